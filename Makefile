@@ -1,0 +1,49 @@
+# Every target works on a fresh machine: it makes the environment first and remembers that it did.
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV ?= .venv
+VENV3 ?= .venv-pandas3
+BIN := $(VENV)/bin
+JOBS ?= 2
+DEMO_ARGS ?=
+# One thread per worker: the same bits on every machine, and workers do not fight for cores.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo test unit timing frames lint format clean
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.stamp ## the environment in .venv (Python 3.11 or newer)
+demo: $(VENV)/.stamp ## the whole way on synthetic data; ends with the path of the report
+	$(BIN)/foretide demo $(DEMO_ARGS)
+
+test: lint unit timing frames ## style, types, all tests; frame tests on pandas 3 too
+unit: $(VENV)/.stamp ## all tests but those that measure seconds
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not timing"
+timing: $(VENV)/.stamp ## tests that measure seconds, one after the other
+	$(BIN)/python -m pytest -q -m timing
+frames: $(VENV3)/.stamp ## the frame boundary on pandas 3
+	$(VENV3)/bin/python -m pytest -q -m frames tests/data
+
+lint: $(VENV)/.stamp ## ruff and mypy --strict, no change
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+format: $(VENV)/.stamp ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+clean: ## remove environments and caches, keep runs
+	rm -rf $(VENV) $(VENV3) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed; type: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+$(VENV3)/.stamp: pyproject.toml constraints-pandas3.txt
+	$(PYTHON) -m venv $(VENV3)
+	$(VENV3)/bin/python -m pip install -q -r constraints-pandas3.txt
+	$(VENV3)/bin/python -m pip install -q --no-deps -e .
+	@touch $@

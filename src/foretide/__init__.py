@@ -1,0 +1,78 @@
+"""foretide forecasts many related series and shows why.
+
+The public page: a dozen names, resolved on first use, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from foretide.errors import nearest
+
+if TYPE_CHECKING:
+    from foretide.data import synthetic
+    from foretide.data.calendar import Calendar
+    from foretide.data.panel import Panel
+    from foretide.data.splits import Split, split, split_at
+    from foretide.evaluation.score import score
+    from foretide.forecasters.artifact import load
+    from foretide.forecasters.attention import Attention
+    from foretide.forecasters.baselines import (
+        Drift,
+        Persistence,
+        SeasonalES,
+        SeasonalMean,
+        SeasonalNaive,
+        WindowMean,
+    )
+    from foretide.forecasters.forecast import Forecast
+    from foretide.forecasters.lstm import LSTM
+    from foretide.forecasters.ridge import Ridge
+    from foretide.forecasters.statistical import ARIMA, VAR, Stats
+    from foretide.pipeline import run
+
+__version__ = "0.1.0"
+
+_WHERE: dict[str, str] = {
+    "Panel": "foretide.data.panel",
+    "Calendar": "foretide.data.calendar",
+    "Split": "foretide.data.splits",
+    "split": "foretide.data.splits",
+    "split_at": "foretide.data.splits",
+    "synthetic": "foretide.data.synthetic:",
+    "Attention": "foretide.forecasters.attention",
+    "LSTM": "foretide.forecasters.lstm",
+    "Ridge": "foretide.forecasters.ridge",
+    "Persistence": "foretide.forecasters.baselines",
+    "SeasonalNaive": "foretide.forecasters.baselines",
+    "WindowMean": "foretide.forecasters.baselines",
+    "SeasonalMean": "foretide.forecasters.baselines",
+    "SeasonalES": "foretide.forecasters.baselines",
+    "Drift": "foretide.forecasters.baselines",
+    "ARIMA": "foretide.forecasters.statistical",
+    "VAR": "foretide.forecasters.statistical",
+    "Stats": "foretide.forecasters.statistical",
+    "Forecast": "foretide.forecasters.forecast",
+    "load": "foretide.forecasters.artifact",
+    "score": "foretide.evaluation.score",
+    "run": "foretide.pipeline",
+    "errors": "foretide.errors:",
+}
+"""Public name -> the module it lives in; a colon at the end means the module itself."""
+
+__all__ = [*_WHERE, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"foretide has no {name!r}. {nearest(name, _WHERE)}")
+    module, whole, _ = _WHERE[name].partition(":")
+    found = importlib.import_module(module)
+    value = found if whole else getattr(found, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
