@@ -1,0 +1,132 @@
+"""The regular time axis that all entities of a panel share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.errors import DataError
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Step ``k`` of the grid lies at ``start + k * freq``.
+
+    Attributes
+    ----------
+    start : pandas.Timestamp or int
+        Time of step 0. Timestamps are naive; with a ``tz`` they are in UTC, because
+        only there hours are regular through a daylight-saving change.
+    freq : str or int
+        A pandas frequency alias (``"h"``, ``"D"``, ``"MS"``), or an integer for integer time.
+    tz : str or None
+        Zone of the times the user gave; used for calendar features and for output.
+    """
+
+    start: Any
+    freq: str | int
+    tz: str | None = None
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether time is counted in integers and has no calendar."""
+        return isinstance(self.freq, int)
+
+    @property
+    def offset(self) -> pd.offsets.BaseOffset:
+        """The pandas offset of one step (datetime grids only)."""
+        return pd.tseries.frequencies.to_offset(self.freq)
+
+    def _fixed_step(self) -> pd.Timedelta | None:
+        """Length of one step, or None where steps differ in length (months, business days)."""
+        offset = self.offset
+        if isinstance(offset, pd.offsets.Tick) or type(offset) is pd.offsets.Day:
+            return pd.Timedelta(offset.n, "D") if type(offset) is pd.offsets.Day else pd.Timedelta(offset)
+        if type(offset) is pd.offsets.Week:
+            return pd.Timedelta(7 * offset.n, "D")
+        return None
+
+    def times(self, steps: Any) -> pd.Index:
+        """Return the times of grid steps, int array ``[n]`` -> index ``[n]`` (naive; UTC when a ``tz`` is set)."""
+        steps = np.asarray(steps, dtype=np.int64).ravel()
+        if self.is_integer:
+            return pd.Index(int(self.start) + steps * int(self.freq))
+        fixed = self._fixed_step()
+        if fixed is not None:
+            delta = steps * np.int64(fixed.value // 1000)
+            base = np.int64(pd.Timestamp(self.start).as_unit("ns").value // 1000)
+            return pd.DatetimeIndex((base + delta).astype("datetime64[us]").astype("datetime64[ns]"))
+        if steps.size == 0:
+            return pd.DatetimeIndex([], dtype="datetime64[ns]")
+        low, high = int(min(steps.min(), 0)), int(max(steps.max(), 0))
+        forward = pd.date_range(self.start, periods=high + 1, freq=self.offset)
+        back = pd.date_range(end=self.start, periods=1 - low, freq=self.offset)[:-1]
+        return back.append(forward).as_unit("ns")[steps - low]
+
+    def local_times(self, steps: Any) -> pd.Index:
+        """Return the times a clock on the wall shows (as :meth:`times`, moved to ``tz``, naive)."""
+        times = self.times(steps)
+        if self.is_integer or self.tz is None:
+            return times
+        return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.tz).tz_localize(None)
+
+    def output_times(self, steps: Any) -> pd.Index:
+        """Return the times as the user knows them: zone-aware where the input was."""
+        times = self.times(steps)
+        if self.is_integer or self.tz is None:
+            return times
+        return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.tz)
+
+    def normalise(self, time: Any) -> Any:
+        """Return one time in the grid's own terms (naive, UTC when a ``tz`` is set; int for integer grids)."""
+        if self.is_integer:
+            if isinstance(time, (int, np.integer)):
+                return int(time)
+            raise DataError(f"This panel counts time in integers; expected an integer time, got {time!r}.")
+        try:
+            stamp = pd.Timestamp(time)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"Expected a time such as '2024-01-31 06:00', got {time!r}.") from error
+        if stamp is pd.NaT:
+            raise DataError("Expected a time such as '2024-01-31 06:00', got a missing time (NaT).")
+        if self.tz is not None:
+            stamp = stamp.tz_localize(self.tz) if stamp.tzinfo is None else stamp
+            return stamp.tz_convert("UTC").tz_localize(None)
+        if stamp.tzinfo is not None:
+            raise DataError(
+                f"The panel's times have no time zone, but {time!r} has one. "
+                f"Type the time without a zone: {stamp.tz_localize(None)!s}"
+            )
+        return stamp
+
+    def step_at_or_before(self, time: Any) -> int:
+        """Return the last grid step whose time is not after ``time``."""
+        time = self.normalise(time)
+        if self.is_integer:
+            return (time - int(self.start)) // int(self.freq)
+        fixed = self._fixed_step()
+        if fixed is not None:
+            return int((time - self.start) // fixed)
+        if time >= self.start:
+            return len(pd.date_range(self.start, time, freq=self.offset)) - 1
+        return -len(pd.date_range(time, self.start, freq=self.offset)) + int(self.offset.is_on_offset(time))
+
+    def step_of(self, time: Any) -> int:
+        """Return the grid step that lies exactly at ``time``.
+
+        Raises
+        ------
+        DataError
+            When the time is not on the grid; the message names the nearest time that is.
+        """
+        step = self.step_at_or_before(time)
+        found = self.times([step])[0]
+        if found != self.normalise(time):
+            raise DataError(
+                f"{time!s} is not on the panel's time grid (every {self.freq} from {self.start}). "
+                f"The last grid time before it is {found}."
+            )
+        return step

@@ -1,0 +1,135 @@
+"""Windows are an index (entity, cutoff) into the panel, never a copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Forecast origins.
+
+    Attributes
+    ----------
+    entity : int array ``[W]``
+        Position of the entity in the panel.
+    cutoff : int array ``[W]``
+        Row of the last observed step, counted from the entity's first row.
+    """
+
+    entity: NDArray[np.int64]
+    cutoff: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+    def __getitem__(self, chosen: Any) -> Windows:
+        return Windows(self.entity[chosen], self.cutoff[chosen])
+
+    def rows(self, panel: Panel) -> NDArray[np.int64]:
+        """Row of each cutoff in ``panel.values``, ``[W]``."""
+        return panel.row0[self.entity] + self.cutoff
+
+    def steps(self, panel: Panel) -> NDArray[np.int64]:
+        """Grid step of each cutoff, ``[W]``."""
+        return panel.first[self.entity] + self.cutoff
+
+
+def slide(
+    panel: Panel, *, input_size: int, h: int, first_target: int | None = None, last_target: int | None = None,
+    stride: int = 1,
+) -> Windows:
+    """Return every window whose targets lie wholly in a part of the grid.
+
+    Parameters
+    ----------
+    input_size, h : int
+        Steps looked back at (``cutoff - input_size + 1 .. cutoff``) and forecast (``cutoff + 1 .. cutoff + h``).
+    first_target, last_target : int, optional
+        Grid steps between which all targets must lie, both included. The lookback may reach before
+        ``first_target``: the past is known. Rows after the last observed target never serve as truth.
+    stride : int
+        Steps between neighbouring cutoffs, counted back from the newest.
+
+    Returns
+    -------
+    Windows
+        Ordered by entity, then time; may be empty.
+    """
+    if input_size < 1 or h < 1 or stride < 1:
+        raise ConfigError(f"input_size, h and stride must be at least 1, got {input_size}, {h} and {stride}.")
+    entities, cutoffs = [], []
+    for i in range(panel.n_entities):
+        low, high = input_size - 1, int(panel.observed[i]) - 1 - h
+        if first_target is not None:
+            low = max(low, first_target - int(panel.first[i]) - 1)
+        if last_target is not None:
+            high = min(high, last_target - int(panel.first[i]) - h)
+        if high >= low:
+            found = np.arange(high, low - 1, -stride, dtype=np.int64)[::-1]
+            cutoffs.append(found)
+            entities.append(np.full(len(found), i, dtype=np.int64))
+    if not cutoffs:
+        return Windows(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return Windows(np.concatenate(entities), np.concatenate(cutoffs))
+
+
+def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history: int = 1) -> Windows:
+    """Return the windows of given forecast origins.
+
+    Parameters
+    ----------
+    cutoffs : sequence of times, optional
+        Times of the last observed step. None: each series' last observed step.
+    min_history : int
+        Rows a series must have up to the cutoff.
+
+    Raises
+    ------
+    DataError
+        When a series is too short at its own end (``cutoffs=None``), or a cutoff fits no series.
+    """
+    if cutoffs is None:
+        return _at_ends(panel, min_history)
+    times = list(cutoffs) if isinstance(cutoffs, (Sequence, np.ndarray)) or hasattr(cutoffs, "__iter__") else [cutoffs]
+    if isinstance(cutoffs, str):
+        times = [cutoffs]
+    if not times:
+        raise DataError("cutoffs is empty: expected at least one time, or None for the end of every series.")
+    steps = np.array([panel.grid.step_of(t) for t in times], dtype=np.int64)
+    local = steps[None, :] - panel.first[:, None]
+    usable = (local >= min_history - 1) & (local < panel.length[:, None])
+    unused = np.flatnonzero(~usable.any(axis=0))
+    if unused.size:
+        low, high = panel.grid.output_times([int(panel.first.min()) + min_history - 1, int(panel.last.max())])
+        raise DataError(
+            f"No series can be forecast from cutoff {times[unused[0]]!s}: {min_history} rows up to it are needed. "
+            f"Choose cutoffs between {low} and {high}."
+        )
+    entity, which = np.nonzero(usable)
+    order = np.lexsort((local[entity, which], entity))
+    entity, which = entity[order], which[order]
+    return Windows(entity.astype(np.int64), local[entity, which])
+
+
+def _at_ends(panel: Panel, min_history: int) -> Windows:
+    short = np.flatnonzero(panel.observed < min_history)
+    if short.size:
+        i = int(short[0])
+        raise DataError(
+            f"{short.size} of {panel.n_entities} series are too short to forecast: {panel.series_name(i, 0)!r} has "
+            f"{int(panel.observed[i])} observed rows, {min_history} are needed. "
+            f"Drop them, or lower input_size (now needing {min_history})."
+        )
+    return Windows(np.arange(panel.n_entities, dtype=np.int64), panel.observed - 1)

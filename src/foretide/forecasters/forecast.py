@@ -1,0 +1,127 @@
+"""What every forecaster returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.windows import Windows
+from foretide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+
+def quantiles_of_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
+    for level in levels:
+        if not 0 < level < 100:
+            raise ConfigError(f"An interval level is a percentage between 0 and 100, got {level!r}. Try levels=(80, 95).")
+    bounds = {round(0.5 + sign * level / 200, 10) for level in levels for sign in (-1, 1)}
+    return tuple(sorted(bounds))
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Forecasts of one model from many origins.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model; the name of its column.
+    panel : Panel
+        The panel the forecasts belong to (for names and times; its values are not copied).
+    windows : Windows
+        The origins, ``N`` of them.
+    mean : float array ``[N, H, D]``
+        Point forecasts in original units.
+    levels : tuple of float
+        Central interval levels in percent, e.g. ``(80, 95)``; empty for a model without a predictive law.
+    quantile_levels : tuple of float
+        Quantiles that ``quantiles`` holds, ascending, as fractions.
+    quantiles : float array ``[N, H, D, Q]`` or None
+    extras : dict
+        Traces asked for, e.g. ``"attention"``: array ``[N, M, H, L]``.
+    """
+
+    model: str
+    panel: Panel
+    windows: Windows
+    mean: NDArray[np.floating]
+    levels: tuple[float, ...] = ()
+    quantile_levels: tuple[float, ...] = ()
+    quantiles: NDArray[np.floating] | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    @property
+    def h(self) -> int:
+        """Horizon, ``H``."""
+        return int(self.mean.shape[1])
+
+    @property
+    def cutoff_steps(self) -> NDArray[np.int64]:
+        """Grid step of each origin, ``[N]``."""
+        return self.windows.steps(self.panel)
+
+    def quantile(self, level: float) -> NDArray[np.floating]:
+        """Forecast of one quantile, ``[N, H, D]``."""
+        for k, known in enumerate(self.quantile_levels):
+            if self.quantiles is not None and abs(known - level) < 1e-9:
+                return self.quantiles[..., k]
+        raise ConfigError(f"{self.model} holds the quantiles {self.quantile_levels}, not {level}.")
+
+    def truth(self, panel: Panel | None = None) -> NDArray[np.floating]:
+        """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet)."""
+        panel = panel or self.panel
+        ahead = self.windows.cutoff[:, None] + np.arange(1, self.h + 1)
+        inside = ahead < panel.length[self.windows.entity][:, None]
+        rows = panel.row0[self.windows.entity][:, None] + np.where(inside, ahead, 0)
+        found = panel.values[rows][..., : panel.n_targets].astype(np.float64)
+        found[~inside] = np.nan
+        return found
+
+    def renamed(self, model: str) -> Forecast:
+        """Return the same forecast under another model name."""
+        return replace(self, model=model)
+
+    def to_frame(self) -> Any:
+        """Return a long frame: id, time, ``cutoff``, ``<Model>``, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
+
+        One row per series, cutoff and step; of the kind (pandas or polars) the panel was made from.
+        """
+        from foretide.data.reading import as_backend
+
+        panel, (n, h, d) = self.panel, self.mean.shape
+        cutoffs = self.cutoff_steps
+        ahead = cutoffs[:, None] + np.arange(1, h + 1)
+        series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[self.windows.entity]
+        columns: dict[str, Any] = {
+            panel.names.id: np.repeat(series.reshape(-1), h),
+            panel.names.time: panel.grid.output_times(np.repeat(ahead[:, None, :], d, axis=1)),
+            "cutoff": panel.grid.output_times(np.repeat(cutoffs, d * h)),
+            self.model: _series_first(self.mean),
+        }
+        for level in self.levels:
+            low, high = quantiles_of_levels([level])
+            columns[f"{self.model}-lo-{level:g}"] = _series_first(self.quantile(low))
+            columns[f"{self.model}-hi-{level:g}"] = _series_first(self.quantile(high))
+        return as_backend(pd.DataFrame(columns), panel.names.backend)
+
+    def __repr__(self) -> str:
+        n, h, d = self.mean.shape
+        return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)})"
+
+
+def _series_first(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """``[N, H, D]`` -> flat, ordered origin, target, step."""
+    return np.swapaxes(values, 1, 2).reshape(-1)

@@ -1,0 +1,100 @@
+"""Ridge regression on lags, solved for a whole path of penalties at once (numpy, no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+
+PENALTIES: tuple[float, ...] = tuple(float(p) for p in 10.0 ** np.arange(-6, 2.01, 0.5))
+"""Candidate penalties, relative to the mean eigenvalue of the centred Gram matrix."""
+
+CHUNK_BYTES = 8_000_000
+"""A chunk of lagged rows is kept about this small, so that memory grows with the data, not with its windows."""
+
+
+@dataclass(frozen=True, eq=False)
+class RidgePath:
+    """Solutions of ``min |Y - b - X W|^2 + penalty |W|^2`` for any penalty, the intercept free.
+
+    Attributes
+    ----------
+    eigenvalues : ``[P]``, basis : ``[P, P]``
+        Of the centred Gram matrix of ``X``.
+    rotated : ``[P, Q]``
+        Centred cross products of ``X`` and ``Y`` in that basis.
+    mean_x : ``[P]``, mean_y : ``[Q]``
+    """
+
+    eigenvalues: Floats
+    basis: Floats
+    rotated: Floats
+    mean_x: Floats
+    mean_y: Floats
+
+    def solve(self, penalty: float) -> tuple[Floats, Floats]:
+        """Return weights ``[P, Q]`` and intercept ``[Q]`` for a relative penalty."""
+        absolute = max(penalty * float(self.eigenvalues.mean()), 1e-12)
+        weights = self.basis @ (self.rotated / (self.eigenvalues + absolute)[:, None])
+        return weights, self.mean_y - self.mean_x @ weights
+
+
+def ridge_path(blocks: Iterable[tuple[Floats, Floats]]) -> RidgePath:
+    """Gather second moments over blocks of rows and decompose them once.
+
+    Parameters
+    ----------
+    blocks : iterable of (X ``[n, P]``, Y ``[n, Q]``)
+        Any number of blocks; only one is held at a time. Sums are kept in float64.
+
+    Notes
+    -----
+    The eigendecomposition makes every further penalty a matrix product
+    (Hastie, Tibshirani, Friedman, *The Elements of Statistical Learning*, section 3.4.1).
+    """
+    n = 0
+    gram = cross = sum_x = sum_y = None
+    for x, y in blocks:
+        x64, y64 = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        n += len(x64)
+        if gram is None:
+            gram, cross = x64.T @ x64, x64.T @ y64
+            sum_x, sum_y = x64.sum(0), y64.sum(0)
+        else:
+            gram += x64.T @ x64
+            cross += x64.T @ y64
+            sum_x += x64.sum(0)
+            sum_y += y64.sum(0)
+    if gram is None or n == 0:
+        raise ValueError("ridge_path needs at least one row")
+    mean_x, mean_y = sum_x / n, sum_y / n
+    gram -= n * np.outer(mean_x, mean_x)
+    cross -= n * np.outer(mean_x, mean_y)
+    eigenvalues, basis = np.linalg.eigh(gram)
+    return RidgePath(np.clip(eigenvalues, 0.0, None), basis, basis.T @ cross, mean_x, mean_y)
+
+
+def lagged_rows(values: Floats, rows: NDArray[np.int64], input_size: int) -> Floats:
+    """Return the lookbacks that end at ``rows``: values ``[R, C]``, rows ``[n]`` -> ``[n, C, L]``, oldest first."""
+    view = np.lib.stride_tricks.sliding_window_view(values, input_size, axis=0)
+    return np.asarray(view[rows - input_size + 1])
+
+
+def future_rows(values: Floats, rows: NDArray[np.int64], h: int) -> Floats:
+    """Return the ``h`` rows after each of ``rows``: values ``[R, C]`` -> ``[n, C, H]``."""
+    view = np.lib.stride_tricks.sliding_window_view(values, h, axis=0)
+    return np.asarray(view[rows + 1])
+
+
+def chunks(rows: NDArray[np.int64], width: int) -> Iterable[NDArray[np.int64]]:
+    """Cut ``rows`` so that a float64 block ``[n, width]`` stays near :data:`CHUNK_BYTES`."""
+    size = max(64, CHUNK_BYTES // (8 * max(width, 1)))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

@@ -1,0 +1,176 @@
+"""What is known ahead: seasonal waves and known-future columns, fitted in closed form on the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+
+MAX_RANKED_ROWS = 20_000
+MAX_RANKED_ENTITIES = 64
+CYCLES_NEEDED = 3
+"""A period is a candidate only when the training part holds this many of its cycles."""
+
+
+def basis(steps: NDArray[np.int64], frequencies: Floats) -> Floats:
+    """Return sines and cosines ``[n, 2K]`` of ``frequencies`` (cycles per step) at grid steps ``[n]``."""
+    phase = 2.0 * np.pi * np.mod(steps[:, None] * frequencies[None, :], 1.0)
+    return np.concatenate([np.sin(phase), np.cos(phase)], axis=1)
+
+
+def candidate_periods(seasons: Sequence[float], n_steps: int) -> tuple[float, ...]:
+    """Return the seasons, and twice the longest, that ``n_steps`` training steps hold often enough to fit."""
+    known = [s for s in seasons if s > 1]
+    longer = [2 * max(known)] if known else []
+    return tuple(p for p in [*known, *longer] if CYCLES_NEEDED * p <= n_steps)
+
+
+def candidate_frequencies(periods: Sequence[float]) -> Floats:
+    """Return all harmonics of ``periods`` up to half a cycle per step, each once, ``[n]``."""
+    found = {round(j / p, 12) for p in periods for j in range(1, int(p // 2) + 1)}
+    return np.array(sorted(found))
+
+
+def trend(steps: NDArray[np.int64], longest: float) -> Floats:
+    """Return a constant, a line and hinges every two longest periods, ``[n, 2 + knots]``.
+
+    It keeps a drifting level out of the waves' coefficients and is not part of the term itself.
+    """
+    span = max(float(steps[-1] - steps[0]), 1.0)
+    n_knots = int(min(20, span // max(2.0 * longest, 1.0)))
+    position = (steps - steps[0]) / span
+    knots = np.arange(1, n_knots + 1) / (n_knots + 1)
+    hinges = np.clip(position[:, None] - knots[None, :], 0.0, None)
+    return np.concatenate([np.ones((len(steps), 1)), position[:, None], hinges], axis=1)
+
+
+def rank_frequencies(
+    series: Sequence[tuple[NDArray[np.int64], Floats]], frequencies: Floats, longest: float
+) -> Floats:
+    """Order candidate frequencies by their energy in the training part, largest first.
+
+    Parameters
+    ----------
+    series : sequence of (steps ``[T_i]``, targets ``[T_i, D]``)
+        A spread of at most :data:`MAX_RANKED_ENTITIES` of them is looked at, the newest rows of each.
+    frequencies : ``[n]``
+        Cycles per step.
+
+    Notes
+    -----
+    Energy is the periodogram under a Hann taper after removing :func:`trend`, summed over series; the taper
+    keeps a strong daily wave from leaking into its weak neighbours.
+    """
+    chosen = series[:: max(1, -(-len(series) // MAX_RANKED_ENTITIES))]
+    energy = np.zeros(len(frequencies))
+    for steps, values in chosen:
+        steps, values = steps[-MAX_RANKED_ROWS:], values[-MAX_RANKED_ROWS:]
+        if len(steps) < 4:
+            continue
+        drift = trend(steps, longest)
+        left = values - drift @ np.linalg.lstsq(drift, values, rcond=None)[0]
+        tapered = left * np.hanning(len(steps))[:, None]
+        for start in range(0, len(frequencies), 64):
+            part = frequencies[start : start + 64]
+            waves = basis(steps, part)
+            power = ((waves.T @ tapered) ** 2).sum(axis=1)
+            energy[start : start + 64] += (power[: len(part)] + power[len(part) :]) / len(steps)
+    return frequencies[np.argsort(-energy, kind="stable")]
+
+
+@dataclass(frozen=True, eq=False)
+class SeasonTerm:
+    """A regression on waves and known-future columns, one set of coefficients per entity and channel.
+
+    Attributes
+    ----------
+    frequencies : ``[K]``
+        Cycles per step.
+    waves : ``[N, 2K, C]``
+        Coefficients of the sines, then of the cosines.
+    known : ``[G, C]``
+        Coefficients of the known-future columns, shared by all entities; no rows when they are not used.
+    """
+
+    frequencies: Floats
+    waves: Floats
+    known: Floats
+
+    def at(self, entity: int, steps: NDArray[np.int64], known: Floats | None = None) -> Floats:
+        """Return the term at grid steps ``[n]`` (and known-future values ``[n, G]``), ``[n, C]``."""
+        out = basis(steps, self.frequencies) @ self.waves[entity]
+        if known is not None and len(self.known):
+            out = out + known @ self.known
+        return np.asarray(out)
+
+
+def fit_season_term(
+    series: Sequence[tuple[NDArray[np.int64], Floats, Floats | None]],
+    frequencies: Floats,
+    longest: float,
+    *,
+    use_known: bool,
+    penalty: float = 1e-3,
+) -> SeasonTerm:
+    """Fit waves (per entity) and known-future columns (shared) by penalised least squares.
+
+    Parameters
+    ----------
+    series : sequence of (steps ``[T_i]``, channels ``[T_i, C]``, known ``[T_i, G]`` or None)
+        The training part, scaled, without missing values.
+    penalty : float
+        Ridge penalty per row on the waves and known columns; the trend is free.
+
+    Notes
+    -----
+    Known-future coefficients are fitted on what trend and waves leave of both sides
+    (Frisch–Waugh–Lovell), pooled over entities.
+    """
+    n_waves, n_channels = 2 * len(frequencies), series[0][1].shape[1]
+    n_known = series[0][2].shape[1] if use_known and series[0][2] is not None else 0
+    gram, cross = np.zeros((n_known, n_known)), np.zeros((n_known, n_channels))
+    projections: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+    rows_seen = 0
+    for steps, values, known in series:
+        rows_seen += len(steps)
+        if n_known and known is not None:
+            design, pseudo = _projection(projections, steps, frequencies, longest, penalty)
+            left_x, left_y = known - design @ (pseudo @ known), values - design @ (pseudo @ values)
+            gram += left_x.T @ left_x
+            cross += left_x.T @ left_y
+    gamma = np.linalg.solve(gram + penalty * max(rows_seen, 1) * np.eye(n_known), cross) if n_known else cross
+    waves = np.zeros((len(series), n_waves, n_channels))
+    for i, (steps, values, known) in enumerate(series):
+        if n_waves and len(steps) > 3:
+            _, pseudo = _projection(projections, steps, frequencies, longest, penalty)
+            rest = values - known @ gamma if n_known and known is not None else values
+            waves[i] = (pseudo @ rest)[-n_waves:]
+    return SeasonTerm(np.asarray(frequencies, dtype=np.float64), waves, gamma)
+
+
+def _projection(
+    cache: dict[tuple[int, int], tuple[Floats, Floats]],
+    steps: NDArray[np.int64],
+    frequencies: Floats,
+    longest: float,
+    penalty: float,
+) -> tuple[Floats, Floats]:
+    """Design ``[T, P]`` and its penalised pseudo-inverse ``[P, T]``; entities that share a span share both."""
+    key = (int(steps[0]), len(steps))
+    if key not in cache:
+        drift = trend(steps, longest)
+        design = np.concatenate([drift, basis(steps, frequencies)], axis=1)
+        weight = np.full(design.shape[1], penalty * len(steps))
+        weight[: drift.shape[1]] = 1e-9 * len(steps)
+        if len(cache) >= 4:
+            cache.clear()
+        cache[key] = (design, np.linalg.solve(design.T @ design + np.diag(weight), design.T))
+    return cache[key]

@@ -1,0 +1,279 @@
+"""The closed-form start of the neural models: season, level and a linear map of the lags, chosen on validation.
+
+Measured before the first line was written: gradient descent alone needs many epochs to find what a regression
+finds in milliseconds, and often does not. So a network starts *at* this solution and learns corrections to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.models.closed_form import PENALTIES, RidgePath, chunks, future_rows, lagged_rows, ridge_path
+from foretide.models.season_term import (
+    SeasonTerm,
+    candidate_frequencies,
+    candidate_periods,
+    fit_season_term,
+    rank_frequencies,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+
+WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+MAX_ALL_CHANNELS = 1200
+"""Above this many lags x channels only each target's own lags enter the linear map."""
+MAX_GRAM_FLOPS = 4e10
+"""Windows are thinned out evenly so that one Gram matrix costs no more than this."""
+
+
+@dataclass(frozen=True)
+class StartConfig:
+    """What the start may choose from; ``"auto"`` leaves the choice to the validation part.
+
+    Attributes
+    ----------
+    level : {"auto", "last", "mean", "none"}
+        What is taken off each window and added back to its forecast.
+    channels : {"auto", "own", "all"}
+        Whether a target's map reads its own lags or those of all channels.
+    waves : "auto" or int
+        How many seasonal waves, ranked by their energy in the training part.
+    known : {"auto", "on", "off"}
+        Whether known-future columns enter the season term.
+    linear : bool
+        False: no linear map of the lags, season and level only.
+    penalties : tuple of float
+        Relative ridge penalties to choose from.
+    """
+
+    level: str = "auto"
+    channels: str = "auto"
+    waves: str | int = "auto"
+    known: str = "auto"
+    linear: bool = True
+    penalties: tuple[float, ...] = PENALTIES
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Scaled values as one store, without missing cells, beside what the start needs to know of them.
+
+    Attributes
+    ----------
+    values : ``[R, C]``
+        Targets first, then past columns; scaled, gaps filled.
+    known : ``[R, G]`` or None
+        Known-future columns and calendar at the same rows.
+    step : int array ``[R]``
+        Grid step of each row.
+    row0, length : int arrays ``[N]``
+        Rows of each entity.
+    train_length : int array ``[N]``
+        Rows of each entity that belong to the training part.
+    n_targets : int
+    """
+
+    values: Floats
+    known: Floats | None
+    step: NDArray[np.int64]
+    row0: NDArray[np.int64]
+    length: NDArray[np.int64]
+    train_length: NDArray[np.int64]
+    n_targets: int
+
+    def slices(self, lengths: NDArray[np.int64]) -> list[slice]:
+        """Rows of each entity, the first ``lengths[i]`` of them."""
+        return [slice(int(a), int(a + n)) for a, n in zip(self.row0, lengths, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A solution in closed form: ``forecast = season + level + map(window - season - level)``.
+
+    Attributes
+    ----------
+    season : SeasonTerm
+    level : {"last", "mean", "none"}
+    channels : {"own", "all"}
+    weights : ``[D, L, H]`` (own) or ``[C, L, D, H]`` (all)
+        Lag axis oldest first.
+    intercept : ``[D, H]``
+    val_error : float
+        Mean squared error on the validation windows, scaled units.
+    tried : list of dict
+        Every combination that was tried, with its validation error.
+    """
+
+    season: SeasonTerm
+    level: str
+    channels: str
+    weights: Floats
+    intercept: Floats
+    penalty: float
+    val_error: float
+    tried: list[dict[str, Any]] = field(default_factory=list)
+
+
+def fit_start(
+    series: Series,
+    train: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    *,
+    input_size: int,
+    h: int,
+    seasons: Sequence[float],
+    config: StartConfig,
+) -> Start:
+    """Fit on the training windows, choose on the validation windows.
+
+    Parameters
+    ----------
+    train, validation : int arrays
+        Rows of the cutoffs.
+    seasons : sequence of float
+        Periods in steps.
+    """
+    search = _Search(series, train, validation, input_size, h, seasons, config)
+    widest = series.values.shape[1] * input_size
+    can_all = series.values.shape[1] > 1 and widest <= MAX_ALL_CHANNELS
+    channels = config.channels if config.channels != "auto" else ("all" if can_all else "own")
+    level = config.level if config.level != "auto" else "last"
+    known = config.known != "off" and series.known is not None
+    best: Start | None = None
+    worse = 0
+    for count in search.wave_counts():
+        found = search.solve(count, known, level, channels)
+        worse = 0 if best is None or found.val_error < best.val_error else worse + 1
+        best = found if worse == 0 else best
+        if worse >= 3:
+            break
+    assert best is not None
+    count = len(best.season.frequencies)
+    if config.level == "auto":
+        best = min([best, *(search.solve(count, known, v, channels) for v in ("mean",))], key=lambda s: s.val_error)
+    if config.known == "auto" and known:
+        best = min(best, search.solve(count, False, best.level, channels), key=lambda s: s.val_error)
+    if config.channels == "auto" and can_all:
+        uses_known = bool(len(best.season.known))
+        best = min(best, search.solve(count, uses_known, best.level, "own"), key=lambda s: s.val_error)
+    return best
+
+
+class _Search:
+    """Solves the start for one combination after another and keeps a list of what was tried."""
+
+    def __init__(
+        self,
+        series: Series,
+        train: NDArray[np.int64],
+        validation: NDArray[np.int64],
+        input_size: int,
+        h: int,
+        seasons: Sequence[float],
+        config: StartConfig,
+    ) -> None:
+        self.series, self.input_size, self.h, self.config = series, input_size, h, config
+        self.train, self.validation = train, validation
+        self.tried: list[dict[str, Any]] = []
+        periods = candidate_periods(seasons, int(series.train_length.max()))
+        self.longest = max(periods, default=float(series.train_length.max()))
+        self.parts = [
+            (series.step[s], series.values[s], None if series.known is None else series.known[s])
+            for s in series.slices(series.train_length)
+        ]
+        targets = [(steps, values[:, : series.n_targets]) for steps, values, _ in self.parts if len(steps)]
+        self.ranked = rank_frequencies(targets, candidate_frequencies(periods), self.longest)
+
+    def wave_counts(self) -> Iterable[int]:
+        """Numbers of waves worth trying, smallest first."""
+        if self.config.waves != "auto":
+            return [min(int(self.config.waves), len(self.ranked))]
+        shortest = int(self.series.train_length.max())
+        return [k for k in WAVE_COUNTS if k <= len(self.ranked) and 8 * k <= shortest]
+
+    def solve(self, count: int, known: bool, level: str, channels: str) -> Start:
+        """Fit season term and ridge path for one combination; the penalty with the least validation error wins."""
+        season = fit_season_term(self.parts, self.ranked[:count], self.longest, use_known=known)
+        left = self._without(season)
+        n_targets, n_channels = self.series.n_targets, self.series.values.shape[1]
+        groups = [[d] for d in range(n_targets)] if channels == "own" else [list(range(n_channels))]
+        errors = np.zeros(len(self.config.penalties))
+        paths = []
+        for g, inputs in enumerate(groups):
+            outputs = [g] if channels == "own" else list(range(n_targets))
+            path = ridge_path(self._blocks(left, self._thinned(len(inputs)), inputs, outputs, level))
+            errors += self._errors(path, left, inputs, outputs, level)
+            paths.append(path)
+        errors /= max(len(self.validation) * self.h * n_targets, 1)
+        # Without validation windows the middle of the path is taken.
+        pick = int(np.argmin(errors)) if len(self.validation) else len(errors) // 2
+        penalty = self.config.penalties[pick] if self.config.linear else float("inf")
+        solved = [path.solve(penalty) for path in paths] if self.config.linear else [_no_map(p) for p in paths]
+        weights, intercept = self._shaped(solved, channels)
+        self.tried.append(
+            {"waves": count, "known": known, "level": level, "channels": channels, "penalty": penalty,
+             "val_mse": float(errors[pick])}
+        )  # fmt: skip
+        return Start(season, level, channels, weights, intercept, penalty, float(errors[pick]), self.tried)
+
+    def _without(self, season: SeasonTerm) -> Floats:
+        left = np.empty_like(self.series.values)
+        for i, s in enumerate(self.series.slices(self.series.length)):
+            known = None if self.series.known is None else self.series.known[s]
+            left[s] = self.series.values[s] - season.at(i, self.series.step[s], known)
+        return left
+
+    def _thinned(self, n_inputs: int) -> NDArray[np.int64]:
+        width = n_inputs * self.input_size
+        most = max(int(MAX_GRAM_FLOPS / (2.0 * width * (width + self.h))), 4 * width, 256)
+        stride = max(1, -(-len(self.train) // most))
+        return self.train[::-1][::stride][::-1]
+
+    def _blocks(
+        self, left: Floats, rows: NDArray[np.int64], inputs: list[int], outputs: list[int], level: str
+    ) -> Iterable[tuple[Floats, Floats]]:
+        columns = np.ascontiguousarray(left[:, inputs])
+        wanted = np.ascontiguousarray(left[:, outputs])
+        position = [inputs.index(o) for o in outputs]
+        for part in chunks(rows, len(inputs) * self.input_size):
+            x = lagged_rows(columns, part, self.input_size)
+            base = window_level(x, level)
+            y = future_rows(wanted, part, self.h) - base[:, position, None]
+            yield (x - base[:, :, None]).reshape(len(part), -1), y.reshape(len(part), -1)
+
+    def _errors(
+        self, path: RidgePath, left: Floats, inputs: list[int], outputs: list[int], level: str
+    ) -> Floats:
+        solutions = [path.solve(p) if self.config.linear else _no_map(path) for p in self.config.penalties]
+        errors = np.zeros(len(solutions))
+        for x, y in self._blocks(left, self.validation, inputs, outputs, level):
+            for k, (weights, intercept) in enumerate(solutions):
+                errors[k] += float(((y - x @ weights - intercept) ** 2).sum())
+        return errors
+
+    def _shaped(self, solved: list[tuple[Floats, Floats]], channels: str) -> tuple[Floats, Floats]:
+        size, h, d = self.input_size, self.h, self.series.n_targets
+        if channels == "own":
+            return np.stack([w for w, _ in solved]), np.concatenate([b for _, b in solved]).reshape(d, h)
+        weights, intercept = solved[0]
+        return weights.reshape(-1, size, d, h), intercept.reshape(d, h)
+
+
+def window_level(window: Floats, level: str) -> Floats:
+    """Level of each channel of a window ``[n, C, L]`` -> ``[n, C]``."""
+    if level == "last":
+        return np.asarray(window[:, :, -1])
+    if level == "mean":
+        return np.asarray(window.mean(axis=2))
+    return np.zeros(window.shape[:2])
+
+
+def _no_map(path: RidgePath) -> tuple[Floats, Floats]:
+    return np.zeros((len(path.mean_x), len(path.mean_y))), path.mean_y

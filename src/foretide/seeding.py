@@ -1,0 +1,37 @@
+"""Generators are made here and handed down; no global seed is ever set by a constructor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def numpy_generator(seed: int, *stream: int) -> np.random.Generator:
+    """Return a generator for ``seed``; ``stream`` numbers give independent ones of the same seed."""
+    return np.random.default_rng([seed, *stream])
+
+
+def torch_generator(seed: int) -> torch.Generator:
+    """Return a CPU generator for ``seed``."""
+    import torch
+
+    return torch.Generator().manual_seed(seed)
+
+
+@contextlib.contextmanager
+def seeded_init(seed: int) -> Iterator[None]:
+    """Make layers built inside draw their initial weights from ``seed``, and leave the global state as it was.
+
+    PyTorch's layers initialise from the global generator and take no other; this restores it afterwards.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        yield
