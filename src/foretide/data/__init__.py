@@ -1,0 +1,1 @@
+"""From a frame to a panel, from a panel to windows."""
