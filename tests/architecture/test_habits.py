@@ -1,0 +1,69 @@
+"""No pickle, no global seed, no swallowed error, no mutable default; public names are documented."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "src" / "foretide").rglob("*.py"))
+BANNED_MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve"}
+BANNED_CALLS = {
+    "np.random.seed", "numpy.random.seed", "torch.manual_seed", "torch.cuda.manual_seed", "random.seed",
+    "torch.set_default_dtype", "pd.read_pickle", "torch.save",
+}  # fmt: skip
+
+
+def bad_habits(source: str) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {(node.module or "").split(".")[0]}
+        else:
+            names = set()
+        found += [f"line {node.lineno}: imports {name}" for name in names & BANNED_MODULES]  # type: ignore[attr-defined]
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in BANNED_CALLS:
+            found.append(f"line {node.lineno}: calls {ast.unparse(node.func)}")
+        if isinstance(node, ast.ExceptHandler) and all(isinstance(s, ast.Pass) for s in node.body):
+            broad = node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
+            if broad:
+                found.append(f"line {node.lineno}: swallows every error")
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            defaults = [*node.args.defaults, *node.args.kw_defaults]
+            if any(isinstance(d, (ast.List, ast.Dict, ast.Set)) for d in defaults):
+                found.append(f"line {node.lineno}: {node.name} has a mutable default")
+    return found
+
+
+def undocumented(source: str) -> list[str]:
+    tree = ast.parse(source)
+    found = [] if ast.get_docstring(tree) else ["module"]
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            found += [] if ast.get_docstring(node) else [node.name]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_no_bad_habits(path: Path) -> None:
+    assert bad_habits(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_public_names_are_documented(path: Path) -> None:
+    assert undocumented(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle", "from pickle import load", "np.random.seed(1)", "def f():\n    torch.manual_seed(0)",
+        "try:\n    f()\nexcept Exception:\n    pass", "def f(x=[]): ...",
+    ],
+)  # fmt: skip
+def test_the_check_itself_sees_bad_habits(source: str) -> None:
+    assert len(bad_habits(source)) == 1

@@ -1,0 +1,52 @@
+"""Files have at most 400 lines, functions 60, constructors 10 parameters."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
+FILES = sorted(SRC.rglob("*.py"))
+FILE, FUNCTION, CONSTRUCTOR = 400, 60, 10
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    a = function.args
+    return len(a.posonlyargs) + len(a.args) + len(a.kwonlyargs) - 1
+
+
+def dataclass_fields(node: ast.ClassDef) -> int:
+    """Fields of a dataclass do not count: a config is a dataclass passed whole (DESIGN section 2)."""
+    return sum(isinstance(item, ast.AnnAssign) for item in node.body)
+
+
+def too_large(source: str) -> list[str]:
+    found = []
+    lines = source.count("\n") + 1
+    if lines > FILE + 1:
+        found.append(f"{lines} lines, at most {FILE}")
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        assert node.end_lineno is not None
+        length = node.end_lineno - node.lineno + 1
+        if length > FUNCTION:
+            found.append(f"{node.name}: {length} lines, at most {FUNCTION}")
+        if node.name == "__init__" and parameters(node) > CONSTRUCTOR:
+            found.append(f"line {node.lineno}: a constructor of {parameters(node)} parameters, at most {CONSTRUCTOR}")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
+def test_sizes(path: Path) -> None:
+    assert too_large(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_check_itself_sees_large_code() -> None:
+    long = "def f():\n" + "    x = 1\n" * 60
+    many = "class A:\n    def __init__(self, " + ", ".join(f"p{i}" for i in range(11)) + "): ...\n"
+    assert [m.split(":")[0] for m in too_large(long)] == ["f"]
+    assert "11 parameters" in too_large(many)[0]
+    assert "lines, at most 400" in too_large("x = 1\n" * 401)[0]

@@ -1,0 +1,25 @@
+"""Shared fixtures: where real data lies, and one thread for equal bits everywhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real tables; tests that need it are left out with a reason where it is absent."""
+    folder = Path(os.environ.get("FORETIDE_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set FORETIDE_DATA to a folder that holds ETTh1.csv and its neighbours")
+    return folder
