@@ -50,7 +50,7 @@ class FitPart:
     @property
     def train(self) -> Panel:
         """The training part alone, a view."""
-        return self.panel.until(self.panel.grid.times([self.train_end])[0]) if self._has_validation else self.panel
+        return self.panel.until(self.panel.grid.output_times([self.train_end])[0]) if self._has_validation else self.panel
 
     @property
     def _has_validation(self) -> bool:
