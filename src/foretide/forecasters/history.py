@@ -1,0 +1,108 @@
+"""What the simple forecasters read from a series: last values, same-season values, smoothed levels.
+
+Every function is causal: row ``t`` of what it returns depends on rows ``0 .. t`` of the history only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+
+def by_entity(windows: Windows) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Yield every entity that has windows, with the positions of its windows."""
+    if not len(windows):
+        return
+    order = np.argsort(windows.entity, kind="stable")
+    entities, starts = np.unique(windows.entity[order], return_index=True)
+    for entity, chosen in zip(entities, np.split(order, starts[1:]), strict=True):
+        yield int(entity), chosen
+
+
+def targets_until(panel: Panel, entity: int, row: int) -> Floats:
+    """Return a copy of an entity's targets up to and including one row, ``[row + 1, D]`` float64."""
+    return np.array(panel.rows(entity)[: row + 1, : panel.n_targets], dtype=np.float64)
+
+
+def last_seen(history: Floats) -> Floats:
+    """Return the last observed value at or before each row, ``[T, D]``; NaN before the first."""
+    return np.asarray(np.take_along_axis(history, last_seen_row(history).clip(0), axis=0))
+
+
+def last_seen_row(history: Floats) -> Steps:
+    """Return the row of the last observed value at or before each row, ``[T, D]``; -1 before the first."""
+    rows = np.where(np.isnan(history), -1, np.arange(len(history))[:, None])
+    return np.asarray(np.maximum.accumulate(rows, axis=0), dtype=np.int64)
+
+
+def cycles_of(history: Floats, season: int) -> Floats:
+    """Return the history as ``[cycles, season, D]``, padded with NaN at its end."""
+    rows, columns = history.shape
+    cycles = -(-rows // season)
+    padded = np.full((cycles * season, columns), np.nan)
+    padded[:rows] = history
+    return padded.reshape(cycles, season, columns)
+
+
+def season_last(history: Floats, season: int) -> Floats:
+    """Return the last observed value of each row's own season position, ``[T, D]``; NaN before the first."""
+    folded = cycles_of(history, season)
+    filled = last_seen(folded.reshape(len(folded), -1)).reshape(-1, history.shape[1])
+    return filled[: len(history)]
+
+
+def season_level(history: Floats, season: int, alpha: float) -> Floats:
+    """Return the exponentially smoothed level of each row's own season position, ``[T, D]``.
+
+    The level is the mean of that position's observed values with weights ``(1 - alpha)^k``, ``k`` the number
+    of observed values since; so the first values need no start level, and a missing value changes nothing
+    (pandas: ``ewm(alpha, adjust=True, ignore_na=True)``).
+    """
+    folded = cycles_of(history, season)
+    level = np.empty_like(folded)
+    total, weight = np.zeros(folded.shape[1:]), np.zeros(folded.shape[1:])
+    keep = 1.0 - alpha
+    for cycle, values in enumerate(folded):
+        seen = ~np.isnan(values)
+        total = np.where(seen, keep * total + np.where(seen, values, 0.0), total)
+        weight = np.where(seen, keep * weight + 1.0, weight)
+        level[cycle] = np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
+    return level.reshape(-1, history.shape[1])[: len(history)]
+
+
+def ahead_rows(cutoffs: Steps, h: int, season: int) -> Steps:
+    """Return the row one or more whole cycles before each forecast step, within the last cycle: ``[n, H]``.
+
+    Rows before the history are negative.
+    """
+    position = np.arange(h) % season
+    return np.asarray(cutoffs[:, None] - season + 1 + position[None, :], dtype=np.int64)
+
+
+def at_rows(table: Floats, rows: Steps) -> Floats:
+    """Return ``table[rows]``, ``[..., D]``, with NaN for negative rows."""
+    found = table[rows.clip(0)]
+    found[rows < 0] = np.nan
+    return np.asarray(found)
+
+
+def first_known(*choices: Any) -> Floats:
+    """Return the first of several broadcastable arrays that is not NaN, cell by cell."""
+    result = np.array(np.broadcast_arrays(*choices)[0], dtype=np.float64)
+    for other in choices[1:]:
+        missing = np.isnan(result)
+        if not missing.any():
+            break
+        result = np.where(missing, other, result)
+    return result

@@ -1,0 +1,211 @@
+"""Vector autoregression over all channels of an entity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.baselines import check_count
+from foretide.forecasters.history import by_entity, last_seen
+from foretide.forecasters.laws import naive_law, normal_quantiles, say_replaced
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """One entity's model, in units of its own training part.
+
+    ``weights`` ``[1 + p * C, C]`` holds the constant, then lag 1, lag 2 ...; ``sigma`` ``[C, C]`` the residuals'
+    covariance; ``location``, ``scale`` ``[C]``. A channel with scale 0 is constant in training and left out.
+    """
+
+    weights: Floats
+    sigma: Floats
+    location: Floats
+    scale: Floats
+
+    @property
+    def order(self) -> int:
+        return (len(self.weights) - 1) // int(self.weights.shape[1])
+
+
+class VAR(Forecaster):
+    """VAR(p) with a constant over the targets and past columns of each entity, by least squares.
+
+    One model per entity; its order is given or chosen by Akaike's criterion on the training part. All cutoffs
+    are forecast together. Known-future columns are not used. A missing value is replaced by the last one
+    observed, before the first by the training mean; training rows with a missing value in their lags are left
+    out. Intervals come from the forecast-error covariance (Gaussian, coefficients taken as known).
+
+    A target that is constant in training, and an entity that is too short or unknown at fit, get the random walk
+    with its intervals instead; a warning says how many.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    order : int, optional
+        Lags; by default chosen from 1 to ``max_order``.
+    max_order : int
+        Most lags tried; fewer where the training part is short (a third of its rows per equation).
+    alias : str, optional
+        Name in frames and tables.
+
+    References
+    ----------
+    Luetkepohl, *New Introduction to Multiple Time Series Analysis*, sections 2.2, 3.2 and 4.3.
+    """
+
+    has_law = True
+
+    def __init__(
+        self, h: int, order: int | None = None, max_order: int = 24, *, alias: str | None = None
+    ) -> None:
+        super().__init__(h, alias=alias)
+        self.order = check_count("order", order)
+        if check_count("max_order", max_order) is None:
+            raise ConfigError("max_order is a whole number of lags of at least 1, got None.")
+        self.max_order = int(max_order)
+        self._fits: dict[str, _Fit] = {}
+
+    def _fit(self, part: FitPart) -> None:
+        train, self._fits = part.train, {}
+        replaced: dict[str, list[str]] = {}
+        width = train.n_targets + len(train.past)
+        for entity, name in enumerate(train.ids):
+            found = self._estimate(np.array(train.rows(entity)[:, :width], dtype=np.float64))
+            if found is None:
+                replaced.setdefault("its training part is too short or constant", []).append(name)
+            else:
+                self._fits[name] = found
+        say_replaced(self.name, replaced, "the random walk")
+
+    def _estimate(self, rows: Floats) -> _Fit | None:
+        seen = ~np.isnan(rows)
+        count = np.maximum(seen.sum(axis=0), 1)
+        location = np.where(seen, rows, 0.0).sum(axis=0) / count
+        scale = np.sqrt((np.where(seen, rows - location, 0.0) ** 2).sum(axis=0) / count)
+        scale[scale <= 1e-12 * np.maximum(1.0, np.abs(location))] = 0.0
+        active = scale > 0
+        if not active.any():
+            return None
+        values = (rows[:, active] - location[active]) / scale[active]
+        most = min(self.order or self.max_order, int((len(rows) / 3 - 1) / active.sum()), len(rows) // 3)
+        if most < (self.order or 1):
+            return None
+        order = self.order or _by_aic(values, most)
+        design, answer = _regression(values, order)
+        if len(design) <= design.shape[1]:
+            return None
+        weights: Floats = np.asarray(np.linalg.lstsq(design, answer, rcond=None)[0], dtype=np.float64)
+        residual = answer - design @ weights
+        sigma = residual.T @ residual / (len(design) - design.shape[1])
+        return _Fit(weights, sigma, location, scale)
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        width = panel.n_targets + len(panel.past)
+        mean = np.empty((len(windows), self.h, panel.n_targets))
+        sd = np.empty_like(mean)
+        replaced: list[str] = []
+        for entity, chosen in by_entity(windows):
+            cutoffs = windows.cutoff[chosen]
+            rows = np.array(panel.rows(entity)[: cutoffs.max() + 1, :width], dtype=np.float64)
+            fit = self._fits.get(panel.ids[entity])
+            active = fit.scale[: panel.n_targets] > 0 if fit else np.zeros(panel.n_targets, dtype=bool)
+            if fit is not None:
+                mean[chosen], sd[chosen] = _roll(fit, rows, cutoffs, self.h, panel.n_targets)
+            for d in np.flatnonzero(~active):
+                law = naive_law(rows[:, [d]], cutoffs, self.h, 1)
+                mean[chosen, :, d], sd[chosen, :, d] = law[0][..., 0], law[1][..., 0]
+                replaced.append(panel.series_name(entity, int(d)))
+        if replaced:
+            say_replaced(self.name, {"no model could be estimated for them at fit": replaced}, "the random walk")
+        return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None)
+
+    def orders(self) -> dict[str, int]:
+        """Number of lags in use, by entity."""
+        return {name: fit.order for name, fit in self._fits.items()}
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Weights, covariance, location and scale of every entity."""
+        parts = ("weights", "sigma", "location", "scale")
+        return {f"{part}.{i}": getattr(fit, part) for i, fit in enumerate(self._fits.values()) for part in parts}
+
+    def facts(self) -> dict[str, Any]:
+        """Names of the entities in the order of the state."""
+        return {"entities": list(self._fits)}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take the models back."""
+        self._fits = {
+            name: _Fit(*(state[f"{part}.{i}"] for part in ("weights", "sigma", "location", "scale")))
+            for i, name in enumerate(facts["entities"])
+        }
+
+
+def _regression(values: Floats, order: int, skip: int | None = None) -> tuple[Floats, Floats]:
+    """Return the design ``[n, 1 + order * C]`` and the answers ``[n, C]``, complete rows only.
+
+    ``skip`` rows at the start serve as lags only (``order`` by default).
+    """
+    skip = order if skip is None else skip
+    lags = [values[skip - j : len(values) - j] for j in range(1, order + 1)]
+    design = np.concatenate([np.ones((len(values) - skip, 1)), *lags], axis=1)
+    answer = values[skip:]
+    complete = ~(np.isnan(design).any(axis=1) | np.isnan(answer).any(axis=1))
+    return design[complete], answer[complete]
+
+
+def _by_aic(values: Floats, most: int) -> int:
+    """Return the order with the least Akaike criterion; all orders are judged on the same rows."""
+    design, answer = _regression(values, most)
+    width, rows = values.shape[1], max(len(design), 1)
+    gram, cross = design.T @ design, design.T @ answer
+    scores = []
+    for order in range(1, most + 1):
+        size = 1 + order * width
+        weights = np.linalg.lstsq(gram[:size, :size], cross[:size], rcond=None)[0]
+        residual = answer - design[:, :size] @ weights
+        sigma = residual.T @ residual / rows + 1e-12 * np.eye(width)
+        scores.append(np.linalg.slogdet(sigma)[1] + 2.0 * size * width / rows)
+    return int(np.argmin(scores)) + 1
+
+
+def _roll(fit: _Fit, rows: Floats, cutoffs: NDArray[np.int64], h: int, n_targets: int) -> tuple[Floats, Floats]:
+    """Forecast from every cutoff: mean and standard deviation, each ``[n, H, D]`` (0 for inactive targets)."""
+    active = np.flatnonzero(fit.scale > 0)
+    location, scale = fit.location[active], fit.scale[active]
+    width, order = len(active), fit.order
+    known = (last_seen(rows)[:, active] - location) / scale
+    known = np.where(np.isnan(known), 0.0, known)
+    at = cutoffs[:, None] - np.arange(order)
+    lags = np.where((at >= 0)[..., None], known[at.clip(0)], 0.0).reshape(len(cutoffs), order * width)
+    mean = np.zeros((len(cutoffs), h, n_targets))
+    sd = np.zeros_like(mean)
+    targets = active[active < n_targets]
+    t = len(targets)
+    # `ripple` holds the responses to one residual, newest first, in the layout of `lags`.
+    ripple = np.zeros((width, order * width))
+    response, variance = np.eye(width), np.zeros(width)
+    for k in range(h):
+        ahead = fit.weights[0] + lags @ fit.weights[1:]
+        variance = variance + np.einsum("ij,ik,kj->j", response, fit.sigma, response)
+        mean[:, k, targets] = location[:t] + scale[:t] * ahead[:, :t]
+        sd[:, k, targets] = scale[:t] * np.sqrt(variance[:t])
+        lags = np.concatenate([ahead, lags[:, : (order - 1) * width]], axis=1)
+        ripple = np.concatenate([response, ripple[:, : (order - 1) * width]], axis=1)
+        response = ripple @ fit.weights[1:]
+    return mean, sd
