@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 MAX_ALL_CHANNELS = 1200
 """Above this many lags x channels only each target's own lags enter the linear map."""
+MAX_SEASON_ROWS = 20_000
+"""The season term is fitted on at most this many of each entity's newest training rows."""
+MARGIN = 0.02
+MAX_VALIDATION = 20_000
+"""Choices are made on at most this many validation windows, thinned out evenly."""
 MAX_GRAM_FLOPS = 4e10
 """Windows are thinned out evenly so that one Gram matrix costs no more than this."""
 
@@ -67,8 +72,8 @@ class Series:
 
     Attributes
     ----------
-    values : ``[R, C]``
-        Targets first, then past columns; scaled, gaps filled.
+    values : float32 array ``[R, C]``
+        Targets first, then past columns; scaled, gaps filled. Entities follow each other without holes.
     known : ``[R, G]`` or None
         Known-future columns and calendar at the same rows.
     step : int array ``[R]``
@@ -143,7 +148,7 @@ def fit_start(
     search = _Search(series, train, validation, input_size, h, seasons, config)
     widest = series.values.shape[1] * input_size
     can_all = series.values.shape[1] > 1 and widest <= MAX_ALL_CHANNELS
-    channels = config.channels if config.channels != "auto" else ("all" if can_all else "own")
+    channels = "all" if config.channels == "all" else "own"
     level = config.level if config.level != "auto" else "last"
     known = config.known != "off" and series.known is not None
     best: Start | None = None
@@ -151,19 +156,23 @@ def fit_start(
     for count in search.wave_counts():
         found = search.solve(count, known, level, channels)
         worse = 0 if best is None or found.val_error < best.val_error else worse + 1
-        best = found if worse == 0 else best
+        best = _simpler(best, found)
         if worse >= 3:
             break
     assert best is not None
     count = len(best.season.frequencies)
     if config.level == "auto":
-        best = min([best, *(search.solve(count, known, v, channels) for v in ("mean",))], key=lambda s: s.val_error)
+        best = _simpler(best, search.solve(count, known, "mean", channels))
     if config.known == "auto" and known:
-        best = min(best, search.solve(count, False, best.level, channels), key=lambda s: s.val_error)
+        best = _simpler(search.solve(count, False, best.level, channels), best)
     if config.channels == "auto" and can_all:
-        uses_known = bool(len(best.season.known))
-        best = min(best, search.solve(count, uses_known, best.level, "own"), key=lambda s: s.val_error)
+        best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, "all"))
     return best
+
+
+def _simpler(simple: Start | None, rich: Start) -> Start:
+    """Return the richer start only when it is better by :data:`MARGIN`: validation windows overlap and are few."""
+    return rich if simple is None or rich.val_error < (1.0 - MARGIN) * simple.val_error else simple
 
 
 class _Search:
@@ -180,15 +189,15 @@ class _Search:
         config: StartConfig,
     ) -> None:
         self.series, self.input_size, self.h, self.config = series, input_size, h, config
-        self.train, self.validation = train, validation
+        self.train, self.validation = train, thin(validation, MAX_VALIDATION)
         self.tried: list[dict[str, Any]] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
         self.longest = max(periods, default=float(series.train_length.max()))
         self.parts = [
             (series.step[s], series.values[s], None if series.known is None else series.known[s])
-            for s in series.slices(series.train_length)
+            for s in (slice(max(s.start, s.stop - MAX_SEASON_ROWS), s.stop) for s in series.slices(series.train_length))
         ]
-        targets = [(steps, values[:, : series.n_targets]) for steps, values, _ in self.parts if len(steps)]
+        targets = [(steps, values[:, : series.n_targets].astype(np.float64)) for steps, values, _ in self.parts if len(steps)]
         self.ranked = rank_frequencies(targets, candidate_frequencies(periods), self.longest)
 
     def wave_counts(self) -> Iterable[int]:
@@ -201,15 +210,14 @@ class _Search:
     def solve(self, count: int, known: bool, level: str, channels: str) -> Start:
         """Fit season term and ridge path for one combination; the penalty with the least validation error wins."""
         season = fit_season_term(self.parts, self.ranked[:count], self.longest, use_known=known)
-        left = self._without(season)
         n_targets, n_channels = self.series.n_targets, self.series.values.shape[1]
         groups = [[d] for d in range(n_targets)] if channels == "own" else [list(range(n_channels))]
         errors = np.zeros(len(self.config.penalties))
         paths = []
         for g, inputs in enumerate(groups):
             outputs = [g] if channels == "own" else list(range(n_targets))
-            path = ridge_path(self._blocks(left, self._thinned(len(inputs)), inputs, outputs, level))
-            errors += self._errors(path, left, inputs, outputs, level)
+            path = ridge_path(self._blocks(season, self._thinned(len(inputs)), inputs, outputs, level))
+            errors += self._errors(path, season, inputs, outputs, level)
             paths.append(path)
         errors /= max(len(self.validation) * self.h * n_targets, 1)
         # Without validation windows the middle of the path is taken.
@@ -223,37 +231,42 @@ class _Search:
         )  # fmt: skip
         return Start(season, level, channels, weights, intercept, penalty, float(errors[pick]), self.tried)
 
-    def _without(self, season: SeasonTerm) -> Floats:
-        left = np.empty_like(self.series.values)
-        for i, s in enumerate(self.series.slices(self.series.length)):
-            known = None if self.series.known is None else self.series.known[s]
-            left[s] = self.series.values[s] - season.at(i, self.series.step[s], known)
+    def _without(self, season: SeasonTerm, low: int, high: int) -> Floats:
+        """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""
+        left = self.series.values[low:high].astype(np.float64)
+        first = int(np.searchsorted(self.series.row0, low, side="right")) - 1
+        for i in range(first, len(self.series.row0)):
+            start = max(low, int(self.series.row0[i]))
+            stop = min(high, int(self.series.row0[i] + self.series.length[i]))
+            if start >= high:
+                break
+            known = None if self.series.known is None else self.series.known[start:stop]
+            left[start - low : stop - low] -= season.at(i, self.series.step[start:stop], known)
         return left
 
     def _thinned(self, n_inputs: int) -> NDArray[np.int64]:
         width = n_inputs * self.input_size
         most = max(int(MAX_GRAM_FLOPS / (2.0 * width * (width + self.h))), 4 * width, 256)
-        stride = max(1, -(-len(self.train) // most))
-        return self.train[::-1][::stride][::-1]
+        return thin(self.train, most)
 
     def _blocks(
-        self, left: Floats, rows: NDArray[np.int64], inputs: list[int], outputs: list[int], level: str
+        self, season: SeasonTerm, rows: NDArray[np.int64], inputs: list[int], outputs: list[int], level: str
     ) -> Iterable[tuple[Floats, Floats]]:
-        columns = np.ascontiguousarray(left[:, inputs])
-        wanted = np.ascontiguousarray(left[:, outputs])
         position = [inputs.index(o) for o in outputs]
         for part in chunks(rows, len(inputs) * self.input_size):
-            x = lagged_rows(columns, part, self.input_size)
+            low = int(part[0]) - self.input_size + 1
+            left = self._without(season, low, int(part[-1]) + self.h + 1)
+            x = lagged_rows(left[:, inputs], part - low, self.input_size)
             base = window_level(x, level)
-            y = future_rows(wanted, part, self.h) - base[:, position, None]
+            y = future_rows(left[:, outputs], part - low, self.h) - base[:, position, None]
             yield (x - base[:, :, None]).reshape(len(part), -1), y.reshape(len(part), -1)
 
     def _errors(
-        self, path: RidgePath, left: Floats, inputs: list[int], outputs: list[int], level: str
+        self, path: RidgePath, season: SeasonTerm, inputs: list[int], outputs: list[int], level: str
     ) -> Floats:
         solutions = [path.solve(p) if self.config.linear else _no_map(path) for p in self.config.penalties]
         errors = np.zeros(len(solutions))
-        for x, y in self._blocks(left, self.validation, inputs, outputs, level):
+        for x, y in self._blocks(season, self.validation, inputs, outputs, level):
             for k, (weights, intercept) in enumerate(solutions):
                 errors[k] += float(((y - x @ weights - intercept) ** 2).sum())
         return errors
@@ -273,6 +286,12 @@ def window_level(window: Floats, level: str) -> Floats:
     if level == "mean":
         return np.asarray(window.mean(axis=2))
     return np.zeros(window.shape[:2])
+
+
+def thin(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most ``most`` of ``rows``, evenly spaced, the last one among them."""
+    stride = max(1, -(-len(rows) // most))
+    return rows[::-1][::stride][::-1]
 
 
 def _no_map(path: RidgePath) -> tuple[Floats, Floats]:

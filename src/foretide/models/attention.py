@@ -1,0 +1,218 @@
+"""The attention encoder-decoder, whose weights say which past values the forecast copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from foretide.errors import ConfigError
+from foretide.models.frame import Frame
+from foretide.models.inputs import Hidden, Inputs, Shape
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """Settings of the attention backbone.
+
+    Attributes
+    ----------
+    hidden : int
+        Width, ``d``; divisible by ``heads``.
+    heads : int
+        Attention heads, ``M``.
+    encoder_layers : int
+        Self-attention layers over the lookback's patches.
+    patch : int or None
+        Steps per patch of the encoder; None: about 16 patches.
+    dropout : float
+    """
+
+    hidden: int = 128
+    heads: int = 4
+    encoder_layers: int = 1
+    patch: int | None = None
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.hidden < 1 or self.heads < 1 or self.hidden % self.heads:
+            raise ConfigError(
+                f"hidden must be divisible by heads, got hidden={self.hidden} and heads={self.heads}. "
+                f"Try hidden={max(1, round(self.hidden / max(self.heads, 1))) * max(self.heads, 1)}."
+            )
+
+
+class EncoderLayer(nn.Module):
+    """Pre-norm self-attention and feed-forward, both residual (Vaswani et al. 2017; Xiong et al. 2020)."""
+
+    def __init__(self, hidden: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.norm_attention, self.norm_feed = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
+        self.qkv, self.out = nn.Linear(hidden, 3 * hidden), nn.Linear(hidden, hidden)
+        self.feed = nn.Sequential(
+            nn.Linear(hidden, 2 * hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * hidden, hidden)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens ``[B, P, d]`` -> the same shape."""
+        b, p, d = tokens.shape
+        qkv = self.qkv(self.norm_attention(tokens)).view(b, p, 3, self.heads, d // self.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
+        tokens = tokens + self.out(mixed.transpose(1, 2).reshape(b, p, d))
+        return tokens + self.feed(self.norm_feed(tokens))
+
+
+class AttentionBackbone(nn.Module):
+    """Queries that know their horizon step attend over lags; each head copies the values it attends to.
+
+    Inside the frame, ``forecast = linear + sum over heads of gain x (weights @ past values)``, and the head adds a
+    correction from the decoder's features. The weights are ``softmax(q k / sqrt(d/M) + bias)`` with a bias per head,
+    horizon step and lag. At the start the queries are zero and the biases hold the positive part of the linear
+    map's coefficients on the target's own lags, which the map gives up in exchange: the forecast is the
+    closed-form start to rounding, and the weights already mean something.
+
+    Keys and values are made once per pass: a step's own key from its values, and its patch's key and value from an
+    encoder of self-attention over patches of the lookback.
+
+    Parameters
+    ----------
+    frame : Frame
+        Its linear map is changed: what attention copies is taken out of it.
+    shape : Shape
+    config : AttentionConfig
+    """
+
+    def __init__(self, frame: Frame, shape: Shape, config: AttentionConfig) -> None:
+        super().__init__()
+        self.frame, self.shape, self.config = frame, shape, config
+        d, m, size = config.hidden, config.heads, shape.input_size
+        self.patch = config.patch or max(1, -(-size // 16))
+        n_patches = -(-size // self.patch)
+        self.pad = n_patches * self.patch - size
+        width = shape.channels + shape.known
+        self.embed_patch = nn.Linear(self.patch * width, d)
+        self.position = nn.Parameter(torch.randn(n_patches, d) * 0.02)
+        self.encoder = nn.ModuleList(EncoderLayer(d, m, config.dropout) for _ in range(config.encoder_layers))
+        self.norm_encoded = nn.LayerNorm(d)
+        self.key_value = nn.Linear(d, 2 * d)
+        self.key_step = nn.Linear(width, d)
+        self.horizon = nn.Parameter(torch.randn(shape.h, d) * 0.1)
+        self.embed_known = nn.Linear(shape.known + shape.static, d) if shape.known + shape.static else None
+        self.summary = nn.Linear(d, d)
+        self.norm_query, self.norm_features = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.query = nn.Linear(d, d)
+        nn.init.zeros_(self.query.weight)
+        nn.init.zeros_(self.query.bias)
+        self.out = nn.Linear(d, d)
+        self.feed = nn.Sequential(
+            nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d)
+        )
+        bias, gain = copy_start(frame, shape, m)
+        self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
+
+    @property
+    def features(self) -> int:
+        """Width of the features handed to the head."""
+        return self.config.hidden
+
+    def forward(self, inputs: Inputs) -> Hidden:
+        """Return features ``[B, H, d]``, the base forecast, and the trace ``attention`` ``[B, M, H, L]``."""
+        framed = self.frame(inputs)
+        tokens = framed.window.transpose(1, 2)
+        if inputs.known_past is not None:
+            tokens = torch.cat([tokens, inputs.known_past], dim=2)
+        keys, values, encoded = self._encode(tokens)
+        state = self.horizon + self.summary(encoded.mean(dim=1))[:, None]
+        if self.embed_known is not None:
+            state = state + self.embed_known(self._known(inputs))
+        query = self._split(self.query(self.norm_query(state)))
+        scale = (self.config.hidden // self.config.heads) ** -0.5
+        weights = torch.softmax(query @ keys.transpose(2, 3) * scale + self.bias, dim=-1)
+        copied = weights @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
+        base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
+        context = (self._by_patch(weights) @ values).transpose(1, 2).flatten(2)
+        state = state + self.out(context)
+        return Hidden(state + self.feed(self.norm_features(state)), base, {"attention": weights})
+
+    def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Keys ``[B, M, L, d/M]``, values per patch ``[B, M, P, d/M]``, encoded patches ``[B, P, d]``."""
+        padded = F.pad(tokens, (0, 0, self.pad, 0))
+        patches = self.embed_patch(padded.unflatten(1, (-1, self.patch)).flatten(2)) + self.position
+        for layer in self.encoder:
+            patches = layer(patches)
+        patches = self.norm_encoded(patches)
+        key, value = self.key_value(patches).chunk(2, dim=-1)
+        per_step = key.repeat_interleave(self.patch, dim=1)[:, self.pad :]
+        return self._split(self.key_step(tokens) + per_step), self._split(value), patches
+
+    def _known(self, inputs: Inputs) -> Tensor:
+        parts = [] if inputs.known is None else [inputs.known]
+        if inputs.static is not None:
+            parts.append(inputs.static[:, None].expand(-1, self.shape.h, -1))
+        return torch.cat(parts, dim=2)
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``[B, n, d]`` -> ``[B, M, n, d/M]``."""
+        return x.unflatten(2, (self.config.heads, -1)).transpose(1, 2)
+
+    def _by_patch(self, weights: Tensor) -> Tensor:
+        """Mass of the weights in each patch, ``[B, M, H, P]``."""
+        return F.pad(weights, (self.pad, 0)).unflatten(3, (-1, self.patch)).sum(dim=4)
+
+
+def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
+    """Hand the positive own-lag part of a frame's linear map over to attention.
+
+    Parameters
+    ----------
+    frame : Frame
+        ``frame.weights`` is lowered in place by what the heads copy, so that the sum is unchanged.
+    shape : Shape
+    heads : int
+
+    Returns
+    -------
+    bias : ``[M, H, L]``
+        Logarithms of the heads' first weights.
+    gain : ``[M, H, D]``
+        What a head's copy counts.
+
+    Notes
+    -----
+    With several targets the profile is their mean, because all share one set of weights. Heads must differ or they
+    stay alike: each takes half of its mass from the whole profile and half from its own stretch of lags, the
+    stretches holding equal mass.
+    """
+    own = frame.weights.detach() if frame.channels == "own" else _own_block(frame.weights.detach())
+    shared = own.mean(dim=0).T
+    noise = 1.5 * shared.abs().median(dim=1, keepdim=True).values
+    profile = (shared - noise).clamp(min=0.0)
+    total = profile.sum(dim=1, keepdim=True)
+    floor = torch.full_like(profile, 1e-3 / shape.input_size) * total.clamp(min=1e-2)
+    profile = profile + floor
+    share = profile.cumsum(dim=1) - 0.5 * profile
+    share = share / profile.sum(dim=1, keepdim=True)
+    stretch = (share * heads).long().clamp(max=heads - 1)
+    inside = F.one_hot(stretch, heads).permute(2, 0, 1).to(profile.dtype)
+    parts = profile * (0.5 / heads + 0.5 * inside)
+    gain = parts.sum(dim=2)
+    bias = (parts / gain[..., None]).log()
+    with torch.no_grad():
+        copied = profile.T
+        if frame.channels == "own":
+            frame.weights -= copied
+        else:
+            for d in range(shape.targets):
+                frame.weights[d, :, d] -= copied
+    return bias, gain[..., None].expand(-1, -1, shape.targets).clone()
+
+
+def _own_block(weights: Tensor) -> Tensor:
+    """Weights ``[C, L, D, H]`` -> each target's on its own lags, ``[D, L, H]``."""
+    index = np.arange(weights.shape[2])
+    return weights[index, :, index]

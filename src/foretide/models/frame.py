@@ -1,0 +1,126 @@
+"""The frame every backbone works in: season and level taken off the window, given back to the forecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from foretide.models.inputs import Inputs, Shape
+from foretide.models.start import Start
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Framed:
+    """A window in its frame.
+
+    Attributes
+    ----------
+    window : float tensor ``[B, C, L]``
+        Channels less season and level; channel-major, because the maps read whole channels.
+    outside : float tensor ``[B, H, D]``
+        Season and level over the horizon: what a forecast of zero inside the frame means.
+    linear : float tensor ``[B, H, D]``
+        The linear map's forecast inside the frame.
+    """
+
+    window: Tensor
+    outside: Tensor
+    linear: Tensor
+
+
+class Frame(nn.Module):
+    """Season, level and linear map as trainable parameters that begin at the closed-form start.
+
+    ``forecast = outside + linear + whatever a backbone adds``.
+
+    Parameters
+    ----------
+    start : Start
+        Its arrays become the initial parameters.
+    shape : Shape
+    """
+
+    frequencies: Tensor
+    table: Tensor
+
+    def __init__(self, start: Start, shape: Shape) -> None:
+        super().__init__()
+        self.shape, self.level, self.channels = shape, start.level, start.channels
+        self.waves = nn.Parameter(_float(start.season.waves))
+        self.known = nn.Parameter(_float(start.season.known))
+        self.weights = nn.Parameter(_float(start.weights))
+        self.intercept = nn.Parameter(_float(start.intercept))
+        frequencies = torch.as_tensor(start.season.frequencies, dtype=torch.float64)
+        self.register_buffer("frequencies", frequencies)
+        around = torch.arange(1 - shape.input_size, shape.h + 1, dtype=torch.float64)
+        phase = 2.0 * np.pi * torch.remainder(around[:, None] * frequencies, 1.0)
+        self.register_buffer("table", torch.cat([phase.sin(), phase.cos()], dim=1).float())
+
+    def forward(self, inputs: Inputs) -> Framed:
+        """Take season and level off the lookback and apply the linear map."""
+        size, d = self.shape.input_size, self.shape.targets
+        window = inputs.past.transpose(1, 2)
+        season = self._season(inputs)
+        if season is not None:
+            window = window - season[..., :size]
+        if self.level == "last":
+            level = window[..., -1:]
+        elif self.level == "mean":
+            level = window.mean(dim=-1, keepdim=True)
+        else:
+            level = torch.zeros_like(window[..., -1:])
+        window = window - level
+        outside = level[:, :d].expand(-1, -1, self.shape.h)
+        if season is not None:
+            outside = outside + season[:, :d, size:]
+        return Framed(window, outside.transpose(1, 2), self._linear(window))
+
+    def _linear(self, window: Tensor) -> Tensor:
+        if self.channels == "own":
+            mapped = torch.einsum("bdl,dlh->bdh", window[:, : self.shape.targets], self.weights)
+            return (mapped + self.intercept).transpose(1, 2)
+        flat = self.weights.flatten(0, 1).flatten(1)
+        mapped = torch.addmm(self.intercept.flatten(), window.flatten(1), flat)
+        return mapped.view(-1, self.shape.targets, self.shape.h).transpose(1, 2)
+
+    def _season(self, inputs: Inputs) -> Tensor | None:
+        """Season term over lookback and horizon, ``[B, C, L + H]``.
+
+        A wave at ``cutoff + r`` is the wave at ``r`` with coefficients turned by the cutoff's phase, so the
+        trigonometry is one table and two numbers per window and wave.
+        """
+        season = None
+        if len(self.frequencies):
+            phase = 2.0 * np.pi * torch.remainder(inputs.step.double()[:, None] * self.frequencies, 1.0)
+            sin, cos = phase.sin().float()[..., None], phase.cos().float()[..., None]
+            a, b = self.waves[inputs.entity].chunk(2, dim=1)
+            turned = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=1)
+            season = torch.matmul(turned.transpose(1, 2), self.table.T)
+        if len(self.known) and inputs.known is not None and inputs.known_past is not None:
+            known = torch.cat([inputs.known_past, inputs.known], dim=1) @ self.known
+            season = known.transpose(1, 2) if season is None else season + known.transpose(1, 2)
+        return season
+
+    def structure(self) -> dict[str, Any]:
+        """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""
+        return {"level": self.level, "channels": self.channels}
+
+
+def empty_start(structure: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> Start:
+    """Return a start with the sizes of a saved frame, to be filled from its state dict."""
+    from foretide.models.season_term import SeasonTerm
+
+    season = SeasonTerm(arrays[prefix + "frequencies"], arrays[prefix + "waves"], arrays[prefix + "known"])
+    weights, intercept = arrays[prefix + "weights"], arrays[prefix + "intercept"]
+    return Start(season, structure["level"], structure["channels"], weights, intercept, 0.0, float("nan"))
+
+
+def _float(array: Any) -> Tensor:
+    return torch.as_tensor(np.array(array, dtype=np.float32))

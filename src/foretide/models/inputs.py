@@ -1,0 +1,88 @@
+"""One batch of windows, and what a network makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Inputs:
+    """What a forward pass may see: the past and the known future, never the truth.
+
+    Attributes
+    ----------
+    past : float tensor ``[B, L, C]``
+        Scaled targets, then past columns, oldest first; gaps carry the last value forward.
+    step : int tensor ``[B]``
+        Grid step of the cutoff.
+    entity : int tensor ``[B]``
+    h : int
+        Steps to forecast.
+    known_past, known : float tensors ``[B, L, G]`` and ``[B, H, G]``, or None
+        Known-future columns and calendar features over lookback and horizon.
+    static : float tensor ``[B, S]`` or None
+    """
+
+    past: Tensor
+    step: Tensor
+    entity: Tensor
+    h: int
+    known_past: Tensor | None = None
+    known: Tensor | None = None
+    static: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Labels:
+    """The truth of a batch.
+
+    Attributes
+    ----------
+    y : float tensor ``[B, H, D]``
+        Scaled targets; 0 where not observed.
+    observed : bool tensor ``[B, H, D]`` or None
+        None: every value was observed.
+    """
+
+    y: Tensor
+    observed: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Hidden:
+    """What a backbone returns to the head.
+
+    Attributes
+    ----------
+    features : float tensor ``[B, H, K]``
+    base : float tensor ``[B, H, D]``
+        Forecast in scaled units that the head's correction is added to.
+    traces : dict
+        What can be looked at, e.g. ``"attention"`` ``[B, M, H, L]``. Returned, never kept on the module.
+    """
+
+    features: Tensor
+    base: Tensor
+    traces: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes a backbone is built for.
+
+    Attributes
+    ----------
+    input_size, h : int
+        Lookback ``L`` and horizon ``H``.
+    targets, channels, known, static : int
+        ``D`` targets among ``C`` channels, ``G`` known-future columns, ``S`` static columns.
+    """
+
+    input_size: int
+    h: int
+    targets: int
+    channels: int
+    known: int = 0
+    static: int = 0
