@@ -1,0 +1,335 @@
+"""What a run is made from: a YAML file or a dictionary, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_serializer, model_validator
+
+from foretide.errors import ConfigError, nearest
+
+Time = int | str
+"""A time in a configuration: text such as ``2017-10-24 23:00``, or a whole number on integer grids."""
+
+
+class Section(BaseModel):
+    """One part of a configuration: frozen, and a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SyntheticConfig(Section):
+    """A series made on the spot.
+
+    Attributes
+    ----------
+    generator : str
+        ``hourly`` or ``planted_lags``.
+    args : dict
+        What the generator takes: ``T``, ``n_series``, ``seed``, ….
+    """
+
+    generator: Literal["hourly", "planted_lags"] = "hourly"
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class DataConfig(Section):
+    """Where the table is and what its columns are.
+
+    Attributes
+    ----------
+    path : str, optional
+        A CSV or Parquet file. Relative paths are looked for beside the configuration, in the folder above it, in the
+        working folder, and under ``$FORETIDE_DATA`` by file name.
+    synthetic : SyntheticConfig, optional
+        Instead of ``path``.
+    id : str, optional
+        Column that names the entity (long tables); without it the table is one entity.
+    time, target, past, future, static
+        Columns by role. ``past: rest`` takes every column that has no other role.
+    freq, fill_gaps, missing, resample, tz
+        As in :meth:`foretide.Panel.from_frame`.
+    first, last : time, optional
+        Use only rows from ``first`` to ``last``, both included.
+    """
+
+    path: str | None = None
+    synthetic: SyntheticConfig | None = None
+    id: str | None = None
+    time: str = "ds"
+    target: str | tuple[str, ...] = "y"
+    past: Literal["rest"] | tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    freq: str | int | None = None
+    fill_gaps: bool = False
+    missing: Literal["error", "mask", "ffill"] = "error"
+    resample: str | None = None
+    tz: str | None = None
+    first: Time | None = None
+    last: Time | None = None
+
+    @field_validator("first", "last", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return _time_text(value)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.synthetic is None):
+            raise ValueError("expected exactly one of `path` (a CSV or Parquet file) and `synthetic` (a generator)")
+        return self
+
+
+class CalendarConfig(Section):
+    """Calendar features for models that can use them.
+
+    Attributes
+    ----------
+    use : bool
+        Off: no calendar features.
+    country, subdivision : str, optional
+        Whose public holidays count, e.g. ``AU`` and ``VIC``.
+    features : tuple of str, optional
+        Which features; by default those that suit the frequency.
+    """
+
+    use: bool = True
+    country: str | None = None
+    subdivision: str | None = None
+    features: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _country_first(self) -> Self:
+        if self.subdivision is not None and self.country is None:
+            raise ValueError(f"`subdivision: {self.subdivision}` needs a `country` beside it, e.g. `country: AU`")
+        return self
+
+
+class SplitConfig(Section):
+    """Chronological parts: by fractions of the time axis, or by the last time of a part.
+
+    Attributes
+    ----------
+    fractions : three floats
+        Train, validation, test; they sum to one.
+    train_until, val_until : time, optional
+        Instead of fractions: the last step of the training and of the validation part.
+    """
+
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    train_until: Time | None = None
+    val_until: Time | None = None
+
+    @field_validator("train_until", "val_until", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return _time_text(value)
+
+    @model_validator(mode="after")
+    def _both_dates(self) -> Self:
+        if (self.train_until is None) != (self.val_until is None):
+            raise ValueError("give both `train_until` and `val_until`, or neither (then `fractions` count)")
+        if abs(sum(self.fractions) - 1) > 1e-6 or min(self.fractions) < 0 or self.fractions[0] <= 0:
+            raise ValueError(f"`fractions` must be positive and sum to one, got {list(self.fractions)}")
+        return self
+
+
+class ModelConfig(Section):
+    """One model: its name and what its constructor takes besides ``h``."""
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        return {self.name: dict(self.settings)} if self.settings else self.name
+
+
+class Config(Section):
+    """Everything a run needs.
+
+    Attributes
+    ----------
+    name : str
+        Name of the run; its folder under ``runs`` unless ``output`` is given.
+    data, calendar, split : sections
+    h, input_size : int
+        Steps forecast and steps looked back at.
+    models : tuple of ModelConfig
+        Written as a list of names or of ``{name: settings}``.
+    baselines : bool
+        Whether the simple baselines run unasked.
+    season : int, optional
+        Season of baselines and scaled metrics; found on the training part by default.
+    levels : tuple of float
+        Central interval levels in percent, for models that have a predictive law.
+    stride : int
+        Steps between the test cutoffs.
+    seeds : tuple of int
+        Networks are trained once per seed.
+    attention_windows : int
+        At most so many test windows, evenly spread, have their attention kept.
+    output : str, optional
+        Folder of the run.
+    """
+
+    name: str = "run"
+    data: DataConfig
+    calendar: CalendarConfig = CalendarConfig()
+    split: SplitConfig = SplitConfig()
+    h: int = Field(default=10, ge=1)
+    input_size: int = Field(default=60, ge=1)
+    models: tuple[ModelConfig, ...] = (ModelConfig(name="Attention"),)
+    baselines: bool = True
+    season: int | None = Field(default=None, ge=1)
+    levels: tuple[float, ...] = (80, 95)
+    stride: int = Field(default=1, ge=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    attention_windows: int = Field(default=200, ge=0)
+    output: str | None = None
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _normal_models(cls, value: Any) -> Any:
+        entries = [{k: v} for k, v in value.items()] if isinstance(value, Mapping) else value
+        if isinstance(entries, str) or not isinstance(entries, (list, tuple)):
+            raise ValueError(f"expected a list such as [Attention, {{LSTM: {{hidden: 64}}}}], got {value!r}")
+        return [_normal_model(entry) for entry in entries]
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not self.models and not self.baselines:
+            raise ValueError("nothing to run: name a model in `models`, or leave `baselines` on")
+        return self
+
+
+def _normal_model(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return {"name": entry}
+    if isinstance(entry, Mapping) and len(entry) == 1 and "name" not in entry:
+        ((name, settings),) = entry.items()
+        return {"name": name, "settings": settings or {}}
+    return entry
+
+
+def _time_text(value: Any) -> Any:
+    """YAML reads ``2017-01-01`` as a date; a configuration keeps times as text."""
+    if isinstance(value, (dt.datetime, dt.date)):
+        return str(value)
+    return value
+
+
+# ---------------------------------------------------------------- reading and writing
+def read_yaml(text: str) -> Any:
+    """Read YAML 1.2: ``1e-3`` is a number, ``no`` is text, a key given twice is an error.
+
+    Raises
+    ------
+    ConfigError
+        With the line at which the text stops being YAML.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        lines = [line for line in str(error).splitlines() if line.strip() and "http" not in line and "suppress" not in line]
+        raise ConfigError("The configuration is not valid YAML:\n" + "\n".join(lines[:8])) from error
+
+
+def write_yaml(value: Any) -> str:
+    """Write plain data as YAML that :func:`read_yaml` reads back."""
+    from ruamel.yaml import YAML
+
+    out = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(value, out)
+    return out.getvalue()
+
+
+def load_config(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Config:
+    """Return a checked configuration from a YAML file, a dictionary, or one that is checked already.
+
+    Parameters
+    ----------
+    source : path, mapping or Config
+
+    Raises
+    ------
+    ConfigError
+        Names every key that is wrong, what was expected, and the nearest known key.
+    """
+    if isinstance(source, Config):
+        return source
+    folder, title = Path.cwd(), "the configuration"
+    if isinstance(source, Mapping):
+        raw: Any = dict(source)
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise ConfigError(f"No configuration at {path}. Expected a YAML file; see examples/etth1.yaml.")
+        raw, folder, title = read_yaml(path.read_text(encoding="utf-8")), path.resolve().parent, str(path)
+        if isinstance(raw, dict):
+            raw.setdefault("name", path.stem)
+    if not isinstance(raw, dict):
+        raise ConfigError(f"Expected {title} to hold keys and values (data: …, h: …), got {type(raw).__name__}.")
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, title)) from error
+    if config.data.path is None:
+        return config
+    data = config.data.model_copy(update={"path": str(find_data(config.data.path, folder))})
+    return config.model_copy(update={"data": data})
+
+
+def find_data(path: str, folder: Path) -> Path:
+    """Return where a data file is: beside the configuration, above it, in the working folder or ``$FORETIDE_DATA``."""
+    wanted = Path(path).expanduser()
+    tried = [wanted] if wanted.is_absolute() else [folder / wanted, folder.parent / wanted, Path.cwd() / wanted]
+    if os.environ.get("FORETIDE_DATA"):
+        tried.append(Path(os.environ["FORETIDE_DATA"]) / wanted.name)
+    for candidate in tried:
+        if candidate.is_file():
+            return candidate.resolve()
+    places = "\n".join(f"  {p}" for p in dict.fromkeys(os.path.normpath(t) for t in tried))
+    raise ConfigError(
+        f"No data file {path!r}. Looked for\n{places}\nGive data.path relative to the configuration, or set "
+        "FORETIDE_DATA to the folder that holds the file."
+    )
+
+
+def _explain(error: ValidationError, title: str) -> str:
+    lines = [f"{title} has {error.error_count()} problem{'s' if error.error_count() > 1 else ''}:"]
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"]) or "whole"
+        if problem["type"] == "extra_forbidden":
+            known = _known_keys(problem["loc"][:-1])
+            lines.append(f"  {where}: no such key. {nearest(problem['loc'][-1], known)}")
+        elif problem["type"] == "missing":
+            lines.append(f"  {where}: is missing.")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+            lines.append(f"  {where}: {message}{got}")
+    return "\n".join(lines)
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in loc:
+        if part not in section.model_fields:
+            return list(ModelConfig.model_fields)
+        kind = section.model_fields[part].annotation
+        options = [kind, *get_args(kind)]
+        section = next(k for k in options if isinstance(k, type) and issubclass(k, BaseModel))
+    return list(section.model_fields)

@@ -1,0 +1,238 @@
+"""The main job: data, parts, models, forecasts, scores, and a folder that holds them all."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError, DataError, ForetideError
+from foretide.pipeline.config import Config, load_config, write_yaml
+from foretide.pipeline.folder import RunFolder, free_name
+from foretide.pipeline.prepare import Prepared, make_calendar, prepare
+from foretide.pipeline.roster import Entry, roster
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.windows import Windows
+    from foretide.forecasters.forecast import Forecast
+
+RUNS = Path("runs")
+ATTENTION_BYTES = 256 * 2**20
+"""Attention kept per model is at most this large, whatever number of windows is asked for."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One forecaster after the test.
+
+    Attributes
+    ----------
+    entry : Entry
+        The forecaster, fitted.
+    forecast : Forecast
+        Of the test windows, the same for all models.
+    attention : Forecast or None
+        Of a part of the test windows, with the weights in ``extras``.
+    fit_seconds, predict_seconds : float
+    """
+
+    entry: Entry
+    forecast: Forecast
+    attention: Forecast | None
+    fit_seconds: float
+    predict_seconds: float
+
+
+class Log:
+    """Lines into ``run.log`` as they happen, and to whoever watches."""
+
+    def __init__(self, path: Path, watch: Callable[[str], None] | None = None) -> None:
+        self.path, self.watch = path, watch
+        self.started = time.perf_counter()
+
+    def __call__(self, text: str, *, show: bool = True) -> None:
+        """Write one line with the seconds since the start."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{time.perf_counter() - self.started:8.2f} s  {text}\n")
+        if show and self.watch is not None:
+            self.watch(text)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.started
+
+    @contextmanager
+    def catching_warnings(self) -> Iterator[None]:
+        """Send warnings into the log; where warnings are errors they stay errors."""
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, kind, *_: self(f"warning: {kind.__name__}: {message}")  # type: ignore[assignment]
+            yield
+
+
+def run(
+    config: str | os.PathLike[str] | Mapping[str, Any] | Config,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> RunFolder:
+    """Run the whole way from a table to scored forecasts.
+
+    Every model is fitted on the training and validation part and forecasts every window whose targets lie in the
+    test part; all models forecast the same windows.
+
+    Parameters
+    ----------
+    config : path, mapping or Config
+        See :class:`foretide.pipeline.config.Config`; YAML or a dictionary.
+    output : path, optional
+        Folder of the run; by default what the configuration says, else a free name under ``runs``.
+    overwrite : bool
+        Replace a finished run in that folder. It is kept aside until the new one has finished.
+    progress : callable, optional
+        Gets one line of text for every step of the job.
+
+    Returns
+    -------
+    RunFolder
+        ``.path`` is the folder; its ``summary.md`` is where to begin.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Before anything is written, where the configuration cannot work; the folder says ``failed`` otherwise.
+    """
+    checked = load_config(config)
+    roster(checked)  # A wrong model or setting is found before data is read and a folder made.
+    target = Path(output or checked.output or free_name(RUNS / checked.name))
+    folder = RunFolder.create(target, overwrite=overwrite)
+    log = Log(folder.path / "run.log", progress)
+    with folder.writing(), log.catching_warnings():
+        try:
+            _work(checked, folder, log)
+        except BaseException as error:
+            log(f"stopped: {type(error).__name__}: {error}", show=False)
+            raise
+    return folder
+
+
+def _work(config: Config, folder: RunFolder, log: Log) -> None:
+    from foretide.pipeline.outputs import write_outputs, write_scores
+
+    folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
+    _step(folder, log, "reading the data")
+    prepared = prepare(config)
+    log(repr(prepared.panel))
+    entries = roster(config, make_calendar(config.calendar, prepared.panel.grid.freq))
+    fitted = _fit_all(entries, prepared, folder, log)
+    history = max([config.input_size, *(entry.forecaster.min_history for entry, _ in fitted)])
+    windows = prepared.test_windows(input_size=history, h=config.h, stride=config.stride)
+    log(f"{len(windows)} test windows, each with at least {history} steps before it")
+    results = [_predict(entry, seconds, prepared, windows, config, folder, log) for entry, seconds in fitted]
+    _step(folder, log, "scoring")
+    scores = write_scores(results, prepared, config, folder)
+    _step(folder, log, "writing forecasts, attention and pictures")
+    write_outputs(results, scores, prepared, config, folder, log)
+    log(f"finished: {folder.path / 'summary.md'}")
+
+
+def _step(folder: RunFolder, log: Log, text: str) -> None:
+    folder.mark(step=text)
+    log(text)
+
+
+def _fit_all(
+    entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, log: Log
+) -> list[tuple[Entry, float]]:
+    """Fit every model and save it at once, so that a later error loses nothing."""
+    fitted = []
+    for entry in entries:
+        _step(folder, log, f"fitting {entry.name}")
+        start = time.perf_counter()
+        try:
+            entry.forecaster.fit(prepared.panel, until=prepared.val_until, train_until=prepared.train_until)
+        except (DataError, ConfigError) as error:
+            # A baseline nobody asked for may not suit the data (too short for its season); the run goes on without it.
+            if not entry.baseline:
+                raise
+            log(f"left out {entry.name}: {error}")
+            continue
+        seconds = time.perf_counter() - start
+        entry.forecaster.save(folder.path / "models" / file_name(entry.name))
+        log(f"fitted {entry.name} in {seconds:.2f} s", show=False)
+        fitted.append((entry, seconds))
+    if not fitted:
+        raise ForetideError("No model could be fitted; run.log in the run folder says why.")
+    return fitted
+
+
+def _predict(
+    entry: Entry, fit_seconds: float, prepared: Prepared, windows: Windows, config: Config, folder: RunFolder, log: Log
+) -> Result:
+    _step(folder, log, f"forecasting with {entry.name}")
+    panel, model = prepared.panel, entry.forecaster
+    start = time.perf_counter()
+    forecast = select(model.predict(panel, cutoffs=cutoff_times(prepared, windows), levels=config.levels), windows)
+    seconds = time.perf_counter() - start
+    log(f"forecast {len(windows)} windows with {entry.name} in {seconds:.2f} s", show=False)
+    attention = None
+    if "attention" in model.traces and config.attention_windows:
+        some = windows[_evenly(len(windows), config.attention_windows)]
+        attention = _with_attention(entry, prepared, some)
+    return Result(entry, forecast, attention, fit_seconds, seconds)
+
+
+def _with_attention(entry: Entry, prepared: Prepared, windows: Windows) -> Forecast:
+    """Forecast with attention from as many of ``windows`` as memory allows (one first, to know the size)."""
+    model, panel = entry.forecaster, prepared.panel
+    one = select(model.predict(panel, cutoffs=cutoff_times(prepared, windows[:1]), levels=(), attention=True), windows[:1])
+    allowed = max(1, ATTENTION_BYTES // max(1, one.extras["attention"].nbytes))
+    kept = windows[_evenly(len(windows), allowed)]
+    return select(model.predict(panel, cutoffs=cutoff_times(prepared, kept), levels=(), attention=True), kept)
+
+
+def cutoff_times(prepared: Prepared, windows: Windows) -> list[Any]:
+    """Times of the origins of ``windows``, each once."""
+    return list(prepared.panel.grid.output_times(np.unique(windows.steps(prepared.panel))))
+
+
+def select(forecast: Forecast, windows: Windows) -> Forecast:
+    """Return the part of a forecast that belongs to ``windows``, in their order.
+
+    ``predict`` forecasts every series that covers a cutoff; with series of different lengths these are more than the
+    windows whose targets are known.
+    """
+    have, want = forecast.windows, windows
+    width = int(max(have.cutoff.max(initial=0), want.cutoff.max(initial=0))) + 1
+    keys, wanted = have.entity * width + have.cutoff, want.entity * width + want.cutoff
+    order = np.argsort(keys)
+    at = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
+    if not np.array_equal(keys[at], wanted):
+        raise DataError(f"{forecast.model} did not forecast every test window; it needs more history than it said.")
+    if len(at) == len(keys) and np.array_equal(at, np.arange(len(at))):
+        return forecast
+    quantiles = None if forecast.quantiles is None else forecast.quantiles[at]
+    extras = {k: v[at] if isinstance(v, np.ndarray) and len(v) == len(keys) else v for k, v in forecast.extras.items()}
+    return replace(forecast, windows=windows, mean=forecast.mean[at], quantiles=quantiles, extras=extras)
+
+
+def file_name(name: str) -> str:
+    """Return a model's name as a folder name."""
+    return "".join(c if c.isalnum() or c in "-_.()" else "-" for c in name).strip(".") or "model"
+
+
+def _evenly(n: int, k: int) -> NDArray[np.int64]:
+    """At most ``k`` of ``n`` positions, evenly spread, the last among them."""
+    if k >= n:
+        return np.arange(n)
+    return np.unique(np.linspace(n - 1, 0, k).round().astype(np.int64))

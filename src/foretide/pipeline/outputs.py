@@ -1,0 +1,185 @@
+"""What a run leaves behind: tables, arrays, pictures and a summary."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.pipeline.job import Log, Result, file_name
+from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
+from foretide.report.summary import Facts, write_summary
+
+if TYPE_CHECKING:
+    from foretide.evaluation.score import Scores
+    from foretide.forecasters.forecast import Forecast
+    from foretide.pipeline.config import Config
+    from foretide.pipeline.folder import RunFolder
+    from foretide.pipeline.prepare import Prepared
+
+VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "statsforecast")
+AXES = {
+    "window": "forecast origins, in the order of `windows`",
+    "head": "attention heads",
+    "horizon_step": "steps after the cutoff, 1 first",
+    "lag": "the lookback, oldest first: index i is lag L-1-i, the last index is lag 0, the cutoff itself",
+}
+
+
+def write_scores(results: Sequence[Result], prepared: Prepared, config: Config, folder: RunFolder) -> Scores:
+    """Score all forecasts and write the tables."""
+    from foretide.evaluation.score import score
+
+    forecasts = [r.forecast for r in results]
+    oracle = None
+    if prepared.truth is not None:
+        oracle = prepared.truth.oracle(forecasts[0].cutoff_steps, config.h)
+    scores = score(forecasts, prepared.panel, train_until=prepared.train_until, season=config.season, oracle=oracle)
+    _csv(folder, "metrics.csv", scores.leaderboard())
+    _csv(folder, "metrics_by_step.csv", scores.by_step())
+    _csv(folder, "metrics_by_series.csv", scores.by_series())
+    return scores
+
+
+def write_outputs(
+    results: Sequence[Result], scores: Scores, prepared: Prepared, config: Config, folder: RunFolder, log: Log
+) -> None:
+    """Write forecasts, attention, training history, pictures, facts and the summary."""
+    table = forecast_table([r.forecast for r in results])
+    folder.write("forecasts.parquet", lambda path: table.to_parquet(path, index=False))
+    _write_attention(results, folder)
+    _write_history(results, folder)
+    pictures = _write_pictures(results, scores, prepared, folder)
+    facts = _facts(results, prepared, config, log)
+    folder.write_json("run.json", facts)
+    summary = Facts(config.name, str(prepared.panel), facts, scores.leaderboard(), pictures, log.seconds)
+    folder.write_text("summary.md", write_summary(summary))
+
+
+def forecast_table(forecasts: Sequence[Forecast]) -> pd.DataFrame:
+    """Return one long table: id, time, ``cutoff``, ``h_step``, truth ``y``, then the columns of every model."""
+    first = _as_pandas(forecasts[0])
+    n, h, d = first.mean.shape
+    table = first.to_frame()
+    table.insert(3, "h_step", np.tile(np.arange(1, h + 1), n * d))
+    table.insert(4, "y", np.swapaxes(first.truth(), 1, 2).reshape(-1))
+    others = [_as_pandas(forecast).to_frame().iloc[:, 3:] for forecast in forecasts[1:]]
+    return pd.concat([table, *others], axis=1)
+
+
+def _as_pandas(forecast: Forecast) -> Forecast:
+    panel = forecast.panel
+    return replace(forecast, panel=replace(panel, names=replace(panel.names, backend="pandas")))
+
+
+def _csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
+    folder.write(name, lambda path: frame.to_csv(path, index=False, float_format="%.10g"))
+
+
+def _write_attention(results: Sequence[Result], folder: RunFolder) -> None:
+    kept = {r.entry.name: r.attention for r in results if r.attention is not None}
+    if not kept:
+        return
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(f.extras["attention"], dtype=np.float32) for name, f in kept.items()}
+    folder.write("attention.safetensors", lambda path: save_file(arrays, path))
+    about = {}
+    for name, forecast in kept.items():
+        panel, cutoffs = forecast.panel, forecast.panel.grid.output_times(forecast.cutoff_steps)
+        windows = [
+            {"entity": panel.ids[int(entity)], "cutoff": str(cutoff)}
+            for entity, cutoff in zip(forecast.windows.entity, cutoffs, strict=True)
+        ]
+        about[name] = {"shape": list(arrays[name].shape), "windows": windows}
+    folder.write_json("attention.json", {"file": "attention.safetensors", "axes": AXES, "row_sum": 1, "models": about})
+
+
+def _write_history(results: Sequence[Result], folder: RunFolder) -> None:
+    rows = [
+        {"model": r.entry.name, **line} for r in results for line in getattr(r.entry.forecaster, "history", None) or []
+    ]
+    if not rows:
+        return
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, keys, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    folder.write_text("history.csv", out.getvalue())
+
+
+def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepared, folder: RunFolder) -> dict[str, str]:
+    """Write the pictures; return file name -> what it shows."""
+    ranked = list(scores.leaderboard()["model"])
+    by_name = {r.entry.name: r for r in results}
+    ranked = [name for name in ranked if name in by_name]
+    asked = [name for name in ranked if not by_name[name].entry.baseline][:2]
+    best_baseline = [name for name in ranked if by_name[name].entry.baseline][:1]
+    shown = [by_name[name].forecast for name in (asked + best_baseline) or ranked[:2]]
+    freq = prepared.panel.grid.freq
+    steps = scores.by_step()
+    errors = {name: steps.loc[steps["model"] == name, "rmse"].to_numpy(float) for name in ranked}
+    figure = forecast_figure(stretch(shown), errors, freq=freq)
+    folder.write("forecast.png", lambda path: write_png(figure, path))
+    pictures = {"forecast.png": f"{', '.join(f.model for f in shown)} against truth; below, the error by horizon step."}
+    for result in results:
+        if result.attention is None:
+            continue
+        name = f"attention-{file_name(result.entry.name)}.png"
+        heat = attention_figure(
+            result.attention.extras["attention"], model=result.entry.name, freq=freq, windows="spread over the test part"
+        )
+        folder.write(name, lambda path, heat=heat: write_png(heat, path))  # type: ignore[misc]
+        pictures[name] = f"where {result.entry.name} looks: horizon step by lag, mean of all heads and each head."
+    return pictures
+
+
+def _facts(results: Sequence[Result], prepared: Prepared, config: Config, log: Log) -> dict[str, Any]:
+    panel, split = prepared.panel, prepared.split
+    torch: Any = sys.modules.get("torch")
+    times = panel.grid.output_times([int(panel.first.min()), split.train_end, split.val_end, split.test_end])
+    return {
+        "data": {
+            "entities": panel.n_entities, "rows": int(panel.length.sum()), "freq": panel.grid.freq, "tz": panel.grid.tz,
+            "targets": panel.targets, "past": panel.past, "future": panel.future,
+            "missing_cells": int(np.isnan(panel.values).sum()),
+        },
+        "parts": dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
+        "test_windows": len(results[0].forecast),
+        "h": config.h,
+        "has_oracle": prepared.truth is not None,
+        "models": {
+            r.entry.name: {
+                "class": type(r.entry.forecaster).__name__, "baseline": r.entry.baseline,
+                "settings": r.entry.forecaster.settings(), "fit_seconds": round(r.fit_seconds, 3),
+                "predict_seconds": round(r.predict_seconds, 3),
+            }
+            for r in results
+        },
+        "seconds": round(log.seconds, 2),
+        "threads": {
+            "torch": torch.get_num_threads() if torch is not None else None,
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"), "cores": os.cpu_count(),
+        },
+        "versions": {"python": platform.python_version(), "platform": platform.platform(), **_versions()},
+    }  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in VERSIONS_OF:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,141 @@
+"""From a configuration to a panel, its parts, and what is known about the truth."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.panel import Panel
+from foretide.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from foretide.data.calendar import Calendar
+    from foretide.data.splits import Split
+    from foretide.data.windows import Windows
+    from foretide.pipeline.config import CalendarConfig, Config, DataConfig, SplitConfig, SyntheticConfig
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run works on.
+
+    Attributes
+    ----------
+    panel : Panel
+    split : Split
+    truth : object or None
+        Of a synthetic series: has ``oracle(cutoffs, h)``.
+    """
+
+    panel: Panel
+    split: Split
+    truth: Any = None
+
+    @property
+    def train_until(self) -> Any:
+        """Time of the last training step."""
+        return self.panel.grid.output_times([self.split.train_end])[0]
+
+    @property
+    def val_until(self) -> Any:
+        """Time of the last validation step: what follows is for the test."""
+        return self.panel.grid.output_times([self.split.val_end])[0]
+
+    def test_windows(self, *, input_size: int, h: int, stride: int) -> Windows:
+        """Every window whose targets lie wholly in the test part."""
+        from foretide.data.windows import slide
+
+        found = slide(
+            self.panel, input_size=input_size, h=h, first_target=self.split.val_end + 1,
+            last_target=self.split.test_end, stride=stride,
+        )  # fmt: skip
+        if not len(found):
+            steps = self.split.test_end - self.split.val_end
+            raise ConfigError(
+                f"No test window: the test part has {steps} steps, a window needs {h} of them and "
+                f"{input_size} before it. Lower h or input_size, or give the test part more (split)."
+            )
+        return found
+
+
+def prepare(config: Config) -> Prepared:
+    """Read or make the data and split it."""
+    data = config.data
+    if data.synthetic is not None:
+        made = make_synthetic(data.synthetic)
+        panel, truth = made.panel, made.truth
+    else:
+        panel, truth = read_panel(data), None
+    if data.first is not None or data.last is not None:
+        panel = between(panel, data.first, data.last)
+    return Prepared(panel, _split(panel, config.split), truth)
+
+
+def read_options(data: DataConfig) -> dict[str, Any]:
+    """Return how a table of this configuration is read, as keyword arguments of :meth:`Panel.read`."""
+    names = ("id", "time", "target", "past", "future", "static", "freq", "fill_gaps", "missing", "resample", "tz")
+    options = {name: getattr(data, name) for name in names}
+    if data.id is None:
+        options.pop("id")
+        options.pop("static")
+        if data.static:
+            raise ConfigError("data.static: columns that describe entities need an id column, data.id.")
+    return options
+
+
+def read_panel(data: DataConfig, path: str | None = None) -> Panel:
+    """Read a table as a configuration says; ``path`` reads another table of the same kind."""
+    return Panel.read(path or str(data.path), **read_options(data))
+
+
+def make_synthetic(config: SyntheticConfig) -> Any:
+    """Call a generator; an unknown argument gets the nearest known one."""
+    from foretide.data import synthetic
+
+    maker = getattr(synthetic, config.generator)
+    known = inspect.signature(maker).parameters
+    for key in config.args:
+        if key not in known:
+            raise ConfigError(f"data.synthetic.args.{key}: {config.generator} has no such argument. {nearest(key, known)}")
+    return maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
+
+
+def make_calendar(config: CalendarConfig, freq: str | int) -> Calendar | None:
+    """Return the calendar features of a run, None where time has no calendar or none is wanted."""
+    from foretide.data.calendar import Calendar
+
+    if not config.use or isinstance(freq, int):
+        return None
+    country: Any = config.country
+    if config.subdivision is not None:
+        country = (config.country, config.subdivision)
+    if config.features is not None:
+        return Calendar(features=config.features, country=country)
+    return Calendar.for_freq(freq, country=country)
+
+
+def between(panel: Panel, first: Any, last: Any) -> Panel:
+    """Return the rows of a panel from ``first`` to ``last``, both included, sharing the values."""
+    if last is not None:
+        panel = panel.until(last)
+    if first is None:
+        return panel
+    step = panel.grid.step_at_or_before(first)
+    step += int(panel.grid.times([step])[0] != panel.grid.normalise(first))
+    drop = np.clip(step - panel.first, 0, panel.length)
+    keep = np.flatnonzero(panel.length - drop > 0)
+    if not keep.size:
+        raise DataError(f"No row is left after data.first = {first}: the panel ends before it. {panel!r}")
+    kept = replace(panel, row0=panel.row0 + drop, first=panel.first + drop, length=panel.length - drop)
+    return kept.take(keep)
+
+
+def _split(panel: Panel, config: SplitConfig) -> Split:
+    from foretide.data.splits import split, split_at
+
+    if config.train_until is not None:
+        return split_at(panel, train_until=config.train_until, val_until=config.val_until)
+    return split(panel, fractions=config.fractions)

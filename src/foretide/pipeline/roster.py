@@ -1,0 +1,124 @@
+"""Which forecasters a run has: those asked for, and the simple baselines unasked."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from foretide.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from foretide.forecasters.base import Forecaster
+    from foretide.pipeline.config import Config, ModelConfig
+
+FORECASTERS: dict[str, str] = {
+    "Attention": "foretide.forecasters.attention",
+    "LSTM": "foretide.forecasters.lstm",
+    "Ridge": "foretide.forecasters.ridge",
+    "ARIMA": "foretide.forecasters.statistical",
+    "VAR": "foretide.forecasters.statistical",
+    "Stats": "foretide.forecasters.statistical",
+    "Persistence": "foretide.forecasters.baselines",
+    "SeasonalNaive": "foretide.forecasters.baselines",
+    "WindowMean": "foretide.forecasters.baselines",
+    "SeasonalMean": "foretide.forecasters.baselines",
+    "SeasonalES": "foretide.forecasters.baselines",
+    "Drift": "foretide.forecasters.baselines",
+}
+"""Name in a configuration -> module of the class."""
+
+UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
+"""Run beside every model, so that skill is stated against the best of them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One forecaster of a run.
+
+    Attributes
+    ----------
+    forecaster : Forecaster
+        Not fitted yet.
+    baseline : bool
+        Whether skill is measured against it.
+    """
+
+    forecaster: Forecaster
+    baseline: bool
+
+    @property
+    def name(self) -> str:
+        """Name in frames and tables."""
+        return self.forecaster.name
+
+
+def roster(config: Config, calendar: Any = None) -> list[Entry]:
+    """Build every forecaster of a run, baselines first.
+
+    Parameters
+    ----------
+    config : Config
+    calendar : Calendar, optional
+        Handed to the models that can use one.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown model or setting, with the nearest known name, and for two models of the same name.
+    """
+    asked = [model.name for model in config.models]
+    entries = []
+    if config.baselines:
+        entries = [Entry(_build(name, {}, config, calendar), True) for name in UNASKED if name not in asked]
+    for model in config.models:
+        entries += [Entry(f, model.name in UNASKED) for f in _per_seed(model, config, calendar)]
+    names = [entry.name for entry in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"Two models are called {twice[0]!r}. Name one of them: {{{twice[0]}: {{alias: other-name}}}}.")
+    return entries
+
+
+def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
+    """One forecaster, or one per seed where the model draws random numbers and several seeds are asked for."""
+    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in _parameters(class_of(model.name)):
+        return [_build(model.name, model.settings, config, calendar)]
+    base = model.settings.get("alias") or model.name
+    return [
+        _build(model.name, {**model.settings, "seed": seed, "alias": f"{base}-seed{seed}"}, config, calendar)
+        for seed in config.seeds
+    ]
+
+
+def class_of(name: str) -> type[Forecaster]:
+    """Return the class of a forecaster by its name in a configuration."""
+    if name not in FORECASTERS:
+        raise ConfigError(f"models: there is no model {name!r}. {nearest(name, FORECASTERS)}")
+    found: type[Forecaster] = getattr(importlib.import_module(FORECASTERS[name]), name)
+    return found
+
+
+def _parameters(cls: type[Forecaster]) -> dict[str, inspect.Parameter]:
+    return {k: p for k, p in inspect.signature(cls).parameters.items() if p.kind is not inspect.Parameter.VAR_POSITIONAL}
+
+
+def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -> Forecaster:
+    cls = class_of(name)
+    known = _parameters(cls)
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+    for key in settings:
+        if key not in known and not open_ended:
+            raise ConfigError(f"models.{name}.{key}: no such setting. {nearest(key, known)}")
+    shared = {"input_size": config.input_size, "season": config.season, "seed": config.seeds[0], "calendar": calendar}
+    given = {key: value for key, value in shared.items() if key in known and value is not None}
+    given.update(settings)
+    given.setdefault("h", config.h)
+    if given["h"] != config.h:
+        raise ConfigError(f"models.{name}.h: all models of a run share one horizon, h: {config.h}; got {given['h']}.")
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    try:
+        return cls(**given)
+    except TypeError as error:
+        raise ConfigError(f"models.{name}: {error}") from error

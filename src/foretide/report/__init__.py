@@ -1,0 +1,1 @@
+"""Pictures and words about a run; needs no torch and no global plotting state."""

@@ -1,0 +1,163 @@
+"""A run in words: the verdict first, then the table, the pictures, and what was done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from foretide.report.style import unit_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("rmse", "mae", "mase", "bias", "skill_vs_best_baseline", "ratio_to_oracle")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the summary is written from.
+
+    Attributes
+    ----------
+    name : str
+    panel : str
+        The panel in one line.
+    run : mapping
+        What ``run.json`` holds.
+    leaderboard : DataFrame
+        ``model`` and one column per metric, best first.
+    pictures : mapping
+        File name -> what it shows.
+    seconds : float
+    """
+
+    name: str
+    panel: str
+    run: Mapping[str, Any]
+    leaderboard: pd.DataFrame
+    pictures: Mapping[str, str]
+    seconds: float
+
+
+def write_summary(facts: Facts) -> str:
+    """Return the summary as Markdown."""
+    run, board = facts.run, facts.leaderboard
+    parts = [
+        f"# {facts.name}",
+        verdict(board, run["models"]),
+        "## Scores on the test part",
+        f"{run['test_windows']} windows of {run['h']} {unit_of(run['data']['freq'], plural=run['h'] > 1)}, the same for all models; "
+        "original units; pooled over windows, steps and series. Best first; * marks a baseline.",
+        table(board, run["models"]),
+        _reading(board, run),
+        "## Pictures",
+        *(f"![{name}]({name})\n\n`{name}`: {text}" for name, text in facts.pictures.items()),
+        "## Data",
+        facts.panel,
+        _data_lines(run),
+        "## Models",
+        _model_lines(run["models"]),
+        "## How it was made",
+        f"`settings.yaml` repeats the run: `foretide run settings.yaml --out again`. {facts.seconds:.1f} s in all; "
+        f"threads: {_inline(run['threads'])}. Versions: {_inline(run['versions'])}.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say how the best model asked for stands beside the best baseline, in words made from the figures."""
+    ranked = [(str(m), float(r)) for m, r in zip(board["model"], board["rmse"], strict=True) if str(m) in models]
+    usable = [(m, r) for m, r in ranked if math.isfinite(r)]
+    asked = [(m, r) for m, r in usable if not models[m]["baseline"]]
+    base = [(m, r) for m, r in usable if models[m]["baseline"]]
+    if not usable:
+        return "**No error could be measured: no observed target lies in the test part.**"
+    if not asked or not base:
+        what = "baseline" if not asked else "model"
+        return f"**The best {what} is {usable[0][0]}, RMSE {usable[0][1]:.4g}.** There is no {'model' if not asked else 'baseline'} beside it."
+    (model, error), (baseline, floor) = asked[0], base[0]
+    change = 0.0 if floor == 0 else 1 - error / floor
+    if floor == 0 or abs(change) < 0.01:
+        words = f"**{model} does no better than {baseline}, the best baseline** (RMSE {error:.4g} against {floor:.4g})."
+        if change < 0.01:
+            words += " Take the baseline: it is simpler."
+    elif change > 0:
+        words = (
+            f"**{model} beats the best baseline, {baseline}: its RMSE is {change:.1%} lower** ({error:.4g} against {floor:.4g})."
+        )
+    else:
+        words = (
+            f"**{model} loses to {baseline}, a baseline: its RMSE is {-change:.1%} higher** "
+            f"({error:.4g} against {floor:.4g}). Use the baseline."
+        )
+    words += " One test part and one split: a difference of a few percent may be chance."
+    return words
+
+
+def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the leaderboard as a Markdown table."""
+    columns = [c for c in SHOWN if c in board.columns and board[c].notna().any()]
+    head = ["model", *(c.replace("_", " ") for c in columns), "fit, s", "forecast, s"]
+    rows = []
+    for line in board.to_dict("records"):
+        about = models.get(str(line["model"]), {})
+        star = " *" if about.get("baseline") else ""
+        times = [_number(about.get("fit_seconds")), _number(about.get("predict_seconds"))]
+        rows.append([f"{line['model']}{star}", *(_cell(c, line[c]) for c in columns), *times])
+    return _markdown(head, rows)
+
+
+def _reading(board: pd.DataFrame, run: Mapping[str, Any]) -> str:
+    lines = ["`skill vs best baseline` is the share of the best baseline's RMSE that is saved; below 0 % the model is worse."]
+    if "mase" in board.columns:
+        lines.append("MASE below 1 beats the seasonal naive forecast's own error on the training part.")
+    if run["has_oracle"] and "ratio_to_oracle" in board.columns:
+        lines.append(
+            "`ratio to oracle`: RMSE over that of the conditional mean given everything up to the cutoff, which no model can beat "
+            "on average; exact with the generator's extra traits at zero."
+        )
+    return " ".join(lines)
+
+
+def _data_lines(run: Mapping[str, Any]) -> str:
+    data, parts = run["data"], run["parts"]
+    roles = [("forecast", data["targets"]), ("known up to the cutoff", data["past"]), ("known ahead", data["future"])]
+    lines = [f"- {what}: {', '.join(names)}" for what, names in roles if names]
+    lines.append(
+        f"- train {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, test to {parts['test_until']}; "
+        "models saw train and validation only"
+    )
+    if data["missing_cells"]:
+        lines.append(f"- {data['missing_cells']} missing cells, masked")
+    return "\n".join(lines)
+
+
+def _model_lines(models: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = []
+    for name, about in models.items():
+        given = {k: v for k, v in about["settings"].items() if v is not None and k != "alias"}
+        lines.append(f"- **{name}** ({about['class']}): {_inline(given)}")
+    return "\n".join(lines)
+
+
+def _inline(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None)
+
+
+def _cell(column: str, value: Any) -> str:
+    if column.startswith("skill") and value is not None and math.isfinite(value):
+        return f"{value:.1%}"
+    return _number(value)
+
+
+def _number(value: Any) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.4g}"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
