@@ -1,0 +1,241 @@
+"""Problems of the data: what is wrong, where first, how often, and the way out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from foretide.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Severity = Literal["error", "warning", "note"]
+_SERIES_NAMED = 3
+_PROBLEMS_NAMED = 40
+
+
+class DataWarning(UserWarning):
+    """The data can be used, and are probably not what was meant."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding about the data.
+
+    Attributes
+    ----------
+    kind : str
+        A short name: ``missing``, ``infinite``, ``duplicate``, ``gap``, ``irregular``, ``text``, ``constant``, ``short`` ….
+    message : str
+        What was found, complete with its place.
+    fix : str
+        What to type or to do.
+    entity, column : str or None
+        Where; None when it concerns all.
+    time : Timestamp, int or None
+        First offending time, as the user knows it.
+    count : int
+        How many cells, rows or steps in this place.
+    severity : {"error", "warning", "note"}
+    """
+
+    kind: str
+    message: str
+    fix: str = ""
+    entity: str | None = None
+    column: str | None = None
+    time: Any = None
+    count: int = 1
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}".rstrip()
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What is in one numeric column: its role, missing cells, and smallest, mean and largest value."""
+
+    name: str
+    role: str
+    missing: int
+    low: float
+    mean: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a frame holds and what is wrong with it.
+
+    Attributes
+    ----------
+    rows, entities : int
+    roles : dict of str to tuple of str
+        ``id``, ``time``, ``target``, ``past``, ``future``, ``static``.
+    freq : str, int or None
+        None where none could be found.
+    tz : str or None
+    start, end : Timestamp, int or None
+    seasons : tuple of int
+        What the frequency suggests, in steps.
+    columns : tuple of ColumnFacts
+    problems : tuple of Problem
+        Errors first, then warnings, then notes.
+    """
+
+    rows: int
+    entities: int
+    roles: dict[str, tuple[str, ...]]
+    freq: str | int | None = None
+    tz: str | None = None
+    start: Any = None
+    end: Any = None
+    seasons: tuple[int, ...] = ()
+    columns: tuple[ColumnFacts, ...] = ()
+    problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Problems that keep the data from being used."""
+        return tuple(p for p in self.problems if p.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """Problems that do not."""
+        return tuple(p for p in self.problems if p.severity == "warning")
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        """What was put right or is worth knowing."""
+        return tuple(p for p in self.problems if p.severity == "note")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the data can be used as they are."""
+        return not self.errors
+
+    def to_text(self) -> str:
+        """Return the report as plain text of a few lines."""
+        lines = [f"{self.rows} rows, {self.entities} series, every {self.freq or '?'}, {self.start} to {self.end}"]
+        lines[0] += f" ({self.tz})" if self.tz else ""
+        lines += [f"{role}: {', '.join(names)}" for role, names in self.roles.items() if names]
+        if self.seasons:
+            lines.append(f"seasons to expect: {', '.join(map(str, self.seasons))} steps")
+        for c in self.columns:
+            lines.append(f"  {c.name} ({c.role}): {c.low:g} to {c.high:g}, mean {c.mean:g}, {c.missing} missing")
+        if not self.problems:
+            lines.append("No problem found.")
+        lines += [f"{p.severity}: {p}" for p in self.problems]
+        return "\n".join(lines)
+
+
+def raise_errors(problems: Sequence[Problem]) -> None:
+    """Raise one DataError that lists every problem of severity error."""
+    errors = [p for p in problems if p.severity == "error"]
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise DataError(str(errors[0]))
+    lines = [f"  {k}. {p}" for k, p in enumerate(errors[:_PROBLEMS_NAMED], start=1)]
+    if len(errors) > _PROBLEMS_NAMED:
+        lines.append(f"  ... and {len(errors) - _PROBLEMS_NAMED} more of these kinds.")
+    raise DataError(f"{len(errors)} problems in the data:\n" + "\n".join(lines))
+
+
+def warn(problems: Sequence[Problem], stacklevel: int = 3) -> None:
+    """Issue one DataWarning that lists every problem of severity warning."""
+    found = [str(p) for p in problems if p.severity == "warning"]
+    if found:
+        warnings.warn("\n".join(found), DataWarning, stacklevel=stacklevel + 1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Entity and time of every row, to say where a problem lies.
+
+    Attributes
+    ----------
+    ids : tuple of str
+    codes : int array ``[R]``
+        Position of each row's entity in ``ids``.
+    times : int64 array ``[R]``
+        Nanoseconds since 1970 (UTC where a ``tz`` is set), or integer times.
+    integer : bool
+    tz : str or None
+    """
+
+    ids: tuple[str, ...]
+    codes: NDArray[np.int64]
+    times: NDArray[np.int64]
+    integer: bool = False
+    tz: str | None = None
+
+    def time(self, row: int) -> Any:
+        """Return a row's time as the user knows it."""
+        return show(int(self.times[row]), self.integer, self.tz)
+
+    def take(self, rows: Any) -> Place:
+        """Return the place of some rows."""
+        return Place(self.ids, self.codes[rows], self.times[rows], self.integer, self.tz)
+
+
+def show(time: int, integer: bool, tz: str | None) -> Any:
+    """Return a time as the user knows it, from an integer time or nanoseconds."""
+    if integer:
+        return int(time)
+    stamp = pd.Timestamp(int(time))
+    return stamp if tz is None else stamp.tz_localize("UTC").tz_convert(tz)
+
+
+def located(
+    kind: str, rows: NDArray[Any], place: Place, what: str, fix: str, *, column: str | None = None,
+    severity: Severity = "error", weights: NDArray[np.int64] | None = None,
+) -> list[Problem]:
+    """Return one problem per offending entity, at most three; the last one tells how many more there are.
+
+    Parameters
+    ----------
+    rows : bool array ``[R]`` or int array
+        The offending rows, in order of entity and time.
+    what : str
+        What they are, singular and plural: ``"missing value|missing values"``.
+    weights : int array, optional
+        How much each offending row counts.
+    """
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+    if not len(rows):
+        return []
+    entities, starts = np.unique(place.codes[rows], return_index=True)
+    counts = np.add.reduceat(np.ones(len(rows), np.int64) if weights is None else weights, starts)
+    found = []
+    for k, (entity, start, count) in enumerate(zip(entities, starts, counts, strict=True)):
+        if k == _SERIES_NAMED:
+            break
+        time, name = place.time(int(rows[start])), place.ids[entity]
+        message = f"{where(name, column)}{phrase(what, int(count))}, first at {time}."
+        if k == _SERIES_NAMED - 1 and len(entities) > _SERIES_NAMED:
+            others = len(entities) - _SERIES_NAMED
+            message += f" ({others} more series have this problem too; {int(counts.sum())} in all.)"
+        found.append(Problem(kind, message, fix, name or None, column, time, int(count), severity))
+    return found
+
+
+def where(entity: str, column: str | None) -> str:
+    """Return ``"Series 'a', column 'y': "`` with the parts that are known."""
+    parts = [f"series {entity!r}"] if entity else []
+    parts += [f"column {column!r}"] if column else []
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}: " if text else ""
+
+
+def phrase(what: str, count: int) -> str:
+    """Return ``"1 gap"`` or ``"3 gaps"`` from ``"gap|gaps"``."""
+    one, many = what.split("|")
+    return f"{count} {one if count == 1 else many}"
