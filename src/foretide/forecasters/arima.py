@@ -172,7 +172,7 @@ def _from_first(series: Floats) -> Floats:
 
 def _state_space(series: Floats, order: tuple[int, int, int]) -> Any:
     try:
-        from statsmodels.tsa.arima.model import ARIMA as StateSpace
+        from statsmodels.tsa.arima import model as arima
     except ImportError as error:
         raise missing("statsmodels", "ARIMA") from error
-    return StateSpace(series, order=order)
+    return arima.ARIMA(series, order=order)

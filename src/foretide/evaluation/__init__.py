@@ -1,0 +1,1 @@
+"""Metrics and scores: knows only panels and forecasts."""

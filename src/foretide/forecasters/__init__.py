@@ -1,0 +1,1 @@
+"""What a person fits: every model that learns from a panel and predicts from cutoffs."""

@@ -1,0 +1,238 @@
+"""Saving and loading forecasters: JSON and safetensors, no pickle.
+
+A saved forecaster is a folder of three files:
+
+- ``settings.json``: the name of the class, its settings, what it learned that is no array, and the panel's columns;
+- ``state.safetensors``: the arrays it learned;
+- ``manifest.json``: the SHA-256 of the two others, and the versions that wrote them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foretide.errors import ArtifactError, ConfigError, NotFittedError, nearest
+from foretide.forecasters.base import Forecaster, _Fitted
+
+FORECASTERS: dict[str, str] = {
+    "Persistence": "foretide.forecasters.baselines:Persistence",
+    "SeasonalNaive": "foretide.forecasters.baselines:SeasonalNaive",
+    "WindowMean": "foretide.forecasters.baselines:WindowMean",
+    "SeasonalMean": "foretide.forecasters.baselines:SeasonalMean",
+    "SeasonalES": "foretide.forecasters.baselines:SeasonalES",
+    "Drift": "foretide.forecasters.baselines:Drift",
+    "ARIMA": "foretide.forecasters.arima:ARIMA",
+    "VAR": "foretide.forecasters.var:VAR",
+    "Stats": "foretide.forecasters.stats:Stats",
+    "Ridge": "foretide.forecasters.ridge:Ridge",
+    "LSTM": "foretide.forecasters.lstm:LSTM",
+    "Attention": "foretide.forecasters.attention:Attention",
+}
+"""Name -> ``module:class`` of every forecaster that can be saved; a module is imported when first asked for."""
+
+FORMAT = 1
+SETTINGS, STATE, MANIFEST = "settings.json", "state.safetensors", "manifest.json"
+
+
+def forecaster_class(name: str) -> type[Forecaster]:
+    """Return a forecaster's class by its name; a :class:`ConfigError` names the nearest one otherwise."""
+    if name not in FORECASTERS:
+        raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, FORECASTERS)}")
+    module, _, attribute = FORECASTERS[name].partition(":")
+    found: type[Forecaster] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
+    """Write a fitted forecaster to a folder.
+
+    The folder appears whole or not at all: it is written beside its place and renamed. A forecaster saved
+    there before is replaced; any other folder that is not empty is refused with an :class:`ArtifactError`.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    fitted, kind = forecaster._fitted, type(forecaster).__name__
+    if fitted is None:
+        raise NotFittedError(f"{forecaster.name} is not fitted, so there is nothing to save. Type: model.fit(panel)")
+    if kind not in FORECASTERS or forecaster_class(kind) is not type(forecaster):
+        raise ArtifactError(f"A forecaster of class {kind!r} cannot be saved. {nearest(kind, FORECASTERS)}")
+    target = Path(folder).absolute()
+    _refuse_foreign(target)
+    # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
+    arrays = {name: np.array(value, order="C") for name, value in forecaster.state().items()}
+    described = {
+        "format": FORMAT,
+        "forecaster": kind,
+        "settings": forecaster.settings(),
+        "facts": forecaster.facts(),
+        "panel": asdict(fitted),
+    }
+    files = {
+        SETTINGS: json.dumps(to_json(described), indent=1, ensure_ascii=False, allow_nan=False).encode(),
+        STATE: to_bytes(arrays),
+    }
+    manifest = {
+        "format": FORMAT,
+        "forecaster": kind,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "versions": versions(),
+    }
+    files[MANIFEST] = json.dumps(manifest, indent=1).encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        for name, content in files.items():
+            (fresh / name).write_bytes(content)
+        fresh.chmod(0o755)
+        _put_in_place(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def load(folder: str | os.PathLike[str]) -> Forecaster:
+    """Read a forecaster that :func:`save` wrote; it predicts as the one that was saved.
+
+    Raises
+    ------
+    ArtifactError
+        When a file is missing, was changed since, or was written by a later version of the format.
+    """
+    from safetensors.numpy import load as from_bytes
+
+    files = _read_checked(Path(folder))
+    described = from_json(json.loads(files[SETTINGS]))
+    kind = described["forecaster"]
+    if kind not in FORECASTERS:
+        raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, FORECASTERS)}")
+    forecaster = forecaster_class(kind)(**described["settings"])
+    forecaster.restore(from_bytes(files[STATE]), described["facts"])
+    forecaster._fitted = _Fitted(**described["panel"])
+    return forecaster
+
+
+def manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the manifest of a saved forecaster: its files with their SHA-256, and the versions that wrote it."""
+    path = Path(folder) / MANIFEST
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ArtifactError(f"{folder} is not a saved forecaster: it holds no {MANIFEST}.") from None
+    except ValueError as error:
+        raise ArtifactError(f"{path} cannot be read ({error}). Save the forecaster again.") from error
+    if not isinstance(found, dict) or not {"format", "forecaster", "files"} <= found.keys():
+        raise ArtifactError(f"{path} is not the manifest of a saved forecaster.")
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide what a forecaster computes."""
+    found = {"python": platform.python_version()}
+    for package in ("foretide", "numpy", "torch", "statsmodels", "statsforecast"):
+        if package not in ("foretide", "numpy") and package not in sys.modules:
+            continue
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "source tree"
+    return found
+
+
+def to_json(value: Any) -> Any:
+    """Return a value in JSON's own types; tuples and non-finite numbers are marked, so that they come back."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"__float__": repr(value)}
+    if isinstance(value, tuple):
+        return {"__tuple__": [to_json(item) for item in value]}
+    if isinstance(value, (list, np.ndarray)):
+        return [to_json(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: to_json(item) for key, item in value.items()}
+    raise ArtifactError(
+        f"A setting of type {type(value).__name__} ({value!r}) cannot be written as JSON. "
+        "Use numbers, texts, lists, tuples and dictionaries with text keys."
+    )
+
+
+def from_json(value: Any) -> Any:
+    """Undo :func:`to_json`."""
+    if isinstance(value, list):
+        return [from_json(item) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"__tuple__"}:
+            return tuple(from_json(item) for item in value["__tuple__"])
+        if value.keys() == {"__float__"}:
+            return float(value["__float__"])
+        return {key: from_json(item) for key, item in value.items()}
+    return value
+
+
+def _read_checked(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        raise ArtifactError(f"There is no folder {folder}. Save a forecaster there first: model.save({str(folder)!r})")
+    listed = manifest(folder)
+    if listed["format"] > FORMAT:
+        raise ArtifactError(
+            f"{folder} was written in format {listed['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
+        )
+    files = {}
+    for name in (SETTINGS, STATE):
+        try:
+            files[name] = (folder / name).read_bytes()
+        except FileNotFoundError:
+            raise ArtifactError(f"{folder} lacks its file {name}. Save the forecaster again.") from None
+        if hashlib.sha256(files[name]).hexdigest() != listed["files"].get(name):
+            raise ArtifactError(f"{folder / name} was changed since it was saved (SHA-256 differs). Save it again.")
+    return files
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Never replace what is not a saved forecaster."""
+    if not target.exists():
+        return
+    if target.is_dir():
+        if not any(target.iterdir()):
+            return
+        try:
+            manifest(target)
+        except ArtifactError:
+            pass
+        else:
+            if {entry.name for entry in target.iterdir()} <= {SETTINGS, STATE, MANIFEST}:
+                return
+    raise ArtifactError(f"{target} exists and is not just a saved forecaster; it is left alone. Choose another folder.")
+
+
+def _put_in_place(fresh: Path, target: Path) -> None:
+    """Rename a written folder to its place; an older one is moved aside first and comes back on failure."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    old = aside / "old"
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    finally:
+        if target.exists():
+            shutil.rmtree(aside, ignore_errors=True)
