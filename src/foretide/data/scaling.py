@@ -1,0 +1,205 @@
+"""Scalers per entity and column that remember the slice they saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Fit = Callable[[NDArray[np.float64], NDArray[np.int64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Shift and scale of every entity and column: ``(x - location) / scale``.
+
+    Attributes
+    ----------
+    kind : str
+        ``"standard"``, ``"robust"``, ``"minmax"`` or ``"none"``; see :data:`SCALERS`.
+    columns : tuple of str
+    ids : tuple of str
+    location, scale : float64 arrays ``[N, C]``
+        Scale is positive; 1 where a column does not vary. A column without values has location 0 and scale 1.
+    seen_from, seen_to : time as text, or int
+        First and last time of the slice the scaler was fitted on.
+    rows : int
+        Rows in that slice.
+    """
+
+    kind: str
+    columns: tuple[str, ...]
+    ids: tuple[str, ...]
+    location: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    seen_from: Any
+    seen_to: Any
+    rows: int
+
+    @classmethod
+    def fit(cls, panel: Panel, columns: Sequence[str] | None = None, *, kind: str = "standard") -> Scaler:
+        """Fit on every row of a panel, which is the training part.
+
+        Parameters
+        ----------
+        panel : Panel
+            Cut it first: ``panel.until(split.train_until)``.
+        columns : sequence of str, optional
+            All by default.
+        kind : {"standard", "robust", "minmax", "none"}
+            Mean and standard deviation (of the population); median and interquartile range divided by 1.349, which
+            is a standard deviation on normal data; smallest value and range; 0 and 1.
+        """
+        if kind not in SCALERS:
+            raise ConfigError(f"There is no scaler {kind!r}. {nearest(kind, SCALERS)}")
+        if not panel.n_entities:
+            raise DataError("The panel has no series to fit a scaler on.")
+        names = panel.columns if columns is None else tuple(columns)
+        which = [panel.index(name) for name in names]
+        # Rows of a cut panel are not contiguous: entities keep their place in the shared store.
+        at = np.concatenate([np.arange(r, r + n) for r, n in zip(panel.row0, panel.length, strict=True)])
+        starts = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+        location, scale = np.zeros((panel.n_entities, len(which))), np.ones((panel.n_entities, len(which)))
+        for k, c in enumerate(which):
+            location[:, k], scale[:, k] = _safe(*SCALERS[kind](panel.values[at, c].astype(np.float64), starts))
+        seen = panel.grid.output_times([int(panel.first.min()), int(panel.last.max())])
+        first, last = (int(t) if panel.grid.is_integer else str(t) for t in seen)
+        return cls(kind, names, panel.ids, location, scale, first, last, len(at))
+
+    def _of(self, entity: NDArray[np.int64] | int, columns: Sequence[str] | None) -> tuple[Any, Any]:
+        which = [self._index(c) for c in (self.columns if columns is None else columns)]
+        return self.location[entity][..., which], self.scale[entity][..., which]
+
+    def _index(self, column: str) -> int:
+        if column not in self.columns:
+            raise ConfigError(f"The scaler was not fitted on column {column!r}. {nearest(column, self.columns)}")
+        return self.columns.index(column)
+
+    def transform(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> NDArray[np.floating]:
+        """Scale values.
+
+        Parameters
+        ----------
+        values : array ``[..., C]``
+            Last axis in the order of ``columns``.
+        entity : int or int array ``[n]``
+            Entity of all values, or of each along their first axis.
+        columns : sequence of str, optional
+            Those of the last axis; all fitted ones by default.
+        """
+        values = np.asarray(values)
+        location, scale = (_along(part, values) for part in self._of(entity, columns))
+        return np.asarray((values - location) / scale)
+
+    def inverse(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> NDArray[np.floating]:
+        """Undo :meth:`transform`."""
+        values = np.asarray(values)
+        location, scale = (_along(part, values) for part in self._of(entity, columns))
+        return np.asarray(values * scale + location)
+
+    def transform_panel(self, panel: Panel) -> Panel:
+        """Return the panel with its fitted columns scaled (a copy, float dtype kept); other columns as they are.
+
+        Entities are matched by name; one that was not fitted is an error.
+        """
+        position = {name: i for i, name in enumerate(self.ids)}
+        unknown = [name for name in panel.ids if name not in position]
+        if unknown:
+            raise DataError(f"The scaler was not fitted on series {unknown[0]!r}. {nearest(unknown[0], self.ids)}")
+        entity = np.repeat(np.array([position[name] for name in panel.ids]), panel.length)
+        at = np.concatenate([np.arange(r, r + n) for r, n in zip(panel.row0, panel.length, strict=True)])
+        values = panel.values.copy()
+        for k, name in enumerate(self.columns):
+            c = panel.index(name)
+            values[at, c] = (panel.values[at, c] - self.location[entity, k]) / self.scale[entity, k]
+        return panel.with_values(values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON-able facts."""
+        return {
+            "kind": self.kind,
+            "columns": list(self.columns),
+            "ids": list(self.ids),
+            "location": self.location.tolist(),
+            "scale": self.scale.tolist(),
+            "seen_from": self.seen_from,
+            "seen_to": self.seen_to,
+            "rows": self.rows,
+        }
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Scaler:
+        """Rebuild a scaler from :meth:`to_dict`."""
+        missing = [name for name in cls.__dataclass_fields__ if name not in facts]
+        if missing:
+            raise ConfigError(f"These are no facts of a scaler: {', '.join(missing)} missing.")
+        n, c = len(facts["ids"]), len(facts["columns"])
+        return cls(
+            kind=str(facts["kind"]),
+            columns=tuple(facts["columns"]),
+            ids=tuple(facts["ids"]),
+            location=np.array(facts["location"], dtype=np.float64).reshape(n, c),
+            scale=np.array(facts["scale"], dtype=np.float64).reshape(n, c),
+            seen_from=facts["seen_from"],
+            seen_to=facts["seen_to"],
+            rows=int(facts["rows"]),
+        )
+
+
+def _along(part: NDArray[np.float64], values: NDArray[Any]) -> NDArray[np.float64]:
+    """Put entity-wise parameters ``[n, C]`` beside values ``[n, ..., C]``."""
+    if part.ndim == 1 or values.ndim <= part.ndim:
+        return part
+    return part.reshape(part.shape[0], *(1,) * (values.ndim - 2), part.shape[1])
+
+
+def _safe(
+    location: NDArray[np.float64], scale: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Replace unknown locations by 0 and scales of columns that do not vary (rounding apart) by 1."""
+    location = np.where(np.isfinite(location), location, 0.0)
+    varies = np.isfinite(scale) & (scale > 1e-12 * np.maximum(np.abs(location), 1e-290))
+    return location, np.where(varies, scale, 1.0)
+
+
+def _standard(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    known = ~np.isnan(x)
+    counts = np.add.reduceat(known.astype(np.float64), starts)
+    sizes = np.diff(np.append(starts, len(x)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.add.reduceat(np.where(known, x, 0.0), starts) / counts
+        # The second pass around the mean keeps a small spread on a large level exact.
+        rest = np.where(known, x - np.repeat(mean, sizes), 0.0)
+        return mean, np.sqrt(np.add.reduceat(rest * rest, starts) / counts)
+
+
+def _minmax(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    low, high = np.fmin.reduceat(x, starts), np.fmax.reduceat(x, starts)
+    return low, high - low
+
+
+def _robust(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    quartiles = np.full((3, len(starts)), np.nan)
+    for i, part in enumerate(np.split(x, starts[1:])):
+        known = part[~np.isnan(part)]
+        if known.size:
+            quartiles[:, i] = np.quantile(known, (0.25, 0.5, 0.75))
+    return quartiles[1], (quartiles[2] - quartiles[0]) / 1.3489795003921634
+
+
+def _none(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.zeros(len(starts)), np.ones(len(starts))
+
+
+SCALERS: dict[str, Fit] = {"standard": _standard, "robust": _robust, "minmax": _minmax, "none": _none}

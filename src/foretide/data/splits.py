@@ -1,0 +1,167 @@
+"""Chronological splits into training, validation and test part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.windows import Windows, slide
+from foretide.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from foretide.data.grid import Grid
+    from foretide.data.panel import Panel
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three parts of the grid that follow one another, the same for all entities.
+
+    Attributes
+    ----------
+    grid : Grid
+    start : int
+        Grid step of the first row.
+    train_end, val_end, test_end : int
+        Grid step of each part's last row. ``val_end == train_end``: no validation part.
+    """
+
+    grid: Grid
+    start: int
+    train_end: int
+    val_end: int
+    test_end: int
+
+    @property
+    def train_until(self) -> Any:
+        """Time of the last training step."""
+        return self.grid.output_times([self.train_end])[0]
+
+    @property
+    def val_until(self) -> Any:
+        """Time of the last validation step."""
+        return self.grid.output_times([self.val_end])[0]
+
+    @property
+    def test_until(self) -> Any:
+        """Time of the last test step."""
+        return self.grid.output_times([self.test_end])[0]
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Steps of the training, validation and test part."""
+        return self.train_end - self.start + 1, self.val_end - self.train_end, self.test_end - self.val_end
+
+    def bounds(self, part: str) -> tuple[int, int]:
+        """Return first and last grid step of ``"train"``, ``"val"`` or ``"test"``."""
+        parts = {
+            "train": (self.start, self.train_end),
+            "val": (self.train_end + 1, self.val_end),
+            "test": (self.val_end + 1, self.test_end),
+        }
+        if part not in parts:
+            raise ConfigError(f"Expected one of {', '.join(parts)}; got {part!r}.")
+        return parts[part]
+
+    def windows(self, panel: Panel, part: str, *, input_size: int, h: int, stride: int = 1) -> Windows:
+        """Return the windows whose targets lie wholly inside a part.
+
+        A training window lies wholly inside the training part; a validation or test window may look back into
+        the parts before it.
+        """
+        first, last = self.bounds(part)
+        return slide(panel, input_size=input_size, h=h, first_target=first, last_target=last, stride=stride)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return times and sizes as JSON-able facts."""
+        sizes = dict(zip(("train", "val", "test"), self.sizes, strict=True))
+        ends = {"train_until": self.train_until, "val_until": self.val_until, "test_until": self.test_until}
+        return {**{k: v if isinstance(v, (int, np.integer)) else str(v) for k, v in ends.items()}, "sizes": sizes}
+
+
+def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: int | None = None) -> Split:
+    """Split the observed steps of a panel by fractions.
+
+    The steps from the first row of any entity to the last observed target of any are cut at
+    ``floor(fraction * steps)``, cumulated, so that the last part takes the remainder.
+
+    Parameters
+    ----------
+    panel : Panel
+    fractions : three floats
+        Train, validation, test; they sum to 1. A validation fraction of 0 makes no such part.
+    h : int, optional
+        Horizon; a part shorter than it is an error.
+    """
+    shares = [float(f) for f in fractions]
+    if len(shares) != 3 or any(not 0 <= f <= 1 for f in shares):
+        raise ConfigError(f"fractions are three numbers from 0 to 1 (train, validation, test); got {tuple(fractions)}.")
+    if abs(sum(shares) - 1) > 1e-6:
+        raise ConfigError(f"fractions sum to 1; {tuple(fractions)} sum to {sum(shares):g}. Try (0.7, 0.15, 0.15).")
+    first, last = _observed_range(panel)
+    n = last - first + 1
+    # The small addend keeps 0.7 + 0.15 from losing a step to rounding of binary fractions.
+    train, val = int(np.floor(shares[0] * n + 1e-9)), int(np.floor((shares[0] + shares[1]) * n + 1e-9))
+    ends = (first + train - 1, first + val - 1 if shares[1] else first + train - 1, last)
+    return _checked(Split(panel.grid, first, *ends), h, needs_val=shares[1] > 0, needs_test=shares[2] > 0)
+
+
+def split_at(
+    panel: Panel, *, train_until: Any, val_until: Any = None, test_until: Any = None, h: int | None = None
+) -> Split:
+    """Split a panel at times.
+
+    Parameters
+    ----------
+    train_until : time
+        Last training step (the last grid step not after it).
+    val_until : time, optional
+        Last validation step; None: no validation part.
+    test_until : time, optional
+        Last test step; the last observed one by default.
+    h : int, optional
+        Horizon; a part shorter than it is an error.
+    """
+    grid = panel.grid
+    first, last = _observed_range(panel)
+    given = {"train_until": train_until, "val_until": val_until, "test_until": test_until}
+    steps = {name: grid.step_at_or_before(time) for name, time in given.items() if time is not None}
+    for name, step in steps.items():
+        if not first <= step <= last:
+            low, high = grid.output_times([first, last])
+            raise ConfigError(f"{name}={given[name]!s} lies outside the observed steps. Choose a time from {low} to {high}.")
+    train = steps["train_until"]
+    val, test = steps.get("val_until", train), steps.get("test_until", last)
+    if not train <= val <= test:
+        raise ConfigError(
+            "The parts follow one another: expected train_until <= val_until <= test_until, got "
+            + ", ".join(f"{name}={given[name]!s}" for name in steps) + "."
+        )
+    return _checked(Split(grid, first, train, val, test), h, needs_val=val_until is not None, needs_test=True)
+
+
+def _observed_range(panel: Panel) -> tuple[int, int]:
+    seen = panel.observed > 0
+    if not seen.any():
+        raise DataError("No target value is observed, so there is nothing to split.")
+    return int(panel.first[seen].min()), int((panel.first + panel.observed - 1)[seen].max())
+
+
+def _checked(found: Split, h: int | None, *, needs_val: bool, needs_test: bool) -> Split:
+    """Return the split, or say which part is empty or too short."""
+    names = ("training", "validation", "test")
+    for name, size, needed in zip(names, found.sizes, (True, needs_val, needs_test), strict=True):
+        if not needed:
+            continue
+        sizes = "/".join(map(str, found.sizes))
+        if size < 1:
+            raise ConfigError(f"The {name} part is empty (train/validation/test have {sizes} steps). Move the boundary.")
+        if h is not None and size < h:
+            raise ConfigError(
+                f"The {name} part has {size} steps and the horizon is h={h} (train/validation/test: {sizes}). "
+                "Give it more data, or lower h."
+            )
+    return found
