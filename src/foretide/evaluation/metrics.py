@@ -43,6 +43,8 @@ class Metric:
         Whether the square root of the mean is taken.
     scale : str
         Which field of :class:`TrainingScale` it is measured against; empty where none is needed.
+    per_series : bool
+        Whether several series are summed up by the mean of their values, not over their points together.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Metric:
     point: Callable[[Floats, Floats, Any], Floats]
     root: bool = False
     scale: str = ""
+    per_series: bool = False
 
     def points(self, y: Any, yhat: Any, scale: Any = None) -> Floats:
         """Return the error of each point, NaN where it is left out.
@@ -102,6 +105,14 @@ def _scaled(y: Floats, yhat: Floats, scale: Any) -> Floats:
     return np.asarray((yhat - y) / usable)
 
 
+def _mase_point(y: Floats, yhat: Floats, scale: Any) -> Floats:
+    return np.abs(_scaled(y, yhat, scale))
+
+
+def _rmsse_point(y: Floats, yhat: Floats, scale: Any) -> Floats:
+    return _scaled(y, yhat, scale) ** 2
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -109,10 +120,8 @@ METRICS: dict[str, Metric] = {
         Metric("mae", "mean absolute error", lambda y, f, _: np.abs(f - y)),
         Metric("mape", "mean absolute percentage error, %, truths near zero left out", _mape_point, scale="near_zero"),
         Metric("smape", "symmetric mean absolute percentage error, 0 to 200 %", _smape_point),
-        Metric("mase", "mean absolute scaled error", lambda y, f, s: np.abs(_scaled(y, f, s)), scale="mae"),
-        Metric(
-            "rmsse", "root mean squared scaled error", lambda y, f, s: _scaled(y, f, s) ** 2, root=True, scale="rmse"
-        ),
+        Metric("mase", "mean absolute scaled error", _mase_point, scale="mae", per_series=True),
+        Metric("rmsse", "root mean squared scaled error", _rmsse_point, root=True, scale="rmse", per_series=True),
         Metric("bias", "mean of forecast minus truth", lambda y, f, _: f - y),
         Metric("mse", "mean squared error", lambda y, f, _: (f - y) ** 2),
     )
@@ -123,8 +132,8 @@ METRICS: dict[str, Metric] = {
   0 where no scale is given); how many is said by :class:`foretide.evaluation.score.Scores`.
 - sMAPE is ``200 |f - y| / (|f| + |y|)``, 0 where both are 0.
 - MASE and RMSSE divide each error by the seasonal naive's mean absolute, or root mean squared, error one season ahead
-  within the training part (Hyndman & Koehler 2006; Makridakis et al. 2022). Over several series they are taken over
-  points, so that RMSSE over all is the root of the mean of squared scaled errors.
+  within the training part (Hyndman & Koehler 2006; Makridakis et al. 2022). Over several series the mean of the series'
+  values is taken, as in the M competitions; else one series with a tiny scale would rule RMSSE.
 """
 
 
@@ -193,8 +202,36 @@ def training_scale(panel: Panel, train: Panel, season: int) -> TrainingScale:
     return TrainingScale(season, mae, rmse, near_zero, {k: tuple(v) for k, v in dropped.items()})
 
 
-def grouped(metric: Metric, errors: Floats, groups: NDArray[np.int64], n_groups: int) -> Floats:
-    """Reduce point errors by group: errors and group numbers of equal shape -> ``[n_groups]``."""
+def grouped(
+    metric: Metric, errors: Floats, groups: NDArray[np.int64], n_groups: int, series: NDArray[np.int64]
+) -> Floats:
+    """Reduce point errors by group.
+
+    Parameters
+    ----------
+    metric : Metric
+    errors : float array
+        As :meth:`Metric.points` gives them.
+    groups, series : int arrays of the same shape
+        Number of each point's group, and of its series.
+    n_groups : int
+
+    Returns
+    -------
+    float array ``[n_groups]``
+        NaN for a group without points.
+    """
     known = ~np.isnan(errors)
-    count = np.bincount(groups[known], minlength=n_groups)
-    return metric.finish(np.bincount(groups[known], weights=errors[known], minlength=n_groups), count)
+    errors, groups = errors[known], groups[known]
+    if not metric.per_series:
+        return metric.finish(_sums(errors, groups, n_groups), _sums(None, groups, n_groups))
+    series = series[known]
+    n_series = int(series.max()) + 1 if len(series) else 1
+    cells, n_cells = groups * n_series + series, n_groups * n_series
+    values = metric.finish(_sums(errors, cells, n_cells), _sums(None, cells, n_cells)).reshape(n_groups, n_series)
+    count = (~np.isnan(values)).sum(axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.where(count > 0, count, 1), np.nan)
+
+
+def _sums(weights: Floats | None, groups: NDArray[np.int64], n_groups: int) -> NDArray[Any]:
+    return np.bincount(groups, weights=weights, minlength=n_groups)

@@ -86,13 +86,11 @@ class Scores:
 
     def by_step(self, metric: str = "rmse") -> Any:
         """Return one row per horizon step (``h_step``, from 1) and one column per model."""
-        steps = np.arange(self.truth.shape[1])
-        groups = np.broadcast_to(steps[None, :, None], self.truth.shape)
-        return self._by("h_step", steps + 1, metric, groups)
+        return self._frame(self._step_table(metric, "h_step"))
 
     def by_series(self, metric: str = "rmse") -> Any:
         """Return one row per series (named as in forecasts) and one column per model."""
-        return self._by(self.panel.names.id, list(self.panel.series), metric, self._series_groups)
+        return self._frame(self._series_table(metric, self.panel.names.id))
 
     def to_frame(self) -> Any:
         """Return all figures in a long frame: ``model, scope, key, metric, value``.
@@ -113,7 +111,8 @@ class Scores:
     def value(self, model: str, metric: str = "rmse") -> float:
         """Return one metric of one model over all points."""
         errors = self._points(model, metric)
-        return float(grouped(metric_of(metric), errors, np.zeros(errors.shape, dtype=np.int64), 1)[0])
+        groups = np.zeros(errors.shape, dtype=np.int64)
+        return float(grouped(metric_of(metric), errors, groups, 1, self._series_groups)[0])
 
     @cached_property
     def best_baseline(self) -> str | None:
@@ -180,20 +179,17 @@ class Scores:
 
     def _table(self, key: str, keys: Any, metric: str, groups: NDArray[np.int64]) -> pd.DataFrame:
         columns = {
-            model: grouped(metric_of(metric), self._points(model, metric), groups, len(keys))
+            model: grouped(metric_of(metric), self._points(model, metric), groups, len(keys), self._series_groups)
             for model in self.forecasts
         }
         return pd.DataFrame({key: keys, **columns})
 
-    def _by(self, key: str, keys: Any, metric: str, groups: NDArray[np.int64]) -> Any:
-        return self._frame(self._table(key, keys, metric, groups))
-
-    def _step_table(self, metric: str) -> pd.DataFrame:
+    def _step_table(self, metric: str, key: str = "key") -> pd.DataFrame:
         steps = np.arange(self.truth.shape[1])
-        return self._table("key", steps + 1, metric, np.broadcast_to(steps[None, :, None], self.truth.shape))
+        return self._table(key, steps + 1, metric, np.broadcast_to(steps[None, :, None], self.truth.shape))
 
-    def _series_table(self, metric: str) -> pd.DataFrame:
-        return self._table("key", list(self.panel.series), metric, self._series_groups)
+    def _series_table(self, metric: str, key: str = "key") -> pd.DataFrame:
+        return self._table(key, list(self.panel.series), metric, self._series_groups)
 
     def _frame(self, table: pd.DataFrame) -> Any:
         from foretide.data.reading import as_backend
