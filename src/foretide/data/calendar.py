@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.frequency import DAY, fixed_step, read_freq
+from foretide.data.frequency import DAY, fixed_step, offset_of, read_freq
 from foretide.errors import ConfigError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ CYCLES: dict[str, Part] = {
     "yearday": _fraction_of_year,
 }
 FEATURES = ("weekday", "weekend", *CYCLES)
+_LONG: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("SemiMonth", ("monthday", "month")), ("Month", ("month",)), ("Quarter", ("quarter",)), ("Year", ()),
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class Calendar:
     country: str | tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
-        features = (self.features,) if isinstance(self.features, str) else tuple(self.features)
+        given: Any = self.features
+        features = (given,) if isinstance(given, str) else tuple(given)
         for name in features:
             if name not in FEATURES:
                 raise ConfigError(f"There is no calendar feature {name!r}. {nearest(name, FEATURES)}")
@@ -113,20 +117,19 @@ class Calendar:
         """Return the features that make sense at a frequency.
 
         Steps below an hour: minute, hour, weekday, yearday; below a day: hour, weekday, yearday; days and business
-        days: weekday, monthday, yearday; weeks: yearday; months: month; quarters: quarter; years: none. A country is kept
-        for steps up to a day only. Integer time has no calendar, which is an error.
+        days: weekday, monthday, yearday; weeks: yearday; months: month; quarters: quarter; years: none. A country
+        is kept for steps up to a day only. Integer time has no calendar, which is an error.
         """
         freq = read_freq(freq)
         if isinstance(freq, int):
             raise ConfigError(_NO_CALENDAR)
-        kind, step = type(pd.tseries.frequencies.to_offset(freq)).__name__, fixed_step(freq)
+        kind, step = type(offset_of(freq)).__name__, fixed_step(freq)
+        if step is None and "Hour" in kind:
+            return cls(("hour", "weekday", "yearday"), country)
         if step is None and "Day" not in kind:
-            for part, features in (("Month", ("month",)), ("Quarter", ("quarter",)), ("Year", ()), ("Hour", ("hour", "weekday"))):
-                if part in kind:
-                    return cls(features, country if part == "Hour" else None)
-            return cls(("yearday",), None)
+            return cls(next((features for part, features in _LONG if part in kind), ("yearday",)))
         if step is not None and step >= 7 * DAY:
-            return cls(("yearday",), None)
+            return cls(("yearday",))
         if step is None or step >= DAY:
             return cls(("weekday", "monthday", "yearday"), country)
         below_hour = ("minute",) if step % (DAY // 24) else ()
@@ -147,7 +150,7 @@ class Calendar:
         return tuple(found)
 
     def values(self, grid: Grid, steps: Any) -> NDArray[np.float32]:
-        """Return the features of grid steps, int array ``[n]`` (before, inside or after the data) -> float32 ``[n, K]``.
+        """Return the features of grid steps (before, inside or after the data), int ``[n]`` -> float32 ``[n, K]``.
 
         Times are those of the wall clock in the grid's zone.
         """
@@ -191,7 +194,9 @@ def _country_parts(country: Any) -> tuple[str, str | None]:
         return country, None
     if isinstance(country, tuple) and len(country) == 2 and all(isinstance(part, str) for part in country):
         return country[0], country[1]
-    raise ConfigError(f"country is a code such as 'DE', or a code with a subdivision such as ('AU', 'VIC'); got {country!r}.")
+    raise ConfigError(
+        f"country is a code such as 'DE', or a code with a subdivision such as ('AU', 'VIC'); got {country!r}."
+    )
 
 
 def _holidays() -> Any:

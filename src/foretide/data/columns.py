@@ -10,12 +10,13 @@ import pandas as pd
 
 from foretide.data.frames import codes_of, is_number, numbers, strings
 from foretide.data.panel import Static
-from foretide.data.problems import Place, Problem, located, where
+from foretide.data.problems import Place, Problem, located, phrase, where
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.survey import Roles, Survey
+    from foretide.data.roles import Roles
+    from foretide.data.survey import Survey
 
 Order = Any
 
@@ -23,7 +24,10 @@ Order = Any
 def read_columns(
     table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, missing: str
 ) -> tuple[NDArray[np.floating], list[Problem], Static]:
-    """Return the values ``[R, C]`` in the given order of rows, the problems found, and the static part."""
+    """Return the values ``[R, C]`` in the given order of rows, the problems found, and the static part.
+
+    A column that is absent or holds no numbers is NaN; what is wrong with it is among the problems.
+    """
     problems: list[Problem] = []
     single = all(c in table.columns and table[c].dtype == nw.Float32 for c in roles.numeric)
     values = np.full((len(place.times), len(roles.numeric)), np.nan, dtype=np.float32 if single else np.float64)
@@ -75,8 +79,8 @@ def _not_numeric(column: pd.Series[Any], name: str, kind: str) -> Problem:
         fix = "It has a decimal comma: Panel.read(..., decimal=',')."
     else:
         fix = "Leave it out, make it static=[...] if it does not change, or encode it: pd.get_dummies(frame[...])."
-    return Problem("text", f"Column {name!r} holds text: {n} values are no numbers, the first is {value!r} in row {row}.",
-                   fix, column=name, count=n)
+    text = f"Column {name!r} holds text: {n} values are no numbers, the first is {value!r} in row {row}."
+    return Problem("text", text, fix, column=name, count=n)
 
 
 def _read_static(
@@ -94,8 +98,8 @@ def _read_static(
             cells = numbers(series)[order].astype(np.float64)
         else:
             codes, labels = codes_of(series)
-            rank = np.argsort(np.argsort(labels)) if labels else np.zeros(0, int)
-            cells = np.where(codes >= 0, rank[np.maximum(codes, 0)], np.nan)[order] if labels else np.full(len(place.codes), np.nan)
+            rank = np.append(np.argsort(np.argsort(labels)).astype(np.float64), np.nan)  # the code -1 picks NaN
+            cells = rank[codes][order]
             categories[name] = tuple(sorted(labels))
         first = np.zeros(n)
         first[present] = cells[starts]
@@ -103,7 +107,7 @@ def _read_static(
         expected = first[place.codes]
         changed = (cells != expected) & ~(np.isnan(cells) & np.isnan(expected))
         problems += located(
-            "static", changed, place, "row differs from the first of its series|rows differ from the first of their series",
+            "static", changed, place, "row differs from the first one|rows differ from the first one",
             "A static column has one value per series; name it past=[...] or future=[...] if it changes.", column=name,
         )
         if missing == "error":
@@ -114,6 +118,133 @@ def _read_static(
     return Static(names, values, categories), problems
 
 
+def check_infinite(found: Survey) -> list[Problem]:
+    """Report infinite values, or turn them into missing ones where the policy allows (in place)."""
+    problems: list[Problem] = []
+    for k, name in enumerate(found.roles.numeric):
+        endless = np.isinf(found.values[:, k])
+        if not endless.any():
+            continue
+        if found.options.missing == "error":
+            problems += located(
+                "infinite", endless, found.place, "infinite value|infinite values",
+                'Correct it, or treat it as missing: missing="mask" (or "ffill").', column=name,
+            )
+            continue
+        found.values[endless, k] = np.nan
+        n = int(endless.sum())
+        text = f"{where('', name)}{phrase('infinite value is|infinite values are', n)} taken as missing."
+        problems.append(Problem("infinite", text, column=name, count=n, severity="note"))
+    return problems
+
+
 def check_values(found: Survey) -> list[Problem]:
     """Apply the policy for missing values (in place) and return what is wrong with the values."""
-    return []
+    values, place, roles = found.values, found.place, found.roles
+    _, starts = np.unique(place.codes, return_index=True)
+    unread = {p.column for p in found.problems if p.kind in ("text", "column")}
+    observed = _observed(values[:, : len(roles.target)], starts)
+    # Rows after the last observed target belong to the future: only columns known ahead have values there.
+    beyond = np.arange(len(values)) - np.repeat(starts, _sizes(starts, len(values))) >= np.repeat(
+        observed, _sizes(starts, len(values))
+    )
+    problems: list[Problem] = []
+    for k, name in enumerate(roles.numeric):
+        if name in unread:
+            continue
+        exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
+        problems += _check_missing(found, k, exempt, starts)
+        problems += _check_constant(values[:, k], name, place, starts)
+    if not unread.intersection(roles.target) and roles.target:
+        problems += _check_lengths(found, observed, starts)
+    return problems
+
+
+def _sizes(starts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    return np.diff(np.append(starts, rows))
+
+
+def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of each entity up to its last observed target."""
+    if not targets.shape[1]:
+        return np.zeros(len(starts), np.int64)
+    seen = np.zeros(len(targets), dtype=bool)
+    for k in range(targets.shape[1]):
+        seen |= ~np.isnan(targets[:, k])
+    last = np.maximum.reduceat(np.where(seen, np.arange(len(seen)), -1), starts)
+    return np.where(last >= 0, last - starts + 1, 0)
+
+
+def _check_missing(
+    found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]
+) -> list[Problem]:
+    name, missing = found.roles.numeric[k], np.isnan(found.values[:, k]) & ~exempt
+    if not missing.any():
+        return []
+    if found.options.missing == "ffill":
+        rows = np.arange(len(missing))
+        source = np.maximum.accumulate(np.where(missing, -1, rows))
+        known = source >= np.repeat(starts, _sizes(starts, len(missing)))
+        fill = missing & known
+        found.values[fill, k] = found.values[source[fill], k]
+        missing &= ~known
+        return _noted(name, "leading missing value stays|leading missing values stay", int(missing.sum()))
+    if found.inserted is not None:
+        missing &= ~found.inserted
+    if found.options.missing == "mask":
+        return _noted(name, "missing value is kept as such|missing values are kept as such", int(missing.sum()))
+    return located(
+        "missing", missing, found.place, "missing value|missing values",
+        'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".', column=name,
+    )
+
+
+def _noted(name: str, what: str, n: int) -> list[Problem]:
+    if not n:
+        return []
+    return [Problem("missing", f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")]
+
+
+def _check_constant(
+    column: NDArray[np.floating], name: str, place: Place, starts: NDArray[np.int64]
+) -> list[Problem]:
+    low, high = np.fmin.reduceat(column, starts), np.fmax.reduceat(column, starts)
+    least, most = np.fmin.reduce(low), np.fmax.reduce(high)
+    if np.isnan(least):
+        text = f"{where('', name)}no value at all."
+        return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
+    if least == most:
+        text = f"{where('', name)}always {least:g}, so nothing can be learned from it."
+        return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
+    same = np.flatnonzero(low == high)
+    if not same.size:
+        return []
+    entity = place.ids[place.codes[starts[same[0]]]]
+    text = f"{where(entity, name)}always {low[same[0]]:g}"
+    text += "." if same.size == 1 else f" ({same.size} of {len(starts)} series are constant in this column)."
+    return [Problem("constant", text, entity=entity, column=name, count=int(same.size), severity="note")]
+
+
+def _check_lengths(found: Survey, observed: NDArray[np.int64], starts: NDArray[np.int64]) -> list[Problem]:
+    """Return series without an observed target, and series shorter than one window."""
+    place, options = found.place, found.options
+    target = found.roles.target[0] if len(found.roles.target) == 1 else None
+    problems = located(
+        "unobserved", starts[observed == 0], place, "series without any observed target|", "Drop it.", column=target
+    )
+    need = (options.input_size or 0) + (options.h or 0)
+    short = np.flatnonzero((observed < need) & (observed > 0))
+    if not need or not short.size:
+        return problems
+    first = int(short[0])
+    entity = place.ids[place.codes[starts[first]]]
+    parts = [f"{name}={value}" for name, value in (("input_size", options.input_size), ("h", options.h)) if value]
+    text = f"{where(entity, target)}{phrase('observed row|observed rows', int(observed[first]))} from "
+    text += f"{place.time(int(starts[first]))}, one window needs {need} ({' + '.join(parts)})."
+    if short.size > 1:
+        text += f" ({short.size} of {len(starts)} series are too short, the shortest has {int(observed[short].min())}.)"
+    fix = "Drop them, or lower input_size." if short.size > 1 else "Lower input_size, or give it more rows."
+    problems.append(
+        Problem("short", text, fix, entity or None, target, place.time(int(starts[first])), int(short.size))
+    )
+    return problems

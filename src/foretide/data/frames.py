@@ -33,7 +33,8 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
     except ValueError as error:  # narwhals refuses column names that occur twice
         names = [str(c) for c in frame.columns]
         twice = sorted({c for c in names if names.count(c) > 1})
-        raise DataError(f"Column names occur twice: {', '.join(twice) or error}. Rename or drop one of each.") from error
+        names_twice = ", ".join(twice) or str(error)
+        raise DataError(f"Column names occur twice: {names_twice}. Rename or drop one of each.") from error
 
 
 def backend_of(table: nw.DataFrame[Any]) -> str:

@@ -20,6 +20,12 @@ _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 
+def offset_of(freq: Any) -> Any:
+    """Return the pandas offset of a frequency."""
+    to_offset: Any = pd.tseries.frequencies.to_offset
+    return to_offset(freq)
+
+
 def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
     """Return a frequency in its canonical spelling; a ConfigError names the nearest one otherwise."""
     if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool):
@@ -28,19 +34,21 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
         return int(freq)
     alias = _OLD.get(freq, freq) if isinstance(freq, str) else freq
     try:
-        offset = pd.tseries.frequencies.to_offset(alias)
+        offset = offset_of(alias)
     except (ValueError, TypeError):
         offset = None
-    if offset is None or offset.n < 1:
-        raise ConfigError(f"{name}={freq!r} is not a frequency such as 'h', '30min', 'D' or 'MS'. {nearest(freq, _COMMON)}")
+    if offset is None or isinstance(freq, bool) or offset.n < 1:
+        raise ConfigError(
+            f"{name}={freq!r} is not a frequency such as 'h', '30min', 'D' or 'MS'. {nearest(freq, _COMMON)}"
+        )
     if isinstance(offset, pd.offsets.Tick):
-        return str(pd.tseries.frequencies.to_offset(pd.Timedelta(offset)).freqstr)
+        return str(offset_of(pd.Timedelta(offset)).freqstr)
     return str(offset.freqstr)
 
 
 def fixed_step(freq: str) -> int | None:
     """Return the length of a step in nanoseconds, or None where steps differ in length (months, business days)."""
-    offset = pd.tseries.frequencies.to_offset(freq)
+    offset = offset_of(freq)
     if type(offset) is pd.offsets.Day:
         return int(offset.n) * DAY
     if isinstance(offset, pd.offsets.Tick):
@@ -77,7 +85,7 @@ def find_freq(times: NDArray[np.int64], codes: NDArray[np.int64], integer: bool)
         return "B"
     if step % (7 * DAY) == 0:
         return _weekly(times, step // (7 * DAY))
-    return str(pd.tseries.frequencies.to_offset(pd.Timedelta(step)).freqstr)
+    return str(offset_of(pd.Timedelta(step)).freqstr)
 
 
 def _weekly(times: NDArray[np.int64], n: int) -> str:
@@ -140,11 +148,10 @@ def place_on_grid(
         phase = times % step
         values, counts = np.unique(phase, return_counts=True)
         common = int(values[np.argmax(counts)])
-        start = int(times[phase == common].min())
-        moved = times - start
-        off = moved % step != 0
-        return show(start, isinstance(freq, int), None), freq, moved // step, off
-    offset = pd.tseries.frequencies.to_offset(freq)
+        begin = int(times[phase == common].min())
+        moved = times - begin
+        return show(begin, isinstance(freq, int), None), freq, moved // step, moved % step != 0
+    offset = offset_of(freq)
     first, last = pd.Timestamp(int(times.min())), pd.Timestamp(int(times.max()))
     start = offset.rollback(first)
     grid = _as_ns(pd.date_range(start, last, freq=offset))
@@ -157,7 +164,7 @@ def floor_times(times: NDArray[np.int64], freq: str) -> NDArray[np.int64]:
     step = fixed_step(freq)
     if step is not None and step % (7 * DAY):
         return times // step * step
-    offset = pd.tseries.frequencies.to_offset(freq)
+    offset = offset_of(freq)
     first, last = pd.Timestamp(int(times.min())).normalize(), pd.Timestamp(int(times.max()))
     grid = _as_ns(pd.date_range(offset.rollback(first), last, freq=offset))
     return grid[np.searchsorted(grid, times, side="right") - 1]

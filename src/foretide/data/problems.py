@@ -31,7 +31,7 @@ class Problem:
     Attributes
     ----------
     kind : str
-        A short name: ``missing``, ``infinite``, ``duplicate``, ``gap``, ``irregular``, ``text``, ``constant``, ``short`` ….
+        A short name: ``missing``, ``infinite``, ``duplicate``, ``gap``, ``irregular``, ``text``, ``short`` ….
     message : str
         What was found, complete with its place.
     fix : str

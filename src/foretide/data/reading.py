@@ -11,7 +11,8 @@ import pandas as pd
 from foretide.data.frames import as_backend, open_frame, read_table
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
-from foretide.data.survey import Options, Roles, Survey, require_grid, survey
+from foretide.data.roles import Options, Roles
+from foretide.data.survey import Survey, survey
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _panel_of(found: Survey) -> Panel:
     length = np.diff(np.append(row0, len(place.codes))).astype(np.int64)
     roles = found.roles
     return Panel(
-        grid=require_grid(found),
+        grid=found.require_grid(),
         ids=place.ids,
         values=found.values,
         row0=row0,

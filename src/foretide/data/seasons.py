@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.frequency import offset_of
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def seasons_of(freq: str | int) -> tuple[int, ...]:
     if isinstance(freq, (int, np.integer)):
         return ()
     try:
-        offset = pd.tseries.frequencies.to_offset(freq)
+        offset = offset_of(freq)
     except ValueError as error:
         raise ConfigError(f"Expected a frequency such as 'h', '30min', 'D', 'W' or 'MS', got {freq!r}.") from error
     kind, n = type(offset).__name__, int(offset.n)

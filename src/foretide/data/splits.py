@@ -132,7 +132,9 @@ def split_at(
     for name, step in steps.items():
         if not first <= step <= last:
             low, high = grid.output_times([first, last])
-            raise ConfigError(f"{name}={given[name]!s} lies outside the observed steps. Choose a time from {low} to {high}.")
+            raise ConfigError(
+                f"{name}={given[name]!s} lies outside the observed steps. Choose a time from {low} to {high}."
+            )
     train = steps["train_until"]
     val, test = steps.get("val_until", train), steps.get("test_until", last)
     if not train <= val <= test:
@@ -158,7 +160,9 @@ def _checked(found: Split, h: int | None, *, needs_val: bool, needs_test: bool) 
             continue
         sizes = "/".join(map(str, found.sizes))
         if size < 1:
-            raise ConfigError(f"The {name} part is empty (train/validation/test have {sizes} steps). Move the boundary.")
+            raise ConfigError(
+                f"The {name} part is empty (train/validation/test have {sizes} steps). Move the boundary."
+            )
         if h is not None and size < h:
             raise ConfigError(
                 f"The {name} part has {size} steps and the horizon is h={h} (train/validation/test: {sizes}). "

@@ -94,7 +94,7 @@ def _no_time(bad: NDArray[np.bool_], name: str) -> list[Problem]:
     row, n = int(np.argmax(bad)), int(bad.sum())
     return [
         Problem(
-            "time", f"Column {name!r}: {n} rows have no time, the first is row {row}.", "Fill in the time or drop them.",
+            "time", f"Column {name!r}: {n} rows have no time, the first is row {row}.", "Fill it in, or drop them.",
             column=name, count=n,
         )
     ]

@@ -63,7 +63,7 @@ class HourlyTruth:
     @property
     def values(self) -> NDArray[np.float64]:
         """The series themselves, ``[T, n]``."""
-        return np.sum(list(self.components.values()), axis=0)
+        return _total(self.components)
 
     def oracle(self, cutoffs: Any, h: int) -> NDArray[np.float64]:
         """Return the exact conditional mean of the targets given every component up to the cutoff.
@@ -89,7 +89,7 @@ class HourlyTruth:
         ahead = steps[:, None] + np.arange(1, h + 1)
         noise, shifts = self.components["noise"][steps], self.components["shifts"][steps]
         decay = RHO ** np.arange(1, h + 1)
-        known = sum(deterministic(ahead.ravel(), self.trend_factor).values()).reshape(*ahead.shape, -1)  # type: ignore[union-attr]
+        known = _total(deterministic(ahead.ravel(), self.trend_factor)).reshape(*ahead.shape, -1)
         mean = known + decay[None, :, None] * noise[:, None, :] + shifts[:, None, :] + _expected_event()
         self._add_coupling(mean, ahead, steps)
         return mean[..., [self.channels.index(t) for t in self.targets]]
@@ -109,7 +109,7 @@ class HourlyTruth:
 
 
 def hourly(
-    T: int = 2000,  # noqa: N803 (the specification's name)
+    T: int = 2000,
     n_series: int = 3,
     seed: int = 42,
     *,
@@ -122,12 +122,13 @@ def hourly(
 
     With ``t = 0..T-1`` and channel ``s = 0..n-1`` the data are the sum of
 
-    - trend: ``(0.001 t + 0.05 sin(2 pi t / 8760)) * (1 + 0.2 (U_s - 0.5))``, ``U_s`` uniform on (0, 1), one per channel;
+    - trend: ``(0.001 t + 0.05 sin(2 pi t / 8760)) * (1 + 0.2 (U_s - 0.5))``, ``U_s`` uniform on (0, 1), one a channel;
     - daily ``(2 + 0.5 s) sin(2 pi t / 24)``, weekly ``(0.8 + 0.2 s) sin(2 pi t / 168)``,
       fortnightly ``0.3 sin(2 pi t / 336)``, base level ``linspace(1, 3, n)``;
     - noise: ``(0.6 + 0.2 s) e_t`` with ``e_t = 0.7 e_{t-1} + 0.3 w_t``, ``w ~ N(0, 0.5^2)``, ``e_{-1} = 0``, channels
       independent;
-    - events: at a step with probability 0.002 a shock ``U(0, 5)``, of which every channel gets one half at that step alone.
+    - events: at a step with probability 0.002 a shock ``U(0, 5)``, of which every channel gets one half at that
+      step alone.
 
     Three traits, each with a strength ``a`` (0 switches it off; 1 by default):
 
@@ -135,8 +136,8 @@ def hourly(
       ``a * J``, ``J ~ N(0, 1)`` per channel, added to the trend (not multiplied by its factor);
     - heteroskedasticity: ``w_t`` becomes ``(1 + 2 a g_t) w_t`` with the activity ``g_t = 1`` at an event and
       ``0.9 g_{t-1}`` otherwise, ``g_{-1} = 0``;
-    - coupling: channel ``s = 0, 2, 4 ...`` (as long as ``s + 1 < n``) gets ``0.5 a (x_{s+1, t-3} - level_{s+1})``; nothing
-      for ``t < 3``. Driving channels (odd) are driven by none, so that any strength is stable.
+    - coupling: channel ``s = 0, 2, 4 ...`` (as long as ``s + 1 < n``) gets ``0.5 a (x_{s+1, t-3} - level_{s+1})``;
+      nothing for ``t < 3``. Driving channels (odd) are driven by none, so that any strength is stable.
 
     Every component draws from a stream of its own: a trait switched on or off leaves the other components as
     they were, and a longer series begins with the shorter one.
@@ -162,7 +163,7 @@ def hourly(
     -----
     Source: specification of the sequence models, section 1.
     """
-    T, n = count("T", T, 1), count("n_series", n_series, 1)  # noqa: N806
+    T, n = count("T", T, 1), count("n_series", n_series, 1)
     seed = count("seed", seed, 0)
     traits = {"regime_shifts": regime_shifts, "heteroskedasticity": heteroskedasticity, "coupling": coupling}
     for name, strength in traits.items():
@@ -178,9 +179,9 @@ def hourly(
         "shifts": shifts,
     }
     weight = COUPLING_WEIGHT * coupling
-    components["coupling"] = _coupling(np.sum(list(components.values()), axis=0), components["level"][0], weight)
+    components["coupling"] = _coupling(_total(components), components["level"][0], weight)
     channels = tuple(f"x{s + 1}" for s in range(n))
-    panel = hourly_panel(np.sum(list(components.values()), axis=0), channels, target)
+    panel = hourly_panel(_total(components), channels, target)
     truth = HourlyTruth(
         components, channels, panel.targets, events, change_points, factor, float(weight), panel.grid
     )
@@ -190,7 +191,7 @@ def hourly(
 def deterministic(t: NDArray[np.int64], trend_factor: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the components that are known for any step, each ``[len(t), n]``."""
     n = len(trend_factor)
-    s, t = np.arange(n), t[:, None]
+    s, t = np.arange(n, dtype=np.float64), t[:, None]
     trend = (0.001 * t + 0.05 * np.sin(2 * np.pi * t / (24 * 365))) * trend_factor
     shape = (len(t), n)
     return {
@@ -200,6 +201,11 @@ def deterministic(t: NDArray[np.int64], trend_factor: NDArray[np.float64]) -> di
         "fortnightly": np.broadcast_to(0.3 * np.sin(2 * np.pi * t / 336), shape).copy(),
         "level": np.broadcast_to(np.linspace(1, 3, n), shape).copy(),
     }
+
+
+def _total(components: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.sum(list(components.values()), axis=0)
+    return total
 
 
 def coupled_pairs(n: int) -> list[tuple[int, int]]:

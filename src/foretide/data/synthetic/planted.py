@@ -63,7 +63,7 @@ class PlantedTruth:
 
 
 def planted_lags(
-    T: int = 2000,  # noqa: N803 (the specification's name)
+    T: int = 2000,
     lags: Sequence[int] = (24, 48),
     weights: Sequence[float] = (0.6, 0.3),
     noise: float = 1.0,
@@ -95,7 +95,7 @@ def planted_lags(
     Synthetic
         ``.panel`` with the target ``y``, and ``.truth`` (:class:`PlantedTruth`).
     """
-    T, n_noise, seed = count("T", T, 1), count("n_noise", n_noise, 0), count("seed", seed, 0)  # noqa: N806
+    T, n_noise, seed = count("T", T, 1), count("n_noise", n_noise, 0), count("seed", seed, 0)
     lags, weights = _checked(lags, weights)
     if not np.isfinite(noise) or noise < 0:
         raise ConfigError(f"noise is a standard deviation of at least 0; got {noise!r}.")
