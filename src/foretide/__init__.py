@@ -11,26 +11,29 @@ from typing import TYPE_CHECKING, Any
 from foretide.errors import nearest
 
 if TYPE_CHECKING:
-    from foretide.data import synthetic
-    from foretide.data.calendar import Calendar
-    from foretide.data.panel import Panel
-    from foretide.data.splits import Split, split, split_at
-    from foretide.evaluation.score import score
-    from foretide.forecasters.artifact import load
-    from foretide.forecasters.attention import Attention
-    from foretide.forecasters.baselines import (
-        Drift,
-        Persistence,
-        SeasonalES,
-        SeasonalMean,
-        SeasonalNaive,
-        WindowMean,
-    )
-    from foretide.forecasters.forecast import Forecast
-    from foretide.forecasters.lstm import LSTM
-    from foretide.forecasters.ridge import Ridge
-    from foretide.forecasters.statistical import ARIMA, VAR, Stats
-    from foretide.pipeline import run
+    from foretide import errors as errors
+    from foretide.data import synthetic as synthetic
+    from foretide.data.calendar import Calendar as Calendar
+    from foretide.data.panel import Panel as Panel
+    from foretide.data.splits import Split as Split
+    from foretide.data.splits import split as split
+    from foretide.data.splits import split_at as split_at
+    from foretide.evaluation.score import score as score
+    from foretide.forecasters.artifact import load as load
+    from foretide.forecasters.attention import Attention as Attention
+    from foretide.forecasters.baselines import Drift as Drift
+    from foretide.forecasters.baselines import Persistence as Persistence
+    from foretide.forecasters.baselines import SeasonalES as SeasonalES
+    from foretide.forecasters.baselines import SeasonalMean as SeasonalMean
+    from foretide.forecasters.baselines import SeasonalNaive as SeasonalNaive
+    from foretide.forecasters.baselines import WindowMean as WindowMean
+    from foretide.forecasters.forecast import Forecast as Forecast
+    from foretide.forecasters.lstm import LSTM as LSTM
+    from foretide.forecasters.ridge import Ridge as Ridge
+    from foretide.forecasters.statistical import ARIMA as ARIMA
+    from foretide.forecasters.statistical import VAR as VAR
+    from foretide.forecasters.statistical import Stats as Stats
+    from foretide.pipeline import run as run
 
 __version__ = "0.1.0"
 
@@ -61,7 +64,7 @@ _WHERE: dict[str, str] = {
 }
 """Public name -> the module it lives in; a colon at the end means the module itself."""
 
-__all__ = [*_WHERE, "__version__"]  # noqa: PLE0604
+__all__ = [*_WHERE, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,67 +13,19 @@ import numpy as np
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name
+from foretide.pipeline.log import Log
+from foretide.pipeline.outputs import write_outputs, write_scores
 from foretide.pipeline.prepare import Prepared, make_calendar, prepare
+from foretide.pipeline.results import Result, evenly, file_name, select
 from foretide.pipeline.roster import Entry, roster
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.windows import Windows
     from foretide.forecasters.forecast import Forecast
 
 RUNS = Path("runs")
 ATTENTION_BYTES = 256 * 2**20
 """Attention kept per model is at most this large, whatever number of windows is asked for."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """One forecaster after the test.
-
-    Attributes
-    ----------
-    entry : Entry
-        The forecaster, fitted.
-    forecast : Forecast
-        Of the test windows, the same for all models.
-    attention : Forecast or None
-        Of a part of the test windows, with the weights in ``extras``.
-    fit_seconds, predict_seconds : float
-    """
-
-    entry: Entry
-    forecast: Forecast
-    attention: Forecast | None
-    fit_seconds: float
-    predict_seconds: float
-
-
-class Log:
-    """Lines into ``run.log`` as they happen, and to whoever watches."""
-
-    def __init__(self, path: Path, watch: Callable[[str], None] | None = None) -> None:
-        self.path, self.watch = path, watch
-        self.started = time.perf_counter()
-
-    def __call__(self, text: str, *, show: bool = True) -> None:
-        """Write one line with the seconds since the start."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{time.perf_counter() - self.started:8.2f} s  {text}\n")
-        if show and self.watch is not None:
-            self.watch(text)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start."""
-        return time.perf_counter() - self.started
-
-    @contextmanager
-    def catching_warnings(self) -> Iterator[None]:
-        """Send warnings into the log; where warnings are errors they stay errors."""
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, kind, *_: self(f"warning: {kind.__name__}: {message}")  # type: ignore[assignment]
-            yield
 
 
 def run(
@@ -127,8 +76,6 @@ def run(
 
 
 def _work(config: Config, folder: RunFolder, log: Log) -> None:
-    from foretide.pipeline.outputs import write_outputs, write_scores
-
     folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
     _step(folder, log, "reading the data")
     prepared = prepare(config)
@@ -151,16 +98,14 @@ def _step(folder: RunFolder, log: Log, text: str) -> None:
     log(text)
 
 
-def _fit_all(
-    entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, log: Log
-) -> list[tuple[Entry, float]]:
+def _fit_all(entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, log: Log) -> list[tuple[Entry, float]]:
     """Fit every model and save it at once, so that a later error loses nothing."""
     fitted = []
     for entry in entries:
         _step(folder, log, f"fitting {entry.name}")
         start = time.perf_counter()
         try:
-            entry.forecaster.fit(prepared.panel, until=prepared.val_until, train_until=prepared.train_until)
+            entry.forecaster.fit(prepared.panel, until=prepared.split.val_until, train_until=prepared.split.train_until)
         except (DataError, ConfigError) as error:
             # A baseline nobody asked for may not suit the data (too short for its season); the run goes on without it.
             if not entry.baseline:
@@ -187,7 +132,7 @@ def _predict(
     log(f"forecast {len(windows)} windows with {entry.name} in {seconds:.2f} s", show=False)
     attention = None
     if "attention" in model.traces and config.attention_windows:
-        some = windows[_evenly(len(windows), config.attention_windows)]
+        some = windows[evenly(len(windows), config.attention_windows)]
         attention = _with_attention(entry, prepared, some)
     return Result(entry, forecast, attention, fit_seconds, seconds)
 
@@ -195,44 +140,13 @@ def _predict(
 def _with_attention(entry: Entry, prepared: Prepared, windows: Windows) -> Forecast:
     """Forecast with attention from as many of ``windows`` as memory allows (one first, to know the size)."""
     model, panel = entry.forecaster, prepared.panel
-    one = select(model.predict(panel, cutoffs=cutoff_times(prepared, windows[:1]), levels=(), attention=True), windows[:1])
+    first = windows[:1]
+    one = select(model.predict(panel, cutoffs=cutoff_times(prepared, first), levels=(), attention=True), first)
     allowed = max(1, ATTENTION_BYTES // max(1, one.extras["attention"].nbytes))
-    kept = windows[_evenly(len(windows), allowed)]
+    kept = windows[evenly(len(windows), allowed)]
     return select(model.predict(panel, cutoffs=cutoff_times(prepared, kept), levels=(), attention=True), kept)
 
 
 def cutoff_times(prepared: Prepared, windows: Windows) -> list[Any]:
     """Times of the origins of ``windows``, each once."""
     return list(prepared.panel.grid.output_times(np.unique(windows.steps(prepared.panel))))
-
-
-def select(forecast: Forecast, windows: Windows) -> Forecast:
-    """Return the part of a forecast that belongs to ``windows``, in their order.
-
-    ``predict`` forecasts every series that covers a cutoff; with series of different lengths these are more than the
-    windows whose targets are known.
-    """
-    have, want = forecast.windows, windows
-    width = int(max(have.cutoff.max(initial=0), want.cutoff.max(initial=0))) + 1
-    keys, wanted = have.entity * width + have.cutoff, want.entity * width + want.cutoff
-    order = np.argsort(keys)
-    at = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
-    if not np.array_equal(keys[at], wanted):
-        raise DataError(f"{forecast.model} did not forecast every test window; it needs more history than it said.")
-    if len(at) == len(keys) and np.array_equal(at, np.arange(len(at))):
-        return forecast
-    quantiles = None if forecast.quantiles is None else forecast.quantiles[at]
-    extras = {k: v[at] if isinstance(v, np.ndarray) and len(v) == len(keys) else v for k, v in forecast.extras.items()}
-    return replace(forecast, windows=windows, mean=forecast.mean[at], quantiles=quantiles, extras=extras)
-
-
-def file_name(name: str) -> str:
-    """Return a model's name as a folder name."""
-    return "".join(c if c.isalnum() or c in "-_.()" else "-" for c in name).strip(".") or "model"
-
-
-def _evenly(n: int, k: int) -> NDArray[np.int64]:
-    """At most ``k`` of ``n`` positions, evenly spread, the last among them."""
-    if k >= n:
-        return np.arange(n)
-    return np.unique(np.linspace(n - 1, 0, k).round().astype(np.int64))

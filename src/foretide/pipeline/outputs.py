@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.pipeline.job import Log, Result, file_name
+from foretide.evaluation.score import ORACLE, score
+from foretide.pipeline.results import Result, file_name
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.forecast import Forecast
     from foretide.pipeline.config import Config
     from foretide.pipeline.folder import RunFolder
+    from foretide.pipeline.log import Log
     from foretide.pipeline.prepare import Prepared
 
 VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "statsforecast")
@@ -37,17 +39,26 @@ AXES = {
 
 def write_scores(results: Sequence[Result], prepared: Prepared, config: Config, folder: RunFolder) -> Scores:
     """Score all forecasts and write the tables."""
-    from foretide.evaluation.score import score
-
     forecasts = [r.forecast for r in results]
     oracle = None
     if prepared.truth is not None:
         oracle = prepared.truth.oracle(forecasts[0].cutoff_steps, config.h)
-    scores = score(forecasts, prepared.panel, train_until=prepared.train_until, season=config.season, oracle=oracle)
+    scores = score(
+        forecasts, prepared.panel, train_until=prepared.split.train_until, season=config.season, oracle=oracle,
+        baselines=[r.entry.name for r in results if r.entry.baseline],
+    )  # fmt: skip
     _csv(folder, "metrics.csv", scores.leaderboard())
-    _csv(folder, "metrics_by_step.csv", scores.by_step())
-    _csv(folder, "metrics_by_series.csv", scores.by_series())
+    for scope, key, name in (("h_step", "h_step", "step"), ("series", prepared.panel.names.id, "series")):
+        _csv(folder, f"metrics_by_{name}.csv", _one_line_each(scores.to_frame(), scope, key))
     return scores
+
+
+def _one_line_each(figures: pd.DataFrame, scope: str, key: str) -> pd.DataFrame:
+    """Return one row per model and step (or series) with one column per metric."""
+    chosen = figures[figures["scope"] == scope].rename(columns={"key": key})
+    wide = chosen.set_index(["model", key, "metric"])["value"].unstack("metric")
+    order = chosen[["model", key]].drop_duplicates()
+    return order.merge(wide[list(dict.fromkeys(chosen["metric"]))].reset_index(), on=["model", key])
 
 
 def write_outputs(
@@ -59,9 +70,9 @@ def write_outputs(
     _write_attention(results, folder)
     _write_history(results, folder)
     pictures = _write_pictures(results, scores, prepared, folder)
-    facts = _facts(results, prepared, config, log)
+    facts = _facts(results, scores, prepared, config, log)
     folder.write_json("run.json", facts)
-    summary = Facts(config.name, str(prepared.panel), facts, scores.leaderboard(), pictures, log.seconds)
+    summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, scores.leaderboard(), pictures)
     folder.write_text("summary.md", write_summary(summary))
 
 
@@ -73,7 +84,8 @@ def forecast_table(forecasts: Sequence[Forecast]) -> pd.DataFrame:
     table.insert(3, "h_step", np.tile(np.arange(1, h + 1), n * d))
     table.insert(4, "y", np.swapaxes(first.truth(), 1, 2).reshape(-1))
     others = [_as_pandas(forecast).to_frame().iloc[:, 3:] for forecast in forecasts[1:]]
-    return pd.concat([table, *others], axis=1)
+    whole: pd.DataFrame = pd.concat([table, *others], axis=1)
+    return whole
 
 
 def _as_pandas(forecast: Forecast) -> Forecast:
@@ -120,15 +132,16 @@ def _write_history(results: Sequence[Result], folder: RunFolder) -> None:
 
 def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepared, folder: RunFolder) -> dict[str, str]:
     """Write the pictures; return file name -> what it shows."""
-    ranked = list(scores.leaderboard()["model"])
     by_name = {r.entry.name: r for r in results}
-    ranked = [name for name in ranked if name in by_name]
+    ranked = [name for name in scores.leaderboard()["model"] if name in by_name]
     asked = [name for name in ranked if not by_name[name].entry.baseline][:2]
     best_baseline = [name for name in ranked if by_name[name].entry.baseline][:1]
     shown = [by_name[name].forecast for name in (asked + best_baseline) or ranked[:2]]
     freq = prepared.panel.grid.freq
-    steps = scores.by_step()
-    errors = {name: steps.loc[steps["model"] == name, "rmse"].to_numpy(float) for name in ranked}
+    steps = scores.by_step("rmse")
+    errors = {name: steps[name].to_numpy(float) for name in ranked}
+    if ORACLE in steps:
+        errors[f"{ORACLE} (best possible)"] = steps[ORACLE].to_numpy(float)
     figure = forecast_figure(stretch(shown), errors, freq=freq)
     folder.write("forecast.png", lambda path: write_png(figure, path))
     pictures = {"forecast.png": f"{', '.join(f.model for f in shown)} against truth; below, the error by horizon step."}
@@ -136,15 +149,14 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
         if result.attention is None:
             continue
         name = f"attention-{file_name(result.entry.name)}.png"
-        heat = attention_figure(
-            result.attention.extras["attention"], model=result.entry.name, freq=freq, windows="spread over the test part"
-        )
+        weights = result.attention.extras["attention"]
+        heat = attention_figure(weights, model=result.entry.name, freq=freq, windows="spread over the test part")
         folder.write(name, lambda path, heat=heat: write_png(heat, path))  # type: ignore[misc]
         pictures[name] = f"where {result.entry.name} looks: horizon step by lag, mean of all heads and each head."
     return pictures
 
 
-def _facts(results: Sequence[Result], prepared: Prepared, config: Config, log: Log) -> dict[str, Any]:
+def _facts(results: Sequence[Result], scores: Scores, prepared: Prepared, config: Config, log: Log) -> dict[str, Any]:
     panel, split = prepared.panel, prepared.split
     torch: Any = sys.modules.get("torch")
     times = panel.grid.output_times([int(panel.first.min()), split.train_end, split.val_end, split.test_end])
@@ -157,7 +169,7 @@ def _facts(results: Sequence[Result], prepared: Prepared, config: Config, log: L
         "parts": dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
         "test_windows": len(results[0].forecast),
         "h": config.h,
-        "has_oracle": prepared.truth is not None,
+        "notes": list(scores.notes),
         "models": {
             r.entry.name: {
                 "class": type(r.entry.forecaster).__name__, "baseline": r.entry.baseline,

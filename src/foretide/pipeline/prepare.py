@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.panel import Panel
+from foretide.data.splits import Split, split, split_at
 from foretide.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
     from foretide.data.calendar import Calendar
-    from foretide.data.splits import Split
     from foretide.data.windows import Windows
-    from foretide.pipeline.config import CalendarConfig, Config, DataConfig, SplitConfig, SyntheticConfig
+    from foretide.pipeline.config import CalendarConfig, Config, DataConfig, SyntheticConfig
 
 
 @dataclass(frozen=True)
@@ -34,26 +34,11 @@ class Prepared:
     split: Split
     truth: Any = None
 
-    @property
-    def train_until(self) -> Any:
-        """Time of the last training step."""
-        return self.panel.grid.output_times([self.split.train_end])[0]
-
-    @property
-    def val_until(self) -> Any:
-        """Time of the last validation step: what follows is for the test."""
-        return self.panel.grid.output_times([self.split.val_end])[0]
-
     def test_windows(self, *, input_size: int, h: int, stride: int) -> Windows:
         """Every window whose targets lie wholly in the test part."""
-        from foretide.data.windows import slide
-
-        found = slide(
-            self.panel, input_size=input_size, h=h, first_target=self.split.val_end + 1,
-            last_target=self.split.test_end, stride=stride,
-        )  # fmt: skip
+        found = self.split.windows(self.panel, "test", input_size=input_size, h=h, stride=stride)
         if not len(found):
-            steps = self.split.test_end - self.split.val_end
+            steps = self.split.sizes[2]
             raise ConfigError(
                 f"No test window: the test part has {steps} steps, a window needs {h} of them and "
                 f"{input_size} before it. Lower h or input_size, or give the test part more (split)."
@@ -63,6 +48,12 @@ class Prepared:
 
 def prepare(config: Config) -> Prepared:
     """Read or make the data and split it."""
+    panel, truth = prepare_panel(config)
+    return Prepared(panel, _split(panel, config), truth)
+
+
+def prepare_panel(config: Config) -> tuple[Panel, Any]:
+    """Read or make the data; return the panel and, of a synthetic series, its truth."""
     data = config.data
     if data.synthetic is not None:
         made = make_synthetic(data.synthetic)
@@ -71,7 +62,7 @@ def prepare(config: Config) -> Prepared:
         panel, truth = read_panel(data), None
     if data.first is not None or data.last is not None:
         panel = between(panel, data.first, data.last)
-    return Prepared(panel, _split(panel, config.split), truth)
+    return panel, truth
 
 
 def read_options(data: DataConfig) -> dict[str, Any]:
@@ -99,7 +90,9 @@ def make_synthetic(config: SyntheticConfig) -> Any:
     known = inspect.signature(maker).parameters
     for key in config.args:
         if key not in known:
-            raise ConfigError(f"data.synthetic.args.{key}: {config.generator} has no such argument. {nearest(key, known)}")
+            raise ConfigError(
+                f"data.synthetic.args.{key}: {config.generator} has no such argument. {nearest(key, known)}"
+            )
     return maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
 
 
@@ -133,9 +126,8 @@ def between(panel: Panel, first: Any, last: Any) -> Panel:
     return kept.take(keep)
 
 
-def _split(panel: Panel, config: SplitConfig) -> Split:
-    from foretide.data.splits import split, split_at
-
+def _split(panel: Panel, whole: Config) -> Split:
+    config = whole.split
     if config.train_until is not None:
-        return split_at(panel, train_until=config.train_until, val_until=config.val_until)
-    return split(panel, fractions=config.fractions)
+        return split_at(panel, train_until=config.train_until, val_until=config.val_until, h=whole.h)
+    return split(panel, fractions=config.fractions, h=whole.h)

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foretide.errors import ConfigError, nearest
+from foretide.forecasters.artifact import forecaster_class
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
     from foretide.pipeline.config import Config, ModelConfig
-
-FORECASTERS: dict[str, str] = {
-    "Attention": "foretide.forecasters.attention",
-    "LSTM": "foretide.forecasters.lstm",
-    "Ridge": "foretide.forecasters.ridge",
-    "ARIMA": "foretide.forecasters.statistical",
-    "VAR": "foretide.forecasters.statistical",
-    "Stats": "foretide.forecasters.statistical",
-    "Persistence": "foretide.forecasters.baselines",
-    "SeasonalNaive": "foretide.forecasters.baselines",
-    "WindowMean": "foretide.forecasters.baselines",
-    "SeasonalMean": "foretide.forecasters.baselines",
-    "SeasonalES": "foretide.forecasters.baselines",
-    "Drift": "foretide.forecasters.baselines",
-}
-"""Name in a configuration -> module of the class."""
 
 UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
 """Run beside every model, so that skill is stated against the best of them."""
@@ -77,13 +61,15 @@ def roster(config: Config, calendar: Any = None) -> list[Entry]:
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"Two models are called {twice[0]!r}. Name one of them: {{{twice[0]}: {{alias: other-name}}}}.")
+        raise ConfigError(
+            f"Two models are called {twice[0]!r}. Name one of them: {{{twice[0]}: {{alias: other-name}}}}."
+        )
     return entries
 
 
 def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
     """One forecaster, or one per seed where the model draws random numbers and several seeds are asked for."""
-    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in _parameters(class_of(model.name)):
+    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in _parameters(forecaster_class(model.name)):
         return [_build(model.name, model.settings, config, calendar)]
     base = model.settings.get("alias") or model.name
     return [
@@ -92,27 +78,23 @@ def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecas
     ]
 
 
-def class_of(name: str) -> type[Forecaster]:
-    """Return the class of a forecaster by its name in a configuration."""
-    if name not in FORECASTERS:
-        raise ConfigError(f"models: there is no model {name!r}. {nearest(name, FORECASTERS)}")
-    found: type[Forecaster] = getattr(importlib.import_module(FORECASTERS[name]), name)
-    return found
-
-
 def _parameters(cls: type[Forecaster]) -> dict[str, inspect.Parameter]:
-    return {k: p for k, p in inspect.signature(cls).parameters.items() if p.kind is not inspect.Parameter.VAR_POSITIONAL}
+    return {
+        k: p for k, p in inspect.signature(cls).parameters.items() if p.kind is not inspect.Parameter.VAR_POSITIONAL
+    }
 
 
 def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -> Forecaster:
-    cls = class_of(name)
+    cls = forecaster_class(name)
     known = _parameters(cls)
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
     for key in settings:
         if key not in known and not open_ended:
             raise ConfigError(f"models.{name}.{key}: no such setting. {nearest(key, known)}")
-    shared = {"input_size": config.input_size, "season": config.season, "seed": config.seeds[0], "calendar": calendar}
-    given = {key: value for key, value in shared.items() if key in known and value is not None}
+    shared = {"input_size": config.input_size, "seed": config.seeds[0], "calendar": calendar}
+    if config.season is not None:
+        shared["season"] = config.season
+    given = {key: value for key, value in shared.items() if key in known}
     given.update(settings)
     given.setdefault("h", config.h)
     if given["h"] != config.h:

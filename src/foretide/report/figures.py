@@ -78,7 +78,12 @@ def stretch(forecasts: Sequence[Forecast], *, steps: int = READABLE_STEPS, entit
 
 
 def forecast_figure(
-    piece: Stretch, by_step: Mapping[str, Floats], *, freq: str | int, metric: str = "RMSE", unit: str = "original units"
+    piece: Stretch,
+    by_step: Mapping[str, Floats],
+    *,
+    freq: str | int,
+    metric: str = "RMSE",
+    unit: str = "original units",
 ) -> Figure:
     """Draw forecast against truth over a stretch, and below it the error by horizon step.
 
@@ -87,7 +92,7 @@ def forecast_figure(
     piece : Stretch
         Its forecasts are drawn in the order given.
     by_step : mapping
-        Model -> error ``[H]`` over all test windows and series, best model first; models of ``piece`` keep their colour.
+        Model -> error ``[H]`` over all test windows and series, best first; models of ``piece`` keep their colour.
     freq : str or int
         Step of the grid, for the labels.
     metric, unit : str
@@ -120,11 +125,20 @@ def _draw_stretch(axes: Axes, piece: Stretch, colours: Mapping[str, str], freq: 
     starts = times.reshape(-1, piece.h)[:, 0]
     for k, start in enumerate(starts):
         axes.axvline(
-            start, color=QUIET, linewidth=0.6, linestyle=":", zorder=0, label="first step after a cutoff" if k == 0 else None
+            start,
+            color=QUIET,
+            linewidth=0.6,
+            linestyle=":",
+            zorder=0,
+            label="first step after a cutoff" if k == 0 else None,
         )
     n = len(starts)
-    what = f"{n} forecasts in a row, each {piece.h} {unit_of(freq, plural=piece.h > 1)} long and made from its own cutoff"
-    axes.set_title(f"{piece.series}: forecast against truth at the end of the test part ({what})", loc="left", fontsize=11)
+    what = (
+        f"{n} forecasts in a row, each {piece.h} {unit_of(freq, plural=piece.h > 1)} long and made from its own cutoff"
+    )
+    axes.set_title(
+        f"{piece.series}: forecast against truth at the end of the test part ({what})", loc="left", fontsize=11
+    )
     axes.set_xlabel("time →")
     axes.set_ylabel(f"{piece.series} (original units)")
     tidy(axes)
@@ -151,7 +165,9 @@ def _draw_by_step(axes: Axes, by_step: Mapping[str, Floats], colours: Mapping[st
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     tidy(axes)
-    axes.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), title="best first", title_fontsize=9)
+    axes.legend(
+        fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), title="best first", title_fontsize=9
+    )
 
 
 def _greys(k: int) -> str:
@@ -173,7 +189,7 @@ def attention_figure(weights: Floats, *, model: str, freq: str | int, windows: s
     """
     from matplotlib.figure import Figure
 
-    n, heads, h, lookback = weights.shape
+    n, heads, _, lookback = weights.shape
     mean = weights.astype(np.float64).mean(axis=0)
     columns = min(heads, 4)
     rows = math.ceil(heads / columns)
@@ -194,7 +210,10 @@ def attention_figure(weights: Floats, *, model: str, freq: str | int, windows: s
         if column == 0:
             axes.set_ylabel("horizon step ↑", fontsize=9)
     figure.supxlabel(
-        f"Each row sums to one over the lags; even attention would give every cell {1 / lookback:.3g}.", fontsize=9, x=0.01, ha="left"
+        f"Each row sums to one over the lags; even attention would give every cell {1 / lookback:.3g}.",
+        fontsize=9,
+        x=0.01,
+        ha="left",
     )
     return figure
 

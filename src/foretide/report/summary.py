@@ -22,6 +22,8 @@ class Facts:
     Attributes
     ----------
     name : str
+    verdict : str
+        How the best model stands beside the best baseline, in words made from the figures.
     panel : str
         The panel in one line.
     run : mapping
@@ -30,15 +32,14 @@ class Facts:
         ``model`` and one column per metric, best first.
     pictures : mapping
         File name -> what it shows.
-    seconds : float
     """
 
     name: str
+    verdict: str
     panel: str
     run: Mapping[str, Any]
     leaderboard: pd.DataFrame
     pictures: Mapping[str, str]
-    seconds: float
 
 
 def write_summary(facts: Facts) -> str:
@@ -46,10 +47,10 @@ def write_summary(facts: Facts) -> str:
     run, board = facts.run, facts.leaderboard
     parts = [
         f"# {facts.name}",
-        verdict(board, run["models"]),
+        f"**{facts.verdict}** One split and one test part: a difference of a few percent may be chance.",
         "## Scores on the test part",
-        f"{run['test_windows']} windows of {run['h']} {unit_of(run['data']['freq'], plural=run['h'] > 1)}, the same for all models; "
-        "original units; pooled over windows, steps and series. Best first; * marks a baseline.",
+        f"{run['test_windows']} windows of {run['h']} {unit_of(run['data']['freq'], plural=run['h'] > 1)}, the same "
+        "for all models; original units; pooled over windows, steps and series. Best first; * marks a baseline.",
         table(board, run["models"]),
         _reading(board, run),
         "## Pictures",
@@ -60,40 +61,10 @@ def write_summary(facts: Facts) -> str:
         "## Models",
         _model_lines(run["models"]),
         "## How it was made",
-        f"`settings.yaml` repeats the run: `foretide run settings.yaml --out again`. {facts.seconds:.1f} s in all; "
+        f"`settings.yaml` repeats the run: `foretide run settings.yaml --out again`. {run['seconds']:.1f} s in all; "
         f"threads: {_inline(run['threads'])}. Versions: {_inline(run['versions'])}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def verdict(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say how the best model asked for stands beside the best baseline, in words made from the figures."""
-    ranked = [(str(m), float(r)) for m, r in zip(board["model"], board["rmse"], strict=True) if str(m) in models]
-    usable = [(m, r) for m, r in ranked if math.isfinite(r)]
-    asked = [(m, r) for m, r in usable if not models[m]["baseline"]]
-    base = [(m, r) for m, r in usable if models[m]["baseline"]]
-    if not usable:
-        return "**No error could be measured: no observed target lies in the test part.**"
-    if not asked or not base:
-        what = "baseline" if not asked else "model"
-        return f"**The best {what} is {usable[0][0]}, RMSE {usable[0][1]:.4g}.** There is no {'model' if not asked else 'baseline'} beside it."
-    (model, error), (baseline, floor) = asked[0], base[0]
-    change = 0.0 if floor == 0 else 1 - error / floor
-    if floor == 0 or abs(change) < 0.01:
-        words = f"**{model} does no better than {baseline}, the best baseline** (RMSE {error:.4g} against {floor:.4g})."
-        if change < 0.01:
-            words += " Take the baseline: it is simpler."
-    elif change > 0:
-        words = (
-            f"**{model} beats the best baseline, {baseline}: its RMSE is {change:.1%} lower** ({error:.4g} against {floor:.4g})."
-        )
-    else:
-        words = (
-            f"**{model} loses to {baseline}, a baseline: its RMSE is {-change:.1%} higher** "
-            f"({error:.4g} against {floor:.4g}). Use the baseline."
-        )
-    words += " One test part and one split: a difference of a few percent may be chance."
-    return words
 
 
 def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
@@ -110,13 +81,15 @@ def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _reading(board: pd.DataFrame, run: Mapping[str, Any]) -> str:
-    lines = ["`skill vs best baseline` is the share of the best baseline's RMSE that is saved; below 0 % the model is worse."]
+    lines = [
+        "`skill vs best baseline`: the share of the best baseline's RMSE that is saved; below 0 % the model is worse."
+    ]
     if "mase" in board.columns:
         lines.append("MASE below 1 beats the seasonal naive forecast's own error on the training part.")
-    if run["has_oracle"] and "ratio_to_oracle" in board.columns:
+    if "ratio_to_oracle" in board.columns:
         lines.append(
-            "`ratio to oracle`: RMSE over that of the conditional mean given everything up to the cutoff, which no model can beat "
-            "on average; exact with the generator's extra traits at zero."
+            "`ratio to oracle`: RMSE over that of the conditional mean given everything up to the cutoff, which no "
+            "model can beat on average; exact with the generator's extra traits at zero."
         )
     return " ".join(lines)
 
@@ -126,8 +99,8 @@ def _data_lines(run: Mapping[str, Any]) -> str:
     roles = [("forecast", data["targets"]), ("known up to the cutoff", data["past"]), ("known ahead", data["future"])]
     lines = [f"- {what}: {', '.join(names)}" for what, names in roles if names]
     lines.append(
-        f"- train {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, test to {parts['test_until']}; "
-        "models saw train and validation only"
+        f"- train {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, "
+        f"test to {parts['test_until']}; models saw train and validation only"
     )
     if data["missing_cells"]:
         lines.append(f"- {data['missing_cells']} missing cells, masked")

@@ -1,0 +1,70 @@
+"""What several commands share."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from foretide.pipeline.folder import RunFolder
+
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; a free name under runs/ by default.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None] | None]:
+    """Show the current step on a terminal; say nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("starting") as status:
+
+        def show(text: str) -> None:
+            console.log(text, highlight=False, markup=False)
+            status.update(text)
+
+        yield show
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print a warning as one line, without the place in the code that raised it."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: typer.secho(f"warning: {message}", err=True)
+        yield
+
+
+@contextmanager
+def ends_like_ctrl_c() -> Iterator[None]:
+    """Let a polite request to end (SIGTERM) leave a folder that says it is unfinished, as Ctrl-C does."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def report(folder: RunFolder) -> None:
+    """End with the verdict and the path of the report."""
+    summary = folder.path / "summary.md"
+    text = summary.read_text(encoding="utf-8").split("\n\n")
+    typer.echo(text[1].replace("**", ""))
+    typer.echo()
+    typer.echo(text[4].replace("| ---:", "|---:"))
+    typer.echo()
+    typer.echo(f"report: {summary}")

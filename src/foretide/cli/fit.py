@@ -1,0 +1,25 @@
+"""``foretide fit``: one model on all of a table, kept in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretide.cli.common import Overwrite, ends_like_ctrl_c, plain_warnings, progress
+
+
+def fit(
+    config: Annotated[Path, typer.Argument(help="A YAML file as for `foretide run`: its data, h and models are used.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the model.")],
+    model: Annotated[str | None, typer.Option(help="Which model of the configuration; the first by default.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit one model on all observed data, to forecast what comes next with `foretide predict`."""
+    from foretide.pipeline import fit_model
+
+    with ends_like_ctrl_c(), plain_warnings(), progress() as show:
+        folder = fit_model(config, out, model=model, overwrite=overwrite, progress=show)
+    typer.echo(f"model: {folder.path}")
+    typer.echo(f"forecast: foretide predict {folder.path} DATA --out forecast.csv")

@@ -1,0 +1,38 @@
+"""``foretide predict``: what comes next, from a model kept by `fit` or `run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretide.cli.common import plain_warnings
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A folder made by `foretide fit` or `foretide run`.")],
+    data: Annotated[
+        Path | None, typer.Argument(help="A table with the columns of the one it was fitted on; that one by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; printed otherwise.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model, where the folder holds several.")] = None,
+    cutoff: Annotated[
+        list[str] | None, typer.Option(help="Last observed time; can be given several times. The end by default.")
+    ] = None,
+    levels: Annotated[
+        str, typer.Option(help="Interval levels in percent, with commas, for models that have them.")
+    ] = "80,95",
+) -> None:
+    """Forecast from the end of every series, or from given cutoffs."""
+    from foretide.cli.generate import write_table
+    from foretide.pipeline import predict_with
+
+    wanted = tuple(float(level) for level in levels.split(",") if level.strip())
+    with plain_warnings():
+        table = predict_with(folder, data, model=model, cutoffs=cutoff or None, levels=wanted)
+    if out is None:
+        typer.echo(table.to_csv(index=False).rstrip("\n"))
+        return
+    write_table(table, out)
+    typer.echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")

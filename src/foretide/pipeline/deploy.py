@@ -1,0 +1,118 @@
+"""One model fitted on everything, and forecasts from models that lie in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ArtifactError, ConfigError, nearest
+from foretide.forecasters.artifact import load
+from foretide.pipeline.config import Config, load_config, read_yaml, write_yaml
+from foretide.pipeline.folder import RunFolder
+from foretide.pipeline.log import Log
+from foretide.pipeline.prepare import make_calendar, prepare_panel, read_panel
+from foretide.pipeline.results import file_name
+from foretide.pipeline.roster import roster
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def fit_model(
+    config: str | os.PathLike[str] | Mapping[str, Any] | Config,
+    folder: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> RunFolder:
+    """Fit one model of a configuration on all observed data; models that need validation keep the end for it.
+
+    Parameters
+    ----------
+    config : path, mapping or Config
+    folder : path
+        Gets ``settings.yaml`` and ``models/<Name>``; :func:`predict_with` reads it.
+    model : str, optional
+        Name of the model; the first of ``models`` by default.
+    overwrite : bool
+        Replace what was fitted there before.
+    progress : callable, optional
+        Gets one line of text for every step.
+    """
+    checked = load_config(config)
+    entries = {entry.name: entry for entry in roster(checked)}
+    name = model or (next((n for n, e in entries.items() if not e.baseline), None) or next(iter(entries)))
+    if name not in entries:
+        raise ConfigError(f"The configuration has no model {name!r}. {nearest(name, entries)}")
+    target = RunFolder.create(folder, overwrite=overwrite)
+    log = Log(target.path / "run.log", progress)
+    with target.writing(), log.catching_warnings():
+        log("reading the data")
+        panel = prepare_panel(checked)[0]
+        log(repr(panel))
+        made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, panel.grid.freq))}
+        log(f"fitting {name}")
+        forecaster = made[name].forecaster.fit(panel)
+        forecaster.save(target.path / "models" / file_name(name))
+        target.write_text("settings.yaml", write_yaml(checked.model_dump(mode="json", exclude={"output"})))
+    return target
+
+
+def predict_with(
+    folder: str | os.PathLike[str],
+    data: str | os.PathLike[str] | None = None,
+    *,
+    model: str | None = None,
+    cutoffs: Sequence[Any] | None = None,
+    levels: Sequence[float] = (80, 95),
+) -> pd.DataFrame:
+    """Forecast with a model that :func:`fit_model` or :func:`foretide.run` left in a folder.
+
+    Parameters
+    ----------
+    folder : path
+    data : path, optional
+        A table of the same columns as the one the model was fitted on; that one by default.
+    model : str, optional
+        Needed where the folder holds several.
+    cutoffs, levels
+        As in ``Forecaster.predict``.
+
+    Returns
+    -------
+    DataFrame
+        As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns.
+    """
+    path = Path(folder)
+    settings = path / "settings.yaml"
+    if not settings.is_file():
+        raise ArtifactError(
+            f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
+        )
+    found = sorted(p.name for p in (path / "models").iterdir() if p.is_dir()) if (path / "models").is_dir() else []
+    if model is None and len(found) != 1:
+        raise ConfigError(f"{path} holds {len(found)} models. Choose one with --model: {', '.join(found)}")
+    name = file_name(model) if model is not None else found[0]
+    if name not in found:
+        raise ConfigError(f"{path} holds no model {model!r}. {nearest(model, found)}")
+    raw = read_yaml(settings.read_text(encoding="utf-8"))
+    config = Config.model_validate(raw)
+    panel = read_panel(config.data, str(data)) if data is not None else prepare_panel(load_config(config))[0]
+    times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
+    table: pd.DataFrame = load(path / "models" / name).predict(panel, cutoffs=times, levels=levels).to_frame()
+    return table
+
+
+def _time(integer: bool, cutoff: Any) -> Any:
+    """A command line gives times as text; integer grids need numbers."""
+    if not integer or isinstance(cutoff, (int, np.integer)):
+        return cutoff
+    try:
+        return int(cutoff)
+    except ValueError:
+        raise ConfigError(f"This table counts time in integers; expected such a cutoff, got {cutoff!r}.") from None
