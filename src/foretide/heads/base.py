@@ -14,7 +14,6 @@ class Law(ABC):
     def loss(self, y: Tensor) -> Tensor:
         """Loss of each element of ``y`` ``[B, H, D]``, not reduced."""
 
-    @property
     @abstractmethod
     def mean(self) -> Tensor:
         """Point forecast ``[B, H, D]``."""

@@ -30,14 +30,18 @@ def huber(forecast: Tensor, y: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PointLaw(Law):
-    """A forecast without a distribution: ``mean`` ``[B, H, D]`` and the error it is trained under."""
+    """A forecast without a distribution: ``point`` ``[B, H, D]`` and the error it is trained under."""
 
-    mean: Tensor
+    point: Tensor
     error: ElementLoss
+
+    def mean(self) -> Tensor:
+        """Point forecast ``[B, H, D]``."""
+        return self.point
 
     def loss(self, y: Tensor) -> Tensor:
         """Error of each element."""
-        return self.error(self.mean, y)
+        return self.error(self.point, y)
 
     def quantile(self, level: float) -> None:
         """A point has no quantiles."""
@@ -45,7 +49,7 @@ class PointLaw(Law):
 
 
 class PointHead(Head):
-    """``mean = base + linear(features)``; the linear layer begins at zero, so training begins at the base.
+    """``point = base + linear(features)``; the linear layer begins at zero, so training begins at the base.
 
     Parameters
     ----------

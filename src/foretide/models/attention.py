@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from foretide.errors import ConfigError
+from foretide.models.config import AttentionConfig
 from foretide.models.frame import Frame
-from foretide.models.inputs import Hidden, Inputs, Shape
-
-
-@dataclass(frozen=True)
-class AttentionConfig:
-    """Settings of the attention backbone.
-
-    Attributes
-    ----------
-    hidden : int
-        Width, ``d``; divisible by ``heads``.
-    heads : int
-        Attention heads, ``M``.
-    encoder_layers : int
-        Self-attention layers over the lookback's patches.
-    patch : int or None
-        Steps per patch of the encoder; None: about 16 patches.
-    dropout : float
-    """
-
-    hidden: int = 128
-    heads: int = 4
-    encoder_layers: int = 1
-    patch: int | None = None
-    dropout: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.hidden < 1 or self.heads < 1 or self.hidden % self.heads:
-            raise ConfigError(
-                f"hidden must be divisible by heads, got hidden={self.hidden} and heads={self.heads}. "
-                f"Try hidden={max(1, round(self.hidden / max(self.heads, 1))) * max(self.heads, 1)}."
-            )
+from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
 
 
 class EncoderLayer(nn.Module):
@@ -120,8 +87,11 @@ class AttentionBackbone(nn.Module):
         """Width of the features handed to the head."""
         return self.config.hidden
 
-    def forward(self, inputs: Inputs) -> Hidden:
-        """Return features ``[B, H, d]``, the base forecast, and the trace ``attention`` ``[B, M, H, L]``."""
+    def forward(self, inputs: Inputs, feedback: Feedback | None = None) -> Hidden:
+        """Return features ``[B, H, d]``, the base forecast, and the trace ``attention`` ``[B, M, H, L]``.
+
+        All horizon steps are decoded at once, so nothing is fed back.
+        """
         framed = self.frame(inputs)
         tokens = framed.window.transpose(1, 2)
         if inputs.known_past is not None:

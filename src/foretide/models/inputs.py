@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+Feedback = Callable[[Tensor, Tensor], Tensor]
+"""Gives the value an autoregressive decoder reads after a step, ``[B, D]``, from the step's features ``[B, K]``
+and base ``[B, D]``."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,0 +1,282 @@
+"""What the neural forecasters share: preparation, closed-form start, training, prediction, saving."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from foretide.data.calendar import Calendar
+from foretide.data.seasons import seasons_of
+from foretide.data.windows import Windows, slide
+from foretide.errors import ConfigError, DataError, nearest
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.models.start import Start, StartConfig, fit_start
+from foretide.training.config import TrainingConfig
+from foretide.training.prepare import Preparation
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.models.frame import Frame
+    from foretide.models.inputs import Shape
+    from foretide.training.network import Network
+    from foretide.training.store import Store, WindowBatches
+
+PREDICT_BATCH = 256
+CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
+
+
+class NeuralForecaster(Forecaster):
+    """A network trained on windows from a closed-form start.
+
+    Parameters
+    ----------
+    h : int
+        Steps to forecast.
+    input_size : int
+        Steps looked back at.
+    head : str
+        What is predicted and under which loss: ``"point"`` (squared error), ``"absolute"``, ``"huber"``.
+    seasons : sequence of float, optional
+        Periods in steps; found from the frequency by default.
+    calendar : Calendar, dict, "auto" or None
+        Calendar features known ahead; "auto" takes those of the frequency, without holidays.
+    seed : int
+        Same seed, machine and thread count: same weights to the bit.
+    alias : str, optional
+    **options
+        Fields of :class:`TrainingConfig`, :class:`StartConfig` and the model's own configuration, and ``device``
+        (``"auto"``, ``"cpu"``, ``"cuda"``).
+    """
+
+    uses_validation = True
+    model_config: ClassVar[type]
+    """Dataclass of the model's own settings."""
+
+    def __init__(
+        self,
+        h: int,
+        *,
+        input_size: int,
+        head: str,
+        seasons: Sequence[float] | None,
+        calendar: Calendar | dict[str, Any] | str | None,
+        seed: int,
+        alias: str | None,
+        **options: Any,
+    ) -> None:
+        super().__init__(h, alias=alias)
+        if not isinstance(input_size, (int, np.integer)) or input_size < 2:
+            raise ConfigError(f"input_size is a number of steps, at least 2; got {input_size!r}.")
+        self.input_size, self.head, self.seed = int(input_size), head, seed
+        self.seasons = None if seasons is None else tuple(seasons)
+        self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
+        self.device = options.pop("device", "auto")
+        self.training, self.start_config, self.config = split_options(
+            options, TrainingConfig, StartConfig, self.model_config
+        )
+        self._options = options
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch = 0
+        self.start: Start | None = None
+        self.network: Network | None = None
+        self.preparation: Preparation | None = None
+
+    # ---------------------------------------------------------------- what a model gives
+    @abstractmethod
+    def _backbone(self, frame: Frame, shape: Shape) -> torch.nn.Module:
+        """Build the backbone; it has ``features``, their width."""
+
+    # ---------------------------------------------------------------- protocol
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff: the lookback."""
+        return self.input_size
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, options included."""
+        calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
+        return {**super().settings(), "calendar": calendar, "device": self.device, **self._options}
+
+    def _fit(self, part: FitPart) -> None:
+        from foretide.seeding import seeded_init, torch_generator
+        from foretide.training.loop import train
+        from foretide.training.store import Store, WindowBatches
+
+        panel, device = part.panel, pick_device(self.device)
+        train_windows = slide(panel, input_size=self.input_size, h=self.h, last_target=part.train_end)
+        val_windows = slide(panel, input_size=self.input_size, h=self.h, first_target=part.train_end + 1)
+        if not len(train_windows):
+            raise DataError(
+                f"No training window fits: input_size={self.input_size} and h={self.h} need {self.input_size + self.h} "
+                f"rows, the longest series has {int(part.train.observed.max())} in the training part. "
+                "Lower input_size or h, or give longer series."
+            )
+        calendar = self._calendar(part.train)
+        self.preparation = Preparation.fit(part.train, calendar)
+        store = Store(panel, self.preparation, input_size=self.input_size, h=self.h, device=device)
+        batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
+        self.start = self._find_start(store, batches, val_batches, part.train_end)
+        with seeded_init(self.seed):
+            self.network = self._build(self.start, self._shape(panel)).to(device)
+            history = train(
+                self.network, batches, val_batches if len(val_windows) else None, self.training,
+                groups=self.network.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
+                generator=torch_generator(self.seed),
+            )  # fmt: skip
+        self.history, self.best_epoch = history.epochs, history.best_epoch
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        import torch
+
+        from foretide.training.store import Store, WindowBatches
+
+        network, preparation = self._parts()
+        device = next(network.parameters()).device
+        store = Store(panel, preparation, input_size=self.input_size, h=self.h, device=device)
+        batches = WindowBatches(store, windows)
+        mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
+        kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
+        network.eval()
+        with torch.inference_mode():
+            for chosen in torch.arange(len(windows), device=device).split(PREDICT_BATCH):
+                law, found = network(batches.inputs(chosen))
+                mean[int(chosen[0]) : int(chosen[-1]) + 1] = law.mean().cpu().numpy()
+                for name in traces:
+                    kept[name].append(found[name].cpu().numpy())
+        extras = {name: np.concatenate(parts) for name, parts in kept.items()}
+        return Prediction(preparation.unscale(panel, windows.entity, mean), extras=extras)
+
+    # ---------------------------------------------------------------- saving
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Network parameters and scales."""
+        network, preparation = self._parts()
+        arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
+        for f in dataclasses.fields(preparation):
+            if f.name not in ("ids", "calendar"):
+                arrays[f"preparation.{f.name}"] = getattr(preparation, f.name)
+        return arrays
+
+    def facts(self) -> dict[str, Any]:
+        """Sizes, the frame's structure, calendar, history."""
+        network, preparation = self._parts()
+        return {
+            "shape": dataclasses.asdict(network.backbone.shape),
+            "structure": network.backbone.frame.structure(),
+            "ids": list(preparation.ids),
+            "calendar": preparation.calendar.to_dict() if preparation.calendar else None,
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "start": self.start_report(),
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Rebuild the network from :meth:`state` and :meth:`facts`."""
+        import torch
+
+        from foretide.models.frame import empty_start
+        from foretide.models.inputs import Shape
+
+        arrays = {k.removeprefix("preparation."): v for k, v in state.items() if k.startswith("preparation.")}
+        calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
+        self.preparation = Preparation(ids=tuple(facts["ids"]), calendar=calendar, **arrays)
+        weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+        start = empty_start(facts["structure"], weights, "backbone.frame.")
+        self.network = self._build(start, Shape(**facts["shape"]))
+        self.network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        self.network.to(pick_device(self.device)).eval()
+        self.history, self.best_epoch = facts["history"], facts["best_epoch"]
+
+    def start_report(self) -> list[dict[str, Any]]:
+        """What the closed-form start tried, with validation errors; empty for a loaded model."""
+        return [] if self.start is None else self.start.tried
+
+    # ---------------------------------------------------------------- parts
+    def _parts(self) -> tuple[Network, Preparation]:
+        assert self.network is not None and self.preparation is not None
+        return self.network, self.preparation
+
+    def _calendar(self, train: Panel) -> Calendar | None:
+        if self.calendar == "auto":
+            return covered_calendar(train)
+        if isinstance(self.calendar, str):
+            raise ConfigError(f"calendar is 'auto', None or a foretide Calendar, got {self.calendar!r}.")
+        return self.calendar
+
+    def _shape(self, panel: Panel) -> Shape:
+        from foretide.models.inputs import Shape
+
+        assert self.preparation is not None
+        n_static = len(panel.static.names)
+        channels = len(panel.targets) + len(panel.past)
+        return Shape(self.input_size, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
+
+    def _build(self, start: Start, shape: Shape) -> Network:
+        from foretide.heads import make_head
+        from foretide.models.frame import Frame
+        from foretide.training.network import Network
+
+        backbone = self._backbone(Frame(start, shape), shape)
+        return Network(backbone, make_head(self.head, backbone.features, shape.targets))
+
+    def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_end: int) -> Start:
+        assert self.preparation is not None
+        panel = store.panel
+        series = self.preparation.series(panel, store.array, store.known_array, self.h, train_end)
+        seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
+        return fit_start(
+            series, store.rows(batches.windows), store.rows(val_batches.windows),
+            input_size=self.input_size, h=self.h, seasons=seasons, config=self.start_config,
+        )  # fmt: skip
+
+
+def covered_calendar(panel: Panel) -> Calendar | None:
+    """Calendar features of the panel's frequency whose cycle its longest series holds at least twice.
+
+    A year seen once is not a season: its feature would be a trend in disguise.
+    """
+    if panel.grid.is_integer:
+        return None
+    times = panel.grid.times([0, int(panel.observed.max())])
+    days = (times[1] - times[0]).days
+    features = tuple(f for f in Calendar.for_freq(panel.grid.freq).features if days >= 2 * CYCLE_DAYS.get(f, 7))
+    return Calendar(features) if features else None
+
+
+def pick_device(name: str) -> torch.device:
+    """``"auto"``: CUDA where there is one, else the CPU."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device={name!r} is not known. Type 'auto', 'cpu' or 'cuda'.") from error
+
+
+def split_options(options: dict[str, Any], *configs: type) -> list[Any]:
+    """Distribute keyword options over frozen dataclasses.
+
+    Raises
+    ------
+    ConfigError
+        When an option belongs to none of them; the nearest name is suggested.
+    """
+    fields = {f.name: cls for cls in configs for f in dataclasses.fields(cls)}
+    for name in options:
+        if name not in fields:
+            raise ConfigError(f"There is no setting {name!r}. {nearest(name, [*fields, 'device'])}")
+    made = []
+    for cls in configs:
+        names = {f.name for f in dataclasses.fields(cls)}
+        made.append(cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in names}))
+    return made

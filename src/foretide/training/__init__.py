@@ -1,0 +1,1 @@
+"""Network = backbone + head; one objective, one loop."""

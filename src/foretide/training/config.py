@@ -1,0 +1,59 @@
+"""Settings of the training loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foretide.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes over the training windows; 0 keeps the closed-form start as it is.
+    batch_size : int
+        Windows per step.
+    lr : float
+        Learning rate of the backbone and the head.
+    start_lr : float
+        Learning rate of the parameters that begin at the closed-form start.
+    weight_decay : float
+        Decoupled weight decay (AdamW) on the backbone and the head; 0: plain Adam.
+    patience : int
+        Epochs without a better validation loss before training stops.
+    clip : float or None
+        Largest gradient norm.
+    steps_per_epoch : int or None
+        Most steps per epoch; a larger training part is then sampled anew each epoch.
+    """
+
+    epochs: int = 12
+    batch_size: int = 64
+    lr: float = 1e-3
+    start_lr: float = 1e-4
+    weight_decay: float = 0.0
+    patience: int = 4
+    clip: float | None = 1.0
+    steps_per_epoch: int | None = 300
+
+    def __post_init__(self) -> None:
+        checks = {
+            "epochs": self.epochs >= 0,
+            "batch_size": self.batch_size >= 1,
+            "lr": self.lr > 0,
+            "start_lr": self.start_lr >= 0,
+            "weight_decay": self.weight_decay >= 0,
+            "patience": self.patience >= 1,
+            "clip": self.clip is None or self.clip > 0,
+            "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
+        }
+        for name, fine in checks.items():
+            if not fine:
+                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work; the default is {name}={DEFAULTS[name]!r}.")
+
+
+DEFAULTS = {name: field.default for name, field in TrainingConfig.__dataclass_fields__.items()}

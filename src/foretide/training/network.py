@@ -1,0 +1,64 @@
+"""A network is a backbone and a head; its objective masks and reduces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from foretide.heads import Head, Law
+from foretide.models.inputs import Hidden, Inputs, Labels
+
+START_PARAMETERS = ("frame.", "bias", "gain")
+
+
+class Network(nn.Module):
+    """A backbone and a head.
+
+    Parameters
+    ----------
+    backbone : nn.Module
+        Takes :class:`Inputs` and a feedback, returns :class:`Hidden`.
+    head : Head
+    """
+
+    def __init__(self, backbone: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+
+    def forward(self, inputs: Inputs) -> tuple[Law, dict[str, Tensor]]:
+        """Return the law of a batch and its traces."""
+        hidden: Hidden = self.backbone(inputs, self._own_prediction)
+        return self.head(hidden.features, hidden.base), hidden.traces
+
+    def _own_prediction(self, features: Tensor, base: Tensor) -> Tensor:
+        """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
+        law: Law = self.head(features, base)
+        return law.mean()
+
+    def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
+        """Mean loss over the observed elements of a batch, a scalar."""
+        law, _ = self(inputs)
+        return reduce(law.loss(labels.y), labels)
+
+    def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Parameter groups: what begins at the closed-form start learns at its own rate and does not decay."""
+        start = [p for n, p in self._named() if n.startswith(START_PARAMETERS) and p.numel()]
+        rest = [p for n, p in self._named() if not n.startswith(START_PARAMETERS)]
+        groups = [{"params": rest, "lr": lr, "weight_decay": weight_decay}]
+        if start and start_lr > 0:
+            groups.append({"params": start, "lr": start_lr, "weight_decay": 0.0})
+        return groups
+
+    def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
+        for name, parameter in self.named_parameters():
+            yield name.removeprefix("backbone."), parameter
+
+
+def reduce(elements: Tensor, labels: Labels) -> Tensor:
+    """Mean of ``elements`` ``[B, H, D]`` over what was observed; 0 when nothing was."""
+    if labels.observed is None:
+        return elements.mean()
+    mask = labels.observed
+    return (elements * mask).sum() / mask.sum().clamp(min=1)

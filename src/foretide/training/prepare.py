@@ -1,0 +1,158 @@
+"""From a panel to scaled arrays without gaps, by what the training part taught (numpy, no torch)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.calendar import Calendar
+from foretide.data.scaling import Scaler
+from foretide.errors import DataError, nearest
+from foretide.models.start import Series
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+CHUNK_ROWS = 65_536
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What the training part taught about scales.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Entities of the fitted panel, ``N``.
+    location, scale : ``[N, C]``
+        Of targets and past columns.
+    known_location, known_scale : ``[F]``
+        Of the known-future columns, over all entities.
+    static_location, static_scale : ``[S]``
+    calendar : Calendar or None
+    """
+
+    ids: tuple[str, ...]
+    location: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    known_location: NDArray[np.float64]
+    known_scale: NDArray[np.float64]
+    static_location: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    static_scale: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    calendar: Calendar | None = None
+
+    @classmethod
+    def fit(cls, train: Panel, calendar: Calendar | None) -> Preparation:
+        """Learn locations and scales from a training part."""
+        c, f = len(train.targets) + len(train.past), len(train.future)
+        scaler = Scaler.fit(train, train.targets + train.past)
+        known = np.concatenate([train.rows(i)[:, c:] for i in range(train.n_entities)]).astype(np.float64)
+        known_location, known_scale = _moments(known) if f else (np.zeros(0), np.ones(0))
+        static_location, static_scale = _moments(train.static.values) if train.static.names else (
+            np.zeros(0), np.ones(0))  # fmt: skip
+        return cls(
+            train.ids, scaler.location, scaler.scale, known_location, known_scale,
+            static_location, static_scale, calendar,
+        )  # fmt: skip
+
+    def positions(self, panel: Panel) -> NDArray[np.int64]:
+        """Position of each of the panel's entities among the fitted ones, ``[N']``."""
+        known = {name: i for i, name in enumerate(self.ids)}
+        for name in panel.ids:
+            if name not in known:
+                raise DataError(
+                    f"Entity {name!r} was not in the panel this model was fitted on, so it has no scale for it. "
+                    f"Fit again with it. {nearest(name, self.ids)}"
+                )
+        return np.array([known[name] for name in panel.ids], dtype=np.int64)
+
+    def n_known(self, panel: Panel) -> int:
+        """Number of known-future columns, calendar included, ``G``."""
+        return len(panel.future) + (len(self.calendar.names(panel.grid)) if self.calendar else 0)
+
+    def values(self, panel: Panel) -> NDArray[np.float32]:
+        """Scaled targets and past columns, gaps carried forward, entities without holes, ``[R, C]``.
+
+        A gap before the first value becomes 0, the training mean. Only earlier rows fill later ones.
+        """
+        c = self.location.shape[1]
+        where = self.positions(panel)
+        out = np.empty((int(panel.length.sum()), c), dtype=np.float32)
+        start = 0
+        for i in range(panel.n_entities):
+            rows = panel.rows(i)
+            carried = np.zeros(c, dtype=np.float32)
+            for low in range(0, len(rows), CHUNK_ROWS):
+                part = rows[low : low + CHUNK_ROWS, :c].astype(np.float64)
+                part = ((part - self.location[where[i]]) / self.scale[where[i]]).astype(np.float32)
+                carried = _carry_forward(part, carried)
+                out[start + low : start + low + len(part)] = part
+            start += len(rows)
+        return out
+
+    def known(self, panel: Panel, h: int) -> NDArray[np.float32] | None:
+        """Known-future columns and calendar, ``[R + N h, G]``: ``h`` rows more per entity than the panel has.
+
+        NaN where a known-future column has no value (yet).
+        """
+        g, f = self.n_known(panel), len(panel.future)
+        if not g:
+            return None
+        c = self.location.shape[1]
+        out = np.full((int(panel.length.sum()) + h * panel.n_entities, g), np.nan, dtype=np.float32)
+        start = 0
+        for i in range(panel.n_entities):
+            rows = panel.rows(i)
+            stop = start + len(rows)
+            if f:
+                out[start:stop, :f] = (rows[:, c:] - self.known_location) / self.known_scale
+            if self.calendar:
+                steps = panel.first[i] + np.arange(len(rows) + h)
+                out[start : stop + h, f:] = self.calendar.values(panel.grid, steps)
+            start = stop + h
+        return out
+
+    def static(self, panel: Panel) -> NDArray[np.float32] | None:
+        """Scaled static columns, ``[N', S]``."""
+        if not panel.static.names:
+            return None
+        return ((panel.static.values - self.static_location) / self.static_scale).astype(np.float32)
+
+    def series(self, panel: Panel, values: NDArray[np.float32], known: Any, h: int, train_end: int) -> Series:
+        """What the closed-form start reads: scaled values and the training part's lengths."""
+        row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+        step = np.repeat(panel.first - row0, panel.length) + np.arange(len(values))
+        inner = None
+        if known is not None:
+            keep = np.repeat(np.arange(panel.n_entities) * h, panel.length) + np.arange(len(values))
+            inner = np.nan_to_num(known[keep])
+        train_length = np.clip(train_end - panel.first + 1, 0, panel.observed)
+        return Series(values, inner, step, row0, panel.length, train_length, panel.n_targets)
+
+    def unscale(self, panel: Panel, entity: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.float64]:
+        """Targets in scaled units ``[W, H, D, ...]`` -> original units, for entities ``[W]``."""
+        where = self.positions(panel)[entity]
+        d = panel.n_targets
+        shape = (len(entity), 1, d) + (1,) * (values.ndim - 3)
+        scale, location = self.scale[where, :d].reshape(shape), self.location[where, :d].reshape(shape)
+        return np.asarray(values, dtype=np.float64) * scale + location
+
+
+def _carry_forward(part: NDArray[np.float32], carried: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill gaps of ``part`` in place from the rows above and ``carried``; return its last row."""
+    missing = ~np.isfinite(part)
+    for column in np.flatnonzero(missing.any(axis=0)):
+        seen = np.where(missing[:, column], -1, np.arange(len(part)))
+        np.maximum.accumulate(seen, out=seen)
+        part[:, column] = np.where(seen < 0, carried[column], part[seen, column])
+    return part[-1].copy()
+
+
+def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    location = np.nan_to_num(np.nanmean(values, axis=0))
+    scale = np.nan_to_num(np.nanstd(values, axis=0))
+    return location, np.where(scale > 0, scale, 1.0)

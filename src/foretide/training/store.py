@@ -1,0 +1,137 @@
+"""One contiguous float32 store per panel; a batch of windows is gathered from it by index, on the device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from foretide.data.windows import Windows
+from foretide.errors import DataError
+from foretide.models.inputs import Inputs, Labels
+
+if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+    from foretide.training.prepare import Preparation
+
+
+class Store:
+    """Scaled values of a panel on a device.
+
+    Parameters
+    ----------
+    panel : Panel
+    preparation : Preparation
+        What the training part taught.
+    input_size, h : int
+    device : torch.device or str
+    """
+
+    def __init__(
+        self, panel: Panel, preparation: Preparation, *, input_size: int, h: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.panel, self.preparation, self.input_size, self.h = panel, preparation, input_size, h
+        self.device = torch.device(device)
+        self.array = preparation.values(panel)
+        self.known_array = preparation.known(panel, h)
+        self.row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+        self.values = torch.from_numpy(self.array).to(self.device)
+        self.known = None if self.known_array is None else torch.from_numpy(self.known_array).to(self.device)
+        static = preparation.static(panel)
+        self.static = None if static is None else torch.from_numpy(static).to(self.device)
+        d = panel.n_targets
+        missing = np.concatenate([np.isnan(panel.rows(i)[:, :d]) for i in range(panel.n_entities)])
+        self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
+        self.entities = preparation.positions(panel)
+
+    def rows(self, windows: Windows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Row of each cutoff in the store, ``[W]``."""
+        return self.row0[windows.entity] + windows.cutoff
+
+
+class WindowBatches:
+    """Windows of a store, gathered by number; implements :class:`foretide.training.loop.Batches`.
+
+    Parameters
+    ----------
+    store : Store
+    windows : Windows
+
+    Raises
+    ------
+    DataError
+        When a known-future column has no value in a window; the message names column, series and time.
+    """
+
+    def __init__(self, store: Store, windows: Windows) -> None:
+        self.store, self.windows = store, windows
+        size, h, d = store.input_size, store.h, store.panel.n_targets
+        device, rows = store.device, store.rows(windows)
+        self._start = torch.from_numpy(rows - size + 1).to(device)
+        self._step = torch.from_numpy(windows.steps(store.panel)).to(device)
+        self._local = torch.from_numpy(windows.entity).to(device)
+        self._entity = torch.from_numpy(store.entities[windows.entity]).to(device)
+        # Strided views: window w of the store is row w of the view, and costs no memory.
+        self._past = store.values.unfold(0, size, 1)
+        self._future = store.values[:, :d].unfold(0, h, 1) if len(store.values) >= h else None
+        self._observed = None if store.observed is None or self._future is None else store.observed.unfold(0, h, 1)
+        self._known = None if store.known is None else store.known.unfold(0, size + h, 1)
+        self._known_start = self._start + self._local * h
+        self._check_known()
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def inputs(self, chosen: Tensor) -> Inputs:
+        """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
+        store, size = self.store, self.store.input_size
+        past = self._past[self._start[chosen]].transpose(1, 2)
+        known_past = known = None
+        if self._known is not None:
+            both = self._known[self._known_start[chosen]].transpose(1, 2)
+            known_past, known = both[:, :size], both[:, size:]
+        static = None if store.static is None else store.static[self._local[chosen]]
+        return Inputs(past, self._step[chosen], self._entity[chosen], store.h, known_past, known, static)
+
+    def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
+        """Gather inputs and labels; only for windows whose targets lie inside the panel."""
+        chosen = chosen.to(self.store.device)
+        after = self._start[chosen] + self.store.input_size
+        assert self._future is not None
+        y = self._future[after].transpose(1, 2)
+        observed = None if self._observed is None else self._observed[after].transpose(1, 2)
+        return self.inputs(chosen), Labels(y, observed)
+
+    def describe(self, chosen: Tensor) -> str:
+        """Series and cutoffs of some windows, in words."""
+        picked = self.windows[chosen.cpu().numpy()]
+        panel = self.store.panel
+        ids = sorted({panel.ids[i] or ", ".join(panel.targets) for i in picked.entity})
+        times = panel.grid.output_times(picked.steps(panel))
+        shown = ", ".join(repr(i) for i in ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        return f"series {shown}; cutoffs from {times.min()} to {times.max()}"
+
+    def _check_known(self) -> None:
+        store, panel = self.store, self.store.panel
+        if store.known_array is None or not panel.future or not len(self.windows):
+            return
+        missing = np.isnan(store.known_array[:, : len(panel.future)])
+        if not missing.any():
+            return
+        size = store.input_size + store.h
+        counts = np.concatenate([np.zeros((1, missing.shape[1]), np.int64), np.cumsum(missing, axis=0)])
+        start = self._known_start.cpu().numpy()
+        holes = counts[start + size] - counts[start]
+        bad = np.argwhere(holes > 0)
+        if len(bad):
+            window, column = bad[0]
+            entity = int(self.windows.entity[window])
+            inside = np.flatnonzero(missing[start[window] : start[window] + size, column])[0]
+            step = int(self.windows.steps(panel)[window]) - store.input_size + 1 + int(inside)
+            raise DataError(
+                f"Known-future column {panel.future[column]!r} of {panel.series_name(entity, 0)!r} has no value at "
+                f"{panel.grid.output_times([step])[0]}, which a forecast of {store.h} steps needs. Add rows with its "
+                "values (targets left empty), or give the column the role 'past'."
+            )
