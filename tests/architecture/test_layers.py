@@ -11,7 +11,7 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
 ORDER = [
     {"errors"}, {"seeding"}, {"data"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
-    {"tuning", "explain"}, {"report"}, {"pipeline"}, {"cli", "__main__"},
+    {"tuning", "explain"}, {"report"}, {"pipeline"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 NO_TORCH = {"data", "evaluation", "report", "errors"}

@@ -1,0 +1,67 @@
+"""The command line: one file per command, one line here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from foretide.cli import check, demo, fit, generate, predict, run
+from foretide.errors import ForetideError
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "demo": demo.demo,
+    "run": run.run,
+    "check": check.check,
+    "fit": fit.fit,
+    "predict": predict.predict,
+}
+GROUPS: dict[str, typer.Typer] = {"generate": generate.app}
+
+app = typer.Typer(
+    name="foretide",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Forecast many related series and see why.",
+)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(metadata.version("foretide"))
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from; can stand anywhere.")] = False,
+) -> None:
+    """Forecast many related series and see why."""
+
+
+def main() -> None:
+    """Run the command line: 0 is success, 1 a finding (``check``), 2 an error that says what to do, 130 Ctrl-C."""
+    debug = "--debug" in sys.argv[1:]
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app()
+    except ForetideError as error:
+        if debug:
+            raise
+        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.secho("interrupted; the run folder says it is unfinished", err=True)
+        sys.exit(130)
