@@ -213,10 +213,10 @@ def _check_constant(
     if np.isnan(least):
         text = f"{where('', name)}no value at all."
         return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
-    if least == most:
+    if least == most and len(column) > len(starts):  # a single row per series says nothing
         text = f"{where('', name)}always {least:g}, so nothing can be learned from it."
         return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
-    same = np.flatnonzero(low == high)
+    same = np.flatnonzero((low == high) & (_sizes(starts, len(column)) > 1))
     if not same.size:
         return []
     entity = place.ids[place.codes[starts[same[0]]]]

@@ -62,6 +62,8 @@ def strings(series: nw.Series[Any]) -> pd.Series[Any]:
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         series = series.cast(nw.String)
     native = series.to_native() if series.implementation.is_pandas() else series.to_pandas()
+    if isinstance(native.dtype, pd.ArrowDtype):
+        native = native.array.__arrow_array__().to_pandas()
     return pd.Series(native).reset_index(drop=True)
 
 

@@ -93,7 +93,13 @@ class Grid:
         if stamp is pd.NaT:
             raise DataError("Expected a time such as '2024-01-31 06:00', got a missing time (NaT).")
         if self.tz is not None:
-            stamp = stamp.tz_localize(self.tz) if stamp.tzinfo is None else stamp
+            if stamp.tzinfo is None:
+                stamp = stamp.tz_localize(self.tz, ambiguous="NaT", nonexistent="NaT")
+            if stamp is pd.NaT:
+                raise DataError(
+                    f"{time!s} does not exist or comes twice in {self.tz}, because of daylight saving. "
+                    "Give the time with its offset, such as '2024-01-31 06:00+01:00'."
+                )
             return stamp.tz_convert("UTC").tz_localize(None)
         if stamp.tzinfo is not None:
             raise DataError(

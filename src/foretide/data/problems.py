@@ -219,7 +219,7 @@ def located(
         if k == _SERIES_NAMED:
             break
         time, name = place.time(int(rows[start])), place.ids[entity]
-        message = f"{where(name, column)}{phrase(what, int(count))}, first at {time}."
+        message = sentence(f"{where(name, column)}{phrase(what, int(count))}, first at {time}.")
         if k == _SERIES_NAMED - 1 and len(entities) > _SERIES_NAMED:
             others = len(entities) - _SERIES_NAMED
             message += f" ({others} more series have this problem too; {int(counts.sum())} in all.)"
@@ -233,6 +233,11 @@ def where(entity: str, column: str | None) -> str:
     parts += [f"column {column!r}"] if column else []
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}: " if text else ""
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital letter in front."""
+    return text[:1].upper() + text[1:]
 
 
 def phrase(what: str, count: int) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from foretide.data import columns as col
 from foretide.data.frames import backend_of, codes_of, open_frame
 from foretide.data.panel import Static
-from foretide.data.problems import ColumnFacts, Place, Problem, Report, located
+from foretide.data.problems import ColumnFacts, Place, Problem, Report, located, phrase
 from foretide.data.regular import regularise
 from foretide.data.roles import Options, Roles, check_roles
 from foretide.data.seasons import seasons_of
@@ -128,7 +128,8 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
         found.problems.append(
             Problem(
                 "zone",
-                f"Column {roles.time!r}: {n} times do not exist in {options.tz} (clock change); the first is {shown}.",
+                f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
+                f"the first is {shown}.",
                 "Give the times in UTC, or leave tz out.", column=roles.time, time=shown, count=n,
             )
         )
@@ -179,7 +180,7 @@ def _check_ids(codes: NDArray[np.int64], ids: tuple[str, ...], name: str) -> lis
         n, row = int((codes < 0).sum()), int(np.argmax(codes < 0))
         problems.append(
             Problem(
-                "id", f"Column {name!r}: {n} rows have no identifier, the first is row {row}.",
+                "id", f"Column {name!r}: {phrase('row has|rows have', n)} no identifier, the first is row {row}.",
                 "Name the series they belong to, or drop them.", column=name, count=n,
             )
         )

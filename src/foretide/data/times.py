@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.frames import strings
-from foretide.data.problems import Problem
+from foretide.data.problems import Problem, phrase
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def _no_time(bad: NDArray[np.bool_], name: str) -> list[Problem]:
     row, n = int(np.argmax(bad)), int(bad.sum())
     return [
         Problem(
-            "time", f"Column {name!r}: {n} rows have no time, the first is row {row}.", "Fill it in, or drop them.",
+            "time", f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}.",
+            "Fill it in, or drop them.",
             column=name, count=n,
         )
     ]
@@ -139,9 +140,7 @@ def _whole_floats(series: nw.Series[Any], name: str) -> Times:
 
 def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
     empty = np.asarray(column.isna())
-    text = column.where(~empty, None).astype(str).str.strip() if column.dtype == object else column
-    if time_format is not None:
-        text = text.astype(str)
+    text = column.astype(str).str.strip()
     parsed = pd.to_datetime(text, format=time_format or "ISO8601", utc=True, errors="coerce")
     values = _nanoseconds(parsed.dt.tz_localize(None))
     bad = values == np.iinfo(np.int64).min
@@ -159,7 +158,7 @@ def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
             row = int(np.argmax(without))
             problems.append(
                 Problem(
-                    "zone", f"Column {name!r}: {int(without.sum())} times have no time zone while the others have one; "
+                    "zone", f"Column {name!r}: {phrase('time has|times have', int(without.sum()))} no time zone while the others have one; "
                     f"the first is {text[row]!r} in row {row}.",
                     "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none.",
                     column=name, count=int(without.sum()),
@@ -194,7 +193,7 @@ def _unparsable(column: pd.Series[Any], bad: NDArray[np.bool_], name: str, given
     )
     return [
         Problem(
-            "time", f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {value!r} "
+            "time", f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(value)!r} "
             f"in row {row}.", fix, column=name, count=n,
         )
     ]
