@@ -85,8 +85,8 @@ def _no_frequency(place: Place) -> Problem:
     name = place.ids[place.codes[row]]
     return Problem(
         "irregular",
-        f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, and not the step to "
-        f"{place.time(row)}.",
+        f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, "
+        f"and not the step to {place.time(row)}.",
         "Average onto regular steps: resample='1h', or name the frequency: freq='h' (or 'D', 'MS' ...).",
         entity=name or None, time=place.time(row), count=int((gaps[same] != step).sum()),
     )

@@ -158,8 +158,9 @@ def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
             row = int(np.argmax(without))
             problems.append(
                 Problem(
-                    "zone", f"Column {name!r}: {phrase('time has|times have', int(without.sum()))} no time zone while the others have one; "
-                    f"the first is {text[row]!r} in row {row}.",
+                    "zone",
+                    f"Column {name!r}: {phrase('time has|times have', int(without.sum()))} no time zone while the "
+                    f"others have one; the first is {text[row]!r} in row {row}.",
                     "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none.",
                     column=name, count=int(without.sum()),
                 )

@@ -163,22 +163,26 @@ def hourly(
     -----
     Source: specification of the sequence models, section 1.
     """
-    T, n = count("T", T, 1), count("n_series", n_series, 1)
-    seed = count("seed", seed, 0)
     traits = {"regime_shifts": regime_shifts, "heteroskedasticity": heteroskedasticity, "coupling": coupling}
+    return _generate(T, n_series, seed, traits, target)
+
+
+def _generate(T: int, n: int, seed: int, traits: dict[str, float], target: str | Sequence[str]) -> Synthetic:
+    T, n = count("T", T, 1), count("n_series", n, 1)
+    seed = count("seed", seed, 0)
     for name, strength in traits.items():
         if not np.isfinite(strength) or strength < 0:
             raise ConfigError(f"{name} is a strength of at least 0 (0 switches it off); got {strength!r}.")
     factor = 1 + 0.2 * (stream(seed, 0).uniform(size=n) - 0.5)
     events, shock = _events(T, seed)
-    change_points, shifts = _shifts(T, n, seed, regime_shifts)
+    change_points, shifts = _shifts(T, n, seed, traits["regime_shifts"])
     components = {
         **deterministic(np.arange(T), factor),
-        "noise": _noise(T, n, seed, 1 + WIDENING * heteroskedasticity * _activity(events)),
+        "noise": _noise(T, n, seed, 1 + WIDENING * traits["heteroskedasticity"] * _activity(events)),
         "events": np.repeat(EVENT_SHARE * shock[:, None], n, axis=1),
         "shifts": shifts,
     }
-    weight = COUPLING_WEIGHT * coupling
+    weight = COUPLING_WEIGHT * traits["coupling"]
     components["coupling"] = _coupling(_total(components), components["level"][0], weight)
     channels = tuple(f"x{s + 1}" for s in range(n))
     panel = hourly_panel(_total(components), channels, target)
