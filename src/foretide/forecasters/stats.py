@@ -199,9 +199,11 @@ class Stats(Forecaster):
                 warnings.simplefilter("ignore")
                 if key not in self._models:
                     self._models[key] = self._learn(self._train[key])
-                model = self._models[key] if self._rolls else self._build()
-                roll = model.forward if self._rolls else model.forecast
-                answer = roll(y=series, h=self.h, level=sorted(set(levels.values())) or None)
+                model, level = self._models[key], sorted(set(levels.values())) or None
+                if self._rolls:
+                    answer = model.forward(y=series, h=self.h, level=level)
+                else:  # `forecast` has no intervals where `predict` of the same model has them
+                    answer = self._build().fit(series).predict(h=self.h, level=level)
         except _OutOfTime:
             return self._slow
         except Exception as error:  # statsforecast raises bare Exception for series it cannot take
