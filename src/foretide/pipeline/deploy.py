@@ -46,7 +46,7 @@ def fit_model(
     """
     checked = load_config(config)
     entries = {entry.name: entry for entry in roster(checked)}
-    name = model or (next((n for n, e in entries.items() if not e.baseline), None) or next(iter(entries)))
+    name = model or (next((n for n, e in entries.items() if e.asked), None) or next(iter(entries)))
     if name not in entries:
         raise ConfigError(f"The configuration has no model {name!r}. {nearest(name, entries)}")
     target = RunFolder.create(folder, overwrite=overwrite)

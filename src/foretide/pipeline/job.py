@@ -108,7 +108,7 @@ def _fit_all(entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, lo
             entry.forecaster.fit(prepared.panel, until=prepared.split.val_until, train_until=prepared.split.train_until)
         except (DataError, ConfigError) as error:
             # A baseline nobody asked for may not suit the data (too short for its season); the run goes on without it.
-            if not entry.baseline:
+            if entry.asked:
                 raise
             log(f"left out {entry.name}: {error}")
             continue

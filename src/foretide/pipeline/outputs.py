@@ -101,10 +101,10 @@ def _write_attention(results: Sequence[Result], folder: RunFolder) -> None:
     kept = {r.entry.name: r.attention for r in results if r.attention is not None}
     if not kept:
         return
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(f.extras["attention"], dtype=np.float32) for name, f in kept.items()}
-    folder.write("attention.safetensors", lambda path: save_file(arrays, path))
+    folder.write("attention.safetensors", lambda path: path.write_bytes(save(arrays)))
     about = {}
     for name, forecast in kept.items():
         panel, cutoffs = forecast.panel, forecast.panel.grid.output_times(forecast.cutoff_steps)
@@ -140,9 +140,8 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
     freq = prepared.panel.grid.freq
     steps = scores.by_step("rmse")
     errors = {name: steps[name].to_numpy(float) for name in ranked}
-    if ORACLE in steps:
-        errors[f"{ORACLE} (best possible)"] = steps[ORACLE].to_numpy(float)
-    figure = forecast_figure(stretch(shown), errors, freq=freq)
+    floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
+    figure = forecast_figure(stretch(shown), errors, freq=freq, floor=floor)
     folder.write("forecast.png", lambda path: write_png(figure, path))
     pictures = {"forecast.png": f"{', '.join(f.model for f in shown)} against truth; below, the error by horizon step."}
     for result in results:

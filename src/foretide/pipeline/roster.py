@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
 """Run beside every model, so that skill is stated against the best of them."""
+BASELINES = (*UNASKED, "ARIMA", "VAR", "Stats")
+"""What skill is measured against, where it runs: everything that is no network."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,13 @@ class Entry:
         Not fitted yet.
     baseline : bool
         Whether skill is measured against it.
+    asked : bool
+        Whether the configuration names it.
     """
 
     forecaster: Forecaster
     baseline: bool
+    asked: bool
 
     @property
     def name(self) -> str:
@@ -55,9 +60,9 @@ def roster(config: Config, calendar: Any = None) -> list[Entry]:
     asked = [model.name for model in config.models]
     entries = []
     if config.baselines:
-        entries = [Entry(_build(name, {}, config, calendar), True) for name in UNASKED if name not in asked]
+        entries = [Entry(_build(name, {}, config, calendar), True, False) for name in UNASKED if name not in asked]
     for model in config.models:
-        entries += [Entry(f, model.name in UNASKED) for f in _per_seed(model, config, calendar)]
+        entries += [Entry(f, model.name in BASELINES, True) for f in _per_seed(model, config, calendar)]
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
+OVERLAID: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.2)))
+"""Later lines leave gaps, so that an equal line below shows through."""
 READABLE_STEPS = 168
 """Steps of a series a reader takes in at once: a week of hours."""
 
@@ -83,6 +85,7 @@ def forecast_figure(
     *,
     freq: str | int,
     metric: str = "RMSE",
+    floor: Floats | None = None,
     unit: str = "original units",
 ) -> Figure:
     """Draw forecast against truth over a stretch, and below it the error by horizon step.
@@ -97,6 +100,8 @@ def forecast_figure(
         Step of the grid, for the labels.
     metric, unit : str
         What the error is, for the labels.
+    floor : float array ``[H]``, optional
+        Error of the oracle, where there is one.
     """
     from matplotlib.figure import Figure
 
@@ -104,6 +109,11 @@ def forecast_figure(
     top, bottom = figure.subplots(2, 1, height_ratios=[1.15, 1])
     colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(piece.forecasts)}
     _draw_stretch(top, piece, colours, freq)
+    if floor is not None:
+        steps = np.arange(1, len(floor) + 1)
+        bottom.plot(
+            steps, floor, color=TRUTH, linewidth=1.4, linestyle=":", label="oracle: the best possible", zorder=4
+        )
     _draw_by_step(bottom, by_step, colours)
     bottom.set_xlabel(f"horizon step: {unit_of(freq)} after the cutoff →")
     bottom.set_ylabel(f"{metric} ({unit})")
@@ -114,13 +124,13 @@ def forecast_figure(
 def _draw_stretch(axes: Axes, piece: Stretch, colours: Mapping[str, str], freq: str | int) -> None:
     times = np.asarray(piece.times)
     axes.plot(times, piece.truth, color=TRUTH, linewidth=1.6, label="truth", zorder=3)
-    for name, values in piece.forecasts.items():
+    for k, (name, values) in enumerate(piece.forecasts.items()):
         # A NaN after each window breaks the line: neighbouring forecasts come from different cutoffs.
         broken = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1).reshape(-1)
         ticks = times.reshape(-1, piece.h)
         axes.plot(
-            np.concatenate([ticks, ticks[:, -1:]], axis=1).reshape(-1), broken, color=colours[name], linewidth=1.5,
-            marker="o" if piece.h == 1 else None, markersize=2.5, label=name,
+            np.concatenate([ticks, ticks[:, -1:]], axis=1).reshape(-1), broken, color=colours[name], linewidth=1.6,
+            linestyle=OVERLAID[k % len(OVERLAID)], marker="o" if piece.h == 1 else None, markersize=2.5, label=name,
         )  # fmt: skip
     starts = times.reshape(-1, piece.h)[:, 0]
     for k, start in enumerate(starts):
