@@ -89,7 +89,7 @@ class HourlyTruth:
         ahead = steps[:, None] + np.arange(1, h + 1)
         noise, shifts = self.components["noise"][steps], self.components["shifts"][steps]
         decay = RHO ** np.arange(1, h + 1)
-        known = _total(deterministic(ahead.ravel(), self.trend_factor)).reshape(*ahead.shape, -1)
+        known = _total(deterministic(ahead.ravel(), self.trend_factor)).reshape(*ahead.shape, len(self.channels))
         mean = known + decay[None, :, None] * noise[:, None, :] + shifts[:, None, :] + _expected_event()
         self._add_coupling(mean, ahead, steps)
         return mean[..., [self.channels.index(t) for t in self.targets]]
