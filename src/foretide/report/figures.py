@@ -165,11 +165,14 @@ def _draw_by_step(axes: Axes, by_step: Mapping[str, Floats], colours: Mapping[st
         steps = np.arange(1, len(values) + 1)
         shown = name if np.nanmax(values) <= limit * 1.001 else f"{name} (leaves the picture)"
         if name in colours:
-            style: dict[str, Any] = {"color": colours[name], "linewidth": 2.0, "zorder": 3}
+            dashes = OVERLAID[list(colours).index(name) % len(OVERLAID)]
+            style: dict[str, Any] = {"color": colours[name], "linewidth": 2.0, "zorder": 3, "linestyle": dashes}
         else:
             style = {"color": _greys(quiet), "linewidth": 1.2, "linestyle": DASHES[1:][quiet % 3]}
             quiet += 1
         axes.plot(steps, values, label=shown, marker="o" if len(values) <= 24 else None, markersize=3, **style)
+    h = max((len(values) for values in finite.values()), default=1)
+    axes.set_xlim(1 - 0.03 * h, h + 0.03 * h)
     axes.set_ylim(0, float(limit) * 1.06)
     from matplotlib.ticker import MaxNLocator
 

@@ -1,0 +1,152 @@
+"""The command line as a person meets it: a process, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import foretide as ft
+
+
+def foretide(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-m", "foretide", *arguments],
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def config(folder: Path, **changes: object) -> Path:
+    made = {
+        "data": {"synthetic": {"args": {"T": 400}}}, "h": 4, "input_size": 24, "models": ["SeasonalES"], **changes,
+    }  # fmt: skip
+    path = folder / "job.yaml"
+    path.write_text(json.dumps(made))
+    return path
+
+
+def test_help_lists_the_commands(tmp_path: Path) -> None:
+    text = foretide("--help", cwd=tmp_path).stdout
+    for command in ("demo", "run", "check", "fit", "predict", "generate"):
+        assert command in text
+    assert foretide("--version", cwd=tmp_path).stdout.strip() == ft.__version__
+
+
+def test_generate_then_check_then_run(tmp_path: Path) -> None:
+    foretide("generate", "hourly", "--out", "x.csv", "-T", "400", "--seed", "3", cwd=tmp_path)
+    made = pd.read_csv(tmp_path / "x.csv", parse_dates=["ds"])
+    twin = ft.synthetic.hourly(T=400, seed=3).panel
+    np.testing.assert_allclose(made[["x1", "x2", "x3"]], twin.values)
+    text = foretide("check", "x.csv", "--target", "x1", cwd=tmp_path).stdout
+    assert "400 rows, 1 series, every h" in text
+    assert "24, 168" in text
+    # What check prints is a configuration that runs.
+    section = text.partition("(foretide run):\n")[2]
+    (tmp_path / "c.yaml").write_text(section + "h: 4\ninput_size: 24\nmodels: []\n")
+    out = foretide("run", "c.yaml", "--out", "runs/c", cwd=tmp_path)
+    assert out.stderr == ""
+    assert out.stdout.strip().splitlines()[-1] == "report: runs/c/summary.md"
+    assert "best of the baselines" in out.stdout
+
+
+def test_planted_lags_and_parquet(tmp_path: Path) -> None:
+    foretide("generate", "planted-lags", "--out", "p.parquet", "-T", "300", "--lags", "5", "--weights", "0.7", cwd=tmp_path)
+    made = pd.read_parquet(tmp_path / "p.parquet")
+    np.testing.assert_allclose(made["y"], ft.synthetic.planted_lags(T=300, lags=(5,), weights=(0.7,)).panel.values[:, 0])
+    bad = foretide("generate", "planted-lags", "--out", "p.csv", "--lags", "5,x", cwd=tmp_path, code=2)
+    assert "expected numbers with commas" in bad.stderr
+    bad = foretide("generate", "hourly", "--out", "p.xls", cwd=tmp_path, code=2)
+    assert ".csv or .parquet" in bad.stderr
+
+
+def test_check_finds_mistakes_and_says_what_to_type(tmp_path: Path) -> None:
+    foretide("generate", "hourly", "--out", "x.csv", "-T", "100", cwd=tmp_path)
+    gap = pd.read_csv(tmp_path / "x.csv").drop(index=[10, 11])
+    gap.to_csv(tmp_path / "gap.csv", index=False)
+    text = foretide("check", "gap.csv", cwd=tmp_path, code=1).stdout
+    assert "2 steps of h are missing" in text
+    assert "2019-01-01 12:00:00" in text
+    assert "fill_gaps=True" in text
+    assert "Ready to use" in foretide("check", "gap.csv", "--fill-gaps", "--missing", "mask", cwd=tmp_path).stdout
+    text = foretide("check", "x.csv", "--target", "X1", cwd=tmp_path, code=1).stdout
+    assert "Did you mean 'x1'" in text
+    assert "There is no file" in foretide("check", "no.csv", cwd=tmp_path, code=2).stderr
+
+
+def test_an_error_is_one_message_and_debug_shows_where(tmp_path: Path) -> None:
+    path = config(tmp_path, modles=[])
+    done = foretide("run", str(path), cwd=tmp_path, code=2)
+    assert "Did you mean 'models'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Traceback" in foretide("run", str(path), "--debug", cwd=tmp_path, code=1).stderr
+
+
+def test_a_finished_run_is_kept(tmp_path: Path) -> None:
+    path = config(tmp_path)
+    foretide("run", str(path), "--out", "out", cwd=tmp_path)
+    done = foretide("run", str(path), "--out", "out", cwd=tmp_path, code=2)
+    assert "--overwrite" in done.stderr
+    foretide("run", str(path), "--out", "out", "--overwrite", cwd=tmp_path)
+    foretide("run", str(path), cwd=tmp_path)
+    foretide("run", str(path), cwd=tmp_path)
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["job", "job-2"]
+
+
+def test_fit_and_predict(tmp_path: Path) -> None:
+    foretide("generate", "hourly", "--out", "x.csv", "-T", "400", cwd=tmp_path)
+    whole = pd.read_csv(tmp_path / "x.csv", parse_dates=["ds"])
+    whole.iloc[:350].to_csv(tmp_path / "old.csv", index=False)
+    path = config(tmp_path, data={"path": "old.csv", "target": "x1", "past": "rest"}, models=[{"SeasonalNaive": {"season": 24}}])
+    foretide("fit", str(path), "--out", "model", cwd=tmp_path)
+    foretide("predict", "model", "--out", "f.csv", cwd=tmp_path)
+    table = pd.read_csv(tmp_path / "f.csv", parse_dates=["ds", "cutoff"])
+    np.testing.assert_allclose(table["SeasonalNaive"], whole["x1"].iloc[326:330])
+    assert (table["ds"] == whole["ds"].iloc[350:354].to_numpy()).all()
+    # Newer data, and origins of one's own.
+    foretide("predict", "model", "x.csv", "--out", "g.parquet", "--cutoff", str(whole["ds"][359]), cwd=tmp_path)
+    table = pd.read_parquet(tmp_path / "g.parquet")
+    np.testing.assert_allclose(table["SeasonalNaive"], whole["x1"].iloc[336:340])
+    printed = foretide("predict", "model", cwd=tmp_path).stdout
+    assert printed.startswith("unique_id,ds,cutoff,SeasonalNaive")
+    assert "Did you mean" in foretide("predict", "model", "--model", "SeasonalNaiv", cwd=tmp_path, code=2).stderr
+    assert "no settings.yaml" in foretide("predict", ".", cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_it_is_unfinished(tmp_path: Path, ending: signal.Signals) -> None:
+    path = config(tmp_path, data={"synthetic": {"args": {"T": 4000}}}, models=[{"LSTM": {"epochs": 400, "patience": 400}}])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "foretide", "run", str(path), "--out", "out"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    log = tmp_path / "out" / "run.log"
+    for _ in range(600):
+        if log.exists() and "fitting LSTM" in log.read_text():
+            break
+        time.sleep(0.1)
+    process.send_signal(ending)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "unfinished" in said
+    assert json.loads((tmp_path / "out" / "status.json").read_text())["status"] == "interrupted"
+    assert not list((tmp_path / "out").rglob("*.part*"))
+
+
+def test_the_quick_demo(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    done = foretide("demo", "--quick", cwd=tmp_path)
+    assert done.stdout.strip().splitlines()[-1] == "report: runs/demo/summary.md"
+    scores = pd.read_csv(tmp_path / "runs" / "demo" / "metrics.csv").set_index("model")
+    assert {"Attention", "LSTM", "ARIMA", "Ridge", "oracle"} <= set(scores.index)
+    assert time.perf_counter() - start < 60
