@@ -31,7 +31,7 @@ def _fraction_of_day(t: pd.DatetimeIndex) -> NDArray[np.float64]:
 
 
 def _fraction_of_week(t: pd.DatetimeIndex) -> NDArray[np.float64]:
-    return (np.asarray(t.dayofweek, dtype=np.float64) + _fraction_of_day(t)) / 7
+    return (np.asarray(t.day_of_week, dtype=np.float64) + _fraction_of_day(t)) / 7
 
 
 def _fraction_of_month(t: pd.DatetimeIndex) -> NDArray[np.float64]:
@@ -39,7 +39,7 @@ def _fraction_of_month(t: pd.DatetimeIndex) -> NDArray[np.float64]:
 
 
 def _fraction_of_year(t: pd.DatetimeIndex) -> NDArray[np.float64]:
-    return (np.asarray(t.dayofyear, dtype=np.float64) - 1) / np.where(t.is_leap_year, 366, 365)
+    return (np.asarray(t.day_of_year, dtype=np.float64) - 1) / np.where(t.is_leap_year, 366, 365)
 
 
 def _month(t: pd.DatetimeIndex) -> NDArray[np.float64]:
@@ -160,10 +160,10 @@ class Calendar:
         k = 0
         for name in self.features:
             if name == "weekday":
-                out[:, k : k + 7] = np.asarray(times.dayofweek)[:, None] == np.arange(7)
+                out[:, k : k + 7] = np.asarray(times.day_of_week)[:, None] == np.arange(7)
                 k += 7
             elif name == "weekend":
-                out[:, k] = np.asarray(times.dayofweek) >= 5
+                out[:, k] = np.asarray(times.day_of_week) >= 5
                 k += 1
             else:
                 turn = 2 * np.pi * CYCLES[name](times)

@@ -213,10 +213,10 @@ def _check_constant(
     if np.isnan(least):
         text = f"{where('', name)}no value at all."
         return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
-    if least == most and len(column) > len(starts):  # a single row per series says nothing
+    if least == most and np.count_nonzero(~np.isnan(column)) > len(starts):  # one value per series says nothing
         text = f"{where('', name)}always {least:g}, so nothing can be learned from it."
         return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
-    same = np.flatnonzero((low == high) & (_sizes(starts, len(column)) > 1))
+    same = np.flatnonzero((low == high) & (np.add.reduceat(~np.isnan(column), starts, dtype=np.int64) > 1))
     if not same.size:
         return []
     entity = place.ids[place.codes[starts[same[0]]]]

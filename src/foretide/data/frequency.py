@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DAY = 86_400_000_000_000
 _OLD = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "L": "ms"}
 _COMMON = ("s", "min", "5min", "15min", "30min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
+_UNITS = (("D", DAY), ("h", DAY // 24), ("min", DAY // 1440), ("s", 10**9), ("ms", 10**6), ("us", 10**3))
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
@@ -42,8 +43,16 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
             f"{name}={freq!r} is not a frequency such as 'h', '30min', 'D' or 'MS'. {nearest(freq, _COMMON)}"
         )
     if isinstance(offset, pd.offsets.Tick):
-        return str(offset_of(pd.Timedelta(offset)).freqstr)
+        return alias_of(int(pd.Timedelta(offset).value))
     return str(offset.freqstr)
+
+
+def alias_of(step: int) -> str:
+    """Return the alias of a step of so many nanoseconds: the largest unit that divides it."""
+    for unit, size in _UNITS:
+        if step % size == 0:
+            return unit if step == size else f"{step // size}{unit}"
+    return f"{step}ns"
 
 
 def fixed_step(freq: str) -> int | None:
@@ -85,7 +94,7 @@ def find_freq(times: NDArray[np.int64], codes: NDArray[np.int64], integer: bool)
         return "B"
     if step % (7 * DAY) == 0:
         return _weekly(times, step // (7 * DAY))
-    return str(offset_of(pd.Timedelta(step)).freqstr)
+    return alias_of(step)
 
 
 def _weekly(times: NDArray[np.int64], n: int) -> str:

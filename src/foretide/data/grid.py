@@ -36,24 +36,28 @@ class Grid:
         return isinstance(self.freq, int)
 
     @property
-    def offset(self) -> pd.offsets.BaseOffset:
+    def offset(self) -> Any:
         """The pandas offset of one step (datetime grids only)."""
-        return pd.tseries.frequencies.to_offset(self.freq)
+        to_offset: Any = pd.tseries.frequencies.to_offset
+        return to_offset(self.freq)
 
     def _fixed_step(self) -> pd.Timedelta | None:
         """Length of one step, or None where steps differ in length (months, business days)."""
         offset = self.offset
-        if isinstance(offset, pd.offsets.Tick) or type(offset) is pd.offsets.Day:
-            return pd.Timedelta(offset.n, "D") if type(offset) is pd.offsets.Day else pd.Timedelta(offset)
+        if type(offset) is pd.offsets.Day:  # a tick in pandas 2, none in pandas 3
+            return pd.Timedelta(offset.n, "D")
+        if isinstance(offset, pd.offsets.Tick):
+            return pd.Timedelta(offset.nanos, "ns")
         if type(offset) is pd.offsets.Week:
             return pd.Timedelta(7 * offset.n, "D")
         return None
 
-    def times(self, steps: Any) -> pd.Index:
+    def times(self, steps: Any) -> pd.Index[Any]:
         """Return the times of grid steps, int array ``[n]`` -> index ``[n]`` (naive; UTC when a ``tz`` is set)."""
         steps = np.asarray(steps, dtype=np.int64).ravel()
         if self.is_integer:
-            return pd.Index(int(self.start) + steps * int(self.freq))
+            counted: pd.Index[Any] = pd.Index(int(self.start) + steps * int(self.freq))
+            return counted
         fixed = self._fixed_step()
         if fixed is not None:
             delta = steps * np.int64(fixed.value // 1000)
@@ -64,16 +68,17 @@ class Grid:
         low, high = int(min(steps.min(), 0)), int(max(steps.max(), 0))
         forward = pd.date_range(self.start, periods=high + 1, freq=self.offset)
         back = pd.date_range(end=self.start, periods=1 - low, freq=self.offset)[:-1]
-        return back.append(forward).as_unit("ns")[steps - low]
+        chosen: pd.Index[Any] = pd.DatetimeIndex(back.append(forward)).as_unit("ns")[steps - low]
+        return chosen
 
-    def local_times(self, steps: Any) -> pd.Index:
+    def local_times(self, steps: Any) -> pd.Index[Any]:
         """Return the times a clock on the wall shows (as :meth:`times`, moved to ``tz``, naive)."""
         times = self.times(steps)
         if self.is_integer or self.tz is None:
             return times
         return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.tz).tz_localize(None)
 
-    def output_times(self, steps: Any) -> pd.Index:
+    def output_times(self, steps: Any) -> pd.Index[Any]:
         """Return the times as the user knows them: zone-aware where the input was."""
         times = self.times(steps)
         if self.is_integer or self.tz is None:
@@ -87,7 +92,7 @@ class Grid:
                 return int(time)
             raise DataError(f"This panel counts time in integers; expected an integer time, got {time!r}.")
         try:
-            stamp = pd.Timestamp(time)
+            stamp: Any = pd.Timestamp(time)
         except (TypeError, ValueError) as error:
             raise DataError(f"Expected a time such as '2024-01-31 06:00', got {time!r}.") from error
         if stamp is pd.NaT:
@@ -112,13 +117,16 @@ class Grid:
         """Return the last grid step whose time is not after ``time``."""
         time = self.normalise(time)
         if self.is_integer:
-            return (time - int(self.start)) // int(self.freq)
+            return int((time - int(self.start)) // int(self.freq))
         fixed = self._fixed_step()
         if fixed is not None:
             return int((time - self.start) // fixed)
         if time >= self.start:
             return len(pd.date_range(self.start, time, freq=self.offset)) - 1
-        return -len(pd.date_range(time, self.start, freq=self.offset)) + int(self.offset.is_on_offset(time))
+        # Counting from ``time`` would keep its time of day; counting back from the start does not.
+        periods = len(pd.date_range(time, self.start, freq=self.offset)) + 2
+        back = pd.date_range(end=self.start, periods=periods, freq=self.offset)
+        return int(back.searchsorted(time, side="right")) - periods
 
     def step_of(self, time: Any) -> int:
         """Return the grid step that lies exactly at ``time``.

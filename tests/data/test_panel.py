@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foretide.data.panel import Panel
+from foretide.errors import ConfigError, DataError
+
+
+def panel() -> Panel:
+    rng = np.random.default_rng(0)
+    parts = [
+        pd.DataFrame({
+            "shop": name, "day": pd.date_range(start, periods=n), "y": rng.normal(size=n), "x": rng.normal(size=n),
+            "area": float(n),
+        })
+        for name, start, n in (("a", "2024-01-01", 10), ("b", "2024-01-06", 12), ("c", "2024-01-03", 4))
+    ]  # fmt: skip
+    return Panel.from_frame(pd.concat(parts), id="shop", time="day", past=["x"], static=["area"])
+
+
+def test_until_is_a_view_that_ends_at_the_time() -> None:
+    whole = panel()
+    part = whole.until("2024-01-04")
+    assert part.ids == ("a", "c")
+    assert part.length.tolist() == [4, 2]
+    assert part.static.values[:, 0].tolist() == [10, 4]
+    assert np.shares_memory(part.values, whole.values)
+    frame = part.to_frame()
+    assert frame["day"].max() == pd.Timestamp("2024-01-04")
+    twin = whole.to_frame().query("day <= '2024-01-04'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(frame, twin)
+    with pytest.raises(DataError, match="No series has a value up to 2023-01-01.*starts at 2024-01-01"):
+        whole.until("2023-01-01")
+
+
+def test_names_and_parts() -> None:
+    whole = panel()
+    assert (whole.n_entities, whole.n_targets, whole.series) == (3, 1, ("a", "b", "c"))
+    assert whole.last.tolist() == [9, 16, 5]
+    assert (whole.index("x"), whole.entity("c")) == (1, 2)
+    np.testing.assert_array_equal(whole.take([2, 0]).rows(0), whole.rows(2))
+    assert list(whole.to_frame().columns) == ["shop", "day", "y", "x", "area"]
+    assert "3 entities x 1 targets, 1 past; 26 rows, every D" in repr(whole)
+    with pytest.raises(DataError, match="no column 'xx'. Did you mean 'x'"):
+        whole.index("xx")
+    with pytest.raises(DataError, match="no entity 'd'"):
+        whole.entity("d")
+    with pytest.raises(ConfigError, match=r"Expected values of shape \(26, 2\), got \(3, 2\)"):
+        whole.with_values(np.zeros((3, 2)))
+
+
+def test_several_targets_name_their_series() -> None:
+    frame = panel().to_frame()
+    both = Panel.from_frame(frame, id="shop", time="day", target=["y", "x"])
+    assert both.series == ("a/y", "a/x", "b/y", "b/x", "c/y", "c/x")
+    one = Panel.from_wide(frame[frame["shop"] == "a"], time="day", target=["y", "x"])
+    assert one.series == ("y", "x")

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foretide.data.panel import Panel
+from foretide.data.windows import at_cutoffs, slide
+from foretide.errors import ConfigError, DataError
+
+
+def ragged(sizes: list[int], starts: list[int], tail: int = 0) -> Panel:
+    rng = np.random.default_rng(0)
+    parts = []
+    for i, (n, s) in enumerate(zip(sizes, starts, strict=True)):
+        y = rng.normal(size=n + tail)
+        y[n:] = np.nan
+        ds = pd.date_range("2024-01-01", periods=s + n + tail, freq="h")[s:]
+        parts.append(pd.DataFrame({"unique_id": f"s{i}", "ds": ds, "y": y, "f": rng.normal(size=n + tail)}))
+    return Panel.from_frame(pd.concat(parts), future=["f"], freq="h")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 25), min_size=1, max_size=4), data=st.data(), size=st.integers(1, 6), h=st.integers(1, 4),
+    stride=st.integers(1, 5), tail=st.integers(0, 3),
+)  # fmt: skip
+def test_windows_agree_with_a_loop(
+    sizes: list[int], data: st.DataObject, size: int, h: int, stride: int, tail: int
+) -> None:
+    starts = [data.draw(st.integers(0, 10)) for _ in sizes]
+    panel = ragged(sizes, starts, tail)
+    low = data.draw(st.none() | st.integers(0, 20))
+    high = data.draw(st.none() | st.integers(0, 30))
+    found = slide(panel, input_size=size, h=h, first_target=low, last_target=high, stride=stride)
+    expected = []
+    for i, n in enumerate(sizes):
+        first = int(panel.first[i])
+        legal = [
+            c for c in range(size - 1, n - h)
+            if (low is None or first + c + 1 >= low) and (high is None or first + c + h <= high)
+        ]  # fmt: skip
+        expected += [(i, c) for c in legal if (legal[-1] - c) % stride == 0]
+    assert list(zip(found.entity.tolist(), found.cutoff.tolist(), strict=True)) == expected
+
+
+def test_rows_and_steps() -> None:
+    panel = ragged([10, 8], [0, 5])
+    found = slide(panel, input_size=3, h=2)
+    for w in range(len(found)):
+        entity, cutoff = found.entity[w], found.cutoff[w]
+        np.testing.assert_array_equal(panel.values[found.rows(panel)[w]], panel.rows(entity)[cutoff])
+        assert found.steps(panel)[w] == panel.first[entity] + cutoff
+    assert len(found[:3]) == 3
+    with pytest.raises(ConfigError, match="at least 1, got 0, 2 and 1"):
+        slide(panel, input_size=0, h=2)
+
+
+def test_cutoffs() -> None:
+    panel = ragged([10, 8], [0, 5], tail=2)
+    ends = at_cutoffs(panel, None)
+    assert ends.cutoff.tolist() == [9, 7]
+    times = ["2024-01-01 04:00", "2024-01-01 06:00"]
+    found = at_cutoffs(panel, times)
+    assert list(zip(found.entity.tolist(), found.cutoff.tolist(), strict=True)) == [(0, 4), (0, 6), (1, 1)]
+    assert at_cutoffs(panel, times[0]).cutoff.tolist() == [4]
+    with pytest.raises(DataError, match="No series can be forecast from cutoff 2024-02-01.*Choose cutoffs between"):
+        at_cutoffs(panel, ["2024-02-01"])
+    with pytest.raises(DataError, match="too short to forecast: 's1' has 8 observed rows, 9 are needed"):
+        at_cutoffs(panel, None, min_history=9)
+    with pytest.raises(DataError, match="cutoffs is empty"):
+        at_cutoffs(panel, [])
