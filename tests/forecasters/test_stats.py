@@ -91,7 +91,7 @@ def test_missing_values_are_carried_forward() -> None:
 
 
 # ---------------------------------------------------------------- names and settings
-@pytest.mark.parametrize
+@pytest.mark.parametrize(
     ("wrong", "right"), [("AutoEts", "AutoETS"), ("autoarima", "AutoARIMA"), ("Croston", "Croston")]
 )
 def test_unknown_name_gets_the_nearest_one(wrong: str, right: str) -> None:

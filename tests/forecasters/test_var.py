@@ -89,6 +89,20 @@ def test_constant_targets_and_short_series_get_the_random_walk_and_a_warning() -
         np.testing.assert_array_equal(model.predict(short).mean[0], np.repeat(short.values[-1:], H, axis=0))
 
 
+def test_explosive_models_are_damped_and_counted() -> None:
+    panel = make_panel((60,))
+    panel = panel.with_values(1.3 ** np.arange(60)[:, None] + 0.01 * panel.values)
+    with pytest.warns(UserWarning, match=r"VAR: 1 .* got a damped model.*root exceeded 1\.091"):
+        model = VAR(H, 1).fit(panel)
+    state = model.state()
+    assert state["radius.0"] == pytest.approx(1.3, abs=0.01)
+    assert abs(state["weights.0"][1, 0]) == pytest.approx(2 ** (1 / H))
+    # Distance from the model's own mean doubles over the horizon.
+    mean = state["weights.0"][0, 0] / (1 - state["weights.0"][1, 0]) * state["scale.0"] + state["location.0"]
+    got = model.predict(panel).mean[0, -1, 0]
+    assert (got - mean) / (panel.values[-1, 0] - mean) == pytest.approx(2)
+
+
 def test_bad_order() -> None:
     with pytest.raises(ConfigError, match="order is a whole number of steps of at least 1, got 0"):
         VAR(H, 0)

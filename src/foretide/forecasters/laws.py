@@ -55,9 +55,10 @@ def _mean_square(steps: Floats) -> Floats:
 
 
 def say_replaced(name: str, replaced: dict[str, list[str]], instead: str) -> None:
-    """Warn once about series a model gave no forecast for: reason -> names of the series."""
+    """Warn about what a model gave no forecast for: reason -> name of the series, once for each forecast."""
     for reason, series in replaced.items():
-        shown = ", ".join(repr(s) for s in series[:3]) + (", ..." if len(series) > 3 else "")
+        names = list(dict.fromkeys(series))
+        shown = ", ".join(repr(s) for s in names[:3]) + (", ..." if len(names) > 3 else "")
         warnings.warn(
             f"{name}: {len(series)} forecasts or series ({shown}) got {instead} instead, because {reason}.",
             UserWarning,

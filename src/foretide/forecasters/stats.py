@@ -169,6 +169,8 @@ class Stats(Forecaster):
             filled = last_seen(history)
             for d in range(panel.n_targets):
                 key, name = _key(panel.ids[entity], panel.targets[d]), panel.series_name(entity, d)
+                if key in self._train and key not in self._models:  # loaded: it kept its time when it was fitted
+                    self._models[key] = self._learn(self._train[key])
                 started = time.monotonic()
                 for window, cutoff in zip(chosen, cutoffs, strict=True):
                     series = filled[: cutoff + 1, d]
@@ -197,8 +199,6 @@ class Stats(Forecaster):
         try:
             with _limit(left), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if key not in self._models:
-                    self._models[key] = self._learn(self._train[key])
                 model, level = self._models[key], sorted(set(levels.values())) or None
                 if self._rolls:
                     answer = model.forward(y=series, h=self.h, level=level)

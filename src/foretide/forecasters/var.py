@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+PARTS = ("weights", "sigma", "location", "scale", "radius")
+GROWTH = 2.0
+"""A deviation may at most double over the horizon."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
@@ -28,12 +32,14 @@ class _Fit:
 
     ``weights`` ``[1 + p * C, C]`` holds the constant, then lag 1, lag 2 ...; ``sigma`` ``[C, C]`` the residuals'
     covariance; ``location``, ``scale`` ``[C]``. A channel with scale 0 is constant in training and left out.
+    ``radius`` is the largest root before any damping.
     """
 
     weights: Floats
     sigma: Floats
     location: Floats
     scale: Floats
+    radius: Floats
 
     @property
     def order(self) -> int:
@@ -46,10 +52,12 @@ class VAR(Forecaster):
     One model per entity; its order is given or chosen by Akaike's criterion on the training part. All cutoffs
     are forecast together. Known-future columns are not used. A missing value is replaced by the last one
     observed, before the first by the training mean; training rows with a missing value in their lags are left
-    out. Intervals come from the forecast-error covariance (Gaussian, coefficients taken as known).
+    out. A model whose largest root would let a deviation more than double over the horizon is damped until it just
+    doubles (lag ``j`` times ``c^j``): least squares on a series that takes off gives roots that explode.
+    Intervals come from the forecast-error covariance (Gaussian, coefficients taken as known).
 
     A target that is constant in training, and an entity that is too short or unknown at fit, get the random walk
-    with its intervals instead; a warning says how many.
+    with its intervals instead. Warnings say how many were damped or replaced.
 
     Parameters
     ----------
@@ -90,6 +98,13 @@ class VAR(Forecaster):
             else:
                 self._fits[name] = found
         say_replaced(self.name, replaced, "the random walk")
+        damped = [name for name, fit in self._fits.items() if fit.radius > self._limit]
+        explosive = f"the largest root exceeded {self._limit:.4g} ({GROWTH:g} times in {self.h} steps)"
+        say_replaced(self.name, {explosive: damped} if damped else {}, "a damped model")
+
+    @property
+    def _limit(self) -> float:
+        return float(GROWTH ** (1 / self.h))
 
     def _estimate(self, rows: Floats) -> _Fit | None:
         seen = ~np.isnan(rows)
@@ -111,7 +126,11 @@ class VAR(Forecaster):
         weights: Floats = np.asarray(np.linalg.lstsq(design, answer, rcond=None)[0], dtype=np.float64)
         residual = answer - design @ weights
         sigma = residual.T @ residual / (len(design) - design.shape[1])
-        return _Fit(weights, sigma, location, scale)
+        radius = _radius(weights)
+        if radius > self._limit:
+            lag = np.repeat(np.arange(1, order + 1), weights.shape[1])
+            weights[1:] *= ((self._limit / radius) ** lag)[:, None]
+        return _Fit(weights, sigma, location, scale, np.array(radius))
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -141,8 +160,7 @@ class VAR(Forecaster):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Weights, covariance, location and scale of every entity."""
-        parts = ("weights", "sigma", "location", "scale")
-        return {f"{part}.{i}": getattr(fit, part) for i, fit in enumerate(self._fits.values()) for part in parts}
+        return {f"{part}.{i}": getattr(fit, part) for i, fit in enumerate(self._fits.values()) for part in PARTS}
 
     def facts(self) -> dict[str, Any]:
         """Names of the entities in the order of the state."""
@@ -151,7 +169,7 @@ class VAR(Forecaster):
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """Take the models back."""
         self._fits = {
-            name: _Fit(*(state[f"{part}.{i}"] for part in ("weights", "sigma", "location", "scale")))
+            name: _Fit(*(state[f"{part}.{i}"] for part in PARTS))
             for i, name in enumerate(facts["entities"])
         }
 
@@ -167,6 +185,16 @@ def _regression(values: Floats, order: int, skip: int | None = None) -> tuple[Fl
     answer = values[skip:]
     complete = ~(np.isnan(design).any(axis=1) | np.isnan(answer).any(axis=1))
     return design[complete], answer[complete]
+
+
+def _radius(weights: Floats) -> float:
+    """Largest absolute root of the companion matrix."""
+    width = weights.shape[1]
+    size = len(weights) - 1
+    companion = np.zeros((size, size))
+    companion[:width] = weights[1:].T
+    companion[width:, :-width] = np.eye(size - width)
+    return float(np.abs(np.linalg.eigvals(companion)).max())
 
 
 def _by_aic(values: Floats, most: int) -> int:
