@@ -125,7 +125,7 @@ def test_wrong_settings_are_named(settings_: dict[str, object], message: str) ->
 
 
 def test_integer_time_has_no_calendar() -> None:
-    with pytest.raises(ConfigError, match="integers and has no calendar. Give dates"):
+    with pytest.raises(ConfigError, match=r"integers and has no calendar. Give dates"):
         Calendar.for_freq(1)
     with pytest.raises(ConfigError, match="integers and has no calendar"):
         Calendar().values(Grid(0, 1), [1, 2])

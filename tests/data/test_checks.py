@@ -80,7 +80,7 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
         put("y", [3, 4], np.nan), {},
         r"Series 'a', column 'y': 2 missing values, first at 2024-01-01 03:00:00\. .*missing=\"mask\".*\"ffill\"",
     ),
-    "infinite": (put("x", 50, -np.inf), {}, r"Series 'b', column 'x': 1 infinite value, first at 2024-01-01 02:00:00\."),
+    "infinite": (put("x", 50, -np.inf), {}, r"Series 'b', column 'x': 1 infinite value, first at 2024-01-01 02:00"),
     "unobserved": (put("y", list(range(48)), np.nan), {"missing": "mask"}, r"Series 'a'.*without any observed target"),
     "text": (
         as_text("x", _7="broken"), {},
@@ -90,18 +90,18 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
     "comma": (
         lambda f: f.assign(y=[f"{v:.3f}".replace(".", ",") for v in f["y"]]), {}, r"decimal comma: .*decimal=','",
     ),
-    "labels": (lambda f: f.assign(x="red"), {}, r"'x' holds text: 96 values .*the first is 'red' in row 0.*get_dummies"),
+    "labels": (lambda f: f.assign(x="red"), {}, r"holds text: 96 values .*the first is 'red' in row 0.*get_dummies"),
     "dates-as-values": (lambda f: f.assign(x=f["ds"]), {}, r"Column 'x' holds dates, not numbers"),
     "unknown": (lambda f: f, {"past": ["xx"]}, r"There is no column 'xx' \(past\)\. Did you mean 'x'\?"),
     "unknown-time": (lambda f: f, {"time": "date"}, r"There is no column 'date' \(time\)\."),
-    "unknown-id": (lambda f: f, {"id": "unique_ids"}, r"There is no column 'unique_ids' \(id\)\. Did you mean 'unique_id'"),
+    "unknown-id": (lambda f: f, {"id": "unique_ids"}, r"no column 'unique_ids' \(id\)\. Did you mean 'unique_id'"),
     "two-roles": (lambda f: f, {"future": ["x"]}, r"Column 'x' is named as past and as future\. Give every column one"),
     "twice": (lambda f: f, {"past": ["x", "x"]}, r"Column 'x' is named twice as past"),
     "no-target": (lambda f: f, {"target": []}, r"No target column is named\. Type: target='...'"),
     "empty": (lambda f: f.iloc[:0], {}, r"The frame has no rows"),
     "short": (
         lambda f: f.iloc[:60], {"input_size": 20, "h": 5},
-        r"Series 'b', column 'y': 12 observed rows from .*one window needs 25 \(input_size=20 \+ h=5\)\. Lower input_size",
+        r"Series 'b', column 'y': 12 observed rows from .*one window needs 25 \(input_size=20 \+ h=5\)\.",
     ),
     "unparsable": (
         as_text("ds", _3="yesterday"), {},
@@ -111,9 +111,12 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
         lambda f: f.assign(ds=f["ds"].dt.strftime("%d.%m.%Y %H:%M")), {},
         r"the first is '01.01.2024 00:00' in row 0\. .*time_format='%d.%m.%Y %H:%M'",
     ),
-    "no-time": (lambda f: f.assign(ds=f["ds"].where(f.index != 5)), {}, r"Column 'ds': 1 row has no time, the first is row 5"),
+    "no-time": (
+        lambda f: f.assign(ds=f["ds"].where(f.index != 5)), {}, r"Column 'ds': 1 row has no time, the first is row 5",
+    ),
     "mixed-zones": (
-        as_text("ds", _5="2024-01-01T05:00:00Z"), {}, r"95 times have no time zone while the others have one; .*in row 0",
+        as_text("ds", _5="2024-01-01T05:00:00Z"), {},
+        r"95 times have no time zone while the others have one; .*in row 0",
     ),
     "skipped-hour": (
         lambda f: f.assign(ds=f["ds"] + pd.Timedelta(days=90)), {"tz": "Europe/Berlin"},
@@ -126,7 +129,8 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
         lambda f: f.iloc[:9].assign(ds=np.arange(9) + 0.5), {}, r"times are fractions, such as 0.5 in row 0",
     ),
     "no-id": (
-        lambda f: f.assign(unique_id=f["unique_id"].where(f.index != 4)), {}, r"1 row has no identifier, the first is row 4",
+        lambda f: f.assign(unique_id=f["unique_id"].where(f.index != 4)), {},
+        r"1 row has no identifier, the first is row 4",
     ),
     "integer-freq": (lambda f: f, {"freq": 1}, r"Time is given in dates, freq=1 does not fit"),
     "static-changes": (
@@ -166,7 +170,8 @@ def test_everything_is_found_at_once() -> None:
         from_frame(frame, past=["x", "w", "v"], input_size=50, h=10)
     text = str(caught.value)
     assert text.startswith("7 problems in the data:\n  1. ")
-    for found in ("no column 'v'", "holds text", "infinite", "occurs more than once", "is missing", "1 missing value,", "50 + h"):
+    kinds = ("no column 'v'", "holds text", "infinite", "occurs more", "is missing", "1 missing value,", "50 + h")
+    for found in kinds:
         assert len(re.findall(re.escape(found), text)) == 1, found
 
 
@@ -174,7 +179,7 @@ def test_many_bad_series_are_summed_up() -> None:
     parts = [good(10).query("unique_id == 'a'").assign(unique_id=f"s{i}") for i in range(20)]
     frame = pd.concat(parts, ignore_index=True)
     frame.loc[frame.index % 10 < 2, "y"] = np.nan
-    with pytest.raises(DataError, match=r"(?s)^3 problems.*'s0'.*'s1'.*'s2'.*17 more series have this problem too; 40 in all"):
+    with pytest.raises(DataError, match=r"(?s)^3 problems.*'s0'.*'s1'.*'s2'.*17 more series have .*; 40 in all"):
         from_frame(frame)
 
 
@@ -228,7 +233,9 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     frame = good().rename(columns={"unique_id": "shop", "ds": "when", "w": "holiday"}).assign(colour="red")
     frame.loc[[3, 4, 70], "y"] = np.nan
     report = inspect(pl.from_pandas(frame))
-    assert report.roles == {"id": ("shop",), "time": ("when",), "target": ("y",), "future": ("holiday",), "past": ("x",)}
+    assert report.roles == {
+        "id": ("shop",), "time": ("when",), "target": ("y",), "future": ("holiday",), "past": ("x",),
+    }  # fmt: skip
     assert (report.rows, report.entities, report.freq, report.seasons) == (96, 2, "h", (24, 168))
     assert (report.start, report.end) == (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02 23:00"))
     assert not report.ok
@@ -271,10 +278,11 @@ def test_half_hours_of_victoria_become_hours(real_data: Path) -> None:
 
     path = real_data / "vic_electricity.csv"
     panel = Panel.read(
-        path, time="Time", target="Demand", past=["Temperature"], future=["Holiday"], resample="1h", tz="Australia/Melbourne"
-    )
+        path, time="Time", target="Demand", past=["Temperature"], future=["Holiday"], resample="1h",
+        tz="Australia/Melbourne",
+    )  # fmt: skip
     raw = pd.read_csv(path)
-    twin = raw.assign(Time=pd.to_datetime(raw["Time"])).set_index("Time")[["Demand", "Temperature"]].resample("h").mean()
+    twin = raw.set_index(pd.to_datetime(raw["Time"]))[["Demand", "Temperature"]].resample("h").mean()
     np.testing.assert_allclose(panel.values[:, :2], twin)
     assert str(panel.grid.output_times([0])[0]) == "2012-01-01 00:00:00+11:00"
     flags = Calendar(features=(), country=("AU", "VIC")).values(panel.grid, np.arange(panel.length[0]))

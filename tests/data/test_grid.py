@@ -43,7 +43,7 @@ def test_integer_grid() -> None:
     grid = Grid(10, 5)
     assert list(grid.times([0, 2, -1])) == [10, 20, 5]
     assert (grid.step_of(25), grid.step_at_or_before(24), grid.step_at_or_before(9)) == (3, 2, -1)
-    with pytest.raises(DataError, match="25.* is not on|26 is not on the panel's time grid"):
+    with pytest.raises(DataError, match=r"25.* is not on|26 is not on the panel's time grid"):
         grid.step_of(26)
     with pytest.raises(DataError, match="counts time in integers"):
         grid.step_of("2024-01-01")
@@ -56,7 +56,7 @@ def test_zones() -> None:
     assert grid.output_times([2])[0] == pd.Timestamp("2024-03-31 03:00", tz="Europe/Berlin")
     for time in ("2024-03-31 03:00", "2024-03-31T01:00Z", pd.Timestamp("2024-03-31 10:00", tz="Asia/Tokyo")):
         assert grid.step_of(time) == 2
-    with pytest.raises(DataError, match="have no time zone, but .* has one"):
+    with pytest.raises(DataError, match=r"have no time zone, but .* has one"):
         Grid(pd.Timestamp("2024-01-01"), "h").step_of("2024-01-01T00:00Z")
 
 

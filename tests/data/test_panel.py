@@ -31,7 +31,7 @@ def test_until_is_a_view_that_ends_at_the_time() -> None:
     assert frame["day"].max() == pd.Timestamp("2024-01-04")
     twin = whole.to_frame().query("day <= '2024-01-04'").reset_index(drop=True)
     pd.testing.assert_frame_equal(frame, twin)
-    with pytest.raises(DataError, match="No series has a value up to 2023-01-01.*starts at 2024-01-01"):
+    with pytest.raises(DataError, match=r"No series has a value up to 2023-01-01.*starts at 2024-01-01"):
         whole.until("2023-01-01")
 
 
@@ -43,7 +43,7 @@ def test_names_and_parts() -> None:
     np.testing.assert_array_equal(whole.take([2, 0]).rows(0), whole.rows(2))
     assert list(whole.to_frame().columns) == ["shop", "day", "y", "x", "area"]
     assert "3 entities x 1 targets, 1 past; 26 rows, every D" in repr(whole)
-    with pytest.raises(DataError, match="no column 'xx'. Did you mean 'x'"):
+    with pytest.raises(DataError, match=r"no column 'xx'. Did you mean 'x'"):
         whole.index("xx")
     with pytest.raises(DataError, match="no entity 'd'"):
         whole.entity("d")

@@ -125,15 +125,15 @@ def test_facts_go_through_json() -> None:
     np.testing.assert_array_equal(again.location, scaler.location)
     np.testing.assert_array_equal(again.scale, scaler.scale)
     assert again.to_dict() == scaler.to_dict()
-    with pytest.raises(ConfigError, match="no facts of a scaler: .*rows missing"):
+    with pytest.raises(ConfigError, match=r"no facts of a scaler: .*rows missing"):
         Scaler.from_dict({"kind": "standard"})
 
 
 def test_wrong_names() -> None:
     _, panel = make()
-    with pytest.raises(ConfigError, match="no scaler 'standart'. Did you mean 'standard'"):
+    with pytest.raises(ConfigError, match=r"no scaler 'standart'. Did you mean 'standard'"):
         Scaler.fit(panel, kind="standart")
-    with pytest.raises(DataError, match="no column 'yy'. Did you mean 'y'"):
+    with pytest.raises(DataError, match=r"no column 'yy'. Did you mean 'y'"):
         Scaler.fit(panel, ["yy"])
     with pytest.raises(ConfigError, match="not fitted on column 'a'"):
         Scaler.fit(panel, ["y"]).transform(np.zeros((2, 1)), 0, ["a"])

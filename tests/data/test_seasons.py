@@ -23,7 +23,7 @@ def test_seasons_follow_from_the_frequency(freq: str | int, seasons: tuple[int, 
 
 
 def test_an_unknown_frequency_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="Expected a frequency such as 'h'.*got 'fortnight'"):
+    with pytest.raises(ConfigError, match=r"Expected a frequency such as 'h'.*got 'fortnight'"):
         seasons_of("fortnight")
 
 

@@ -107,7 +107,7 @@ def test_parts_shorter_than_the_horizon_and_wrong_dates() -> None:
         split(panel(100), h=16)
     with pytest.raises(ConfigError, match="test part has 3 steps"):
         split_at(panel(100), train_until="2024-01-05 00:00", h=10)
-    with pytest.raises(ConfigError, match="train_until=2025-01-01 lies outside.*2024-01-01 00:00:00 to 2024-01-05 03"):
+    with pytest.raises(ConfigError, match=r"train_until=2025-01-01 lies outside.*2024-01-01 00:00:00 to 2024-01-05 03"):
         split_at(panel(100), train_until="2025-01-01")
     with pytest.raises(ConfigError, match="train_until <= val_until <= test_until, got train_until=2024-01-04"):
         split_at(panel(100), train_until="2024-01-04", val_until="2024-01-02")

@@ -88,7 +88,8 @@ def test_noise_is_wider_at_and_after_events() -> None:
     for t in range(50_000):
         g[t] = 1.0 if plain.event_mask[t] else (0.9 * g[t - 1] if t else 0.0)
     np.testing.assert_allclose(_activity(plain.event_mask), g, atol=1e-12)
-    innovation = [np.diff(0.0 + x[:, 0]) + 0.3 * x[:-1, 0] for x in (wide.components["noise"], plain.components["noise"])]
+    noises = (wide.components["noise"][:, 0], plain.components["noise"][:, 0])
+    innovation = [x[1:] - 0.7 * x[:-1] for x in noises]
     np.testing.assert_allclose(innovation[0], innovation[1] * (1 + 2 * g[1:]), atol=1e-9)
 
 

@@ -24,8 +24,8 @@ def ragged(sizes: list[int], starts: list[int], tail: int = 0) -> Panel:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    sizes=st.lists(st.integers(1, 25), min_size=1, max_size=4), data=st.data(), size=st.integers(1, 6), h=st.integers(1, 4),
-    stride=st.integers(1, 5), tail=st.integers(0, 3),
+    sizes=st.lists(st.integers(1, 25), min_size=1, max_size=4), data=st.data(), size=st.integers(1, 6),
+    h=st.integers(1, 4), stride=st.integers(1, 5), tail=st.integers(0, 3),
 )  # fmt: skip
 def test_windows_agree_with_a_loop(
     sizes: list[int], data: st.DataObject, size: int, h: int, stride: int, tail: int
@@ -66,7 +66,7 @@ def test_cutoffs() -> None:
     found = at_cutoffs(panel, times)
     assert list(zip(found.entity.tolist(), found.cutoff.tolist(), strict=True)) == [(0, 4), (0, 6), (1, 1)]
     assert at_cutoffs(panel, times[0]).cutoff.tolist() == [4]
-    with pytest.raises(DataError, match="No series can be forecast from cutoff 2024-02-01.*Choose cutoffs between"):
+    with pytest.raises(DataError, match=r"No series can be forecast from cutoff 2024-02-01.*Choose cutoffs between"):
         at_cutoffs(panel, ["2024-02-01"])
     with pytest.raises(DataError, match="too short to forecast: 's1' has 8 observed rows, 9 are needed"):
         at_cutoffs(panel, None, min_history=9)
