@@ -160,10 +160,7 @@ class NeuralForecaster(Forecaster):
         """Network parameters and scales."""
         network, preparation = self._parts()
         arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
-        for f in dataclasses.fields(preparation):
-            if f.name not in ("ids", "calendar"):
-                arrays[f"preparation.{f.name}"] = getattr(preparation, f.name)
-        return arrays
+        return {**arrays, **preparation.arrays()}
 
     def facts(self) -> dict[str, Any]:
         """Sizes, the frame's structure, calendar, history."""
@@ -185,9 +182,8 @@ class NeuralForecaster(Forecaster):
         from foretide.models.frame import empty_start
         from foretide.models.inputs import Shape
 
-        arrays = {k.removeprefix("preparation."): v for k, v in state.items() if k.startswith("preparation.")}
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
-        self.preparation = Preparation(ids=tuple(facts["ids"]), calendar=calendar, **arrays)
+        self.preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
         weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         self.network = self._build(start, Shape(**facts["shape"]))

@@ -159,7 +159,7 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     stretches holding equal mass.
     """
     own = frame.weights.detach() if frame.channels == "own" else _own_block(frame.weights.detach())
-    shared = own.mean(dim=0).T
+    shared = _with_level(own.mean(dim=0).T, frame.level)
     noise = 1.5 * shared.abs().median(dim=1, keepdim=True).values
     profile = (shared - noise).clamp(min=0.0)
     total = profile.sum(dim=1, keepdim=True)
@@ -180,6 +180,19 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
             for d in range(shape.targets):
                 frame.weights[d, :, d] -= copied
     return bias, gain[..., None].expand(-1, -1, shape.targets).clone()
+
+
+def _with_level(weights: Tensor, level: str) -> Tensor:
+    """Coefficients ``[H, L]`` on a window less its level -> coefficients on the window itself.
+
+    The level that is given back is made of past values too: the last one, or all alike. Inside the frame those
+    weights multiply zeros (the last value less itself, the mean of what the mean was taken off), so attention
+    that carries them reads true and changes no forecast.
+    """
+    rest = 1.0 - weights.sum(dim=1, keepdim=True)
+    if level == "last":
+        return torch.cat([weights[:, :-1], rest], dim=1)
+    return weights + rest / weights.shape[1] if level == "mean" else weights
 
 
 def _own_block(weights: Tensor) -> Tensor:

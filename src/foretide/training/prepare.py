@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 CHUNK_ROWS = 65_536
+ARRAYS = ("location", "scale", "known_location", "known_scale", "static_location", "static_scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,17 @@ class Preparation:
             train.ids, scaler.location, scaler.scale, known_location, known_scale,
             static_location, static_scale, calendar,
         )  # fmt: skip
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that is an array, by names that begin with ``preparation.``, for saving."""
+        return {f"preparation.{name}": getattr(self, name) for name in ARRAYS}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: dict[str, NDArray[Any]], ids: tuple[str, ...], calendar: Calendar | None
+    ) -> Preparation:
+        """Rebuild from :meth:`arrays`."""
+        return cls(ids, calendar=calendar, **{name: arrays[f"preparation.{name}"] for name in ARRAYS})
 
     def positions(self, panel: Panel) -> NDArray[np.int64]:
         """Position of each of the panel's entities among the fitted ones, ``[N']``."""

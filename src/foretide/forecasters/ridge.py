@@ -1,0 +1,126 @@
+"""Direct ridge regression on lags, the linear baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.windows import Windows, slide
+from foretide.errors import ConfigError, DataError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.models.closed_form import chunks, lagged_rows
+from foretide.models.start import StartConfig, fit_start, window_level
+from foretide.training.prepare import Preparation
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+
+class Ridge(Forecaster):
+    """One linear map from the last ``input_size`` steps to all ``h`` steps ahead, its penalty chosen on validation.
+
+    Every series is scaled by its training part; the map is shared by all entities and has its own weights per target.
+
+    Parameters
+    ----------
+    h : int
+        Steps to forecast.
+    input_size : int
+        Steps looked back at.
+    channels : {"all", "own"}
+        Whether a target's map reads the lags of all targets and past columns, or its own only.
+    level : {"auto", "last", "mean", "none"}
+        What is taken off each window and added back to its forecast; "auto" chooses on validation.
+    alias : str, optional
+
+    Notes
+    -----
+    Direct multi-step least squares with an L2 penalty (Hoerl & Kennard 1970), all penalties of
+    :data:`foretide.models.closed_form.PENALTIES` from one eigendecomposition. Where a gap in the lookback is filled,
+    the last value is carried forward.
+    """
+
+    uses_validation = True
+
+    def __init__(
+        self, h: int, *, input_size: int = 60, channels: str = "all", level: str = "auto", alias: str | None = None
+    ) -> None:
+        super().__init__(h, alias=alias)
+        for name, value, known in (
+            ("channels", channels, ("all", "own")),
+            ("level", level, ("auto", "last", "mean", "none")),
+        ):
+            if value not in known:
+                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {value!r}.")
+        if not isinstance(input_size, (int, np.integer)) or input_size < 1:
+            raise ConfigError(f"input_size is a number of steps, at least 1; got {input_size!r}.")
+        self.input_size, self.channels, self.level = int(input_size), channels, level
+        self._preparation: Preparation | None = None
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._chosen: dict[str, Any] = {}
+
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff: the lookback."""
+        return self.input_size
+
+    def _fit(self, part: FitPart) -> None:
+        panel = part.panel
+        train = slide(panel, input_size=self.input_size, h=self.h, last_target=part.train_end)
+        validation = slide(panel, input_size=self.input_size, h=self.h, first_target=part.train_end + 1)
+        if not len(train):
+            raise DataError(
+                f"No training window fits: input_size={self.input_size} and h={self.h} need {self.input_size + self.h} "
+                f"rows, the longest series has {int(part.train.observed.max())} in the training part. "
+                "Lower input_size or h, or give longer series."
+            )
+        preparation = Preparation.fit(part.train, None)
+        values = preparation.values(panel)
+        series = preparation.series(panel, values, None, self.h, part.train_end)
+        start = fit_start(
+            series, series.row0[train.entity] + train.cutoff, series.row0[validation.entity] + validation.cutoff,
+            input_size=self.input_size, h=self.h, seasons=(),
+            config=StartConfig(level=self.level, channels=self.channels, waves=0, known="off"),
+        )  # fmt: skip
+        self._preparation = preparation
+        self._arrays = {"weights": start.weights, "intercept": start.intercept}
+        self._chosen = {"level": start.level, "penalty": start.penalty, "val_mse": start.val_error}
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        assert self._preparation is not None
+        values = self._preparation.values(panel)
+        rows = np.concatenate([[0], np.cumsum(panel.length)[:-1]])[windows.entity] + windows.cutoff
+        d, weights = panel.n_targets, self._arrays["weights"]
+        parts = []
+        for part in chunks(rows, values.shape[1] * self.input_size):
+            x = lagged_rows(values, part, self.input_size).astype(np.float64)
+            level = window_level(x, self._chosen["level"])
+            x -= level[:, :, None]
+            if self.channels == "own":
+                mapped = np.einsum("ndl,dlh->nhd", x[:, :d], weights, optimize=True)
+            else:
+                flat = x.reshape(len(x), -1) @ weights.reshape(x.shape[1] * x.shape[2], -1)
+                mapped = flat.reshape(len(x), d, self.h).swapaxes(1, 2)
+            parts.append(mapped + self._arrays["intercept"].T + level[:, None, :d])
+        return Prediction(self._preparation.unscale(panel, windows.entity, np.concatenate(parts)))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Weights, intercept and scales."""
+        assert self._preparation is not None
+        return {**self._arrays, **self._preparation.arrays()}
+
+    def facts(self) -> dict[str, Any]:
+        """Entities and what was chosen on validation."""
+        assert self._preparation is not None
+        return {"ids": list(self._preparation.ids), **self._chosen}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take back what :meth:`state` and :meth:`facts` gave."""
+        self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
+        self._arrays = {name: state[name] for name in ("weights", "intercept")}
+        self._chosen = {name: facts[name] for name in ("level", "penalty", "val_mse")}
