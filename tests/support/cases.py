@@ -83,7 +83,7 @@ _SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "VAR": ("VAR", {"max_order": 3}),
     "AutoETS": ("Stats", {"model": "AutoETS"}),
     "Theta": ("Stats", {"model": "Theta"}),
-    "AutoCES": ("Stats", {"model": "AutoCES", "season": 1}),
+    "SES": ("Stats", {"model": "SimpleExponentialSmoothing", "params": {"alpha": 0.3}}),
     "TSB": ("Stats", {"model": "TSB", "params": {"alpha_d": 0.3, "alpha_p": 0.1}}),
     "Ridge": ("Ridge", {"input_size": 14}),
     "LSTM": ("LSTM", _NEURAL),

@@ -77,9 +77,7 @@ class VAR(Forecaster):
 
     has_law = True
 
-    def __init__(
-        self, h: int, order: int | None = None, max_order: int = 24, *, alias: str | None = None
-    ) -> None:
+    def __init__(self, h: int, order: int | None = None, max_order: int = 24, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
         self.order = check_count("order", order)
         if check_count("max_order", max_order) is None:
@@ -168,10 +166,7 @@ class VAR(Forecaster):
 
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """Take the models back."""
-        self._fits = {
-            name: _Fit(*(state[f"{part}.{i}"] for part in PARTS))
-            for i, name in enumerate(facts["entities"])
-        }
+        self._fits = {name: _Fit(*(state[f"{part}.{i}"] for part in PARTS)) for i, name in enumerate(facts["entities"])}
 
 
 def _regression(values: Floats, order: int, skip: int | None = None) -> tuple[Floats, Floats]:
