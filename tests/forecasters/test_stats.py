@@ -54,7 +54,7 @@ def test_estimated_anew_where_the_library_cannot_roll(name: str) -> None:
 
 
 def test_forward_of_complex_smoothing_is_avoided() -> None:
-    # The library's own forward runs away after the training part: if this fails one day, the exception can go.
+    # The library's own forward runs away here, past the training part: if this fails one day, the exception can go.
     from statsforecast.models import AutoCES
 
     y = 10 + 3 * np.sin(np.arange(120) * 2 * np.pi / 12) + np.random.default_rng(0).normal(size=120)

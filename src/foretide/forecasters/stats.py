@@ -38,7 +38,8 @@ _NO_LAW = frozenset(
     }
 )  # fmt: skip
 _NO_FORWARD = frozenset({"AutoCES"})
-"""``AutoCES.forward`` of statsforecast 2.1 runs away wherever the training part does not end (10^3 times the error)."""
+"""Rolled past the training part, ``AutoCES.forward`` of statsforecast 2.1.1 with a partial or full season ran away on
+four of six synthetic monthly series (errors of 10^2 to 10^6 where 2 is usual); without a season it was fine."""
 _DEFAULTS: dict[str, dict[str, Any]] = {"TSB": {"alpha_d": 0.2, "alpha_p": 0.2}}
 
 
