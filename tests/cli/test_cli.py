@@ -61,9 +61,13 @@ def test_generate_then_check_then_run(tmp_path: Path) -> None:
 
 
 def test_planted_lags_and_parquet(tmp_path: Path) -> None:
-    foretide("generate", "planted-lags", "--out", "p.parquet", "-T", "300", "--lags", "5", "--weights", "0.7", cwd=tmp_path)
+    foretide(
+        "generate", "planted-lags", "--out", "p.parquet", "-T", "300", "--lags", "5", "--weights", "0.7", cwd=tmp_path
+    )
     made = pd.read_parquet(tmp_path / "p.parquet")
-    np.testing.assert_allclose(made["y"], ft.synthetic.planted_lags(T=300, lags=(5,), weights=(0.7,)).panel.values[:, 0])
+    np.testing.assert_allclose(
+        made["y"], ft.synthetic.planted_lags(T=300, lags=(5,), weights=(0.7,)).panel.values[:, 0]
+    )
     bad = foretide("generate", "planted-lags", "--out", "p.csv", "--lags", "5,x", cwd=tmp_path, code=2)
     assert "expected numbers with commas" in bad.stderr
     bad = foretide("generate", "hourly", "--out", "p.xls", cwd=tmp_path, code=2)
@@ -76,7 +80,7 @@ def test_check_finds_mistakes_and_says_what_to_type(tmp_path: Path) -> None:
     gap.to_csv(tmp_path / "gap.csv", index=False)
     text = foretide("check", "gap.csv", cwd=tmp_path, code=1).stdout
     assert "2 steps of h are missing" in text
-    assert "2019-01-01 12:00:00" in text
+    assert "first at 2019-01-01 10:00:00" in text
     assert "fill_gaps=True" in text
     assert "Ready to use" in foretide("check", "gap.csv", "--fill-gaps", "--missing", "mask", cwd=tmp_path).stdout
     text = foretide("check", "x.csv", "--target", "X1", cwd=tmp_path, code=1).stdout
@@ -107,7 +111,9 @@ def test_fit_and_predict(tmp_path: Path) -> None:
     foretide("generate", "hourly", "--out", "x.csv", "-T", "400", cwd=tmp_path)
     whole = pd.read_csv(tmp_path / "x.csv", parse_dates=["ds"])
     whole.iloc[:350].to_csv(tmp_path / "old.csv", index=False)
-    path = config(tmp_path, data={"path": "old.csv", "target": "x1", "past": "rest"}, models=[{"SeasonalNaive": {"season": 24}}])
+    path = config(
+        tmp_path, data={"path": "old.csv", "target": "x1", "past": "rest"}, models=[{"SeasonalNaive": {"season": 24}}]
+    )
     foretide("fit", str(path), "--out", "model", cwd=tmp_path)
     foretide("predict", "model", "--out", "f.csv", cwd=tmp_path)
     table = pd.read_csv(tmp_path / "f.csv", parse_dates=["ds", "cutoff"])
@@ -125,7 +131,9 @@ def test_fit_and_predict(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_it_is_unfinished(tmp_path: Path, ending: signal.Signals) -> None:
-    path = config(tmp_path, data={"synthetic": {"args": {"T": 4000}}}, models=[{"LSTM": {"epochs": 400, "patience": 400}}])
+    path = config(
+        tmp_path, data={"synthetic": {"args": {"T": 4000}}}, models=[{"LSTM": {"epochs": 400, "patience": 400}}]
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "foretide", "run", str(path), "--out", "out"],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True,

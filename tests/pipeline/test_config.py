@@ -23,7 +23,8 @@ def test_yaml_reads_what_people_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a: 1\na: 2\n", "duplicate key"), ("a: [1\n", "not valid YAML"), ("a: !!python/none x", "YAML")]
+    ("text", "message"),
+    [("a: 1\na: 2\n", "duplicate key"), ("a: [1\n", "not valid YAML"), ("a: !!python/none x", "YAML")],
 )
 def test_bad_yaml_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -71,12 +72,16 @@ def test_models_are_written_in_three_ways() -> None:
 
 
 def test_a_configuration_survives_writing_and_reading() -> None:
-    config = load_config({"data": DATA, "models": ["LSTM", {"Attention": {"lr": 1e-3}}], "split": {"fractions": [0.6, 0.2, 0.2]}})
+    config = load_config(
+        {"data": DATA, "models": ["LSTM", {"Attention": {"lr": 1e-3}}], "split": {"fractions": [0.6, 0.2, 0.2]}}
+    )
     assert load_config(read_yaml(write_yaml(config.model_dump(mode="json")))) == config
 
 
 def test_dates_stay_text() -> None:
-    config = load_config({"data": DATA, "split": read_yaml("train_until: 2019-02-01\nval_until: 2019-03-01 12:00:00\n")})
+    config = load_config(
+        {"data": DATA, "split": read_yaml("train_until: 2019-02-01\nval_until: 2019-03-01 12:00:00\n")}
+    )
     assert config.split.train_until == "2019-02-01"
     assert config.split.val_until == "2019-03-01 12:00:00"
 
@@ -88,7 +93,9 @@ def test_a_configuration_is_frozen() -> None:
     assert isinstance(config, Config)
 
 
-def test_data_is_found_beside_above_here_and_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_is_found_beside_above_here_and_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("FORETIDE_DATA", raising=False)
     project, elsewhere = tmp_path / "project", tmp_path / "data"
     (project / "examples").mkdir(parents=True)

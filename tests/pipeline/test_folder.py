@@ -27,7 +27,9 @@ def test_status_follows_the_run(tmp_path: Path) -> None:
     assert folder.status == "finished"
 
 
-@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt("stop"), "interrupted"), (ValueError("no"), "failed")])
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt("stop"), "interrupted"), (ValueError("no"), "failed")]
+)
 def test_an_unfinished_folder_says_so(tmp_path: Path, error: BaseException, status: str) -> None:
     folder = RunFolder.create(tmp_path / "run")
     with pytest.raises(type(error), match=str(error)), folder.writing():

@@ -43,7 +43,17 @@ def test_the_folder_holds_everything(small: RunFolder) -> None:
         "settings.yaml", "status.json", "summary.md",
     }  # fmt: skip
     assert small.status == "finished"
-    names = {"Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge", "Attention", "ARIMA"}
+    names = {
+        "Persistence",
+        "SeasonalNaive",
+        "WindowMean",
+        "SeasonalMean",
+        "SeasonalES",
+        "Drift",
+        "Ridge",
+        "Attention",
+        "ARIMA",
+    }
     assert {p.name for p in (small.path / "models").iterdir()} == names
     assert {p.suffix for p in small.path.rglob("*") if p.is_file()} <= {
         ".png", ".json", ".safetensors", ".parquet", ".csv", ".log", ".yaml", ".md",
@@ -110,7 +120,9 @@ def test_settings_repeat_the_run(small: RunFolder, tmp_path: Path) -> None:
     again = ft.run(small.path / "settings.yaml", output=tmp_path / "again")
     assert (again.path / "metrics.csv").read_text() == (small.path / "metrics.csv").read_text()
     pd.testing.assert_frame_equal(table(again), table(small))
-    assert read_yaml((again.path / "settings.yaml").read_text()) == read_yaml((small.path / "settings.yaml").read_text())
+    assert read_yaml((again.path / "settings.yaml").read_text()) == read_yaml(
+        (small.path / "settings.yaml").read_text()
+    )
 
 
 def test_the_summary_names_what_matters(small: RunFolder) -> None:
@@ -222,7 +234,9 @@ def test_a_baseline_nobody_asked_for_may_be_left_out(tmp_path: Path) -> None:
         ft.run({**config, "models": ["Ridge"]}, output=tmp_path / "asked")
 
 
-def test_examples_run_on_a_slice_of_real_data(root: Path, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_run_on_a_slice_of_real_data(
+    root: Path, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FORETIDE_DATA", str(real_data))
     limits = {
         "etth1": ({"last": "2016-08-31 23:00"}, 24, ("date", "OT")),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import foretide as ft
@@ -36,8 +37,9 @@ def errors(forecasts: list[Forecast]) -> dict[str, np.ndarray]:
 
 def inside(figure: Figure) -> None:
     """Every text and legend lies on the canvas, and texts of neighbouring axes do not overlap."""
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
     width, height = figure.bbox.size
     titles = []
     for axes in figure.axes:
@@ -75,8 +77,8 @@ def test_the_forecast_picture(forecasts: list[Forecast], tmp_path: Path) -> None
     drawn = {line.get_label(): line.get_ydata() for line in bottom.get_lines()}
     np.testing.assert_array_equal(drawn["SeasonalNaive"], by_step["SeasonalNaive"])
     assert "oracle: the best possible" in drawn
-    inside(figure)
     write_png(figure, tmp_path / "f.png")
+    inside(figure)
     write_png(forecast_figure(stretch(forecasts), by_step, freq="h", floor=np.full(H, 0.1)), tmp_path / "g.png")
     assert (tmp_path / "f.png").read_bytes() == (tmp_path / "g.png").read_bytes()
     assert "matplotlib.pyplot" not in sys.modules
@@ -110,7 +112,9 @@ def test_the_attention_picture(heads: int) -> None:
     step = low + (row + 0.5) * (high - low) / H
     assert lag == pytest.approx(24)
     assert step == pytest.approx(3)
-    assert sum("head" in a._left_title.get_text() and "mean" not in a._left_title.get_text() for a in figure.axes) == heads  # type: ignore[attr-defined]
+    assert (
+        sum("head" in a._left_title.get_text() and "mean" not in a._left_title.get_text() for a in figure.axes) == heads
+    )  # type: ignore[attr-defined]
     inside(figure)
 
 
@@ -123,9 +127,16 @@ def test_integer_time_and_single_steps_can_be_drawn() -> None:
 
 @pytest.mark.parametrize(
     ("freq", "many", "one"),
-    [("h", "hours", "hour"), ("30min", "steps of 30 minutes", "step of 30 minutes"), ("D", "days", "day"),
-     ("W-SUN", "weeks", "week"), ("MS", "months", "month"), (1, "steps", "step"), ("cbd", "steps of cbd", "step of cbd")],
-)  # fmt: skip
+    [
+        ("h", "hours", "hour"),
+        ("30min", "steps of 30 minutes", "step of 30 minutes"),
+        ("D", "days", "day"),
+        ("W-SUN", "weeks", "week"),
+        ("MS", "months", "month"),
+        (1, "steps", "step"),
+        ("cbd", "steps of cbd", "step of cbd"),
+    ],
+)
 def test_units(freq: str | int, many: str, one: str) -> None:
     assert unit_of(freq) == many
     assert unit_of(freq, plural=False) == one

@@ -62,6 +62,3 @@ def main() -> None:
             raise
         typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.secho("interrupted; the run folder says it is unfinished", err=True)
-        sys.exit(130)

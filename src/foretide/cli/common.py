@@ -46,8 +46,8 @@ def plain_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def ends_like_ctrl_c() -> Iterator[None]:
-    """Let a polite request to end (SIGTERM) leave a folder that says it is unfinished, as Ctrl-C does."""
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C, and a polite request to end (SIGTERM), leave a folder that says it is unfinished; exit with 130."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -55,6 +55,9 @@ def ends_like_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
+    except KeyboardInterrupt:
+        typer.secho("interrupted; the run folder says it is unfinished", err=True)
+        raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

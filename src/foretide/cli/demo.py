@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, ends_like_ctrl_c, progress, report
+from foretide.cli.common import Out, Overwrite, interruptible, progress, report
 
 
 def demo(
@@ -18,7 +18,7 @@ def demo(
     """Run the whole way on hourly synthetic data: attention, LSTM, ARIMA and all baselines beside the oracle."""
     from foretide.pipeline import run
 
-    with ends_like_ctrl_c(), progress() as show:
+    with interruptible(), progress() as show:
         folder = run(demo_config(quick=quick, seed=seed), output=out, overwrite=overwrite, progress=show)
     report(folder)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foretide.cli.common import Overwrite, ends_like_ctrl_c, plain_warnings, progress
+from foretide.cli.common import Overwrite, interruptible, plain_warnings, progress
 
 
 def fit(
@@ -19,7 +19,7 @@ def fit(
     """Fit one model on all observed data, to forecast what comes next with `foretide predict`."""
     from foretide.pipeline import fit_model
 
-    with ends_like_ctrl_c(), plain_warnings(), progress() as show:
+    with interruptible(), plain_warnings(), progress() as show:
         folder = fit_model(config, out, model=model, overwrite=overwrite, progress=show)
     typer.echo(f"model: {folder.path}")
     typer.echo(f"forecast: foretide predict {folder.path} DATA --out forecast.csv")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, ends_like_ctrl_c, progress, report
+from foretide.cli.common import Out, Overwrite, interruptible, progress, report
 
 
 def run(
@@ -18,6 +18,6 @@ def run(
     """Run the whole way that a configuration describes; ends with the path of the report."""
     from foretide.pipeline import run as run_job
 
-    with ends_like_ctrl_c(), progress() as show:
+    with interruptible(), progress() as show:
         folder = run_job(config, output=out, overwrite=overwrite, progress=show)
     report(folder)

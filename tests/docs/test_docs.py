@@ -1,0 +1,71 @@
+"""Documentation runs: every Python block is executed, every command and every link exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda p: p.name)
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of a page run in order and share their names."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "docs"}
+    code = "\n\n".join(blocks(page, "python"))
+    exec(compile(code, str(page), "exec"), names)
+    assert "ft" in names
+
+
+def test_the_readme_has_two_commands_ten_lines_and_a_picture() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text
+    assert "make test" in text
+    (example,) = blocks(ROOT / "README.md", "python")
+    assert len([line for line in example.splitlines() if line.strip()]) <= 11
+    assert re.search(r"!\[.+\]\(docs/img/.+\.png\)", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_and_targets_exist(page: Path) -> None:
+    from foretide.cli.app import COMMANDS, GROUPS
+
+    text = page.read_text(encoding="utf-8")
+    for command in re.findall(
+        r"foretide ([a-z-]+) [a-zA-Z\-./]", "\n".join(re.findall(r"`foretide [^`]+`|^foretide .+$", text, re.M))
+    ):
+        assert command in {*COMMANDS, *GROUPS}, command
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_yaml_in_the_documentation_is_a_configuration() -> None:
+    from foretide.pipeline.config import Config, read_yaml
+
+    found = 0
+    for page in PAGES:
+        for block in blocks(page, "yaml"):
+            raw = read_yaml(block)
+            config = Config.model_validate({"data": {"synthetic": {}}, **raw})
+            assert config.models
+            found += 1
+    assert found >= 2
