@@ -62,7 +62,8 @@ def test_missing_values_and_a_constant_series_do_not_break_the_choice() -> None:
 
 
 def test_one_long_series_does_not_impose_its_season_on_short_ones() -> None:
-    y = np.random.default_rng(1).normal(size=1000)
+    y = np.random.default_rng(1).normal(size=1000) + 5 * (np.arange(1000) // 24 % 7 < 5)  # weekly by itself
+    assert main_season(Panel.from_wide(frame(y), target="y")) == 168
     parts = [frame(y).assign(unique_id="long")] + [frame(y[:100]).assign(unique_id=f"s{i}") for i in range(5)]
     assert main_season(Panel.from_frame(pd.concat(parts))) == 24
 
