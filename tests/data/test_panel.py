@@ -57,3 +57,16 @@ def test_several_targets_name_their_series() -> None:
     assert both.series == ("a/y", "a/x", "b/y", "b/x", "c/y", "c/x")
     one = Panel.from_wide(frame[frame["shop"] == "a"], time="day", target=["y", "x"])
     assert one.series == ("y", "x")
+
+
+def test_a_missing_category_stays_missing() -> None:
+    frame = pd.DataFrame({
+        "unique_id": np.repeat(["a", "b", "c"], 3), "ds": np.tile(pd.date_range("2024-01-01", periods=3), 3),
+        "y": np.arange(9.0), "kind": np.repeat(np.array(["new", None, "old"], dtype=object), 3),
+    })  # fmt: skip
+    made = Panel.from_frame(frame, static=["kind"], missing="mask")
+    assert made.static.categories == {"kind": ("new", "old")}
+    np.testing.assert_array_equal(made.static.values[:, 0], [0, np.nan, 1])
+    assert made.to_frame()["kind"].isna().tolist() == frame["kind"].isna().tolist()
+    with pytest.raises(DataError, match="Series 'b', column 'kind': 1 missing static value"):
+        Panel.from_frame(frame, static=["kind"])
