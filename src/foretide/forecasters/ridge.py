@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Ridge(Forecaster):
     """One linear map from the last ``input_size`` steps to all ``h`` steps ahead, its penalty chosen on validation.
 
-    Every series is scaled by its training part; the map is shared by all entities and has its own weights per target.
+    Every series is scaled by its training part; the map is shared by all entities.
 
     Parameters
     ----------
@@ -30,8 +30,9 @@ class Ridge(Forecaster):
         Steps to forecast.
     input_size : int
         Steps looked back at.
-    channels : {"all", "own"}
-        Whether a target's map reads the lags of all targets and past columns, or its own only.
+    channels : {"all", "own", "shared", "auto"}
+        A map per target of the lags of all targets and past columns; of its own lags; one map of their own lags for
+        all targets; or whichever is best on validation.
     level : {"auto", "last", "mean", "none"}
         What is taken off each window and added back to its forecast; "auto" chooses on validation.
     alias : str, optional
@@ -50,7 +51,7 @@ class Ridge(Forecaster):
     ) -> None:
         super().__init__(h, alias=alias)
         for name, value, known in (
-            ("channels", channels, ("all", "own")),
+            ("channels", channels, ("all", "own", "shared", "auto")),
             ("level", level, ("auto", "last", "mean", "none")),
         ):
             if value not in known:
@@ -87,7 +88,7 @@ class Ridge(Forecaster):
         )  # fmt: skip
         self._preparation = preparation
         self._arrays = {"weights": start.weights, "intercept": start.intercept}
-        self._chosen = {"level": start.level, "penalty": start.penalty, "val_mse": start.val_error}
+        self._chosen = {"level": start.level, "channels": start.channels, "penalty": start.penalty, "val_mse": start.val_error}
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -100,9 +101,9 @@ class Ridge(Forecaster):
         for part in chunks(rows, values.shape[1] * self.input_size):
             x = lagged_rows(values, part, self.input_size).astype(np.float64)
             level = window_level(x, self._chosen["level"])
-            x -= level[:, :, None]
-            if self.channels == "own":
-                mapped = np.einsum("ndl,dlh->nhd", x[:, :d], weights, optimize=True)
+            x = x - level[:, :, None]
+            if self._chosen["channels"] != "all":
+                mapped = np.swapaxes(np.matmul(x[:, :d, None], weights)[:, :, 0], 1, 2)
             else:
                 flat = x.reshape(len(x), -1) @ weights.reshape(x.shape[1] * x.shape[2], -1)
                 mapped = flat.reshape(len(x), d, self.h).swapaxes(1, 2)
@@ -123,4 +124,4 @@ class Ridge(Forecaster):
         """Take back what :meth:`state` and :meth:`facts` gave."""
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
         self._arrays = {name: state[name] for name in ("weights", "intercept")}
-        self._chosen = {name: facts[name] for name in ("level", "penalty", "val_mse")}
+        self._chosen = {name: facts[name] for name in ("level", "channels", "penalty", "val_mse")}

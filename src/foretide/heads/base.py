@@ -30,5 +30,8 @@ class Head(nn.Module, ABC):
     """Whether its laws have quantiles."""
 
     @abstractmethod
-    def forward(self, features: Tensor, base: Tensor) -> Law:
-        """Return the law of features ``[B, H, K]`` around a base forecast ``[B, H, D]`` in scaled units."""
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor) -> Law:
+        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``.
+
+        ``scale`` broadcasts to the base; without a horizon axis (one decoder step) all three lack it.
+        """

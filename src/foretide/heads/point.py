@@ -49,7 +49,7 @@ class PointLaw(Law):
 
 
 class PointHead(Head):
-    """``point = base + linear(features)``; the linear layer begins at zero, so training begins at the base.
+    """``point = base + scale * linear(features)``; the linear layer begins at zero, so training begins at the base.
 
     Parameters
     ----------
@@ -66,6 +66,6 @@ class PointHead(Head):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, features: Tensor, base: Tensor) -> PointLaw:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``."""
-        return PointLaw(base + self.linear(features), self.error)
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor) -> PointLaw:
+        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
+        return PointLaw(base + scale * self.linear(features), self.error)

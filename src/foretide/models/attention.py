@@ -93,7 +93,7 @@ class AttentionBackbone(nn.Module):
         All horizon steps are decoded at once, so nothing is fed back.
         """
         framed = self.frame(inputs)
-        tokens = framed.window.transpose(1, 2)
+        tokens = framed.tokens
         if inputs.known_past is not None:
             tokens = torch.cat([tokens, inputs.known_past], dim=2)
         keys, values, encoded = self._encode(tokens)
@@ -107,7 +107,7 @@ class AttentionBackbone(nn.Module):
         base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
         context = (self._by_patch(weights) @ values).transpose(1, 2).flatten(2)
         state = state + self.out(context)
-        return Hidden(state + self.feed(self.norm_features(state)), base, {"attention": weights})
+        return Hidden(state + self.feed(self.norm_features(state)), base, framed.scale, {"attention": weights})
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys ``[B, M, L, d/M]``, values per patch ``[B, M, P, d/M]``, encoded patches ``[B, P, d]``."""
@@ -158,7 +158,7 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     stay alike: each takes half of its mass from the whole profile and half from its own stretch of lags, the
     stretches holding equal mass.
     """
-    own = frame.weights.detach() if frame.channels == "own" else _own_block(frame.weights.detach())
+    own = _own_block(frame.weights.detach()) if frame.channels == "all" else frame.weights.detach()
     shared = _with_level(own.mean(dim=0).T, frame.level)
     noise = 1.5 * shared.abs().median(dim=1, keepdim=True).values
     profile = (shared - noise).clamp(min=0.0)
@@ -174,11 +174,11 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     bias = (parts / gain[..., None]).log()
     with torch.no_grad():
         copied = profile.T
-        if frame.channels == "own":
-            frame.weights -= copied
-        else:
+        if frame.channels == "all":
             for d in range(shape.targets):
                 frame.weights[d, :, d] -= copied
+        else:
+            frame.weights -= copied
     return bias, gain[..., None].expand(-1, -1, shape.targets).clone()
 
 

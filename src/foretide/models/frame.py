@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from foretide.models.inputs import Inputs, Shape
 from foretide.models.start import Start
 
+SMALLEST_SCALE = 0.1
+"""In standard deviations of the series; a flat window does not blow its noise up."""
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -24,6 +27,10 @@ class Framed:
     ----------
     window : float tensor ``[B, C, L]``
         Channels less season and level; channel-major, because the maps read whole channels.
+    tokens : float tensor ``[B, L, C]``
+        The window in units of its own movements, for networks.
+    scale : float tensor ``[B, 1, D]``
+        Root mean square of each target's window, kept off zero; the unit of a network's correction.
     outside : float tensor ``[B, H, D]``
         Season and level over the horizon: what a forecast of zero inside the frame means.
     linear : float tensor ``[B, H, D]``
@@ -31,6 +38,8 @@ class Framed:
     """
 
     window: Tensor
+    tokens: Tensor
+    scale: Tensor
     outside: Tensor
     linear: Tensor
 
@@ -80,11 +89,16 @@ class Frame(nn.Module):
         outside = level[:, :d].expand(-1, -1, self.shape.h)
         if season is not None:
             outside = outside + season[:, :d, size:]
-        return Framed(window, outside.transpose(1, 2), self._linear(window))
+        scale = (window.square().mean(dim=-1, keepdim=True) + SMALLEST_SCALE**2).sqrt()
+        tokens = (window / scale).transpose(1, 2)
+        return Framed(window, tokens, scale[:, :d].transpose(1, 2), outside.transpose(1, 2), self._linear(window))
 
     def _linear(self, window: Tensor) -> Tensor:
+        targets = window[:, : self.shape.targets]
+        if self.channels == "shared":
+            return (targets @ self.weights[0] + self.intercept).transpose(1, 2)
         if self.channels == "own":
-            mapped = torch.einsum("bdl,dlh->bdh", window[:, : self.shape.targets], self.weights)
+            mapped = torch.einsum("bdl,dlh->bdh", targets, self.weights)
             return (mapped + self.intercept).transpose(1, 2)
         flat = self.weights.flatten(0, 1).flatten(1)
         mapped = torch.addmm(self.intercept.flatten(), window.flatten(1), flat)

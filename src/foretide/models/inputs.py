@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-Feedback = Callable[[Tensor, Tensor], Tensor]
-"""Gives the value an autoregressive decoder reads after a step, ``[B, D]``, from the step's features ``[B, K]``
-and base ``[B, D]``."""
+Feedback = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Gives the value an autoregressive decoder reads after a step, ``[B, D]``, from the step's features ``[B, K]``,
+base ``[B, D]`` and scale ``[B, D]``."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -64,12 +64,15 @@ class Hidden:
     features : float tensor ``[B, H, K]``
     base : float tensor ``[B, H, D]``
         Forecast in scaled units that the head's correction is added to.
+    scale : float tensor ``[B, 1, D]``
+        Size of the window's movements, the unit of the correction.
     traces : dict
         What can be looked at, e.g. ``"attention"`` ``[B, M, H, L]``. Returned, never kept on the module.
     """
 
     features: Tensor
     base: Tensor
+    scale: Tensor
     traces: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -41,7 +41,7 @@ class LSTMBackbone(nn.Module):
         ``feedback`` says what the decoder reads after each step, so that no law is known here.
         """
         framed = self.frame(inputs)
-        tokens = [framed.window.transpose(1, 2)]
+        tokens = [framed.tokens]
         ahead = [] if inputs.known is None else [inputs.known]
         if inputs.known_past is not None:
             tokens.append(inputs.known_past)
@@ -50,11 +50,12 @@ class LSTMBackbone(nn.Module):
             ahead.append(inputs.static[:, None].expand(-1, self.shape.h, -1))
         _, state = self.encoder(torch.cat(tokens, dim=2))
         base = framed.outside + framed.linear
-        previous = framed.window[:, : self.shape.targets, -1]
+        scale = framed.scale[:, 0]
+        previous = framed.tokens[:, -1, : self.shape.targets]
         features = []
         for step in range(self.shape.h):
             given = torch.cat([previous, *(a[:, step] for a in ahead)], dim=1)
             out, state = self.decoder(given[:, None], state)
             features.append(out[:, 0])
-            previous = feedback(out[:, 0], base[:, step]) - framed.outside[:, step]
-        return Hidden(torch.stack(features, dim=1), base)
+            previous = (feedback(out[:, 0], base[:, step], scale) - framed.outside[:, step]) / scale
+        return Hidden(torch.stack(features, dim=1), base, framed.scale)

@@ -46,8 +46,9 @@ class StartConfig:
     ----------
     level : {"auto", "last", "mean", "none"}
         What is taken off each window and added back to its forecast.
-    channels : {"auto", "own", "all"}
-        Whether a target's map reads its own lags or those of all channels.
+    channels : {"auto", "shared", "own", "all"}
+        Whether all targets share one map of their own lags, each has its own such map, or each has a map of the
+        lags of all channels.
     waves : "auto" or int
         How many seasonal waves, ranked by their energy in the training part.
     known : {"auto", "on", "off"}
@@ -106,8 +107,8 @@ class Start:
     ----------
     season : SeasonTerm
     level : {"last", "mean", "none"}
-    channels : {"own", "all"}
-    weights : ``[D, L, H]`` (own) or ``[C, L, D, H]`` (all)
+    channels : {"shared", "own", "all"}
+    weights : ``[1, L, H]`` (shared), ``[D, L, H]`` (own) or ``[C, L, D, H]`` (all)
         Lag axis oldest first.
     intercept : ``[D, H]``
     val_error : float
@@ -148,7 +149,7 @@ def fit_start(
     search = _Search(series, train, validation, input_size, h, seasons, config)
     widest = series.values.shape[1] * input_size
     can_all = series.values.shape[1] > 1 and widest <= MAX_ALL_CHANNELS
-    channels = "all" if config.channels == "all" else "own"
+    channels = "shared" if config.channels == "auto" else config.channels
     level = config.level if config.level != "auto" else "last"
     known = config.known != "off" and series.known is not None
     best: Start | None = None
@@ -165,8 +166,9 @@ def fit_start(
         best = _simpler(best, search.solve(count, known, "mean", channels))
     if config.known == "auto" and known:
         best = _simpler(search.solve(count, False, best.level, channels), best)
-    if config.channels == "auto" and can_all:
-        best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, "all"))
+    richer = [c for c, possible in (("own", series.n_targets > 1), ("all", can_all)) if possible]
+    for wider in richer if config.channels == "auto" else ():
+        best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, wider))
     return best
 
 
@@ -211,13 +213,15 @@ class _Search:
         """Fit season term and ridge path for one combination; the penalty with the least validation error wins."""
         season = fit_season_term(self.parts, self.ranked[:count], self.longest, use_known=known)
         n_targets, n_channels = self.series.n_targets, self.series.values.shape[1]
-        groups = [[d] for d in range(n_targets)] if channels == "own" else [list(range(n_channels))]
+        targets = list(range(n_targets))
+        groups = {"shared": [targets], "own": [[d] for d in targets], "all": [list(range(n_channels))]}[channels]
         errors = np.zeros(len(self.config.penalties))
         paths = []
-        for g, inputs in enumerate(groups):
-            outputs = [g] if channels == "own" else list(range(n_targets))
-            path = ridge_path(self._blocks(season, self._thinned(len(inputs)), inputs, outputs, level))
-            errors += self._errors(path, season, inputs, outputs, level)
+        for inputs in groups:
+            outputs = targets if channels == "all" else inputs
+            pooled = channels == "shared"
+            path = ridge_path(self._blocks(season, self._thinned(len(inputs)), inputs, outputs, level, pooled))
+            errors += self._errors(path, self._blocks(season, self.validation, inputs, outputs, level, pooled))
             paths.append(path)
         errors /= max(len(self.validation) * self.h * n_targets, 1)
         # Without validation windows the middle of the path is taken.
@@ -250,8 +254,15 @@ class _Search:
         return thin(self.train, most)
 
     def _blocks(
-        self, season: SeasonTerm, rows: NDArray[np.int64], inputs: list[int], outputs: list[int], level: str
+        self,
+        season: SeasonTerm,
+        rows: NDArray[np.int64],
+        inputs: list[int],
+        outputs: list[int],
+        level: str,
+        pooled: bool,
     ) -> Iterable[tuple[Floats, Floats]]:
+        """Lags ``X`` and truths ``Y`` of some windows; ``pooled`` stacks the channels as if they were windows."""
         position = [inputs.index(o) for o in outputs]
         for part in chunks(rows, len(inputs) * self.input_size):
             low = int(part[0]) - self.input_size + 1
@@ -259,22 +270,22 @@ class _Search:
             x = lagged_rows(left[:, inputs], part - low, self.input_size)
             base = window_level(x, level)
             y = future_rows(left[:, outputs], part - low, self.h) - base[:, position, None]
-            yield (x - base[:, :, None]).reshape(len(part), -1), y.reshape(len(part), -1)
+            n = len(part) * len(inputs) if pooled else len(part)
+            yield (x - base[:, :, None]).reshape(n, -1), y.reshape(n, -1)
 
-    def _errors(
-        self, path: RidgePath, season: SeasonTerm, inputs: list[int], outputs: list[int], level: str
-    ) -> Floats:
+    def _errors(self, path: RidgePath, blocks: Iterable[tuple[Floats, Floats]]) -> Floats:
         solutions = [path.solve(p) if self.config.linear else _no_map(path) for p in self.config.penalties]
         errors = np.zeros(len(solutions))
-        for x, y in self._blocks(season, self.validation, inputs, outputs, level):
+        for x, y in blocks:
             for k, (weights, intercept) in enumerate(solutions):
                 errors[k] += float(((y - x @ weights - intercept) ** 2).sum())
         return errors
 
     def _shaped(self, solved: list[tuple[Floats, Floats]], channels: str) -> tuple[Floats, Floats]:
         size, h, d = self.input_size, self.h, self.series.n_targets
-        if channels == "own":
-            return np.stack([w for w, _ in solved]), np.concatenate([b for _, b in solved]).reshape(d, h)
+        if channels != "all":
+            intercepts = np.stack([b for _, b in solved])
+            return np.stack([w for w, _ in solved]), np.broadcast_to(intercepts, (d, h)).copy()
         weights, intercept = solved[0]
         return weights.reshape(-1, size, d, h), intercept.reshape(d, h)
 

@@ -27,6 +27,8 @@ class TrainingConfig:
         Epochs without a better validation loss before training stops.
     clip : float or None
         Largest gradient norm.
+    ema : float
+        Decay of the running average of the weights that is validated, kept and used to predict; 0: the last weights.
     steps_per_epoch : int or None
         Most steps per epoch; a larger training part is then sampled anew each epoch.
     """
@@ -38,6 +40,7 @@ class TrainingConfig:
     weight_decay: float = 0.0
     patience: int = 4
     clip: float | None = 1.0
+    ema: float = 0.98
     steps_per_epoch: int | None = 300
 
     def __post_init__(self) -> None:
@@ -49,6 +52,7 @@ class TrainingConfig:
             "weight_decay": self.weight_decay >= 0,
             "patience": self.patience >= 1,
             "clip": self.clip is None or self.clip > 0,
+            "ema": 0 <= self.ema < 1,
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
         }
         for name, fine in checks.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from foretide.errors import TrainingError
 from foretide.models.inputs import Inputs, Labels
@@ -90,17 +92,19 @@ def train(
     groups = groups or [{"params": list(network.parameters()), "lr": config.lr, "weight_decay": config.weight_decay}]
     optimizer = make_optimizer(groups, config)
     parameters = [p for group in groups for p in group["params"]]
+    averaged = copy.deepcopy(network) if config.ema else network
     history, best, since_best = History(), _copy(network), 0
     started = time.perf_counter()
     best_loss = evaluate(network, val_batches) if val_batches is not None else float("inf")
     _record(history, on_epoch, 0, float("nan"), best_loss, started)
     for epoch in range(1, config.epochs + 1):
         network.train()
-        train_loss = _one_epoch(network, train_batches, config, optimizer, parameters, generator, epoch)
-        val_loss = evaluate(network, val_batches) if val_batches is not None else float("nan")
+        average = _average(averaged, network, config.ema) if config.ema else None
+        train_loss = _one_epoch(network, train_batches, config, optimizer, parameters, generator, epoch, average)
+        val_loss = evaluate(averaged, val_batches) if val_batches is not None else float("nan")
         _record(history, on_epoch, epoch, train_loss, val_loss, started)
         if val_batches is None or val_loss < best_loss:
-            best_loss, best, since_best, history.best_epoch = val_loss, _copy(network), 0, epoch
+            best_loss, best, since_best, history.best_epoch = val_loss, _copy(averaged), 0, epoch
         else:
             since_best += 1
             if since_best >= config.patience:
@@ -117,7 +121,7 @@ def make_optimizer(groups: list[dict[str, Any]], config: TrainingConfig) -> torc
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, batches: Batches, batch_size: int = 1024) -> float:
+def evaluate(network: nn.Module, batches: Batches, batch_size: int = 256) -> float:
     """Mean loss over all observed elements of ``batches``, in evaluation mode."""
     network.eval()
     total, count = 0.0, 0
@@ -137,6 +141,7 @@ def _one_epoch(
     parameters: list[Tensor],
     generator: torch.Generator,
     epoch: int,
+    average: Callable[[], None] | None,
 ) -> float:
     order = list(_order(len(batches), config, generator))
     losses: list[Tensor] = []
@@ -148,6 +153,8 @@ def _one_epoch(
         if config.clip is not None:
             nn.utils.clip_grad_norm_(parameters, config.clip)
         optimizer.step()
+        if average is not None:
+            average()
         losses.append(loss.detach())
     # One look at all losses per epoch: a look at each would make the device wait at every step.
     stacked = torch.stack(losses)
@@ -168,6 +175,17 @@ def _order(n: int, config: TrainingConfig, generator: torch.Generator) -> Iterat
     if config.steps_per_epoch is not None:
         order = order[: config.steps_per_epoch * config.batch_size]
     return iter(order.split(config.batch_size))
+
+
+def _average(averaged: nn.Module, network: nn.Module, decay: float) -> Callable[[], None]:
+    """Return a call that moves ``averaged`` towards ``network`` (exponential moving average, Polyak & Juditsky 1992)."""
+    update = get_ema_multi_avg_fn(decay)
+    mean, live = list(averaged.parameters()), list(network.parameters())
+
+    def move() -> None:
+        update(mean, live, None)
+
+    return move
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

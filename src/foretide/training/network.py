@@ -30,11 +30,11 @@ class Network(nn.Module):
     def forward(self, inputs: Inputs) -> tuple[Law, dict[str, Tensor]]:
         """Return the law of a batch and its traces."""
         hidden: Hidden = self.backbone(inputs, self._own_prediction)
-        return self.head(hidden.features, hidden.base), hidden.traces
+        return self.head(hidden.features, hidden.base, hidden.scale), hidden.traces
 
-    def _own_prediction(self, features: Tensor, base: Tensor) -> Tensor:
+    def _own_prediction(self, features: Tensor, base: Tensor, scale: Tensor) -> Tensor:
         """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
-        law: Law = self.head(features, base)
+        law: Law = self.head(features, base, scale)
         return law.mean()
 
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
