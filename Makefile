@@ -24,7 +24,7 @@ unit: $(VENV)/.stamp ## all tests but those that measure seconds
 timing: $(VENV)/.stamp ## tests that measure seconds, one after the other
 	$(BIN)/python -m pytest -q -m timing
 frames: $(VENV3)/.stamp ## the frame boundary on pandas 3
-	$(VENV3)/bin/python -m pytest -q -m frames tests/data
+	$(VENV3)/bin/python -m pytest -q -m frames tests/data tests/evaluation
 
 lint: $(VENV)/.stamp ## ruff and mypy --strict, no change
 	$(BIN)/ruff check .

@@ -221,7 +221,24 @@ def test_nothing_is_written_for_a_wrong_configuration(tmp_path: Path) -> None:
 def test_a_test_part_too_short_says_what_to_change(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="horizon is h=80"):
         ft.run({**SMALL, "h": 80, "models": []}, output=tmp_path / "run")
-    assert RunFolder(tmp_path / "run").status == "failed"
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_of_a_model_leaves_a_folder_that_says_failed(tmp_path: Path) -> None:
+    with pytest.raises(ft.errors.DataError, match="No training window fits"):
+        ft.run({**SMALL, "input_size": 400, "models": ["Ridge"]}, output=tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    assert folder.status == "failed"
+    assert "stopped: DataError" in (folder.path / "run.log").read_text()
+
+
+def test_wrong_data_do_not_move_a_finished_run(tmp_path: Path) -> None:
+    data = {"path": str(ragged(tmp_path / "shops.csv")), "id": "shop", "time": "day", "target": "sold"}
+    ft.run({**LONG, "data": data}, output=tmp_path / "run")
+    with pytest.raises(ft.errors.DataError, match="Did you mean 'sold'"):
+        ft.run({**LONG, "data": {**data, "target": "solt"}}, output=tmp_path / "run", overwrite=True)
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["run"]
+    assert RunFolder(tmp_path / "run").status == "finished"
 
 
 def test_a_baseline_nobody_asked_for_may_be_left_out(tmp_path: Path) -> None:

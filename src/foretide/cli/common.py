@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foretide.report.summary import SHOWN
+
 if TYPE_CHECKING:
     from foretide.pipeline.folder import RunFolder
 
@@ -63,11 +65,16 @@ def interruptible() -> Iterator[None]:
 
 
 def report(folder: RunFolder) -> None:
-    """End with the verdict and the path of the report."""
-    summary = folder.path / "summary.md"
-    text = summary.read_text(encoding="utf-8").split("\n\n")
-    typer.echo(text[1].replace("**", ""))
+    """End with the verdict, the leaderboard and the path of the report."""
+    import json
+
+    import pandas as pd
+
+    facts = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    board = pd.read_csv(folder.path / "metrics.csv")
+    shown = [c for c in ("model", "kind", *SHOWN) if c in board.columns]
+    typer.echo(facts["verdict"])
     typer.echo()
-    typer.echo(text[4].replace("| ---:", "|---:"))
+    typer.echo(board[shown].to_string(index=False, float_format="{:.4g}".format))
     typer.echo()
-    typer.echo(f"report: {summary}")
+    typer.echo(f"report: {folder.path / 'summary.md'}")

@@ -49,12 +49,15 @@ def fit_model(
     name = model or (next((n for n, e in entries.items() if e.asked), None) or next(iter(entries)))
     if name not in entries:
         raise ConfigError(f"The configuration has no model {name!r}. {nearest(name, entries)}")
-    target = RunFolder.create(folder, overwrite=overwrite)
-    log = Log(target.path / "run.log", progress)
-    with target.writing(), log.catching_warnings():
+    RunFolder.refuse(folder, overwrite=overwrite)
+    log = Log(progress)
+    with log.catching_warnings():
         log("reading the data")
         panel = prepare_panel(checked)[0]
         log(repr(panel))
+    target = RunFolder.create(folder, overwrite=overwrite)
+    log.write_to(target.path / "run.log")
+    with target.writing(), log.catching_warnings():
         made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, panel.grid.freq))}
         log(f"fitting {name}")
         forecaster = made[name].forecaster.fit(panel)

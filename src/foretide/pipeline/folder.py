@@ -43,17 +43,9 @@ class RunFolder:
             When the folder holds a finished run, a run that is still going on, or something else.
         """
         path = Path(path)
+        cls.refuse(path, overwrite=overwrite)
         before = read_status(path)
-        if path.exists() and before is None and (not path.is_dir() or any(path.iterdir())):
-            raise ConfigError(f"{path} exists and is not a run folder. Choose another output.")
-        if before is not None and before["status"] == "running" and _alive(before):
-            raise ConfigError(f"A run is writing to {path} right now (process {before['pid']}). Choose another output.")
         if before is not None and before["status"] == "finished":
-            if not overwrite:
-                raise ConfigError(
-                    f"{path} holds a finished run, which is not overwritten. "
-                    "Choose another output (--out), or overwrite it (--overwrite)."
-                )
             _remove(previous(path))
             path.rename(previous(path))
         elif path.exists():
@@ -62,6 +54,21 @@ class RunFolder:
         folder = cls(path)
         folder.mark("running", started=_now(), pid=os.getpid(), host=socket.gethostname(), note=UNFINISHED)
         return folder
+
+    @staticmethod
+    def refuse(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Raise the :class:`ConfigError` of :meth:`create` where it would, and change nothing."""
+        path = Path(path)
+        before = read_status(path)
+        if path.exists() and before is None and (not path.is_dir() or any(path.iterdir())):
+            raise ConfigError(f"{path} exists and is not a run folder. Choose another output.")
+        if before is not None and before["status"] == "running" and _alive(before):
+            raise ConfigError(f"A run is writing to {path} right now (process {before['pid']}). Choose another output.")
+        if before is not None and before["status"] == "finished" and not overwrite:
+            raise ConfigError(
+                f"{path} holds a finished run, which is not overwritten. "
+                "Choose another output (--out), or overwrite it (--overwrite)."
+            )
 
     @contextmanager
     def writing(self) -> Iterator[RunFolder]:

@@ -59,27 +59,30 @@ def run(
     Raises
     ------
     ConfigError, DataError
-        Before anything is written, where the configuration cannot work; the folder says ``failed`` otherwise.
+        Before anything is written, where configuration or data cannot work; later the folder says ``failed`` otherwise.
     """
     checked = load_config(config)
     roster(checked)  # A wrong model or setting is found before data is read and a folder made.
     target = Path(output or checked.output or free_name(RUNS / checked.name))
+    RunFolder.refuse(target, overwrite=overwrite)
+    log = Log(progress)
+    with log.catching_warnings():
+        log("reading the data")
+        prepared = prepare(checked)  # Wrong data leave no folder, and a finished run in it where it is.
+        log(repr(prepared.panel))
     folder = RunFolder.create(target, overwrite=overwrite)
-    log = Log(folder.path / "run.log", progress)
+    log.write_to(folder.path / "run.log")
     with folder.writing(), log.catching_warnings():
         try:
-            _work(checked, folder, log)
+            _work(checked, prepared, folder, log)
         except BaseException as error:
             log(f"stopped: {type(error).__name__}: {error}", show=False)
             raise
     return folder
 
 
-def _work(config: Config, folder: RunFolder, log: Log) -> None:
+def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
     folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
-    _step(folder, log, "reading the data")
-    prepared = prepare(config)
-    log(repr(prepared.panel))
     entries = roster(config, make_calendar(config.calendar, prepared.panel.grid.freq))
     fitted = _fit_all(entries, prepared, folder, log)
     history = max([config.input_size, *(entry.forecaster.min_history for entry, _ in fitted)])

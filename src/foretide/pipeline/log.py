@@ -10,16 +10,32 @@ from pathlib import Path
 
 
 class Log:
-    """Lines into ``run.log`` as they happen, and to whoever watches."""
+    """Lines into ``run.log`` as they happen, and to whoever watches.
 
-    def __init__(self, path: Path, watch: Callable[[str], None] | None = None) -> None:
-        self.path, self.watch = path, watch
+    Lines said before there is a folder are kept until :meth:`write_to` names the file.
+    """
+
+    def __init__(self, watch: Callable[[str], None] | None = None) -> None:
+        self.watch = watch
+        self.path: Path | None = None
+        self.waiting: list[str] = []
         self.started = time.perf_counter()
+
+    def write_to(self, path: Path) -> None:
+        """Write to this file from now on, beginning with what was said before."""
+        self.path = path
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(self.waiting)
+        self.waiting.clear()
 
     def __call__(self, text: str, *, show: bool = True) -> None:
         """Write one line with the seconds since the start."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{time.perf_counter() - self.started:8.2f} s  {text}\n")
+        line = f"{self.seconds:8.2f} s  {text}\n"
+        if self.path is None:
+            self.waiting.append(line)
+        else:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(line)
         if show and self.watch is not None:
             self.watch(text)
 

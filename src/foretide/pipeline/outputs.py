@@ -19,6 +19,7 @@ from foretide.evaluation.score import ORACLE, score
 from foretide.pipeline.results import Result, file_name
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
+from foretide.report.words import attention_words, error_words
 
 if TYPE_CHECKING:
     from foretide.evaluation.score import Scores
@@ -143,7 +144,9 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
     floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
     figure = forecast_figure(stretch(shown), errors, freq=freq, floor=floor)
     folder.write("forecast.png", lambda path: write_png(figure, path))
-    pictures = {"forecast.png": f"{', '.join(f.model for f in shown)} against truth; below, the error by horizon step."}
+    names = ", ".join(f.model for f in shown)
+    growth = error_words(shown[0].model, errors[shown[0].model], freq)
+    pictures = {"forecast.png": f"{names} against truth; below, the error by horizon step. {growth}"}
     for result in results:
         if result.attention is None:
             continue
@@ -151,7 +154,7 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
         weights = result.attention.extras["attention"]
         heat = attention_figure(weights, model=result.entry.name, freq=freq, windows="spread over the test part")
         folder.write(name, lambda path, heat=heat: write_png(heat, path))  # type: ignore[misc]
-        pictures[name] = f"where {result.entry.name} looks: horizon step by lag, mean of all heads and each head."
+        pictures[name] = f"where {result.entry.name} looks, horizon step by lag. {attention_words(weights, freq)}"
     return pictures
 
 
@@ -168,6 +171,7 @@ def _facts(results: Sequence[Result], scores: Scores, prepared: Prepared, config
         "parts": dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
         "test_windows": len(results[0].forecast),
         "h": config.h,
+        "verdict": scores.verdict(),
         "notes": list(scores.notes),
         "models": {
             r.entry.name: {

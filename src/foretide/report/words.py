@@ -1,0 +1,70 @@
+"""Sentences about pictures, made from the figures that are drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.report.style import unit_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+
+NAMED = 3
+
+
+def by_distance(weights: Floats) -> Floats:
+    """Return the mean attention by distance to the forecast step, lag + horizon step.
+
+    Parameters
+    ----------
+    weights : float array ``[N, M, H, L]``
+        Oldest lag first; each row sums to one.
+
+    Returns
+    -------
+    float array ``[L + H]``
+        Entry ``k`` is the mean over the horizon steps that can look back ``k`` steps; entry 0 is never reached.
+    """
+    h, lookback = weights.shape[2:]
+    mean = weights.mean(axis=(0, 1), dtype=np.float64)[:, ::-1]  # [H, L], lag 0 first
+    mass, reached = np.zeros(lookback + h), np.zeros(lookback + h)
+    for step in range(1, h + 1):
+        mass[step : step + lookback] += mean[step - 1]
+        reached[step : step + lookback] += 1
+    return mass / np.maximum(reached, 1)
+
+
+def attention_words(weights: Floats, freq: str | int) -> str:
+    """Say where most attention lies: by lag, and by distance to the forecast step."""
+    h, lookback = weights.shape[2:]
+    lags = weights.mean(axis=(0, 1, 2), dtype=np.float64)[::-1]
+    top = np.argsort(-lags, kind="stable")[:NAMED]
+    far = by_distance(weights)
+    farther = np.argsort(-far, kind="stable")[:NAMED]
+    share = lags[top].sum()
+    text = (
+        f"The most attended lags are {_listed(top)} ({share:.0%} of the weight; even attention would give them "
+        f"{len(top) / lookback:.0%}). "
+    )
+    if h > 1:
+        text += f"Measured from the forecast step, most weight lies {_listed(farther)} {unit_of(freq)} back."
+    return text.strip()
+
+
+def error_words(model: str, errors: Floats, freq: str | int) -> str:
+    """Say how the error of a model goes with the horizon step."""
+    first, last = float(errors[0]), float(errors[-1])
+    if len(errors) == 1 or not np.isfinite([first, last]).all():
+        return f"{model}'s RMSE is {first:.4g}."
+    unit = unit_of(freq, plural=False)
+    grows = "grows" if last > 1.05 * first else "falls" if last < 0.95 * first else "stays much the same"
+    return f"{model}'s RMSE {grows}: {first:.4g} one {unit} ahead, {last:.4g} at step {len(errors)}."
+
+
+def _listed(numbers: NDArray[np.integer]) -> str:
+    names = [str(int(n)) for n in numbers]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,0 +1,44 @@
+"""Sentences follow the figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from foretide.report.words import attention_words, by_distance, error_words
+
+
+def test_by_distance_against_a_slow_loop() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(7), size=(3, 2, 4))
+    found = by_distance(weights)
+    for distance in range(1, 11):
+        cells = [
+            weights[n, m, step - 1, 7 - 1 - (distance - step)]
+            for n in range(3) for m in range(2) for step in range(1, 5) if 0 <= distance - step < 7
+        ]  # fmt: skip
+        assert found[distance] == pytest.approx(np.mean(cells))
+
+
+def test_a_daily_copy_is_found_whatever_the_horizon_step() -> None:
+    weights = np.full((2, 1, 6, 48), 0.001)
+    for step in range(1, 7):
+        weights[:, :, step - 1, 48 - 1 - (24 - step)] = 1
+    weights /= weights.sum(-1, keepdims=True)
+    words = attention_words(weights, "h")
+    assert "most weight lies 24," in words
+    assert "hours back" in words
+    assert "even attention would give them 6%" in words
+
+
+@pytest.mark.parametrize(
+    ("errors", "word"),
+    [
+        ([1.0, 2.0], "grows: 1 one hour ahead, 2 at step 2"),
+        ([2.0, 1.0], "falls"),
+        ([1.0, 1.0], "stays"),
+        ([3.0], "is 3"),
+    ],
+)
+def test_errors(errors: list[float], word: str) -> None:
+    assert word in error_words("A", np.array(errors), "h")
