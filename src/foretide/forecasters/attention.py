@@ -10,8 +10,7 @@ from foretide.forecasters.neural import NeuralForecaster
 from foretide.models.config import AttentionConfig
 
 if TYPE_CHECKING:
-    import torch
-
+    from foretide.models.backbone import Backbone
     from foretide.models.frame import Frame
     from foretide.models.inputs import Shape
 
@@ -66,7 +65,7 @@ class Attention(NeuralForecaster):
         """``attention``: weights ``[N, M, H, L]``."""
         return ("attention",)
 
-    def _backbone(self, frame: Frame, shape: Shape) -> torch.nn.Module:
+    def _backbone(self, frame: Frame, shape: Shape) -> Backbone:
         from foretide.models.attention import AttentionBackbone
 
         return AttentionBackbone(frame, shape, self.config)

@@ -50,7 +50,9 @@ class FitPart:
     @property
     def train(self) -> Panel:
         """The training part alone, a view."""
-        return self.panel.until(self.panel.grid.output_times([self.train_end])[0]) if self._has_validation else self.panel
+        if not self._has_validation:
+            return self.panel
+        return self.panel.until(self.panel.grid.output_times([self.train_end])[0])
 
     @property
     def _has_validation(self) -> bool:
@@ -165,8 +167,8 @@ class Forecaster(ABC):
         """What was learned and is no array, as JSON."""
         return {}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Take back what :meth:`state` and :meth:`facts` gave."""
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:  # noqa: B027
+        """Take back what :meth:`state` and :meth:`facts` gave; nothing to do for a model that keeps nothing."""
 
     @property
     def min_history(self) -> int:

@@ -23,7 +23,7 @@ def quantiles_of_levels(levels: Sequence[float]) -> tuple[float, ...]:
     """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
     for level in levels:
         if not 0 < level < 100:
-            raise ConfigError(f"An interval level is a percentage between 0 and 100, got {level!r}. Try levels=(80, 95).")
+            raise ConfigError(f"A level is a percentage between 0 and 100, got {level!r}. Try levels=(80, 95).")
     bounds = {round(0.5 + sign * level / 200, 10) for level in levels for sign in (-1, 1)}
     return tuple(sorted(bounds))
 
@@ -101,7 +101,7 @@ class Forecast:
         """
         from foretide.data.reading import as_backend
 
-        panel, (n, h, d) = self.panel, self.mean.shape
+        panel, (_, h, d) = self.panel, self.mean.shape
         cutoffs = self.cutoff_steps
         ahead = cutoffs[:, None] + np.arange(1, h + 1)
         series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[self.windows.entity]

@@ -10,8 +10,7 @@ from foretide.forecasters.neural import NeuralForecaster
 from foretide.models.config import LSTMConfig
 
 if TYPE_CHECKING:
-    import torch
-
+    from foretide.models.backbone import Backbone
     from foretide.models.frame import Frame
     from foretide.models.inputs import Shape
 
@@ -55,7 +54,7 @@ class LSTM(NeuralForecaster):
         )  # fmt: skip
         self.hidden, self.layers = hidden, layers
 
-    def _backbone(self, frame: Frame, shape: Shape) -> torch.nn.Module:
+    def _backbone(self, frame: Frame, shape: Shape) -> Backbone:
         from foretide.models.lstm import LSTMBackbone
 
         return LSTMBackbone(frame, shape, self.config)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
+    from foretide.models.backbone import Backbone
     from foretide.models.frame import Frame
     from foretide.models.inputs import Shape
     from foretide.training.network import Network
@@ -82,6 +83,7 @@ class NeuralForecaster(Forecaster):
             options, TrainingConfig, StartConfig, self.model_config
         )
         self._options = options
+        self._tried: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
         self.best_epoch = 0
         self.start: Start | None = None
@@ -90,8 +92,8 @@ class NeuralForecaster(Forecaster):
 
     # ---------------------------------------------------------------- what a model gives
     @abstractmethod
-    def _backbone(self, frame: Frame, shape: Shape) -> torch.nn.Module:
-        """Build the backbone; it has ``features``, their width."""
+    def _backbone(self, frame: Frame, shape: Shape) -> Backbone:
+        """Build the backbone."""
 
     # ---------------------------------------------------------------- protocol
     @property
@@ -131,6 +133,7 @@ class NeuralForecaster(Forecaster):
                 generator=torch_generator(self.seed),
             )  # fmt: skip
         self.history, self.best_epoch = history.epochs, history.best_epoch
+        self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -147,7 +150,7 @@ class NeuralForecaster(Forecaster):
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
         network.eval()
         with torch.inference_mode():
-            for chosen in torch.arange(len(windows), device=device).split(PREDICT_BATCH):
+            for chosen in torch.split(torch.arange(len(windows), device=device), PREDICT_BATCH):
                 law, found = network(batches.inputs(chosen))
                 mean[int(chosen[0]) : int(chosen[-1]) + 1] = law.mean().cpu().numpy()
                 for name in traces:
@@ -189,15 +192,16 @@ class NeuralForecaster(Forecaster):
         self.network = self._build(start, Shape(**facts["shape"]))
         self.network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
         self.network.to(pick_device(self.device)).eval()
-        self.history, self.best_epoch = facts["history"], facts["best_epoch"]
+        self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]
 
     def start_report(self) -> list[dict[str, Any]]:
-        """What the closed-form start tried, with validation errors; empty for a loaded model."""
-        return [] if self.start is None else self.start.tried
+        """What the closed-form start tried, with validation errors, the chosen combination first."""
+        return self._tried
 
     # ---------------------------------------------------------------- parts
     def _parts(self) -> tuple[Network, Preparation]:
-        assert self.network is not None and self.preparation is not None
+        assert self.network is not None
+        assert self.preparation is not None
         return self.network, self.preparation
 
     def _calendar(self, train: Panel) -> Calendar | None:

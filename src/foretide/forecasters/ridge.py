@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 
+CHOSEN = ("level", "channels", "penalty", "val_mse")
+
+
 class Ridge(Forecaster):
     """One linear map from the last ``input_size`` steps to all ``h`` steps ahead, its penalty chosen on validation.
 
@@ -88,7 +91,7 @@ class Ridge(Forecaster):
         )  # fmt: skip
         self._preparation = preparation
         self._arrays = {"weights": start.weights, "intercept": start.intercept}
-        self._chosen = {"level": start.level, "channels": start.channels, "penalty": start.penalty, "val_mse": start.val_error}
+        self._chosen = {name: start.chosen[name] for name in CHOSEN}
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -124,4 +127,4 @@ class Ridge(Forecaster):
         """Take back what :meth:`state` and :meth:`facts` gave."""
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
         self._arrays = {name: state[name] for name in ("weights", "intercept")}
-        self._chosen = {name: facts[name] for name in ("level", "channels", "penalty", "val_mse")}
+        self._chosen = {name: facts[name] for name in CHOSEN}

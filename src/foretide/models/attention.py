@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from foretide.models.backbone import Backbone
 from foretide.models.config import AttentionConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
@@ -31,10 +32,11 @@ class EncoderLayer(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
         tokens = tokens + self.out(mixed.transpose(1, 2).reshape(b, p, d))
-        return tokens + self.feed(self.norm_feed(tokens))
+        out: Tensor = tokens + self.feed(self.norm_feed(tokens))
+        return out
 
 
-class AttentionBackbone(nn.Module):
+class AttentionBackbone(Backbone):
     """Queries that know their horizon step attend over lags; each head copies the values it attends to.
 
     Inside the frame, ``forecast = linear + sum over heads of gain x (weights @ past values)``, and the head adds a
@@ -55,8 +57,8 @@ class AttentionBackbone(nn.Module):
     """
 
     def __init__(self, frame: Frame, shape: Shape, config: AttentionConfig) -> None:
-        super().__init__()
-        self.frame, self.shape, self.config = frame, shape, config
+        super().__init__(frame, shape, config.hidden)
+        self.config = config
         d, m, size = config.hidden, config.heads, shape.input_size
         self.patch = config.patch or max(1, -(-size // 16))
         n_patches = -(-size // self.patch)
@@ -82,12 +84,7 @@ class AttentionBackbone(nn.Module):
         bias, gain = copy_start(frame, shape, m)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
 
-    @property
-    def features(self) -> int:
-        """Width of the features handed to the head."""
-        return self.config.hidden
-
-    def forward(self, inputs: Inputs, feedback: Feedback | None = None) -> Hidden:
+    def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
         """Return features ``[B, H, d]``, the base forecast, and the trace ``attention`` ``[B, M, H, L]``.
 
         All horizon steps are decoded at once, so nothing is fed back.
@@ -112,7 +109,7 @@ class AttentionBackbone(nn.Module):
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys ``[B, M, L, d/M]``, values per patch ``[B, M, P, d/M]``, encoded patches ``[B, P, d]``."""
         padded = F.pad(tokens, (0, 0, self.pad, 0))
-        patches = self.embed_patch(padded.unflatten(1, (-1, self.patch)).flatten(2)) + self.position
+        patches = self.embed_patch(padded.reshape(len(padded), -1, self.patch * padded.shape[2])) + self.position
         for layer in self.encoder:
             patches = layer(patches)
         patches = self.norm_encoded(patches)
@@ -128,11 +125,13 @@ class AttentionBackbone(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """``[B, n, d]`` -> ``[B, M, n, d/M]``."""
-        return x.unflatten(2, (self.config.heads, -1)).transpose(1, 2)
+        b, n, d = x.shape
+        return x.view(b, n, self.config.heads, d // self.config.heads).transpose(1, 2)
 
     def _by_patch(self, weights: Tensor) -> Tensor:
         """Mass of the weights in each patch, ``[B, M, H, P]``."""
-        return F.pad(weights, (self.pad, 0)).unflatten(3, (-1, self.patch)).sum(dim=4)
+        b, m, h, _ = weights.shape
+        return F.pad(weights, (self.pad, 0)).view(b, m, h, -1, self.patch).sum(dim=4)
 
 
 def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
@@ -176,9 +175,9 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
         copied = profile.T
         if frame.channels == "all":
             for d in range(shape.targets):
-                frame.weights[d, :, d] -= copied
+                frame.weights[d, :, d].sub_(copied)
         else:
-            frame.weights -= copied
+            frame.weights.sub_(copied)
     return bias, gain[..., None].expand(-1, -1, shape.targets).clone()
 
 

@@ -59,26 +59,18 @@ def ridge_path(blocks: Iterable[tuple[Floats, Floats]]) -> RidgePath:
     The eigendecomposition makes every further penalty a matrix product
     (Hastie, Tibshirani, Friedman, *The Elements of Statistical Learning*, section 3.4.1).
     """
-    n = 0
-    gram = cross = sum_x = sum_y = None
+    n, gram, cross, sum_x, sum_y = 0, np.zeros(()), np.zeros(()), np.zeros(()), np.zeros(())
     for x, y in blocks:
         x64, y64 = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         n += len(x64)
-        if gram is None:
-            gram, cross = x64.T @ x64, x64.T @ y64
-            sum_x, sum_y = x64.sum(0), y64.sum(0)
-        else:
-            gram += x64.T @ x64
-            cross += x64.T @ y64
-            sum_x += x64.sum(0)
-            sum_y += y64.sum(0)
-    if gram is None or n == 0:
+        gram, cross = gram + x64.T @ x64, cross + x64.T @ y64
+        sum_x, sum_y = sum_x + x64.sum(0), sum_y + y64.sum(0)
+    if n == 0:
         raise ValueError("ridge_path needs at least one row")
-    mean_x, mean_y = sum_x / n, sum_y / n
-    gram -= n * np.outer(mean_x, mean_x)
-    cross -= n * np.outer(mean_x, mean_y)
-    eigenvalues, basis = np.linalg.eigh(gram)
-    return RidgePath(np.clip(eigenvalues, 0.0, None), basis, basis.T @ cross, mean_x, mean_y)
+    mean_x, mean_y = np.asarray(sum_x / n), np.asarray(sum_y / n)
+    eigenvalues, basis = np.linalg.eigh(gram - n * np.outer(mean_x, mean_x))
+    rotated = basis.T @ (cross - n * np.outer(mean_x, mean_y))
+    return RidgePath(np.clip(eigenvalues, 0.0, None), basis, rotated, mean_x, mean_y)
 
 
 def lagged_rows(values: Floats, rows: NDArray[np.int64], input_size: int) -> Floats:

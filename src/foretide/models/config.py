@@ -18,7 +18,8 @@ class AttentionConfig:
     heads : int
         Attention heads, ``M``.
     encoder_layers : int
-        Self-attention layers over the lookback's patches.
+        Self-attention layers over the lookback's patches; none by default, because they cost time and on the data
+        measured here no accuracy came of it (``docs/decisions.md``).
     patch : int or None
         Steps per patch of the encoder; None: about 16 patches.
     dropout : float
@@ -26,7 +27,7 @@ class AttentionConfig:
 
     hidden: int = 128
     heads: int = 4
-    encoder_layers: int = 1
+    encoder_layers: int = 0
     patch: int | None = None
     dropout: float = 0.0
 

@@ -133,7 +133,7 @@ def empty_start(structure: dict[str, Any], arrays: dict[str, NDArray[Any]], pref
 
     season = SeasonTerm(arrays[prefix + "frequencies"], arrays[prefix + "waves"], arrays[prefix + "known"])
     weights, intercept = arrays[prefix + "weights"], arrays[prefix + "intercept"]
-    return Start(season, structure["level"], structure["channels"], weights, intercept, 0.0, float("nan"))
+    return Start(season, structure["level"], structure["channels"], weights, intercept, {"val_mse": float("nan")})
 
 
 def _float(array: Any) -> Tensor:

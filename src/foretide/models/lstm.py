@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from foretide.models.backbone import Backbone
 from foretide.models.config import LSTMConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
 
-class LSTMBackbone(nn.Module):
+
+class LSTMBackbone(Backbone):
     """An encoder reads the lookback, its final state starts a decoder that feeds back its own forecasts.
 
     Everything happens inside the frame: the encoder reads the window less season and level, the decoder's first
@@ -23,17 +25,11 @@ class LSTMBackbone(nn.Module):
     """
 
     def __init__(self, frame: Frame, shape: Shape, config: LSTMConfig) -> None:
-        super().__init__()
-        self.frame, self.shape, self.config = frame, shape, config
+        super().__init__(frame, shape, config.hidden)
         dropout = config.dropout if config.layers > 1 else 0.0
         options = {"num_layers": config.layers, "dropout": dropout, "batch_first": True}
         self.encoder = nn.LSTM(shape.channels + shape.known + shape.static, config.hidden, **options)
         self.decoder = nn.LSTM(shape.targets + shape.known + shape.static, config.hidden, **options)
-
-    @property
-    def features(self) -> int:
-        """Width of the features handed to the head."""
-        return self.config.hidden
 
     def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
         """Return features ``[B, H, K]`` and the base forecast ``[B, H, D]``.

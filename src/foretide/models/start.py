@@ -111,8 +111,8 @@ class Start:
     weights : ``[1, L, H]`` (shared), ``[D, L, H]`` (own) or ``[C, L, D, H]`` (all)
         Lag axis oldest first.
     intercept : ``[D, H]``
-    val_error : float
-        Mean squared error on the validation windows, scaled units.
+    chosen : dict
+        The combination that was chosen, with its penalty and validation error.
     tried : list of dict
         Every combination that was tried, with its validation error.
     """
@@ -122,9 +122,13 @@ class Start:
     channels: str
     weights: Floats
     intercept: Floats
-    penalty: float
-    val_error: float
+    chosen: dict[str, Any]
     tried: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def val_error(self) -> float:
+        """Mean squared error on the validation windows, scaled units."""
+        return float(self.chosen["val_mse"])
 
 
 def fit_start(
@@ -199,7 +203,8 @@ class _Search:
             (series.step[s], series.values[s], None if series.known is None else series.known[s])
             for s in (slice(max(s.start, s.stop - MAX_SEASON_ROWS), s.stop) for s in series.slices(series.train_length))
         ]
-        targets = [(steps, values[:, : series.n_targets].astype(np.float64)) for steps, values, _ in self.parts if len(steps)]
+        d = series.n_targets
+        targets = [(steps, values[:, :d].astype(np.float64)) for steps, values, _ in self.parts if len(steps)]
         self.ranked = rank_frequencies(targets, candidate_frequencies(periods), self.longest)
 
     def wave_counts(self) -> Iterable[int]:
@@ -228,12 +233,9 @@ class _Search:
         pick = int(np.argmin(errors)) if len(self.validation) else len(errors) // 2
         penalty = self.config.penalties[pick] if self.config.linear else float("inf")
         solved = [path.solve(penalty) for path in paths] if self.config.linear else [_no_map(p) for p in paths]
-        weights, intercept = self._shaped(solved, channels)
-        self.tried.append(
-            {"waves": count, "known": known, "level": level, "channels": channels, "penalty": penalty,
-             "val_mse": float(errors[pick])}
-        )  # fmt: skip
-        return Start(season, level, channels, weights, intercept, penalty, float(errors[pick]), self.tried)
+        choice = {"waves": count, "known": known, "level": level, "channels": channels, "penalty": penalty}
+        self.tried.append({**choice, "val_mse": float(errors[pick])})
+        return Start(season, level, channels, *self._shaped(solved, channels), self.tried[-1], self.tried)
 
     def _without(self, season: SeasonTerm, low: int, high: int) -> Floats:
         """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""

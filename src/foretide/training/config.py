@@ -57,7 +57,8 @@ class TrainingConfig:
         }
         for name, fine in checks.items():
             if not fine:
-                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work; the default is {name}={DEFAULTS[name]!r}.")
+                default = f"{name}={DEFAULTS[name]!r}"
+                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work. Try the default, {default}.")
 
 
 DEFAULTS = {name: field.default for name, field in TrainingConfig.__dataclass_fields__.items()}

@@ -125,7 +125,7 @@ def evaluate(network: nn.Module, batches: Batches, batch_size: int = 256) -> flo
     """Mean loss over all observed elements of ``batches``, in evaluation mode."""
     network.eval()
     total, count = 0.0, 0
-    for chosen in torch.arange(len(batches)).split(batch_size):
+    for chosen in torch.split(torch.arange(len(batches)), batch_size):
         inputs, labels = batches.batch(chosen)
         observed = labels.y.numel() if labels.observed is None else int(labels.observed.sum())
         total += float(network.loss(inputs, labels)) * observed  # type: ignore[operator]
@@ -163,8 +163,8 @@ def _one_epoch(
         first = int(bad[0])
         raise TrainingError(
             f"The loss became {float(stacked[first])} in epoch {epoch}, batch {first + 1} of {len(order)} "
-            f"({batches.describe(order[first])}). Expected a finite number. Lower lr (now {config.lr:g}), set clip=1.0, "
-            "or look for extreme values in these series with: foretide check"
+            f"({batches.describe(order[first])}). Expected a finite number. "
+            f"Lower lr (now {config.lr:g}), set clip=1.0, or look for extreme values with: foretide check"
         )
     return float(stacked.mean())
 
@@ -174,12 +174,12 @@ def _order(n: int, config: TrainingConfig, generator: torch.Generator) -> Iterat
     order = torch.randperm(n, generator=generator)
     if config.steps_per_epoch is not None:
         order = order[: config.steps_per_epoch * config.batch_size]
-    return iter(order.split(config.batch_size))
+    return iter(torch.split(order, config.batch_size))
 
 
 def _average(averaged: nn.Module, network: nn.Module, decay: float) -> Callable[[], None]:
-    """Return a call that moves ``averaged`` towards ``network`` (exponential moving average, Polyak & Juditsky 1992)."""
-    update = get_ema_multi_avg_fn(decay)
+    """Return a call that moves the averaged weights towards the live ones (Polyak & Juditsky 1992)."""
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
     mean, live = list(averaged.parameters()), list(network.parameters())
 
     def move() -> None:

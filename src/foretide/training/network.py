@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from foretide.heads import Head, Law
+from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 
 START_PARAMETERS = ("frame.", "bias", "gain")
@@ -18,12 +19,11 @@ class Network(nn.Module):
 
     Parameters
     ----------
-    backbone : nn.Module
-        Takes :class:`Inputs` and a feedback, returns :class:`Hidden`.
+    backbone : Backbone
     head : Head
     """
 
-    def __init__(self, backbone: nn.Module, head: Head) -> None:
+    def __init__(self, backbone: Backbone, head: Head) -> None:
         super().__init__()
         self.backbone, self.head = backbone, head
 

@@ -132,7 +132,7 @@ class Preparation:
         """Scaled static columns, ``[N', S]``."""
         if not panel.static.names:
             return None
-        return ((panel.static.values - self.static_location) / self.static_scale).astype(np.float32)
+        return np.asarray((panel.static.values - self.static_location) / self.static_scale, dtype=np.float32)
 
     def series(self, panel: Panel, values: NDArray[np.float32], known: Any, h: int, train_end: int) -> Series:
         """What the closed-form start reads: scaled values and the training part's lengths."""
@@ -161,7 +161,8 @@ def _carry_forward(part: NDArray[np.float32], carried: NDArray[np.float32]) -> N
         seen = np.where(missing[:, column], -1, np.arange(len(part)))
         np.maximum.accumulate(seen, out=seen)
         part[:, column] = np.where(seen < 0, carried[column], part[seen, column])
-    return part[-1].copy()
+    last: NDArray[np.float32] = part[-1].copy()
+    return last
 
 
 def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

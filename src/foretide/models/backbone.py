@@ -1,0 +1,30 @@
+"""What every backbone promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+
+from foretide.models.frame import Frame
+from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
+
+
+class Backbone(nn.Module, ABC):
+    """Windows in, hidden features out, inside a frame; it knows no law.
+
+    Parameters
+    ----------
+    frame : Frame
+    shape : Shape
+    features : int
+        Width ``K`` of the features handed to the head.
+    """
+
+    def __init__(self, frame: Frame, shape: Shape, features: int) -> None:
+        super().__init__()
+        self.frame, self.shape, self.features = frame, shape, features
+
+    @abstractmethod
+    def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
+        """Return what the head needs; ``feedback`` gives an autoregressive decoder its previous value."""
