@@ -26,9 +26,8 @@ def test_a_daily_copy_is_found_whatever_the_horizon_step() -> None:
         weights[:, :, step - 1, 48 - 1 - (24 - step)] = 1
     weights /= weights.sum(-1, keepdims=True)
     words = attention_words(weights, "h")
-    assert "most weight lies 24," in words
-    assert "hours back" in words
-    assert "even attention would give them 6%" in words
+    assert "most weight lies 24 hours back" in words
+    assert "even attention would give them" in words
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ def attention_words(weights: Floats, freq: str | int) -> str:
     """Say where most attention lies: by lag, and by distance to the forecast step."""
     h, lookback = weights.shape[2:]
     lags = weights.mean(axis=(0, 1, 2), dtype=np.float64)[::-1]
-    top = np.argsort(-lags, kind="stable")[:NAMED]
+    top = _leading(lags, 1 / lookback)
     far = by_distance(weights)
-    farther = np.argsort(-far, kind="stable")[:NAMED]
+    farther = _leading(far, 1 / lookback)
     share = lags[top].sum()
     text = (
-        f"The most attended lags are {_listed(top)} ({share:.0%} of the weight; even attention would give them "
+        f"Most attended: lag{'s' if len(top) > 1 else ''} {_listed(top)} ({share:.0%} of the weight; even attention would give them "
         f"{len(top) / lookback:.0%}). "
     )
     if h > 1:
@@ -63,6 +63,12 @@ def error_words(model: str, errors: Floats, freq: str | int) -> str:
     unit = unit_of(freq, plural=False)
     grows = "grows" if last > 1.05 * first else "falls" if last < 0.95 * first else "stays much the same"
     return f"{model}'s RMSE {grows}: {first:.4g} one {unit} ahead, {last:.4g} at step {len(errors)}."
+
+
+def _leading(shares: Floats, even: float) -> NDArray[np.integer]:
+    """The few largest entries, largest first; those no larger than even attention are not worth a name."""
+    top = np.argsort(-shares, kind="stable")[:NAMED]
+    return top[: max(1, int((shares[top] > even).sum()))]
 
 
 def _listed(numbers: NDArray[np.integer]) -> str:
