@@ -45,11 +45,9 @@ def attention_words(weights: Floats, freq: str | int) -> str:
     top = _leading(lags, 1 / lookback)
     far = by_distance(weights)
     farther = _leading(far, 1 / lookback)
-    share = lags[top].sum()
-    text = (
-        f"Most attended: lag{'s' if len(top) > 1 else ''} {_listed(top)} ({share:.0%} of the weight; even attention would give them "
-        f"{len(top) / lookback:.0%}). "
-    )
+    share, even = lags[top].sum(), len(top) / lookback
+    text = f"Most attended: lag{'s' if len(top) > 1 else ''} {_listed(top)} "
+    text += f"({share:.0%} of the weight; even attention would give them {even:.0%}). "
     if h > 1:
         text += f"Measured from the forecast step, most weight lies {_listed(farther)} {unit_of(freq)} back."
     return text.strip()
