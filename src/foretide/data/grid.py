@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -144,3 +148,30 @@ class Grid:
                 f"The last grid time before it is {found}."
             )
         return step
+
+    def steps_of(self, times: Sequence[Any] | pd.Index) -> NDArray[np.int64]:
+        """Return the grid steps of many times, ``[n]``; as :meth:`step_of`, in one go."""
+        stamps = self._normalise_all(times)
+        if self.is_integer:
+            steps = (stamps - int(self.start)) // int(self.freq)
+        elif (fixed := self._fixed_step()) is not None:
+            steps = np.asarray((stamps - self.start) // fixed, dtype=np.int64)
+        else:
+            low, high = self.step_at_or_before(stamps.min()), self.step_at_or_before(stamps.max())
+            steps = low + self.times(np.arange(low, high + 1)).searchsorted(stamps, side="right") - 1
+        steps = np.asarray(steps, dtype=np.int64)
+        wrong = np.flatnonzero(np.asarray(self.times(steps) != stamps))
+        if wrong.size:
+            self.step_of(times[int(wrong[0])])
+        return steps
+
+    def _normalise_all(self, times: Sequence[Any] | pd.Index) -> Any:
+        """As :meth:`normalise`, at once where the times are an index of the grid's own kind."""
+        index = times if isinstance(times, pd.DatetimeIndex) else None
+        if index is not None and not index.hasnans and not self.is_integer:
+            if index.tz is not None and self.tz is not None:
+                return index.tz_convert("UTC").tz_localize(None)
+            if index.tz is None and self.tz is None:
+                return index
+        stamps = [self.normalise(time) for time in times]
+        return np.array(stamps, dtype=np.int64) if self.is_integer else pd.DatetimeIndex(stamps)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError, DataError
 
@@ -102,12 +103,10 @@ def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history
     """
     if cutoffs is None:
         return _at_ends(panel, min_history)
-    times = list(cutoffs) if isinstance(cutoffs, (Sequence, np.ndarray)) or hasattr(cutoffs, "__iter__") else [cutoffs]
-    if isinstance(cutoffs, str):
-        times = [cutoffs]
-    if not times:
+    times = _as_times(cutoffs)
+    if not len(times):
         raise DataError("cutoffs is empty: expected at least one time, or None for the end of every series.")
-    steps = np.array([panel.grid.step_of(t) for t in times], dtype=np.int64)
+    steps = panel.grid.steps_of(times)
     local = steps[None, :] - panel.first[:, None]
     usable = (local >= min_history - 1) & (local < panel.length[:, None])
     unused = np.flatnonzero(~usable.any(axis=0))
@@ -133,3 +132,12 @@ def _at_ends(panel: Panel, min_history: int) -> Windows:
             f"Drop them, or lower input_size (now needing {min_history})."
         )
     return Windows(np.arange(panel.n_entities, dtype=np.int64), panel.observed - 1)
+
+
+def _as_times(cutoffs: Any) -> Any:
+    """One time or many -> something with a length that holds times; an index stays one."""
+    if isinstance(cutoffs, pd.DatetimeIndex):
+        return cutoffs
+    if isinstance(cutoffs, np.ndarray) and cutoffs.dtype.kind == "M":
+        return pd.DatetimeIndex(cutoffs)
+    return [cutoffs] if isinstance(cutoffs, str) or not hasattr(cutoffs, "__iter__") else list(cutoffs)

@@ -16,7 +16,7 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
-from foretide.training.prepare import Preparation
+from foretide.training.prepare import Preparation, seen_in_training
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from foretide.training.network import Network
     from foretide.training.store import Store, WindowBatches
 
-PREDICT_BATCH = 256
+PREDICT_BATCH = 128
 CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
 
 
@@ -111,7 +111,7 @@ class NeuralForecaster(Forecaster):
         from foretide.training.loop import train
         from foretide.training.store import Store, WindowBatches
 
-        panel, device = part.panel, pick_device(self.device)
+        panel, device = seen_in_training(part.panel, part.train), pick_device(self.device)
         train_windows = slide(panel, input_size=self.input_size, h=self.h, last_target=part.train_end)
         val_windows = slide(panel, input_size=self.input_size, h=self.h, first_target=part.train_end + 1)
         if not len(train_windows):
@@ -184,12 +184,14 @@ class NeuralForecaster(Forecaster):
 
         from foretide.models.frame import empty_start
         from foretide.models.inputs import Shape
+        from foretide.seeding import seeded_init
 
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         self.preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
         weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         start = empty_start(facts["structure"], weights, "backbone.frame.")
-        self.network = self._build(start, Shape(**facts["shape"]))
+        with seeded_init(self.seed):
+            self.network = self._build(start, Shape(**facts["shape"]))
         self.network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
         self.network.to(pick_device(self.device)).eval()
         self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]

@@ -69,7 +69,7 @@ class AttentionBackbone(Backbone):
         self.encoder = nn.ModuleList(EncoderLayer(d, m, config.dropout) for _ in range(config.encoder_layers))
         self.norm_encoded = nn.LayerNorm(d)
         self.key_value = nn.Linear(d, 2 * d)
-        self.key_step = nn.Linear(width, d)
+        self.key_step = nn.Linear(width, d, bias=False)
         self.horizon = nn.Parameter(torch.randn(shape.h, d) * 0.1)
         self.embed_known = nn.Linear(shape.known + shape.static, d) if shape.known + shape.static else None
         self.summary = nn.Linear(d, d)
@@ -98,8 +98,7 @@ class AttentionBackbone(Backbone):
         if self.embed_known is not None:
             state = state + self.embed_known(self._known(inputs))
         query = self._split(self.query(self.norm_query(state)))
-        scale = (self.config.hidden // self.config.heads) ** -0.5
-        weights = torch.softmax(query @ keys.transpose(2, 3) * scale + self.bias, dim=-1)
+        weights = torch.softmax(self._scores(query, tokens, keys) + self.bias, dim=-1)
         copied = weights @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
         base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
         context = (self._by_patch(weights) @ values).transpose(1, 2).flatten(2)
@@ -107,15 +106,26 @@ class AttentionBackbone(Backbone):
         return Hidden(state + self.feed(self.norm_features(state)), base, framed.scale, {"attention": weights})
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys ``[B, M, L, d/M]``, values per patch ``[B, M, P, d/M]``, encoded patches ``[B, P, d]``."""
+        """Keys and values per patch, ``[B, M, P, d/M]``, and encoded patches ``[B, P, d]``."""
         padded = F.pad(tokens, (0, 0, self.pad, 0))
         patches = self.embed_patch(padded.reshape(len(padded), -1, self.patch * padded.shape[2])) + self.position
         for layer in self.encoder:
             patches = layer(patches)
         patches = self.norm_encoded(patches)
         key, value = self.key_value(patches).chunk(2, dim=-1)
-        per_step = key.repeat_interleave(self.patch, dim=1)[:, self.pad :]
-        return self._split(self.key_step(tokens) + per_step), self._split(value), patches
+        return self._split(key), self._split(value), patches
+
+    def _scores(self, query: Tensor, tokens: Tensor, keys: Tensor) -> Tensor:
+        """``q k / sqrt(d/M)`` with ``k = W token + its patch's key``, ``[B, M, H, L]``.
+
+        ``q (W x)`` is taken as ``(q W) x``: the step keys ``[B, M, L, d/M]`` are never made, only their products.
+        """
+        m, width = self.config.heads, self.config.hidden // self.config.heads
+        to_token = self.key_step.weight.view(m, width, -1)
+        by_step = (query @ to_token) @ tokens[:, None].transpose(2, 3)
+        by_patch = (query @ keys.transpose(2, 3)).repeat_interleave(self.patch, dim=3)[..., self.pad :]
+        scores: Tensor = (by_step + by_patch) * width**-0.5
+        return scores
 
     def _known(self, inputs: Inputs) -> Tensor:
         parts = [] if inputs.known is None else [inputs.known]

@@ -37,6 +37,11 @@ class AttentionConfig:
                 f"hidden must be divisible by heads, got hidden={self.hidden} and heads={self.heads}. "
                 f"Try hidden={max(1, round(self.hidden / max(self.heads, 1))) * max(self.heads, 1)}."
             )
+        if self.encoder_layers < 0 or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
+            raise ConfigError(
+                "Attention needs encoder_layers of at least 0, a patch of at least 1 (or None) and a dropout in [0, 1), "
+                f"got encoder_layers={self.encoder_layers}, patch={self.patch}, dropout={self.dropout}."
+            )
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def fit_season_term(
     rows_seen = 0
     for steps, values, known in series:
         rows_seen += len(steps)
-        if n_known and known is not None:
+        if n_known and known is not None and len(steps):
             design, pseudo = _projection(projections, steps, frequencies, longest, penalty)
             left_x, left_y = known - design @ (pseudo @ known), values - design @ (pseudo @ values)
             gram += left_x.T @ left_x

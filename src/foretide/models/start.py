@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.errors import ConfigError
 from foretide.models.closed_form import PENALTIES, RidgePath, chunks, future_rows, lagged_rows, ridge_path
 from foretide.models.season_term import (
     SeasonTerm,
@@ -36,6 +37,13 @@ MAX_VALIDATION = 20_000
 """Choices are made on at most this many validation windows, thinned out evenly."""
 MAX_GRAM_FLOPS = 4e10
 """Windows are thinned out evenly so that one Gram matrix costs no more than this."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "level": ("auto", "last", "mean", "none"),
+    "channels": ("auto", "shared", "own", "all"),
+    "known": ("auto", "on", "off"),
+}
+"""Settings of :class:`StartConfig` that are names."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,15 @@ class StartConfig:
     known: str = "auto"
     linear: bool = True
     penalties: tuple[float, ...] = PENALTIES
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {getattr(self, name)!r}.")
+        if self.waves != "auto" and (not isinstance(self.waves, (int, np.integer)) or self.waves < 0):
+            raise ConfigError(f"waves is 'auto' or a number of waves, at least 0; got {self.waves!r}.")
+        if not self.penalties or min(self.penalties) < 0:
+            raise ConfigError(f"penalties are one or more numbers of at least 0; got {self.penalties!r}.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,8 +77,8 @@ class Preparation:
         for name in panel.ids:
             if name not in known:
                 raise DataError(
-                    f"Entity {name!r} was not in the panel this model was fitted on, so it has no scale for it. "
-                    f"Fit again with it. {nearest(name, self.ids)}"
+                    f"Entity {name!r} has no rows in the training part this model was fitted on, so its scale is not "
+                    f"known. Fit again with a training part that holds it, or leave it out. {nearest(name, self.ids)}"
                 )
         return np.array([known[name] for name in panel.ids], dtype=np.int64)
 
@@ -129,10 +129,16 @@ class Preparation:
         return out
 
     def static(self, panel: Panel) -> NDArray[np.float32] | None:
-        """Scaled static columns, ``[N', S]``."""
+        """Scaled static columns, ``[N', S]``; 0, the mean, where one is missing."""
+        if len(panel.static.names) != len(self.static_location):
+            raise DataError(
+                f"The model was fitted with {len(self.static_location)} static columns, this panel has "
+                f"{list(panel.static.names)}. Give the same static columns."
+            )
         if not panel.static.names:
             return None
-        return np.asarray((panel.static.values - self.static_location) / self.static_scale, dtype=np.float32)
+        scaled = (panel.static.values - self.static_location) / self.static_scale
+        return np.nan_to_num(np.asarray(scaled, dtype=np.float32))
 
     def series(self, panel: Panel, values: NDArray[np.float32], known: Any, h: int, train_end: int) -> Series:
         """What the closed-form start reads: scaled values and the training part's lengths."""
@@ -166,6 +172,18 @@ def _carry_forward(part: NDArray[np.float32], carried: NDArray[np.float32]) -> N
 
 
 def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    location = np.nan_to_num(np.nanmean(values, axis=0))
-    scale = np.nan_to_num(np.nanstd(values, axis=0))
-    return location, np.where(scale > 0, scale, 1.0)
+    """Mean and standard deviation of each column; 0 and 1 where there is no value, scale 1 where it does not vary."""
+    seen = ~np.isnan(values)
+    counts = np.maximum(seen.sum(axis=0), 1)
+    location = np.where(seen, values, 0.0).sum(axis=0) / counts
+    scale = np.sqrt((np.where(seen, values - location, 0.0) ** 2).sum(axis=0) / counts)
+    # A constant column keeps a spread of rounding, which must not blow up the first other value it takes.
+    return location, np.where(scale > 1e-12 * np.abs(location), scale, 1.0)
+
+
+def seen_in_training(panel: Panel, train: Panel) -> Panel:
+    """The panel without entities that begin after its training part: nothing is known of their scale."""
+    known = set(train.ids)
+    if len(known) == panel.n_entities:
+        return panel
+    return panel.take([i for i, name in enumerate(panel.ids) if name in known])

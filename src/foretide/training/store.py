@@ -87,7 +87,7 @@ class WindowBatches:
     def inputs(self, chosen: Tensor) -> Inputs:
         """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
         store, size = self.store, self.store.input_size
-        past = self._past[self._start[chosen]].transpose(1, 2)
+        past = self._past.index_select(0, self._start[chosen]).transpose(1, 2)
         known_past = known = None
         if self._known is not None:
             both = self._known[self._known_start[chosen]].transpose(1, 2)
@@ -100,7 +100,7 @@ class WindowBatches:
         chosen = chosen.to(self.store.device)
         after = self._start[chosen] + self.store.input_size
         assert self._future is not None
-        y = self._future[after].transpose(1, 2)
+        y = self._future.index_select(0, after).transpose(1, 2)
         observed = None if self._observed is None else self._observed[after].transpose(1, 2)
         return self.inputs(chosen), Labels(y, observed)
 

@@ -1,0 +1,99 @@
+"""Overhead of the training loop over a bare PyTorch loop on pre-built tensors, for a linear network 180 -> 10.
+
+The bare loop: shuffled index, forward, mean squared error, backward, Adam step; nothing else. It comes with PyTorch's
+default Adam and with the fused one that foretide uses. foretide's loop also gathers each batch from the panel's
+store, clips gradients, averages weights, keeps losses and looks for non-finite ones.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from common import arguments, save
+from torch import Tensor, nn
+
+import foretide as ft
+from foretide.data.windows import slide
+from foretide.models.inputs import Inputs, Labels
+from foretide.seeding import torch_generator
+from foretide.training.config import TrainingConfig
+from foretide.training.loop import train
+from foretide.training.network import reduce
+from foretide.training.prepare import Preparation
+from foretide.training.store import Store, WindowBatches
+
+H, LOOKBACK, BATCH, EPOCHS, REPEATS = 10, 60, 64, 5, 7
+
+
+class Linear(nn.Module):
+    """Three channels of 60 lags to 10 steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Linear(3 * LOOKBACK, H)
+
+    def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
+        """Mean squared error."""
+        forecast = self.map(inputs.past.transpose(1, 2).flatten(1))[..., None]
+        return reduce(nn.functional.mse_loss(forecast, labels.y, reduction="none"), labels)
+
+
+def bare(x: Tensor, y: Tensor, fused: bool) -> float:
+    """Seconds per step of the bare loop."""
+    net = nn.Linear(3 * LOOKBACK, H)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True) if fused else torch.optim.Adam(
+        net.parameters(), lr=1e-3)  # fmt: skip
+    steps, started = 0, time.perf_counter()
+    for _ in range(EPOCHS):
+        order = torch.randperm(len(x))
+        for low in range(0, len(x), BATCH):
+            index = order[low : low + BATCH]
+            loss = nn.functional.mse_loss(net(x[index]), y[index])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            steps += 1
+    return (time.perf_counter() - started) / steps
+
+
+def ours(batches: WindowBatches, config: TrainingConfig) -> float:
+    """Seconds per step of foretide's loop."""
+    net = Linear()
+    started = time.perf_counter()
+    train(net, batches, None, config, generator=torch_generator(0))
+    return (time.perf_counter() - started) / (EPOCHS * -(-len(batches) // BATCH))
+
+
+def main() -> None:
+    """Interleave the loops and compare medians."""
+    chosen = arguments(__doc__)
+    panel = ft.synthetic.hourly(T=10_000, seed=0).panel
+    store = Store(panel, Preparation.fit(panel, None), input_size=LOOKBACK, h=H)
+    batches = WindowBatches(store, slide(panel, input_size=LOOKBACK, h=H))
+    inputs, labels = batches.batch(torch.arange(len(batches)))
+    x, y = inputs.past.transpose(1, 2).flatten(1).contiguous(), labels.y[..., 0].contiguous()
+    full = TrainingConfig(epochs=EPOCHS, batch_size=BATCH, steps_per_epoch=None)
+    plain = TrainingConfig(epochs=EPOCHS, batch_size=BATCH, steps_per_epoch=None, clip=None, ema=0.0)
+    loops = {
+        "bare, default Adam": lambda: bare(x, y, fused=False),
+        "bare, fused Adam": lambda: bare(x, y, fused=True),
+        "foretide, as shipped": lambda: ours(batches, full),
+        "foretide, without clipping and averaging": lambda: ours(batches, plain),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(REPEATS):
+        for name, loop in loops.items():
+            seconds[name].append(loop())
+    base, fused = (np.array(seconds[n]) for n in ("bare, default Adam", "bare, fused Adam"))
+    rows = [
+        {"loop": name, "step_us": 1e6 * float(np.median(s)), "over_bare": float(np.median(np.array(s) / base)),
+         "over_bare_fused": float(np.median(np.array(s) / fused))}
+        for name, s in seconds.items()
+    ]  # fmt: skip
+    save("loop_overhead", rows, chosen.threads)
+
+
+if __name__ == "__main__":
+    main()
