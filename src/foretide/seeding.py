@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def numpy_generator(seed: int, *stream: int) -> np.random.Generator:
     """Return a generator for ``seed``; ``stream`` numbers give independent ones of the same seed."""
-    return np.random.default_rng([seed, *stream])
+    # A list [seed, *stream] would do the same with and without a last stream of 0.
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
 
 
 def torch_generator(seed: int) -> torch.Generator:

@@ -11,7 +11,7 @@ from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.start import StartConfig, fit_start, window_level
-from foretide.training.prepare import Preparation
+from foretide.training.prepare import Preparation, seen_in_training
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Ridge(Forecaster):
         return self.input_size
 
     def _fit(self, part: FitPart) -> None:
-        panel = part.panel
+        panel = seen_in_training(part.panel, part.train)
         train = slide(panel, input_size=self.input_size, h=self.h, last_target=part.train_end)
         validation = slide(panel, input_size=self.input_size, h=self.h, first_target=part.train_end + 1)
         if not len(train):

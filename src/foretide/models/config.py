@@ -39,7 +39,7 @@ class AttentionConfig:
             )
         if self.encoder_layers < 0 or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
             raise ConfigError(
-                "Attention needs encoder_layers of at least 0, a patch of at least 1 (or None) and a dropout in [0, 1), "
+                "Attention needs encoder_layers of at least 0, a patch of at least 1 or None, and a dropout in [0, 1); "
                 f"got encoder_layers={self.encoder_layers}, patch={self.patch}, dropout={self.dropout}."
             )
 
