@@ -164,8 +164,8 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     Notes
     -----
     With several targets the profile is their mean, because all share one set of weights. Heads must differ or they
-    stay alike: each takes half of its mass from the whole profile and half from its own stretch of lags, the
-    stretches holding equal mass.
+    stay alike: each copies its share of one half of the profile, and all of the other half at lags of its own. The
+    lags are dealt out in turn, the largest first, so that no head goes without (one lag may outweigh all others).
     """
     own = _own_block(frame.weights.detach()) if frame.channels == "all" else frame.weights.detach()
     shared = _with_level(own.mean(dim=0).T, frame.level)
@@ -174,10 +174,10 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     total = profile.sum(dim=1, keepdim=True)
     floor = torch.full_like(profile, 1e-3 / shape.input_size) * total.clamp(min=1e-2)
     profile = profile + floor
-    share = profile.cumsum(dim=1) - 0.5 * profile
-    share = share / profile.sum(dim=1, keepdim=True)
-    stretch = (share * heads).long().clamp(max=heads - 1)
-    inside = F.one_hot(stretch, heads).permute(2, 0, 1).to(profile.dtype)
+    order = profile.argsort(dim=1, descending=True, stable=True)
+    turn = torch.arange(shape.input_size, device=order.device).remainder(heads).expand_as(order)
+    owner = torch.empty_like(order).scatter_(1, order, turn)
+    inside = F.one_hot(owner, heads).permute(2, 0, 1).to(profile.dtype)
     parts = profile * (0.5 / heads + 0.5 * inside)
     gain = parts.sum(dim=2)
     bias = (parts / gain[..., None]).log()
