@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from networks import make_inputs, make_start
+
+from foretide.heads import make_head
+from foretide.models.attention import AttentionBackbone
+from foretide.models.backbone import Backbone
+from foretide.models.config import AttentionConfig, LSTMConfig
+from foretide.models.frame import Frame
+from foretide.models.inputs import Labels, Shape
+from foretide.models.lstm import LSTMBackbone
+from foretide.seeding import seeded_init, torch_generator
+from foretide.training.network import Network, reduce
+
+SHAPE = Shape(input_size=8, h=3, targets=2, channels=3, known=2)
+
+
+def draw(*size: int) -> torch.Tensor:
+    return torch.randn(size, generator=torch_generator(0))
+
+
+def build(kind: str, shape: Shape = SHAPE) -> Network:
+    with seeded_init(2):
+        frame = Frame(make_start(shape), shape)
+        backbone: Backbone
+        if kind == "attention":
+            backbone = AttentionBackbone(frame, shape, AttentionConfig(hidden=8, heads=2))
+        else:
+            backbone = LSTMBackbone(frame, shape, LSTMConfig(hidden=8))
+        return Network(backbone, make_head("point", backbone.features, shape.targets))
+
+
+def test_reduce_is_a_mean_over_what_was_observed() -> None:
+    rng = np.random.default_rng(0)
+    elements, mask = rng.normal(size=(4, 3, 2)), rng.random((4, 3, 2)) < 0.6
+    total = [elements[i] for i in np.ndindex(4, 3, 2) if mask[i]]
+    y = torch.zeros(4, 3, 2)
+    got = reduce(torch.from_numpy(elements), Labels(y, torch.from_numpy(mask)))
+    assert float(got) == pytest.approx(np.mean(total))
+    assert float(reduce(torch.from_numpy(elements), Labels(y))) == pytest.approx(elements.mean())
+    assert float(reduce(torch.from_numpy(elements), Labels(y, torch.zeros(4, 3, 2, dtype=torch.bool)))) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm"])
+def test_what_was_not_observed_teaches_nothing(kind: str) -> None:
+    network, inputs = build(kind), make_inputs(SHAPE)
+    law, _ = network(inputs)
+    y, observed = law.mean().detach() + 0.5 * draw(4, 3, 2), torch.ones(4, 3, 2, dtype=torch.bool)
+    observed[1], observed[2, 1, 0] = False, False
+    poisoned = torch.where(observed, y, 1e6)
+    loss = network.loss(inputs, Labels(y, observed)).item()
+    assert loss == network.loss(inputs, Labels(poisoned, observed)).item()
+    errors = [float(law.loss(y)[i].detach()) for i in np.ndindex(4, 3, 2) if observed[i]]
+    assert loss == pytest.approx(np.mean(errors), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm"])
+def test_groups(kind: str) -> None:
+    network = build(kind)
+    names = {id(p): n for n, p in network.named_parameters()}
+    rest, start = network.groups(1e-3, 1e-4, 0.1)
+    assert (rest["lr"], rest["weight_decay"]) == (1e-3, 0.1)
+    assert (start["lr"], start["weight_decay"]) == (1e-4, 0.0)
+    found = {names[id(p)] for p in start["params"]}
+    frame = {f"backbone.frame.{n}" for n in ("waves", "known", "weights", "intercept")}
+    assert found == frame | ({"backbone.bias", "backbone.gain"} if kind == "attention" else set())
+    assert found | {names[id(p)] for p in rest["params"]} == set(names.values())
+    assert len(network.groups(1e-3, 0.0, 0.1)) == 1  # a rate of zero leaves the start as it is
+
+
+def test_empty_parameters_are_in_no_group() -> None:
+    shape = Shape(input_size=8, h=3, targets=1, channels=1)
+    start = build("lstm", shape).groups(1e-3, 1e-4, 0.0)[1]
+    assert all(p.numel() for p in start["params"])
+    assert len(start["params"]) == 3  # no known columns
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm"])
+def test_every_parameter_learns(kind: str) -> None:
+    # The head begins at zero, so a first step moves the head and the start, and a second one the rest.
+    network, inputs = build(kind), make_inputs(SHAPE)
+    y = draw(4, 3, 2)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        network.loss(inputs, Labels(y)).backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    network.loss(inputs, Labels(y)).backward()
+    still = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert still == []
+
+
+def test_the_lstm_reads_its_own_point_forecast() -> None:
+    network, inputs = build("lstm"), make_inputs(SHAPE)
+    with torch.no_grad():
+        network.head.linear.weight.normal_(generator=torch.Generator().manual_seed(1))  # type: ignore[union-attr,operator]
+    seen: list[torch.Tensor] = []
+    network.backbone.decoder.register_forward_pre_hook(lambda _, args: seen.append(args[0][:, 0, :2]))  # type: ignore[union-attr,operator]
+    with torch.no_grad():
+        law, traces = network(inputs)
+        framed = network.backbone.frame(inputs)
+    assert traces == {}
+    assert len(seen) == 3
+    for k in (1, 2):
+        own = (law.mean()[:, k - 1] - framed.outside[:, k - 1]) / framed.scale[:, 0]
+        torch.testing.assert_close(seen[k], own)
