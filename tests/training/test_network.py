@@ -12,8 +12,9 @@ from foretide.models.config import AttentionConfig, LSTMConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Labels, Shape
 from foretide.models.lstm import LSTMBackbone
+from foretide.models.start import LARGEST
 from foretide.seeding import seeded_init, torch_generator
-from foretide.training.network import Network, reduce
+from foretide.training.network import Network, bounded_weight, reduce
 
 SHAPE = Shape(input_size=8, h=3, targets=2, channels=3, known=2)
 
@@ -108,3 +109,27 @@ def test_the_lstm_reads_its_own_point_forecast() -> None:
     for k in (1, 2):
         own = (law.mean()[:, k - 1] - framed.outside[:, k - 1]) / framed.scale[:, 0]
         torch.testing.assert_close(seen[k], own)
+
+
+def test_a_window_that_errs_too_much_counts_less() -> None:
+    base, y = draw(5, 3, 2), draw(5, 3, 2) * torch.tensor([1.0, 1, 30, 1, 1000])[:, None, None]
+    observed = torch.rand(5, 3, 2, generator=torch_generator(1)) < 0.7
+    for mask in (None, observed):
+        got = bounded_weight(base, Labels(y, mask))
+        assert got.shape == (5, 1, 2)
+        for b in range(5):
+            for d in range(2):
+                error = [float(y[b, k, d] - base[b, k, d]) if mask is None or mask[b, k, d] else 0.0 for k in range(3)]
+                size = np.sqrt(np.mean(np.square(error)))
+                assert float(got[b, 0, d]) == pytest.approx((LARGEST / max(size, LARGEST)) ** 2, rel=1e-4)
+    assert bounded_weight(base, Labels(y)).min() < 0.01
+
+
+def test_one_wild_window_is_not_all_that_is_learned() -> None:
+    network, inputs = build("lstm"), make_inputs(SHAPE)
+    y = network(inputs)[0].mean().detach() + 0.1
+    y[1] += 1e4
+    assert network.loss(inputs, Labels(y)).item() <= LARGEST**2
+    network.loss(inputs, Labels(y)).backward()
+    grads = [p.grad.abs().max().item() for p in network.parameters() if p.grad is not None]
+    assert max(grads) < 100
