@@ -232,7 +232,7 @@ class NeuralForecaster(Forecaster):
     def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_end: int) -> Start:
         assert self.preparation is not None
         panel = store.panel
-        series = self.preparation.series(panel, store.array, store.known_array, self.h, train_end)
+        series = self.preparation.series(panel, store.array, store.future_array, store.calendar, train_end)
         seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
         return fit_start(
             series, store.rows(batches.windows), store.rows(val_batches.windows),

@@ -83,7 +83,7 @@ class Ridge(Forecaster):
             )
         preparation = Preparation.fit(part.train, None)
         values = preparation.values(panel)
-        series = preparation.series(panel, values, None, self.h, part.train_end)
+        series = preparation.series(panel, values, None, None, part.train_end)
         start = fit_start(
             series, series.row0[train.entity] + train.cutoff, series.row0[validation.entity] + validation.cutoff,
             input_size=self.input_size, h=self.h, seasons=(),

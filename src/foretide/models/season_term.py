@@ -142,17 +142,19 @@ def fit_season_term(
     for steps, values, known in series:
         rows_seen += len(steps)
         if n_known and known is not None and len(steps):
-            design, pseudo = _projection(projections, steps, frequencies, longest, penalty)
-            left_x, left_y = known - design @ (pseudo @ known), values - design @ (pseudo @ values)
+            design, inverse = _projection(projections, steps, frequencies, longest, penalty)
+            both = np.concatenate([known, values], axis=1).astype(np.float64)
+            both -= design @ (inverse @ (design.T @ both))
+            left_x, left_y = both[:, :n_known], both[:, n_known:]
             gram += left_x.T @ left_x
             cross += left_x.T @ left_y
     gamma = np.linalg.solve(gram + penalty * max(rows_seen, 1) * np.eye(n_known), cross) if n_known else cross
     waves = np.zeros((len(series), n_waves, n_channels))
     for i, (steps, values, known) in enumerate(series):
         if n_waves and len(steps) > 3:
-            _, pseudo = _projection(projections, steps, frequencies, longest, penalty)
+            design, inverse = _projection(projections, steps, frequencies, longest, penalty)
             rest = values - known @ gamma if n_known and known is not None else values
-            waves[i] = (pseudo @ rest)[-n_waves:]
+            waves[i] = (inverse @ (design.T @ rest))[-n_waves:]
     return SeasonTerm(np.asarray(frequencies, dtype=np.float64), waves, gamma)
 
 
@@ -163,7 +165,7 @@ def _projection(
     longest: float,
     penalty: float,
 ) -> tuple[Floats, Floats]:
-    """Design ``[T, P]`` and its penalised pseudo-inverse ``[P, T]``; entities that share a span share both."""
+    """Design ``[T, P]`` and its penalised inverse Gram matrix ``[P, P]``; entities that share a span share both."""
     key = (int(steps[0]), len(steps))
     if key not in cache:
         drift = trend(steps, longest)
@@ -172,5 +174,5 @@ def _projection(
         weight[: drift.shape[1]] = 1e-9 * len(steps)
         if len(cache) >= 4:
             cache.clear()
-        cache[key] = (design, np.linalg.solve(design.T @ design + np.diag(weight), design.T))
+        cache[key] = (design, np.linalg.inv(design.T @ design + np.diag(weight)))
     return cache[key]

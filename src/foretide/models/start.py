@@ -6,7 +6,7 @@ finds in milliseconds, and often does not. So a network starts *at* this solutio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from foretide.errors import ConfigError
 from foretide.models.closed_form import PENALTIES, RidgePath, chunks, future_rows, lagged_rows, ridge_path
 from foretide.models.season_term import (
+    MAX_RANKED_ENTITIES,
     SeasonTerm,
     candidate_frequencies,
     candidate_periods,
@@ -26,13 +27,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating]
+    Part = tuple[NDArray[np.int64], Floats, Floats | None]
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 MAX_ALL_CHANNELS = 1200
 """Above this many lags x channels only each target's own lags enter the linear map."""
-MAX_SEASON_ROWS = 20_000
+MAX_SEASON_ROWS = 10_000
 """The season term is fitted on at most this many of each entity's newest training rows."""
+LARGEST = 4.0
+"""In standard deviations of the series: what a window may move before it counts less."""
 MARGIN = 0.02
+SEASON_CHUNK = 8_192
+"""Rows of the season term made at once; its basis is much wider than the data."""
 MAX_VALIDATION = 20_000
 """Choices are made on at most this many validation windows, thinned out evenly."""
 MAX_GRAM_FLOPS = 4e10
@@ -92,10 +98,10 @@ class Series:
     ----------
     values : float32 array ``[R, C]``
         Targets first, then past columns; scaled, gaps filled. Entities follow each other without holes.
-    known : ``[R, G]`` or None
-        Known-future columns and calendar at the same rows.
-    step : int array ``[R]``
-        Grid step of each row.
+    known : callable or None
+        ``known(entity, low, high)`` gives known-future columns and calendar ``[high - low, G]`` at an entity's rows.
+    first : int array ``[N]``
+        Grid step of each entity's first row.
     row0, length : int arrays ``[N]``
         Rows of each entity.
     train_length : int array ``[N]``
@@ -104,16 +110,36 @@ class Series:
     """
 
     values: Floats
-    known: Floats | None
-    step: NDArray[np.int64]
+    known: Callable[[int, int, int], Floats] | None
+    first: NDArray[np.int64]
     row0: NDArray[np.int64]
     length: NDArray[np.int64]
     train_length: NDArray[np.int64]
     n_targets: int
 
-    def slices(self, lengths: NDArray[np.int64]) -> list[slice]:
-        """Rows of each entity, the first ``lengths[i]`` of them."""
-        return [slice(int(a), int(a + n)) for a, n in zip(self.row0, lengths, strict=True)]
+    def part(self, entity: int, low: int, high: int) -> Part:
+        """Steps ``[n]``, values ``[n, C]`` and known columns ``[n, G]`` of an entity's rows ``low .. high - 1``."""
+        known = None if self.known is None else self.known(entity, low, high)
+        row0 = int(self.row0[entity])
+        return self.first[entity] + np.arange(low, high), self.values[row0 + low : row0 + high], known
+
+
+class TrainingParts(Sequence["Part"]):
+    """The newest training rows of each entity, made when asked for, so that many entities cost no memory."""
+
+    def __init__(self, series: Series) -> None:
+        self.series = series
+
+    def __len__(self) -> int:
+        return len(self.series.row0)
+
+    def __getitem__(self, entity: Any) -> Any:
+        if isinstance(entity, slice):
+            return [self[i] for i in range(*entity.indices(len(self)))]
+        stop = int(self.series.train_length[entity])
+        if not 0 <= entity < len(self):
+            raise IndexError(entity)
+        return self.series.part(entity, max(0, stop - MAX_SEASON_ROWS), stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,12 +242,9 @@ class _Search:
         self.tried: list[dict[str, Any]] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
         self.longest = max(periods, default=float(series.train_length.max()))
-        self.parts = [
-            (series.step[s], series.values[s], None if series.known is None else series.known[s])
-            for s in (slice(max(s.start, s.stop - MAX_SEASON_ROWS), s.stop) for s in series.slices(series.train_length))
-        ]
-        d = series.n_targets
-        targets = [(steps, values[:, :d].astype(np.float64)) for steps, values, _ in self.parts if len(steps)]
+        self.parts = TrainingParts(series)
+        looked_at = [part for part in self.parts[:: max(1, -(-len(self.parts) // MAX_RANKED_ENTITIES))] if len(part[0])]
+        targets = [(steps, values[:, : series.n_targets].astype(np.float64)) for steps, values, _ in looked_at]
         self.ranked = rank_frequencies(targets, candidate_frequencies(periods), self.longest)
 
     def wave_counts(self) -> Iterable[int]:
@@ -259,12 +282,14 @@ class _Search:
         left = self.series.values[low:high].astype(np.float64)
         first = int(np.searchsorted(self.series.row0, low, side="right")) - 1
         for i in range(first, len(self.series.row0)):
-            start = max(low, int(self.series.row0[i]))
-            stop = min(high, int(self.series.row0[i] + self.series.length[i]))
+            row0 = int(self.series.row0[i])
+            start, stop = max(low, row0), min(high, row0 + int(self.series.length[i]))
             if start >= high:
                 break
-            known = None if self.series.known is None else self.series.known[start:stop]
-            left[start - low : stop - low] -= season.at(i, self.series.step[start:stop], known)
+            for begin in range(start, stop, SEASON_CHUNK):
+                end = min(begin + SEASON_CHUNK, stop)
+                steps, _, known = self.series.part(i, begin - row0, end - row0)
+                left[begin - low : end - low] -= season.at(i, steps, known)
         return left
 
     def _thinned(self, n_inputs: int) -> NDArray[np.int64]:
@@ -290,7 +315,7 @@ class _Search:
             base = window_level(x, level)
             y = future_rows(left[:, outputs], part - low, self.h) - base[:, position, None]
             n = len(part) * len(inputs) if pooled else len(part)
-            yield (x - base[:, :, None]).reshape(n, -1), y.reshape(n, -1)
+            yield tamed((x - base[:, :, None]).reshape(n, -1), y.reshape(n, -1))
 
     def _errors(self, path: RidgePath, blocks: Iterable[tuple[Floats, Floats]]) -> Floats:
         solutions = [path.solve(p) if self.config.linear else _no_map(path) for p in self.config.penalties]
@@ -307,6 +332,17 @@ class _Search:
             return np.stack([w for w, _ in solved]), np.broadcast_to(intercepts, (d, h)).copy()
         weights, intercept = solved[0]
         return weights.reshape(-1, size, d, h), intercept.reshape(d, h)
+
+
+def tamed(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Shrink the windows that move more than :data:`LARGEST`, lags and truths alike.
+
+    A series that slept through its training part and wakes later has scaled values in the hundreds; unshrunk, it
+    alone would choose penalty and weights for all others. A linear map fits a shrunk window as well as the window.
+    """
+    size = np.sqrt(np.maximum(np.square(x).mean(axis=1), np.square(y).mean(axis=1)))
+    shrink = 1.0 / np.maximum(1.0, size / LARGEST)[:, None]
+    return x * shrink, y * shrink
 
 
 def window_level(window: Floats, level: str) -> Floats:

@@ -121,7 +121,7 @@ def make_optimizer(groups: list[dict[str, Any]], config: TrainingConfig) -> torc
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, batches: Batches, batch_size: int = 256) -> float:
+def evaluate(network: nn.Module, batches: Batches, batch_size: int = 128) -> float:
     """Mean loss over all observed elements of ``batches``, in evaluation mode."""
     network.eval()
     total, count = 0.0, 0

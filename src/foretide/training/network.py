@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from foretide.heads import Head, Law
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
+from foretide.models.start import LARGEST
 
 START_PARAMETERS = ("frame.", "bias", "gain")
 
@@ -39,8 +40,9 @@ class Network(nn.Module):
 
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
         """Mean loss over the observed elements of a batch, a scalar."""
-        law, _ = self(inputs)
-        return reduce(law.loss(labels.y), labels)
+        hidden: Hidden = self.backbone(inputs, self._own_prediction)
+        law: Law = self.head(hidden.features, hidden.base, hidden.scale)
+        return reduce(law.loss(labels.y) * bounded_weight(hidden.base, labels), labels)
 
     def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[dict[str, Any]]:
         """Parameter groups: what begins at the closed-form start learns at its own rate and does not decay."""
@@ -54,6 +56,19 @@ class Network(nn.Module):
     def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
         for name, parameter in self.named_parameters():
             yield name.removeprefix("backbone."), parameter
+
+
+def bounded_weight(base: Tensor, labels: Labels) -> Tensor:
+    """Weight of each window and target, ``[B, 1, D]``: less than one where the base errs by more than :data:`LARGEST`.
+
+    Bounds what one window adds to the loss, as :func:`foretide.models.start.tamed` does for the closed-form start: a
+    series that wakes after a silent training part would otherwise be all that is learned.
+    """
+    error = (labels.y - base).detach()
+    if labels.observed is not None:
+        error = error * labels.observed
+    size = error.square().mean(dim=1, keepdim=True).sqrt()
+    return (LARGEST / size.clamp(min=LARGEST)).square()
 
 
 def reduce(elements: Tensor, labels: Labels) -> Tensor:

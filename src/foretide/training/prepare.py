@@ -11,6 +11,7 @@ from foretide.data.calendar import Calendar
 from foretide.data.scaling import Scaler
 from foretide.errors import DataError, nearest
 from foretide.models.start import Series
+from foretide.training.calendar_table import CalendarTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,27 +107,27 @@ class Preparation:
             start += len(rows)
         return out
 
-    def known(self, panel: Panel, h: int) -> NDArray[np.float32] | None:
-        """Known-future columns and calendar, ``[R + N h, G]``: ``h`` rows more per entity than the panel has.
+    def future(self, panel: Panel, h: int) -> NDArray[np.float32] | None:
+        """Scaled known-future columns, ``[R + N h, F]``: ``h`` rows more per entity than the panel has.
 
-        NaN where a known-future column has no value (yet).
+        NaN where a column has no value (yet).
         """
-        g, f = self.n_known(panel), len(panel.future)
-        if not g:
+        f, c = len(panel.future), self.location.shape[1]
+        if not f:
             return None
-        c = self.location.shape[1]
-        out = np.full((int(panel.length.sum()) + h * panel.n_entities, g), np.nan, dtype=np.float32)
+        out = np.full((int(panel.length.sum()) + h * panel.n_entities, f), np.nan, dtype=np.float32)
         start = 0
         for i in range(panel.n_entities):
-            rows = panel.rows(i)
-            stop = start + len(rows)
-            if f:
-                out[start:stop, :f] = (rows[:, c:] - self.known_location) / self.known_scale
-            if self.calendar:
-                steps = panel.first[i] + np.arange(len(rows) + h)
-                out[start : stop + h, f:] = self.calendar.values(panel.grid, steps)
-            start = stop + h
+            rows = panel.rows(i)[:, c:]
+            out[start : start + len(rows)] = (rows - self.known_location) / self.known_scale
+            start += len(rows) + h
         return out
+
+    def calendar_table(self, panel: Panel, h: int) -> CalendarTable | None:
+        """Calendar features of every step of the panel and ``h`` after it."""
+        if self.calendar is None or not self.calendar.names(panel.grid):
+            return None
+        return CalendarTable.build(self.calendar, panel.grid, int(panel.first.min()), int(panel.last.max()) + h)
 
     def static(self, panel: Panel) -> NDArray[np.float32] | None:
         """Scaled static columns, ``[N', S]``; 0, the mean, where one is missing."""
@@ -140,16 +141,35 @@ class Preparation:
         scaled = (panel.static.values - self.static_location) / self.static_scale
         return np.nan_to_num(np.asarray(scaled, dtype=np.float32))
 
-    def series(self, panel: Panel, values: NDArray[np.float32], known: Any, h: int, train_end: int) -> Series:
-        """What the closed-form start reads: scaled values and the training part's lengths."""
+    def series(
+        self,
+        panel: Panel,
+        values: NDArray[np.float32],
+        future: NDArray[np.float32] | None,
+        calendar: CalendarTable | None,
+        train_end: int,
+    ) -> Series:
+        """What the closed-form start reads: scaled values, known columns and the training part's lengths.
+
+        ``future`` and ``calendar`` as :meth:`future` and :meth:`calendar_table` give them; None leaves them out.
+        """
         row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
-        step = np.repeat(panel.first - row0, panel.length) + np.arange(len(values))
-        inner = None
-        if known is not None:
-            keep = np.repeat(np.arange(panel.n_entities) * h, panel.length) + np.arange(len(values))
-            inner = np.nan_to_num(known[keep])
+        h = 0 if future is None else (len(future) - len(values)) // panel.n_entities
+
+        def known(entity: int, low: int, high: int) -> NDArray[np.float32]:
+            parts = []
+            if future is not None:
+                start = row0[entity] + entity * h
+                parts.append(np.nan_to_num(future[start + low : start + high]))
+            if calendar is not None:
+                parts.append(calendar.at(panel.first[entity] + np.arange(low, high)))
+            return np.concatenate(parts, axis=1)
+
+        has_known = future is not None or calendar is not None
         train_length = np.clip(train_end - panel.first + 1, 0, panel.observed)
-        return Series(values, inner, step, row0, panel.length, train_length, panel.n_targets)
+        return Series(
+            values, known if has_known else None, panel.first, row0, panel.length, train_length, panel.n_targets
+        )
 
     def unscale(self, panel: Panel, entity: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.float64]:
         """Targets in scaled units ``[W, H, D, ...]`` -> original units, for entities ``[W]``."""

@@ -13,6 +13,8 @@ from foretide.errors import DataError
 from foretide.models.inputs import Inputs, Labels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from foretide.data.panel import Panel
     from foretide.training.prepare import Preparation
 
@@ -35,10 +37,11 @@ class Store:
         self.panel, self.preparation, self.input_size, self.h = panel, preparation, input_size, h
         self.device = torch.device(device)
         self.array = preparation.values(panel)
-        self.known_array = preparation.known(panel, h)
+        self.future_array = preparation.future(panel, h)
+        self.calendar = preparation.calendar_table(panel, h)
         self.row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
         self.values = torch.from_numpy(self.array).to(self.device)
-        self.known = None if self.known_array is None else torch.from_numpy(self.known_array).to(self.device)
+        self.future = None if self.future_array is None else torch.from_numpy(self.future_array).to(self.device)
         static = preparation.static(panel)
         self.static = None if static is None else torch.from_numpy(static).to(self.device)
         d = panel.n_targets
@@ -46,7 +49,7 @@ class Store:
         self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
         self.entities = preparation.positions(panel)
 
-    def rows(self, windows: Windows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def rows(self, windows: Windows) -> NDArray[np.int64]:
         """Row of each cutoff in the store, ``[W]``."""
         return self.row0[windows.entity] + windows.cutoff
 
@@ -68,17 +71,23 @@ class WindowBatches:
     def __init__(self, store: Store, windows: Windows) -> None:
         self.store, self.windows = store, windows
         size, h, d = store.input_size, store.h, store.panel.n_targets
-        device, rows = store.device, store.rows(windows)
-        self._start = torch.from_numpy(rows - size + 1).to(device)
-        self._step = torch.from_numpy(windows.steps(store.panel)).to(device)
-        self._local = torch.from_numpy(windows.entity).to(device)
-        self._entity = torch.from_numpy(store.entities[windows.entity]).to(device)
+        device = store.device
+        # A million windows are held by two short numbers each: first row of the lookback, and entity.
+        short = np.int32 if len(store.values) < 2**31 else np.int64
+        self._start = torch.from_numpy((store.rows(windows) - size + 1).astype(short)).to(device)
+        self._local = torch.from_numpy(windows.entity.astype(np.int32)).to(device)
+        self._to_step = torch.from_numpy(store.panel.first - store.row0 + size - 1).to(device)
+        self._entity = torch.from_numpy(store.entities).to(device)
         # Strided views: window w of the store is row w of the view, and costs no memory.
         self._past = store.values.unfold(0, size, 1)
         self._future = store.values[:, :d].unfold(0, h, 1) if len(store.values) >= h else None
         self._observed = None if store.observed is None or self._future is None else store.observed.unfold(0, h, 1)
-        self._known = None if store.known is None else store.known.unfold(0, size + h, 1)
-        self._known_start = self._start + self._local * h
+        # Known-future columns have h rows more per entity than the values.
+        self._ahead = None if store.future is None else store.future.unfold(0, size + h, 1)
+        self._codes = self._rows = None
+        if store.calendar is not None:
+            self._codes = torch.from_numpy(store.calendar.codes).to(device).unfold(0, size + h, 1)
+            self._rows = torch.from_numpy(store.calendar.rows).to(device)
         self._check_known()
 
     def __len__(self) -> int:
@@ -87,13 +96,21 @@ class WindowBatches:
     def inputs(self, chosen: Tensor) -> Inputs:
         """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
         store, size = self.store, self.store.input_size
-        past = self._past.index_select(0, self._start[chosen]).transpose(1, 2)
-        known_past = known = None
-        if self._known is not None:
-            both = self._known[self._known_start[chosen]].transpose(1, 2)
-            known_past, known = both[:, :size], both[:, size:]
-        static = None if store.static is None else store.static[self._local[chosen]]
-        return Inputs(past, self._step[chosen], self._entity[chosen], store.h, known_past, known, static)
+        start, local = self._start[chosen], self._local[chosen]
+        past = self._past.index_select(0, start).transpose(1, 2)
+        step = start + self._to_step[local]
+        both = self._known(start + local * store.h, step)
+        known_past, known = (None, None) if both is None else (both[:, :size], both[:, size:])
+        static = None if store.static is None else store.static[local]
+        return Inputs(past, step, self._entity[local], store.h, known_past, known, static)
+
+    def _known(self, start: Tensor, step: Tensor) -> Tensor | None:
+        """Known-future columns and calendar over lookback and horizon, ``[B, L + H, G]``."""
+        parts = [] if self._ahead is None else [self._ahead.index_select(0, start).transpose(1, 2)]
+        if self._codes is not None and self._rows is not None and self.store.calendar is not None:
+            first = step - self.store.input_size + 1 - self.store.calendar.first
+            parts.append(self._rows[self._codes.index_select(0, first)])
+        return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0] if parts else None
 
     def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
         """Gather inputs and labels; only for windows whose targets lie inside the panel."""
@@ -115,14 +132,14 @@ class WindowBatches:
 
     def _check_known(self) -> None:
         store, panel = self.store, self.store.panel
-        if store.known_array is None or not panel.future or not len(self.windows):
+        if store.future_array is None or not len(self.windows):
             return
-        missing = np.isnan(store.known_array[:, : len(panel.future)])
+        missing = np.isnan(store.future_array)
         if not missing.any():
             return
         size = store.input_size + store.h
         counts = np.concatenate([np.zeros((1, missing.shape[1]), np.int64), np.cumsum(missing, axis=0)])
-        start = self._known_start.cpu().numpy()
+        start = self._start.cpu().numpy() + self._local.cpu().numpy() * store.h
         holes = counts[start + size] - counts[start]
         bad = np.argwhere(holes > 0)
         if len(bad):
