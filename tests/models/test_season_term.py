@@ -71,6 +71,19 @@ def test_planted_waves_are_ranked_first(seed: int) -> None:
     assert sorted(ranked) == sorted(candidates)
 
 
+@pytest.mark.parametrize(
+    ("slope", "daily"), [(0.0, 10.0), (5.0, 0.5)], ids=["a strong wave beside weak ones", "a steep trend"]
+)
+def test_neither_a_strong_wave_nor_a_trend_leaks(slope: float, daily: float) -> None:
+    # 1100 steps are no whole number of cycles, so that without a taper the strong wave shows at its neighbours too.
+    steps = np.arange(1100)
+    y = 1000.0 + slope * steps + waves(steps, {24: (daily, 0.0), 168: (0.3, 0.0)})
+    ranked = rank_frequencies([(steps, y[:, None])], candidate_frequencies((24, 168, 336)), 336)
+    np.testing.assert_allclose(ranked[0], 1 / 24)
+    neighbours = np.abs(ranked - 1 / 24) < 1.5 / 336  # within the width of the taper's main lobe
+    np.testing.assert_allclose(ranked[~neighbours][0], 1 / 168)
+
+
 def test_energy_is_summed_over_series_and_targets() -> None:
     rng = np.random.default_rng(0)
     steps = np.arange(500)

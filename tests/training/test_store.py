@@ -103,7 +103,9 @@ def test_a_panel_in_another_order_keeps_what_belongs_to_a_name() -> None:
 
 def test_static_columns_belong_to_windows() -> None:
     panel = replace(make_panel((20, 20)), static=Static(("a",), np.array([[1.0], [3.0]])))
-    found, _ = batches(panel.take([1, 0]), slide(panel, input_size=4, h=2), 4, 2)
+    other = panel.take([1, 0])  # the static row goes with the entity of the panel at hand, not of the fitted one
+    store = Store(other, Preparation.fit(panel, None), input_size=4, h=2)
+    found = WindowBatches(store, slide(other, input_size=4, h=2))
     static = found.inputs(torch.tensor([0, 29])).static
     assert static is not None
     np.testing.assert_allclose(static, [[1.0], [-1.0]])
