@@ -45,7 +45,8 @@ def main() -> None:
                 "lookback": lookback, "h": h, "seed": seed,
                 "found_at_every_step": all(set(t) == set(LAGS) for t in top),
                 "mass_24": mass[:, 24].mean(), "mass_48": mass[:, 48].mean(),
-                "next_largest": np.delete(mass, LAGS, axis=1).max(), "rmse_over_oracle": rmse(truth - forecast.mean) / floor,
+                "next_largest": np.delete(mass, LAGS, axis=1).max(),
+                "rmse_over_oracle": rmse(truth - forecast.mean) / floor,
                 "best_epoch": model.best_epoch,
             })  # fmt: skip
             print(rows[-1], flush=True)

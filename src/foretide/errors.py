@@ -39,8 +39,7 @@ class MissingExtraError(ForetideError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed. "
-            f"Type: pip install 'foretide[{extra}]'"
+            f"{purpose} needs the package {package!r}, which is not installed. Type: pip install 'foretide[{extra}]'"
         )
 
 

@@ -18,8 +18,10 @@ FREQS = ["h", "30min", "10s", "D", "2D", "B", "W-WED", "MS", "ME", "QS-JAN", "YS
 def test_times_agree_with_date_range_and_steps_come_back(freq: str, step: int, start: int) -> None:
     origin = pd.date_range(pd.Timestamp("2020-01-01") + pd.Timedelta(start, "D"), periods=1, freq=freq)[0]
     grid = Grid(origin, freq)
-    twin = pd.date_range(origin, periods=step + 1, freq=freq) if step >= 0 else pd.date_range(
-        end=origin, periods=1 - step, freq=freq
+    twin = (
+        pd.date_range(origin, periods=step + 1, freq=freq)
+        if step >= 0
+        else pd.date_range(end=origin, periods=1 - step, freq=freq)
     )
     time = twin[-1] if step >= 0 else twin[0]
     assert grid.times([step])[0] == time

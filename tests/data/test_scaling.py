@@ -105,9 +105,7 @@ def test_transform_panel_matches_entities_by_name() -> None:
     _, panel = make(missing=0)
     scaler = Scaler.fit(panel, ["y", "b"])
     scaled = scaler.transform_panel(panel.take([2, 0]))
-    np.testing.assert_allclose(
-        scaled.rows(0)[:, 0], (panel.rows(2)[:, 0] - scaler.location[2, 0]) / scaler.scale[2, 0]
-    )
+    np.testing.assert_allclose(scaled.rows(0)[:, 0], (panel.rows(2)[:, 0] - scaler.location[2, 0]) / scaler.scale[2, 0])
     np.testing.assert_array_equal(scaled.rows(1)[:, 1], panel.rows(0)[:, 1])  # column a was not fitted
     assert panel.rows(2)[0, 0] != scaled.rows(0)[0, 0]
     whole = Scaler.fit(panel).transform_panel(panel)

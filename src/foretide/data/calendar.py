@@ -61,7 +61,10 @@ CYCLES: dict[str, Part] = {
 }
 FEATURES = ("weekday", "weekend", *CYCLES)
 _LONG: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("SemiMonth", ("monthday", "month")), ("Month", ("month",)), ("Quarter", ("quarter",)), ("Year", ()),
+    ("SemiMonth", ("monthday", "month")),
+    ("Month", ("month",)),
+    ("Quarter", ("quarter",)),
+    ("Year", ()),
 )
 
 

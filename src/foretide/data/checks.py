@@ -26,8 +26,22 @@ _IDS = ("unique_id", "id", "series", "series_id", "item_id", "item", "entity", "
 _TIMES = ("ds", "date", "time", "datetime", "date_time", "timestamp", "day", "month", "period", "index", "t")
 _TARGETS = ("y", "target", "value", "ot", "demand", "sales", "load", "users", "quantity", "count", "price", "volume")
 _AHEAD = (
-    "holiday", "is_holiday", "workingday", "working_day", "weekday", "weekend", "dayofweek", "hour", "day", "month",
-    "quarter", "year", "promo", "promotion", "event", "school_holiday",
+    "holiday",
+    "is_holiday",
+    "workingday",
+    "working_day",
+    "weekday",
+    "weekend",
+    "dayofweek",
+    "hour",
+    "day",
+    "month",
+    "quarter",
+    "year",
+    "promo",
+    "promotion",
+    "event",
+    "school_holiday",
 )
 _LOOKED_AT = 200
 

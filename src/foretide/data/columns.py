@@ -67,9 +67,11 @@ def _not_numeric(column: pd.Series[Any], name: str, kind: str) -> Problem:
     bad = parsed.isna() & column.notna()
     if not bad.any():
         return Problem(
-            "text", f"Column {name!r} holds numbers stored as text, such as {column[column.first_valid_index()]!r}.",
+            "text",
+            f"Column {name!r} holds numbers stored as text, such as {column[column.first_valid_index()]!r}.",
             f"Convert it: frame[{name!r}] = pd.to_numeric(frame[{name!r}]), "
-            f"or polars: frame.with_columns(pl.col({name!r}).cast(pl.Float64)).", column=name,
+            f"or polars: frame.with_columns(pl.col({name!r}).cast(pl.Float64)).",
+            column=name,
         )
     row, n = int(np.argmax(bad.to_numpy())), int(bad.sum())
     value = column[row]
@@ -107,13 +109,21 @@ def _read_static(
         expected = first[place.codes]
         changed = (cells != expected) & ~(np.isnan(cells) & np.isnan(expected))
         problems += located(
-            "static", changed, place, "row differs from the first one|rows differ from the first one",
-            "A static column has one value per series; name it past=[...] or future=[...] if it changes.", column=name,
+            "static",
+            changed,
+            place,
+            "row differs from the first one|rows differ from the first one",
+            "A static column has one value per series; name it past=[...] or future=[...] if it changes.",
+            column=name,
         )
         if missing == "error":
             problems += located(
-                "missing", starts[np.isnan(cells[starts])], place, "missing static value|missing static values",
-                'Fill it in, or keep it marked: missing="mask".', column=name,
+                "missing",
+                starts[np.isnan(cells[starts])],
+                place,
+                "missing static value|missing static values",
+                'Fill it in, or keep it marked: missing="mask".',
+                column=name,
             )
     return Static(names, values, categories), problems
 
@@ -127,8 +137,12 @@ def check_infinite(found: Survey) -> list[Problem]:
             continue
         if found.options.missing == "error":
             problems += located(
-                "infinite", endless, found.place, "infinite value|infinite values",
-                'Correct it, or treat it as missing: missing="mask" (or "ffill").', column=name,
+                "infinite",
+                endless,
+                found.place,
+                "infinite value|infinite values",
+                'Correct it, or treat it as missing: missing="mask" (or "ffill").',
+                column=name,
             )
             continue
         found.values[endless, k] = np.nan
@@ -175,9 +189,7 @@ def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArr
     return np.where(last >= 0, last - starts + 1, 0)
 
 
-def _check_missing(
-    found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]
-) -> list[Problem]:
+def _check_missing(found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Problem]:
     name, missing = found.roles.numeric[k], np.isnan(found.values[:, k]) & ~exempt
     if not missing.any():
         return []
@@ -194,8 +206,12 @@ def _check_missing(
     if found.options.missing == "mask":
         return _noted(name, "missing value is kept as such|missing values are kept as such", int(missing.sum()))
     return located(
-        "missing", missing, found.place, "missing value|missing values",
-        'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".', column=name,
+        "missing",
+        missing,
+        found.place,
+        "missing value|missing values",
+        'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".',
+        column=name,
     )
 
 
@@ -205,9 +221,7 @@ def _noted(name: str, what: str, n: int) -> list[Problem]:
     return [Problem("missing", f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")]
 
 
-def _check_constant(
-    column: NDArray[np.floating], name: str, place: Place, starts: NDArray[np.int64]
-) -> list[Problem]:
+def _check_constant(column: NDArray[np.floating], name: str, place: Place, starts: NDArray[np.int64]) -> list[Problem]:
     low, high = np.fmin.reduceat(column, starts), np.fmax.reduceat(column, starts)
     least, most = np.fmin.reduce(low), np.fmax.reduce(high)
     if np.isnan(least):

@@ -195,8 +195,15 @@ def show(time: int, integer: bool, tz: str | None) -> Any:
 
 
 def located(
-    kind: str, rows: NDArray[Any], place: Place, what: str, fix: str, *, column: str | None = None,
-    severity: Severity = "error", weights: NDArray[np.int64] | None = None,
+    kind: str,
+    rows: NDArray[Any],
+    place: Place,
+    what: str,
+    fix: str,
+    *,
+    column: str | None = None,
+    severity: Severity = "error",
+    weights: NDArray[np.int64] | None = None,
 ) -> list[Problem]:
     """Return one problem per offending entity, at most three; the last one tells how many more there are.
 

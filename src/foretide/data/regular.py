@@ -25,7 +25,10 @@ def regularise(found: Survey) -> None:
     options = found.options
     again = np.concatenate([[False], (np.diff(found.place.times) == 0) & (np.diff(found.place.codes) == 0)])
     found.problems += located(
-        "duplicate", again, found.place, "time occurs more than once|times occur more than once",
+        "duplicate",
+        again,
+        found.place,
+        "time occurs more than once|times occur more than once",
         "Keep one row per time: frame.drop_duplicates([id, time]), or add them up: frame.groupby([id, time]).sum().",
     )
     if again.any():
@@ -66,7 +69,8 @@ def _to_wall_clock(found: Survey, freq: str | int) -> None:
         Problem(
             "zone",
             f"Steps of {freq} in {place.tz} are not all equally long, so times are dates on the wall clock there.",
-            "Give cutoffs without a zone.", severity="note",
+            "Give cutoffs without a zone.",
+            severity="note",
         )
     )
     found.place = Place(place.ids, place.codes, to_wall(place.times, str(place.tz)), False, None)
@@ -88,7 +92,9 @@ def _no_frequency(place: Place) -> Problem:
         f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, "
         f"and not the step to {place.time(row)}.",
         "Average onto regular steps: resample='1h', or name the frequency: freq='h' (or 'D', 'MS' ...).",
-        entity=name or None, time=place.time(row), count=int((gaps[same] != step).sum()),
+        entity=name or None,
+        time=place.time(row),
+        count=int((gaps[same] != step).sum()),
     )
 
 
@@ -109,14 +115,21 @@ def _place_on_grid(found: Survey, freq: str | int) -> None:
     if not found.options.fill_gaps:
         absent = Place(place.ids, place.codes[gaps], _times(found.grid, steps[gaps] + 1), place.integer, place.tz)
         found.problems += located(
-            "gap", np.arange(len(gaps)), absent, f"step of {freq} is missing|steps of {freq} are missing",
-            "Fill them with rows of missing values: fill_gaps=True.", weights=jump[gaps] - 1,
+            "gap",
+            np.arange(len(gaps)),
+            absent,
+            f"step of {freq} is missing|steps of {freq} are missing",
+            "Fill them with rows of missing values: fill_gaps=True.",
+            weights=jump[gaps] - 1,
         )
         return
     extra, n = int((jump[gaps] - 1).sum()), len(steps)
     if extra > _MOST_FILLED * n + 10_000:
         found.problems += located(
-            "gap", gaps[[int(np.argmax(jump[gaps]))]], place, "long gap|long gaps",
+            "gap",
+            gaps[[int(np.argmax(jump[gaps]))]],
+            place,
+            "long gap|long gaps",
             f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short.",
         )
         return

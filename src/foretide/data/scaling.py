@@ -164,9 +164,7 @@ def _along(part: NDArray[np.float64], values: NDArray[Any]) -> NDArray[np.float6
     return part.reshape(part.shape[0], *(1,) * (values.ndim - 2), part.shape[1])
 
 
-def _safe(
-    location: NDArray[np.float64], scale: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _safe(location: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Replace unknown locations by 0 and scales of columns that do not vary (rounding apart) by 1."""
     location = np.where(np.isfinite(location), location, 0.0)
     varies = np.isfinite(scale) & (scale > 1e-12 * np.maximum(np.abs(location), 1e-290))

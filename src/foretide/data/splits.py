@@ -140,7 +140,8 @@ def split_at(
     if not train <= val <= test:
         raise ConfigError(
             "The parts follow one another: expected train_until <= val_until <= test_until, got "
-            + ", ".join(f"{name}={given[name]!s}" for name in steps) + "."
+            + ", ".join(f"{name}={given[name]!s}" for name in steps)
+            + "."
         )
     return _checked(Split(grid, first, train, val, test), h, needs_val=val_until is not None, needs_test=True)
 

@@ -130,7 +130,10 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
                 "zone",
                 f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
                 f"the first is {shown}.",
-                "Give the times in UTC, or leave tz out.", column=roles.time, time=shown, count=n,
+                "Give the times in UTC, or leave tz out.",
+                column=roles.time,
+                time=shown,
+                count=n,
             )
         )
     bad |= nowhere
@@ -146,8 +149,12 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
     place = Place(ids, codes, values, times.integer, tz)
     if backwards.size:
         found.problems += located(
-            "unsorted", backwards, place, "time earlier than the row before|times earlier than the row before",
-            "The rows were sorted.", severity="note",
+            "unsorted",
+            backwards,
+            place,
+            "time earlier than the row before|times earlier than the row before",
+            "The rows were sorted.",
+            severity="note",
         )
         by_time = np.lexsort((values, codes))
         order = by_time if isinstance(order, slice) else order[by_time]
@@ -180,8 +187,11 @@ def _check_ids(codes: NDArray[np.int64], ids: tuple[str, ...], name: str) -> lis
         n, row = int((codes < 0).sum()), int(np.argmax(codes < 0))
         problems.append(
             Problem(
-                "id", f"Column {name!r}: {phrase('row has|rows have', n)} no identifier, the first is row {row}.",
-                "Name the series they belong to, or drop them.", column=name, count=n,
+                "id",
+                f"Column {name!r}: {phrase('row has|rows have', n)} no identifier, the first is row {row}.",
+                "Name the series they belong to, or drop them.",
+                column=name,
+                count=n,
             )
         )
     if len(set(ids)) < len(ids):

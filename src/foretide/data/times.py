@@ -94,9 +94,11 @@ def _no_time(bad: NDArray[np.bool_], name: str) -> list[Problem]:
     row, n = int(np.argmax(bad)), int(bad.sum())
     return [
         Problem(
-            "time", f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}.",
+            "time",
+            f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}.",
             "Fill it in, or drop them.",
-            column=name, count=n,
+            column=name,
+            count=n,
         )
     ]
 
@@ -108,8 +110,10 @@ def _integers(series: nw.Series[Any], name: str) -> Times:
     if len(values) and _looks_like_dates(values):
         problems.append(
             Problem(
-                "time", f"Column {name!r}: whole numbers that look like dates, such as {int(values[0])}.",
-                "Type: time_format='%Y%m%d'.", column=name,
+                "time",
+                f"Column {name!r}: whole numbers that look like dates, such as {int(values[0])}.",
+                "Type: time_format='%Y%m%d'.",
+                column=name,
             )
         )
     return Times(values, bad, integer=True, problems=problems)
@@ -131,8 +135,10 @@ def _whole_floats(series: nw.Series[Any], name: str) -> Times:
         row = int(np.argmax(whole != np.round(whole)))
         problems.append(
             Problem(
-                "time", f"Column {name!r}: times are fractions, such as {whole[row]:g} in row {row}.",
-                "Give datetimes, or count the steps in whole numbers.", column=name,
+                "time",
+                f"Column {name!r}: times are fractions, such as {whole[row]:g} in row {row}.",
+                "Give datetimes, or count the steps in whole numbers.",
+                column=name,
             )
         )
     return Times(whole.astype(np.int64), bad, integer=True, problems=problems)
@@ -162,7 +168,8 @@ def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
                     f"Column {name!r}: {phrase('time has|times have', int(without.sum()))} no time zone while the "
                     f"others have one; the first is {text[row]!r} in row {row}.",
                     "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none.",
-                    column=name, count=int(without.sum()),
+                    column=name,
+                    count=int(without.sum()),
                 )
             )
     return Times(values, bad, aware=aware, tz=tz, problems=problems)
@@ -189,13 +196,19 @@ def _unparsable(column: pd.Series[Any], bad: NDArray[np.bool_], name: str, given
         for day_first in (True, False):
             guess = guess or pd.tseries.api.guess_datetime_format(str(value), dayfirst=day_first)
     expected = f"the format {given!r}" if given else "the form 2024-01-31 06:00"
-    fix = f"Correct it, or type its format: time_format={guess!r} (check day and month)." if guess else (
-        "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'."
+    fix = (
+        f"Correct it, or type its format: time_format={guess!r} (check day and month)."
+        if guess
+        else ("Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'.")
     )
     return [
         Problem(
-            "time", f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(value)!r} "
-            f"in row {row}.", fix, column=name, count=n,
+            "time",
+            f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(value)!r} "
+            f"in row {row}.",
+            fix,
+            column=name,
+            count=n,
         )
     ]
 

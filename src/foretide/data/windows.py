@@ -48,7 +48,12 @@ class Windows:
 
 
 def slide(
-    panel: Panel, *, input_size: int, h: int, first_target: int | None = None, last_target: int | None = None,
+    panel: Panel,
+    *,
+    input_size: int,
+    h: int,
+    first_target: int | None = None,
+    last_target: int | None = None,
     stride: int = 1,
 ) -> Windows:
     """Return every window whose targets lie wholly in a part of the grid.

@@ -78,9 +78,7 @@ class AttentionBackbone(Backbone):
         nn.init.zeros_(self.query.weight)
         nn.init.zeros_(self.query.bias)
         self.out = nn.Linear(d, d)
-        self.feed = nn.Sequential(
-            nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d)
-        )
+        self.feed = nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d))
         bias, gain = copy_start(frame, shape, m)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
 

@@ -52,9 +52,7 @@ def trend(steps: NDArray[np.int64], longest: float) -> Floats:
     return np.concatenate([np.ones((len(steps), 1)), position[:, None], hinges], axis=1)
 
 
-def rank_frequencies(
-    series: Sequence[tuple[NDArray[np.int64], Floats]], frequencies: Floats, longest: float
-) -> Floats:
+def rank_frequencies(series: Sequence[tuple[NDArray[np.int64], Floats]], frequencies: Floats, longest: float) -> Floats:
     """Order candidate frequencies by their energy in the training part, largest first.
 
     Parameters

@@ -178,6 +178,8 @@ def clip_gradients(parameters: list[Tensor], most: float) -> None:
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    if norm.device.type == "cpu" and norm <= most:
+        return  # on a GPU the look would cost more than the product it saves
     torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
 
 

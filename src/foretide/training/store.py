@@ -78,6 +78,7 @@ class WindowBatches:
         self._local = torch.from_numpy(windows.entity.astype(np.int32)).to(device)
         self._to_step = torch.from_numpy(store.panel.first - store.row0 + size - 1).to(device)
         self._entity = torch.from_numpy(store.entities).to(device)
+        self._many = store.panel.n_entities > 1
         # Strided views: window w of the store is row w of the view, and costs no memory.
         self._past = store.values.unfold(0, size, 1)
         self._future = store.values[:, :d].unfold(0, h, 1) if len(store.values) >= h else None
@@ -88,6 +89,7 @@ class WindowBatches:
         if store.calendar is not None:
             self._codes = torch.from_numpy(store.calendar.codes).to(device).unfold(0, size + h, 1)
             self._rows = torch.from_numpy(store.calendar.rows).to(device)
+        self._has_known = self._ahead is not None or self._codes is not None
         self._check_known()
 
     def __len__(self) -> int:
@@ -95,14 +97,19 @@ class WindowBatches:
 
     def inputs(self, chosen: Tensor) -> Inputs:
         """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
+        return self._inputs(chosen, self._start[chosen])
+
+    def _inputs(self, chosen: Tensor, start: Tensor) -> Inputs:
         store, size = self.store, self.store.input_size
-        start, local = self._start[chosen], self._local[chosen]
         past = self._past.index_select(0, start).transpose(1, 2)
-        step = start + self._to_step[local]
-        both = self._known(start + local * store.h, step)
+        # With one entity there is nothing to look up: a broadcast zero is its number in every window.
+        local = self._local[chosen] if self._many else self._local[:1].expand(len(chosen))
+        step = start + (self._to_step[local] if self._many else self._to_step)
+        both = self._known(start + local * store.h, step) if self._has_known else None
         known_past, known = (None, None) if both is None else (both[:, :size], both[:, size:])
         static = None if store.static is None else store.static[local]
-        return Inputs(past, step, self._entity[local], store.h, known_past, known, static)
+        entity = self._entity[local] if self._many else self._entity.expand(len(chosen))
+        return Inputs(past, step, entity, store.h, known_past, known, static)
 
     def _known(self, start: Tensor, step: Tensor) -> Tensor | None:
         """Known-future columns and calendar over lookback and horizon, ``[B, L + H, G]``."""
@@ -115,11 +122,12 @@ class WindowBatches:
     def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
         """Gather inputs and labels; only for windows whose targets lie inside the panel."""
         chosen = chosen.to(self.store.device)
-        after = self._start[chosen] + self.store.input_size
+        start = self._start[chosen]
+        after = start + self.store.input_size
         assert self._future is not None
         y = self._future.index_select(0, after).transpose(1, 2)
         observed = None if self._observed is None else self._observed[after].transpose(1, 2)
-        return self.inputs(chosen), Labels(y, observed)
+        return self._inputs(chosen, start), Labels(y, observed)
 
     def describe(self, chosen: Tensor) -> str:
         """Series and cutoffs of some windows, in words."""

@@ -94,9 +94,7 @@ class HourlyTruth:
         self._add_coupling(mean, ahead, steps)
         return mean[..., [self.channels.index(t) for t in self.targets]]
 
-    def _add_coupling(
-        self, mean: NDArray[np.float64], ahead: NDArray[np.int64], steps: NDArray[np.int64]
-    ) -> None:
+    def _add_coupling(self, mean: NDArray[np.float64], ahead: NDArray[np.int64], steps: NDArray[np.int64]) -> None:
         values, level = self.values, self.components["level"][0]
         source = ahead - COUPLING_LAG
         seen = source <= steps[:, None]
@@ -186,9 +184,7 @@ def _generate(T: int, n: int, seed: int, traits: dict[str, float], target: str |
     components["coupling"] = _coupling(_total(components), components["level"][0], weight)
     channels = tuple(f"x{s + 1}" for s in range(n))
     panel = hourly_panel(_total(components), channels, target)
-    truth = HourlyTruth(
-        components, channels, panel.targets, events, change_points, factor, float(weight), panel.grid
-    )
+    truth = HourlyTruth(components, channels, panel.targets, events, change_points, factor, float(weight), panel.grid)
     return Synthetic(panel, truth)
 
 
@@ -244,9 +240,7 @@ def _noise(n_steps: int, n: int, seed: int, widening: NDArray[np.float64]) -> ND
     return noise * (0.6 + 0.2 * np.arange(n))
 
 
-def _shifts(
-    n_steps: int, n: int, seed: int, strength: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _shifts(n_steps: int, n: int, seed: int, strength: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the change points and the level they have led to so far, ``[T, n]``."""
     if strength == 0:
         return np.zeros(0, np.int64), np.zeros((n_steps, n))
