@@ -46,3 +46,16 @@ def test_seeded_init_puts_the_state_back_after_an_error() -> None:
         torch.rand(2)
         raise ValueError("broken")
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_dropout_on_a_gpu_follows_the_seed_too() -> None:
+    drop, x = nn.Dropout(0.5), torch.ones(64, device="cuda")
+    before = torch.cuda.get_rng_state()
+    draws = []
+    for seed in (3, 3, 4):
+        with seeded_init(seed):
+            draws.append(drop(x))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    assert torch.equal(before, torch.cuda.get_rng_state())

@@ -29,10 +29,14 @@ def torch_generator(seed: int) -> torch.Generator:
 def seeded_init(seed: int) -> Iterator[None]:
     """Make layers built inside draw their initial weights from ``seed``, and leave the global state as it was.
 
-    PyTorch's layers initialise from the global generator and take no other; this restores it afterwards.
+    PyTorch's layers initialise from the global generator and take no other, and dropout draws from the generator of
+    its device; this restores them afterwards. Accelerators count where they are in use already.
     """
     import torch
 
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = list(range(torch.cuda.device_count())) if used else []
+    with torch.random.fork_rng(devices=devices):
+        for generator in (torch.default_generator, *(torch.cuda.default_generators[d] for d in devices)):
+            generator.manual_seed(seed)
         yield
