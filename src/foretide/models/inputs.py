@@ -46,7 +46,7 @@ class Labels:
     Attributes
     ----------
     y : float tensor ``[B, H, D]``
-        Scaled targets; 0 where not observed.
+        Scaled targets; the last value carried forward where not observed.
     observed : bool tensor ``[B, H, D]`` or None
         None: every value was observed.
     """
