@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from foretide.report.words import attention_words, by_distance, error_words
+from foretide.report.words import attention_words, by_distance, error_words, start_words
 
 
 def test_by_distance_against_a_slow_loop() -> None:
@@ -41,3 +43,22 @@ def test_a_daily_copy_is_found_whatever_the_horizon_step() -> None:
 )
 def test_errors(errors: list[float], word: str) -> None:
     assert word in error_words("A", np.array(errors), "h")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"waves": 3, "known": False, "level": "last"}, "taking off 3 seasonal waves and the last value (given back"),
+        (
+            {"waves": 1, "known": True, "level": "mean"},
+            "1 seasonal wave, what known-future columns explain and",
+        ),
+        ({"waves": 0, "known": False, "level": "mean"}, "taking off the window's mean (given back to the forecast)."),
+    ],
+)
+def test_the_start_is_said(chosen: dict[str, Any], expected: str) -> None:
+    assert expected in start_words(chosen)
+
+
+def test_a_start_that_takes_nothing_off_needs_no_words() -> None:
+    assert start_words({"waves": 0, "known": False, "level": "none"}) == ""

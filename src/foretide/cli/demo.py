@@ -36,6 +36,6 @@ def demo_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
             }
         },
         "h": 10,
-        "input_size": 60,
+        "input_size": 60 if quick else 168,
         "models": [{"Attention": dict(epochs)}, {"LSTM": dict(epochs)}, "ARIMA"],
     }

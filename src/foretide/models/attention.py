@@ -167,8 +167,7 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     """
     own = _own_block(frame.weights.detach()) if frame.channels == "all" else frame.weights.detach()
     shared = _with_level(own.mean(dim=0).T, frame.level)
-    noise = 1.5 * shared.abs().median(dim=1, keepdim=True).values
-    profile = (shared - noise).clamp(min=0.0)
+    profile = shared.clamp(min=0.0)
     total = profile.sum(dim=1, keepdim=True)
     floor = torch.full_like(profile, 1e-3 / shape.input_size) * total.clamp(min=1e-2)
     profile = profile + floor

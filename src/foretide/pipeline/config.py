@@ -175,6 +175,8 @@ class Config(Section):
         Networks are trained once per seed.
     attention_windows : int
         At most so many test windows, evenly spread, have their attention kept.
+    threads : int
+        PyTorch threads while the run lasts.
     output : str, optional
         Folder of the run.
     """
@@ -192,6 +194,7 @@ class Config(Section):
     stride: int = Field(default=1, ge=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     attention_windows: int = Field(default=200, ge=0)
+    threads: int = Field(default=1, ge=1)
     output: str | None = None
 
     @field_validator("models", mode="before")

@@ -18,6 +18,7 @@ from foretide.pipeline.outputs import write_outputs, write_scores
 from foretide.pipeline.prepare import Prepared, make_calendar, prepare
 from foretide.pipeline.results import Result, evenly, file_name, select
 from foretide.pipeline.roster import Entry, roster
+from foretide.pipeline.threads import network_threads
 
 if TYPE_CHECKING:
     from foretide.data.windows import Windows
@@ -84,6 +85,12 @@ def run(
 def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
     folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
     entries = roster(config, make_calendar(config.calendar, prepared.panel.grid.freq))
+    with network_threads(entries, config.threads):
+        _fit_and_score(entries, config, prepared, folder, log)
+    log(f"finished: {folder.path / 'summary.md'}")
+
+
+def _fit_and_score(entries: Sequence[Entry], config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
     fitted = _fit_all(entries, prepared, folder, log)
     history = max([config.input_size, *(entry.forecaster.min_history for entry, _ in fitted)])
     windows = prepared.test_windows(input_size=history, h=config.h, stride=config.stride)
@@ -93,7 +100,6 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
     scores = write_scores(results, prepared, config, folder)
     _step(folder, log, "writing forecasts, attention and pictures")
     write_outputs(results, scores, prepared, config, folder, log)
-    log(f"finished: {folder.path / 'summary.md'}")
 
 
 def _step(folder: RunFolder, log: Log, text: str) -> None:

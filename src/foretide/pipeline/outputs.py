@@ -19,7 +19,7 @@ from foretide.evaluation.score import ORACLE, score
 from foretide.pipeline.results import Result, file_name
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
-from foretide.report.words import attention_words, error_words
+from foretide.report.words import attention_words, error_words, start_words
 
 if TYPE_CHECKING:
     from foretide.evaluation.score import Scores
@@ -154,7 +154,9 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
         weights = result.attention.extras["attention"]
         heat = attention_figure(weights, model=result.entry.name, freq=freq, windows="spread over the test part")
         folder.write(name, lambda path, heat=heat: write_png(heat, path))  # type: ignore[misc]
-        pictures[name] = f"where {result.entry.name} looks, horizon step by lag. {attention_words(weights, freq)}"
+        about = [f"where {result.entry.name} looks, horizon step by lag.", attention_words(weights, freq)]
+        start: list[dict[str, Any]] = getattr(result.entry.forecaster, "start_report", list)()
+        pictures[name] = " ".join([*about, start_words(start[0])] if start else about)
     return pictures
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretide.report.style import unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating]
@@ -53,6 +55,16 @@ def attention_words(weights: Floats, freq: str | int) -> str:
     return text.strip()
 
 
+def start_words(chosen: Mapping[str, Any]) -> str:
+    """Say what a closed-form start took off the window before attention looks at it."""
+    waves, known = int(chosen["waves"]), bool(chosen["known"])
+    parts = [f"{waves} seasonal wave{'s' if waves > 1 else ''}"] if waves else []
+    parts += ["what known-future columns explain"] if known else []
+    level = {"last": "the last value", "mean": "the window's mean"}.get(chosen["level"])
+    parts += [f"{level} (given back to the forecast)"] if level else []
+    return f"It looks at what is left after taking off {_joined(parts)}." if parts else ""
+
+
 def error_words(model: str, errors: Floats, freq: str | int) -> str:
     """Say how the error of a model goes with the horizon step."""
     first, last = float(errors[0]), float(errors[-1])
@@ -70,5 +82,8 @@ def _leading(shares: Floats, even: float) -> NDArray[np.integer]:
 
 
 def _listed(numbers: NDArray[np.integer]) -> str:
-    names = [str(int(n)) for n in numbers]
+    return _joined([str(int(n)) for n in numbers])
+
+
+def _joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,0 +1,29 @@
+"""Threads of the networks during a run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from foretide.forecasters.neural import NeuralForecaster
+from foretide.pipeline.roster import Entry
+
+
+@contextlib.contextmanager
+def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
+    """Give PyTorch so many threads while a run with networks lasts, and what it had afterwards.
+
+    Small batches through small networks gain little from more than one, lose much where other work wants the cores
+    (two threads beside two busy processes took 15 times as long as one), and repeat to the bit only at the same count.
+    """
+    if not any(isinstance(entry.forecaster, NeuralForecaster) for entry in entries):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
