@@ -6,6 +6,7 @@ from cases import make_panel, times
 from numpy.typing import NDArray
 
 from foretide.data.panel import Panel
+from foretide.data.problems import DataWarning
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.ridge import Ridge
 
@@ -104,3 +105,12 @@ def test_too_short() -> None:
 def test_bad_settings(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Ridge(H, **settings)  # type: ignore[arg-type]
+
+
+def test_a_map_too_wide_reads_own_lags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretide.forecasters.ridge.MAX_WIDTH", 3 * SIZE - 1)
+    panel, until = panel_(), times(panel_(), [LAST])[0]
+    with pytest.warns(DataWarning, match="3 channels x 8 lags make a map of 24 inputs, more than 23"):
+        wide = Ridge(H, input_size=SIZE).fit(panel, until=until)
+    own = Ridge(H, input_size=SIZE, channels="own").fit(panel, until=until)
+    np.testing.assert_array_equal(wide.predict(panel).mean, own.predict(panel).mean)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.problems import DataWarning
 from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.models.closed_form import chunks, lagged_rows
-from foretide.models.start import StartConfig, fit_start, window_level
+from foretide.models.start import Series, StartConfig, fit_start, window_level
 from foretide.training.prepare import Preparation, seen_in_training
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 
+MAX_WIDTH = 3_000
+"""Lags x channels above which a map of all channels is not solved: time grows with the cube, 3,000 take seconds."""
 CHOSEN = ("level", "channels", "penalty", "val_mse")
 
 
@@ -34,7 +38,8 @@ class Ridge(Forecaster):
     input_size : int
         Steps looked back at.
     channels : {"all", "own", "shared", "auto"}
-        A map per target of the lags of all targets and past columns; of its own lags; one map of their own lags for
+        A map per target of the lags of all targets and past columns (own ones, with a warning, where lags x channels
+        exceed 3,000); of its own lags; one map of their own lags for
         all targets; or whichever is best on validation.
     level : {"auto", "last", "mean", "none"}
         What is taken off each window and added back to its forecast; "auto" chooses on validation.
@@ -87,11 +92,24 @@ class Ridge(Forecaster):
         start = fit_start(
             series, series.row0[train.entity] + train.cutoff, series.row0[validation.entity] + validation.cutoff,
             input_size=self.input_size, h=self.h, seasons=(),
-            config=StartConfig(level=self.level, channels=self.channels, waves=0, known="off"),
+            config=StartConfig(level=self.level, channels=self._affordable(series), waves=0, known="off"),
         )  # fmt: skip
         self._preparation = preparation
         self._arrays = {"weights": start.weights, "intercept": start.intercept}
         self._chosen = {name: start.chosen[name] for name in CHOSEN}
+
+    def _affordable(self, series: Series) -> str:
+        """The channels asked for; own lags where a map of all channels would be too wide to solve."""
+        width = series.values.shape[1] * self.input_size
+        if self.channels != "all" or width <= MAX_WIDTH:
+            return self.channels
+        warnings.warn(
+            f"{self.name}: {series.values.shape[1]} channels x {self.input_size} lags make a map of {width:,} inputs, "
+            f"more than {MAX_WIDTH:,}; each target reads its own lags only. Lower input_size to read all channels.",
+            DataWarning,
+            stacklevel=4,
+        )
+        return "own"
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
