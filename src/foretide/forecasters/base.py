@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 
-from foretide.data.windows import Windows, at_cutoffs
+from foretide.data.windows import Windows, at_cutoffs, slide
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.forecast import Forecast, quantiles_of_levels
 
@@ -53,6 +53,20 @@ class FitPart:
         if not self._has_validation:
             return self.panel
         return self.panel.until(self.panel.grid.output_times([self.train_end])[0])
+
+    def windows(self, panel: Panel, *, input_size: int, h: int) -> tuple[Windows, Windows]:
+        """Training and validation windows of ``panel`` (this part, or some of its entities).
+
+        Raises :class:`DataError` when no training window fits.
+        """
+        train = slide(panel, input_size=input_size, h=h, last_target=self.train_end)
+        if not len(train):
+            raise DataError(
+                f"No training window fits: input_size={input_size} and h={h} need {input_size + h} "
+                f"rows, the longest series has {int(self.train.observed.max())} in the training part. "
+                "Lower input_size or h, or give longer series."
+            )
+        return train, slide(panel, input_size=input_size, h=h, first_target=self.train_end + 1)
 
     @property
     def _has_validation(self) -> bool:

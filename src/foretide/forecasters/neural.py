@@ -11,8 +11,8 @@ import numpy as np
 
 from foretide.data.calendar import Calendar
 from foretide.data.seasons import seasons_of
-from foretide.data.windows import Windows, slide
-from foretide.errors import ConfigError, DataError, nearest
+from foretide.data.windows import Windows
+from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
@@ -109,28 +109,22 @@ class NeuralForecaster(Forecaster):
     def _fit(self, part: FitPart) -> None:
         from foretide.seeding import seeded_init, torch_generator
         from foretide.training.loop import train
+        from foretide.training.progress import epoch_bar
         from foretide.training.store import Store, WindowBatches
 
         panel, device = seen_in_training(part.panel, part.train), pick_device(self.device)
-        train_windows = slide(panel, input_size=self.input_size, h=self.h, last_target=part.train_end)
-        val_windows = slide(panel, input_size=self.input_size, h=self.h, first_target=part.train_end + 1)
-        if not len(train_windows):
-            raise DataError(
-                f"No training window fits: input_size={self.input_size} and h={self.h} need {self.input_size + self.h} "
-                f"rows, the longest series has {int(part.train.observed.max())} in the training part. "
-                "Lower input_size or h, or give longer series."
-            )
+        train_windows, val_windows = part.windows(panel, input_size=self.input_size, h=self.h)
         calendar = self._calendar(part.train)
         self.preparation = Preparation.fit(part.train, calendar)
         store = Store(panel, self.preparation, input_size=self.input_size, h=self.h, device=device)
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
         self.start = self._find_start(store, batches, val_batches, part.train_end)
-        with seeded_init(self.seed):
+        with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
             self.network = self._build(self.start, self._shape(panel)).to(device)
             history = train(
                 self.network, batches, val_batches if len(val_windows) else None, self.training,
                 groups=self.network.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
-                generator=torch_generator(self.seed),
+                generator=torch_generator(self.seed), on_epoch=on_epoch,
             )  # fmt: skip
         self.history, self.best_epoch = history.epochs, history.best_epoch
         self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.problems import DataWarning
-from foretide.data.windows import Windows, slide
-from foretide.errors import ConfigError, DataError
+from foretide.data.windows import Windows
+from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.start import Series, StartConfig, fit_start, window_level
@@ -78,14 +78,7 @@ class Ridge(Forecaster):
 
     def _fit(self, part: FitPart) -> None:
         panel = seen_in_training(part.panel, part.train)
-        train = slide(panel, input_size=self.input_size, h=self.h, last_target=part.train_end)
-        validation = slide(panel, input_size=self.input_size, h=self.h, first_target=part.train_end + 1)
-        if not len(train):
-            raise DataError(
-                f"No training window fits: input_size={self.input_size} and h={self.h} need {self.input_size + self.h} "
-                f"rows, the longest series has {int(part.train.observed.max())} in the training part. "
-                "Lower input_size or h, or give longer series."
-            )
+        train, validation = part.windows(panel, input_size=self.input_size, h=self.h)
         preparation = Preparation.fit(part.train, None)
         values = preparation.values(panel)
         series = preparation.series(panel, values, None, None, part.train_end)

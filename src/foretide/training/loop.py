@@ -35,14 +35,6 @@ class Batches(Protocol):
         ...
 
 
-class Trainable(Protocol):
-    """A network with a loss."""
-
-    def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
-        """Return a scalar loss."""
-        ...
-
-
 @dataclass
 class History:
     """What happened, epoch by epoch.
@@ -178,8 +170,10 @@ def clip_gradients(parameters: list[Tensor], most: float) -> None:
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if norm.device.type == "cpu" and norm <= most:
-        return  # on a GPU the look would cost more than the product it saves
+    if norm.device.type == "cpu":  # on a GPU the look would cost more than it saves
+        if (length := float(norm)) > most:
+            torch._foreach_mul_(gradients, most / (length + 1e-6))
+        return
     torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
 
 

@@ -81,8 +81,10 @@ class WindowBatches:
         self._many = store.panel.n_entities > 1
         # Strided views: window w of the store is row w of the view, and costs no memory.
         self._past = store.values.unfold(0, size, 1)
-        self._future = store.values[:, :d].unfold(0, h, 1) if len(store.values) >= h else None
-        self._observed = None if store.observed is None or self._future is None else store.observed.unfold(0, h, 1)
+        # The truth of a lookback that starts at row r starts at row r + size; no such view of a panel without any.
+        has_truth = len(store.values) >= size + h
+        self._future = store.values[size:, :d].unfold(0, h, 1) if has_truth else None
+        self._observed = store.observed[size:].unfold(0, h, 1) if has_truth and store.observed is not None else None
         # Known-future columns have h rows more per entity than the values.
         self._ahead = None if store.future is None else store.future.unfold(0, size + h, 1)
         self._codes = self._rows = None
@@ -123,10 +125,9 @@ class WindowBatches:
         """Gather inputs and labels; only for windows whose targets lie inside the panel."""
         chosen = chosen.to(self.store.device)
         start = self._start[chosen]
-        after = start + self.store.input_size
         assert self._future is not None
-        y = self._future.index_select(0, after).transpose(1, 2)
-        observed = None if self._observed is None else self._observed[after].transpose(1, 2)
+        y = self._future.index_select(0, start).transpose(1, 2)
+        observed = None if self._observed is None else self._observed[start].transpose(1, 2)
         return self._inputs(chosen, start), Labels(y, observed)
 
     def describe(self, chosen: Tensor) -> str:
