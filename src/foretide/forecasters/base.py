@@ -13,7 +13,7 @@ import numpy as np
 
 from foretide.data.windows import Windows, at_cutoffs, slide
 from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.forecasters.forecast import Forecast, quantiles_of_levels
+from foretide.forecasters.forecast import Forecast, all_quantiles
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -88,7 +88,7 @@ class Forecaster(ABC):
         Name of the model in frames and tables; the class name by default.
     """
 
-    has_law: ClassVar[bool] = False
+    has_law: bool = False
     """Whether intervals come with the mean."""
     uses_validation: ClassVar[bool] = False
     """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
@@ -126,7 +126,13 @@ class Forecaster(ABC):
 
     @final
     def predict(
-        self, panel: Panel, cutoffs: Sequence[Any] | None = None, levels: Sequence[float] = (80, 95), **traces: bool
+        self,
+        panel: Panel,
+        cutoffs: Sequence[Any] | None = None,
+        levels: Sequence[float] = (80, 95),
+        *,
+        quantiles: Sequence[float] = (),
+        **traces: bool,
     ) -> Forecast:
         """Forecast ``h`` steps from many origins in one pass.
 
@@ -139,6 +145,8 @@ class Forecaster(ABC):
             cutoff is left out of it.
         levels : sequence of float
             Central interval levels in percent. A model without a predictive law returns no intervals.
+        quantiles : sequence of float
+            Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``.
         **traces : bool
             What else to return in ``Forecast.extras``, e.g. ``attention=True``.
         """
@@ -147,13 +155,13 @@ class Forecaster(ABC):
         self._fitted.check(panel, self.name)
         windows = at_cutoffs(panel, cutoffs, min_history=self.min_history)
         levels = tuple(levels) if self.has_law else ()
-        quantiles = quantiles_of_levels(levels)
+        wanted_quantiles = all_quantiles(levels, quantiles if self.has_law else ())
         unknown = set(traces) - set(self.traces)
         if unknown:
             raise ConfigError(f"{self.name} has no trace {sorted(unknown)[0]!r}; it can return {list(self.traces)}.")
         wanted = tuple(name for name, on in traces.items() if on)
-        got = self._predict(panel, windows, quantiles, wanted)
-        return Forecast(self.name, panel, windows, got.mean, levels, quantiles, got.quantiles, got.extras)
+        got = self._predict(panel, windows, wanted_quantiles, wanted)
+        return Forecast(self.name, panel, windows, got.mean, levels, wanted_quantiles, got.quantiles, got.extras)
 
     @final
     def save(self, folder: str | PathLike[str]) -> None:

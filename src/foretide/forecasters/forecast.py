@@ -28,6 +28,14 @@ def quantiles_of_levels(levels: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted(bounds))
 
 
+def all_quantiles(levels: Sequence[float], quantiles: Sequence[float] = ()) -> tuple[float, ...]:
+    """Return the sorted quantiles of central levels and further ones, each once."""
+    for quantile in quantiles:
+        if not 0 < quantile < 1:
+            raise ConfigError(f"A quantile is a fraction between 0 and 1, got {quantile!r}. Try quantiles=(0.1, 0.9).")
+    return tuple(sorted({*quantiles_of_levels(levels), *(round(float(q), 10) for q in quantiles)}))
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """Forecasts of one model from many origins.

@@ -93,7 +93,7 @@ class Stats(Forecaster):
             raise ConfigError(f"budget is a number of seconds above 0, or None for no limit; got {budget!r}.")
         self.budget = budget
         self.season_ = season or 1
-        self.has_law = model not in _NO_LAW  # type: ignore[misc]  # depends on the model here
+        self.has_law = model not in _NO_LAW  # depends on the model here
         self._rolls = model not in _NO_FORWARD and hasattr(self._build(), "forward")
         self._train: dict[str, Floats] = {}
         self._models: dict[str, Any] = {}
