@@ -1,0 +1,79 @@
+"""Which targets are counts, how often they are above zero, and the buckets that follow from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+BUCKETS = ("dense", "sparse", "ultra")
+
+
+def are_counts(panel: Panel) -> NDArray[np.bool_]:
+    """Say of each target whether every value observed is a whole number of at least zero, ``[D]``.
+
+    A target of which nothing is observed is no count: nothing is known about it.
+    """
+    found = np.ones(panel.n_targets, dtype=bool)
+    seen = np.zeros(panel.n_targets, dtype=bool)
+    for entity in range(panel.n_entities):
+        y = panel.rows(entity)[:, : panel.n_targets]
+        known = ~np.isnan(y)
+        found &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
+        seen |= known.any(axis=0)
+    return found & seen
+
+
+def density(panel: Panel) -> NDArray[np.float64]:
+    """Return the nonzero rate of each series, the share of its observed values above zero, ``[N, D]``.
+
+    Zero for a series of which nothing is observed. A panel cut by ``until`` gives the rates of that part alone.
+    """
+    rates = np.zeros((panel.n_entities, panel.n_targets))
+    for entity in range(panel.n_entities):
+        y = panel.rows(entity)[:, : panel.n_targets]
+        known = (~np.isnan(y)).sum(axis=0)
+        rates[entity] = (y > 0).sum(axis=0) / np.maximum(known, 1)
+    return rates
+
+
+def buckets(rates: Any, dense: float = 0.70, ultra: float = 0.005) -> NDArray[np.str_]:
+    """Sort series by their nonzero rate.
+
+    Parameters
+    ----------
+    rates : float array, any shape
+        Nonzero rates, as :func:`density` gives them.
+    dense : float
+        Rates of at least this are ``"dense"``.
+    ultra : float
+        Other rates of at most this are ``"ultra"`` (ultra-sparse); what lies between is ``"sparse"``.
+
+    Returns
+    -------
+    str array of the shape of ``rates``
+
+    Raises
+    ------
+    ConfigError
+        Unless ``0 <= ultra <= dense <= 1``.
+    """
+    check_thresholds(dense, ultra)
+    rates = np.asarray(rates, dtype=np.float64)
+    return np.where(rates >= dense, "dense", np.where(rates <= ultra, "ultra", "sparse"))
+
+
+def check_thresholds(dense: float, ultra: float) -> None:
+    """Raise a :class:`ConfigError` unless ``0 <= ultra <= dense <= 1``."""
+    if not 0 <= ultra <= dense <= 1:
+        raise ConfigError(
+            "The thresholds of nonzero rates are shares with 0 <= ultra <= dense <= 1; "
+            f"got dense={dense!r} and ultra={ultra!r}. Try dense=0.7, ultra=0.005."
+        )
