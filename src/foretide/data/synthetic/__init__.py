@@ -3,5 +3,7 @@
 from foretide.data.synthetic.base import Synthetic
 from foretide.data.synthetic.hourly import HourlyTruth, hourly
 from foretide.data.synthetic.planted import PlantedTruth, planted_lags
+from foretide.data.synthetic.supplies import supplies
+from foretide.data.synthetic.supplies_truth import SuppliesTruth
 
-__all__ = ["HourlyTruth", "PlantedTruth", "Synthetic", "hourly", "planted_lags"]
+__all__ = ["HourlyTruth", "PlantedTruth", "SuppliesTruth", "Synthetic", "hourly", "planted_lags", "supplies"]

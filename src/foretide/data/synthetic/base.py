@@ -34,15 +34,15 @@ class Synthetic:
     Attributes
     ----------
     panel : Panel
-        One unnamed entity on an hourly grid from 2019-01-01.
-    truth : HourlyTruth or PlantedTruth
+        On an hourly or daily grid from 2019-01-01; one unnamed entity unless several sites were asked for.
+    truth : HourlyTruth, PlantedTruth or SuppliesTruth
     """
 
     panel: Panel
     truth: Any
 
     def to_frame(self) -> Any:
-        """Return the data as a wide frame: ``ds`` and one column per channel."""
+        """Return the data as a frame: ``ds`` and one column per channel (and ``unique_id`` where there are several)."""
         return self.panel.to_frame()
 
 

@@ -1,0 +1,289 @@
+"""What is known behind generated supplies: the law of every count, and the best forecast there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.calendar import Calendar
+from foretide.data.synthetic.base import count, cutoff_steps
+from foretide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.grid import Grid
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+NODES = 24
+"""Points of the Gauss-Hermite rule over the log-rate."""
+CHUNK = 20_000
+SMALLEST = -650.0
+"""Below this log-probability of zero the sum over single counts would start from nothing."""
+SUNDAY = 6
+
+
+@dataclass(frozen=True, eq=False)
+class SuppliesTruth:
+    """Everything behind the series that :func:`supplies` makes, with ``N`` sites, ``K`` latents, ``D`` targets.
+
+    Given its state, a count is zero with probability ``zero_probability`` and otherwise negative binomial with mean
+    ``exp(loadings @ latent + level) * base * calendar`` and variance ``mean + mean^2 / dispersion``.
+
+    Attributes
+    ----------
+    history : float array ``[N, P + T, K]``
+        Latent path after ``P`` earlier steps, which the oracle needs for its first cutoffs.
+    level : float array ``[N, T, D]``
+        Logarithm of the slowly moving level, substitutions included.
+    matrices : float array ``[P, K, K]``
+        The VAR; the first multiplies the newest step.
+    shock : float array ``[K, K]``
+        Covariance of the latent shocks.
+    loadings : float array ``[D, K]``
+    base : float array ``[N, D]``
+        Mean rate of an average day.
+    weekday : float array ``[D, 7]``
+        Factors, Monday first, with mean one.
+    holiday, after, before : float arrays ``[D]``
+        Factors of a holiday, of the first day after it that is neither holiday nor Sunday, of the last such before it.
+    level_sd : float
+        Standard deviation of a day's step of ``level``.
+    dispersion, zero_probability : float arrays ``[D]``
+    covariates : dict of float arrays
+        Of the image ``x = tanh(z @ inner + bias) @ outer + z @ linear + noise``.
+    country : str, tuple of two str, or None
+        Whose public holidays are kept.
+    sites, targets : tuples of str
+    grid : Grid
+    """
+
+    history: Floats
+    level: Floats
+    matrices: Floats
+    shock: Floats
+    loadings: Floats
+    base: Floats
+    weekday: Floats
+    holiday: Floats
+    after: Floats
+    before: Floats
+    level_sd: float
+    dispersion: Floats
+    zero_probability: Floats
+    covariates: dict[str, Floats]
+    country: str | tuple[str, str] | None
+    sites: tuple[str, ...]
+    targets: tuple[str, ...]
+    grid: Grid
+
+    @property
+    def latent(self) -> Floats:
+        """Latent path, ``[N, T, K]``."""
+        return self.history[:, len(self.matrices) :]
+
+    @cached_property
+    def intensity(self) -> Floats:
+        """Mean of the negative binomial given the state, ``[N, T, D]``."""
+        fixed = self.base[:, None, :] * self.calendar(np.arange(self.level.shape[1]))
+        return np.asarray(fixed * np.exp(self.latent @ self.loadings.T + self.level))
+
+    @property
+    def rates(self) -> Floats:
+        """Mean of the counts given the state, ``[N, T, D]``."""
+        return np.asarray((1 - self.zero_probability) * self.intensity)
+
+    @cached_property
+    def companion(self) -> Floats:
+        """Companion matrix of the VAR, ``[P K, P K]``; all its eigenvalues lie inside the unit circle."""
+        return companion(self.matrices)
+
+    def calendar(self, steps: Any) -> Floats:
+        """Return the factors of weekday and holidays at any grid steps, ``[n]`` -> ``[n, D]``."""
+        steps = np.asarray(steps, dtype=np.int64)
+        day = np.asarray(self.grid.times(steps).to_numpy().astype("datetime64[D]").astype(np.int64))
+        free, after, before = day_kinds(self.grid, steps, self.country)
+        factor = np.where(after[:, None], self.after, 1.0) * np.where(before[:, None], self.before, 1.0)
+        return np.asarray(self.weekday.T[(day + 3) % 7] * np.where(free[:, None], self.holiday, factor))
+
+    # ---------------------------------------------------------------- the best forecast
+    def oracle(self, cutoffs: Any, h: int, site: Any = None) -> Floats:
+        """Return the exact conditional mean given the latent path and the level up to the cutoff.
+
+        The log-rate ``k`` steps ahead is Gaussian, so that its exponential has mean ``exp(mean + variance / 2)``.
+        Substitutions still to come are not expected.
+
+        Parameters
+        ----------
+        cutoffs : int or time, or a sequence of them
+            Grid steps or times of the last observed step, ``n`` of them.
+        h : int
+            Steps ahead.
+        site : str or int, or a sequence of ``n`` of them, optional
+            Name or position of the site, one for all cutoffs or one for each. None: every cutoff at every site, site
+            by site, in the order of a forecast's windows.
+
+        Returns
+        -------
+        float array ``[n, h, D]`` (``[N n, h, D]`` for all of several sites)
+        """
+        mean, variance, fixed = self._ahead(cutoffs, h, site)
+        return np.asarray((1 - self.zero_probability) * fixed * np.exp(mean + variance / 2))
+
+    def oracle_quantiles(self, cutoffs: Any, h: int, levels: Sequence[float], site: Any = None) -> Floats:
+        """Return quantiles of the true predictive law, whole numbers ``[n, h, D, Q]``.
+
+        The law of the counts is mixed over the Gaussian log-rate with 24 Gauss-Hermite points; the quantile is the
+        smallest count whose probability not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with
+        ``levels`` as fractions.
+        """
+        wanted = np.asarray(levels, dtype=np.float64)
+        if wanted.ndim != 1 or not ((wanted > 0) & (wanted < 1)).all():
+            raise ConfigError(f"levels are fractions between 0 and 1, e.g. (0.1, 0.5, 0.9); got {levels!r}.")
+        mean, variance, fixed = self._ahead(cutoffs, h, site)
+        sd = np.broadcast_to(np.sqrt(variance), mean.shape)
+        theta = np.broadcast_to(self.dispersion, mean.shape).ravel()
+        zero = np.broadcast_to(self.zero_probability, mean.shape).ravel()
+        scale, spread = (fixed * np.exp(mean)).ravel(), sd.ravel()
+        found = np.empty((mean.size, len(wanted)))
+        for start in range(0, mean.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            found[part] = mixed_quantiles(wanted, scale[part], spread[part], theta[part], zero[part])
+        return found.reshape(*mean.shape, len(wanted))
+
+    def _ahead(self, cutoffs: Any, h: int, site: Any) -> tuple[Floats, Floats, Floats]:
+        """Return mean ``[n, h, D]`` and variance ``[h, D]`` of the log-rate, and its fixed factor ``[n, h, D]``."""
+        h = count("h", h, 1)
+        steps, place = self._origins(cutoffs, site)
+        order, k = self.matrices.shape[:2]
+        back = steps[:, None] + order - np.arange(order)  # row of the newest latent first
+        state = self.history[place[:, None], back].reshape(len(steps), order * k)
+        means, covariance, power = np.empty((len(steps), h, k)), np.zeros((k, k)), np.eye(order * k)
+        variance = np.empty((h, len(self.targets)))
+        for ahead in range(h):
+            effect = power[:k, :k]
+            covariance = covariance + effect @ self.shock @ effect.T
+            power = self.companion @ power
+            means[:, ahead] = state @ power[:k].T
+            variance[ahead] = np.einsum("dk,kl,dl->d", self.loadings, covariance, self.loadings)
+        variance += self.level_sd**2 * np.arange(1, h + 1)[:, None]
+        mean = means @ self.loadings.T + self.level[place, steps][:, None, :]
+        days = steps[:, None] + np.arange(1, h + 1)
+        fixed = self.base[place][:, None, :] * self.calendar(days.ravel()).reshape(*days.shape, -1)
+        return mean, variance, fixed
+
+    def _origins(self, cutoffs: Any, site: Any) -> tuple[Steps, Steps]:
+        """Return step and site of every origin, each ``[n]``."""
+        steps = cutoff_steps(self.grid, cutoffs, self.level.shape[1])
+        if site is None:
+            return np.tile(steps, len(self.sites)), np.repeat(np.arange(len(self.sites)), len(steps))
+        given = [site] if isinstance(site, (str, int, np.integer)) else list(site)
+        place = np.array([self._site(one) for one in given], dtype=np.int64)
+        if len(place) not in (1, len(steps)):
+            raise ConfigError(f"site is one site, or one for each of the {len(steps)} cutoffs; got {len(place)}.")
+        return steps, np.broadcast_to(place, steps.shape)
+
+    def _site(self, site: Any) -> int:
+        if isinstance(site, str) and site in self.sites:
+            return self.sites.index(site)
+        if not isinstance(site, str) and 0 <= int(site) < len(self.sites):
+            return int(site)
+        raise ConfigError(f"site is one of {list(self.sites)} or its position; got {site!r}.")
+
+
+def companion(matrices: Floats) -> Floats:
+    """Return the companion matrix of a VAR whose first matrix multiplies the newest step."""
+    order, k = matrices.shape[:2]
+    whole = np.zeros((order * k, order * k))
+    whole[:k] = np.moveaxis(matrices, 0, 1).reshape(k, order * k)
+    whole[k:, :-k] = np.eye((order - 1) * k)
+    return whole
+
+
+def day_kinds(
+    grid: Grid, steps: Steps, country: str | tuple[str, str] | None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say of each day, ``[n]``, whether it is a holiday, the first working day after one, the last before one.
+
+    A working day is neither a holiday nor a Sunday. A day can be both: the Saturday between Good Friday and Easter
+    Monday.
+    """
+    none = np.zeros(len(steps), dtype=bool)
+    if country is None or not len(steps):
+        return none, none, none
+    pad, low = 10, int(steps.min())  # no run of holidays and Sundays is longer
+    every = np.arange(low - pad, int(steps.max()) + pad + 1)
+    free = Calendar((), country).values(grid, every)[:, 0] > 0
+    day = grid.times(every).to_numpy().astype("datetime64[D]").astype(np.int64)
+    working = ~free & ((day + 3) % 7 != SUNDAY)
+
+    def next_to(free: NDArray[np.bool_], working: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether a holiday lies between a working day and the working day before it."""
+        holidays = np.cumsum(free)
+        position = np.arange(len(working))
+        earlier = np.maximum.accumulate(np.where(working, position, 0))
+        previous = np.concatenate([[0], earlier[:-1]])
+        return np.asarray(working & (holidays > holidays[previous]))
+
+    after, before = next_to(free, working), next_to(free[::-1], working[::-1])[::-1]
+    rows = steps - low + pad
+    return free[rows], after[rows], before[rows]
+
+
+def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: Floats, zero: Floats) -> Floats:
+    """Return quantiles ``[n, Q]`` of (zero-inflated) negative binomial counts with a lognormal mean.
+
+    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``.
+    """
+    points, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    weights = weights / weights.sum()
+    means = scale[:, None] * np.exp(spread[:, None] * points)
+    theta = dispersion[:, None]
+    log_zero = -theta * np.log1p(means / theta)
+    found = np.zeros((len(scale), len(levels)))
+    large = log_zero.min(axis=1) < SMALLEST
+    if large.any():
+        law = (means[large], dispersion[large], zero[large])
+        found[large] = _bisected(levels, weights, *law)
+    rows = np.flatnonzero(~large)
+    pmf, ratio = np.exp(log_zero[rows]) * weights, means[rows] / (means[rows] + theta[rows])
+    cdf, k = zero[rows] + (1 - zero[rows]) * pmf.sum(axis=1), 0
+    while rows.size:
+        open_ = cdf[:, None] < levels  # a level not reached yet lies at least one higher
+        found[rows] += open_
+        keep = open_.any(axis=1)
+        if not keep.all():
+            rows, pmf, ratio, cdf = rows[keep], pmf[keep], ratio[keep], cdf[keep]
+        pmf = pmf * ratio * ((k + dispersion[rows]) / (k + 1))[:, None]
+        cdf, k = cdf + (1 - zero[rows]) * pmf.sum(axis=1), k + 1
+    return found
+
+
+def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats, zero: Floats) -> Floats:
+    """Return quantiles ``[n, Q]`` of a mixture over means ``[n, J]`` by halving."""
+    from scipy.special import betainc
+
+    theta = dispersion[:, None]
+    share = theta / (theta + means)
+
+    def cdf(k: Floats) -> Floats:
+        below = betainc(theta, k[:, None] + 1.0, share)
+        return np.asarray(zero + (1 - zero) * (below @ weights))
+
+    found = np.empty((len(means), len(levels)))
+    for j, level in enumerate(levels):
+        low, high = np.full(len(means), -1.0), np.ceil(means.max(axis=1)) + 1.0
+        while (short := cdf(high) < level).any():
+            high = np.where(short, 2 * high, high)
+        while (high - low > 1).any():
+            middle = np.floor((low + high) / 2)
+            reached = cdf(middle) >= level
+            low, high = np.where(reached, low, middle), np.where(reached, middle, high)
+        found[:, j] = high
+    return found
