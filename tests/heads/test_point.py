@@ -6,8 +6,9 @@ import torch
 from torch.nn import functional
 
 from foretide.errors import ConfigError
-from foretide.heads import HEADS, Head, Law, make_head
+from foretide.heads.base import Head, Law
 from foretide.heads.point import PointHead
+from foretide.heads.table import HEADS, make_head
 from foretide.seeding import torch_generator
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from networks import make_inputs, make_start
 
-from foretide.heads import make_head
+from foretide.heads.table import make_head
 from foretide.models.attention import AttentionBackbone
 from foretide.models.backbone import Backbone
 from foretide.models.config import AttentionConfig, LSTMConfig

@@ -216,7 +216,7 @@ class NeuralForecaster(Forecaster):
         return Shape(self.input_size, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
 
     def _build(self, start: Start, shape: Shape) -> Network:
-        from foretide.heads import make_head
+        from foretide.heads.table import make_head
         from foretide.models.frame import Frame
         from foretide.training.network import Network
 

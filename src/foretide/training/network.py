@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from foretide.heads import Head, Law
+from foretide.heads.base import Head, Law
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST

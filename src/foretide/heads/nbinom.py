@@ -1,0 +1,321 @@
+"""The negative binomial law in numpy: probabilities, quantiles, samples and its dispersion (no torch).
+
+Mean ``mu`` and dispersion ``theta``: the variance is ``mu + mu^2 / theta`` (NB2 of Cameron & Trivedi 1998). An infinite
+dispersion is the Poisson law, a mean of zero puts everything on zero. With a ``zero_probability`` ``pi`` the law is the
+zero-inflated one, whose mean is ``(1 - pi) mu``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import special
+
+from foretide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+POISSON = 1e30
+"""A dispersion from here on is taken as this one, which is Poisson to the last bit and still a number."""
+STIRLING = 1e3
+"""From here on differences of log-gamma come from Stirling's series, whose terms do not cancel."""
+SMALL_MEAN, STEPS, CHUNK = 100.0, 256, 65_536
+"""Quantiles of smaller means are counted up from zero for at most so many steps, so many elements at a time."""
+SLACK = 1e-12
+"""A cumulative probability this close below a level counts as having reached it."""
+DISPERSIONS = (1e-4, 1e6)
+"""Bounds of a fitted dispersion."""
+
+
+def log_pmf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: ArrayLike | None = None) -> Floats:
+    """Logarithm of the probability of ``y``; -inf where ``y`` is negative or not whole. Arguments broadcast."""
+    count, mu = np.asarray(y, dtype=np.float64), np.asarray(mean, dtype=np.float64)
+    theta = np.minimum(np.asarray(dispersion, dtype=np.float64), POISSON)
+    legal = (count >= 0) & (count == np.floor(count))
+    k = np.where(legal, count, 0.0)
+    with np.errstate(over="ignore"):
+        spread = np.log1p(mu / theta)
+    out = rising(k, theta) - (theta + k) * spread + special.xlogy(k, mu) - special.gammaln(k + 1.0)
+    if zero_probability is not None:
+        pi = np.asarray(zero_probability, dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            out = np.log1p(-pi) + out
+            out = np.where(k == 0, np.logaddexp(np.log(pi), out), out)
+    return np.asarray(np.where(legal, out, -np.inf))
+
+
+def rising(k: Floats, theta: Floats) -> Floats:
+    """``ln G(k + theta) - ln G(theta) - k ln theta`` without loss of digits for a large ``theta``."""
+    small = np.minimum(theta, STIRLING)
+    plain = special.gammaln(k + small) - special.gammaln(small) - k * np.log(small)
+    large = np.maximum(theta, STIRLING)
+    series = (k + large - 0.5) * np.log1p(k / large) - k - k / (12.0 * large * (k + large))
+    return np.asarray(np.where(theta < STIRLING, plain, series))
+
+
+def cdf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: ArrayLike | None = None) -> Floats:
+    """Probability of at most ``y``. Arguments broadcast."""
+    k, mu, theta = np.broadcast_arrays(
+        np.floor(np.asarray(y, dtype=np.float64)),
+        np.asarray(mean, dtype=np.float64),
+        np.minimum(np.asarray(dispersion, dtype=np.float64), POISSON),
+    )
+    at = np.maximum(k, 0.0)
+    near = mu < theta  # the smaller of both ratios keeps its digits
+    ratio = np.where(near, mu, theta) / (mu + theta)
+    out = np.where(
+        near,
+        special.betaincc(at + 1.0, theta, np.where(near, ratio, 0.5)),
+        special.betainc(theta, at + 1.0, np.where(near, 0.5, ratio)),
+    )
+    # So far up the beta function gives way, and the two laws differ by less than it is off.
+    poisson = theta > 1e10 * np.maximum(mu, 1.0)
+    if poisson.any():
+        out = np.where(poisson, special.gammaincc(at + 1.0, mu), out)
+    out = np.where(mu == 0, 1.0, out)
+    if zero_probability is not None:
+        pi = np.asarray(zero_probability, dtype=np.float64)
+        out = pi + (1.0 - pi) * out
+    return np.asarray(np.where(k < 0, 0.0, out))
+
+
+def quantiles(
+    levels: Sequence[float] | ArrayLike,
+    mean: ArrayLike,
+    dispersion: ArrayLike,
+    zero_probability: ArrayLike | None = None,
+) -> Floats:
+    """Smallest whole number whose cumulative probability reaches each level.
+
+    Parameters
+    ----------
+    levels : sequence of float ``[Q]``
+        Between 0 and 1, in any order.
+    mean, dispersion, zero_probability : arrays
+        Broadcast to a common shape ``[...]``.
+
+    Returns
+    -------
+    float64 array ``[..., Q]``
+        Whole numbers of at least 0.
+    """
+    q = np.atleast_1d(np.asarray(levels, dtype=np.float64))
+    if q.ndim != 1 or not ((q > 0) & (q < 1)).all():
+        raise ConfigError(f"Levels of quantiles lie between 0 and 1, got {levels!r}. Try (0.1, 0.5, 0.9).")
+    arrays = [np.asarray(a, dtype=np.float64) for a in (mean, dispersion)]
+    arrays.append(np.asarray(0.0 if zero_probability is None else zero_probability, dtype=np.float64))
+    mu, theta, pi = np.broadcast_arrays(*arrays)
+    shape = mu.shape
+    mu, theta, pi = mu.reshape(-1), np.minimum(theta.reshape(-1), POISSON), pi.reshape(-1)
+    out = np.zeros((mu.size, q.size))
+    inflated = zero_probability is not None
+    for low in range(0, mu.size, CHUNK):
+        at = slice(low, low + CHUNK)
+        wanted = np.broadcast_to(q, out[at].shape)
+        if inflated:
+            # At or below pi the answer is zero, and what is left is spread over the law that is not inflated.
+            wanted = np.clip((q - pi[at, None]) / np.maximum(1.0 - pi[at, None], 1e-300), 0.0, 1.0)
+        out[at] = _quantiles(wanted, mu[at], theta[at])
+    return out.reshape(*shape, q.size)
+
+
+def _quantiles(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
+    """Quantiles at levels ``[n, Q]`` of laws ``[n]``: small means counted up from zero, the others searched."""
+    out = np.zeros(wanted.shape)
+    small = np.flatnonzero((mu <= SMALL_MEAN) & (mu > 0))
+    late = np.flatnonzero(mu > SMALL_MEAN)
+    if small.size:
+        out[small], left = _counted(wanted[small], mu[small], theta[small])
+        late = np.concatenate([late, small[left]])
+    if late.size:
+        flat = [np.repeat(a[late], wanted.shape[1]) for a in (mu, theta)]
+        out[late] = _searched(wanted[late].reshape(-1), *flat).reshape(len(late), -1)
+    return out
+
+
+def _counted(wanted: Floats, mu: Floats, theta: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Add probabilities up from zero; also return the elements that are not done after :data:`STEPS` steps."""
+    out = np.zeros(wanted.shape)
+    live = np.arange(len(mu))
+    goal = wanted * (1.0 - SLACK)
+    top = goal.max(axis=1)
+    with np.errstate(over="ignore"):
+        p = np.exp(-theta * np.log1p(mu / theta))
+    ratio, total, size = mu / (mu + theta), p.copy(), theta
+    found = np.zeros(wanted.shape)
+    for k in range(STEPS):
+        short = total < top
+        n_short = int(short.sum())
+        if n_short < 0.7 * len(live) or not n_short:
+            out[live] = found
+            live, p, ratio, total, size = live[short], p[short], ratio[short], total[short], size[short]
+            goal, top, found = goal[short], top[short], found[short]
+            if not n_short:
+                return out, live
+        found += total[:, None] < goal
+        p = p * ((k + size) * ratio / (k + 1.0))
+        total = total + p
+    out[live] = found
+    return out, live[total < top]
+
+
+def _searched(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
+    """Bracketed Newton steps on the cumulative probability, from the quantile of a gamma law; all arrays ``[n]``."""
+    goal = wanted * (1.0 - SLACK)
+    sd = np.sqrt(mu) * np.sqrt(1.0 + mu / theta)
+    # Beyond the sample's reach a law with a tiny dispersion has no end: a level of one is never reached.
+    low, high = np.full(mu.shape, -1.0), np.full(mu.shape, np.inf)
+    shape = 1.0 / (1.0 / theta + 1.0 / np.maximum(mu, 1e-300))  # gamma law with the same mean and variance
+    guess = np.floor(special.gammaincinv(shape, np.minimum(goal, 1.0 - 1e-15)) * mu / shape)
+    guess = np.where(np.isfinite(guess), guess, mu + 3.0 * sd)
+    live = np.arange(len(mu))
+    for turn in range(400):
+        at = np.clip(guess[live], low[live] + 1.0, np.where(np.isinf(high[live]), 1e300, high[live] - 1.0))
+        m, t, g = mu[live], theta[live], goal[live]
+        below = cdf(at, m, t)
+        reached = below >= g
+        high[live] = np.where(reached, at, high[live])
+        low[live] = np.where(reached, low[live], at)
+        wide = high[live] - low[live]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            newton = np.round(at + (g - below) / np.exp(log_pmf(at, m, t)))
+            middle = np.floor(0.5 * (low[live] + high[live]))
+        unbounded = np.isinf(high[live])
+        newton = np.where(np.isfinite(newton), newton, np.where(unbounded, 2.0 * at + sd[live] + 1.0, middle))
+        limit = np.where(unbounded, 4.0 * at + 2.0 * sd[live] + 8.0, np.inf)
+        step = middle if turn % 3 == 2 else newton
+        guess[live] = np.minimum(np.where(unbounded, np.maximum(newton, low[live] + 1.0), step), limit)
+        live = live[(wide > np.maximum(1.0, 1e-15 * np.abs(low[live]))) & (low[live] < 1e17)]
+        if not live.size:
+            break
+    return np.where(np.isinf(high), low, high)
+
+
+def fit_dispersion(
+    mean: ArrayLike,
+    y: ArrayLike,
+    *,
+    axis: int | tuple[int, ...] = 0,
+    weights: ArrayLike | None = None,
+    zero_probability: ArrayLike | None = None,
+    spread: float | None = 1.0,
+    pooled: float | None = None,
+) -> Floats:
+    """Dispersion of each series by maximum likelihood, drawn towards the one of all series together.
+
+    Parameters
+    ----------
+    mean, y : arrays
+        Forecast means and observed counts; broadcast. A ``y`` of NaN was not observed.
+    axis : int or tuple of int
+        The axes whose elements share one dispersion; the others are series.
+    weights : array, optional
+        Weight of each element in the likelihood.
+    zero_probability : array, optional
+        Of a zero-inflated law with ``mean`` as the mean of its other part.
+    spread : float or None
+        Standard deviation of ``ln theta`` among series that is thought plausible beforehand: the log-likelihood is
+        lowered by ``(ln theta - ln pooled)^2 / (2 spread^2)``. None: no drawing together.
+    pooled : float, optional
+        Where to draw towards; the maximum likelihood of all series together by default.
+
+    Returns
+    -------
+    float64 array
+        Shape of the series axes, inside :data:`DISPERSIONS`. A series without information gets the pooled value.
+    """
+    counts, mu, w, pi = _series_first(mean, y, axis, weights, zero_probability)
+    shape, counts, mu, w = counts.shape[:-1], *(a.reshape(-1, a.shape[-1]) for a in (counts, mu, w))
+    pi = None if pi is None else pi.reshape(counts.shape)
+    known = np.isfinite(counts) & (w > 0) & (mu > 0)
+    series = np.nonzero(known)[0]
+    likelihood = _Likelihood(counts[known], mu[known], w[known], series, None if pi is None else pi[known])
+    n = len(counts)
+    low, high = np.log(DISPERSIONS)
+    if pooled is None and spread is not None:
+        together = _search(lambda x: likelihood(np.repeat(x, n)).sum(keepdims=True), 1, low, high)
+        centre = float(together[0])
+    else:
+        centre = float(np.log(np.clip(1.0 if pooled is None else pooled, *DISPERSIONS)))
+
+    def objective(x: Floats) -> Floats:
+        own = likelihood(x)
+        return own if spread is None else own - (x - centre) ** 2 / (2.0 * spread**2)
+
+    return np.asarray(np.exp(_search(objective, n, low, high)).reshape(shape))
+
+
+class _Likelihood:
+    """Log-likelihood of each series, parts that do not depend on the dispersion left out."""
+
+    def __init__(
+        self, counts: Floats, mu: Floats, weights: Floats, series: NDArray[np.int64], pi: Floats | None
+    ) -> None:
+        self.counts, self.mu, self.weights, self.series, self.pi = counts, mu, weights, series, pi
+        self.positive = np.flatnonzero(counts > 0)
+
+    def __call__(self, log_dispersion: Floats) -> Floats:
+        """``[S]`` log dispersions -> ``[S]`` log-likelihoods."""
+        theta = np.exp(log_dispersion)[self.series]
+        out = -(theta + self.counts) * np.log1p(self.mu / theta)
+        some = self.positive
+        out[some] += rising(self.counts[some], theta[some])
+        if self.pi is not None:
+            with np.errstate(divide="ignore"):
+                inflated = np.logaddexp(np.log(self.pi), np.log1p(-self.pi) + out)
+            out = np.where(self.counts == 0, inflated, out)
+        return np.asarray(np.bincount(self.series, self.weights * out, minlength=len(log_dispersion)), dtype=np.float64)
+
+
+def _search(objective: Any, n: int, low: float, high: float) -> Floats:
+    """Maximise ``objective`` ``[n] -> [n]`` in each coordinate: a grid, then golden sections."""
+    grid = np.linspace(low, high, 15)
+    values = np.stack([objective(np.full(n, x)) for x in grid])
+    best = np.argmax(values, axis=0)
+    a, b = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
+    golden = 0.5 * (np.sqrt(5.0) - 1.0)
+    c, d = b - golden * (b - a), a + golden * (b - a)
+    at_c, at_d = objective(c), objective(d)
+    for _ in range(18):
+        left = at_c > at_d
+        a, b = np.where(left, a, c), np.where(left, d, b)
+        kept, at_kept = np.where(left, c, d), np.where(left, at_c, at_d)
+        fresh = np.where(left, b - golden * (b - a), a + golden * (b - a))
+        at_fresh = objective(fresh)
+        c, d = np.where(left, fresh, kept), np.where(left, kept, fresh)
+        at_c, at_d = np.where(left, at_fresh, at_kept), np.where(left, at_kept, at_fresh)
+    return np.asarray(0.5 * (a + b))
+
+
+def _series_first(
+    mean: ArrayLike, y: ArrayLike, axis: int | tuple[int, ...], weights: ArrayLike | None, pi: ArrayLike | None
+) -> tuple[Floats, Floats, Floats, Floats | None]:
+    """Counts, means, weights and zero probabilities, broadcast, with all shared axes as the last one."""
+    given = [y, mean, 1.0 if weights is None else weights, 0.0 if pi is None else pi]
+    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))
+    axes = sorted(a % arrays[0].ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    rest = [a for a in range(arrays[0].ndim) if a not in axes]
+    moved = [a.transpose(*rest, *axes).reshape(*(a.shape[r] for r in rest), -1) for a in arrays]
+    return moved[0], moved[1], moved[2], None if pi is None else moved[3]
+
+
+def sample(
+    generator: np.random.Generator,
+    mean: ArrayLike,
+    dispersion: ArrayLike,
+    zero_probability: ArrayLike | None = None,
+    n: int | None = None,
+) -> Floats:
+    """Draw counts: one of each law ``[...]``, or ``n`` of each ``[n, ...]``."""
+    given = [mean, dispersion, 0.0 if zero_probability is None else zero_probability]
+    mu, theta, pi = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))
+    size = mu.shape if n is None else (n, *mu.shape)
+    poisson = theta > 1e15 * np.maximum(mu, 1.0)
+    rate = np.where(poisson, mu, generator.gamma(np.where(poisson, 1.0, theta), size=size) * (mu / theta))
+    counts = generator.poisson(np.minimum(rate, 1e18)).astype(np.float64)
+    return counts if zero_probability is None else np.where(generator.random(size) < pi, 0.0, counts)
