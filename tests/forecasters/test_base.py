@@ -8,7 +8,7 @@ import pytest
 from foretide.errors import ConfigError
 from foretide.forecasters.arima import ARIMA
 from foretide.forecasters.baselines import Persistence
-from tests.support.cases import make_panel
+from cases import make_panel
 
 
 def test_further_quantiles_come_beside_those_of_the_levels() -> None:

@@ -1,0 +1,200 @@
+"""Days that are known ahead to be unlike others: holidays, closures, and the open days before and after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.calendar import Calendar
+from foretide.data.frequency import DAY, fixed_step, offset_of
+from foretide.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+RARE = 0.2
+"""A known 0/1 column marks events when it is set in at most this share of the training rows."""
+REACH = 4
+"""A day before or after an event is looked for over at most this many closed days."""
+CLOSED_SHARE = 0.05
+"""A weekday with less than this share of the average day counts as closed."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Where events come from.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Known-future 0/1 columns that mark events.
+    country : str, tuple of two str, or None
+        Whose public holidays are events as well.
+    neighbours : bool
+        Whether the open day before and the open day after an event are events of their own.
+    closed : tuple of int
+        Weekdays without business, Monday 0: the day after a holiday on Saturday is then Monday.
+    """
+
+    columns: tuple[str, ...] = ()
+    country: str | tuple[str, str] | None = None
+    neighbours: bool = True
+    closed: tuple[int, ...] = ()
+
+    @classmethod
+    def find(cls, train: Panel, calendar: Calendar | None = None) -> Events:
+        """Find the events of a training part: rare 0/1 known-future columns, and holidays of the calendar's country."""
+        country = calendar.country if calendar is not None else None
+        daily = _steps_are_within_days(train)
+        columns = tuple(name for name in train.future if _marks_events(train, name))
+        closed = closed_weekdays(train) if daily and (columns or country) else ()
+        return cls(columns, country if daily else None, daily, closed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the flags, ``J`` of them."""
+        found: list[str] = []
+        for name in (*self.columns, *(("public_holiday",) if self.country else ())):
+            found.append(name)
+            if self._has_neighbours(name):
+                found += [f"{name}_after", f"{name}_before"]
+        return tuple(found)
+
+    def flags(self, panel: Panel, entity: int, low: int, high: int) -> Floats:
+        """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J]``.
+
+        Rows may lie beyond the panel's end when all events come from a calendar.
+
+        Raises
+        ------
+        DataError
+            When a known-future column has no value in one of these rows.
+        """
+        out = np.zeros((high - low, len(self.names)))
+        if not self.names:
+            return out
+        pad = REACH * _steps_per_day(panel) if self.neighbours else 0
+        steps = int(panel.first[entity]) + np.arange(low - pad, high + pad)
+        j = 0
+        for name in self.columns:
+            marked = self._column(panel, entity, name, low, high, pad)
+            j = self._fill(out, j, name, marked, steps, panel, pad)
+        if self.country is not None:
+            marked = Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0
+            self._fill(out, j, "public_holiday", marked, steps, panel, pad)
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-able facts."""
+        country = list(self.country) if isinstance(self.country, tuple) else self.country
+        return {
+            "columns": list(self.columns), "country": country, "neighbours": self.neighbours,
+            "closed": list(self.closed),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Events:
+        """Rebuild from :meth:`to_dict`."""
+        country = facts["country"]
+        country = tuple(country) if isinstance(country, list) else country
+        return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(facts["closed"]))
+
+    def _has_neighbours(self, name: str) -> bool:
+        return self.neighbours and not any(word in name.lower() for word in ("before", "after"))
+
+    def _column(self, panel: Panel, entity: int, name: str, low: int, high: int, pad: int) -> NDArray[np.bool_]:
+        column = panel.rows(entity)[:, panel.index(name)]
+        wanted = np.arange(low - pad, high + pad)
+        inside = (wanted >= 0) & (wanted < len(column))
+        values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
+        missing = np.isnan(values[pad : len(values) - pad])
+        if missing.any():
+            row = low + int(np.flatnonzero(missing)[0])
+            raise DataError(
+                f"Known-future column {name!r} of {panel.series_name(entity, 0)!r} has no value at "
+                f"{panel.grid.output_times([int(panel.first[entity]) + row])[0]}, which the forecast needs. Add rows "
+                "with its values (targets left empty), or give the column the role 'past'."
+            )
+        return np.nan_to_num(values) > 0.5
+
+    def _fill(
+        self, out: Floats, j: int, name: str, marked: NDArray[np.bool_], steps: Steps, panel: Panel, pad: int
+    ) -> int:
+        inner = slice(pad, len(steps) - pad)
+        out[:, j] = marked[inner]
+        if not self._has_neighbours(name):
+            return j + 1
+        days = _days(panel, steps)
+        event_days = np.unique(days[marked])
+        for k, direction in ((1, -1), (2, 1)):
+            out[:, j + k] = beside(days[inner], event_days, direction, self.closed)
+        return j + 3
+
+
+def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
+    found = np.zeros(len(days), dtype=bool)
+    alive = ~np.isin(days, event_days) & ~_closed(days, closed)
+    for k in range(1, REACH + 1):
+        other = days + direction * k
+        hit = alive & np.isin(other, event_days)
+        found |= hit
+        alive &= ~hit & _closed(other, closed)
+    return found
+
+
+def closed_weekdays(train: Panel) -> tuple[int, ...]:
+    """Return the weekdays on which next to nothing happens, all series taken together in units of their means."""
+    total, count = np.zeros(7), np.zeros(7)
+    for i in range(train.n_entities):
+        rows = np.asarray(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
+        if not len(rows) or (np.nan_to_num(rows) < 0).any():
+            continue
+        seen = ~np.isnan(rows)
+        mean = np.where(seen, rows, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        share = np.where(seen & (mean > 0), rows / np.where(mean > 0, mean, 1.0), 0.0)
+        weekday = _weekday(_days(train, int(train.first[i]) + np.arange(len(rows))))
+        total += np.bincount(weekday, share.sum(axis=1), 7)
+        count += np.bincount(weekday, (seen & (mean > 0)).sum(axis=1), 7)
+    average = total.sum() / max(count.sum(), 1)
+    return tuple(int(d) for d in range(7) if average > 0 and total[d] < CLOSED_SHARE * average * max(count[d], 1))
+
+
+def _marks_events(train: Panel, name: str) -> bool:
+    column = train.index(name)
+    values = np.concatenate([train.rows(i)[:, column] for i in range(train.n_entities)])
+    values = values[~np.isnan(values)]
+    return len(values) > 0 and bool(np.isin(values, (0, 1)).all()) and 0 < float(values.mean()) <= RARE
+
+
+def _steps_are_within_days(panel: Panel) -> bool:
+    if panel.grid.is_integer:
+        return False
+    step = fixed_step(panel.grid.freq)
+    return step <= DAY if step is not None else "Day" in type(offset_of(panel.grid.freq)).__name__
+
+
+def _steps_per_day(panel: Panel) -> int:
+    step = fixed_step(panel.grid.freq)
+    return max(1, round(DAY / step)) if step is not None else 1
+
+
+def _days(panel: Panel, steps: Steps) -> Steps:
+    """Return local day numbers since 1970-01-01, ``[n]``."""
+    times = panel.grid.local_times(steps).to_numpy()
+    return np.asarray(times.astype("datetime64[D]").astype(np.int64))
+
+
+def _weekday(days: Steps) -> Steps:
+    return (days + 3) % 7
+
+
+def _closed(days: Steps, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    return np.isin(_weekday(days), closed)

@@ -1,0 +1,167 @@
+"""Same-season levels times calendar factors: the baseline that knows weekdays and holidays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.calendar import Calendar
+from foretide.data.seasons import main_season
+from foretide.errors import ConfigError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.baselines import check_count
+from foretide.forecasters.recipes import Recipe
+from foretide.forecasters.seasonal_base import SeasonalBase
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+
+class _CalendarLevel(Forecaster):
+    """A same-season level times the factors of the events of a day."""
+
+    def __init__(
+        self,
+        h: int,
+        season: int | None = None,
+        *,
+        calendar: Calendar | dict[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> None:
+        super().__init__(h, alias=alias)
+        self.season = check_count("season", season)
+        self.calendar = calendar_of(calendar)
+        self.base_: SeasonalBase | None = None
+
+    def _recipes(self, season: int) -> tuple[Recipe, ...]:
+        raise NotImplementedError
+
+    def _fit(self, part: FitPart) -> None:
+        season = int(main_season(part.train, self.season))
+        recipes = self._recipes(season)
+        self.base_ = SeasonalBase.fit(part.train, self.h, recipes, season, calendar=self.calendar, top=1)
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        assert self.base_ is not None
+        return Prediction(self.base_.at(panel, windows, self.h))
+
+    def factors(self) -> pd.DataFrame:
+        """Return what each event multiplies each series by: one row per event, one column per series (in fit order)."""
+        import pandas as pd
+
+        assert self.base_ is not None
+        table = np.moveaxis(self.base_.factors, 1, 0).reshape(len(self.base_.events.names), -1)
+        return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, by name."""
+        calendar = self.calendar.to_dict() if self.calendar is not None else None
+        return {**super().settings(), "calendar": calendar}
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Choices, profiles and factors."""
+        assert self.base_ is not None
+        return self.base_.arrays()
+
+    def facts(self) -> dict[str, Any]:
+        """Recipes and events."""
+        assert self.base_ is not None
+        return self.base_.facts()
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Rebuild from :meth:`state` and :meth:`facts`."""
+        self.base_ = SeasonalBase.restore(state, facts)
+
+
+class CalendarES(_CalendarLevel):
+    """Exponentially smoothed level of the same season position, times calendar factors.
+
+    Events are rare 0/1 known-future columns and, with a calendar that has a country, its public holidays; on daily
+    and finer steps the open day before and the open day after an event are events of their own. Their factors are
+    estimated on the training part, drawn towards those of all series together, and these towards one; event days
+    enter the level only as far as their factor lets them.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    alpha : float, optional
+        Share of the newest cycle, above 0 and at most 1; chosen per series by default, from :attr:`grid`, by the
+        squared error over ``h`` steps on the training part.
+    calendar : Calendar, optional
+        Its country's public holidays are events.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+
+    def __init__(
+        self,
+        h: int,
+        season: int | None = None,
+        alpha: float | None = None,
+        *,
+        calendar: Calendar | dict[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> None:
+        super().__init__(h, season, calendar=calendar, alias=alias)
+        if alpha is not None and not 0 < alpha <= 1:
+            raise ConfigError(f"alpha is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen.")
+        self.alpha = alpha
+
+    def _recipes(self, season: int) -> tuple[Recipe, ...]:
+        return tuple(Recipe("level", season, a) for a in ((self.alpha,) if self.alpha else self.grid))
+
+
+class CalendarMean(_CalendarLevel):
+    """Mean of the same season position over the last cycles, times calendar factors; see :class:`CalendarES`.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    cycles : int, optional
+        Cycles averaged over; chosen per series by default, from :attr:`grid`.
+    calendar : Calendar, optional
+        Its country's public holidays are events.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid = (2, 4, 8, 16)
+
+    def __init__(
+        self,
+        h: int,
+        season: int | None = None,
+        cycles: int | None = None,
+        *,
+        calendar: Calendar | dict[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> None:
+        super().__init__(h, season, calendar=calendar, alias=alias)
+        self.cycles = check_count("cycles", cycles)
+
+    def _recipes(self, season: int) -> tuple[Recipe, ...]:
+        return tuple(Recipe("mean", season, float(c)) for c in ((self.cycles,) if self.cycles else self.grid))
+
+
+def calendar_of(given: Any) -> Calendar | None:
+    """Return a calendar from one, from its settings, or None; a :class:`ConfigError` otherwise."""
+    if given is None or isinstance(given, Calendar):
+        return given
+    if isinstance(given, dict):
+        return Calendar.from_dict(given)
+    raise ConfigError(f"calendar is None or a foretide Calendar, e.g. ft.Calendar(country='DE'); got {given!r}.")
