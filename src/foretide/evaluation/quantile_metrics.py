@@ -1,0 +1,268 @@
+"""Measures of predictive laws that are given by quantiles: loss, coverage, width, and where the truth fell.
+
+Plain functions take truth ``[...]`` beside quantiles ``[..., Q]`` or the two bounds of an interval; a point whose
+truth or quantile is NaN gives NaN. :func:`law_metric` finds a measure by its name, as tables call it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+DECILES = tuple(round(0.1 * k, 10) for k in range(1, 10))
+"""Levels of the weighted quantile loss."""
+DENSE = tuple(round(0.01 * k, 10) for k in range(1, 100))
+"""A grid that is dense enough for CRPS and PIT: ``predict(..., quantiles=DENSE)``."""
+LEAST_DENSE = 49
+"""CRPS from fewer levels is not given: from 9 it was measured 9 % too high, from 50 0.06 %."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantiles:
+    """A predictive law at every point, by its quantiles.
+
+    Attributes
+    ----------
+    levels : tuple of float
+        Ascending, as fractions.
+    values : float array ``[..., Q]``
+    """
+
+    levels: tuple[float, ...]
+    values: NDArray[np.floating]
+
+    def holds(self, levels: Sequence[float]) -> bool:
+        """Whether every one of ``levels`` is among the levels."""
+        return all(self._place(level) is not None for level in levels)
+
+    def at(self, levels: Sequence[float]) -> Floats:
+        """Return some of the quantiles, ``[..., len(levels)]``."""
+        places = [place for level in levels if (place := self._place(level)) is not None]
+        if len(places) < len(levels):
+            raise ConfigError(
+                f"The quantiles {tuple(levels)} are wanted and only {self.levels} are held. "
+                f"Ask for them: model.predict(..., quantiles={tuple(levels)})"
+            )
+        return np.asarray(self.values[..., places], dtype=np.float64)
+
+    def _place(self, level: float) -> int | None:
+        return next((k for k, known in enumerate(self.levels) if abs(known - level) < 1e-9), None)
+
+
+# ---------------------------------------------------------------- functions
+def pinball(y: Any, quantile: Any, level: float) -> Floats:
+    """Return the quantile (pinball) loss of each point: ``level (y - q)`` above, ``(1 - level)(q - y)`` below."""
+    over = np.asarray(y, dtype=np.float64) - np.asarray(quantile, dtype=np.float64)
+    return np.asarray(np.maximum(level * over, (level - 1) * over))
+
+
+def weighted_quantile_loss(y: Any, quantiles: Any, levels: Sequence[float] = DECILES) -> float:
+    """Return the mean over levels of ``2 sum(pinball) / sum(|y|)``; NaN where no demand was seen.
+
+    As in the M5 and GluonTS ("mean weighted quantile loss", Park et al. 2022); at the median alone it is
+    ``sum |y - q| / sum |y|``.
+    """
+    losses = _mean_pinball(np.asarray(y, dtype=np.float64), Quantiles(tuple(levels), np.asarray(quantiles)), levels)
+    known = ~np.isnan(losses)
+    size = float(np.abs(np.asarray(y, dtype=np.float64))[known].sum())
+    return float(losses[known].sum() / size) if size > 0 else float("nan")
+
+
+def crps(y: Any, quantiles: Any, levels: Sequence[float]) -> Floats:
+    """Return the continuous ranked probability score of each point, from a dense grid of quantiles.
+
+    ``CRPS = 2 * integral of the pinball loss over the levels from 0 to 1`` (Gneiting & Ranjan 2011), by the
+    trapezoidal rule; the loss is 0 at the levels 0 and 1.
+
+    Raises
+    ------
+    ConfigError
+        For fewer than 49 levels, whose result would be too high to compare.
+    """
+    if len(levels) < LEAST_DENSE:
+        raise ConfigError(
+            f"CRPS needs at least {LEAST_DENSE} quantile levels, got {len(levels)}: from few of them it is far too "
+            "high. Ask for more: model.predict(..., quantiles=[k / 100 for k in range(1, 100)])"
+        )
+    edges = np.concatenate([[0.0], np.asarray(levels, dtype=np.float64), [1.0]])
+    weights = (edges[2:] - edges[:-2]) / 2
+    y = np.asarray(y, dtype=np.float64)
+    total = np.zeros(y.shape)
+    values = np.asarray(quantiles)
+    for k, level in enumerate(levels):
+        total += 2 * weights[k] * pinball(y, values[..., k], level)
+    return total
+
+
+def coverage(y: Any, low: Any, high: Any) -> Floats:
+    """Return 1 where the truth lies in the interval, bounds included, 0 where not."""
+    y, low, high = (np.asarray(a, dtype=np.float64) for a in (y, low, high))
+    return np.where(np.isnan(y + low + high), np.nan, (low <= y) & (y <= high))
+
+
+def winkler(y: Any, low: Any, high: Any, level: float) -> Floats:
+    """Return the Winkler (interval) score of each point, ``level`` in percent.
+
+    Width plus ``2 / alpha`` times the distance by which the truth lies outside, ``alpha = 1 - level / 100``
+    (Winkler 1972; Gneiting & Raftery 2007).
+    """
+    y, low, high = (np.asarray(a, dtype=np.float64) for a in (y, low, high))
+    outside = np.maximum(low - y, 0) + np.maximum(y - high, 0)
+    return np.asarray(high - low + 2 / (1 - level / 100) * outside)
+
+
+def randomised_pit(cdf_below: Any, cdf_at: Any, rng: np.random.Generator) -> Floats:
+    """Return the randomised probability integral transform of counts: uniform between ``F(y - 1)`` and ``F(y)``.
+
+    Uniform on (0, 1) exactly when the law is right (Brockwell 2007; Czado, Gneiting & Held 2009).
+
+    Parameters
+    ----------
+    cdf_below, cdf_at : float arrays of one shape
+        Distribution function just below the truth, and at it.
+    rng : numpy Generator
+
+    Raises
+    ------
+    ConfigError
+        When ``cdf_at`` is smaller than ``cdf_below``, or one of them is no probability.
+    """
+    below, at = np.asarray(cdf_below, dtype=np.float64), np.asarray(cdf_at, dtype=np.float64)
+    wrong = (at < below - 1e-9) | (below < -1e-9) | (at > 1 + 1e-9)
+    if below.shape != at.shape or wrong.any():
+        raise ConfigError(
+            "Expected probabilities F(y - 1) <= F(y) of one shape; got shapes "
+            f"{below.shape} and {at.shape}, {int(np.sum(wrong))} points out of order."
+        )
+    return np.asarray(below + rng.random(below.shape) * (at - below))
+
+
+def pit_from_quantiles(y: Any, quantiles: Any, levels: Sequence[float], rng: np.random.Generator) -> Floats:
+    """Return the randomised PIT of each point from a dense grid of quantiles, for counts and for other laws.
+
+    The levels whose quantile lies below the truth bound ``F(y - 1)`` from below, the first one above it bounds
+    ``F(y)`` from above; each is known to half a cell of the grid. A law without a jump at the truth is
+    spread evenly over its cell.
+    """
+    if len(levels) < LEAST_DENSE:
+        raise ConfigError(f"PIT from quantiles needs at least {LEAST_DENSE} levels, got {len(levels)}.")
+    y, values = np.asarray(y, dtype=np.float64), np.asarray(quantiles, dtype=np.float64)
+    edges = np.concatenate([[0.0], np.asarray(levels, dtype=np.float64), [1.0]])
+    below, up_to = (values < y[..., None]).sum(axis=-1), (values <= y[..., None]).sum(axis=-1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    jump = up_to > below
+    low = np.where(jump, middle[below], edges[below])
+    high = np.where(jump, middle[up_to], edges[up_to + 1])
+    # A law that jumps at its very first (last) level puts the whole first (last) cell on that value.
+    low, high = np.where(below == 0, np.where(jump, 0.0, low), low), np.where(up_to == len(levels), 1.0, high)
+    spread = low + rng.random(y.shape) * (high - low)
+    return np.where(np.isnan(y) | np.isnan(values).any(axis=-1), np.nan, spread)
+
+
+def says_zero(mean: Any, law: Quantiles | None = None) -> NDArray[np.bool_]:
+    """Whether a forecast says "none": its median is below one half; without a median, its mean is."""
+    if law is not None and law.holds((0.5,)):
+        return np.asarray(law.at((0.5,))[..., 0] < 0.5)
+    return np.asarray(np.asarray(mean, dtype=np.float64) < 0.5)
+
+
+def zero_accuracy(y: Any, mean: Any, law: Quantiles | None = None) -> Floats:
+    """Return 1 where truth and forecast agree on "none or some" (see :func:`says_zero`), 0 where not."""
+    y = np.asarray(y, dtype=np.float64)
+    unknown = np.isnan(y) | np.isnan(np.asarray(mean, dtype=np.float64))
+    return np.where(unknown, np.nan, says_zero(mean, law) == (y == 0))
+
+
+# ---------------------------------------------------------------- the table
+@dataclass(frozen=True)
+class LawMetric:
+    """One measure of a predictive law.
+
+    Attributes
+    ----------
+    name, label : str
+    levels : tuple of float
+        Quantile levels it needs; empty: any dense grid.
+    point : callable
+        ``(y, law)`` -> figure of each point.
+    by_size : bool
+        Whether the sum of figures is divided by the sum of the truths' sizes, not by their number.
+    """
+
+    name: str
+    label: str
+    levels: tuple[float, ...]
+    point: Callable[[Floats, Quantiles], Floats]
+    by_size: bool = False
+
+    def known_of(self, law: Quantiles | None) -> bool:
+        """Whether a law holds the quantiles this measure needs."""
+        return law is not None and (law.holds(self.levels) if self.levels else len(law.levels) >= LEAST_DENSE)
+
+
+def _mean_pinball(y: Floats, law: Quantiles, levels: Sequence[float] = DECILES) -> Floats:
+    """Twice the pinball loss, mean over levels."""
+    values, total = law.at(levels), np.zeros(y.shape)
+    for k, level in enumerate(levels):
+        total += 2 * pinball(y, values[..., k], level) / len(levels)
+    return total
+
+
+def bounds_of(level: float) -> tuple[float, float]:
+    """Return the quantiles that bound a central interval: 80 -> (0.1, 0.9)."""
+    return round(0.5 - level / 200, 10), round(0.5 + level / 200, 10)
+
+
+def _interval(score: Callable[[Floats, Floats, Floats], Floats], level: float) -> Callable[[Floats, Quantiles], Floats]:
+    def point(y: Floats, law: Quantiles) -> Floats:
+        bounds = law.at(bounds_of(level))
+        return score(y, bounds[..., 0], bounds[..., 1])
+
+    return point
+
+
+_FAMILIES: dict[str, tuple[str, Callable[[float], Callable[[Floats, Floats, Floats], Floats]]]] = {
+    "coverage": ("share of truths inside the {} % interval", lambda _: coverage),
+    "winkler": ("Winkler score of the {} % interval", lambda level: lambda y, a, b: winkler(y, a, b, level)),
+    "width": ("mean width of the {} % interval", lambda _: lambda y, a, b: b - a + 0 * y),
+}
+LAW_METRICS: dict[str, LawMetric] = {
+    metric.name: metric
+    for metric in (
+        LawMetric("wql", "weighted quantile loss at 0.1 to 0.9", DECILES, _mean_pinball, by_size=True),
+        LawMetric("crps", "continuous ranked probability score", (), lambda y, law: crps(y, law.values, law.levels)),
+    )
+}
+"""Name -> measure; beside them ``coverage_80``, ``winkler_80`` and ``width_80`` for any central level in percent."""
+
+
+def law_metric(name: str) -> LawMetric | None:
+    """Return a measure of laws by its name, None where there is none of that name."""
+    if name in LAW_METRICS:
+        return LAW_METRICS[name]
+    found = re.fullmatch(r"(coverage|winkler|width)_(\d+(?:\.\d+)?)", name)
+    if found is None or not 0 < float(found[2]) < 100:
+        return None
+    (label, make), level = _FAMILIES[found[1]], float(found[2])
+    return LawMetric(name, label.format(f"{level:g}"), bounds_of(level), _interval(make(level), level))
+
+
+def interval_metrics(levels: Sequence[float]) -> tuple[str, ...]:
+    """Return the names of the measures of central intervals: coverage, Winkler score and width of each level."""
+    return tuple(f"{family}_{level:g}" for family in _FAMILIES for level in levels)
+
+
+def unknown_metric(name: str, known: Sequence[str]) -> ConfigError:
+    """Return the error for a name that is no measure."""
+    return ConfigError(f"There is no metric {name!r}. {nearest(name, [*known, *LAW_METRICS, 'coverage_80'])}")

@@ -1,0 +1,73 @@
+"""One or two sentences on whether a model is worth its training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.evaluation.align import ORACLE
+
+if TYPE_CHECKING:
+    from foretide.evaluation.score import Scores
+
+
+def verdict(scores: Scores) -> str:
+    """Say whether the best model beats the best baseline, and how far the oracle is; for counts of laws too."""
+    said = _means(scores)
+    if scores.counts and scores.models:
+        said = " ".join(part for part in (said, _laws(scores)) if part)
+    return said
+
+
+def _means(scores: Scores) -> str:
+    model, baseline, metric = scores.best_model, scores.best_baseline, scores.main
+    name = metric.upper()
+    if model is None and baseline is None:
+        return "Nothing was scored."
+    if baseline is None:
+        said = f"{model} has the least {name}; no baseline was scored beside it."
+    elif model is None:
+        said = f"{baseline} is the best of the baselines ({name} {scores.value(baseline, metric):.4g})."
+    else:
+        skill = scores.skill(model)
+        if not np.isfinite(skill):
+            said = f"The best simple baseline ({baseline}) makes no error; {model} cannot beat it."
+        elif skill > 0:
+            said = f"{model} beats the best simple baseline ({baseline}) by {_percent(skill)} in {name}."
+        else:
+            behind = f"it is {_percent(-skill)} worse in {name}" if skill < 0 else f"their {name} is equal"
+            said = f"{model} does not beat the best simple baseline ({baseline}): {behind}."
+    if ORACLE in scores.forecasts and scores.value(ORACLE, metric) > 0:
+        ratio = scores.value(model or baseline or "", metric) / scores.value(ORACLE, metric)
+        said += f" Its {name} is {ratio:.3g} times the oracle's."
+    return said
+
+
+def _laws(scores: Scores) -> str:
+    """The same in weighted quantile loss."""
+    known = {name: scores.value(name, "wql") for name in scores.models if scores.has("wql", name)}
+    known = {name: value for name, value in known.items() if np.isfinite(value)}
+    own = {name: value for name, value in known.items() if name not in scores.baselines}
+    others = {name: value for name, value in known.items() if name in scores.baselines}
+    model, baseline = min(own, key=own.__getitem__, default=None), min(others, key=others.__getitem__, default=None)
+    if model is not None and baseline is not None and known[baseline] > 0:
+        gain = 1 - known[model] / known[baseline]
+        beats = f"beats {baseline} by {_percent(gain)}" if gain > 0 else _behind(baseline, gain)
+        said = f"In weighted quantile loss {model} ({known[model]:.4g}) {beats}."
+    elif model is not None or baseline is not None:
+        best = model or baseline or ""
+        said = f"In weighted quantile loss {best} is best ({known[best]:.4g})."
+    else:
+        return ""
+    if scores.has("wql", ORACLE) and scores.value(ORACLE, "wql") > 0:
+        said += f" That is {known[model or baseline or ''] / scores.value(ORACLE, 'wql'):.3g} times the oracle's."
+    return said
+
+
+def _behind(baseline: str, gain: float) -> str:
+    return f"does not beat {baseline}: it is {_percent(-gain)} worse" if gain < 0 else f"equals {baseline}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
