@@ -38,7 +38,7 @@ def supplies(
     *,
     latent: int = 4,
     order: int = 2,
-    effect: float = 0.35,
+    effect: float = 0.25,
     n_sites: int = 1,
     substitutions: float = 0.0,
     country: str | tuple[str, str] | None = ("DE", "BY"),

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]
 
-NODES = 24
-"""Points of the Gauss-Hermite rule over the log-rate."""
+WIDEST = 5.5
+"""Standard deviations of the log-rate that the rule over it spans."""
 CHUNK = 20_000
 SMALLEST = -650.0
 """Below this log-probability of zero the sum over single counts would start from nothing."""
@@ -139,9 +139,8 @@ class SuppliesTruth:
     def oracle_quantiles(self, cutoffs: Any, h: int, levels: Sequence[float], site: Any = None) -> Floats:
         """Return quantiles of the true predictive law, whole numbers ``[n, h, D, Q]``.
 
-        The law of the counts is mixed over the Gaussian log-rate with 24 Gauss-Hermite points; the quantile is the
-        smallest count whose probability not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with
-        ``levels`` as fractions.
+        The law of the counts is mixed over the Gaussian log-rate; the quantile is the smallest count whose probability
+        not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with ``levels`` as fractions.
         """
         wanted = np.asarray(levels, dtype=np.float64)
         if wanted.ndim != 1 or not ((wanted > 0) & (wanted < 1)).all():
@@ -151,10 +150,7 @@ class SuppliesTruth:
         theta = np.broadcast_to(self.dispersion, mean.shape).ravel()
         zero = np.broadcast_to(self.zero_probability, mean.shape).ravel()
         scale, spread = (fixed * np.exp(mean)).ravel(), sd.ravel()
-        found = np.empty((mean.size, len(wanted)))
-        for start in range(0, mean.size, CHUNK):
-            part = slice(start, start + CHUNK)
-            found[part] = mixed_quantiles(wanted, scale[part], spread[part], theta[part], zero[part])
+        found = mixed_quantiles(wanted, scale, spread, theta, zero)
         return found.reshape(*mean.shape, len(wanted))
 
     def _ahead(self, cutoffs: Any, h: int, site: Any) -> tuple[Floats, Floats, Floats]:
@@ -239,18 +235,33 @@ def day_kinds(
 def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: Floats, zero: Floats) -> Floats:
     """Return quantiles ``[n, Q]`` of (zero-inflated) negative binomial counts with a lognormal mean.
 
-    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``.
+    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``. The law is mixed by the
+    trapezoid rule over ``g``, with a step below the counts' own standard deviation in units of the spread.
     """
-    points, weights = np.polynomial.hermite_e.hermegauss(NODES)
-    weights = weights / weights.sum()
-    means = scale[:, None] * np.exp(spread[:, None] * points)
+    found = np.empty((len(scale), len(levels)))
+    high = scale * np.exp(1.5 * spread)
+    own = np.sqrt(high + high**2 / dispersion) / np.maximum(spread * high, 1e-300)
+    needed = np.ceil(np.log2(2 * WIDEST / np.clip(own, 2.0**-8, 0.5))).astype(np.int64)
+    for power in np.unique(needed):
+        points = np.linspace(-WIDEST, WIDEST, 2**power)
+        weights = np.exp(-(points**2) / 2)
+        weights /= weights.sum()
+        rows = np.flatnonzero(needed == power)
+        for start in range(0, len(rows), part := CHUNK * 32 // 2**power + 1):
+            some = rows[start : start + part]
+            means = scale[some, None] * np.exp(spread[some, None] * points)
+            found[some] = _quantiles(levels, weights, means, dispersion[some], zero[some])
+    return found
+
+
+def _quantiles(levels: Floats, weights: Floats, means: Floats, dispersion: Floats, zero: Floats) -> Floats:
+    """Return quantiles ``[n, Q]`` of a mixture over means ``[n, J]``, count by count from zero up."""
     theta = dispersion[:, None]
     log_zero = -theta * np.log1p(means / theta)
-    found = np.zeros((len(scale), len(levels)))
+    found = np.zeros((len(means), len(levels)))
     large = log_zero.min(axis=1) < SMALLEST
     if large.any():
-        law = (means[large], dispersion[large], zero[large])
-        found[large] = _bisected(levels, weights, *law)
+        found[large] = _bisected(levels, weights, means[large], dispersion[large], zero[large])
     rows = np.flatnonzero(~large)
     pmf, ratio = np.exp(log_zero[rows]) * weights, means[rows] / (means[rows] + theta[rows])
     cdf, k = zero[rows] + (1 - zero[rows]) * pmf.sum(axis=1), 0
@@ -273,8 +284,8 @@ def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats
     share = theta / (theta + means)
 
     def cdf(k: Floats) -> Floats:
-        below = betainc(theta, k[:, None] + 1.0, share)
-        return np.asarray(zero + (1 - zero) * (below @ weights))
+        below = betainc(theta, np.maximum(k[:, None], 0) + 1.0, share)
+        return np.where(k < 0, 0.0, zero + (1 - zero) * (below @ weights))
 
     found = np.empty((len(means), len(levels)))
     for j, level in enumerate(levels):
