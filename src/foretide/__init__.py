@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.baselines import SeasonalMean as SeasonalMean
     from foretide.forecasters.baselines import SeasonalNaive as SeasonalNaive
     from foretide.forecasters.baselines import WindowMean as WindowMean
+    from foretide.forecasters.ensemble import Ensemble as Ensemble
     from foretide.forecasters.forecast import Forecast as Forecast
     from foretide.forecasters.lstm import LSTM as LSTM
     from foretide.forecasters.ridge import Ridge as Ridge
@@ -56,6 +57,7 @@ _WHERE: dict[str, str] = {
     "ARIMA": "foretide.forecasters.statistical",
     "VAR": "foretide.forecasters.statistical",
     "Stats": "foretide.forecasters.statistical",
+    "Ensemble": "foretide.forecasters.ensemble",
     "Forecast": "foretide.forecasters.forecast",
     "load": "foretide.forecasters.artifact",
     "score": "foretide.evaluation.score",

@@ -100,3 +100,11 @@ CASES: dict[str, Callable[[int], Forecaster]] = {
     case: _named(name, **settings) for case, (name, settings) in _SETTINGS.items() if present(name)
 }
 """Name of a case -> a function of the horizon that returns a fresh forecaster."""
+
+
+def _ensemble(weights: Any, *members: tuple[str, dict[str, Any]]) -> Callable[[int], Forecaster]:
+    return lambda h: forecaster_class("Ensemble")([{n: s} for n, s in members], weights, h=h)  # type: ignore[call-arg, arg-type]
+
+
+CASES["Ensemble"] = _ensemble("validated", ("SeasonalNaive", {}), ("Ridge", {"input_size": 14}), ("Drift", {}))
+CASES["Ensemble-law"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))

@@ -41,6 +41,7 @@ FORECASTERS: dict[str, str] = {
     "Ridge": "foretide.forecasters.ridge:Ridge",
     "LSTM": "foretide.forecasters.lstm:LSTM",
     "Attention": "foretide.forecasters.attention:Attention",
+    "Ensemble": "foretide.forecasters.ensemble:Ensemble",
 }
 """Name -> ``module:class`` of every forecaster that can be saved; a module is imported when first asked for."""
 

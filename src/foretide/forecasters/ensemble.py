@@ -1,0 +1,241 @@
+"""Blends of forecasters: means and quantiles averaged with fixed or validated weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
+from foretide.data.windows import slide
+from foretide.errors import ConfigError, DataError
+from foretide.forecasters.artifact import forecaster_class
+from foretide.forecasters.base import FitPart, Forecaster, Prediction, _Fitted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+    Floats = NDArray[np.float64]
+
+Weights = Literal["validated"] | Sequence[float] | None
+Member = Forecaster | str | Mapping[str, Mapping[str, Any]]
+
+
+class Ensemble(Forecaster):
+    """Weighted mean of several forecasters, of seeds or of configurations.
+
+    Means are averaged, and so are quantiles, level by level (quantile averaging keeps the shape of the laws, where
+    mixing them would widen it; Lichtendahl et al. 2013). Quantiles of counts are rounded to whole numbers.
+    ``Forecast.extras["spread"]`` ``[N, H, D]`` is the standard deviation between the members' means. It says how far
+    they disagree, and is no interval: it knows nothing of the noise in the data.
+
+    Parameters
+    ----------
+    models : sequence
+        The members: forecasters, which are copied and not fitted themselves; or names, or ``{name: settings}``.
+    weights : None, "validated" or sequence of float
+        None: all equal. A sequence: one share per member, not negative, with sum one. ``"validated"``: the shares with
+        the least squared error on the validation part, every series in units of its own standard deviation; the
+        members are fitted on the training part for that, and then again on everything; the validation part stays
+        apart only for members that need one themselves.
+    h : int, optional
+        Steps forecast; by default that of the members.
+    alias : str, optional
+        Name in frames and tables.
+
+    Raises
+    ------
+    ConfigError
+        For no member, unequal horizons, or weights that are no shares.
+    """
+
+    def __init__(
+        self, models: Sequence[Member], weights: Weights = None, *, h: int | None = None, alias: str | None = None
+    ) -> None:
+        if isinstance(models, (str, Mapping, Forecaster)) or not len(models):
+            raise ConfigError(f"models is a list of at least one forecaster, got {models!r}. Try Ensemble([a, b]).")
+        self.members = [_fresh(model, h) for model in models]
+        horizons = [member.h for member in self.members]
+        if len(set(horizons)) > 1 or (h is not None and h != horizons[0]):
+            raise ConfigError(
+                f"All members forecast the same number of steps; got h={sorted({*horizons, h or 0} - {0})}."
+            )
+        super().__init__(horizons[0], alias=alias)
+        self.weights = _checked(weights, len(self.members))
+        self.shares: Floats | None = None
+        """What each member counts, ``[M]``; known after fit."""
+        self.uses_validation = weights == "validated" or any(  # type: ignore[misc]  # depends on the members
+            member.uses_validation for member in self.members
+        )
+
+    @classmethod
+    def of_seeds(
+        cls,
+        make: Callable[..., Forecaster],
+        seeds: Sequence[int],
+        *,
+        weights: Weights = None,
+        alias: str | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Return an ensemble of one model with several seeds: ``Ensemble.of_seeds(ft.LSTM, range(5), h=10)``."""
+        return cls([make(**settings, seed=int(seed)) for seed in seeds], weights, alias=alias)
+
+    @property
+    def models(self) -> list[dict[str, dict[str, Any]]]:
+        """The members as ``{name: settings}``."""
+        return [{type(member).__name__: member.settings()} for member in self.members]
+
+    @property
+    def has_law(self) -> bool:  # type: ignore[override]  # depends on the members
+        """Whether every member gives quantiles."""
+        return all(member.has_law for member in self.members)
+
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff, by the member that needs most."""
+        return max(member.min_history for member in self.members)
+
+    # ---------------------------------------------------------------- learning
+    def _fit(self, part: FitPart) -> None:
+        until = part.panel.grid.output_times([part.train_end])[0]
+        n = len(self.members)
+        if self.weights == "validated":
+            self.shares = self._validated(part, until)
+        else:
+            self.shares = np.full(n, 1 / n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        fresh = [_fresh(member, self.h) for member in self.members]
+        # A member that sets nothing on the validation part learns from it too.
+        self.members = [m.fit(part.panel, train_until=until if m.uses_validation else None) for m in fresh]
+
+    def _validated(self, part: FitPart, until: Any) -> Floats:
+        """Shares with the least squared error of forecasts into the validation part."""
+        members = [_fresh(member, self.h).fit(part.panel, until=until) for member in self.members]
+        history = max(member.min_history for member in members)
+        windows = slide(part.panel, input_size=history, h=self.h, first_target=part.train_end + 1)
+        if not len(windows):
+            raise DataError(
+                f"No validation window to choose weights on: it needs {self.h} steps after the training part and "
+                f"{history} before. Give fit(..., train_until=...) an earlier time, or Ensemble fixed weights."
+            )
+        made = np.stack([member._predict(part.panel, windows, (), ()).mean for member in members]).astype(np.float64)
+        errors = made - _truth(part.panel, windows, self.h)
+        errors /= _spreads(part.train, part.panel)[windows.entity][:, None, :]
+        flat = errors.reshape(len(members), -1)
+        flat = flat[:, np.isfinite(flat).all(axis=0)]
+        if not flat.shape[1]:
+            return np.full(len(members), 1 / len(members))
+        return simplex_weights(flat @ flat.T)
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        assert self.shares is not None
+        wanted = quantiles if self.has_law else ()
+        made = [member._predict(panel, windows, wanted, ()) for member in self.members]
+        means = np.stack([one.mean for one in made]).astype(np.float64)
+        mean = np.einsum("m,mnhd->nhd", self.shares, means)
+        spread = means.std(axis=0, ddof=1) if len(made) > 1 else np.zeros_like(mean)
+        laws = [one.quantiles for one in made if one.quantiles is not None]
+        blended = _blend(laws, self.shares) if wanted and len(laws) == len(made) else None
+        return Prediction(mean, blended, {"spread": spread})
+
+    # ---------------------------------------------------------------- keeping
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments; members as ``{name: settings}``."""
+        return {"models": self.models, "weights": self.weights, "h": self.h, "alias": self.alias}
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The shares, and every member's arrays under its number."""
+        assert self.shares is not None
+        of_members = {f"{k}/{name}": a for k, member in enumerate(self.members) for name, a in member.state().items()}
+        return {"shares": self.shares, **of_members}
+
+    def facts(self) -> dict[str, Any]:
+        """Every member's facts, and the panel it was fitted on."""
+        fitted = [asdict(member._fitted) for member in self.members if member._fitted is not None]
+        return {"members": [member.facts() for member in self.members], "fitted": fitted}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Rebuild the members from :meth:`state` and :meth:`facts`."""
+        self.shares = state["shares"]
+        for k, (member, known, fitted) in enumerate(zip(self.members, facts["members"], facts["fitted"], strict=True)):
+            own = {name.partition("/")[2]: a for name, a in state.items() if name.partition("/")[0] == str(k)}
+            member.restore(own, known)
+            member._fitted = _Fitted(**fitted)
+
+
+def simplex_weights(gram: Floats) -> Floats:
+    """Return the shares ``w >= 0`` with sum one that make ``w' G w`` least, for a Gram matrix of errors ``[M, M]``.
+
+    Non-negative least squares of ``w' G w + (1 - sum w)^2`` points in the same direction: along any ray
+    of shares ``u`` its least value falls with ``u' G u``.
+    """
+    from scipy.optimize import nnls
+
+    gram = gram / max(float(np.trace(gram)), 1e-300)
+    values, vectors = np.linalg.eigh(gram)
+    root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T
+    n = len(gram)
+    found = nnls(np.vstack([root, np.ones((1, n))]), np.append(np.zeros(n), 1.0))[0]
+    return np.asarray(found / found.sum())
+
+
+def _blend(laws: Sequence[NDArray[np.floating]], shares: Floats) -> Floats:
+    """Average quantiles level by level; those of counts stay whole numbers."""
+    values = np.stack(laws).astype(np.float64)
+    mixed = np.einsum("m,mnhdq->nhdq", shares, values)
+    whole = bool((values == np.round(values)).all())
+    return np.asarray(np.round(mixed) if whole else mixed)
+
+
+def _fresh(model: Member, h: int | None) -> Forecaster:
+    """Return an unfitted forecaster like ``model``, or the one that a name with settings describes."""
+    if isinstance(model, Forecaster):
+        return type(model)(**model.settings())
+    if isinstance(model, str):
+        model = {model: {}}
+    if not isinstance(model, Mapping) or len(model) != 1:
+        raise ConfigError(f"A member is a forecaster, a name or {{name: settings}}; got {model!r}.")
+    ((name, settings),) = model.items()
+    given = dict(settings or {})
+    if "h" not in given and h is None:
+        raise ConfigError(f"The member {name} has no horizon. Type: Ensemble([...], h=14)")
+    given.setdefault("h", h)
+    return forecaster_class(name)(**given)
+
+
+def _checked(weights: Weights, n: int) -> Literal["validated"] | tuple[float, ...] | None:
+    if weights is None or isinstance(weights, str):
+        if weights in (None, "validated"):
+            return weights
+        shares: tuple[float, ...] = ()
+    else:
+        shares = tuple(float(w) for w in weights)
+    if len(shares) != n or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ConfigError(
+            f"weights is None, 'validated', or {n} shares that are not negative and sum to one; got {weights!r}."
+        )
+    return shares
+
+
+def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
+    rows = panel.row0[windows.entity][:, None] + windows.cutoff[:, None] + np.arange(1, h + 1)
+    return np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
+
+
+def _spreads(train: Panel, panel: Panel) -> Floats:
+    """Standard deviation of each series in the training part, ``[N, D]``; NaN leaves a constant series out."""
+    found = np.full((panel.n_entities, panel.n_targets), np.nan)
+    where = {name: i for i, name in enumerate(train.ids)}
+    for i, name in enumerate(panel.ids):
+        values = train.rows(where[name])[:, : train.n_targets] if name in where else np.zeros((0, panel.n_targets))
+        for d in range(panel.n_targets):
+            seen = values[:, d][~np.isnan(values[:, d])].astype(np.float64)
+            if len(seen) > 1 and seen.std() > 0:
+                found[i, d] = seen.std()
+    return found
