@@ -59,7 +59,8 @@ def supplies(
       targets has zero inflation on top.
     - substitutions: one target falls to 0.03 of its rate for good and another takes the rest over.
 
-    Every component draws from a stream of its own, and a longer series begins with the shorter one.
+    Every component draws from a stream of its own, and a longer series begins with the shorter one. Source:
+    specification of LAVAR, section 7.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ def supplies(
     latent, order : int
         Size of the latent state and lags of the VAR besides the weekly one (at most 6).
     effect : float
-        Standard deviation of the log-rate that the latent state causes, the mean over targets; at least 0.
+        About the standard deviation of the log-rate that the latent state causes, 0.5 to 1.5 times over targets.
     n_sites : int
         Above one: entities ``site1 ..``, which share all parameters but the base; latent paths are their own.
     substitutions : float
@@ -85,17 +86,23 @@ def supplies(
     -------
     Synthetic
         ``.panel`` and ``.truth`` (:class:`SuppliesTruth`).
-
-    Notes
-    -----
-    Source: specification of LAVAR, section 7.
     """
-    T, d, c = count("T", T, 1), count("n_targets", n_targets, 2), count("n_covariates", n_covariates, 0)
-    seed, k, order = count("seed", seed, 0), count("latent", latent, 1), count("order", order, 1)
-    n, ahead = count("n_sites", n_sites, 1), count("ahead", ahead, 0)
+    sizes = _sizes(T=T, n_targets=n_targets, n_covariates=n_covariates, latent=latent, order=order, n_sites=n_sites)
+    return _generate(sizes, count("seed", seed, 0), {"effect": effect, "substitutions": substitutions}, country, ahead)
+
+
+def _sizes(**given: int) -> dict[str, int]:
+    least = {"n_targets": 2, "n_covariates": 0}
+    return {name: count(name, value, least.get(name, 1)) for name, value in given.items()}
+
+
+def _generate(
+    sizes: dict[str, int], seed: int, strengths: dict[str, float], country: str | tuple[str, str] | None, ahead: int
+) -> Synthetic:
+    T, d, c, k, order, n = sizes.values()
     if order >= WEEK:
         raise ConfigError(f"order is at most {WEEK - 1}, since a lag of {WEEK} days comes on top; got {order}.")
-    for name, strength in (("effect", effect), ("substitutions", substitutions)):
+    for name, strength in strengths.items():
         if not np.isfinite(strength) or strength < 0:
             raise ConfigError(f"{name} is a number of at least 0; got {strength!r}.")
     matrices, shock = _dynamics(k, order, seed)
@@ -104,13 +111,14 @@ def supplies(
     history = _paths(matrices, shock, n, T, seed)
     sites = ("",) if n == 1 else tuple(f"site{i + 1}" for i in range(n))
     targets = _names("item", d)
+    level = _levels(base, n, T, strengths["substitutions"], seed)
     truth = SuppliesTruth(
-        history, _levels(base, n, T, substitutions, seed), matrices, shock, _loadings(d, k, effect, seed), base,
+        history, level, matrices, shock, _loadings(d, k, strengths["effect"], seed), base,
         **_target_parameters(base[0], rank, seed), level_sd=LEVEL_SD, covariates=covariates, country=country,
         sites=sites, targets=targets, grid=Grid(START, "D"),
     )  # fmt: skip
     observed = _image(truth.latent, covariates, seed)
-    return Synthetic(_panel(truth, _draw(truth, seed), observed, T, ahead), truth)
+    return Synthetic(_panel(truth, _draw(truth, seed), observed, T, count("ahead", ahead, 0)), truth)
 
 
 def _names(stem: str, n: int) -> tuple[str, ...]:
