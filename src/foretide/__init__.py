@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from foretide.forecasters.baselines import WindowMean as WindowMean
     from foretide.forecasters.ensemble import Ensemble as Ensemble
     from foretide.forecasters.forecast import Forecast as Forecast
+    from foretide.forecasters.intermittent import ADIDA as ADIDA
+    from foretide.forecasters.intermittent import IMAPA as IMAPA
+    from foretide.forecasters.intermittent import SBA as SBA
+    from foretide.forecasters.intermittent import TSB as TSB
+    from foretide.forecasters.intermittent import Croston as Croston
     from foretide.forecasters.lstm import LSTM as LSTM
     from foretide.forecasters.ridge import Ridge as Ridge
     from foretide.forecasters.statistical import ARIMA as ARIMA
@@ -58,6 +63,11 @@ _WHERE: dict[str, str] = {
     "VAR": "foretide.forecasters.statistical",
     "Stats": "foretide.forecasters.statistical",
     "Ensemble": "foretide.forecasters.ensemble",
+    "Croston": "foretide.forecasters.intermittent",
+    "SBA": "foretide.forecasters.intermittent",
+    "TSB": "foretide.forecasters.intermittent",
+    "ADIDA": "foretide.forecasters.intermittent",
+    "IMAPA": "foretide.forecasters.intermittent",
     "Forecast": "foretide.forecasters.forecast",
     "load": "foretide.forecasters.artifact",
     "score": "foretide.evaluation.score",
