@@ -25,6 +25,8 @@ REACH = 4
 """A day before or after an event is looked for over at most this many closed days."""
 CLOSED_SHARE = 0.05
 """A weekday with less than this share of the average day counts as closed."""
+TELLING = 5.0
+"""A target tells its closed weekdays when so much would be expected of each."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,15 @@ class Events:
         Whose public holidays are events as well.
     neighbours : bool
         Whether the open day before and the open day after an event are events of their own.
-    closed : tuple of int
-        Weekdays without business, Monday 0: the day after a holiday on Saturday is then Monday.
+    closed : tuple of tuples of int
+        Weekdays without business of each target, Monday 0: where Sundays are closed, the day after a holiday on
+        Saturday is Monday.
     """
 
     columns: tuple[str, ...] = ()
     country: str | tuple[str, str] | None = None
     neighbours: bool = True
-    closed: tuple[int, ...] = ()
+    closed: tuple[tuple[int, ...], ...] = ()
 
     @classmethod
     def find(cls, train: Panel, calendar: Calendar | None = None) -> Events:
@@ -54,7 +57,7 @@ class Events:
         country = calendar.country if calendar is not None else None
         daily = _steps_are_within_days(train)
         columns = tuple(name for name in train.future if _marks_events(train, name))
-        closed = closed_weekdays(train) if daily and (columns or country) else ()
+        closed = closed_weekdays(train) if daily and (columns or country) else ((),) * train.n_targets
         return cls(columns, country if daily else None, daily, closed)
 
     @property
@@ -68,7 +71,7 @@ class Events:
         return tuple(found)
 
     def flags(self, panel: Panel, entity: int, low: int, high: int) -> Floats:
-        """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J]``.
+        """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
 
         Rows may lie beyond the panel's end when all events come from a calendar.
 
@@ -77,18 +80,25 @@ class Events:
         DataError
             When a known-future column has no value in one of these rows.
         """
-        out = np.zeros((high - low, len(self.names)))
+        out = np.zeros((high - low, len(self.names), panel.n_targets))
         if not self.names:
             return out
         pad = REACH * _steps_per_day(panel) if self.neighbours else 0
         steps = int(panel.first[entity]) + np.arange(low - pad, high + pad)
-        j = 0
-        for name in self.columns:
-            marked = self._column(panel, entity, name, low, high, pad)
-            j = self._fill(out, j, name, marked, steps, panel, pad)
+        marks = {name: self._column(panel, entity, name, low, high, pad) for name in self.columns}
         if self.country is not None:
-            marked = Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0
-            self._fill(out, j, "public_holiday", marked, steps, panel, pad)
+            marks["public_holiday"] = Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0
+        days = _days(panel, steps) if self.neighbours else steps
+        inner = slice(pad, len(steps) - pad)
+        for closed in set(self.closed):
+            columns = [d for d, own in enumerate(self.closed) if own == closed]
+            flags: list[NDArray[np.bool_]] = []
+            for name, marked in marks.items():
+                flags.append(marked[inner])
+                if self._has_neighbours(name):
+                    event_days = np.unique(days[marked])
+                    flags += [beside(days[inner], event_days, side, closed) for side in (-1, 1)]
+            out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
         return out
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +106,7 @@ class Events:
         country = list(self.country) if isinstance(self.country, tuple) else self.country
         return {
             "columns": list(self.columns), "country": country, "neighbours": self.neighbours,
-            "closed": list(self.closed),
+            "closed": [list(c) for c in self.closed],
         }  # fmt: skip
 
     @classmethod
@@ -104,7 +114,7 @@ class Events:
         """Rebuild from :meth:`to_dict`."""
         country = facts["country"]
         country = tuple(country) if isinstance(country, list) else country
-        return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(facts["closed"]))
+        return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(tuple(c) for c in facts["closed"]))
 
     def _has_neighbours(self, name: str) -> bool:
         return self.neighbours and not any(word in name.lower() for word in ("before", "after"))
@@ -124,19 +134,6 @@ class Events:
             )
         return np.nan_to_num(values) > 0.5
 
-    def _fill(
-        self, out: Floats, j: int, name: str, marked: NDArray[np.bool_], steps: Steps, panel: Panel, pad: int
-    ) -> int:
-        inner = slice(pad, len(steps) - pad)
-        out[:, j] = marked[inner]
-        if not self._has_neighbours(name):
-            return j + 1
-        days = _days(panel, steps)
-        event_days = np.unique(days[marked])
-        for k, direction in ((1, -1), (2, 1)):
-            out[:, j + k] = beside(days[inner], event_days, direction, self.closed)
-        return j + 3
-
 
 def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
@@ -150,21 +147,26 @@ def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ..
     return found
 
 
-def closed_weekdays(train: Panel) -> tuple[int, ...]:
-    """Return the weekdays on which next to nothing happens, all series taken together in units of their means."""
-    total, count = np.zeros(7), np.zeros(7)
+def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
+    """Return the weekdays on which next to nothing happens, per target over all entities.
+
+    A target too rare to tell takes the answer that most others give.
+    """
+    total, count = np.zeros((7, train.n_targets)), np.zeros((7, train.n_targets))
     for i in range(train.n_entities):
         rows = np.asarray(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
-        if not len(rows) or (np.nan_to_num(rows) < 0).any():
-            continue
-        seen = ~np.isnan(rows)
-        mean = np.where(seen, rows, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        share = np.where(seen & (mean > 0), rows / np.where(mean > 0, mean, 1.0), 0.0)
         weekday = _weekday(_days(train, int(train.first[i]) + np.arange(len(rows))))
-        total += np.bincount(weekday, share.sum(axis=1), 7)
-        count += np.bincount(weekday, (seen & (mean > 0)).sum(axis=1), 7)
-    average = total.sum() / max(count.sum(), 1)
-    return tuple(int(d) for d in range(7) if average > 0 and total[d] < CLOSED_SHARE * average * max(count[d], 1))
+        for d in range(7):
+            part = rows[weekday == d]
+            total[d] += np.abs(np.nan_to_num(part)).sum(axis=0)
+            count[d] += (~np.isnan(part)).sum(axis=0)
+    expected = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1) * count
+    closed = total < CLOSED_SHARE * expected
+    telling = (expected >= TELLING).all(axis=0)
+    found = [tuple(int(d) for d in np.flatnonzero(closed[:, j])) for j in range(train.n_targets)]
+    sure = [found[j] for j in np.flatnonzero(telling)]
+    usual = max(set(sure), key=sure.count) if sure else ()
+    return tuple(found[j] if telling[j] else usual for j in range(train.n_targets))
 
 
 def _marks_events(train: Panel, name: str) -> bool:

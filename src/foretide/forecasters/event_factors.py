@@ -38,7 +38,7 @@ def fit_factors(
 
     Parameters
     ----------
-    flags : ``[T_i, J]`` per entity
+    flags : ``[T_i, J, D]`` per entity
     y, expected : ``[T_i, D]`` per entity
         Seen (NaN where missing) and expected on an ordinary day (NaN where unknown).
     noise : ``[D]`` per entity
@@ -58,15 +58,19 @@ def fit_factors(
         for j in range(n_events):
             seen, explained = np.zeros_like(v), np.zeros_like(v)
             for i in range(len(flags)):
-                rows = np.flatnonzero(flags[i][:, j] > 0)
-                others = np.delete(np.arange(n_events), j)
-                rest = np.exp(flags[i][np.ix_(rows, others)] @ np.log(factors[i, others]))
-                e = expected[i][rows] * rest
-                known = ~np.isnan(y[i][rows]) & ~np.isnan(e)
+                rows = np.flatnonzero(flags[i][:, j].any(axis=1))
+                here, others = flags[i][rows], np.delete(np.arange(n_events), j)
+                e = expected[i][rows] * multiplied(here[:, others], factors[i, others])
+                known = ~np.isnan(y[i][rows]) & ~np.isnan(e) & (here[:, j] > 0)
                 seen[i] = np.where(known, y[i][rows], 0.0).sum(axis=0)
                 explained[i] = np.where(known, e, 0.0).sum(axis=0)
             factors[:, j], pooled[j] = _shrunk(seen, explained, v, float(centre[j]))
     return factors, pooled
+
+
+def multiplied(flags: Floats, factors: Floats) -> Floats:
+    """Return the product of the factors ``[J, D]`` of all flags ``[T, J, D]`` that are set, ``[T, D]``."""
+    return np.asarray(np.exp((flags * np.log(factors)).sum(axis=1)))
 
 
 def _shrunk(seen: Floats, expected: Floats, noise: Floats, centre: float) -> tuple[Floats, float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretide.data.events import Events
 from foretide.errors import DataError, nearest
-from foretide.forecasters.event_factors import fit_factors
+from foretide.forecasters.event_factors import fit_factors, multiplied
 from foretide.forecasters.recipes import Recipe, Tables, make_tables
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ TOP = 3
 TEMPERATURE = 0.01
 """A recipe worse than the best by this share of its squared error weighs a factor e less."""
 LEAST_NOISE = 1e-9
+KEPT = ("picks", "weights", "noise", "factors", "shift")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,8 @@ class SeasonalBase:
         Variance over mean of each series around its level.
     events : Events
     factors : ``[N, J, D]``
+    shift : ``[N, D]``
+        Added to a series while it is worked on, so that one with negative values has a level to be multiplied; else 0.
     """
 
     ids: tuple[str, ...]
@@ -59,6 +62,7 @@ class SeasonalBase:
     noise: Floats
     events: Events
     factors: Floats
+    shift: Floats
 
     # ---------------------------------------------------------------- learning
     @classmethod
@@ -91,26 +95,29 @@ class SeasonalBase:
             Recipes averaged per series; 1 takes the best alone.
         """
         n, d = train.n_entities, train.n_targets
+        shift = _shifts(train)
         seasons = sorted({r.season for r in recipes if r.season > 1} | ({season} if season > 1 else set()))
-        pooled = {1: np.ones(1), **{s: _pooled_profile(train, s) for s in seasons}}
+        pooled = {1: np.ones(1), **{s: _pooled_profile(train, s, shift) for s in seasons}}
         if prior is not None:
             pooled = {s: prior.pooled.get(s, own) for s, own in pooled.items()}
         events = Events.find(train, calendar) if prior is None else prior.events
-        no_factors = np.ones((n, len(events.names), d))
-        blank = np.zeros((n, d, 1), dtype=np.int64)
-        plain = Recipe("profile", season, 0.02)
-        first = cls(train.ids, (plain,), blank, np.ones((n, d, 1)), pooled, np.ones((n, d)), events, no_factors)
-        noise = first._noise(train)
-        known = cls(train.ids, (plain,), blank, np.ones((n, d, 1)), pooled, noise, events, no_factors)
-        factors = known._find_factors(train, prior) if events.names else no_factors
-        full = cls(train.ids, tuple(recipes), blank, np.ones((n, d, 1)), pooled, noise, events, factors)
-        picks, weights = full._choose(train, h, top)
-        return cls(train.ids, tuple(recipes), picks, weights, pooled, noise, events, factors)
+        rough = cls(
+            train.ids, (Recipe("profile", season, 0.02),), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
+            pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift,
+        )  # fmt: skip
+        known = replace(rough, noise=rough._noise(train))
+        factors = known._find_factors(train, prior) if events.names else known.factors
+        return replace(known, recipes=tuple(recipes), factors=factors).chosen(train, h, top)
+
+    def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None) -> SeasonalBase:
+        """Choose the recipes of every series anew, given ``past`` effects as in :meth:`at`."""
+        picks, weights = self._choose(train, h, top, past)
+        return replace(self, picks=picks, weights=weights)
 
     def _noise(self, train: Panel) -> Floats:
         noise = np.ones((train.n_entities, train.n_targets))
         for i, y, flags, expected in self._one_cycle_ahead(train):
-            error = np.where(flags.any(axis=1)[:, None], np.nan, y - expected)
+            error = np.where(flags.any(axis=1), np.nan, y - expected)
             usable = ~np.isnan(error)
             above = np.where(usable, error, 0.0) ** 2
             below = np.where(usable, np.abs(expected), 0.0)
@@ -132,22 +139,22 @@ class SeasonalBase:
     def _one_cycle_ahead(self, train: Panel) -> Iterator[tuple[int, Floats, Floats, Floats]]:
         """Entity, values, flags and what the row before expects of an ordinary day, event days left out of its sums."""
         for i in range(train.n_entities):
-            y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
+            y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64) + self.shift[i]
             flags = self.events.flags(train, i, 0, len(y))
-            quiet = np.where(flags.any(axis=1)[:, None], np.nan, y)
+            quiet = np.where(flags.any(axis=1), np.nan, y)
             tables = self._tables(quiet, np.ones_like(y), self.recipes[0], int(train.first[i]), self.noise[i])
             columns = np.broadcast_to(np.arange(y.shape[1]), y.shape)
             expected = np.full_like(y, np.nan)
             expected[1:] = tables.ahead(np.arange(len(y) - 1), columns[:-1], 1)[:, 0]
             yield i, y, flags, expected
 
-    def _choose(self, train: Panel, h: int, top: int) -> tuple[NDArray[np.int64], Floats]:
+    def _choose(self, train: Panel, h: int, top: int, past: Floats | None) -> tuple[NDArray[np.int64], Floats]:
         errors = np.full((len(self.recipes), train.n_entities, train.n_targets), np.inf)
         for block in _blocks(train, range(train.n_entities)):
             origins = _origins(int(train.observed[block[0]]), max(r.season for r in self.recipes))
             ahead = origins[:, None] + np.arange(1, h + 1)
             inside = ahead < int(train.observed[block[0]])
-            found = [self._recipe_errors(train, block, recipe, origins, ahead, inside) for recipe in self.recipes]
+            found = [self._recipe_errors(train, block, recipe, origins, ahead, inside, past) for recipe in self.recipes]
             # Only what every recipe can forecast counts, or the most careful one would win.
             shared = ~np.isnan(np.stack([f.sum(axis=1) for f in found])).any(axis=0)
             for k, squares in enumerate(found):
@@ -162,12 +169,21 @@ class SeasonalBase:
         return np.moveaxis(order, 0, -1), np.moveaxis(weights, 0, -1)
 
     def _recipe_errors(
-        self, train: Panel, block: Steps, recipe: Recipe, origins: Steps, ahead: Steps, inside: NDArray[np.bool_]
+        self,
+        train: Panel,
+        block: Steps,
+        recipe: Recipe,
+        origins: Steps,
+        ahead: Steps,
+        inside: NDArray[np.bool_],
+        past: Floats | None,
     ) -> Floats:
         """Squared errors ``[n, h, S]``, NaN where the recipe has no forecast, 0 where there is no truth."""
         rows = int(train.observed[block[0]])
-        y = _values(train, block, rows)
-        factors = self._event_factors(train, block, rows) if recipe.knows_events else np.ones_like(y)
+        y = _values(train, block, rows, self.shift[block])
+        factors = np.ones_like(y)
+        if recipe.knows_events:
+            factors = self._event_factors(train, block, rows) * _effects(train, block, rows, past)
         noise = self.noise[block].reshape(-1)
         tables = self._tables(y, factors, recipe, int(train.first[block[0]]), noise)
         columns = np.broadcast_to(np.arange(y.shape[1]), (len(origins), y.shape[1]))
@@ -177,39 +193,51 @@ class SeasonalBase:
         return np.where(counted, (forecast - y[at]) ** 2, np.where(np.isnan(forecast), np.nan, 0.0))
 
     # ---------------------------------------------------------------- forecasting
-    def at(self, panel: Panel, windows: Windows, h: int) -> Floats:
-        """Forecast from windows, ``[W, h, D]``; 0 for a series without any observed value."""
+    def at(
+        self, panel: Panel, windows: Windows, h: int, past: Floats | None = None, ahead: Floats | None = None
+    ) -> Floats:
+        """Forecast from windows, ``[W, h, D]``; 0 for a series without any observed value.
+
+        Parameters
+        ----------
+        past : ``[R, D]``, optional
+            What else multiplied the panel's rows, as events do.
+        ahead : ``[W, h, D]``, optional
+            What else is expected to multiply the steps ahead.
+        """
         where = self.positions(panel)
         out = np.zeros((len(windows), h, panel.n_targets))
-        present = np.unique(windows.entity)
-        for block in _blocks(panel, present):
+        for block in _blocks(panel, np.unique(windows.entity)):
             chosen = np.flatnonzero(np.isin(windows.entity, block))
-            entity = np.searchsorted(block, windows.entity[chosen])
-            cutoff = windows.cutoff[chosen]
-            rows = int(cutoff.max()) + 1
-            y = _values(panel, block, rows)
-            fitted = where[block]
+            entity, cutoff = np.searchsorted(block, windows.entity[chosen]), windows.cutoff[chosen]
+            rows, fitted = int(cutoff.max()) + 1, where[block]
+            y = _values(panel, block, rows, self.shift[fitted])
             factors = self._event_factors(panel, block, rows + h, fitted)
-            out[chosen] = self._blend(y, factors, int(panel.first[block[0]]), fitted, entity, cutoff, h)
+            columns = entity[:, None] * panel.n_targets + np.arange(panel.n_targets)
+            steps = cutoff[:, None] + np.arange(1, h + 1)
+            events = factors[steps[:, :, None], columns[:, None, :]]
+            if ahead is not None:
+                events = events * ahead[chosen]
+            factors = factors[:rows] * _effects(panel, block, rows, past)
+            first = int(panel.first[block[0]])
+            out[chosen] = self._blend(y, factors, events, first, fitted, entity, cutoff)
+            out[chosen] -= self.shift[fitted][entity][:, None, :]
         return out
 
     def _blend(
-        self, y: Floats, factors: Floats, first: int, fitted: Steps, entity: Steps, cutoff: Steps, h: int
+        self, y: Floats, factors: Floats, events: Floats, first: int, fitted: Steps, entity: Steps, cutoff: Steps
     ) -> Floats:
-        d = self.noise.shape[1]
+        h, d = events.shape[1], self.noise.shape[1]
         columns = entity[:, None] * d + np.arange(d)[None, :]
         picks, weights = self.picks[fitted], self.weights[fitted]
-        total = np.zeros((len(cutoff), h, d))
-        share = np.zeros_like(total)
+        total, share = np.zeros_like(events), np.zeros_like(events)
         ones = np.ones_like(y)
-        ahead = cutoff[:, None] + np.arange(1, h + 1)
-        events = factors[ahead[:, :, None], columns[:, None, :]]
         for k in np.unique(picks):
             weight = np.where(picks == k, weights, 0.0).sum(axis=2)[entity][:, None, :]
             if not weight.any():
                 continue
             recipe = self.recipes[int(k)]
-            factor = factors[: len(y)] if recipe.knows_events else ones
+            factor = factors if recipe.knows_events else ones
             tables = self._tables(y, factor, recipe, first, self.noise[fitted].reshape(-1))
             forecast = tables.ahead(cutoff, columns, h) * (events if recipe.knows_events else 1.0)
             known = ~np.isnan(forecast)
@@ -220,7 +248,7 @@ class SeasonalBase:
             seen = ~np.isnan(y)
             average = np.cumsum(np.where(seen, y, 0.0), axis=0) / np.maximum(np.cumsum(seen, axis=0), 1)
             mean = np.where(np.isnan(mean), average[cutoff[:, None], columns][:, None, :], mean)
-        return mean
+        return np.asarray(mean)
 
     def positions(self, panel: Panel) -> Steps:
         """Position of each of the panel's entities among the fitted ones."""
@@ -246,14 +274,14 @@ class SeasonalBase:
         for k, entity in enumerate(block):
             position = entity if fitted is None else fitted[k]
             flags = self.events.flags(panel, int(entity), 0, rows)
-            out[:, k * d : (k + 1) * d] = np.exp(flags @ np.log(self.factors[position]))
+            out[:, k * d : (k + 1) * d] = multiplied(flags, self.factors[position])
         return out
 
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is an array, by names that begin with ``base.``."""
         pooled = {f"base.pooled.{s}": v for s, v in self.pooled.items()}
-        kept = ("picks", "weights", "noise", "factors")
+        kept = KEPT
         return {**{f"base.{name}": getattr(self, name) for name in kept}, **pooled}
 
     def facts(self) -> dict[str, Any]:
@@ -267,7 +295,7 @@ class SeasonalBase:
         pooled = {int(k.removeprefix(prefix)): v for k, v in arrays.items() if k.startswith(prefix)}
         recipes = tuple(Recipe(**r) for r in facts["recipes"])
         events = Events.from_dict(facts["events"])
-        kept = {name: arrays[f"base.{name}"] for name in ("picks", "weights", "noise", "factors")}
+        kept = {name: arrays[f"base.{name}"] for name in KEPT}
         return cls(tuple(facts["ids"]), recipes, pooled=pooled, events=events, **kept)
 
 
@@ -286,11 +314,23 @@ def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None)
     return tuple(r for r in found if kinds is None or r.kind in kinds)
 
 
-def _pooled_profile(train: Panel, season: int) -> Floats:
+def _shifts(train: Panel) -> Floats:
+    """Return what to add to each series so that its level is well above zero, ``[N, D]``; 0 for one never negative."""
+    found = np.zeros((train.n_entities, train.n_targets))
+    for i in range(train.n_entities):
+        y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
+        seen = ~np.isnan(y)
+        low = np.where(seen, y, np.inf).min(axis=0, initial=np.inf)
+        high = np.where(seen, y, -np.inf).max(axis=0, initial=-np.inf)
+        found[i] = np.where(low < 0, (high - low) - low, 0.0)
+    return found
+
+
+def _pooled_profile(train: Panel, season: int, shift: Floats) -> Floats:
     """Seasonal factors of all series together, by grid step; 1 on average over the positions seen."""
     total, count = np.zeros(season), np.zeros(season)
     for i in range(train.n_entities):
-        y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
+        y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64) + shift[i]
         seen = ~np.isnan(y)
         mean = np.where(seen, y, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
         usable = seen & (mean > 0)
@@ -323,7 +363,15 @@ def _blocks(panel: Panel, entities: Any) -> Iterator[Steps]:
         yield np.array(members, dtype=np.int64)
 
 
-def _values(panel: Panel, block: Steps, rows: int) -> Floats:
-    """Targets of a block side by side, ``[rows, n D]``."""
+def _values(panel: Panel, block: Steps, rows: int, shift: Floats) -> Floats:
+    """Shifted targets of a block side by side, ``[rows, n D]``."""
     parts = [np.asarray(panel.rows(int(i))[:rows, : panel.n_targets], dtype=np.float64) for i in block]
-    return np.concatenate(parts, axis=1)
+    return np.concatenate(parts, axis=1) + shift.reshape(-1)
+
+
+def _effects(panel: Panel, block: Steps, rows: int, past: Floats | None) -> Floats | float:
+    """Further effects of a block's rows side by side, ``[rows, n D]``; 1 where there are none."""
+    if past is None:
+        return 1.0
+    row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]])
+    return np.concatenate([past[row0[i] : row0[i] + rows] for i in block], axis=1)
