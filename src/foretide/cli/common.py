@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretide.report.summary import SHOWN
+from foretide.report.summary import shown_columns
 
 if TYPE_CHECKING:
     from foretide.pipeline.folder import RunFolder
@@ -72,7 +72,7 @@ def report(folder: RunFolder) -> None:
 
     facts = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
     board = pd.read_csv(folder.path / "metrics.csv")
-    shown = [c for c in ("model", "kind", *SHOWN) if c in board.columns]
+    shown = [c for c in ("model", "kind", *shown_columns(facts)) if c in board.columns]
     typer.echo(facts["verdict"])
     typer.echo()
     typer.echo(board[shown].to_string(index=False, float_format="{:.4g}".format))

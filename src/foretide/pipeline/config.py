@@ -29,12 +29,12 @@ class SyntheticConfig(Section):
     Attributes
     ----------
     generator : str
-        ``hourly`` or ``planted_lags``.
+        ``hourly``, ``planted_lags`` or ``supplies``.
     args : dict
         What the generator takes: ``T``, ``n_series``, ``seed``, ….
     """
 
-    generator: Literal["hourly", "planted_lags"] = "hourly"
+    generator: Literal["hourly", "planted_lags", "supplies"] = "hourly"
     args: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -169,6 +169,9 @@ class Config(Section):
         Season of baselines and scaled metrics; found on the training part by default.
     levels : tuple of float
         Central interval levels in percent, for models that have a predictive law.
+    quantiles : tuple of float, optional
+        Further quantiles, as fractions; for counts 0.1 to 0.9 by default, which the weighted quantile loss needs. CRPS
+        needs at least 49 of them.
     stride : int
         Steps between the test cutoffs.
     seeds : tuple of int
@@ -191,6 +194,7 @@ class Config(Section):
     baselines: bool = True
     season: int | None = Field(default=None, ge=1)
     levels: tuple[float, ...] = (80, 95)
+    quantiles: tuple[float, ...] | None = None
     stride: int = Field(default=1, ge=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     attention_windows: int = Field(default=200, ge=0)

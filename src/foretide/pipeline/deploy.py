@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.counts import are_counts
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, load_config, read_yaml, write_yaml
@@ -45,7 +46,7 @@ def fit_model(
         Gets one line of text for every step.
     """
     checked = load_config(config)
-    entries = {entry.name: entry for entry in roster(checked)}
+    entries = {entry.name: entry for entry in roster(checked, counts=True)}
     name = model or (next((n for n, e in entries.items() if e.asked), None) or next(iter(entries)))
     if name not in entries:
         raise ConfigError(f"The configuration has no model {name!r}. {nearest(name, entries)}")
@@ -58,7 +59,14 @@ def fit_model(
     target = RunFolder.create(folder, overwrite=overwrite)
     log.write_to(target.path / "run.log")
     with target.writing(), log.catching_warnings():
-        made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, panel.grid.freq))}
+        freq = panel.grid.freq
+        # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
+        counts = bool(are_counts(panel).all()) or name not in {entry.name for entry in roster(checked)}
+        made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, freq), counts=counts, freq=freq)}
+        if name not in made:
+            raise ConfigError(
+                f"{name} needs a season, which steps of {freq!r} do not suggest. Give season: in the file."
+            )
         log(f"fitting {name}")
         forecaster = made[name].forecaster.fit(panel)
         forecaster.save(target.path / "models" / file_name(name))

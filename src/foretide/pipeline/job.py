@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, ForetideError
+from foretide.evaluation.quantile_metrics import DECILES
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name
 from foretide.pipeline.log import Log
@@ -84,7 +85,10 @@ def run(
 
 def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
     folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
-    entries = roster(config, make_calendar(config.calendar, prepared.panel.grid.freq))
+    freq = prepared.panel.grid.freq
+    if prepared.counts:
+        log("every target is a count: intermittent baselines run too, and point baselines get intervals")
+    entries = roster(config, make_calendar(config.calendar, freq), counts=prepared.counts, freq=freq, say=log)
     with network_threads(entries, config.threads):
         _fit_and_score(entries, config, prepared, folder, log)
     log(f"finished: {folder.path / 'summary.md'}")
@@ -97,7 +101,7 @@ def _fit_and_score(entries: Sequence[Entry], config: Config, prepared: Prepared,
     log(f"{len(windows)} test windows, each with at least {history} steps before it")
     results = [_predict(entry, seconds, prepared, windows, config, folder, log) for entry, seconds in fitted]
     _step(folder, log, "scoring")
-    scores = write_scores(results, prepared, config, folder)
+    scores = write_scores(results, prepared, config, folder, quantiles(config, prepared))
     _step(folder, log, "writing forecasts, attention and pictures")
     write_outputs(results, scores, prepared, config, folder, log)
 
@@ -136,7 +140,10 @@ def _predict(
     _step(folder, log, f"forecasting with {entry.name}")
     panel, model = prepared.panel, entry.forecaster
     start = time.perf_counter()
-    forecast = select(model.predict(panel, cutoffs=cutoff_times(prepared, windows), levels=config.levels), windows)
+    made = model.predict(
+        panel, cutoffs=cutoff_times(prepared, windows), levels=config.levels, quantiles=quantiles(config, prepared)
+    )
+    forecast = select(made, windows)
     seconds = time.perf_counter() - start
     log(f"forecast {len(windows)} windows with {entry.name} in {seconds:.2f} s", show=False)
     attention = None
@@ -154,6 +161,11 @@ def _with_attention(entry: Entry, prepared: Prepared, windows: Windows) -> Forec
     allowed = max(1, ATTENTION_BYTES // max(1, one.extras["attention"].nbytes))
     kept = windows[evenly(len(windows), allowed)]
     return select(model.predict(panel, cutoffs=cutoff_times(prepared, kept), levels=(), attention=True), kept)
+
+
+def quantiles(config: Config, prepared: Prepared) -> tuple[float, ...]:
+    """Quantiles forecast beside those of the levels: those asked for, else what the loss of counts needs."""
+    return config.quantiles if config.quantiles is not None else DECILES if prepared.counts else ()
 
 
 def cutoff_times(prepared: Prepared, windows: Windows) -> list[Any]:

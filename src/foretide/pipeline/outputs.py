@@ -17,6 +17,7 @@ import pandas as pd
 
 from foretide.evaluation.align import ORACLE
 from foretide.evaluation.score import score
+from foretide.pipeline.count_outputs import bucket_sizes, write_interval_picture, write_model_tables
 from foretide.pipeline.results import Result, file_name
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
@@ -39,19 +40,22 @@ AXES = {
 }
 
 
-def write_scores(results: Sequence[Result], prepared: Prepared, config: Config, folder: RunFolder) -> Scores:
-    """Score all forecasts and write the tables."""
+def write_scores(
+    results: Sequence[Result], prepared: Prepared, config: Config, folder: RunFolder, quantiles: tuple[float, ...]
+) -> Scores:
+    """Score all forecasts and write the tables; ``quantiles`` are those forecast beside the levels'."""
     forecasts = [r.forecast for r in results]
-    oracle = None
-    if prepared.truth is not None:
-        oracle = prepared.truth.oracle(forecasts[0].cutoff_steps, config.h)
+    oracle = prepared.oracle(forecasts[0].windows, config.h, config.levels, quantiles)
     scores = score(
         forecasts, prepared.panel, train_until=prepared.split.train_until, season=config.season, oracle=oracle,
         baselines=[r.entry.name for r in results if r.entry.baseline],
     )  # fmt: skip
     _csv(folder, "metrics.csv", scores.leaderboard())
+    figures = scores.to_frame()
     for scope, key, name in (("h_step", "h_step", "step"), ("series", prepared.panel.names.id, "series")):
-        _csv(folder, f"metrics_by_{name}.csv", _one_line_each(scores.to_frame(), scope, key))
+        _csv(folder, f"metrics_by_{name}.csv", _one_line_each(figures, scope, key))
+    if scores.counts:
+        _csv(folder, "metrics_by_bucket.csv", _one_line_each(figures, "bucket", "bucket"))
     return scores
 
 
@@ -72,9 +76,15 @@ def write_outputs(
     _write_attention(results, folder)
     _write_history(results, folder)
     pictures = _write_pictures(results, scores, prepared, folder)
-    facts = _facts(results, scores, prepared, config, log)
+    facts, by_bucket = _facts(results, scores, prepared, config, log), None
+    if scores.counts:
+        facts["buckets"] = bucket_sizes(scores)
+        by_bucket = _one_line_each(scores.to_frame(), "bucket", "bucket")
+        pictures.update(write_interval_picture(results, scores, folder))
+    sections = write_model_tables(results, folder)
     folder.write_json("run.json", facts)
-    summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, scores.leaderboard(), pictures)
+    board = scores.leaderboard()
+    summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, board, pictures, by_bucket, sections)
     folder.write_text("summary.md", write_summary(summary))
 
 
@@ -140,13 +150,14 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
     best_baseline = [name for name in ranked if by_name[name].entry.baseline][:1]
     shown = [by_name[name].forecast for name in (asked + best_baseline) or ranked[:2]]
     freq = prepared.panel.grid.freq
-    steps = scores.by_step("rmse")
+    metric = scores.main
+    steps = scores.by_step(metric)
     errors = {name: steps[name].to_numpy(float) for name in ranked}
     floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
-    figure = forecast_figure(stretch(shown), errors, freq=freq, floor=floor)
+    figure = forecast_figure(stretch(shown), errors, freq=freq, metric=metric.upper(), floor=floor)
     folder.write("forecast.png", lambda path: write_png(figure, path))
     names = ", ".join(f.model for f in shown)
-    growth = error_words(shown[0].model, errors[shown[0].model], freq)
+    growth = error_words(shown[0].model, errors[shown[0].model], freq, metric.upper())
     pictures = {"forecast.png": f"{names} against truth; below, the error by horizon step. {growth}"}
     for result in results:
         if result.attention is None:
@@ -173,6 +184,7 @@ def _facts(results: Sequence[Result], scores: Scores, prepared: Prepared, config
         },
         "parts": dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
         "test_windows": len(results[0].forecast),
+        "counts": scores.counts,
         "h": config.h,
         "verdict": scores.verdict(),
         "notes": list(scores.notes),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.counts import are_counts
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.errors import ConfigError, DataError, nearest
+from foretide.forecasters.forecast import Forecast, all_quantiles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from foretide.data.calendar import Calendar
     from foretide.data.windows import Windows
     from foretide.pipeline.config import CalendarConfig, Config, DataConfig, SyntheticConfig
@@ -33,6 +38,25 @@ class Prepared:
     panel: Panel
     split: Split
     truth: Any = None
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether every target is a count in the training part."""
+        return bool(are_counts(self.panel.until(self.split.train_until)).all())
+
+    def oracle(self, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]) -> Forecast | None:
+        """Return the best forecast possible from ``windows``, with quantiles where known; None for real data."""
+        if self.truth is None:
+            return None
+        steps = windows.steps(self.panel)
+        # Truths of several entities need to know whose cutoff it is.
+        sites = {"site": [self.panel.ids[int(i)] for i in windows.entity]} if hasattr(self.truth, "sites") else {}
+        mean = self.truth.oracle(steps, h, **sites)
+        if not hasattr(self.truth, "oracle_quantiles"):
+            return Forecast("oracle", self.panel, windows, mean)
+        wanted = all_quantiles(levels, quantiles)
+        found = self.truth.oracle_quantiles(steps, h, wanted, **sites)
+        return Forecast("oracle", self.panel, windows, mean, tuple(levels), wanted, found)
 
     def test_windows(self, *, input_size: int, h: int, stride: int) -> Windows:
         """Every window whose targets lie wholly in the test part."""

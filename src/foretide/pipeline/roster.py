@@ -6,17 +6,26 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from foretide.errors import ConfigError, nearest
-from foretide.forecasters.artifact import forecaster_class
+from foretide.data.seasons import seasons_of
+from foretide.errors import ConfigError, MissingExtraError, nearest
+from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from foretide.forecasters.base import Forecaster
     from foretide.pipeline.config import Config, ModelConfig
 
 UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
 """Run beside every model, so that skill is stated against the best of them."""
-BASELINES = (*UNASKED, "ARIMA", "VAR", "Stats")
+UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
+"""Run beside these where every target is a count."""
+BASELINES = (*UNASKED, *UNASKED_COUNTS, "CalendarMean", "ADIDA", "IMAPA", "ARIMA", "VAR", "Stats")
 """What skill is measured against, where it runs: everything that is no network."""
+INTERVALS = "WithIntervals"
+"""Wraps a point forecaster and gives it the intervals of its own past errors."""
+NESTED = {"Ensemble": "models", INTERVALS: "model"}
+"""Forecasters made of others, and the setting that names these."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,14 @@ class Entry:
         return self.forecaster.name
 
 
-def roster(config: Config, calendar: Any = None) -> list[Entry]:
+def roster(
+    config: Config,
+    calendar: Any = None,
+    *,
+    counts: bool = False,
+    freq: str | int = "D",
+    say: Callable[[str], None] | None = None,
+) -> list[Entry]:
     """Build every forecaster of a run, baselines first.
 
     Parameters
@@ -51,6 +67,12 @@ def roster(config: Config, calendar: Any = None) -> list[Entry]:
     config : Config
     calendar : Calendar, optional
         Handed to the models that can use one.
+    counts : bool
+        Whether every target is a count: the intermittent baselines run too, and point baselines get intervals.
+    freq : str or int
+        Step of the grid: without a season there is no CalendarES.
+    say : callable, optional
+        Gets a line for every baseline that cannot run because a package is missing.
 
     Raises
     ------
@@ -60,9 +82,13 @@ def roster(config: Config, calendar: Any = None) -> list[Entry]:
     asked = [model.name for model in config.models]
     entries = []
     if config.baselines:
-        entries = [Entry(_build(name, {}, config, calendar), True, False) for name in UNASKED if name not in asked]
+        wanted = (*UNASKED, *(_count_baselines(config, freq) if counts else ()))
+        unasked = [_unasked(name, config, calendar, say) for name in wanted if name not in asked]
+        entries = [Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None]
     for model in config.models:
-        entries += [Entry(f, model.name in BASELINES, True) for f in _per_seed(model, config, calendar)]
+        entries += [Entry(f, _is_baseline(model.name, f), True) for f in _per_seed(model, config, calendar)]
+    if counts:
+        entries = [_with_intervals(entry) for entry in entries]
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -70,6 +96,35 @@ def roster(config: Config, calendar: Any = None) -> list[Entry]:
             f"Two models are called {twice[0]!r}. Name one of them: {{{twice[0]}: {{alias: other-name}}}}."
         )
     return entries
+
+
+def _count_baselines(config: Config, freq: str | int) -> list[str]:
+    seasonal = config.season is not None or bool(seasons_of(freq)) or config.calendar.country is not None
+    names = UNASKED_COUNTS if seasonal else UNASKED_COUNTS[1:]
+    return [name for name in names if name in FORECASTERS]
+
+
+def _unasked(name: str, config: Config, calendar: Any, say: Callable[[str], None] | None) -> Forecaster | None:
+    """Build a baseline nobody asked for; None, and a line, where its package is missing."""
+    try:
+        return _build(name, {}, config, calendar)
+    except MissingExtraError as error:
+        if say is not None:
+            say(f"left out {name}: {error}")
+        return None
+
+
+def _is_baseline(name: str, forecaster: Forecaster) -> bool:
+    """Whether a forecaster, or the one inside it, is a baseline."""
+    return name in BASELINES or (name == INTERVALS and type(getattr(forecaster, "model", None)).__name__ in BASELINES)
+
+
+def _with_intervals(entry: Entry) -> Entry:
+    """Give a point baseline intervals under its own name; others stay as they are."""
+    if not entry.baseline or entry.forecaster.has_law or INTERVALS not in FORECASTERS:
+        return entry
+    wrap: Any = forecaster_class(INTERVALS)
+    return Entry(wrap(entry.forecaster, alias=entry.name), entry.baseline, entry.asked)
 
 
 def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
@@ -104,8 +159,28 @@ def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -
     given.setdefault("h", config.h)
     if given["h"] != config.h:
         raise ConfigError(f"models.{name}.h: all models of a run share one horizon, h: {config.h}; got {given['h']}.")
+    if name in NESTED:
+        given = {key: value for key, value in given.items() if key in settings}
+        given[NESTED[name]] = _inner(name, settings.get(NESTED[name]), config, calendar)
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
         return cls(**given)
     except TypeError as error:
         raise ConfigError(f"models.{name}: {error}") from error
+
+
+def _inner(name: str, members: Any, config: Config, calendar: Any) -> Any:
+    """Build the forecasters inside another one, with the settings that all models of a run share."""
+    many = name == "Ensemble"
+    built = []
+    for member in members if many and isinstance(members, (list, tuple)) else [members]:
+        named = {member: {}} if isinstance(member, str) else member
+        if not isinstance(named, dict) or len(named) != 1:
+            raise ConfigError(
+                f"models.{name}.{NESTED[name]}: expected "
+                + ("a list such as [LSTM, {Attention: {hidden: 64}}]" if many else "a model such as ARIMA")
+                + f", got {members!r}."
+            )
+        ((kind, settings),) = named.items()
+        built.append(_build(str(kind), dict(settings or {}), config, calendar))
+    return built if many else built[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from foretide.forecasters.neural import NeuralForecaster
+from foretide.forecasters.base import Forecaster
 from foretide.pipeline.roster import Entry
 
 
@@ -16,7 +16,7 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
     Small batches through small networks gain little from more than one, lose much where other work wants the cores
     (two threads beside two busy processes took 15 times as long as one), and repeat to the bit only at the same count.
     """
-    if not any(isinstance(entry.forecaster, NeuralForecaster) for entry in entries):
+    if not any(has_network(entry.forecaster) for entry in entries):
         yield
         return
     import torch
@@ -27,3 +27,9 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def has_network(forecaster: Forecaster) -> bool:
+    """Whether a forecaster, or one inside it, is a network: those have a device to run on."""
+    inner = [*getattr(forecaster, "members", ()), getattr(forecaster, "model", None)]
+    return "device" in forecaster.settings() or any(has_network(one) for one in inner if isinstance(one, Forecaster))

@@ -60,15 +60,7 @@ def stretch(forecasts: Sequence[Forecast], *, steps: int = READABLE_STEPS, entit
     """
     first = forecasts[0]
     h, panel = first.h, first.panel
-    own = np.flatnonzero(first.windows.entity == entity)
-    cutoffs = first.windows.cutoff[own]
-    by_cutoff = dict(zip(cutoffs.tolist(), own.tolist(), strict=True))
-    chosen: list[int] = []
-    at = int(cutoffs.max())
-    for _ in range(min(24, max(1, math.ceil(steps / h)))):
-        if at in by_cutoff:
-            chosen.insert(0, by_cutoff[at])
-        at -= h
+    chosen = in_a_row(first, entity, steps)
     ahead = first.cutoff_steps[chosen][:, None] + np.arange(1, h + 1)
     return Stretch(
         panel.series_name(entity, target),
@@ -77,6 +69,20 @@ def stretch(forecasts: Sequence[Forecast], *, steps: int = READABLE_STEPS, entit
         {f.model: f.mean[chosen, :, target] for f in forecasts},
         h,
     )
+
+
+def in_a_row(forecast: Forecast, entity: int, steps: int) -> list[int]:
+    """Return the newest windows of one entity that follow one another without overlap, oldest first."""
+    own = np.flatnonzero(forecast.windows.entity == entity)
+    cutoffs = forecast.windows.cutoff[own]
+    by_cutoff = dict(zip(cutoffs.tolist(), own.tolist(), strict=True))
+    chosen: list[int] = []
+    at = int(cutoffs.max())
+    for _ in range(min(24, max(1, math.ceil(steps / forecast.h)))):
+        if at in by_cutoff:
+            chosen.insert(0, by_cutoff[at])
+        at -= forecast.h
+    return chosen
 
 
 def forecast_figure(

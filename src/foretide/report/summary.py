@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from foretide.report.style import unit_of
@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = ("rmse", "mae", "mase", "bias", "skill_vs_best_baseline", "ratio_to_oracle")
+SHOWN_COUNTS = (
+    "mse", "mae", "rmsse", "wql", "crps", "coverage_80", "coverage_95", "winkler_80", "zero_accuracy",
+    "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle",
+)  # fmt: skip
+"""Where every target is a count: laws matter beside means."""
+BY_BUCKET = ("mse", "wql", "coverage_80", "zero_accuracy")
+
+
+def shown_columns(run: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns of the leaderboard that a run shows."""
+    return SHOWN_COUNTS if run.get("counts") else SHOWN
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,10 @@ class Facts:
         ``model`` and one column per metric, best first.
     pictures : mapping
         File name -> what it shows.
+    buckets : DataFrame, optional
+        Of counts: ``model, bucket`` and one column per metric.
+    sections : mapping
+        Title -> text in Markdown, for what only some runs have.
     """
 
     name: str
@@ -40,6 +55,8 @@ class Facts:
     run: Mapping[str, Any]
     leaderboard: pd.DataFrame
     pictures: Mapping[str, str]
+    buckets: pd.DataFrame | None = None
+    sections: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_summary(facts: Facts) -> str:
@@ -51,8 +68,10 @@ def write_summary(facts: Facts) -> str:
         "## Scores on the test part",
         f"{run['test_windows']} windows of {run['h']} {unit_of(run['data']['freq'], plural=run['h'] > 1)}, the same "
         "for all models; original units; pooled over windows, steps and series. Best first; * marks a baseline.",
-        table(board, run["models"]),
+        table(board, run["models"], shown_columns(run)),
         _reading(board, run),
+        *(["## By density", _bucket_words(run), bucket_table(facts.buckets)] if facts.buckets is not None else []),
+        *(part for title, text in facts.sections.items() for part in (f"## {title}", text)),
         "## Pictures",
         *(f"![{name}]({name})\n\n`{name}`: {text}" for name, text in facts.pictures.items()),
         "## Data",
@@ -67,9 +86,9 @@ def write_summary(facts: Facts) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
+def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], shown: Sequence[str] = SHOWN) -> str:
     """Return the leaderboard as a Markdown table."""
-    columns = [c for c in SHOWN if c in board.columns and board[c].notna().any()]
+    columns = [c for c in shown if c in board.columns and board[c].notna().any()]
     head = ["model", *(c.replace("_", " ") for c in columns), "fit, s", "forecast, s"]
     rows = []
     for line in board.to_dict("records"):
@@ -77,18 +96,48 @@ def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]]) -> str:
         star = " *" if about.get("baseline") else ""
         times = [_number(about.get("fit_seconds")), _number(about.get("predict_seconds"))]
         rows.append([f"{line['model']}{star}", *(_cell(c, line[c]) for c in columns), *times])
-    return _markdown(head, rows)
+    return markdown(head, rows)
+
+
+def bucket_table(buckets: pd.DataFrame) -> str:
+    """Return figures by density bucket as a Markdown table: one row per model, a column per figure and bucket."""
+    names = list(dict.fromkeys(buckets["bucket"]))
+    columns = [(metric, name) for metric in BY_BUCKET if metric in buckets.columns for name in names]
+    known = buckets.set_index(["model", "bucket"])
+    columns = [(m, b) for m, b in columns if known.xs(b, level="bucket")[m].notna().any()]
+    rows = [
+        [str(model), *(_cell(m, known.loc[(model, b), m]) for m, b in columns)]
+        for model in dict.fromkeys(buckets["model"])
+    ]
+    return markdown(["model", *(f"{m.replace('_', ' ')}, {b}" for m, b in columns)], rows)
+
+
+def _bucket_words(run: Mapping[str, Any]) -> str:
+    sizes = ", ".join(f"{n} {name}" for name, n in run["buckets"].items())
+    return (
+        f"Series by their nonzero rate in the training part: {sizes}. Dense is a rate of at least 70 %, ultra "
+        "(ultra-sparse) at most 0.5 %, sparse what lies between."
+    )
 
 
 def _reading(board: pd.DataFrame, run: Mapping[str, Any]) -> str:
+    error = "MSE" if run.get("counts") else "RMSE"
     lines = [
-        "`skill vs best baseline`: the share of the best baseline's RMSE that is saved; below 0 % the model is worse."
+        f"`skill vs best baseline`: the share of the best baseline's {error} that is saved; below 0 % the model is "
+        "worse."
     ]
-    if "mase" in board.columns:
+    if run.get("counts"):
+        lines.append(
+            "`wql`: weighted quantile loss, the mean over the quantiles 0.1 to 0.9; `coverage 80`: the share of truths "
+            "inside the 80 % interval (whole numbers cover more than 80 % where counts are small); `winkler 80`: its "
+            'width plus a penalty for misses; `zero accuracy`: how often "none or some" is right. – where a '
+            "model gives no quantiles."
+        )
+    elif "mase" in board.columns:
         lines.append("MASE below 1 beats the seasonal naive forecast's own error on the training part.")
     if "ratio_to_oracle" in board.columns:
         lines.append(
-            "`ratio to oracle`: RMSE over that of the conditional mean given everything up to the cutoff, which no "
+            f"`ratio to oracle`: {error} over that of the conditional mean given everything up to the cutoff, which no "
             "model can beat on average; exact with the generator's extra traits at zero."
         )
     return " ".join(lines)
@@ -120,7 +169,7 @@ def _inline(values: Mapping[str, Any]) -> str:
 
 
 def _cell(column: str, value: Any) -> str:
-    if column.startswith("skill") and value is not None and math.isfinite(value):
+    if column.startswith(("skill", "coverage", "zero")) and value is not None and math.isfinite(value):
         return f"{value:.1%}"
     return _number(value)
 
@@ -131,6 +180,7 @@ def _number(value: Any) -> str:
     return f"{value:.4g}"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; the first column is text, the others are numbers."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

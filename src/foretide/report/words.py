@@ -65,14 +65,14 @@ def start_words(chosen: Mapping[str, Any]) -> str:
     return f"It looks at what is left after taking off {_joined(parts)}." if parts else ""
 
 
-def error_words(model: str, errors: Floats, freq: str | int) -> str:
+def error_words(model: str, errors: Floats, freq: str | int, metric: str = "RMSE") -> str:
     """Say how the error of a model goes with the horizon step."""
     first, last = float(errors[0]), float(errors[-1])
     if len(errors) == 1 or not np.isfinite([first, last]).all():
-        return f"{model}'s RMSE is {first:.4g}."
+        return f"{model}'s {metric} is {first:.4g}."
     unit = unit_of(freq, plural=False)
     grows = "grows" if last > 1.05 * first else "falls" if last < 0.95 * first else "stays much the same"
-    return f"{model}'s RMSE {grows}: {first:.4g} one {unit} ahead, {last:.4g} at step {len(errors)}."
+    return f"{model}'s {metric} {grows}: {first:.4g} one {unit} ahead, {last:.4g} at step {len(errors)}."
 
 
 def _leading(shares: Floats, even: float) -> NDArray[np.integer]:
