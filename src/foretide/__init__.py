@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.intermittent import SBA as SBA
     from foretide.forecasters.intermittent import TSB as TSB
     from foretide.forecasters.intermittent import Croston as Croston
+    from foretide.forecasters.intervals import WithIntervals as WithIntervals
     from foretide.forecasters.lstm import LSTM as LSTM
     from foretide.forecasters.ridge import Ridge as Ridge
     from foretide.forecasters.statistical import ARIMA as ARIMA
@@ -63,6 +64,7 @@ _WHERE: dict[str, str] = {
     "VAR": "foretide.forecasters.statistical",
     "Stats": "foretide.forecasters.statistical",
     "Ensemble": "foretide.forecasters.ensemble",
+    "WithIntervals": "foretide.forecasters.intervals",
     "Croston": "foretide.forecasters.intermittent",
     "SBA": "foretide.forecasters.intermittent",
     "TSB": "foretide.forecasters.intermittent",

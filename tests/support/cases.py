@@ -113,3 +113,13 @@ def _ensemble(weights: Any, *members: tuple[str, dict[str, Any]]) -> Callable[[i
 
 CASES["Ensemble"] = _ensemble("validated", ("SeasonalNaive", {}), ("Ridge", {"input_size": 14}), ("Drift", {}))
 CASES["Ensemble-law"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))
+
+
+def _with_intervals(law: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
+    return lambda h: forecaster_class("WithIntervals")({model: settings}, law, h=h)  # type: ignore[call-arg, arg-type]
+
+
+CASES["WithIntervals"] = _with_intervals("auto", "SeasonalES")
+CASES["WithIntervals-empirical"] = _with_intervals("empirical", "SeasonalMean", alias="means")
+CASES["WithIntervals-validation"] = _with_intervals("normal", "Ridge", input_size=14)
+CASES["WithIntervals-passed-on"] = _with_intervals("auto", "ARIMA", order=(1, 0, 1))

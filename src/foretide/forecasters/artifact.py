@@ -47,6 +47,7 @@ FORECASTERS: dict[str, str] = {
     "LSTM": "foretide.forecasters.lstm:LSTM",
     "Attention": "foretide.forecasters.attention:Attention",
     "Ensemble": "foretide.forecasters.ensemble:Ensemble",
+    "WithIntervals": "foretide.forecasters.intervals:WithIntervals",
 }
 """Name -> ``module:class`` of every forecaster that can be saved; a module is imported when first asked for."""
 
