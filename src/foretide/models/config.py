@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,70 @@ class LSTMConfig:
             raise ConfigError(
                 "An LSTM needs hidden and layers of at least 1 and a dropout in [0, 1), "
                 f"got hidden={self.hidden}, layers={self.layers}, dropout={self.dropout}."
+            )
+
+
+LATENT_DYNAMICS = ("var", "gru")
+"""Names of the latent dynamics; ``models.dynamics.DYNAMICS`` holds the classes."""
+
+
+@dataclass(frozen=True)
+class LatentConfig:
+    """Settings of LAVAR's latent part: encoder, decoder and dynamics.
+
+    Attributes
+    ----------
+    latent : int
+        Size of the state, ``K``.
+    order : int
+        States the dynamics look back on, ``p``.
+    encoder, decoder : tuple of int
+        Hidden widths.
+    dynamics : str
+        ``"var"`` (linear) or ``"gru"``.
+    stable : bool
+        Keep the VAR's spectral radius below one by construction.
+    recon_weight, dynamics_weight : float
+        Weights of the reconstruction and of both dynamics losses.
+    multi_step : bool
+        Compare the whole rollout with the encoded truth, not only its first step.
+    zero_epsilon : float
+        Replaces exact zeros before encoding; 0: they stay.
+    """
+
+    latent: int = 8
+    order: int = 7
+    encoder: tuple[int, ...] = (32, 16)
+    decoder: tuple[int, ...] = (16, 32)
+    dynamics: str = "var"
+    stable: bool = False
+    recon_weight: float = 1.0
+    dynamics_weight: float = 1.0
+    multi_step: bool = True
+    zero_epsilon: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if self.dynamics not in LATENT_DYNAMICS:
+            raise ConfigError(
+                f"dynamics must be one of {list(LATENT_DYNAMICS)}, got {self.dynamics!r}. "
+                f"{nearest(self.dynamics, LATENT_DYNAMICS)}"
+            )
+        if self.stable and self.dynamics != "var":
+            raise ConfigError('Only a VAR can be kept stable. Use dynamics="var", or stable=False.')
+        checks = {
+            "latent": self.latent >= 1,
+            "order": self.order >= 1,
+            "encoder": all(width >= 1 for width in self.encoder),
+            "decoder": all(width >= 1 for width in self.decoder),
+            "recon_weight": self.recon_weight >= 0,
+            "dynamics_weight": self.dynamics_weight >= 0,
+            "zero_epsilon": self.zero_epsilon >= 0,
+        }
+        for name, fine in checks.items():
+            if not fine:
+                default = LatentConfig.__dataclass_fields__[name].default
+                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work. Try the default, {name}={default!r}.")
+        if not self.recon_weight + self.dynamics_weight > 0:
+            raise ConfigError(
+                "recon_weight and dynamics_weight are both 0, so there is nothing to learn. Set one to 1.0."
             )

@@ -61,12 +61,12 @@ class VAR(nn.Module):
     def step(self, z: Tensor) -> Tensor:
         """Last states ``[B, p, K]`` (or more: only the last ``p`` count) -> the next state ``[B, K]``."""
         weight, bias = self._matrix()
-        return functional.linear(z[:, -self.order :].flatten(1), weight.to(z.dtype), bias.to(z.dtype))
+        return functional.linear(self._stacked(z), weight.to(z.dtype), bias.to(z.dtype))
 
     def rollout(self, z: Tensor, h: int) -> Tensor:
         """Last states ``[B, p, K]``, oldest first -> the next ``h`` states ``[B, h, K]``, by one product."""
         powers, offsets = self.powers(h)
-        ahead = functional.linear(z[:, -self.order :].flatten(1), powers.to(z.dtype), offsets.to(z.dtype))
+        ahead = functional.linear(self._stacked(z), powers.to(z.dtype), offsets.to(z.dtype))
         return ahead.unflatten(1, (h, self.latent))
 
     def powers(self, h: int) -> tuple[Tensor, Tensor]:
@@ -110,6 +110,10 @@ class VAR(nn.Module):
     def spectral_radius(self) -> float:
         """Largest modulus of the companion matrix's eigenvalues; the state can explode where it is above one."""
         return float(torch.linalg.eigvals(self.companion().double()).abs().max())
+
+    def _stacked(self, z: Tensor) -> Tensor:
+        # Cutting nothing off would still be recorded, and its gradient copied.
+        return (z if z.shape[1] == self.order else z[:, -self.order :]).flatten(1)
 
     def _matrix(self) -> tuple[Tensor, Tensor]:
         """Weight ``[K, p K]``, oldest lag first, and bias ``[K]``."""
@@ -193,31 +197,36 @@ class _Powers(torch.autograd.Function):
         k, size = weight.shape
         rows = weight.new_zeros(size + h * k, size + 1)
         rows[:size, :size].fill_diagonal_(1.0)
-        phi = rows[size:]
-        phi[:k, :size], phi[:k, size] = weight, bias
+        both = rows[size:]
+        phi, offset = both[:, :size], both[:, size]
+        phi[:k].copy_(weight)
+        offset[:k].copy_(bias)
         for done, n in _doublings(h):
-            new = phi[done * k : (done + n) * k]
-            torch.mm(phi[: n * k, :size], rows[done * k : done * k + size], out=new)
-            new[:, size] += phi[: n * k, size]
+            low, new = done * k, n * k
+            torch.mm(phi[:new], rows[low : low + size], out=both[low : low + new])
+            offset[low : low + new].add_(offset[:new])
         ctx.save_for_backward(rows)
         ctx.h, ctx.k = h, k
-        return phi[:, :size], phi[:, size]
+        return phi, offset
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_phi: Tensor, grad_offset: Tensor) -> tuple[Tensor, Tensor, None]:
         (rows,) = ctx.saved_tensors
         k, size = ctx.k, rows.shape[1] - 1
-        phi = rows[size:]
+        all_phi = rows[size:, :size]
         grad_rows = torch.zeros_like(rows)
-        grad = grad_rows[size:]
-        grad[:, :size], grad[:, size] = grad_phi, grad_offset
+        both = grad_rows[size:]
+        phi, offset = both[:, :size], both[:, size]
+        phi.copy_(grad_phi)
+        offset.copy_(grad_offset)
         for done, n in reversed(_doublings(ctx.h)):
-            new = grad[done * k : (done + n) * k]
-            grad[: n * k, :size].addmm_(new, rows[done * k : done * k + size].T)
-            grad[: n * k, size] += new[:, size]
-            grad_rows[done * k : done * k + size].addmm_(phi[: n * k, :size].T, new)
-        return grad[:k, :size], grad[:k, size], None
+            low, new = done * k, n * k
+            came = both[low : low + new]
+            phi[:new].addmm_(came, rows[low : low + size].T)
+            offset[:new].add_(offset[low : low + new])
+            grad_rows[low : low + size].addmm_(all_phi[:new].T, came)
+        return phi[:k], offset[:k], None
 
 
 def _doublings(h: int) -> list[tuple[int, int]]:
