@@ -5,20 +5,22 @@ import pytest
 import torch
 from torch.nn import functional
 
-from foretide.errors import ConfigError
-from foretide.heads.base import Head, Law
+from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
 from foretide.heads.point import PointHead
-from foretide.heads.table import HEADS, make_head
+from foretide.heads.table import make_head
 from foretide.seeding import torch_generator
+
+SHAPE = HeadShape(5, 2, h=3)
+each = pytest.mark.parametrize("name", ["point", "absolute", "huber"])
 
 
 def draw(*size: int) -> torch.Tensor:
     return torch.randn(size, generator=torch_generator(len(size)))
 
 
-@pytest.mark.parametrize("name", HEADS)
+@each
 def test_begins_at_the_base(name: str) -> None:
-    head = make_head(name, 5, 2)
+    head = make_head(name, SHAPE)
     assert isinstance(head, Head)
     base = draw(4, 3, 2)
     law = head(draw(4, 3, 5), base, draw(4, 1, 2).exp())
@@ -27,7 +29,7 @@ def test_begins_at_the_base(name: str) -> None:
 
 
 def test_corrects_in_units_of_the_scale() -> None:
-    head = make_head("point", 5, 2)
+    head = make_head("point", SHAPE)
     head.load_state_dict({"linear.weight": draw(2, 5), "linear.bias": draw(2)})
     features, base, scale = draw(4, 3, 5), draw(4, 3, 2), draw(4, 1, 2).exp()
     got = head(features, base, scale).mean().detach().numpy()
@@ -41,10 +43,10 @@ def test_corrects_in_units_of_the_scale() -> None:
     np.testing.assert_allclose(one, got[:, 1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", HEADS)
+@each
 def test_losses(name: str) -> None:
     y, base = 2.0 * draw(4, 3, 2), torch.zeros(4, 3, 2)
-    got = make_head(name, 5, 2)(draw(4, 3, 5), base, torch.ones(4, 1, 2)).loss(y).detach()
+    got = make_head(name, SHAPE)(draw(4, 3, 5), base, torch.ones(4, 1, 2)).loss(y).detach()
     error = np.abs(y.numpy())
     by_hand = {
         "point": error**2,
@@ -58,15 +60,43 @@ def test_losses(name: str) -> None:
     torch.testing.assert_close(got.mean(), reference(base, y))
 
 
-@pytest.mark.parametrize("name", HEADS)
+@each
 def test_a_point_has_no_quantiles(name: str) -> None:
-    law = make_head(name, 5, 2)(draw(4, 3, 5), draw(4, 3, 2), draw(4, 1, 2))
+    law = make_head(name, SHAPE)(draw(4, 3, 5), draw(4, 3, 2), draw(4, 1, 2))
     assert law.quantile(0.5) is None
     assert not PointHead.has_law
 
 
-def test_unknown_head() -> None:
-    with pytest.raises(ConfigError, match=r"There is no head 'pont'\. Did you mean 'point'\?"):
-        make_head("pont", 5, 2)
-    with pytest.raises(ConfigError, match="Known: point, absolute, huber"):
-        make_head("xyz", 5, 2)
+@each
+def test_a_point_is_a_law_without_spread(name: str) -> None:
+    base = draw(4, 3, 2)
+    law = make_head(name, SHAPE)(draw(4, 3, 5), base, draw(4, 1, 2))
+    assert law.quantiles((0.1, 0.9)) is None
+    assert torch.equal(law.sample(n=3), base.expand(3, 4, 3, 2))
+    assert torch.equal(law.sample(), base)
+    assert law.cdf(base).min() == 1
+    assert law.cdf(base - 1e-3).max() == 0
+
+
+def test_private_weights_are_added_to_the_shared_ones() -> None:
+    head = make_head("point", HeadShape(5, 2, h=3, entities=3, private=True))
+    assert head.needs_series
+    features, base, scale = draw(4, 3, 5), draw(4, 3, 2), draw(4, 1, 2).exp()
+    entity = torch.tensor([2, 0, 2, 1])
+    series = SeriesInfo(entity, torch.ones(4, 2))
+    assert torch.equal(head(features, base, scale, series).mean(), base)
+    linear = head.linear
+    generator = torch_generator(3)
+    with torch.no_grad():
+        for p in linear.parameters():
+            p.normal_(generator=generator)
+    got = head(features, base, scale, series).mean()
+    for b in range(4):
+        weight = linear.weight + linear.private_weight[entity[b]]
+        bias = linear.bias + linear.private_bias[entity[b]]
+        expected = base[b] + scale[b] * (features[b] @ weight.T + bias)
+        torch.testing.assert_close(got[b], expected)
+    one = SeriesInfo(entity, torch.ones(4, 2))
+    torch.testing.assert_close(head(features[:, 1], base[:, 1], scale[:, 0], one).mean(), got[:, 1])
+    with pytest.raises(ValueError, match="parameters of each series"):
+        head(features, base, scale)

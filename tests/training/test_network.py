@@ -5,6 +5,7 @@ import pytest
 import torch
 from networks import make_inputs, make_start
 
+from foretide.heads.base import HeadShape
 from foretide.heads.table import make_head
 from foretide.models.attention import AttentionBackbone
 from foretide.models.backbone import Backbone
@@ -31,7 +32,7 @@ def build(kind: str, shape: Shape = SHAPE) -> Network:
             backbone = AttentionBackbone(frame, shape, AttentionConfig(hidden=8, heads=2))
         else:
             backbone = LSTMBackbone(frame, shape, LSTMConfig(hidden=8))
-        return Network(backbone, make_head("point", backbone.features, shape.targets))
+        return Network(backbone, make_head("point", HeadShape(backbone.features, shape.targets)))
 
 
 def test_reduce_is_a_mean_over_what_was_observed() -> None:

@@ -216,12 +216,13 @@ class NeuralForecaster(Forecaster):
         return Shape(self.input_size, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
 
     def _build(self, start: Start, shape: Shape) -> Network:
+        from foretide.heads.base import HeadShape
         from foretide.heads.table import make_head
         from foretide.models.frame import Frame
         from foretide.training.network import Network
 
         backbone = self._backbone(Frame(start, shape), shape)
-        return Network(backbone, make_head(self.head, backbone.features, shape.targets))
+        return Network(backbone, make_head(self.head, HeadShape(backbone.features, shape.targets, shape.h)))
 
     def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_end: int) -> Start:
         assert self.preparation is not None

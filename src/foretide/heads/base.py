@@ -3,8 +3,58 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
+
+from foretide.seeding import numpy_generator
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """Sizes a head is built for.
+
+    Attributes
+    ----------
+    features, targets, h : int
+        Width ``K`` of the features, targets ``D``, horizon ``H``.
+    entities : int
+        Fitted entities ``N``; spread parameters are learned for each.
+    private : bool
+        Whether each entity has weights of its own on top of the shared ones.
+    """
+
+    features: int
+    targets: int
+    h: int = 1
+    entities: int = 1
+    private: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SeriesInfo:
+    """What a head may know of the series of a batch.
+
+    Attributes
+    ----------
+    entity : int tensor ``[B]``
+        Position among the fitted entities.
+    unit : float tensor ``[B, D]``
+        Original units in one unit of the network: a series' scale.
+    rate : float tensor ``[B, D]`` or None
+        Mean over the training part, in the network's units; only :meth:`Head.begin` reads it.
+    """
+
+    entity: Tensor
+    unit: Tensor
+    rate: Tensor | None = None
 
 
 class Law(ABC):
@@ -22,16 +72,70 @@ class Law(ABC):
     def quantile(self, level: float) -> Tensor | None:
         """Quantile ``[B, H, D]``; None for a law of points."""
 
+    def quantiles(self, levels: Sequence[float]) -> Tensor | None:
+        """Quantiles ``[B, H, D, Q]``; None for a law of points."""
+        found = [self.quantile(level) for level in levels]
+        given = [q for q in found if q is not None]
+        return torch.stack(given, dim=-1) if given and len(given) == len(found) else None
+
+    @abstractmethod
+    def cdf(self, y: Tensor) -> Tensor:
+        """Probability of at most ``y``, ``[B, H, D]``; no gradient."""
+
+    @abstractmethod
+    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
+        """Draw one value of each element ``[B, H, D]``, or ``n`` of each ``[n, B, H, D]``; no gradient."""
+
 
 class Head(nn.Module, ABC):
     """Turns hidden features into a law; it knows nothing of the backbone they came from."""
 
     has_law: bool = False
     """Whether its laws have quantiles."""
+    counts: bool = False
+    """Whether targets are counts: scaled but never centred, and quantiles are whole numbers."""
+    needs_series: bool = False
+    """Whether ``forward`` must be told whose windows it sees."""
+    bounded: bool = True
+    """Whether a window that errs wildly should count less in the loss: true where the loss grows with the square."""
 
     @abstractmethod
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor) -> Law:
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Law:
         """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``.
 
         ``scale`` broadcasts to the base; without a horizon axis (one decoder step) all three lack it.
         """
+
+    def weigh(self, weight: Tensor) -> Tensor:
+        """Weights of windows and targets ``[B, 1, D]`` that this head's loss needs: those given, or ones."""
+        return weight if self.bounded else torch.ones_like(weight)
+
+    def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
+        """Set the spread parameters from the errors of the base, so that training begins with honest intervals.
+
+        ``base``, ``y`` and ``observed`` (None: all) are ``[W, H, D]``, in the network's units. A head without spread
+        parameters has nothing to set.
+        """
+
+
+def known_series(series: SeriesInfo | None) -> SeriesInfo:
+    """Return ``series``, or say that it is needed."""
+    if series is None:
+        raise ValueError("This head has parameters of each series. Call it with series=SeriesInfo(entity, unit).")
+    return series
+
+
+def drawn_generator(generator: torch.Generator | None) -> np.random.Generator:
+    """Return a numpy generator seeded by a torch one."""
+    return numpy_generator(int(torch.randint(2**62, (1,), generator=generator)))
+
+
+def as_numpy(x: Tensor) -> NDArray[np.float64]:
+    """Values of a tensor in double precision."""
+    array: NDArray[np.float64] = x.detach().cpu().double().numpy()
+    return array
+
+
+def as_tensor(x: NDArray[np.float64], like: Tensor) -> Tensor:
+    """Return a tensor in double precision on the device of ``like``."""
+    return torch.as_tensor(x, dtype=torch.float64).to(like.device)

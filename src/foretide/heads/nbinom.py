@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from foretide.errors import ConfigError
 
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-    Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 
 POISSON = 1e30
 """A dispersion from here on is taken as this one, which is Poisson to the last bit and still a number."""
@@ -138,7 +141,7 @@ def _quantiles(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
     return out
 
 
-def _counted(wanted: Floats, mu: Floats, theta: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def _counted(wanted: Floats, mu: Floats, theta: Floats) -> tuple[Floats, Ints]:
     """Add probabilities up from zero; also return the elements that are not done after :data:`STEPS` steps."""
     out = np.zeros(wanted.shape)
     live = np.arange(len(mu))
@@ -230,12 +233,40 @@ def fit_dispersion(
         Shape of the series axes, inside :data:`DISPERSIONS`. A series without information gets the pooled value.
     """
     counts, mu, w, pi = _series_first(mean, y, axis, weights, zero_probability)
-    shape, counts, mu, w = counts.shape[:-1], *(a.reshape(-1, a.shape[-1]) for a in (counts, mu, w))
-    pi = None if pi is None else pi.reshape(counts.shape)
-    known = np.isfinite(counts) & (w > 0) & (mu > 0)
-    series = np.nonzero(known)[0]
-    likelihood = _Likelihood(counts[known], mu[known], w[known], series, None if pi is None else pi[known])
-    n = len(counts)
+    shape, size = counts.shape[:-1], counts.shape[-1]
+    n = int(np.prod(shape))
+    series = np.repeat(np.arange(n), size)
+    flat = [None if a is None else a.reshape(-1) for a in (w, pi)]
+    found = fit_of_series(
+        mu.reshape(-1), counts.reshape(-1), series, n,
+        weights=flat[0], zero_probability=flat[1], spread=spread, pooled=pooled,
+    )  # fmt: skip
+    return found.reshape(shape)
+
+
+def fit_of_series(
+    mean: Floats,
+    y: Floats,
+    series: Ints,
+    n: int,
+    *,
+    weights: Floats | None = None,
+    zero_probability: Floats | float | None = None,
+    log_factor: Floats | None = None,
+    spread: float | None = 1.0,
+    pooled: float | None = None,
+) -> Floats:
+    """As :func:`fit_dispersion` for flat elements ``[E]`` that say which of ``n`` series they belong to.
+
+    ``log_factor`` ``[E]`` is the logarithm of a known factor on each element's dispersion. Returns ``[n]``.
+    """
+    w = np.ones(len(y)) if weights is None else weights
+    pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
+    known = np.isfinite(y) & (w > 0) & (mean > 0)
+    likelihood = _Likelihood(
+        y[known], mean[known], w[known], series[known],
+        None if pi is None else pi[known], None if log_factor is None else log_factor[known],
+    )  # fmt: skip
     low, high = np.log(DISPERSIONS)
     if pooled is None and spread is not None:
         together = _search(lambda x: likelihood(np.repeat(x, n)).sum(keepdims=True), 1, low, high)
@@ -247,21 +278,24 @@ def fit_dispersion(
         own = likelihood(x)
         return own if spread is None else own - (x - centre) ** 2 / (2.0 * spread**2)
 
-    return np.asarray(np.exp(_search(objective, n, low, high)).reshape(shape))
+    return np.asarray(np.exp(_search(objective, n, low, high)))
 
 
 class _Likelihood:
     """Log-likelihood of each series, parts that do not depend on the dispersion left out."""
 
     def __init__(
-        self, counts: Floats, mu: Floats, weights: Floats, series: NDArray[np.int64], pi: Floats | None
+        self, counts: Floats, mu: Floats, weights: Floats, series: Ints, pi: Floats | None, factor: Floats | None
     ) -> None:
+        self.factor = factor
         self.counts, self.mu, self.weights, self.series, self.pi = counts, mu, weights, series, pi
         self.positive = np.flatnonzero(counts > 0)
 
     def __call__(self, log_dispersion: Floats) -> Floats:
         """``[S]`` log dispersions -> ``[S]`` log-likelihoods."""
         theta = np.exp(log_dispersion)[self.series]
+        if self.factor is not None:
+            theta = theta * np.exp(self.factor)
         out = -(theta + self.counts) * np.log1p(self.mu / theta)
         some = self.positive
         out[some] += rising(self.counts[some], theta[some])

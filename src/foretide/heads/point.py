@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from foretide.heads.base import Head, Law
+from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.linear import apply_linear, make_linear
 
 ElementLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -26,6 +28,9 @@ def absolute(forecast: Tensor, y: Tensor) -> Tensor:
 def huber(forecast: Tensor, y: Tensor) -> Tensor:
     """Huber error of each element, quadratic up to one standard deviation of the series (Huber 1964)."""
     return F.huber_loss(forecast, y, reduction="none", delta=1.0)
+
+
+ERRORS: dict[str, ElementLoss] = {"squared": squared, "absolute": absolute, "huber": huber}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,25 +52,31 @@ class PointLaw(Law):
         """A point has no quantiles."""
         return
 
+    def cdf(self, y: Tensor) -> Tensor:
+        """All probability lies on the point: 0 below it, 1 from it on."""
+        return (y >= self.point.detach()).to(self.point.dtype)
+
+    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
+        """Return the point itself, ``n`` times."""
+        point = self.point.detach()
+        return point if n is None else point.expand(n, *point.shape)
+
 
 class PointHead(Head):
     """``point = base + scale * linear(features)``; the linear layer begins at zero, so training begins at the base.
 
     Parameters
     ----------
-    features, targets : int
-        ``K`` and ``D``.
-    error : callable
-        Element loss of (forecast, truth).
+    shape : HeadShape
+    error : {"squared", "absolute", "huber"}
     """
 
-    def __init__(self, features: int, targets: int, error: ElementLoss = squared) -> None:
+    def __init__(self, shape: HeadShape, error: str = "squared") -> None:
         super().__init__()
-        self.error = error
-        self.linear = nn.Linear(features, targets)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        self.error = ERRORS[error]
+        self.needs_series = shape.private
+        self.linear = make_linear(shape)
 
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor) -> PointLaw:
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> PointLaw:
         """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
-        return PointLaw(base + scale * self.linear(features), self.error)
+        return PointLaw(base + scale * apply_linear(self.linear, features, series), self.error)

@@ -1,30 +1,194 @@
-"""Heads by name."""
+"""Heads by name; needs no torch until one is made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from foretide.errors import ConfigError, nearest
-from foretide.heads.base import Head
-from foretide.heads.point import PointHead, absolute, huber, squared
 
-HEADS: dict[str, Callable[[int, int], Head]] = {
-    "point": partial(PointHead, error=squared),
-    "absolute": partial(PointHead, error=absolute),
-    "huber": partial(PointHead, error=huber),
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.heads.base import Head, HeadShape
+
+HeadSpec = str | Mapping[str, Any]
+"""A head as a person writes it: ``"nb"``, ``{"name": "quantile", "levels": [0.1, 0.5, 0.9]}``, or columns by head,
+``{"nb": ["beds"], "point": ["cost"]}``."""
+
+
+@dataclass(frozen=True)
+class HeadKind:
+    """One line of the table: where a head's class is, and what must be known of it before torch is imported.
+
+    Attributes
+    ----------
+    path : str
+        ``module:class``; the module is imported when a head is made.
+    has_law, counts : bool
+        As those of the class.
+    options : dict
+        What the class is always given.
+    """
+
+    path: str
+    has_law: bool = True
+    counts: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, shape: HeadShape, **options: Any) -> Head:
+        """Make a head."""
+        module, _, name = self.path.partition(":")
+        made: Head = getattr(importlib.import_module(module), name)(shape, **{**self.options, **options})
+        return made
+
+
+HEADS: dict[str, HeadKind] = {
+    "point": HeadKind("foretide.heads.point:PointHead", has_law=False),
+    "absolute": HeadKind("foretide.heads.point:PointHead", has_law=False, options={"error": "absolute"}),
+    "huber": HeadKind("foretide.heads.point:PointHead", has_law=False, options={"error": "huber"}),
+    "poisson": HeadKind("foretide.heads.count_heads:PoissonHead", counts=True),
+    "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead", counts=True),
+    "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead", counts=True),
 }
-"""Heads by name: a callable of (features, targets)."""
+"""Heads by name: a callable of (shape, **options)."""
+
+ALIASES = {"negative_binomial": "nb", "zero_inflated_negative_binomial": "zinb"}
 
 
-def make_head(name: str, features: int, targets: int) -> Head:
-    """Return a new head by name for ``features`` inputs and ``targets`` outputs.
+@dataclass(frozen=True)
+class Route:
+    """One head of a specification: its kind, its options, and its columns (None: all)."""
+
+    name: str
+    options: dict[str, Any]
+    columns: tuple[Any, ...] | None = None
+
+    @property
+    def kind(self) -> HeadKind:
+        """Its line of the table."""
+        return HEADS[self.name]
+
+    @property
+    def uncentred(self) -> bool:
+        """Whether its targets are scaled but not centred: counts, and forecasts that are cut off at zero."""
+        return self.kind.counts or bool(self.options.get("nonnegative", False))
+
+    def make(self, shape: HeadShape, **options: Any) -> Head:
+        """Make the head; a :class:`ConfigError` says which option it does not know."""
+        given = {**self.options, **options}
+        try:
+            return self.kind(shape, **given)
+        except TypeError as error:
+            raise ConfigError(f"Head {self.name!r} cannot be made with {given!r}: {error}.") from error
+
+
+def canonical(name: Any) -> str:
+    """Return the name a head stands under in the table.
 
     Raises
     ------
     ConfigError
         When no head has that name; the nearest one is suggested.
     """
-    if name not in HEADS:
-        raise ConfigError(f"There is no head {name!r}. {nearest(name, HEADS)}")
-    return HEADS[name](features, targets)
+    found = ALIASES.get(name, name) if isinstance(name, str) else None
+    if found not in HEADS:
+        raise ConfigError(f"There is no head {name!r}. {nearest(name, [*HEADS, *ALIASES])}")
+    return str(found)
+
+
+def routes(spec: HeadSpec) -> list[Route]:
+    """Read a specification.
+
+    Raises
+    ------
+    ConfigError
+        When a name is unknown or a dict says neither one head nor columns.
+    """
+    if isinstance(spec, str):
+        return [Route(canonical(spec), {})]
+    if not isinstance(spec, Mapping) or not spec:
+        raise ConfigError(
+            f"head is a name such as 'nb', a dict with a name, {{'name': 'quantile', 'levels': [...]}}, or columns by "
+            f"head, {{'nb': ['a'], 'point': ['b']}}; got {spec!r}."
+        )
+    if "name" in spec:
+        return [Route(canonical(spec["name"]), {k: v for k, v in spec.items() if k != "name"})]
+    found = []
+    for name, given in spec.items():
+        options = dict(given) if isinstance(given, Mapping) else {"columns": given}
+        columns = options.pop("columns", None)
+        if isinstance(columns, (str, int)):
+            columns = [columns]
+        if not isinstance(columns, Sequence):
+            raise ConfigError(f"Which columns go to head {name!r}? Got {given!r}. Type e.g. {{'{name}': ['a', 'b']}}.")
+        found.append(Route(canonical(name), options, tuple(columns)))
+    return found
+
+
+def resolve(spec: HeadSpec, targets: Sequence[str]) -> list[Route]:
+    """Read a specification and turn names of targets into positions; each target must go to exactly one head.
+
+    Raises
+    ------
+    ConfigError
+        When a target is unknown, missing or named twice.
+    """
+    known = {name: i for i, name in enumerate(targets)}
+    out, seen = [], set()
+    for route in routes(spec):
+        if route.columns is None:
+            return [route]
+        places = []
+        for column in route.columns:
+            place = known.get(column) if isinstance(column, str) else column
+            if place is None or not 0 <= place < len(targets):
+                raise ConfigError(f"Head {route.name!r} is given the target {column!r}. {nearest(column, targets)}")
+            if place in seen:
+                raise ConfigError(f"Target {targets[place]!r} is given to two heads. Name it once.")
+            seen.add(place)
+            places.append(place)
+        out.append(Route(route.name, route.options, tuple(places)))
+    left = [name for i, name in enumerate(targets) if i not in seen]
+    if left:
+        raise ConfigError(f"No head is given for target {left[0]!r}. Add it: {{'point': {left!r}}}.")
+    return out
+
+
+def mask_of(found: Sequence[Route], n_targets: int, attribute: str) -> NDArray[np.bool_]:
+    """Which targets ``[D]`` go to a head that is ``"counts"``, ``"has_law"`` or ``"uncentred"``."""
+    mask = np.zeros(n_targets, dtype=bool)
+    for route in found:
+        value = route.uncentred if attribute == "uncentred" else getattr(route.kind, attribute)
+        mask[slice(None) if route.columns is None else list(route.columns)] = value
+    return mask
+
+
+def make_head(spec: HeadSpec, shape: HeadShape, targets: Sequence[str] = (), **options: Any) -> Head:
+    """Return a new head.
+
+    Parameters
+    ----------
+    spec : str or dict
+        See :data:`HeadSpec`.
+    shape : HeadShape
+    targets : sequence of str, optional
+        Names of the targets, where the specification uses them.
+    **options
+        For a single head, beside those of the specification.
+
+    Raises
+    ------
+    ConfigError
+        When a head, an option or a target is unknown; the nearest one is suggested.
+    """
+    found = resolve(spec, targets or [str(i) for i in range(shape.targets)])
+    if found[0].columns is None:
+        return found[0].make(shape, **options)
+    from foretide.heads.routed import RoutedHead
+
+    return RoutedHead(shape, found)

@@ -1,0 +1,218 @@
+"""Heads of counts: a positive mean around the base, and a dispersion of each series."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from foretide.errors import ConfigError
+from foretide.heads import nbinom
+from foretide.heads.base import Head, HeadShape, SeriesInfo, as_numpy, known_series
+from foretide.heads.counts import Counted, CountLaw, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.spread import Spread, mean_by_series
+
+FLOOR = 0.05
+"""The mean is the base plus a correction down to this share of a series' own rate, and positive below."""
+SMALLEST_MEAN = 1e-8
+"""In counts; the mean of a series that never was anything but zero."""
+LOG_RANGE = 12.0
+SMALLEST_DISPERSION, LARGEST_DISPERSION = 1e-6, 1e8
+FIT_ELEMENTS = 300_000
+"""A dispersion is first found from at most this many elements."""
+ZERO_PROBABILITIES = (0.001, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85)
+
+
+def positive(x: Tensor, floor: Tensor) -> Tensor:
+    """``x`` above ``floor``, ``floor exp(x / floor - 1)`` below: once differentiable, always above zero.
+
+    Twelve floors below, the exponential goes over into ``1 / x``, so that neither it nor its slope underflows.
+    """
+    t = (x / floor - 1.0).clamp(max=0.0)
+    deep = (-LOG_RANGE - t).clamp(min=0.0)
+    return torch.where(x > floor, x, floor * torch.exp(t.clamp(min=-LOG_RANGE)) / (1.0 + deep))
+
+
+class CountHead(Head):
+    """``mean = positive(base + scale * linear(features))`` in counts; see :func:`positive`.
+
+    Parameters
+    ----------
+    shape : HeadShape
+    link : {"additive", "log"}
+        ``"log"``: ``mean = positive(base) * exp(linear(features))``.
+
+    Notes
+    -----
+    A series whose rate in the training part is exactly zero is forecast as zero, whatever the features say.
+    """
+
+    has_law, counts, needs_series, bounded = True, True, True, False
+    floor: Tensor
+    alive: Tensor
+
+    def __init__(self, shape: HeadShape, link: str = "additive") -> None:
+        super().__init__()
+        if link not in ("additive", "log"):
+            raise ConfigError(f"The link of a count head is 'additive' or 'log', got {link!r}.")
+        self.shape, self.link = shape, link
+        self.linear = make_linear(shape)
+        self.register_buffer("floor", torch.full((shape.entities, shape.targets), FLOOR))
+        self.register_buffer("alive", torch.ones(shape.entities, shape.targets))
+
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Counted:
+        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
+        info = known_series(series)
+        linear = apply_linear(self.linear, features, series)
+        unit = _along(info.unit, base)
+        if self.link == "additive":
+            mean = self._mean(base + scale * linear, info)
+        else:
+            mean = self._mean(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
+        return Counted(self._law(mean, features, info), unit)
+
+    @abstractmethod
+    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+        """Return the law of these means in counts."""
+
+    def _mean(self, x: Tensor, series: SeriesInfo) -> Tensor:
+        """Means in counts of forecasts ``x`` in the network's units."""
+        floor, alive = (_along(buffer[series.entity], x) for buffer in (self.floor, self.alive))
+        return (positive(x, floor) * alive * _along(series.unit, x)).clamp(min=SMALLEST_MEAN)
+
+    @torch.no_grad()
+    def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
+        """Set floors from the series' rates, and dispersions by maximum likelihood around the base."""
+        n = self.shape.entities
+        seen = mean_by_series(y, series.entity, n, observed, prior=1.0)
+        if series.rate is not None:
+            seen[series.entity.long()] = series.rate.double()
+            self.alive[series.entity.long()] = (series.rate > 0).to(self.alive.dtype)
+        least = SMALLEST_MEAN / series.unit.max().clamp(min=1.0)
+        self.floor.copy_((FLOOR * seen).clamp(min=float(least)))
+        w, h, d = base.shape
+        chosen = torch.arange(0, w, max(1, -(-w * h * d // FIT_ELEMENTS)), device=base.device)
+        entity = series.entity[chosen]
+        some = SeriesInfo(entity, series.unit[chosen])
+        counts = as_numpy((y[chosen] * some.unit[:, None]).round())
+        if observed is not None:
+            counts = np.where(observed[chosen].cpu().numpy(), counts, np.nan)
+        self._begin(as_numpy(self._mean(base[chosen], some)), counts, as_numpy(entity).astype(np.int64))
+
+    def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
+        """Set what else the law has from means and counts ``[W, H, D]`` of entities ``[W]``; NaN: not observed."""
+
+
+class PoissonHead(CountHead):
+    """Counts whose variance is their mean."""
+
+    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+        return Poisson(mean)
+
+
+class NegativeBinomialHead(CountHead):
+    """Counts with a dispersion of each series, times a profile over the horizon.
+
+    Parameters
+    ----------
+    shape : HeadShape
+    link : {"additive", "log"}
+    """
+
+    def __init__(self, shape: HeadShape, link: str = "additive") -> None:
+        super().__init__(shape, link)
+        self.dispersion = Spread(shape)
+
+    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+        return NegativeBinomial(mean, self._dispersion(series, features.ndim == 3))
+
+    def _dispersion(self, series: SeriesInfo, horizon: bool) -> Tensor:
+        low, high = np.log((SMALLEST_DISPERSION, LARGEST_DISPERSION))
+        log: Tensor = self.dispersion(series, horizon)
+        return log.clamp(low, high).exp()
+
+    def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
+        own, profile = fit_spread(mean, counts, entity, self.shape)
+        self.dispersion.put(torch.from_numpy(own), torch.from_numpy(profile))
+
+
+class ZeroInflatedHead(NegativeBinomialHead):
+    """Counts with more zeros than a negative binomial law has.
+
+    The base and its correction are the mean of the mixture, ``(1 - pi) mu``, so that ``pi`` moves no forecast. Its
+    logit is one number of each series plus a linear map of the features.
+
+    Parameters
+    ----------
+    shape : HeadShape
+    link : {"additive", "log"}
+    """
+
+    def __init__(self, shape: HeadShape, link: str = "additive") -> None:
+        super().__init__(shape, link)
+        self.zero = make_linear(shape)
+        self.zero_logit = nn.Parameter(torch.full((shape.entities, shape.targets), -3.0))
+
+    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+        logit = apply_linear(self.zero, features, series) + _along(self.zero_logit[series.entity], mean)
+        pi = logit.clamp(-10.0, 7.0).sigmoid()
+        return ZeroInflatedNegativeBinomial(pi, mean / (1.0 - pi), self._dispersion(series, features.ndim == 3))
+
+    def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
+        shape = (self.shape.entities, self.shape.targets)
+        tried = []
+        for pi in ZERO_PROBABILITIES:
+            theta = np.exp(fit_spread(mean / (1 - pi), counts, entity, self.shape, pi=pi, profile=False)[0])
+            tried.append((log_likelihood(mean / (1 - pi), counts, entity, theta, pi), theta))
+        likelihoods = np.stack([found for found, _ in tried])
+        # A series of which nothing is known follows all of them together.
+        best = np.argmax(likelihoods + 1e-3 * likelihoods.sum(axis=1, keepdims=True), axis=0)
+        pi = np.array(ZERO_PROBABILITIES)[best]
+        theta = np.take_along_axis(np.stack([t for _, t in tried]), best[None], axis=0)[0]
+        assert theta.shape == shape
+        with torch.no_grad():
+            self.zero_logit.copy_(torch.from_numpy(np.log(pi) - np.log1p(-pi)))
+        self.dispersion.put(torch.from_numpy(np.log(theta)), torch.zeros(self.shape.h, dtype=torch.float64))
+
+
+def fit_spread(
+    mean: nbinom.Floats,
+    counts: nbinom.Floats,
+    entity: nbinom.Ints,
+    shape: HeadShape,
+    *,
+    pi: float | None = None,
+    profile: bool = True,
+) -> tuple[nbinom.Floats, nbinom.Floats]:
+    """Logarithms of the dispersion of each series ``[N, D]`` and of its profile over the horizon ``[H]``."""
+    h, d = mean.shape[1:]
+    series = np.broadcast_to((entity[:, None] * d + np.arange(d))[:, None], mean.shape)
+    step = np.broadcast_to(np.arange(h)[:, None], mean.shape)
+    flat_mean, flat_counts, flat_series, flat_step = (
+        mean.reshape(-1), counts.reshape(-1), series.reshape(-1), step.reshape(-1),
+    )  # fmt: skip
+    n = shape.entities * d
+    own = np.log(nbinom.fit_of_series(flat_mean, flat_counts, flat_series, n, zero_probability=pi))
+    if not profile:
+        return own.reshape(shape.entities, d), np.zeros(h)
+    factor = own[flat_series]
+    times = nbinom.fit_of_series(flat_mean, flat_counts, flat_step, h, log_factor=factor, pooled=1.0, spread=0.5)
+    return own.reshape(shape.entities, d), np.log(times)
+
+
+def log_likelihood(
+    mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints, theta: nbinom.Floats, pi: float
+) -> nbinom.Floats:
+    """Log-likelihood of each series ``[N, D]``."""
+    found = np.nan_to_num(nbinom.log_pmf(np.nan_to_num(counts), mean, theta[entity][:, None], pi), neginf=-1e3)
+    out = np.zeros(theta.shape)
+    np.add.at(out, entity, np.where(np.isnan(counts), 0.0, found).sum(axis=1))
+    return out
+
+
+def _along(values: Tensor, like: Tensor) -> Tensor:
+    """``[B, D]`` beside ``[B, H, D]`` or ``[B, D]``."""
+    return values[:, None] if like.ndim == 3 else values

@@ -1,0 +1,126 @@
+"""Columns of targets sent to different heads, and their laws stitched back in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.table import Route
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RoutedLaw(Law):
+    """Laws of groups of targets; ``order`` ``[D]`` puts the joined columns back into the targets' order."""
+
+    laws: tuple[Law, ...]
+    columns: tuple[Tensor, ...]
+    order: Tensor
+
+    def _joined(self, parts: Sequence[Tensor], axis: int = -1) -> Tensor:
+        widest = max((part.dtype for part in parts), key=lambda t: torch.finfo(t).bits)
+        return torch.cat([part.to(widest) for part in parts], dim=axis).index_select(axis, self.order)
+
+    def _with(self, y: Tensor, ask: Callable[[Law, Tensor], Tensor]) -> Tensor:
+        return self._joined([ask(law, y[..., at]) for law, at in zip(self.laws, self.columns, strict=True)])
+
+    def loss(self, y: Tensor) -> Tensor:
+        """Loss of each element under the law of its column."""
+        return self._with(y, lambda law, part: law.loss(part))
+
+    def mean(self) -> Tensor:
+        """Point forecast ``[B, H, D]``."""
+        return self._joined([law.mean() for law in self.laws])
+
+    def quantile(self, level: float) -> Tensor | None:
+        """Quantile ``[B, H, D]``; NaN where a column's law is one of points, None where all are."""
+        found = self.quantiles((level,))
+        return None if found is None else found[..., 0]
+
+    def quantiles(self, levels: Sequence[float]) -> Tensor | None:
+        """Quantiles ``[B, H, D, Q]``; NaN where a column's law is one of points, None where all are."""
+        found = [law.quantiles(levels) for law in self.laws]
+        if all(part is None for part in found):
+            return None
+        filled = []
+        for law, part in zip(self.laws, found, strict=True):
+            mean = law.mean()
+            filled.append(mean.new_full((*mean.shape, len(levels)), float("nan")) if part is None else part)
+        return self._joined(filled, axis=-2)
+
+    def cdf(self, y: Tensor) -> Tensor:
+        """Probability of at most ``y``."""
+        return self._with(y, lambda law, part: law.cdf(part))
+
+    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
+        """Draw from each column's law."""
+        return self._joined([law.sample(generator, n) for law in self.laws])
+
+
+class RoutedHead(Head):
+    """Heads of groups of targets; all read the same features.
+
+    Parameters
+    ----------
+    shape : HeadShape
+    routes : sequence of Route
+        With positions as columns, each target in exactly one; see :func:`foretide.heads.table.resolve`.
+    """
+
+    order: Tensor
+    bounded_columns: Tensor
+
+    def __init__(self, shape: HeadShape, routes: Sequence[Route]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList()
+        places: list[int] = []
+        bounded = torch.zeros(shape.targets, dtype=torch.bool)
+        for i, route in enumerate(routes):
+            columns = [int(c) for c in route.columns or ()]
+            head = route.make(replace(shape, targets=len(columns)))
+            self.heads.append(head)
+            self.register_buffer(f"columns_{i}", torch.tensor(columns), persistent=False)
+            places += columns
+            bounded[columns] = bool(head.bounded)
+        self.register_buffer("order", torch.tensor(places).argsort(), persistent=False)
+        self.register_buffer("bounded_columns", bounded, persistent=False)
+        made = self._made()
+        self.has_law = any(head.has_law for head in made)
+        self.counts = any(head.counts for head in made)
+        self.needs_series = any(head.needs_series for head in made)
+        self.bounded = bool(bounded.all())
+
+    def _made(self) -> list[Head]:
+        return [head for head in self.heads if isinstance(head, Head)]
+
+    def _columns(self) -> tuple[Tensor, ...]:
+        return tuple(self.get_buffer(f"columns_{i}") for i in range(len(self.heads)))
+
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> RoutedLaw:
+        """Return the stitched law; see :class:`foretide.heads.base.Head`."""
+        columns, laws = self._columns(), []
+        scale = scale.expand(*scale.shape[:-1], base.shape[-1])
+        for head, at in zip(self.heads, columns, strict=True):
+            laws.append(head(features, base[..., at], scale[..., at], _of_columns(series, at)))
+        return RoutedLaw(tuple(laws), columns, self.order)
+
+    def weigh(self, weight: Tensor) -> Tensor:
+        """Weights of windows and targets, one where the target's head needs none."""
+        return torch.where(self.bounded_columns, weight, 1.0)
+
+    def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
+        """Let each head begin with its columns."""
+        for head, at in zip(self._made(), self._columns(), strict=True):
+            part = None if observed is None else observed[..., at]
+            some = _of_columns(series, at)
+            assert some is not None
+            head.begin(base[..., at], y[..., at], some, part)
+
+
+def _of_columns(series: SeriesInfo | None, at: Tensor) -> SeriesInfo | None:
+    if series is None:
+        return None
+    return SeriesInfo(series.entity, series.unit[:, at], None if series.rate is None else series.rate[:, at])

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from foretide.errors import ConfigError
+from foretide.heads.base import HeadShape
+from foretide.heads.table import ALIASES, HEADS, make_head, mask_of, resolve, routes
+
+SHAPE = HeadShape(4, 3, h=2)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_table_says_what_the_class_says(name: str) -> None:
+    head = make_head(name, SHAPE)
+    assert (head.has_law, head.counts) == (HEADS[name].has_law, HEADS[name].counts)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_aliases(alias: str) -> None:
+    assert type(make_head(alias, SHAPE)) is type(make_head(ALIASES[alias], SHAPE))
+
+
+def test_the_table_needs_no_torch() -> None:
+    code = (
+        "import sys\nfrom foretide.heads.table import resolve\nresolve({'nb': ['a'], 'point': ['b']}, ['a', 'b'])\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+def test_unknown_heads() -> None:
+    with pytest.raises(ConfigError, match=r"There is no head 'pont'\. Did you mean 'point'\?"):
+        make_head("pont", SHAPE)
+    with pytest.raises(ConfigError, match="Known: point, absolute, huber"):
+        make_head("xyz", SHAPE)
+    with pytest.raises(ConfigError, match="There is no head 'pointt'"):
+        routes({"pointt": ["a"]})
+    with pytest.raises(ConfigError, match="There is no head None"):
+        routes({"name": None})
+
+
+@pytest.mark.parametrize("spec", [3, None, {}, ["nb"]])
+def test_what_is_no_specification(spec: Any) -> None:
+    with pytest.raises(ConfigError, match=r"head is a name such as 'nb', a dict .*; got"):
+        routes(spec)
+
+
+def test_options() -> None:
+    assert make_head({"name": "nb", "link": "log"}, SHAPE).link == "log"
+    assert make_head("nb", SHAPE, link="log").link == "log"
+    with pytest.raises(ConfigError, match=r"Head 'nb' cannot be made with \{'lnk': 'log'\}.*lnk"):
+        make_head({"name": "nb", "lnk": "log"}, SHAPE)
+    with pytest.raises(ConfigError, match="'additive' or 'log', got 'logit'"):
+        make_head("nb", SHAPE, link="logit")
+
+
+def test_routes_are_resolved() -> None:
+    found = resolve({"nb": ["c", 0], "point": {"columns": "b"}}, ["a", "b", "c"])
+    assert [(r.name, r.columns) for r in found] == [("nb", (2, 0)), ("point", (1,))]
+    np.testing.assert_array_equal(mask_of(found, 3, "counts"), [True, False, True])
+    np.testing.assert_array_equal(mask_of(found, 3, "has_law"), [True, False, True])
+    np.testing.assert_array_equal(mask_of(resolve("zinb", ["a"]), 1, "uncentred"), [True])
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"nb": ["a"], "point": ["bb", "c"]}, r"Head 'point' is given the target 'bb'\. Did you mean 'b'"),
+        ({"nb": ["a", "b"], "point": ["b", "c"]}, r"Target 'b' is given to two heads\."),
+        ({"nb": ["a"], "point": ["b"]}, r"No head is given for target 'c'\. Add it: \{'point': \['c'\]\}"),
+        ({"nb": [0, 1, 3]}, "Head 'nb' is given the target 3"),
+        ({"nb": None}, r"Which columns go to head 'nb'\? Got None\."),
+        ({"nb": {"link": "log"}}, "Which columns go to head 'nb'"),
+    ],
+)
+def test_wrong_routes(spec: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        resolve(spec, ["a", "b", "c"])
