@@ -6,17 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.counts import buckets
 from foretide.forecasters.base import Forecaster
 from foretide.pipeline.results import Result, file_name
 from foretide.report.figures import write_png
 from foretide.report.intervals import bands, interval_figure, interval_words, typical_series
-from foretide.report.summary import markdown
+from foretide.report.summary import BY_BUCKET, markdown
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from foretide.evaluation.score import Scores
     from foretide.pipeline.folder import RunFolder
 
@@ -30,6 +29,28 @@ def bucket_sizes(scores: Scores) -> dict[str, int]:
     return {str(b): int(n) for b, n in zip(table["bucket"], table["n_series"], strict=True)}
 
 
+def shown_series(scores: Scores) -> dict[str, tuple[int, int]]:
+    """Return for each density the (entity, target) that pictures show."""
+    sold = np.zeros(scores.rates.shape)
+    np.add.at(sold, scores.windows.entity, np.nansum(scores.truth, axis=1))
+    entities = np.unique(scores.windows.entity).tolist()
+    return typical_series(scores.rates, buckets(scores.rates), entities, sold)
+
+
+def by_bucket(scores: Scores) -> pd.DataFrame:
+    """Return the figures that the summary shows by density: ``model, bucket`` and one column per metric."""
+    parts = []
+    for metric in (name for name in BY_BUCKET if name in scores.metrics):
+        long = (
+            scores.by_bucket(metric)
+            .drop(columns="n_series")
+            .melt(id_vars="bucket", var_name="model", value_name=metric)
+        )
+        parts.append(long.set_index(["model", "bucket"]))
+    whole: pd.DataFrame = pd.concat(parts, axis=1).reset_index()
+    return whole
+
+
 def write_interval_picture(results: Sequence[Result], scores: Scores, folder: RunFolder) -> dict[str, str]:
     """Draw the best model with a law on one series of each density; return file name -> what it shows."""
     forecasts = {r.entry.name: r.forecast for r in results if r.forecast.levels and scores.has("wql", r.entry.name)}
@@ -37,8 +58,7 @@ def write_interval_picture(results: Sequence[Result], scores: Scores, folder: Ru
         return {}
     name = min(forecasts, key=lambda model: (model in scores.baselines, scores.value(model, scores.main)))
     forecast = forecasts[name]
-    chosen = typical_series(scores.rates, buckets(scores.rates), *_sold(scores))
-    pieces = [bands(forecast, kind=kind, entity=i, target=d) for kind, (i, d) in chosen.items()]
+    pieces = [bands(forecast, kind=kind, entity=i, target=d) for kind, (i, d) in shown_series(scores).items()]
     figure = interval_figure(pieces, model=name, freq=scores.panel.grid.freq)
     folder.write("intervals.png", lambda path: write_png(figure, path))
     level = SHOWN_LEVEL if SHOWN_LEVEL in forecast.levels else forecast.levels[0]
@@ -46,13 +66,6 @@ def write_interval_picture(results: Sequence[Result], scores: Scores, folder: Ru
     whole = dict(zip(table["bucket"], table[name], strict=True)) if name in table else {}
     about = f"intervals of {name} for a series of each density. {interval_words(pieces, level, whole)}"
     return {"intervals.png": about}
-
-
-def _sold(scores: Scores) -> tuple[list[int], Any]:
-    """Entities scored, and what each series sold in the test part, ``[entities, D]``."""
-    sold = np.zeros(scores.rates.shape)
-    np.add.at(sold, scores.windows.entity, np.nansum(scores.truth, axis=1))
-    return np.unique(scores.windows.entity).tolist(), sold
 
 
 def write_model_tables(results: Sequence[Result], folder: RunFolder) -> dict[str, str]:

@@ -17,7 +17,13 @@ import pandas as pd
 
 from foretide.evaluation.align import ORACLE
 from foretide.evaluation.score import score
-from foretide.pipeline.count_outputs import bucket_sizes, write_interval_picture, write_model_tables
+from foretide.pipeline.count_outputs import (
+    bucket_sizes,
+    by_bucket,
+    shown_series,
+    write_interval_picture,
+    write_model_tables,
+)
 from foretide.pipeline.results import Result, file_name
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
@@ -76,15 +82,15 @@ def write_outputs(
     _write_attention(results, folder)
     _write_history(results, folder)
     pictures = _write_pictures(results, scores, prepared, folder)
-    facts, by_bucket = _facts(results, scores, prepared, config, log), None
+    facts = _facts(results, scores, prepared, config, log)
     if scores.counts:
         facts["buckets"] = bucket_sizes(scores)
-        by_bucket = _one_line_each(scores.to_frame(), "bucket", "bucket")
         pictures.update(write_interval_picture(results, scores, folder))
     sections = write_model_tables(results, folder)
     folder.write_json("run.json", facts)
     board = scores.leaderboard()
-    summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, board, pictures, by_bucket, sections)
+    density = by_bucket(scores) if scores.counts else None
+    summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, board, pictures, density, sections)
     folder.write_text("summary.md", write_summary(summary))
 
 
@@ -154,7 +160,11 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
     steps = scores.by_step(metric)
     errors = {name: steps[name].to_numpy(float) for name in ranked}
     floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
-    figure = forecast_figure(stretch(shown), errors, freq=freq, metric=metric.upper(), floor=floor)
+    entity, target = next(iter(shown_series(scores).values())) if scores.counts else (0, 0)
+    figure = forecast_figure(
+        stretch(shown, entity=entity, target=target), errors, freq=freq, metric=metric.upper(), floor=floor,
+        unit="squared counts" if scores.counts else "original units",
+    )  # fmt: skip
     folder.write("forecast.png", lambda path: write_png(figure, path))
     names = ", ".join(f.model for f in shown)
     growth = error_words(shown[0].model, errors[shown[0].model], freq, metric.upper())

@@ -103,6 +103,7 @@ def interval_figure(pieces: Sequence[Bands], *, model: str, freq: str | int) -> 
     figure = Figure(figsize=(11, 0.9 + 2.5 * len(pieces)), dpi=110, layout="constrained")
     for axes, piece in zip(np.atleast_1d(figure.subplots(len(pieces), 1)), pieces, strict=True):
         _draw(axes, piece)
+    figure.axes[0].legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     figure.axes[-1].set_xlabel("time →")
     n = len(pieces[0].truth) // pieces[0].h
     figure.suptitle(
@@ -115,9 +116,11 @@ def interval_figure(pieces: Sequence[Bands], *, model: str, freq: str | int) -> 
 
 def _draw(axes: Axes, piece: Bands) -> None:
     times, colour = np.asarray(piece.times), COLOURS[0]
-    for level, (low, high) in sorted(piece.bounds.items(), reverse=True):
+    for k, (level, (low, high)) in enumerate(sorted(piece.bounds.items(), reverse=True)):
+        # Drawn one over the other, the narrower interval is darker; in the legend it must be so on its own.
+        alpha = 0.2 + 0.18 * min(k, 3)
         axes.fill_between(
-            times, low, high, step="mid", color=colour, alpha=0.22, linewidth=0, label=f"{level:g} % interval"
+            times, low, high, step="mid", color=colour, alpha=alpha, linewidth=0, label=f"{level:g} % interval"
         )
     axes.step(times, piece.mean, where="mid", color=colour, linewidth=1.5, label="mean")
     axes.plot(times, piece.truth, color=TRUTH, linestyle="none", marker="o", markersize=3, label="truth", zorder=3)
@@ -125,9 +128,8 @@ def _draw(axes: Axes, piece: Bands) -> None:
         axes.axvline(start, color=QUIET, linewidth=0.6, linestyle=":", zorder=0)
     axes.set_title(f"{piece.series} ({KINDS.get(piece.kind, piece.kind)})", loc="left", fontsize=10)
     axes.set_ylabel("count")
-    axes.set_ylim(bottom=min(0.0, float(np.nanmin(piece.mean))))
+    axes.set_ylim(bottom=0, top=max(1.0, axes.get_ylim()[1]))
     tidy(axes)
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def interval_words(pieces: Sequence[Bands], level: float, whole: Mapping[str, float]) -> str:

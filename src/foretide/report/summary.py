@@ -70,7 +70,11 @@ def write_summary(facts: Facts) -> str:
         "for all models; original units; pooled over windows, steps and series. Best first; * marks a baseline.",
         table(board, run["models"], shown_columns(run)),
         _reading(board, run),
-        *(["## By density", _bucket_words(run), bucket_table(facts.buckets)] if facts.buckets is not None else []),
+        *(
+            ["## By density", _bucket_words(run), bucket_table(facts.buckets, list(board["model"]))]
+            if facts.buckets is not None
+            else []
+        ),
         *(part for title, text in facts.sections.items() for part in (f"## {title}", text)),
         "## Pictures",
         *(f"![{name}]({name})\n\n`{name}`: {text}" for name, text in facts.pictures.items()),
@@ -99,16 +103,13 @@ def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], shown: S
     return markdown(head, rows)
 
 
-def bucket_table(buckets: pd.DataFrame) -> str:
+def bucket_table(buckets: pd.DataFrame, models: Sequence[str]) -> str:
     """Return figures by density bucket as a Markdown table: one row per model, a column per figure and bucket."""
     names = list(dict.fromkeys(buckets["bucket"]))
     columns = [(metric, name) for metric in BY_BUCKET if metric in buckets.columns for name in names]
     known = buckets.set_index(["model", "bucket"])
     columns = [(m, b) for m, b in columns if known.xs(b, level="bucket")[m].notna().any()]
-    rows = [
-        [str(model), *(_cell(m, known.loc[(model, b), m]) for m, b in columns)]
-        for model in dict.fromkeys(buckets["model"])
-    ]
+    rows = [[str(model), *(_cell(m, known.loc[(model, b), m]) for m, b in columns)] for model in models]
     return markdown(["model", *(f"{m.replace('_', ' ')}, {b}" for m, b in columns)], rows)
 
 
