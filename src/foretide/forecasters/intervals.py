@@ -154,7 +154,7 @@ class WithIntervals(Forecaster):
             )
             early, known, split = self.inner, panel, first
         else:
-            known = panel.take([i for i, name in enumerate(panel.ids) if name in early._fitted.ids])  # type: ignore[union-attr]
+            known = panel.take(np.flatnonzero(panel.first <= split))
         windows = self._origins(known, split, season)
         if not len(windows):
             raise DataError(
