@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import foretide as ft
+from foretide.forecasters.artifact import FORECASTERS
 
 
 def foretide(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -159,3 +160,41 @@ def test_the_quick_demo(tmp_path: Path) -> None:
     scores = pd.read_csv(tmp_path / "runs" / "demo" / "metrics.csv").set_index("model")
     assert {"Attention", "LSTM", "ARIMA", "Ridge", "oracle"} <= set(scores.index)
     assert time.perf_counter() - start < 60
+
+
+def test_supplies_are_written_and_checked(tmp_path: Path) -> None:
+    size = ["-T", "120", "--n-targets", "4", "--n-covariates", "2", "--seed", "3"]
+    done = foretide("generate", "supplies", "--out", "s.csv", *size, cwd=tmp_path)
+    twin = ft.synthetic.supplies(T=120, n_targets=4, n_covariates=2, seed=3).panel
+    made = pd.read_csv(tmp_path / "s.csv")
+    np.testing.assert_allclose(made[[*twin.targets, *twin.past, *twin.future]], twin.values)
+    hint = done.stdout.strip().splitlines()[-1].removeprefix("look at it: foretide ")
+    assert "--future holiday" in hint
+    assert "120 rows" in foretide(*hint.split(), cwd=tmp_path).stdout
+    foretide("generate", "supplies", "--out", "two.parquet", *size, "--n-sites", "2", cwd=tmp_path)
+    assert set(pd.read_parquet(tmp_path / "two.parquet")["unique_id"]) == {"site1", "site2"}
+
+
+@pytest.mark.skipif("LAVAR" not in FORECASTERS, reason="LAVAR is not in the package")
+def test_the_quick_demo_of_supplies(tmp_path: Path) -> None:
+    done = foretide("demo", "supplies", "--quick", cwd=tmp_path)
+    assert done.stdout.strip().splitlines()[-1] == "report: runs/demo-supplies/summary.md"
+    assert "weighted quantile loss" in done.stdout
+    folder = tmp_path / "runs" / "demo-supplies"
+    scores = pd.read_csv(folder / "metrics.csv").set_index("model")
+    assert {"LAVAR", "CalendarES", "Croston", "SBA", "TSB", "SeasonalES", "oracle"} <= set(scores.index)
+    assert np.isfinite(scores[["wql", "coverage_80"]]).all(axis=None)
+    assert (scores["ratio_to_oracle"].drop("oracle") > 1).all()
+    assert (folder / "buckets-LAVAR.csv").is_file()
+
+
+def test_the_demos_ask_for_what_exists() -> None:
+    from foretide.cli.demo import CONFIGS, Kind
+    from foretide.pipeline.config import load_config
+
+    for kind in Kind:
+        for quick in (False, True):
+            checked = load_config(CONFIGS[kind](quick=quick, seed=1))
+            assert checked.data.synthetic is not None
+            assert checked.data.synthetic.generator == kind.value
+    assert "other" in foretide("demo", "other", cwd=Path.cwd(), code=2).stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -9,17 +11,27 @@ import typer
 from foretide.cli.common import Out, Overwrite, interruptible, progress, report
 
 
+class Kind(StrEnum):
+    """What the demo is about."""
+
+    HOURLY = "hourly"
+    SUPPLIES = "supplies"
+
+
 def demo(
+    kind: Annotated[
+        Kind, typer.Argument(help="hourly: attention and LSTM; supplies: LAVAR on many sparse daily counts.")
+    ] = Kind.HOURLY,
     quick: Annotated[bool, typer.Option("--quick", help="A shorter series and fewer epochs.")] = False,
     out: Out = None,
     overwrite: Overwrite = False,
     seed: Annotated[int, typer.Option(help="Seed of the series.")] = 42,
 ) -> None:
-    """Run the whole way on hourly synthetic data: attention, LSTM, ARIMA and all baselines beside the oracle."""
+    """Run the whole way on synthetic data: networks and all baselines beside the best possible forecast."""
     from foretide.pipeline import run
 
     with interruptible(), progress() as show:
-        folder = run(demo_config(quick=quick, seed=seed), output=out, overwrite=overwrite, progress=show)
+        folder = run(CONFIGS[kind](quick=quick, seed=seed), output=out, overwrite=overwrite, progress=show)
     report(folder)
 
 
@@ -39,3 +51,23 @@ def demo_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
         "input_size": 60 if quick else 168,
         "models": [{"Attention": dict(epochs)}, {"LSTM": dict(epochs)}, "ARIMA"],
     }
+
+
+def supplies_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
+    """Return the configuration of the demo on supplies: daily counts with weekdays and the holidays of Bavaria.
+
+    Every day of the test part is a cutoff, so that each weekday comes up as a first day.
+    """
+    size = {"T": 500, "n_targets": 16, "n_covariates": 8} if quick else {"T": 1095, "n_targets": 48, "n_covariates": 35}
+    lavar = {"order": 7, "latent": 8, **({"epochs": 5} if quick else {})}
+    return {
+        "name": "demo-supplies",
+        "data": {"synthetic": {"generator": "supplies", "args": {**size, "seed": seed}}},
+        "calendar": {"country": "DE", "subdivision": "BY"},
+        "h": 14,
+        "input_size": 28 if quick else 56,
+        "models": [{"LAVAR": lavar}],
+    }
+
+
+CONFIGS: dict[Kind, Callable[..., dict[str, Any]]] = {Kind.HOURLY: demo_config, Kind.SUPPLIES: supplies_config}

@@ -60,6 +60,28 @@ def planted_lags(
     _write(made.to_frame(), out, "--time ds --target y --past rest")
 
 
+@app.command()
+def supplies(
+    out: OutFile,
+    days: Annotated[int, typer.Option("--days", "-T", help="Number of days.")] = 1095,
+    n_targets: Annotated[int, typer.Option(help="Number of counted columns item01, item02, ….")] = 48,
+    n_covariates: Annotated[int, typer.Option(help="Number of covariates cov01, cov02, ….")] = 35,
+    seed: Seed = 0,
+    n_sites: Annotated[int, typer.Option(help="Number of sites; above one, a column names the site.")] = 1,
+    substitutions: Annotated[float, typer.Option(help="Expected replacements of items per year; 0 is off.")] = 0.0,
+) -> None:
+    """Daily counts of many supplies, most of them sparse, with closed Sundays and holidays."""
+    from foretide.data import synthetic
+
+    made = synthetic.supplies(
+        T=days, n_targets=n_targets, n_covariates=n_covariates, seed=seed, n_sites=n_sites, substitutions=substitutions
+    )
+    panel = made.panel
+    entity = "--id unique_id " if n_sites > 1 else ""
+    roles = f"--time ds --target {','.join(panel.targets)} --future {','.join(panel.future)} --past rest"
+    _write(made.to_frame(), out, entity + roles)
+
+
 def _numbers(text: str, kind: type) -> tuple[Any, ...]:
     try:
         return tuple(kind(part) for part in text.split(",") if part.strip())
