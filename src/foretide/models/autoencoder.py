@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,12 +23,12 @@ class MLP(nn.Module):
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in pairwise(sizes)])
 
     def forward(self, x: Tensor) -> Tensor:
         """``[..., first size] -> [..., last size]``."""
         for number, layer in enumerate(self.layers):
-            x = functional.linear(functional.relu(x) if number else x, layer.weight, layer.bias)
+            x = layer(functional.relu(x) if number else x)
         return x
 
 

@@ -67,7 +67,7 @@ class VAR(nn.Module):
         """Last states ``[B, p, K]``, oldest first -> the next ``h`` states ``[B, h, K]``, by one product."""
         powers, offsets = self.powers(h)
         ahead = functional.linear(self._stacked(z), powers.to(z.dtype), offsets.to(z.dtype))
-        return ahead.unflatten(1, (h, self.latent))
+        return ahead.view(-1, h, self.latent)
 
     def powers(self, h: int) -> tuple[Tensor, Tensor]:
         """What maps a stacked window, oldest lag first, to all ``h`` next states: ``[h K, p K]`` and ``[h K]``.
@@ -76,13 +76,13 @@ class VAR(nn.Module):
         are made in float64 and rounded afterwards, so that a rollout of any length is one of a stable system.
         """
         weight, bias = self._matrix()
-        powers: tuple[Tensor, Tensor] = _Powers.apply(weight, bias, h)
+        powers: tuple[Tensor, Tensor] = _Powers.apply(weight, bias, h)  # type: ignore[no-untyped-call]
         return powers
 
     def coefficients(self) -> tuple[Tensor, Tensor]:
         """``A [p, K, K]``, where ``A[0]`` multiplies the newest state, and ``c [K]``."""
         weight, bias = self._matrix()
-        return weight.unflatten(1, (self.order, self.latent)).transpose(0, 1).flip(0), bias
+        return weight.view(self.latent, self.order, self.latent).transpose(0, 1).flip(0), bias
 
     @torch.no_grad()
     def set_coefficients(self, a: Tensor, c: Tensor) -> None:
@@ -210,7 +210,7 @@ class _Powers(torch.autograd.Function):
         return phi, offset
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad_phi: Tensor, grad_offset: Tensor) -> tuple[Tensor, Tensor, None]:
         (rows,) = ctx.saved_tensors
         k, size = ctx.k, rows.shape[1] - 1

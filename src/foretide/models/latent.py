@@ -104,11 +104,11 @@ class LatentModel(nn.Module):
         z = self.encode(rows) if ready is None else self.autoencoder.encoder(ready)
         recon = functional.mse_loss(self.decode(z[picked.cutoffs]), rows[picked.cutoffs])
         if picked.windows is None:
-            windows: Tensor = _Windows.apply(z, p + h)
+            windows: Tensor = _Windows.apply(z, p + h)  # type: ignore[no-untyped-call]
         else:
             windows = z[picked.windows].flatten(1)
-        last, truth = windows.split([p * k, h * k], dim=1)
-        last = last.unflatten(1, (p, k))
+        last, truth = torch.split(windows, [p * k, h * k], dim=1)
+        last = last.view(-1, p, k)
         if not self.config.multi_step:
             step = functional.mse_loss(self.dynamics.step(last)[picked.but_last], truth[picked.but_last, :k])
             return LatentLosses(recon, step, None)
@@ -164,7 +164,7 @@ class _Windows(torch.autograd.Function):
         return z.contiguous().as_strided((n - w + 1, w * k), (k, 1)).clone(memory_format=torch.contiguous_format)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         w, k, n = ctx.w, ctx.k, len(grad)
         out = grad.new_zeros((n + w - 1) * k)

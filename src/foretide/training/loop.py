@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,6 +50,17 @@ class History:
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
 
+    def add(
+        self, on_epoch: EpochCallback | None, epoch: int, train_loss: float, val_loss: float, started: float
+    ) -> None:
+        """Append an epoch's row, and show it to ``on_epoch``; ``started`` is in seconds of ``time.perf_counter``."""
+        row = {
+            "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, "seconds": time.perf_counter() - started,
+        }  # fmt: skip
+        self.epochs.append(row)
+        if on_epoch is not None:
+            on_epoch(row)
+
 
 def train(
     network: nn.Module,
@@ -88,13 +99,13 @@ def train(
     history, best, since_best = History(), _copy(network), 0
     started = time.perf_counter()
     best_loss = evaluate(network, val_batches) if val_batches is not None else float("inf")
-    _record(history, on_epoch, 0, float("nan"), best_loss, started)
+    history.add(on_epoch, 0, float("nan"), best_loss, started)
     for epoch in range(1, config.epochs + 1):
         network.train()
         average = _average(averaged, network, config.ema) if config.ema else None
         train_loss = _one_epoch(network, train_batches, config, optimizer, parameters, generator, epoch, average)
         val_loss = evaluate(averaged, val_batches) if val_batches is not None else float("nan")
-        _record(history, on_epoch, epoch, train_loss, val_loss, started)
+        history.add(on_epoch, epoch, train_loss, val_loss, started)
         if val_batches is None or val_loss < best_loss:
             best_loss, best, since_best, history.best_epoch = val_loss, _copy(averaged), 0, epoch
         else:
@@ -106,7 +117,21 @@ def train(
     return history
 
 
-def make_optimizer(groups: list[dict[str, Any]], config: TrainingConfig) -> torch.optim.Optimizer:
+class Rates(Protocol):
+    """Settings an optimizer is made from."""
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of groups that name none."""
+        ...
+
+    @property
+    def weight_decay(self) -> float:
+        """Above 0: AdamW."""
+        ...
+
+
+def make_optimizer(groups: list[dict[str, Any]], config: Rates) -> torch.optim.Optimizer:
     """Adam (Kingma & Ba 2015), or AdamW with weight decay (Loshchilov & Hutter 2019), in PyTorch's fused form."""
     kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
     return kind(groups, lr=config.lr, fused=True)
@@ -162,7 +187,7 @@ def _one_epoch(
     return float(stacked.mean())
 
 
-def clip_gradients(parameters: list[Tensor], most: float) -> None:
+def clip_gradients(parameters: Sequence[Tensor], most: float) -> None:
     """Scale all gradients so that their joint norm is at most ``most``.
 
     The same as ``torch.nn.utils.clip_grad_norm_`` (a test holds that) in half its time: all gradients of a network
@@ -199,14 +224,3 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> Callable[
 def _copy(network: nn.Module) -> dict[str, Tensor]:
     """Copy the state: ``state_dict`` hands out the live tensors, which the next step would overwrite."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def _record(
-    history: History, on_epoch: EpochCallback | None, epoch: int, train_loss: float, val_loss: float, started: float
-) -> None:
-    row = {
-        "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, "seconds": time.perf_counter() - started,
-    }  # fmt: skip
-    history.epochs.append(row)
-    if on_epoch is not None:
-        on_epoch(row)

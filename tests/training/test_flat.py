@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from foretide.seeding import seeded_init, torch_generator
+from foretide.training.flat import Flat
+from foretide.training.loop import make_optimizer
+from foretide.training.stages import Stage
+
+
+def network() -> nn.Sequential:
+    with seeded_init(0):
+        return nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+
+
+@pytest.mark.parametrize("clip", [None, 0.05, 100.0])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_equal_to_separate_parameters(clip: float | None, weight_decay: float) -> None:
+    ours, twin, x = network(), network(), torch.randn(8, 3, generator=torch_generator(0))
+    flat = Flat(ours.parameters())
+    stage = Stage("s", lr=0.01, weight_decay=weight_decay)
+    optimizer = make_optimizer([{"params": [flat.whole], "weight_decay": weight_decay}], stage)
+    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    plain = kind(twin.parameters(), lr=0.01, weight_decay=weight_decay)
+    for _ in range(10):
+        flat.backward(ours(x).square().mean(), clip)
+        optimizer.step()
+        plain.zero_grad()
+        twin(x).square().mean().backward()
+        if clip is not None:
+            nn.utils.clip_grad_norm_(twin.parameters(), clip)
+        plain.step()
+    for a, b in zip(ours.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_state_is_a_copy_and_comes_back() -> None:
+    net = network()
+    flat, before = Flat(net.parameters()), copy.deepcopy(net.state_dict())
+    state = flat.state()
+    with torch.no_grad():
+        net[0].weight.add_(1.0)
+    assert not torch.equal(net[0].weight, before["0.weight"])
+    flat.restore(state)
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+def test_release_ends_sharing() -> None:
+    net = network()
+    flat = Flat(net.parameters())
+    assert net[0].weight.untyped_storage().data_ptr() == net[2].bias.untyped_storage().data_ptr()
+    flat.release()
+    pointers = {p.untyped_storage().data_ptr() for p in net.parameters()}
+    assert len(pointers) == 4
+    assert all(p.grad is None for p in net.parameters())
