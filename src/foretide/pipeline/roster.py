@@ -116,7 +116,7 @@ def _unasked(name: str, config: Config, calendar: Any, say: Callable[[str], None
 
 def _is_baseline(name: str, forecaster: Forecaster) -> bool:
     """Whether a forecaster, or the one inside it, is a baseline."""
-    return name in BASELINES or (name == INTERVALS and type(getattr(forecaster, "model", None)).__name__ in BASELINES)
+    return name in BASELINES or (name == INTERVALS and type(getattr(forecaster, "inner", None)).__name__ in BASELINES)
 
 
 def _with_intervals(entry: Entry) -> Entry:

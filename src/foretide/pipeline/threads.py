@@ -31,5 +31,5 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
 
 def has_network(forecaster: Forecaster) -> bool:
     """Whether a forecaster, or one inside it, is a network: those have a device to run on."""
-    inner = [*getattr(forecaster, "members", ()), getattr(forecaster, "model", None)]
+    inner = [*getattr(forecaster, "members", ()), getattr(forecaster, "inner", None)]
     return "device" in forecaster.settings() or any(has_network(one) for one in inner if isinstance(one, Forecaster))
