@@ -87,7 +87,10 @@ class CountHead(Head):
     def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
         """Set floors from the series' rates, and dispersions by maximum likelihood around the base."""
         n = self.shape.entities
-        seen = mean_by_series(y, series.entity, n, observed, prior=1.0)
+        mean, windows = mean_by_series(y, series.entity, n, observed)
+        # As if one window more had held the mean of all entities: a silent sample is no proof of silence.
+        pooled = (mean * windows).sum(dim=0) / windows.sum(dim=0).clamp(min=1e-9)
+        seen = (mean * windows + pooled) / (windows + 1.0)
         if series.rate is not None:
             seen[series.entity.long()] = series.rate.double()
             self.alive[series.entity.long()] = (series.rate > 0).to(self.alive.dtype)

@@ -10,6 +10,8 @@ from foretide.heads.base import HeadShape, SeriesInfo
 PRIOR_WINDOWS = 10.0
 """A series' own error counts as much as the error of all series together once it has this many windows."""
 SMALLEST = 1e-6
+WILD = 100.0
+"""A squared error of more than so many variances counts as this many in the profile over the horizon."""
 
 
 class Spread(nn.Module):
@@ -41,31 +43,36 @@ class Spread(nn.Module):
 
 @torch.no_grad()
 def mean_by_series(
-    values: Tensor, entity: Tensor, entities: int, observed: Tensor | None, prior: float = PRIOR_WINDOWS
-) -> Tensor:
-    """Mean of ``values`` ``[W, H, D]`` of each entity and target, ``[N, D]``, in double precision.
+    values: Tensor, entity: Tensor, entities: int, observed: Tensor | None
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Mean of ``values`` ``[W, H, D]`` of each entity and target, and how many windows it is of, both ``[N, D]``.
 
-    Drawn towards the mean of all entities as if ``prior`` more windows had that one; 1 where nothing was observed.
+    In double precision; the mean is 0 where nothing was observed.
     """
     x = values.double()
     mask = torch.ones_like(x) if observed is None else observed.double()
     shape = (entities, x.shape[2])
     total = x.new_zeros(shape).index_add_(0, entity.long(), (x * mask).mean(dim=1))
     count = x.new_zeros(shape).index_add_(0, entity.long(), mask.mean(dim=1))
-    n_all = count.sum(dim=0)
-    pooled = torch.where(n_all > 0, total.sum(dim=0) / n_all.clamp(min=1e-9), torch.ones_like(n_all))
-    return (total + prior * pooled) / (count + prior) if prior > 0 else total / count.clamp(min=1e-9)
+    return total / count.clamp(min=1e-9), count
 
 
 @torch.no_grad()
-def rank_one(
-    values: Tensor, entity: Tensor, entities: int, observed: Tensor | None
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Split positive ``values`` ``[W, H, D]`` into means of series ``[N, D]`` times a profile ``[H]`` of mean one."""
-    own = mean_by_series(values, entity, entities, observed).clamp(min=SMALLEST**2)
+def rank_one(values: Tensor, entity: Tensor, entities: int, observed: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Split positive ``values`` ``[W, H, D]`` into means of series ``[N, D]`` times a profile ``[H]`` of mean one.
+
+    The logarithm of a series' mean is drawn towards that of all entities as if :data:`PRIOR_WINDOWS` more windows had
+    that one; logarithms, so that one wild series does not widen the others. 1 where nothing at all was observed.
+    """
+    mean, count = mean_by_series(values, entity, entities, observed)
+    log, n = mean.clamp(min=SMALLEST**2).log(), count.sum(dim=0)
+    pooled = (count * log).sum(dim=0) / n.clamp(min=1e-9)
+    own = ((count * log + PRIOR_WINDOWS * pooled) / (count + PRIOR_WINDOWS)).exp()
     relative = values.double() / own[entity.long()][:, None]
     mask = torch.ones_like(relative) if observed is None else observed.double()
-    count = mask.sum(dim=(0, 2))
-    profile = torch.where(count > 0, (relative * mask).sum(dim=(0, 2)) / count.clamp(min=1e-9), 1.0)
+    # One wild error must not decide the profile of all series.
+    relative = relative.clamp(max=WILD)
+    seen = mask.sum(dim=(0, 2))
+    profile = torch.where(seen > 0, (relative * mask).sum(dim=(0, 2)) / seen.clamp(min=1e-9), 1.0)
     profile = profile.clamp(min=SMALLEST**2)
     return own, profile / profile.mean()

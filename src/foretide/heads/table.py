@@ -51,13 +51,17 @@ HEADS: dict[str, HeadKind] = {
     "point": HeadKind("foretide.heads.point:PointHead", has_law=False),
     "absolute": HeadKind("foretide.heads.point:PointHead", has_law=False, options={"error": "absolute"}),
     "huber": HeadKind("foretide.heads.point:PointHead", has_law=False, options={"error": "huber"}),
+    "delta": HeadKind("foretide.heads.delta:DeltaHead", has_law=False),
+    "gaussian": HeadKind("foretide.heads.continuous:GaussianHead"),
+    "student_t": HeadKind("foretide.heads.continuous:StudentTHead"),
+    "quantile": HeadKind("foretide.heads.quantile:QuantileHead"),
     "poisson": HeadKind("foretide.heads.count_heads:PoissonHead", counts=True),
     "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead", counts=True),
     "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead", counts=True),
 }
 """Heads by name: a callable of (shape, **options)."""
 
-ALIASES = {"negative_binomial": "nb", "zero_inflated_negative_binomial": "zinb"}
+ALIASES = {"negative_binomial": "nb", "zero_inflated_negative_binomial": "zinb", "normal": "gaussian"}
 
 
 @dataclass(frozen=True)

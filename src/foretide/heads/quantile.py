@@ -1,0 +1,170 @@
+"""A head of quantiles that never cross, trained by the pinball loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from foretide.errors import ConfigError
+from foretide.heads.base import Head, HeadShape, Law, SeriesInfo, drawn_generator, known_series
+from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplus
+from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.nbinom import Floats
+from foretide.heads.spread import Spread, rank_one
+
+LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
+SMALLEST_GAP = 1e-6
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class QuantileLaw(Law):
+    """Quantiles ``values`` ``[B, H, D, Q]`` at ascending ``levels``.
+
+    Between the levels the quantile function is linear. Beyond the outermost two it goes on as an exponential tail
+    through both, ``Q(q) = Q_1 + (Q_2 - Q_1) ln(q / q_1) / ln(q_2 / q_1)`` on the left and its mirror on the right.
+    The mean is the integral of that function from 0 to 1, which is a weighted sum of the values.
+    """
+
+    values: Tensor
+    levels: tuple[float, ...]
+
+    def loss(self, y: Tensor) -> Tensor:
+        """Twice the pinball loss, averaged over the levels (Koenker & Bassett 1978)."""
+        level = self.values.new_tensor(self.levels)
+        error = y[..., None] - self.values
+        return 2.0 * torch.maximum(level * error, (level - 1.0) * error).mean(dim=-1)
+
+    def mean(self) -> Tensor:
+        """Integral of the quantile function."""
+        return self.values @ self.values.new_tensor(mean_weights(self.levels))
+
+    def quantile(self, level: float) -> Tensor:
+        """Quantile, linear between the levels and exponential beyond them."""
+        return self.values @ self.values.new_tensor(quantile_weights(self.levels, np.array([level]))[0])
+
+    def quantiles(self, levels: Sequence[float]) -> Tensor:
+        """Quantiles ``[B, H, D, Q']``."""
+        weights = quantile_weights(self.levels, np.asarray(levels, dtype=np.float64))
+        return self.values @ self.values.new_tensor(weights).T
+
+    def cdf(self, y: Tensor) -> Tensor:
+        """Inverse of the quantile function."""
+        v, q = self.values.detach(), self.values.new_tensor(self.levels)
+        at = torch.searchsorted(v.contiguous(), y.detach().to(v.dtype)[..., None].contiguous())
+        high = at.clamp(1, len(self.levels) - 1)
+        low_v, high_v = v.gather(-1, high - 1)[..., 0], v.gather(-1, high)[..., 0]
+        share = (y - low_v) / (high_v - low_v).clamp(min=SMALLEST_GAP)
+        low_q, high_q = q[high - 1][..., 0], q[high][..., 0]
+        inside = low_q + share * (high_q - low_q)
+        left = q[0] * torch.exp(share * (q[1] / q[0]).log())
+        right = 1.0 - (1.0 - q[-1]) * torch.exp((1.0 - share) * ((1.0 - q[-2]) / (1.0 - q[-1])).log())
+        last = len(self.levels)
+        return torch.where(at[..., 0] == 0, left, torch.where(at[..., 0] == last, right, inside)).detach()
+
+    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
+        """Draw values: the quantile function at uniform levels."""
+        v = self.values.detach()
+        size = v.shape[:-1] if n is None else (n, *v.shape[:-1])
+        uniform = drawn_generator(generator).uniform(1e-12, 1.0 - 1e-12, size=size)
+        weights = torch.as_tensor(quantile_weights(self.levels, uniform), dtype=v.dtype, device=v.device)
+        return (weights * v).sum(dim=-1)
+
+
+class QuantileHead(Head):
+    """Median ``base + scale * linear(features)`` plus a learned shift, and gaps that add up outwards from it.
+
+    A gap is the series' spread times ``softplus(constant + linear(features))``, so quantiles cannot cross.
+
+    Parameters
+    ----------
+    shape : HeadShape
+    levels : sequence of float
+        Ascending, with 0.5, at least one on each side of it.
+    """
+
+    has_law, needs_series = True, True
+
+    def __init__(self, shape: HeadShape, levels: Sequence[float] = LEVELS) -> None:
+        super().__init__()
+        self.levels = tuple(float(q) for q in levels)
+        inner = all(a < b for a, b in pairwise((0.0, *self.levels, 1.0)))
+        if not inner or 0.5 not in self.levels or self.levels.index(0.5) in (0, len(self.levels) - 1):
+            raise ConfigError(
+                f"levels of a quantile head ascend between 0 and 1 and hold 0.5 and a level on each side of it; "
+                f"got {list(levels)}. Try [0.1, 0.5, 0.9]."
+            )
+        self.shape, self.middle = shape, self.levels.index(0.5)
+        self.linear = make_linear(shape)
+        self.gaps = make_linear(shape, shape.targets * (len(self.levels) - 1))
+        self.spread = Spread(shape)
+        normal = torch.special.ndtri(torch.tensor(self.levels))
+        self.offset = nn.Parameter(inverse_softplus(normal.diff()).expand(shape.targets, -1).clone())
+        self.shift = nn.Parameter(torch.zeros(shape.targets))
+
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> QuantileLaw:
+        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
+        log: Tensor = self.spread(known_series(series), base.ndim == 3)
+        spread = log.clamp(LOG_SMALLEST, LOG_LARGEST).exp()
+        median = base + scale * apply_linear(self.linear, features, series) + spread * self.shift
+        raw = apply_linear(self.gaps, features, series)
+        raw = raw.view(*raw.shape[:-1], self.shape.targets, -1) + self.offset
+        gaps = spread[..., None] * F.softplus(raw)
+        below, above = gaps[..., : self.middle], gaps[..., self.middle :]
+        left = below.flip(-1).cumsum(dim=-1).flip(-1)
+        middle = median[..., None]
+        return QuantileLaw(torch.cat([middle - left, middle, middle + above.cumsum(dim=-1)], dim=-1), self.levels)
+
+    @torch.no_grad()
+    def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
+        """Set spreads from the errors of the base, and gaps from the quantiles of each target's errors in them."""
+        error = (y - base).double()
+        own, profile = rank_one(error.square(), series.entity, self.shape.entities, observed)
+        relative = error / (own[series.entity.long()][:, None] * profile[:, None]).sqrt()
+        self.spread.put(0.5 * own.log(), 0.5 * profile.log())
+        for d in range(self.shape.targets):
+            seen = relative[..., d].flatten() if observed is None else relative[..., d][observed[..., d]]
+            if len(seen) < 10 * len(self.levels):
+                continue
+            quantiles = np.quantile(seen.cpu().numpy(), self.levels)
+            gaps = torch.from_numpy(np.maximum(np.diff(quantiles), 1e-3))
+            self.offset[d] = inverse_softplus(gaps).to(self.offset)
+            self.shift[d] = float(quantiles[self.middle])
+
+
+def quantile_weights(levels: Sequence[float], wanted: Floats) -> Floats:
+    """Weights of the values at ``levels`` whose sum is the quantile at each of ``wanted``, ``[..., Q]``."""
+    q = np.asarray(levels, dtype=np.float64)
+    last = len(q) - 1
+    high = np.clip(np.searchsorted(q, wanted), 1, last)
+    share = (wanted - q[high - 1]) / (q[high] - q[high - 1])
+    left = np.log(wanted / q[0]) / np.log(q[1] / q[0])
+    right = 1.0 - np.log((1.0 - wanted) / (1.0 - q[-1])) / np.log((1.0 - q[-2]) / (1.0 - q[-1]))
+    share = np.where(wanted < q[0], left, np.where(wanted > q[-1], right, share))
+    out = np.zeros((*wanted.shape, len(q)))
+    np.put_along_axis(out, (high - 1)[..., None], (1.0 - share)[..., None], axis=-1)
+    np.put_along_axis(out, high[..., None], share[..., None], axis=-1)
+    return out
+
+
+def mean_weights(levels: Sequence[float]) -> Floats:
+    """Weights of the values at ``levels`` whose sum is the integral of the quantile function from 0 to 1."""
+    q = np.asarray(levels, dtype=np.float64)
+    out = np.zeros(len(q))
+    width = np.diff(q)
+    out[:-1] += 0.5 * width
+    out[1:] += 0.5 * width
+    for tail, first, second, end, near in (
+        (q[0], 0, 1, q[0], q[1]),
+        (1.0 - q[-1], -1, -2, 1.0 - q[-1], 1.0 - q[-2]),
+    ):
+        # The integral of the logarithm over the tail is minus its mass.
+        steep = tail / np.log(near / end)
+        out[first] += tail + steep
+        out[second] -= steep
+    return out
