@@ -220,3 +220,14 @@ def test_intermittent_baselines_count_as_baselines(naive: list[Forecast]) -> Non
     names = ["CalendarES", "Croston", "SBA", "TSB", "ADIDA", "IMAPA", "Ridge"]
     made: list[Any] = [with_law(name, naive[0], 1.0) for name in (*names, "mine")]
     assert score(made).baselines == tuple(names)
+
+
+def test_pit_of_a_model(naive: list[Forecast]) -> None:
+    right, wide = with_law("right", naive[0], 1.0, DENSE), with_law("wide", naive[0], 3.0, DENSE)
+    found = score([right, wide])
+    np.testing.assert_array_equal(found.pit("right"), found.pit("right"))
+    dense = found.pit("right")[..., 0]
+    assert stats.kstest(dense.ravel(), "uniform").pvalue > 0.01
+    assert stats.kstest(found.pit("wide")[..., 0].ravel(), "uniform").pvalue < 1e-6
+    with pytest.raises(ConfigError, match=r"wied has no quantiles\. Did you mean 'wide'"):
+        found.pit("wied")

@@ -25,7 +25,13 @@ from foretide.evaluation.align import (
 )
 from foretide.evaluation.laws import Laws
 from foretide.evaluation.metrics import METRICS, TrainingScale, grouped, metric_of, training_scale
-from foretide.evaluation.quantile_metrics import bounds_of, law_metric, unknown_metric, zero_accuracy
+from foretide.evaluation.quantile_metrics import (
+    bounds_of,
+    law_metric,
+    pit_from_quantiles,
+    unknown_metric,
+    zero_accuracy,
+)
 from foretide.evaluation.verdict import verdict
 
 if TYPE_CHECKING:
@@ -164,6 +170,17 @@ class Scores:
             return self._frame(pd.DataFrame({"model": known, "level": float(level), **columns}))
         key = self.panel.names.id if by == "series" else by
         return self._frame(self._table(by, name, key)[[key, *known]])
+
+    def pit(self, model: str, seed: int = 0) -> Floats:
+        """Return the randomised PIT of each point ``[N, H, D]``, from a dense grid of quantiles.
+
+        Uniform on (0, 1) where the law is right; unlike coverage it is exact for counts too, whose intervals of whole
+        numbers hold more than they say.
+        """
+        law = self.laws.quantiles.get(model)
+        if law is None:
+            raise ConfigError(f"{model} has no quantiles. {nearest(model, self.laws.quantiles)}")
+        return pit_from_quantiles(self.laws.truth, law.values, law.levels, np.random.default_rng(seed))
 
     def to_frame(self) -> Any:
         """Return all figures in a long frame: ``model, scope, key, metric, value``.
