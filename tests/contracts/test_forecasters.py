@@ -34,7 +34,7 @@ each_panel = pytest.mark.parametrize("kind", PANELS)
 
 @cache
 def panel_of(kind: str) -> Panel:
-    return make_panel(**{"lengths": (120,), **PANELS[kind]})
+    return make_panel(**{"lengths": (120,), "whole": True, **PANELS[kind]})
 
 
 @cache
@@ -114,7 +114,7 @@ def test_other_order_of_entities(case: str) -> None:
 
 @each
 def test_arguments_are_not_changed(case: str) -> None:
-    panel = make_panel((120,), targets=2, past=1, future=1, missing=0.05)
+    panel = make_panel((120,), targets=2, past=1, future=1, missing=0.05, whole=True)
     before, cutoffs = panel.values.copy(), times(panel, CUTOFFS)
     kept = list(cutoffs)
     CASES[case](H).fit(panel, until=cutoffs[0]).predict(panel, cutoffs)

@@ -24,7 +24,7 @@ each_poison = pytest.mark.parametrize("poison", POISONS)
 
 
 def panel_() -> Panel:
-    return make_panel((100, 94), targets=2, past=1, future=1, first=(0, 2), seed=3)
+    return make_panel((100, 94), targets=2, past=1, future=1, first=(0, 2), seed=3, whole=True)
 
 
 def poisoned(panel: Panel, step: int, poison: str) -> Panel:

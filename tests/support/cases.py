@@ -27,10 +27,12 @@ def make_panel(
     missing: float = 0.0,
     ahead: int = 0,
     seed: int = 0,
+    whole: bool = False,
 ) -> Panel:
     """Return daily series with a weekly season, coupled channels and some noise, all around 20.
 
     ``missing`` is the share of empty targets and past cells; the last ``ahead`` rows hold known-future values only.
+    ``whole``: targets are whole numbers, so that heads of counts can be among the cases.
     """
     rng = np.random.default_rng(seed)
     rows = int(sum(lengths))
@@ -42,6 +44,8 @@ def make_panel(
         holes = rng.random((rows, targets + past)) < missing
         holes[np.cumsum(lengths) - 1] = False
         values[:, : targets + past][holes] = np.nan
+    if whole:
+        values[:, :targets] = np.rint(values[:, :targets])
     for end in np.cumsum(lengths):
         values[end - ahead : end, : targets + past] = np.nan
     ids = ("",) if len(lengths) == 1 else tuple(f"shop{i}" for i in range(len(lengths)))
@@ -93,6 +97,9 @@ _SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "Ridge": ("Ridge", {"input_size": 14}),
     "LSTM": ("LSTM", _NEURAL),
     "Attention": ("Attention", {**_NEURAL, "heads": 2}),
+    "LSTM-student_t": ("LSTM", {**_NEURAL, "head": "student_t"}),
+    "Attention-nb": ("Attention", {**_NEURAL, "heads": 2, "head": "nb"}),
+    "Attention-quantile": ("Attention", {**_NEURAL, "heads": 2, "head": "quantile"}),
 }
 
 

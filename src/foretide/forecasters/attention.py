@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretide.data.calendar import Calendar
 from foretide.forecasters.neural import NeuralForecaster
+from foretide.heads.table import HeadSpec
 from foretide.models.config import AttentionConfig
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class Attention(NeuralForecaster):
         Steps looked back at.
     hidden, heads : int
         Width, and attention heads; the width is divisible by the heads.
-    head : str
-        ``"point"`` (squared error), ``"absolute"`` or ``"huber"``.
+    head : str or dict
+        ``"point"`` (squared error), ``"gaussian"``, ``"quantile"``, ``"nb"`` for counts, and others.
     seasons, calendar, seed, alias, **options
         As in :class:`foretide.forecasters.neural.NeuralForecaster`; own options are ``encoder_layers``, ``patch``
         and ``dropout``.
@@ -47,7 +48,7 @@ class Attention(NeuralForecaster):
         input_size: int = 60,
         hidden: int = 128,
         heads: int = 4,
-        head: str = "point",
+        head: HeadSpec = "point",
         seasons: Sequence[float] | None = None,
         calendar: Calendar | dict[str, Any] | str | None = "auto",
         seed: int = 0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from foretide.data.calendar import Calendar
 from foretide.forecasters.neural import NeuralForecaster
+from foretide.heads.table import HeadSpec
 from foretide.models.config import LSTMConfig
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class LSTM(NeuralForecaster):
         Steps looked back at.
     hidden, layers : int
         Width and layers of encoder and decoder.
-    head : str
-        ``"point"`` (squared error), ``"absolute"`` or ``"huber"``.
+    head : str or dict
+        ``"point"`` (squared error), ``"gaussian"``, ``"quantile"``, ``"nb"`` for counts, and others.
     seasons, calendar, seed, alias, **options
         As in :class:`foretide.forecasters.neural.NeuralForecaster`; an own option is ``dropout`` (between layers).
     """
@@ -41,7 +42,7 @@ class LSTM(NeuralForecaster):
         input_size: int = 60,
         hidden: int = 64,
         layers: int = 1,
-        head: str = "point",
+        head: HeadSpec = "point",
         seasons: Sequence[float] | None = None,
         calendar: Calendar | dict[str, Any] | str | None = "auto",
         seed: int = 0,

@@ -14,6 +14,8 @@ from foretide.data.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.laws_of_networks import begin_head, check_counts, training_rates, unscaled_quantiles
+from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation, seen_in_training
@@ -42,8 +44,11 @@ class NeuralForecaster(Forecaster):
         Steps to forecast.
     input_size : int
         Steps looked back at.
-    head : str
-        What is predicted and under which loss: ``"point"`` (squared error), ``"absolute"``, ``"huber"``.
+    head : str or dict
+        What is predicted and under which loss. Without intervals: ``"point"`` (squared error), ``"absolute"``,
+        ``"huber"``, ``"delta"``; with intervals: ``"gaussian"``, ``"student_t"``, ``"quantile"``; for counts, with
+        intervals: ``"poisson"``, ``"nb"``, ``"zinb"``. Options in a dict, ``{"name": "quantile", "levels": [0.1,
+        0.5, 0.9]}``; several targets by head, ``{"nb": ["beds"], "point": ["cost"]}``.
     seasons : sequence of float, optional
         Periods in steps; found from the frequency by default.
     calendar : Calendar, dict, "auto" or None
@@ -65,7 +70,7 @@ class NeuralForecaster(Forecaster):
         h: int,
         *,
         input_size: int,
-        head: str,
+        head: HeadSpec,
         seasons: Sequence[float] | None,
         calendar: Calendar | dict[str, Any] | str | None,
         seed: int,
@@ -76,6 +81,7 @@ class NeuralForecaster(Forecaster):
         if not isinstance(input_size, (int, np.integer)) or input_size < 2:
             raise ConfigError(f"input_size is a number of steps, at least 2; got {input_size!r}.")
         self.input_size, self.head, self.seed = int(input_size), head, seed
+        self.has_law = any(route.kind.has_law for route in routes(head))
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
         self.device = options.pop("device", "auto")
@@ -89,6 +95,7 @@ class NeuralForecaster(Forecaster):
         self.start: Start | None = None
         self.network: Network | None = None
         self.preparation: Preparation | None = None
+        self._targets: tuple[str, ...] = ()
 
     # ---------------------------------------------------------------- what a model gives
     @abstractmethod
@@ -115,12 +122,15 @@ class NeuralForecaster(Forecaster):
         panel, device = seen_in_training(part.panel, part.train), pick_device(self.device)
         train_windows, val_windows = part.windows(panel, input_size=self.input_size, h=self.h)
         calendar = self._calendar(part.train)
-        self.preparation = Preparation.fit(part.train, calendar)
+        found, self._targets = resolve(self.head, panel.targets), panel.targets
+        check_counts(panel, found)
+        self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.input_size, h=self.h, device=device)
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
         self.start = self._find_start(store, batches, val_batches, part.train_end)
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
             self.network = self._build(self.start, self._shape(panel)).to(device)
+            begin_head(self.network, batches, val_batches, training_rates(part.train, self.preparation))
             history = train(
                 self.network, batches, val_batches if len(val_windows) else None, self.training,
                 groups=self.network.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
@@ -141,16 +151,24 @@ class NeuralForecaster(Forecaster):
         store = Store(panel, preparation, input_size=self.input_size, h=self.h, device=device)
         batches = WindowBatches(store, windows)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
+        bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
         network.eval()
         with torch.inference_mode():
             for chosen in torch.split(torch.arange(len(windows), device=device), PREDICT_BATCH):
                 law, found = network(batches.inputs(chosen))
-                mean[int(chosen[0]) : int(chosen[-1]) + 1] = law.mean().cpu().numpy()
+                place = slice(int(chosen[0]), int(chosen[-1]) + 1)
+                mean[place] = law.mean().cpu().numpy()
+                found_quantiles = law.quantiles(quantiles) if bounds is not None else None
+                if bounds is not None and found_quantiles is not None:
+                    bounds[place] = found_quantiles.cpu().numpy()
                 for name in traces:
                     kept[name].append(found[name].cpu().numpy())
         extras = {name: np.concatenate(parts) for name, parts in kept.items()}
-        return Prediction(preparation.unscale(panel, windows.entity, mean), extras=extras)
+        if bounds is not None:
+            counts = mask_of(resolve(self.head, panel.targets), panel.n_targets, "counts")
+            bounds = unscaled_quantiles(preparation, panel, windows.entity, bounds, counts)
+        return Prediction(preparation.unscale(panel, windows.entity, mean), bounds, extras)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, NDArray[Any]]:
@@ -166,6 +184,7 @@ class NeuralForecaster(Forecaster):
             "shape": dataclasses.asdict(network.backbone.shape),
             "structure": network.backbone.frame.structure(),
             "ids": list(preparation.ids),
+            "targets": list(self._targets),
             "calendar": preparation.calendar.to_dict() if preparation.calendar else None,
             "history": self.history,
             "best_epoch": self.best_epoch,
@@ -182,6 +201,7 @@ class NeuralForecaster(Forecaster):
 
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         self.preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
+        self._targets = tuple(facts.get("targets", ()))
         weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
@@ -216,13 +236,17 @@ class NeuralForecaster(Forecaster):
         return Shape(self.input_size, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
 
     def _build(self, start: Start, shape: Shape) -> Network:
+        import torch
+
         from foretide.heads.base import HeadShape
-        from foretide.heads.table import make_head
         from foretide.models.frame import Frame
         from foretide.training.network import Network
 
+        assert self.preparation is not None
         backbone = self._backbone(Frame(start, shape), shape)
-        return Network(backbone, make_head(self.head, HeadShape(backbone.features, shape.targets, shape.h)))
+        sizes = HeadShape(backbone.features, shape.targets, shape.h, len(self.preparation.ids))
+        unit = torch.as_tensor(self.preparation.scale[:, : shape.targets], dtype=torch.float32)
+        return Network(backbone, make_head(self.head, sizes, self._targets), unit)
 
     def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_end: int) -> Start:
         assert self.preparation is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from foretide.heads.base import Head, Law
+from foretide.heads.base import Head, Law, SeriesInfo
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
@@ -22,27 +22,44 @@ class Network(nn.Module):
     ----------
     backbone : Backbone
     head : Head
+    unit : Tensor ``[N, D]``, optional
+        Original units in one of the network's units, of each fitted entity and target; for heads that need to know.
     """
 
-    def __init__(self, backbone: Backbone, head: Head) -> None:
+    unit: Tensor | None
+
+    def __init__(self, backbone: Backbone, head: Head, unit: Tensor | None = None) -> None:
         super().__init__()
         self.backbone, self.head = backbone, head
+        if head.needs_series and unit is None:
+            raise ValueError(f"{type(head).__name__} has parameters of each series, so a network needs their units.")
+        # Only what the head needs is kept, so that a network of points is what it always was.
+        self.register_buffer("unit", unit if head.needs_series else None)
 
     def forward(self, inputs: Inputs) -> tuple[Law, dict[str, Tensor]]:
         """Return the law of a batch and its traces."""
-        hidden: Hidden = self.backbone(inputs, self._own_prediction)
-        return self.head(hidden.features, hidden.base, hidden.scale), hidden.traces
-
-    def _own_prediction(self, features: Tensor, base: Tensor, scale: Tensor) -> Tensor:
-        """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
-        law: Law = self.head(features, base, scale)
-        return law.mean()
+        law, hidden = self._law(inputs)
+        return law, hidden.traces
 
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
         """Mean loss over the observed elements of a batch, a scalar."""
-        hidden: Hidden = self.backbone(inputs, self._own_prediction)
-        law: Law = self.head(hidden.features, hidden.base, hidden.scale)
-        return reduce(law.loss(labels.y) * bounded_weight(hidden.base, labels), labels)
+        law, hidden = self._law(inputs)
+        return reduce(law.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
+
+    def base(self, inputs: Inputs) -> Tensor:
+        """Forecast ``[B, H, D]`` that the head's correction is added to."""
+        return self._law(inputs)[1].base
+
+    def _law(self, inputs: Inputs) -> tuple[Law, Hidden]:
+        series = None if self.unit is None else SeriesInfo(inputs.entity, self.unit[inputs.entity])
+
+        def own_prediction(features: Tensor, base: Tensor, scale: Tensor) -> Tensor:
+            """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
+            law: Law = self.head(features, base, scale, series)
+            return law.mean()
+
+        hidden: Hidden = self.backbone(inputs, own_prediction)
+        return self.head(hidden.features, hidden.base, hidden.scale, series), hidden
 
     def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[dict[str, Any]]:
         """Parameter groups: what begins at the closed-form start learns at its own rate and does not decay."""

@@ -48,16 +48,24 @@ class Preparation:
     calendar: Calendar | None = None
 
     @classmethod
-    def fit(cls, train: Panel, calendar: Calendar | None) -> Preparation:
-        """Learn locations and scales from a training part."""
+    def fit(
+        cls, train: Panel, calendar: Calendar | None, uncentred: NDArray[np.bool_] | None = None
+    ) -> Preparation:  # fmt: skip
+        """Learn locations and scales from a training part.
+
+        ``uncentred`` ``[D]`` marks targets that are scaled but keep their zero, as counts do.
+        """
         c, f = len(train.targets) + len(train.past), len(train.future)
         scaler = Scaler.fit(train, train.targets + train.past)
+        location = scaler.location.copy()
+        if uncentred is not None:
+            location[:, : train.n_targets][:, uncentred] = 0.0
         known = np.concatenate([train.rows(i)[:, c:] for i in range(train.n_entities)]).astype(np.float64)
         known_location, known_scale = _moments(known) if f else (np.zeros(0), np.ones(0))
         static_location, static_scale = _moments(train.static.values) if train.static.names else (
             np.zeros(0), np.ones(0))  # fmt: skip
         return cls(
-            train.ids, scaler.location, scaler.scale, known_location, known_scale,
+            train.ids, location, scaler.scale, known_location, known_scale,
             static_location, static_scale, calendar,
         )  # fmt: skip
 

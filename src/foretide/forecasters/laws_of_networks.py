@@ -1,0 +1,110 @@
+"""Heads in the hands of the neural forecasters: what they need of a panel, and their laws in original units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import DataError
+from foretide.heads.table import Route, mask_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.training.network import Network
+    from foretide.training.prepare import Preparation
+    from foretide.training.store import WindowBatches
+
+BEGIN_WINDOWS = 2048
+"""Spreads are first found from at most this many windows, evenly spaced."""
+FEWEST_VALIDATION = 30
+"""Of fewer validation windows the training windows are asked instead."""
+BATCH = 128
+
+
+def check_counts(panel: Panel, found: Sequence[Route]) -> None:
+    """Refuse targets that are no counts and go to a head of counts.
+
+    Raises
+    ------
+    DataError
+        With column, series, time and value of the first one.
+    """
+    mask = mask_of(found, panel.n_targets, "counts")
+    worst: tuple[int, int, int, float] | None = None
+    for i in range(panel.n_entities):
+        rows = panel.rows(i)[:, : panel.n_targets]
+        with np.errstate(invalid="ignore"):
+            bad = ((rows < 0) | (rows != np.floor(rows))) & ~np.isnan(rows) & mask
+        if bad.any():
+            row, column = (int(k) for k in np.argwhere(bad)[0])
+            step = int(panel.first[i]) + row
+            if worst is None or step < worst[0]:
+                worst = (step, i, column, float(rows[row, column]))
+    if worst is None:
+        return
+    step, entity, column, value = worst
+    name = next(r.name for r in found if r.columns is None or column in r.columns)
+    raise DataError(
+        f"Target {panel.targets[column]!r} of {panel.series_name(entity, column)!r} is {value:g} at "
+        f"{panel.grid.output_times([step])[0]}, and the head {name!r} is for counts: whole numbers of at least 0. "
+        "Correct the value, leave its cell empty, or take a head for all numbers: head='gaussian', 'quantile', 'point'."
+    )
+
+
+def training_rates(train: Panel, preparation: Preparation) -> NDArray[np.float64]:
+    """Mean of each target over the training part in the network's units, ``[N, D]``.
+
+    A series without values gets the mean of the others, so that it does not pass for one that is always zero.
+    """
+    d = train.n_targets
+    out = np.full((len(preparation.ids), d), np.nan)
+    for position, i in zip(preparation.positions(train), range(train.n_entities), strict=True):
+        rows = train.rows(i)[:, :d].astype(np.float64)
+        count = (~np.isnan(rows)).sum(axis=0)
+        out[position] = np.where(count > 0, np.nansum(rows, axis=0) / np.maximum(count, 1), np.nan)
+    out = (out - preparation.location[:, :d]) / preparation.scale[:, :d]
+    known = ~np.isnan(out)
+    pooled = np.where(known, out, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, out, np.where(pooled > 0, pooled, 1.0))
+
+
+def begin_head(network: Network, train: WindowBatches, validation: WindowBatches, rates: NDArray[np.float64]) -> None:
+    """Give the head its first spreads from the errors of the closed-form start, on windows it was not fitted to."""
+    import torch
+
+    from foretide.heads.base import SeriesInfo
+
+    if network.unit is None:
+        return
+    batches = validation if len(validation) >= FEWEST_VALIDATION else train
+    device = network.unit.device
+    number = np.unique(np.linspace(0, len(batches) - 1, min(len(batches), BEGIN_WINDOWS)).round().astype(np.int64))
+    parts: list[tuple[Any, ...]] = []
+    network.eval()
+    with torch.no_grad():
+        for low in range(0, len(number), BATCH):
+            inputs, labels = batches.batch(torch.from_numpy(number[low : low + BATCH]))
+            parts.append((network.base(inputs), labels.y, inputs.entity, labels.observed))
+        base, y, entity = (torch.cat([part[k] for part in parts]) for k in range(3))
+        observed = None if parts[0][3] is None else torch.cat([part[3] for part in parts])
+        rate = torch.as_tensor(rates, dtype=torch.float32, device=device)[entity]
+        network.head.begin(base, y, SeriesInfo(entity, network.unit[entity], rate), observed)
+
+
+def unscaled_quantiles(
+    preparation: Preparation,
+    panel: Panel,
+    entity: NDArray[np.int64],
+    quantiles: NDArray[np.float64],
+    counts: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Quantiles ``[W, H, D, Q]`` in original units; whole numbers of at least 0 where ``counts`` ``[D]``."""
+    out = preparation.unscale(panel, entity, quantiles)
+    if counts.any():
+        # Whole numbers went through the scale and back, which is off by a rounding.
+        out[:, :, counts] = np.maximum(np.rint(out[:, :, counts]), 0.0)
+    return out
