@@ -1,0 +1,117 @@
+"""The latent state of a panel: encoded once, rolled out once, in standard units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from foretide.models.config import LatentConfig
+from foretide.models.latent import LatentModel
+from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.training.loop import History
+    from foretide.training.prepare import Preparation
+    from foretide.training.stages import Stage
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LatentState:
+    """A trained encoder with its dynamics.
+
+    Attributes
+    ----------
+    model : LatentModel
+    location, scale : ``[K]``
+        Of the states over the training part; states are handed on in these units.
+    source : {"past", "targets", "both"}
+        What the encoder reads.
+    """
+
+    model: LatentModel
+    location: Floats
+    scale: Floats
+    source: str
+
+    @classmethod
+    def fit(
+        cls, panel: Panel, preparation: Preparation, windows: tuple[Windows, Windows], h: int, config: LatentConfig,
+        source: str, stage: Stage, generator: torch.Generator,
+    ) -> tuple[LatentState, History]:  # fmt: skip
+        """Stage 1: train on training windows, stop on validation windows."""
+        x = torch.from_numpy(covariates(panel, preparation, source))
+        model = LatentModel(x.shape[1], h, config)
+        train, validation = (stretches(panel, part) for part in windows)
+        history = train_latent(model, x, train, validation, stage, generator=generator)
+        rows = torch.cat([torch.arange(s.first, s.first + s.count) for s in train])
+        z = latent_path(model, x)[rows].double().numpy()
+        scale = z.std(axis=0)
+        return cls(model, z.mean(axis=0), np.where(scale > 1e-9, scale, 1.0), source), history
+
+    def read(self, panel: Panel, preparation: Preparation, windows: Windows, h: int) -> tuple[Floats, Floats]:
+        """Return the states of all rows ``[R, K]`` and the states expected ahead of each window ``[W, h, K]``.
+
+        Rows after the last cutoff of an entity are not looked at; their states are those of a row of zeros.
+        """
+        x = covariates(panel, preparation, self.source)
+        row0 = compact_rows(panel)
+        last = np.full(panel.n_entities, -1, dtype=np.int64)
+        np.maximum.at(last, windows.entity, windows.cutoff)
+        for i in range(panel.n_entities):
+            x[row0[i] + last[i] + 1 : row0[i] + panel.length[i]] = 0.0
+        raw = latent_path(self.model, torch.from_numpy(x))
+        ahead = rolled_out(self.model, raw, torch.from_numpy(row0[windows.entity] + windows.cutoff), h)
+        return self._standard(raw), self._standard(ahead)
+
+    def _standard(self, z: torch.Tensor) -> Floats:
+        return np.asarray((z.double().numpy() - self.location) / self.scale)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that is an array, by names that begin with ``latent.``."""
+        weights = {f"latent.model.{k}": v.detach().numpy() for k, v in self.model.state_dict().items()}
+        return {**weights, "latent.location": self.location, "latent.scale": self.scale}
+
+    @classmethod
+    def restore(
+        cls, arrays: dict[str, NDArray[Any]], channels: int, h: int, config: LatentConfig, source: str
+    ) -> LatentState:
+        """Rebuild from :meth:`arrays`."""
+        model = LatentModel(channels, h, config)
+        prefix = "latent.model."
+        model.load_state_dict(
+            {k.removeprefix(prefix): torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith(prefix)}
+        )
+        return cls(model.eval(), arrays["latent.location"], arrays["latent.scale"], source)
+
+
+def covariates(panel: Panel, preparation: Preparation, source: str) -> NDArray[np.float32]:
+    """What the encoder reads of each row, scaled and without gaps, ``[R, C]``."""
+    values, d = preparation.values(panel), panel.n_targets
+    if source == "both":
+        return values
+    return np.ascontiguousarray(values[:, d:] if source == "past" else values[:, :d])
+
+
+def compact_rows(panel: Panel) -> NDArray[np.int64]:
+    """First row of each entity when entities stand one after the other without holes, ``[N]``."""
+    return np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+
+
+def stretches(panel: Panel, windows: Windows) -> list[Stretch]:
+    """Neighbouring cutoffs of each entity."""
+    row0 = compact_rows(panel)
+    found = []
+    for entity in np.unique(windows.entity):
+        cutoffs = windows.cutoff[windows.entity == entity]
+        for run in np.split(cutoffs, np.flatnonzero(np.diff(cutoffs) != 1) + 1):
+            found.append(Stretch(int(row0[entity] + run[0]), len(run), panel.series_name(int(entity), 0)))
+    return found

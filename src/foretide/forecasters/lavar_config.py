@@ -1,0 +1,98 @@
+"""Settings of LAVAR beyond its latent part and its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foretide.data.counts import check_thresholds
+from foretide.errors import ConfigError
+
+BASES = ("auto", "last", "season", "level", "mean", "profile")
+INPUTS = ("auto", "past", "targets", "both")
+
+
+@dataclass(frozen=True)
+class SupplyConfig:
+    """What LAVAR does with targets.
+
+    Attributes
+    ----------
+    dense, ultra : float
+        Nonzero rates from which a target counts as dense, and up to which as ultra-sparse.
+    base : {"auto", "last", "season", "level", "mean", "profile"}
+        What the heads correct: last value; same season's last value; same season's smoothed level or mean; a level
+        over all steps times a seasonal profile; "auto" averages the best of all of these per series.
+    encode : {"auto", "past", "targets", "both"}
+        What the encoder reads; "auto": past columns where there are any, else the targets' own history.
+    effects : bool
+        Whether the latent state enters the level in closed form before the heads are trained.
+    own_history : bool
+        Whether the heads see the last values of the targets beside the latent state.
+    horizon_weights : tuple of float, optional
+        Weights of the horizon steps in the delta heads' loss.
+    refit : bool
+        Whether base and effects, once all is chosen, are fitted again on training and validation part together.
+    bound_quantile, bound_factor : float
+        Forecasts are bounded by this quantile of a target's training values times this factor; factor 0: no bound.
+    gate : int, optional
+        A target silent for this many steps up to the cutoff is forecast as zero.
+    whole : bool
+        Round point forecasts to whole numbers.
+    """
+
+    dense: float = 0.70
+    ultra: float = 0.005
+    base: str = "auto"
+    encode: str = "auto"
+    effects: bool = True
+    own_history: bool = False
+    horizon_weights: tuple[float, ...] | None = None
+    refit: bool = True
+    bound_quantile: float = 0.999
+    bound_factor: float = 3.0
+    gate: int | None = None
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        check_thresholds(self.dense, self.ultra)
+        for name, known in (("base", BASES), ("encode", INPUTS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {getattr(self, name)!r}.")
+        if not 0 < self.bound_quantile <= 1 or self.bound_factor < 0:
+            raise ConfigError(
+                f"bound_quantile is a fraction above 0 and bound_factor at least 0; got {self.bound_quantile!r} and "
+                f"{self.bound_factor!r}. Try bound_quantile=0.999, bound_factor=3.0."
+            )
+        if self.gate is not None and (isinstance(self.gate, bool) or self.gate < 1):
+            raise ConfigError(f"gate is a number of silent steps of at least 1, or None; got {self.gate!r}.")
+
+
+@dataclass(frozen=True)
+class StagesConfig:
+    """How long and how fast LAVAR learns.
+
+    Attributes
+    ----------
+    epochs, head_epochs : int
+        Passes over the training windows in stage 1 (latent state) and stage 2 (heads).
+    batch_size : int
+        Windows per step.
+    lr, head_lr : float
+        Learning rates of the stages.
+    weight_decay, head_weight_decay : float
+        Decoupled weight decay.
+    clip : float or None
+        Largest gradient norm.
+    patience : int or None
+        Epochs without a better validation loss before a stage stops; None: never.
+    """
+
+    epochs: int = 100
+    head_epochs: int = 100
+    batch_size: int = 64
+    lr: float = 1e-3
+    head_lr: float = 1e-3
+    weight_decay: float = 0.0
+    head_weight_decay: float = 1e-2
+    clip: float | None = 1.0
+    patience: int | None = 20
