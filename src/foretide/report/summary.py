@@ -160,8 +160,12 @@ def _data_lines(run: Mapping[str, Any]) -> str:
 def _model_lines(models: Mapping[str, Mapping[str, Any]]) -> str:
     lines = []
     for name, about in models.items():
-        given = {k: v for k, v in about["settings"].items() if v is not None and k != "alias"}
-        lines.append(f"- **{name}** ({about['class']}): {_inline(given)}")
+        kind, settings = about["class"], about["settings"]
+        if kind == "WithIntervals":
+            ((inner, settings),) = settings["model"].items()
+            kind = f"{inner} with the intervals of its past errors"
+        given = {k: v for k, v in settings.items() if v is not None and k != "alias"}
+        lines.append(f"- **{name}** ({kind}): {_inline(given)}")
     return "\n".join(lines)
 
 
