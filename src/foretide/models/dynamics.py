@@ -201,7 +201,7 @@ class _Powers(torch.autograd.Function):
         phi, offset = both[:, :size], both[:, size]
         phi[:k].copy_(weight)
         offset[:k].copy_(bias)
-        for done, n in _doublings(h):
+        for done, n in doublings(h):
             low, new = done * k, n * k
             torch.mm(phi[:new], rows[low : low + size], out=both[low : low + new])
             offset[low : low + new].add_(offset[:new])
@@ -220,7 +220,7 @@ class _Powers(torch.autograd.Function):
         phi, offset = both[:, :size], both[:, size]
         phi.copy_(grad_phi)
         offset.copy_(grad_offset)
-        for done, n in reversed(_doublings(ctx.h)):
+        for done, n in reversed(doublings(ctx.h)):
             low, new = done * k, n * k
             came = both[low : low + new]
             phi[:new].addmm_(came, rows[low : low + size].T)
@@ -229,7 +229,7 @@ class _Powers(torch.autograd.Function):
         return phi[:k], offset[:k], None
 
 
-def _doublings(h: int) -> list[tuple[int, int]]:
+def doublings(h: int) -> list[tuple[int, int]]:
     """How many block rows are there before each product, and how many it adds."""
     out, done = [], 1
     while done < h:

@@ -39,12 +39,14 @@ class Flat:
             parameter.grad = self.gradient[part].view_as(parameter)
             start += parameter.numel()
 
-    def backward(self, loss: Tensor, clip: float | None = None) -> None:
-        """Fill the gradients of ``loss`` and scale them so that their joint norm is at most ``clip``."""
+    def backward(self, loss: Tensor) -> None:
+        """Fill the gradients of ``loss``."""
         self.gradient.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
-        if clip is not None:
-            clip_gradients([self.whole], clip)
+
+    def clip(self, most: float) -> None:
+        """Scale the gradients so that their joint norm is at most ``most``."""
+        clip_gradients([self.whole], most)
 
     def state(self) -> Tensor:
         """Copy all values, ``[total]``."""

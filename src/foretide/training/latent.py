@@ -16,6 +16,7 @@ from torch import Tensor
 from foretide.errors import ConfigError, TrainingError
 from foretide.models.latent import LatentModel
 from foretide.training.flat import Flat
+from foretide.training.latent_step import Stage1Gradient
 from foretide.training.loop import EpochCallback, History, make_optimizer
 from foretide.training.stages import Stage
 
@@ -47,18 +48,17 @@ class _Batch:
 
     stretches: tuple[Stretch, ...]
 
-    def rows(self, x: Tensor, model: LatentModel) -> Tensor:
+    def rows(self, x: Tensor, model: LatentModel) -> list[Tensor]:
         low, high = model.config.order, model.h
-        parts = [x[s.first - low : s.first + s.count + high] for s in self.stretches]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        return [x[s.first - low : s.first + s.count + high] for s in self.stretches]
 
-    def loss(self, model: LatentModel, x: Tensor, ready: Tensor) -> Tensor:
-        counts = [s.count for s in self.stretches]
-        return model.stage1_loss(self.rows(x, model), counts, self.rows(ready, model))
+    @property
+    def counts(self) -> list[int]:
+        return [s.count for s in self.stretches]
 
     @property
     def count(self) -> int:
-        return sum(s.count for s in self.stretches)
+        return sum(self.counts)
 
 
 def train_latent(
@@ -128,13 +128,15 @@ def _train(
 ) -> History:
     optimizer = make_optimizer([{"params": [flat.whole], "weight_decay": stage.weight_decay}], stage)
     train, validation = stretches
+    gradient = Stage1Gradient(model, flat)
     history, best, since_best = History(), flat.state(), 0
     started = time.perf_counter()
     best_loss = evaluate_latent(model, data[0], validation) if validation else float("inf")
     history.add(on_epoch, 0, float("nan"), best_loss, started)
     for epoch in range(1, stage.epochs + 1):
         model.train()
-        train_loss = _one_epoch(model, flat, optimizer, data, batches(train, stage.batch_size, generator), stage, epoch)
+        order = batches(train, stage.batch_size, generator)
+        train_loss = _one_epoch(gradient, optimizer, data, order, stage, epoch)
         val_loss = evaluate_latent(model, data[0], validation) if validation else float("nan")
         history.add(on_epoch, epoch, train_loss, val_loss, started)
         if not validation or val_loss < best_loss:
@@ -148,20 +150,20 @@ def _train(
 
 
 def _one_epoch(
-    model: LatentModel,
-    flat: Flat,
+    gradient: Stage1Gradient,
     optimizer: torch.optim.Optimizer,
     data: tuple[Tensor, Tensor],
     order: list[_Batch],
     stage: Stage,
     epoch: int,
 ) -> float:
+    x, ready = data
     losses: list[Tensor] = []
     for batch in order:
-        loss = batch.loss(model, *data)
-        flat.backward(loss, stage.clip)
+        losses.append(gradient(batch.rows(x, gradient.model), batch.rows(ready, gradient.model), batch.counts))
+        if stage.clip is not None:
+            gradient.flat.clip(stage.clip)
         optimizer.step()
-        losses.append(loss.detach())
     # One look at all losses per epoch: a look at each would make the device wait at every step.
     stacked = torch.stack(losses)
     bad = torch.nonzero(~torch.isfinite(stacked))
@@ -183,14 +185,14 @@ def evaluate_latent(model: LatentModel, x: Tensor, stretches: Sequence[Stretch])
     total = x.new_zeros(())
     cut = [Stretch(s.first + low, min(CHUNK, s.count - low)) for s in stretches for low in range(0, s.count, CHUNK)]
     for batch in _packed(cut, CHUNK):
-        total += batch.count * model.stage1_loss(batch.rows(x, model), [s.count for s in batch.stretches])
+        total += batch.count * model.stage1_loss(torch.cat(batch.rows(x, model)), batch.counts)
     return float(total) / sum(s.count for s in stretches)
 
 
 def batches(stretches: Sequence[Stretch], size: int, generator: torch.Generator) -> list[_Batch]:
     """Cut stretches into pieces of ``size`` cutoffs at borders drawn anew, and put them in a new order.
 
-    Pieces shorter than ``size`` share a batch with others as long as they fit into it together. Every cutoff comes once.
+    Pieces shorter than ``size`` share a batch as long as they fit into it together. Every cutoff comes once.
     """
     pieces = []
     for s in stretches:
