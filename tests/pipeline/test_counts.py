@@ -21,6 +21,7 @@ from foretide.pipeline import roster as roster_module
 from foretide.pipeline.config import load_config
 from foretide.pipeline.count_outputs import write_model_tables
 from foretide.pipeline.deploy import fit_model, predict_with
+from foretide.pipeline.outputs import _write_history
 from foretide.pipeline.prepare import prepare
 from foretide.pipeline.results import Result
 from foretide.pipeline.roster import UNASKED, UNASKED_COUNTS, Entry, roster
@@ -210,6 +211,7 @@ class Told(SeasonalES):
     """A model that tells its buckets and interventions."""
 
     interventions: ClassVar = {"upper_bound": 3, "not_finite": 0}
+    history: ClassVar = {"stage 1": [{"epoch": 1, "loss": 0.5}], "stage 2": [{"epoch": 1, "loss": 0.25}]}
 
     def bucket_table(self) -> pd.DataFrame:
         return pd.DataFrame({"target": [f"item{i:02d}" for i in range(70)], "nonzero_rate": 0.5, "head": "delta"})
@@ -222,6 +224,11 @@ def test_buckets_and_interventions_of_a_model_are_kept(tmp_path: Path) -> None:
     sections = write_model_tables(results, folder)
     assert json.loads((folder.path / "interventions.json").read_text()) == {"Told": Told.interventions}
     assert len(pd.read_csv(folder.path / "buckets-Told.csv")) == 70
+    _write_history(results, folder)
+    history = pd.read_csv(folder.path / "history.csv")
+    assert history.to_dict("list") == {
+        "model": ["Told"] * 2, "stage": ["stage 1", "stage 2"], "epoch": [1, 1], "loss": [0.5, 0.25],
+    }  # fmt: skip
     assert "upper bound 3, not finite 0" in sections["Interventions"]
     assert "The first 60 of 70; all in `buckets-Told.csv`." in sections["Buckets of Told"]
 

@@ -59,7 +59,7 @@ def supplies_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
     Every day of the test part is a cutoff, so that each weekday comes up as a first day.
     """
     size = {"T": 500, "n_targets": 16, "n_covariates": 8} if quick else {"T": 1095, "n_targets": 48, "n_covariates": 35}
-    lavar = {"order": 7, "latent": 8, **({"epochs": 5} if quick else {})}
+    lavar = {"order": 7, "latent": 8, **({"epochs": 5, "head_epochs": 5} if quick else {})}
     return {
         "name": "demo-supplies",
         "data": {"synthetic": {"generator": "supplies", "args": {**size, "seed": seed}}},

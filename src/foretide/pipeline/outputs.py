@@ -31,6 +31,7 @@ from foretide.report.words import attention_words, error_words, start_words
 
 if TYPE_CHECKING:
     from foretide.evaluation.score import Scores
+    from foretide.forecasters.base import Forecaster
     from foretide.forecasters.forecast import Forecast
     from foretide.pipeline.config import Config
     from foretide.pipeline.folder import RunFolder
@@ -135,9 +136,7 @@ def _write_attention(results: Sequence[Result], folder: RunFolder) -> None:
 
 
 def _write_history(results: Sequence[Result], folder: RunFolder) -> None:
-    rows = [
-        {"model": r.entry.name, **line} for r in results for line in getattr(r.entry.forecaster, "history", None) or []
-    ]
+    rows = [{"model": r.entry.name, **line} for r in results for line in _history(r.entry.forecaster)]
     if not rows:
         return
     keys = list(dict.fromkeys(key for row in rows for key in row))
@@ -146,6 +145,14 @@ def _write_history(results: Sequence[Result], folder: RunFolder) -> None:
     writer.writeheader()
     writer.writerows(rows)
     folder.write_text("history.csv", out.getvalue())
+
+
+def _history(forecaster: Forecaster) -> list[dict[str, Any]]:
+    """Return one line per epoch; of a model that learns in stages, with the name of the stage."""
+    found = getattr(forecaster, "history", None) or []
+    if isinstance(found, dict):
+        return [{"stage": stage, **line} for stage, lines in found.items() for line in lines]
+    return list(found)
 
 
 def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepared, folder: RunFolder) -> dict[str, str]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from foretide.forecasters.base import Forecaster
 from foretide.pipeline.roster import Entry
 
+NETWORKS = ("LSTM", "Attention", "LAVAR")
+
 
 @contextlib.contextmanager
 def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
@@ -30,6 +32,8 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
 
 
 def has_network(forecaster: Forecaster) -> bool:
-    """Whether a forecaster, or one inside it, is a network: those have a device to run on."""
+    """Whether a forecaster, or one inside it, is a network."""
+    if type(forecaster).__name__ in NETWORKS:
+        return True
     inner = [*getattr(forecaster, "members", ()), getattr(forecaster, "inner", None)]
-    return "device" in forecaster.settings() or any(has_network(one) for one in inner if isinstance(one, Forecaster))
+    return any(has_network(one) for one in inner if isinstance(one, Forecaster))
