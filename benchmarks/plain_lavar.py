@@ -7,6 +7,7 @@ latent state out again in every step.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -32,7 +33,7 @@ class WindowSet(Dataset):
 def mlp(*sizes: int) -> nn.Sequential:
     """Linear maps with ReLU between them."""
     layers: list[nn.Module] = []
-    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 

@@ -172,7 +172,7 @@ class _Powers:
             target.copy_(source)
 
 
-def _grad(parameter: nn.Parameter) -> Tensor:
+def _grad(parameter: Tensor) -> Tensor:
     assert parameter.grad is not None
     return parameter.grad
 
