@@ -151,3 +151,20 @@ def test_counted_speaks_the_networks_units(kind: str) -> None:
         np.testing.assert_allclose(q * unit, law.quantile(0.9), rtol=1e-6)
     drawn = counted.sample(torch_generator(0), n=4)
     torch.testing.assert_close(drawn * unit, law.sample(torch_generator(0), n=4))
+
+
+@pytest.mark.parametrize("kind", ["nb", "zinb"])
+def test_the_layout_in_memory_does_not_matter(kind: str) -> None:
+    mu, theta = torch.rand(4, 3, 2) + 0.5, torch.rand(4, 1, 2) + 0.5
+    y = torch.poisson(3 * torch.rand(4, 2, 3)).transpose(1, 2)
+    grads = []
+    for permuted in (False, True):
+        m, t = mu.clone(), theta.clone()
+        if permuted:
+            m = m.transpose(1, 2).contiguous().transpose(1, 2)
+        m.requires_grad_()
+        t.requires_grad_()
+        law_of(kind, m, t).loss(y if permuted else y.contiguous()).sum().backward()
+        grads.append((m.grad, t.grad))
+    for a, b in zip(*grads, strict=True):
+        torch.testing.assert_close(a, b)

@@ -197,12 +197,13 @@ class _LogNegativeBinomial(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, mu: Tensor, theta: Tensor) -> Tensor:
-        theta = theta.clamp(max=LARGEST)
+        y, mu, theta = y.contiguous(), mu.contiguous(), theta.clamp(max=LARGEST).contiguous()
         log_ratio = torch.log1p(mu / theta)
-        out: Tensor = torch.special.xlogy(y, mu) - (theta + y) * log_ratio
-        some = y > 0
-        k, t = y[some], theta[some]
-        out[some] += _rising(k, t) - torch.lgamma(k + 1.0)
+        out: Tensor = -(theta + y) * log_ratio
+        # Most counts are zero where it matters, and then nothing is left of the gamma functions.
+        some = torch.nonzero(y.reshape(-1))[:, 0]
+        k, t, m = (x.reshape(-1)[some] for x in (y, theta, mu))
+        out.view(-1).index_add_(0, some, _rising(k, t) - torch.lgamma(k + 1.0) + k * m.log())
         ctx.save_for_backward(y, mu, theta, log_ratio, some)
         return out
 
@@ -212,12 +213,14 @@ class _LogNegativeBinomial(torch.autograd.Function):
         y, mu, theta, log_ratio, some = ctx.saved_tensors
         both = mu + theta
         to_mu = to_theta = None
+        k, t = y.reshape(-1)[some], theta.reshape(-1)[some]
         if ctx.needs_input_grad[1]:
-            to_mu = grad * (torch.where(some, y / mu, 0.0) - (theta + y) / both)
+            slope = -(theta + y) / both
+            slope.view(-1).index_add_(0, some, k / mu.reshape(-1)[some])
+            to_mu = grad * slope
         if ctx.needs_input_grad[2]:
             slope = (mu - y) / both - log_ratio
-            t = theta[some]
-            slope[some] += torch.digamma(y[some] + t) - torch.digamma(t)
+            slope.view(-1).index_add_(0, some, torch.digamma(k + t) - torch.digamma(t))
             to_theta = grad * slope
         return None, to_mu, to_theta
 

@@ -116,7 +116,7 @@ def quantiles(
     shape = mu.shape
     mu, theta, pi = mu.reshape(-1), np.minimum(theta.reshape(-1), POISSON), pi.reshape(-1)
     out = np.zeros((mu.size, q.size))
-    inflated = zero_probability is not None
+    inflated, q = zero_probability is not None, q * (1.0 - SLACK)
     for low in range(0, mu.size, CHUNK):
         at = slice(low, low + CHUNK)
         wanted = np.broadcast_to(q, out[at].shape)
@@ -141,16 +141,15 @@ def _quantiles(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
     return out
 
 
-def _counted(wanted: Floats, mu: Floats, theta: Floats) -> tuple[Floats, Ints]:
+def _counted(goal: Floats, mu: Floats, theta: Floats) -> tuple[Floats, Ints]:
     """Add probabilities up from zero; also return the elements that are not done after :data:`STEPS` steps."""
-    out = np.zeros(wanted.shape)
+    out = np.zeros(goal.shape)
     live = np.arange(len(mu))
-    goal = wanted * (1.0 - SLACK)
     top = goal.max(axis=1)
     with np.errstate(over="ignore"):
         p = np.exp(-theta * np.log1p(mu / theta))
     ratio, total, size = mu / (mu + theta), p.copy(), theta
-    found = np.zeros(wanted.shape)
+    found = np.zeros(goal.shape)
     for k in range(STEPS):
         short = total < top
         n_short = int(short.sum())
@@ -167,9 +166,8 @@ def _counted(wanted: Floats, mu: Floats, theta: Floats) -> tuple[Floats, Ints]:
     return out, live[total < top]
 
 
-def _searched(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
+def _searched(goal: Floats, mu: Floats, theta: Floats) -> Floats:
     """Bracketed Newton steps on the cumulative probability, from the quantile of a gamma law; all arrays ``[n]``."""
-    goal = wanted * (1.0 - SLACK)
     sd = np.sqrt(mu) * np.sqrt(1.0 + mu / theta)
     # Beyond the sample's reach a law with a tiny dispersion has no end: a level of one is never reached.
     low, high = np.full(mu.shape, -1.0), np.full(mu.shape, np.inf)
