@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from networks import make_inputs, make_start
+from networks import N_ENTITIES, make_inputs, make_start
 
 from foretide.heads.base import HeadShape
 from foretide.heads.table import make_head
@@ -24,7 +24,7 @@ def draw(*size: int) -> torch.Tensor:
     return torch.randn(size, generator=torch_generator(0))
 
 
-def build(kind: str, shape: Shape = SHAPE) -> Network:
+def build(kind: str, shape: Shape = SHAPE, head: str = "point") -> Network:
     with seeded_init(2):
         frame = Frame(make_start(shape), shape)
         backbone: Backbone
@@ -32,7 +32,8 @@ def build(kind: str, shape: Shape = SHAPE) -> Network:
             backbone = AttentionBackbone(frame, shape, AttentionConfig(hidden=8, heads=2))
         else:
             backbone = LSTMBackbone(frame, shape, LSTMConfig(hidden=8))
-        return Network(backbone, make_head("point", HeadShape(backbone.features, shape.targets)))
+        made = make_head(head, HeadShape(backbone.features, shape.targets, shape.h, N_ENTITIES))
+        return Network(backbone, made, torch.arange(1.0, 1 + N_ENTITIES * shape.targets).view(N_ENTITIES, -1))
 
 
 def test_reduce_is_a_mean_over_what_was_observed() -> None:
@@ -134,3 +135,54 @@ def test_one_wild_window_is_not_all_that_is_learned() -> None:
     network.loss(inputs, Labels(y)).backward()
     grads = [p.grad.abs().max().item() for p in network.parameters() if p.grad is not None]
     assert max(grads) < 100
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm"])
+def test_the_head_is_told_whose_windows_it_sees(kind: str) -> None:
+    network, inputs = build(kind, head="nb"), make_inputs(SHAPE)
+    assert network.unit is not None
+    law, _ = network(inputs)
+    expected = torch.arange(1.0, 1 + N_ENTITIES * 2).view(N_ENTITIES, 2)[inputs.entity]
+    assert torch.equal(law.unit[:, 0], expected)
+    assert "unit" in network.state_dict()
+    plain = build(kind)
+    assert plain.unit is None
+    assert "unit" not in plain.state_dict()
+    torch.testing.assert_close(network.base(inputs), plain.base(inputs))
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm"])
+@pytest.mark.parametrize("head", ["gaussian", "student_t", "quantile", "poisson", "nb", "zinb", "delta"])
+def test_every_parameter_of_every_head_learns(kind: str, head: str) -> None:
+    network, inputs = build(kind, head=head), make_inputs(SHAPE)
+    y = torch.poisson(2 * torch.rand(4, 3, 2, generator=torch_generator(0)), generator=torch_generator(1))
+    if network.unit is not None:
+        y = y / network.unit[inputs.entity][:, None]
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = network.loss(inputs, Labels(y))
+        loss.backward()
+        optimizer.step()
+    assert torch.isfinite(loss)
+    still = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert still == []
+
+
+def test_a_likelihood_is_not_bounded_and_a_square_is() -> None:
+    for head, bounded in (("nb", False), ("student_t", False), ("gaussian", True), ("point", True)):
+        network, inputs = build("attention", head=head), make_inputs(SHAPE)
+        y = torch.zeros(4, 3, 2)
+        y[1] += 100.0
+        loss = network.loss(inputs, Labels(y))
+        law, _ = network(inputs)
+        plain = law.loss(y).mean()
+        assert (loss < 0.9 * plain) == bounded
+        if not bounded:
+            torch.testing.assert_close(loss, plain)
+
+
+def test_a_head_of_series_needs_units() -> None:
+    network = build("attention", head="nb")
+    with pytest.raises(ValueError, match="a network needs their units"):
+        Network(network.backbone, network.head)

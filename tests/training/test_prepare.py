@@ -178,6 +178,17 @@ def test_unscale_is_the_inverse() -> None:
     np.testing.assert_allclose(made.unscale(other, entity, many)[..., 1], made.unscale(other, entity, many[..., 1]))
 
 
+def test_uncentred_targets_keep_their_zero() -> None:
+    panel = panel_()
+    plain, made = Preparation.fit(panel, None), Preparation.fit(panel, None, np.array([True, False]))
+    assert (made.location[:, 0] == 0).all()
+    np.testing.assert_array_equal(made.location[:, 1:], plain.location[:, 1:])
+    np.testing.assert_array_equal(made.scale, plain.scale)
+    expected = plain.values(panel)[:, 0] + (plain.location[:, 0] / plain.scale[:, 0]).repeat(panel.length)
+    seen = ~np.isnan(np.concatenate([panel.rows(i)[:, 0] for i in range(3)]))
+    np.testing.assert_allclose(made.values(panel)[seen, 0], expected[seen], rtol=1e-4)
+
+
 def test_saved_as_arrays() -> None:
     panel = replace(panel_(), static=Static(("a",), np.array([[1.0], [2], [4]])))
     made = Preparation.fit(panel, Calendar(("weekday",)))
