@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from foretide.forecasters.baselines import SeasonalNaive as SeasonalNaive
     from foretide.forecasters.baselines import WindowMean as WindowMean
     from foretide.forecasters.ensemble import Ensemble as Ensemble
+    from foretide.forecasters.calendar_es import CalendarES as CalendarES
+    from foretide.forecasters.calendar_es import CalendarMean as CalendarMean
     from foretide.forecasters.forecast import Forecast as Forecast
+    from foretide.forecasters.lavar import LAVAR as LAVAR
     from foretide.forecasters.intermittent import ADIDA as ADIDA
     from foretide.forecasters.intermittent import IMAPA as IMAPA
     from foretide.forecasters.intermittent import SBA as SBA
@@ -53,6 +56,9 @@ _WHERE: dict[str, str] = {
     "synthetic": "foretide.data.synthetic:",
     "Attention": "foretide.forecasters.attention",
     "LSTM": "foretide.forecasters.lstm",
+    "LAVAR": "foretide.forecasters.lavar",
+    "CalendarES": "foretide.forecasters.calendar_es",
+    "CalendarMean": "foretide.forecasters.calendar_es",
     "Ridge": "foretide.forecasters.ridge",
     "Persistence": "foretide.forecasters.baselines",
     "SeasonalNaive": "foretide.forecasters.baselines",

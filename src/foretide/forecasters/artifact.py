@@ -43,9 +43,12 @@ FORECASTERS: dict[str, str] = {
     "TSB": "foretide.forecasters.intermittent:TSB",
     "ADIDA": "foretide.forecasters.intermittent:ADIDA",
     "IMAPA": "foretide.forecasters.intermittent:IMAPA",
+    "CalendarES": "foretide.forecasters.calendar_es:CalendarES",
+    "CalendarMean": "foretide.forecasters.calendar_es:CalendarMean",
     "Ridge": "foretide.forecasters.ridge:Ridge",
     "LSTM": "foretide.forecasters.lstm:LSTM",
     "Attention": "foretide.forecasters.attention:Attention",
+    "LAVAR": "foretide.forecasters.lavar:LAVAR",
     "Ensemble": "foretide.forecasters.ensemble:Ensemble",
     "WithIntervals": "foretide.forecasters.intervals:WithIntervals",
 }

@@ -91,7 +91,7 @@ class StagesConfig:
     head_epochs: int = 100
     batch_size: int = 64
     lr: float = 1e-3
-    head_lr: float = 1e-3
+    head_lr: float = 3e-4
     weight_decay: float = 0.0
     head_weight_decay: float = 1e-2
     clip: float | None = 1.0
