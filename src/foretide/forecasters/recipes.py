@@ -132,7 +132,9 @@ def make_tables(y: Floats, events: Floats, recipe: Recipe, pooled: Floats, noise
     season = recipe.season
     profile = np.ones_like(y)
     if season > 1:
-        rough = _ratio(discounted(value, 1 / (4 * season)), discounted(weight * _wrap(pooled, len(y)), 1 / (4 * season)))
+        rough = _ratio(
+            discounted(value, 1 / (4 * season)), discounted(weight * _wrap(pooled, len(y)), 1 / (4 * season))
+        )
         prior = noise / PROFILE_VARIANCE
         above, below = (
             _unfold(discounted(_fold(part, season), recipe.profile_alpha), len(y))
