@@ -18,6 +18,7 @@ from foretide.evaluation.quantile_metrics import (
     Quantiles,
     coverage,
     crps,
+    fair_coverage,
     interval_metrics,
     law_metric,
     pinball,
@@ -192,6 +193,10 @@ def test_measures_by_name() -> None:
     for name in interval_metrics((80,)):
         found = law_metric(name)
         assert found is not None
+        if name == "fair_coverage_80":  # Needs a dense grid.
+            assert not found.known_of(law)
+            assert found.known_of(Quantiles(DENSE, np.zeros((2, 99))))
+            continue
         assert found.known_of(law)
         values[name] = found.point(y, law).tolist()
     assert values == {"coverage_80": [0.0, 1.0], "winkler_80": [pytest.approx(14.0), 7.0], "width_80": [4.0, 7.0]}
@@ -204,3 +209,19 @@ def test_measures_by_name() -> None:
     assert not wql.known_of(None)
     with pytest.raises(ConfigError, match=r"quantiles \(0\.2,\) are wanted and only \(0\.1, 0\.5, 0\.9\) are held"):
         law.at((0.2,))
+
+
+@pytest.mark.parametrize("law", [stats.nbinom(2, 0.3), stats.poisson(0.05), stats.poisson(1.5), stats.norm(1, 2)])
+@pytest.mark.parametrize("level", [50.0, 80.0])
+def test_fair_coverage_is_the_level_for_the_right_law(law: Any, level: float) -> None:
+    sample = law.rvs(size=20_000, random_state=6).astype(float)
+    quantiles = np.broadcast_to(law.ppf(DENSE), (*sample.shape, len(DENSE)))
+    fair = fair_coverage(sample, quantiles, DENSE, level)
+    assert fair.mean() == pytest.approx(level / 100, abs=0.012)
+    rng = np.random.default_rng(7)
+    pit = pit_from_quantiles(sample, quantiles, DENSE, rng)
+    drawn = np.mean(np.abs(pit - 0.5) <= level / 200)
+    assert fair.mean() == pytest.approx(drawn, abs=0.012)
+    narrow = np.broadcast_to(law.median() + 0.3 * (law.ppf(DENSE) - law.median()), quantiles.shape)
+    if law.std() > 1:
+        assert fair_coverage(sample, narrow, DENSE, level).mean() < 0.75 * level / 100

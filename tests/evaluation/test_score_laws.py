@@ -229,5 +229,13 @@ def test_pit_of_a_model(naive: list[Forecast]) -> None:
     dense = found.pit("right")[..., 0]
     assert stats.kstest(dense.ravel(), "uniform").pvalue > 0.01
     assert stats.kstest(found.pit("wide")[..., 0].ravel(), "uniform").pvalue < 1e-6
+    fair = found.coverage(80, by="bucket", fair=True).set_index("bucket")
+    assert fair.loc["dense", "right"] == pytest.approx(0.8, abs=0.12)
+    assert fair.loc["ultra", "right"] == pytest.approx(0.8, abs=1e-9)
+    pit = np.abs(found.pit("right") - 0.5) <= 0.4
+    assert found.value("right", "fair_coverage_80") == pytest.approx(pit.mean(), abs=0.08)
+    assert found.value("right", "coverage_80") > found.value("right", "fair_coverage_80")
+    with pytest.raises(ConfigError, match="Fair coverage needs a dense grid"):
+        score([with_law("few", naive[0], 1.0)]).coverage(80, fair=True)
     with pytest.raises(ConfigError, match=r"wied has no quantiles\. Did you mean 'wide'"):
         found.pit("wied")

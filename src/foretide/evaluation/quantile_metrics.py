@@ -155,6 +155,24 @@ def pit_from_quantiles(y: Any, quantiles: Any, levels: Sequence[float], rng: np.
     ``F(y)`` from above; each is known to half a cell of the grid. A law without a jump at the truth is
     spread evenly over its cell.
     """
+    low, high = _pit_range(y, quantiles, levels)
+    return np.asarray(low + rng.random(low.shape) * (high - low))
+
+
+def fair_coverage(y: Any, quantiles: Any, levels: Sequence[float], level: float) -> Floats:
+    """Return for each point the chance that its randomised PIT lies in the central interval, ``level`` in percent.
+
+    Its mean is ``level`` exactly when the law is right, for counts too, whose intervals of whole numbers otherwise
+    cover more than they say. From a dense grid, as :func:`pit_from_quantiles`, without its randomness.
+    """
+    low, high = _pit_range(y, quantiles, levels)
+    first, last = bounds_of(level)
+    inside = np.clip(np.minimum(high, last) - np.maximum(low, first), 0, None)
+    return np.asarray(inside / (high - low))
+
+
+def _pit_range(y: Any, quantiles: Any, levels: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return ``F(y - 1)`` and ``F(y)`` as far as a dense grid knows them; NaN where truth or law is."""
     if len(levels) < LEAST_DENSE:
         raise ConfigError(f"PIT from quantiles needs at least {LEAST_DENSE} levels, got {len(levels)}.")
     y, values = np.asarray(y, dtype=np.float64), np.asarray(quantiles, dtype=np.float64)
@@ -165,9 +183,9 @@ def pit_from_quantiles(y: Any, quantiles: Any, levels: Sequence[float], rng: np.
     low = np.where(jump, middle[below], edges[below])
     high = np.where(jump, middle[up_to], edges[up_to + 1])
     # A law that jumps at its very first (last) level puts the whole first (last) cell on that value.
-    low, high = np.where(below == 0, np.where(jump, 0.0, low), low), np.where(up_to == len(levels), 1.0, high)
-    spread = low + rng.random(y.shape) * (high - low)
-    return np.where(np.isnan(y) | np.isnan(values).any(axis=-1), np.nan, spread)
+    low, high = np.where(below == 0, 0.0, low), np.where(up_to == len(levels), 1.0, high)
+    unknown = np.isnan(y) | np.isnan(values).any(axis=-1)
+    return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
 def says_zero(mean: Any, law: Quantiles | None = None) -> NDArray[np.bool_]:
@@ -232,10 +250,18 @@ def _interval(score: Callable[[Floats, Floats, Floats], Floats], level: float) -
     return point
 
 
-_FAMILIES: dict[str, tuple[str, Callable[[float], Callable[[Floats, Floats, Floats], Floats]]]] = {
-    "coverage": ("share of truths inside the {} % interval", lambda _: coverage),
-    "winkler": ("Winkler score of the {} % interval", lambda level: lambda y, a, b: winkler(y, a, b, level)),
-    "width": ("mean width of the {} % interval", lambda _: lambda y, a, b: b - a + 0 * y),
+def _fair(level: float) -> Callable[[Floats, Quantiles], Floats]:
+    return lambda y, law: fair_coverage(y, law.values, law.levels, level)
+
+
+_FAMILIES: dict[str, tuple[str, Callable[[float], Callable[[Floats, Quantiles], Floats]]]] = {
+    "coverage": ("share of truths inside the {} % interval", lambda level: _interval(coverage, level)),
+    "fair_coverage": ("share of randomised PITs inside the {} % interval", _fair),
+    "winkler": (
+        "Winkler score of the {} % interval",
+        lambda level: _interval(lambda y, a, b: winkler(y, a, b, level), level),
+    ),
+    "width": ("mean width of the {} % interval", lambda level: _interval(lambda y, a, b: b - a + 0 * y, level)),
 }
 LAW_METRICS: dict[str, LawMetric] = {
     metric.name: metric
@@ -244,18 +270,19 @@ LAW_METRICS: dict[str, LawMetric] = {
         LawMetric("crps", "continuous ranked probability score", (), lambda y, law: crps(y, law.values, law.levels)),
     )
 }
-"""Name -> measure; beside them ``coverage_80``, ``winkler_80`` and ``width_80`` for any central level in percent."""
+"""Name -> measure; beside them ``coverage_80``, ``fair_coverage_80``, ``winkler_80`` and ``width_80`` for any level."""
 
 
 def law_metric(name: str) -> LawMetric | None:
     """Return a measure of laws by its name, None where there is none of that name."""
     if name in LAW_METRICS:
         return LAW_METRICS[name]
-    found = re.fullmatch(r"(coverage|winkler|width)_(\d+(?:\.\d+)?)", name)
-    if found is None or not 0 < float(found[2]) < 100:
+    found = re.fullmatch(r"([a-z_]+)_(\d+(?:\.\d+)?)", name)
+    if found is None or found[1] not in _FAMILIES or not 0 < float(found[2]) < 100:
         return None
     (label, make), level = _FAMILIES[found[1]], float(found[2])
-    return LawMetric(name, label.format(f"{level:g}"), bounds_of(level), _interval(make(level), level))
+    needed = () if found[1] == "fair_coverage" else bounds_of(level)
+    return LawMetric(name, label.format(f"{level:g}"), needed, make(level))
 
 
 def interval_metrics(levels: Sequence[float]) -> tuple[str, ...]:

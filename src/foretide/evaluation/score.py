@@ -146,7 +146,7 @@ class Scores:
         table.insert(1, "n_series", [of_series.count(name) for name in names])
         return self._frame(table)
 
-    def coverage(self, level: float = 80, by: str | None = None) -> Any:
+    def coverage(self, level: float = 80, by: str | None = None, *, fair: bool = False) -> Any:
         """Return how often the truth lies in the central interval of each model that has one.
 
         Parameters
@@ -156,10 +156,17 @@ class Scores:
         by : {"bucket", "h_step", "series"}, optional
             A row for each bucket, step or series, with one column per model; by default one row per model with
             ``model``, ``level``, ``coverage`` and the mean ``width``.
+        fair : bool
+            Of the randomised PIT instead, which is ``level`` exactly where the law is right, for counts too; needs a
+            dense grid of quantiles.
         """
-        name = f"coverage_{level:g}"
+        name = f"{'fair_' if fair else ''}coverage_{level:g}"
         known = [model for model in self.forecasts if self.has(name, model)]
         if not known:
+            if fair:
+                raise ConfigError(
+                    "Fair coverage needs a dense grid: predict(..., quantiles=[k / 100 for k in range(1, 100)])"
+                )
             raise ConfigError(
                 f"No model holds the quantiles {bounds_of(level)} of a {level:g} % interval. "
                 f"Ask for them: model.predict(..., levels=({level:g},))"

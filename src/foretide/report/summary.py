@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 SHOWN = ("rmse", "mae", "mase", "bias", "skill_vs_best_baseline", "ratio_to_oracle")
 SHOWN_COUNTS = (
-    "mse", "mae", "rmsse", "wql", "crps", "coverage_80", "coverage_95", "winkler_80", "zero_accuracy",
-    "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle",
+    "mse", "mae", "rmsse", "wql", "crps", "coverage_80", "coverage_95", "fair_coverage_80", "winkler_80",
+    "zero_accuracy", "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle",
 )  # fmt: skip
 """Where every target is a count: laws matter beside means."""
-BY_BUCKET = ("mse", "wql", "coverage_80", "zero_accuracy")
+BY_BUCKET = ("mse", "wql", "coverage_80", "fair_coverage_80", "zero_accuracy")
 
 
 def shown_columns(run: Mapping[str, Any]) -> tuple[str, ...]:
@@ -174,7 +174,7 @@ def _inline(values: Mapping[str, Any]) -> str:
 
 
 def _cell(column: str, value: Any) -> str:
-    if column.startswith(("skill", "coverage", "zero")) and value is not None and math.isfinite(value):
+    if column.startswith(("skill", "coverage", "fair", "zero")) and value is not None and math.isfinite(value):
         return f"{value:.1%}"
     return _number(value)
 
