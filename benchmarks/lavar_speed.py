@@ -17,6 +17,7 @@ from plain_lavar import PlainDelta, PlainLatent, PlainZINB, WindowSet, plain_sta
 from torch import Tensor
 
 import foretide as ft
+from foretide.forecasters.lavar import LAVAR
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
@@ -63,7 +64,7 @@ def stage1_ours(x: Tensor, epochs: int) -> None:
 
 def whole_ours(panel: ft.Panel, epochs: int, until: pd.Timestamp) -> None:
     """A whole fit with all that LAVAR does besides: base, latent effects, interval law, guardrails."""
-    model = ft.LAVAR(
+    model = LAVAR(
         h=H, order=P, latent=K, encoder=(32, 16), decoder=(16, 32), epochs=epochs, head_epochs=epochs,
         batch_size=BATCH, patience=None, heads=("delta", "delta", "zinb"),
     )  # fmt: skip

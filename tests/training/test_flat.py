@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
 from foretide.seeding import seeded_init, torch_generator
-from foretide.training.flat import Flat
-from foretide.training.loop import make_optimizer
-from foretide.training.stages import Stage
+from foretide.training.flat import Flat, FlatAdam
 
 
 def network() -> nn.Sequential:
@@ -22,11 +22,10 @@ def network() -> nn.Sequential:
 def test_equal_to_separate_parameters(clip: float | None, weight_decay: float) -> None:
     ours, twin, x = network(), network(), torch.randn(8, 3, generator=torch_generator(0))
     flat = Flat(ours.parameters())
-    stage = Stage("s", lr=0.01, weight_decay=weight_decay)
-    optimizer = make_optimizer([{"params": [flat.whole], "weight_decay": weight_decay}], stage)
+    optimizer = FlatAdam(flat, 0.01, weight_decay)
     kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
     plain = kind(twin.parameters(), lr=0.01, weight_decay=weight_decay)
-    for _ in range(10):
+    for _ in range(50):
         flat.backward(ours(x).square().mean())
         if clip is not None:
             flat.clip(clip)
@@ -60,3 +59,19 @@ def test_release_ends_sharing() -> None:
     pointers = {p.untyped_storage().data_ptr() for p in net.parameters()}
     assert len(pointers) == 4
     assert all(p.grad is None for p in net.parameters())
+
+
+def test_no_compiler_is_loaded() -> None:
+    program = (
+        "import sys, torch\n"
+        "from foretide.models.config import LatentConfig\n"
+        "from foretide.models.latent import LatentModel\n"
+        "from foretide.training.latent import Stretch, train_latent\n"
+        "from foretide.training.stages import Stage\n"
+        "made = LatentModel(3, 2, LatentConfig(order=2))\n"
+        "stage = Stage('stage 1', epochs=1)\n"
+        "train_latent(made, torch.randn(40, 3), [Stretch(2, 30)], [], stage, generator=torch.Generator())\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

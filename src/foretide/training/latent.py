@@ -15,9 +15,9 @@ from torch import Tensor
 
 from foretide.errors import ConfigError, TrainingError
 from foretide.models.latent import LatentModel
-from foretide.training.flat import Flat
+from foretide.training.flat import Flat, FlatAdam
 from foretide.training.latent_step import Stage1Gradient
-from foretide.training.loop import EpochCallback, History, make_optimizer
+from foretide.training.loop import EpochCallback, History
 from foretide.training.stages import Stage
 
 CHUNK = 4096
@@ -126,7 +126,7 @@ def _train(
     generator: torch.Generator,
     on_epoch: EpochCallback | None,
 ) -> History:
-    optimizer = make_optimizer([{"params": [flat.whole], "weight_decay": stage.weight_decay}], stage)
+    optimizer = FlatAdam(flat, stage.lr, stage.weight_decay)
     train, validation = stretches
     gradient = Stage1Gradient(model, flat)
     history, best, since_best = History(), flat.state(), 0
@@ -151,7 +151,7 @@ def _train(
 
 def _one_epoch(
     gradient: Stage1Gradient,
-    optimizer: torch.optim.Optimizer,
+    optimizer: FlatAdam,
     data: tuple[Tensor, Tensor],
     order: list[_Batch],
     stage: Stage,
