@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from foretide.data.calendar import Calendar
+from foretide.data.counts import BUCKETS, buckets
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.calendar_es import calendar_of
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar_parts import Parts
-
-BUCKETS = ("dense", "sparse", "ultra")
 
 
 class LAVAR(Forecaster):
@@ -101,7 +98,7 @@ class LAVAR(Forecaster):
                 "target": list(parts.targets),
                 "nonzero_rate": parts.rates,
                 "bucket": list(parts.buckets),
-                "head": [_head_name(parts.heads[b]) for b in parts.buckets],
+                "head": parts.head_names(),
                 "why": [self._why(rate, bucket) for rate, bucket in zip(parts.rates, parts.buckets, strict=True)],
             }
         )
@@ -198,6 +195,8 @@ class LAVAR(Forecaster):
 
     def _why(self, rate: float, bucket: str) -> str:
         dense, ultra = self.supply.dense, self.supply.ultra
+        if bucket != str(buckets(rate, dense, ultra)):
+            return f"the bucket of the model whose stage 1 is shared; nonzero here in {rate:.1%} of the training rows"
         if bucket == "dense":
             return f"nonzero in {rate:.1%} of the training rows, at least {dense:.1%}"
         if bucket == "ultra":
@@ -209,10 +208,6 @@ class LAVAR(Forecaster):
         return type(self)(**{**self.settings(), **changes})
 
 
-def _head_name(spec: Any) -> str:
-    return spec if isinstance(spec, str) else str(spec.get("name", "routed"))
-
-
 def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
     """Settings of stage 1 or 2 as keywords of :class:`foretide.training.stages.Stage`."""
     head = "head_" if which == 2 else ""
@@ -221,4 +216,3 @@ def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
         "batch_size": stages.batch_size, "clip": stages.clip, "patience": stages.patience,
         **{field: getattr(stages, head + field) for field in ("epochs", "lr", "weight_decay")},
     }  # fmt: skip
-

@@ -22,7 +22,7 @@ from foretide.forecasters.lavar_parts import Parts, columns_of
 from foretide.forecasters.neural import covered_calendar
 from foretide.forecasters.seasonal_base import SeasonalBase, standard_recipes
 from foretide.heads.base import HeadShape
-from foretide.heads.table import mask_of, resolve
+from foretide.heads.table import HEADS, Route, mask_of, resolve
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, HeadData, train_heads
 from foretide.training.prepare import Preparation, seen_in_training
@@ -130,8 +130,10 @@ class _Seen:
         scale = np.where(positive, np.maximum(base, 0.0), 1.0).astype(np.float32)
         truth = base if y is None else (np.nan_to_num(y) / own).astype(np.float32)
         observed = None if y is None or not np.isnan(y).any() else torch.from_numpy(~np.isnan(y))
-        tensors = (torch.from_numpy(np.ascontiguousarray(a)) for a in (self.features, base, scale, truth))
-        return HeadData(*tensors, observed, torch.from_numpy(self.entity))
+        features, bases, scales, y_ = (
+            torch.from_numpy(np.ascontiguousarray(a)) for a in (self.features, base, scale, truth)
+        )
+        return HeadData(features, bases, scales, y_, observed, torch.from_numpy(self.entity))
 
 
 def _see(parts: Parts, panel: Panel, windows: Windows, h: int) -> _Seen:
@@ -153,7 +155,7 @@ def _known(parts: Parts, panel: Panel, windows: Windows, h: int) -> list[NDArray
     batches = WindowBatches(store, windows)
     found = []
     if parts.preparation.n_known(panel):
-        chosen = torch.arange(len(windows)).split(AT_ONCE)
+        chosen = torch.split(torch.arange(len(windows)), AT_ONCE)
         known = [batches.inputs(c).known for c in chosen]
         found.append(torch.cat([k for k in known if k is not None]).numpy())
     if parts.own_history:
@@ -172,19 +174,22 @@ def _means(parts: Parts, seen: _Seen, levels: tuple[float, ...]) -> tuple[Floats
     unit = parts.unit[seen.entity][:, None, :]
     laws: list[tuple[list[int], Floats]] = []
     for bucket, columns in parts.bank.columns.items():
-        own, head = data.columns(columns), parts.bank.heads[bucket]
+        own, routes = data.columns(columns), parts.routes(bucket)
+        counts, has_law = (mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_law"))
         got, quantiles = [], []
         for low in range(0, len(own), AT_ONCE):
             law = parts.bank.law(bucket, own, slice(low, low + AT_ONCE))
             got.append(law.mean().double().numpy())
-            if levels and head.has_law:
-                found = law.quantiles(levels)
-                assert found is not None
-                quantiles.append(found.double().numpy())
-        mean[:, :, columns] = np.concatenate(got) * unit[:, :, columns]
+            found = law.quantiles(levels) if levels else None
+            if found is not None:
+                quantiles.append(found.double().numpy()[:, :, has_law])
+        # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
+        silent = counts & (seen.base[:, :, columns] == 0)
+        mean[:, :, columns] = np.where(silent, 0.0, np.concatenate(got) * unit[:, :, columns])
         if quantiles:
-            values = np.concatenate(quantiles) * unit[:, :, columns, None]
-            laws.append((columns, np.round(values) if head.counts is True else values))
+            where = [j for j, known in zip(columns, has_law, strict=True) if known]
+            values = np.concatenate(quantiles) * unit[:, :, where, None]
+            laws.append((where, np.where(counts[has_law][:, None], np.round(values), values)))
     return mean, laws
 
 
@@ -205,25 +210,32 @@ def _heads(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, Any]
     found: dict[str, Any] = {}
     for bucket, spec in zip(("dense", "sparse", "ultra"), names, strict=True):
         columns = [j for j, b in enumerate(where) if b == bucket]
-        routes = resolve(spec, [train.targets[j] for j in columns]) if columns else []
-        if columns:
-            wrong = mask_of(routes, len(columns), "counts") & ~counts[columns]
-            if wrong.any():
-                raise_not_counts(train, columns[int(np.argmax(wrong))], spec)
-        found[bucket] = _with_options(model, spec)
+        if not columns:
+            continue
+        routes = resolve(spec, [train.targets[j] for j in columns])
+        wrong = mask_of(routes, len(columns), "counts") & ~counts[columns]
+        if wrong.any():
+            raise_not_counts(train, columns[int(np.argmax(wrong))], spec)
+        found[bucket] = _with_options(model, spec, routes)
     return found
 
 
-def _with_options(model: LAVAR, spec: Any) -> Any:
-    """Fill in what LAVAR asks of a head by default: no running sum on a seasonal base, logarithmic links."""
-    given = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if given.get("name") == "delta":
+def _with_options(model: LAVAR, spec: Any, routes: list[Route]) -> Any:
+    """Fill in what LAVAR asks of heads by default; columns become positions."""
+    filled = [{**_defaults(model, route.name), **route.options} for route in routes]
+    if routes[0].columns is None:
+        return {"name": routes[0].name, **filled[0]}
+    named = zip(spec, routes, filled, strict=True)
+    return {name: {**options, "columns": list(route.columns or ())} for name, route, options in named}
+
+
+def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
+    """No running sum on a seasonal base, logarithmic links."""
+    if head == "delta":
         running = model.supply.base == "last"
         weights = model.supply.horizon_weights
-        return {"cumulative": running, "on": "increments" if running else "level", "weights": weights, **given}
-    if given.get("name") in ("nb", "zinb", "poisson", "negative_binomial", "zero_inflated_negative_binomial"):
-        return {"link": "log", **given}
-    return spec
+        return {"cumulative": running, "on": "increments" if running else "level", "weights": weights}
+    return {"link": "log"} if HEADS[head].counts else {}
 
 
 def raise_not_counts(panel: Panel, column: int, head: Any) -> None:
@@ -370,4 +382,3 @@ def _inherit(bank: HeadBank, teacher: HeadBank) -> None:
             own.copy_(found)
         elif found is not None and found.shape[1:] == own.shape[1:]:
             own.copy_(found.float().mean(dim=0, keepdim=True).expand_as(own))
-

@@ -16,6 +16,7 @@ from foretide.forecasters.latent_effects import LatentEffects
 from foretide.forecasters.latent_state import LatentState
 from foretide.forecasters.seasonal_base import SeasonalBase
 from foretide.heads.base import HeadShape
+from foretide.heads.table import Route, resolve
 from foretide.training.head_bank import HeadBank
 from foretide.training.prepare import Preparation
 
@@ -70,9 +71,18 @@ class Parts:
     guard: Guard
     own_history: bool
 
-    def columns(self) -> dict[str, list[int]]:
-        """Positions of each bucket's targets."""
-        return columns_of(self.buckets)
+    def routes(self, bucket: str) -> list[Route]:
+        """Heads of a bucket, each with the positions of its columns within the bucket (None: all)."""
+        return resolve(self.heads[bucket], [t for t, b in zip(self.targets, self.buckets, strict=True) if b == bucket])
+
+    def head_names(self) -> list[str]:
+        """Name of each target's head, ``D``."""
+        found = [""] * len(self.targets)
+        for bucket, columns in columns_of(self.buckets).items():
+            for route in self.routes(bucket):
+                for j in range(len(columns)) if route.columns is None else route.columns:
+                    found[columns[j]] = route.name
+        return found
 
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, NDArray[Any]]:

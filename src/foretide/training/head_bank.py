@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from foretide.training.stages import Stage
 
 EVALUATED_AT_ONCE = 1024
+SMALLEST_RATE = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +117,11 @@ class HeadBank(nn.Module):
         head.begin(data.base, data.y, series, data.observed)
 
     def _rates(self, data: HeadData) -> Tensor:
+        """Mean of each series ``[N, D]``; never zero, which would silence a series for good: its base may wake up."""
         y = data.y if data.observed is None else data.y * data.observed
         total = torch.zeros(len(self.unit), y.shape[2]).index_add_(0, data.entity, y.mean(dim=1))
         count = torch.bincount(data.entity, minlength=len(self.unit)).clamp(min=1)
-        return total / count[:, None]
+        return (total / count[:, None]).clamp(min=SMALLEST_RATE)
 
 
 def train_heads(
@@ -149,7 +151,7 @@ def train_heads(
     for epoch in range(1, stage.epochs + 1):
         bank.train()
         total = torch.zeros(())
-        order = torch.randperm(len(train), generator=generator).split(stage.batch_size)
+        order = torch.split(torch.randperm(len(train), generator=generator), stage.batch_size)
         for chosen in order:
             optimizer.zero_grad(set_to_none=True)
             loss = torch.stack([bank.loss(bucket, data, chosen) for bucket, data in parts.items()]).sum()
