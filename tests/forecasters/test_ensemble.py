@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from foretide.data.panel import Panel
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.arima import ARIMA
-from foretide.forecasters.base import Forecaster, Prediction
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.baselines import Drift, Persistence, SeasonalMean, SeasonalNaive
 from foretide.forecasters.ensemble import Ensemble, simplex_weights
 
@@ -130,6 +130,23 @@ def test_members_learn_from_everything_once_the_shares_are_known() -> None:
     model.fit(panel, until=until, train_until=train_until)
     alone = ft.ARIMA(H, order=(1, 0, 0)).fit(panel, until=until)
     np.testing.assert_array_equal(model.members[1].predict(panel, [until]).mean, alone.predict(panel, [until]).mean)
+
+
+class Spy(Persistence):
+    """Notes the last step it was given to learn from."""
+
+    seen: ClassVar[list[int]] = []
+
+    def _fit(self, part: FitPart) -> None:
+        self.seen.append(int((part.panel.first + part.panel.observed - 1).max()))
+
+
+def test_shares_come_from_members_that_know_the_training_part_alone() -> None:
+    panel = make_panel((140,))
+    until, train_until = times(panel, [129, 99])
+    Spy.seen.clear()
+    Ensemble([Spy(H), Drift(H)], "validated").fit(panel, until=until, train_until=train_until)
+    assert Spy.seen == [99, 129]
 
 
 def test_seeds(tmp_path: Path) -> None:
