@@ -27,7 +27,7 @@ def fit_factors(
     flags: Sequence[Floats],
     y: Sequence[Floats],
     expected: Sequence[Floats],
-    noise: Sequence[Floats],
+    noise: Floats,
     prior: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """Estimate factors by empirical Bayes, one event after the other, in a few sweeps over the events.
@@ -41,7 +41,7 @@ def fit_factors(
     flags : ``[T_i, J, D]`` per entity
     y, expected : ``[T_i, D]`` per entity
         Seen (NaN where missing) and expected on an ordinary day (NaN where unknown).
-    noise : ``[D]`` per entity
+    noise : ``[N, D]``
     prior : ``[J]``, optional
         What pooled factors are drawn towards; one by default.
 
@@ -53,10 +53,9 @@ def fit_factors(
     factors = np.ones((len(flags), n_events, n_targets))
     pooled = np.ones(n_events) if prior is None else np.array(prior, dtype=np.float64)
     centre = pooled.copy()
-    v = np.stack(noise)
     for _ in range(SWEEPS if n_events > 1 else 1):
         for j in range(n_events):
-            seen, explained = np.zeros_like(v), np.zeros_like(v)
+            seen, explained = np.zeros_like(noise), np.zeros_like(noise)
             for i in range(len(flags)):
                 rows = np.flatnonzero(flags[i][:, j].any(axis=1))
                 here, others = flags[i][rows], np.delete(np.arange(n_events), j)
@@ -64,7 +63,7 @@ def fit_factors(
                 known = ~np.isnan(y[i][rows]) & ~np.isnan(e) & (here[:, j] > 0)
                 seen[i] = np.where(known, y[i][rows], 0.0).sum(axis=0)
                 explained[i] = np.where(known, e, 0.0).sum(axis=0)
-            factors[:, j], pooled[j] = _shrunk(seen, explained, v, float(centre[j]))
+            factors[:, j], pooled[j] = _shrunk(seen, explained, noise, float(centre[j]))
     return factors, pooled
 
 

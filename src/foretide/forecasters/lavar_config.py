@@ -77,6 +77,8 @@ class StagesConfig:
         Passes over the training windows in stage 1 (latent state) and stage 2 (heads).
     batch_size : int
         Windows per step.
+    steps_per_epoch : int or None
+        Most steps per epoch; a larger training part is then sampled anew each epoch.
     lr, head_lr : float
         Learning rates of the stages.
     weight_decay, head_weight_decay : float
@@ -90,6 +92,7 @@ class StagesConfig:
     epochs: int = 100
     head_epochs: int = 100
     batch_size: int = 64
+    steps_per_epoch: int | None = 100
     lr: float = 1e-3
     head_lr: float = 3e-4
     weight_decay: float = 0.0

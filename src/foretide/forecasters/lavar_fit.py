@@ -62,7 +62,10 @@ def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts
         else:
             state = teacher.state
     windows = (_thinned(model, panel, windows[0], state), windows[1])
-    base, effects = _base(model, train, windows[0], preparation, state, teacher)
+    plain = _base(model, train, teacher)
+    base, effects = plain, None
+    if model.supply.effects:
+        base, effects = _with_effects(model, plain, train, windows[0], preparation, state, teacher)
     n, d = panel.n_entities, panel.n_targets
     positive = (base.shift == 0).all(axis=0)
     bare = Parts(
@@ -70,8 +73,9 @@ def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts
         HeadShape(1, d), np.ones((n, d)), positive, None, Guard(np.ones((n, d)), np.ones((n, d), bool)),
         model.supply.own_history,
     )  # fmt: skip
-    seen = [_see(bare, panel, w, model.h) if len(w) else None for w in windows]
     truth = [_truth(panel, w, model.h) for w in windows]
+    bare = _better(bare, dataclasses.replace(bare, base=plain, effects=None), panel, windows, truth, train, model.h)
+    seen = [_see(bare, panel, w, model.h) if len(w) else None for w in windows]
     assert seen[0] is not None
     unit = _units(seen[0].base, truth[0], windows[0].entity, train)
     shape = HeadShape(seen[0].features.shape[2], d, model.h, n, private=n > 1)
@@ -86,8 +90,7 @@ def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts
     fitted = dataclasses.replace(bare, bank=bank, shape=shape, unit=unit, guard=_guard(model, train))
     law = _law(fitted, panel, windows, seen, truth, model.h, train)
     if model.supply.refit and part.train is not part.panel:
-        base, effects = _refit(model, panel, preparation, state, teacher)
-        fitted = dataclasses.replace(fitted, base=base, effects=effects)
+        fitted = _refit(model, fitted, panel, teacher)
     return dataclasses.replace(fitted, law=law), history
 
 
@@ -267,32 +270,61 @@ def _stage_one(
     return state, history.epochs
 
 
-def _base(
-    model: LAVAR, train: Panel, windows: Windows, preparation: Preparation, state: LatentState, teacher: Parts | None
-) -> tuple[SeasonalBase, LatentEffects | None]:
-    """Fit base and latent effects on a part and its windows."""
+def _base(model: LAVAR, train: Panel, teacher: Parts | None) -> SeasonalBase:
+    """Fit the base on a part."""
     seasons = tuple(seasons_of(train.grid.freq)) if model.seasons is None else tuple(int(s) for s in model.seasons)
-    shortest = int(train.observed.max()) // 2
-    seasons = tuple(s for s in seasons if s <= shortest)
+    longest = int(train.observed.max()) // 2
+    seasons = tuple(s for s in seasons if s <= longest)
     season = int(main_season(train)) if model.seasons is None else max(seasons, default=1)
     kinds = None if model.supply.base == "auto" else (model.supply.base,)
     recipes = standard_recipes(seasons, kinds)
     calendar = None if isinstance(model.calendar, str) else model.calendar
-    base = SeasonalBase.fit(
-        train, model.h, recipes, season, calendar=calendar, prior=None if teacher is None else teacher.base
-    )
-    if not model.supply.effects:
-        return base, None
+    prior = None if teacher is None else teacher.base
+    return SeasonalBase.fit(train, model.h, recipes, season, calendar=calendar, prior=prior)
+
+
+def _with_effects(
+    model: LAVAR,
+    base: SeasonalBase,
+    train: Panel,
+    windows: Windows,
+    preparation: Preparation,
+    state: LatentState,
+    teacher: Parts | None,
+) -> tuple[SeasonalBase, LatentEffects]:
+    """Let the latent state enter the levels."""
     z, ahead = state.read(train, preparation, windows, model.h)
     prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
     return fit_effects(base, train, windows, model.h, z, ahead, prior)
 
 
-def _refit(
-    model: LAVAR, panel: Panel, preparation: Preparation, state: LatentState, teacher: Parts | None
-) -> tuple[SeasonalBase, LatentEffects | None]:
-    windows = slide(panel, input_size=model.order + 1, h=model.h)
-    return _base(model, panel, _thinned(model, panel, windows, state), preparation, state, teacher)
+def _better(
+    rich: Parts,
+    plain: Parts,
+    panel: Panel,
+    windows: tuple[Windows, Windows],
+    truth: list[Floats],
+    train: Panel,
+    h: int,
+) -> Parts:
+    """Latent effects stay where they lower the error on validation windows, each series in its own unit."""
+    if rich.effects is None or not len(windows[1]):
+        return rich
+    unit = _units(_see(plain, panel, windows[0], h).base, truth[0], windows[0].entity, train)[windows[1].entity]
+    errors = [
+        float(np.nansum(((_see(parts, panel, windows[1], h).base - truth[1]) / unit[:, None, :]) ** 2))
+        for parts in (rich, plain)
+    ]
+    return rich if errors[0] < errors[1] else plain
+
+
+def _refit(model: LAVAR, fitted: Parts, panel: Panel, teacher: Parts | None) -> Parts:
+    """Base and effects from training and validation part together."""
+    base, effects = _base(model, panel, teacher), fitted.effects
+    if effects is not None:
+        windows = _thinned(model, panel, slide(panel, input_size=model.order + 1, h=model.h), fitted.state)
+        base, effects = _with_effects(model, base, panel, windows, fitted.preparation, fitted.state, teacher)
+    return dataclasses.replace(fitted, base=base, effects=effects)
 
 
 def _thinned(model: LAVAR, panel: Panel, windows: Windows, state: LatentState) -> Windows:

@@ -8,7 +8,8 @@ also counts little, and zeros need no care. Every table is causal: row ``t`` dep
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
 
 PROFILE_VARIANCE = 0.1
 """Prior variance of a series' seasonal factors around those of all series."""
@@ -67,33 +69,155 @@ class Tables:
 
     Attributes
     ----------
-    level : float array
-        Of all steps up to the row; 1 where the profile holds everything.
     profile : float array
-        Of the row's own season position.
-    growth : float array
+        Of the row's own season position; the whole forecast where there is no level.
+    level : float array or None
+        Of all steps up to the row.
+    growth : float array or None
         Log growth per step, already damped.
     lag : float
         Steps by which the level is behind.
+    season : int
+        Steps after which the profile repeats.
     """
 
-    level: Floats
     profile: Floats
-    growth: Floats
-    lag: float
-    season: int
+    level: Floats | None = None
+    growth: Floats | None = None
+    lag: float = 0.0
+    season: int = 1
 
-    def ahead(self, rows: NDArray[np.int64], columns: NDArray[np.int64], h: int) -> Floats:
-        """Forecast ``h`` steps from rows ``[n]`` for the columns ``[n, D]`` beside them, without events: ``[n, h, D]``."""
-        steps = np.arange(h)
-        same = rows[:, None] - self.season + 1 + steps[None, :] % self.season
-        profile = self.profile[same.clip(0)[:, :, None], columns[:, None, :]]
-        profile = np.where((same >= 0)[:, :, None], profile, np.nan)
-        found = self.level[rows[:, None], columns][:, None, :] * profile
-        if not self.growth.any():
-            return np.asarray(found)
-        log = self.growth[rows[:, None], columns][:, None, :] * (steps + 1 + self.lag)[None, :, None]
-        return np.asarray(found * np.exp(np.clip(log, -MAX_LOG_GROWTH, MAX_LOG_GROWTH)))
+    def ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+        """Forecast ``h`` steps from each row, without events.
+
+        Parameters
+        ----------
+        rows : ``[n]``
+        entity : ``[n]``, optional
+            Take only the columns ``entity * targets .. (entity + 1) * targets - 1`` of each row; all by default.
+
+        Returns
+        -------
+        ``[n, h, S]``, or ``[n, h, targets]`` with an entity; NaN where nothing is known yet.
+        """
+        found = self.profile_ahead(rows, h, entity, targets)
+        if self.level is not None:
+            found *= _pick(self.level, rows, entity, targets)[:, None, :]
+        if self.growth is not None:
+            found *= self.growth_ahead(rows, h, entity, targets)
+        return found
+
+    def profile_ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+        """Profile of the ``h`` steps after each row as it was known at the row, shaped as :meth:`ahead`."""
+        same = rows[:, None] - self.season + 1 + np.arange(h)[None, :] % self.season
+        found = _pick(self.profile, same.clip(0), None if entity is None else entity[:, None], targets)
+        found[same < 0] = np.nan
+        return found
+
+    def growth_ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+        """What the growth multiplies the ``h`` steps after each row by, shaped as :meth:`ahead`."""
+        assert self.growth is not None
+        steps = np.arange(1, h + 1) + self.lag
+        log = _pick(self.growth, rows, entity, targets)[:, None, :] * steps[None, :, None]
+        return np.asarray(np.exp(np.clip(log, -MAX_LOG_GROWTH, MAX_LOG_GROWTH)))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Series side by side, and what recipes find out about them: what several need is worked out once.
+
+    Attributes
+    ----------
+    y : ``[T, S]``
+        Observed values, NaN where missing.
+    events : ``[T, S]``
+        Event factors, 1 on ordinary days.
+    pooled : mapping
+        Season -> seasonal factors of all series together ``[season]``, by the row's position ``t % season``.
+    noise : ``[S]``
+        Variance over mean of each series; a noisy series leans more on the pooled factors.
+    """
+
+    y: Floats
+    events: Floats
+    pooled: Mapping[int, Floats]
+    noise: Floats
+    _kept: dict[tuple[Any, ...], Floats] = field(default_factory=dict, repr=False)
+
+    def take(self, columns: Steps) -> Block:
+        """Return the block with these columns only."""
+        return Block(self.y[:, columns], self.events[:, columns], self.pooled, self.noise[columns])
+
+    def tables(self, recipe: Recipe) -> Tables:
+        """Follow a recipe over the block."""
+        season, alpha = recipe.season, recipe.alpha
+        if recipe.kind == "last":
+            return Tables(last_seen(self.y))
+        if recipe.kind == "season":
+            return Tables(season_last(self.y, season), season=season)
+        if recipe.kind in ("level", "mean"):
+            return Tables(self._by_position(recipe), season=season)
+        key = (season, recipe.profile_alpha)
+        profile = self._once(("profile", *key), lambda: self._profile(*key))
+        level = self._once(("moving", alpha, *key), lambda: self._level(alpha, *key))
+        if not recipe.trend:
+            return Tables(profile, level, season=season)
+        span = season if season > 1 else max(2, round(1 / max(alpha, 1e-3)))
+        growth = self._once(("growth", alpha, *key), lambda: _growth(level, span))
+        return Tables(profile, level, recipe.trend * growth, (1 - alpha) / max(alpha, 0.05), season)
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Floats]) -> Floats:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    @property
+    def _value(self) -> Floats:
+        return self._once(("value",), lambda: np.where(np.isnan(self.y), 0.0, self.y))
+
+    @property
+    def _weight(self) -> Floats:
+        return self._once(("weight",), lambda: np.where(np.isnan(self.y), 0.0, self.events))
+
+    def _by_position(self, recipe: Recipe) -> Floats:
+        above, below = (
+            self._once((name, "folded", recipe.season), lambda part=part: _fold(part, recipe.season))  # type: ignore[misc]
+            for name, part in (("value", self._value), ("weight", self._weight))
+        )
+        if recipe.kind == "level":
+            above, below = discounted(above, recipe.alpha), discounted(below, recipe.alpha)
+        else:
+            above, below = (_last_sums(part, int(recipe.alpha)) for part in (above, below))
+        return _unfold(_ratio(above, below), len(self.y))
+
+    def _profile(self, season: int, alpha: float) -> Floats:
+        """Factors by season position, drawn towards those of all series, ``[T, S]``."""
+        if season == 1:
+            return np.ones_like(self.y)
+        usual = np.resize(self.pooled[season], len(self.y))[:, None]
+        leveled = self._once(("leveled", season), lambda: self._weight * self._rough(season, usual))
+        prior = self.noise / PROFILE_VARIANCE
+        above, below = (
+            _unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled)
+        )
+        return (above + prior * usual) / np.maximum(below + prior, 1e-300)
+
+    def _rough(self, season: int, usual: Floats) -> Floats:
+        """Level around the pooled profile, over some cycles; 0 where nothing is known yet."""
+        alpha = 1 / (4 * season)
+        return np.nan_to_num(_ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha)))
+
+    def _level(self, alpha: float, season: int, profile_alpha: float) -> Floats:
+        above = self._once(("sum", alpha), lambda: discounted(self._value, alpha))
+        key = ("expected", season, profile_alpha)
+        return _ratio(above, discounted(self._once(key, lambda: self._expected(season, profile_alpha)), alpha))
+
+    def _expected(self, season: int, profile_alpha: float) -> Floats:
+        """What a level of one explains of each row, ``[T, S]``."""
+        profile = self._once(("profile", season, profile_alpha), lambda: self._profile(season, profile_alpha))
+        # The profile of a row holds its own value, which would damp the level's answer to it: take the one before.
+        before = np.concatenate([profile[:season], profile[:-season]]) if len(profile) > season else profile
+        return self._weight * before
 
 
 def discounted(values: Floats, alpha: float) -> Floats:
@@ -105,60 +229,11 @@ def discounted(values: Floats, alpha: float) -> Floats:
     return np.asarray(lfilter([1.0], [1.0, alpha - 1.0], values, axis=0))
 
 
-def make_tables(y: Floats, events: Floats, recipe: Recipe, pooled: Floats, noise: Floats) -> Tables:
-    """Follow a recipe over a block of series.
-
-    Parameters
-    ----------
-    y : ``[T, S]``
-        Observed values, NaN where missing.
-    events : ``[T, S]``
-        Event factors, 1 on ordinary days.
-    pooled : ``[season]``
-        Seasonal factors of all series together, by the row's position ``t % season``.
-    noise : ``[S]``
-        Variance over mean of each series; a noisy series leans more on the pooled factors.
-    """
-    ones = np.ones_like(y)
-    nothing = np.zeros((1, 1))
-    if recipe.kind == "last":
-        return Tables(ones, last_seen(y), nothing, 0.0, 1)
-    if recipe.kind == "season":
-        return Tables(ones, season_last(y, recipe.season), nothing, 0.0, recipe.season)
-    seen = ~np.isnan(y)
-    value, weight = np.where(seen, y, 0.0), np.where(seen, events, 0.0)
-    if recipe.kind in ("level", "mean"):
-        return Tables(ones, _by_position(value, weight, recipe), nothing, 0.0, recipe.season)
-    season = recipe.season
-    profile = np.ones_like(y)
-    if season > 1:
-        rough = _ratio(
-            discounted(value, 1 / (4 * season)), discounted(weight * _wrap(pooled, len(y)), 1 / (4 * season))
-        )
-        prior = noise / PROFILE_VARIANCE
-        above, below = (
-            _unfold(discounted(_fold(part, season), recipe.profile_alpha), len(y))
-            for part in (value, weight * np.nan_to_num(rough))
-        )
-        profile = (above + prior * _wrap(pooled, len(y))) / np.maximum(below + prior, 1e-300)
-    # The profile of a row holds its own value, which would damp the level's answer to it: take the one a cycle before.
-    before = np.concatenate([profile[:season], profile[:-season]]) if len(y) > season else profile
-    level = _ratio(discounted(value, recipe.alpha), discounted(weight * before, recipe.alpha))
-    growth, lag = nothing, 0.0
-    if recipe.trend:
-        growth = recipe.trend * _growth(level, season if season > 1 else max(2, round(1 / max(recipe.alpha, 1e-3))))
-        lag = (1 - recipe.alpha) / max(recipe.alpha, 0.05)
-    return Tables(level, profile, growth, lag, season)
-
-
-def _by_position(value: Floats, weight: Floats, recipe: Recipe) -> Floats:
-    above, below = _fold(value, recipe.season), _fold(weight, recipe.season)
-    if recipe.kind == "level":
-        above, below = discounted(above, recipe.alpha), discounted(below, recipe.alpha)
-    else:
-        cycles = int(recipe.alpha)
-        above, below = (_last_sums(part, cycles) for part in (above, below))
-    return _unfold(_ratio(above, below), len(value))
+def _pick(table: Floats, rows: Steps, entity: Steps | None, targets: int) -> Floats:
+    """Rows of a table ``[T, S]``: with an entity, the columns of its targets only."""
+    if entity is None:
+        return np.asarray(table[rows])
+    return np.asarray(table.reshape(len(table), table.shape[1] // targets, targets)[rows, entity])
 
 
 def _last_sums(folded: Floats, cycles: int) -> Floats:
@@ -170,7 +245,7 @@ def _last_sums(folded: Floats, cycles: int) -> Floats:
 
 def _growth(level: Floats, span: int) -> Floats:
     """Log growth per step over the last ``span`` steps; 0 where the level was not known then or is next to nothing."""
-    known = np.nan_to_num(level)
+    known = np.maximum(np.nan_to_num(level), 0.0)
     floor = 0.05 * np.maximum.accumulate(known, axis=0) + 1e-12
     logs = np.log(known + floor)
     out = np.zeros_like(level)
@@ -195,6 +270,3 @@ def _fold(values: Floats, season: int) -> Floats:
 def _unfold(folded: Floats, rows: int) -> Floats:
     return folded.reshape(-1, folded.shape[2])[:rows]
 
-
-def _wrap(pooled: Floats, rows: int) -> Floats:
-    return np.asarray(np.resize(pooled, rows)[:, None])

@@ -11,7 +11,8 @@ import numpy as np
 from foretide.data.events import Events
 from foretide.errors import DataError, nearest
 from foretide.forecasters.event_factors import fit_factors, multiplied
-from foretide.forecasters.recipes import Recipe, Tables, make_tables
+from foretide.forecasters.recipe_choice import best, judge
+from foretide.forecasters.recipes import Block, Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,13 +24,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]
 
-MAX_ORIGINS = 300
-"""Recipes are judged from at most this many origins per series."""
 TOP = 3
 """So many recipes are averaged per series."""
-TEMPERATURE = 0.01
-"""A recipe worse than the best by this share of its squared error weighs a factor e less."""
 LEAST_NOISE = 1e-9
+SIDE_BY_SIDE = 20_000
+"""Recipes are judged on blocks of series that hold no more numbers than this per origin."""
 KEPT = ("picks", "weights", "noise", "factors", "shift")
 
 
@@ -105,19 +104,26 @@ class SeasonalBase:
             train.ids, (Recipe("profile", season, 0.02),), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
             pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift,
         )  # fmt: skip
-        known = replace(rough, noise=rough._noise(train))
-        factors = known._find_factors(train, prior) if events.names else known.factors
+        flags = [events.flags(train, i, 0, int(train.observed[i])) for i in range(n)]
+        known = replace(rough, noise=rough._noise(train, flags))
+        factors = known._find_factors(train, flags, prior) if events.names else known.factors
         return replace(known, recipes=tuple(recipes), factors=factors).chosen(train, h, top)
 
     def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None) -> SeasonalBase:
         """Choose the recipes of every series anew, given ``past`` effects as in :meth:`at`."""
-        picks, weights = self._choose(train, h, top, past)
+        n, d = train.n_entities, train.n_targets
+        errors = np.empty((len(self.recipes), n, d))
+        for block in _blocks(train, range(n), h * d):
+            rows = int(train.observed[block[0]])
+            factors = self._event_factors(train, block, rows) * _effects(train, block, rows, past)
+            errors[:, block] = judge(self._block(train, block, factors), self.recipes, h).reshape(-1, len(block), d)
+        picks, weights = best(errors, top)
         return replace(self, picks=picks, weights=weights)
 
-    def _noise(self, train: Panel) -> Floats:
+    def _noise(self, train: Panel, flags: list[Floats]) -> Floats:
         noise = np.ones((train.n_entities, train.n_targets))
-        for i, y, flags, expected in self._one_cycle_ahead(train):
-            error = np.where(flags.any(axis=1), np.nan, y - expected)
+        for i, (y, expected) in enumerate(self._one_step_ahead(train, flags)):
+            error = np.where(flags[i].any(axis=1), np.nan, y - expected)
             usable = ~np.isnan(error)
             above = np.where(usable, error, 0.0) ** 2
             below = np.where(usable, np.abs(expected), 0.0)
@@ -125,72 +131,24 @@ class SeasonalBase:
         noise = np.where(np.isfinite(noise) & (noise < 1e100), noise, 0.0)
         return np.maximum(noise, LEAST_NOISE)
 
-    def _find_factors(self, train: Panel, prior: SeasonalBase | None) -> Floats:
-        found = list(self._one_cycle_ahead(train))
-        flags, y, expected = [f[2] for f in found], [f[1] for f in found], [f[3] for f in found]
+    def _find_factors(self, train: Panel, flags: list[Floats], prior: SeasonalBase | None) -> Floats:
+        y, expected = zip(*self._one_step_ahead(train, flags), strict=True)
         centre = None if prior is None else np.exp(np.log(prior.factors).mean(axis=(0, 2)))
-        factors, _ = fit_factors(flags, y, expected, [self.noise[i] for i, *_ in found], centre)
+        factors, _ = fit_factors(flags, y, expected, self.noise, centre)
         if prior is not None and prior.factors.shape[2] == train.n_targets:
             # The same target elsewhere tells more than all targets here.
             elsewhere = np.exp(np.log(prior.factors).mean(axis=0))[None]
             factors = np.sqrt(factors * elsewhere)
         return factors
 
-    def _one_cycle_ahead(self, train: Panel) -> Iterator[tuple[int, Floats, Floats, Floats]]:
-        """Entity, values, flags and what the row before expects of an ordinary day, event days left out of its sums."""
+    def _one_step_ahead(self, train: Panel, flags: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
+        """Values of each entity, and what the row before expects of an ordinary day, event days left out of its sums."""
         for i in range(train.n_entities):
-            y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64) + self.shift[i]
-            flags = self.events.flags(train, i, 0, len(y))
-            quiet = np.where(flags.any(axis=1), np.nan, y)
-            tables = self._tables(quiet, np.ones_like(y), self.recipes[0], int(train.first[i]), self.noise[i])
-            columns = np.broadcast_to(np.arange(y.shape[1]), y.shape)
-            expected = np.full_like(y, np.nan)
-            expected[1:] = tables.ahead(np.arange(len(y) - 1), columns[:-1], 1)[:, 0]
-            yield i, y, flags, expected
-
-    def _choose(self, train: Panel, h: int, top: int, past: Floats | None) -> tuple[NDArray[np.int64], Floats]:
-        errors = np.full((len(self.recipes), train.n_entities, train.n_targets), np.inf)
-        for block in _blocks(train, range(train.n_entities)):
-            origins = _origins(int(train.observed[block[0]]), max(r.season for r in self.recipes))
-            ahead = origins[:, None] + np.arange(1, h + 1)
-            inside = ahead < int(train.observed[block[0]])
-            found = [self._recipe_errors(train, block, recipe, origins, ahead, inside, past) for recipe in self.recipes]
-            # Only what every recipe can forecast counts, or the most careful one would win.
-            shared = ~np.isnan(np.stack([f.sum(axis=1) for f in found])).any(axis=0)
-            for k, squares in enumerate(found):
-                kept = np.where(shared[:, None], np.nan_to_num(squares), 0.0)
-                errors[k][block] = kept.sum(axis=(0, 1)).reshape(len(block), -1)
-        order = np.argsort(errors, axis=0, kind="stable")[: min(top, len(self.recipes))]
-        best = np.take_along_axis(errors, order, axis=0)
-        with np.errstate(invalid="ignore"):
-            worse = np.nan_to_num(best / np.maximum(best[:1], 1e-300) - 1.0, nan=0.0, posinf=1e9)
-        weights = np.exp(-worse / TEMPERATURE)
-        weights /= weights.sum(axis=0)
-        return np.moveaxis(order, 0, -1), np.moveaxis(weights, 0, -1)
-
-    def _recipe_errors(
-        self,
-        train: Panel,
-        block: Steps,
-        recipe: Recipe,
-        origins: Steps,
-        ahead: Steps,
-        inside: NDArray[np.bool_],
-        past: Floats | None,
-    ) -> Floats:
-        """Squared errors ``[n, h, S]``, NaN where the recipe has no forecast, 0 where there is no truth."""
-        rows = int(train.observed[block[0]])
-        y = _values(train, block, rows, self.shift[block])
-        factors = np.ones_like(y)
-        if recipe.knows_events:
-            factors = self._event_factors(train, block, rows) * _effects(train, block, rows, past)
-        noise = self.noise[block].reshape(-1)
-        tables = self._tables(y, factors, recipe, int(train.first[block[0]]), noise)
-        columns = np.broadcast_to(np.arange(y.shape[1]), (len(origins), y.shape[1]))
-        at = np.where(inside, ahead, 0)
-        forecast = tables.ahead(origins, columns, ahead.shape[1]) * factors[at]
-        counted = inside[:, :, None] & ~np.isnan(y[at])
-        return np.where(counted, (forecast - y[at]) ** 2, np.where(np.isnan(forecast), np.nan, 0.0))
+            whole = self._block(train, np.array([i]), np.ones((int(train.observed[i]), train.n_targets)))
+            quiet = replace(whole, y=np.where(flags[i].any(axis=1), np.nan, whole.y))
+            expected = np.full_like(whole.y, np.nan)
+            expected[1:] = quiet.tables(self.recipes[0]).ahead(np.arange(len(expected) - 1), 1)[:, 0]
+            yield whole.y, expected
 
     # ---------------------------------------------------------------- forecasting
     def at(
@@ -211,42 +169,41 @@ class SeasonalBase:
             chosen = np.flatnonzero(np.isin(windows.entity, block))
             entity, cutoff = np.searchsorted(block, windows.entity[chosen]), windows.cutoff[chosen]
             rows, fitted = int(cutoff.max()) + 1, where[block]
-            y = _values(panel, block, rows, self.shift[fitted])
             factors = self._event_factors(panel, block, rows + h, fitted)
-            columns = entity[:, None] * panel.n_targets + np.arange(panel.n_targets)
             steps = cutoff[:, None] + np.arange(1, h + 1)
-            events = factors[steps[:, :, None], columns[:, None, :]]
+            events = factors.reshape(rows + h, len(block), -1)[steps, entity[:, None]]
             if ahead is not None:
                 events = events * ahead[chosen]
-            factors = factors[:rows] * _effects(panel, block, rows, past)
-            first = int(panel.first[block[0]])
-            out[chosen] = self._blend(y, factors, events, first, fitted, entity, cutoff)
+            series = self._block(panel, block, factors[:rows] * _effects(panel, block, rows, past), fitted)
+            out[chosen] = self._blend(series, events, fitted, entity, cutoff)
             out[chosen] -= self.shift[fitted][entity][:, None, :]
         return out
 
-    def _blend(
-        self, y: Floats, factors: Floats, events: Floats, first: int, fitted: Steps, entity: Steps, cutoff: Steps
-    ) -> Floats:
-        h, d = events.shape[1], self.noise.shape[1]
-        columns = entity[:, None] * d + np.arange(d)[None, :]
-        picks, weights = self.picks[fitted], self.weights[fitted]
+    def _blend(self, block: Block, events: Floats, fitted: Steps, entity: Steps, cutoff: Steps) -> Floats:
+        """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""
+        h, d = events.shape[1:]
         total, share = np.zeros_like(events), np.zeros_like(events)
-        ones = np.ones_like(y)
-        for k in np.unique(picks):
-            weight = np.where(picks == k, weights, 0.0).sum(axis=2)[entity][:, None, :]
-            if not weight.any():
+        for k, recipe in enumerate(self.recipes):
+            weight = np.where(self.picks[fitted] == k, self.weights[fitted], 0.0).sum(axis=2)
+            users, targets = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
+            if not len(users):
                 continue
-            recipe = self.recipes[int(k)]
-            factor = factors if recipe.knows_events else ones
-            tables = self._tables(y, factor, recipe, first, self.noise[fitted].reshape(-1))
-            forecast = tables.ahead(cutoff, columns, h) * (events if recipe.knows_events else 1.0)
+            chosen = np.flatnonzero(np.isin(entity, users))
+            tables = block.take((users[:, None] * d + targets).ravel()).tables(recipe)
+            own = np.searchsorted(users, entity[chosen])
+            forecast = tables.ahead(cutoff[chosen], h, own, len(targets))
+            where = np.ix_(chosen, np.arange(h), targets)
+            if recipe.knows_events:
+                forecast *= events[where]
             known = ~np.isnan(forecast)
-            total += np.where(known, weight * np.where(known, forecast, 0.0), 0.0)
-            share += np.where(known, weight, 0.0)
+            mine = weight[np.ix_(users, targets)][own][:, None, :]
+            total[where] += mine * np.where(known, forecast, 0.0)
+            share[where] += mine * known
         mean = np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
         if np.isnan(mean).any():
-            seen = ~np.isnan(y)
-            average = np.cumsum(np.where(seen, y, 0.0), axis=0) / np.maximum(np.cumsum(seen, axis=0), 1)
+            columns = entity[:, None] * d + np.arange(d)
+            seen = ~np.isnan(block.y)
+            average = np.cumsum(np.where(seen, block.y, 0.0), axis=0) / np.maximum(np.cumsum(seen, axis=0), 1)
             mean = np.where(np.isnan(mean), average[cutoff[:, None], columns][:, None, :], mean)
         return np.asarray(mean)
 
@@ -261,9 +218,12 @@ class SeasonalBase:
                 )
         return np.array([known[name] for name in panel.ids], dtype=np.int64)
 
-    def _tables(self, y: Floats, factors: Floats, recipe: Recipe, first: int, noise: Floats) -> Tables:
-        pooled = np.roll(self.pooled.get(recipe.season, np.ones(recipe.season)), -(first % recipe.season))
-        return make_tables(y, factors, recipe, pooled, noise)
+    def _block(self, panel: Panel, block: Steps, factors: Floats, fitted: Steps | None = None) -> Block:
+        """Rows of a block of entities as far as there are ``factors`` ``[rows, S]``, side by side."""
+        fitted = block if fitted is None else fitted
+        first = int(panel.first[block[0]])
+        pooled = {season: np.roll(own, -(first % season)) for season, own in self.pooled.items()}
+        return Block(_values(panel, block, len(factors), self.shift[fitted]), factors, pooled, self.noise[fitted].ravel())
 
     def _event_factors(self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None) -> Floats:
         """Event factors of a block's rows, ``[rows, S]``."""
@@ -344,23 +304,19 @@ def _pooled_profile(train: Panel, season: int, shift: Floats) -> Floats:
     return np.maximum(profile, 0.0)
 
 
-def _origins(rows: int, season: int) -> Steps:
-    """Origins spread over all but the first part of the rows, through all positions of the season."""
-    first = min(max(2 * season, rows // 4), max(rows - 2, 0))
-    stride = max(1, -(-(rows - 1 - first) // MAX_ORIGINS))
-    while stride > 1 and np.gcd(stride, season) > 1:
-        stride += 1
-    return np.arange(first, max(rows - 1, first + 1), stride, dtype=np.int64)
+def _blocks(panel: Panel, entities: Any, width: int = 1) -> Iterator[Steps]:
+    """Yield groups of entities that share first step and length, so that they can stand side by side.
 
-
-def _blocks(panel: Panel, entities: Any) -> Iterator[Steps]:
-    """Yield groups of entities that share first step and length, so that they can stand side by side."""
+    A group holds at most :data:`SIDE_BY_SIDE` numbers per origin when an entity has ``width`` of them.
+    """
     groups: dict[tuple[int, int, int], list[int]] = {}
     for i in entities:
         key = (int(panel.first[i]), int(panel.observed[i]), int(panel.length[i]))
         groups.setdefault(key, []).append(int(i))
+    most = max(1, SIDE_BY_SIDE // width)
     for members in groups.values():
-        yield np.array(members, dtype=np.int64)
+        for low in range(0, len(members), most):
+            yield np.array(members[low : low + most], dtype=np.int64)
 
 
 def _values(panel: Panel, block: Steps, rows: int, shift: Floats) -> Floats:

@@ -151,7 +151,7 @@ def train_heads(
     for epoch in range(1, stage.epochs + 1):
         bank.train()
         total = torch.zeros(())
-        order = torch.split(torch.randperm(len(train), generator=generator), stage.batch_size)
+        order = torch.split(torch.randperm(len(train), generator=generator), stage.batch_size)[: stage.steps]
         for chosen in order:
             optimizer.zero_grad(set_to_none=True)
             loss = torch.stack([bank.loss(bucket, data, chosen) for bucket, data in parts.items()]).sum()

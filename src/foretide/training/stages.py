@@ -19,6 +19,8 @@ class Stage:
         Passes over the training windows; 0 keeps the start as it is.
     batch_size : int
         Windows per step.
+    steps : int or None
+        Most steps per epoch; a larger training part is then sampled anew each epoch.
     lr : float
         Learning rate of Adam.
     weight_decay : float
@@ -40,6 +42,7 @@ class Stage:
     clip: float | None = 1.0
     patience: int | None = 20
     learns: tuple[str, ...] = ()
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         checks = {
@@ -48,6 +51,7 @@ class Stage:
             "lr": self.lr > 0,
             "weight_decay": self.weight_decay >= 0,
             "clip": self.clip is None or self.clip > 0,
+            "steps": self.steps is None or self.steps >= 1,
             "patience": self.patience is None or self.patience >= 1,
         }
         for name, fine in checks.items():
