@@ -6,7 +6,14 @@ import torch
 
 from foretide.heads import nbinom
 from foretide.heads.base import HeadShape, SeriesInfo
-from foretide.heads.count_heads import CountHead, NegativeBinomialHead, PoissonHead, ZeroInflatedHead, positive
+from foretide.heads.count_heads import (
+    CountHead,
+    NegativeBinomialHead,
+    PoissonHead,
+    ZeroInflatedHead,
+    log_likelihood,
+    positive,
+)
 from foretide.heads.table import make_head
 from foretide.seeding import numpy_generator, torch_generator
 
@@ -162,3 +169,16 @@ def test_poisson_has_nothing_to_begin_but_its_floor() -> None:
     head.begin(y, y, info(8))
     np.testing.assert_allclose(head.floor, 0.2, rtol=1e-5)
     assert [n for n, _ in head.named_parameters()] == ["linear.weight", "linear.bias"]
+
+
+def test_log_likelihood_of_series_leaves_out_what_was_not_observed() -> None:
+    rng = numpy_generator(4)
+    mean, entity = rng.uniform(0.5, 3, size=(5, 3, 2)), np.array([0, 1, 0, 1, 1])
+    counts = np.where(rng.random((5, 3, 2)) < 0.3, np.nan, rng.poisson(2.0, size=(5, 3, 2)))
+    theta = rng.uniform(1, 3, size=(2, 2))
+    expected = np.zeros((2, 2))
+    for w, k, d in np.ndindex(5, 3, 2):
+        if not np.isnan(counts[w, k, d]):
+            n = entity[w]
+            expected[n, d] += nbinom.log_pmf(counts[w, k, d], mean[w, k, d], theta[n, d], 0.2)
+    np.testing.assert_allclose(log_likelihood(mean, counts, entity, theta, 0.2), expected)

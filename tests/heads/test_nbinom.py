@@ -159,6 +159,15 @@ def test_fit_dispersion_recovers_and_shrinks() -> None:
     assert (np.abs(np.log(short / 2)) < np.abs(np.log(own / 2))).all()
 
 
+def test_the_prior_is_normal_in_the_logarithm() -> None:
+    y = nbinom.sample(numpy_generator(5), np.full(30, 3.0), 4.0)
+    grid = np.exp(np.linspace(-3, 5, 4000))
+    likelihood = np.array([stats.nbinom.logpmf(y, t, t / (t + 3)).sum() for t in grid])
+    for spread in (0.3, 1.0):
+        best = grid[np.argmax(likelihood - 0.5 * (np.log(grid / 0.5) / spread) ** 2)]
+        assert float(nbinom.fit_dispersion(3.0, y, spread=spread, pooled=0.5)) == pytest.approx(best, rel=0.01)
+
+
 def test_fit_dispersion_of_a_zero_inflated_law() -> None:
     rng = numpy_generator(3)
     y = nbinom.sample(rng, np.full(30_000, 4.0), 2.0, 0.4)
