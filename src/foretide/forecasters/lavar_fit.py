@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
 AT_ONCE = 2048
+MARGIN = 0.02
+"""What heads must gain on validation windows to be kept; the closed-form start of the other networks asks the same."""
 
 
 def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts, dict[str, list[dict[str, Any]]]]:
@@ -86,7 +88,7 @@ def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts
     data = [None if s is None else s.for_heads(unit, y, positive) for s, y in zip(seen, truth, strict=True)]
     assert data[0] is not None
     stage = Stage(**stage_kwargs(model.stages, 2))
-    history["stage2"] = train_heads(bank, data[0], data[1], stage, generator).epochs
+    history["stage2"] = train_heads(bank, data[0], data[1], stage, generator, MARGIN).epochs
     fitted = dataclasses.replace(bare, bank=bank, shape=shape, unit=unit, guard=_guard(model, train))
     law = _law(fitted, panel, windows, seen, truth, model.h, train)
     if model.supply.refit and part.train is not part.panel:

@@ -125,12 +125,19 @@ class HeadBank(nn.Module):
 
 
 def train_heads(
-    bank: HeadBank, train: HeadData, validation: HeadData | None, stage: Stage, generator: torch.Generator
+    bank: HeadBank,
+    train: HeadData,
+    validation: HeadData | None,
+    stage: Stage,
+    generator: torch.Generator,
+    margin: float = 0.0,
 ) -> History:
     """Train all heads side by side; each is left in its own best validation state.
 
     The heads share no parameter, so the sum of their losses trains each as if alone. A head that has not got better
-    for ``stage.patience`` epochs stays as it was at its best, and when all have stopped, training ends.
+    for ``stage.patience`` epochs stays as it was at its best, and when all have stopped, training ends. A head whose best
+    validation loss is not lower than its first by the share ``margin`` goes back to where it began: validation windows
+    overlap and are few, and the best of many epochs is partly luck.
 
     Raises
     ------
@@ -171,7 +178,7 @@ def train_heads(
         if checks and stage.patience is not None and epoch - max(best.epochs.values()) >= stage.patience:
             break
     if checks:
-        best.restore(bank)
+        best.restore(bank, margin)
         history.best_epoch = max(best.epochs.values())
     else:
         history.best_epoch = len(history.epochs) - 1
@@ -186,6 +193,7 @@ class _Best:
         self.losses, self.last = dict(losses), dict(losses)
         self.epochs = dict.fromkeys(losses, 0)
         self.states = {bucket: _copy(bank, bucket) for bucket in losses}
+        self.first, self.first_states = dict(losses), dict(self.states)
 
     def see(self, bank: HeadBank, losses: dict[str, float], epoch: int) -> None:
         """Look at the validation losses after an epoch."""
@@ -195,9 +203,12 @@ class _Best:
                 self.losses[bucket], self.epochs[bucket] = loss, epoch
                 self.states[bucket] = _copy(bank, bucket)
 
-    def restore(self, bank: HeadBank) -> None:
-        """Put every head back into its best state."""
+    def restore(self, bank: HeadBank, margin: float) -> None:
+        """Put every head back into its best state, or its first where the best is hardly better."""
         for bucket, state in self.states.items():
+            gained = self.first[bucket] - self.losses[bucket]
+            if gained < margin * abs(self.first[bucket]):
+                state, self.epochs[bucket] = self.first_states[bucket], 0
             bank.heads[bucket].load_state_dict(state)
 
 
