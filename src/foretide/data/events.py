@@ -137,14 +137,20 @@ class Events:
 
 def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
-    found = np.zeros(len(days), dtype=bool)
-    alive = ~np.isin(days, event_days) & ~_closed(days, closed)
+    if not len(days) or not len(event_days):
+        return np.zeros(len(days), dtype=bool)
+    # One cell per day of the calendar, with room to look beyond both ends.
+    low = int(days.min()) - REACH
+    span = np.arange(low, int(days.max()) + REACH + 1)
+    marked, shut = np.isin(span, event_days), _closed(span, closed)
+    inner = np.arange(REACH, len(span) - REACH)
+    found = np.zeros(len(inner), dtype=bool)
+    alive = ~marked[inner] & ~shut[inner]
     for k in range(1, REACH + 1):
-        other = days + direction * k
-        hit = alive & np.isin(other, event_days)
-        found |= hit
-        alive &= ~hit & _closed(other, closed)
-    return found
+        other = inner + direction * k
+        found |= alive & marked[other]
+        alive &= ~marked[other] & shut[other]
+    return found[days - (low + REACH)]
 
 
 def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
@@ -177,14 +183,15 @@ def _marks_events(train: Panel, name: str) -> bool:
 
 
 def _steps_are_within_days(panel: Panel) -> bool:
-    if panel.grid.is_integer:
+    freq = panel.grid.freq
+    if isinstance(freq, int):
         return False
-    step = fixed_step(panel.grid.freq)
-    return step <= DAY if step is not None else "Day" in type(offset_of(panel.grid.freq)).__name__
+    step = fixed_step(freq)
+    return step <= DAY if step is not None else "Day" in type(offset_of(freq)).__name__
 
 
 def _steps_per_day(panel: Panel) -> int:
-    step = fixed_step(panel.grid.freq)
+    step = None if isinstance(panel.grid.freq, int) else fixed_step(panel.grid.freq)
     return max(1, round(DAY / step)) if step is not None else 1
 
 

@@ -137,7 +137,8 @@ def _memory(base: SeasonalBase, train: Panel, entity: int, z: Floats, past: Floa
     explained = np.where(seen, past[row0 : row0 + rows], 0.0)
     out = np.zeros((rows, train.n_targets, z.shape[1]))
     best = [base.recipes[int(p)] for p in base.picks[entity][:, 0]]
-    alphas = np.array([r.alpha if r.kind == "profile" else r.alpha / r.season if r.kind == "level" else -1 for r in best])
+    per_step = {"profile": lambda r: r.alpha, "level": lambda r: r.alpha / r.season}
+    alphas = np.array([per_step[r.kind](r) if r.kind in per_step else -1.0 for r in best])
     for alpha in np.unique(alphas[alphas >= 0]):
         columns = np.flatnonzero(alphas == alpha)
         weight = explained[:, columns]
@@ -149,30 +150,31 @@ def _memory(base: SeasonalBase, train: Panel, entity: int, z: Floats, past: Floa
 
 def _normal_equations(z_ahead: Floats, memory: Floats, mu: Floats, y: Floats) -> tuple[Floats, Floats]:
     """Gram matrices ``[D, K, K]`` and slopes ``[D, K]`` of the weighted least squares step."""
-    w, leads, k = z_ahead.shape
+    leads, k = z_ahead.shape[1:]
     d = mu.shape[2]
-    gram, slope = np.zeros((d, k, k)), np.zeros((d, k))
     seen = ~np.isnan(y)
     error = np.where(seen, y - mu, 0.0)
     weight = np.where(seen, mu, 0.0)
-    noise = (error**2).sum(axis=(0, 1)) / np.maximum(weight.sum(axis=(0, 1)), 1e-12)
-    for j in range(d):
-        if weight[..., j].sum() <= 0 or noise[j] <= 0:
-            continue
-        x = (z_ahead - memory[:, j][:, None, :]).reshape(-1, k)
-        # Steps of one window share their noise with those of its neighbours: a day counts once, not once per lead.
-        gram[j] = (x * weight[..., j].reshape(-1, 1)).T @ x / (noise[j] * leads)
-        slope[j] = x.T @ error[..., j].reshape(-1) / (noise[j] * leads)
-    return gram, slope
+    total = weight.sum(axis=(0, 1))
+    noise = (error**2).sum(axis=(0, 1)) / np.maximum(total, 1e-12)
+    usable = (total > 0) & (noise > 0)
+    # Steps of one window share their noise with those of its neighbours: a day counts once, not once per lead.
+    share = np.where(usable, 1.0 / (np.where(usable, noise, 1.0) * leads), 0.0)
+    # With the regressors x = z - m, m the same for all leads: sums of w x x' = w z z' - (w z) m' - m (w z)' + w m m'.
+    flat = z_ahead.reshape(-1, k)
+    squares = (flat[:, :, None] * flat[:, None, :]).reshape(-1, k * k)
+    m = memory.transpose(1, 2, 0)
+    cross = m @ np.einsum("wld,wlk->dwk", weight, z_ahead, optimize=True)
+    own = (m * weight.sum(axis=1).T[:, None, :]) @ m.transpose(0, 2, 1)
+    gram = (weight.reshape(-1, d).T @ squares).reshape(d, k, k) - cross - cross.transpose(0, 2, 1) + own
+    slope = error.reshape(-1, d).T @ flat - (m @ error.sum(axis=1).T[:, :, None])[..., 0]
+    return gram * share[:, None, None], slope * share[:, None]
 
 
 def _solve(gram: Floats, slope: Floats, prior: Floats | None) -> LatentEffects:
     """Two levels: weights of a target over all entities around zero (or a prior), weights of an entity around those."""
     centre = np.zeros(slope.shape[1:]) if prior is None else prior
-    if prior is None:
-        shared = _empirical_bayes(gram.sum(axis=0), slope.sum(axis=0), centre)
-    else:
-        shared = prior
+    shared = centre if prior is not None else _empirical_bayes(gram.sum(axis=0), slope.sum(axis=0), centre)
     if len(gram) == 1 and prior is None:
         return LatentEffects(shared[None], shared)
     n, d, k = slope.shape

@@ -1,6 +1,6 @@
 """Recipes for a seasonal level that moves: ratios of discounted sums, one recursion each, all series at once.
 
-A forecast of step ``k`` from row ``t`` is ``level[t] * profile[same season position, at or before t] * growth * events``.
+A forecast of step ``k`` from row ``t`` is ``level[t] * profile[same season position] * growth * events``.
 Level and profile are ratios of sums with weights ``(1 - alpha)^age``: what was seen over what the other parts explain
 (the discounted gamma-Poisson model of Harvey & Fernandes 1989, without its prior). So an event day that explains little
 also counts little, and zeros need no care. Every table is causal: row ``t`` depends on rows ``0 .. t``.
@@ -197,9 +197,7 @@ class Block:
         usual = np.resize(self.pooled[season], len(self.y))[:, None]
         leveled = self._once(("leveled", season), lambda: self._weight * self._rough(season, usual))
         prior = self.noise / PROFILE_VARIANCE
-        above, below = (
-            _unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled)
-        )
+        above, below = (_unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
         return (above + prior * usual) / np.maximum(below + prior, 1e-300)
 
     def _rough(self, season: int, usual: Floats) -> Floats:
@@ -269,4 +267,3 @@ def _fold(values: Floats, season: int) -> Floats:
 
 def _unfold(folded: Floats, rows: int) -> Floats:
     return folded.reshape(-1, folded.shape[2])[:rows]
-

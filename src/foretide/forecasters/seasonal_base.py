@@ -142,7 +142,7 @@ class SeasonalBase:
         return factors
 
     def _one_step_ahead(self, train: Panel, flags: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
-        """Values of each entity, and what the row before expects of an ordinary day, event days left out of its sums."""
+        """Values of each entity, and what the row before expects; event days are left out of its sums."""
         for i in range(train.n_entities):
             whole = self._block(train, np.array([i]), np.ones((int(train.observed[i]), train.n_targets)))
             quiet = replace(whole, y=np.where(flags[i].any(axis=1), np.nan, whole.y))
@@ -182,24 +182,30 @@ class SeasonalBase:
     def _blend(self, block: Block, events: Floats, fitted: Steps, entity: Steps, cutoff: Steps) -> Floats:
         """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""
         h, d = events.shape[1:]
-        total, share = np.zeros_like(events), np.zeros_like(events)
+        # Targets first, so that the few targets of a recipe are blocks of memory.
+        factor = np.ascontiguousarray(np.moveaxis(events, 2, 0))
+        total, share = np.zeros_like(factor), np.zeros_like(factor)
         for k, recipe in enumerate(self.recipes):
             weight = np.where(self.picks[fitted] == k, self.weights[fitted], 0.0).sum(axis=2)
             users, targets = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
             if not len(users):
                 continue
             chosen = np.flatnonzero(np.isin(entity, users))
-            tables = block.take((users[:, None] * d + targets).ravel()).tables(recipe)
             own = np.searchsorted(users, entity[chosen])
-            forecast = tables.ahead(cutoff[chosen], h, own, len(targets))
-            where = np.ix_(chosen, np.arange(h), targets)
+            tables = block.take((users[:, None] * d + targets).ravel()).tables(recipe)
+            forecast = np.moveaxis(tables.ahead(cutoff[chosen], h, own, len(targets)), 2, 0)
+            where = targets if len(chosen) == len(entity) else np.ix_(targets, chosen)
             if recipe.knows_events:
-                forecast *= events[where]
+                forecast = forecast * factor[where]
+            mine = weight[users[own]][:, targets].T[:, :, None]
             known = ~np.isnan(forecast)
-            mine = weight[np.ix_(users, targets)][own][:, None, :]
-            total[where] += mine * np.where(known, forecast, 0.0)
-            share[where] += mine * known
-        mean = np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan)
+            if known.all():
+                total[where] += mine * forecast
+                share[where] += mine
+            else:
+                total[where] += mine * np.where(known, forecast, 0.0)
+                share[where] += mine * known
+        mean = np.moveaxis(np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan), 0, 2)
         if np.isnan(mean).any():
             columns = entity[:, None] * d + np.arange(d)
             seen = ~np.isnan(block.y)
@@ -223,7 +229,9 @@ class SeasonalBase:
         fitted = block if fitted is None else fitted
         first = int(panel.first[block[0]])
         pooled = {season: np.roll(own, -(first % season)) for season, own in self.pooled.items()}
-        return Block(_values(panel, block, len(factors), self.shift[fitted]), factors, pooled, self.noise[fitted].ravel())
+        return Block(
+            _values(panel, block, len(factors), self.shift[fitted]), factors, pooled, self.noise[fitted].ravel()
+        )
 
     def _event_factors(self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None) -> Floats:
         """Event factors of a block's rows, ``[rows, S]``."""
@@ -260,7 +268,7 @@ class SeasonalBase:
 
 
 def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
-    """Return the candidates for some seasons: naive, smoothed and mean same-season levels, profiles with and without trend."""
+    """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend."""
     found: list[Recipe] = [Recipe("last")]
     for season in seasons or (1,):
         found += [Recipe("season", season)] if season > 1 else []
