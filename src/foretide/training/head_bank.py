@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ def train_heads(
     optimizer = make_optimizer(groups, config)
     history, started = History(), time.perf_counter()
     best = _Best(bank, {b: _validate(bank, b, data) for b, data in checks.items()})
-    history.epochs.append({"epoch": 0, "val_loss": sum(best.losses.values()), **_since(started)})
+    history.epochs.append({"epoch": 0, "train_loss": math.nan, "val_loss": best.total(), **_since(started)})
     for epoch in range(1, stage.epochs + 1):
         bank.train()
         total = torch.zeros(())
@@ -173,7 +174,7 @@ def train_heads(
                 "values in the targets: foretide check <file>"
             )
         best.see(bank, {b: _validate(bank, b, data) for b, data in checks.items()}, epoch)
-        row = {"epoch": epoch, "train_loss": float(total) / len(order), "val_loss": sum(best.last.values())}
+        row = {"epoch": epoch, "train_loss": float(total) / len(order), "val_loss": best.total()}
         history.epochs.append({**row, **_since(started)})
         if checks and stage.patience is not None and epoch - max(best.epochs.values()) >= stage.patience:
             break
@@ -202,6 +203,10 @@ class _Best:
             if loss < self.losses[bucket]:
                 self.losses[bucket], self.epochs[bucket] = loss, epoch
                 self.states[bucket] = _copy(bank, bucket)
+
+    def total(self) -> float:
+        """Sum of the heads' losses as last seen; NaN without validation."""
+        return sum(self.last.values()) if self.last else math.nan
 
     def restore(self, bank: HeadBank, margin: float) -> None:
         """Put every head back into its best state, or its first where the best is hardly better."""

@@ -1,0 +1,198 @@
+"""Stage 2: heads side by side equal heads alone, losses equal the slow per-window ones, best states come back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from foretide.errors import TrainingError
+from foretide.heads.base import HeadShape
+from foretide.seeding import seeded_init, torch_generator
+from foretide.training.head_bank import HeadBank, HeadData, train_heads
+from foretide.training.stages import Stage
+
+W, H, D, F, N = 60, 4, 5, 3, 2
+COLUMNS = {"dense": [3, 0], "sparse": [1], "ultra": [4, 2]}
+COUNTS = {"dense": "nb", "sparse": "poisson", "ultra": "zinb"}
+
+
+def data(seed: int = 0, w: int = W, missing: float = 0.0) -> HeadData:
+    """Counts around a base that one feature moves."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(w, H, F))
+    base = np.broadcast_to(np.array([2.0, 5.0, 0.3, 20.0, 0.05]), (w, H, D))
+    y = rng.poisson(base * np.exp(0.3 * features[..., :1]))
+    observed = None if not missing else torch.from_numpy(rng.random((w, H, D)) >= missing)
+    tensors = (torch.from_numpy(np.array(a, dtype=np.float32)) for a in (features, base, base, y))
+    return HeadData(*tensors, observed, torch.from_numpy(rng.integers(0, N, size=w)))
+
+
+def bank(heads: dict[str, Any] | None = None, columns: dict[str, list[int]] | None = None) -> HeadBank:
+    with seeded_init(0):
+        return HeadBank(
+            heads or COUNTS, COLUMNS if columns is None else columns, HeadShape(F, D, H, N), torch.ones(N, D)
+        )
+
+
+def fit(
+    made: HeadBank, train: HeadData, validation: HeadData | None = None, margin: float = 0.0, **changes: Any
+) -> Any:
+    stage = Stage("stage 2", **{"epochs": 3, "batch_size": 16, "lr": 1e-2, "clip": None, **changes})
+    return train_heads(made, train, validation, stage, torch_generator(1), margin)
+
+
+def state(made: HeadBank, bucket: str) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in made.heads[bucket].state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_side_by_side_equals_alone(missing: float) -> None:
+    together = bank()
+    fit(together, data(missing=missing), data(1, 30))
+    for bucket, columns in COLUMNS.items():
+        alone = bank(columns={bucket: columns})
+        before = state(alone, bucket)
+        fit(alone, data(missing=missing), data(1, 30))
+        assert same(state(together, bucket), state(alone, bucket))
+        assert not same(before, state(alone, bucket))
+
+
+def test_the_loss_is_the_mean_over_observed_elements_of_the_bucket() -> None:
+    given = data(missing=0.4)
+    made = bank(dict.fromkeys(COLUMNS, "nb"))
+    for bucket, columns in COLUMNS.items():
+        own = given.columns(columns)
+        made.begin(bucket, own)
+        law: Any = made.law(bucket, own, slice(None))
+        chosen = torch.arange(5, 25)
+        total, n = 0.0, 0
+        assert own.observed is not None
+        mean, spread = law.law.mean().numpy(force=True), law.law.theta.numpy(force=True)
+        spread = np.broadcast_to(spread, mean.shape)
+        for w in chosen.tolist():
+            for step in range(H):
+                for d in range(len(columns)):
+                    if own.observed[w, step, d]:
+                        theta, mu = float(spread[w, step, d]), float(mean[w, step, d])
+                        total -= stats.nbinom.logpmf(float(own.y[w, step, d]), theta, theta / (theta + mu))
+                        n += 1
+        assert float(made.loss(bucket, own, chosen).detach()) == pytest.approx(total / n, rel=1e-5)
+
+
+def test_the_best_validation_state_of_each_head_comes_back() -> None:
+    """Validation by other data gets worse at last: what comes back is the state of the best epoch, head by head."""
+    train, check = data(), data(5, 20)
+    states: list[dict[str, dict[str, Tensor]]] = []
+    losses: dict[str, list[float]] = {bucket: [] for bucket in COLUMNS}
+    for epochs in range(7):
+        made = bank()
+        fit(made, train, None, epochs=epochs, lr=0.1)
+        states.append({bucket: state(made, bucket) for bucket in COLUMNS})
+        for bucket, columns in COLUMNS.items():
+            losses[bucket].append(float(made.loss(bucket, check.columns(columns), slice(None)).detach()))
+    made = bank()
+    history = fit(made, train, check, epochs=6, lr=0.1, patience=None)
+    best = {bucket: int(np.argmin(found)) for bucket, found in losses.items()}
+    assert len(set(best.values())) > 1
+    assert any(0 < b < 6 for b in best.values())
+    for bucket, epoch in best.items():
+        assert same(state(made, bucket), states[epoch][bucket])
+    assert history.best_epoch == max(best.values())
+    assert [row["epoch"] for row in history.epochs] == list(range(7))
+    sums = np.sum([losses[b] for b in COLUMNS], axis=0)
+    np.testing.assert_allclose([row["val_loss"] for row in history.epochs], sums, rtol=1e-5)
+
+
+def test_a_head_that_gains_too_little_goes_back_to_its_start() -> None:
+    train, check = data(), data(1, 30)
+    gains = {}
+    for bucket, columns in COLUMNS.items():
+        made, part = bank(), check.columns(columns)
+        made.begin(bucket, train.columns(columns))
+        before = float(made.loss(bucket, part, slice(None)).detach())
+        fit(made, train, check, epochs=5)
+        gains[bucket] = 1 - float(made.loss(bucket, part, slice(None)).detach()) / before
+    assert min(gains.values()) > 0
+    low, *_, high = sorted(gains.values())
+    made, start, free = bank(), bank(), bank()
+    history = fit(made, train, check, margin=(low + high) / 2, epochs=5)
+    fit(start, train, check, epochs=0)
+    fit(free, train, check, epochs=5)
+    for bucket, gain in gains.items():
+        assert same(state(made, bucket), state(free if gain > (low + high) / 2 else start, bucket))
+    assert history.best_epoch > 0
+    assert fit(bank(), train, check, margin=0.9, epochs=2).best_epoch == 0
+
+
+def test_it_stops_early_and_not_before_the_last_head() -> None:
+    train, check = data(), data(5, 20)
+    long = fit(bank(), train, check, epochs=40, lr=0.1, patience=None)
+    short = fit(bank(), train, check, epochs=40, lr=0.1, patience=2)
+    assert len(short.epochs) < 41 == len(long.epochs)
+    assert len(short.epochs) - 1 == short.best_epoch + 2
+
+
+def test_without_validation_the_last_state_stays() -> None:
+    made = bank()
+    history = fit(made, data(), None, epochs=2, patience=1)
+    assert history.best_epoch == 2
+    assert all(math.isnan(row["val_loss"]) for row in history.epochs)
+    assert not made.training
+
+
+def test_no_epochs_keep_the_honest_start() -> None:
+    made = bank()
+    history = fit(made, data(), data(1, 30), epochs=0)
+    assert len(history.epochs) == 1
+    other = bank()
+    for bucket, columns in COLUMNS.items():
+        other.begin(bucket, data().columns(columns))
+        assert same(state(made, bucket), state(other, bucket))
+
+
+def test_a_loss_that_is_not_finite_is_an_error() -> None:
+    broken = data()
+    broken.base[3, 1, 3] = float("nan")
+    with pytest.raises(TrainingError, match=r"loss of the heads is nan in epoch 1 of stage 2. Lower lr"):
+        fit(bank(dict.fromkeys(COLUMNS, "delta")), broken)
+
+
+def test_what_is_not_observed_teaches_nothing() -> None:
+    given = data(missing=0.3)
+    assert given.observed is not None
+    other = replace(given, y=torch.where(given.observed, given.y, 7.0))
+    a, b = bank(), bank()
+    fit(a, given)
+    fit(b, other)
+    for bucket in COLUMNS:
+        assert same(state(a, bucket), state(b, bucket))
+
+
+def test_a_silent_series_follows_its_base_when_it_wakes() -> None:
+    given = data()
+    given.y[:, :, 4] = 0.0
+    given.base[:, :, 4] = 0.0
+    made = bank({b: {"name": "zinb", "link": "log"} for b in COLUMNS})
+    fit(made, given)
+    awake = given.columns(COLUMNS["ultra"])
+    awake.base[..., 0] = 3.0
+    assert float(made.law("ultra", awake, slice(None)).mean()[..., 0].detach().min()) > 0.5
+    assert float(made.law("ultra", given.columns(COLUMNS["ultra"]), slice(None)).mean()[..., 0].detach().max()) < 1e-6
+
+
+def test_buckets_without_targets_have_no_head() -> None:
+    made = bank(columns={"dense": [], "sparse": list(range(D)), "ultra": []})
+    assert list(made.heads) == ["sparse"]
+    assert list(made.columns) == ["sparse"]
+    fit(made, data(), data(1, 10))
