@@ -25,8 +25,12 @@ REACH = 4
 """A day before or after an event is looked for over at most this many closed days."""
 CLOSED_SHARE = 0.05
 """A weekday with less than this share of the average day counts as closed."""
+SIDES = {"_after": -1, "_before": 1}
+"""Endings of the names of neighbours, and where the event lies as seen from them."""
 TELLING = 5.0
 """A target tells its closed weekdays when so much would be expected of each."""
+TWO_WEEKS = 14
+"""A weekday that has no value in so many values is closed: it is not on the grid, or has no rows."""
 
 
 @dataclass(frozen=True)
@@ -63,41 +67,45 @@ class Events:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the flags, ``J`` of them."""
-        found: list[str] = []
-        for name in (*self.columns, *(("public_holiday",) if self.country else ())):
-            found.append(name)
-            if self._has_neighbours(name):
-                found += [f"{name}_after", f"{name}_before"]
-        return tuple(found)
+        return tuple(name + side for name in self._sources for side in ("", *self._sides(name)))
 
-    def flags(self, panel: Panel, entity: int, low: int, high: int) -> Floats:
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        """The columns and, with a country, its public holidays, under a name that no column has."""
+        if self.country is None:
+            return self.columns
+        return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
+
+    def flags(self, panel: Panel, entity: int, low: int, high: int, needed: int | None = None) -> Floats:
         """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
 
-        Rows may lie beyond the panel's end when all events come from a calendar.
+        Rows may lie beyond the panel's end when all events come from a calendar. A row before ``needed`` without a
+        value counts as an ordinary one.
 
         Raises
         ------
         DataError
-            When a known-future column has no value in one of these rows.
+            When a known-future column has no value in one of the rows from ``needed`` (by default ``low``) on.
         """
+        needed = low if needed is None else needed
         out = np.zeros((high - low, len(self.names), panel.n_targets))
         if not self.names:
             return out
         pad = REACH * _steps_per_day(panel) if self.neighbours else 0
         steps = int(panel.first[entity]) + np.arange(low - pad, high + pad)
-        marks = {name: self._column(panel, entity, name, low, high, pad) for name in self.columns}
+        wanted = np.arange(low - pad, high + pad)
+        marks = [self._column(panel, entity, name, wanted, range(max(low, needed), high)) for name in self.columns]
         if self.country is not None:
-            marks["public_holiday"] = Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0
+            marks.append(Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0)
         days = _days(panel, steps) if self.neighbours else steps
         inner = slice(pad, len(steps) - pad)
         for closed in set(self.closed):
             columns = [d for d, own in enumerate(self.closed) if own == closed]
             flags: list[NDArray[np.bool_]] = []
-            for name, marked in marks.items():
+            for name, marked in zip(self._sources, marks, strict=True):
                 flags.append(marked[inner])
-                if self._has_neighbours(name):
-                    event_days = np.unique(days[marked])
-                    flags += [beside(days[inner], event_days, side, closed) for side in (-1, 1)]
+                event_days = np.unique(days[marked])
+                flags += [beside(days[inner], event_days, SIDES[side], closed) for side in self._sides(name)]
             out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
         return out
 
@@ -116,17 +124,19 @@ class Events:
         country = tuple(country) if isinstance(country, list) else country
         return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(tuple(c) for c in facts["closed"]))
 
-    def _has_neighbours(self, name: str) -> bool:
-        return self.neighbours and not any(word in name.lower() for word in ("before", "after"))
+    def _sides(self, name: str) -> tuple[str, ...]:
+        """Neighbours that are derived from an event: none of a neighbour, none that a column gives already."""
+        if not self.neighbours or any(side[1:] in name.lower() for side in SIDES):
+            return ()
+        return tuple(side for side in SIDES if name + side not in self.columns)
 
-    def _column(self, panel: Panel, entity: int, name: str, low: int, high: int, pad: int) -> NDArray[np.bool_]:
+    def _column(self, panel: Panel, entity: int, name: str, wanted: Steps, needed: range) -> NDArray[np.bool_]:
         column = panel.rows(entity)[:, panel.index(name)]
-        wanted = np.arange(low - pad, high + pad)
         inside = (wanted >= 0) & (wanted < len(column))
         values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
-        missing = np.isnan(values[pad : len(values) - pad])
-        if missing.any():
-            row = low + int(np.flatnonzero(missing)[0])
+        missing = wanted[np.isnan(values) & (wanted >= needed.start) & (wanted < needed.stop)]
+        if len(missing):
+            row = int(missing[0])
             raise DataError(
                 f"Known-future column {name!r} of {panel.series_name(entity, 0)!r} has no value at "
                 f"{panel.grid.output_times([int(panel.first[entity]) + row])[0]}, which the forecast needs. Add rows "
@@ -167,8 +177,9 @@ def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
             total[d] += np.abs(np.nan_to_num(part)).sum(axis=0)
             count[d] += (~np.isnan(part)).sum(axis=0)
     expected = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1) * count
-    closed = total < CLOSED_SHARE * expected
-    telling = (expected >= TELLING).all(axis=0)
+    absent = (count == 0) & (count.sum(axis=0) >= TWO_WEEKS)
+    closed = absent | (total < CLOSED_SHARE * expected)
+    telling = (absent | (expected >= TELLING)).all(axis=0)
     found = [tuple(int(d) for d in np.flatnonzero(closed[:, j])) for j in range(train.n_targets)]
     sure = [found[j] for j in np.flatnonzero(telling)]
     usual = max(set(sure), key=sure.count) if sure else ()

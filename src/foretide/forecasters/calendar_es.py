@@ -8,7 +8,7 @@ import numpy as np
 
 from foretide.data.calendar import Calendar
 from foretide.data.seasons import main_season
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.baselines import check_count
 from foretide.forecasters.recipes import Recipe
@@ -56,7 +56,8 @@ class _CalendarLevel(Forecaster):
         """Return what each event multiplies each series by: one row per event, one column per series (in fit order)."""
         import pandas as pd
 
-        assert self.base_ is not None
+        if self.base_ is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
         table = np.moveaxis(self.base_.factors, 1, 0).reshape(len(self.base_.events.names), -1)
         return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
 

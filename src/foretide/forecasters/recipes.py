@@ -188,7 +188,9 @@ class Block:
             above, below = discounted(above, recipe.alpha), discounted(below, recipe.alpha)
         else:
             above, below = (_last_sums(part, int(recipe.alpha)) for part in (above, below))
-        return _unfold(_ratio(above, below), len(self.y))
+        shape = above.shape
+        found = _carried(_ratio(above, below).reshape(shape[0], shape[1] * shape[2]))
+        return _unfold(found.reshape(shape), len(self.y))
 
     def _profile(self, season: int, alpha: float) -> Floats:
         """Factors by season position, drawn towards those of all series, ``[T, S]``."""
@@ -208,7 +210,8 @@ class Block:
     def _level(self, alpha: float, season: int, profile_alpha: float) -> Floats:
         above = self._once(("sum", alpha), lambda: discounted(self._value, alpha))
         key = ("expected", season, profile_alpha)
-        return _ratio(above, discounted(self._once(key, lambda: self._expected(season, profile_alpha)), alpha))
+        expected = self._once(key, lambda: self._expected(season, profile_alpha))
+        return _carried(_ratio(above, discounted(expected, alpha)))
 
     def _expected(self, season: int, profile_alpha: float) -> Floats:
         """What a level of one explains of each row, ``[T, S]``."""
@@ -254,6 +257,11 @@ def _growth(level: Floats, span: int) -> Floats:
 def _ratio(above: Floats, below: Floats) -> Floats:
     safe = below > 1e-12
     return np.asarray(np.where(safe, above / np.where(safe, below, 1.0), np.nan))
+
+
+def _carried(level: Floats) -> Floats:
+    """Keep the last level where a long gap has discounted all that was seen."""
+    return last_seen(level) if np.isnan(level).any() else level
 
 
 def _fold(values: Floats, season: int) -> Floats:

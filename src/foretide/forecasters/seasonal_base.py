@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.events import Events
 from foretide.errors import DataError, nearest
@@ -51,6 +52,8 @@ class SeasonalBase:
     factors : ``[N, J, D]``
     shift : ``[N, D]``
         Added to a series while it is worked on, so that one with negative values has a level to be multiplied; else 0.
+    start : Timestamp or int
+        Time of the training part's grid step 0, from which :attr:`pooled` counts.
     """
 
     ids: tuple[str, ...]
@@ -62,6 +65,7 @@ class SeasonalBase:
     events: Events
     factors: Floats
     shift: Floats
+    start: Any = 0
 
     # ---------------------------------------------------------------- learning
     @classmethod
@@ -98,13 +102,16 @@ class SeasonalBase:
         seasons = sorted({r.season for r in recipes if r.season > 1} | ({season} if season > 1 else set()))
         pooled = {1: np.ones(1), **{s: _pooled_profile(train, s, shift) for s in seasons}}
         if prior is not None:
-            pooled = {s: prior.pooled.get(s, own) for s, own in pooled.items()}
+            ahead = prior._steps_after_start(train)
+            pooled = {s: np.roll(prior.pooled[s], -ahead) if s in prior.pooled else own for s, own in pooled.items()}
         events = Events.find(train, calendar) if prior is None else prior.events
         rough = cls(
             train.ids, (Recipe("profile", season, 0.02),), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
             pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift,
+            int(train.grid.start) if train.grid.is_integer else train.grid.start,
         )  # fmt: skip
-        flags = [events.flags(train, i, 0, int(train.observed[i])) for i in range(n)]
+        observed = [int(rows) for rows in train.observed]
+        flags = [events.flags(train, i, 0, rows, needed=rows) for i, rows in enumerate(observed)]
         known = replace(rough, noise=rough._noise(train, flags))
         factors = known._find_factors(train, flags, prior) if events.names else known.factors
         return replace(known, recipes=tuple(recipes), factors=factors).chosen(train, h, top)
@@ -169,7 +176,7 @@ class SeasonalBase:
             chosen = np.flatnonzero(np.isin(windows.entity, block))
             entity, cutoff = np.searchsorted(block, windows.entity[chosen]), windows.cutoff[chosen]
             rows, fitted = int(cutoff.max()) + 1, where[block]
-            factors = self._event_factors(panel, block, rows + h, fitted)
+            factors = self._event_factors(panel, block, rows + h, fitted, int(cutoff.min()) + 1)
             steps = cutoff[:, None] + np.arange(1, h + 1)
             events = factors.reshape(rows + h, len(block), -1)[steps, entity[:, None]]
             if ahead is not None:
@@ -210,6 +217,7 @@ class SeasonalBase:
             columns = entity[:, None] * d + np.arange(d)
             seen = ~np.isnan(block.y)
             average = np.cumsum(np.where(seen, block.y, 0.0), axis=0) / np.maximum(np.cumsum(seen, axis=0), 1)
+            average = np.where(np.logical_or.accumulate(seen, axis=0), average, self.shift[fitted].ravel())
             mean = np.where(np.isnan(mean), average[cutoff[:, None], columns][:, None, :], mean)
         return np.asarray(mean)
 
@@ -227,21 +235,30 @@ class SeasonalBase:
     def _block(self, panel: Panel, block: Steps, factors: Floats, fitted: Steps | None = None) -> Block:
         """Rows of a block of entities as far as there are ``factors`` ``[rows, S]``, side by side."""
         fitted = block if fitted is None else fitted
-        first = int(panel.first[block[0]])
+        first = int(panel.first[block[0]]) + self._steps_after_start(panel)
         pooled = {season: np.roll(own, -(first % season)) for season, own in self.pooled.items()}
         return Block(
             _values(panel, block, len(factors), self.shift[fitted]), factors, pooled, self.noise[fitted].ravel()
         )
 
-    def _event_factors(self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None) -> Floats:
-        """Event factors of a block's rows, ``[rows, S]``."""
+    def _steps_after_start(self, panel: Panel) -> int:
+        """Steps by which a panel's grid begins after the one that this base was fitted on."""
+        if panel.grid.is_integer:
+            return int((panel.grid.start - self.start) // panel.grid.freq)
+        # Both starts are naive: in UTC where there is a zone.
+        return -replace(panel.grid, tz=None).step_at_or_before(self.start)
+
+    def _event_factors(
+        self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None, needed: int | None = None
+    ) -> Floats:
+        """Event factors of a block's rows, ``[rows, S]``; events of the rows from ``needed`` on must be known."""
         d = panel.n_targets
         out = np.ones((rows, len(block) * d))
         if not self.events.names:
             return out
         for k, entity in enumerate(block):
             position = entity if fitted is None else fitted[k]
-            flags = self.events.flags(panel, int(entity), 0, rows)
+            flags = self.events.flags(panel, int(entity), 0, rows, rows if needed is None else needed)
             out[:, k * d : (k + 1) * d] = multiplied(flags, self.factors[position])
         return out
 
@@ -254,7 +271,9 @@ class SeasonalBase:
 
     def facts(self) -> dict[str, Any]:
         """Everything that is no array, as JSON."""
-        return {"ids": list(self.ids), "recipes": [r.to_dict() for r in self.recipes], "events": self.events.to_dict()}
+        start = self.start if isinstance(self.start, int) else str(self.start)
+        recipes = [r.to_dict() for r in self.recipes]
+        return {"ids": list(self.ids), "recipes": recipes, "events": self.events.to_dict(), "start": start}
 
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> SeasonalBase:
@@ -264,7 +283,8 @@ class SeasonalBase:
         recipes = tuple(Recipe(**r) for r in facts["recipes"])
         events = Events.from_dict(facts["events"])
         kept = {name: arrays[f"base.{name}"] for name in KEPT}
-        return cls(tuple(facts["ids"]), recipes, pooled=pooled, events=events, **kept)
+        start = facts["start"] if isinstance(facts["start"], int) else pd.Timestamp(facts["start"])
+        return cls(tuple(facts["ids"]), recipes, pooled=pooled, events=events, start=start, **kept)
 
 
 def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
@@ -279,7 +299,8 @@ def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None)
             found += [Recipe("profile", season, alpha, p) for p in ((0.0, 0.1) if season > 1 else (0.0,))]
             if alpha >= 0.03:
                 found += [Recipe("profile", season, alpha, 0.1 if season > 1 else 0.0, t) for t in (0.4, 0.8)]
-    return tuple(r for r in found if kinds is None or r.kind in kinds)
+    chosen = tuple(r for r in found if kinds is None or r.kind in kinds)
+    return chosen or (Recipe("last"),)  # same-season values without a season
 
 
 def _shifts(train: Panel) -> Floats:
