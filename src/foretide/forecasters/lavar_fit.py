@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
 AT_ONCE = 2048
+LARGEST_CHANGE = 0.5
 MARGIN = 0.02
-"""What heads must gain on validation windows to be kept; the closed-form start of the other networks asks the same."""
+"""What heads must gain on validation windows to be kept, and latent effects lose to go."""
 
 
 def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts, dict[str, list[dict[str, Any]]]]:
@@ -76,7 +77,7 @@ def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts
         model.supply.own_history,
     )  # fmt: skip
     truth = [_truth(panel, w, model.h) for w in windows]
-    bare = _better(bare, dataclasses.replace(bare, base=plain, effects=None), panel, windows, truth, train, model.h)
+    bare = _better(bare, dataclasses.replace(bare, base=plain, effects=None), panel, windows, truth, model.h)
     seen = [_see(bare, panel, w, model.h) if len(w) else None for w in windows]
     assert seen[0] is not None
     unit = _units(seen[0].base, truth[0], windows[0].entity, train)
@@ -295,7 +296,7 @@ def _with_effects(
     teacher: Parts | None,
 ) -> tuple[SeasonalBase, LatentEffects]:
     """Let the latent state enter the levels."""
-    z, ahead = state.read(train, preparation, windows, model.h)
+    z, ahead = state.read(train, preparation, windows, model.h, all_rows=True)
     prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
     return fit_effects(base, train, windows, model.h, z, ahead, prior)
 
@@ -306,18 +307,28 @@ def _better(
     panel: Panel,
     windows: tuple[Windows, Windows],
     truth: list[Floats],
-    train: Panel,
     h: int,
 ) -> Parts:
-    """Latent effects stay where they lower the error on validation windows, each series in its own unit."""
+    """Latent effects, drawn towards zero already, go where validation windows speak against them: by :data:`MARGIN`."""
     if rich.effects is None or not len(windows[1]):
         return rich
-    unit = _units(_see(plain, panel, windows[0], h).base, truth[0], windows[0].entity, train)[windows[1].entity]
-    errors = [
-        float(np.nansum(((_see(parts, panel, windows[1], h).base - truth[1]) / unit[:, None, :]) ** 2))
+    mean_squares = [
+        _by_series((_see(parts, panel, windows[1], h).base - truth[1]) ** 2, windows[1].entity, panel.n_entities)
         for parts in (rich, plain)
     ]
-    return rich if errors[0] < errors[1] else plain
+    least = np.maximum(mean_squares[1], 1e-300)
+    change = np.where(mean_squares[1] > 0, (mean_squares[0] - mean_squares[1]) / least, 0.0)
+    # The few validation windows of a rare series may change by any factor: it must not decide for all.
+    return rich if float(np.nanmean(np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE))) < MARGIN else plain
+
+
+def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
+    """Mean over the windows of each entity, ``[W, H, D] -> [N, D]``; NaN where nothing was observed."""
+    seen = ~np.isnan(values)
+    total, count = np.zeros((n, values.shape[2])), np.zeros((n, values.shape[2]))
+    np.add.at(total, entity, np.where(seen, values, 0.0).sum(axis=1))
+    np.add.at(count, entity, seen.sum(axis=1))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _refit(model: LAVAR, fitted: Parts, panel: Panel, teacher: Parts | None) -> Parts:
@@ -354,7 +365,7 @@ def _units(base: Floats, y: Floats, entity: NDArray[np.int64], train: Panel) -> 
         largest = np.nan_to_num(np.abs(rows)).max(axis=0, initial=0.0)
         square = np.where(seen, error, 0.0) ** 2
         floor = np.where(largest > 0, largest, 1.0) ** 2 / max(len(rows), 1)
-        unit[i] = np.sqrt(square.sum(axis=(0, 1)) / np.maximum(seen.sum(axis=(0, 1)), 1) + 0.01 * floor)
+        unit[i] = np.sqrt(square.sum(axis=(0, 1)) / np.maximum(seen.sum(axis=(0, 1)), 1) + floor)
     return unit
 
 
