@@ -57,16 +57,19 @@ class LatentState:
         scale = z.std(axis=0)
         return cls(model, z.mean(axis=0), np.where(scale > 1e-9, scale, 1.0), source), history
 
-    def read(self, panel: Panel, preparation: Preparation, windows: Windows, h: int) -> tuple[Floats, Floats]:
+    def read(
+        self, panel: Panel, preparation: Preparation, windows: Windows, h: int, *, all_rows: bool = False
+    ) -> tuple[Floats, Floats]:
         """Return the states of all rows ``[R, K]`` and the states expected ahead of each window ``[W, h, K]``.
 
-        Rows after the last cutoff of an entity are not looked at; their states are those of a row of zeros.
+        Rows after the last cutoff of an entity are not looked at, unless ``all_rows`` says that they belong to the
+        part one may learn from; else their states are those of a row of zeros.
         """
         x = covariates(panel, preparation, self.source)
         row0 = compact_rows(panel)
         last = np.full(panel.n_entities, -1, dtype=np.int64)
         np.maximum.at(last, windows.entity, windows.cutoff)
-        for i in range(panel.n_entities):
+        for i in range(panel.n_entities if not all_rows else 0):
             x[row0[i] + last[i] + 1 : row0[i] + panel.length[i]] = 0.0
         raw = latent_path(self.model, torch.from_numpy(x))
         ahead = rolled_out(self.model, raw, torch.from_numpy(row0[windows.entity] + windows.cutoff), h)
