@@ -81,8 +81,8 @@ class Guard:
         counts["bounded"] = int(above.sum())
         mean = np.where(above, upper, mean)
         if self.gate is not None:
-            gated = np.broadcast_to((silent >= self.gate)[:, None, :], mean.shape) & (mean != 0)
-            counts["gated"] = int(gated.sum())
+            gated = np.broadcast_to((silent >= self.gate)[:, None, :], mean.shape)
+            counts["gated"] = int((gated & (mean != 0)).sum())
             mean = np.where(gated, 0.0, mean)
             if quantiles is not None:
                 quantiles = np.where(gated[..., None], 0.0, quantiles)
