@@ -200,12 +200,14 @@ class Block:
         leveled = self._once(("leveled", season), lambda: self._weight * self._rough(season, usual))
         prior = self.noise / PROFILE_VARIANCE
         above, below = (_unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
-        return (above + prior * usual) / np.maximum(below + prior, 1e-300)
+        # A series that has gone below zero since it was fitted has no factors of its own.
+        return (np.maximum(above, 0.0) + prior * usual) / np.maximum(below + prior, 1e-300)
 
     def _rough(self, season: int, usual: Floats) -> Floats:
-        """Level around the pooled profile, over some cycles; 0 where nothing is known yet."""
+        """Level around the pooled profile, over some cycles; 0 where nothing is known yet, never negative."""
         alpha = 1 / (4 * season)
-        return np.nan_to_num(_ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha)))
+        found = _ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha))
+        return np.maximum(np.nan_to_num(found), 0.0)
 
     def _level(self, alpha: float, season: int, profile_alpha: float) -> Floats:
         above = self._once(("sum", alpha), lambda: discounted(self._value, alpha))
