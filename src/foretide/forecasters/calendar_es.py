@@ -58,7 +58,8 @@ class _CalendarLevel(Forecaster):
 
         if self.base_ is None:
             raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
-        table = np.moveaxis(self.base_.factors, 1, 0).reshape(len(self.base_.events.names), -1)
+        entities, events, targets = self.base_.factors.shape
+        table = np.moveaxis(self.base_.factors, 1, 0).reshape(events, entities * targets)
         return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
 
     def settings(self) -> dict[str, Any]:
@@ -116,7 +117,8 @@ class CalendarES(_CalendarLevel):
         alias: str | None = None,
     ) -> None:
         super().__init__(h, season, calendar=calendar, alias=alias)
-        if alpha is not None and not 0 < alpha <= 1:
+        number = isinstance(alpha, (int, float, np.number)) and not isinstance(alpha, bool)
+        if alpha is not None and not (number and 0 < alpha <= 1):
             raise ConfigError(f"alpha is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen.")
         self.alpha = alpha
 
