@@ -118,8 +118,8 @@ class LatentConfig:
         if self.stable and self.dynamics != "var":
             raise ConfigError('Only a VAR can be kept stable. Use dynamics="var", or stable=False.')
         checks = {
-            "latent": self.latent >= 1,
-            "order": self.order >= 1,
+            "latent": whole(self.latent) and self.latent >= 1,
+            "order": whole(self.order) and self.order >= 1,
             "encoder": all(width >= 1 for width in self.encoder),
             "decoder": all(width >= 1 for width in self.decoder),
             "recon_weight": self.recon_weight >= 0,
@@ -134,3 +134,8 @@ class LatentConfig:
             raise ConfigError(
                 "recon_weight and dynamics_weight are both 0, so there is nothing to learn. Set one to 1.0."
             )
+
+
+def whole(value: object) -> bool:
+    """Whether a setting is a whole number (``True`` is none)."""
+    return isinstance(value, int) and not isinstance(value, bool)
