@@ -213,6 +213,7 @@ def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
     head = "head_" if which == 2 else ""
     return {
         "name": f"stage {which}",
-        "batch_size": stages.batch_size, "clip": stages.clip, "steps": stages.steps_per_epoch, "patience": stages.patience,
+        "batch_size": stages.batch_size, "clip": stages.clip,
+        "steps": stages.steps_per_epoch, "patience": stages.patience,
         **{field: getattr(stages, head + field) for field in ("epochs", "lr", "weight_decay")},
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -32,12 +32,19 @@ class Flat:
         self.whole = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in self.parameters]))
         self.gradient = torch.zeros_like(self.whole, requires_grad=False)
         self.whole.grad = self.gradient
-        start = 0
+        start, self.starts = 0, {}
         for parameter in self.parameters:
             part = slice(start, start + parameter.numel())
+            self.starts[id(parameter)] = start
             parameter.data = self.whole.detach()[part].view_as(parameter)
             parameter.grad = self.gradient[part].view_as(parameter)
             start += parameter.numel()
+
+    def joined(self, parameters: Sequence[nn.Parameter]) -> tuple[Tensor, Tensor]:
+        """Values and gradients, each as one flat view, of parameters that stand side by side in this order."""
+        start = self.starts[id(parameters[0])]
+        part = slice(start, start + sum(p.numel() for p in parameters))
+        return self.whole.detach()[part], self.gradient[part]
 
     def backward(self, loss: Tensor) -> None:
         """Fill the gradients of ``loss``."""

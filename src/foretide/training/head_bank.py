@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from foretide.errors import TrainingError
 from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
 from foretide.heads.table import make_head
-from foretide.training.config import TrainingConfig
-from foretide.training.loop import History, clip_gradients, make_optimizer
+from foretide.training.flat import FlatAdam
+from foretide.training.head_step import HeadSteps
+from foretide.training.loop import History
 
 if TYPE_CHECKING:
     from foretide.training.stages import Stage
@@ -149,25 +150,36 @@ def train_heads(
     checks = {} if validation is None else {b: validation.columns(where) for b, where in bank.columns.items()}
     for bucket, data in parts.items():
         bank.begin(bucket, data)
-    config = TrainingConfig(lr=stage.lr, weight_decay=stage.weight_decay, clip=stage.clip)
-    parameters = list(bank.heads.parameters())
-    groups = [{"params": parameters, "lr": stage.lr, "weight_decay": stage.weight_decay}]
-    optimizer = make_optimizer(groups, config)
+    steps = HeadSteps(bank, parts)
+    try:
+        return _train(bank, steps, checks, stage, generator, margin)
+    finally:
+        steps.flat.release()
+        bank.eval()
+
+
+def _train(
+    bank: HeadBank,
+    steps: HeadSteps,
+    checks: Mapping[str, HeadData],
+    stage: Stage,
+    generator: torch.Generator,
+    margin: float,
+) -> History:
+    optimizer = FlatAdam(steps.flat, stage.lr, stage.weight_decay)
     history, started = History(), time.perf_counter()
     best = _Best(bank, {b: _validate(bank, b, data) for b, data in checks.items()})
     history.epochs.append({"epoch": 0, "train_loss": math.nan, "val_loss": best.total(), **_since(started)})
     for epoch in range(1, stage.epochs + 1):
         bank.train()
-        total = torch.zeros(())
-        order = torch.split(torch.randperm(len(train), generator=generator), stage.batch_size)[: stage.steps]
+        losses = []
+        order = torch.split(torch.randperm(steps.n, generator=generator), stage.batch_size)[: stage.steps]
         for chosen in order:
-            optimizer.zero_grad(set_to_none=True)
-            loss = torch.stack([bank.loss(bucket, data, chosen) for bucket, data in parts.items()]).sum()
-            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(steps(chosen))
             if stage.clip is not None:
-                clip_gradients(parameters, stage.clip)
+                steps.flat.clip(stage.clip)
             optimizer.step()
-            total += loss.detach()
+        total = torch.stack(losses).sum()
         if not torch.isfinite(total):
             raise TrainingError(
                 f"The loss of the heads is {float(total)} in epoch {epoch} of stage 2. Lower lr, or look for extreme "
@@ -180,10 +192,9 @@ def train_heads(
             break
     if checks:
         best.restore(bank, margin)
-        history.best_epoch = max(best.epochs.values())
+        history.best_epoch, history.parts = max(best.epochs.values()), dict(best.epochs)
     else:
         history.best_epoch = len(history.epochs) - 1
-    bank.eval()
     return history
 
 

@@ -45,10 +45,13 @@ class History:
         ``epoch``, ``train_loss``, ``val_loss``, ``seconds``; epoch 0 is the state before the first step.
     best_epoch : int
         The epoch whose state was restored.
+    parts : dict
+        The same of each part that has a best epoch of its own, e.g. of the heads that train side by side.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
 
     def add(
         self, on_epoch: EpochCallback | None, epoch: int, train_loss: float, val_loss: float, started: float
