@@ -20,6 +20,8 @@ FLOOR = 0.05
 SMALLEST_MEAN = 1e-8
 """In counts; the mean of a series that never was anything but zero."""
 LOG_RANGE = 12.0
+LOGITS = (-10.0, 7.0)
+"""Bounds of the logit of a zero probability."""
 SMALLEST_DISPERSION, LARGEST_DISPERSION = 1e-6, 1e8
 FIT_ELEMENTS = 300_000
 """A dispersion is first found from at most this many elements."""
@@ -69,16 +71,16 @@ class CountHead(Head):
         linear = apply_linear(self.linear, features, series)
         unit = _along(info.unit, base)
         if self.link == "additive":
-            mean = self._mean(base + scale * linear, info)
+            mean = self.mean_of(base + scale * linear, info)
         else:
-            mean = self._mean(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
+            mean = self.mean_of(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
         return Counted(self._law(mean, features, info), unit)
 
     @abstractmethod
     def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
         """Return the law of these means in counts."""
 
-    def _mean(self, x: Tensor, series: SeriesInfo) -> Tensor:
+    def mean_of(self, x: Tensor, series: SeriesInfo) -> Tensor:
         """Means in counts of forecasts ``x`` in the network's units."""
         floor, alive = (_along(buffer[series.entity], x) for buffer in (self.floor, self.alive))
         return (positive(x, floor) * alive * _along(series.unit, x)).clamp(min=SMALLEST_MEAN)
@@ -103,7 +105,7 @@ class CountHead(Head):
         counts = as_numpy((y[chosen] * some.unit[:, None]).round())
         if observed is not None:
             counts = np.where(observed[chosen].cpu().numpy(), counts, np.nan)
-        self._begin(as_numpy(self._mean(base[chosen], some)), counts, as_numpy(entity).astype(np.int64))
+        self._begin(as_numpy(self.mean_of(base[chosen], some)), counts, as_numpy(entity).astype(np.int64))
 
     def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
         """Set what else the law has from means and counts ``[W, H, D]`` of entities ``[W]``; NaN: not observed."""
@@ -161,7 +163,7 @@ class ZeroInflatedHead(NegativeBinomialHead):
 
     def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
         logit = apply_linear(self.zero, features, series) + _along(self.zero_logit[series.entity], mean)
-        pi = logit.clamp(-10.0, 7.0).sigmoid()
+        pi = logit.clamp(*LOGITS).sigmoid()
         return ZeroInflatedNegativeBinomial(pi, mean / (1.0 - pi), self._dispersion(series, features.ndim == 3))
 
     def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:

@@ -203,7 +203,7 @@ class _LogNegativeBinomial(torch.autograd.Function):
         # Most counts are zero where it matters, and then nothing is left of the gamma functions.
         some = torch.nonzero(y.reshape(-1))[:, 0]
         k, t, m = (x.reshape(-1)[some] for x in (y, theta, mu))
-        out.view(-1).index_add_(0, some, _rising(k, t) - torch.lgamma(k + 1.0) + k * m.log())
+        out.view(-1).index_add_(0, some, rising(k, t) - torch.lgamma(k + 1.0) + k * m.log())
         ctx.save_for_backward(y, mu, theta, log_ratio, some)
         return out
 
@@ -225,7 +225,7 @@ class _LogNegativeBinomial(torch.autograd.Function):
         return None, to_mu, to_theta
 
 
-def _rising(k: Tensor, theta: Tensor) -> Tensor:
+def rising(k: Tensor, theta: Tensor) -> Tensor:
     """``ln G(k + theta) - ln G(theta) - k ln theta``, as :func:`foretide.heads.nbinom.rising`."""
     small, large = theta.clamp(max=nbinom.STIRLING), theta.clamp(min=nbinom.STIRLING)
     plain = torch.lgamma(k + small) - torch.lgamma(small) - k * small.log()

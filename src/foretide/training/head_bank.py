@@ -137,9 +137,9 @@ def train_heads(
     """Train all heads side by side; each is left in its own best validation state.
 
     The heads share no parameter, so the sum of their losses trains each as if alone. A head that has not got better
-    for ``stage.patience`` epochs stays as it was at its best, and when all have stopped, training ends. A head whose best
-    validation loss is not lower than its first by the share ``margin`` goes back to where it began: validation windows
-    overlap and are few, and the best of many epochs is partly luck.
+    for ``stage.patience`` epochs stays as it was at its best, and when all have stopped, training ends. A head whose
+    best validation loss is not lower than its first by the share ``margin`` goes back to where it began: validation
+    windows overlap and are few, and the best of many epochs is partly luck.
 
     Raises
     ------

@@ -1,0 +1,288 @@
+"""The gradient of stage 2: heads whose gradient is written out, and autograd for all others.
+
+The losses themselves are those of the heads; a test holds both together. A batch of stage 2 is small, and most of a
+recorded step would be the cost of starting operations and of recording them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from foretide.heads.base import SeriesInfo
+from foretide.heads.count_heads import (
+    LARGEST_DISPERSION,
+    LOG_RANGE,
+    LOGITS,
+    SMALLEST_DISPERSION,
+    NegativeBinomialHead,
+    ZeroInflatedHead,
+)
+from foretide.heads.counts import rising
+from foretide.heads.delta import DeltaHead
+from foretide.heads.linear import Correction
+from foretide.heads.point import PointHead, squared
+from foretide.training.flat import Flat
+
+if TYPE_CHECKING:
+    from foretide.training.head_bank import HeadBank, HeadData
+
+
+class HeadSteps:
+    """Sum of the losses of all heads of a bank over some windows, and its gradient.
+
+    Parameters
+    ----------
+    bank : HeadBank
+        Its parameters live in :attr:`flat` until that is released. Every head has begun.
+    parts : mapping
+        Bucket -> the training windows, its targets only.
+
+    Attributes
+    ----------
+    flat : Flat
+        All parameters of all heads.
+    n : int
+        Training windows.
+    """
+
+    def __init__(self, bank: HeadBank, parts: Mapping[str, HeadData]) -> None:
+        written: dict[str, list[str]] = {"squared": [], "counts": [], "recorded": []}
+        for bucket, data in parts.items():
+            written[_kind(bank.heads[bucket], data)].append(bucket)
+        self.steps: list[HeadStep] = []
+        if written["squared"]:
+            self.steps.append(SquaredStep(bank, {b: parts[b] for b in written["squared"]}))
+        self.steps += [CountStep(bank, b, parts[b]) for b in written["counts"]]
+        self.recorded = [(bank, b, parts[b]) for b in written["recorded"]]
+        parameters = [p for step in self.steps for p in step.parameters]
+        parameters += [p for b in written["recorded"] for p in bank.heads[b].parameters()]
+        self.flat = Flat(parameters)
+        for step in self.steps:
+            step.bind(self.flat)
+        self.features = next(iter(parts.values())).features
+        self.n = len(self.features)
+
+    def __call__(self, chosen: Tensor) -> Tensor:
+        """Windows ``[B]`` -> the loss; fills ``flat.gradient``."""
+        losses: list[Tensor] = []
+        if self.recorded:
+            recorded = torch.stack([bank.loss(bucket, data, chosen) for bank, bucket, data in self.recorded]).sum()
+            self.flat.backward(recorded)
+            losses.append(recorded.detach())
+        if self.steps:
+            features = self.features.index_select(0, chosen).flatten(0, 1)
+            losses += [step(chosen, features) for step in self.steps]
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+
+
+def _kind(head: nn.Module, data: HeadData) -> str:
+    """Which step knows the gradient of a head."""
+    if data.observed is not None or not isinstance(getattr(head, "linear", None), Correction):
+        return "recorded"
+    level = isinstance(head, DeltaHead) and not head.cumulative and head.on == "level"
+    if level or (isinstance(head, PointHead) and head.error is squared):
+        return "squared"
+    if type(head) in (NegativeBinomialHead, ZeroInflatedHead):
+        counts = cast(NegativeBinomialHead, head)
+        return "counts" if counts.link == "log" and counts.shape.entities == 1 else "recorded"
+    return "recorded"
+
+
+class HeadStep(ABC):
+    """Loss of some heads and its gradient, without recording; ``parameters`` stand side by side in the flat ones."""
+
+    parameters: list[nn.Parameter]
+
+    @abstractmethod
+    def bind(self, flat: Flat) -> None:
+        """Take values and gradients of the parameters from ``flat``."""
+
+    @abstractmethod
+    def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
+        """Windows ``[B]`` and their features ``[B * H, F]`` -> the loss; writes the gradients."""
+
+
+def _weights(linears: list[Correction]) -> list[nn.Parameter]:
+    """All weights, then all biases: each kind becomes one matrix."""
+    return [cast(nn.Parameter, getattr(linear, name)) for name in ("weight", "bias") for linear in linears]
+
+
+class SquaredStep(HeadStep):
+    """All heads of ``base + scale * linear(features)`` under squared error, as one map to all their targets.
+
+    Parameters
+    ----------
+    bank : HeadBank
+    parts : mapping
+        Bucket -> its windows.
+    """
+
+    def __init__(self, bank: HeadBank, parts: Mapping[str, HeadData]) -> None:
+        slopes, rests = [], []
+        linears = [cast(Correction, bank.heads[bucket].linear) for bucket in parts]
+        for bucket, data in parts.items():
+            # The share of one element in the mean over steps and targets goes into both parts of the error.
+            weights = getattr(bank.heads[bucket], "weights", None)
+            share = data.base.new_tensor(1.0) if weights is None else weights.sqrt()
+            share = share / (data.base.shape[1] * data.base.shape[2]) ** 0.5
+            slopes.append(data.scale * share)
+            rests.append((data.base - data.y) * share)
+        self.slope, self.rest = torch.cat(slopes, dim=2), torch.cat(rests, dim=2)
+        self.parameters = _weights(linears)
+        self.rooms: dict[int, tuple[Tensor, ...]] = {}
+
+    def bind(self, flat: Flat) -> None:
+        """Join the weights, and the biases, of all heads."""
+        d = self.slope.shape[2]
+        half = len(self.parameters) // 2
+        self.weight, self.grad_weight = (t.view(d, -1) for t in flat.joined(self.parameters[:half]))
+        self.bias, self.grad_bias = flat.joined(self.parameters[half:])
+
+    def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
+        """See :class:`HeadStep`."""
+        n = len(chosen)
+        slope, error, linear, ones = self._room(n)
+        torch.index_select(self.slope, 0, chosen, out=slope)
+        torch.index_select(self.rest, 0, chosen, out=error)
+        torch.addmm(self.bias, features, self.weight.t(), out=linear)
+        error.addcmul_(slope, linear.view_as(slope))
+        flat = error.view(-1)
+        loss = torch.dot(flat, flat) / n
+        pull = slope.mul_(error).view_as(linear).t()
+        torch.addmm(self.grad_weight, pull, features, beta=0, alpha=2.0 / n, out=self.grad_weight)
+        torch.addmv(self.grad_bias, pull, ones, beta=0, alpha=2.0 / n, out=self.grad_bias)
+        return loss
+
+    def _room(self, n: int) -> tuple[Tensor, ...]:
+        """Memory of a batch of ``n`` windows: to ask for it at every step would cost as much as the arithmetic."""
+        if n not in self.rooms:
+            _, h, d = self.slope.shape
+            self.rooms[n] = (
+                self.slope.new_empty(n, h, d), self.slope.new_empty(n, h, d), self.slope.new_empty(n * h, d),
+                self.slope.new_ones(n * h),
+            )  # fmt: skip
+        return self.rooms[n]
+
+
+class CountStep(HeadStep):
+    """A (zero-inflated) negative binomial head of one entity with a logarithmic link.
+
+    With ``L = theta ln(1 + mu / theta)`` the law gives zero the probability ``p = pi + (1 - pi) exp(-L)``, and
+    ``s = pi / p`` is the probability that a zero comes from the inflation (0 above zero). Derivatives of ``-ln p`` by
+    ``ln mu``, ``ln theta`` and the logit of ``pi``, ``mu`` held, then are ``(1 - s) u``, ``(1 - s) (L - u)`` and
+    ``pi - s``, with ``u = mu / (1 + mu / theta)``. The mean of the mixture is what the head holds: ``ln mu`` moves with
+    the logit by ``pi``. Zeros need no more than single precision; what is above zero is computed in double.
+
+    Parameters
+    ----------
+    bank : HeadBank
+    bucket : str
+    data : HeadData
+        Its windows.
+    """
+
+    def __init__(self, bank: HeadBank, bucket: str, data: HeadData) -> None:
+        self.head = head = cast(NegativeBinomialHead, bank.heads[bucket])
+        unit = bank.unit[:, bank.columns[bucket]][data.entity]
+        self.mean = head.mean_of(data.base, SeriesInfo(data.entity, unit)).detach()
+        self.counts = (data.y * unit[:, None]).round()
+        linears = [cast(Correction, head.linear)]
+        self.logit = None
+        self.parameters = [head.dispersion.series, head.dispersion.profile]
+        if isinstance(head, ZeroInflatedHead):
+            linears.append(cast(Correction, head.zero))
+            self.logit = head.zero_logit
+            self.parameters.append(head.zero_logit)
+        self.maps = len(linears)
+        self.weights = _weights(linears)
+        self.parameters += self.weights
+
+    def bind(self, flat: Flat) -> None:
+        """Join the weights, and the biases, of both maps."""
+        d = self.mean.shape[2]
+        self.weight, self.grad_weight = (t.view(self.maps, d, -1) for t in flat.joined(self.weights[: self.maps]))
+        self.bias, self.grad_bias = (t.view(self.maps, d) for t in flat.joined(self.weights[self.maps :]))
+        (self.series, self.grad_series), (self.profile, self.grad_profile) = (
+            flat.joined([p]) for p in self.parameters[:2]
+        )
+        if self.logit is not None:
+            self.zero, self.grad_zero = flat.joined([self.logit])
+
+    def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
+        """See :class:`HeadStep`."""
+        mean, y = self.mean.index_select(0, chosen), self.counts.index_select(0, chosen)
+        n, wide = mean.numel(), features.expand(self.maps, -1, -1)
+        maps = torch.baddbmm(self.bias[:, None], wide, self.weight.transpose(1, 2)).view(self.maps, *mean.shape)
+        pull = torch.empty_like(maps)
+        mu = mean.mul_(maps[0].clamp(-LOG_RANGE, LOG_RANGE).exp_())
+        low, high = _LOG_DISPERSIONS
+        log_theta = self.series + self.profile[:, None]
+        theta = log_theta.clamp(low, high).exp_()
+        some = torch.nonzero(y.view(-1))[:, 0]
+        pi = keep = None
+        if self.logit is not None:
+            pi = maps[1].add_(self.zero).clamp(*LOGITS).sigmoid_()
+            keep = 1.0 - pi
+            mu.div_(keep)
+        more = mu / theta
+        gone = torch.log1p(more).mul_(theta)  # L
+        u = mu / more.add_(1.0)
+        to_log_theta = gone - u
+        above, to_mu, to_theta = _above_zero(some, y, mu, theta)
+        if pi is None or keep is None:
+            gone.view(-1)[some] = 0.0
+            loss = above + gone.sum()
+            pull[0] = u
+        else:
+            zero = torch.addcmul(_ONE, keep, gone.neg_().expm1_())
+            inflated = pi / zero
+            inflated.view(-1)[some] = 0.0
+            zero.view(-1)[some] = keep.view(-1)[some]
+            loss = above - zero.log_().sum()
+            torch.sub(pi, inflated, out=pull[1])
+            rest = inflated.neg_().add_(1.0)
+            to_log_theta.mul_(rest)
+            torch.mul(rest, u, out=pull[0])
+        pull[0].view(-1)[some] = to_mu
+        to_log_theta.view(-1)[some] = to_theta
+        if pi is not None:
+            pull[1].addcmul_(pull[0], pi)
+            pull[1] = torch.ops.aten.hardtanh_backward(pull[1], maps[1], *LOGITS)
+        pull[0] = torch.ops.aten.hardtanh_backward(pull[0], maps[0], -LOG_RANGE, LOG_RANGE)
+        self._write(pull.flatten(1, 2), wide, to_log_theta.sum(dim=0), log_theta, n)
+        return loss / n
+
+    def _write(self, pull: Tensor, features: Tensor, to_log_theta: Tensor, log_theta: Tensor, n: int) -> None:
+        """Put the gradients where they belong."""
+        share = 1.0 / n
+        torch.baddbmm(
+            self.grad_weight, pull.transpose(1, 2), features, beta=0, alpha=share, out=self.grad_weight
+        )  # fmt: skip
+        torch.sum(pull, dim=1, out=self.grad_bias).mul_(share)
+        if self.logit is not None:
+            self.grad_zero.copy_(self.grad_bias[1])
+        inside = torch.ops.aten.hardtanh_backward(to_log_theta, log_theta, *_LOG_DISPERSIONS).mul_(share)
+        torch.sum(inside, dim=0, out=self.grad_series)
+        torch.sum(inside, dim=1, out=self.grad_profile)
+
+
+_LOG_DISPERSIONS = tuple(torch.tensor([SMALLEST_DISPERSION, LARGEST_DISPERSION], dtype=torch.float64).log().tolist())
+_ONE = torch.ones(())
+
+
+def _above_zero(some: Tensor, y: Tensor, mu: Tensor, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss of counts above zero, at flat places ``some``, and its slopes by ``ln mu`` and ``ln theta``, in double."""
+    if not len(some):
+        return mu.new_zeros(()), mu.new_zeros(0), mu.new_zeros(0)
+    k, m, t = (x.reshape(-1)[some].double() for x in (y, mu, theta.expand_as(mu)))
+    more = m / t
+    log = torch.log1p(more)
+    loss = (k + t) * log - rising(k, t) + torch.lgamma(k + 1.0) - k * m.log()
+    to_mu = (m - k) / more.add_(1.0)
+    to_theta = t * (log - torch.digamma(k + t) + torch.digamma(t)) - to_mu
+    return loss.sum().to(mu.dtype), to_mu.to(mu.dtype), to_theta.to(mu.dtype)
