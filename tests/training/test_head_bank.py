@@ -57,6 +57,31 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_training_equals_a_plain_loop_with_autograd(missing: float, clip: float | None) -> None:
+    """Same batches, torch's own AdamW and gradient clipping."""
+    heads = {"dense": "nb", "sparse": "delta", "ultra": {"name": "zinb", "link": "log"}}
+    train = data(missing=missing)
+    made, plain = bank(heads), bank(heads)
+    fit(made, train, clip=clip, weight_decay=0.1)
+    parts = {bucket: train.columns(columns) for bucket, columns in COLUMNS.items()}
+    for bucket, own in parts.items():
+        plain.begin(bucket, own)
+    optimizer = torch.optim.AdamW(plain.parameters(), lr=1e-2, weight_decay=0.1)
+    order = torch_generator(1)
+    for _ in range(3):
+        for chosen in torch.split(torch.randperm(W, generator=order), 16):
+            optimizer.zero_grad()
+            torch.stack([plain.loss(bucket, own, chosen) for bucket, own in parts.items()]).sum().backward()
+            if clip is not None:
+                torch.nn.utils.clip_grad_norm_(plain.parameters(), clip)
+            optimizer.step()
+    for bucket in COLUMNS:
+        for name, value in state(plain, bucket).items():
+            torch.testing.assert_close(state(made, bucket)[name], value, rtol=1e-3, atol=2e-5, msg=f"{bucket} {name}")
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_side_by_side_equals_alone(missing: float) -> None:
     together = bank()
     fit(together, data(missing=missing), data(1, 30))
