@@ -232,8 +232,12 @@ def test_a_target_that_is_always_zero_is_forecast_as_zero(heads: Any) -> None:
 
 def test_a_target_silent_in_training_may_wake_up() -> None:
     panel = changed(changed(goods(), 3, slice(None), 0.0), 3, slice(290, None), 6.0)
-    found = lavar(seasons=()).fit(panel, until=UNTIL).predict(panel, CUTOFFS)
+    found = lavar(seasons=()).fit(panel, until=UNTIL).predict(panel, CUTOFFS, levels=(80,), quantiles=(0.5,))
     assert (found.mean[:, :, 3] > 2).all()
+    assert found.quantiles is not None
+    sensible(found, counts=True)
+    assert (found.quantiles[:, :, 3, 1] > 0).all()
+    assert (found.quantiles[:, :, 3, 2] > found.mean[:, :, 3]).all()
 
 
 def test_a_target_without_any_value() -> None:

@@ -115,12 +115,14 @@ def answers(
     for bucket, columns in parts.bank.columns.items():
         own, routes = data.columns(columns), parts.routes(bucket)
         counts, has_law = (mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_law"))
+        # A count head knows no spread of a target that never was above zero; errors on validation windows may.
+        has_law &= ~(counts & (parts.rates[columns] == 0))
         got, quantiles = [], []
         for low in range(0, len(own), AT_ONCE):
             law = parts.bank.law(bucket, own, slice(low, low + AT_ONCE))
             got.append(law.mean().double().numpy())
             found = law.quantiles(levels) if levels else None
-            if found is not None:
+            if found is not None and has_law.any():
                 quantiles.append(found.double().numpy()[:, :, has_law])
         # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
         silent = counts & (base[:, :, columns] == 0)
