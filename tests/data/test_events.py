@@ -207,3 +207,18 @@ def test_closed_weekdays_are_those_without_business() -> None:
     values[step % 7 == SUNDAY, 0] = np.nan
     assert closed_weekdays(panel.with_values(values))[0] == (SUNDAY,)
     assert closed_weekdays(make_panel((5,))) == ((),)
+
+
+def test_a_few_hours_know_of_events_days_before() -> None:
+    panel = on_grid(make_panel((24 * 21,), future=1), "2023-01-02 00:00", "h")
+    panel = with_flag(panel, list(range(24 * 5, 24 * 6)))  # the first Saturday
+    events = Events(("f0",), closed=((SUNDAY,),))
+    monday = events.flags(panel, 0, 24 * 7 + 20, 24 * 7 + 22)
+    np.testing.assert_array_equal(monday[:, :, 0], [[0, 1, 0]] * 2)
+
+
+def test_a_target_around_zero_is_open() -> None:
+    panel = make_panel((70,), targets=1)
+    swings = 20.0 * (-1.0) ** np.arange(70)[:, None]
+    swings[np.arange(70) % 7 == SATURDAY] = 0.0
+    assert closed_weekdays(panel.with_values(swings - 1.0 * (swings != 0))) == ((SATURDAY,),)

@@ -134,3 +134,15 @@ def test_other_settings_are_checked() -> None:
 def test_factors_need_a_fit() -> None:
     with pytest.raises(NotFittedError, match=r"CalendarES is not fitted"):
         CalendarES(h=3).factors()
+
+
+def test_factors_have_a_column_per_series() -> None:
+    one = shop(400)
+    values = np.concatenate([one.values, one.values * [1.0, 0.0] + 5.0])
+    panel = make_panel((400, 400), targets=2).with_values(values)
+    model = CalendarES(h=3, season=7, alpha=0.2, calendar=HOLIDAYS).fit(panel)
+    assert model.base_ is not None
+    table = model.factors()
+    assert table.shape == (3, 4)
+    for s in range(4):
+        np.testing.assert_array_equal(table[s], model.base_.factors[s // 2, :, s % 2])

@@ -43,7 +43,7 @@ def test_factors_are_recovered_even_where_events_meet() -> None:
 
 def test_a_single_series_by_hand() -> None:
     flags = np.zeros((6, 1, 1))
-    flags[[1, 4, 5]] = 1.0
+    flags[[1, 2, 4, 5]] = 1.0
     y = np.array([[9.0], [2.0], [11.0], [10.0], [np.nan], [4.0]])
     expected = np.array([[10.0], [8.0], [np.nan], [10.0], [9.0], [12.0]])
     v = 2.0
@@ -98,3 +98,18 @@ def test_a_closed_day_keeps_a_factor_above_zero() -> None:
     y = np.full((50, 1), 0.0)
     factors, pooled = fit_factors([np.ones((50, 1, 1))], [y], [np.full((50, 1), 1e5)], np.full((1, 1), 1e-6))
     assert factors[0, 0, 0] == pooled[0] == SMALLEST
+
+
+def test_events_that_never_meet_are_as_if_each_were_alone() -> None:
+    rng = np.random.default_rng(4)
+    flags = np.zeros((60, 2, 3))
+    flags[3::10, 0], flags[7::10, 1, :2] = 1.0, 1.0  # the second never for the last series
+    y, expected = rng.gamma(2.0, 5.0, (60, 3)), rng.uniform(8, 12, (60, 3))
+    noise, prior = np.full((1, 3), 8.0), np.array([0.5, 2.0])
+    factors, pooled = fit_factors([flags], [y], [expected], noise, prior)
+    for j in range(2):
+        own, own_pooled = fit_factors([flags[:, [j]]], [y], [expected], noise, prior[[j]])
+        np.testing.assert_allclose(factors[:, j], own[:, 0], rtol=1e-12)
+        assert pooled[j] == pytest.approx(own_pooled[0])
+    assert factors[0, 1, 2] == pooled[1]
+    np.testing.assert_array_equal(prior, [0.5, 2.0])

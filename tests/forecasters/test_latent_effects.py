@@ -186,3 +186,15 @@ def test_series_below_zero() -> None:
     assert np.isfinite(effects.weights).all()
     assert effects.weights[0, 0, 0] > 0.02 > abs(effects.weights[0, 1, 0])
     assert (base.shift > 0).all()
+
+
+def test_the_rounds_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, windows, z, ahead = simulated(np.array([[[0.7], [-0.6]]]), rows=700, seed=13)
+    base = SeasonalBase.fit(panel, H, RECIPES, 7)
+    weights = [fit_effects(base, panel, windows, H, z, ahead)[1].weights]
+    for rounds in (1, 12):
+        monkeypatch.setattr(le, "ROUNDS", rounds)
+        weights.append(fit_effects(base, panel, windows, H, z, ahead)[1].weights)
+    found, once, settled = weights
+    assert np.abs(found - settled).max() < 0.01
+    assert np.abs(once - settled).max() > 0.02

@@ -78,3 +78,18 @@ def test_nothing_to_judge_by() -> None:
     assert judge(nothing, [Recipe("last"), Recipe("level", 7, 0.1)], 3).tolist() == [[0, 0], [0, 0]]
     single = Block(np.ones((1, 2)), np.ones((1, 2)), {}, np.ones(2))
     assert judge(single, [Recipe("last"), Recipe("level", 7, 0.1)], 3).tolist() == [[0, 0], [0, 0]]
+
+
+def test_before_its_level_is_known_a_profile_is_not_judged() -> None:
+    block, recipes = noisy_block(), [Recipe("profile", 7, 0.1), Recipe("profile", 7, 0.3)]
+    rows = np.array([t for t in origins(90, 7) if t >= 40])
+    ahead = rows[:, None] + np.arange(1, 4)
+    truth = np.where(ahead < 90, block.y[ahead.clip(max=89), 2], np.nan)
+    for recipe, found in zip(recipes, judge(block, recipes, 3)[:, 2], strict=True):
+        forecast = block.tables(recipe).ahead(rows, 3)[:, :, 2] * block.events[ahead.clip(max=89), 2]
+        assert found == pytest.approx(np.nansum((forecast - truth) ** 2))
+
+
+def test_two_cycles_come_before_the_first_origin() -> None:
+    assert origins(40, 7)[0] == 14
+    assert origins(400, 7)[0] == 100

@@ -184,6 +184,9 @@ def test_values_below_zero_do_no_harm() -> None:
     y = np.linspace(5.0, -20.0, 80)[:, None]
     for recipe in standard_recipes((7,)):
         assert np.isfinite(block_of(y).tables(recipe).ahead(np.array([79]), 7)).all()
+        wild = np.random.default_rng(9).normal(size=(80, 20)) * 1e6
+        assert np.abs(block_of(wild).tables(recipe).ahead(np.array([30, 79]), 7)).max() < 1e18
+        assert (block_of(-np.abs(wild)).tables(recipe).profile >= 0).all() or recipe.kind != "profile"
 
 
 def test_columns_of_an_entity_are_those_of_the_whole() -> None:

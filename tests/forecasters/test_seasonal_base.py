@@ -313,3 +313,37 @@ def test_standard_recipes() -> None:
     assert {r.kind for r in standard_recipes((), None)} == {"last", "level", "mean", "profile"}
     assert {r.kind for r in standard_recipes((7,), ("level",))} == {"level"}
     assert standard_recipes((), ("season",)) == (Recipe("last"),)
+
+
+def test_a_last_value_knows_no_events() -> None:
+    y = weekly(300, 30.0)
+    flags = list(range(9, 300, 23))
+    y[flags] *= 0.2
+    panel = panel_of(y, flags=flags)
+    fitted = SeasonalBase.fit(panel, 3, [Recipe("last")], 7)
+    assert fitted.factors[0, 0, 0] < 0.4
+    windows = all_windows(panel, 3)
+    np.testing.assert_array_equal(fitted.at(panel, windows, 3)[:, :, 0], np.repeat(y[windows.cutoff][:, None], 3, 1))
+
+
+def test_factors_of_a_target_are_drawn_to_those_of_the_same_target() -> None:
+    rng = np.random.default_rng(9)
+    panel = panel_of(rng.poisson(9.0, (200, 2)).astype(float), flags=list(range(9, 200, 23)))
+    teacher = SeasonalBase.fit(panel, 3, RECIPES, 7)
+
+    def taught(first: float, second: float) -> np.ndarray:
+        factors = np.broadcast_to([first, second], teacher.factors.shape)
+        return SeasonalBase.fit(panel, 3, RECIPES, 7, prior=replace(teacher, factors=factors)).factors
+
+    # All targets together say the same in both cases.
+    ratio = np.broadcast_to(np.sqrt([0.5, 2.0]), teacher.factors.shape)
+    np.testing.assert_allclose(taught(0.2, 0.8) / taught(0.4, 0.4), ratio)
+
+
+def test_events_ahead_of_every_window_must_be_known() -> None:
+    panel = panel_of(weekly(100), flags=[5, 40])
+    fitted = SeasonalBase.fit(panel, 7, RECIPES, 7)
+    values = panel.values.copy()
+    values[30, 1] = np.nan
+    with pytest.raises(DataError, match="no value at 2023-02-01"):
+        fitted.at(panel.with_values(values), Windows(np.array([0, 0]), np.array([60, 28])), 7)
