@@ -58,18 +58,18 @@ def test_what_is_right_stays_as_it_is() -> None:
 
 def test_not_finite_becomes_the_last_value_seen() -> None:
     values = SERIES.copy()
-    values[5:, 0] = np.nan
+    values[4:, 0] = np.nan
     values[:, 1] = np.nan
     values[7, 1] = 3.0
     given = mean([np.nan, 1.0], [np.inf, -np.inf], [2.0, np.nan])
     law = np.stack([given, given], axis=-1)
     found, quantiles, counts = free().apply(panel(values), windows((0, 6)), HERE, given, law)
-    np.testing.assert_array_equal(found, mean([0.0, 1.0], [0.0, 0.0], [2.0, 0.0]))
+    np.testing.assert_array_equal(found, mean([7.0, 1.0], [7.0, 0.0], [2.0, 0.0]))
     assert quantiles is not None
     assert np.isfinite(quantiles).all()
     assert counts == counted(non_finite=4)
     later, _, _ = free().apply(panel(values), windows((0, 7)), HERE, mean([np.nan, np.nan], [1, 1], [1, 1]), None)
-    np.testing.assert_array_equal(later[0, 0], [0.0, 3.0])
+    np.testing.assert_array_equal(later[0, 0], [7.0, 3.0])
 
 
 def test_the_arguments_stay_as_they_are() -> None:
@@ -120,6 +120,13 @@ def test_bounds_go_by_the_fitted_entity() -> None:
     given = np.full((1, H, 1), 50.0)
     assert guard.apply(one, windows((0, 7)), np.array([1]), given, None)[2] == counted()
     assert guard.apply(one, windows((0, 7)), np.array([0]), given, None)[2] == counted(bounded=H)
+    signs = Guard(np.full((2, 1), np.inf), np.array([[True], [False]]))
+    for entity, below in ((0, H), (1, 0)):
+        law = -given[..., None]
+        found, quantiles, counts = signs.apply(one, windows((0, 7)), np.array([entity]), -given, law)
+        assert counts == counted(below_zero=below)
+        assert quantiles is not None
+        np.testing.assert_array_equal(quantiles[..., 0], found)
 
 
 @pytest.mark.parametrize(
