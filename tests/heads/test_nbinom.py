@@ -123,63 +123,6 @@ def test_samples_have_the_law() -> None:
     assert nbinom.sample(numpy_generator(0), 0.0, 1.0, n=5).tolist() == [0] * 5
 
 
-def by_hand(y: np.ndarray, mu: np.ndarray) -> float:
-    """Most likely dispersion of one series on a fine grid."""
-    grid = np.exp(np.linspace(np.log(1e-4), np.log(1e6), 6000))
-    return float(grid[np.argmax([stats.nbinom.logpmf(y, t, t / (t + mu)).sum() for t in grid])])
-
-
-def test_fit_dispersion_is_the_maximum_of_the_likelihood() -> None:
-    rng = numpy_generator(1)
-    mu = rng.uniform(0.5, 8, size=(300, 4))
-    theta = np.array([0.3, 1.0, 3.0, 10.0])
-    y = nbinom.sample(rng, mu, theta)
-    got = nbinom.fit_dispersion(mu, y, spread=None)
-    expected = [by_hand(y[:, j], mu[:, j]) for j in range(4)]
-    np.testing.assert_allclose(got, expected, rtol=4e-3)
-    # Other layouts, gaps and weights say the same.
-    swapped = nbinom.fit_dispersion(mu.T.reshape(4, 30, 10), y.T.reshape(4, 30, 10), axis=(1, 2), spread=None)
-    np.testing.assert_allclose(swapped, got, rtol=1e-6)
-    holes = np.where(rng.random(y.shape) < 0.3, np.nan, y)
-    masked = nbinom.fit_dispersion(mu, np.nan_to_num(holes), weights=np.isfinite(holes), spread=None)
-    np.testing.assert_allclose(nbinom.fit_dispersion(mu, holes, spread=None), masked, rtol=1e-9)
-    assert not np.allclose(masked, got, rtol=1e-2)
-
-
-def test_fit_dispersion_recovers_and_shrinks() -> None:
-    rng = numpy_generator(2)
-    y = nbinom.sample(rng, np.full((20_000, 2), 3.0), np.array([0.8, 5.0]))
-    np.testing.assert_allclose(nbinom.fit_dispersion(3.0, y), [0.8, 5.0], rtol=0.1)
-    silent = np.concatenate([y, np.zeros((20_000, 1))], axis=1)
-    mean = np.array([3.0, 3.0, 1e-9])
-    together = nbinom.fit_dispersion(mean, silent, pooled=2.0)
-    assert together[2] == pytest.approx(2.0, rel=0.01)  # nothing is known of it
-    short = nbinom.fit_dispersion(3.0, y[:8], pooled=2.0)
-    own = nbinom.fit_dispersion(3.0, y[:8], spread=None)
-    assert (np.abs(np.log(short / 2)) < np.abs(np.log(own / 2))).all()
-
-
-def test_the_prior_is_normal_in_the_logarithm() -> None:
-    y = nbinom.sample(numpy_generator(5), np.full(30, 3.0), 4.0)
-    grid = np.exp(np.linspace(-3, 5, 4000))
-    likelihood = np.array([stats.nbinom.logpmf(y, t, t / (t + 3)).sum() for t in grid])
-    for spread in (0.3, 1.0):
-        best = grid[np.argmax(likelihood - 0.5 * (np.log(grid / 0.5) / spread) ** 2)]
-        assert float(nbinom.fit_dispersion(3.0, y, spread=spread, pooled=0.5)) == pytest.approx(best, rel=0.01)
-
-
-def test_fit_dispersion_of_a_zero_inflated_law() -> None:
-    rng = numpy_generator(3)
-    y = nbinom.sample(rng, np.full(30_000, 4.0), 2.0, 0.4)
-    assert float(nbinom.fit_dispersion(4.0, y, zero_probability=0.4)) == pytest.approx(2.0, rel=0.1)
-    assert float(nbinom.fit_dispersion(4.0, y)) < 1.0
-
-
-def test_poisson_data_have_a_large_dispersion() -> None:
-    y = numpy_generator(4).poisson(5.0, size=(5000, 3))
-    assert (nbinom.fit_dispersion(5.0, y) > 50).all()
-
-
 def test_needs_no_torch() -> None:
     code = "import sys, foretide.heads.nbinom; print('torch' in sys.modules, 'scipy.stats' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -191,7 +191,7 @@ def _floors(past: Errors, n: int, period: int) -> Floats:
 
 def _dispersions(mean: Floats, truth: Floats, entity: Steps, n: int, group: Steps) -> Floats:
     """Return dispersions ``[N + 1, D, G]``: a series' drawn to that of all, a part's drawn to the series'."""
-    from foretide.heads.nbinom import fit_of_series
+    from foretide.heads.dispersion import fit_of_series
 
     thin = max(1, mean.size // LIKELIHOOD_ELEMENTS)
     mean, truth, entity = mean[::thin], truth[::thin], entity[::thin]

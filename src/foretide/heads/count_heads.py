@@ -12,6 +12,7 @@ from foretide.errors import ConfigError
 from foretide.heads import nbinom
 from foretide.heads.base import Head, HeadShape, SeriesInfo, as_numpy, known_series
 from foretide.heads.counts import Counted, CountLaw, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from foretide.heads.dispersion import fit_of_series
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.spread import Spread, mean_by_series
 
@@ -200,11 +201,11 @@ def fit_spread(
         mean.reshape(-1), counts.reshape(-1), series.reshape(-1), step.reshape(-1),
     )  # fmt: skip
     n = shape.entities * d
-    own = np.log(nbinom.fit_of_series(flat_mean, flat_counts, flat_series, n, zero_probability=pi))
+    own = np.log(fit_of_series(flat_mean, flat_counts, flat_series, n, zero_probability=pi))
     if not profile:
         return own.reshape(shape.entities, d), np.zeros(h)
     factor = own[flat_series]
-    times = nbinom.fit_of_series(flat_mean, flat_counts, flat_step, h, log_factor=factor, pooled=1.0, spread=0.5)
+    times = fit_of_series(flat_mean, flat_counts, flat_step, h, log_factor=factor, pooled=1.0, spread=0.5)
     return own.reshape(shape.entities, d), np.log(times)
 
 

@@ -1,4 +1,4 @@
-"""The negative binomial law in numpy: probabilities, quantiles, samples and its dispersion (no torch).
+"""The negative binomial law in numpy: probabilities, quantiles and samples (no torch).
 
 Mean ``mu`` and dispersion ``theta``: the variance is ``mu + mu^2 / theta`` (NB2 of Cameron & Trivedi 1998). An infinite
 dispersion is the Poisson law, a mean of zero puts everything on zero. With a ``zero_probability`` ``pi`` the law is the
@@ -8,7 +8,7 @@ zero-inflated one, whose mean is ``(1 - pi) mu``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,6 @@ SMALL_MEAN, STEPS, CHUNK = 100.0, 256, 65_536
 """Quantiles of smaller means are counted up from zero for at most so many steps, so many elements at a time."""
 SLACK = 1e-12
 """A cumulative probability this close below a level counts as having reached it."""
-DISPERSIONS = (1e-4, 1e6)
-"""Bounds of a fitted dispersion."""
 
 
 def log_pmf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: ArrayLike | None = None) -> Floats:
@@ -195,145 +193,6 @@ def _searched(goal: Floats, mu: Floats, theta: Floats) -> Floats:
         if not live.size:
             break
     return np.where(np.isinf(high), low, high)
-
-
-def fit_dispersion(
-    mean: ArrayLike,
-    y: ArrayLike,
-    *,
-    axis: int | tuple[int, ...] = 0,
-    weights: ArrayLike | None = None,
-    zero_probability: ArrayLike | None = None,
-    spread: float | None = 1.0,
-    pooled: float | None = None,
-) -> Floats:
-    """Dispersion of each series by maximum likelihood, drawn towards the one of all series together.
-
-    Parameters
-    ----------
-    mean, y : arrays
-        Forecast means and observed counts; broadcast. A ``y`` of NaN was not observed.
-    axis : int or tuple of int
-        The axes whose elements share one dispersion; the others are series.
-    weights : array, optional
-        Weight of each element in the likelihood.
-    zero_probability : array, optional
-        Of a zero-inflated law with ``mean`` as the mean of its other part.
-    spread : float or None
-        Standard deviation of ``ln theta`` among series that is thought plausible beforehand: the log-likelihood is
-        lowered by ``(ln theta - ln pooled)^2 / (2 spread^2)``. None: no drawing together.
-    pooled : float, optional
-        Where to draw towards; the maximum likelihood of all series together by default.
-
-    Returns
-    -------
-    float64 array
-        Shape of the series axes, inside :data:`DISPERSIONS`. A series without information gets the pooled value.
-    """
-    counts, mu, w, pi = _series_first(mean, y, axis, weights, zero_probability)
-    shape, size = counts.shape[:-1], counts.shape[-1]
-    n = int(np.prod(shape))
-    series = np.repeat(np.arange(n), size)
-    flat = [None if a is None else a.reshape(-1) for a in (w, pi)]
-    found = fit_of_series(
-        mu.reshape(-1), counts.reshape(-1), series, n,
-        weights=flat[0], zero_probability=flat[1], spread=spread, pooled=pooled,
-    )  # fmt: skip
-    return found.reshape(shape)
-
-
-def fit_of_series(
-    mean: Floats,
-    y: Floats,
-    series: Ints,
-    n: int,
-    *,
-    weights: Floats | None = None,
-    zero_probability: Floats | float | None = None,
-    log_factor: Floats | None = None,
-    spread: float | None = 1.0,
-    pooled: float | None = None,
-) -> Floats:
-    """As :func:`fit_dispersion` for flat elements ``[E]`` that say which of ``n`` series they belong to.
-
-    ``log_factor`` ``[E]`` is the logarithm of a known factor on each element's dispersion. Returns ``[n]``.
-    """
-    w = np.ones(len(y)) if weights is None else weights
-    pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
-    known = np.isfinite(y) & (w > 0) & (mean > 0)
-    likelihood = _Likelihood(
-        y[known], mean[known], w[known], series[known],
-        None if pi is None else pi[known], None if log_factor is None else log_factor[known],
-    )  # fmt: skip
-    low, high = np.log(DISPERSIONS)
-    if pooled is None and spread is not None:
-        together = _search(lambda x: likelihood(np.repeat(x, n)).sum(keepdims=True), 1, low, high)
-        centre = float(together[0])
-    else:
-        centre = float(np.log(np.clip(1.0 if pooled is None else pooled, *DISPERSIONS)))
-
-    def objective(x: Floats) -> Floats:
-        own = likelihood(x)
-        return own if spread is None else own - (x - centre) ** 2 / (2.0 * spread**2)
-
-    return np.asarray(np.exp(_search(objective, n, low, high)))
-
-
-class _Likelihood:
-    """Log-likelihood of each series, parts that do not depend on the dispersion left out."""
-
-    def __init__(
-        self, counts: Floats, mu: Floats, weights: Floats, series: Ints, pi: Floats | None, factor: Floats | None
-    ) -> None:
-        self.factor = factor
-        self.counts, self.mu, self.weights, self.series, self.pi = counts, mu, weights, series, pi
-        self.positive = np.flatnonzero(counts > 0)
-
-    def __call__(self, log_dispersion: Floats) -> Floats:
-        """``[S]`` log dispersions -> ``[S]`` log-likelihoods."""
-        theta = np.exp(log_dispersion)[self.series]
-        if self.factor is not None:
-            theta = theta * np.exp(self.factor)
-        out = -(theta + self.counts) * np.log1p(self.mu / theta)
-        some = self.positive
-        out[some] += rising(self.counts[some], theta[some])
-        if self.pi is not None:
-            with np.errstate(divide="ignore"):
-                inflated = np.logaddexp(np.log(self.pi), np.log1p(-self.pi) + out)
-            out = np.where(self.counts == 0, inflated, out)
-        return np.asarray(np.bincount(self.series, self.weights * out, minlength=len(log_dispersion)), dtype=np.float64)
-
-
-def _search(objective: Any, n: int, low: float, high: float) -> Floats:
-    """Maximise ``objective`` ``[n] -> [n]`` in each coordinate: a grid, then golden sections."""
-    grid = np.linspace(low, high, 15)
-    values = np.stack([objective(np.full(n, x)) for x in grid])
-    best = np.argmax(values, axis=0)
-    a, b = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
-    golden = 0.5 * (np.sqrt(5.0) - 1.0)
-    c, d = b - golden * (b - a), a + golden * (b - a)
-    at_c, at_d = objective(c), objective(d)
-    for _ in range(18):
-        left = at_c > at_d
-        a, b = np.where(left, a, c), np.where(left, d, b)
-        kept, at_kept = np.where(left, c, d), np.where(left, at_c, at_d)
-        fresh = np.where(left, b - golden * (b - a), a + golden * (b - a))
-        at_fresh = objective(fresh)
-        c, d = np.where(left, fresh, kept), np.where(left, kept, fresh)
-        at_c, at_d = np.where(left, at_fresh, at_kept), np.where(left, at_kept, at_fresh)
-    return np.asarray(0.5 * (a + b))
-
-
-def _series_first(
-    mean: ArrayLike, y: ArrayLike, axis: int | tuple[int, ...], weights: ArrayLike | None, pi: ArrayLike | None
-) -> tuple[Floats, Floats, Floats, Floats | None]:
-    """Counts, means, weights and zero probabilities, broadcast, with all shared axes as the last one."""
-    given = [y, mean, 1.0 if weights is None else weights, 0.0 if pi is None else pi]
-    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))
-    axes = sorted(a % arrays[0].ndim for a in ((axis,) if isinstance(axis, int) else axis))
-    rest = [a for a in range(arrays[0].ndim) if a not in axes]
-    moved = [a.transpose(*rest, *axes).reshape(*(a.shape[r] for r in rest), -1) for a in arrays]
-    return moved[0], moved[1], moved[2], None if pi is None else moved[3]
 
 
 def sample(

@@ -1,0 +1,231 @@
+"""The dispersion of negative binomial laws by maximum likelihood, many series at once (no torch)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.heads.nbinom import rising
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from foretide.heads.nbinom import Floats, Ints
+
+
+DISPERSIONS = (1e-4, 1e6)
+"""Bounds of a fitted dispersion."""
+BIN, SMALLEST_BIN, MOST_BINS = 0.02, 1e-6, 16
+"""To fit a dispersion, means whose logarithms differ by less are taken together, and so are all that are smaller; not
+where that would take more than so many bins for each element."""
+
+
+def fit_dispersion(
+    mean: ArrayLike,
+    y: ArrayLike,
+    *,
+    axis: int | tuple[int, ...] = 0,
+    weights: ArrayLike | None = None,
+    zero_probability: ArrayLike | None = None,
+    spread: float | None = 1.0,
+    pooled: float | None = None,
+) -> Floats:
+    """Dispersion of each series by maximum likelihood, drawn towards the one of all series together.
+
+    Parameters
+    ----------
+    mean, y : arrays
+        Forecast means and observed counts; broadcast. A ``y`` of NaN was not observed.
+    axis : int or tuple of int
+        The axes whose elements share one dispersion; the others are series.
+    weights : array, optional
+        Weight of each element in the likelihood.
+    zero_probability : array, optional
+        Of a zero-inflated law with ``mean`` as the mean of its other part.
+    spread : float or None
+        Standard deviation of ``ln theta`` among series that is thought plausible beforehand: the log-likelihood is
+        lowered by ``(ln theta - ln pooled)^2 / (2 spread^2)``. None: no drawing together.
+    pooled : float, optional
+        Where to draw towards; the maximum likelihood of all series together by default.
+
+    Returns
+    -------
+    float64 array
+        Shape of the series axes, inside :data:`DISPERSIONS`. A series without information gets the pooled value.
+    """
+    counts, mu, w, pi = _series_first(mean, y, axis, weights, zero_probability)
+    shape, size = counts.shape[:-1], counts.shape[-1]
+    n = int(np.prod(shape))
+    series = np.repeat(np.arange(n), size)
+    flat = [None if a is None else a.reshape(-1) for a in (w, pi)]
+    found = fit_of_series(
+        mu.reshape(-1), counts.reshape(-1), series, n,
+        weights=flat[0], zero_probability=flat[1], spread=spread, pooled=pooled,
+    )  # fmt: skip
+    return found.reshape(shape)
+
+
+def fit_of_series(
+    mean: Floats,
+    y: Floats,
+    series: Ints,
+    n: int,
+    *,
+    weights: Floats | None = None,
+    zero_probability: Floats | float | None = None,
+    log_factor: Floats | None = None,
+    spread: float | None = 1.0,
+    pooled: float | None = None,
+) -> Floats:
+    """As :func:`fit_dispersion` for flat elements ``[E]`` that say which of ``n`` series they belong to.
+
+    ``log_factor`` ``[E]`` is the logarithm of a known factor on each element's dispersion. Returns ``[n]``.
+    """
+    w = np.ones(len(y)) if weights is None else weights
+    pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
+    known = np.isfinite(y) & (w > 0) & (mean > 0)
+    likelihood = _Likelihood(
+        y[known], mean[known], w[known], series[known],
+        None if pi is None else pi[known], None if log_factor is None else log_factor[known],
+    )  # fmt: skip
+    low, high = np.log(DISPERSIONS)
+    if pooled is None and spread is not None:
+        together = _search(lambda x: likelihood(np.repeat(x, n)).sum(keepdims=True), 1, low, high)
+        centre = float(together[0])
+    else:
+        centre = float(np.log(np.clip(1.0 if pooled is None else pooled, *DISPERSIONS)))
+
+    def objective(x: Floats) -> Floats:
+        own = likelihood(x)
+        return own if spread is None else own - (x - centre) ** 2 / (2.0 * spread**2)
+
+    return np.asarray(np.exp(_search(objective, n, low, high)))
+
+
+class _Likelihood:
+    """Log-likelihood of each series, parts that do not depend on the dispersion left out.
+
+    Elements are gathered first: a term of the mean is the same for all means in a narrow bin, and a term of the count
+    for all equal counts. The likelihood is asked for a hundred times, so the sums are taken once.
+    """
+
+    def __init__(
+        self, counts: Floats, mu: Floats, weights: Floats, series: Ints, pi: Floats | None, factor: Floats | None
+    ) -> None:
+        # Elements of a group share series, factor and zero probability.
+        self.owner, self.factor, self.pi, group = _groups(series, factor, pi)
+        n, some = len(self.owner), counts > 0
+        falling = some if pi is not None else slice(None)
+        self.falls = _binned(group[falling], n, mu[falling], weights[falling])
+        self.rises = _binned(group[some], n, mu[some], (weights * counts)[some])
+        self.table = _tabled(group[some], n, counts[some], weights[some])
+        self.zeros = None if pi is None else _binned(group[~some], n, mu[~some], weights[~some])
+
+    def __call__(self, log_dispersion: Floats) -> Floats:
+        """``[S]`` log dispersions -> ``[S]`` log-likelihoods."""
+        thetas = np.exp(log_dispersion[self.owner] + self.factor)
+        group, mu, weight = self.falls
+        theta = thetas[group]
+        out = _sums(group, -weight * theta * np.log1p(mu / theta), len(thetas))
+        group, mu, weight = self.rises
+        out -= _sums(group, weight * np.log1p(mu / thetas[group]), len(thetas))
+        group, counts, weight = self.table
+        out += _sums(group, weight * rising(counts, thetas[group]), len(thetas))
+        if self.zeros is not None:
+            group, mu, weight = self.zeros
+            theta, pi = thetas[group], self.pi[group]
+            with np.errstate(divide="ignore"):
+                at_zero = np.logaddexp(np.log(pi), np.log1p(-pi) - theta * np.log1p(mu / theta))
+            out += _sums(group, weight * at_zero, len(thetas))
+        return _sums(self.owner, out, len(log_dispersion))
+
+
+def _groups(series: Ints, factor: Floats | None, pi: Floats | None) -> tuple[Ints, Floats, Floats, Ints]:
+    """Series, log factor and zero probability of each group, and the group of each element."""
+    n = int(series.max(initial=-1)) + 1
+    given = [np.zeros(len(series)) if a is None else a for a in (factor, pi)]
+    firsts = []
+    for values in given:
+        first = np.zeros(n)
+        first[series] = values
+        firsts.append(first)
+    if all(np.array_equal(first[series], values) for first, values in zip(firsts, given, strict=True)):
+        return np.arange(n), firsts[0], firsts[1], series
+    key = series.astype(np.int64)
+    for values in given:
+        kinds, rank = np.unique(values, return_inverse=True)
+        key = key * len(kinds) + rank.reshape(-1)
+    _, where, group = np.unique(key, return_index=True, return_inverse=True)
+    return series[where], given[0][where], given[1][where], group.reshape(-1).astype(np.int64)
+
+
+def _binned(group: Ints, n: int, mu: Floats, weight: Floats) -> tuple[Ints, Floats, Floats]:
+    """Group, mean and sum of weights of all elements of a group whose means are within :data:`BIN` of each other.
+
+    A bin stands at its weighted mean, so that what is linear in the mean stays as it is.
+    """
+    if not len(mu):
+        return group, mu, weight
+    place = np.floor(np.log(np.maximum(mu, SMALLEST_BIN)) / BIN).astype(np.int64)
+    place -= place.min()
+    width = int(place.max()) + 1
+    if n * width > MOST_BINS * len(mu):
+        return group, mu, weight
+    cell = group * width + place
+    total = _sums(cell, weight, n * width)
+    filled = np.flatnonzero(total > 0).astype(np.int64)
+    mean = _sums(cell, weight * mu, n * width)[filled] / total[filled]
+    return _owner(filled, width), mean, np.asarray(total[filled])
+
+
+def _tabled(group: Ints, n: int, counts: Floats, weight: Floats) -> tuple[Ints, Floats, Floats]:
+    """Group, count and sum of weights of all elements of a group with the same count."""
+    width = int(min(counts.max(initial=0.0), 1e9)) + 1
+    if n * width > MOST_BINS * len(counts) or not np.array_equal(counts, np.floor(counts)):
+        return group, counts, weight
+    cell = group * width + counts.astype(np.int64)
+    total = _sums(cell, weight, n * width)
+    filled = np.flatnonzero(total > 0).astype(np.int64)
+    return _owner(filled, width), np.asarray(filled % width, dtype=np.float64), np.asarray(total[filled])
+
+
+def _sums(where: Ints, values: Floats, n: int) -> Floats:
+    """Sum of the values of each place ``[n]``; float also where there are none."""
+    return np.asarray(np.bincount(where, values, n), dtype=np.float64)
+
+
+def _owner(cells: Ints, width: int) -> Ints:
+    return np.asarray(cells // width, dtype=np.int64)
+
+
+def _search(objective: Any, n: int, low: float, high: float) -> Floats:
+    """Maximise ``objective`` ``[n] -> [n]`` in each coordinate: a grid, then golden sections."""
+    grid = np.linspace(low, high, 15)
+    values = np.stack([objective(np.full(n, x)) for x in grid])
+    best = np.argmax(values, axis=0)
+    a, b = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
+    golden = 0.5 * (np.sqrt(5.0) - 1.0)
+    c, d = b - golden * (b - a), a + golden * (b - a)
+    at_c, at_d = objective(c), objective(d)
+    for _ in range(18):
+        left = at_c > at_d
+        a, b = np.where(left, a, c), np.where(left, d, b)
+        kept, at_kept = np.where(left, c, d), np.where(left, at_c, at_d)
+        fresh = np.where(left, b - golden * (b - a), a + golden * (b - a))
+        at_fresh = objective(fresh)
+        c, d = np.where(left, fresh, kept), np.where(left, kept, fresh)
+        at_c, at_d = np.where(left, at_fresh, at_kept), np.where(left, at_kept, at_fresh)
+    return np.asarray(0.5 * (a + b))
+
+
+def _series_first(
+    mean: ArrayLike, y: ArrayLike, axis: int | tuple[int, ...], weights: ArrayLike | None, pi: ArrayLike | None
+) -> tuple[Floats, Floats, Floats, Floats | None]:
+    """Counts, means, weights and zero probabilities, broadcast, with all shared axes as the last one."""
+    given = [y, mean, 1.0 if weights is None else weights, 0.0 if pi is None else pi]
+    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))
+    axes = sorted(a % arrays[0].ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    rest = [a for a in range(arrays[0].ndim) if a not in axes]
+    moved = [a.transpose(*rest, *axes).reshape(*(a.shape[r] for r in rest), -1) for a in arrays]
+    return moved[0], moved[1], moved[2], None if pi is None else moved[3]
