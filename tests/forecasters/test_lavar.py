@@ -509,3 +509,11 @@ def test_cutoffs_may_be_many() -> None:
     for k in (0, 5, 11):
         alone = usual().predict(panel, cutoffs[k : k + 1])
         np.testing.assert_allclose(all_at_once.mean[k], alone.mean[0], rtol=1e-5, atol=1e-7)
+
+
+def test_entities_are_forecast_alone_as_among_others() -> None:
+    model = lavar(head_lr=0.05).fit(sites(), until="2019-09-01")
+    together = model.predict(sites(), ["2019-09-20"])
+    for chosen in ([2], [2, 0]):
+        found = model.predict(sites().take(chosen), ["2019-09-20"])
+        np.testing.assert_allclose(found.mean, together.mean[chosen], rtol=1e-5, atol=1e-6)
