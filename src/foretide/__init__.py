@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from foretide.forecasters.baselines import SeasonalMean as SeasonalMean
     from foretide.forecasters.baselines import SeasonalNaive as SeasonalNaive
     from foretide.forecasters.baselines import WindowMean as WindowMean
-    from foretide.forecasters.ensemble import Ensemble as Ensemble
     from foretide.forecasters.calendar_es import CalendarES as CalendarES
     from foretide.forecasters.calendar_es import CalendarMean as CalendarMean
+    from foretide.forecasters.ensemble import Ensemble as Ensemble
     from foretide.forecasters.forecast import Forecast as Forecast
-    from foretide.forecasters.lavar import LAVAR as LAVAR
     from foretide.forecasters.intermittent import ADIDA as ADIDA
     from foretide.forecasters.intermittent import IMAPA as IMAPA
     from foretide.forecasters.intermittent import SBA as SBA
     from foretide.forecasters.intermittent import TSB as TSB
     from foretide.forecasters.intermittent import Croston as Croston
     from foretide.forecasters.intervals import WithIntervals as WithIntervals
+    from foretide.forecasters.lavar import LAVAR as LAVAR
     from foretide.forecasters.lstm import LSTM as LSTM
     from foretide.forecasters.ridge import Ridge as Ridge
     from foretide.forecasters.statistical import ARIMA as ARIMA

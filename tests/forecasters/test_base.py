@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cases import make_panel
 
 from foretide.errors import ConfigError
 from foretide.forecasters.arima import ARIMA
 from foretide.forecasters.baselines import Persistence
-from cases import make_panel
 
 
 def test_further_quantiles_come_beside_those_of_the_levels() -> None:
