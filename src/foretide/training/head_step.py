@@ -209,70 +209,106 @@ class CountStep(HeadStep):
         d = self.mean.shape[2]
         self.weight, self.grad_weight = (t.view(self.maps, d, -1) for t in flat.joined(self.weights[: self.maps]))
         self.bias, self.grad_bias = (t.view(self.maps, d) for t in flat.joined(self.weights[self.maps :]))
-        (self.series, self.grad_series), (self.profile, self.grad_profile) = (
-            flat.joined([p]) for p in self.parameters[:2]
-        )
+        self.flat_weight, self.flat_bias = self.weight.flatten(0, 1).t(), self.bias.view(-1)
+        (self.series, self.grad_series), (profile, self.grad_profile) = (flat.joined([p]) for p in self.parameters[:2])
+        self.rows = profile[:, None]
+        self.rooms: dict[int, _Room] = {}
         if self.logit is not None:
             self.zero, self.grad_zero = flat.joined([self.logit])
 
     def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
         """See :class:`HeadStep`."""
-        mean, y = self.mean.index_select(0, chosen), self.counts.index_select(0, chosen)
-        n = mean.numel()
-        maps = torch.addmm(self.bias.view(-1), features, self.weight.flatten(0, 1).t())
-        maps = maps.view(-1, self.maps, self.mean.shape[2]).transpose(0, 1).contiguous().view(self.maps, *mean.shape)
-        pull = torch.empty_like(maps)
-        mu = mean.mul_(maps[0].clamp(-LOG_RANGE, LOG_RANGE).exp_())
-        low, high = _LOG_DISPERSIONS
-        log_theta = self.series + self.profile[:, None]
-        theta = log_theta.clamp(low, high).exp_()
-        some = torch.nonzero(y.view(-1))[:, 0]
-        pi = keep = None
+        room = self._room(len(chosen))
+        mu, y, gone, u, spare = room.mu, room.y, room.gone, room.u, room.spare
+        torch.index_select(self.mean, 0, chosen, out=mu)
+        torch.index_select(self.counts, 0, chosen, out=y)
+        torch.addmm(self.flat_bias, features, self.flat_weight, out=room.product)
+        room.maps.copy_(room.split)
+        mu.mul_(torch.clamp(room.linear, -LOG_RANGE, LOG_RANGE, out=spare).exp_())
+        log_theta = self.series + self.rows
+        theta = log_theta.clamp(*_LOG_DISPERSIONS).exp_()
+        some = torch.nonzero(room.flat_y)[:, 0]
         if self.logit is not None:
-            pi = maps[1].add_(self.zero).clamp(*LOGITS).sigmoid_()
-            keep = 1.0 - pi
-            mu.div_(keep)
-        more = mu / theta
-        gone = torch.log1p(more).mul_(theta)  # L
-        u = mu / more.add_(1.0)
-        to_log_theta = gone - u
-        above, to_mu, to_theta = _above_zero(some, y, mu, theta)
-        if pi is None or keep is None:
+            torch.clamp(room.logit.add_(self.zero), *LOGITS, out=room.pi).sigmoid_()
+            torch.sub(_ONE, room.pi, out=room.keep)
+            mu.div_(room.keep)
+        torch.div(mu, theta, out=spare)
+        torch.log1p(spare, out=gone).mul_(theta)  # L
+        torch.div(mu, spare.add_(1.0), out=u)
+        to_log_theta = torch.sub(gone, u, out=spare)
+        above, to_mu, to_theta = _above_zero(some, room.flat_y, room.flat_mu, theta)
+        if self.logit is None:
             gone.view(-1)[some] = 0.0
             loss = above + gone.sum()
-            pull[0] = u
+            room.by_mean.copy_(u)
         else:
-            zero = torch.addcmul(_ONE, keep, gone.neg_().expm1_())
-            inflated = pi / zero
-            inflated.view(-1)[some] = 0.0
-            zero.view(-1)[some] = keep.view(-1)[some]
-            loss = above - zero.log_().sum()
-            torch.sub(pi, inflated, out=pull[1])
-            rest = inflated.neg_().add_(1.0)
-            to_log_theta.mul_(rest)
-            torch.mul(rest, u, out=pull[0])
-        pull[0].view(-1)[some] = to_mu
+            loss = above - self._inflated(room, to_log_theta, some)
+        room.flat_by_mean[some] = to_mu
         to_log_theta.view(-1)[some] = to_theta
-        if pi is not None:
-            pull[1].addcmul_(pull[0], pi)
-            pull[1] = torch.ops.aten.hardtanh_backward(pull[1], maps[1], *LOGITS)
-        pull[0] = torch.ops.aten.hardtanh_backward(pull[0], maps[0], -LOG_RANGE, LOG_RANGE)
-        self._write(pull.flatten(1, 2), features, to_log_theta.sum(dim=0), log_theta, n)
-        return loss / n
-
-    def _write(self, pull: Tensor, features: Tensor, to_log_theta: Tensor, log_theta: Tensor, n: int) -> None:
-        """Put the gradients where they belong."""
-        share = 1.0 / n
+        if self.logit is not None:
+            room.by_logit.addcmul_(room.by_mean, room.pi)
+            room.by_logit.copy_(_inside(room.by_logit, room.logit, *LOGITS))
+        room.by_mean.copy_(_inside(room.by_mean, room.linear, -LOG_RANGE, LOG_RANGE))
+        share = 1.0 / mu.numel()
         wide = features.expand(self.maps, -1, -1)
-        torch.baddbmm(self.grad_weight, pull.transpose(1, 2), wide, beta=0, alpha=share, out=self.grad_weight)
-        torch.sum(pull, dim=1, out=self.grad_bias).mul_(share)
+        torch.baddbmm(self.grad_weight, room.turned, wide, beta=0, alpha=share, out=self.grad_weight)
+        torch.sum(room.pull, dim=1, out=self.grad_bias).mul_(share)
         if self.logit is not None:
             self.grad_zero.copy_(self.grad_bias[1])
-        inside = torch.ops.aten.hardtanh_backward(to_log_theta, log_theta, *_LOG_DISPERSIONS).mul_(share)
+        inside = _inside(to_log_theta.sum(dim=0), log_theta, *_LOG_DISPERSIONS).mul_(share)
         torch.sum(inside, dim=0, out=self.grad_series)
         torch.sum(inside, dim=1, out=self.grad_profile)
+        return loss.mul_(share)
+
+    def _inflated(self, room: _Room, to_log_theta: Tensor, some: Tensor) -> Tensor:
+        """Log-probability of zeros, and of not being inflated above; slopes by ``ln mu`` (at zero) and the logit."""
+        zero = torch.addcmul(_ONE, room.keep, room.gone.neg_().expm1_(), out=room.gone)
+        inflated = torch.div(room.pi, zero, out=room.other)
+        inflated.view(-1)[some] = 0.0
+        zero.view(-1)[some] = room.keep.view(-1)[some]
+        torch.sub(room.pi, inflated, out=room.by_logit)
+        rest = inflated.neg_().add_(1.0)
+        to_log_theta.mul_(rest)
+        torch.mul(rest, room.u, out=room.by_mean)
+        return zero.log_().sum()
+
+    def _room(self, n: int) -> _Room:
+        """Memory of a batch of ``n`` windows."""
+        if n not in self.rooms:
+            self.rooms[n] = _Room(self.mean, n, self.maps)
+        return self.rooms[n]
 
 
+class _Room:
+    """Memory of a batch of ``n`` windows, and all views of it: each costs as much to make as to fill.
+
+    Parameters
+    ----------
+    like : ``[W, H, D]``
+    n : int
+    maps : int
+        2: there is a logit.
+    """
+
+    def __init__(self, like: Tensor, n: int, maps: int) -> None:
+        _, h, d = like.shape
+        self.mu, self.y, self.gone, self.u, self.spare, self.other, self.pi, self.keep = (
+            like.new_empty(n, h, d) for _ in range(8)
+        )
+        self.flat_y, self.flat_mu = self.y.view(-1), self.mu.view(-1)
+        self.product = like.new_empty(n * h, maps * d)
+        self.split = self.product.view(n * h, maps, d).transpose(0, 1)
+        self.maps, self.pull = like.new_empty(maps, n * h, d), like.new_empty(maps, n * h, d)
+        self.turned = self.pull.transpose(1, 2)
+        # With one map there is no logit, and nobody looks at these two.
+        (self.linear, self.logit), (self.by_mean, self.by_logit) = (
+            (t[0].view(n, h, d), t[-1].view(n, h, d)) for t in (self.maps, self.pull)
+        )
+        self.flat_by_mean = self.by_mean.view(-1)
+
+
+_inside = torch.ops.aten.hardtanh_backward
+"""Slope, value, low, high -> the slope, zero where the value is not between them."""
 _LOG_DISPERSIONS = tuple(torch.tensor([SMALLEST_DISPERSION, LARGEST_DISPERSION], dtype=torch.float64).log().tolist())
 _ONE = torch.ones(())
 
@@ -282,7 +318,7 @@ def _above_zero(some: Tensor, y: Tensor, mu: Tensor, theta: Tensor) -> tuple[Ten
     if not len(some):
         return mu.new_zeros(()), mu.new_zeros(0), mu.new_zeros(0)
     # A handful of numbers: numpy starts an operation in a third of the time.
-    k, m, t = (as_numpy(x) for x in (y.view(-1)[some], mu.view(-1)[some], theta.view(-1)[some % theta.numel()]))
+    k, m, t = (as_numpy(x) for x in (y[some], mu[some], theta.view(-1)[some % theta.numel()]))
     more = m / t
     log = np.log1p(more)
     loss = (k + t) * log - nbinom.rising(k, t) + special.gammaln(k + 1.0) - k * np.log(m)
