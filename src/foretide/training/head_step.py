@@ -16,7 +16,7 @@ from scipy import special
 from torch import Tensor, nn
 
 from foretide.heads import nbinom
-from foretide.heads.base import SeriesInfo, as_numpy
+from foretide.heads.base import SeriesInfo
 from foretide.heads.count_heads import (
     LARGEST_DISPERSION,
     LOG_RANGE,
@@ -31,6 +31,7 @@ from foretide.heads.point import PointHead, squared
 from foretide.training.flat import Flat
 
 if TYPE_CHECKING:
+    from foretide.heads.nbinom import Ints
     from foretide.training.head_bank import HeadBank, HeadData
 
 
@@ -144,6 +145,7 @@ class SquaredStep(HeadStep):
         half = len(self.parameters) // 2
         self.weight, self.grad_weight = (t.view(d, -1) for t in flat.joined(self.parameters[:half]))
         self.bias, self.grad_bias = flat.joined(self.parameters[half:])
+        self.turned = torch.empty_like(self.weight.t(), memory_format=torch.contiguous_format)
 
     def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
         """See :class:`HeadStep`."""
@@ -155,9 +157,11 @@ class SquaredStep(HeadStep):
         error.addcmul_(slope, linear.view_as(slope))
         flat = error.view(-1)
         loss = torch.dot(flat, flat) / n
-        pull = slope.mul_(error).view_as(linear).t()
-        torch.addmm(self.grad_weight, pull, features, beta=0, alpha=2.0 / n, out=self.grad_weight)
-        torch.addmv(self.grad_bias, pull, ones, beta=0, alpha=2.0 / n, out=self.grad_bias)
+        pull = slope.mul_(error).view_as(linear)
+        torch.addmv(self.grad_bias, pull.t(), ones, beta=0, alpha=2.0 / n, out=self.grad_bias)
+        # This way round the product takes a quarter less.
+        torch.mm(features.t(), pull, out=self.turned)
+        torch.mul(self.turned.t(), 2.0 / n, out=self.grad_weight)
         return loss
 
     def _room(self, n: int) -> tuple[Tensor, ...]:
@@ -227,7 +231,7 @@ class CountStep(HeadStep):
         mu.mul_(torch.clamp(room.linear, -LOG_RANGE, LOG_RANGE, out=spare).exp_())
         log_theta = self.series + self.rows
         theta = log_theta.clamp(*_LOG_DISPERSIONS).exp_()
-        some = torch.nonzero(room.flat_y)[:, 0]
+        some = torch.nonzero(room.flat_y)[:, 0].numpy()
         if self.logit is not None:
             torch.clamp(room.logit.add_(self.zero), *LOGITS, out=room.pi).sigmoid_()
             torch.sub(_ONE, room.pi, out=room.keep)
@@ -236,15 +240,14 @@ class CountStep(HeadStep):
         torch.log1p(spare, out=gone).mul_(theta)  # L
         torch.div(mu, spare.add_(1.0), out=u)
         to_log_theta = torch.sub(gone, u, out=spare)
-        above, to_mu, to_theta = _above_zero(some, room.flat_y, room.flat_mu, theta)
         if self.logit is None:
-            gone.view(-1)[some] = 0.0
-            loss = above + gone.sum()
+            room.flat_gone[some] = 0.0
+            loss = gone.sum()
             room.by_mean.copy_(u)
         else:
-            loss = above - self._inflated(room, to_log_theta, some)
-        room.flat_by_mean[some] = to_mu
-        to_log_theta.view(-1)[some] = to_theta
+            loss = self._inflated(room, to_log_theta, some)
+        if len(some):
+            loss += self._above_zero(room, theta, some)
         if self.logit is not None:
             room.by_logit.addcmul_(room.by_mean, room.pi)
             room.by_logit.copy_(_inside(room.by_logit, room.logit, *LOGITS))
@@ -260,17 +263,32 @@ class CountStep(HeadStep):
         torch.sum(inside, dim=1, out=self.grad_profile)
         return loss.mul_(share)
 
-    def _inflated(self, room: _Room, to_log_theta: Tensor, some: Tensor) -> Tensor:
-        """Log-probability of zeros, and of not being inflated above; slopes by ``ln mu`` (at zero) and the logit."""
+    def _inflated(self, room: _Room, to_log_theta: Tensor, some: Ints) -> Tensor:
+        """Loss of zeros, and of not being inflated above; slopes of zeros, and of the logit, ``mu`` held."""
         zero = torch.addcmul(_ONE, room.keep, room.gone.neg_().expm1_(), out=room.gone)
         inflated = torch.div(room.pi, zero, out=room.other)
-        inflated.view(-1)[some] = 0.0
-        zero.view(-1)[some] = room.keep.view(-1)[some]
+        room.flat_other[some] = 0.0
+        room.flat_gone[some] = room.flat_keep[some]
         torch.sub(room.pi, inflated, out=room.by_logit)
-        rest = inflated.neg_().add_(1.0)
+        rest = torch.sub(_ONE, inflated, out=inflated)
         to_log_theta.mul_(rest)
         torch.mul(rest, room.u, out=room.by_mean)
-        return zero.log_().sum()
+        return zero.log_().sum().neg_()
+
+    def _above_zero(self, room: _Room, theta: Tensor, some: Ints) -> float:
+        """Loss of the counts at flat places ``some``; puts in their slopes by ``ln mu`` and ``ln theta``.
+
+        Mostly a handful of numbers, and numpy starts an operation in a third of the time.
+        """
+        k, m = (x[some].astype(np.float64) for x in (room.flat_y_array, room.flat_mu))
+        t = theta.numpy().reshape(-1)[some % theta.numel()].astype(np.float64)
+        more = m / t
+        log = np.log1p(more)
+        loss = (k + t) * log - nbinom.rising(k, t) + special.gammaln(k + 1.0) - k * np.log(m)
+        to_mu = (m - k) / (1.0 + more)
+        room.flat_by_mean[some] = to_mu
+        room.flat_spare[some] = t * (log - special.digamma(k + t) + special.digamma(t)) - to_mu
+        return float(loss.sum())
 
     def _room(self, n: int) -> _Room:
         """Memory of a batch of ``n`` windows."""
@@ -295,7 +313,7 @@ class _Room:
         self.mu, self.y, self.gone, self.u, self.spare, self.other, self.pi, self.keep = (
             like.new_empty(n, h, d) for _ in range(8)
         )
-        self.flat_y, self.flat_mu = self.y.view(-1), self.mu.view(-1)
+        self.flat_y = self.y.view(-1)
         self.product = like.new_empty(n * h, maps * d)
         self.split = self.product.view(n * h, maps, d).transpose(0, 1)
         self.maps, self.pull = like.new_empty(maps, n * h, d), like.new_empty(maps, n * h, d)
@@ -304,24 +322,14 @@ class _Room:
         (self.linear, self.logit), (self.by_mean, self.by_logit) = (
             (t[0].view(n, h, d), t[-1].view(n, h, d)) for t in (self.maps, self.pull)
         )
-        self.flat_by_mean = self.by_mean.view(-1)
+        # The same memory as numpy arrays.
+        self.flat_y_array, self.flat_mu, self.flat_gone, self.flat_keep, self.flat_other, self.flat_spare = (
+            t.view(-1).numpy() for t in (self.y, self.mu, self.gone, self.keep, self.other, self.spare)
+        )
+        self.flat_by_mean = self.by_mean.view(-1).numpy()
 
 
 _inside = torch.ops.aten.hardtanh_backward
 """Slope, value, low, high -> the slope, zero where the value is not between them."""
 _LOG_DISPERSIONS = tuple(torch.tensor([SMALLEST_DISPERSION, LARGEST_DISPERSION], dtype=torch.float64).log().tolist())
 _ONE = torch.ones(())
-
-
-def _above_zero(some: Tensor, y: Tensor, mu: Tensor, theta: Tensor) -> tuple[Tensor, ...]:
-    """Loss of counts above zero, at flat places ``some``, and its slopes by ``ln mu`` and ``ln theta``, in double."""
-    if not len(some):
-        return mu.new_zeros(()), mu.new_zeros(0), mu.new_zeros(0)
-    # A handful of numbers: numpy starts an operation in a third of the time.
-    k, m, t = (as_numpy(x) for x in (y[some], mu[some], theta.view(-1)[some % theta.numel()]))
-    more = m / t
-    log = np.log1p(more)
-    loss = (k + t) * log - nbinom.rising(k, t) + special.gammaln(k + 1.0) - k * np.log(m)
-    to_mu = (m - k) / (1.0 + more)
-    to_theta = t * (log - special.digamma(k + t) + special.digamma(t)) - to_mu
-    return tuple(torch.as_tensor(x, dtype=mu.dtype) for x in (loss.sum(), to_mu, to_theta))
