@@ -24,8 +24,9 @@ LOG_RANGE = 12.0
 LOGITS = (-10.0, 7.0)
 """Bounds of the logit of a zero probability."""
 SMALLEST_DISPERSION, LARGEST_DISPERSION = 1e-6, 1e8
-FIT_ELEMENTS = 300_000
-"""A dispersion is first found from at most this many elements."""
+FIT_ELEMENTS, ENOUGH_ELEMENTS = 300_000, 30_000
+"""A dispersion is first found from at most as many elements as the first, and of more than the second from fewer
+windows: neighbours repeat each other's counts, each of which is still seen four times."""
 ZERO_PROBABILITIES = (0.001, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85)
 
 
@@ -100,7 +101,8 @@ class CountHead(Head):
         least = SMALLEST_MEAN / series.unit.max().clamp(min=1.0)
         self.floor.copy_((FLOOR * seen).clamp(min=float(least)))
         w, h, d = base.shape
-        chosen = torch.arange(0, w, max(1, -(-w * h * d // FIT_ELEMENTS)), device=base.device)
+        stride = max(1, -(-w * h * d // FIT_ELEMENTS), min(h // 4, w * h * d // ENOUGH_ELEMENTS))
+        chosen = torch.arange(0, w, stride, device=base.device)
         entity = series.entity[chosen]
         some = SeriesInfo(entity, series.unit[chosen])
         counts = as_numpy((y[chosen] * some.unit[:, None]).round())

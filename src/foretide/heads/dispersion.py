@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.heads.nbinom import rising
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike
 
     from foretide.heads.nbinom import Floats, Ints
@@ -90,17 +92,18 @@ def fit_of_series(
         None if pi is None else pi[known], None if log_factor is None else log_factor[known],
     )  # fmt: skip
     low, high = np.log(DISPERSIONS)
+    grid = np.linspace(low, high, 15)
+    values = np.stack([likelihood(np.full(n, x)) for x in grid])
     if pooled is None and spread is not None:
-        together = _search(lambda x: likelihood(np.repeat(x, n)).sum(keepdims=True), 1, low, high)
-        centre = float(together[0])
+        summed = values.sum(axis=1, keepdims=True)
+        centre = float(_search(lambda x: likelihood(np.repeat(x, n)).sum(keepdims=True), grid, summed)[0])
     else:
         centre = float(np.log(np.clip(1.0 if pooled is None else pooled, *DISPERSIONS)))
 
-    def objective(x: Floats) -> Floats:
-        own = likelihood(x)
-        return own if spread is None else own - (x - centre) ** 2 / (2.0 * spread**2)
+    def lowered(likelihoods: Floats, x: Floats) -> Floats:
+        return likelihoods if spread is None else likelihoods - (x - centre) ** 2 / (2.0 * spread**2)
 
-    return np.asarray(np.exp(_search(objective, n, low, high)))
+    return np.asarray(np.exp(_search(lambda x: lowered(likelihood(x), x), grid, lowered(values, grid[:, None]))))
 
 
 class _Likelihood:
@@ -199,10 +202,8 @@ def _owner(cells: Ints, width: int) -> Ints:
     return np.asarray(cells // width, dtype=np.int64)
 
 
-def _search(objective: Any, n: int, low: float, high: float) -> Floats:
-    """Maximise ``objective`` ``[n] -> [n]`` in each coordinate: a grid, then golden sections."""
-    grid = np.linspace(low, high, 15)
-    values = np.stack([objective(np.full(n, x)) for x in grid])
+def _search(objective: Callable[[Floats], Floats], grid: Floats, values: Floats) -> Floats:
+    """Maximise ``objective`` ``[n] -> [n]`` in each coordinate, whose ``values`` ``[G, n]`` on a grid are known."""
     best = np.argmax(values, axis=0)
     a, b = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
     golden = 0.5 * (np.sqrt(5.0) - 1.0)
