@@ -10,6 +10,7 @@ import torch
 
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
+from foretide.models.linear_start import start_linear
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class LatentState:
         x = torch.from_numpy(covariates(panel, preparation, source))
         model = LatentModel(x.shape[1], h, config)
         train, validation = (stretches(panel, part) for part in windows)
+        start_linear(model, x, [(s.first - config.order, s.first + s.count + h) for s in train])
         history = train_latent(model, x, train, validation, stage, generator=generator)
         rows = torch.cat([torch.arange(s.first, s.first + s.count) for s in train])
         z = latent_path(model, x)[rows].double().numpy()

@@ -103,15 +103,23 @@ def like_teacher(own: Preparation, teacher: Preparation, train: Panel) -> Prepar
 
 @torch.no_grad()
 def inherit(bank: HeadBank, teacher: HeadBank) -> None:
-    """Begin at the teacher's heads: shared weights as they are, those of each entity at their mean over entities."""
+    """Begin at the teacher's heads; shared weights take over the mean of those of each entity, which begin at zero."""
     theirs = teacher.state_dict()
     for name, own in bank.state_dict().items():
         if name == "unit":
             continue
-        found = theirs.get(name)
+        found, private = theirs.get(name), theirs.get(_private(name))
         if "private" in name:
             own.zero_()
+        elif found is not None and private is not None:
+            own.copy_(found + private.mean(dim=0))
         elif found is not None and found.shape == own.shape:
             own.copy_(found)
         elif found is not None and found.shape[1:] == own.shape[1:]:
             own.copy_(found.float().mean(dim=0, keepdim=True).expand_as(own))
+
+
+def _private(name: str) -> str:
+    """Name of the weights of each entity beside shared ones: ``x.weight`` -> ``x.private_weight``."""
+    stem, dot, last = name.rpartition(".")
+    return f"{stem}{dot}private_{last}"
