@@ -52,8 +52,12 @@ class Flat:
         loss.backward()  # type: ignore[no-untyped-call]
 
     def clip(self, most: float) -> None:
-        """Scale the gradients so that their joint norm is at most ``most``."""
-        clip_gradients([self.whole], most)
+        """Scale the gradients so that their joint norm is at most ``most``, as :func:`clip_gradients`."""
+        if self.gradient.is_cpu:
+            if (length := float(torch.linalg.vector_norm(self.gradient))) > most:
+                self.gradient.mul_(most / (length + 1e-6))
+        else:
+            clip_gradients([self.whole], most)
 
     def state(self) -> Tensor:
         """Copy all values, ``[total]``."""
