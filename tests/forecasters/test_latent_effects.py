@@ -125,8 +125,8 @@ def test_normal_equations_are_those_of_a_loop() -> None:
         expected, right = np.zeros((2, 2)), np.zeros(2)
         for w, s in seen:
             x = z[w, s] - memory[w, d]
-            expected += mu[w, s, d] * np.outer(x, x) / (noise * 3)
-            right += x * (y[w, s, d] - mu[w, s, d]) / (noise * 3)
+            expected += mu[w, s, d] * np.outer(x, x) / (noise * 3 * le.PERSISTENCE)
+            right += x * (y[w, s, d] - mu[w, s, d]) / (noise * 3 * le.PERSISTENCE)
         np.testing.assert_allclose(gram[d], expected, rtol=1e-9)
         np.testing.assert_allclose(slope[d], right, rtol=1e-9, atol=1e-9)
 
@@ -198,3 +198,10 @@ def test_the_rounds_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     found, once, settled = weights
     assert np.abs(found - settled).max() < 0.01
     assert np.abs(once - settled).max() > 0.02
+
+
+def test_many_windows_are_thinned_evenly_never_in_step_with_a_week() -> None:
+    assert le._stride(slide(make_panel((300,)), input_size=7, h=7)) == 1
+    long = slide(make_panel((2900,)), input_size=7, h=7)
+    assert le._stride(long) == 8
+    assert le._stride(slide(make_panel((1000, 1000)), input_size=7, h=7)) == 3

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ROUNDS = 4
+ROUNDS = 3
 CHOOSING_ROUNDS = 2
 """Recipes are chosen anew in the first rounds only."""
 MAX_LOG = 1.5
 """The latent state multiplies a forecast by at most ``exp(1.5)``."""
 MAX_LEADS = 5
 """Neighbouring steps of a window say nearly the same: so many, evenly spread, are looked at."""
+MAX_WINDOWS = 400
+"""Per entity, evenly spread."""
+PERSISTENCE = 3.0
+"""So many neighbouring days say as much as one independent day."""
 EM_STEPS = 30
 FIRST_VARIANCE = 0.01
 
@@ -101,6 +105,8 @@ def fit_effects(
     The base with recipes chosen anew, and the effects.
     """
     n, d, k = train.n_entities, train.n_targets, z.shape[1]
+    stride = _stride(windows)
+    windows, z_ahead = windows[::stride], z_ahead[::stride]
     start = np.zeros((d, k)) if prior is None else prior
     effects = LatentEffects(np.repeat(start[None], n, axis=0), start)
     y = _truth(train, windows, h) + base.shift[windows.entity][:, None, :]
@@ -118,9 +124,17 @@ def fit_effects(
                 memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
                 part = np.ix_(chosen, leads)
                 gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
+        gram, slope = stride * gram, stride * slope
         slope += np.einsum("ndkl,ndl->ndk", gram, effects.weights)
         effects = _solve(gram, slope, prior)
     return base, effects
+
+
+def _stride(windows: Windows) -> int:
+    """Every how many windows one is looked at, for its neighbours too; never in step with a week."""
+    entities = max(1, len(np.unique(windows.entity)))
+    stride = max(1, -(-len(windows) // (MAX_WINDOWS * entities)))
+    return stride + (stride % 7 == 0)
 
 
 def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
@@ -158,8 +172,9 @@ def _normal_equations(z_ahead: Floats, memory: Floats, mu: Floats, y: Floats) ->
     total = weight.sum(axis=(0, 1))
     noise = (error**2).sum(axis=(0, 1)) / np.maximum(total, 1e-12)
     usable = (total > 0) & (noise > 0)
-    # Steps of one window share their noise with those of its neighbours: a day counts once, not once per lead.
-    share = np.where(usable, 1.0 / (np.where(usable, noise, 1.0) * leads), 0.0)
+    # Steps of one window share their noise with those of its neighbours: a day counts once, not once per lead, and
+    # less than once, because what the level got wrong one day it gets wrong the next.
+    share = np.where(usable, 1.0 / (np.where(usable, noise, 1.0) * leads * PERSISTENCE), 0.0)
     # With the regressors x = z - m, m the same for all leads: sums of w x x' = w z z' - (w z) m' - m (w z)' + w m m'.
     flat = z_ahead.reshape(-1, k)
     squares = (flat[:, :, None] * flat[:, None, :]).reshape(-1, k * k)

@@ -106,7 +106,8 @@ class _Fit:
         base = self._base(self.train)
         effects: LatentEffects | None = None
         if self.model.supply.effects:
-            rich = self._effects(base, self._look(self.train, train.windows))
+            same = validation is None and self.panel is self.train
+            rich = self._effects(base, train if same else self._look(self.train, train.windows))
             base, effects = rich if validation is None or _harmless(rich, base, validation) else (base, None)
         bases = [None if look is None else look.base(base, effects) for look in (train, validation)]
         assert bases[0] is not None
