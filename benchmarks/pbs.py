@@ -1,7 +1,8 @@
 """Monthly prescriptions (PBS, 336 series): LAVAR and Attention with a count head beside baselines with intervals.
 
-Test part: the last 24 months, horizon 12, all 13 cutoffs. The models see the months before and keep their own validation
-part of them. AutoETS comes with its own intervals, which explode for two series, and with intervals from its past errors.
+Test part: the last 24 months, horizon 12, all 13 cutoffs. The models see the months before and keep their own
+validation part of them. AutoETS comes with its own intervals, which explode for two series, and with intervals from its
+past errors.
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ def main() -> None:
     rows = [row for seed in chosen.seeds for row in run(seed)]
     for name in dict.fromkeys(r["way"] for r in rows):
         mine = [r for r in rows if r["way"] == name]
-        rows.append({"seed": "mean", "way": name, **{k: float(np.mean([r[k] for r in mine])) for k in ("mse_ratio", "wql")}})
+        rows.append(
+            {"seed": "mean", "way": name, **{k: float(np.mean([r[k] for r in mine])) for k in ("mse_ratio", "wql")}}
+        )
     save("sites", rows, chosen.threads)
 
 
