@@ -1,8 +1,8 @@
 """LAVAR and every baseline on the supplies generator, beside the exact oracle: squared error, quantile loss, coverage.
 
-Daily, 1095 days, 48 targets, 35 covariates, horizon 14. Learning part 85 %, of which the models keep their own validation
-part; test cutoffs every second day, so that they pass through all weekdays. The oracle knows the latent state at the
-cutoff; every model sees noisy covariates only. Point baselines get intervals from their own past errors.
+Daily, 1095 days, 48 targets, 35 covariates, horizon 14. Learning part 85 %, of which the models keep their own
+validation part; test cutoffs every second day, through all weekdays. The oracle knows the latent state
+at the cutoff; every model sees noisy covariates only. Point baselines get intervals from their own past errors.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def start_linear(model: LatentModel, x: Tensor, segments: Sequence[tuple[int, in
 
 
 def _pass_through(network: MLP, weight: Tensor, bias: Tensor, out: tuple[Tensor, Tensor] | None = None) -> None:
-    """Let the first units carry ``s = weight x + bias`` to the last layer, which gives ``s`` or its image by ``out``."""
+    """Let the first units carry ``s = weight x + bias`` to the last layer; give ``s`` or its image by ``out``."""
     k = len(weight)
     layers: list[Any] = list(network.layers)
     last = layers[-1]
