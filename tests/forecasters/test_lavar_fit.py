@@ -211,3 +211,12 @@ def test_without_training_a_new_entity_has_the_teachers_heads(monkeypatch: pytes
         torch.testing.assert_close(value, old[name] + old[name.replace("linear.", "linear.private_")].mean(dim=0))
     np.testing.assert_array_equal(new._parts().base.pooled[7], teacher._parts().base.pooled[7])
     assert new._parts().base.events == teacher._parts().base.events
+
+
+def test_a_short_history_has_no_latent_effects_of_its_own_but_takes_those_of_a_teacher() -> None:
+    short = panel(3).take([2])
+    alone = lavar(latent=3).fit(short, until="2019-02-20")
+    assert alone._parts().effects is None
+    teacher = lavar(latent=3).fit(panel(3).take([0, 1]))
+    assert teacher._parts().effects is not None
+    assert teacher.fit_heads(short, until="2019-02-20")._parts().effects is not None

@@ -15,7 +15,7 @@ from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
 from foretide.forecasters.error_law import ErrorLaw, Errors
 from foretide.forecasters.guardrails import Guard
-from foretide.forecasters.latent_effects import LatentEffects, fit_effects
+from foretide.forecasters.latent_effects import PERSISTENCE, LatentEffects, fit_effects
 from foretide.forecasters.latent_state import LatentState
 from foretide.forecasters.lavar import stage_kwargs
 from foretide.forecasters.lavar_heads import buckets_of, heads_of, inherit, like_teacher
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
 LARGEST_CHANGE = 0.5
+"""What one series may add to the choice for or against latent effects."""
+DAYS_PER_STATE = 4
+"""Independent days of training per latent state below which its effects are not looked for."""
 MARGIN = 0.02
 """What heads must gain on validation windows to be kept, and latent effects lose to go."""
 
@@ -105,7 +108,7 @@ class _Fit:
         validation = self._look(self.panel, self.windows[1]) if len(self.windows[1]) else None
         base = self._base(self.train)
         effects: LatentEffects | None = None
-        if self.model.supply.effects:
+        if self.model.supply.effects and self._enough(train):
             same = validation is None and self.panel is self.train
             rich = self._effects(base, train if same else self._look(self.train, train.windows))
             base, effects = rich if validation is None or _harmless(rich, base, validation) else (base, None)
@@ -161,6 +164,11 @@ class _Fit:
         teacher = self.teacher
         prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
         return fit_effects(base, look.panel, look.windows, self.h, look.z, look.ahead, prior)
+
+    def _enough(self, train: Look) -> bool:
+        """Whether the windows can tell the effects of so many states; a teacher's effects need no more."""
+        known = self.teacher is not None and self.teacher.effects is not None
+        return known or len(train.windows) >= DAYS_PER_STATE * PERSISTENCE * train.z.shape[1]
 
     def _parts(self, base: SeasonalBase, effects: LatentEffects | None, unit: Floats, features: int) -> Parts:
         n, supply = self.panel.n_entities, self.model.supply
