@@ -11,6 +11,7 @@ from foretide.models.config import LatentConfig
 from foretide.models.dynamics import roll_by_steps
 from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training import latent
 from foretide.training.latent import CHUNK, Stretch, batches, evaluate_latent, latent_path, rolled_out, train_latent
 from foretide.training.stages import Stage
 
@@ -235,3 +236,18 @@ def test_cutoffs_outside_the_path() -> None:
     for bad in ([P - 2], [10]):
         with pytest.raises(ConfigError, match=r"Cutoffs must be rows 2 to 9 \(order=3 states end at each\)"):
             rolled_out(made, z, torch.tensor(bad))
+
+
+def test_an_epoch_has_at_most_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    whole = latent._one_epoch
+
+    def counted(gradient: Any, optimizer: Any, data: Any, order: Any, stage: Any, epoch: int) -> float:
+        seen.append(len(order))
+        return whole(gradient, optimizer, data, order, stage, epoch)
+
+    monkeypatch.setattr(latent, "_one_epoch", counted)
+    fit(model(), epochs=2, batch_size=8, patience=None, steps=3)
+    fit(model(), epochs=1, batch_size=8, patience=None)
+    assert seen[:2] == [3, 3]
+    assert seen[2] > 3

@@ -135,7 +135,7 @@ def _train(
     history.add(on_epoch, 0, float("nan"), best_loss, started)
     for epoch in range(1, stage.epochs + 1):
         model.train()
-        order = batches(train, stage.batch_size, generator)
+        order = batches(train, stage.batch_size, generator)[: stage.steps]
         train_loss = _one_epoch(gradient, optimizer, data, order, stage, epoch)
         val_loss = evaluate_latent(model, data[0], validation) if validation else float("nan")
         history.add(on_epoch, epoch, train_loss, val_loss, started)
