@@ -182,3 +182,32 @@ def test_log_likelihood_of_series_leaves_out_what_was_not_observed() -> None:
             n = entity[w]
             expected[n, d] += nbinom.log_pmf(counts[w, k, d], mean[w, k, d], theta[n, d], 0.2)
     np.testing.assert_allclose(log_likelihood(mean, counts, entity, theta, 0.2), expected)
+
+
+def test_a_trained_mean_of_almost_nothing_beside_counts_is_lifted() -> None:
+    rng = np.random.default_rng(4)
+    head = make_head("nb", HeadShape(2, 1, 6, 2))
+    entity = torch.arange(200) % 2
+    level = torch.full((200, 6, 1), 30.0)
+    level[:, 4:] = torch.where(entity == 0, 5.0, 1.5)[:, None, None]
+    y = torch.from_numpy(rng.negative_binomial(10, 10 / (10 + level.numpy())).astype(np.float32))
+    # The first series' means err by the same amount everywhere, which puts the small ones below zero.
+    means = level.clone()
+    means[entity == 0] -= 8.0
+    series = SeriesInfo(entity, torch.ones(200, 1), torch.full((200, 1), 20.0))
+    head.settle(means, y, series)
+    plain = make_head("nb", HeadShape(2, 1, 6, 2))
+    plain.begin(means, y, series)
+    features = torch.zeros(200, 6, 2)
+    with torch.no_grad():
+        lifted, before = (h(features, means, torch.ones(1, 1, 1), series) for h in (head, plain))
+    mine = entity == 0
+    assert float(before.mean()[mine][:, 4:].max()) < 0.05
+    assert 1.0 < float(lifted.mean()[mine][:, 4:].min()) < 8.0
+    assert float(lifted.loss(y)[mine].mean()) < float(before.loss(y)[mine].mean()) - 0.2
+    assert torch.equal(lifted.mean()[mine][:, :4], means[mine][:, :4])
+    right, other = make_head("nb", HeadShape(2, 1, 6, 2)), SeriesInfo(entity[~mine], torch.ones(100, 1))
+    right.settle(means[~mine], y[~mine], other)
+    moved = right.mean_of(means[~mine], other) - means[~mine]
+    assert float(moved.abs().max()) < 0.15
+    assert head.dispersion.series[0, 0].item() > plain.dispersion.series[0, 0].item() + 0.5

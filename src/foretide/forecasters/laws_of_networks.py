@@ -72,8 +72,17 @@ def training_rates(train: Panel, preparation: Preparation) -> NDArray[np.float64
     return np.where(known, out, np.where(pooled > 0, pooled, 1.0))
 
 
-def begin_head(network: Network, train: WindowBatches, validation: WindowBatches, rates: NDArray[np.float64]) -> None:
-    """Give the head its first spreads from the errors of the closed-form start, on windows it was not fitted to."""
+def begin_head(
+    network: Network,
+    train: WindowBatches,
+    validation: WindowBatches,
+    rates: NDArray[np.float64],
+    points: Network | None = None,
+) -> None:
+    """Give the head its spreads from errors on windows that nothing was fitted to.
+
+    The errors are those of the closed-form start, or of ``points``, a trained network, where one is given.
+    """
     import torch
 
     from foretide.heads.base import SeriesInfo
@@ -88,11 +97,13 @@ def begin_head(network: Network, train: WindowBatches, validation: WindowBatches
     with torch.no_grad():
         for low in range(0, len(number), BATCH):
             inputs, labels = batches.batch(torch.from_numpy(number[low : low + BATCH]))
-            parts.append((network.base(inputs), labels.y, inputs.entity, labels.observed))
+            centre = network.base(inputs) if points is None else points(inputs)[0].mean()
+            parts.append((centre, labels.y, inputs.entity, labels.observed))
         base, y, entity = (torch.cat([part[k] for part in parts]) for k in range(3))
         observed = None if parts[0][3] is None else torch.cat([part[3] for part in parts])
         rate = torch.as_tensor(rates, dtype=torch.float32, device=device)[entity]
-        network.head.begin(base, y, SeriesInfo(entity, network.unit[entity], rate), observed)
+        place = network.head.begin if points is None else network.head.settle
+        place(base, y, SeriesInfo(entity, network.unit[entity], rate), observed)
 
 
 def unscaled_quantiles(

@@ -129,13 +129,19 @@ class NeuralForecaster(Forecaster):
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
         self.start = self._find_start(store, batches, val_batches, part.train_end)
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
-            self.network = self._build(self.start, self._shape(panel)).to(device)
-            begin_head(self.network, batches, val_batches, training_rates(part.train, self.preparation))
+            self.network = network = self._build(self.start, self._shape(panel)).to(device)
+            rates = training_rates(part.train, self.preparation)
+            points = network.points() if self.training.fit_mean_first else None
+            if points is None:
+                begin_head(network, batches, val_batches, rates)
+            trained = network if points is None else points
             history = train(
-                self.network, batches, val_batches if len(val_windows) else None, self.training,
-                groups=self.network.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
+                trained, batches, val_batches if len(val_windows) else None, self.training,
+                groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
                 generator=torch_generator(self.seed), on_epoch=on_epoch,
             )  # fmt: skip
+            if points is not None:
+                begin_head(network, batches, val_batches, rates, points)
         self.history, self.best_epoch = history.epochs, history.best_epoch
         self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]
 

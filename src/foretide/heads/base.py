@@ -106,6 +106,13 @@ class Head(nn.Module, ABC):
         ``scale`` broadcasts to the base; without a horizon axis (one decoder step) all three lack it.
         """
 
+    def points(self) -> Head | None:
+        """Head of points that shares this head's linear map, so that training it by squared error fits the mean here.
+
+        None where the mean is not ``base + scale * linear(features)``, or where there is only a point.
+        """
+        return None
+
     def weigh(self, weight: Tensor) -> Tensor:
         """Weights of windows and targets ``[B, 1, D]`` that this head's loss needs: those given, or ones."""
         return weight if self.bounded else torch.ones_like(weight)
@@ -116,6 +123,10 @@ class Head(nn.Module, ABC):
         ``base``, ``y`` and ``observed`` (None: all) are ``[W, H, D]``, in the network's units. A head without spread
         parameters has nothing to set.
         """
+
+    def settle(self, means: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
+        """Set the spread parameters for good, from the errors of trained ``means`` of :meth:`points`."""
+        self.begin(means, y, series, observed)
 
 
 def known_series(series: SeriesInfo | None) -> SeriesInfo:

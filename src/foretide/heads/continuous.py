@@ -22,6 +22,7 @@ from foretide.heads.base import (
     known_series,
 )
 from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.point import PointHead
 from foretide.heads.spread import SMALLEST, Spread, rank_one
 
 LOG_SMALLEST, LOG_LARGEST = math.log(1e-4), math.log(1e6)
@@ -123,6 +124,10 @@ class GaussianHead(Head):
         log: Tensor = self.spread(known_series(series), base.ndim == 3)
         return self._law(location, log.clamp(LOG_SMALLEST, LOG_LARGEST).exp().expand_as(location))
 
+    def points(self) -> PointHead | None:
+        """Head of points that shares the linear map."""
+        return PointHead(self.shape, linear=self.linear)
+
     def _law(self, location: Tensor, spread: Tensor) -> Law:
         return Gaussian(location, spread)
 
@@ -151,6 +156,10 @@ class StudentTHead(GaussianHead):
 
     def _law(self, location: Tensor, spread: Tensor) -> Law:
         return StudentT(location, spread, 2.0 + F.softplus(self.freedom) + 1e-3)
+
+    def points(self) -> None:
+        """None: with heavy tails squared error is the worse way to the mean."""
+        return
 
     @torch.no_grad()
     def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:

@@ -14,10 +14,13 @@ from foretide.heads.base import Head, HeadShape, SeriesInfo, as_numpy, known_ser
 from foretide.heads.counts import Counted, CountLaw, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from foretide.heads.dispersion import fit_of_series
 from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.point import PointHead
 from foretide.heads.spread import Spread, mean_by_series
 
 FLOOR = 0.05
 """The mean is the base plus a correction down to this share of a series' own rate, and positive below."""
+ERROR_FLOORS = (0.0, 0.25, 0.5, 1.0)
+"""Floors that are tried around trained means, in root mean square errors of a series; never below :data:`FLOOR`."""
 SMALLEST_MEAN = 1e-8
 """In counts; the mean of a series that never was anything but zero."""
 LOG_RANGE = 12.0
@@ -78,6 +81,10 @@ class CountHead(Head):
             mean = self.mean_of(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
         return Counted(self._law(mean, features, info), unit)
 
+    def points(self) -> PointHead | None:
+        """Head of points that shares the linear map; none with the log link."""
+        return PointHead(self.shape, linear=self.linear) if self.link == "additive" else None
+
     @abstractmethod
     def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
         """Return the law of these means in counts."""
@@ -100,6 +107,32 @@ class CountHead(Head):
             self.alive[series.entity.long()] = (series.rate > 0).to(self.alive.dtype)
         least = SMALLEST_MEAN / series.unit.max().clamp(min=1.0)
         self.floor.copy_((FLOOR * seen).clamp(min=float(least)))
+        self._spread_around(base, y, series, observed)
+
+    @torch.no_grad()
+    def settle(self, means: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
+        """As :meth:`begin`, with the likeliest of several floors for each series.
+
+        Squared error hardly minds a mean just below zero. A likelihood does: counts beside a mean of almost nothing
+        would make the law of the whole series as wide as can be. A floor as high as the usual error helps there, and
+        costs where means near zero are right.
+        """
+        self.begin(means, y, series, observed)
+        n = self.shape.entities
+        error = mean_by_series((y - means).square(), series.entity, n, observed)[0].sqrt()
+        floors = torch.stack([torch.maximum(self.floor, share * error.to(self.floor.dtype)) for share in ERROR_FLOORS])
+        losses = []
+        for floor in floors:
+            self.floor.copy_(floor)
+            self._spread_around(means, y, series, observed)
+            features = means.new_zeros((*means.shape[:2], self.shape.features))
+            law = Counted(self._law(self.mean_of(means, series), features, series), _along(series.unit, means))
+            losses.append(mean_by_series(law.loss(y), series.entity, n, observed)[0])
+        best = torch.stack(losses).argmin(dim=0, keepdim=True)
+        self.floor.copy_(floors.gather(0, best)[0])
+        self._spread_around(means, y, series, observed)
+
+    def _spread_around(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None) -> None:
         w, h, d = base.shape
         stride = max(1, -(-w * h * d // FIT_ELEMENTS), min(h // 4, w * h * d // ENOUGH_ELEMENTS))
         chosen = torch.arange(0, w, stride, device=base.device)

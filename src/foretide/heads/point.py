@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
-from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.linear import Correction, PrivateLinear, apply_linear, make_linear
 
 ElementLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -69,13 +69,17 @@ class PointHead(Head):
     ----------
     shape : HeadShape
     error : {"squared", "absolute", "huber"}
+    linear : Correction or PrivateLinear, optional
+        A map of another head to share; a new one by default.
     """
 
-    def __init__(self, shape: HeadShape, error: str = "squared") -> None:
+    def __init__(
+        self, shape: HeadShape, error: str = "squared", linear: Correction | PrivateLinear | None = None
+    ) -> None:
         super().__init__()
         self.error = ERRORS[error]
         self.needs_series = shape.private
-        self.linear = make_linear(shape)
+        self.linear = make_linear(shape) if linear is None else linear
 
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> PointLaw:
         """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""

@@ -31,6 +31,10 @@ class TrainingConfig:
         Decay of the running average of the weights that is validated, kept and used to predict; 0: the last weights.
     steps_per_epoch : int or None
         Most steps per epoch; a larger training part is then sampled anew each epoch.
+    fit_mean_first : bool
+        Heads whose law has the mean ``base + scale * linear(features)`` learn that mean by squared error, and their
+        spread follows from the errors on validation windows; otherwise both are learned together by
+        likelihood, as those with heavy tails always are.
     """
 
     epochs: int = 12
@@ -42,6 +46,7 @@ class TrainingConfig:
     clip: float | None = 1.0
     ema: float = 0.98
     steps_per_epoch: int | None = 300
+    fit_mean_first: bool = True
 
     def __post_init__(self) -> None:
         checks = {
@@ -53,6 +58,7 @@ class TrainingConfig:
             "patience": self.patience >= 1,
             "clip": self.clip is None or self.clip > 0,
             "ema": 0 <= self.ema < 1,
+            "fit_mean_first": isinstance(self.fit_mean_first, bool),
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
         }
         for name, fine in checks.items():

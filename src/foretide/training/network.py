@@ -50,6 +50,11 @@ class Network(nn.Module):
         """Forecast ``[B, H, D]`` that the head's correction is added to."""
         return self._law(inputs)[1].base
 
+    def points(self) -> Network | None:
+        """Network of points that shares backbone and linear map; None where the head has no such, see its own."""
+        head = self.head.points()
+        return None if head is None else Network(self.backbone, head, self.unit)
+
     def _law(self, inputs: Inputs) -> tuple[Law, Hidden]:
         series = None if self.unit is None else SeriesInfo(inputs.entity, self.unit[inputs.entity])
 
