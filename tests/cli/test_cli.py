@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 
 import foretide as ft
-from foretide.forecasters.artifact import FORECASTERS
 
 
 def foretide(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -175,7 +174,6 @@ def test_supplies_are_written_and_checked(tmp_path: Path) -> None:
     assert set(pd.read_parquet(tmp_path / "two.parquet")["unique_id"]) == {"site1", "site2"}
 
 
-@pytest.mark.skipif("LAVAR" not in FORECASTERS, reason="LAVAR is not in the package")
 def test_the_quick_demo_of_supplies(tmp_path: Path) -> None:
     done = foretide("demo", "supplies", "--quick", cwd=tmp_path)
     assert done.stdout.strip().splitlines()[-1] == "report: runs/demo-supplies/summary.md"

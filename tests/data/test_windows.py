@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from cases import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.data.panel import Panel
-from foretide.data.windows import at_cutoffs, slide
+from foretide.data.windows import at_cutoffs, slide, truth_of
 from foretide.errors import ConfigError, DataError
 
 
@@ -72,3 +73,14 @@ def test_cutoffs() -> None:
         at_cutoffs(panel, None, min_history=9)
     with pytest.raises(DataError, match="cutoffs is empty"):
         at_cutoffs(panel, [])
+
+
+def test_truth_of_windows() -> None:
+    panel = make_panel((12, 9), targets=2, past=1)
+    windows = slide(panel, input_size=3, h=4)
+    found = truth_of(panel, windows, 4)
+    assert found.shape == (len(windows), 4, 2)
+    for w in range(len(windows)):
+        rows = panel.rows(int(windows.entity[w]))
+        for k in range(4):
+            np.testing.assert_array_equal(found[w, k], rows[windows.cutoff[w] + 1 + k, :2])

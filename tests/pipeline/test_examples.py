@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 import foretide as ft
-from foretide.forecasters.artifact import FORECASTERS
 from foretide.pipeline.config import load_config, read_yaml
 from foretide.pipeline.prepare import prepare_panel
 from foretide.pipeline.roster import roster
@@ -55,7 +54,6 @@ def test_examples_run_on_a_slice(
         assert forecasts["ds"].max() == pd.Timestamp("2008-06-01")
 
 
-@pytest.mark.skipif("LAVAR" not in FORECASTERS, reason="LAVAR is not in the package")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_models_of_the_examples_can_be_made(
     name: str, root: Path, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

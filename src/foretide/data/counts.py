@@ -31,6 +31,21 @@ def are_counts(panel: Panel) -> NDArray[np.bool_]:
     return found & seen
 
 
+def first_no_count(panel: Panel, targets: NDArray[np.bool_]) -> tuple[int, int, int] | None:
+    """Return entity, target and row of the earliest value that is no count among some targets ``[D]``, or None."""
+    worst: tuple[int, int, int, int] | None = None
+    for entity in range(panel.n_entities):
+        y = panel.rows(entity)[:, : panel.n_targets]
+        with np.errstate(invalid="ignore"):
+            bad = ((y < 0) | (y != np.floor(y))) & ~np.isnan(y) & targets
+        if bad.any():
+            row, column = (int(k) for k in np.argwhere(bad)[0])
+            step = int(panel.first[entity]) + row
+            if worst is None or step < worst[0]:
+                worst = (step, entity, column, row)
+    return None if worst is None else worst[1:]
+
+
 def density(panel: Panel) -> NDArray[np.float64]:
     """Return the nonzero rate of each series, the share of its observed values above zero, ``[N, D]``.
 

@@ -47,6 +47,15 @@ class Windows:
         return panel.first[self.entity] + self.cutoff
 
 
+def truth_of(panel: Panel, windows: Windows, h: int) -> NDArray[np.float64]:
+    """Return the targets of the ``h`` steps after each window's cutoff, ``[W, h, D]``.
+
+    All of these steps must lie inside the panel, as those of :func:`slide` do.
+    """
+    rows = windows.rows(panel)[:, None] + np.arange(1, h + 1)
+    return np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
+
+
 def slide(
     panel: Panel,
     *,

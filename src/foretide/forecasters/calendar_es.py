@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,8 +39,9 @@ class _CalendarLevel(Forecaster):
         self.calendar = calendar_of(calendar)
         self.base_: SeasonalBase | None = None
 
+    @abstractmethod
     def _recipes(self, season: int) -> tuple[Recipe, ...]:
-        raise NotImplementedError
+        """Candidates for a season."""
 
     def _fit(self, part: FitPart) -> None:
         season = int(main_season(part.train, self.season))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from foretide.data.windows import slide
+from foretide.data.windows import slide, truth_of
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import FitPart, Forecaster, Prediction, _Fitted
@@ -123,7 +123,7 @@ class Ensemble(Forecaster):
                 f"{history} before. Give fit(..., train_until=...) an earlier time, or Ensemble fixed weights."
             )
         made = np.stack([member._predict(part.panel, windows, (), ()).mean for member in members]).astype(np.float64)
-        errors = made - _truth(part.panel, windows, self.h)
+        errors = made - truth_of(part.panel, windows, self.h)
         errors /= _spreads(part.train, part.panel)[windows.entity][:, None, :]
         flat = errors.reshape(len(members), -1)
         flat = flat[:, np.isfinite(flat).all(axis=0)]
@@ -221,11 +221,6 @@ def _checked(weights: Weights, n: int) -> Literal["validated"] | tuple[float, ..
             f"weights is None, 'validated', or {n} shares that are not negative and sum to one; got {weights!r}."
         )
     return shares
-
-
-def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
-    rows = panel.row0[windows.entity][:, None] + windows.cutoff[:, None] + np.arange(1, h + 1)
-    return np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
 
 
 def _spreads(train: Panel, panel: Panel) -> Floats:

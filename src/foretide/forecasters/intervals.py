@@ -12,7 +12,7 @@ import numpy as np
 
 from foretide.data.counts import are_counts
 from foretide.data.seasons import main_season
-from foretide.data.windows import Windows, slide
+from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction, _Fitted
 from foretide.forecasters.ensemble import Member, _fresh
@@ -165,8 +165,7 @@ class WithIntervals(Forecaster):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what there is to say was said when the whole part was fitted
             mean = np.asarray(early._predict(known, windows, (), ()).mean, dtype=np.float64)
-        rows = windows.rows(known)[:, None] + np.arange(1, self.h + 1)
-        truth = np.asarray(known.values[rows][..., : known.n_targets], dtype=np.float64)
+        truth = truth_of(known, windows, self.h)
         place = np.array([panel.ids.index(name) for name in known.ids], dtype=np.int64)
         return Errors(mean, truth, place[windows.entity], windows.steps(known))
 

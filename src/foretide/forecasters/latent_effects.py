@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.windows import truth_of
 from foretide.forecasters.recipes import discounted
 from foretide.forecasters.seasonal_base import SeasonalBase
 
@@ -109,7 +110,7 @@ def fit_effects(
     windows, z_ahead = windows[::stride], z_ahead[::stride]
     start = np.zeros((d, k)) if prior is None else prior
     effects = LatentEffects(np.repeat(start[None], n, axis=0), start)
-    y = _truth(train, windows, h) + base.shift[windows.entity][:, None, :]
+    y = truth_of(train, windows, h) + base.shift[windows.entity][:, None, :]
     leads = np.unique(np.linspace(0, h - 1, min(h, MAX_LEADS)).round().astype(int))
     for turn in range(ROUNDS):
         past = effects.past(train, z)
@@ -135,11 +136,6 @@ def _stride(windows: Windows) -> int:
     entities = max(1, len(np.unique(windows.entity)))
     stride = max(1, -(-len(windows) // (MAX_WINDOWS * entities)))
     return stride + (stride % 7 == 0)
-
-
-def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
-    rows = windows.rows(panel)[:, None] + np.arange(1, h + 1)
-    return np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
 
 
 def _memory(base: SeasonalBase, train: Panel, entity: int, z: Floats, past: Floats) -> Floats:

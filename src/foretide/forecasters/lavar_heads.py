@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from foretide.data.counts import are_counts, buckets, density
+from foretide.data.counts import are_counts, buckets, density, first_no_count
 from foretide.errors import DataError
 from foretide.heads.table import HEADS, Route, mask_of, resolve
 
@@ -74,15 +74,15 @@ def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
 
 def raise_not_counts(panel: Panel, column: int, head: Any) -> None:
     """Say which value of a target is no count."""
-    for i in range(panel.n_entities):
-        y = np.asarray(panel.rows(i)[:, column], dtype=np.float64)
-        bad = np.flatnonzero(~np.isnan(y) & ((y < 0) | (y != np.round(y))))
-        if bad.size:
-            time = panel.grid.output_times([int(panel.first[i] + bad[0])])[0]
-            raise DataError(
-                f"Head {head!r} needs counts, whole numbers of at least 0; target {panel.series_name(i, column)!r} is "
-                f"{y[bad[0]]:g} at {time}. Type heads='auto', or a head for measured values such as 'delta'."
-            )
+    worst = first_no_count(panel, np.arange(panel.n_targets) == column)
+    if worst is not None:
+        i, _, row = worst
+        time = panel.grid.output_times([int(panel.first[i] + row)])[0]
+        raise DataError(
+            f"Head {head!r} needs counts, whole numbers of at least 0; target {panel.series_name(i, column)!r} is "
+            f"{panel.rows(i)[row, column]:g} at {time}. Type heads='auto', or a head for measured values such as "
+            "'delta'."
+        )
     raise DataError(f"Head {head!r} needs counts; target {panel.targets[column]!r} has no value in the training part.")
 
 

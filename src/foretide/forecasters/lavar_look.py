@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from foretide.data.windows import truth_of
 from foretide.forecasters.latent_state import LatentState, compact_rows
 from foretide.heads.table import mask_of
 from foretide.training.head_bank import HeadData
@@ -80,8 +81,7 @@ class Look:
 
     def truth(self) -> Floats:
         """What came, ``[W, H, D]``; only for windows whose steps lie inside the panel."""
-        rows = self.windows.rows(self.panel)[:, None] + np.arange(1, self.ahead.shape[1] + 1)
-        return np.asarray(self.panel.values[rows][..., : self.panel.n_targets], dtype=np.float64)
+        return truth_of(self.panel, self.windows, self.ahead.shape[1])
 
 
 def head_data(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.counts import first_no_count
 from foretide.errors import DataError
 from foretide.heads.table import Route, mask_of
 
@@ -33,20 +34,11 @@ def check_counts(panel: Panel, found: Sequence[Route]) -> None:
     DataError
         With column, series, time and value of the first one.
     """
-    mask = mask_of(found, panel.n_targets, "counts")
-    worst: tuple[int, int, int, float] | None = None
-    for i in range(panel.n_entities):
-        rows = panel.rows(i)[:, : panel.n_targets]
-        with np.errstate(invalid="ignore"):
-            bad = ((rows < 0) | (rows != np.floor(rows))) & ~np.isnan(rows) & mask
-        if bad.any():
-            row, column = (int(k) for k in np.argwhere(bad)[0])
-            step = int(panel.first[i]) + row
-            if worst is None or step < worst[0]:
-                worst = (step, i, column, float(rows[row, column]))
+    worst = first_no_count(panel, mask_of(found, panel.n_targets, "counts"))
     if worst is None:
         return
-    step, entity, column, value = worst
+    entity, column, row = worst
+    step, value = int(panel.first[entity]) + row, float(panel.rows(entity)[row, column])
     name = next(r.name for r in found if r.columns is None or column in r.columns)
     raise DataError(
         f"Target {panel.targets[column]!r} of {panel.series_name(entity, column)!r} is {value:g} at "
