@@ -450,7 +450,7 @@ def test_settings_make_the_same_model() -> None:
     again = LAVAR(**made.settings())
     assert again.settings() == made.settings()
     assert (again.config, again.supply, again.stages) == (made.config, made.supply, made.stages)
-    other = made.with_options(seed=5, gate=None)
+    other = LAVAR(**{**made.settings(), "seed": 5, "gate": None})
     assert (other.seed, other.supply.gate) == (5, None)
     assert (other.heads, other.calendar) == (made.heads, made.calendar)
 

@@ -200,7 +200,7 @@ def test_heads_of_a_new_entity_begin_at_the_teachers(theirs: int, mine: int) -> 
 def test_without_training_a_new_entity_has_the_teachers_heads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lavar_fit, "MARGIN", -1e9)
     teacher = lavar(head_lr=0.05, head_epochs=6, heads=("delta",) * 3).fit(panel(3).take([0, 1]))
-    with_none = teacher.with_options(head_epochs=0)
+    with_none = LAVAR(**{**teacher.settings(), "head_epochs": 0})
     with_none._fitted, with_none.parts_ = teacher._fitted, teacher.parts_
     new = with_none.fit_heads(panel(3).take([2]), until="2019-04-30")
     old = dict(teacher._parts().bank.named_parameters())

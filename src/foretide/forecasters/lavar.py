@@ -203,10 +203,6 @@ class LAVAR(Forecaster):
             return f"nonzero in {rate:.2%} of the training rows, at most {ultra:.2%}"
         return f"nonzero in {rate:.1%} of the training rows, between {ultra:.2%} and {dense:.1%}"
 
-    def with_options(self, **changes: Any) -> LAVAR:
-        """Return an unfitted LAVAR with some settings changed."""
-        return type(self)(**{**self.settings(), **changes})
-
 
 def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
     """Settings of stage 1 or 2 as keywords of :class:`foretide.training.stages.Stage`."""
