@@ -172,9 +172,18 @@ def fair_coverage(y: Any, quantiles: Any, levels: Sequence[float], level: float)
 
 
 def _pit_range(y: Any, quantiles: Any, levels: Sequence[float]) -> tuple[Floats, Floats]:
-    """Return ``F(y - 1)`` and ``F(y)`` as far as a dense grid knows them; NaN where truth or law is."""
+    """Return :func:`jump_range` of a dense grid."""
     if len(levels) < LEAST_DENSE:
         raise ConfigError(f"PIT from quantiles needs at least {LEAST_DENSE} levels, got {len(levels)}.")
+    return jump_range(y, quantiles, levels)
+
+
+def jump_range(y: Any, quantiles: Any, levels: Sequence[float]) -> tuple[Floats, Floats]:
+    """Return ``F(y - 1)`` and ``F(y)`` as far as the levels know them; NaN where truth or law is.
+
+    Each is known to half a cell between neighbouring levels where the law jumps at the truth; where it does not, they
+    are the ends of the truth's cell.
+    """
     y, values = np.asarray(y, dtype=np.float64), np.asarray(quantiles, dtype=np.float64)
     edges = np.concatenate([[0.0], np.asarray(levels, dtype=np.float64), [1.0]])
     below, up_to = (values < y[..., None]).sum(axis=-1), (values <= y[..., None]).sum(axis=-1)
@@ -250,6 +259,10 @@ def _interval(score: Callable[[Floats, Floats, Floats], Floats], level: float) -
     return point
 
 
+def _known(y: Floats, quantile: Floats, holds: NDArray[np.bool_]) -> Floats:
+    return np.where(np.isnan(y + quantile), np.nan, holds)
+
+
 def _fair(level: float) -> Callable[[Floats, Quantiles], Floats]:
     return lambda y, law: fair_coverage(y, law.values, law.levels, level)
 
@@ -263,6 +276,15 @@ _FAMILIES: dict[str, tuple[str, Callable[[float], Callable[[Floats, Quantiles], 
     ),
     "width": ("mean width of the {} % interval", lambda level: _interval(lambda y, a, b: b - a + 0 * y, level)),
 }
+_STOCK_FAMILIES: dict[str, tuple[str, Callable[[Floats, Floats, float], Floats]]] = {
+    "service_level": ("share of steps whose demand the {} % quantile meets", lambda y, q, _: _known(y, q, y <= q)),
+    "stock_out": ("share of steps whose demand exceeds the {} % quantile", lambda y, q, _: _known(y, q, y > q)),
+    "holding": ("mean stock left over from the {} % quantile", lambda y, q, _: np.maximum(q - y, 0)),
+    "shortage": ("mean demand above the {} % quantile", lambda y, q, _: np.maximum(y - q, 0)),
+    "fill_rate": ("share of demand met from the {} % quantile", lambda y, q, _: np.maximum(np.minimum(y, q), 0)),
+    "stock_cost": ("newsvendor cost of the {} % quantile per unit of shortage and holding cost", pinball),
+}
+"""Decisions to stock a quantile; their level is that of the quantile, in percent."""
 LAW_METRICS: dict[str, LawMetric] = {
     metric.name: metric
     for metric in (
@@ -270,7 +292,9 @@ LAW_METRICS: dict[str, LawMetric] = {
         LawMetric("crps", "continuous ranked probability score", (), lambda y, law: crps(y, law.values, law.levels)),
     )
 }
-"""Name -> measure; beside them ``coverage_80``, ``fair_coverage_80``, ``winkler_80`` and ``width_80`` for any level."""
+"""Name -> measure; beside them ``coverage_80``, ``fair_coverage_80``, ``winkler_80`` and ``width_80`` for any central
+level, and ``service_level_90``, ``stock_out_90``, ``holding_90``, ``shortage_90``, ``fill_rate_90`` and
+``stock_cost_90`` for any quantile."""
 
 
 def law_metric(name: str) -> LawMetric | None:
@@ -278,11 +302,25 @@ def law_metric(name: str) -> LawMetric | None:
     if name in LAW_METRICS:
         return LAW_METRICS[name]
     found = re.fullmatch(r"([a-z_]+)_(\d+(?:\.\d+)?)", name)
-    if found is None or found[1] not in _FAMILIES or not 0 < float(found[2]) < 100:
+    if found is None or not 0 < float(found[2]) < 100:
         return None
-    (label, make), level = _FAMILIES[found[1]], float(found[2])
+    level = float(found[2])
+    if found[1] in _STOCK_FAMILIES:
+        return _stock_metric(name, found[1], level)
+    if found[1] not in _FAMILIES:
+        return None
+    label, make = _FAMILIES[found[1]]
     needed = () if found[1] == "fair_coverage" else bounds_of(level)
     return LawMetric(name, label.format(f"{level:g}"), needed, make(level))
+
+
+def _stock_metric(name: str, family: str, level: float) -> LawMetric:
+    (label, score), quantile = _STOCK_FAMILIES[family], round(level / 100, 10)
+
+    def point(y: Floats, law: Quantiles) -> Floats:
+        return score(y, law.at((quantile,))[..., 0], quantile)
+
+    return LawMetric(name, label.format(f"{level:g}"), (quantile,), point, by_size=family == "fill_rate")
 
 
 def interval_metrics(levels: Sequence[float]) -> tuple[str, ...]:
@@ -290,6 +328,12 @@ def interval_metrics(levels: Sequence[float]) -> tuple[str, ...]:
     return tuple(f"{family}_{level:g}" for family in _FAMILIES for level in levels)
 
 
+def stock_metrics(levels: Sequence[float]) -> tuple[str, ...]:
+    """Return the names of the measures of stocking a quantile, for each of its levels in percent: 90 -> 0.9."""
+    return tuple(f"{family}_{level:g}" for family in _STOCK_FAMILIES for level in levels)
+
+
 def unknown_metric(name: str, known: Sequence[str]) -> ConfigError:
     """Return the error for a name that is no measure."""
-    return ConfigError(f"There is no metric {name!r}. {nearest(name, [*known, *LAW_METRICS, 'coverage_80'])}")
+    names = [*known, *LAW_METRICS, "coverage_80", *stock_metrics((90,))]
+    return ConfigError(f"There is no metric {name!r}. {nearest(name, names)}")

@@ -1,0 +1,143 @@
+"""What a forecast is worth for supplies: how much to stock, and what stocking it led to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
+    """Return the quantile level whose stock costs least: ``shortage / (shortage + holding)``.
+
+    Raises
+    ------
+    ConfigError
+        For costs that are not positive.
+    """
+    for name, cost in (("shortage_cost", shortage_cost), ("holding_cost", holding_cost)):
+        if not (cost > 0 and np.isfinite(cost)):
+            raise ConfigError(f"{name} is a positive cost of one unit and step, got {cost!r}.")
+    return shortage_cost / (shortage_cost + holding_cost)
+
+
+def newsvendor_quantity(
+    values: Any, levels: Sequence[float], shortage_cost: float, holding_cost: float, *, counts: bool = False
+) -> Floats:
+    """Return the stock that costs least under a predictive law: its quantile at the critical ratio.
+
+    Each step is decided alone: what is left over is not carried to the next (the newsvendor of Arrow, Harris & Marschak
+    1951).
+
+    Parameters
+    ----------
+    values : array-like ``[..., Q]``
+        Quantiles.
+    levels : sequence of float
+        Ascending, as fractions. Between two of them the quantile is interpolated.
+    shortage_cost, holding_cost : float
+        Cost of one unit that is missing, and of one left over, a step.
+    counts : bool
+        Whether stock is rounded up to whole units.
+
+    Returns
+    -------
+    float array ``[...]``
+
+    Raises
+    ------
+    ConfigError
+        When the ratio ``shortage_cost / (shortage_cost + holding_cost)`` lies outside the levels held.
+    """
+    ratio = critical_ratio(shortage_cost, holding_cost)
+    held, grid = np.asarray(values, dtype=np.float64), np.asarray(levels, dtype=np.float64)
+    if grid.ndim != 1 or not len(grid) or np.any(np.diff(grid) <= 0) or held.shape[-1:] != grid.shape:
+        raise ConfigError(
+            f"Expected quantiles [..., {grid.size}] of ascending levels; got shape {held.shape}, "
+            f"levels {tuple(levels)}."
+        )
+    exact = np.flatnonzero(np.abs(grid - ratio) < 1e-9)
+    if len(exact):
+        quantity = held[..., exact[0]]
+    elif not grid[0] < ratio < grid[-1]:
+        raise ConfigError(
+            f"The stock of least cost is the quantile {ratio:.4g}, and levels {grid[0]:g} to {grid[-1]:g} are held. "
+            f"Ask for it: model.predict(..., quantiles=[..., {ratio:.4g}])"
+        )
+    else:
+        k = int(np.searchsorted(grid, ratio)) - 1
+        share = (ratio - grid[k]) / (grid[k + 1] - grid[k])
+        quantity = held[..., k] + share * (held[..., k + 1] - held[..., k])
+    # A whole number that rounding has lifted by a hair stays itself.
+    return np.asarray(np.ceil(quantity - 1e-9) if counts else quantity)
+
+
+def stock_decisions(
+    y: Any, quantity: Any, shortage_cost: float, holding_cost: float, *, groups: Any = None, n_groups: int | None = None
+) -> pd.DataFrame:
+    """Return what stocking ``quantity`` at every step led to.
+
+    Parameters
+    ----------
+    y, quantity : array-like ``[...]``
+        Demand, and what was held for it. A point where one is NaN is left out.
+    shortage_cost, holding_cost : float
+        Cost of one unit that is missing, and of one left over, a step.
+    groups : int array, optional
+        Number of each point's group from 0, e.g. its series; broadcasts to ``y``.
+    n_groups : int, optional
+        Rows of the result; the largest group's number plus one by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per group (one without groups), NaN where it has no step:
+
+        - ``service_level``: share of steps whose demand was met in full; ``stock_out_days``: number of the others;
+        - ``fill_rate``: share of demand met, NaN without demand;
+        - ``holding`` and ``shortage``: mean units left over and missing; ``cost`` per step; ``n`` steps.
+
+    Raises
+    ------
+    ConfigError
+        For shapes that do not fit, costs that are not positive, or a group outside ``0 .. n_groups - 1``.
+    """
+    import pandas as pd
+
+    critical_ratio(shortage_cost, holding_cost)
+    y, held = np.asarray(y, dtype=np.float64), np.asarray(quantity, dtype=np.float64)
+    numbers = np.zeros((), dtype=np.int64) if groups is None else np.asarray(groups, dtype=np.int64)
+    try:
+        place = np.broadcast_to(numbers, y.shape)
+    except ValueError as error:
+        raise ConfigError(f"groups of shape {numbers.shape} do not broadcast to the demand's {y.shape}.") from error
+    if y.shape != held.shape:
+        raise ConfigError(f"Demand has shape {y.shape}, stock {held.shape}; they must be equal.")
+    size = int(place.max(initial=0)) + 1 if n_groups is None else n_groups
+    if place.min(initial=0) < 0 or place.max(initial=0) >= size:
+        raise ConfigError(f"groups are numbered 0 .. {size - 1}, got {place.min()} to {place.max()}.")
+    known = ~np.isnan(y + held)
+    y, held, place = y[known], held[known], place[known]
+
+    def total(figures: Any) -> Floats:
+        return np.bincount(place, weights=figures, minlength=size).astype(np.float64)
+
+    n, demand = total(np.ones(len(y))), total(y)
+    steps = np.where(n > 0, n, np.nan)
+    out, holding, shortage = total(y > held), total(np.maximum(held - y, 0)), total(np.maximum(y - held, 0))
+    met = total(np.maximum(np.minimum(y, held), 0))
+    return pd.DataFrame({
+        "service_level": 1 - out / steps, "stock_out_days": out.astype(np.int64),
+        "fill_rate": met / np.where(demand > 0, demand, np.nan),
+        "holding": holding / steps, "shortage": shortage / steps,
+        "cost": (shortage_cost * shortage + holding_cost * holding) / steps, "n": n.astype(np.int64),
+    })  # fmt: skip
