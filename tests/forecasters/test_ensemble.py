@@ -166,6 +166,58 @@ def test_seeds(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.members[1].predict(panel).mean, model.members[1].predict(panel).mean)
 
 
+def test_seeds_of_a_model_that_is_given_and_a_number_of_them() -> None:
+    small = {"h": 3, "input_size": 14, "hidden": 8, "epochs": 1, "device": "cpu"}
+    given = ft.LSTM(seed=7, **small)
+    model = Ensemble.of_seeds(given, 3, combine="median")
+    assert [member.settings()["seed"] for member in model.members] == [0, 1, 2]
+    assert all({**member.settings(), "seed": 7} == given.settings() for member in model.members)
+    assert model.combine == "median"
+    other = Ensemble.of_seeds(given, [4], hidden=16)
+    assert other.members[0].settings() == ft.LSTM(seed=4, **{**small, "hidden": 16}).settings()
+    assert given.settings()["seed"] == 7
+    for without in (Persistence(H), Persistence):
+        with pytest.raises(ConfigError, match="Persistence has no seed: its members would all be equal"):
+            Ensemble.of_seeds(without, 2)
+    for wrong in (0, True):
+        with pytest.raises(ConfigError, match="seeds is how many seeds, at least 1, or a list of them"):
+            Ensemble.of_seeds(given, wrong)
+
+
+def test_the_median_by_hand(tmp_path: Path) -> None:
+    panel = make_panel((100, 90), targets=2)
+    cutoffs = times(panel, [70, 75, 80])
+    model = Ensemble(members(), combine="median").fit(panel, until=cutoffs[0])
+    assert model.shares is None
+    made = [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs).mean for m in members()]
+    found = model.predict(panel, cutoffs)
+    np.testing.assert_array_equal(found.mean, np.sort(made, axis=0)[1])
+    np.testing.assert_allclose(found.extras["spread"], np.std(made, axis=0, ddof=1), rtol=1e-12)
+    model.save(tmp_path / "m")
+    loaded = ft.load(tmp_path / "m")
+    assert loaded.settings() == model.settings()
+    np.testing.assert_array_equal(loaded.predict(panel, cutoffs).mean, found.mean)
+
+
+def test_the_median_of_quantiles_level_by_level() -> None:
+    panel = make_panel((60,))
+    three = [Whole(H), Whole(H, add=4.0), Whole(H, add=1.0)]
+    levels = (0.1, 0.5, 0.9)
+    found = Ensemble(three, combine="median").fit(panel).predict(panel, levels=(), quantiles=levels).quantiles
+    assert found is not None
+    np.testing.assert_array_equal(found[0, 0, 0], np.floor(panel.values[-1, 0]) + np.arange(3) + 1)
+    # Between two counts a median is a half, which is rounded to a whole number.
+    two = Ensemble(three[::2], combine="median").fit(panel).predict(panel, levels=(), quantiles=levels).quantiles
+    assert two is not None
+    np.testing.assert_array_equal(two[0, 0, 0], np.round(np.floor(panel.values[-1, 0]) + np.arange(3) + 0.5))
+
+
+def test_settings_saved_before_there_was_a_median_are_read() -> None:
+    model = Ensemble(members(), (0.5, 0.2, 0.3))
+    old = {name: value for name, value in model.settings().items() if name != "combine"}
+    assert Ensemble(**old).settings() == model.settings()
+
+
 def test_given_models_are_copied() -> None:
     panel = make_panel((60,))
     given = members()
@@ -206,6 +258,9 @@ def test_no_validation_window() -> None:
         ([Persistence(3)], {"weights": (0.5, 0.5)}, "or 1 shares that are not negative and sum to one"),
         ([Persistence(3), Drift(3)], {"weights": (1.5, -0.5)}, "not negative and sum to one"),
         ([Persistence(3), Drift(3)], {"weights": (0.5, 0.4)}, "not negative and sum to one"),
+        ([Persistence(3)], {"combine": "medium"}, "no way 'medium' to combine.*Did you mean 'median'"),
+        ([Persistence(3)], {"combine": "median", "weights": (1.0,)}, r"A median has no weights, got \(1\.0,\)"),
+        ([Persistence(3)], {"combine": "median", "weights": "validated"}, "A median has no weights"),
         ([Persistence(3)], {"weights": "best"}, "None, 'validated', or 1 shares"),
     ],
 )

@@ -125,6 +125,11 @@ def _ensemble(weights: Any, *members: tuple[str, dict[str, Any]]) -> Callable[[i
 
 CASES["Ensemble"] = _ensemble("validated", ("SeasonalNaive", {}), ("Ridge", {"input_size": 14}), ("Drift", {}))
 CASES["Ensemble-law"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))
+CASES["Ensemble-median"] = lambda h: forecaster_class("Ensemble")(  # type: ignore[call-arg]
+    [{"SeasonalNaive": {}}, {"Ridge": {"input_size": 14}}, {"Drift": {}}],  # type: ignore[arg-type]
+    h=h,
+    combine="median",
+)
 
 
 def _with_intervals(law: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
@@ -135,3 +140,12 @@ CASES["WithIntervals"] = _with_intervals("auto", "SeasonalES")
 CASES["WithIntervals-empirical"] = _with_intervals("empirical", "SeasonalMean", alias="means")
 CASES["WithIntervals-validation"] = _with_intervals("normal", "Ridge", input_size=14)
 CASES["WithIntervals-passed-on"] = _with_intervals("auto", "ARIMA", order=(1, 0, 1))
+
+
+def _conformal(method: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
+    return lambda h: forecaster_class("Conformal")({model: settings}, method, h=h)  # type: ignore[call-arg, arg-type]
+
+
+CASES["Conformal"] = _conformal("split", "SeasonalES")
+CASES["Conformal-adaptive"] = _conformal("adaptive", "SeasonalES")
+CASES["Conformal-law"] = _conformal("split", "ARIMA", order=(1, 0, 1))

@@ -51,6 +51,7 @@ FORECASTERS: dict[str, str] = {
     "LAVAR": "foretide.forecasters.lavar:LAVAR",
     "Ensemble": "foretide.forecasters.ensemble:Ensemble",
     "WithIntervals": "foretide.forecasters.intervals:WithIntervals",
+    "Conformal": "foretide.forecasters.conformal:Conformal",
 }
 """Name -> ``module:class`` of every forecaster that can be saved; a module is imported when first asked for."""
 

@@ -1,7 +1,8 @@
-"""Blends of forecasters: means and quantiles averaged with fixed or validated weights."""
+"""Blends of forecasters: means and quantiles averaged with fixed or validated weights, or their medians."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from foretide.data.windows import slide, truth_of
-from foretide.errors import ConfigError, DataError
+from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import FitPart, Forecaster, Prediction, _Fitted
 
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Weights = Literal["validated"] | Sequence[float] | None
+Combine = Literal["mean", "median"]
 Member = Forecaster | str | Mapping[str, Mapping[str, Any]]
 
 
 class Ensemble(Forecaster):
-    """Weighted mean of several forecasters, of seeds or of configurations.
+    """Weighted mean, or median, of several forecasters, of seeds or of configurations.
 
     Means are averaged, and so are quantiles, level by level (quantile averaging keeps the shape of the laws, where
-    mixing them would widen it; Lichtendahl et al. 2013). Quantiles of counts are rounded to whole numbers.
+    mixing them would widen it; Lichtendahl et al. 2013). Quantiles of counts are rounded to whole numbers. A median is
+    that of the members' means, and of their quantiles level by level: one member far off does not move it.
     ``Forecast.extras["spread"]`` ``[N, H, D]`` is the standard deviation between the members' means. It says how far
     they disagree, and is no interval: it knows nothing of the noise in the data.
 
@@ -46,15 +49,23 @@ class Ensemble(Forecaster):
         Steps forecast; by default that of the members.
     alias : str, optional
         Name in frames and tables.
+    combine : {"mean", "median"}
+        A median has no weights.
 
     Raises
     ------
     ConfigError
-        For no member, unequal horizons, or weights that are no shares.
+        For no member, unequal horizons, weights that are no shares, or weights of a median.
     """
 
     def __init__(
-        self, models: Sequence[Member], weights: Weights = None, *, h: int | None = None, alias: str | None = None
+        self,
+        models: Sequence[Member],
+        weights: Weights = None,
+        *,
+        h: int | None = None,
+        alias: str | None = None,
+        combine: Combine = "mean",
     ) -> None:
         if isinstance(models, (str, Mapping, Forecaster)) or not len(models):
             raise ConfigError(f"models is a list of at least one forecaster, got {models!r}. Try Ensemble([a, b]).")
@@ -66,8 +77,13 @@ class Ensemble(Forecaster):
             )
         super().__init__(horizons[0], alias=alias)
         self.weights = _checked(weights, len(self.members))
+        if combine not in ("mean", "median"):
+            raise ConfigError(f"There is no way {combine!r} to combine. {nearest(combine, ('mean', 'median'))}")
+        if combine == "median" and self.weights is not None:
+            raise ConfigError(f"A median has no weights, got {weights!r}. Leave them out, or take combine='mean'.")
+        self.combine = combine
         self.shares: Floats | None = None
-        """What each member counts, ``[M]``; known after fit."""
+        """What each member counts, ``[M]``; known after fit, None for a median."""
         self.uses_validation = weights == "validated" or any(  # type: ignore[misc]  # depends on the members
             member.uses_validation for member in self.members
         )
@@ -75,15 +91,43 @@ class Ensemble(Forecaster):
     @classmethod
     def of_seeds(
         cls,
-        make: Callable[..., Forecaster],
-        seeds: Sequence[int],
+        make: Forecaster | Callable[..., Forecaster],
+        seeds: int | Sequence[int],
         *,
         weights: Weights = None,
         alias: str | None = None,
+        combine: Combine = "mean",
         **settings: Any,
     ) -> Self:
-        """Return an ensemble of one model with several seeds: ``Ensemble.of_seeds(ft.LSTM, range(5), h=10)``."""
-        return cls([make(**settings, seed=int(seed)) for seed in seeds], weights, alias=alias)
+        """Return an ensemble of one model with several seeds.
+
+        Parameters
+        ----------
+        make : Forecaster or its class
+            A forecaster is copied with its settings: ``Ensemble.of_seeds(ft.LSTM(h=10), 5)``.
+        seeds : int or sequence of int
+            A number ``n`` means the seeds ``0 .. n - 1``.
+        weights, alias, combine
+            As for the class.
+        **settings
+            Of the model: ``Ensemble.of_seeds(ft.LSTM, range(5), h=10)``.
+
+        Raises
+        ------
+        ConfigError
+            For a model without a seed.
+        """
+        kind: Callable[..., Forecaster] = type(make) if isinstance(make, Forecaster) else make
+        known = inspect.signature(kind).parameters
+        if "seed" not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            name = getattr(kind, "__name__", repr(kind))
+            raise ConfigError(f"{name} has no seed: its members would all be equal. Take a model that is trained.")
+        if isinstance(seeds, bool) or (isinstance(seeds, (int, np.integer)) and seeds < 1):
+            raise ConfigError(f"seeds is how many seeds, at least 1, or a list of them; got {seeds!r}.")
+        chosen = range(int(seeds)) if isinstance(seeds, (int, np.integer)) else seeds
+        given = {**make.settings(), **settings} if isinstance(make, Forecaster) else settings
+        members = [kind(**{**given, "seed": int(seed)}) for seed in chosen]
+        return cls(members, weights, alias=alias, combine=combine)
 
     @property
     def models(self) -> list[dict[str, dict[str, Any]]]:
@@ -104,7 +148,9 @@ class Ensemble(Forecaster):
     def _fit(self, part: FitPart) -> None:
         until = part.panel.grid.output_times([part.train_end])[0]
         n = len(self.members)
-        if self.weights == "validated":
+        if self.combine == "median":
+            self.shares = None
+        elif self.weights == "validated":
             self.shares = self._validated(part, until)
         else:
             self.shares = np.full(n, 1 / n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
@@ -134,26 +180,31 @@ class Ensemble(Forecaster):
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
-        assert self.shares is not None
         wanted = quantiles if self.has_law else ()
         made = [member._predict(panel, windows, wanted, ()) for member in self.members]
         means = np.stack([one.mean for one in made]).astype(np.float64)
-        mean = np.einsum("m,mnhd->nhd", self.shares, means)
+        mean = np.median(means, axis=0) if self.shares is None else np.einsum("m,mnhd->nhd", self.shares, means)
         spread = means.std(axis=0, ddof=1) if len(made) > 1 else np.zeros_like(mean)
         laws = [one.quantiles for one in made if one.quantiles is not None]
-        blended = _blend(laws, self.shares) if wanted and len(laws) == len(made) else None
+        blended = blend_quantiles(np.stack(laws), self.shares) if wanted and len(laws) == len(made) else None
         return Prediction(mean, blended, {"spread": spread})
 
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments; members as ``{name: settings}``."""
-        return {"models": self.models, "weights": self.weights, "h": self.h, "alias": self.alias}
+        return {
+            "models": self.models,
+            "weights": self.weights,
+            "h": self.h,
+            "alias": self.alias,
+            "combine": self.combine,
+        }
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The shares, and every member's arrays under its number."""
-        assert self.shares is not None
+        shares = {} if self.shares is None else {"shares": self.shares}
         of_members = {f"{k}/{name}": a for k, member in enumerate(self.members) for name, a in member.state().items()}
-        return {"shares": self.shares, **of_members}
+        return {**shares, **of_members}
 
     def facts(self) -> dict[str, Any]:
         """Every member's facts, and the panel it was fitted on."""
@@ -162,7 +213,7 @@ class Ensemble(Forecaster):
 
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """Rebuild the members from :meth:`state` and :meth:`facts`."""
-        self.shares = state["shares"]
+        self.shares = state.get("shares")
         for k, (member, known, fitted) in enumerate(zip(self.members, facts["members"], facts["fitted"], strict=True)):
             own = {name.partition("/")[2]: a for name, a in state.items() if name.partition("/")[0] == str(k)}
             member.restore(own, known)
@@ -185,11 +236,23 @@ def simplex_weights(gram: Floats) -> Floats:
     return np.asarray(found / found.sum())
 
 
-def _blend(laws: Sequence[NDArray[np.floating]], shares: Floats) -> Floats:
-    """Average quantiles level by level; those of counts stay whole numbers."""
-    values = np.stack(laws).astype(np.float64)
-    mixed = np.einsum("m,mnhdq->nhdq", shares, values)
-    whole = bool((values == np.round(values)).all())
+def blend_quantiles(laws: NDArray[np.floating], shares: Floats | None) -> Floats:
+    """Blend quantiles ``[M, N, H, D, Q]`` level by level; those of counts stay whole numbers.
+
+    Parameters
+    ----------
+    shares : ``[M]``, or ``[N, M]`` by forecast, or None for medians
+
+    Returns
+    -------
+    ``[N, H, D, Q]``; NaN where a member has none.
+    """
+    values = np.asarray(laws, dtype=np.float64)
+    if shares is None:
+        mixed = np.median(values, axis=0)
+    else:
+        mixed = np.einsum("m,mnhdq->nhdq" if shares.ndim == 1 else "nm,mnhdq->nhdq", shares, values)
+    whole = bool(((values == np.round(values)) | np.isnan(values)).all())
     return np.asarray(np.round(mixed) if whole else mixed)
 
 

@@ -1,0 +1,182 @@
+"""What stands around a forecaster and learns from the errors that it made on steps it had not learned from."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.windows import Windows, slide, truth_of
+from foretide.errors import ConfigError, DataError
+from foretide.forecasters.base import FitPart, Forecaster, _Fitted
+from foretide.forecasters.ensemble import Member, _fresh
+from foretide.forecasters.error_law import Errors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Floats = NDArray[np.float64]
+
+ORIGINS = 60
+"""Past forecasts are made from at most this many origins."""
+KEPT_BACK = 0.3
+"""Share of the steps, at the end, whose errors are looked at; the model that makes them knows the steps before."""
+
+
+@dataclass(frozen=True, eq=False)
+class PastForecasts:
+    """Forecasts from inside the part that was fitted on.
+
+    Attributes
+    ----------
+    errors : Errors
+        Means beside what came.
+    quantiles : float array ``[W, H, D, Q]`` or None
+        The model's own, at the levels asked for.
+    known : Panel
+        What the model that made them had learned from.
+    last : int
+        Grid step of the last observed target of the part.
+    stride : int
+        Steps between neighbouring origins.
+    """
+
+    errors: Errors
+    quantiles: Floats | None
+    known: Panel
+    last: int
+    stride: int
+
+
+class Around(Forecaster):
+    """A forecaster that stands around another one, bears its name and learns from its past errors.
+
+    Parameters
+    ----------
+    model : Forecaster, str or {name: settings}
+        The model; a forecaster is copied and not fitted itself.
+    h : int, optional
+        Steps forecast; by default that of the model.
+    alias : str, optional
+        Name in frames and tables; the model's by default.
+    """
+
+    has_law = True
+
+    def __init__(self, model: Member, h: int | None, *, alias: str | None) -> None:
+        if not isinstance(model, Forecaster) and h is None:
+            given = next(iter(model.values()), None) if isinstance(model, Mapping) else None
+            if not isinstance(given, Mapping) or "h" not in given:
+                raise ConfigError(f"The model has no horizon. Type: {type(self).__name__}({model!r}, h=14)")
+        self.inner = _fresh(model, h)
+        if h is not None and self.inner.h != h:
+            raise ConfigError(f"The model forecasts {self.inner.h} steps, but h={h!r}. Leave h out.")
+        super().__init__(self.inner.h, alias=alias)
+        self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
+
+    @property
+    def model(self) -> dict[str, dict[str, Any]]:
+        """The model as ``{name: settings}``."""
+        return {type(self.inner).__name__: self.inner.settings()}
+
+    @property
+    def name(self) -> str:
+        """Name in frames and tables."""
+        return self.alias or self.inner.name
+
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff."""
+        return self.inner.min_history
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Names of the traces ``predict`` can return."""
+        return self.inner.traces
+
+    # ---------------------------------------------------------------- learning
+    def _fit_model(self, part: FitPart) -> None:
+        until = part.panel.grid.output_times([part.train_end])[0] if self.uses_validation else None
+        fresh = _fresh(self.inner, self.h)
+        self.inner = fresh.fit(part.panel, train_until=until)
+
+    def _past_forecasts(self, panel: Panel, season: int, quantiles: tuple[float, ...] = ()) -> PastForecasts:
+        """Forecast the end of the part from inside it, by a model that knows only what lies before."""
+        first, last = int(panel.first.min()), int((panel.first + panel.observed - 1).max())
+        steps = last - first + 1
+        kept_back = max(round(KEPT_BACK * steps), min(2 * self.h, steps // 2), self.h)
+        split = last - kept_back
+        early = self._early(panel, split)
+        if early is None:
+            warnings.warn(
+                f"{self.name}: the series are too short to keep {kept_back} steps back. The intervals come from errors "
+                "on steps the model was fitted on, and may be too narrow. Give longer series, or lower h.",
+                UserWarning,
+                stacklevel=4,
+            )
+            early, inside, known, split = self.inner, panel, panel, first
+        else:
+            inside = panel.take(np.flatnonzero(panel.first <= split))
+            known = panel.until(panel.grid.output_times([split])[0])
+        windows = self._origins(inside, split, season)
+        if not len(windows):
+            raise DataError(
+                f"No past forecast can be compared with the truth: {self.min_history} rows up to an origin and "
+                f"h={self.h} after it are needed, the longest series has {int(panel.observed.max())}. Lower h, or "
+                "give longer series."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what there is to say was said when the whole part was fitted
+            made = early._predict(inside, windows, quantiles, ())
+        place = np.array([panel.ids.index(name) for name in inside.ids], dtype=np.int64)
+        at = windows.steps(inside)
+        mean = np.asarray(made.mean, dtype=np.float64)
+        errors = Errors(mean, truth_of(inside, windows, self.h), place[windows.entity], at)
+        own = None if made.quantiles is None else np.asarray(made.quantiles, dtype=np.float64)
+        distinct = np.unique(at)
+        return PastForecasts(errors, own, known, last, int(np.diff(distinct).min()) if len(distinct) > 1 else 1)
+
+    def _early(self, panel: Panel, split: int) -> Forecaster | None:
+        """Return the model fitted up to a step; None where there is too little for that."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _fresh(self.inner, self.h).fit(panel, until=panel.grid.output_times([split])[0])
+        except DataError:
+            return None
+
+    def _origins(self, panel: Panel, split: int, season: int) -> Windows:
+        windows = slide(panel, input_size=self.min_history, h=self.h, first_target=split + 1)
+        if not len(windows):
+            return windows
+        steps = windows.steps(panel)
+        stride = max(1, -(-int(steps.max() - steps.min() + 1) // ORIGINS))
+        while gcd(stride, season) > 1:  # or some season positions would never be an origin
+            stride += 1
+        return windows[(int(steps.max()) - steps) % stride == 0]
+
+    # ---------------------------------------------------------------- keeping
+    def _model_state(self) -> dict[str, NDArray[Any]]:
+        return {f"model/{k}": a for k, a in self.inner.state().items()}
+
+    def _model_facts(self) -> dict[str, Any]:
+        assert self.inner._fitted is not None
+        return {"model": self.inner.facts(), "fitted": asdict(self.inner._fitted)}
+
+    def _restore_model(
+        self, state: dict[str, NDArray[Any]], facts: dict[str, Any], own: str
+    ) -> dict[str, NDArray[Any]]:
+        """Rebuild the model, and return the arrays under the other name."""
+        parts: dict[str, dict[str, NDArray[Any]]] = {"model": {}, own: {}}
+        for key, array in state.items():
+            which, _, name = key.partition("/")
+            parts[which][name] = array
+        self.inner.restore(parts["model"], facts["model"])
+        self.inner._fitted = _Fitted(**facts["fitted"])
+        return parts[own]
