@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from foretide.data.splits import Split as Split
     from foretide.data.splits import split as split
     from foretide.data.splits import split_at as split_at
+    from foretide.evaluation.backtest import backtest as backtest
+    from foretide.evaluation.leaks import check_leaks as check_leaks
     from foretide.evaluation.score import score as score
+    from foretide.evaluation.scorecard import Scorecard as Scorecard
     from foretide.forecasters.artifact import load as load
     from foretide.forecasters.attention import Attention as Attention
     from foretide.forecasters.baselines import Drift as Drift
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.baselines import WindowMean as WindowMean
     from foretide.forecasters.calendar_es import CalendarES as CalendarES
     from foretide.forecasters.calendar_es import CalendarMean as CalendarMean
+    from foretide.forecasters.conformal import Conformal as Conformal
     from foretide.forecasters.ensemble import Ensemble as Ensemble
     from foretide.forecasters.forecast import Forecast as Forecast
     from foretide.forecasters.intermittent import ADIDA as ADIDA
@@ -71,6 +75,7 @@ _WHERE: dict[str, str] = {
     "Stats": "foretide.forecasters.statistical",
     "Ensemble": "foretide.forecasters.ensemble",
     "WithIntervals": "foretide.forecasters.intervals",
+    "Conformal": "foretide.forecasters.conformal",
     "Croston": "foretide.forecasters.intermittent",
     "SBA": "foretide.forecasters.intermittent",
     "TSB": "foretide.forecasters.intermittent",
@@ -79,6 +84,9 @@ _WHERE: dict[str, str] = {
     "Forecast": "foretide.forecasters.forecast",
     "load": "foretide.forecasters.artifact",
     "score": "foretide.evaluation.score",
+    "backtest": "foretide.evaluation.backtest",
+    "Scorecard": "foretide.evaluation.scorecard",
+    "check_leaks": "foretide.evaluation.leaks",
     "run": "foretide.pipeline",
     "errors": "foretide.errors:",
 }

@@ -16,6 +16,7 @@ from foretide.forecasters import intermittent
 from foretide.forecasters.artifact import FORECASTERS
 from foretide.forecasters.baselines import SeasonalES
 from foretide.forecasters.ensemble import Ensemble
+from foretide.forecasters.simple_set import UNASKED, UNASKED_COUNTS
 from foretide.pipeline import RunFolder
 from foretide.pipeline import roster as roster_module
 from foretide.pipeline.config import load_config
@@ -24,7 +25,7 @@ from foretide.pipeline.deploy import fit_model, predict_with
 from foretide.pipeline.outputs import _write_history
 from foretide.pipeline.prepare import prepare
 from foretide.pipeline.results import Result
-from foretide.pipeline.roster import UNASKED, UNASKED_COUNTS, Entry, roster
+from foretide.pipeline.roster import Entry, roster
 from foretide.pipeline.threads import has_network
 
 CONFIG: dict[str, Any] = {

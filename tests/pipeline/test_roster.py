@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from foretide.errors import ConfigError
+from foretide.forecasters.simple_set import UNASKED
 from foretide.pipeline.config import load_config
-from foretide.pipeline.roster import UNASKED, roster
+from foretide.pipeline.roster import roster
 
 DATA = {"synthetic": {"generator": "hourly"}}
 

@@ -22,8 +22,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str], None] | None]:
-    """Show the current step on a terminal; say nothing elsewhere."""
+def progress(*, lines: bool = True) -> Iterator[Callable[[str], None] | None]:
+    """Show the current step on a terminal, and leave a line for each with ``lines``; say nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -33,7 +33,8 @@ def progress() -> Iterator[Callable[[str], None] | None]:
     with console.status("starting") as status:
 
         def show(text: str) -> None:
-            console.log(text, highlight=False, markup=False)
+            if lines:
+                console.log(text, highlight=False, markup=False)
             status.update(text)
 
         yield show

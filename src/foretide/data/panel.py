@@ -206,6 +206,21 @@ class Panel:
         chosen = np.flatnonzero(keep)
         return replace(self.take(chosen), length=keep[chosen])
 
+    def since(self, time: Any) -> Panel:
+        """Return the part from ``time`` on, ``time`` included: a view, nothing is copied.
+
+        Entities that end earlier are dropped. Raises :class:`DataError` when nothing is left.
+        """
+        step = self.grid.step_at_or_before(time)
+        step += int(self.grid.times([step])[0] != self.grid.normalise(time))
+        drop = np.clip(step - self.first, 0, self.length)
+        chosen = np.flatnonzero(self.length - drop > 0)
+        if not chosen.size:
+            ends = self.grid.output_times([self.last.max()])[0]
+            raise DataError(f"No series has a value from {time!s} on: the panel ends at {ends}.")
+        later = replace(self, row0=self.row0 + drop, first=self.first + drop, length=self.length - drop)
+        return later.take(chosen)
+
     def take(self, entities: Iterable[int]) -> Panel:
         """Return the panel with these entities (positions) only, sharing the values."""
         chosen = np.asarray(list(entities), dtype=np.int64)

@@ -11,8 +11,8 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.metrics import TrainingScale
 from foretide.evaluation.quantile_metrics import LEAST_DENSE, Quantiles
-from foretide.forecasters.baselines import BASELINES
-from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.simple_set import BASELINES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 ORACLE = "oracle"
-OTHER_BASELINES = ("Ridge", "CalendarES", "Croston", "SBA", "TSB", "ADIDA", "IMAPA")
-"""Baselines by name beside those of the table of simple forecasters."""
 
 
 def named_forecasts(forecasts: list[Forecast], oracle: Forecast | NDArray[np.floating] | None) -> dict[str, Forecast]:
@@ -56,10 +54,33 @@ def _as_forecast(oracle: Any, like: Forecast) -> Forecast:
     return Forecast(ORACLE, like.panel, like.windows, mean)
 
 
+def oracle_forecast(
+    truth: Any, panel: Panel, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]
+) -> Forecast | None:
+    """Return the best forecast possible of a synthetic series, with quantiles where known; None without a truth.
+
+    Parameters
+    ----------
+    truth : object or None
+        Has ``oracle(cutoff steps, h)``, and maybe ``oracle_quantiles(cutoff steps, h, quantiles)``.
+    """
+    if truth is None:
+        return None
+    steps = windows.steps(panel)
+    # Truths of several entities need to know whose cutoff it is.
+    sites = {"site": [panel.ids[int(i)] for i in windows.entity]} if hasattr(truth, "sites") else {}
+    mean = truth.oracle(steps, h, **sites)
+    if not hasattr(truth, "oracle_quantiles"):
+        return Forecast(ORACLE, panel, windows, mean)
+    wanted = all_quantiles(levels, quantiles)
+    found = truth.oracle_quantiles(steps, h, wanted, **sites)
+    return Forecast(ORACLE, panel, windows, mean, tuple(levels), wanted, found)
+
+
 def baseline_names(given: Sequence[str] | None, names: list[str]) -> tuple[str, ...]:
     """Return the names of the baselines: those given, after a check, or those named as simple forecasters are."""
     if given is None:
-        return tuple(name for name in names if name in BASELINES or name in OTHER_BASELINES)
+        return tuple(name for name in names if name in BASELINES)
     for name in given:
         if name not in names or name == ORACLE:
             raise ConfigError(f"The baseline {name!r} was not among the forecasts. {nearest(name, names)}")

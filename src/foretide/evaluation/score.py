@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.counts import BUCKETS, are_counts, buckets, density
+from foretide.data.counts import are_counts, buckets, density
 from foretide.data.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.align import (
@@ -23,6 +23,7 @@ from foretide.evaluation.align import (
     shared_laws,
     shared_windows,
 )
+from foretide.evaluation.groups import Groups, bucket_groups, groups_of
 from foretide.evaluation.laws import Laws
 from foretide.evaluation.metrics import METRICS, TrainingScale, grouped, metric_of, training_scale
 from foretide.evaluation.quantile_metrics import (
@@ -126,13 +127,31 @@ class Scores:
                 table["wql_ratio_to_oracle"] = table["wql"] / self.value(ORACLE, "wql")
         return self._frame(table.sort_values(self.main, kind="stable", ignore_index=True))
 
+    def scores(self, metric: str | None = None, by: str | Sequence[str] = ()) -> Any:
+        """Return one metric: one row per group and one column per model.
+
+        Parameters
+        ----------
+        metric : str, optional
+            Any of :attr:`metrics`, or ``coverage_80``, ``winkler_80`` and their like for a level that is held; the
+            main one by default.
+        by : str or sequence of str
+            One or several of ``series`` (or the name of the id column), ``entity``, ``target``, ``bucket``, ``h_step``,
+            ``cutoff``, and ``hour``, ``weekday``, ``weekend``, ``day``, ``week``, ``month``, ``quarter``, ``year`` of
+            the step forecast. None: one row over all points.
+        """
+        metric = metric or self.main
+        if not len(by):
+            return self._frame(pd.DataFrame({model: [self.value(model, metric)] for model in self.forecasts}))
+        return self._frame(self._reduced(metric, groups_of(self, by)))
+
     def by_step(self, metric: str = "rmse") -> Any:
         """Return one row per horizon step (``h_step``, from 1) and one column per model."""
-        return self._frame(self._table("h_step", metric, "h_step"))
+        return self.scores(metric, by="h_step")
 
     def by_series(self, metric: str = "rmse") -> Any:
         """Return one row per series (named as in forecasts) and one column per model."""
-        return self._frame(self._table("series", metric, self.panel.names.id))
+        return self.scores(metric, by="series")
 
     def by_bucket(self, metric: str = "mse", *, dense: float = 0.70, ultra: float = 0.005) -> Any:
         """Return one row per density bucket and one column per model.
@@ -140,21 +159,21 @@ class Scores:
         Columns ``bucket`` (dense, sparse, ultra; those with a series), ``n_series``, then the models. A series' bucket
         follows from its nonzero rate in the training part, by the thresholds ``dense`` and ``ultra``.
         """
-        groups, names = self._bucket_groups(dense, ultra)
-        table = self._reduced("bucket", metric, groups, names)
-        of_series = buckets(self.rates, dense, ultra).reshape(-1)[np.unique(self._series_groups)].tolist()
-        table.insert(1, "n_series", [of_series.count(name) for name in names])
+        groups = bucket_groups(self, dense, ultra)
+        table = self._reduced(metric, groups)
+        of_series = buckets(self.rates, dense, ultra).reshape(-1)[np.unique(self.series_groups)].tolist()
+        table.insert(1, "n_series", [of_series.count(name) for name in groups.keys["bucket"]])
         return self._frame(table)
 
-    def coverage(self, level: float = 80, by: str | None = None, *, fair: bool = False) -> Any:
+    def coverage(self, level: float = 80, by: str | Sequence[str] | None = None, *, fair: bool = False) -> Any:
         """Return how often the truth lies in the central interval of each model that has one.
 
         Parameters
         ----------
         level : float
             In percent.
-        by : {"bucket", "h_step", "series"}, optional
-            A row for each bucket, step or series, with one column per model; by default one row per model with
+        by : str or sequence of str, optional
+            As in :meth:`scores`, a row for each group with one column per model; by default one row per model with
             ``model``, ``level``, ``coverage`` and the mean ``width``.
         fair : bool
             Of the randomised PIT instead, which is ``level`` exactly where the law is right, for counts too; needs a
@@ -175,8 +194,8 @@ class Scores:
             values = {"coverage": name, "width": f"width_{level:g}"}
             columns = {key: [self.value(model, metric) for model in known] for key, metric in values.items()}
             return self._frame(pd.DataFrame({"model": known, "level": float(level), **columns}))
-        key = self.panel.names.id if by == "series" else by
-        return self._frame(self._table(by, name, key)[[key, *known]])
+        groups = groups_of(self, by)
+        return self._frame(self._reduced(name, groups)[[*groups.keys.columns, *known]])
 
     def pit(self, model: str, seed: int = 0) -> Floats:
         """Return the randomised PIT of each point ``[N, H, D]``, from a dense grid of quantiles.
@@ -198,7 +217,8 @@ class Scores:
         parts = []
         for name in self.metrics:
             for scope in ("h_step", "series", *(("bucket",) if self.counts else ())):
-                long = self._table(scope, name, "key").melt(id_vars="key", var_name="model", value_name="value")
+                table = self._reduced(name, groups_of(self, scope)).set_axis(["key", *self.forecasts], axis=1)
+                long = table.melt(id_vars="key", var_name="model", value_name="value")
                 parts.append(long.assign(scope=scope, key=long["key"].astype(str), metric=name))
             whole = {"model": list(self.forecasts), "value": [self.value(m, name) for m in self.forecasts]}
             parts.append(pd.DataFrame(whole).assign(scope="all", key="", metric=name))
@@ -236,12 +256,20 @@ class Scores:
         """Say whether the best model beats the best baseline, and how far the oracle is."""
         return verdict(self)
 
+    def values_of(self, model: str, metric: str, groups: Groups) -> Floats:
+        """Return one metric of one model for each group; NaN for a group without points."""
+        return self._values(model, metric, groups.codes, len(groups))
+
+    def frame_of(self, metric: str, by: str | Sequence[str]) -> pd.DataFrame:
+        """As :meth:`scores`, always in pandas."""
+        return self._reduced(metric, groups_of(self, by))
+
     # ---------------------------------------------------------------- inside
     def _kind(self, name: str) -> str:
         return ORACLE if name == ORACLE else "baseline" if name in self.baselines else "model"
 
-    def _points(self, model: str, metric: str) -> Floats:
-        """Figures of each point of one model, ``[N, H, D]``; kept, since every table asks for them."""
+    def points_of(self, model: str, metric: str) -> Floats:
+        """Return a metric's figure of each point ``[N, H, D]``: no root is taken; NaN where a point does not count."""
         if model not in self.forecasts:
             raise ConfigError(f"No model {model!r} was scored. {nearest(model, self.forecasts)}")
         if (model, metric) not in self._errors:
@@ -265,9 +293,9 @@ class Scores:
 
     def _values(self, model: str, metric: str, groups: Numbers, n: int) -> Floats:
         """One figure per group, ``[n]``; NaN for a group without points."""
-        points, law = self._points(model, metric), law_metric(metric)
+        points, law = self.points_of(model, metric), law_metric(metric)
         if metric in METRICS:
-            return grouped(metric_of(metric), points, groups, n, self._series_groups)
+            return grouped(metric_of(metric), points, groups, n, self.series_groups)
         known = ~np.isnan(points)
         sizes = np.abs(self.truth[known]) if law is not None and law.by_size else None
         size = np.bincount(groups[known], weights=sizes, minlength=n)
@@ -275,31 +303,15 @@ class Scores:
         return np.where(size > 0, total / np.where(size > 0, size, 1), np.nan)
 
     @cached_property
-    def _series_groups(self) -> Numbers:
+    def series_groups(self) -> Numbers:
+        """Number of each point's series, entities outer, targets inner, ``[N, H, D]``."""
         d = self.panel.n_targets
         numbers = self.windows.entity[:, None, None] * d + np.arange(d)[None, None, :]
         return np.broadcast_to(numbers, self.truth.shape)
 
-    def _bucket_groups(self, dense: float = 0.70, ultra: float = 0.005) -> tuple[Numbers, list[str]]:
-        of_series = buckets(self.rates, dense, ultra).reshape(-1)
-        scored = set(of_series[np.unique(self._series_groups)].tolist())
-        names = [name for name in BUCKETS if name in scored]
-        numbers = np.array([names.index(name) if name in names else 0 for name in of_series.tolist()], dtype=np.int64)
-        return numbers[self._series_groups], names
-
-    def _table(self, scope: str, metric: str, key: str) -> pd.DataFrame:
-        if scope == "h_step":
-            steps = np.arange(self.truth.shape[1])
-            return self._reduced(key, metric, np.broadcast_to(steps[None, :, None], self.truth.shape), steps + 1)
-        if scope == "series":
-            return self._reduced(key, metric, self._series_groups, list(self.panel.series))
-        if scope == "bucket":
-            return self._reduced(key, metric, *self._bucket_groups())
-        raise ConfigError(f"There is no grouping {scope!r}. {nearest(scope, ('bucket', 'h_step', 'series'))}")
-
-    def _reduced(self, key: str, metric: str, groups: Numbers, keys: Any) -> pd.DataFrame:
-        columns = {model: self._values(model, metric, groups, len(keys)) for model in self.forecasts}
-        return pd.DataFrame({key: keys, **columns})
+    def _reduced(self, metric: str, groups: Groups) -> pd.DataFrame:
+        columns = {model: self._values(model, metric, groups.codes, len(groups)) for model in self.forecasts}
+        return pd.concat([groups.keys, pd.DataFrame(columns)], axis=1)
 
     def _frame(self, table: pd.DataFrame) -> Any:
         from foretide.data.reading import as_backend
@@ -339,8 +351,8 @@ def score(
         The best forecast possible, with quantiles where they are known; an array goes with the windows of the first
         forecast.
     baselines : sequence of str, optional
-        Names of the models that skill is measured against; by default those named as in ``BASELINES``, Ridge,
-        CalendarES and the intermittent ones (Croston, SBA, TSB, ADIDA, IMAPA).
+        Names of the models that skill is measured against; by default those named as baselines are, see
+        :data:`foretide.forecasters.simple_set.BASELINES`.
 
     Raises
     ------

@@ -10,6 +10,11 @@ from foretide.evaluation.align import ORACLE
 
 if TYPE_CHECKING:
     from foretide.evaluation.score import Scores
+    from foretide.evaluation.scorecard import Scorecard
+
+
+CHANCE = 0.05
+"""A p-value below this is called more than chance."""
 
 
 def verdict(scores: Scores) -> str:
@@ -18,6 +23,31 @@ def verdict(scores: Scores) -> str:
     if scores.counts and scores.models:
         said = " ".join(part for part in (said, _laws(scores)) if part)
     return said
+
+
+def verdict_on_folds(card: Scorecard) -> str:
+    """Say the same of a backtest: whether it is more than chance, on how many series, and which models fall behind."""
+    said = [verdict(card)]
+    model, baseline = card.best_model, card.best_baseline
+    if model is None or baseline is None:
+        return said[0]
+    pair = card.pairs[model]
+    if pair.test is None:
+        said.append(f"{pair.n_cutoffs} cutoffs are too few to test whether that is chance.")
+    elif np.isnan(pair.p_value):
+        said.append(f"Their difference is the same on all {pair.n_cutoffs} cutoffs.")
+    else:
+        chance = "more than chance" if pair.p_value < CHANCE else "no more than chance"
+        p = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.2g}"
+        said.append(f"Over {pair.n_cutoffs} cutoffs the difference is {chance} (Diebold–Mariano, {p}).")
+    skill = card.series_skill[model].dropna()
+    if len(skill) > 1:
+        won = f"{100 * float((skill > 0).mean()):.0f} %"
+        said.append(f"{model} beats the best baseline of the series itself on {won} of {len(skill)} series.")
+    behind = [name for name in card.models if name not in card.baselines and name != model and card.skill(name) <= 0]
+    if behind:
+        said.append(f"No better than {baseline}: {', '.join(behind)}.")
+    return " ".join(said)
 
 
 def _means(scores: Scores) -> str:

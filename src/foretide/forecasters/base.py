@@ -92,6 +92,8 @@ class Forecaster(ABC):
     """Whether intervals come with the mean."""
     uses_validation: ClassVar[bool] = False
     """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
+    can_warm_start: ClassVar[bool] = False
+    """Whether ``fit(..., warm_start=True)`` can begin at what an earlier fit learned."""
 
     def __init__(self, h: int, *, alias: str | None = None) -> None:
         if not isinstance(h, (int, np.integer)) or isinstance(h, bool) or h < 1:
@@ -99,10 +101,11 @@ class Forecaster(ABC):
         self.h = int(h)
         self.alias = alias
         self._fitted: _Fitted | None = None
+        self._former: dict[str, NDArray[Any]] = {}
 
     # ---------------------------------------------------------------- what a person calls
     @final
-    def fit(self, panel: Panel, until: Any = None, *, train_until: Any = None) -> Self:
+    def fit(self, panel: Panel, until: Any = None, *, train_until: Any = None, warm_start: bool = False) -> Self:
         """Learn from the steps up to ``until`` and nothing later.
 
         Parameters
@@ -113,16 +116,27 @@ class Forecaster(ABC):
         train_until : time, optional
             Last training step; the steps after it up to ``until`` serve for validation.
             By default the last 15 % of the part are for validation where the model needs any.
+        warm_start : bool
+            Begin training at the weights of the last fit; without, every fit begins anew.
         """
+        if warm_start and not self.can_warm_start:
+            raise ConfigError(f"{self.name} cannot begin at what an earlier fit learned. Leave warm_start out.")
         part = panel if until is None else panel.until(until)
         if not panel.targets:
             raise DataError("The panel has no target column. Name one: Panel.from_frame(..., target='y').")
         if not (part.observed > 0).any():
             raise DataError("No target value is observed in the part to fit on. Check `until` and the target column.")
+        self._former = self.state() if warm_start and self._fitted is not None else {}
         self._fitted = None
         self._fit(FitPart(part, self._train_end(part, train_until)))
-        self._fitted = _Fitted(panel.targets, panel.past, panel.future, panel.grid.freq, panel.ids)
+        self._former = {}
+        last = str(part.grid.times([int((part.first + part.observed - 1).max())])[0])
+        self._fitted = _Fitted(panel.targets, panel.past, panel.future, panel.grid.freq, panel.ids, last)
         return self
+
+    def fresh(self) -> Self:
+        """Return an unfitted forecaster with the same settings."""
+        return type(self)(**self.settings())
 
     @final
     def predict(
@@ -213,6 +227,11 @@ class Forecaster(ABC):
         """Whether ``predict`` can be called."""
         return self._fitted is not None
 
+    @property
+    def fitted_until(self) -> str | None:
+        """Time of the last step that ``fit`` saw (UTC where the panel has a zone); None where that is not known."""
+        return None if self._fitted is None else self._fitted.until
+
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, by name."""
         names = [p for p in inspect.signature(type(self).__init__).parameters if p not in ("self", "options")]
@@ -244,6 +263,7 @@ class _Fitted:
     future: tuple[str, ...]
     freq: str | int
     ids: tuple[str, ...]
+    until: str | None = None
 
     def check(self, panel: Panel, name: str) -> None:
         for role in ("targets", "past", "future"):

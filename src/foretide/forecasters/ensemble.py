@@ -69,7 +69,7 @@ class Ensemble(Forecaster):
     ) -> None:
         if isinstance(models, (str, Mapping, Forecaster)) or not len(models):
             raise ConfigError(f"models is a list of at least one forecaster, got {models!r}. Try Ensemble([a, b]).")
-        self.members = [_fresh(model, h) for model in models]
+        self.members = [unfitted(model, h) for model in models]
         horizons = [member.h for member in self.members]
         if len(set(horizons)) > 1 or (h is not None and h != horizons[0]):
             raise ConfigError(
@@ -154,13 +154,13 @@ class Ensemble(Forecaster):
             self.shares = self._validated(part, until)
         else:
             self.shares = np.full(n, 1 / n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
-        fresh = [_fresh(member, self.h) for member in self.members]
+        fresh = [unfitted(member, self.h) for member in self.members]
         # A member that sets nothing on the validation part learns from it too.
         self.members = [m.fit(part.panel, train_until=until if m.uses_validation else None) for m in fresh]
 
     def _validated(self, part: FitPart, until: Any) -> Floats:
         """Shares with the least squared error of forecasts into the validation part."""
-        members = [_fresh(member, self.h).fit(part.panel, until=until) for member in self.members]
+        members = [unfitted(member, self.h).fit(part.panel, until=until) for member in self.members]
         history = max(member.min_history for member in members)
         windows = slide(part.panel, input_size=history, h=self.h, first_target=part.train_end + 1)
         if not len(windows):
@@ -256,10 +256,10 @@ def blend_quantiles(laws: NDArray[np.floating], shares: Floats | None) -> Floats
     return np.asarray(np.round(mixed) if whole else mixed)
 
 
-def _fresh(model: Member, h: int | None) -> Forecaster:
+def unfitted(model: Member, h: int | None) -> Forecaster:
     """Return an unfitted forecaster like ``model``, or the one that a name with settings describes."""
     if isinstance(model, Forecaster):
-        return type(model)(**model.settings())
+        return model.fresh()
     if isinstance(model, str):
         model = {model: {}}
     if not isinstance(model, Mapping) or len(model) != 1:

@@ -98,6 +98,15 @@ class Forecast:
         found[~inside] = np.nan
         return found
 
+    def take(self, chosen: NDArray[np.int64]) -> Forecast:
+        """Return the forecasts of some windows, by their positions."""
+        n = len(self)
+        if len(chosen) == n and np.array_equal(chosen, np.arange(n)):
+            return self
+        quantiles = None if self.quantiles is None else self.quantiles[chosen]
+        extras = {k: v[chosen] if isinstance(v, np.ndarray) and len(v) == n else v for k, v in self.extras.items()}
+        return replace(self, windows=self.windows[chosen], mean=self.mean[chosen], quantiles=quantiles, extras=extras)
+
     def renamed(self, model: str) -> Forecast:
         """Return the same forecast under another model name."""
         return replace(self, model=model)

@@ -62,6 +62,7 @@ class NeuralForecaster(Forecaster):
     """
 
     uses_validation = True
+    can_warm_start = True
     model_config: ClassVar[type]
     """Dataclass of the model's own settings."""
 
@@ -134,6 +135,7 @@ class NeuralForecaster(Forecaster):
             points = network.points() if self.training.fit_mean_first else None
             if points is None:
                 begin_head(network, batches, val_batches, rates)
+            network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
             trained = network if points is None else points
             history = train(
                 trained, batches, val_batches if len(val_windows) else None, self.training,

@@ -13,7 +13,7 @@ import numpy as np
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, _Fitted
-from foretide.forecasters.ensemble import Member, _fresh
+from foretide.forecasters.ensemble import Member, unfitted
 from foretide.forecasters.error_law import Errors
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Around(Forecaster):
             given = next(iter(model.values()), None) if isinstance(model, Mapping) else None
             if not isinstance(given, Mapping) or "h" not in given:
                 raise ConfigError(f"The model has no horizon. Type: {type(self).__name__}({model!r}, h=14)")
-        self.inner = _fresh(model, h)
+        self.inner = unfitted(model, h)
         if h is not None and self.inner.h != h:
             raise ConfigError(f"The model forecasts {self.inner.h} steps, but h={h!r}. Leave h out.")
         super().__init__(self.inner.h, alias=alias)
@@ -103,7 +103,7 @@ class Around(Forecaster):
     # ---------------------------------------------------------------- learning
     def _fit_model(self, part: FitPart) -> None:
         until = part.panel.grid.output_times([part.train_end])[0] if self.uses_validation else None
-        fresh = _fresh(self.inner, self.h)
+        fresh = unfitted(self.inner, self.h)
         self.inner = fresh.fit(part.panel, train_until=until)
 
     def _past_forecasts(self, panel: Panel, season: int, quantiles: tuple[float, ...] = ()) -> PastForecasts:
@@ -147,7 +147,7 @@ class Around(Forecaster):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return _fresh(self.inner, self.h).fit(panel, until=panel.grid.output_times([split])[0])
+                return unfitted(self.inner, self.h).fit(panel, until=panel.grid.output_times([split])[0])
         except DataError:
             return None
 

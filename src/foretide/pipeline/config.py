@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from foretide.errors import ConfigError, nearest
 
@@ -140,6 +149,40 @@ class SplitConfig(Section):
         return self
 
 
+class BacktestConfig(Section):
+    """Folds of ``foretide backtest``; what is not given is as in :func:`foretide.backtest`.
+
+    Attributes
+    ----------
+    step : int, optional
+        Steps between neighbouring cutoffs; by default the least number of at least ``h`` that reaches every phase of
+        the season.
+    n_windows : int, optional
+        Number of folds.
+    start : time, optional
+        First cutoff. Without ``start`` and ``n_windows`` the folds cover the test part of ``split``.
+    gap, train_size, val_size
+        Steps left out before the cutoff, of a sliding training part, and kept for validation.
+    refit : bool or int
+        ``true``: every fold; ``3``: every third; ``false``: one fit.
+    warm_start : bool
+    """
+
+    step: int | None = Field(default=None, ge=1)
+    n_windows: int | None = Field(default=None, ge=1)
+    start: Time | None = None
+    gap: int = Field(default=0, ge=0)
+    train_size: int | None = Field(default=None, ge=2)
+    val_size: int | None = Field(default=None, ge=0)
+    refit: StrictBool | int = False
+    warm_start: bool = False
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return _time_text(value)
+
+
 class ModelConfig(Section):
     """One model: its name and what its constructor takes besides ``h``."""
 
@@ -158,7 +201,7 @@ class Config(Section):
     ----------
     name : str
         Name of the run; its folder under ``runs`` unless ``output`` is given.
-    data, calendar, split : sections
+    data, calendar, split, backtest : sections
     h, input_size : int
         Steps forecast and steps looked back at.
     models : tuple of ModelConfig
@@ -188,6 +231,7 @@ class Config(Section):
     data: DataConfig
     calendar: CalendarConfig = CalendarConfig()
     split: SplitConfig = SplitConfig()
+    backtest: BacktestConfig = BacktestConfig()
     h: int = Field(default=10, ge=1)
     input_size: int = Field(default=60, ge=1)
     models: tuple[ModelConfig, ...] = (ModelConfig(name="Attention"),)

@@ -31,11 +31,11 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False) -> RunFolder:
+    def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> RunFolder:
         """Make the folder and mark it as running.
 
         A finished run is kept unless ``overwrite``, and then only set aside until the new one has finished.
-        A folder that is no run folder is never touched.
+        A folder that is no run folder is never touched. With ``resume`` what an unfinished run left there stays.
 
         Raises
         ------
@@ -48,7 +48,7 @@ class RunFolder:
         if before is not None and before["status"] == "finished":
             _remove(previous(path))
             path.rename(previous(path))
-        elif path.exists():
+        elif path.exists() and not (resume and before is not None):
             _remove(path)
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from foretide.data.counts import are_counts
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
-from foretide.errors import ConfigError, DataError, nearest
-from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.errors import ConfigError, nearest
+from foretide.evaluation.align import oracle_forecast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from foretide.data.calendar import Calendar
     from foretide.data.windows import Windows
+    from foretide.forecasters.forecast import Forecast
     from foretide.pipeline.config import CalendarConfig, Config, DataConfig, SyntheticConfig
 
 
@@ -46,17 +45,7 @@ class Prepared:
 
     def oracle(self, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]) -> Forecast | None:
         """Return the best forecast possible from ``windows``, with quantiles where known; None for real data."""
-        if self.truth is None:
-            return None
-        steps = windows.steps(self.panel)
-        # Truths of several entities need to know whose cutoff it is.
-        sites = {"site": [self.panel.ids[int(i)] for i in windows.entity]} if hasattr(self.truth, "sites") else {}
-        mean = self.truth.oracle(steps, h, **sites)
-        if not hasattr(self.truth, "oracle_quantiles"):
-            return Forecast("oracle", self.panel, windows, mean)
-        wanted = all_quantiles(levels, quantiles)
-        found = self.truth.oracle_quantiles(steps, h, wanted, **sites)
-        return Forecast("oracle", self.panel, windows, mean, tuple(levels), wanted, found)
+        return oracle_forecast(self.truth, self.panel, windows, h, levels, quantiles)
 
     def test_windows(self, *, input_size: int, h: int, stride: int) -> Windows:
         """Every window whose targets lie wholly in the test part."""
@@ -138,16 +127,7 @@ def between(panel: Panel, first: Any, last: Any) -> Panel:
     """Return the rows of a panel from ``first`` to ``last``, both included, sharing the values."""
     if last is not None:
         panel = panel.until(last)
-    if first is None:
-        return panel
-    step = panel.grid.step_at_or_before(first)
-    step += int(panel.grid.times([step])[0] != panel.grid.normalise(first))
-    drop = np.clip(step - panel.first, 0, panel.length)
-    keep = np.flatnonzero(panel.length - drop > 0)
-    if not keep.size:
-        raise DataError(f"No row is left after data.first = {first}: the panel ends before it. {panel!r}")
-    kept = replace(panel, row0=panel.row0 + drop, first=panel.first + drop, length=panel.length - drop)
-    return kept.take(keep)
+    return panel if first is None else panel.since(first)
 
 
 def _split(panel: Panel, whole: Config) -> Split:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,11 +52,7 @@ def select(forecast: Forecast, windows: Windows) -> Forecast:
     at = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
     if not np.array_equal(keys[at], wanted):
         raise DataError(f"{forecast.model} did not forecast every test window; it needs more history than it said.")
-    if len(at) == len(keys) and np.array_equal(at, np.arange(len(at))):
-        return forecast
-    quantiles = None if forecast.quantiles is None else forecast.quantiles[at]
-    extras = {k: v[at] if isinstance(v, np.ndarray) and len(v) == len(keys) else v for k, v in forecast.extras.items()}
-    return replace(forecast, windows=windows, mean=forecast.mean[at], quantiles=quantiles, extras=extras)
+    return forecast.take(at)
 
 
 def file_name(name: str) -> str:

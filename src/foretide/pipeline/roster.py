@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from foretide.data.seasons import seasons_of
 from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.forecasters.artifact import FORECASTERS, forecaster_class
+from foretide.forecasters.simple_set import WRAPPERS, is_baseline, parameters, unasked_names, with_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,15 +17,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
     from foretide.pipeline.config import Config, ModelConfig
 
-UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
-"""Run beside every model, so that skill is stated against the best of them."""
-UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
-"""Run beside these where every target is a count."""
-BASELINES = (*UNASKED, *UNASKED_COUNTS, "CalendarMean", "ADIDA", "IMAPA", "ARIMA", "VAR", "Stats")
-"""What skill is measured against, where it runs: everything that is no network."""
-INTERVALS = "WithIntervals"
-"""Wraps a point forecaster and gives it the intervals of its own past errors."""
-NESTED = {"Ensemble": "models", INTERVALS: "model"}
+NESTED = {"Ensemble": "models", **dict.fromkeys(WRAPPERS, "model")}
 """Forecasters made of others, and the setting that names these."""
 
 
@@ -82,11 +75,12 @@ def roster(
     asked = [model.name for model in config.models]
     entries = []
     if config.baselines:
-        wanted = (*UNASKED, *(_count_baselines(config, freq) if counts else ()))
+        seasonal = config.season is not None or bool(seasons_of(freq)) or config.calendar.country is not None
+        wanted = [n for n in unasked_names(counts=counts, seasonal=seasonal) if n in FORECASTERS]
         unasked = [_unasked(name, config, calendar, say) for name in wanted if name not in asked]
         entries = [Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None]
     for model in config.models:
-        entries += [Entry(f, _is_baseline(model.name, f), True) for f in _per_seed(model, config, calendar)]
+        entries += [Entry(f, is_baseline(f), True) for f in _per_seed(model, config, calendar)]
     if counts:
         entries = [_with_intervals(entry) for entry in entries]
     names = [entry.name for entry in entries]
@@ -96,12 +90,6 @@ def roster(
             f"Two models are called {twice[0]!r}. Name one of them: {{{twice[0]}: {{alias: other-name}}}}."
         )
     return entries
-
-
-def _count_baselines(config: Config, freq: str | int) -> list[str]:
-    seasonal = config.season is not None or bool(seasons_of(freq)) or config.calendar.country is not None
-    names = UNASKED_COUNTS if seasonal else UNASKED_COUNTS[1:]
-    return [name for name in names if name in FORECASTERS]
 
 
 def _unasked(name: str, config: Config, calendar: Any, say: Callable[[str], None] | None) -> Forecaster | None:
@@ -114,22 +102,14 @@ def _unasked(name: str, config: Config, calendar: Any, say: Callable[[str], None
         return None
 
 
-def _is_baseline(name: str, forecaster: Forecaster) -> bool:
-    """Whether a forecaster, or the one inside it, is a baseline."""
-    return name in BASELINES or (name == INTERVALS and type(getattr(forecaster, "inner", None)).__name__ in BASELINES)
-
-
 def _with_intervals(entry: Entry) -> Entry:
     """Give a point baseline intervals under its own name; others stay as they are."""
-    if not entry.baseline or entry.forecaster.has_law or INTERVALS not in FORECASTERS:
-        return entry
-    wrap: Any = forecaster_class(INTERVALS)
-    return Entry(wrap(entry.forecaster, alias=entry.name), entry.baseline, entry.asked)
+    return Entry(with_intervals(entry.forecaster), True, entry.asked) if entry.baseline else entry
 
 
 def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
     """One forecaster, or one per seed where the model draws random numbers and several seeds are asked for."""
-    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in _parameters(forecaster_class(model.name)):
+    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in parameters(forecaster_class(model.name)):
         return [_build(model.name, model.settings, config, calendar)]
     base = model.settings.get("alias") or model.name
     return [
@@ -138,15 +118,9 @@ def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecas
     ]
 
 
-def _parameters(cls: type[Forecaster]) -> dict[str, inspect.Parameter]:
-    return {
-        k: p for k, p in inspect.signature(cls).parameters.items() if p.kind is not inspect.Parameter.VAR_POSITIONAL
-    }
-
-
 def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -> Forecaster:
     cls = forecaster_class(name)
-    known = _parameters(cls)
+    known = parameters(cls)
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
     for key in settings:
         if key not in known and not open_ended:

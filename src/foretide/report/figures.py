@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 OVERLAID: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1, 1.2)))
 """Later lines leave gaps, so that an equal line below shows through."""
+MARKERS = ("o", "s", "^", "D")
+"""Another one after every nine grey lines: three greys with three dashes are used up."""
 READABLE_STEPS = 168
 """Steps of a series a reader takes in at once: a week of hours."""
 
@@ -120,7 +122,7 @@ def forecast_figure(
         bottom.plot(
             steps, floor, color=TRUTH, linewidth=1.4, linestyle=":", label="oracle: the best possible", zorder=4
         )
-    _draw_by_step(bottom, by_step, colours)
+    draw_by_step(bottom, by_step, colours)
     bottom.set_xlabel(f"horizon step: {unit_of(freq)} after the cutoff →")
     bottom.set_ylabel(f"{metric} ({unit})")
     bottom.set_title(f"Error by horizon step: {metric} over all test windows and series", loc="left", fontsize=11)
@@ -161,7 +163,8 @@ def _draw_stretch(axes: Axes, piece: Stretch, colours: Mapping[str, str], freq: 
     axes.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def _draw_by_step(axes: Axes, by_step: Mapping[str, Floats], colours: Mapping[str, str]) -> None:
+def draw_by_step(axes: Axes, by_step: Mapping[str, Floats], colours: Mapping[str, str]) -> None:
+    """Draw the error ``[H]`` of each model by horizon step: those with a colour above, others in grey."""
     finite = {name: values for name, values in by_step.items() if np.isfinite(values).any()}
     # One very bad model must not press all others onto the axis: it leaves the picture, and the legend says so.
     typical = np.median([np.nanmax(v) for v in finite.values()]) if finite else 1.0
@@ -170,26 +173,30 @@ def _draw_by_step(axes: Axes, by_step: Mapping[str, Floats], colours: Mapping[st
     for name, values in finite.items():
         steps = np.arange(1, len(values) + 1)
         shown = name if np.nanmax(values) <= limit * 1.001 else f"{name} (leaves the picture)"
+        marker = "o"
         if name in colours:
             dashes = OVERLAID[list(colours).index(name) % len(OVERLAID)]
             style: dict[str, Any] = {"color": colours[name], "linewidth": 2.0, "zorder": 3, "linestyle": dashes}
         else:
-            style = {"color": _greys(quiet), "linewidth": 1.2, "linestyle": DASHES[1:][quiet % 3]}
+            style = {"color": greys(quiet), "linewidth": 1.2, "linestyle": DASHES[1:][quiet % 3]}
+            marker = MARKERS[(quiet // 9) % len(MARKERS)]
             quiet += 1
-        axes.plot(steps, values, label=shown, marker="o" if len(values) <= 24 else None, markersize=3, **style)
+        axes.plot(steps, values, label=shown, marker=marker if len(values) <= 24 else None, markersize=3, **style)
     h = max((len(values) for values in finite.values()), default=1)
-    axes.set_xlim(1 - 0.03 * h, h + 0.03 * h)
+    pad = 0.03 * h if h > 1 else 0.5
+    axes.set_xlim(1 - pad, h + pad)
     axes.set_ylim(0, float(limit) * 1.06)
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12, min_n_ticks=1))
     tidy(axes)
     axes.legend(
         fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5), title="best first", title_fontsize=9
     )
 
 
-def _greys(k: int) -> str:
+def greys(k: int) -> str:
+    """Return the grey of the k-th model without a colour; with three dashes to each, nine can be told apart."""
     return ("#555555", "#777777", "#999999")[(k // 3) % 3]
 
 

@@ -18,6 +18,7 @@ SHOWN_COUNTS = (
     "zero_accuracy", "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle",
 )  # fmt: skip
 """Where every target is a count: laws matter beside means."""
+WRAPPED = {"WithIntervals": "the intervals of its past errors", "Conformal": "conformal intervals"}
 BY_BUCKET = ("mse", "wql", "coverage_80", "fair_coverage_80", "zero_accuracy")
 
 
@@ -82,7 +83,7 @@ def write_summary(facts: Facts) -> str:
         facts.panel,
         _data_lines(run),
         "## Models",
-        _model_lines(run["models"]),
+        model_lines(run["models"]),
         "## How it was made",
         f"`settings.yaml` repeats the run: `foretide run settings.yaml --out again`. {run['seconds']:.1f} s in all; "
         f"threads: {_inline(run['threads'])}. Versions: {_inline(run['versions'])}.",
@@ -98,7 +99,7 @@ def table(board: pd.DataFrame, models: Mapping[str, Mapping[str, Any]], shown: S
     for line in board.to_dict("records"):
         about = models.get(str(line["model"]), {})
         star = " *" if about.get("baseline") else ""
-        times = [_number(about.get("fit_seconds")), _number(about.get("predict_seconds"))]
+        times = [number(about.get("fit_seconds")), number(about.get("predict_seconds"))]
         rows.append([f"{line['model']}{star}", *(_cell(c, line[c]) for c in columns), *times])
     return markdown(head, rows)
 
@@ -157,13 +158,14 @@ def _data_lines(run: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _model_lines(models: Mapping[str, Mapping[str, Any]]) -> str:
+def model_lines(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a line per model: what it is and its settings."""
     lines = []
     for name, about in models.items():
         kind, settings = about["class"], about["settings"]
-        if kind == "WithIntervals":
+        if kind in WRAPPED:
             ((inner, settings),) = settings["model"].items()
-            kind = f"{inner} with the intervals of its past errors"
+            kind = f"{inner} with {WRAPPED[kind]}"
         given = {k: v for k, v in settings.items() if v is not None and k != "alias"}
         lines.append(f"- **{name}** ({kind}): {_inline(given)}")
     return "\n".join(lines)
@@ -174,12 +176,17 @@ def _inline(values: Mapping[str, Any]) -> str:
 
 
 def _cell(column: str, value: Any) -> str:
-    if column.startswith(("skill", "coverage", "fair", "zero")) and value is not None and math.isfinite(value):
+    if (
+        column.startswith(("skill", "coverage", "fair", "zero", "series_won"))
+        and value is not None
+        and math.isfinite(value)
+    ):
         return f"{value:.1%}"
-    return _number(value)
+    return number(value)
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return a figure with four digits, a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.4g}"

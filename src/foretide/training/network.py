@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from foretide.heads.base import Head, Law, SeriesInfo
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 START_PARAMETERS = ("frame.", "bias", "gain")
 
@@ -74,6 +79,23 @@ class Network(nn.Module):
         if start and start_lr > 0:
             groups.append({"params": start, "lr": start_lr, "weight_decay": 0.0})
         return groups
+
+    def take_over(self, arrays: Mapping[str, NDArray[Any]]) -> int:
+        """Begin at the weights of an earlier network; return how many parameters were taken.
+
+        What comes from the closed-form start is left as it was found on the present data, and so is every parameter
+        whose shape has changed (that of a head for other entities, say).
+        """
+        taken = 0
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                former = arrays.get(name)
+                of_start = name.removeprefix("backbone.").startswith(START_PARAMETERS)
+                if former is None or of_start or former.shape != tuple(parameter.shape):
+                    continue
+                parameter.copy_(torch.from_numpy(np.array(former)))
+                taken += 1
+        return taken
 
     def _named(self) -> Iterator[tuple[str, nn.Parameter]]:
         for name, parameter in self.named_parameters():

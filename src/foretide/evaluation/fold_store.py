@@ -1,0 +1,156 @@
+"""Results of a backtest per fold on disk, so that an interrupted one resumes where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError
+from foretide.evaluation.cost import Cost
+from foretide.forecasters.artifact import to_json
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+ABOUT, BLOCKS = "backtest.json", "folds"
+
+
+@dataclass(frozen=True, eq=False)
+class BlockResult:
+    """What one model forecast for the folds that share a fit.
+
+    Attributes
+    ----------
+    entity, cutoff : int arrays ``[W]``
+        The windows, in terms of the panel backtested.
+    mean : float array ``[W, H, D]``
+    quantiles : float array ``[W, H, D, Q]`` or None
+    levels, quantile_levels : tuples of float
+        Of the quantiles.
+    fit, predict : Cost
+    """
+
+    entity: NDArray[np.int64]
+    cutoff: NDArray[np.int64]
+    mean: NDArray[np.floating]
+    quantiles: NDArray[np.floating] | None
+    levels: tuple[float, ...]
+    quantile_levels: tuple[float, ...]
+    fit: Cost
+    predict: Cost
+
+
+class FoldStore:
+    """A folder of results, one file per model and fit.
+
+    Parameters
+    ----------
+    folder : path
+    about : mapping
+        What the results depend on besides the model: data, folds, levels. A folder that says otherwise is refused.
+    overwrite : bool
+        Throw away what such a folder holds.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], about: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        self.folder = Path(folder)
+        told = json.loads(json.dumps(to_json(dict(about))))
+        path = self.folder / ABOUT
+        if path.is_file():
+            known = _read_json(path)
+            differs = sorted(k for k in told.keys() | known.keys() if told.get(k) != known.get(k))
+            if differs and not overwrite:
+                raise ConfigError(
+                    f"{self.folder} holds another backtest: it differs in {', '.join(differs)}. Choose another folder, "
+                    "or throw it away with overwrite=True."
+                )
+            if differs:
+                shutil.rmtree(self.folder / BLOCKS, ignore_errors=True)
+        elif self.folder.exists() and (not self.folder.is_dir() or (self.folder / BLOCKS).exists()):
+            raise ConfigError(f"{self.folder} exists and is no folder of a backtest. Choose another one.")
+        (self.folder / BLOCKS).mkdir(parents=True, exist_ok=True)
+        _replace(path, json.dumps(told, indent=1).encode())
+
+    def load(self, key: str) -> BlockResult | None:
+        """Return a result that was written whole; None where there is none."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = load((self.folder / BLOCKS / f"{key}.safetensors").read_bytes())
+            about = _read_json(self.folder / BLOCKS / f"{key}.json")
+        except (FileNotFoundError, SafetensorError):
+            return None
+        return BlockResult(
+            arrays["entity"], arrays["cutoff"], arrays["mean"], arrays.get("quantiles"), tuple(about["levels"]),
+            tuple(about["quantile_levels"]), Cost(*about["fit"]), Cost(*about["predict"]),
+        )  # fmt: skip
+
+    def save(self, key: str, result: BlockResult) -> None:
+        """Write a result; its file appears whole or not at all."""
+        from safetensors.numpy import save
+
+        arrays = {"entity": result.entity, "cutoff": result.cutoff, "mean": result.mean}
+        if result.quantiles is not None:
+            arrays["quantiles"] = result.quantiles
+        about = {
+            "levels": result.levels, "quantile_levels": result.quantile_levels,
+            "fit": [result.fit.seconds, result.fit.peak_mib],
+            "predict": [result.predict.seconds, result.predict.peak_mib],
+        }  # fmt: skip
+        folder = self.folder / BLOCKS
+        _replace(folder / f"{key}.json", json.dumps(about).encode())
+        _replace(
+            folder / f"{key}.safetensors", save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        )
+
+
+def key_of(name: str, described: Mapping[str, Any]) -> str:
+    """Return the file name of a model's result, from its name and everything that decides the result."""
+    text = json.dumps(to_json(dict(described)), sort_keys=True)
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def digest_of_panel(panel: Panel) -> str:
+    """Return a digest of all that a forecaster can see of a panel: values, times, names, roles."""
+    told = hashlib.sha256()
+    parts = (panel.grid, panel.ids, panel.targets, panel.past, panel.future, panel.static.names, panel.first.tolist())
+    told.update(repr(parts).encode())
+    told.update(np.ascontiguousarray(panel.static.values).tobytes())
+    for entity in range(panel.n_entities):
+        told.update(np.ascontiguousarray(panel.rows(entity)).tobytes())
+    return told.hexdigest()
+
+
+def digest_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return a digest of named arrays."""
+    told = hashlib.sha256()
+    for name in sorted(arrays):
+        told.update(name.encode())
+        told.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return told.hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} cannot be read ({error}). Choose another folder, or delete that one.") from error
+    return found
+
+
+def _replace(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
