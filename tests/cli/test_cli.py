@@ -38,7 +38,7 @@ def config(folder: Path, **changes: object) -> Path:
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     text = foretide("--help", cwd=tmp_path).stdout
-    for command in ("demo", "run", "check", "fit", "predict", "generate"):
+    for command in ("demo", "run", "backtest", "check", "fit", "predict", "generate"):
         assert command in text
     assert foretide("--version", cwd=tmp_path).stdout.strip() == ft.__version__
 
@@ -105,6 +105,18 @@ def test_a_finished_run_is_kept(tmp_path: Path) -> None:
     foretide("run", str(path), cwd=tmp_path)
     foretide("run", str(path), cwd=tmp_path)
     assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == ["job", "job-2"]
+
+
+def test_backtest_ends_with_a_leaderboard_and_the_path_of_the_report(tmp_path: Path) -> None:
+    path = config(tmp_path, models=["Ridge"], backtest={"n_windows": 9, "refit": 4})
+    done = foretide("backtest", str(path), cwd=tmp_path)
+    assert done.stdout.strip().splitlines()[-1] == "report: runs/job-backtest/summary.md"
+    assert "best of the baselines" in done.stdout
+    assert "SeasonalNaive" in done.stdout
+    board = pd.read_csv(tmp_path / "runs" / "job-backtest" / "metrics.csv").set_index("model")
+    assert board["fits"].drop("oracle").eq(3).all()
+    bad = config(tmp_path, backtest={"start": "2030-01-01"})
+    assert "start=2030-01-01 is the first cutoff" in foretide("backtest", str(bad), cwd=tmp_path, code=2).stderr
 
 
 def test_fit_and_predict(tmp_path: Path) -> None:

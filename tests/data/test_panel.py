@@ -70,3 +70,20 @@ def test_a_missing_category_stays_missing() -> None:
     assert made.to_frame()["kind"].isna().tolist() == frame["kind"].isna().tolist()
     with pytest.raises(DataError, match="Series 'b', column 'kind': 1 missing static value"):
         Panel.from_frame(frame, static=["kind"])
+
+
+def test_since_is_a_view_that_begins_at_the_time() -> None:
+    whole = panel()
+    part = whole.since("2024-01-07")
+    assert part.ids == ("a", "b")
+    assert part.length.tolist() == [4, 11]
+    assert part.first.tolist() == [6, 6]
+    assert part.values is whole.values
+    np.testing.assert_array_equal(part.rows(0), whole.rows(0)[6:])
+    np.testing.assert_array_equal(part.rows(1), whole.rows(1)[1:])
+    assert whole.since("2023-01-01").length.tolist() == whole.length.tolist()
+    # Between two steps the next one is the first.
+    assert whole.since("2024-01-06 12:00").first.tolist() == [6, 6]
+    assert part.until("2024-01-08").length.tolist() == [2, 2]
+    with pytest.raises(DataError, match="No series has a value from 2025-01-01 on: the panel ends at 2024-01-17"):
+        whole.since("2025-01-01")

@@ -186,3 +186,22 @@ def test_a_head_of_series_needs_units() -> None:
     network = build("attention", head="nb")
     with pytest.raises(ValueError, match="a network needs their units"):
         Network(network.backbone, network.head)
+
+
+@pytest.mark.parametrize("kind", ["attention", "lstm"])
+def test_take_over_leaves_the_start_and_what_has_another_shape(kind: str) -> None:
+    from foretide.training.network import START_PARAMETERS
+
+    network = build(kind)
+    before = {k: v.detach().clone() for k, v in network.named_parameters()}
+    former = {k: v.numpy() + 1.0 for k, v in before.items()}
+    changed = next(k for k in former if k.startswith("head.") and former[k].ndim > 1)
+    former[changed] = former[changed][:, :-1]
+    taken = network.take_over(former)
+    starts = {k for k in before if k.removeprefix("backbone.").startswith(START_PARAMETERS)}
+    assert starts
+    assert taken == len(before) - len(starts) - 1
+    for name, value in network.named_parameters():
+        moved = name not in starts and name != changed
+        torch.testing.assert_close(value.detach(), before[name] + (1.0 if moved else 0.0))
+    assert network.take_over({}) == 0

@@ -103,7 +103,7 @@ class Scorecard(Scores):
         board = self.pandas(super().leaderboard())
         skill, folds = self.series_skill, fold_summary(self, self.main).set_index("model")
         if self.baselines:
-            board["series_won"] = [(skill[m] > 0).mean() if len(skill) else np.nan for m in board["model"]]
+            board["series_won"] = [(skill[m].dropna() > 0).mean() for m in board["model"]]
             board["median_series_skill"] = [skill[m].median() for m in board["model"]]
             board["p_vs_best_baseline"] = [self.pairs[m].p_value if m in self.pairs else np.nan for m in board["model"]]
         for name, column in (("fold_sd", "sd"), ("p95_fold", "p95"), ("worst_fold", "worst")):

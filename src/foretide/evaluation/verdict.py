@@ -27,10 +27,10 @@ def verdict(scores: Scores) -> str:
 
 def verdict_on_folds(card: Scorecard) -> str:
     """Say the same of a backtest: whether it is more than chance, on how many series, and which models fall behind."""
-    said = [verdict(card)]
+    said, laws = [_means(card)], [_laws(card)] if card.counts and card.models else []
     model, baseline = card.best_model, card.best_baseline
     if model is None or baseline is None:
-        return said[0]
+        return " ".join(part for part in (*said, *laws) if part)
     pair = card.pairs[model]
     if pair.test is None:
         said.append(f"{pair.n_cutoffs} cutoffs are too few to test whether that is chance.")
@@ -47,7 +47,7 @@ def verdict_on_folds(card: Scorecard) -> str:
     behind = [name for name in card.models if name not in card.baselines and name != model and card.skill(name) <= 0]
     if behind:
         said.append(f"No better than {baseline}: {', '.join(behind)}.")
-    return " ".join(said)
+    return " ".join(part for part in (*said, *laws) if part)
 
 
 def _means(scores: Scores) -> str:

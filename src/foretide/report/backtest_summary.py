@@ -46,19 +46,18 @@ class BacktestFacts:
 
 def write_backtest_summary(facts: BacktestFacts) -> str:
     """Return the summary as Markdown."""
-    run, folds = facts.run, facts.run["folds"]
+    run, folds, freq = facts.run, facts.run["folds"], facts.run["data"]["freq"]
     error = "MSE" if run["counts"] else "RMSE"
     parts = [
         f"# {facts.name}: backtest",
         f"**{run['verdict']}**",
         "## Scores",
-        f"{folds['n']} folds of {run['h']} {unit_of(run['data']['freq'], plural=run['h'] > 1)}, cutoffs every "
-        f"{folds['step']} steps from {folds['first_cutoff']} to {folds['last_cutoff']}, {_fits(folds)}; "
-        f"{run['windows']} windows, the same for all models; original units. Best first; * marks a baseline.",
+        f"{folds['n']} folds of {run['h']} {unit_of(freq, plural=run['h'] > 1)}, cutoffs {_every(folds['step'], freq)} "
+        f"from {folds['first_cutoff']} to {folds['last_cutoff']}, {_fits(folds)}; {run['windows']} windows, the same "
+        "for all models; original units. Best first; * marks a baseline.",
         table(facts.leaderboard, run["models"], (*shown_columns(run), *(MORE if run["series"] > 1 else MORE[1:]))),
-        f"`skill vs best baseline`: the share of the best baseline's {error} that is saved. `series won`: the share of "
-        "series on which a model beats that series' own best baseline, chosen with hindsight. `p vs best baseline`: "
-        "Diebold–Mariano test on the mean losses by cutoff, two-sided.",
+        f"`skill vs best baseline`: the share of the best baseline's {error} that is saved. {_won(run['series'])}"
+        "`p vs best baseline`: Diebold–Mariano test on the mean losses by cutoff, two-sided.",
         "## From fold to fold",
         _fold_table(facts.folds, error),
         *(["## More than chance", _comparison_table(facts.comparisons)] if len(facts.comparisons) else []),
@@ -80,6 +79,19 @@ def write_backtest_summary(facts: BacktestFacts) -> str:
         '`ft.Scorecard.load("this folder")` reads the figures back.',
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _won(series: int) -> str:
+    if series < 2:
+        return ""
+    return (
+        "`series won`: the share of series on which a model beats that series' best baseline, chosen with hindsight. "
+    )
+
+
+def _every(step: int, freq: str | int) -> str:
+    unit = unit_of(freq, plural=step > 1)
+    return f"every {unit}" if step == 1 else f"every {step} {unit}"
 
 
 def _fits(folds: Mapping[str, Any]) -> str:

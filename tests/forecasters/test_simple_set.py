@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from foretide.data.calendar import Calendar
+from foretide.forecasters.artifact import FORECASTERS, forecaster_class
+from foretide.forecasters.baselines import SeasonalNaive
+from foretide.forecasters.conformal import Conformal
+from foretide.forecasters.intervals import WithIntervals
+from foretide.forecasters.lstm import LSTM
+from foretide.forecasters.simple_set import (
+    BASELINES,
+    UNASKED,
+    UNASKED_COUNTS,
+    is_baseline,
+    simple_set,
+    unasked_names,
+    with_intervals,
+)
+
+NETWORKS = {"LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal"}
+
+
+def names(**options: object) -> list[str]:
+    given = {"counts": False, "intervals": False, "freq": "D", "shared": {}, **options}
+    return [f.name for f in simple_set(4, **given)[0]]  # type: ignore[arg-type]
+
+
+def test_every_forecaster_is_a_baseline_or_a_network() -> None:
+    assert set(BASELINES) | NETWORKS == set(FORECASTERS)
+    assert not set(BASELINES) & NETWORKS
+    for name in set(BASELINES) - {"Stats"}:
+        assert is_baseline(forecaster_class(name)(h=2)), name
+
+
+def test_a_baseline_with_intervals_stays_one() -> None:
+    assert is_baseline(WithIntervals(SeasonalNaive(4)))
+    assert is_baseline(Conformal(WithIntervals(SeasonalNaive(4))))
+    assert not is_baseline(WithIntervals(LSTM(h=4, input_size=7)))
+    assert not is_baseline(object())
+
+
+def test_the_set() -> None:
+    assert names() == list(UNASKED)
+    assert names(without={"Drift", "Ridge"}) == [n for n in UNASKED if n not in ("Drift", "Ridge")]
+
+
+def test_counts() -> None:
+    pytest.importorskip("statsforecast")
+    assert names(counts=True) == [*UNASKED, *UNASKED_COUNTS]
+    made = simple_set(4, counts=True, intervals=True, freq="D", shared={})[0]
+    assert all(type(f) is WithIntervals and f.has_law for f in made)
+
+
+def test_without_a_season_or_holidays_there_is_no_calendar_smoothing() -> None:
+    assert "CalendarES" not in unasked_names(counts=True, seasonal=False)
+    assert "CalendarES" not in names(counts=True, freq="YS")
+    assert "CalendarES" in names(counts=True, freq="YS", shared={"season": 4})
+    holidays = Calendar(("weekday",), country="DE")
+    assert "CalendarES" in names(counts=True, freq="3D", shared={"calendar": holidays})
+    assert "CalendarES" not in names(counts=True, freq="3D", shared={"calendar": Calendar(("weekday",))})
+
+
+def test_shared_settings_go_to_those_that_know_them() -> None:
+    made = {
+        f.name: f
+        for f in simple_set(4, counts=False, intervals=False, freq="h", shared={"season": 24, "input_size": 9})[0]
+    }
+    assert made["SeasonalNaive"].settings()["season"] == 24
+    assert made["Ridge"].settings()["input_size"] == 9
+
+
+def test_a_law_of_its_own_is_kept() -> None:
+    law = forecaster_class("VAR")(h=4)
+    assert with_intervals(law) is law
+    point = SeasonalNaive(4, alias="x")
+    wrapped = with_intervals(point)
+    assert wrapped.name == "x"
+    assert wrapped.has_law
