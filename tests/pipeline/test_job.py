@@ -186,7 +186,7 @@ def test_first_and_last_limit_the_rows(tmp_path: Path) -> None:
     whole = pd.read_csv(tmp_path / "shops.csv", parse_dates=["day"])
     twin = whole[whole["day"].between("2023-02-01", "2023-06-30")].reset_index(drop=True)
     pd.testing.assert_frame_equal(frame, twin, check_dtype=False)
-    with pytest.raises(ft.errors.DataError, match="No row is left"):
+    with pytest.raises(ft.errors.DataError, match="No series has a value from 2024-01-01 on"):
         prepare(load_config({**LONG, "data": {**data, "first": "2024-01-01"}}))
 
 
