@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.files import write_whole
 from foretide.data.grid import Grid
 from foretide.data.panel import Names, Panel
 from foretide.data.windows import Windows
@@ -62,9 +62,9 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         "runs": [asdict(run) for run in card.runs],
         "about": card.about,
     }  # fmt: skip
-    _replace(target / FORECASTS, lambda path: table.to_parquet(path, index=False))
+    write_whole(target / FORECASTS, lambda path: table.to_parquet(path, index=False))
     text = json.dumps(to_json(_plain(about)), indent=1, ensure_ascii=False, allow_nan=False)
-    _replace(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def load(folder: str | PathLike[str]) -> Scorecard:
@@ -148,12 +148,3 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str, np.generic)):
         return value
     return str(value)
-
-
-def _replace(path: Path, write: Any) -> None:
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

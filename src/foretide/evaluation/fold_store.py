@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.files import write_whole
 from foretide.errors import ConfigError
 from foretide.evaluation.cost import Cost
 from foretide.forecasters.artifact import to_json
@@ -79,7 +80,8 @@ class FoldStore:
         elif self.folder.exists() and (not self.folder.is_dir() or (self.folder / BLOCKS).exists()):
             raise ConfigError(f"{self.folder} exists and is no folder of a backtest. Choose another one.")
         (self.folder / BLOCKS).mkdir(parents=True, exist_ok=True)
-        _replace(path, json.dumps(told, indent=1).encode())
+        text = json.dumps(told, indent=1)
+        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
     def load(self, key: str) -> BlockResult | None:
         """Return a result that was written whole; None where there is none."""
@@ -108,11 +110,10 @@ class FoldStore:
             "fit": [result.fit.seconds, result.fit.peak_mib],
             "predict": [result.predict.seconds, result.predict.peak_mib],
         }  # fmt: skip
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         folder = self.folder / BLOCKS
-        _replace(folder / f"{key}.json", json.dumps(about).encode())
-        _replace(
-            folder / f"{key}.safetensors", save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-        )
+        write_whole(folder / f"{key}.json", lambda part: part.write_text(json.dumps(about), encoding="utf-8"))
+        write_whole(folder / f"{key}.safetensors", lambda part: part.write_bytes(content))
 
 
 def key_of(name: str, described: Mapping[str, Any]) -> str:
@@ -148,9 +149,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path} cannot be read ({error}). Choose another folder, or delete that one.") from error
     return found
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)

@@ -64,14 +64,9 @@ def run_backtest(
         log(repr(prepared.panel))
     same = _read(target / SETTINGS) == settings
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
-    log.write_to(folder.path / "run.log")
-    with folder.writing(), log.catching_warnings():
-        try:
-            folder.write_text(SETTINGS, settings)
-            _work(checked, prepared, folder, log)
-        except BaseException as error:
-            log(f"stopped: {type(error).__name__}: {error}", show=False)
-            raise
+    with log.of(folder.path / "run.log"), folder.writing():
+        folder.write_text(SETTINGS, settings)
+        _work(checked, prepared, folder, log)
     return folder
 
 

@@ -57,8 +57,7 @@ def fit_model(
         panel = prepare_panel(checked)[0]
         log(repr(panel))
     target = RunFolder.create(folder, overwrite=overwrite)
-    log.write_to(target.path / "run.log")
-    with target.writing(), log.catching_warnings():
+    with log.of(target.path / "run.log"), target.writing():
         freq = panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
         counts = bool(are_counts(panel).all()) or name not in {entry.name for entry in roster(checked)}

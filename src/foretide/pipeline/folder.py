@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foretide.data.files import write_whole
 from foretide.errors import ConfigError
 
 STATUS = "status.json"
@@ -98,15 +99,7 @@ class RunFolder:
 
     def write(self, name: str, writer: Callable[[Path], object]) -> Path:
         """Write one file under a temporary name with ``writer(path)``, then move it into place."""
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.stem}.part{target.suffix}")
-        try:
-            writer(part)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        return target
+        return write_whole(self.path / name, writer)
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file (UTF-8)."""

@@ -73,13 +73,8 @@ def run(
         prepared = prepare(checked)  # Wrong data leave no folder, and a finished run in it where it is.
         log(repr(prepared.panel))
     folder = RunFolder.create(target, overwrite=overwrite)
-    log.write_to(folder.path / "run.log")
-    with folder.writing(), log.catching_warnings():
-        try:
-            _work(checked, prepared, folder, log)
-        except BaseException as error:
-            log(f"stopped: {type(error).__name__}: {error}", show=False)
-            raise
+    with log.of(folder.path / "run.log"), folder.writing():
+        _work(checked, prepared, folder, log)
     return folder
 
 

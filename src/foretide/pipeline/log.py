@@ -45,6 +45,17 @@ class Log:
         return time.perf_counter() - self.started
 
     @contextmanager
+    def of(self, path: Path) -> Iterator[None]:
+        """Write to this file while the block lasts, warnings included, and what ended it where it did not finish."""
+        self.write_to(path)
+        with self.catching_warnings():
+            try:
+                yield
+            except BaseException as error:
+                self(f"stopped: {type(error).__name__}: {error}", show=False)
+                raise
+
+    @contextmanager
     def catching_warnings(self) -> Iterator[None]:
         """Send warnings into the log; where warnings are errors they stay errors."""
         with warnings.catch_warnings():
