@@ -41,7 +41,7 @@ def with_model(
         if hollow.any():
             whole = int((~np.isnan(law_truth)).sum())
             notes.append(
-                f"{int(hollow.sum())} of {whole} points left out of the measures of laws: {name} has none there."
+                f"{int(hollow.sum())} of {whole} points left out of the measures of laws: {name} has no quantiles."
             )
             law_truth = np.where(hollow, np.nan, law_truth)
         quantiles[name] = law

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from foretide.data.calendar import Calendar
     from foretide.data.windows import Windows
     from foretide.forecasters.forecast import Forecast
-    from foretide.pipeline.config import CalendarConfig, Config, DataConfig, SyntheticConfig
+    from foretide.pipeline.config import Config
+    from foretide.pipeline.sections import CalendarConfig, DataConfig, SyntheticConfig
 
 
 @dataclass(frozen=True)

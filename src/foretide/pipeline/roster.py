@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from foretide.forecasters.base import Forecaster
-    from foretide.pipeline.config import Config, ModelConfig
+    from foretide.pipeline.config import Config
+    from foretide.pipeline.sections import ModelConfig
 
 NESTED = {"Ensemble": "models", **dict.fromkeys(WRAPPERS, "model")}
 """Forecasters made of others, and the setting that names these."""

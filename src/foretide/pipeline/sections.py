@@ -1,0 +1,221 @@
+"""Sections of a configuration: frozen, and a key that is not known is an error."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_serializer, model_validator
+
+Time = int | str
+"""A time in a configuration: text such as ``2017-10-24 23:00``, or a whole number on integer grids."""
+
+
+class Section(BaseModel):
+    """One part of a configuration: frozen, and a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SyntheticConfig(Section):
+    """A series made on the spot.
+
+    Attributes
+    ----------
+    generator : str
+        ``hourly``, ``planted_lags`` or ``supplies``.
+    args : dict
+        What the generator takes: ``T``, ``n_series``, ``seed``, ….
+    """
+
+    generator: Literal["hourly", "planted_lags", "supplies"] = "hourly"
+    args: dict[str, Any] = Field(default_factory=dict)
+
+
+class DataConfig(Section):
+    """Where the table is and what its columns are.
+
+    Attributes
+    ----------
+    path : str, optional
+        A CSV or Parquet file. Relative paths are looked for beside the configuration, in the folder above it, in the
+        working folder, and under ``$FORETIDE_DATA`` by file name.
+    synthetic : SyntheticConfig, optional
+        Instead of ``path``.
+    id : str, optional
+        Column that names the entity (long tables); without it the table is one entity.
+    time, target, past, future, static
+        Columns by role. ``past: rest`` takes every column that has no other role.
+    freq, fill_gaps, missing, resample, tz
+        As in :meth:`foretide.Panel.from_frame`.
+    first, last : time, optional
+        Use only rows from ``first`` to ``last``, both included.
+    """
+
+    path: str | None = None
+    synthetic: SyntheticConfig | None = None
+    id: str | None = None
+    time: str = "ds"
+    target: str | tuple[str, ...] = "y"
+    past: Literal["rest"] | tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    freq: str | int | None = None
+    fill_gaps: bool = False
+    missing: Literal["error", "mask", "ffill"] = "error"
+    resample: str | None = None
+    tz: str | None = None
+    first: Time | None = None
+    last: Time | None = None
+
+    @field_validator("first", "last", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return _time_text(value)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.synthetic is None):
+            raise ValueError("expected exactly one of `path` (a CSV or Parquet file) and `synthetic` (a generator)")
+        return self
+
+
+class CalendarConfig(Section):
+    """Calendar features for models that can use them.
+
+    Attributes
+    ----------
+    use : bool
+        Off: no calendar features.
+    country, subdivision : str, optional
+        Whose public holidays count, e.g. ``AU`` and ``VIC``.
+    features : tuple of str, optional
+        Which features; by default those that suit the frequency.
+    """
+
+    use: bool = True
+    country: str | None = None
+    subdivision: str | None = None
+    features: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _country_first(self) -> Self:
+        if self.subdivision is not None and self.country is None:
+            raise ValueError(f"`subdivision: {self.subdivision}` needs a `country` beside it, e.g. `country: AU`")
+        return self
+
+
+class SplitConfig(Section):
+    """Chronological parts: by fractions of the time axis, or by the last time of a part.
+
+    Attributes
+    ----------
+    fractions : three floats
+        Train, validation, test; they sum to one.
+    train_until, val_until : time, optional
+        Instead of fractions: the last step of the training and of the validation part.
+    """
+
+    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    train_until: Time | None = None
+    val_until: Time | None = None
+
+    @field_validator("train_until", "val_until", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return _time_text(value)
+
+    @model_validator(mode="after")
+    def _both_dates(self) -> Self:
+        if (self.train_until is None) != (self.val_until is None):
+            raise ValueError("give both `train_until` and `val_until`, or neither (then `fractions` count)")
+        if abs(sum(self.fractions) - 1) > 1e-6 or min(self.fractions) < 0 or self.fractions[0] <= 0:
+            raise ValueError(f"`fractions` must be positive and sum to one, got {list(self.fractions)}")
+        return self
+
+
+class BacktestConfig(Section):
+    """Folds of ``foretide backtest``; what is not given is as in :func:`foretide.backtest`.
+
+    Attributes
+    ----------
+    step : int, optional
+        Steps between neighbouring cutoffs; by default the least number of at least ``h`` that reaches every phase of
+        the season.
+    n_windows : int, optional
+        Number of folds.
+    start : time, optional
+        First cutoff. Without ``start`` and ``n_windows`` the folds cover the test part of ``split``.
+    gap, train_size, val_size
+        Steps left out before the cutoff, of a sliding training part, and kept for validation.
+    refit : bool or int
+        ``true``: every fold; ``3``: every third; ``false``: one fit.
+    warm_start : bool
+    """
+
+    step: int | None = Field(default=None, ge=1)
+    n_windows: int | None = Field(default=None, ge=1)
+    start: Time | None = None
+    gap: int = Field(default=0, ge=0)
+    train_size: int | None = Field(default=None, ge=2)
+    val_size: int | None = Field(default=None, ge=0)
+    refit: StrictBool | int = False
+    warm_start: bool = False
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return _time_text(value)
+
+
+class SearchConfig(Section):
+    """Search for settings before a run fits its models; see :func:`foretide.tune`.
+
+    Attributes
+    ----------
+    models : tuple of str, optional
+        Which of the run's models; by default all that have settings to search.
+    n_trials : int, optional
+        Finished trials in all.
+    timeout : str or int, optional
+        Seconds, or text such as ``30m`` or ``2h``; no trial begins later.
+    n_windows, step : int, optional
+        Inner folds that a trial is judged on; they end before the test part.
+    sampler : {"tpe", "random"}
+    pruner : {"median", "hyperband"} or None
+    n_jobs : int
+        Processes that work on the study.
+    """
+
+    models: tuple[str, ...] | None = None
+    n_trials: int | None = Field(default=None, ge=1)
+    timeout: str | int | None = None
+    n_windows: int | None = Field(default=None, ge=1)
+    step: int | None = Field(default=None, ge=1)
+    sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["median", "hyperband"] | None = "median"
+    n_jobs: int = Field(default=1, ge=-1)
+
+    @model_validator(mode="after")
+    def _some_budget(self) -> Self:
+        if self.n_trials is None and self.timeout is None:
+            raise ValueError("give `n_trials: 30`, `timeout: 30m`, or both")
+        return self
+
+
+class ModelConfig(Section):
+    """One model: its name and what its constructor takes besides ``h``."""
+
+    name: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer
+    def _as_written(self) -> Any:
+        return {self.name: dict(self.settings)} if self.settings else self.name
+
+
+def _time_text(value: Any) -> Any:
+    """YAML reads ``2017-01-01`` as a date; a configuration keeps times as text."""
+    if isinstance(value, (dt.datetime, dt.date)):
+        return str(value)
+    return value
