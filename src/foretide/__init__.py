@@ -12,6 +12,7 @@ from foretide.errors import nearest
 
 if TYPE_CHECKING:
     from foretide import errors as errors
+    from foretide import explain as explain
     from foretide.data import synthetic as synthetic
     from foretide.data.calendar import Calendar as Calendar
     from foretide.data.panel import Panel as Panel
@@ -43,11 +44,14 @@ if TYPE_CHECKING:
     from foretide.forecasters.intervals import WithIntervals as WithIntervals
     from foretide.forecasters.lavar import LAVAR as LAVAR
     from foretide.forecasters.lstm import LSTM as LSTM
+    from foretide.forecasters.per_entity import PerEntity as PerEntity
+    from foretide.forecasters.per_entity import fit_each as fit_each
     from foretide.forecasters.ridge import Ridge as Ridge
     from foretide.forecasters.statistical import ARIMA as ARIMA
     from foretide.forecasters.statistical import VAR as VAR
     from foretide.forecasters.statistical import Stats as Stats
     from foretide.pipeline import run as run
+    from foretide.tuning.tune import tune as tune
 
 __version__ = "0.1.0"
 
@@ -74,6 +78,8 @@ _WHERE: dict[str, str] = {
     "VAR": "foretide.forecasters.statistical",
     "Stats": "foretide.forecasters.statistical",
     "Ensemble": "foretide.forecasters.ensemble",
+    "PerEntity": "foretide.forecasters.per_entity",
+    "fit_each": "foretide.forecasters.per_entity",
     "WithIntervals": "foretide.forecasters.intervals",
     "Conformal": "foretide.forecasters.conformal",
     "Croston": "foretide.forecasters.intermittent",
@@ -87,6 +93,8 @@ _WHERE: dict[str, str] = {
     "backtest": "foretide.evaluation.backtest",
     "Scorecard": "foretide.evaluation.scorecard",
     "check_leaks": "foretide.evaluation.leaks",
+    "tune": "foretide.tuning.tune",
+    "explain": "foretide.explain:",
     "run": "foretide.pipeline",
     "errors": "foretide.errors:",
 }

@@ -34,6 +34,10 @@ class ArtifactError(ForetideError, OSError):
     """A saved model or run folder cannot be read."""
 
 
+class WorkerDiedError(ForetideError, RuntimeError):
+    """A worker process ended in the middle of a task, again and again."""
+
+
 class MissingExtraError(ForetideError, ImportError):
     """An optional dependency is needed and not installed."""
 

@@ -10,11 +10,11 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
 ORDER = [
-    {"errors"}, {"seeding"}, {"data"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
+    {"errors"}, {"seeding"}, {"data"}, {"parallel"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
     {"tuning", "explain"}, {"report"}, {"pipeline"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-NO_TORCH = {"data", "evaluation", "report", "errors"}
+NO_TORCH = {"data", "parallel", "evaluation", "report", "errors"}
 FILES = sorted(p for p in SRC.rglob("*.py") if p != SRC / "__init__.py")
 
 

@@ -38,7 +38,7 @@ def config(folder: Path, **changes: object) -> Path:
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     text = foretide("--help", cwd=tmp_path).stdout
-    for command in ("demo", "run", "backtest", "check", "fit", "predict", "generate"):
+    for command in ("demo", "run", "backtest", "tune", "check", "fit", "predict", "generate"):
         assert command in text
     assert foretide("--version", cwd=tmp_path).stdout.strip() == ft.__version__
 
@@ -117,6 +117,23 @@ def test_backtest_ends_with_a_leaderboard_and_the_path_of_the_report(tmp_path: P
     assert board["fits"].drop("oracle").eq(3).all()
     bad = config(tmp_path, backtest={"start": "2030-01-01"})
     assert "start=2030-01-01 is the first cutoff" in foretide("backtest", str(bad), cwd=tmp_path, code=2).stderr
+
+
+def test_tune_ends_with_both_leaderboards(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    path = config(tmp_path, models=["Ridge"])
+    done = foretide("tune", str(path), "--models", "seasonales,ridge", "-n", "5", cwd=tmp_path)
+    lines = done.stdout.strip().splitlines()
+    assert lines[-2:] == ["settings found: runs/job-tune/tuned.yaml", "report: runs/job-tune/summary.md"]
+    assert "is best of 5 completed trials" in lines[0]
+    assert "On the test part, which no trial has seen:" in done.stdout
+    trials = pd.read_csv(tmp_path / "runs" / "job-tune" / "trials.csv")
+    assert set(trials["model"]) == {"SeasonalES", "Ridge"}
+    # The same command with a larger budget goes on with the study.
+    foretide("tune", str(path), "--models", "seasonales,ridge", "-n", "7", cwd=tmp_path)
+    assert len(pd.read_csv(tmp_path / "runs" / "job-tune" / "trials.csv")) == 7
+    bad = foretide("tune", str(path), "--timeout", "soon", cwd=tmp_path, code=2)
+    assert "timeout is a time span above 0" in bad.stderr
 
 
 def test_fit_and_predict(tmp_path: Path) -> None:

@@ -249,6 +249,25 @@ def test_the_oracle_of_a_synthetic_series() -> None:
     assert "oracle" not in card.models
 
 
+# ---------------------------------------------------------------- side by side
+def test_side_by_side_gives_the_same_bits(tmp_path: Path) -> None:
+    panel = make_panel((150, 140), targets=2, first=(0, 4))
+    models = [LSTM(h=H, input_size=14, hidden=8, epochs=2), SeasonalES(H), Ridge(H, input_size=14), Own()]
+    options: dict[str, Any] = {"n_windows": 4, "step": 3, "refit": 2}
+    one = alone(models, panel, **options)
+    two = alone(models, panel, **options, n_jobs=2, folder=tmp_path / "b")
+    for name in one.models:
+        np.testing.assert_array_equal(one.forecasts[name], two.forecasts[name])
+    assert [run.n_fits for run in two.runs] == [2, 2, 2, 2]
+    assert all(run.fit_seconds > 0 for run in two.runs)
+    again = alone(models, panel, **options, folder=tmp_path / "b")
+    assert f"resumed: 8 of 8 fits were read from {tmp_path / 'b'}" in again.notes
+    warm = [alone(models[0], panel, **options, warm_start=True, n_jobs=n) for n in (1, 2)]
+    np.testing.assert_array_equal(warm[0].forecasts["LSTM"], warm[1].forecasts["LSTM"])
+    with pytest.raises(ConfigError, match="n_jobs is how many tasks run side by side"):
+        alone(models[1], panel, n_jobs=0)
+
+
 # ---------------------------------------------------------------- resuming
 def test_an_interrupted_backtest_resumes_and_says_so(tmp_path: Path) -> None:
     panel, said = panel_(), []
@@ -261,8 +280,9 @@ def test_an_interrupted_backtest_resumes_and_says_so(tmp_path: Path) -> None:
         alone([Persistence(H), Spy(H, fail_at=92)], panel, **options)
     assert Spy.calls == [("fit", 0, 92, 92)]
     card = alone(Persistence(H), panel, **options, progress=said.append)
-    assert said[-1] == f"resumed: 4 of 5 fits were read from {tmp_path / 'b'}"
-    assert said[-1] in card.notes
+    assert said[0] == f"resumed: 4 of 5 fits were read from {tmp_path / 'b'}"
+    assert said[0] in card.notes
+    assert said[1:] == ["1 of 1 fits, last Persistence (cutoff 2023-04-07)"]
     fresh = alone(Persistence(H), panel, n_windows=5, step=3, refit=True)
     np.testing.assert_array_equal(card.forecasts["Persistence"], fresh.forecasts["Persistence"])
     assert card.runs[0].fit_seconds > 0
@@ -305,9 +325,15 @@ def test_a_fitted_model_is_known_by_its_state(tmp_path: Path) -> None:
 def test_progress_tells_the_time_left() -> None:
     said: list[str] = []
     alone([Persistence(H), SeasonalES(H)], panel_(), n_windows=3, step=3, refit=True, progress=said.append)
-    assert said[0] == "fit 1 of 3, Persistence (cutoff 2023-04-01)"
-    assert len(said) == 6
-    assert said[-1].startswith("fit 3 of 3, SeasonalES (cutoff 2023-04-07), about 1 s left")
+    assert said[0] == "1 of 6 fits, last Persistence (cutoff 2023-04-01)"  # how long SeasonalES takes is not known yet
+    assert said[1:5] == [
+        f"{k} of 6 fits, last {name} (cutoff {time}), about 1 s left"
+        for k, name, time in (
+            (2, "SeasonalES", "2023-04-01"), (3, "Persistence", "2023-04-04"), (4, "SeasonalES", "2023-04-04"),
+            (5, "Persistence", "2023-04-07"),
+        )
+    ]  # fmt: skip
+    assert said[5] == "6 of 6 fits, last SeasonalES (cutoff 2023-04-07)"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (45.3, "45 s"), (200, "3 min"), (7500, "2 h 05 min")])

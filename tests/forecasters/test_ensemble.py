@@ -212,10 +212,40 @@ def test_the_median_of_quantiles_level_by_level() -> None:
     np.testing.assert_array_equal(two[0, 0, 0], np.round(np.floor(panel.values[-1, 0]) + np.arange(3) + 0.5))
 
 
-def test_settings_saved_before_there_was_a_median_are_read() -> None:
+def test_settings_saved_before_there_was_a_median_or_a_number_of_jobs_are_read() -> None:
     model = Ensemble(members(), (0.5, 0.2, 0.3))
-    old = {name: value for name, value in model.settings().items() if name != "combine"}
+    old = {name: value for name, value in model.settings().items() if name not in ("combine", "n_jobs")}
     assert Ensemble(**old).settings() == model.settings()
+
+
+@pytest.mark.parametrize("weights", [None, "validated"])
+def test_members_side_by_side_have_the_same_bits(weights: Any, tmp_path: Path) -> None:
+    panel = make_panel((100, 90), targets=2)
+    cutoffs = times(panel, [70, 75, 80])
+    given = [ft.Ridge(H, input_size=14), *members()]
+    found = {n: Ensemble(given, weights, n_jobs=n).fit(panel, until=cutoffs[0]) for n in (1, 2)}
+    for name, array in found[1].state().items():
+        np.testing.assert_array_equal(found[2].state()[name], array)
+    assert found[2].facts() == found[1].facts()
+    np.testing.assert_array_equal(found[2].predict(panel, cutoffs).mean, found[1].predict(panel, cutoffs).mean)
+    found[2].save(tmp_path / "m")
+    assert ft.load(tmp_path / "m").settings() == found[2].settings()
+    assert found[2].settings()["n_jobs"] == 2
+
+
+def test_networks_side_by_side_have_the_same_bits() -> None:
+    panel = make_panel((100,))
+    small = {"input_size": 14, "hidden": 4, "epochs": 1, "device": "cpu"}
+    one, two = (Ensemble.of_seeds(ft.LSTM, [3, 5], h=H, n_jobs=n, **small).fit(panel) for n in (1, 2))
+    np.testing.assert_array_equal(one.predict(panel).mean, two.predict(panel).mean)
+    assert two.predict(panel).extras["spread"].max() > 0
+
+
+def test_a_failing_member_ends_the_fit_with_its_own_error() -> None:
+    panel = make_panel((30,))
+    for n_jobs in (1, 2):
+        with pytest.raises(DataError, match="No training window fits: input_size=50"):
+            Ensemble([Persistence(H), ft.Ridge(H, input_size=50)], n_jobs=n_jobs).fit(panel)
 
 
 def test_given_models_are_copied() -> None:
@@ -258,6 +288,7 @@ def test_no_validation_window() -> None:
         ([Persistence(3)], {"weights": (0.5, 0.5)}, "or 1 shares that are not negative and sum to one"),
         ([Persistence(3), Drift(3)], {"weights": (1.5, -0.5)}, "not negative and sum to one"),
         ([Persistence(3), Drift(3)], {"weights": (0.5, 0.4)}, "not negative and sum to one"),
+        ([Persistence(3)], {"n_jobs": 0}, "n_jobs is how many tasks run side by side, at least 1"),
         ([Persistence(3)], {"combine": "medium"}, "no way 'medium' to combine.*Did you mean 'median'"),
         ([Persistence(3)], {"combine": "median", "weights": (1.0,)}, r"A median has no weights, got \(1\.0,\)"),
         ([Persistence(3)], {"combine": "median", "weights": "validated"}, "A median has no weights"),

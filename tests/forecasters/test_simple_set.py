@@ -18,7 +18,7 @@ from foretide.forecasters.simple_set import (
     with_intervals,
 )
 
-NETWORKS = {"LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal"}
+NETWORKS = {"LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal", "PerEntity"}
 
 
 def names(**options: object) -> list[str]:

@@ -82,15 +82,15 @@ def test_counts(tmp_path: Path) -> None:
 
 def test_an_interrupted_one_resumes_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    made, calls = backtest_module._Work._make, []
+    made, calls = backtest_module._fit_and_forecast, []
 
-    def stops(self: Any, member: Any, block: Any, **options: Any) -> Any:
+    def stops(shared: Any, member: Any, *others: Any) -> Any:
         calls.append(member.name)
         if len(calls) == 10:
             raise KeyboardInterrupt
-        return made(self, member, block, **options)
+        return made(shared, member, *others)
 
-    monkeypatch.setattr(backtest_module._Work, "_make", stops)
+    monkeypatch.setattr(backtest_module, "_fit_and_forecast", stops)
     with pytest.raises(KeyboardInterrupt):
         run_backtest(CONFIG)
     folder = tmp_path / "runs" / "hours-backtest"
@@ -103,11 +103,11 @@ def test_an_interrupted_one_resumes_in_its_own_folder(tmp_path: Path, monkeypatc
 
 
 def test_other_settings_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stops(self: Any, *_: Any, **__: Any) -> Any:
+    def stops(*_: Any) -> Any:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(backtest_module._Work, "_make", stops)
+        patched.setattr(backtest_module, "_fit_and_forecast", stops)
         with pytest.raises(KeyboardInterrupt):
             run_backtest(CONFIG, output=tmp_path / "b")
     folder = run_backtest({**CONFIG, "backtest": {"n_windows": 8}}, output=tmp_path / "b").path

@@ -149,3 +149,12 @@ def _conformal(method: str, model: str, **settings: Any) -> Callable[[int], Fore
 CASES["Conformal"] = _conformal("split", "SeasonalES")
 CASES["Conformal-adaptive"] = _conformal("adaptive", "SeasonalES")
 CASES["Conformal-law"] = _conformal("split", "ARIMA", order=(1, 0, 1))
+
+
+def _per_entity(model: str, **settings: Any) -> Callable[[int], Forecaster]:
+    return lambda h: forecaster_class("PerEntity")({model: settings}, h=h)  # type: ignore[call-arg, arg-type]
+
+
+CASES["PerEntity"] = _per_entity("SeasonalES")
+CASES["PerEntity-law"] = _per_entity("ARIMA", order=(1, 0, 1))
+CASES["PerEntity-LSTM"] = _per_entity("LSTM", **_NEURAL)

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from foretide.cli import backtest, check, demo, fit, generate, predict, run
+from foretide.cli import backtest, check, demo, fit, generate, predict, run, tune
 from foretide.errors import ForetideError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo.demo,
     "run": run.run,
     "backtest": backtest.backtest,
+    "tune": tune.tune,
     "check": check.check,
     "fit": fit.fit,
     "predict": predict.predict,

@@ -6,8 +6,8 @@ cutoff, and are judged on the ``h`` steps after it. Folds that share a fit are f
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack
@@ -26,6 +26,7 @@ from foretide.evaluation.quantile_metrics import DECILES
 from foretide.evaluation.score import score
 from foretide.evaluation.scorecard import ModelRun, Scorecard
 from foretide.forecasters.forecast import Forecast
+from foretide.parallel import Outcome, check_jobs, stream_tasks
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -46,6 +47,7 @@ def backtest(
     truth: Any = None,
     folder: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    n_jobs: int = 1,
     progress: Say | None = None,
     **folds: Unpack[FoldOptions],
 ) -> Scorecard:
@@ -55,7 +57,7 @@ def backtest(
     ----------
     models : forecaster, or sequence of them
         Forecasters, names, ``{name: settings}``, or objects with ``h``, ``fit(panel, until)`` and ``predict(panel,
-        cutoffs)`` that returns a :class:`foretide.Forecast`. They are copied, not changed, and begin anew at every fit.
+        cutoffs)``, which returns a :class:`foretide.Forecast`. They are copied; at every fit they begin anew.
     h : int, optional
         Steps forecast; that of the models by default.
     warm_start : bool
@@ -68,8 +70,8 @@ def backtest(
         Of a synthetic series, ``data.truth``: its oracle is scored too.
     folder : path, optional
         Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another.
-    progress : callable, optional
-        Gets a line of text for every fit, with the time left.
+    n_jobs : int
+        Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
         ``step``, ``n_windows``, ``start``, ``gap``, ``train_size``, ``val_size``, ``refit`` and ``season``, as in
         :class:`foretide.evaluation.folds.FoldOptions`.
@@ -79,20 +81,19 @@ def backtest(
     ConfigError, DataError
         Before anything is fitted; or when a model that was asked for fails: the message names model and fold.
     """
-    horizon = h if h is not None else _horizon(models)
-    plan = make_plan(panel, horizon, **folds)
+    plan = make_plan(panel, h if h is not None else _horizon(models), **folds)
     part = plan.part(panel, plan.blocks[0]).until(moment(panel, plan.fit_end(plan.blocks[0])))
     members, notes = members_of(
-        models, panel, part, h=horizon, baselines=baselines,
+        models, panel, part, h=plan.h, baselines=baselines,
         shared={"season": folds.get("season"), "calendar": calendar},
     )  # fmt: skip
     warn_of_empty_validation(members, panel, plan)
     warn_of_overlap(members, panel, plan)
     wanted = tuple(quantiles) if quantiles is not None else DECILES
     store = _open(folder, panel, plan, levels, wanted, overwrite=overwrite)
-    work = _Work(panel, plan, tuple(levels), wanted, warm_start, store, progress)
-    found = work.run(members)
-    return _card(found, work, [*notes, *work.notes], truth)
+    shared = _Shared(panel, plan, tuple(levels), wanted, {m.name: m for m in members}, warm_start)
+    work = _Work(shared, store, check_jobs(n_jobs), progress)
+    return _card(work.run(), shared, [*notes, *work.notes], truth)
 
 
 def _horizon(models: Any) -> int:
@@ -117,117 +118,166 @@ def _open(
     return FoldStore(folder, about, overwrite=overwrite)
 
 
-@dataclass
-class _Work:
-    """Fits and forecasts, block by block, so that after the first block the time left is known."""
+@dataclass(frozen=True)
+class _Shared:
+    """What every fit reads, in this process or in another."""
 
     panel: Panel
     plan: Plan
     levels: tuple[float, ...]
     quantiles: tuple[float, ...]
+    members: dict[str, Member]
     warm_start: bool
+
+    def as_it_is(self, member: Member) -> bool:
+        """Whether a member that came fitted is used as it came."""
+        return member.fitted and len(self.plan.blocks) == 1
+
+    def warms(self, member: Member) -> bool:
+        """Whether a member's fits continue one another, so that they are one task."""
+        return self.warm_start and member.warms
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Fits of one member: that of one block, or of all where each continues the one before."""
+
+    name: str
+    blocks: tuple[int, ...]
+
+
+def run_task(shared: _Shared, task: _Task) -> list[BlockResult]:
+    """Fit a member and forecast, block by block."""
+    member, former, results = shared.members[task.name], None, []
+    for number in task.blocks:
+        block = shared.plan.blocks[number]
+        try:
+            result, former = _fit_and_forecast(shared, member, block, former)
+        except (DataError, ConfigError) as error:
+            if not member.asked:
+                raise
+            where = f"{member.name}, fold {block[0].index} (cutoff {shown(block[0].time)})"
+            raise type(error)(f"{where}: {error}") from error
+        results.append(result)
+    return results
+
+
+def _fit_and_forecast(shared: _Shared, member: Member, block: Sequence[Fold], former: Any) -> tuple[BlockResult, Any]:
+    panel, plan, as_it_is = shared.panel, shared.plan, shared.as_it_is(member)
+    model = member.forecaster if as_it_is else former if former is not None else member.fresh()
+    with measured() as fit:
+        if not as_it_is:
+            end = plan.train_end(block)
+            options: dict[str, Any] = {"warm_start": True} if former is not None else {}
+            if end is not None:
+                options["train_until"] = moment(panel, end)
+            call(model.fit, plan.part(panel, block), until=moment(panel, plan.fit_end(block)), **options)
+    with measured() as predict:
+        forecast: Forecast = call(
+            model.predict, panel, cutoffs=[f.time for f in block], levels=shared.levels, quantiles=shared.quantiles
+        )
+    known = np.flatnonzero(~np.isnan(forecast.truth(panel)).all(axis=(1, 2)))
+    if not len(known):
+        raise DataError(f"No truth is known for any window of these folds; {member.name} cannot be judged there.")
+    kept = forecast.take(known)
+    result = BlockResult(
+        kept.windows.entity, kept.windows.cutoff, kept.mean, kept.quantiles, tuple(kept.levels),
+        tuple(kept.quantile_levels), fit, predict,
+    )  # fmt: skip
+    return result, model if shared.warms(member) else None
+
+
+@dataclass
+class _Work:
+    """The fits of a backtest, through the one map; block by block, so that the time left is soon known."""
+
+    shared: _Shared
     store: FoldStore | None
+    n_jobs: int
     progress: Say | None
     notes: list[str] = field(default_factory=list)
-    resumed: int = 0
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    warm: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, dict[int, BlockResult]] = field(default_factory=dict)
 
-    def run(self, members: Sequence[Member]) -> dict[str, tuple[Member, list[BlockResult]]]:
+    def run(self) -> dict[str, tuple[Member, list[BlockResult]]]:
         """Return the results of every member that could be fitted in all blocks."""
-        found: dict[str, tuple[Member, list[BlockResult]]] = {m.name: (m, []) for m in members}
-        self._note_warm(members)
-        for number, block in enumerate(self.plan.blocks):
-            for member in [m for m in members if m.name in found]:
-                self._say(member.name, block, [m for m, _ in found.values()], number)
-                result = self._result(member, block, found)
-                if result is not None:
-                    found[member.name][1].append(result)
-        if self.resumed:
-            total = sum(len(results) for _, results in found.values())
+        members = self.shared.members
+        self.found = {name: {} for name in members}
+        cold = [m.name for m in members.values() if m.asked and not m.warms]
+        if self.shared.warm_start and cold:
+            self.notes.append(f"warm_start: {', '.join(cold)} cannot, and begin anew at every fit")
+        todo = [task for task in self._tasks() if not self._read(task)]
+        read = sum(len(results) for results in self.found.values())
+        if read:
             assert self.store is not None
-            self.notes.append(f"resumed: {self.resumed} of {total} fits were read from {self.store.folder}")
-            if self.progress is not None:
-                self.progress(self.notes[-1])
-        if not found:
+            total = read + sum(len(task.blocks) for task in todo)
+            self._say(f"resumed: {read} of {total} fits were read from {self.store.folder}")
+            self.notes.append(f"resumed: {read} of {total} fits were read from {self.store.folder}")
+        # At one job threads stay as they are; side by side each worker has one, or they would fight for the cores.
+        stream = stream_tasks(
+            run_task, todo, shared=self.shared, n_jobs=self.n_jobs, threads=None if self.n_jobs == 1 else 1
+        )
+        with contextlib.closing(stream) as outcomes:
+            for done, outcome in enumerate(outcomes, start=1):
+                self._take(todo[outcome.index], outcome)
+                self._say(self._left(todo, done, todo[outcome.index]))
+        if not self.found:
             raise ForetideError("No model could be fitted. " + " ".join(self.notes))
-        return found
+        return {name: (members[name], [results[k] for k in sorted(results)]) for name, results in self.found.items()}
 
-    def _result(
-        self, member: Member, block: Sequence[Fold], found: dict[str, tuple[Member, list[BlockResult]]]
-    ) -> BlockResult | None:
-        """Read a result, or make it; None, and a note, where a baseline nobody asked for cannot be fitted."""
-        as_it_is = member.fitted and self.plan.blocks == (self.plan.folds,)
-        warms = self.warm_start and member.warms
-        key = ""
-        # A warm fit continues the one before, whose weights are not kept: it cannot be picked up in the middle.
-        if self.store is not None and not warms:
-            folds = {"cutoffs": [f.cutoff for f in block], "fit_end": self.plan.fit_end(block)}
-            key = key_of(member.name, {**member.described(as_it_is=as_it_is), **folds})
-            result = self.store.load(key)
-            if result is not None:
-                self.resumed += 1
-                return result
-        start = time.perf_counter()
-        try:
-            result = self._make(member, block, as_it_is=as_it_is, warms=warms)
-        except (DataError, ConfigError) as error:
-            if member.asked:
-                raise type(error)(
-                    f"{member.name}, fold {block[0].index} (cutoff {shown(block[0].time)}): {error}"
-                ) from error
-            self.notes.append(f"{member.name} left out: {error}")
-            del found[member.name]
+    def _tasks(self) -> list[_Task]:
+        blocks, members = range(len(self.shared.plan.blocks)), self.shared.members.values()
+        warm = [_Task(m.name, tuple(blocks)) for m in members if self.shared.warms(m)]
+        return [*warm, *(_Task(m.name, (k,)) for k in blocks for m in members if not self.shared.warms(m))]
+
+    def _key(self, task: _Task) -> str | None:
+        """Return the file name of a task's result; None where it is not kept: weights that continue are not."""
+        member = self.shared.members[task.name]
+        if self.store is None or self.shared.warms(member):
             return None
-        self.seconds.setdefault(member.name, []).append(time.perf_counter() - start)
-        if key and self.store is not None:
-            self.store.save(key, result)
-        return result
+        block = self.shared.plan.blocks[task.blocks[0]]
+        folds = {"cutoffs": [f.cutoff for f in block], "fit_end": self.shared.plan.fit_end(block)}
+        return key_of(member.name, {**member.described(as_it_is=self.shared.as_it_is(member)), **folds})
 
-    def _make(self, member: Member, block: Sequence[Fold], *, as_it_is: bool, warms: bool) -> BlockResult:
-        panel, plan = self.panel, self.plan
-        former = self.warm.get(member.name) if warms else None
-        model = member.forecaster if as_it_is else former if former is not None else member.fresh()
-        with measured() as fit:
-            if not as_it_is:
-                end = plan.train_end(block)
-                options = {"warm_start": True} if former is not None else {}
-                if end is not None:
-                    options["train_until"] = moment(panel, end)
-                call(model.fit, plan.part(panel, block), until=moment(panel, plan.fit_end(block)), **options)
-        if warms:
-            self.warm[member.name] = model
-        with measured() as predict:
-            forecast: Forecast = call(
-                model.predict, panel, cutoffs=[f.time for f in block], levels=self.levels, quantiles=self.quantiles
-            )
-        known = np.flatnonzero(~np.isnan(forecast.truth(panel)).all(axis=(1, 2)))
-        if not len(known):
-            raise DataError(f"No truth is known for any window of these folds; {member.name} cannot be judged there.")
-        kept = forecast.take(known)
-        return BlockResult(
-            kept.windows.entity, kept.windows.cutoff, kept.mean, kept.quantiles, tuple(kept.levels),
-            tuple(kept.quantile_levels), fit, predict,
-        )  # fmt: skip
+    def _read(self, task: _Task) -> bool:
+        """Take a result from the store where it is there."""
+        key = self._key(task)
+        result = self.store.load(key) if key is not None and self.store is not None else None
+        if result is not None:
+            self.found[task.name][task.blocks[0]] = result
+        return result is not None
 
-    def _note_warm(self, members: Sequence[Member]) -> None:
-        if self.warm_start:
-            cold = [m.name for m in members if m.asked and not m.warms]
-            if cold:
-                self.notes.append(f"warm_start: {', '.join(cold)} cannot, and begin anew at every fit")
-
-    def _say(self, name: str, block: Sequence[Fold], members: Sequence[Member], number: int) -> None:
-        if self.progress is None:
+    def _take(self, task: _Task, outcome: Outcome) -> None:
+        """Keep what came of a task; a baseline nobody asked for that cannot be fitted is left out with a note."""
+        member = self.shared.members[task.name]
+        if isinstance(outcome.error, (DataError, ConfigError)) and not member.asked:
+            if self.found.pop(task.name, None) is not None:
+                self.notes.append(f"{task.name} left out: {outcome.error}")
             return
-        cutoffs = f"cutoff {shown(block[0].time)}" + (f" and {len(block) - 1} more" if len(block) > 1 else "")
-        blocks = len(self.plan.blocks)
-        # What is left: this model and those after it in this block, and everyone in the blocks to come.
-        after = [m.name for m in members][[m.name for m in members].index(name) :]
-        typical = {m.name: float(np.median(self.seconds[m.name])) for m in members if self.seconds.get(m.name)}
-        left = sum(typical.get(m, 0.0) for m in after) + (blocks - number - 1) * sum(typical.values())
-        known = number > 0 and len(typical) > 0
-        about = f", about {duration(left)} left" if known else ""
-        self.progress(f"fit {number + 1} of {blocks}, {name} ({cutoffs}){about}")
+        results: list[BlockResult] = outcome.get()
+        key = self._key(task)
+        if key is not None and self.store is not None:
+            self.store.save(key, results[0])
+        if task.name in self.found:
+            self.found[task.name].update(zip(task.blocks, results, strict=True))
+
+    def _left(self, todo: Sequence[_Task], done: int, last: _Task) -> str:
+        """Say how far the work is, and how long what is left will take once every member has been fitted."""
+        typical = {
+            name: float(np.median([r.fit.seconds + r.predict.seconds for r in results.values()]))
+            for name, results in self.found.items()
+            if results
+        }
+        left = [task for task in todo[done:] if task.name in self.found]
+        block = self.shared.plan.blocks[last.blocks[-1]]
+        text = f"{done} of {len(todo)} fits, last {last.name} (cutoff {shown(block[0].time)})"
+        if not left or any(task.name not in typical for task in left):
+            return text
+        seconds = sum(typical[task.name] * len(task.blocks) for task in left) / max(self.n_jobs, 1)
+        return f"{text}, about {duration(seconds)} left"
+
+    def _say(self, text: str) -> None:
+        if self.progress is not None:
+            self.progress(text)
 
 
 def duration(seconds: float) -> str:
@@ -239,12 +289,12 @@ def duration(seconds: float) -> str:
 
 
 def _card(
-    found: dict[str, tuple[Member, list[BlockResult]]], work: _Work, notes: Sequence[str], truth: Any
+    found: dict[str, tuple[Member, list[BlockResult]]], shared: _Shared, notes: Sequence[str], truth: Any
 ) -> Scorecard:
     """Put the blocks of every model together and score them."""
-    panel, plan = work.panel, work.plan
+    panel, plan = shared.panel, shared.plan
     forecasts = [_joined(name, panel, results) for name, (_, results) in found.items()]
-    oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, work.levels, work.quantiles)
+    oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, shared.levels, shared.quantiles)
     scores = score(
         forecasts, panel, train_until=moment(panel, plan.fit_end(plan.blocks[0])), season=plan.season, oracle=oracle,
         baselines=[name for name, (member, _) in found.items() if member.baseline],

@@ -50,6 +50,7 @@ FORECASTERS: dict[str, str] = {
     "Attention": "foretide.forecasters.attention:Attention",
     "LAVAR": "foretide.forecasters.lavar:LAVAR",
     "Ensemble": "foretide.forecasters.ensemble:Ensemble",
+    "PerEntity": "foretide.forecasters.per_entity:PerEntity",
     "WithIntervals": "foretide.forecasters.intervals:WithIntervals",
     "Conformal": "foretide.forecasters.conformal:Conformal",
 }

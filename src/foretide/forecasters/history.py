@@ -70,14 +70,20 @@ def season_level(history: Floats, season: int, alpha: float) -> Floats:
     (pandas: ``ewm(alpha, adjust=True, ignore_na=True)``).
     """
     folded = cycles_of(history, season)
-    level = np.empty_like(folded)
+    seen = ~np.isnan(folded)
+    values, whole = np.where(seen, folded, 0.0), np.asarray(seen.all(axis=(1, 2)))
+    totals, weights = np.empty_like(folded), np.empty_like(folded)
     total, weight = np.zeros(folded.shape[1:]), np.zeros(folded.shape[1:])
     keep = 1.0 - alpha
-    for cycle, values in enumerate(folded):
-        seen = ~np.isnan(values)
-        total = np.where(seen, keep * total + np.where(seen, values, 0.0), total)
-        weight = np.where(seen, keep * weight + 1.0, weight)
-        level[cycle] = np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
+    for cycle in range(len(folded)):
+        newer, heavier = keep * total + values[cycle], keep * weight + 1.0
+        if whole[cycle]:
+            total, weight = newer, heavier
+        else:
+            total, weight = np.where(seen[cycle], newer, total), np.where(seen[cycle], heavier, weight)
+        totals[cycle], weights[cycle] = total, weight
+    known = weights > 0
+    level = np.where(known, totals / np.where(known, weights, 1.0), np.nan)
     return level.reshape(-1, history.shape[1])[: len(history)]
 
 

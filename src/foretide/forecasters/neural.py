@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -152,20 +152,14 @@ class NeuralForecaster(Forecaster):
     ) -> Prediction:
         import torch
 
-        from foretide.training.store import Store, WindowBatches
-
         network, preparation = self._parts()
-        device = next(network.parameters()).device
-        store = Store(panel, preparation, input_size=self.input_size, h=self.h, device=device)
-        batches = WindowBatches(store, windows)
+        batches = self.window_batches(panel, windows)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
         bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
-        network.eval()
         with torch.inference_mode():
-            for chosen in torch.split(torch.arange(len(windows), device=device), PREDICT_BATCH):
+            for place, chosen in in_batches(batches):
                 law, found = network(batches.inputs(chosen))
-                place = slice(int(chosen[0]), int(chosen[-1]) + 1)
                 mean[place] = law.mean().cpu().numpy()
                 found_quantiles = law.quantiles(quantiles) if bounds is not None else None
                 if bounds is not None and found_quantiles is not None:
@@ -177,6 +171,20 @@ class NeuralForecaster(Forecaster):
             counts = mask_of(resolve(self.head, panel.targets), panel.n_targets, "counts")
             bounds = unscaled_quantiles(preparation, panel, windows.entity, bounds, counts)
         return Prediction(preparation.unscale(panel, windows.entity, mean), bounds, extras)
+
+    # ---------------------------------------------------------------- for those who look inside
+    def window_batches(self, panel: Panel, windows: Windows) -> WindowBatches:
+        """Return the windows as the network reads them, and put the network into its state for use.
+
+        :func:`in_batches` goes over them. Rows after a cutoff are read by ``WindowBatches.batch`` only (the truth).
+        """
+        from foretide.training.store import Store, WindowBatches
+
+        network, preparation = self._parts()
+        network.eval()
+        device = next(network.parameters()).device
+        store = Store(panel, preparation, input_size=self.input_size, h=self.h, device=device)
+        return WindowBatches(store, windows)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, NDArray[Any]]:
@@ -265,6 +273,15 @@ class NeuralForecaster(Forecaster):
             series, store.rows(batches.windows), store.rows(val_batches.windows),
             input_size=self.input_size, h=self.h, seasons=seasons, config=self.start_config,
         )  # fmt: skip
+
+
+def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Yield the places of the windows and their numbers ``[B]``, at most ``size`` at a time, in order."""
+    import torch
+
+    for chosen in torch.split(torch.arange(len(batches), device=batches.store.device), size):
+        if len(chosen):
+            yield slice(int(chosen[0]), int(chosen[-1]) + 1), chosen
 
 
 def covered_calendar(panel: Panel) -> Calendar | None:

@@ -17,12 +17,12 @@ UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
 """Run beside these where every target is a count."""
 BASELINES = (*UNASKED, *UNASKED_COUNTS, "CalendarMean", "ADIDA", "IMAPA", "ARIMA", "VAR", "Stats")
 """What skill is measured against, where it runs: everything that is no network."""
-WRAPPERS = ("WithIntervals", "Conformal")
-"""Give the forecaster inside them intervals; a baseline inside stays a baseline."""
+WRAPPERS = ("WithIntervals", "Conformal", "PerEntity")
+"""Stand around one forecaster and bear its settings; a baseline inside stays a baseline."""
 
 
 def is_baseline(forecaster: object) -> bool:
-    """Whether a forecaster, or the one that a wrapper gives intervals, counts as a baseline."""
+    """Whether a forecaster, or the one inside a wrapper, counts as a baseline."""
     kind = type(forecaster).__name__
     return kind in BASELINES or (kind in WRAPPERS and is_baseline(getattr(forecaster, "inner", None)))
 

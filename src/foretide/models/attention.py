@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from foretide.models.backbone import Backbone
 from foretide.models.config import AttentionConfig
-from foretide.models.frame import Frame
+from foretide.models.frame import Frame, Framed
 from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
 
 
@@ -34,6 +36,27 @@ class EncoderLayer(nn.Module):
         tokens = tokens + self.out(mixed.transpose(1, 2).reshape(b, p, d))
         out: Tensor = tokens + self.feed(self.norm_feed(tokens))
         return out
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Look:
+    """What the decoder knows before it weighs the lags.
+
+    Attributes
+    ----------
+    framed : Framed
+    state : float tensor ``[B, H, d]``
+        Of each horizon step, before it reads anything.
+    values : float tensor ``[B, M, P, d/M]``
+        Per patch of the lookback.
+    scores : float tensor ``[B, M, H, L]``
+        Whose softmax over the last axis is the attention; minus infinity takes a lag out.
+    """
+
+    framed: Framed
+    state: Tensor
+    values: Tensor
+    scores: Tensor
 
 
 class AttentionBackbone(Backbone):
@@ -87,6 +110,11 @@ class AttentionBackbone(Backbone):
 
         All horizon steps are decoded at once, so nothing is fed back.
         """
+        seen = self.look(inputs)
+        return self.decode(seen, torch.softmax(seen.scores, dim=-1))
+
+    def look(self, inputs: Inputs) -> Look:
+        """Do what comes before the decoder's softmax; half of :meth:`forward`, for those who read or change weights."""
         framed = self.frame(inputs)
         tokens = framed.tokens
         if inputs.known_past is not None:
@@ -96,11 +124,15 @@ class AttentionBackbone(Backbone):
         if self.embed_known is not None:
             state = state + self.embed_known(self._known(inputs))
         query = self._split(self.query(self.norm_query(state)))
-        weights = torch.softmax(self._scores(query, tokens, keys) + self.bias, dim=-1)
+        return Look(framed, state, values, self._scores(query, tokens, keys) + self.bias)
+
+    def decode(self, seen: Look, weights: Tensor) -> Hidden:
+        """Forecast by weights ``[B, M, H, L]``: ``softmax(seen.scores)``, or others; the rest of :meth:`forward`."""
+        framed = seen.framed
         copied = weights @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
         base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
-        context = (self._by_patch(weights) @ values).transpose(1, 2).flatten(2)
-        state = state + self.out(context)
+        context = (self._by_patch(weights) @ seen.values).transpose(1, 2).flatten(2)
+        state = seen.state + self.out(context)
         return Hidden(state + self.feed(self.norm_features(state)), base, framed.scale, {"attention": weights})
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

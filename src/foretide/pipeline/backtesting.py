@@ -87,7 +87,7 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
             start=start, gap=folds.gap, train_size=folds.train_size, val_size=folds.val_size, refit=folds.refit,
             warm_start=folds.warm_start, season=config.season, baselines=config.baselines,
             calendar=calendar, levels=config.levels,
-            quantiles=config.quantiles, truth=prepared.truth, folder=folder.path, progress=step,
+            quantiles=config.quantiles, truth=prepared.truth, folder=folder.path, n_jobs=folds.n_jobs, progress=step,
         )  # fmt: skip
     step("writing scores and pictures")
     write_backtest(card, config, folder, log)

@@ -36,7 +36,7 @@ class RunFolder:
         """Make the folder and mark it as running.
 
         A finished run is kept unless ``overwrite``, and then only set aside until the new one has finished.
-        A folder that is no run folder is never touched. With ``resume`` what an unfinished run left there stays.
+        A folder that is no run folder is never touched. With ``resume`` what a run left there stays and is gone on with.
 
         Raises
         ------
@@ -44,12 +44,14 @@ class RunFolder:
             When the folder holds a finished run, a run that is still going on, or something else.
         """
         path = Path(path)
-        cls.refuse(path, overwrite=overwrite)
+        cls.refuse(path, overwrite=overwrite or resume)
         before = read_status(path)
-        if before is not None and before["status"] == "finished":
+        if before is not None and resume:
+            (path / STATUS).unlink()
+        elif before is not None and before["status"] == "finished":
             _remove(previous(path))
             path.rename(previous(path))
-        elif path.exists() and not (resume and before is not None):
+        elif path.exists():
             _remove(path)
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)

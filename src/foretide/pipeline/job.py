@@ -24,8 +24,11 @@ from foretide.pipeline.threads import network_threads
 if TYPE_CHECKING:
     from foretide.data.windows import Windows
     from foretide.forecasters.forecast import Forecast
+    from foretide.tuning.result import Study
 
 RUNS = Path("runs")
+SEARCH = "search"
+"""Folder of a search within a run's."""
 ATTENTION_BYTES = 256 * 2**20
 """Attention kept per model is at most this large, whatever number of windows is asked for."""
 
@@ -65,6 +68,10 @@ def run(
     """
     checked = load_config(config)
     roster(checked)  # A wrong model or setting is found before data is read and a folder made.
+    if checked.search is not None:
+        from foretide.pipeline.searching import searched
+
+        searched(checked)
     target = Path(output or checked.output or free_name(RUNS / checked.name))
     RunFolder.refuse(target, overwrite=overwrite)
     log = Log(progress)
@@ -80,16 +87,34 @@ def run(
 
 def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
     folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
+    config, study = _searched(config, prepared, folder, log)
     freq = prepared.panel.grid.freq
     if prepared.counts:
         log("every target is a count: intermittent baselines run too, and point baselines get intervals")
     entries = roster(config, make_calendar(config.calendar, freq), counts=prepared.counts, freq=freq, say=log)
     with network_threads(entries, config.threads):
-        _fit_and_score(entries, config, prepared, folder, log)
+        _fit_and_score(entries, config, prepared, folder, log, study)
     log(f"finished: {folder.path / 'summary.md'}")
 
 
-def _fit_and_score(entries: Sequence[Entry], config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
+def _searched(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> tuple[Config, Study | None]:
+    """Search for settings first where the configuration says so; the settings found are kept beside the others."""
+    if config.search is None:
+        return config, None
+    from foretide.pipeline.searching import JOURNAL, TUNED, search, tuned
+
+    (folder.path / SEARCH).mkdir(exist_ok=True)
+    with network_threads(roster(config), config.threads):
+        study = search(config, prepared, lambda text: _step(folder, log, text), folder.path / SEARCH / JOURNAL)
+    log(study.verdict())
+    found = tuned(config, study)
+    folder.write_text(TUNED, write_yaml(found.model_dump(mode="json", exclude={"output", "search"})))
+    return found, study
+
+
+def _fit_and_score(
+    entries: Sequence[Entry], config: Config, prepared: Prepared, folder: RunFolder, log: Log, study: Study | None
+) -> None:
     fitted = _fit_all(entries, prepared, folder, log)
     history = max([config.input_size, *(entry.forecaster.min_history for entry, _ in fitted)])
     windows = prepared.test_windows(input_size=history, h=config.h, stride=config.stride)
@@ -98,7 +123,7 @@ def _fit_and_score(entries: Sequence[Entry], config: Config, prepared: Prepared,
     _step(folder, log, "scoring")
     scores = write_scores(results, prepared, config, folder, quantiles(config, prepared))
     _step(folder, log, "writing forecasts, attention and pictures")
-    write_outputs(results, scores, prepared, config, folder, log)
+    write_outputs(results, scores, prepared, config, folder, log, study)
 
 
 def _step(folder: RunFolder, log: Log, text: str) -> None:

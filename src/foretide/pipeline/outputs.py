@@ -25,6 +25,7 @@ from foretide.pipeline.count_outputs import (
     write_model_tables,
 )
 from foretide.pipeline.results import Result, file_name
+from foretide.pipeline.search_outputs import write_run_search
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
 from foretide.report.words import attention_words, error_words, start_words
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from foretide.pipeline.folder import RunFolder
     from foretide.pipeline.log import Log
     from foretide.pipeline.prepare import Prepared
+    from foretide.tuning.result import Study
 
 VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "statsforecast")
 AXES = {
@@ -75,9 +77,10 @@ def _one_line_each(figures: pd.DataFrame, scope: str, key: str) -> pd.DataFrame:
 
 
 def write_outputs(
-    results: Sequence[Result], scores: Scores, prepared: Prepared, config: Config, folder: RunFolder, log: Log
-) -> None:
-    """Write forecasts, attention, training history, pictures, facts and the summary."""
+    results: Sequence[Result], scores: Scores, prepared: Prepared, config: Config, folder: RunFolder, log: Log,
+    study: Study | None = None,
+) -> None:  # fmt: skip
+    """Write forecasts, attention, training history, pictures, facts and the summary; what a search found before."""
     table = forecast_table([r.forecast for r in results])
     folder.write("forecasts.parquet", lambda path: table.to_parquet(path, index=False))
     _write_attention(results, folder)
@@ -88,6 +91,8 @@ def write_outputs(
         facts["buckets"] = bucket_sizes(scores)
         pictures.update(write_interval_picture(results, scores, folder))
     sections = write_model_tables(results, folder)
+    if study is not None:
+        facts["search"], sections["Search"] = write_run_search(study, config, folder)
     folder.write_json("run.json", facts)
     board = scores.leaderboard()
     density = by_bucket(scores) if scores.counts else None

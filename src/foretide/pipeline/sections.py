@@ -151,6 +151,8 @@ class BacktestConfig(Section):
     refit : bool or int
         ``true``: every fold; ``3``: every third; ``false``: one fit.
     warm_start : bool
+    n_jobs : int
+        Fits side by side.
     """
 
     step: int | None = Field(default=None, ge=1)
@@ -161,6 +163,7 @@ class BacktestConfig(Section):
     val_size: int | None = Field(default=None, ge=0)
     refit: StrictBool | int = False
     warm_start: bool = False
+    n_jobs: int = Field(default=1, ge=-1)
 
     @field_validator("start", mode="before")
     @classmethod

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from foretide.explain.wording import unit_of as unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,24 +14,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7
 TRUTH = "#1a1a1a"
 QUIET = "#8a8a8a"
 DASHES = ("-", "--", ":", "-.")
-
-_UNITS = {
-    "h": "hour", "min": "minute", "s": "second", "D": "day", "B": "business day", "W": "week",
-    "MS": "month", "ME": "month", "M": "month", "QS": "quarter", "QE": "quarter", "YS": "year", "YE": "year",
-}  # fmt: skip
-
-
-def unit_of(freq: str | int, *, plural: bool = True) -> str:
-    """Return the word for one step of a frequency: ``"h"`` -> ``hours``, ``"30min"`` -> ``steps of 30 minutes``."""
-    if isinstance(freq, int):
-        return "steps" if plural else "step"
-    found = re.fullmatch(r"(\d*)([A-Za-z]+)(-.*)?", freq)
-    if found is None or found[2] not in _UNITS:
-        return f"steps of {freq}" if plural else f"step of {freq}"
-    unit = _UNITS[found[2]]
-    if found[1] not in ("", "1"):
-        return f"steps of {found[1]} {unit}s" if plural else f"step of {found[1]} {unit}s"
-    return unit + "s" if plural else unit
 
 
 def tidy(axes: Axes) -> None:

@@ -18,7 +18,10 @@ SHOWN_COUNTS = (
     "zero_accuracy", "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle",
 )  # fmt: skip
 """Where every target is a count: laws matter beside means."""
-WRAPPED = {"WithIntervals": "the intervals of its past errors", "Conformal": "conformal intervals"}
+WRAPPED = {
+    "WithIntervals": "the intervals of its past errors", "Conformal": "conformal intervals",
+    "PerEntity": "a model per entity",
+}  # fmt: skip
 BY_BUCKET = ("mse", "wql", "coverage_80", "fair_coverage_80", "zero_accuracy")
 
 

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.report.style import unit_of
+from foretide.explain.profiles import by_distance as by_distance
+from foretide.explain.wording import joined, unit_of
+from foretide.explain.wording import start_words as start_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.floating]
 
 NAMED = 3
-
-
-def by_distance(weights: Floats) -> Floats:
-    """Return the mean attention by distance to the forecast step, lag + horizon step.
-
-    Parameters
-    ----------
-    weights : float array ``[N, M, H, L]``
-        Oldest lag first; each row sums to one.
-
-    Returns
-    -------
-    float array ``[L + H]``
-        Entry ``k`` is the mean over the horizon steps that can look back ``k`` steps; entry 0 is never reached.
-    """
-    h, lookback = weights.shape[2:]
-    mean = weights.mean(axis=(0, 1), dtype=np.float64)[:, ::-1]  # [H, L], lag 0 first
-    mass, reached = np.zeros(lookback + h), np.zeros(lookback + h)
-    for step in range(1, h + 1):
-        mass[step : step + lookback] += mean[step - 1]
-        reached[step : step + lookback] += 1
-    return mass / np.maximum(reached, 1)
 
 
 def attention_words(weights: Floats, freq: str | int) -> str:
@@ -53,16 +31,6 @@ def attention_words(weights: Floats, freq: str | int) -> str:
     if h > 1:
         text += f"Measured from the forecast step, most weight lies {_listed(farther)} {unit_of(freq)} back."
     return text.strip()
-
-
-def start_words(chosen: Mapping[str, Any]) -> str:
-    """Say what a closed-form start took off the window before attention looks at it."""
-    waves, known = int(chosen["waves"]), bool(chosen["known"])
-    parts = [f"{waves} seasonal wave{'s' if waves > 1 else ''}"] if waves else []
-    parts += ["what known-future columns explain"] if known else []
-    level = {"last": "the last value", "mean": "the window's mean"}.get(chosen["level"])
-    parts += [f"{level} (given back to the forecast)"] if level else []
-    return f"It looks at what is left after taking off {_joined(parts)}." if parts else ""
 
 
 def error_words(model: str, errors: Floats, freq: str | int, metric: str = "RMSE") -> str:
@@ -82,8 +50,4 @@ def _leading(shares: Floats, even: float) -> NDArray[np.integer]:
 
 
 def _listed(numbers: NDArray[np.integer]) -> str:
-    return _joined([str(int(n)) for n in numbers])
-
-
-def _joined(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return joined([str(int(n)) for n in numbers])

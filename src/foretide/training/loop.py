@@ -15,6 +15,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from foretide.errors import TrainingError
 from foretide.models.inputs import Inputs, Labels
 from foretide.training.config import TrainingConfig
+from foretide.training.watch import show_watchers
 
 EpochCallback = Callable[[dict[str, Any]], None]
 
@@ -56,13 +57,17 @@ class History:
     def add(
         self, on_epoch: EpochCallback | None, epoch: int, train_loss: float, val_loss: float, started: float
     ) -> None:
-        """Append an epoch's row, and show it to ``on_epoch``; ``started`` is in seconds of ``time.perf_counter``."""
+        """Append an epoch's row, and show it to ``on_epoch`` and to whoever watches.
+
+        ``started`` is in seconds of ``time.perf_counter``.
+        """
         row = {
             "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, "seconds": time.perf_counter() - started,
         }  # fmt: skip
         self.epochs.append(row)
         if on_epoch is not None:
             on_epoch(row)
+        show_watchers(row)
 
 
 def train(

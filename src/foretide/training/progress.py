@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from foretide.parallel import in_worker
 from foretide.training.loop import EpochCallback
 
 
@@ -21,7 +22,7 @@ def epoch_bar(name: str, epochs: int) -> Iterator[EpochCallback | None]:
     epochs : int
         The most epochs it can take; early stopping may end sooner.
     """
-    if not sys.stderr.isatty() or not epochs:
+    if not sys.stderr.isatty() or not epochs or in_worker():  # bars of several workers would garble one another
         yield None
         return
     from rich.console import Console

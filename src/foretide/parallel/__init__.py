@@ -1,0 +1,158 @@
+"""One map for folds, entities, seeds and trials: in this process, on the cores of this machine, or elsewhere.
+
+What it promises: every item has an outcome; results are the same to the bit whatever the executor and the number of
+jobs; what all tasks share is not copied to each worker; a worker that dies ends neither the map nor another task;
+Ctrl-C leaves no process and no file behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from foretide.errors import ConfigError, nearest
+from foretide.parallel.calls import tell
+from foretide.parallel.executor import Executor, Job, Outcome
+from foretide.parallel.processes import ProcessExecutor
+from foretide.parallel.serial import SerialExecutor
+from foretide.parallel.worker import in_worker
+
+__all__ = [
+    "EXECUTORS", "Executor", "Job", "Outcome", "ProcessExecutor", "SerialExecutor", "in_worker", "map_tasks",
+    "stream_tasks",
+]  # fmt: skip
+
+Progress = Callable[[int, int, Outcome], None]
+
+EXECUTORS: dict[str, Callable[[int], Executor]] = {
+    "serial": lambda n_jobs: SerialExecutor(),
+    "processes": ProcessExecutor,
+}
+"""Name -> a function of the number of jobs that returns an executor."""
+
+
+def map_tasks(
+    function: Callable[[Any, Any], Any],
+    items: Iterable[Any],
+    *,
+    shared: Any = None,
+    n_jobs: int = 1,
+    executor: str | Executor | None = None,
+    threads: int | None = 1,
+    retries: int = 2,
+    chunk: int | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Run ``function(shared, item)`` for every item, and return the outcomes in the order of the items.
+
+    Parameters
+    ----------
+    function : callable
+        Of the shared object and one item. An exception that it raises is kept as the item's outcome. Its warnings are
+        shown at the end, each message once with its count.
+    items : iterable
+        Small things: numbers, names, settings.
+    shared : object
+        What all calls read: a panel, or a dict, tuple or dataclass with panels and settings. Workers map its arrays
+        from one file instead of copying them, and cannot write to them.
+    n_jobs : int
+        Tasks side by side; -1: one per core. Inside a worker everything runs one after the other.
+    executor : "serial", "processes" or Executor, optional
+        By default serial for one job, else processes.
+    threads : int or None
+        Threads of numpy, BLAS and torch in each task, serial or not, so that bits do not depend on the executor; None:
+        what is set now in serial runs, the libraries' own choice in workers.
+    retries : int
+        How often an item is begun again when its worker died; then its outcome holds a
+        :class:`foretide.errors.WorkerDiedError`. Other tasks go on meanwhile.
+    chunk : int, optional
+        Items sent to a worker at once. By default few enough for 32 rounds per worker, at most 100.
+    progress : callable, optional
+        ``progress(done, total, outcome)``, called in this process after every item: the place to save a result.
+
+    Raises
+    ------
+    ConfigError
+        For settings that cannot work.
+    WorkerDiedError
+        When workers cannot even start. What the function or the shared object raises when a worker reads it, such as
+        a ModuleNotFoundError, is raised too.
+    """
+    stream = stream_tasks(
+        function, items, shared=shared, n_jobs=n_jobs, executor=executor, threads=threads, retries=retries,
+        chunk=chunk, progress=progress,
+    )  # fmt: skip
+    with contextlib.closing(stream):
+        return sorted(stream, key=lambda outcome: outcome.index)
+
+
+def stream_tasks(
+    function: Callable[[Any, Any], Any],
+    items: Iterable[Any],
+    *,
+    shared: Any = None,
+    n_jobs: int = 1,
+    executor: str | Executor | None = None,
+    threads: int | None = 1,
+    retries: int = 2,
+    chunk: int | None = None,
+    progress: Progress | None = None,
+) -> Generator[Outcome, None, None]:
+    """As :func:`map_tasks`, but yield the outcomes as they come, so that none need be kept.
+
+    Close it when the loop may end early, or workers go on until it is collected::
+
+        with contextlib.closing(stream_tasks(function, items, n_jobs=2)) as outcomes:
+            for outcome in outcomes: ...
+    """
+    for what, value, least in (("threads", threads, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
+        if value is not None and (not _is_whole(value) or value < least):
+            raise ConfigError(f"{what} is a whole number of at least {least}, got {value!r}.")
+    chosen = _executor(executor, check_jobs(n_jobs))
+    return _outcomes(chosen, Job(function, shared, threads, retries, chunk), list(items), progress)
+
+
+def check_jobs(n_jobs: int) -> int:
+    """Return a number of jobs; a :class:`ConfigError` says what it must be otherwise."""
+    if not _is_whole(n_jobs) or (n_jobs < 1 and n_jobs != -1):
+        raise ConfigError(
+            f"n_jobs is how many tasks run side by side, at least 1, or -1 for all cores; got {n_jobs!r}."
+        )
+    return int(n_jobs)
+
+
+def _executor(executor: str | Executor | None, n_jobs: int) -> Executor:
+    if in_worker():
+        return SerialExecutor()
+    if isinstance(executor, Executor):
+        return executor
+    name = executor if executor is not None else "serial" if n_jobs == 1 else "processes"
+    if name not in EXECUTORS:
+        raise ConfigError(f"There is no executor {name!r}. {nearest(name, EXECUTORS)}")
+    return EXECUTORS[name](n_jobs)
+
+
+def _outcomes(
+    executor: Executor, job: Job, items: Sequence[Any], progress: Progress | None
+) -> Generator[Outcome, None, None]:
+    told: dict[int, tuple[tuple[type[Warning], str], ...]] = {}
+    if items:
+        stream = executor.run(job, items)
+        try:
+            for done, outcome in enumerate(stream, start=1):
+                if outcome.warnings:
+                    told[outcome.index] = outcome.warnings
+                if progress is not None:
+                    progress(done, len(items), outcome)
+                yield outcome
+        finally:
+            if isinstance(stream, Generator):
+                stream.close()
+    tell((one for index in sorted(told) for one in told[index]), stacklevel=3)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

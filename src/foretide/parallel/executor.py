@@ -1,0 +1,95 @@
+"""What a task is, what comes of it, and what an executor must do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one item.
+
+    Attributes
+    ----------
+    index : int
+        Position of the item.
+    value : object
+        What the function returned; None after an error.
+    error : BaseException or None
+        What the function raised, or a :class:`foretide.errors.WorkerDiedError`.
+    attempts : int
+        How often the item was begun.
+    seconds : float
+        Wall time of the last attempt; 0 where its worker died.
+    traceback : str
+        The error's traceback, as it was where the function ran.
+    warnings : tuple of (category, message)
+        What the function warned of.
+    """
+
+    index: int
+    value: Any = None
+    error: BaseException | None = None
+    attempts: int = 1
+    seconds: float = 0.0
+    traceback: str = ""
+    warnings: tuple[tuple[type[Warning], str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the function returned."""
+        return self.error is None
+
+    def get(self) -> Any:
+        """Return the value, or raise the error, with the traceback of a worker as a note."""
+        if self.error is None:
+            return self.value
+        if self.traceback and self.error.__traceback__ is None:  # it came from another process, without its own
+            self.error.add_note(f"Where the task ran:\n{self.traceback}")
+        raise self.error
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all tasks of one map have in common.
+
+    Attributes
+    ----------
+    function : callable
+        ``function(shared, item)``.
+    shared : object
+        Handed to every call; read only.
+    threads : int or None
+        Threads of BLAS, OpenMP and torch while a task runs; None leaves them as they are.
+    retries : int
+        How often an item is begun again after its worker died.
+    chunk : int or None
+        Items sent at once; None lets the executor choose.
+    """
+
+    function: Callable[[Any, Any], Any]
+    shared: Any = None
+    threads: int | None = 1
+    retries: int = 2
+    chunk: int | None = None
+
+
+class Executor(ABC):
+    """Carries out the tasks of a job; subclass it to run them elsewhere, on a cluster for instance."""
+
+    @abstractmethod
+    def run(self, job: Job, items: Sequence[Any]) -> Iterator[Outcome]:
+        """Yield one outcome per item, as they come.
+
+        Whatever was started or written for the job is gone when the iterator ends, is closed, or raises. An ordinary
+        exception of the function is an outcome, not an error of the executor.
+        """
+
+
+def shown(item: Any, longest: int = 80) -> str:
+    """Return an item as one short line."""
+    text = " ".join(repr(item).split())
+    return text if len(text) <= longest else text[: longest - 4] + " ..."

@@ -1,0 +1,229 @@
+"""Tasks on the cores of this machine, each in a process that loky looks after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import re
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from foretide.errors import WorkerDiedError
+from foretide.parallel.executor import Executor, Job, Outcome, shown
+from foretide.parallel.serial import SerialExecutor
+from foretide.parallel.sharing import written_job
+from foretide.parallel.threads import cores, environment
+from foretide.parallel.worker import begin, in_worker, load, run_chunk
+
+CHUNKS_PER_WORKER, LONGEST_CHUNK = 32, 100
+# loky restarts workers that seem to leak; pages of mapped files and a first import of torch look like a leak to it.
+NO_RESTART = {"LOKY_MAX_MEMORY_LEAK_SIZE": str(10**15)}
+
+
+class ProcessExecutor(Executor):
+    """Runs tasks in worker processes of this machine.
+
+    Every worker has a pool of its own, of one process. So a worker that dies takes no other task with it, and it is
+    known which one killed it.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Processes; -1: one per core.
+    """
+
+    def __init__(self, n_jobs: int = -1) -> None:
+        self.n_jobs = n_jobs if n_jobs > 0 else cores()
+
+    def run(self, job: Job, items: Sequence[Any]) -> Iterator[Outcome]:
+        """Yield one outcome per item, as they come; inside a worker, one after the other in this process."""
+        if in_worker():
+            yield from SerialExecutor().run(job, items)
+            return
+        chunk = job.chunk or min(max(len(items) // (self.n_jobs * CHUNKS_PER_WORKER), 1), LONGEST_CHUNK)
+        tasks = [_Task(list(range(low, min(low + chunk, len(items))))) for low in range(0, len(items), chunk)]
+        with written_job(job.function, job.shared) as folder:
+            crew = _Crew(folder, job, items, min(self.n_jobs, len(tasks)))
+            try:
+                yield from crew.work(tasks)
+            finally:
+                crew.kill()
+
+
+@dataclass
+class _Task:
+    """Items that travel together."""
+
+    indices: list[int]
+    attempts: int = 0
+    """How often they were begun before."""
+    deaths: int = 0
+    """How often a worker died on this one item alone."""
+
+
+@dataclass(eq=False)
+class _Slot:
+    """A pool of one worker."""
+
+    folder: Path
+    threads: int | None
+    pool: Any = None
+    pid: int | None = None
+    false_starts: int = 0
+
+    def start(self) -> Any:
+        """Start a new worker; returns the future of its being ready."""
+        from loky import ProcessPoolExecutor
+
+        self.close()
+        self.pool = ProcessPoolExecutor(
+            1, initializer=begin, initargs=(str(self.folder), os.getpid()),
+            env={**environment(self.threads), **NO_RESTART},
+        )  # fmt: skip
+        with _interrupts_later():
+            return self.pool.submit(load, str(self.folder))
+
+    def close(self) -> None:
+        """End the worker at once: an orderly end takes a second where torch is loaded."""
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, kill_workers=True)
+        self.pool = self.pid = None
+
+
+@dataclass(eq=False)
+class _Crew:
+    """The workers of one map, and what waits for them."""
+
+    folder: Path
+    job: Job
+    items: Sequence[Any]
+    size: int
+    slots: list[_Slot] = field(default_factory=list)
+    idle: list[_Slot] = field(default_factory=list)
+    waiting: deque[_Task] = field(default_factory=deque)
+    arrived: queue.SimpleQueue[tuple[_Slot, _Task | None, Any]] = field(default_factory=queue.SimpleQueue)
+    """A worker, what it worked on (None: on its start) and the future."""
+
+    def work(self, tasks: Sequence[_Task]) -> Iterator[Outcome]:
+        """Hand out the tasks and yield what comes."""
+        self.waiting.extend(tasks)
+        self.slots = [_Slot(self.folder, self.job.threads) for _ in range(self.size)]
+        self.idle = list(self.slots)
+        left = len(self.items)
+        while left:
+            self._feed()
+            slot, task, future = self.arrived.get()
+            error = future.exception()
+            if task is None:
+                self._started(slot, future, error)
+                continue
+            if error is not None and _is_broken(error):
+                slot.close()
+            self.idle.append(slot)
+            came = self._outcomes(task, future, error)
+            self._feed()  # so that the worker is busy while the caller looks at what came
+            left -= len(came)
+            yield from came
+
+    def kill(self) -> None:
+        """End all workers at once; they have nothing left to do, or nobody to do it for."""
+        for slot in self.slots:
+            if slot.pool is not None and slot.pid is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(slot.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        for slot in self.slots:
+            slot.close()
+
+    def _feed(self) -> None:
+        """Give every idle worker a task, and start those that there are not (any more)."""
+        from concurrent.futures.process import BrokenProcessPool
+
+        for slot in self.idle[: len(self.waiting)]:
+            self.idle.remove(slot)
+            if slot.pool is None:
+                self._listen(slot, None, slot.start())
+                continue
+            task = self.waiting.popleft()
+            try:
+                future = slot.pool.submit(run_chunk, task.indices, [self.items[i] for i in task.indices])
+            except BrokenProcessPool:  # it died while it had nothing to do, which is no task's fault
+                self.waiting.appendleft(task)
+                self._listen(slot, None, slot.start())
+            else:
+                self._listen(slot, task, future)
+
+    def _started(self, slot: _Slot, future: Any, error: BaseException | None) -> None:
+        if error is None:
+            slot.pid, slot.false_starts = future.result(), 0
+        elif not _is_death(error):
+            raise error  # function or shared object cannot be read in a worker: no task can run
+        else:
+            slot.false_starts += 1
+            slot.close()
+            if slot.false_starts > self.job.retries:
+                raise WorkerDiedError(f"A worker died {slot.false_starts} times while it started{_code(error)}.")
+        self.idle.append(slot)
+
+    def _listen(self, slot: _Slot, task: _Task | None, future: Any) -> None:
+        future.add_done_callback(lambda done: self.arrived.put((slot, task, done)))
+
+    def _outcomes(self, task: _Task, future: Any, error: BaseException | None) -> list[Outcome]:
+        """Return what came of a task, or put it back."""
+        if error is None:
+            return [replace(outcome, attempts=task.attempts + 1) for outcome in future.result()]
+        if len(task.indices) > 1:  # one of them is to blame: each alone will tell
+            self.waiting.extendleft([_Task([i], task.attempts + 1) for i in reversed(task.indices)])
+            return []
+        attempts, deaths = task.attempts + 1, task.deaths + _is_death(error)
+        if _is_death(error) and deaths <= self.job.retries:
+            self.waiting.extendleft([_Task(task.indices, attempts, deaths)])
+            return []
+        index = task.indices[0]
+        if _is_death(error):
+            text = (
+                f"The worker of item {index} ({shown(self.items[index])}) died {deaths} times{_code(error)}. "
+                "It may have needed more memory than there is: give a lower n_jobs, or smaller tasks."
+            )
+            return [Outcome(index, error=WorkerDiedError(text), attempts=attempts)]
+        cause = "" if error.__cause__ is None else str(error.__cause__)
+        return [Outcome(index, error=error, attempts=attempts, traceback=cause)]
+
+
+@contextlib.contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back; a process that is started inside never sees it, not even before it has set its handlers."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # started by the first process otherwise, and lets Ctrl-C through again
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Whether the worker is gone."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    return isinstance(error, BrokenProcessPool)
+
+
+def _is_death(error: BaseException) -> bool:
+    """Whether the worker died, and was not ended because something could not be read."""
+    from loky.process_executor import TerminatedWorkerError
+
+    return isinstance(error, TerminatedWorkerError)
+
+
+def _code(error: BaseException) -> str:
+    found = re.search(r"\{(.+)\}", str(error))
+    return f" ({found[1]})" if found else ""

@@ -1,0 +1,23 @@
+"""Tasks one after the other, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from foretide.parallel.calls import call
+from foretide.parallel.executor import Executor, Job, Outcome
+from foretide.parallel.threads import limited
+
+
+class SerialExecutor(Executor):
+    """Runs tasks one after the other in this process, in the order of the items.
+
+    The threads are held from the first task until the iterator ends.
+    """
+
+    def run(self, job: Job, items: Sequence[Any]) -> Iterator[Outcome]:
+        """Yield one outcome per item."""
+        with limited(job.threads):
+            for index, item in enumerate(items):
+                yield call(job.function, job.shared, item, index)

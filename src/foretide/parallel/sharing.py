@@ -1,0 +1,100 @@
+"""What all workers read: written once, arrays mapped into their memory and not copied.
+
+The function and what is shared go to a file in a temporary folder; every large array in them becomes a file of its
+own, whose pages all workers have in common. Arrays are read-only in the workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAPPED = 2**18
+"""Arrays of at least so many bytes are mapped from a file; smaller ones are sent."""
+IN_MEMORY = Path("/dev/shm")
+PREFIX = "foretide-map-"
+JOB = "job"
+
+
+@dataclass
+class _Reading:
+    """The folder that is being read."""
+
+    folder: Path = Path()
+
+
+_READING = _Reading()
+
+
+@contextlib.contextmanager
+def written_job(function: Any, shared: Any) -> Iterator[Path]:
+    """Write what the workers need to a temporary folder, in memory where there is room, and remove it afterwards."""
+    from loky.backend.reduction import dumps
+
+    writer = _Writer()
+    content = dumps((function, shared), reducers={np.ndarray: writer, np.memmap: writer})
+    size = len(content) + sum(array.nbytes for array in writer.large)
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_place(size)))
+    try:
+        for number, array in enumerate(writer.large):
+            np.save(folder / f"{number}.npy", array)
+        (folder / JOB).write_bytes(content)
+        del writer, content
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_job(folder: Path) -> tuple[Any, Any]:
+    """Return function and shared object, with arrays that cannot be written to."""
+    from loky.backend.reduction import loads
+
+    _READING.folder = folder
+    function, shared = loads((folder / JOB).read_bytes())
+    return function, shared
+
+
+def _place(size: int) -> str | None:
+    """Return the folder in memory where it has twice the room, None for the usual temporary folder."""
+    try:
+        room = shutil.disk_usage(IN_MEMORY).free
+    except OSError:
+        return None
+    return str(IN_MEMORY) if room > 2 * size and os.access(IN_MEMORY, os.W_OK) else None
+
+
+class _Writer:
+    """Reduces a large array to the number of its file, a small one to its bytes."""
+
+    def __init__(self) -> None:
+        self.large: list[NDArray[Any]] = []
+
+    def __call__(self, array: NDArray[Any]) -> Any:
+        if array.dtype.hasobject or not array.size:
+            return np.asarray(array).__reduce__()
+        if array.nbytes < MAPPED:
+            order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+            return _from_bytes, (array.tobytes(order), array.dtype, array.shape, order)
+        self.large.append(array)
+        return _mapped, (len(self.large) - 1,)
+
+
+def _mapped(number: int) -> NDArray[Any]:
+    # A plain array over the map: memmap's own class makes every slice slower.
+    found: NDArray[Any] = np.load(_READING.folder / f"{number}.npy", mmap_mode="r").view(np.ndarray)
+    return found
+
+
+def _from_bytes(content: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: Literal["C", "F"]) -> NDArray[Any]:
+    return np.frombuffer(content, dtype).reshape(shape, order=order)

@@ -1,0 +1,1 @@
+"""Searching for settings, scored by inner backtests only: :func:`foretide.tune`."""

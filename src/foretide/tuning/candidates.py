@@ -1,0 +1,276 @@
+"""The model classes of a search: what is fixed, what is searched, and how a trial's forecaster is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from foretide.errors import ConfigError, nearest
+from foretide.forecasters.artifact import FORECASTERS, forecaster_class, to_json
+from foretide.forecasters.base import Forecaster
+from foretide.forecasters.neural import NeuralForecaster
+from foretide.tuning.space import Space, described, key_of, parameter
+from foretide.tuning.spaces import SPACES, Setting
+
+_REQUIRED = inspect.Parameter.empty
+_STOPS_EARLY = ("Attention", "LSTM")
+_LOSS_SETTINGS = ("head", "fit_mean_first", "level", "batch_size")
+"""With one of these in a space, validation losses by epoch do not compare, or not at the same epoch."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model class of a search.
+
+    Attributes
+    ----------
+    label : str
+        Name in tables.
+    kind : type
+        A forecaster's class.
+    h : int
+    fixed : dict
+        Settings that every trial has.
+    space : dict
+        Setting -> what it is chosen from.
+    start : dict
+        The searched settings' defaults: those of the first trial.
+    seeded : bool
+        Whether every trial gets a seed of its own.
+    """
+
+    label: str
+    kind: type[Forecaster]
+    h: int
+    fixed: dict[str, Any]
+    space: Space
+    start: dict[str, Any]
+    seeded: bool
+
+    @property
+    def prunes(self) -> bool:
+        """Whether a bad trial can be told by its validation error before it ends."""
+        return self.kind.__name__ in _STOPS_EARLY and not any(name in self.space for name in _LOSS_SETTINGS)
+
+    def settings(self, chosen: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+        """Return what the constructor takes besides ``h``."""
+        more = {"seed": seed} if self.seeded and seed is not None else {}
+        return {**self.fixed, **chosen, **more}
+
+    def make(self, chosen: Mapping[str, Any], seed: int | None) -> Forecaster:
+        """Return an unfitted forecaster with these settings."""
+        return self.kind(h=self.h, **self.settings(chosen, seed))
+
+    def histories(self) -> set[int]:
+        """Return the rows that trials need up to a cutoff: of the default, and of every setting at its ends."""
+        found = set()
+        for name, entry in [("", None), *self.space.items()]:
+            ends = [None] if entry is None else list(_ends(entry))
+            for end in ends:
+                try:
+                    found.add(int(self.make({**self.start, **({name: end} if name else {})}, 0).min_history))
+                except (ConfigError, TypeError, ValueError):
+                    continue  # such a trial fails by itself, and says why
+        return found or {1}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The candidate as JSON."""
+        fixed = {name: plain(value) for name, value in self.fixed.items()}
+        return {"class": self.kind.__qualname__, "fixed": to_json(fixed), "space": described(self.space)}
+
+
+def candidates_of(
+    models: Any,
+    *,
+    h: int,
+    space: Mapping[str, Any] | None,
+    fixed: Mapping[str, Any] | None,
+    calendar: Any,
+    setting: Setting,
+) -> tuple[Candidate, ...]:
+    """Read the classes of a search.
+
+    Parameters
+    ----------
+    models : class, name, ``{name: settings}``, unfitted forecaster, or a sequence of them
+    h : int
+        Horizon.
+    space : mapping, optional
+        ``{setting: entry}``, for each class that knows the setting, or ``{class: {setting: entry}}``. It replaces the
+        default space.
+    fixed : mapping, optional
+        Settings of every trial, in either form too.
+    calendar : Calendar, optional
+        For the classes that know it and have none given.
+    setting : Setting
+        What default spaces depend on.
+
+    Raises
+    ------
+    ConfigError
+        For unknown classes and settings, with the nearest name.
+    """
+    several = list(models) if isinstance(models, (list, tuple)) else [models]
+    if not several:
+        raise ConfigError("There is nothing to search: name a model, e.g. ft.tune(ft.Attention, panel, h=10).")
+    read = [_read(model, h) for model in several]
+    labels = [label for label, _, _ in read]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ConfigError(f"Two models are called {twice[0]!r}. Give one of them another name: alias='other-name'.")
+    known = {label: known_settings(kind) for label, kind, _ in read}
+    spaces, fixings = _per_label("space", space, known), _per_label("fixed", fixed, known)
+    return tuple(
+        _candidate(
+            label, kind, {**own, **(fixings or {}).get(label, {})}, None if spaces is None else spaces[label],
+            known[label], h=h, calendar=calendar, setting=setting,
+        )
+        for label, kind, own in read
+    )  # fmt: skip
+
+
+def known_settings(kind: type[Forecaster]) -> dict[str, Any] | None:
+    """Return a class's settings and their defaults, options included; None where it takes any."""
+    found, is_open = {}, False
+    for name, p in inspect.signature(kind).parameters.items():
+        if p.kind is inspect.Parameter.VAR_KEYWORD:
+            is_open = True
+        elif p.kind is not inspect.Parameter.VAR_POSITIONAL and name != "h":
+            found[name] = p.default
+    if not is_open:
+        return found
+    configs = _configs(kind)
+    if configs is None:
+        return None
+    for config in configs:
+        found.update({f.name: f.default for f in dataclasses.fields(config) if f.name not in found})
+    return {**found, "device": "auto"} if issubclass(kind, NeuralForecaster) else found
+
+
+def _configs(kind: type[Forecaster]) -> tuple[type, ...] | None:
+    """Return the dataclasses whose fields a class takes as options; None where that is not known."""
+    from foretide.forecasters.lavar import LAVAR
+    from foretide.forecasters.lavar_config import StagesConfig, SupplyConfig
+    from foretide.models.config import LatentConfig
+    from foretide.models.start import StartConfig
+    from foretide.training.config import TrainingConfig
+
+    if issubclass(kind, NeuralForecaster):
+        return (TrainingConfig, StartConfig, kind.model_config)
+    return (LatentConfig, SupplyConfig, StagesConfig) if issubclass(kind, LAVAR) else None
+
+
+def _read(model: Any, h: int) -> tuple[str, type[Forecaster], dict[str, Any]]:
+    """Return label, class and the settings that were given."""
+    if isinstance(model, Mapping):
+        if len(model) != 1:
+            raise ConfigError(f"Expected one {{name: settings}}, got {dict(model)!r}.")
+        ((name, given),) = model.items()
+        kind, given = _class_named(str(name)), dict(given or {})
+        if int(given.pop("h", h)) != h:
+            raise ConfigError(f"All models of a search forecast h={h} steps; {name} was given another h.")
+        return str(given.get("alias") or kind.__name__), kind, given
+    if isinstance(model, str):
+        model = _class_named(model)
+    if isinstance(model, type) and issubclass(model, Forecaster):
+        return model.__name__, model, {}
+    if not isinstance(model, Forecaster):
+        raise ConfigError(f"Expected a forecaster's class, its name, or an unfitted one; got {model!r}.")
+    if model.h != h:
+        raise ConfigError(f"All models of a search forecast h={h} steps; {model.name} has h={model.h}.")
+    defaults = known_settings(type(model)) or {}
+    given = {k: v for k, v in model.settings().items() if k != "h" and not _same(v, defaults.get(k, _REQUIRED))}
+    return model.name, type(model), given
+
+
+def _class_named(name: str) -> type[Forecaster]:
+    """As in commands, the case of a name does not matter."""
+    exact = {known.lower(): known for known in FORECASTERS}.get(name.lower().replace("-", ""), name)
+    return forecaster_class(exact)
+
+
+def _per_label(
+    what: str, given: Mapping[str, Any] | None, known: Mapping[str, dict[str, Any] | None]
+) -> dict[str, dict[str, Any]] | None:
+    """Hand the entries of a mapping to the classes they are for."""
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{what} is a dictionary of settings, or of classes and their settings; got {given!r}.")
+    labels = {label.lower(): label for label in known}
+    if given and all(str(name).lower() in labels and isinstance(value, Mapping) for name, value in given.items()):
+        found = {labels[str(name).lower()]: dict(value) for name, value in given.items()}
+        for label, entries in found.items():
+            _refuse_unknown(entries, {label: known[label]})
+        return {label: found.get(label, {}) for label in known}
+    _refuse_unknown(given, known)
+    return {label: {k: v for k, v in given.items() if own is None or k in own} for label, own in known.items()}
+
+
+def _refuse_unknown(entries: Mapping[str, Any], known: Mapping[str, dict[str, Any] | None]) -> None:
+    for name in entries:
+        if not any(own is None or name in own for own in known.values()):
+            names = [n for own in known.values() if own is not None for n in own]
+            raise ConfigError(f"{', '.join(known)} has no setting {name!r}. {nearest(name, dict.fromkeys(names))}")
+
+
+def _candidate(
+    label: str,
+    kind: type[Forecaster],
+    fixed: dict[str, Any],
+    given: dict[str, Any] | None,
+    known: dict[str, Any] | None,
+    *,
+    h: int,
+    calendar: Any,
+    setting: Setting,
+) -> Candidate:
+    _refuse_unknown(fixed, {label: known})
+    if known is not None and "calendar" in known and calendar is not None:
+        fixed = {"calendar": calendar, **fixed}
+    if given is not None:
+        space = {name: parameter(name, entry) for name, entry in given.items()}
+    else:
+        make = SPACES.get(kind.__name__)
+        space = {} if make is None else {k: v for k, v in make(setting).items() if k not in fixed}
+    if "h" in space or "alias" in space:
+        raise ConfigError("Neither h nor alias can be searched: all trials forecast the same steps.")
+    defaults = known or {}
+    start = {name: fixed.get(name, defaults.get(name, _REQUIRED)) for name in space}
+    for name, value in start.items():
+        if value is _REQUIRED or value is dataclasses.MISSING:
+            start[name] = next(_ends(space[name]))
+        elif isinstance(value, list):
+            start[name] = tuple(value)
+    seeded = "seed" in defaults and "seed" not in fixed and "seed" not in space
+    made = Candidate(label, kind, h, {k: v for k, v in fixed.items() if k not in space}, space, start, seeded)
+    made.make(start, 0)  # what cannot be made at all is said before anything is fitted
+    return made
+
+
+def _ends(entry: Any) -> Any:
+    """Go through a choice's options, or the two ends of a range."""
+    return iter(entry.options) if hasattr(entry, "options") else iter((entry.low, entry.high))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    plain = (type(None), bool, int, float, str, tuple, list, dict)
+    if not isinstance(a, plain) or not isinstance(b, plain):
+        return False
+    return key_of({"": list(a) if isinstance(a, tuple) else a}) == key_of({"": list(b) if isinstance(b, tuple) else b})
+
+
+def plain(value: Any) -> Any:
+    """Return a setting in a form that JSON can hold: calendars and forecasters by their own settings."""
+    if isinstance(value, Forecaster):
+        return {type(value).__name__: {k: plain(v) for k, v in value.settings().items()}}
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else value

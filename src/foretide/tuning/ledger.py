@@ -1,0 +1,282 @@
+"""The trials of a search in Optuna's storage: one sub-study per class, claims that no two processes share.
+
+A trial is written in one piece, settings, seed and owner included, before it runs, and finished in one piece after;
+whatever happens in between leaves a trial that is marked as running and whose owner is gone.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from foretide.errors import ConfigError
+from foretide.forecasters.artifact import from_json, to_json
+from foretide.tuning.owner import is_alive, this_process
+from foretide.tuning.space import key_of
+from foretide.tuning.storage import get_optuna
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+ABOUT, BASELINES, END = "about", "baselines", "end"
+COMPLETE, PRUNED, FAILED, INTERRUPTED, RUNNING, WITHDRAWN = (
+    "complete", "pruned", "failed", "interrupted", "running", "withdrawn",
+)  # fmt: skip
+SILENT_HOURS, PATIENCE = 1.0, 20.0
+"""A trial of another host counts as dead after so many hours, or times the longest trial so far where that is more."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial.
+
+    Attributes
+    ----------
+    id : int
+        In the order of all trials of the storage.
+    label : str
+        Class it belongs to.
+    state : str
+        ``complete``, ``pruned``, ``failed``, ``interrupted``, ``running`` or ``withdrawn``.
+    value : float or None
+    seconds : float
+        So far, for a running one.
+    seed : int or None
+    position : int
+        How many trials of its class came before, those that were interrupted left out.
+    settings : dict
+        The searched settings.
+    error : str
+    owner : dict
+    """
+
+    id: int
+    label: str
+    state: str
+    value: float | None
+    seconds: float
+    seed: int | None
+    position: int
+    settings: dict[str, Any]
+    error: str
+    owner: dict[str, Any]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is one of the trials that were asked for."""
+        return self.state not in (INTERRUPTED, WITHDRAWN)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended by itself."""
+        return self.state in (COMPLETE, PRUNED, FAILED)
+
+    @property
+    def key(self) -> str:
+        """Equal for equal settings."""
+        return key_of(self.settings)
+
+
+class Ledger:
+    """All trials of a search, by class.
+
+    Parameters
+    ----------
+    storage : BaseStorage
+    name : str
+        Of the whole study; that of a class is ``name/label``.
+    labels : sequence of str
+    """
+
+    def __init__(self, storage: BaseStorage, name: str, labels: Sequence[str]) -> None:
+        optuna = get_optuna()
+        self.storage, self.name, self.labels = storage, name, tuple(labels)
+        for one in (name, *(f"{name}/{label}" for label in labels)):
+            optuna.create_study(study_name=one, storage=storage, load_if_exists=True)
+        self.ids = {label: storage.get_study_id_from_name(f"{name}/{label}") for label in labels}
+        self._head = storage.get_study_id_from_name(name)
+        self._ended: dict[int, Row] = {}
+        self._session = uuid.uuid4().hex
+
+    # ---------------------------------------------------------------- the study as a whole
+    def agree(self, about: Mapping[str, Any]) -> None:
+        """Write down what the study is about; refuse one that is about something else."""
+        told = json.loads(json.dumps(to_json(dict(about))))
+        known = self.storage.get_study_user_attrs(self._head).get(ABOUT)
+        if known is None:
+            self.storage.set_study_user_attr(self._head, ABOUT, told)
+            return
+        differs = sorted(k for k in told.keys() | known.keys() if told.get(k) != known.get(k))
+        if differs:
+            raise ConfigError(
+                f"The study {self.name!r} is another one: it differs in {', '.join(differs)}. Go on with the same "
+                "data and settings, or choose another name (name=...) or storage."
+            )
+
+    def baselines(self) -> dict[str, Any] | None:
+        """Return the figures of the simple baselines, None where nobody has made them yet."""
+        found: dict[str, Any] | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
+        return found
+
+    def set_baselines(self, found: Mapping[str, Any]) -> None:
+        """Keep the figures of the simple baselines."""
+        self.storage.set_study_user_attr(self._head, BASELINES, dict(found))
+
+    def rows(self) -> list[Row]:
+        """Return all trials of all classes, oldest first."""
+        found = []
+        for label, study in self.ids.items():
+            for trial in self.storage.get_all_trials(study, deepcopy=False):
+                found.append(self._row(label, trial))
+        return sorted(found, key=lambda row: row.id)
+
+    def _row(self, label: str, trial: FrozenTrial) -> Row:
+        number = int(trial._trial_id)
+        row = self._ended.get(number) or _row(label, trial)
+        if trial.state.is_finished():
+            self._ended[number] = row
+        return row
+
+    # ---------------------------------------------------------------- one trial
+    def claim(
+        self,
+        label: str,
+        settings: Mapping[str, Any],
+        params: Mapping[str, Any],
+        distributions: Mapping[str, BaseDistribution],
+        *,
+        position: int,
+        seed: int | None,
+    ) -> int:
+        """Write a trial down as running in this process; return its id."""
+        optuna = get_optuna()
+        attrs = {
+            "settings": to_json(dict(settings)), "position": position, "seed": seed,
+            "owner": {**this_process(), "session": self._session},
+        }  # fmt: skip
+        template = optuna.trial.create_trial(
+            state=optuna.trial.TrialState.RUNNING, params=dict(params), distributions=dict(distributions),
+            user_attrs=attrs,
+        )  # fmt: skip
+        return int(self.storage.create_new_trial(self.ids[label], template))
+
+    def reseed(self, trial: int, position: int, seed: int | None) -> None:
+        """Give a trial the place it turned out to have."""
+        self.storage.set_trial_user_attr(trial, "position", position)
+        self.storage.set_trial_user_attr(trial, "seed", seed)
+
+    def finish(
+        self,
+        trial: int,
+        state: str,
+        value: float | None = None,
+        error: str = "",
+        epochs: Mapping[int, float] | None = None,
+        rungs: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End a trial; False where another process had given it up.
+
+        Parameters
+        ----------
+        trial : int
+            Its id.
+        state : str
+        value : float, optional
+            Of a complete trial.
+        error : str
+        epochs : mapping, optional
+            Epoch -> validation error; the value of a pruned trial is the last of them.
+        rungs : mapping, optional
+            What the pruner noted about the trial.
+        """
+        optuna = get_optuna()
+        states, kinds = optuna.trial.TrialState, {COMPLETE: "COMPLETE", PRUNED: "PRUNED"}
+        end: dict[str, Any] = {"outcome": state} if state not in kinds else {}
+        end.update({"error": error} if error else {})
+        if epochs:
+            end.update({"epochs": {str(k): v for k, v in epochs.items()}, "rungs": dict(rungs or {})})
+            value = epochs[max(epochs)] if state == PRUNED else value
+        try:
+            if end:
+                self.storage.set_trial_user_attr(trial, END, end)
+            values = None if value is None else [float(value)]
+            return bool(self.storage.set_trial_state_values(trial, states[kinds.get(state, "FAIL")], values))
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+
+    def mirror(
+        self, label: str, *, sampler: Any = None, pruner: Any = None, sampled: bool = False, without: int | None = None
+    ) -> Any:
+        """Return a class's trials as an Optuna study in memory, for its samplers and pruners to look at.
+
+        They write notes of their own beside the trials they judge. Here these cost nothing, and numbers count the
+        trials that were asked for alone, so that an interruption changes nothing.
+
+        Parameters
+        ----------
+        label : str
+        sampler, pruner : optional
+            Optuna's.
+        sampled : bool
+            Without the trials outside the space, and those that failed.
+        without : int, optional
+            Id of a trial to leave out.
+        """
+        optuna = get_optuna()
+        study = optuna.create_study(study_name=label, sampler=sampler, pruner=pruner)
+        for trial in self.storage.get_all_trials(self.ids[label], deepcopy=False):
+            row = self._row(label, trial)
+            left_out = row.id == without or (sampled and (row.state == FAILED or not trial.params))
+            if row.counts and not left_out:
+                end = trial.user_attrs.get(END, {})
+                copy = optuna.trial.create_trial(
+                    state=trial.state, value=trial.value, params=trial.params, distributions=trial.distributions,
+                    intermediate_values={int(k): v for k, v in end.get("epochs", {}).items()},
+                    system_attrs=end.get("rungs", {}),
+                )  # fmt: skip
+                study.add_trial(copy)
+        return study
+
+    def release(self) -> None:
+        """Mark the trials that this ledger claimed and that still run as interrupted."""
+        for row in self.rows():
+            if row.state == RUNNING and row.owner.get("session") == self._session:
+                self.finish(row.id, INTERRUPTED, error="interrupted")
+
+    def reap(self) -> list[Row]:
+        """Mark the trials whose process is gone as interrupted, and return them."""
+        rows = self.rows()
+        longest = max((row.seconds for row in rows if row.finished), default=0.0)
+        patience = max(SILENT_HOURS * 3600, PATIENCE * longest)
+        gone = []
+        for row in rows:
+            if row.state != RUNNING:
+                continue
+            alive = is_alive(row.owner) if row.owner else None
+            lost = row.seconds > patience if alive is None else not alive
+            if lost and self.finish(row.id, INTERRUPTED, error="interrupted: its process is gone"):
+                gone.append(row)
+        return gone
+
+
+def _row(label: str, trial: FrozenTrial) -> Row:
+    attrs, state = trial.user_attrs, trial.state.name
+    end = attrs.get(END, {})
+    if state == "FAIL":
+        named = end.get("outcome", FAILED)
+    else:
+        named = {"COMPLETE": COMPLETE, "PRUNED": PRUNED}.get(state, RUNNING)
+    begun = trial.datetime_start or datetime.datetime.now()
+    ended = trial.datetime_complete or datetime.datetime.now()
+    settings: dict[str, Any] = from_json(attrs.get("settings", {}))
+    return Row(
+        int(trial._trial_id), label, named, trial.value if named == COMPLETE else None,
+        (ended - begun).total_seconds(), attrs.get("seed"), int(attrs.get("position", 0)), settings,
+        end.get("error", ""), attrs.get("owner", {}),
+    )  # fmt: skip

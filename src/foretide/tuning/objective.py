@@ -1,0 +1,243 @@
+"""What a trial is scored by: one fit before the inner cutoffs, and the error of the forecasts from all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.counts import are_counts
+from foretide.data.seasons import seasons_of
+from foretide.data.windows import Windows, at_cutoffs
+from foretide.errors import ConfigError, DataError, ForetideError, nearest
+from foretide.evaluation.dates import moment
+from foretide.evaluation.folds import Plan, make_plan
+from foretide.evaluation.members import call, members_of
+from foretide.evaluation.metrics import METRICS, TrainingScale, grouped, metric_of, training_scale
+from foretide.evaluation.quantile_metrics import DECILES, law_metric
+from foretide.evaluation.score import score
+from foretide.forecasters.forecast import Forecast
+from foretide.tuning.spaces import Setting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+INNER = 0.2
+"""Share of the training part that the inner cutoffs are spread over."""
+MOST_WINDOWS = 100
+VALIDATION = 0.15
+"""Share of a fit's part that forecasters keep for validation; see :meth:`foretide.forecasters.base.Forecaster.fit`."""
+LOSS_FAMILIES = ("wql", "crps", "winkler", "stock_cost")
+"""Measures of laws that are least where a law is best."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Data, folds and measure of a search; the same for all trials and baselines.
+
+    Attributes
+    ----------
+    panel : Panel
+        Cut at the end of the training part: later rows do not exist in it. Without the entities that begin too late
+        for the inner fit.
+    plan : Plan
+        Inner folds that share one fit.
+    windows : Windows
+        The origins scored, which every candidate can forecast from.
+    metric : str
+    notes : tuple of str
+        What was left out.
+    """
+
+    panel: Panel
+    plan: Plan
+    windows: Windows
+    metric: str
+    notes: tuple[str, ...] = ()
+    _scale: list[TrainingScale] = field(default_factory=list, repr=False)
+
+    @property
+    def fit_until(self) -> Any:
+        """Time of the last step that trials learn from."""
+        return moment(self.panel, self.plan.fit_end(self.plan.blocks[0]))
+
+    @cached_property
+    def truth(self) -> NDArray[np.floating]:
+        """Observed targets ``[N, H, D]``."""
+        return _truth(self.panel, self.windows, self.plan.h)
+
+    @property
+    def is_law(self) -> bool:
+        """Whether the measure needs quantiles."""
+        return self.metric not in METRICS
+
+    def evaluate(self, forecaster: Any) -> float:
+        """Fit a forecaster, forecast from every inner cutoff, and return its error in original units.
+
+        Raises
+        ------
+        DataError
+            When a forecast is missing where the truth is known: such a figure would not compare.
+        """
+        call(forecaster.fit, self.panel, until=self.fit_until)
+        cutoffs = [fold.time for fold in self.plan.folds]
+        levels = {"levels": self._levels, "quantiles": DECILES} if self.is_law else {"levels": ()}
+        forecast: Forecast = call(forecaster.predict, self.panel, cutoffs=cutoffs, **levels)
+        return self.score(forecast.take(_positions(forecast.windows, self.windows)))
+
+    def score(self, forecast: Forecast) -> float:
+        """Return the error of forecasts from the windows of the task, in their order."""
+        known = ~np.isnan(self.truth)
+        missing = int((known & ~np.isfinite(forecast.mean)).sum())
+        if missing:
+            raise DataError(
+                f"{forecast.model} gives no finite forecast for {missing} of {int(known.sum())} points of the inner "
+                "folds."
+            )
+        if self.is_law:
+            if forecast.quantiles is None:
+                raise ConfigError(f"{forecast.model} has no quantiles to score {self.metric} with.")
+            card = score([forecast], self.panel, train_until=self.fit_until, season=self.plan.season, baselines=[])
+            return card.value(forecast.model, self.metric)
+        measure = metric_of(self.metric)
+        scale = None
+        if measure.scale:
+            scale = getattr(self._training_scale(), measure.scale)[self.windows.entity][:, None, :]
+        errors = measure.points(self.truth, forecast.mean, scale)
+        one = np.zeros(errors.shape, dtype=np.int64)
+        d = self.panel.n_targets
+        series = self.windows.entity[:, None, None] * d + np.arange(d)
+        return float(grouped(measure, errors, one, 1, np.broadcast_to(series, errors.shape))[0])
+
+    def baselines(self, calendar: Any, without: Sequence[str]) -> dict[str, Any]:
+        """Return ``{"figures": {name: {"value", "seconds"}}, "notes": [...]}`` of the simple baselines."""
+        part = self.panel.until(self.fit_until)
+        members, notes = members_of(
+            [], self.panel, part, h=self.plan.h, baselines=True,
+            shared={"season": self.plan.season if self.plan.season > 1 else None, "calendar": calendar},
+        )  # fmt: skip
+        figures = {}
+        for member in members:
+            if member.name in without or (self.is_law and not member.forecaster.has_law):
+                continue
+            started = time.perf_counter()
+            try:
+                value = self.evaluate(member.fresh())
+            except ForetideError as error:
+                notes.append(f"{member.name} left out: {error}")
+                continue
+            figures[member.name] = {"value": value, "seconds": time.perf_counter() - started}
+        return {"figures": figures, "notes": notes}
+
+    @property
+    def _levels(self) -> tuple[float, ...]:
+        found = law_metric(self.metric)
+        needed = found.levels if found is not None else ()
+        return tuple(round(100 * (1 - 2 * q), 6) for q in needed if q < 0.5) or (80, 95)
+
+    def _training_scale(self) -> TrainingScale:
+        if not self._scale:
+            train = self.panel.until(self.fit_until)
+            self._scale.append(training_scale(self.panel, train, self.plan.season))
+        return self._scale[0]
+
+
+def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
+    """Lay out the inner folds: by default over the last fifth of the part, at least ``h`` steps apart, rotating."""
+    first = make_plan(part, h, step=step, n_windows=1)
+    ends = part.first + part.observed - 1
+    rows = int(ends.max()) - int(part.first.min()) + 1
+    if n_windows is None:
+        room = max(round(INNER * rows), h) - h
+        n_windows = min(max(room // first.step + 1, 1), MOST_WINDOWS)
+    return make_plan(part, h, step=first.step, n_windows=n_windows)
+
+
+def setting_of(part: Panel, plan: Plan) -> Setting:
+    """Return what default spaces may know."""
+    train = part.until(moment(part, plan.fit_end(plan.blocks[0])))
+    seen = train.observed[train.observed > 0]
+    return Setting(int(np.median(seen)) if len(seen) else 0, plan.h, tuple(seasons_of(part.grid.freq)))
+
+
+def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | None) -> Task:
+    """Choose the windows that every candidate can forecast from.
+
+    Parameters
+    ----------
+    part : Panel
+        The training part.
+    plan : Plan
+    histories : sequence of int
+        Rows that candidates need up to a cutoff. One that no series has before the first cutoff is not waited for:
+        its trials fail by themselves.
+    metric : str, optional
+        RMSE by default, MSE for counts.
+    """
+    part, notes = _known_early(part, plan)
+    start = plan.fit_end(plan.blocks[0])
+    rows = start - part.first + 1
+    most = max([n for n in histories if n <= int(rows.max())], default=1)
+    windows = at_cutoffs(part, [fold.time for fold in plan.folds], min_history=most)
+    truth = _truth(part, windows, plan.h)
+    known = ~np.isnan(truth).all(axis=(1, 2))
+    if not known.any():
+        raise DataError("No truth is known for any window of the inner folds. Give more data, or set n_windows=.")
+    if metric is None:
+        counts = bool(are_counts(part.until(moment(part, start))).all())
+        metric = "mse" if counts else "rmse"
+    return Task(part, plan, windows[np.flatnonzero(known)], checked_metric(metric), notes)
+
+
+def _known_early(part: Panel, plan: Plan) -> tuple[Panel, tuple[str, ...]]:
+    """Leave out the entities without a row in the training steps of the inner fit: no model knows their scale."""
+    last = plan.fit_end(plan.blocks[0])
+    train_end = last - max(plan.h, round(VALIDATION * (last - int(part.first.min()) + 1)))
+    known = np.flatnonzero(part.first <= train_end)
+    late = part.n_entities - len(known)
+    if not late:
+        return part, ()
+    if not len(known):
+        raise DataError("No series has steps to learn from before the inner folds. Give more data, or set n_windows=.")
+    note = (
+        f"{late} of {part.n_entities} entities begin after the inner fit's training steps; the search leaves them out"
+    )
+    return part.take(known), (note,)
+
+
+def checked_metric(name: str) -> str:
+    """Return a measure's name; refuse one that is unknown, or not least where forecasts are best."""
+    family = name.rstrip("0123456789.").rstrip("_")
+    if name in METRICS or (law_metric(name) is not None and family in LOSS_FAMILIES):
+        return name
+    known = [*METRICS, "wql", "crps", "winkler_80"]
+    if law_metric(name) is not None or name == "zero_accuracy":
+        raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
+    raise ConfigError(f"There is no metric {name!r}. {nearest(name, known)}")
+
+
+def _truth(panel: Panel, windows: Windows, h: int) -> NDArray[np.floating]:
+    """Observed targets ``[N, H, D]``, NaN beyond a series' end too."""
+    return Forecast("truth", panel, windows, np.empty((len(windows), h, panel.n_targets))).truth()
+
+
+def _positions(found: Windows, wanted: Windows) -> NDArray[np.int64]:
+    """Return where the wanted windows stand among those found."""
+    width = int(max(found.cutoff.max(initial=0), wanted.cutoff.max(initial=0))) + 1
+    keys, asked = found.entity * width + found.cutoff, wanted.entity * width + wanted.cutoff
+    order = np.argsort(keys, kind="stable")
+    at = np.searchsorted(keys[order], asked)
+    inside = at < len(keys)
+    inside[inside] = keys[order][at[inside]] == asked[inside]
+    if not inside.all():
+        raise DataError(
+            f"{int((~inside).sum())} of {len(asked)} windows of the inner folds cannot be forecast: they have too "
+            "little history for these settings."
+        )
+    return order[at]

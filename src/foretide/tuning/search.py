@@ -1,0 +1,288 @@
+"""The loop of a search: who is next, claim, train, score, write down."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foretide.errors import ConfigError, DataError, MissingExtraError
+from foretide.evaluation.backtest import duration
+from foretide.training.watch import watching
+from foretide.tuning.candidates import Candidate
+from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
+from foretide.tuning.objective import Task
+from foretide.tuning.propose import distributions_of, is_exhausted, make_pruner, params_of, propose
+from foretide.tuning.space import key_of
+from foretide.tuning.storage import Place, get_optuna, quiet
+
+Say = Callable[[str], None]
+HOPELESS = 3
+"""Failures without a success after which a class leaves a search of several."""
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """All that a process needs to work on a study.
+
+    Attributes
+    ----------
+    task : Task
+    candidates : tuple of Candidate
+    place : Place
+    name : str
+        Of the study.
+    n_trials : int or None
+        Trials in all, of all processes and sessions.
+    deadline : float or None
+        In seconds of ``time.time()``: no trial starts after it.
+    sampler, pruner, seed
+        As in :func:`foretide.tune`.
+    """
+
+    task: Task
+    candidates: tuple[Candidate, ...]
+    place: Place
+    name: str
+    n_trials: int | None
+    deadline: float | None
+    sampler: str
+    pruner: str | None
+    seed: int
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(candidate.label for candidate in self.candidates)
+
+
+def work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None = None) -> None:
+    """Run trials until all are done, the time is up, or no settings are left.
+
+    Raises
+    ------
+    ConfigError, DataError, MissingExtraError
+        When the defaults of the only class cannot be fitted: then nothing can.
+    KeyboardInterrupt
+        After the running trial was marked as interrupted; the study resumes.
+    """
+    try:
+        _work(search, ledger, after_trial)
+    except BaseException:  # Ctrl-C may come anywhere, between a claim and its run too
+        ledger.release()
+        raise
+
+
+def _work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None) -> None:
+    while search.deadline is None or time.time() < search.deadline:
+        ledger.reap()
+        rows = ledger.rows()
+        if search.n_trials is not None and sum(row.counts for row in rows) >= search.n_trials:
+            return
+        candidate = _next(search, rows)
+        if candidate is None:
+            return
+        claimed = _claim(search, ledger, candidate, rows)
+        if claimed is None:
+            continue
+        _run(search, ledger, candidate, claimed)
+        if after_trial is not None:
+            after_trial()
+
+
+def _next(search: Search, rows: Sequence[Row]) -> Candidate | None:
+    """Return the class with the least time so far (where time is the budget), or the fewest trials."""
+    open_ones = [c for c in search.candidates if not is_exhausted(c, rows)]
+    if len(search.candidates) > 1:
+        open_ones = [c for c in open_ones if not _is_hopeless(c, rows)]
+
+    def spent(candidate: Candidate) -> tuple[float, float]:
+        mine = [row for row in rows if row.label == candidate.label and row.counts]
+        return (sum(row.seconds for row in mine) if search.deadline is not None else len(mine)), len(mine)
+
+    return min(open_ones, key=spent, default=None)
+
+
+def _is_hopeless(candidate: Candidate, rows: Sequence[Row]) -> bool:
+    mine = [row for row in rows if row.label == candidate.label and row.finished]
+    return len(mine) >= HOPELESS and all(row.state == FAILED for row in mine)
+
+
+def _claim(search: Search, ledger: Ledger, candidate: Candidate, rows: Sequence[Row]) -> Row | None:
+    """Claim a trial for this process; None where another was quicker."""
+    offer = propose(candidate, rows, ledger, sampler=search.sampler, seed=search.seed)
+    if offer is None:
+        return None
+    params = params_of(candidate, offer.settings)
+    distributions = {k: v for k, v in distributions_of(candidate).items() if k in params}
+    seed = offer.seed if offer.seed is not None else _seed(search, candidate, offer.position)
+    trial = ledger.claim(
+        candidate.label, offer.settings, params, distributions, position=offer.position, seed=seed
+    )  # fmt: skip
+    rows = [row for row in ledger.rows() if row.counts or row.id == trial]
+    mine = next(row for row in rows if row.id == trial)
+    before = [row for row in rows if row.id < trial]
+    same = [row for row in before if row.label == mine.label]
+    surplus = search.n_trials is not None and len(before) >= search.n_trials
+    if surplus or any(row.key == mine.key for row in same):
+        ledger.finish(trial, WITHDRAWN, error="another process was quicker")
+        return None
+    if offer.seed is None and len(same) != offer.position:
+        seed = _seed(search, candidate, len(same))
+        ledger.reseed(trial, len(same), seed)
+        mine = next(row for row in ledger.rows() if row.id == trial)
+    return mine
+
+
+def _seed(search: Search, candidate: Candidate, position: int) -> int | None:
+    """The seed of a trial: that of the study for the first of a class, and one more for each further one."""
+    return search.seed + position if candidate.seeded else None
+
+
+def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None:
+    optuna = get_optuna()
+    is_default = row.key == key_of(candidate.start)
+    curve = _Curve()
+    try:
+        forecaster = candidate.make(row.settings, row.seed)
+        study = _pruned_study(search, ledger, candidate, forecaster, row)
+        with curve.watched(study, may_stop=not is_default):
+            value = search.task.evaluate(forecaster)
+        if math.isfinite(value):
+            ledger.finish(row.id, COMPLETE, value, epochs=curve.epochs, rungs=curve.rungs)
+        else:
+            ledger.finish(row.id, FAILED, error=f"The error of its forecasts is {value}.")
+    except optuna.TrialPruned:
+        ledger.finish(row.id, PRUNED, epochs=curve.epochs, rungs=curve.rungs)
+    except Exception as error:  # whatever a model raises is its trial's affair, not the study's
+        if (
+            is_default
+            and len(search.candidates) == 1
+            and isinstance(error, (ConfigError, DataError, MissingExtraError))
+        ):
+            ledger.finish(row.id, WITHDRAWN, error=_told(error))
+            raise
+        ledger.finish(row.id, FAILED, error=_told(error))
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _pruned_study(search: Search, ledger: Ledger, candidate: Candidate, forecaster: Any, row: Row) -> Any:
+    """Return the earlier trials for a pruner to compare with; None where nothing is pruned."""
+    epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
+    pruner = make_pruner(search.pruner, epochs) if candidate.prunes else None
+    return None if pruner is None else ledger.mirror(candidate.label, pruner=pruner, without=row.id)
+
+
+class _Curve:
+    """Validation errors of a trial by epoch, and the pruner's notes on it."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[int, float] = {}
+        self.rungs: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def watched(self, study: Any, *, may_stop: bool) -> Iterator[None]:
+        """Report every epoch, and stop the fit where the pruner says so; the defaults always come to their end."""
+        if study is None:
+            yield
+            return
+        optuna = get_optuna()
+        trial = study.ask()
+
+        def look(epoch: dict[str, Any]) -> None:
+            number, value = int(epoch["epoch"]), float(epoch["val_loss"])
+            if number == 0 or number in self.epochs or not math.isfinite(value):
+                return
+            self.epochs[number] = value
+            trial.report(value, number)
+            stops = trial.should_prune()
+            self.rungs = dict(study.get_trials(deepcopy=False)[trial.number].system_attrs)
+            if stops and may_stop:
+                raise optuna.TrialPruned
+
+        with watching(look):
+            yield
+
+
+class Reporter:
+    """Says a line for every trial that has ended since the last look, whoever ran it.
+
+    Parameters
+    ----------
+    search : Search
+    ledger : Ledger
+    say : callable
+    n_jobs : int
+        Processes at work.
+    """
+
+    def __init__(self, search: Search, ledger: Ledger, say: Say, n_jobs: int) -> None:
+        self.search, self.ledger, self.say, self.n_jobs = search, ledger, say, n_jobs
+        self._lock = threading.Lock()
+        rows = ledger.rows()
+        self._seen = {row.id for row in rows if row.finished}
+        if self._seen:
+            lost = sum(row.state == INTERRUPTED for row in rows)
+            more = f", {lost} interrupted ones run again" if lost else ""
+            say(f"{search.name}: {len(self._seen)} finished trials found{more}")
+
+    def look(self) -> None:
+        """Look now."""
+        with self._lock:
+            rows = [row for row in self.ledger.rows() if row.state != WITHDRAWN]
+            done = [row for row in rows if row.finished]
+            for row in [row for row in done if row.id not in self._seen]:
+                self._seen.add(row.id)
+                self.say(self._line(row, rows, done))
+
+    def _line(self, row: Row, rows: Sequence[Row], done: Sequence[Row]) -> str:
+        of = f" of {self.search.n_trials}" if self.search.n_trials is not None else ""
+        now = [r for r in done if r.id in self._seen]
+        best = min((r.value for r in now if r.value is not None), default=None)
+        value = f"{self.search.task.metric} {row.value:.4g}" if row.value is not None else row.state
+        best_text = "" if best is None else f", best {best:.4g}"
+        return f"trial {len(now)}{of}, {row.label}: {value}{best_text}{self._left(now)}"
+
+    def _left(self, done: Sequence[Row]) -> str:
+        times = []
+        if self.search.n_trials is not None:
+            typical = sum(row.seconds for row in done) / len(done)
+            times.append(max(self.search.n_trials - len(done), 0) * typical / self.n_jobs)
+        if self.search.deadline is not None:
+            times.append(max(self.search.deadline - time.time(), 0.0))
+        return f", about {duration(min(times))} left" if times and min(times) > 0 else ""
+
+
+@contextlib.contextmanager
+def looking(reporter: Reporter | None, every: float = 0.5) -> Iterator[None]:
+    """Let a reporter look from time to time while other processes work."""
+    if reporter is None:
+        yield
+        return
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(every):
+            reporter.look()
+
+    thread = threading.Thread(target=run, name="foretide-study", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        reporter.look()
+
+
+def work_beside(search: Search, number: int) -> None:
+    """Work on a study as one of several processes; ``number`` tells them apart and decides nothing."""
+    with quiet():
+        work(search, Ledger(search.place.open(), search.name, search.labels))

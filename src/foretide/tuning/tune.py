@@ -1,0 +1,250 @@
+"""``ft.tune``: search for settings, scored by inner rolling folds that end before the test part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from foretide.errors import ConfigError, nearest
+from foretide.evaluation.fold_store import digest_of_panel
+from foretide.forecasters.artifact import to_json
+from foretide.forecasters.base import Forecaster, class_slug
+from foretide.tuning.candidates import Candidate, candidates_of
+from foretide.tuning.ledger import COMPLETE, Ledger
+from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
+from foretide.tuning.propose import check_names
+from foretide.tuning.result import Study, seen, trials_frame
+from foretide.tuning.search import Reporter, Search, looking, work, work_beside
+from foretide.tuning.storage import Place, get_optuna, quiet
+
+if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+
+DEFAULT_TRIALS = 50
+_UNITS = {"h": 3600.0, "m": 60.0, "min": 60.0, "s": 1.0}
+
+
+class TuneOptions(TypedDict, total=False):
+    """Options of :func:`tune`: where a study lives, who works on it, and how trials are chosen and scored.
+
+    Attributes
+    ----------
+    storage : path, database URL or "memory"
+        A journal in the folder ``studies`` by default.
+    name : str
+        Of the study; by default made of the classes and, in the folder ``studies``, of what the study is about.
+    n_jobs : int
+        Processes that work on the study, with one thread each; -1: one per core.
+    n_windows, step : int
+        Inner folds: how many, and steps between their cutoffs; by default as many as fit into the last fifth of the
+        training part, the least number of steps of at least ``h`` apart that rotates through the season.
+    metric : str
+        An error of the mean, or of the law (``wql``, ``crps``, ``winkler_80``); RMSE, for counts MSE, by default.
+    sampler : {"tpe", "random"}
+    pruner : {"median", "hyperband"} or None
+        Stops networks whose validation error by epoch falls behind that of earlier trials of their class.
+    seed : int
+        Decides what is tried, and the models' own seeds: ``seed`` for the first trial of a class, then one more each.
+    baselines : bool
+        Whether the simple baselines are scored beside the trials.
+    calendar : Calendar
+        Handed to the models and baselines that know holidays.
+    refit : bool
+        Whether the best model is refitted at once; else when it is first asked for.
+    progress : callable
+        Gets a line of text for every trial that ends.
+    """
+
+    storage: str | os.PathLike[str] | None
+    name: str | None
+    n_jobs: int
+    n_windows: int | None
+    step: int | None
+    metric: str | None
+    sampler: str
+    pruner: str | None
+    seed: int
+    baselines: bool
+    calendar: Any
+    refit: bool
+    progress: Callable[[str], None] | None
+
+
+_DEFAULTS: TuneOptions = {
+    "storage": None, "name": None, "n_jobs": 1, "n_windows": None, "step": None, "metric": None,
+    "sampler": "tpe", "pruner": "median", "seed": 0,
+    "baselines": True, "calendar": None, "refit": True, "progress": None,
+}  # fmt: skip
+
+
+def tune(
+    models: Any,
+    panel: Panel,
+    *,
+    h: int | None = None,
+    n_trials: int | None = None,
+    timeout: float | str | None = None,
+    space: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    until: Any = None,
+    **options: Unpack[TuneOptions],
+) -> Study:
+    """Search for settings of one or several model classes on the training part.
+
+    Every trial is fitted once, before the first inner cutoff, and scored by its forecasts from all of them; all trials
+    and the simple baselines on the same windows. Nothing after ``until`` is seen. The defaults are the first trial of
+    each class. The study survives Ctrl-C and kill -9: the same call goes on, interrupted trials run again, and several
+    processes may work on one study.
+
+    Parameters
+    ----------
+    models : class, name, forecaster, or a sequence of them
+        Of an unfitted forecaster, the settings that differ from its class's defaults are fixed.
+    h : int, optional
+        Steps forecast; that of the forecasters given by default.
+    n_trials : int, optional
+        Finished trials in all, of all sessions and processes; 50 without a ``timeout``. The classes take turns.
+    timeout : float or str, optional
+        Seconds, or "30m", "2h": no trial of this call starts later. The class with the least time so far is next.
+    space, fixed : mapping, optional
+        ``{setting: [options] or (low, high) or (low, high, "log")}``, which replaces the default space, and settings of
+        every trial; either of them by class too: ``{"LSTM": {...}}``.
+    until : time, optional
+        End of the training part; the end of the panel by default.
+    **options
+        As in :class:`TuneOptions`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        For what cannot work; before anything is fitted where that can be known.
+    """
+    chosen = _options(options)
+    part = panel if until is None else panel.until(until)
+    search, about = _search(
+        models, part, _horizon(models, h), chosen, space=space, fixed=fixed, n_trials=n_trials, timeout=timeout
+    )  # fmt: skip
+    with quiet():
+        ledger = Ledger(search.place.open(), search.name, search.labels)
+        ledger.agree(about)
+        notes, baselines = _baselines(search, ledger, chosen)
+        _carry_out(search, ledger, chosen["n_jobs"], chosen["progress"])
+        rows = seen(ledger.rows())
+    study = Study(
+        search.name, search.place.where, search.task.metric, trials_frame(rows, search.candidates), baselines,
+        (*search.task.notes, *notes), about, search.task, part, search.candidates, rows,
+    )  # fmt: skip
+    if chosen["refit"] and any(row.state == COMPLETE for row in rows):
+        _ = study.best_model
+    return study
+
+
+def seconds_of(timeout: float | str | None) -> float | None:
+    """Read a time span: seconds, or a text such as "90s", "30m", "2h" or "1h30m"."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, str):
+        parts = re.findall(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)?", timeout.strip())
+        whole = re.fullmatch(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+|\d+(?:\.\d+)?", timeout.strip())
+        found = sum(float(n) * _UNITS[unit or "s"] for n, unit in parts) if whole else float("nan")
+    else:
+        found = float(timeout) if not isinstance(timeout, bool) else float("nan")
+    if not found > 0:
+        raise ConfigError(f"timeout is a time span above 0: seconds, or a text such as '30m' or '2h'; got {timeout!r}.")
+    return found
+
+
+def _options(options: TuneOptions) -> TuneOptions:
+    for name in options:
+        if name not in _DEFAULTS:
+            raise ConfigError(f"tune has no option {name!r}. {nearest(name, _DEFAULTS)}")
+    chosen: TuneOptions = {**_DEFAULTS, **options}
+    get_optuna()
+    check_names(chosen["sampler"], chosen["pruner"])
+    return chosen
+
+
+def _horizon(models: Any, h: int | None) -> int:
+    several = models if isinstance(models, (list, tuple)) else [models]
+    given = [model.h for model in several if isinstance(model, Forecaster)]
+    given += [int(v["h"]) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
+    found = h if h is not None else given[0] if given else None
+    if found is None:
+        raise ConfigError("No model says how many steps to forecast. Give h=..., the horizon.")
+    return int(found)
+
+
+def _search(
+    models: Any, part: Panel, h: int, options: TuneOptions, *, space: Any, fixed: Any, n_trials: int | None,
+    timeout: float | str | None,
+) -> tuple[Search, dict[str, Any]]:  # fmt: skip
+    seconds = seconds_of(timeout)
+    if n_trials is None and seconds is None:
+        n_trials = DEFAULT_TRIALS
+    if n_trials is not None and (isinstance(n_trials, bool) or int(n_trials) != n_trials or n_trials < 1):
+        raise ConfigError(f"n_trials is how many trials finish in all, at least 1; got {n_trials!r}.")
+    plan = inner_plan(part, h, n_windows=options["n_windows"], step=options["step"])
+    candidates = candidates_of(
+        models, h=h, space=space, fixed=fixed, calendar=options["calendar"], setting=setting_of(part, plan)
+    )  # fmt: skip
+    histories = sorted(set().union(*(candidate.histories() for candidate in candidates)))
+    task = make_task(part, plan, histories, options["metric"])
+    about = _about(task, candidates, options)
+    digest = hashlib.sha256(json.dumps(to_json(about), sort_keys=True).encode()).hexdigest()[:8]
+    known_as = "-".join(class_slug(candidate.kind) for candidate in candidates[:4])
+    named = options["name"] or (f"{known_as}-{digest}" if options["storage"] is None else known_as)
+    search = Search(
+        task, candidates, Place.of(options["storage"], named), named, n_trials,
+        None if seconds is None else time.time() + seconds, options["sampler"], options["pruner"], options["seed"],
+    )  # fmt: skip
+    if options["n_jobs"] != 1 and search.place.in_memory:
+        raise ConfigError("A study in memory is seen by one process only. Give storage=... for n_jobs > 1.")
+    return search, about
+
+
+def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) -> dict[str, Any]:
+    """Return what the figures of a study depend on, in words that an error can name."""
+    return {
+        "data": digest_of_panel(task.panel),
+        "folds": {**task.plan.to_dict(), "windows": len(task.windows)},
+        "metric": task.metric,
+        **{f"model {candidate.label}": candidate.to_dict() for candidate in candidates},
+        **{name: options[name] for name in ("sampler", "pruner", "seed")},
+    }
+
+
+def _baselines(
+    search: Search, ledger: Ledger, options: TuneOptions
+) -> tuple[tuple[str, ...], dict[str, float]]:  # fmt: skip
+    """Return notes and figures of the simple baselines, made once per study."""
+    if not options["baselines"]:
+        return (), {}
+    found = ledger.baselines()
+    if found is None:
+        found = search.task.baselines(options["calendar"], search.labels)
+        ledger.set_baselines(found)
+    return tuple(found["notes"]), {name: float(entry["value"]) for name, entry in found["figures"].items()}
+
+
+def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:
+    from foretide.parallel import check_jobs, map_tasks
+
+    jobs = check_jobs(n_jobs)
+    if jobs == -1:
+        jobs = max(os.cpu_count() or 1, 1)
+    ledger.reap()
+    reporter = None if say is None else Reporter(search, ledger, say, jobs)
+    if jobs > 1:
+        try:
+            with looking(reporter):
+                for outcome in map_tasks(work_beside, range(jobs), shared=search, n_jobs=jobs, threads=1, chunk=1):
+                    outcome.get()
+        finally:
+            ledger.reap()
+    # What is left when a worker died, and all of it where there is one process only.
+    work(search, ledger, None if reporter is None else reporter.look)
