@@ -38,7 +38,7 @@ def config(folder: Path, **changes: object) -> Path:
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     text = foretide("--help", cwd=tmp_path).stdout
-    for command in ("demo", "run", "backtest", "tune", "check", "fit", "predict", "generate"):
+    for command in ("demo", "run", "backtest", "tune", "explain", "check", "fit", "predict", "generate"):
         assert command in text
     assert foretide("--version", cwd=tmp_path).stdout.strip() == ft.__version__
 

@@ -87,3 +87,16 @@ def test_since_is_a_view_that_begins_at_the_time() -> None:
     assert part.until("2024-01-08").length.tolist() == [2, 2]
     with pytest.raises(DataError, match="No series has a value from 2025-01-01 on: the panel ends at 2024-01-17"):
         whole.since("2025-01-01")
+
+
+def test_a_notebook_shows_roles_and_escapes_names() -> None:
+    frame = pd.DataFrame(
+        {"ds": pd.date_range("2024-01-01", periods=9), "<script>": np.arange(9.0), "x": [np.nan, *range(8)]}
+    )
+    made = Panel.from_wide(frame, target="<script>", past=["x"], missing="mask")
+    html = made._repr_html_()
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "<th>known up to the cutoff</th><td>x</td>" in html
+    assert "<th>missing cells</th><td>1</td>" in html
+    assert "<td>a, b, c</td>" in panel()._repr_html_()

@@ -403,3 +403,11 @@ def test_files_that_are_no_card(tmp_path: Path) -> None:
     (tmp_path / "scorecard.json").write_text(text)
     with pytest.raises(ArtifactError, match="was written in format 9"):
         Scorecard.load(tmp_path)
+
+
+def test_a_notebook_shows_verdict_and_leaderboard() -> None:
+    html = laws()._repr_html_()
+    assert laws().verdict().split(" (")[0] in html
+    for text in ("<th>coverage_80</th>", "<td>Persistence</td>", "<th>p_vs_best_baseline</th>"):
+        assert text in html
+    assert "<th>winkler_80</th>" not in html

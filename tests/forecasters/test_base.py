@@ -57,3 +57,13 @@ def test_some_windows_of_a_forecast() -> None:
     assert part.windows.entity.tolist() == [1, 0]
     assert part.cutoff_steps.tolist() == [45, 40]
     assert forecast.take(np.arange(4)) is forecast
+
+
+def test_a_notebook_shows_the_first_origin() -> None:
+    panel = make_panel((60, 50))
+    forecast = Persistence(h=3, alias="<b>me</b>").fit(panel).predict(panel)
+    html = forecast._repr_html_()
+    assert "&lt;b&gt;me&lt;/b&gt;: 2 origins x 3 steps" in html
+    assert "<b>me</b>" not in html
+    assert html.count("<td>shop0</td>") == 3
+    assert "shop1" not in html

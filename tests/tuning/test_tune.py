@@ -89,7 +89,7 @@ def test_the_error_by_a_slow_loop(panel: Panel) -> None:
 
 
 def test_all_settings_are_scored_on_the_windows_that_all_can_do() -> None:
-    panel = make_panel((300, 110), first=(0, 190))
+    panel = make_panel((300, 170), first=(0, 130))
     options: dict[str, Any] = {"fixed": {"level": "last"}, "n_trials": 9, "until": None}
     study = search("Ridge", panel, space={"input_size": [7, 60]}, **options)
     plan = study.task.plan
@@ -363,7 +363,8 @@ def test_importances_are_optunas(panel: Panel) -> None:
     table = one.importances()
     assert list(table["parameter"]) == ["level"]
     assert table["importance"].sum() == pytest.approx(1.0)
-    study = search("Ridge", panel, n_trials=14, baselines=False)
+    of_ridge = {"input_size": [7, 14, 60], "level": ["auto", "last", "mean", "none"], "channels": ["all", "own"]}
+    study = search("Ridge", panel, n_trials=14, space=of_ridge, baselines=False)
     twin = optuna.create_study()
     distributions = {name: entry.distribution() for name, entry in study.candidates[0].space.items()}
     for row in study.rows:

@@ -192,6 +192,20 @@ class Panel:
             f"{int(self.length.sum())} rows, every {self.grid.freq}, {start} to {end})"
         )
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        roles = [("forecast", self.targets), ("known up to the cutoff", self.past), ("known ahead", self.future)]
+        roles += [("static", self.static.names), ("entities", self.ids if self.ids != ("",) else ())]
+        rows = "".join(
+            f"<tr><th>{what}</th><td>{escape(', '.join(names[:12]) + (', …' if len(names) > 12 else ''))}</td></tr>"
+            for what, names in roles
+            if names
+        )
+        missing = sum(int(np.isnan(self.rows(i)).sum()) for i in range(self.n_entities))
+        rows += f"<tr><th>missing cells</th><td>{missing}</td></tr>"
+        return f"<div><p><b>{escape(repr(self))}</b></p><table>{rows}</table></div>"
+
     # ---------------------------------------------------------------- parts of it
     def until(self, time: Any) -> Panel:
         """Return the part up to and including ``time``: a view, nothing is copied.

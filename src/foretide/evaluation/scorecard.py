@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from foretide.evaluation.folds import Plan
 
 
+SHOWN = (
+    "model", "kind", "rmse", "mse", "mae", "mase", "wql", "coverage_80", "skill_vs_best_baseline", "series_won",
+    "p_vs_best_baseline", "worst_fold", "fit_seconds",
+)  # fmt: skip
+"""Columns of the leaderboard that a notebook shows."""
+
+
 @dataclass(frozen=True)
 class ModelRun:
     """How one model of a backtest was made.
@@ -274,6 +281,14 @@ class Scorecard(Scores):
 
     def __repr__(self) -> str:
         return f"Scorecard({len(self.models)} models, {len(self.plan.folds)} folds; {self.verdict()})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        board = self.pandas(self.leaderboard())
+        shown = [c for c in SHOWN if c in board.columns and board[c].notna().any()]
+        table = board[shown].to_html(index=False, float_format=lambda x: f"{x:.4g}", na_rep="", border=0)
+        return f"<div><p><b>{escape(self.verdict())}</b></p>{table}</div>"
 
     # ---------------------------------------------------------------- inside
     @cached_property

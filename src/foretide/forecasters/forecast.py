@@ -134,6 +134,14 @@ class Forecast:
             columns[f"{self.model}-hi-{level:g}"] = _series_first(self.quantile(high))
         return as_backend(pd.DataFrame(columns), panel.names.backend)
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        panel = replace(self.panel, names=replace(self.panel.names, backend="pandas"))
+        first = replace(self.take(np.arange(min(1, len(self)))), panel=panel).to_frame()
+        shown = first.head(24).to_html(index=False, float_format=lambda x: f"{x:.4g}", border=0)
+        return f"<div><p><b>{escape(repr(self))}</b></p>{shown}</div>"
+
     def __repr__(self) -> str:
         n, h, d = self.mean.shape
         return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)})"

@@ -36,7 +36,7 @@ class RunFolder:
         """Make the folder and mark it as running.
 
         A finished run is kept unless ``overwrite``, and then only set aside until the new one has finished.
-        A folder that is no run folder is never touched. With ``resume`` what a run left there stays and is gone on with.
+        A folder that is no run folder is never touched. With ``resume`` what a run left there stays.
 
         Raises
         ------

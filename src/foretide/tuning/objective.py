@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
 
-INNER = 0.2
-"""Share of the training part that the inner cutoffs are spread over."""
+INNER = 0.4
+"""Share of the training part that the inner cutoffs are spread over.
+
+Measured on twelve seeds of the hourly generator that no benchmark is judged by: lookbacks that inner folds over a fifth
+of the part chose were 0.5 % better than the default on the test part, those over two fifths 1.7 %; the best had 2.1 %.
+"""
 MOST_WINDOWS = 100
 VALIDATION = 0.15
 """Share of a fit's part that forecasters keep for validation; see :meth:`foretide.forecasters.base.Forecaster.fit`."""
@@ -149,7 +153,7 @@ class Task:
 
 
 def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
-    """Lay out the inner folds: by default over the last fifth of the part, at least ``h`` steps apart, rotating."""
+    """Lay out the inner folds: by default over the last :data:`INNER`, at least ``h`` steps apart, rotating."""
     first = make_plan(part, h, step=step, n_windows=1)
     ends = part.first + part.observed - 1
     rows = int(ends.max()) - int(part.first.min()) + 1

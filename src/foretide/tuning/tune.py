@@ -41,8 +41,8 @@ class TuneOptions(TypedDict, total=False):
     n_jobs : int
         Processes that work on the study, with one thread each; -1: one per core.
     n_windows, step : int
-        Inner folds: how many, and steps between their cutoffs; by default as many as fit into the last fifth of the
-        training part, the least number of steps of at least ``h`` apart that rotates through the season.
+        Inner folds: how many, and steps between their cutoffs; by default as many as fit into the last 40 % of the
+        training part (100 at most), the least number of steps of at least ``h`` apart that rotates through the season.
     metric : str
         An error of the mean, or of the law (``wql``, ``crps``, ``winkler_80``); RMSE, for counts MSE, by default.
     sampler : {"tpe", "random"}

@@ -1,0 +1,27 @@
+"""``foretide explain``: what the models of a run say, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretide.cli.common import plain_warnings, progress
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(help="A folder made by `foretide run` or `foretide tune`.")],
+    model: Annotated[str | None, typer.Option(help="One of its models; all networks by default.")] = None,
+    inputs: Annotated[bool, typer.Option(help="Measure which inputs matter too; forecasts many times.")] = True,
+) -> None:
+    """Say what attention, latent state and inputs of the run's networks show, and whether to believe it."""
+    from foretide.pipeline.explaining import explain_run
+
+    with plain_warnings(), progress() as show:
+        page = explain_run(run, model=model, with_inputs=inputs, progress=show)
+    text = page.read_text(encoding="utf-8")
+    blocks = [block for block in text.strip().split("\n\n") if not block.startswith(("!", "Figures:"))]
+    typer.echo("\n\n".join(blocks))
+    typer.echo()
+    typer.echo(f"report: {page}")
