@@ -88,7 +88,7 @@ def main() -> None:
     """Measure both."""
     chosen = arguments(
         __doc__, trials={"type": int, "default": 12}, repeats={"type": int, "default": 3},
-        parallel={"type": int, "default": 24},
+        parallel={"type": int, "default": 40},
     )  # fmt: skip
     panel = ft.synthetic.hourly(T=1700, n_series=3, seed=200).panel
     ft.LSTM(H, epochs=1).fit(panel)  # what is imported and set up once

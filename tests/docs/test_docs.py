@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -20,8 +21,11 @@ WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda p: p.name)
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of a page run in order and share their names."""
+    """Blocks of a page run in order and share their names; on real data where the folder is there."""
     monkeypatch.chdir(tmp_path)
+    data = ROOT.parent / "shared" / "data"
+    if data.is_dir() and "FORETIDE_DATA" not in os.environ:
+        monkeypatch.setenv("FORETIDE_DATA", str(data))
     names: dict[str, object] = {"__name__": "docs"}
     code = "\n\n".join(blocks(page, "python"))
     exec(compile(code, str(page), "exec"), names)
