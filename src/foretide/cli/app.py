@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from foretide.cli import backtest, check, demo, explain, fit, generate, predict, run, tune
+from foretide.cli import backtest, check, demo, explain, fit, generate, predict, report, run, tune
 from foretide.errors import ForetideError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -17,6 +17,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "backtest": backtest.backtest,
     "tune": tune.tune,
     "explain": explain.explain,
+    "report": report.report,
     "check": check.check,
     "fit": fit.fit,
     "predict": predict.predict,
