@@ -108,14 +108,14 @@ def nested(shared: Any, item: int) -> tuple[int, list[int]]:
 
 
 def own_memory(shared: Any, item: int) -> tuple[int, float, int]:
-    """Process, sum of the shared array, and bytes of this process's own (written) memory.
+    """Process, sum of the shared array, and bytes of memory that no file stands behind.
 
-    Pages of the mapped file do not count: one that only this process has looked at so far is shared all the same.
+    Pages of a mapped file do not count: one that only this process has looked at so far is shared all the same.
     """
     import psutil
 
     total = float(shared["array"].sum())
-    return os.getpid(), total, sum(part.private_dirty for part in psutil.Process().memory_maps())
+    return os.getpid(), total, sum(part.anonymous for part in psutil.Process().memory_maps())
 
 
 def fitted_state(panel: Any, model: Any) -> Any:
