@@ -67,7 +67,8 @@ def read_content(path: Path) -> Content:
         specific = _backtest(path) if facts.get("kind") == "backtest" else _run(path, facts, board)
         settings = path / "settings.yaml"
         return Content(
-            name=_name(path), facts=facts, leaderboard=board, explained=_explained(path), modes=_modes(path),
+            name=_name(path), facts=facts, leaderboard=board, explained=_explained(path),
+            modes=_tables(path, "modes"), latent_errors=_tables(path, "latent_errors"),
             history=_csv(path, "history.csv"), status=_status(path),
             settings=settings.read_text(encoding="utf-8") if settings.is_file() else "", **specific,
         )  # fmt: skip
@@ -140,7 +141,7 @@ def _reliability(frame: pd.DataFrame, models: list[str], levels: list[float]) ->
     rows = []
     for model in models:
         for level in levels:
-            for side, quantile in (("lo", (1 - level / 100) / 2), ("hi", (1 + level / 100) / 2)):
+            for side, quantile in (("lo", round(0.5 - level / 200, 6)), ("hi", round(0.5 + level / 200, 6))):
                 name = f"{model}-{side}-{level:g}"
                 if name not in frame:
                     continue
@@ -186,8 +187,10 @@ def _explained(path: Path) -> list[tuple[str, str, str]]:
     return found
 
 
-def _modes(path: Path) -> dict[str, pd.DataFrame]:
-    return {p.name.removesuffix("-modes.csv"): pd.read_csv(p) for p in sorted(path.glob("explain/*-modes.csv"))}
+def _tables(path: Path, name: str) -> dict[str, pd.DataFrame]:
+    """Return model -> the table of that name that ``foretide explain`` left."""
+    end = f"-{name}.csv"
+    return {p.name.removesuffix(end): pd.read_csv(p) for p in sorted(path.glob(f"explain/*{end}"))}
 
 
 def _csv(path: Path, name: str, *, text: int | None = None) -> pd.DataFrame | None:

@@ -1,0 +1,142 @@
+"""What the page is made from: plain tables and arrays, whatever folder they were read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from foretide.report.style import COLOURS, unit_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating]
+
+ORACLE = "oracle"
+ASKED, ALL_BASELINES = 3, 4
+"""Models that stand out: the best of those asked for beside the best baseline; or the best of the baselines alone."""
+
+
+@dataclass(frozen=True)
+class AttentionWeights:
+    """The kept attention of one model.
+
+    Attributes
+    ----------
+    weights : float array ``[N, M, H, L]``
+        Of windows, heads, horizon steps (1 first) and lags (oldest first).
+    windows : sequence of str
+        What to call each window, ``[N]``.
+    """
+
+    weights: Floats
+    windows: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a run or backtest folder holds, as far as the page shows it; what is absent is left out of the page.
+
+    Attributes
+    ----------
+    name : str
+    facts : mapping
+        ``run.json``.
+    leaderboard : DataFrame
+        ``model, kind`` and one column per metric, best first.
+    by_step, by_series : DataFrame, optional
+        First column the step or the series, then the main error of each model.
+    forecasts : DataFrame, optional
+        Id, time, ``cutoff``, ``h_step``, ``y``, one column per model, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
+    folds : DataFrame, optional
+        ``cutoff``, then the main error of each model.
+    comparisons : DataFrame, optional
+        Each model against the best baseline.
+    reliability : DataFrame, optional
+        ``model, level, below, at_or_below``.
+    coverage : mapping
+        Level in percent -> table of ``h_step`` and the coverage of each model, as a share.
+    attention : mapping
+        Model -> weights.
+    explained : sequence of (model, subject, text)
+        What ``foretide explain`` said.
+    modes, latent_errors : mapping
+        Model -> the modes of its latent state; its error by step beside that of the last state kept.
+    history : DataFrame, optional
+        ``model, epoch, train_loss, val_loss`` and ``stage`` where there are stages.
+    settings : str
+        The configuration as YAML.
+    status : str
+        Empty for a finished run, else what is to be known.
+    """
+
+    name: str
+    facts: Mapping[str, Any]
+    leaderboard: pd.DataFrame
+    by_step: pd.DataFrame | None = None
+    by_series: pd.DataFrame | None = None
+    forecasts: pd.DataFrame | None = None
+    folds: pd.DataFrame | None = None
+    comparisons: pd.DataFrame | None = None
+    reliability: pd.DataFrame | None = None
+    coverage: Mapping[float, pd.DataFrame] = field(default_factory=dict)
+    attention: Mapping[str, AttentionWeights] = field(default_factory=dict)
+    explained: Sequence[tuple[str, str, str]] = ()
+    modes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    latent_errors: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    history: pd.DataFrame | None = None
+    settings: str = ""
+    status: str = ""
+
+    @property
+    def backtest(self) -> bool:
+        """Whether it comes from ``foretide backtest``."""
+        return self.facts.get("kind") == "backtest"
+
+    @property
+    def metric(self) -> str:
+        """Name of the main error."""
+        return "mse" if self.facts["counts"] else "rmse"
+
+    @property
+    def metric_unit(self) -> str:
+        """Unit of the main error."""
+        return "squared counts" if self.facts["counts"] else "original units"
+
+    @property
+    def steps(self) -> str:
+        """The word for steps of time."""
+        return unit_of(self.facts["data"]["freq"])
+
+    @property
+    def ranked(self) -> list[str]:
+        """All models, least main error first, without the oracle."""
+        return [str(m) for m in self.leaderboard["model"] if m != ORACLE]
+
+    @property
+    def baselines(self) -> list[str]:
+        """Baselines, best first."""
+        kind = self.leaderboard.set_index("model")["kind"]
+        return [m for m in self.ranked if kind[m] == "baseline"]
+
+    @property
+    def shown(self) -> list[str]:
+        """Models that stand out in the pictures."""
+        baselines = self.baselines
+        asked = [m for m in self.ranked if m not in baselines]
+        return [*asked[:ASKED], *baselines[:1]] if asked else baselines[:ALL_BASELINES]
+
+    def colour(self, model: str) -> str:
+        """Return the colour of a model, the same in every picture."""
+        if model == ORACLE:
+            return "@quiet"
+        order = [*self.shown, *(m for m in self.ranked if m not in self.shown)]
+        return COLOURS[order.index(model) % len(COLOURS)]
+
+    def dash(self, model: str) -> str:
+        """Return the dash of a model's line; a second mark beside the colour."""
+        order = [*self.shown, *(m for m in self.ranked if m not in self.shown)]
+        return ("solid", "dash", "dot", "dashdot", "longdash")[order.index(model) % 5] if model in order else "dot"

@@ -1,0 +1,286 @@
+"""The report in Chromium, with real clicks: no errors, no network, pickers and sorting work.
+
+Needs selenium and Debian's chromium and chromium-driver (``make browser`` installs and runs it).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pages
+import pytest
+
+from foretide.report.html import write_page
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--window-size=1280,900",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(write_page(pages.content()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e '.[dev]'")
+    if not CHROMIUM or not DRIVER:
+        pytest.skip("chromium or chromedriver is not on the path: apt-get install chromium chromium-driver")
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    found = webdriver.Chrome(options=options, service=Service(DRIVER))
+    found.get("data:,")  # the browser's own first page
+    try:
+        yield found
+    finally:
+        found.quit()
+
+
+@pytest.fixture(scope="module")
+def opened(driver: Any, report: Path) -> Any:
+    """The page once every picture is drawn; what was logged meanwhile is kept on it."""
+    driver.get_log("performance")
+    driver.get(report.as_uri())
+    wait(driver, "return document.documentElement.dataset.ready === 'yes'")
+    driver.first_logs = {name: driver.get_log(name) for name in ("browser", "performance")}
+    return driver
+
+
+def wait(driver: Any, script: str, seconds: float = 30) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(driver, seconds, poll_frequency=0.05).until(lambda d: d.execute_script(script))
+
+
+def element(driver: Any, selector: str) -> Any:
+    found = driver.find_element("css selector", selector)
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
+    return found
+
+
+def pick(driver: Any, name: str, text: str) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    Select(element(driver, f"#{name}")).select_by_visible_text(text)
+
+
+def traces(driver: Any, plot: str) -> list[dict[str, Any]]:
+    """What plotly.js has drawn: name, visibility, numbers."""
+    found: list[dict[str, Any]] = json.loads(driver.execute_script(
+        "return JSON.stringify(document.getElementById(arguments[0]).data.map("
+        "t => ({name: t.name, visible: t.visible, x: t.x, y: t.y, z: t.z, line: t.line})))", plot,
+    ))  # fmt: skip
+    return found
+
+
+def trace(driver: Any, plot: str, name: str | None) -> dict[str, Any]:
+    return next(t for t in traces(driver, plot) if t.get("name") == name)
+
+
+def column(driver: Any, table: str, k: int) -> list[str]:
+    rows = driver.find_elements("css selector", f"#{table} tbody tr")
+    return [row.find_elements("css selector", "th, td")[k].text for row in rows]
+
+
+def test_opens_without_errors_and_without_a_network_request(opened: Any, report: Path) -> None:
+    assert [entry for entry in opened.first_logs["browser"] if entry["level"] != "INFO"] == []
+    sent = [json.loads(entry["message"])["message"] for entry in opened.first_logs["performance"]]
+    urls = {m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"}
+    assert report.as_uri() in urls
+    assert {url for url in urls if not url.startswith(("data:", "blob:"))} == {report.as_uri()}
+    assert opened.execute_script("return window.length") == 0  # no frame either
+
+
+def test_every_picture_is_drawn_inside_the_page(opened: Any) -> None:
+    plots = opened.execute_script(
+        "return [...document.querySelectorAll('.plot')].map(p => [p.id, p.querySelectorAll('svg.main-svg').length, "
+        "p.getBoundingClientRect().right <= innerWidth, "
+        "p._fullLayout.xaxis.title.text, p._fullLayout.yaxis.title.text])"
+    )
+    assert len(plots) == 11
+    for name, drawn, inside, x, y in plots:
+        assert (drawn > 0, inside, bool(x), bool(y)) == (True, True, True, True), name
+
+
+def test_a_series_called_script_shows_as_text(opened: Any) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    names = [option.text for option in Select(element(opened, "#forecast-series")).options]
+    assert set(names) == set(pages.SERIES)
+    pick(opened, "forecast-series", pages.EVIL)
+    title = element(opened, "#chart-forecasts .ytitle")
+    assert title.text == f"{pages.EVIL}, original units"
+    assert opened.execute_script("return document.querySelectorAll('script').length") == 3
+    assert pages.EVIL in element(opened, "h1").text
+
+
+def test_forecast_pickers_change_the_picture(opened: Any) -> None:
+    frame = pages.forecasts()
+    pick(opened, "forecast-series", "d")
+    pick(opened, "forecast-view", "step 1 ahead only")
+    truth = frame[(frame["unique_id"] == "d") & (frame["h_step"] == 1)]["y"].tolist()
+    assert trace(opened, "chart-forecasts", "truth")["y"] == truth
+    assert trace(opened, "chart-forecasts", "Net")["y"] == [y + 1 for y in truth]
+    assert {"80 % interval", "95 % interval"} <= {t["name"] for t in traces(opened, "chart-forecasts")}
+    caption = element(opened, "#forecast-caption").text
+    assert "Net is off by 1 on average. The 80 % interval of Net holds 6 of 6 of them." in caption
+    assert "The 95 % interval of Net holds 0 of 6 of them." in caption
+
+    def visible(name: str) -> Any:
+        return trace(opened, "chart-forecasts", name)["visible"]
+
+    assert visible("Naive") is True
+    element(opened, "#forecast-models label:nth-child(2) input").send_keys(" ")  # by keyboard
+    assert visible("Naive") == "legendonly"
+    element(opened, "#forecast-models label:nth-child(2) input").click()
+    assert visible("Naive") is True
+
+    pick(opened, "forecast-intervals", "none")
+    assert not [t for t in traces(opened, "chart-forecasts") if "interval" in t["name"]]
+    pick(opened, "forecast-view", "one after the other")
+    kept = trace(opened, "chart-forecasts", "Net")["y"]
+    assert kept.count(None) == 1  # two windows, a gap at the second one's cutoff
+    assert len(kept) == 2 * pages.H + 1
+    pick(opened, "forecast-series", "b & c")
+    assert trace(opened, "chart-forecasts", "Net")["y"] != kept
+
+
+def test_attention_pickers_change_the_pictures(opened: Any) -> None:
+    kept = pages.attention().weights.astype(float)
+
+    def heat() -> Any:
+        return pytest.approx(trace(opened, "chart-attention", None)["z"][0], abs=1e-4)
+
+    assert kept.mean(axis=(0, 1))[0].tolist() == heat()
+    pick(opened, "attention-head", "head 2")
+    assert kept[:, 1].mean(axis=0)[0].tolist() == heat()
+    pick(opened, "attention-window", f"{pages.EVIL} · window 3")
+    assert kept[3, 1, 0].tolist() == heat()
+    pick(opened, "attention-step", "step 2")
+    bars = trace(opened, "chart-distance", "weight")
+    # Step 2 sees lags 4 .. 0 from 6 .. 2 steps back.
+    assert dict(zip(bars["x"], bars["y"], strict=True)) == pytest.approx(
+        {lag + 2: kept[3, 1, 1, 4 - lag] for lag in range(5)}, abs=1e-4
+    )
+    pick(opened, "attention-head", "head 1")
+    assert "most weight lies 2 (1)" in element(opened, "#distance-caption").text
+    pick(opened, "attention-step", "all steps")
+    bars = trace(opened, "chart-distance", "weight")
+    far = dict(zip(bars["x"], bars["y"], strict=True))
+    # Head 1 looks at lag 0 only: distances 1, 2, 3 are reached from 1, 2 and 3 steps.
+    assert far == pytest.approx({1: 1, 2: 1 / 2, 3: 1 / 3, 4: 0, 5: 0, 6: 0, 7: 0}, abs=1e-4)
+
+
+def test_tables_sort_by_click_and_by_keyboard(opened: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    names = [h.text for h in opened.find_elements("css selector", "#table-leaderboard thead button")]
+    assert names[:4] == ["model", "kind", "rmse", "mae"]
+    button = element(opened, "#table-leaderboard thead th:nth-child(4) button")
+    head = element(opened, "#table-leaderboard thead th:nth-child(4)")
+    assert column(opened, "table-leaderboard", 0) == ["Net", "Naive", "Mean"]
+    button.click()
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column(opened, "table-leaderboard", 3) == ["1", "9", "10"]  # as numbers, not as text
+    button.send_keys(Keys.ENTER)
+    assert head.get_attribute("aria-sort") == "descending"
+    assert column(opened, "table-leaderboard", 0) == ["Naive", "Mean", "Net"]
+    for _ in range(2):  # a figure that is missing comes last either way
+        element(opened, "#table-leaderboard thead th:nth-child(5) button").click()
+        assert column(opened, "table-leaderboard", 0)[-1] == "Naive"
+    assert head.get_attribute("aria-sort") is None
+    element(opened, "#table-leaderboard thead th:nth-child(1) button").click()
+    assert column(opened, "table-leaderboard", 0) == ["Mean", "Naive", "Net"]
+
+
+def test_dark_mode_follows_the_system_and_the_button(opened: Any) -> None:
+    def look() -> tuple[str, str]:
+        return tuple(opened.execute_script(
+            "return [getComputedStyle(document.body).backgroundColor, "
+            "document.getElementById('chart-steps')._fullLayout.paper_bgcolor]"
+        ))  # fmt: skip
+
+    light, night = ("rgb(255, 255, 255)", "#ffffff"), ("rgb(20, 23, 28)", "#14171c")
+    assert look() == light
+    media = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    wait(opened, "return document.documentElement.dataset.theme === 'dark'")
+    assert look() == night
+    button = element(opened, "#theme")
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    assert look() == light
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_prints_on_white_and_comes_back(opened: Any) -> None:
+    def look() -> tuple[Any, str]:
+        full = "document.getElementById('chart-forecasts')._fullLayout"
+        return tuple(opened.execute_script(f"return [{full}.width, {full}.paper_bgcolor]"))
+
+    element(opened, "#theme").click()
+    width, colour = look()
+    assert colour == "#14171c"
+    opened.execute_script("window.dispatchEvent(new Event('beforeprint'))")
+    assert look() == (660, "#ffffff")
+    opened.execute_script("window.dispatchEvent(new Event('afterprint'))")
+    wait(opened, f"return document.getElementById('chart-forecasts')._fullLayout.width === {width}")
+    assert look() == (width, "#14171c")
+    element(opened, "#theme").click()
+
+
+def test_no_button_sends_data_away_and_pictures_can_be_kept(opened: Any) -> None:
+    titles = opened.execute_script(
+        "return [...document.querySelectorAll('.modebar-btn')]"
+        ".map(b => b.dataset.title || b.getAttribute('aria-label'))"
+    )
+    assert "Download plot as SVG" in titles
+    assert not [t for t in titles if t and any(word in t.lower() for word in ("share", "cloud", "edit", "produced"))]
+    for kind in ("svg", "png"):
+        url = opened.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            f"Plotly.toImage('chart-steps', {{format: '{kind}'}}).then(done, e => done('error ' + e))"
+        )
+        assert url.startswith(f"data:image/{kind}")
+
+
+def test_the_skip_link_comes_first_and_leads_to_the_report(opened: Any, report: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
+    body: Callable[[], Any] = lambda: opened.switch_to.active_element  # noqa: E731
+    opened.execute_script("document.body.tabIndex = -1; document.body.focus()")
+    body().send_keys(Keys.TAB)
+    assert body().text == "Skip to the report"
+    body().send_keys(Keys.ENTER)
+    assert opened.execute_script("return document.activeElement.id") == "main"
+
+
+def test_a_narrow_window_does_not_scroll_sideways(opened: Any) -> None:
+    metrics = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    wait(opened, "return innerWidth === 420 && document.getElementById('chart-steps')._fullLayout.width <= 420")
+    assert opened.execute_script("return document.documentElement.scrollWidth") <= 420
+    opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_nothing_went_wrong_meanwhile(opened: Any) -> None:
+    assert [entry for entry in opened.get_log("browser") if entry["level"] != "INFO"] == []
