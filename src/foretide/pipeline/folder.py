@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from foretide.data.files import write_whole
 from foretide.errors import ConfigError
+from foretide.tuning.owner import is_alive, this_process
 
 STATUS = "status.json"
 UNFINISHED = "This run did not finish; what is here is whole, and something is missing."
@@ -55,7 +55,7 @@ class RunFolder:
             _remove(path)
         path.mkdir(parents=True, exist_ok=True)
         folder = cls(path)
-        folder.mark("running", started=_now(), pid=os.getpid(), host=socket.gethostname(), note=UNFINISHED)
+        folder.mark("running", started=_now(), **this_process(), note=UNFINISHED)
         return folder
 
     @staticmethod
@@ -141,16 +141,9 @@ def _remove(path: Path) -> None:
 
 
 def _alive(status: dict[str, Any]) -> bool:
+    """Whether the process that wrote a status still runs, as far as this host can tell."""
     pid = status.get("pid")
-    if status.get("host") != socket.gethostname() or not isinstance(pid, int) or pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return isinstance(pid, int) and pid != os.getpid() and bool(is_alive(status))
 
 
 def _now() -> str:
