@@ -73,7 +73,7 @@ def test_a_foreign_folder_is_never_touched(tmp_path: Path) -> None:
 
 def test_a_run_that_is_going_on_is_not_disturbed(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run")
-    folder.mark(pid=os.getppid())
+    folder.mark(pid=os.getppid(), began=None)  # another process, of which only the number is known
     with pytest.raises(ConfigError, match="writing to .* right now"):
         RunFolder.create(tmp_path / "run")
 
