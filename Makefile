@@ -10,7 +10,7 @@ DEMO_ARGS ?=
 # One thread per worker: the same bits on every machine, and workers do not fight for cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test unit timing frames browser lint format clean
+.PHONY: help setup demo test unit timing frames browser chromium lint format clean
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -19,14 +19,14 @@ demo: $(VENV)/.stamp ## the whole way on synthetic data; ends with the path of t
 	$(BIN)/foretide demo $(DEMO_ARGS)
 
 test: lint unit timing frames ## style, types, all tests; frame tests on pandas 3 too
-unit: $(VENV)/.stamp ## all tests but those that measure seconds
+unit: $(VENV)/.stamp chromium ## all tests but those that measure seconds
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not timing"
 timing: $(VENV)/.stamp ## tests that measure seconds, one after the other
 	$(BIN)/python -m pytest -q -m timing
-browser: $(VENV)/.stamp ## the report in Chromium; installs Debian's where it is missing (as root)
-	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
-		{ apt-get update -qq && apt-get install -y -qq chromium chromium-driver; }
-	$(BIN)/python -m pytest -q tests/browser
+browser: $(VENV)/.stamp chromium ## the tests that open the report in Chromium
+	$(BIN)/python -m pytest -q -rs tests/browser
+chromium: ## Debian's Chromium where it is missing and can be installed; its tests are skipped otherwise
+	@.ci/chromium
 frames: $(VENV3)/.stamp ## the frame boundary on pandas 3
 	$(VENV3)/bin/python -m pytest -q -m frames tests/data tests/evaluation
 

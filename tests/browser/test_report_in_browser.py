@@ -128,12 +128,18 @@ def test_a_series_called_script_shows_as_text(opened: Any) -> None:
     pick(opened, "forecast-series", pages.EVIL)
     title = element(opened, "#chart-forecasts .ytitle")
     assert title.text == f"{pages.EVIL}, original units"
-    assert opened.execute_script("return document.querySelectorAll('script').length") == 3
+    # Data, the packed library and the page's own; the library unpacked.
+    assert opened.execute_script("return document.querySelectorAll('script').length") == 4
     assert pages.EVIL in element(opened, "h1").text
 
 
 def test_forecast_pickers_change_the_picture(opened: Any) -> None:
     frame = pages.forecasts()
+    pick(opened, "forecast-series", pages.EVIL)
+    assert trace(opened, "chart-forecasts", "truth")["x"][:4] == ["2023-12-31", "2024-01-01", "2024-01-02", "2024-01-03"]
+    pick(opened, "forecast-view", "step 1 ahead only")  # begins earlier
+    assert trace(opened, "chart-forecasts", "truth")["x"][:4] == ["2023-12-31", "2024-01-01", "2024-01-02", "2024-01-03"]
+    pick(opened, "forecast-view", "one after the other")
     pick(opened, "forecast-series", "d")
     pick(opened, "forecast-view", "step 1 ahead only")
     truth = frame[(frame["unique_id"] == "d") & (frame["h_step"] == 1)]["y"].tolist()
@@ -172,7 +178,12 @@ def test_attention_pickers_change_the_pictures(opened: Any) -> None:
     assert kept.mean(axis=(0, 1))[0].tolist() == heat()
     pick(opened, "attention-head", "head 2")
     assert kept[:, 1].mean(axis=0)[0].tolist() == heat()
-    pick(opened, "attention-window", f"{pages.EVIL} · window 3")
+    pick(opened, "attention-series", pages.EVIL)  # the head stays as it was picked
+    assert kept[:3, 1].mean(axis=0)[0].tolist() == heat()
+    assert pages.EVIL in element(opened, "#attention-caption").text
+    pick(opened, "attention-series", "d")
+    assert kept[3:, 1].mean(axis=0)[0].tolist() == heat()
+    pick(opened, "attention-window", "window 3")
     assert kept[3, 1, 0].tolist() == heat()
     pick(opened, "attention-step", "step 2")
     bars = trace(opened, "chart-distance", "weight")
@@ -187,6 +198,27 @@ def test_attention_pickers_change_the_pictures(opened: Any) -> None:
     far = dict(zip(bars["x"], bars["y"], strict=True))
     # Head 1 looks at lag 0 only: distances 1, 2, 3 are reached from 1, 2 and 3 steps.
     assert far == pytest.approx({1: 1, 2: 1 / 2, 3: 1 / 3, 4: 0, 5: 0, 6: 0, 7: 0}, abs=1e-4)
+
+
+def test_legends_work_by_keyboard_and_keep_what_was_chosen(opened: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    full = "document.getElementById('chart-steps')._fullData.find(t => t.name === 'Naive').visible"
+    toggle = "#chart-steps .legendtoggle[aria-label='Naive']"
+    assert opened.execute_script(f"return {full}") is True
+    assert element(opened, toggle).get_attribute("aria-checked") == "true"
+    element(opened, toggle).send_keys(Keys.SPACE)
+    wait(opened, f"return {full} === 'legendonly'")
+    wait(opened, "return document.activeElement.getAttribute('aria-label') === 'Naive'")
+    assert opened.switch_to.active_element.get_attribute("aria-checked") == "false"
+    for colour in ("dark", "light"):  # drawn anew, in other colours
+        media = {"features": [{"name": "prefers-color-scheme", "value": colour}]}
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        wait(opened, f"return document.documentElement.dataset.theme === '{colour}'")
+        assert opened.execute_script(f"return {full}") == "legendonly"
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    element(opened, toggle).send_keys(Keys.ENTER)
+    wait(opened, f"return {full} === true")
 
 
 def test_tables_sort_by_click_and_by_keyboard(opened: Any) -> None:

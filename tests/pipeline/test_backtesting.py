@@ -57,6 +57,37 @@ def test_the_folder_holds_everything(finished: Path) -> None:
     assert (compared["p_holm"] >= compared["p_value"]).all()
 
 
+def test_the_models_of_the_last_fit_are_kept(finished: Path) -> None:
+    card = ft.Scorecard.load(finished)
+    assert {p.name for p in (finished / "models").iterdir()} == {"LSTM", "SeasonalMean"}  # those that were asked for
+    panel = ft.synthetic.hourly(**CONFIG["data"]["synthetic"]["args"]).panel
+    last = card.plan.blocks[-1]
+    for name in ("LSTM", "SeasonalMean"):
+        model = ft.load(finished / "models" / name)
+        assert model.fitted_step(panel) == card.plan.fit_end(last)
+        again = model.predict(panel, cutoffs=[fold.time for fold in last])
+        own = np.isin(card.windows.steps(card.panel), [fold.cutoff for fold in last])
+        np.testing.assert_allclose(again.mean, card.forecasts[name][own], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("folds", "own"), [({"n_windows": 12, "refit": False}, True), ({"n_windows": 2}, False)])
+def test_attention_is_kept_of_windows_the_last_fit_has_not_seen(
+    folds: dict[str, Any], own: bool, tmp_path: Path
+) -> None:
+    config = {
+        **CONFIG, "models": [{"Attention": {"epochs": 1, "hidden": 8, "heads": 2}}], "attention_windows": 7,
+        "baselines": False, "backtest": folds,
+    }  # fmt: skip
+    folder = run_backtest(config, output=tmp_path / "kept").path
+    about = json.loads((folder / "attention.json").read_text())["models"]["Attention"]
+    card = ft.Scorecard.load(folder)
+    after = card.panel.grid.output_times([card.plan.fit_end(card.plan.blocks[-1])])[0]
+    assert about["shape"] == [7, 2, 5, 24]
+    # Two folds leave fewer than 30 windows after the fit: the whole panel then, and the page says so.
+    assert all(pd.Timestamp(w["cutoff"]) >= after for w in about["windows"]) is own
+    assert about["about"].endswith("after what the model was fitted on" if own else "those it learned from among them")
+
+
 def test_the_summary_speaks_of_folds_and_chance(finished: Path) -> None:
     text = (finished / "summary.md").read_text()
     card = ft.Scorecard.load(finished)

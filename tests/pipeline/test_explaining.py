@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import foretide as ft
 from foretide.errors import ArtifactError, ConfigError
-from foretide.pipeline.explaining import explain_run
+from foretide.explain import attention_summary
+from foretide.explain.faithfulness import Faithfulness, faithfulness_of
+from foretide.forecasters.artifact import load
+from foretide.pipeline.config import Config, read_yaml
+from foretide.pipeline.explained_tables import attention_found
+from foretide.pipeline.explaining import EXPLAINED, explain_models, explain_run
+from foretide.pipeline.folder import RunFolder
+from foretide.pipeline.prepare import Prepared, prepare
 
 CONFIG: dict[str, Any] = {
     "name": "lags", "h": 6, "input_size": 56, "baselines": False,
@@ -28,20 +37,77 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ft.run(CONFIG, output=tmp_path_factory.mktemp("explain") / "lags").path
 
 
-def test_words_tables_and_picture(run: Path) -> None:
+def test_words_tables_and_pictures(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
+    tested: list[Any] = []
+
+    def once(*args: Any, **options: Any) -> Faithfulness:
+        tested.append(faithfulness_of(*args, **options))
+        return tested[-1]
+
+    monkeypatch.setattr(attention_summary, "faithfulness_of", once)
     page = explain_run(run, progress=said.append)
     text = page.read_text()
+    assert len(tested) == 1  # it takes as long as 80 forecasts
     assert said == ["Attention: attention", "Attention: inputs"]
     assert "24 and 48 hours before the forecast step" in text
     assert "The attention is faithful" in text
     assert "### Inputs" in text
     assert "SeasonalES" not in text
-    assert "![Attention of Attention](explain/Attention-attention.png)" in text
-    assert (run / "explain" / "Attention-attention.png").stat().st_size > 10_000
+    for name in ("attention", "attention-belief", "inputs"):
+        assert (
+            f" of Attention](explain/Attention-{name}.png)\n[The same picture as SVG](explain/Attention-{name}.svg)"
+            in (text)
+        )
+        assert (run / "explain" / f"Attention-{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert "</svg>" in (run / "explain" / f"Attention-{name}.svg").read_text(encoding="utf-8")
+    _tables_of_belief(run / "explain", tested[0])
     table = pd.read_csv(run / "explain" / "Attention-lags_by_distance.csv")
     top = table.sort_values("weight", ascending=False)["distance"].head(2)
     assert set(top) == {24, 48}
+    inputs = pd.read_csv(run / "explain" / "Attention-inputs.csv")
+    assert inputs["metric"].eq("mse").all()
+    assert inputs["increase"].to_numpy() == pytest.approx(inputs["relative"] * inputs["loss"], rel=1e-4)
+
+
+def _tables_of_belief(folder: Path, found: Faithfulness) -> None:
+    one = pd.read_csv(folder / "Attention-faithfulness.csv").iloc[0]
+    for name in ("error", "attended", "difference", "p_masking", "p_moving", "k", "lookback", "n_windows", "n_cutoffs"):
+        assert one[name] == pytest.approx(getattr(found, name), rel=1e-5), name
+    assert one["verdict"] == found.verdict == "faithful"
+    assert (one["low"], one["high"]) == pytest.approx(found.interval, rel=1e-5)
+    draws = pd.read_csv(folder / "Attention-faithfulness_draws.csv")
+    assert draws["random"].to_numpy() == pytest.approx(found.random, rel=1e-5)
+    assert draws["moved"].to_numpy() == pytest.approx(found.moved, rel=1e-5)
+    assert one["random"] == pytest.approx(draws["random"].mean(), rel=1e-5)
+    steps = pd.read_csv(folder / "Attention-faithfulness_by_step.csv")
+    assert steps["h_step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert steps[["error", "attended", "random"]].to_numpy().T == pytest.approx(found.by_step, rel=1e-5)
+
+
+def test_events_are_compared_or_it_is_said_why_not(run: Path) -> None:
+    told = json.loads((run / EXPLAINED).read_text(encoding="utf-8"))
+    found = next(part for part in told if part["subject"] == "Attention")
+    assert "was not compared with the rest. Two regimes are needed: no window is inside" in found["sentences"][-1]
+    assert "regimes" not in found["tables"]
+    model, panel = load(run / "models" / "Attention"), _prepared(run).panel
+    values = panel.values.copy()
+    values[850] += 30.0
+    cutoffs = panel.grid.output_times(np.arange(800, 890))
+    summary: Any = ft.explain.attention(model, panel.with_values(values), cutoffs)  # type: ignore[arg-type]
+    sentences, tables = attention_found(summary)
+    assert "; 6 of 90 windows)" in sentences[-1]
+    figures = tables["regimes"]
+    assert figures["n_inside"].eq(6).all()
+    assert figures["n_outside"].eq(84).all()
+    assert figures["level"].iloc[0] == pytest.approx(100 - 5 / len(figures))
+    sure = figures.loc[figures["more_than_chance"], "figure"].tolist()
+    assert sure == summary.by_regime().differing["figure"].tolist()
+    assert tables["regime_profiles"].columns.tolist() == ["distance", "inside", "outside"]
+
+
+def _prepared(run: Path) -> Prepared:
+    return prepare(Config.model_validate(read_yaml((run / "settings.yaml").read_text(encoding="utf-8"))))
 
 
 def test_the_latent_state_of_a_lavar(tmp_path: Path) -> None:
@@ -56,7 +122,29 @@ def test_the_latent_state_of_a_lavar(tmp_path: Path) -> None:
     text = explain_run(folder, with_inputs=False).read_text()
     assert "### Latent state" in text
     assert "### Inputs" not in text
-    assert (folder / "explain" / "LAVAR-modes.csv").is_file()
+    for name in ("modes", "impulse_responses", "variance_decomposition", "target_effects", "loadings", "path"):
+        assert (folder / "explain" / f"LAVAR-{name}.csv").is_file()
+    assert "![Latent state of LAVAR](explain/LAVAR-latent-state.png)" in text
+    path = pd.read_csv(folder / "explain" / "LAVAR-path.csv")
+    assert len(path) == 300  # all of it; only the page thins it
+    model, prepared = load(folder / "models" / "LAVAR"), _prepared(folder)
+    until = model.fitted_step(prepared.panel)
+    assert until is not None
+    assert path["fitted"].tolist() == [True] * (until + 1) + [False] * (299 - until)
+    about = pd.read_csv(folder / "explain" / "LAVAR-latent_about.csv").iloc[0]
+    assert (about["shocks"], about["order"], about["level"], about["targets"]) == ("cholesky", "z1, z2", 95, 5)
+
+    # Fitted models say the same without a folder to load them from.
+    other = RunFolder(tmp_path / "other")
+    said: list[str] = []
+    page = explain_models(other, {"Mine & Co": model}, prepared, with_inputs=False, progress=said.append)
+    assert said == ["LAVAR: latent state"]
+    assert "## Mine & Co" in page.read_text()
+    told = json.loads((other.path / EXPLAINED).read_text(encoding="utf-8"))
+    assert told[0]["model"] == "Mine & Co"
+    for name, file in told[0]["tables"].items():
+        assert file == f"explain/Mine---Co-{name}.csv"
+        assert (other.path / file).read_bytes() == (folder / "explain" / f"LAVAR-{name}.csv").read_bytes()
 
 
 def test_the_command(run: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import foretide as ft
 from foretide.cli.app import app
 from foretide.errors import ArtifactError
 from foretide.pipeline import run_backtest
+from foretide.pipeline.explaining import explain_run
 from foretide.pipeline.reporting import read_content, write_report
 
 pytest.importorskip("plotly")
@@ -74,7 +76,8 @@ def test_a_run_holds_what_its_files_hold(run: Path) -> None:
     below = sum(y < low for y, low in zip(frame["y"], frame["Attention-lo-80"], strict=True)) / len(frame)
     assert chosen.loc[("Attention", 0.1), "below"] == pytest.approx(below)
     assert content.attention["Attention"].weights.shape[1:] == (2, 3, 14)
-    assert content.attention["Attention"].windows[0].startswith(f"{EVIL} · 2024-")
+    assert content.attention["Attention"].windows[0].startswith("cutoff 2024-")
+    assert set(content.attention["Attention"].series) == {EVIL, "NA", "7"}
     assert content.history is not None
     assert content.status == ""
 
@@ -91,19 +94,17 @@ def test_a_backtest_holds_its_scorecard(tested: Path) -> None:
     assert content.attention == {}
 
 
-def test_what_explain_said_is_read_without_pictures_and_lists_of_files(run: Path) -> None:
-    page = run / "explain.md"
-    page.write_text(
-        "# What\n\nOn the windows.\n\n## Attention\n\n### Attention\n\nIt looks at lag 6.\n\n"
-        "![a](b.png)\n\nFigures: `c.csv`.\n\n"
-        "### Inputs\n\nNo clear pattern.\n"
-    )  # fmt: skip
-    wanted = [("Attention", "Attention", "It looks at lag 6."), ("Attention", "Inputs", "No clear pattern.")]
+def test_what_explain_found_is_read_with_its_tables(run: Path) -> None:
+    page = explain_run(run, with_inputs=False)
     try:
-        assert read_content(run).explained == wanted
-        assert "No clear pattern." in write_report(run).read_text(encoding="utf-8")
+        (part,) = read_content(run).explained
+        assert (part.model, part.subject) == ("Attention", "Attention")
+        assert " ".join(part.sentences) in page.read_text(encoding="utf-8")
+        assert part.tables["lags_by_distance"]["weight"].max() <= 1
+        assert part.sentences[-1].split(".")[0] in write_report(run).read_text(encoding="utf-8")
     finally:
         page.unlink()
+        shutil.rmtree(run / "explain")
 
 
 @pytest.mark.parametrize("kind", ["run", "tested"])

@@ -102,22 +102,55 @@ def test_long_series_keep_their_newest_points() -> None:
     assert data["times"][data["grids"][one["grid"]][0]] == 51
 
 
+def test_what_came_before_ends_where_the_first_forecast_drawn_begins() -> None:
+    frame = pages.forecasts(n=5)  # cutoffs January 1 to 5, so the chain of three steps begins at January 3
+    data = forecast_data(frame, ["Net"], before=pages.before())
+    one = next(s for s in data["series"] if s["name"] == pages.EVIL)
+    assert data["times"][data["grids"][one["views"][CHAIN]["grid"]][0]] == "2024-01-03"
+    truth = frame[frame["unique_id"] == pages.EVIL].drop_duplicates("ds").set_index("ds")["y"]
+    days = [data["times"][place] for place in data["grids"][one["before"]["grid"]]]
+    assert days == ["2023-12-30", "2023-12-31", "2024-01-01", "2024-01-02"]
+    assert one["before"]["y"] == [2, 3, 4, truth["2024-01-02"]]
+    assert [s["name"] for s in data["series"] if "before" in s] == [pages.EVIL]
+
+
 def test_attention_reads_back_to_sixteen_bits() -> None:
     kept = pages.attention(n=5)
     data = attention_data({"Net": kept})["Net"]
     read = np.frombuffer(base64.b64decode(data["data"]), dtype="<u2").reshape(data["shape"]) * data["scale"]
-    assert data["windows"] == ["mean of all 5 windows", *kept.windows]
-    np.testing.assert_allclose(read[1:], kept.weights, atol=1e-5)
-    np.testing.assert_allclose(read[0], kept.weights.mean(axis=0), atol=1e-5)
+    assert data["series"] == [[-1, "all 2 series"], [0, pages.EVIL], [1, "d"]]
+    wanted = {
+        (-1, "mean of 5 windows"): kept.weights.mean(axis=0),
+        (0, "mean of 3 windows"): kept.weights[:3].mean(axis=0),
+        **{(0, f"window {k}"): kept.weights[k] for k in range(3)},
+        (1, "mean of 2 windows"): kept.weights[3:].mean(axis=0),
+        **{(1, f"window {k}"): kept.weights[k] for k in (3, 4)},
+    }
+    assert [tuple(window) for window in data["windows"]] == list(wanted)
+    np.testing.assert_allclose(read, np.stack(list(wanted.values())), atol=1e-5)
+    assert (data["kept"], data["total"]) == (5, 5)
 
 
 def test_attention_that_does_not_fit_is_thinned_then_averaged_then_left_out() -> None:
-    kept = AttentionWeights(np.full((9, 2, 3, 5), 0.2, np.float32), [str(k) for k in range(9)])
+    kept = AttentionWeights(np.full((9, 2, 3, 5), 0.2, np.float32), [str(k) for k in range(9)], ["one"] * 9)
     one = 2 * 3 * 5 * 8 / 3
     thinned = attention_data({"A": kept}, budget=int(one * 4.5))["A"]
-    assert thinned["windows"] == ["mean of all 9 windows", "0", "4", "8"]
+    assert thinned["windows"] == [[0, "mean of 9 windows"], [0, "0"], [0, "4"], [0, "8"]]
+    assert thinned["series"] == [[0, "one"]]
     assert len(thinned["data"]) <= one * 4.5
     averaged = attention_data({"A": kept}, budget=int(one * 0.6))["A"]
     assert averaged["averaged"]
     assert averaged["shape"] == [1, 1, 3, 5]
     assert attention_data({"A": kept}, budget=int(one * 0.4)) == {}
+
+
+def test_attention_of_many_series_keeps_some_of_them_whole() -> None:
+    names = [f"s{k // 4}" for k in range(40)]
+    kept = AttentionWeights(np.full((40, 1, 2, 3), 1 / 3, np.float32), [str(k) for k in range(40)], names)
+    one = 1 * 2 * 3 * 8 / 3
+    data = attention_data({"A": kept}, budget=int(one * 7.2))["A"]
+    # One mean, then the mean of three series evenly spread and a window of each.
+    assert [name for _, name in data["series"]] == ["all 10 series", "s0", "s4", "s9"]
+    own = [name for _, name in data["windows"]]
+    assert own == ["mean of 40 windows", *(text for k in (0, 16, 36) for text in ("mean of 4 windows", str(k)))]
+    assert (data["kept"], data["of_series"]) == (3, 10)

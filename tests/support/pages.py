@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretide.report.html import AttentionWeights, Content
+from foretide.explain.attention_figures import AttentionFigures
+from foretide.explain.faithfulness import Faithfulness
+from foretide.explain.latent_summary import DynamicsSummary
+from foretide.pipeline.explained_tables import faithfulness_tables
+from foretide.report.html import AttentionWeights, Content, Explained
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ("Net", "Naive", "Mean")
@@ -29,11 +33,83 @@ def forecasts(n: int = 6, series: tuple[str, ...] = SERIES) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def before() -> pd.DataFrame:
+    """Return four days of truth up to the first cutoff, of the first series alone."""
+    days = pd.date_range("2023-12-29", periods=4, freq="D")
+    return pd.DataFrame({"unique_id": SERIES[0], "ds": days, "y": [1.0, 2.0, 3.0, 4.0]})
+
+
 def attention(n: int = 5, seed: int = 0) -> AttentionWeights:
     """Return weights of two heads: head 1 on lag 0, head 2 as drawn; five lags."""
     drawn = np.random.default_rng(seed).dirichlet(np.ones(5), size=(n, 2, H)).astype(np.float32)
     drawn[:, 0] = np.eye(5, dtype=np.float32)[4]
-    return AttentionWeights(drawn, [f"{EVIL} · window {k}" for k in range(n)])
+    return AttentionWeights(drawn, [f"window {k}" for k in range(n)], [EVIL if k < 3 else "d" for k in range(n)])
+
+
+def explained() -> list[Explained]:
+    """Return what was found about attention, latent state and inputs, from figures made by hand."""
+    return [
+        Explained("Net", "Attention", [f"It looks at lag 0. {EVIL}"], attention_tables()),
+        Explained("Net", "Latent state", ["It is stable."], latent_tables()),
+        Explained("Net", "Inputs", ["It relies on its lags."], {"inputs": input_table()}),
+    ]
+
+
+def attention_tables() -> dict[str, pd.DataFrame]:
+    """Tables of attention: those of the weights above, a test of faithfulness with 19 draws, and two regimes."""
+    figures = AttentionFigures.of_weights(attention().weights, freq="D", seasons=(2,))
+    draws = np.arange(1, 20) / 100
+    steps = np.array([[1.0, 1.2, 1.4], [2.0, 2.4, 2.2], [1.1, 1.3, 2.4]])
+    found = Faithfulness(1, 5, 1.2, 2.2, 1.2 + draws, 1.3 - draws, steps, (0.2, 0.9), 5, 5)
+    regimes = pd.DataFrame({
+        "figure": ["entropy", "mean lag"], "inside": [1.0, 2.0], "outside": [0.5, 2.1], "difference": [0.5, -0.1],
+        "low": [0.1, -0.4], "high": [0.9, 0.2], "more_than_chance": [True, False], "n_inside": 2, "n_outside": 3,
+        "level": 97.5, "events": "an event",
+    })  # fmt: skip
+    return {
+        "lags_by_distance": figures.lag_importance(by="distance"), "lags": figures.lag_importance(),
+        "entropy": figures.entropy(), "top1": figures.top1_counts(), "heads": figures.head_profiles().table,
+        "horizon": figures.horizon_dependence(), **faithfulness_tables(found), "regimes": regimes,
+        "regime_profiles": pd.DataFrame({"distance": [1, 2, 3], "inside": [0.5, 0.3, 0.2], "outside": [0.3, 0.3, 0.4]}),
+    }  # fmt: skip
+
+
+def latent_tables(targets: int = 3, latents: int = 2, h: int = H, columns: int = 4, n: int = 40) -> dict[str, Any]:
+    """Tables of a latent state as it is drawn at random: responses that fade, a path of two series of ``n`` days."""
+    rng = np.random.default_rng(0)
+    modes = pd.DataFrame({
+        "real": [0.9, 0.3, 0.3], "imag": [0.0, 0.4, -0.4], "modulus": [0.9, 0.5, 0.5], "half_life": [6.58, 1.0, 1.0],
+        "period": [np.inf, 6.77, 6.77], "explosive": False,
+    })  # fmt: skip
+    errors = pd.DataFrame({
+        "h_step": [1, 2], "n": 30, "mse": [1.0, 2.0], "persistence": [1.5, 1.8], "difference": [-0.5, 0.2],
+        "low": [-0.9, -0.3], "high": [-0.1, 0.7], "level": 95.0,
+    })  # fmt: skip
+    fade = 0.8 ** np.arange(h)[:, None, None]
+    names = tuple(f"z{k + 1}" for k in range(latents))
+    days = pd.date_range("2024-01-01", periods=n, freq="D").astype(str)
+    states = {name: rng.normal(size=2 * n) for name in names}
+    path = pd.DataFrame({"unique_id": np.repeat([EVIL, "d"], n), "ds": np.tile(days, 2), **states})
+    summary = DynamicsSummary(
+        "Net", "var", names, (EVIL, *(f"item {k}" for k in range(1, targets))),
+        (EVIL, *(f"column {k}" for k in range(1, columns))), np.array([0.9, 0.3 + 0.4j, 0.3 - 0.4j]),
+        np.eye(latents), "cholesky", tuple(range(latents)), fade * rng.normal(size=(h, latents, latents)),
+        fade * rng.normal(size=(h, targets, latents)), np.full((h, targets), 2.0),
+        rng.normal(size=(columns, latents)), rng.uniform(-1, 1, size=(columns, latents)), False, 30, 95.0, path, errors,
+    )  # fmt: skip
+    about = pd.DataFrame([{"shocks": "cholesky", "order": ", ".join(names)}])
+    path = path.assign(fitted=np.tile(np.arange(n) < n // 2, 2))
+    return {**summary.frames(), "modes": modes, "latent_errors": errors, "path": path, "latent_about": about}
+
+
+def input_table() -> pd.DataFrame:
+    """Return three inputs, two kinds; the first two matter by more than chance. The error is 2."""
+    return pd.DataFrame({
+        "group": [EVIL, "lags 0-2", "b"], "kind": ["past", "lags", "past"], "increase": [4.0, 1.0, -0.1],
+        "relative": [2.0, 0.5, -0.05], "low": [3.0, 0.5, -0.3], "high": [5.0, 1.5, 0.1], "p_value": [0.001, 0.01, 0.6],
+        "p_holm": [0.003, 0.02, 0.6], "more_than_chance": [True, True, False], "repeat_sd": 0.1, "metric": "mse",
+        "loss": 2.0, "level": 95.0,
+    })  # fmt: skip
 
 
 def content(**changes: Any) -> Content:
@@ -62,6 +138,7 @@ def content(**changes: Any) -> Content:
         "by_step": pd.DataFrame({"h_step": [1, 2, 3], **wide}),
         "by_series": pd.DataFrame({"unique_id": SERIES, **wide}),
         "forecasts": forecasts(),
+        "before": before(),
         "folds": pd.DataFrame({"cutoff": ["2024-01-01", "2024-01-02", "2024-01-03"], **wide}),
         "comparisons": pd.DataFrame({
             "model": ["Net"], "baseline": ["Naive"], "loss": ["mse"], "n_cutoffs": [6], "difference": [-1.0],
@@ -72,12 +149,7 @@ def content(**changes: Any) -> Content:
         }),
         "coverage": {80.0: pd.DataFrame({"h_step": [1, 2, 3], "Net": [0.8, 0.7, 0.9]})},
         "attention": {"Net": attention()},
-        "explained": [("Net", "Attention", f"It looks at lag 0. {EVIL}")],
-        "modes": {"Net": pd.DataFrame({
-            "real": [0.9, 0.3, 0.3], "imag": [0.0, 0.4, -0.4], "modulus": [0.9, 0.5, 0.5],
-            "half_life": [6.58, 1.0, 1.0], "period": [np.inf, 6.77, 6.77], "explosive": False,
-        })},
-        "latent_errors": {"Net": pd.DataFrame({"h_step": [1, 2], "mse": [1.0, 2.0], "persistence": [1.5, 1.8]})},
+        "explained": explained(),
         "history": pd.DataFrame({
             "model": ["Net"] * 3, "epoch": [0, 1, 2], "train_loss": [np.nan, 0.5, 0.4], "val_loss": [0.7, 0.6, 0.65],
         }),

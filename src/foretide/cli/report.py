@@ -1,4 +1,4 @@
-"""``foretide report``: a run or a backtest as one HTML page."""
+"""``foretide report``: a run, a backtest or a search as one HTML page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from foretide.cli.common import plain_warnings
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `demo` or `backtest`.")],
+    run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `demo`, `backtest` or `tune`.")],
 ) -> None:
     """Write one self-contained HTML page: pictures with zoom and pickers, tables, words; opens without a network."""
     from foretide.pipeline.reporting import write_report

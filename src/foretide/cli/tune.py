@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, interruptible, progress
+from foretide.cli.common import Out, Overwrite, _page, interruptible, progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def tune(
 
 
 def _report(folder: RunFolder) -> None:
-    """End with both verdicts, the leaderboards of search and test part, and the path of the report."""
+    """End with both verdicts, the leaderboards of search and test part, and the paths of page and report."""
     import json
 
     import pandas as pd
@@ -57,6 +57,7 @@ def _report(folder: RunFolder) -> None:
         typer.echo()
         typer.echo(_table(board[[c for c in SHOWN if c in board.columns]]))
         typer.echo()
+    _page(folder.path)
     typer.echo(f"settings found: {folder.path / 'tuned.yaml'}")
     typer.echo(f"report: {folder.path / 'summary.md'}")
 

@@ -21,3 +21,8 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def file_name(name: str) -> str:
+    """Return a model's name as a file or folder name."""
+    return "".join(c if c.isalnum() or c in "-_.()" else "-" for c in name).strip(".") or "model"

@@ -10,10 +10,12 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from foretide.data.files import file_name
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.align import oracle_forecast
@@ -47,6 +49,7 @@ def backtest(
     truth: Any = None,
     folder: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    save_models: str | os.PathLike[str] | None = None,
     n_jobs: int = 1,
     progress: Say | None = None,
     **folds: Unpack[FoldOptions],
@@ -70,6 +73,8 @@ def backtest(
         Of a synthetic series, ``data.truth``: its oracle is scored too.
     folder : path, optional
         Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another.
+    save_models : path, optional
+        Folder that gets every forecaster that was asked for, as its last fit left it; :func:`foretide.load` reads them.
     n_jobs : int
         Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
@@ -91,7 +96,8 @@ def backtest(
     warn_of_overlap(members, panel, plan)
     wanted = tuple(quantiles) if quantiles is not None else DECILES
     store = _open(folder, panel, plan, levels, wanted, overwrite=overwrite)
-    shared = _Shared(panel, plan, tuple(levels), wanted, {m.name: m for m in members}, warm_start)
+    kept = None if save_models is None else Path(save_models)
+    shared = _Shared(panel, plan, tuple(levels), wanted, {m.name: m for m in members}, warm_start, kept)
     work = _Work(shared, store, check_jobs(n_jobs), progress)
     return _card(work.run(), shared, [*notes, *work.notes], truth)
 
@@ -128,6 +134,7 @@ class _Shared:
     quantiles: tuple[float, ...]
     members: dict[str, Member]
     warm_start: bool
+    models: Path | None
 
     def as_it_is(self, member: Member) -> bool:
         """Whether a member that came fitted is used as it came."""
@@ -152,14 +159,23 @@ def run_task(shared: _Shared, task: _Task) -> list[BlockResult]:
     for number in task.blocks:
         block = shared.plan.blocks[number]
         try:
-            result, former = _fit_and_forecast(shared, member, block, former)
+            result, model = _fit_and_forecast(shared, member, block, former)
         except (DataError, ConfigError) as error:
             if not member.asked:
                 raise
             where = f"{member.name}, fold {block[0].index} (cutoff {shown(block[0].time)})"
             raise type(error)(f"{where}: {error}") from error
+        former = model if shared.warms(member) else None
         results.append(result)
+        if shared.models is not None and member.asked and number == len(shared.plan.blocks) - 1:
+            _save(model, shared.models / file_name(member.name))
     return results
+
+
+def _save(model: Any, folder: Path) -> None:
+    """Save a forecaster; what is none of ours and has no ``save`` cannot be."""
+    if callable(getattr(model, "save", None)):
+        model.save(folder)
 
 
 def _fit_and_forecast(shared: _Shared, member: Member, block: Sequence[Fold], former: Any) -> tuple[BlockResult, Any]:
@@ -184,7 +200,7 @@ def _fit_and_forecast(shared: _Shared, member: Member, block: Sequence[Fold], fo
         kept.windows.entity, kept.windows.cutoff, kept.mean, kept.quantiles, tuple(kept.levels),
         tuple(kept.quantile_levels), fit, predict,
     )  # fmt: skip
-    return result, model if shared.warms(member) else None
+    return result, model
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,7 +159,8 @@ def lens_on(model: Any, panel: Panel, cutoffs: Sequence[Any] | None) -> Lens:
     if cutoffs is not None:
         windows = at_cutoffs(panel, cutoffs, min_history=size)
         return Lens(model, panel, windows, "at the cutoffs given")
-    first = _fitted_step(model, panel) + 1
+    fitted = model.fitted_step(panel)
+    first = (int(panel.last.max()) if fitted is None else fitted) + 1
     windows, about = slide(panel, input_size=size, h=h, first_target=first), "after what the model was fitted on"
     if len(windows) < FEWEST_WINDOWS:
         windows, about = slide(panel, input_size=size, h=h), "of the whole panel, those it learned from among them"
@@ -185,13 +186,3 @@ def backbone_of(model: Any) -> AttentionBackbone:
     backbone: Any = model.network.backbone
     found: AttentionBackbone = backbone
     return found
-
-
-def _fitted_step(model: Attention, panel: Panel) -> int:
-    """Grid step of the last row that ``fit`` saw; the end of the panel where that is not known."""
-    until: Any = model.fitted_until
-    if until is None:
-        return int(panel.last.max())
-    # Said in UTC where the panel has a zone, as the grid's start is.
-    grid = replace(panel.grid, tz=None)
-    return grid.step_at_or_before(int(until) if grid.is_integer else until)

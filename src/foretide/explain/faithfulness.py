@@ -294,10 +294,10 @@ def overlap_of(steps: NDArray[np.int64], reach: int) -> int:
     return max(1, int(np.ceil(reach / stride)))
 
 
-def interval_of(values: Floats, overlap: int) -> tuple[float, float]:
-    """95 % interval of the mean of autocorrelated values in order of time; NaN where they are too few."""
+def interval_of(values: Floats, overlap: int, level: float = 95) -> tuple[float, float]:
+    """Interval, ``level`` in percent, of the mean of autocorrelated values in order of time; NaN for too few."""
     from foretide.evaluation.compare import diebold_mariano, fewest
 
     if len(values) < fewest(overlap):
         return float("nan"), float("nan")
-    return diebold_mariano(values, np.zeros_like(values), h=overlap).interval(95)
+    return diebold_mariano(values, np.zeros_like(values), h=overlap).interval(level)

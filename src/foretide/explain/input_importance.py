@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -177,9 +177,8 @@ class _Replaced:
 
 # ---------------------------------------------------------------- windows and losses
 def _windows(model: Forecaster, panel: Panel, cutoffs: Sequence[Any] | None) -> tuple[Windows, bool]:
-    until: Any = model.fitted_until
-    grid = replace(panel.grid, tz=None)
-    fitted = -1 if until is None else grid.step_at_or_before(int(until) if grid.is_integer else until)
+    until = model.fitted_step(panel)
+    fitted = -1 if until is None else until
     if cutoffs is not None:
         found = at_cutoffs(panel, cutoffs, min_history=model.min_history)
         return found, bool((found.steps(panel) < fitted).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +65,8 @@ class Reading:
         parts = parts_of(model, panel)
         state, order = parts.state, parts.state.model.config.order
         known = _known_rows(panel, state.source)
-        fitted = _fitted_step(model, panel)
+        until = model.fitted_step(panel)
+        fitted = int(np.iinfo(np.int64).max) if until is None else until
         windows = _windows(panel, known, order, model.h, cutoffs, fitted)
         in_sample = bool((windows.steps(panel) < fitted).any())
         z, ahead = state.read(panel, parts.preparation, windows, model.h, all_rows=True)
@@ -205,13 +206,3 @@ def _last_cutoffs(panel: Panel, windows: Windows) -> Steps:
     last = np.full(panel.n_entities, np.iinfo(np.int64).min)
     np.maximum.at(last, windows.entity, windows.steps(panel))
     return last
-
-
-def _fitted_step(model: LAVAR, panel: Panel) -> int:
-    """Grid step of the last row that ``fit`` saw, on this panel's grid."""
-    until: Any = model.fitted_until
-    if until is None:
-        return int(np.iinfo(np.int64).max)
-    # Said in UTC where the panel has a zone, as the grid's start is.
-    grid = replace(panel.grid, tz=None)
-    return grid.step_at_or_before(int(until) if grid.is_integer else until)

@@ -26,6 +26,8 @@ NORMAL_MAD = 1.4826
 ROUNDING = 1e-4
 """Share of a figure below which a difference is rounding: weights that never change have an interval of no width."""
 N_DISTANCES = 3
+LEVEL = 95.0
+"""That all intervals of a split hold together, in percent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +39,23 @@ class RegimeSplit:
     table : DataFrame
         ``figure, inside, outside, difference, low, high``: mean over windows of ``entropy`` (nats), the shares of
         ``recent``, ``seasonal`` and ``other`` lags, the mean lag, and the weight at the distances that lead overall;
-        the difference with its 95 % interval, by cutoff, robust to autocorrelation (NaN with too few cutoffs).
+        the difference with its interval, by cutoff, robust to autocorrelation (NaN with too few cutoffs). The
+        intervals hold together with 95 % or more (Bonferroni), so each is wider than one alone would be.
     profiles : DataFrame
         ``distance, inside, outside``: mean weights by distance to the forecast step.
     inside : bool array ``[N]``
         Which windows are inside.
     about : str
         What an event window is, in words.
+    level : float
+        Of each interval alone, in percent.
     """
 
     table: pd.DataFrame
     profiles: pd.DataFrame
     inside: Flags
     about: str
+    level: float
 
     @property
     def differing(self) -> pd.DataFrame:
@@ -66,13 +72,19 @@ class RegimeSplit:
             return f"{where} there are too few cutoffs to tell whether attention differs."
         found = self.differing
         if found.empty:
-            return f"{where} no figure of the attention differs by more than chance (95 % intervals)."
+            return f"{where} no figure of the attention differs by more than chance ({self._rule})."
         said = [
             f"{row['figure']} {row['inside']:.3g} instead of {row['outside']:.3g} "
-            f"(difference {row['difference']:+.3g}, 95 % interval {row['low']:+.3g} to {row['high']:+.3g})"
+            f"(difference {row['difference']:+.3g}, interval {row['low']:+.3g} to {row['high']:+.3g})"
             for _, row in found.iterrows()
         ]
-        return f"{where}: " + "; ".join(said) + f". Of {len(self.table)} figures, one in twenty would differ by chance."
+        n = len(self.table)
+        return f"{where}: {'; '.join(said)}. {len(said)} of {n} figures differ by more than chance ({self._rule})."
+
+    @property
+    def _rule(self) -> str:
+        n = len(self.table)
+        return f"{LEVEL:g} % intervals, corrected for {n} figures: each has a level of {self.level:.4g} %"
 
     def __repr__(self) -> str:
         return f"RegimeSplit({int(self.inside.sum())} of {len(self.inside)} windows inside: {self.about})"
@@ -88,6 +100,11 @@ def split_by(lens: Lens, inside: Flags, about: str, top: NDArray[np.int64]) -> R
     about : str
     top : int array
         Distances whose weights are compared.
+
+    Notes
+    -----
+    Several figures are compared at once. With ``F`` of them each interval has the level ``100 - 5 / F`` percent, so
+    that the chance of any false difference is at most 5 % (Bonferroni), however the figures go together.
     """
     import torch
 
@@ -110,10 +127,17 @@ def split_by(lens: Lens, inside: Flags, about: str, top: NDArray[np.int64]) -> R
             for side, chosen in enumerate((within, ~within)):
                 sums[side] += mean[torch.from_numpy(chosen).to(mean.device)].sum(dim=0).cpu().numpy()
     steps = lens.windows.steps(lens.panel)
-    rows = [_compared(name, values[:, j], inside, steps, lookback) for j, name in enumerate(["entropy", *figures])]
+    names = ["entropy", *figures]
+    level = simultaneous(len(names))
+    rows = [_compared(name, values[:, j], inside, steps, lookback, level) for j, name in enumerate(names)]
     far = mass_by_distance(sums / np.array([inside.sum(), (~inside).sum()])[:, None, None])[:, 1:]
     profiles = pd.DataFrame({"distance": np.arange(1, far.shape[1] + 1), "inside": far[0], "outside": far[1]})
-    return RegimeSplit(pd.DataFrame(rows), profiles, inside, about)
+    return RegimeSplit(pd.DataFrame(rows), profiles, inside, about, level)
+
+
+def simultaneous(n: int) -> float:
+    """Level, in percent, that each of ``n`` intervals needs for all to hold with :data:`LEVEL` percent."""
+    return 100 - (100 - LEVEL) / n
 
 
 def inside_of(lens: Lens, mask: Any, reach: int | None) -> tuple[Flags, str]:
@@ -153,7 +177,9 @@ def _cells(h: int, lookback: int, seasons: tuple[int, ...], top: NDArray[np.int6
     return out
 
 
-def _compared(name: str, x: Floats, inside: Flags, steps: NDArray[np.int64], lookback: int) -> dict[str, Any]:
+def _compared(
+    name: str, x: Floats, inside: Flags, steps: NDArray[np.int64], lookback: int, level: float = LEVEL
+) -> dict[str, Any]:
     """Difference of two means with an interval, by what each cutoff adds to it."""
     a, b = float(x[inside].mean()), float(x[~inside].mean())
     pull = np.where(inside, (x - a) / inside.sum(), -(x - b) / (~inside).sum())
@@ -162,7 +188,7 @@ def _compared(name: str, x: Floats, inside: Flags, steps: NDArray[np.int64], loo
     # Windows share steps of their lookbacks; where cutoffs are few for that, the forecasts' slower drift is all that
     # the variance can be taken from, so the overlap is kept to an eighth of them.
     overlap = max(1, min(overlap_of(cutoffs, lookback), len(cutoffs) // 8))
-    low, high = interval_of(np.asarray(a - b + by_cutoff, dtype=np.float64), overlap)
+    low, high = interval_of(np.asarray(a - b + by_cutoff, dtype=np.float64), overlap, level)
     return {"figure": name, "inside": a, "outside": b, "difference": a - b, "low": low, "high": high}
 
 

@@ -6,7 +6,7 @@ import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
@@ -231,6 +231,15 @@ class Forecaster(ABC):
     def fitted_until(self) -> str | None:
         """Time of the last step that ``fit`` saw (UTC where the panel has a zone); None where that is not known."""
         return None if self._fitted is None else self._fitted.until
+
+    def fitted_step(self, panel: Panel) -> int | None:
+        """Step of :attr:`fitted_until` on the grid of a panel; None where it is not known."""
+        until: Any = self.fitted_until
+        if until is None:
+            return None
+        # Said in UTC where the panel has a zone, as the grid's start is.
+        grid = replace(panel.grid, tz=None)
+        return grid.step_at_or_before(int(until) if grid.is_integer else until)
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, by name."""

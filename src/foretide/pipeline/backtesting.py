@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from foretide.evaluation.backtest import backtest
 from foretide.evaluation.fold_store import BLOCKS
+from foretide.explain.attention_stream import lens_on
+from foretide.forecasters.artifact import load
+from foretide.pipeline.attention_outputs import with_attention, write_attention
 from foretide.pipeline.backtest_outputs import write_backtest
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name, read_status
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare
+from foretide.pipeline.results import evenly
 from foretide.pipeline.roster import roster
 from foretide.pipeline.threads import network_threads
 
 if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+    from foretide.forecasters.forecast import Forecast
     from foretide.pipeline.prepare import Prepared
 
 RUNS = Path("runs")
-SETTINGS = "settings.yaml"
+SETTINGS, MODELS = "settings.yaml", "models"
 
 
 def run_backtest(
@@ -85,14 +91,29 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
         card = backtest(
             [entry.forecaster for entry in asked], panel, h=config.h, step=folds.step, n_windows=folds.n_windows,
             start=start, gap=folds.gap, train_size=folds.train_size, val_size=folds.val_size, refit=folds.refit,
-            warm_start=folds.warm_start, season=config.season, baselines=config.baselines,
-            calendar=calendar, levels=config.levels,
-            quantiles=config.quantiles, truth=prepared.truth, folder=folder.path, n_jobs=folds.n_jobs, progress=step,
+            warm_start=folds.warm_start, season=config.season, baselines=config.baselines, calendar=calendar,
+            levels=config.levels, quantiles=config.quantiles, truth=prepared.truth, folder=folder.path,
+            save_models=folder.path / MODELS, n_jobs=folds.n_jobs, progress=step,
         )  # fmt: skip
+        _write_attention(panel, config.attention_windows, folder)
     step("writing scores and pictures")
     write_backtest(card, config, folder, log)
     shutil.rmtree(folder.path / BLOCKS, ignore_errors=True)  # The scorecard holds it all.
     log(f"finished: {folder.path / 'summary.md'}")
+
+
+def _write_attention(panel: Panel, most: int, folder: RunFolder) -> None:
+    """Write attention of each model's last fit, over windows it has not learned from where these are enough."""
+    kept: dict[str, Forecast] = {}
+    about: dict[str, str] = {}
+    for place in sorted((folder.path / MODELS).glob("*/")):
+        model: Any = load(place)
+        if "attention" not in model.traces or not most:
+            continue
+        lens = lens_on(model, panel, None)
+        kept[model.name] = with_attention(model, panel, lens.windows[evenly(len(lens.windows), most)])
+        about[model.name] = f"of the last fit, {lens.about}"
+    write_attention(kept, folder, about)
 
 
 def _own_folder(name: str, settings: str) -> Path:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.counts import buckets
+from foretide.data.files import file_name
 from foretide.forecasters.base import Forecaster
-from foretide.pipeline.results import Result, file_name
+from foretide.pipeline.results import Result
 from foretide.report.figures import write_png
 from foretide.report.intervals import bands, interval_figure, interval_words, typical_series
 from foretide.report.summary import BY_BUCKET, markdown

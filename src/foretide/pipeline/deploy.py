@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.counts import are_counts
+from foretide.data.files import file_name
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, load_config, read_yaml, write_yaml
 from foretide.pipeline.folder import RunFolder
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare_panel, read_panel
-from foretide.pipeline.results import file_name
 from foretide.pipeline.roster import roster
 
 if TYPE_CHECKING:

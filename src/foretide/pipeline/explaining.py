@@ -9,23 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from foretide.data.files import file_name
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.explain import attention, dynamics, inputs
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, read_yaml
+from foretide.pipeline.explained_tables import attention_found, inputs_found, latent_found
 from foretide.pipeline.folder import RunFolder
 from foretide.pipeline.prepare import prepare
-from foretide.pipeline.results import evenly, file_name
+from foretide.pipeline.results import evenly
 from foretide.pipeline.threads import NETWORKS
-from foretide.report.figures import attention_figure, write_png
+from foretide.report.explain_figures import belief_figure, input_figure
+from foretide.report.figures import WRITERS, attention_figure
+from foretide.report.latent_figures import latent_figure
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
     from foretide.forecasters.base import Forecaster
     from foretide.pipeline.prepare import Prepared
 
-FOLDER, PAGE = "explain", "explain.md"
+FOLDER, PAGE, EXPLAINED = "explain", "explain.md", "explain/explain.json"
 MOST_CUTOFFS, MOST_FOR_INPUTS = 2000, 200
 """Test cutoffs looked at, evenly spread: by attention and latent state; by the slower permutation of inputs."""
 REPEATS = 5
@@ -41,13 +47,14 @@ class Section:
     sentences : list of str
     tables : dict
         File name -> table.
-    figure : object or None
+    figures : dict
+        File name -> picture.
     """
 
     title: str
     sentences: list[str]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    figure: Any = None
+    figures: dict[str, Figure] = field(default_factory=dict)
 
 
 def explain_run(
@@ -83,16 +90,48 @@ def explain_run(
     run = RunFolder(Path(folder))
     found = _models(run.path, model)
     prepared = prepare(Config.model_validate(read_yaml((run.path / "settings.yaml").read_text(encoding="utf-8"))))
+    return explain_models(run, found, prepared, with_inputs=with_inputs, progress=progress)
+
+
+def explain_models(
+    run: RunFolder,
+    models: Mapping[str, Forecaster],
+    prepared: Prepared,
+    *,
+    with_inputs: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Explain fitted networks on the windows of the test part, and write what was found into a run folder.
+
+    Parameters
+    ----------
+    run : RunFolder
+    models : mapping
+        Name -> network, fitted; see :data:`foretide.pipeline.threads.NETWORKS`.
+    prepared : Prepared
+        What the run worked on.
+    with_inputs, progress
+        As for :func:`explain_run`.
+
+    Returns
+    -------
+    Path
+        Of ``explain.md``.
+    """
     say = progress or (lambda _: None)
     parts = [
         f"# What the models of {run.path.name} say",
         "On the windows of the test part. Every sentence is made from the figures beside it, and says which threshold "
         "decided it.",
     ]
-    for name, forecaster in found.items():
+    told = []
+    for name, forecaster in models.items():
         parts.append(f"## {name}")
         for section in _sections(forecaster, prepared, say, with_inputs=with_inputs):
-            parts += [f"### {section.title}", " ".join(section.sentences), *_written(run, name, section)]
+            lines, tables = _written(run, name, section)
+            parts += [f"### {section.title}", " ".join(section.sentences), *lines]
+            told.append({"model": name, "subject": section.title, "sentences": section.sentences, "tables": tables})
+    run.write_json(EXPLAINED, told)
     return run.write_text(PAGE, "\n\n".join(part for part in parts if part) + "\n")
 
 
@@ -117,6 +156,7 @@ def _sections(
     forecaster: Forecaster, prepared: Prepared, say: Callable[[str], None], *, with_inputs: bool
 ) -> list[Section]:
     panel, name, h = prepared.panel, forecaster.name, forecaster.h
+    freq = panel.grid.freq
     windows = prepared.test_windows(input_size=forecaster.min_history, h=h, stride=1)
     steps = np.unique(windows.steps(panel))
 
@@ -127,40 +167,39 @@ def _sections(
     if "attention" in forecaster.traces:
         say(f"{name}: attention")
         summary: Any = attention(forecaster, panel, cutoffs(MOST_CUTOFFS))
-        picture = attention_figure(
-            summary.mean_weights[None], model=name, freq=panel.grid.freq, windows=f"{summary.shape[0]} of the test part"
+        said, tables = attention_found(summary)
+        heat = attention_figure(
+            summary.mean_weights[None], model=name, freq=freq, windows=f"{summary.shape[0]} of the test part"
         )
-        tables = {
-            "lags_by_distance": summary.lag_importance(by="distance"), "lags": summary.lag_importance(),
-            "entropy": summary.entropy(), "top1": summary.top1_counts(), "heads": summary.head_profiles().table,
-            "horizon": summary.horizon_dependence(),
-        }  # fmt: skip
-        found.append(Section("Attention", summary.sentences(), tables, picture))
+        figures = {"attention": heat, "attention-belief": belief_figure(tables, model=name, freq=freq)}
+        found.append(Section("Attention", said, tables, figures))
     if type(forecaster).__name__ == "LAVAR":
         say(f"{name}: latent state")
         latent: Any = dynamics(forecaster, panel, cutoffs(MOST_CUTOFFS))
-        found.append(Section("Latent state", latent.sentences(), {k: _pandas(v) for k, v in latent.frames().items()}))
+        said, tables = latent_found(latent, forecaster, panel)
+        found.append(
+            Section("Latent state", said, tables, {"latent-state": latent_figure(tables, model=name, freq=freq)})
+        )
     if with_inputs:
         say(f"{name}: inputs")
         importance: Any = inputs(forecaster, panel, cutoffs(MOST_FOR_INPUTS), n_repeats=REPEATS)
-        found.append(Section("Inputs", importance.sentences(), {"inputs": _pandas(importance.table())}))
+        said, tables = inputs_found(importance)
+        found.append(Section("Inputs", said, tables, {"inputs": input_figure(tables["inputs"], model=name)}))
     return found
 
 
-def _written(run: RunFolder, name: str, section: Section) -> list[str]:
-    """Write tables and picture of a section; return the lines that point at them."""
+def _written(run: RunFolder, name: str, section: Section) -> tuple[list[str], dict[str, str]]:
+    """Write tables and pictures of a section; return the lines that point at them, and the tables' files."""
+    stem = f"{FOLDER}/{file_name(name)}"
     lines = []
-    if section.figure is not None:
-        picture = f"{FOLDER}/{name}-{section.title.lower().replace(' ', '-')}.png"
-        run.write(picture, lambda path: write_png(section.figure, path))
-        lines.append(f"![{section.title} of {name}]({picture})")
-    files = []
+    for key, figure in section.figures.items():
+        files = {kind: f"{stem}-{key}.{kind}" for kind in WRITERS}
+        for kind, write in WRITERS.items():
+            run.write(files[kind], lambda path, write=write, figure=figure: write(figure, path))  # type: ignore[misc]
+        lines.append(f"![{section.title} of {name}]({files['png']})\n[The same picture as SVG]({files['svg']})")
+    tables = {key: f"{stem}-{key}.csv" for key in section.tables}
     for key, table in section.tables.items():
-        target = f"{FOLDER}/{name}-{key}.csv"
-        run.write(target, lambda path, table=table: table.to_csv(path, index=False, float_format="%.6g"))  # type: ignore[misc]
-        files.append(f"`{target}`")
-    return [*lines, *([f"Figures: {', '.join(files)}."] if files else [])]
-
-
-def _pandas(table: Any) -> pd.DataFrame:
-    return table if isinstance(table, pd.DataFrame) else table.to_pandas()
+        run.write(tables[key], lambda path, table=table: table.to_csv(path, index=False, float_format="%.6g"))  # type: ignore[misc]
+    if tables:
+        lines.append(f"Figures: {', '.join(f'`{file}`' for file in tables.values())}.")
+    return lines, tables

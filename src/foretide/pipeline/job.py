@@ -8,29 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.quantile_metrics import DECILES
+from foretide.pipeline.attention_outputs import with_attention
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name
 from foretide.pipeline.log import Log
 from foretide.pipeline.outputs import write_outputs, write_scores
 from foretide.pipeline.prepare import Prepared, make_calendar, prepare
-from foretide.pipeline.results import Result, evenly, file_name, select
+from foretide.pipeline.results import Result, cutoff_times, evenly, select
 from foretide.pipeline.roster import Entry, roster
 from foretide.pipeline.threads import network_threads
 
 if TYPE_CHECKING:
     from foretide.data.windows import Windows
-    from foretide.forecasters.forecast import Forecast
     from foretide.tuning.result import Study
 
 RUNS = Path("runs")
 SEARCH = "search"
 """Folder of a search within a run's."""
-ATTENTION_BYTES = 256 * 2**20
-"""Attention kept per model is at most this large, whatever number of windows is asked for."""
 
 
 def run(
@@ -161,33 +158,17 @@ def _predict(
     panel, model = prepared.panel, entry.forecaster
     start = time.perf_counter()
     made = model.predict(
-        panel, cutoffs=cutoff_times(prepared, windows), levels=config.levels, quantiles=quantiles(config, prepared)
+        panel, cutoffs=cutoff_times(panel, windows), levels=config.levels, quantiles=quantiles(config, prepared)
     )
     forecast = select(made, windows)
     seconds = time.perf_counter() - start
     log(f"forecast {len(windows)} windows with {entry.name} in {seconds:.2f} s", show=False)
     attention = None
     if "attention" in model.traces and config.attention_windows:
-        some = windows[evenly(len(windows), config.attention_windows)]
-        attention = _with_attention(entry, prepared, some)
+        attention = with_attention(model, panel, windows[evenly(len(windows), config.attention_windows)])
     return Result(entry, forecast, attention, fit_seconds, seconds)
-
-
-def _with_attention(entry: Entry, prepared: Prepared, windows: Windows) -> Forecast:
-    """Forecast with attention from as many of ``windows`` as memory allows (one first, to know the size)."""
-    model, panel = entry.forecaster, prepared.panel
-    first = windows[:1]
-    one = select(model.predict(panel, cutoffs=cutoff_times(prepared, first), levels=(), attention=True), first)
-    allowed = max(1, ATTENTION_BYTES // max(1, one.extras["attention"].nbytes))
-    kept = windows[evenly(len(windows), allowed)]
-    return select(model.predict(panel, cutoffs=cutoff_times(prepared, kept), levels=(), attention=True), kept)
 
 
 def quantiles(config: Config, prepared: Prepared) -> tuple[float, ...]:
     """Quantiles forecast beside those of the levels: those asked for, else what the loss of counts needs."""
     return config.quantiles if config.quantiles is not None else DECILES if prepared.counts else ()
-
-
-def cutoff_times(prepared: Prepared, windows: Windows) -> list[Any]:
-    """Times of the origins of ``windows``, each once."""
-    return list(prepared.panel.grid.output_times(np.unique(windows.steps(prepared.panel))))

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.files import file_name
 from foretide.evaluation.align import ORACLE
 from foretide.evaluation.score import score
+from foretide.pipeline.attention_outputs import write_attention
+from foretide.pipeline.before import write_before
 from foretide.pipeline.count_outputs import (
     bucket_sizes,
     by_bucket,
@@ -24,7 +27,7 @@ from foretide.pipeline.count_outputs import (
     write_interval_picture,
     write_model_tables,
 )
-from foretide.pipeline.results import Result, file_name
+from foretide.pipeline.results import Result
 from foretide.pipeline.search_outputs import write_run_search
 from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
 from foretide.report.summary import Facts, write_summary
@@ -41,12 +44,6 @@ if TYPE_CHECKING:
     from foretide.tuning.result import Study
 
 VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "statsforecast")
-AXES = {
-    "window": "forecast origins, in the order of `windows`",
-    "head": "attention heads",
-    "horizon_step": "steps after the cutoff, 1 first",
-    "lag": "the lookback, oldest first: index i is lag L-1-i, the last index is lag 0, the cutoff itself",
-}
 
 
 def write_scores(
@@ -83,7 +80,9 @@ def write_outputs(
     """Write forecasts, attention, training history, pictures, facts and the summary; what a search found before."""
     table = forecast_table([r.forecast for r in results])
     folder.write("forecasts.parquet", lambda path: table.to_parquet(path, index=False))
-    _write_attention(results, folder)
+    first = int(results[0].forecast.cutoff_steps.min())
+    write_before(prepared.panel, first, config.h, folder)
+    write_attention({r.entry.name: r.attention for r in results if r.attention is not None}, folder)
     _write_history(results, folder)
     pictures = _write_pictures(results, scores, prepared, folder)
     facts = _facts(results, scores, prepared, config, log)
@@ -119,25 +118,6 @@ def _as_pandas(forecast: Forecast) -> Forecast:
 
 def _csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
     folder.write(name, lambda path: frame.to_csv(path, index=False, float_format="%.10g"))
-
-
-def _write_attention(results: Sequence[Result], folder: RunFolder) -> None:
-    kept = {r.entry.name: r.attention for r in results if r.attention is not None}
-    if not kept:
-        return
-    from safetensors.numpy import save
-
-    arrays = {name: np.ascontiguousarray(f.extras["attention"], dtype=np.float32) for name, f in kept.items()}
-    folder.write("attention.safetensors", lambda path: path.write_bytes(save(arrays)))
-    about = {}
-    for name, forecast in kept.items():
-        panel, cutoffs = forecast.panel, forecast.panel.grid.output_times(forecast.cutoff_steps)
-        windows = [
-            {"entity": panel.ids[int(entity)], "cutoff": str(cutoff)}
-            for entity, cutoff in zip(forecast.windows.entity, cutoffs, strict=True)
-        ]
-        about[name] = {"shape": list(arrays[name].shape), "windows": windows}
-    folder.write_json("attention.json", {"file": "attention.safetensors", "axes": AXES, "row_sum": 1, "models": about})
 
 
 def _write_history(results: Sequence[Result], folder: RunFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ import pandas as pd
 
 from foretide.errors import ArtifactError
 from foretide.evaluation.scorecard import Scorecard
+from foretide.pipeline.before import BEFORE
 from foretide.pipeline.config import read_yaml
+from foretide.pipeline.explaining import EXPLAINED
 from foretide.pipeline.folder import RunFolder, read_status
-from foretide.report.html import AttentionWeights, Content, write_page
+from foretide.pipeline.search_reporting import is_search, read_search
+from foretide.report.html import AttentionWeights, Content, Explained, sections_of, write_page
+from foretide.report.html import write_figures as write_pictures
+from foretide.report.html.search_page import write_search_page
 
-REPORT = "report.html"
+REPORT, FIGURES = "report.html", "figures"
 FIRST_LEVEL = 80.0
 """The interval whose coverage by step is drawn, where there is one of that level."""
 
@@ -28,8 +34,8 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     folder : path
-        Made by :func:`foretide.run`, ``foretide demo`` or ``foretide backtest``. What ``foretide explain`` found there
-        is shown too.
+        Made by :func:`foretide.run`, ``foretide demo``, ``foretide backtest`` or ``foretide tune``. What
+        ``foretide explain`` found there is shown too.
 
     Returns
     -------
@@ -39,13 +45,38 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ArtifactError
-        For a folder that is neither, or whose files cannot be read.
+        For a folder that is none of these, or whose files cannot be read.
     MissingExtraError
         Without plotly or jinja2 (``pip install 'foretide[report]'``).
     """
     run = RunFolder(Path(folder))
-    page = write_page(read_content(run.path))
+    page = write_search_page(read_search(run.path)) if is_search(run.path) else write_page(read_content(run.path))
     return run.write_text(REPORT, page)
+
+
+def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg", "png")) -> list[Path]:
+    """Write every picture of the page into ``figures``, for papers; pictures with lists once for each choice.
+
+    Parameters
+    ----------
+    folder : path
+        As for :func:`write_report`.
+    formats : sequence of {"svg", "png", "pdf"}
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ArtifactError, ConfigError
+        As :func:`write_report`; for a format that is not known.
+    MissingExtraError, ForetideError
+        Without kaleido (``pip install 'foretide[report]'``), or without a Chrome or Chromium.
+    """
+    path = Path(folder)
+    content = read_content(path)
+    return write_pictures(sections_of(content), content, path / FIGURES, formats)
 
 
 def read_content(path: Path) -> Content:
@@ -59,7 +90,7 @@ def read_content(path: Path) -> Content:
     if not (path / "run.json").is_file() or not (path / "metrics.csv").is_file():
         raise ArtifactError(
             f"{path} holds no finished run: run.json or metrics.csv is missing. Expected a folder made by "
-            "`foretide run`, `foretide demo` or `foretide backtest`."
+            "`foretide run`, `foretide demo`, `foretide backtest` or `foretide tune`."
         )
     try:
         facts = json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -68,7 +99,7 @@ def read_content(path: Path) -> Content:
         settings = path / "settings.yaml"
         return Content(
             name=_name(path), facts=facts, leaderboard=board, explained=_explained(path),
-            modes=_tables(path, "modes"), latent_errors=_tables(path, "latent_errors"),
+            attention=_attention(path), before=_before(path),
             history=_csv(path, "history.csv"), status=_status(path),
             settings=settings.read_text(encoding="utf-8") if settings.is_file() else "", **specific,
         )  # fmt: skip
@@ -94,7 +125,6 @@ def _run(path: Path, facts: dict[str, Any], board: pd.DataFrame) -> dict[str, An
         "coverage": {
             level: table for level in levels if (table := _wide(steps, f"coverage_{level:g}")) is not None
         },
-        "attention": _attention(path),
     }  # fmt: skip
 
 
@@ -163,34 +193,30 @@ def _attention(path: Path) -> dict[str, AttentionWeights]:
     arrays = load_file(path / about["file"])
     return {
         name: AttentionWeights(
-            arrays[name], [" · ".join(filter(None, (w["entity"], w["cutoff"]))) for w in of["windows"]]
+            arrays[name],
+            [f"cutoff {w['cutoff']}" for w in of["windows"]],
+            [w["entity"] or "all targets" for w in of["windows"]], of["about"],
         )
         for name, of in about["models"].items()
     }
 
 
-def _explained(path: Path) -> list[tuple[str, str, str]]:
-    """Return what ``explain.md`` says: model, subject, text; without pictures and lists of files."""
-    page = path / "explain.md"
-    if not page.is_file():
+def _before(path: Path) -> pd.DataFrame | None:
+    return pd.read_parquet(path / BEFORE) if (path / BEFORE).is_file() else None
+
+
+def _explained(path: Path) -> list[Explained]:
+    """Return what ``foretide explain`` left: sentences and the tables they were made from."""
+    if not (path / EXPLAINED).is_file():
         return []
-    model = subject = ""
-    found = []
-    for block in page.read_text(encoding="utf-8").split("\n\n"):
-        text = block.strip()
-        if text.startswith("## "):
-            model = text[3:]
-        elif text.startswith("### "):
-            subject = text[4:]
-        elif text and model and subject and not text.startswith(("#", "![", "Figures:")):
-            found.append((model, subject, text))
-    return found
-
-
-def _tables(path: Path, name: str) -> dict[str, pd.DataFrame]:
-    """Return model -> the table of that name that ``foretide explain`` left."""
-    end = f"-{name}.csv"
-    return {p.name.removesuffix(end): pd.read_csv(p) for p in sorted(path.glob(f"explain/*{end}"))}
+    told = json.loads((path / EXPLAINED).read_text(encoding="utf-8"))
+    return [
+        Explained(
+            part["model"], part["subject"], part["sentences"],
+            {name: pd.read_csv(path / file) for name, file in part["tables"].items()},
+        )
+        for part in told
+    ]  # fmt: skip
 
 
 def _csv(path: Path, name: str, *, text: int | None = None) -> pd.DataFrame | None:

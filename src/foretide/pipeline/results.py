@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.files import file_name as file_name
 from foretide.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.forecast import Forecast
     from foretide.pipeline.roster import Entry
@@ -55,13 +57,13 @@ def select(forecast: Forecast, windows: Windows) -> Forecast:
     return forecast.take(at)
 
 
-def file_name(name: str) -> str:
-    """Return a model's name as a folder name."""
-    return "".join(c if c.isalnum() or c in "-_.()" else "-" for c in name).strip(".") or "model"
-
-
 def evenly(n: int, k: int) -> NDArray[np.int64]:
     """At most ``k`` of ``n`` positions, evenly spread, the last among them."""
     if k >= n:
         return np.arange(n)
     return np.unique(np.linspace(n - 1, 0, k).round().astype(np.int64))
+
+
+def cutoff_times(panel: Panel, windows: Windows) -> list[Any]:
+    """Times of the origins of ``windows``, each once."""
+    return list(panel.grid.output_times(np.unique(windows.steps(panel))))

@@ -220,6 +220,17 @@ class Study:
     def __repr__(self) -> str:
         return f"Study({self.name}: {len(self.trials)} trials; {self.verdict()})"
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        states = ", ".join(f"{n} {state}" for state, n in self.trials["state"].value_counts().items())
+        counted = f"{len(self.trials)} trials{f': {states}' if states else ''}"
+        board = self.leaderboard()
+        for name in ("trials", "number"):  # to_html writes <NA> for a missing whole number, whatever na_rep says
+            board[name] = ["" if pd.isna(n) else str(n) for n in board[name]]
+        table = board.to_html(index=False, float_format=lambda x: f"{x:.4g}", na_rep="", border=0)
+        return f"<div><p><b>{escape(self.verdict())}</b></p><p>{escape(counted)}</p>{table}</div>"
+
     # ---------------------------------------------------------------- inside
     def _best(self, model: str | None = None) -> tuple[int, Row]:
         if model is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from foretide.report.html.chart import Chart, titles
 from foretide.report.html.content import ORACLE, Content
 from foretide.report.html.escape import plot_text, rounded
 from foretide.report.summary import number
@@ -19,28 +19,7 @@ if TYPE_CHECKING:
 
 MOST_SERIES = 1000
 """Points per model in the picture of errors by series."""
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One picture.
-
-    Attributes
-    ----------
-    id : str
-        Of its element.
-    title : str
-    caption : str
-        What is seen, in words.
-    data, layout
-        As plotly.js takes them.
-    """
-
-    id: str
-    title: str
-    caption: str
-    data: list[dict[str, Any]]
-    layout: dict[str, Any]
+FEW_STEPS = 14
 
 
 def step_chart(content: Content) -> Chart | None:
@@ -57,7 +36,7 @@ def step_chart(content: Content) -> Chart | None:
     floor = " The grey line is the oracle, which knows the generator." if ORACLE in table else ""
     return Chart(
         "chart-steps", "Error by horizon step", f"{words}{floor}{_others(content)}", data,
-        _layout(f"horizon step, {content.steps} after the cutoff", f"{metric}, {content.metric_unit}"),
+        _by_step(content, len(x), f"{metric}, {content.metric_unit}"),
     )  # fmt: skip
 
 
@@ -86,7 +65,7 @@ def series_chart(content: Content) -> Chart | None:
     ]  # fmt: skip
     metric = content.metric.upper()
     known = ratios[models[0]][np.isfinite(ratios[models[0]])]
-    layout = _layout(
+    layout = titles(
         f"series, sorted by {plot_text(models[0])}'s ratio", f"{metric} / {metric} of {plot_text(reference)} (log)"
     )
     layout["yaxis"] |= {"type": "log", "exponentformat": "power"}
@@ -120,7 +99,7 @@ def fold_chart(content: Content) -> Chart | None:
         f"{number(float(np.nanmin(errors)))}, largest {number(float(errors[worst]))} after {when}."
         f"{_others(content)}"
     )
-    layout = _layout("cutoff of the fold, time (oldest left)", f"{metric}, {content.metric_unit}")
+    layout = titles("cutoff of the fold, time (oldest left)", f"{metric}, {content.metric_unit}")
     return Chart("chart-folds", "Error by fold", caption, data, layout)
 
 
@@ -155,7 +134,7 @@ def reliability_chart(content: Content) -> Chart | None:
         f"{part['level'].iloc[k]:.4g}: {abs(miss[k]) * 100:.1f} points {way} than named. Truths equal to the quantile "
         "count half; bars reach from those below to those at or below it, wide where values are few whole numbers."
     )
-    layout = _layout("level of the quantile, share", "truths below it, share")
+    layout = titles("level of the quantile, share", "truths below it, share")
     return Chart("chart-reliability", "Reliability of the quantiles", caption, data, layout)
 
 
@@ -178,7 +157,7 @@ def coverage_chart(content: Content) -> Chart | None:
     ]  # fmt: skip
     first = next((m for m in content.shown if m in models), models[0])
     values = table[first].to_numpy(float)
-    layout = _layout(f"horizon step, {content.steps} after the cutoff", f"truths in {level:g} % interval, %")
+    layout = _by_step(content, len(x), f"truths in {level:g} % interval, %")
     layout["shapes"] = [_level_line(level)]
     caption = (
         f"{first}'s {level:g} % interval holds {np.nanmin(values):.1%} of the truths at its worst step and "
@@ -217,9 +196,17 @@ def _training_chart(identity: str, name: str, part: pd.DataFrame) -> Chart:
         k = int(np.nanargmin(held))
         told += f" The validation loss is least after epoch {x[k]} ({number(float(held[k]))})"
         told += "; epoch 0 is the start, before training." if x[0] == 0 else "."
-    layout = _layout("epoch (oldest left)", "loss, in the model's own units")
+    layout = titles("epoch (oldest left)", "loss, in the model's own units")
     layout["xaxis"]["dtick"] = max(1, round(len(part) / 8))
     return Chart(identity, name, told, data, layout)
+
+
+def _by_step(content: Content, h: int, y: str) -> dict[str, Any]:
+    """Return a layout over the horizon, with a tick at each step where these are few."""
+    layout = titles(f"horizon step, {content.steps} after the cutoff", y)
+    if h <= FEW_STEPS:
+        layout["xaxis"]["dtick"] = 1
+    return layout
 
 
 def _ratio(errors: NDArray[np.float64], base: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -240,10 +227,6 @@ def _line(content: Content, model: str, x: list[Any], y: list[Any], hover: str) 
         "visible": True if model in content.shown or model == ORACLE else "legendonly",
         "line": {"color": content.colour(model), "dash": content.dash(model), "width": 2},
     }  # fmt: skip
-
-
-def _layout(x: str, y: str) -> dict[str, Any]:
-    return {"xaxis": {"title": {"text": x}}, "yaxis": {"title": {"text": y}}}
 
 
 def _level_line(value: float) -> Mapping[str, Any]:

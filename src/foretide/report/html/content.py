@@ -29,11 +29,37 @@ class AttentionWeights:
     weights : float array ``[N, M, H, L]``
         Of windows, heads, horizon steps (1 first) and lags (oldest first).
     windows : sequence of str
-        What to call each window, ``[N]``.
+        What to call each window among those of its series, ``[N]``; its cutoff.
+    series : sequence of str
+        The series each window is from, ``[N]``.
+    about : str
+        Which windows these are, in words.
     """
 
     weights: Floats
     windows: Sequence[str]
+    series: Sequence[str]
+    about: str = "of the test part"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What ``foretide explain`` found about one side of a model.
+
+    Attributes
+    ----------
+    model : str
+    subject : str
+        ``Attention``, ``Latent state`` or ``Inputs``.
+    sentences : sequence of str
+    tables : mapping
+        Name -> table: what the sentences were made from.
+    """
+
+    model: str
+    subject: str
+    sentences: Sequence[str]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +77,8 @@ class Content:
         First column the step or the series, then the main error of each model.
     forecasts : DataFrame, optional
         Id, time, ``cutoff``, ``h_step``, ``y``, one column per model, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
+    before : DataFrame, optional
+        Id, time, ``y`` of the steps up to the first cutoff.
     folds : DataFrame, optional
         ``cutoff``, then the main error of each model.
     comparisons : DataFrame, optional
@@ -61,10 +89,8 @@ class Content:
         Level in percent -> table of ``h_step`` and the coverage of each model, as a share.
     attention : mapping
         Model -> weights.
-    explained : sequence of (model, subject, text)
-        What ``foretide explain`` said.
-    modes, latent_errors : mapping
-        Model -> the modes of its latent state; its error by step beside that of the last state kept.
+    explained : sequence of Explained
+        What ``foretide explain`` found.
     history : DataFrame, optional
         ``model, epoch, train_loss, val_loss`` and ``stage`` where there are stages.
     settings : str
@@ -79,14 +105,13 @@ class Content:
     by_step: pd.DataFrame | None = None
     by_series: pd.DataFrame | None = None
     forecasts: pd.DataFrame | None = None
+    before: pd.DataFrame | None = None
     folds: pd.DataFrame | None = None
     comparisons: pd.DataFrame | None = None
     reliability: pd.DataFrame | None = None
     coverage: Mapping[float, pd.DataFrame] = field(default_factory=dict)
     attention: Mapping[str, AttentionWeights] = field(default_factory=dict)
-    explained: Sequence[tuple[str, str, str]] = ()
-    modes: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    latent_errors: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    explained: Sequence[Explained] = ()
     history: pd.DataFrame | None = None
     settings: str = ""
     status: str = ""

@@ -11,6 +11,15 @@
   const drawn = {};
   let paper = false;
 
+  // ------------------------------------------------------------- plotly.js, which travels compressed
+  async function library() {
+    const bytes = Uint8Array.from(atob(byId("library").textContent), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script); // runs here and now, if the policy knows its hash
+  }
+
   // ------------------------------------------------------------- theme
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   function themed(value) {
@@ -40,18 +49,46 @@
       ...rest, ...(paper ? { width: 660 } : { autosize: true }), xaxis: axis(xaxis), yaxis: axis(yaxis),
     };
   }
-  const config = {
-    responsive: true, displaylogo: false, showSendToCloud: false, showEditInChartStudio: false,
+  // Made once, when the library is there: another object would draw every picture anew and forget what was chosen.
+  let settings = null;
+  const config = () => (settings ??= {
+    responsive: true, displaylogo: false, showTips: false, showSendToCloud: false, showEditInChartStudio: false,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    toImageButtonOptions: { scale: 2 },
     modeBarButtonsToAdd: [{
       name: "svg", title: "Download plot as SVG", icon: Plotly.Icons.disk,
       click: (plot) => Plotly.downloadImage(plot, { format: "svg", filename: plot.id }),
     }],
-  };
+  });
+  // What the reader did in a legend or by zooming stays, unless uirevision changes.
   function draw(id, data, layout) {
-    if (!byId(id)) return;
+    const plot = byId(id);
+    if (!plot) return;
+    const before = id in drawn;
     drawn[id] = { data, layout };
-    Plotly.react(id, themed(data), layoutOf(layout), config);
+    Plotly.react(plot, themed(data), layoutOf({ uirevision: id, ...layout }), config());
+    if (!before) plot.on("plotly_afterplot", () => keys(plot));
+    keys(plot);
+  }
+  // Legends by keyboard: Tab reaches every name, Enter or Space shows or hides its line, as a click does.
+  function keys(plot) {
+    plot.querySelectorAll(".legend .traces").forEach((item) => {
+      const toggle = item.querySelector(".legendtoggle"), name = item.querySelector(".legendtext");
+      if (!toggle || !name) return;
+      toggle.setAttribute("tabindex", "0");
+      toggle.setAttribute("role", "checkbox");
+      toggle.setAttribute("aria-label", name.textContent);
+      toggle.setAttribute("aria-checked", String(Number(item.style.opacity || 1) === 1));
+      if (toggle.dataset.keys) return;
+      toggle.dataset.keys = "yes";
+      toggle.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        const place = [...plot.querySelectorAll(".legendtoggle")].indexOf(toggle);
+        plot.once("plotly_afterplot", () => setTimeout(() => plot.querySelectorAll(".legendtoggle")[place]?.focus(), 0));
+        for (const kind of ["mousedown", "mouseup"]) toggle.dispatchEvent(new MouseEvent(kind, { bubbles: true }));
+      });
+    });
   }
   // One picture after the other, so that the page can be read and scrolled meanwhile.
   const waiting = [];
@@ -90,6 +127,21 @@
   }
   const glass = (hex, share) => `rgba(${[1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16)).join(",")},${share})`;
 
+  // A picture with lists above it: each choice has its own data and caption.
+  function picture(id, chart) {
+    const lists = [...document.querySelectorAll("select[data-chart]")].filter((list) => list.dataset.chart === id);
+    if (!lists.length) { draw(id, chart.data, chart.layout); return; }
+    const key = () => lists.map((list) => list.value).join("/");
+    const update = () => {
+      const view = chart.views[key()];
+      if (!view) return;
+      draw(id, view.data, { uirevision: key(), ...view.layout });
+      byId(`${id}-caption`).textContent = view.caption;
+    };
+    for (const list of lists) list.addEventListener("change", update);
+    update();
+  }
+
   // ------------------------------------------------------------- forecasts
   function forecasts(F) {
     const series = byId("forecast-series"), view = byId("forecast-view"), bands = byId("forecast-intervals");
@@ -98,7 +150,7 @@
     const withBounds = F.models.filter((m) => F.series.some((s) => m in s.views[F.views[0]].bounds));
     fill(bands, [...withBounds.map((m) => [m, m]), ["", "none"]]);
     const style = (m) => DATA.colours[plain(m)];
-    // The legend of a picture cannot be reached by keyboard, these boxes can.
+    // These boxes keep their choice from series to series, a legend does not.
     const boxes = F.models.map((m, k) => {
       const label = document.createElement("label"), box = document.createElement("input");
       box.type = "checkbox";
@@ -152,8 +204,14 @@
           hovertemplate: "%{x}: %{y:.5g}",
         });
       });
+      const truth = pieces(one, one.y, lacks);
+      if (s.before) {
+        const earlier = F.grids[s.before.grid].map((place, i) => [place, s.before.y[i]]).filter(([place]) => place < grid[0]);
+        truth.x.unshift(...earlier.map(([place]) => F.times[place]));
+        truth.y.unshift(...earlier.map(([, y]) => y));
+      }
       data.push({
-        type: "scatter", mode: "lines+markers", name: "truth", ...pieces(one, one.y, lacks), marker: { size: 4, color: "@text" },
+        type: "scatter", mode: "lines+markers", name: "truth", ...truth, marker: { size: 4, color: "@text" },
         line: { color: "@text", width: 1.4 }, hovertemplate: "%{x}: %{y:.5g}",
       });
       draw("chart-forecasts", data, {
@@ -180,7 +238,7 @@
 
   // ------------------------------------------------------------- attention
   function attention(A) {
-    const model = byId("attention-model"), window_ = byId("attention-window");
+    const model = byId("attention-model"), series = byId("attention-series"), window_ = byId("attention-window");
     const head = byId("attention-head"), step = byId("attention-step");
     const decoded = {};
     function weights(name) {
@@ -195,9 +253,16 @@
       return Array.from({ length: H }, (_, h) => Array.from({ length: L }, (_, l) =>
         heads.reduce((sum, k) => sum + w[((n * M + k) * H + h) * L + l], 0) / heads.length));
     }
+    function windows() {
+      const own = A[model.value].windows.map(([of, name], k) => [of, k, name]).filter(([of]) => of === Number(series.value));
+      fill(window_, own.map(([, k, name]) => [k, name]));
+    }
     function options() {
-      const [, M, H] = A[model.value].shape;
-      fill(window_, A[model.value].windows.map((name, k) => [k, name]));
+      const [, M, H] = A[model.value].shape, before = series.selectedOptions[0]?.textContent;
+      fill(series, A[model.value].series);
+      const kept = [...series.options].find((option) => option.textContent === before);
+      if (kept) series.value = kept.value;
+      windows();
       fill(head, M > 1 ? [["mean", `mean of ${M} heads`], ...Array.from({ length: M }, (_, k) => [k, `head ${k + 1}`])] : [["mean", "mean"]]);
       fill(step, [["all", "all steps"], ...Array.from({ length: H }, (_, k) => [k, `step ${k + 1}`])]);
     }
@@ -208,12 +273,13 @@
       const name = model.value, [, , H, L] = A[name].shape, z = matrix(name, Number(window_.value), head.value);
       const lags = Array.from({ length: L }, (_, l) => L - 1 - l), rows = Array.from({ length: H }, (_, h) => h + 1);
       const one = step.value === "all" ? null : Number(step.value);
+      const uirevision = `${name}/${A[name].shape}`;
       draw("chart-attention", [{
-        type: "heatmap", x: lags, y: rows, z, colorscale: "Cividis", zmin: 0,
+        type: "heatmap", x: lags, y: rows, z, colorscale: "Cividis", zmin: 0, zmax: Math.max(...z.flat()),
         colorbar: { title: { text: "weight", side: "right", font: { size: 13 } }, thickness: 12, outlinewidth: 0 },
         hovertemplate: "step %{y}, lag %{x}: %{z:.4f}<extra></extra>",
       }], {
-        xaxis: { title: { text: `lag, ${DATA.steps} before the cutoff (oldest left)` }, autorange: "reversed", showgrid: false },
+        uirevision, xaxis: { title: { text: `lag, ${DATA.steps} before the cutoff (oldest left)` }, autorange: "reversed", showgrid: false },
         yaxis: { title: { text: `horizon step, ${DATA.steps} ahead` }, showgrid: false, dtick: H > 12 ? undefined : 1 },
         shapes: one === null ? [] : [{ type: "rect", xref: "paper", x0: 0, x1: 1, y0: one + 0.5, y1: one + 1.5, line: { color: "#D55E00", width: 2 } }],
       });
@@ -228,12 +294,13 @@
         type: "bar", x: known.map((k) => k[0]), y: known.map((k) => Number(k[1].toPrecision(5))), marker: { color: "#0072B2" },
         name: "weight", hovertemplate: `%{x} ${DATA.steps} before the step: %{y:.4f}<extra></extra>`,
       }], {
-        showlegend: false, bargap: 0.15,
+        uirevision, showlegend: false, bargap: 0.15,
         xaxis: { title: { text: `${DATA.steps} before the forecast step (oldest left)` }, autorange: "reversed" },
         yaxis: { title: { text: "weight, share of one" }, rangemode: "tozero" },
         shapes: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: 1 / L, y1: 1 / L, line: { color: "@quiet", width: 1, dash: "dot" } }],
       });
-      const where = `${name}, ${A[name].windows[Number(window_.value)]}, ${head.selectedOptions[0].textContent}`;
+      const of = [name, series.selectedOptions[0].textContent, window_.selectedOptions[0].textContent];
+      const where = `${of.join(", ")}, ${head.selectedOptions[0].textContent}`;
       const byLag = lags.map((_, l) => (one === null ? z.reduce((s, row) => s + row[l], 0) / H : z[one][l]));
       const tops = largest(byLag, 3).map(([v, l]) => `lag ${lags[l]} (${short(v)})`).join(", ");
       byId("attention-caption").textContent =
@@ -246,6 +313,7 @@
     }
     fill(model, Object.keys(A).map((name) => [name, name]));
     model.addEventListener("change", () => { options(); update(); });
+    series.addEventListener("change", () => { windows(); update(); });
     for (const select of [window_, head, step]) select.addEventListener("change", update);
     options();
     update();
@@ -274,7 +342,7 @@
   document.querySelectorAll("table.sortable").forEach(sortable);
   paint(dark());
   if (DATA.forecasts) waiting.push(() => forecasts(DATA.forecasts));
-  for (const [id, chart] of Object.entries(DATA.charts)) waiting.push(() => draw(id, chart.data, chart.layout));
+  for (const [id, chart] of Object.entries(DATA.charts)) waiting.push(() => picture(id, chart));
   if (DATA.attention) waiting.push(() => attention(DATA.attention));
-  setTimeout(next, 0);
+  library().then(next, () => { byId("old-browser").hidden = false; });
 })();

@@ -1,0 +1,443 @@
+"""The page of a search: every section from the table of trials, text as text, figures told in words."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import search_pages
+from hypothesis import given
+from hypothesis import strategies as st
+from search_pages import BROKEN, EVIL, N_NET, NET, RIDGE
+
+from foretide.errors import ConfigError
+from foretide.report.html import search_tables as tables
+from foretide.report.html.chart import Chart
+from foretide.report.html.search_charts import Limits, history_chart, importance_chart
+from foretide.report.html.search_page import search_sections, write_search_page
+from foretide.report.html.search_slices import MOST_POINTS, pair_chart, slice_chart, thinned
+from foretide.report.html.search_words import unescaped
+from foretide.report.search_figures import MOST_BARS, history_figure
+from foretide.report.search_summary import escaped, importance_words
+from foretide.report.search_trials import ceiling
+
+pytest.importorskip("plotly")
+pytest.importorskip("jinja2")
+WANTED = ["summary", "leaderboard", "history", "importance", "slices", "trials", "failures", "best", "settings"]
+
+
+class Reader(HTMLParser):
+    """Elements with their attributes, text outside scripts, and scripts."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text = self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        elif self._inside != "style":
+            self.text += data
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return write_search_page(search_pages.content())
+
+
+@pytest.fixture(scope="module")
+def read(page: str) -> Reader:
+    return Reader(page)
+
+
+def chart(found: Chart | None) -> Chart:
+    assert found is not None
+    return found
+
+
+def named(chart: Chart) -> dict[str, dict[str, Any]]:
+    return {trace["name"]: trace for trace in chart.data}
+
+
+def texts(table: Any) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def finished(model: str) -> pd.DataFrame:
+    table = search_pages.trials()
+    return table[(table["model"] == model) & (table["state"] == "complete") & np.isfinite(table["value"])]
+
+
+# ------------------------------------------------------------------ the page
+def test_every_section_is_there_and_linked(read: Reader) -> None:
+    assert [s["id"] for s in read.of("section")] == WANTED
+    assert [a["href"] for a in read.of("a")] == ["#main", *(f"#{name}" for name in WANTED)]
+    identities = [attrs["id"] for _, attrs in read.elements if "id" in attrs]
+    assert len(set(identities)) == len(identities)
+    named = {attrs["aria-labelledby"] for _, attrs in read.elements if "aria-labelledby" in attrs}
+    assert named <= set(identities)
+
+
+def test_a_name_that_is_markup_is_text(page: str, read: Reader) -> None:
+    assert EVIL not in page
+    # Heading, verdict, note, leaderboards, lists, captions, trials, error, spaces, both files.
+    assert read.text.count(EVIL) > 40
+    assert len(read.scripts) == 3
+
+
+def test_the_verdict_of_the_search_comes_first_then_that_of_the_test_part(page: str) -> None:
+    text = Reader(page.split('<section id="summary"')[1].split("</section>")[0]).text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    assert lines[2:4] == [f"Net is best. {EVIL}", "On the test part, which no trial has seen: Net saves 3 %."]
+    counts = "38 trials of 3 models: 32 finished, 1 pruned, 3 failed, 1 interrupted, 1 without a finite value"
+    assert counts in lines
+    assert (
+        "2 inner folds, cutoffs from 2024-01-01 to 2024-01-08; 12 windows, the same for all trials and baselines"
+        in lines
+    )
+    assert f"Note: a note {EVIL}" in lines
+    facts = {**search_pages.content().facts, "test_verdict": ""}
+    assert "The best model was not judged on the test part." in write_search_page(search_pages.content(facts=facts))
+
+
+def test_what_a_folder_lacks_is_left_out() -> None:
+    table = finished(RIDGE).reset_index(drop=True)
+    lacking = search_pages.content(
+        trials=table, importances={}, test_board=None, spaces={}, about={}, tuned="", versions={}, storage="",
+        facts={**search_pages.content().facts, "best": None},
+    )  # fmt: skip
+    assert [section.id for section in search_sections(lacking)] == [
+        "summary", "leaderboard", "history", "slices", "trials", "settings",
+    ]  # fmt: skip
+    why = search_pages.content(importances={}, missing="Optuna is missing.")
+    (section,) = [s for s in search_sections(why) if s.id == "importance"]
+    assert (list(section.text), list(section.charts)) == (["Optuna is missing."], [])
+
+
+def test_each_file_has_its_name(page: str) -> None:
+    shown = re.findall(r"<summary>([a-z]+\.yaml)</summary>\s*<pre[^>]*>name: (\w+)", page)
+    assert shown == [("tuned.yaml", "tuned"), ("settings.yaml", "asked")]
+    assert "<summary>settings.yaml</summary>" in write_search_page(search_pages.content(tuned=""))
+
+
+def test_the_page_is_small_and_its_data_reads_back(page: str, read: Reader) -> None:
+    assert len(page.encode()) < 2_300_000  # plotly.js alone has 1.9 million
+    (data,) = [json.loads(text) for attrs, text in read.scripts if attrs.get("type") == "application/json"]
+    drawn = ["chart-history", "chart-importance", "chart-slices", "chart-pairs"]
+    assert list(data["charts"]) == drawn
+    assert [attrs["id"] for attrs in read.of("div") if attrs.get("class") == "plot"] == drawn
+    assert len(re.findall(r"<label>[^<]+<select ", page)) == page.count("<select") == 4
+    assert page.count("<caption") == page.count("<table") == 6
+
+
+def test_a_password_is_not_shown(page: str) -> None:
+    assert "postgresql://me:***@host/db" in page
+    assert "cret" not in page
+
+
+def test_no_trials_are_refused() -> None:
+    with pytest.raises(ConfigError, match="There is no trial to show"):
+        write_search_page(search_pages.content(trials=search_pages.trials()[:0]))
+
+
+# ------------------------------------------------------------------ history
+def test_history_shows_every_trial_and_the_best_so_far() -> None:
+    found = history_chart(search_pages.content())
+    drawn, table = named(found), search_pages.trials()
+    net = finished(NET)
+    name = NET.replace("<", "&lt;").replace(">", "&gt;")
+    assert drawn[name]["x"] == net["number"].tolist()
+    assert drawn[name]["y"] == pytest.approx(net["value"].tolist(), rel=1e-4)
+    assert drawn[RIDGE]["x"] == finished(RIDGE)["number"].tolist()
+    best, twin = math.inf, []
+    for value in table["value"]:
+        if math.isfinite(value):
+            best = min(best, value)
+            twin.append(best)
+    step = drawn["best so far"]
+    assert step["line"]["shape"] == "hv"
+    assert step["y"] == pytest.approx([*twin, twin[-1]], rel=1e-4)
+    assert step["x"][-1] == 37
+    assert drawn["best"]["x"] == [int(table["value"].idxmin())]
+    marks = {name: drawn[f"{name} ({n})"]["x"] for name, n in (
+        ("pruned", 1), ("failed", 3), ("interrupted", 1), ("without a finite value", 1),
+    )}  # fmt: skip
+    assert marks == {"pruned": [35], "failed": [32, 33, 34], "interrupted": [36], "without a finite value": [37]}
+    assert drawn["best baseline"]["y"] == [0.95, 0.95]
+    assert (
+        drawn["failed (3)"]["text"][0]
+        == "trial 32, Broken: failed<br>ValueError: no &lt;script&gt;alert(1)&lt;/script&gt;"
+    )
+    assert found.layout["yaxis"]["title"]["text"] == "RMSE, original units<br>(lower is better)"
+
+
+def test_under_the_pointer_stands_the_whole_trial_without_markup() -> None:
+    text = named(history_chart(search_pages.content()))[NET.replace("<", "&lt;").replace(">", "&gt;")]["text"]
+    line = search_pages.trials().iloc[2]
+    safe = EVIL.replace("<", "&lt;").replace(">", "&gt;")
+    assert text[2] == (
+        f"trial 2, Net {safe}: RMSE {line['value']:.4g}<br>lr {line['lr']:.4g}, cell none, hidden {line['hidden']}"
+    )
+    assert f"cell {safe}" in text[0]
+
+
+def test_the_caption_of_the_history_tells_its_figures() -> None:
+    caption = history_chart(search_pages.content()).caption
+    values = search_pages.trials()["value"]
+    best = values.idxmin()
+    assert caption.startswith("38 trials: 32 finished, 1 pruned, 3 failed, 1 interrupted, 1 without a finite value.")
+    assert f"The best (ring) is trial {best}, {NET}, RMSE {values[best]:.4g}" in caption
+    assert f"fell by {1 - values[best] / values[0]:.1%} from {values[0]:.4g}, trial 0; {31 - best} trials" in caption
+    assert "1 trial lies above the picture, worst 900: triangles at the upper edge" in caption
+    assert "Best simple baseline: SeasonalNaive, 0.95 (dotted line)." in caption
+    assert caption.endswith("without a value: | pruned, × failed, + interrupted, * without a finite value.")
+
+
+@pytest.mark.parametrize(("baseline", "where"), [(0.95, ""), (50.0, "above"), (-50.0, "below")])
+def test_the_axis_is_limited_as_in_the_picture_by_matplotlib(baseline: float, where: str) -> None:
+    content = search_pages.content(facts={**search_pages.content().facts, "baselines": {"Drift": baseline}})
+    found = history_chart(content)
+    (axes,) = history_figure(content.trials, metric="RMSE", unit="", baseline=("Drift", baseline)).axes
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert any(
+        f"Drift (best simple baseline): {baseline:g}{f', {where} the picture' if where else ''}" == t for t in legend
+    )
+    assert any(text.startswith("1 trial above the picture (worst 900)") for text in legend)
+    low, high = found.layout["yaxis"]["range"]
+    span = (axes.get_ylim()[1] - axes.get_ylim()[0]) / 1.23  # room for marks below and above: 0.16 and 0.07
+    assert axes.get_ylim()[0] + 0.16 * span == pytest.approx(low + 0.17 * span, rel=1e-3)
+    assert axes.get_ylim()[1] - 0.07 * span == pytest.approx(high - 0.09 * span, rel=1e-3)
+    assert ("best baseline" in named(found)) == (where == "")
+    assert f"Drift, {baseline:g} ({f'{where} the picture' if where else 'dotted line'})" in found.caption
+    edge = named(found)["above (1)"]["y"][0]
+    assert ceiling(content.done["value"].to_numpy()) < edge < high
+
+
+def test_limits_of_few_values() -> None:
+    assert Limits.of(np.array([2.0]), None) == Limits(2.0, 2.0)
+    assert Limits.of(np.array([2.0]), None).span == 2.0
+    assert Limits.of(np.array([0.0, 0.0]), None).span == 1.0
+    assert Limits.of(np.array([]), ("Drift", 2.0)) == Limits(1.8, 2.2)
+    even = np.linspace(1, 2, 9)
+    assert Limits.of(even, ("Drift", 2.4), reach=0.5) == Limits(1.0, 2.4)
+    assert Limits.of(even, ("Drift", 2.6), reach=0.5) == Limits(1.0, 2.0, "above")
+    assert Limits.of(even, ("Drift", 0.4), reach=0.5) == Limits(1.0, 2.0, "below")
+    assert Limits.of(np.array([1.0, 1.1, 1.2, 1.3, 90.0]), None).high == 1.3
+
+
+def test_history_without_a_value() -> None:
+    table = search_pages.trials()
+    found = history_chart(search_pages.content(trials=table[table["model"] == BROKEN].reset_index(drop=True)))
+    assert found.layout["annotations"][0]["text"] == "no trial has a value"
+    assert found.caption.startswith("3 trials: 3 failed.")
+    assert {"failed (3)", "best baseline"} == set(named(found))
+
+
+# ------------------------------------------------------------------ importance
+def test_importances_are_sorted_and_told_as_in_the_summary() -> None:
+    content = search_pages.content()
+    found = chart(importance_chart(content))
+    assert [list(p.options) for p in found.pickers] == [[NET, RIDGE, BROKEN]]
+    (bars,) = found.views["0"].data
+    assert (bars["y"], bars["x"], bars["text"]) == (["lr", "hidden", "cell"], [0.75, 0.2, 0.05], ["75%", "20%", "5%"])
+    said = importance_words(content.trials, NET, content.importances[NET])
+    assert "lr (75%; smaller did better, rank correlation +" in said
+    assert found.views["0"].caption == f"{NET}: {said}. An even share would be 33%."
+    assert found.views["2"].data == []
+    assert found.views["2"].caption == "Broken: no clear pattern can be told from 0 finished trials."
+    assert importance_chart(search_pages.content(importances={})) is None
+
+
+def test_many_settings_share_a_sentence() -> None:
+    shares = {f"s{k}": (k + 1) / 210 for k in range(20)}
+    found = chart(importance_chart(search_pages.content(importances={NET: shares})))
+    assert found.pickers == ()
+    assert len(found.data[0]["y"]) == MOST_BARS
+    rest = sum(sorted(shares.values())[: 20 - MOST_BARS])
+    assert f"{20 - MOST_BARS} further settings have {rest:.0%} together." in found.caption
+
+
+@given(st.text(alphabet="ab \\_*`[]<>|\n", max_size=30))
+def test_text_escaped_for_markdown_comes_back(text: str) -> None:
+    assert unescaped(escaped(text)) == " ".join(text.split())
+
+
+# ------------------------------------------------------------------ slices and pairs
+def test_a_slice_for_every_model_and_setting() -> None:
+    found = chart(slice_chart(search_pages.content()))
+    assert [list(p.options) for p in found.pickers] == [[NET, RIDGE], ["lr", "hidden", "cell", "alpha"]]
+    assert set(found.views) == {f"{i}/{k}" for i in range(2) for k in range(4)}
+    net, view = finished(NET), found.views["0/0"]
+    points = view.data[0]
+    assert points["x"] == pytest.approx(net["lr"].tolist(), rel=1e-4)
+    assert points["y"] == pytest.approx(net["value"].tolist(), rel=1e-4)
+    assert view.layout["xaxis"] | {"zeroline": False} == {
+        "type": "log", "tickformat": "~g", "dtick": 1, "title": {"text": "lr (log) →"}, "zeroline": False,
+    }  # fmt: skip
+    assert found.views["1/0"].data == []
+    assert found.views["1/0"].caption == "lr of Ridge was not searched. What was: alpha."
+    linear = found.views["1/3"].layout["xaxis"]
+    assert (linear["title"]["text"], "type" in linear) == ("alpha →", False)
+
+
+def test_captions_of_slices_by_a_slow_loop() -> None:
+    views = chart(slice_chart(search_pages.content())).views
+    net = finished(NET).sort_values("value")
+    best = net.iloc[0]
+    top = [float(v) for v in net["lr"][:4]]
+    every = [float(v) for v in net["lr"]]
+    assert views["0/0"].caption == (
+        f"{NET}: trial {best['number']}, the best (star), has lr {best['lr']:.4g}. The best 4 of 20 trials lie from "
+        f"{min(top):.4g} to {max(top):.4g}, all from {min(every):.4g} to {max(every):.4g}. 1 trial lies above the "
+        "picture, worst 900: triangles at the upper edge; a double-click on the picture shows the whole range. Best "
+        "simple baseline: SeasonalNaive, 0.95 (dotted line)."
+    )
+    least = {}
+    for cell, value in zip(net["cell"], net["value"], strict=True):
+        key = "none" if cell is None else cell
+        least[key] = min(least.get(key, math.inf), value)
+    order = sorted(least, key=lambda key: least[key])
+    counts = net["cell"].map(lambda cell: "none" if cell is None else cell).value_counts()
+    told = ", ".join(f"{cell} {least[cell]:.4g} ({counts[cell]} trials)" for cell in order)
+    assert f"Least RMSE by choice: {told}. Trials with the same choice are drawn side by side." in views["0/2"].caption
+
+
+def test_trials_with_the_same_choice_lie_side_by_side() -> None:
+    view = chart(slice_chart(search_pages.content())).views["0/2"]
+    places = [[EVIL, "gru", None].index(cell) for cell in finished(NET)["cell"]]
+    assert np.rint(view.data[0]["x"]).tolist() == places
+    assert len(set(view.data[0]["x"])) == N_NET
+    axis = view.layout["xaxis"]
+    assert axis["ticktext"] == ["&lt;script&gt;alert(1)&lt;…", "gru", "none"]
+    assert axis["title"]["text"] == "cell (choices)"
+
+
+def test_a_baseline_far_from_a_models_trials_does_not_press_them_together() -> None:
+    facts = {**search_pages.content().facts, "baselines": {"Drift": 3.0}}
+    view = chart(slice_chart(search_pages.content(facts=facts))).views["0/0"]
+    assert view.layout["yaxis"]["range"][1] < 1
+    assert "best baseline" not in {trace["name"] for trace in view.data}
+    assert view.caption.endswith("Best simple baseline: Drift, 3 (above the picture).")
+
+
+def test_pairs_are_coloured_by_value_and_the_terrible_one_does_not_bleach_the_others() -> None:
+    found = chart(pair_chart(search_pages.content()))
+    (picker,) = found.pickers
+    assert list(picker.options) == [f"{NET}: lr and hidden", f"{NET}: lr and cell", f"{NET}: hidden and cell"]
+    net = finished(NET).sort_values("value", ascending=False)
+    points = found.views["0"].data[0]
+    assert points["x"] == pytest.approx(net["lr"].tolist(), rel=1e-4)
+    assert points["y"] == pytest.approx(net["hidden"].astype(float).tolist())
+    top = ceiling(net["value"].to_numpy())
+    assert points["marker"]["cmax"] == top < 1
+    assert points["marker"]["color"] == pytest.approx(np.minimum(net["value"], top).tolist(), rel=1e-4)
+    assert f"Lightest: 1 trial above {top:.4g}, worst 900." in found.views["0"].caption
+    assert pair_chart(search_pages.content(trials=finished(RIDGE).reset_index(drop=True))) is None
+
+
+def test_of_very_many_trials_some_are_drawn_and_the_best_among_them() -> None:
+    few = pd.DataFrame({"value": np.arange(MOST_POINTS, 0, -1.0)})
+    assert thinned(few) is few
+    values = np.ones(5000)
+    values[1234] = 0.5
+    part = thinned(pd.DataFrame({"value": values, "number": range(5000)}))
+    assert MOST_POINTS - 1 <= len(part) <= MOST_POINTS
+    assert 1234 in set(part["number"])
+    assert np.diff(part["number"]).max() <= 12
+    table = pd.concat([finished(RIDGE)] * 50, ignore_index=True)
+    table["number"] = range(len(table))
+    caption = chart(slice_chart(search_pages.content(trials=table))).caption
+    assert f"of {len(table)} trials, evenly spread over the search, the best among them." in caption
+
+
+# ------------------------------------------------------------------ tables
+def test_both_leaderboards() -> None:
+    content = search_pages.content()
+    board, judged = tables.search_board(content), tables.judged_board(content)
+    assert [name for name, _ in board.head] == [
+        "model", "kind", "rmse", "skill vs best baseline", "trials", "seconds", "best trial",
+    ]  # fmt: skip
+    assert texts(board)[1] == [RIDGE, "searched", "0.9", "5.3%", "13", "19.5", "27"]
+    assert texts(board)[4] == [BROKEN, "searched", "–", "–", "3", "4.5", "–"]
+    assert judged is not None
+    assert [name for name, _ in judged.head] == ["model", "kind", "rmse", "skill vs best baseline"]  # no mae is known
+    assert texts(judged)[0] == [NET, "model", "9", "18.2%"]
+
+
+def test_trials_best_first_with_their_settings() -> None:
+    content = search_pages.content()
+    found = texts(tables.trials_table(content))
+    known = [float(row[3]) for row in found if row[3] != "–"]
+    assert len(found) == 38
+    assert known == sorted(known)
+    assert len(known) == 32
+    assert [row[2] for row in found[32:]] == [
+        "failed", "failed", "failed", "pruned", "interrupted", "without a finite value",
+    ]  # fmt: skip
+    line = content.trials.iloc[2]
+    row = next(row for row in found if row[0] == "2")
+    assert row[6:] == [f"{line['lr']:.4g}", "none", str(line["hidden"]), "–"]  # Net has cell, not alpha
+
+
+def test_a_long_table_of_trials_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_TRIALS", 5)
+    content = search_pages.content()
+    found = tables.trials_table(content)
+    best = content.trials["value"].sort_values().index[:5]
+    assert [row[0].text for row in found.rows] == [str(k) for k in best]
+    assert found.caption == "Every trial with its settings, best first. The 5 best of 38 trials; trials.csv holds all."
+
+
+def test_failures_are_counted_by_model_and_error() -> None:
+    (section,) = [s for s in search_sections(search_pages.content()) if s.id == "failures"]
+    assert section.text == ["4 of 38 trials ended without a value that can be compared."]
+    assert texts(section.tables[0]) == [
+        [BROKEN, "2", "32", f"ValueError: no {EVIL}"], [BROKEN, "1", "34", "no error was recorded"],
+        [RIDGE, "1", "37", "no error was recorded"],
+    ]  # fmt: skip
+    assert tables.failure_table(search_pages.content(trials=finished(NET).reset_index(drop=True))) is None
+
+
+def test_the_best_settings_beside_the_defaults_and_what_they_were_chosen_from() -> None:
+    content = search_pages.content()
+    best, first = content.trials.loc[content.trials["value"].idxmin()], content.trials.iloc[0]
+    found = tables.best_table(content)
+    assert found is not None
+    assert texts(found) == [
+        ["lr", f"{best['lr']:.4g}", f"{first['lr']:.4g}", "0.0001 to 0.1, evenly in the logarithm"],
+        ["cell", str(best["cell"]), EVIL, f"{EVIL}, gru, none"],
+        ["hidden", str(best["hidden"]), str(first["hidden"]), "whole numbers 8 to 256, evenly in the logarithm"],
+    ]
+    spaces = tables.space_table(content)
+    assert spaces is not None
+    assert texts(spaces)[3] == [RIDGE, "alpha", "0 to 2"]
+
+
+def test_axes_are_named_with_direction() -> None:
+    content = search_pages.content()
+    made = [history_chart(content), *map(chart, (importance_chart(content), slice_chart(content), pair_chart(content)))]
+    for one in made:
+        for axis in ("xaxis", "yaxis"):
+            assert one.layout[axis]["title"]["text"], one.id
+    assert made[0].layout["xaxis"]["title"]["text"] == "number of the trial, in order of its start →"
