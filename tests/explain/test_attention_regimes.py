@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
@@ -10,7 +11,7 @@ from scipy import stats
 import foretide as ft
 from foretide.errors import ConfigError, DataError
 from foretide.explain.profiles import by_distance, entropy_of
-from foretide.explain.regimes import _compared
+from foretide.explain.regimes import RegimeSplit, _compared, simultaneous
 
 H, L = 4, 16
 
@@ -72,6 +73,56 @@ def test_autocorrelated_figures_keep_the_level() -> None:
         naive += stats.ttest_ind(x[inside], x[~inside], equal_var=False).pvalue < 0.05
     assert wrong <= 24  # 12 %; at 5 % more come one time in 10,000
     assert naive > 60
+
+
+def test_intervals_are_corrected_for_their_number(made: tuple[ft.Attention, ft.Panel]) -> None:
+    summary = ft.explain.attention(*made)
+    inside = np.arange(summary.shape[0]) % 40 < 12
+    found = summary.by_regime(inside)
+    assert len(found.table) == 8  # entropy, three shares, mean lag, three distances
+    assert found.level == simultaneous(8) == pytest.approx(99.375)
+    assert "95 % intervals, corrected for 8 figures: each has a level of 99.38 %" in found.text()
+    # Anew, by hand: each interval is that of a single figure at the stricter level, wider than at 95 %.
+    kept = ft.explain.attention(*made, keep_weights=True)
+    lags = (kept.weights.astype(np.float64) * np.arange(L - 1, -1, -1)).sum(axis=-1).mean(axis=(1, 2))
+    steps = summary.windows.steps(made[1])
+    row = found.table.set_index("figure").loc["mean lag"]
+    strict, single = (_compared("mean lag", lags, inside, steps, L, level) for level in (99.375, 95.0))
+    assert (row["low"], row["high"]) == pytest.approx((strict["low"], strict["high"]), rel=1e-3, abs=1e-5)
+    assert strict["low"] < single["low"] < single["high"] < strict["high"]
+
+
+def test_eight_figures_together_keep_the_level() -> None:
+    """Eight AR(1) figures whose means do not differ: one of them seems to about one time in twenty at most."""
+    rng, wrong, uncorrected = np.random.default_rng(2), 0, 0
+    inside = (np.arange(600) // 50) % 3 == 0
+    for _ in range(100):
+        x = np.zeros((600, 8))
+        shocks = rng.normal(size=x.shape)
+        for t in range(1, 600):
+            x[t] = 0.7 * x[t - 1] + shocks[t]
+        for level in (simultaneous(8), 95.0):
+            found = [_compared("x", x[:, j], inside, np.arange(600), 20, level) for j in range(8)]
+            any_out = not all(f["low"] < 0 < f["high"] for f in found)
+            if level == 95.0:
+                uncorrected += any_out
+            else:
+                wrong += any_out
+    assert wrong <= 12  # 12 %; at 5 % more come one time in 500
+    assert uncorrected >= 25  # as 1 - 0.95 ** 8 = 34 % says
+
+
+def test_the_text_counts_what_differs() -> None:
+    table = pd.DataFrame({
+        "figure": ["entropy", "mean lag"], "inside": [2.0, 5.0], "outside": [1.0, 5.1], "difference": [1.0, -0.1],
+        "low": [0.5, -0.4], "high": [1.5, 0.2],
+    })  # fmt: skip
+    split = RegimeSplit(table, pd.DataFrame(), np.array([True, False, False]), "as given", simultaneous(2))
+    assert split.text() == (
+        "Inside event windows (as given; 1 of 3 windows): entropy 2 instead of 1 (difference +1, interval +0.5 to "
+        "+1.5). 1 of 2 figures differs by more than chance (95 % intervals, corrected for 2 figures: each has a level "
+        "of 97.5 %)."
+    )
 
 
 def test_events_of_a_truth_against_a_slow_loop() -> None:

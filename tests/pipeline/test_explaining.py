@@ -18,7 +18,7 @@ from foretide.explain import attention_summary
 from foretide.explain.faithfulness import Faithfulness, faithfulness_of
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, read_yaml
-from foretide.pipeline.explained_tables import attention_found
+from foretide.pipeline.explained_tables import attention_found, read_table
 from foretide.pipeline.explaining import EXPLAINED, explain_models, explain_run
 from foretide.pipeline.folder import RunFolder
 from foretide.pipeline.prepare import Prepared, prepare
@@ -82,7 +82,8 @@ def _tables_of_belief(folder: Path, found: Faithfulness) -> None:
     assert one["random"] == pytest.approx(draws["random"].mean(), rel=1e-5)
     steps = pd.read_csv(folder / "Attention-faithfulness_by_step.csv")
     assert steps["h_step"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert steps[["error", "attended", "random"]].to_numpy().T == pytest.approx(found.by_step, rel=1e-5)
+    for name, errors in zip(("error", "attended", "random"), found.by_step, strict=True):
+        assert steps[name].to_numpy() == pytest.approx(errors, rel=1e-5)
 
 
 def test_events_are_compared_or_it_is_said_why_not(run: Path) -> None:
@@ -96,10 +97,12 @@ def test_events_are_compared_or_it_is_said_why_not(run: Path) -> None:
     cutoffs = panel.grid.output_times(np.arange(800, 890))
     summary: Any = ft.explain.attention(model, panel.with_values(values), cutoffs)  # type: ignore[arg-type]
     sentences, tables = attention_found(summary)
-    assert "; 6 of 90 windows)" in sentences[-1]
+    # The shock itself, and a day later, when it is copied.
+    assert summary.by_regime().inside.tolist() == [850 <= c <= 855 or 874 <= c <= 879 for c in range(800, 890)]
+    assert "; 12 of 90 windows)" in sentences[-1]
     figures = tables["regimes"]
-    assert figures["n_inside"].eq(6).all()
-    assert figures["n_outside"].eq(84).all()
+    assert figures["n_inside"].eq(12).all()
+    assert figures["n_outside"].eq(78).all()
     assert figures["level"].iloc[0] == pytest.approx(100 - 5 / len(figures))
     sure = figures.loc[figures["more_than_chance"], "figure"].tolist()
     assert sure == summary.by_regime().differing["figure"].tolist()
@@ -145,6 +148,15 @@ def test_the_latent_state_of_a_lavar(tmp_path: Path) -> None:
     for name, file in told[0]["tables"].items():
         assert file == f"explain/Mine---Co-{name}.csv"
         assert (other.path / file).read_bytes() == (folder / "explain" / f"LAVAR-{name}.csv").read_bytes()
+
+
+def test_names_in_tables_stay_text(tmp_path: Path) -> None:
+    made = pd.DataFrame({"group": ["NA", "01", "nan"], "p_holm": [np.nan, 0.5, np.inf], "kind": ["past", "", "lags"]})
+    made.to_csv(tmp_path / "a.csv", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "a.csv", "inputs"), made)
+    path = pd.DataFrame({"shop": ["01", "NA"], "ds": ["2024-01-01", "2024-01-02"], "z1": [0.5, 1.5]})
+    path.to_csv(tmp_path / "b.csv", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "b.csv", "path"), path)
 
 
 def test_the_command(run: Path) -> None:

@@ -47,7 +47,7 @@ def test_attention_beside_whether_to_believe_it() -> None:
     (line,) = [line for line in masking.get_lines() if line.get_label() == "attended"]
     assert (line.get_xdata()[0], line.get_ydata()[0]) == (20, 2.2)  # type: ignore[index]
     assert len(lines(moving)["lags relabelled at random"]) == 19
-    assert "not faithful; error with attended" in figure._suptitle.get_text()  # type: ignore[attr-defined]
+    assert "not faithful; attended minus random" in figure._suptitle.get_text()  # type: ignore[attr-defined]
     labelled(figure)
     neat(figure)
     neat(belief_figure(tables, model="a name that is longer than any name should be, " * 3, freq="15min"))
@@ -72,8 +72,10 @@ def test_the_latent_state(targets: int, latents: int, h: int, columns: int) -> N
     figure = latent_figure(tables, model="Net", freq="D")
     points = panel(figure, "Eigenvalues, largest modulus 0.900").get_lines()[1]
     assert points.get_xdata().tolist() == [0.9, 0.3, 0.3]  # type: ignore[union-attr]
-    errors = lines(panel(figure, "Error of the latent state"))
-    assert errors["rolled-out state"].tolist() == [1, 2]
+    drawn = panel(figure, "Error of the latent state")
+    assert lines(drawn)["rolled-out state"].tolist() == [1, 2]
+    bars = [np.asarray(bar)[:, 1] for bar in drawn.collections[0].get_segments()]  # type: ignore[attr-defined]
+    assert np.array(bars) == pytest.approx(np.array([[0.6, 1.4], [1.5, 2.5]]))  # the last state kept, plus the interval
     name = tables["target_effects"]["target"].iloc[0]
     first = figure.axes[4]  # after modes, loadings, their colours, errors
     own = tables["impulse_responses"]

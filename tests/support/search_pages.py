@@ -51,6 +51,12 @@ def trials() -> pd.DataFrame:
     return table[names]
 
 
+def finished(model: str) -> pd.DataFrame:
+    """Return the trials of a model with a value."""
+    table = trials()
+    return table[(table["model"] == model) & (table["state"] == "complete") & np.isfinite(table["value"])]
+
+
 def content(**changes: Any) -> SearchContent:
     """Return a content with every section."""
     table = trials()

@@ -12,10 +12,17 @@ from foretide.cli.common import plain_warnings
 
 def report(
     run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `demo`, `backtest` or `tune`.")],
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(help="Write every picture as a file too: svg, png or pdf; may be given several times."),
+    ] = None,
 ) -> None:
     """Write one self-contained HTML page: pictures with zoom and pickers, tables, words; opens without a network."""
-    from foretide.pipeline.reporting import write_report
+    from foretide.pipeline.reporting import write_figures, write_report
 
     with plain_warnings():
         page = write_report(run)
+        made = write_figures(run, figures) if figures else []
+    if made:
+        typer.echo(f"figures: {made[0].parent} ({len(made)} files)")
     typer.echo(f"report: {page}")

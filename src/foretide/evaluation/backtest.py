@@ -71,10 +71,9 @@ def backtest(
         Central levels in percent, further quantiles as fractions (0.1 to 0.9 by default).
     truth : object, optional
         Of a synthetic series, ``data.truth``: its oracle is scored too.
-    folder : path, optional
-        Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another.
-    save_models : path, optional
-        Folder that gets every forecaster that was asked for, as its last fit left it; :func:`foretide.load` reads them.
+    folder, save_models : paths, optional
+        Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another. Gets
+        every forecaster that was asked for, as its last fit left it, for :func:`foretide.load`.
     n_jobs : int
         Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
@@ -88,16 +87,13 @@ def backtest(
     """
     plan = make_plan(panel, h if h is not None else _horizon(models), **folds)
     part = plan.part(panel, plan.blocks[0]).until(moment(panel, plan.fit_end(plan.blocks[0])))
-    members, notes = members_of(
-        models, panel, part, h=plan.h, baselines=baselines,
-        shared={"season": folds.get("season"), "calendar": calendar},
-    )  # fmt: skip
+    handed = {"season": folds.get("season"), "calendar": calendar}
+    members, notes = members_of(models, panel, part, h=plan.h, baselines=baselines, shared=handed)
     warn_of_empty_validation(members, panel, plan)
     warn_of_overlap(members, panel, plan)
     wanted = tuple(quantiles) if quantiles is not None else DECILES
     store = _open(folder, panel, plan, levels, wanted, overwrite=overwrite)
-    kept = None if save_models is None else Path(save_models)
-    shared = _Shared(panel, plan, tuple(levels), wanted, {m.name: m for m in members}, warm_start, kept)
+    shared = _Shared(panel, plan, tuple(levels), wanted, {m.name: m for m in members}, warm_start, save_models)
     work = _Work(shared, store, check_jobs(n_jobs), progress)
     return _card(work.run(), shared, [*notes, *work.notes], truth)
 
@@ -134,7 +130,7 @@ class _Shared:
     quantiles: tuple[float, ...]
     members: dict[str, Member]
     warm_start: bool
-    models: Path | None
+    models: str | os.PathLike[str] | None
 
     def as_it_is(self, member: Member) -> bool:
         """Whether a member that came fitted is used as it came."""
@@ -168,7 +164,7 @@ def run_task(shared: _Shared, task: _Task) -> list[BlockResult]:
         former = model if shared.warms(member) else None
         results.append(result)
         if shared.models is not None and member.asked and number == len(shared.plan.blocks) - 1:
-            _save(model, shared.models / file_name(member.name))
+            _save(model, Path(shared.models) / file_name(member.name))
     return results
 
 

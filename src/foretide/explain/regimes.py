@@ -78,8 +78,8 @@ class RegimeSplit:
             f"(difference {row['difference']:+.3g}, interval {row['low']:+.3g} to {row['high']:+.3g})"
             for _, row in found.iterrows()
         ]
-        n = len(self.table)
-        return f"{where}: {'; '.join(said)}. {len(said)} of {n} figures differ by more than chance ({self._rule})."
+        told = f"{len(said)} of {len(self.table)} figures differ{'s' if len(said) == 1 else ''}"
+        return f"{where}: {'; '.join(said)}. {told} by more than chance ({self._rule})."
 
     @property
     def _rule(self) -> str:
@@ -104,7 +104,9 @@ def split_by(lens: Lens, inside: Flags, about: str, top: NDArray[np.int64]) -> R
     Notes
     -----
     Several figures are compared at once. With ``F`` of them each interval has the level ``100 - 5 / F`` percent, so
-    that the chance of any false difference is at most 5 % (Bonferroni), however the figures go together.
+    that the chance of any false difference is at most 5 % (Bonferroni), however the figures go together, as far as each
+    interval keeps its level. On eight figures that are AR(1), 600 cutoffs and a lookback of 20, it is 5 % up to a
+    coefficient of 0.7 and 11 % at 0.9; without the correction it would be a third and nearly half.
     """
     import torch
 
@@ -146,7 +148,7 @@ def inside_of(lens: Lens, mask: Any, reach: int | None) -> tuple[Flags, str]:
     if isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 1:
         raise ConfigError(f"reach is a number of steps, at least 1; got {reach!r}.")
     if mask is None or (isinstance(mask, str) and mask == "events"):
-        near = f"a forecast error beyond {OUTLIER:g} standard deviations in the {reach} steps up to the cutoff"
+        near = f"a forecast error beyond {OUTLIER:g} standard deviations {_reach(reach)}"
         return _near(lens, _outliers(lens), reach), near
     if hasattr(mask, "event_mask"):
         events = np.asarray(mask.event_mask, dtype=bool)
@@ -156,7 +158,7 @@ def inside_of(lens: Lens, mask: Any, reach: int | None) -> tuple[Flags, str]:
                 f"{int(lens.windows.steps(lens.panel).max())}. Give the truth of this panel."
             )
         stamped = {i: np.flatnonzero(events) - int(lens.panel.first[i]) for i in range(lens.panel.n_entities)}
-        return _near(lens, stamped, reach), f"an event of the truth in the {reach} steps up to the cutoff"
+        return _near(lens, stamped, reach), f"an event of the truth {_reach(reach)}"
     given = np.asarray(mask)
     if given.dtype != bool or given.shape != (len(lens.windows),):
         raise DataError(
@@ -164,6 +166,10 @@ def inside_of(lens: Lens, mask: Any, reach: int | None) -> tuple[Flags, str]:
             f"got {given.dtype} of shape {given.shape}. Or type mask='events'."
         )
     return given, "as given"
+
+
+def _reach(reach: int) -> str:
+    return f"in the {reach} steps up to the cutoff" if reach > 1 else "at the cutoff"
 
 
 def _cells(h: int, lookback: int, seasons: tuple[int, ...], top: NDArray[np.int64]) -> dict[str, Floats]:

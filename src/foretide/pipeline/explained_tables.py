@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
 
     Found = tuple[list[str], dict[str, pd.DataFrame]]
+
+TEXT = (
+    "name", "shock", "target", "column", "latent", "group", "kind", "figure", "events", "verdict", "shocks", "order",
+    "metric",
+)  # fmt: skip
+"""Columns of text."""
 
 
 def attention_found(summary: AttentionSummary) -> Found:
@@ -94,6 +101,21 @@ def inputs_found(importance: InputImportance) -> Found:
     """Sentences and table about inputs; the table says in which loss and at which level of the intervals."""
     about: dict[str, Any] = {"metric": importance.metric, "loss": importance.loss, "level": importance.level}
     return importance.sentences(), {"inputs": as_pandas(importance.table()).assign(**about)}
+
+
+def read_table(file: Path, name: str) -> pd.DataFrame:
+    """Read a table that was written as CSV: names stay text, whether they look like numbers or like "NA".
+
+    Parameters
+    ----------
+    file : Path
+    name : str
+        Of the table, ``path`` for one: its first column holds series.
+    """
+    columns = [str(c) for c in pd.read_csv(file, nrows=0).columns]
+    text = {c for k, c in enumerate(columns) if c in TEXT or (name == "path" and k == 0)}
+    missing = {c: ["", "nan"] for c in columns if c not in text}
+    return pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing)
 
 
 def as_pandas(table: Any) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from foretide.pipeline.folder import RunFolder, read_status
 from foretide.pipeline.search_reporting import is_search, read_search
 from foretide.report.html import AttentionWeights, Content, Explained, sections_of, write_page
 from foretide.report.html import write_figures as write_pictures
-from foretide.report.html.search_page import write_search_page
+from foretide.report.html.search_page import search_sections, write_search_page
 
 REPORT, FIGURES = "report.html", "figures"
 FIRST_LEVEL = 80.0
@@ -75,6 +75,8 @@ def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg
         Without kaleido (``pip install 'foretide[report]'``), or without a Chrome or Chromium.
     """
     path = Path(folder)
+    if is_search(path):
+        return write_pictures(search_sections(read_search(path)), None, path / FIGURES, formats)
     content = read_content(path)
     return write_pictures(sections_of(content), content, path / FIGURES, formats)
 
@@ -195,7 +197,8 @@ def _attention(path: Path) -> dict[str, AttentionWeights]:
         name: AttentionWeights(
             arrays[name],
             [f"cutoff {w['cutoff']}" for w in of["windows"]],
-            [w["entity"] or "all targets" for w in of["windows"]], of["about"],
+            [w["entity"] or "all targets" for w in of["windows"]],
+            of["about"],
         )
         for name, of in about["models"].items()
     }

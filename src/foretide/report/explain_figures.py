@@ -59,7 +59,7 @@ def belief_figure(tables: Mapping[str, pd.DataFrame], *, model: str, freq: str |
         k, lookback = int(one["k"]), int(one["lookback"])
         _draw_rank(figure.add_subplot(grid[1, 2:4]), found["masking"], f"masking {k} of {lookback} lags", "attended")
         _draw_rank(figure.add_subplot(grid[1, 4:]), found["moving"], "moving the weights", "own places")
-        title += f"\n{one['verdict']}; error with attended minus that with random lags masked: {difference_words(one)}"
+        title += f"\n{one['verdict']}; attended minus random lags masked: {difference_words(one)}"
     heading = "\n".join(textwrap.fill(line, 125) for line in title.splitlines())
     figure.suptitle(heading, fontsize=11, x=0.01, ha="left")
     return figure

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_COLUMNS, MOST_TARGETS = 20, 3
+MOST_COLUMNS, MOST_RESPONSES = 20, 3
 """Columns in the picture of loadings, and targets whose responses are drawn."""
 
 
@@ -39,18 +39,20 @@ def latent_figure(tables: Mapping[str, pd.DataFrame], *, model: str, freq: str |
     _draw_modes(figure.add_subplot(grid[0, 0]), tables["modes"])
     _draw_loadings(figure.add_subplot(grid[0, 1]), tables["loadings"], figure)
     _draw_errors(figure.add_subplot(grid[0, 2]), tables["latent_errors"], freq)
-    names = most_moved(tables["target_effects"])
-    responses = tables["impulse_responses"]
-    responses = responses[responses["kind"] == "target"]
-    for k, name in enumerate(names[:MOST_TARGETS]):
+    names, responses = most_moved(tables["target_effects"]), tables["impulse_responses"]
+    latents = responses.loc[responses["kind"] == "state", "name"].astype(str).unique()
+    # Where there are fewer targets, the latents themselves.
+    shown = [*(("target", name) for name in names), *(("state", str(name)) for name in latents)][:MOST_RESPONSES]
+    for k, (kind, name) in enumerate(shown):
         axes = figure.add_subplot(grid[1, k])
-        _draw_responses(axes, responses[responses["name"].astype(str) == name], name, freq)
+        own = (responses["kind"] == kind) & (responses["name"].astype(str) == name)
+        _draw_responses(axes, responses[own], kind, name, freq)
         if k == 0:
             _legend_of_shocks(figure, axes)
-    n = min(MOST_TARGETS, len(names))
+    n = min(MOST_RESPONSES, len(names))
     heading = (
-        f"{plain(model)}: latent state. Below: forecasts that shocks of one standard deviation move most, {n} of "
-        f"{len(names)} targets"
+        f"{plain(model)}: latent state. Below: what shocks of one standard deviation move, {n} of {len(names)} targets "
+        f"({'those moved most' if n < len(names) else 'all'}){' and latents' if len(shown) > n else ''}"
     )
     figure.suptitle(textwrap.fill(heading, 135), fontsize=11, x=0.01, ha="left")
     return figure
@@ -111,8 +113,8 @@ def _draw_errors(axes: Axes, table: pd.DataFrame, freq: str | int) -> None:
     axes.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def _draw_responses(axes: Axes, table: pd.DataFrame, name: str, freq: str | int) -> None:
-    share = bool(table["relative"].notna().all())
+def _draw_responses(axes: Axes, table: pd.DataFrame, kind: str, name: str, freq: str | int) -> None:
+    share = kind == "target" and bool(table["relative"].notna().all())
     for k, (shock, part) in enumerate(table.groupby("shock", sort=False)):
         values = part["relative"] * 100 if share else part["response"]
         axes.plot(
@@ -121,8 +123,9 @@ def _draw_responses(axes: Axes, table: pd.DataFrame, name: str, freq: str | int)
         )  # fmt: skip
     axes.axhline(0, color=TRUTH, linewidth=0.7)
     axes.set_xlabel(f"{unit_of(freq)} after the shock →")
-    axes.set_ylabel("response, % of the mean forecast" if share else "response, original units")
-    axes.set_title(plain(shortened(name, 34)), loc="left", fontsize=10)
+    unit = "% of the mean forecast" if share else "original units" if kind == "target" else "standard units"
+    axes.set_ylabel(f"response, {unit}")
+    axes.set_title(plain(shortened(name if kind == "target" else f"latent state {name}", 34)), loc="left", fontsize=10)
     _whole(axes)
     tidy(axes)
 

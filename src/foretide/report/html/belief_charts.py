@@ -11,7 +11,7 @@ import pandas as pd
 from foretide.report.explained_data import MASKS, MEASURED, Ranked, both_tests, difference_words
 from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import rounded
-from foretide.report.html.marks import bars_of, level_line, line_of
+from foretide.report.html.marks import bars_of, level_line, line_of, whole_steps
 from foretide.report.style import COLOURS
 from foretide.report.summary import number
 
@@ -72,6 +72,7 @@ def mask_chart(identity: str, model: str, tables: Tables, steps: str) -> Chart:
     )
     layout = titles(f"horizon step, {steps} after the cutoff", MEASURED)
     layout["yaxis"]["rangemode"] = "tozero"
+    whole_steps(layout, len(x))
     return Chart(identity, f"Does {model}'s forecast need the lags it attends to?", caption, data, layout)
 
 
@@ -177,6 +178,7 @@ def entropy_chart(identity: str, model: str, table: pd.DataFrame, steps: str) ->
     layout: dict[str, Any] = titles(f"horizon step, {steps} after the cutoff", "entropy of the weights, nats")
     layout["yaxis"]["range"] = [0, limit * 1.08]
     layout["shapes"] = [level_line(limit)]
+    whole_steps(layout, table["h_step"].nunique())
     return Chart(identity, f"How sharply {model} looks", caption, data, layout)
 
 
@@ -196,6 +198,7 @@ def focus_chart(identity: str, model: str, table: pd.DataFrame, steps: str) -> C
     )
     layout = {**titles(f"horizon step, {steps} after the cutoff", "share of the weight, %"), "barmode": "stack"}
     layout["yaxis"]["range"] = [0, 100]
+    whole_steps(layout, len(x))
     return Chart(identity, f"Recent and seasonal lags of {model}", caption, data, layout)
 
 

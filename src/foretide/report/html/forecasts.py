@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from foretide.report.html.chart import titles
-from foretide.report.html.escape import plot_text, rounded, script_json
+from foretide.report.html.escape import rounded, script_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from foretide.report.html.content import Content
-
-    Trace = dict[str, Any]
 
 MOST_POINTS = 600
 """Points of one line; the newest ones of a longer test part."""
@@ -64,9 +58,8 @@ def forecast_data(
         ``models``, ``levels``, ``total`` (series there are), ``cut`` (whether older points were left out).
     """
     name, time = str(frame.columns[0]), str(frame.columns[1])
-    known = {} if before is None else {key: part.sort_values(time) for key, part in before.groupby(name, sort=False)}
-    earlier = [] if before is None else [before[time]]
-    moments = pd.Index(np.sort(pd.concat([frame[time], *earlier]).unique()))
+    known = {} if before is None else dict(tuple(before.groupby(name, sort=False)))
+    moments = pd.Index(np.sort(pd.concat([part[time] for part in (frame, *known.values())]).unique()))
     horizon = int(frame["h_step"].max())
     kept = models_in(frame, models)
     levels = {m: levels_of(list(frame.columns), m) for m in kept}
@@ -84,9 +77,7 @@ def forecast_data(
         entry: dict[str, Any] = {"name": str(series), "views": one}
         if series in known:
             start = moments[list(grids)[one[CHAIN]["grid"]][0]]
-            truth = _up_to(start, known[series], frame.iloc[rows[series]], time)
-            earlier_grid = tuple(int(i) for i in moments.get_indexer(pd.Index(truth[time])))
-            entry["before"] = {"grid": grids.setdefault(earlier_grid, len(grids)), "y": rounded(truth["y"])}
+            entry["before"] = _up_to(start, known[series], frame.iloc[rows[series]], time, moments, grids)
         size = len(script_json(entry))
         if used and used + size > budget:
             break
@@ -98,72 +89,15 @@ def forecast_data(
     return out
 
 
-def _up_to(start: Any, before: pd.DataFrame, tested: pd.DataFrame, time: str) -> pd.DataFrame:
+def _up_to(
+    start: Any, before: pd.DataFrame, tested: pd.DataFrame, time: str, moments: pd.Index,
+    grids: dict[tuple[int, ...], int],
+) -> dict[str, Any]:  # fmt: skip
     """Return the truth before the first forecast drawn, which may be later than the first one made."""
     known = pd.concat([before[[time, "y"]], tested[[time, "y"]]]).drop_duplicates(time)
-    return known[known[time] < start].sort_values(time).tail(len(before))
-
-
-def forecast_views(data: Mapping[str, Any], content: Content) -> Iterator[tuple[str, list[Trace], dict[str, Any]]]:
-    """Yield the chain of forecasts of each series as the page first shows it: name, traces, layout.
-
-    The models drawn are the first one, the reference, and the first that has intervals; its intervals are shown.
-    """
-    unit = "counts" if content.facts["counts"] else "original units"
-    for series in data["series"]:
-        one = series["views"][CHAIN]
-        times = [data["times"][k] for k in data["grids"][one["grid"]]]
-        bounded = next((m for m in data["models"] if m in one["bounds"]), None)
-        traces: list[Trace] = []
-        if bounded is not None:
-            shown = [level for level in reversed(data["levels"][bounded]) if level in one["bounds"][bounded]]
-            traces += [
-                _band(times, one, level, bounded, content, 0.3 if level == shown[-1] else 0.16) for level in shown
-            ]
-        for model in dict.fromkeys(m for m in (data["models"][0], data["reference"], bounded) if m in one["mean"]):
-            x, y = _broken(times, one["mean"][model], one["starts"])
-            traces.append({
-                "type": "scatter", "mode": "lines", "name": plot_text(model), "x": x, "y": y,
-                "line": {"color": content.colour(model), "dash": content.dash(model), "width": 2},
-            })  # fmt: skip
-        before = series.get("before")
-        earlier = [data["times"][k] for k in data["grids"][before["grid"]]] if before else []
-        traces.append({
-            "type": "scatter", "mode": "lines", "name": "truth", "x": earlier + times,
-            "y": (before["y"] if before else []) + one["y"], "line": {"color": "@text", "width": 1.4},
-        })  # fmt: skip
-        yield (
-            series["name"],
-            traces,
-            titles(f"time, {content.steps} (oldest left)", f"{plot_text(series['name'])}, {unit}"),
-        )
-
-
-def _broken(times: list[Any], values: list[Any], starts: Sequence[int]) -> tuple[list[Any], list[Any]]:
-    """Put a gap before each window but the first."""
-    x, y = list(times), list(values)
-    for at in sorted(starts[1:], reverse=True):
-        x.insert(at, times[at])
-        y.insert(at, None)
-    return x, y
-
-
-def _band(times: list[Any], one: Mapping[str, Any], level: str, model: str, content: Content, share: float) -> Trace:
-    """Return the interval of each window as a closed line."""
-    low, high = one["bounds"][model][level]
-    x: list[Any] = []
-    y: list[Any] = []
-    edges = [*(one["starts"] or [0]), len(times)]
-    for start, end in pairwise(edges):
-        at = [i for i in range(start, end) if low[i] is not None and high[i] is not None]
-        if at:
-            x += [*(times[i] for i in at), *(times[i] for i in reversed(at)), None]
-            y += [*(high[i] for i in at), *(low[i] for i in reversed(at)), None]
-    red, green, blue = (int(content.colour(model)[k : k + 2], 16) for k in (1, 3, 5))
-    return {
-        "type": "scatter", "mode": "lines", "fill": "toself", "line": {"width": 0}, "x": x, "y": y,
-        "fillcolor": f"rgba({red},{green},{blue},{share})", "name": f"{level} % interval of {plot_text(model)}",
-    }  # fmt: skip
+    kept = known.loc[known[time] < start].sort_values(time).tail(len(before))
+    grid = tuple(int(i) for i in moments.get_indexer(pd.Index(kept[time])))
+    return {"grid": grids.setdefault(grid, len(grids)), "y": rounded(kept["y"])}
 
 
 def models_in(frame: pd.DataFrame, models: Sequence[str]) -> list[str]:

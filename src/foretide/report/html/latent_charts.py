@@ -12,7 +12,7 @@ from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import plot_text, rounded
 from foretide.report.html.latent_path import path_chart
 from foretide.report.html.latent_shocks import response_chart, share_chart
-from foretide.report.html.marks import name_axis
+from foretide.report.html.marks import name_axis, whole_steps
 from foretide.report.style import COLOURS
 from foretide.report.summary import number
 
@@ -56,7 +56,7 @@ def latent_charts(place: int, model: str, tables: Tables, steps: str, *, models:
     if {"variance_decomposition", "target_effects"} <= set(tables):
         room = ROOM["shares"] // models
         drawn.append(share_chart(f"chart-shares-{place}", model, tables, steps, room))
-    if "target_effects" in tables and len(tables["target_effects"]):
+    if "target_effects" in tables and len(tables["target_effects"]) > 1:
         drawn.append(effect_chart(f"chart-effects-{place}", model, tables["target_effects"]))
     if "loadings" in tables:
         drawn.append(loading_chart(f"chart-loadings-{place}", model, tables["loadings"]))
@@ -138,6 +138,7 @@ def latent_error_chart(identity: str, model: str, errors: pd.DataFrame, steps: s
         "xaxis": {"title": {"text": f"step, {steps} after the cutoff"}},
         "yaxis": {"title": {"text": "mean squared error, standard units"}, "rangemode": "tozero"},
     }
+    whole_steps(layout, len(x))
     return Chart(identity, f"Latent forecast error of {model}", caption, data, layout)
 
 
@@ -155,11 +156,14 @@ def effect_chart(identity: str, model: str, table: pd.DataFrame) -> Chart:
         "text": [f"{plot_text(name)}, step {int(step)} after the shock" for name, step in places],
     }]  # fmt: skip
     half = int((order[column] >= order[column].iloc[0] / 2).sum())
+    farthest = (
+        f"Farthest: {part['target'].iloc[0]}, {number(float(value[0]))} {unit}; {half} of {len(order)} move at least "
+        "half as far." if value[0] > 0 else "None moves."
+    )  # fmt: skip
     cut = f" The {len(part)} most moved of {len(order)} targets." if len(part) < len(order) else ""
     caption = (
         f"{model}: how far shocks of one standard deviation to all latents together (root of the summed squares) move "
-        f"each forecast, at the step where most. Farthest: {part['target'].iloc[0]}, {number(float(value[0]))} {unit}; "
-        f"{half} of {len(order)} move at least half as far.{cut}"
+        f"each forecast, at the step where most. {farthest}{cut}"
     )
     layout = {**titles(f"move of the forecast, {unit}", "target"), "showlegend": False, "bargap": 0.25}
     layout["yaxis"] |= name_axis(part["target"])

@@ -10,7 +10,7 @@ import numpy as np
 from foretide.report.explained_data import most_moved
 from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import rounded
-from foretide.report.html.marks import bars_of, characters, line_of
+from foretide.report.html.marks import bars_of, characters, line_of, whole_steps
 from foretide.report.summary import number
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ def response_chart(identity: str, model: str, tables: Tables, steps: str, room: 
     parts = dict(_parts(table))
     shared = bool(table["relative"].notna().any())
     units = ["original units", "% of the mean forecast"] if shared else ["original units"]
-    x = titles(f"{steps} after the shock", "")["xaxis"]
+    base = titles(f"{steps} after the shock", "")
+    whole_steps(base, table["step"].nunique())
 
     def views_of(kind: str, name: str) -> list[View]:
-        return [_responses(model, kind, name, parts[kind, name], x, unit) for unit in units]
+        return [_responses(model, kind, name, parts[kind, name], base["xaxis"], unit) for unit in units]
 
     options, views, left = _fitting(names, views_of, room)
     more = _about_shocks(tables) + left
@@ -85,6 +86,7 @@ def share_chart(identity: str, model: str, tables: Tables, steps: str, room: int
     }
     layout = {**titles(f"step, {steps} after the cutoff", "share of the variance, %"), "barmode": "stack"}
     layout["yaxis"]["range"] = [0, 100]
+    whole_steps(layout, tables["variance_decomposition"]["h_step"].nunique())
     return Chart.picked(
         identity, f"Which shocks make {model}'s forecast uncertain", [Picker("Variance of", options)], told, layout
     )
@@ -102,7 +104,7 @@ def _shares(model: str, kind: str, name: str, part: pd.DataFrame) -> View:
     horizon = int(part["h_step"].max())
     known = [(share, shock) for share, shock in last if np.isfinite(share)]
     if not known:
-        return View(data, f"{model}: no shock moves {what}.")
+        return View(data, f"{model}: no shock moves {name}.")
     top = sorted(known, reverse=True)[:2]
     listed = " and ".join(f"{share:.0f} % from shocks to {shock}" for share, shock in top)
     noise = " The target's own noise comes on top." if kind == "target" else ""

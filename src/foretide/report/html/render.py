@@ -20,7 +20,7 @@ MISSING = "The report as one page"
 
 @dataclass
 class Section:
-    """One part of the page: text, lists, tables and pictures, in this order; ``special`` names a part with pickers."""
+    """One part of the page: text, lists, tables, pictures, text letter by letter; ``special`` names one with pickers."""
 
     id: str
     title: str
@@ -31,6 +31,7 @@ class Section:
     special: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     pre: str = ""
+    pre_name: str = "settings.yaml"
 
 
 def render(

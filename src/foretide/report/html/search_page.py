@@ -30,12 +30,7 @@ def write_search_page(content: SearchContent) -> str:
     MissingExtraError
         Without plotly or jinja2.
     """
-    page = render(search_sections(content), name=content.name, kind="search", status=content.status)
-    if not content.tuned:
-        return page
-    # The template calls what a section has to show letter by letter settings.yaml; here it is another file.
-    before, mark, after = page.partition('<section id="best"')
-    return before + mark + after.replace("<summary>settings.yaml</summary>", "<summary>tuned.yaml</summary>", 1)
+    return render(search_sections(content), name=content.name, kind="search", status=content.status)
 
 
 def search_sections(content: SearchContent) -> list[Section]:
@@ -89,4 +84,7 @@ def _best(content: SearchContent) -> Section | None:
     if table is None and not content.tuned:
         return None
     said = ["tuned.yaml is the configuration with the best settings of every model: foretide run tuned.yaml"]
-    return Section("best", "The best settings", said if content.tuned else (), tables=_tables(table), pre=content.tuned)
+    return Section(
+        "best", "The best settings", said if content.tuned else (), tables=_tables(table), pre=content.tuned,
+        pre_name="tuned.yaml",
+    )  # fmt: skip

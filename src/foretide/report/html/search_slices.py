@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating]
 
-MOST_POINTS = 500
-"""Trials of one model in these pictures."""
+MOST_POINTS, LEAST_POINTS = 1500, 100
+"""Trials of all models together in each of these pictures; however many models there are, so many of each."""
 MOST_PAIRED = 4
 """Settings of one model of which every two are drawn against each other."""
 NAMED = 6
@@ -111,7 +111,7 @@ def _slice_view(content: SearchContent, model: str, setting: str) -> View:
     if setting not in own:
         return empty_view("not searched", f"{setting} of {model} was not searched. What was: {', '.join(own)}.")
     whole = content.done[content.done["model"] == model].reset_index(drop=True)
-    done = thinned(whole)
+    done = thinned(whole, _room(content))
     placed = Placed.of(content, model, setting, done)
     values = done["value"].to_numpy(dtype=np.float64)
     limits, best = Limits.of(values, content.baseline, reach=NEAR), int(values.argmin())
@@ -188,7 +188,7 @@ def pair_chart(content: SearchContent) -> Chart | None:
 
 def _pair_view(content: SearchContent, model: str, x: str, y: str) -> View:
     whole = content.done[content.done["model"] == model].reset_index(drop=True)
-    done = thinned(whole)
+    done = thinned(whole, _room(content))
     # The worst first, so that good ones lie above.
     done = done.sort_values("value", ascending=False, kind="stable").reset_index(drop=True)
     values = done["value"].to_numpy(dtype=np.float64)
@@ -224,7 +224,11 @@ def _pair_view(content: SearchContent, model: str, x: str, y: str) -> View:
 
 
 # ------------------------------------------------------------------ shared
-def thinned(done: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
+def _room(content: SearchContent) -> int:
+    return max(LEAST_POINTS, MOST_POINTS // len(content.ranked))
+
+
+def thinned(done: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return at most ``most`` trials, evenly spread over the search, the best among them."""
     if len(done) <= most:
         return done

@@ -12,7 +12,7 @@ from foretide.errors import ConfigError, ForetideError, MissingExtraError, neare
 from foretide.report.html.attention import attention_views
 from foretide.report.html.chart import Chart
 from foretide.report.html.content import Content
-from foretide.report.html.forecasts import forecast_views
+from foretide.report.html.forecast_views import forecast_views
 from foretide.report.html.render import Section
 
 FORMATS = ("svg", "png", "pdf")
