@@ -6,24 +6,17 @@ Needs selenium and Debian's chromium and chromium-driver (``make browser`` insta
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pages
 import pytest
+from browsing import column, element, open_page, wait
 
-from foretide.report.html import write_page
+from foretide.report.html import sections_of, write_page
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=1280,900",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -34,46 +27,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install -e '.[dev]'")
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("chromium or chromedriver is not on the path: apt-get install chromium chromium-driver")
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(DRIVER))
-    found.get("data:,")  # the browser's own first page
-    try:
-        yield found
-    finally:
-        found.quit()
-
-
-@pytest.fixture(scope="module")
 def opened(driver: Any, report: Path) -> Any:
     """The page once every picture is drawn; what was logged meanwhile is kept on it."""
-    driver.get_log("performance")
-    driver.get(report.as_uri())
-    wait(driver, "return document.documentElement.dataset.ready === 'yes'")
-    driver.first_logs = {name: driver.get_log(name) for name in ("browser", "performance")}
-    return driver
-
-
-def wait(driver: Any, script: str, seconds: float = 30) -> None:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(driver, seconds, poll_frequency=0.05).until(lambda d: d.execute_script(script))
-
-
-def element(driver: Any, selector: str) -> Any:
-    found = driver.find_element("css selector", selector)
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
-    return found
+    return open_page(driver, report)
 
 
 def pick(driver: Any, name: str, text: str) -> None:
@@ -95,11 +51,6 @@ def trace(driver: Any, plot: str, name: str | None) -> dict[str, Any]:
     return next(t for t in traces(driver, plot) if t.get("name") == name)
 
 
-def column(driver: Any, table: str, k: int) -> list[str]:
-    rows = driver.find_elements("css selector", f"#{table} tbody tr")
-    return [row.find_elements("css selector", "th, td")[k].text for row in rows]
-
-
 def test_opens_without_errors_and_without_a_network_request(opened: Any, report: Path) -> None:
     assert [entry for entry in opened.first_logs["browser"] if entry["level"] != "INFO"] == []
     sent = [json.loads(entry["message"])["message"] for entry in opened.first_logs["performance"]]
@@ -115,7 +66,8 @@ def test_every_picture_is_drawn_inside_the_page(opened: Any) -> None:
         "p.getBoundingClientRect().right <= innerWidth, "
         "p._fullLayout.xaxis.title.text, p._fullLayout.yaxis.title.text])"
     )
-    assert len(plots) == 11
+    names = {chart.id for section in sections_of(pages.content()) for chart in section.charts}
+    assert {name for name, *_ in plots} == names | {"chart-forecasts", "chart-attention", "chart-distance"}
     for name, drawn, inside, x, y in plots:
         assert (drawn > 0, inside, bool(x), bool(y)) == (True, True, True, True), name
 
@@ -136,9 +88,19 @@ def test_a_series_called_script_shows_as_text(opened: Any) -> None:
 def test_forecast_pickers_change_the_picture(opened: Any) -> None:
     frame = pages.forecasts()
     pick(opened, "forecast-series", pages.EVIL)
-    assert trace(opened, "chart-forecasts", "truth")["x"][:4] == ["2023-12-31", "2024-01-01", "2024-01-02", "2024-01-03"]
+    assert trace(opened, "chart-forecasts", "truth")["x"][:4] == [
+        "2023-12-31",
+        "2024-01-01",
+        "2024-01-02",
+        "2024-01-03",
+    ]
     pick(opened, "forecast-view", "step 1 ahead only")  # begins earlier
-    assert trace(opened, "chart-forecasts", "truth")["x"][:4] == ["2023-12-31", "2024-01-01", "2024-01-02", "2024-01-03"]
+    assert trace(opened, "chart-forecasts", "truth")["x"][:4] == [
+        "2023-12-31",
+        "2024-01-01",
+        "2024-01-02",
+        "2024-01-03",
+    ]
     pick(opened, "forecast-view", "one after the other")
     pick(opened, "forecast-series", "d")
     pick(opened, "forecast-view", "step 1 ahead only")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import search_pages
-from browsing import column, element, options, pick, traces, wait
+from browsing import column, element, open_page, options, pick, traces, wait
 from search_pages import BROKEN, EVIL, NET, RIDGE
 
 from foretide.report.html.search_page import write_search_page
@@ -28,11 +28,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def opened(driver: Any, page: Path) -> Any:
     """The page once every picture is drawn; what was logged meanwhile is kept on it."""
-    driver.get_log("performance")
-    driver.get(page.as_uri())
-    wait(driver, "return document.documentElement.dataset.ready === 'yes'")
-    driver.first_logs = {name: driver.get_log(name) for name in ("browser", "performance")}
-    return driver
+    return open_page(driver, page)
 
 
 def full(driver: Any, chart: str, path: str) -> Any:

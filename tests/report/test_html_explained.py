@@ -148,6 +148,7 @@ def test_where_it_looks_by_lag_by_distance_and_by_lead(charts: dict[str, Chart])
         {k: n / leads.sum() for k, n in enumerate(leads) if n}, abs=1e-4
     )
     assert far.data[0]["x"] == [1, 2, 3, 4, 5, 6, 7]
+    assert lead.layout["xaxis"]["range"] == [4.5, -0.5]  # lags that never lead have their place
     assert far.layout["shapes"][0]["y0"] == pytest.approx(1 / 5)
     top = int(profile.argmax())
     assert f"the largest mean weights lie {top} ({profile[top]:.4g})" in lag.caption
@@ -277,6 +278,8 @@ def test_hundreds_of_targets_fit() -> None:
     responses = drawn["chart-responses-0"]
     n = len(responses.pickers[0].options) - 8
     assert 20 <= n <= 60
+    assert len({line["line"]["dash"] for line in responses.data}) == 8
+    assert len({bars["marker"].get("pattern", {}).get("shape") for bars in drawn["chart-shares-0"].data}) == 8
     assert f"Here are {n} of 336 targets, those that shocks move most; the tables have all." in responses.caption
     assert "The 20 most moved of 336 targets." in drawn["chart-effects-0"].caption
     assert "The 20 columns with the largest correlations of 300 are shown." in drawn["chart-loadings-0"].caption

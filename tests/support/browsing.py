@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+
+def open_page(driver: Any, page: Path) -> Any:
+    """Open a page and wait until every picture is drawn; what was logged meanwhile is kept as ``first_logs``."""
+    driver.get_log("performance")
+    driver.get(page.as_uri())
+    wait(driver, "return document.documentElement.dataset.ready === 'yes'")
+    driver.first_logs = {name: driver.get_log(name) for name in ("browser", "performance")}
+    return driver
 
 
 def wait(driver: Any, script: str, seconds: float = 30) -> None:

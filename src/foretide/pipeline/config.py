@@ -51,6 +51,9 @@ class Config(Section):
         Networks are trained once per seed.
     attention_windows : int
         At most so many test windows, evenly spread, have their attention kept.
+    explain : bool
+        Whether what attention and latent state of the networks say is worked out and tested too, as by
+        ``foretide explain``, which adds the inputs.
     threads : int
         PyTorch threads while the run lasts.
     output : str, optional
@@ -73,6 +76,7 @@ class Config(Section):
     stride: int = Field(default=1, ge=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     attention_windows: int = Field(default=200, ge=0)
+    explain: bool = True
     threads: int = Field(default=1, ge=1)
     output: str | None = None
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 SEARCH = "search"
 """Folder of a search within a run's."""
+EXPLAINED = ("Attention", "LAVAR")
+"""Networks that say something besides their inputs."""
 
 
 def run(
@@ -94,6 +96,23 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
     log(f"finished: {folder.path / 'summary.md'}")
 
 
+def explain_networks(models: Mapping[str, Forecaster], prepared: Prepared, folder: RunFolder, log: Log) -> None:
+    """Say what attention and latent state of the networks among some fitted models say; nothing where there is none.
+
+    What cannot be explained, such as too few windows, is logged: it takes no forecast away.
+    """
+    networks = {name: model for name, model in models.items() if type(model).__name__ in EXPLAINED}
+    if not networks:
+        return
+    from foretide.pipeline.explaining import explain_models
+
+    _step(folder, log, f"explaining {', '.join(networks)}")
+    try:
+        explain_models(folder, networks, prepared, with_inputs=False)
+    except (DataError, ConfigError) as error:
+        log(f"not explained: {error}")
+
+
 def _searched(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> tuple[Config, Study | None]:
     """Search for settings first where the configuration says so; the settings found are kept beside the others."""
     if config.search is None:
@@ -121,6 +140,8 @@ def _fit_and_score(
     scores = write_scores(results, prepared, config, folder, quantiles(config, prepared))
     _step(folder, log, "writing forecasts, attention and pictures")
     write_outputs(results, scores, prepared, config, folder, log, study)
+    if config.explain:
+        explain_networks({entry.name: entry.forecaster for entry, _ in fitted}, prepared, folder, log)
 
 
 def _step(folder: RunFolder, log: Log, text: str) -> None:

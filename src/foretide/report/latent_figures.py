@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LINES: tuple[Any, ...] = (*DASHES, (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (10, 3, 2, 3)))
 MOST_COLUMNS, MOST_RESPONSES = 20, 3
 """Columns in the picture of loadings, and targets whose responses are drawn."""
 
@@ -118,7 +119,7 @@ def _draw_responses(axes: Axes, table: pd.DataFrame, kind: str, name: str, freq:
     for k, (shock, part) in enumerate(table.groupby("shock", sort=False)):
         values = part["relative"] * 100 if share else part["response"]
         axes.plot(
-            part["step"], values, color=COLOURS[k % len(COLOURS)], linestyle=DASHES[k % len(DASHES)], linewidth=1.6,
+            part["step"], values, color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)], linewidth=1.6,
             marker="o" if part["step"].nunique() == 1 else None, label=f"shock to {shock}",
         )  # fmt: skip
     axes.axhline(0, color=TRUTH, linewidth=0.7)

@@ -137,7 +137,10 @@ def lag_chart(identity: str, model: str, tables: Tables, steps: str) -> Chart:
     for k, (_, x, axis, column, table, y) in enumerate(known):
         bars = bars_of(0, "weight", [int(v) for v in table[axis]], rounded(table[column]), "%{x}: %{y:.4f}")
         layout = {**titles(x, y), "shapes": [level_line(even)], "showlegend": False, "bargap": 0.15}
-        layout["xaxis"]["autorange"] = "reversed"
+        if column == "share":  # lags that never lead have no bar, but a place
+            layout["xaxis"]["range"] = [len(tables["lags"]) - 0.5, -0.5]
+        else:
+            layout["xaxis"]["autorange"] = "reversed"
         layout["yaxis"]["rangemode"] = "tozero"
         views[str(k)] = View([bars], f"{model}: {_leading(table, axis, column, steps)} {_even(column, even)}", layout)
     return Chart.picked(

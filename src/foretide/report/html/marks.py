@@ -13,8 +13,8 @@ from foretide.report.style import COLOURS
 if TYPE_CHECKING:
     from foretide.report.html.chart import View
 
-DASHED = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-SYMBOLS = ("circle", "diamond", "square", "triangle-up", "triangle-down", "cross", "x")
+DASHED = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,7px", "14px,4px,2px,4px")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "triangle-down", "cross", "x", "star")
 HATCHES = ("", "/", "x", "\\", ".", "-", "+", "|")
 HATCHED = {"shape": "/", "fillmode": "overlay", "size": 7, "solidity": 0.3, "fgcolor": "#ffffff"}
 """"overlay": white lines on the bar's colour."""
