@@ -11,7 +11,7 @@ from foretide.cli.common import plain_warnings, progress
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="A folder made by `foretide run` or `foretide tune`.")],
+    run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `backtest` or `tune`.")],
     model: Annotated[str | None, typer.Option(help="One of its models; all networks by default.")] = None,
     inputs: Annotated[bool, typer.Option(help="Measure which inputs matter too; forecasts many times.")] = True,
 ) -> None:

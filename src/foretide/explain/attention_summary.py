@@ -56,6 +56,11 @@ class AttentionSummary(AttentionFigures):
         return self._lens.windows
 
     @property
+    def about(self) -> str:
+        """Which windows these are, in words."""
+        return self._lens.about
+
+    @property
     def weights(self) -> NDArray[np.float32]:
         """Weights ``[N, M, H, L]``, oldest lag first, where they were kept."""
         if self.kept is None:
@@ -121,7 +126,8 @@ class AttentionSummary(AttentionFigures):
         return faithfulness_of(self._lens, k, draws, seed=seed)
 
     @cached_property
-    def _faithfulness(self) -> Faithfulness | None:
+    def belief(self) -> Faithfulness | None:
+        """:meth:`faithfulness` by its defaults, tested once; None where no window has a truth."""
         return self.faithfulness() if len(self._lens.with_truth()) else None
 
     # ---------------------------------------------------------------- words
@@ -142,7 +148,7 @@ class AttentionSummary(AttentionFigures):
         first = f"{self.name}, {n} windows {self._lens.about}: {heads} heads, {h} horizon steps, {lookback} lags."
         chosen = self._lens.model.start_report()
         start = start_words(chosen[0]) if chosen else ""
-        found = self._faithfulness if test else None
+        found = self.belief if test else None
         if test and found is None:
             start += " No window has a truth, so whether to believe the weights was not tested."
         return [s.strip() for s in (first, start, *attention_sentences(self, found)) if s.strip()]
@@ -159,8 +165,8 @@ class AttentionSummary(AttentionFigures):
 
     def _repr_html_(self) -> str:
         table = self.top_lags(5, by="distance").to_html(index=False, float_format=lambda x: f"{x:.3g}", border=0)
-        said = " ".join(self.sentences(test="_faithfulness" in self.__dict__))
-        hint = "" if "_faithfulness" in self.__dict__ else "<p>Whether to believe it: <code>.text()</code></p>"
+        said = " ".join(self.sentences(test="belief" in self.__dict__))
+        hint = "" if "belief" in self.__dict__ else "<p>Whether to believe it: <code>.text()</code></p>"
         return f"<div><p><b>{escape(repr(self))}</b></p><p>{escape(said)}</p>{table}{hint}</div>"
 
     # ---------------------------------------------------------------- parts

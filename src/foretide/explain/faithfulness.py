@@ -106,10 +106,12 @@ class Faithfulness:
         """Say verdict, figures and rule in words."""
         harm, chance = self.attended / self.error - 1, self.random.mean() / self.error - 1
         lags = "the most attended lag" if self.k == 1 else f"the {self.k} most attended lags"
+        low, high = self.interval
+        sure = "no interval" if np.isnan(low + high) else f"95 % interval {low:+.1%} to {high:+.1%}"
         said = (
             f"Masking {lags} of {self.lookback} changes the squared error by {harm:+.1%}, masking as many random ones "
-            f"by {chance:+.1%} (difference {self.difference:+.1%} of the error, 95 % interval "
-            f"{self.interval[0]:+.1%} to {self.interval[1]:+.1%} over {self.n_cutoffs} cutoffs; "
+            f"by {chance:+.1%} (difference {self.difference:+.1%} of the error, {sure} over {self.n_cutoffs} "
+            f"cutoff{'s' if self.n_cutoffs > 1 else ''}; "
             f"p = {self.p_masking:.2g} by {len(self.random)} random draws). With the weights moved to random lags the "
             f"error changes by {self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
         )

@@ -13,9 +13,9 @@ from foretide.evaluation.comparisons import rank_over_series
 from foretide.evaluation.dates import shown
 from foretide.evaluation.quantile_metrics import LEAST_DENSE
 from foretide.pipeline.before import write_before
+from foretide.pipeline.pictures import write_picture
 from foretide.report.backtest_figures import calibration_figure, error_by_step_figure, fold_figure, skill_figure
 from foretide.report.backtest_summary import BacktestFacts, write_backtest_summary
-from foretide.report.figures import write_png
 from foretide.report.words import error_words
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _write_pictures(card: Scorecard, folder: RunFolder) -> dict[str, str]:
     if laws:
         made["calibration.png"] = (_calibration(card, laws), f"calibration of {', '.join(str(n) for n in laws)}.")
     for name, (figure, _) in made.items():
-        folder.write(name, lambda path, figure=figure: write_png(figure, path))  # type: ignore[misc]
+        write_picture(folder, name, figure)
     return {name: text for name, (_, text) in made.items()}
 
 

@@ -16,6 +16,7 @@ from foretide.pipeline.attention_outputs import with_attention, write_attention
 from foretide.pipeline.backtest_outputs import write_backtest
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name, read_status
+from foretide.pipeline.job import explain_networks
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare
 from foretide.pipeline.results import evenly
@@ -96,18 +97,25 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
             save_models=folder.path / MODELS, n_jobs=folds.n_jobs, progress=step,
         )  # fmt: skip
         _write_attention(panel, config.attention_windows, folder)
-    step("writing scores and pictures")
-    write_backtest(card, config, folder, log)
+        step("writing scores and pictures")
+        write_backtest(card, config, folder, log)
+        if config.explain:
+            explain_networks(_saved(folder), prepared, folder, log)
     shutil.rmtree(folder.path / BLOCKS, ignore_errors=True)  # The scorecard holds it all.
     log(f"finished: {folder.path / 'summary.md'}")
+
+
+def _saved(folder: RunFolder) -> dict[str, Any]:
+    """Return each model that was asked for, as its last fit left it."""
+    found = [load(place) for place in sorted((folder.path / MODELS).glob("*/"))]
+    return {model.name: model for model in found}
 
 
 def _write_attention(panel: Panel, most: int, folder: RunFolder) -> None:
     """Write attention of each model's last fit, over windows it has not learned from where these are enough."""
     kept: dict[str, Forecast] = {}
     about: dict[str, str] = {}
-    for place in sorted((folder.path / MODELS).glob("*/")):
-        model: Any = load(place)
+    for model in _saved(folder).values():
         if "attention" not in model.traces or not most:
             continue
         lens = lens_on(model, panel, None)

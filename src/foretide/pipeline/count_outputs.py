@@ -11,8 +11,8 @@ import pandas as pd
 from foretide.data.counts import buckets
 from foretide.data.files import file_name
 from foretide.forecasters.base import Forecaster
+from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.results import Result
-from foretide.report.figures import write_png
 from foretide.report.intervals import bands, interval_figure, interval_words, typical_series
 from foretide.report.summary import BY_BUCKET, markdown
 
@@ -61,7 +61,7 @@ def write_interval_picture(results: Sequence[Result], scores: Scores, folder: Ru
     forecast = forecasts[name]
     pieces = [bands(forecast, kind=kind, entity=i, target=d) for kind, (i, d) in shown_series(scores).items()]
     figure = interval_figure(pieces, model=name, freq=scores.panel.grid.freq)
-    folder.write("intervals.png", lambda path: write_png(figure, path))
+    write_picture(folder, "intervals.png", figure)
     level = SHOWN_LEVEL if SHOWN_LEVEL in forecast.levels else forecast.levels[0]
     table = scores.coverage(level, by="bucket")
     whole = dict(zip(table["bucket"], table[name], strict=True)) if name in table else {}

@@ -35,13 +35,14 @@ def attention_found(summary: AttentionSummary) -> Found:
         "horizon": summary.horizon_dependence(),
     }  # fmt: skip
     said = summary.sentences()
-    belief = summary._faithfulness  # tested once, for the sentences
+    belief = summary.belief
     if belief is not None:
         tables |= faithfulness_tables(belief)
     try:
         split = summary.by_regime()
     except DataError as error:
-        said.append(f"Attention inside event windows was not compared with the rest. {error}")
+        why = str(error).partition(" Give ")[0]  # what to type is for those who call it
+        said.append(f"Attention inside event windows was not compared with the rest. {why}")
     else:
         said.append(split.text())
         n = int(split.inside.sum())

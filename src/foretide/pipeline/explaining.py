@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.files import file_name
+from foretide.data.windows import slide
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.explain import attention, dynamics, inputs
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, read_yaml
 from foretide.pipeline.explained_tables import attention_found, inputs_found, latent_found
 from foretide.pipeline.folder import RunFolder
+from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.prepare import prepare
 from foretide.pipeline.results import evenly
 from foretide.pipeline.threads import NETWORKS
 from foretide.report.explain_figures import belief_figure, input_figure
-from foretide.report.figures import WRITERS, attention_figure
+from foretide.report.figures import attention_figure
 from foretide.report.latent_figures import latent_figure
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ def explain_run(
     with_inputs: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
-    """Explain the networks that :func:`foretide.run` (or a search) left in a folder, on the windows of its test part.
+    """Explain the networks that :func:`foretide.run` (or a search) left in a folder, or the last fits of a backtest.
+
+    On windows that the model has not learned from; where these are too few, on all, and the sentences say so.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ def explain_models(
     with_inputs: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
-    """Explain fitted networks on the windows of the test part, and write what was found into a run folder.
+    """Explain fitted networks on windows they have not learned from, and write what was found into a run folder.
 
     Parameters
     ----------
@@ -121,8 +125,8 @@ def explain_models(
     say = progress or (lambda _: None)
     parts = [
         f"# What the models of {run.path.name} say",
-        "On the windows of the test part. Every sentence is made from the figures beside it, and says which threshold "
-        "decided it.",
+        "On windows after what each model was fitted on, or those that a sentence names. Every sentence is made from "
+        "the figures beside it, and says which threshold decided it.",
     ]
     told = []
     for name, forecaster in models.items():
@@ -140,7 +144,7 @@ def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
     place = path / "models"
     names = sorted(p.name for p in place.iterdir() if p.is_dir()) if place.is_dir() else []
     if not names or not (path / "settings.yaml").is_file():
-        raise ArtifactError(f"{path} holds no models. Expected a folder made by `foretide run` or `foretide tune`.")
+        raise ArtifactError(f"{path} holds no models. Expected a folder made by `foretide run`, `backtest` or `tune`.")
     if wanted is not None and file_name(wanted) not in names:
         raise ConfigError(f"{path} holds no model {wanted!r}. {nearest(wanted, names)}")
     loaded = {name: load(place / name) for name in names if wanted is None or name == file_name(wanted)}
@@ -155,13 +159,16 @@ def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
 def _sections(
     forecaster: Forecaster, prepared: Prepared, say: Callable[[str], None], *, with_inputs: bool
 ) -> list[Section]:
-    panel, name, h = prepared.panel, forecaster.name, forecaster.h
+    panel, name = prepared.panel, forecaster.name
     freq = panel.grid.freq
-    windows = prepared.test_windows(input_size=forecaster.min_history, h=h, stride=1)
+    seen = forecaster.fitted_step(panel)
+    first = int(panel.last.max()) if seen is None else seen
+    windows = slide(panel, input_size=forecaster.min_history, h=forecaster.h, first_target=first + 1)
     steps = np.unique(windows.steps(panel))
 
-    def cutoffs(most: int) -> list[Any]:
-        return list(panel.grid.output_times(steps[evenly(len(steps), most)]))
+    def cutoffs(most: int) -> list[Any] | None:
+        # None: all of them; where the model has seen nearly all, as after a backtest's last fit, the whole panel.
+        return list(panel.grid.output_times(steps[evenly(len(steps), most)])) if len(steps) > most else None
 
     found = []
     if "attention" in forecaster.traces:
@@ -169,7 +176,7 @@ def _sections(
         summary: Any = attention(forecaster, panel, cutoffs(MOST_CUTOFFS))
         said, tables = attention_found(summary)
         heat = attention_figure(
-            summary.mean_weights[None], model=name, freq=freq, windows=f"{summary.shape[0]} of the test part"
+            summary.mean_weights[None], model=name, freq=freq, windows=summary.about, n_windows=summary.shape[0]
         )
         figures = {"attention": heat, "attention-belief": belief_figure(tables, model=name, freq=freq)}
         found.append(Section("Attention", said, tables, figures))
@@ -193,9 +200,7 @@ def _written(run: RunFolder, name: str, section: Section) -> tuple[list[str], di
     stem = f"{FOLDER}/{file_name(name)}"
     lines = []
     for key, figure in section.figures.items():
-        files = {kind: f"{stem}-{key}.{kind}" for kind in WRITERS}
-        for kind, write in WRITERS.items():
-            run.write(files[kind], lambda path, write=write, figure=figure: write(figure, path))  # type: ignore[misc]
+        files = write_picture(run, f"{stem}-{key}", figure)
         lines.append(f"![{section.title} of {name}]({files['png']})\n[The same picture as SVG]({files['svg']})")
     tables = {key: f"{stem}-{key}.csv" for key in section.tables}
     for key, table in section.tables.items():

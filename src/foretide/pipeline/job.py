@@ -23,6 +23,7 @@ from foretide.pipeline.threads import network_threads
 
 if TYPE_CHECKING:
     from foretide.data.windows import Windows
+    from foretide.forecasters.base import Forecaster
     from foretide.tuning.result import Study
 
 RUNS = Path("runs")

@@ -27,9 +27,10 @@ from foretide.pipeline.count_outputs import (
     write_interval_picture,
     write_model_tables,
 )
+from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.results import Result
 from foretide.pipeline.search_outputs import write_run_search
-from foretide.report.figures import attention_figure, forecast_figure, stretch, write_png
+from foretide.report.figures import attention_figure, forecast_figure, stretch
 from foretide.report.summary import Facts, write_summary
 from foretide.report.words import attention_words, error_words, start_words
 
@@ -157,7 +158,7 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
         stretch(shown, entity=entity, target=target), errors, freq=freq, metric=metric.upper(), floor=floor,
         unit="squared counts" if scores.counts else "original units",
     )  # fmt: skip
-    folder.write("forecast.png", lambda path: write_png(figure, path))
+    write_picture(folder, "forecast.png", figure)
     names = ", ".join(f.model for f in shown)
     growth = error_words(shown[0].model, errors[shown[0].model], freq, metric.upper())
     pictures = {"forecast.png": f"{names} against truth; below, the error by horizon step. {growth}"}
@@ -167,7 +168,7 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
         name = f"attention-{file_name(result.entry.name)}.png"
         weights = result.attention.extras["attention"]
         heat = attention_figure(weights, model=result.entry.name, freq=freq, windows="spread over the test part")
-        folder.write(name, lambda path, heat=heat: write_png(heat, path))  # type: ignore[misc]
+        write_picture(folder, name, heat)
         about = [f"where {result.entry.name} looks, horizon step by lag.", attention_words(weights, freq)]
         start: list[dict[str, Any]] = getattr(result.entry.forecaster, "start_report", list)()
         pictures[name] = " ".join([*about, start_words(start[0])] if start else about)

@@ -16,6 +16,7 @@ from foretide.errors import ArtifactError
 from foretide.evaluation.scorecard import Scorecard
 from foretide.pipeline.before import BEFORE
 from foretide.pipeline.config import read_yaml
+from foretide.pipeline.explained_tables import read_table
 from foretide.pipeline.explaining import EXPLAINED
 from foretide.pipeline.folder import RunFolder, read_status
 from foretide.pipeline.search_reporting import is_search, read_search
@@ -216,7 +217,7 @@ def _explained(path: Path) -> list[Explained]:
     return [
         Explained(
             part["model"], part["subject"], part["sentences"],
-            {name: pd.read_csv(path / file) for name, file in part["tables"].items()},
+            {name: read_table(path / file, name) for name, file in part["tables"].items()},
         )
         for part in told
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from foretide.evaluation.dates import shown
-from foretide.report.figures import write_png
+from foretide.pipeline.pictures import write_picture
 from foretide.report.search_figures import history_figure, importance_figure, parallel_figure, slice_figure
 from foretide.report.search_summary import SearchFacts, write_search_summary
 
@@ -49,7 +49,7 @@ def write_study(
     folder.write(f"{prefix}leaderboard.csv", lambda path: board.to_csv(path, index=False, float_format="%.10g"))
     pictures = _pictures(study)
     for name, (figure, _) in pictures.items():
-        folder.write(f"{prefix}{name}", lambda path, figure=figure: write_png(figure, path))  # type: ignore[misc]
+        write_picture(folder, f"{prefix}{name}", figure)
     folds = study.task.plan.folds
     search = config.search
     return SearchFacts(

@@ -200,7 +200,9 @@ def greys(k: int) -> str:
     return ("#555555", "#777777", "#999999")[(k // 3) % 3]
 
 
-def attention_figure(weights: Floats, *, model: str, freq: str | int, windows: str) -> Figure:
+def attention_figure(
+    weights: Floats, *, model: str, freq: str | int, windows: str, n_windows: int | None = None
+) -> Figure:
     """Draw where the forecast looks: horizon step x lag, mean of all heads above, one panel per head below.
 
     Parameters
@@ -212,10 +214,13 @@ def attention_figure(weights: Floats, *, model: str, freq: str | int, windows: s
         Step of the grid, for the labels.
     windows : str
         Which windows the mean is over, in words.
+    n_windows : int, optional
+        How many these are, where ``weights`` is their mean already; ``N`` by default.
     """
     from matplotlib.figure import Figure
 
     n, heads, _, lookback = weights.shape
+    n = n_windows or n
     mean = weights.astype(np.float64).mean(axis=0)
     columns = min(heads, 4)
     rows = math.ceil(heads / columns)
@@ -224,7 +229,11 @@ def attention_figure(weights: Floats, *, model: str, freq: str | int, windows: s
     unit = unit_of(freq)
     upper = figure.add_subplot(grid[0, :])
     _heatmap(upper, mean.mean(axis=0), figure)
-    upper.set_title(f"{model}: attention, mean of {heads} heads and {n} windows ({windows})", loc="left", fontsize=11)
+    upper.set_title(
+        f"{model}: attention, mean of {heads} heads and {n} window{'s' if n > 1 else ''} ({windows})",
+        loc="left",
+        fontsize=11,
+    )
     upper.set_ylabel(f"horizon step\n({unit} ahead) ↑")
     upper.set_xlabel(f"lag: {unit} before the cutoff (oldest on the left, newest = 0 on the right) →")
     for head in range(heads):

@@ -20,7 +20,7 @@ MISSING = "The report as one page"
 
 @dataclass
 class Section:
-    """One part of the page: text, lists, tables, pictures, text letter by letter; ``special`` names one with pickers."""
+    """One part of the page: text, lists, tables, pictures, a file letter by letter; ``special``: pickers of its own."""
 
     id: str
     title: str
