@@ -15,6 +15,7 @@ import foretide.evaluation.backtest as backtest_module
 from foretide.errors import ConfigError
 from foretide.pipeline.backtesting import run_backtest
 from foretide.pipeline.config import Config, read_yaml
+from foretide.pipeline.explaining import explain_run
 
 PLAIN = {"regime_shifts": 0, "heteroskedasticity": 0, "coupling": 0}
 CONFIG: dict[str, Any] = {
@@ -85,7 +86,21 @@ def test_attention_is_kept_of_windows_the_last_fit_has_not_seen(
     assert about["shape"] == [7, 2, 5, 24]
     # Two folds leave fewer than 30 windows after the fit: the whole panel then, and the page says so.
     assert all(pd.Timestamp(w["cutoff"]) >= after for w in about["windows"]) is own
-    assert about["about"].endswith("after what the model was fitted on" if own else "those it learned from among them")
+    told = (folder / "explain.md").read_text()
+    which = "after what the model was fitted on" if own else "of the whole panel, those it learned from among them"
+    assert f"windows {which}: 2 heads" in told
+    again = explain_run(folder, with_inputs=False)  # by hand, the same
+    assert again.read_text() == told
+    assert about["about"] == f"of the last fit, {which}"
+
+
+def test_explaining_can_be_left_out(tmp_path: Path) -> None:
+    config = {
+        **CONFIG, "models": [{"Attention": {"epochs": 0, "hidden": 8, "heads": 2}}], "baselines": False,
+        "backtest": {"n_windows": 2}, "explain": False,
+    }  # fmt: skip
+    assert not (run_backtest(config, output=tmp_path / "one").path / "explain.md").exists()
+    assert not (ft.run(config, output=tmp_path / "two").path / "explain.md").exists()
 
 
 def test_the_summary_speaks_of_folds_and_chance(finished: Path) -> None:

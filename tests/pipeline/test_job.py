@@ -57,7 +57,7 @@ def test_the_folder_holds_everything(small: RunFolder) -> None:
     }
     assert {p.name for p in (small.path / "models").iterdir()} == names
     assert {p.suffix for p in small.path.rglob("*") if p.is_file()} <= {
-        ".png", ".json", ".safetensors", ".parquet", ".csv", ".log", ".yaml", ".md",
+        ".png", ".svg", ".json", ".safetensors", ".parquet", ".csv", ".log", ".yaml", ".md",
     }  # fmt: skip
 
 

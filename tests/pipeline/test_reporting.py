@@ -16,7 +16,6 @@ import foretide as ft
 from foretide.cli.app import app
 from foretide.errors import ArtifactError
 from foretide.pipeline import run_backtest
-from foretide.pipeline.explaining import explain_run
 from foretide.pipeline.reporting import read_content, write_report
 
 pytest.importorskip("plotly")
@@ -91,20 +90,34 @@ def test_a_backtest_holds_its_scorecard(tested: Path) -> None:
     assert content.reliability is not None
     assert {"ES"} <= set(content.reliability["model"])
     assert content.coverage[80.0]["ES"].between(0, 1).all()
-    assert content.attention == {}
+    assert content.attention == {}  # no model with attention in it
+    assert content.before is not None
+    assert set(content.before["unique_id"]) == {EVIL, "NA", "7"}
 
 
 def test_what_explain_found_is_read_with_its_tables(run: Path) -> None:
-    page = explain_run(run, with_inputs=False)
-    try:
-        (part,) = read_content(run).explained
-        assert (part.model, part.subject) == ("Attention", "Attention")
-        assert " ".join(part.sentences) in page.read_text(encoding="utf-8")
-        assert part.tables["lags_by_distance"]["weight"].max() <= 1
-        assert part.sentences[-1].split(".")[0] in write_report(run).read_text(encoding="utf-8")
-    finally:
-        page.unlink()
-        shutil.rmtree(run / "explain")
+    (part,) = read_content(run).explained
+    assert (part.model, part.subject) == ("Attention", "Attention")
+    assert " ".join(part.sentences) in (run / "explain.md").read_text(encoding="utf-8")
+    assert part.tables["lags_by_distance"]["weight"].max() <= 1
+    assert part.sentences[-1].split(".")[0] in write_report(run).read_text(encoding="utf-8")
+
+
+def test_what_could_not_be_explained_is_logged(run: Path) -> None:
+    assert "not explained" not in (run / "run.log").read_text()
+    assert {part.subject for part in read_content(run).explained} == {"Attention"}
+
+
+@pytest.mark.browser
+def test_pictures_as_files_by_the_command(run: Path) -> None:
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not on the path: apt-get install chromium")
+    done = CliRunner().invoke(app, ["report", str(run), "--figures", "svg"])
+    assert done.exit_code == 0, done.output
+    made = {p.name for p in (run / "figures").iterdir()}
+    assert f"figures: {run / 'figures'} ({len(made)} files)" in done.output
+    assert {"steps.svg", "attention-Attention.svg", "forecasts-NA.svg"} <= made
+    shutil.rmtree(run / "figures")
 
 
 @pytest.mark.parametrize("kind", ["run", "tested"])
