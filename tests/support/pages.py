@@ -33,6 +33,22 @@ def forecasts(n: int = 6, series: tuple[str, ...] = SERIES) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def audit() -> dict[str, pd.DataFrame]:
+    """Return an audit: one series with gaps that ends early, one that never changes, one with spikes."""
+    figures = {"min": 0.0, "mean": 3.0, "max": 9.0, "std": [2.0, 0.0, 2.0], "zeros": [0.1, 0.0, 0.6]}
+    return {
+        "audit_columns": pd.DataFrame({
+            "column": ["y", EVIL], "role": ["target", "past"], "min": 0.0, "mean": 3.0, "max": 9.0, "std": 2.0,
+            "zeros": 0.2, "missing": [0.05, 0.0],
+        }),
+        "audit_series": pd.DataFrame({
+            "series": SERIES, "first": "2023-10-01 00:00:00",
+            "last": ["2024-01-02 06:00:00", "2024-01-09 00:00:00", "2024-01-09 00:00:00"], "steps": [93, 100, 100],
+            **figures, "missing": [0.15, 0.0, 0.0], "constant_run": [2, 100, 3], "spikes": [0, 0, 4],
+        }),
+    }  # fmt: skip
+
+
 def before() -> pd.DataFrame:
     """Return four days of truth up to the first cutoff, of the first series alone."""
     days = pd.date_range("2023-12-29", periods=4, freq="D")
@@ -137,6 +153,7 @@ def content(**changes: Any) -> Content:
         }),
         "by_step": pd.DataFrame({"h_step": [1, 2, 3], **wide}),
         "by_series": pd.DataFrame({"unique_id": SERIES, **wide}),
+        **audit(),
         "forecasts": forecasts(),
         "before": before(),
         "folds": pd.DataFrame({"cutoff": ["2024-01-01", "2024-01-02", "2024-01-03"], **wide}),

@@ -19,7 +19,6 @@ from foretide.data.files import file_name
 from foretide.evaluation.align import ORACLE
 from foretide.evaluation.score import score
 from foretide.pipeline.attention_outputs import write_attention
-from foretide.pipeline.before import write_before
 from foretide.pipeline.count_outputs import (
     bucket_sizes,
     by_bucket,
@@ -27,6 +26,7 @@ from foretide.pipeline.count_outputs import (
     write_interval_picture,
     write_model_tables,
 )
+from foretide.pipeline.data_outputs import write_audit, write_before
 from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.results import Result
 from foretide.pipeline.search_outputs import write_run_search
@@ -83,6 +83,7 @@ def write_outputs(
     folder.write("forecasts.parquet", lambda path: table.to_parquet(path, index=False))
     first = int(results[0].forecast.cutoff_steps.min())
     write_before(prepared.panel, first, config.h, folder)
+    write_audit(prepared.panel, config.season, folder)
     write_attention({r.entry.name: r.attention for r in results if r.attention is not None}, folder)
     _write_history(results, folder)
     pictures = _write_pictures(results, scores, prepared, folder)

@@ -14,8 +14,8 @@ import pandas as pd
 
 from foretide.errors import ArtifactError
 from foretide.evaluation.scorecard import Scorecard
-from foretide.pipeline.before import BEFORE
 from foretide.pipeline.config import read_yaml
+from foretide.pipeline.data_outputs import AUDIT_COLUMNS, AUDIT_SERIES, BEFORE
 from foretide.pipeline.explained_tables import read_table
 from foretide.pipeline.explaining import EXPLAINED
 from foretide.pipeline.folder import RunFolder, read_status
@@ -102,7 +102,8 @@ def read_content(path: Path) -> Content:
         settings = path / "settings.yaml"
         return Content(
             name=_name(path), facts=facts, leaderboard=board, explained=_explained(path),
-            attention=_attention(path), before=_before(path),
+            attention=_attention(path), before=_before(path), audit_columns=_csv(path, AUDIT_COLUMNS, text=0),
+            audit_series=_csv(path, AUDIT_SERIES, text=0),
             history=_csv(path, "history.csv"), status=_status(path),
             settings=settings.read_text(encoding="utf-8") if settings.is_file() else "", **specific,
         )  # fmt: skip

@@ -77,6 +77,8 @@ class Content:
         First column the step or the series, then the main error of each model.
     forecasts : DataFrame, optional
         Id, time, ``cutoff``, ``h_step``, ``y``, one column per model, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
+    audit_columns, audit_series : DataFrame, optional
+        What is in the data; see :mod:`foretide.data.audit`.
     before : DataFrame, optional
         Id, time, ``y`` of the steps up to the first cutoff.
     folds : DataFrame, optional
@@ -105,6 +107,8 @@ class Content:
     by_step: pd.DataFrame | None = None
     by_series: pd.DataFrame | None = None
     forecasts: pd.DataFrame | None = None
+    audit_columns: pd.DataFrame | None = None
+    audit_series: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     folds: pd.DataFrame | None = None
     comparisons: pd.DataFrame | None = None

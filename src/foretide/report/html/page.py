@@ -7,6 +7,7 @@ from typing import Any
 
 from foretide.report.html import charts, tables
 from foretide.report.html.attention import attention_caption, attention_data
+from foretide.report.html.audit import audit_lines, audit_tables
 from foretide.report.html.chart import Chart
 from foretide.report.html.content import Content
 from foretide.report.html.escape import plot_text
@@ -39,7 +40,7 @@ def sections_of(content: Content) -> list[Section]:
     """Return the parts of the page, those that the folder holds nothing for left out."""
     found = [
         Section("summary", "Summary", lead(content)),
-        Section("data", "Data", lines=data_lines(content)),
+        Section("data", "Data", lines=[*data_lines(content), *audit_lines(content)], tables=audit_tables(content)),
         Section("leaderboard", "Leaderboard",
                 tables=_present(tables.leaderboard(content), tables.comparison_table(content))),
         _forecasts(content),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 200
-SHARES = ("skill", "coverage", "fair", "zero", "series_won", "relative")
+SHARES = ("skill", "coverage", "fair", "zero", "missing", "series_won", "relative")
 MORE = ("series_won", "p_vs_best_baseline", "worst_fold")
 MEANING = {
     "rmse": "root of the mean squared error",

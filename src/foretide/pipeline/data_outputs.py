@@ -1,4 +1,4 @@
-"""What was known just before the first forecast, so that pictures show where it begins."""
+"""What a folder keeps of its data: an audit, and what was known just before the first forecast."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.audit import column_audit, series_audit
+
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.pipeline.folder import RunFolder
 
+AUDIT_COLUMNS, AUDIT_SERIES = "audit_columns.csv", "audit_series.csv"
 BEFORE = "before.parquet"
 LEAST, MOST = 24, 240
 """Steps kept: four horizons, but at least and at most so many."""
+
+
+def write_audit(panel: Panel, season: int | None, folder: RunFolder) -> None:
+    """Write what is in a panel, column by column and series by series; see :mod:`foretide.data.audit`."""
+    for name, table in ((AUDIT_COLUMNS, column_audit(panel)), (AUDIT_SERIES, series_audit(panel, season))):
+        folder.write(name, lambda path, table=table: table.to_csv(path, index=False, float_format="%.6g"))  # type: ignore[misc]
 
 
 def write_before(panel: Panel, cutoff: int, h: int, folder: RunFolder) -> None:

@@ -1,0 +1,114 @@
+"""What is in a panel, column by column and series by series, as two small tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.seasons import main_season
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Floats = NDArray[np.float64]
+
+FAR = 6.0
+"""A value is a spike where it is so many robust standard deviations from its neighbours one season before and after."""
+MAD = 1.4826
+
+
+def column_audit(panel: Panel) -> pd.DataFrame:
+    """Return one row per column.
+
+    Returns
+    -------
+    DataFrame
+        ``column, role`` (target, past, future); ``min, mean, max, std`` over all entities; ``zeros, missing``, shares
+        of the known cells and of all cells.
+    """
+    roles = {
+        **dict.fromkeys(panel.targets, "target"), **dict.fromkeys(panel.past, "past"),
+        **dict.fromkeys(panel.future, "future"),
+    }  # fmt: skip
+    rows = []
+    for k, name in enumerate(panel.columns):
+        values = panel.values[:, k].astype(np.float64)
+        known = values[np.isfinite(values)]
+        rows.append({"column": name, "role": roles[name], **_figures(known, len(values))})
+    return pd.DataFrame(rows)
+
+
+def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
+    """Return one row per series, a target of an entity.
+
+    Parameters
+    ----------
+    panel : Panel
+    season : int, optional
+        Steps between values that are compared to find spikes; the main season by default.
+
+    Returns
+    -------
+    DataFrame
+        ``series``; ``first, last`` times with a known value; ``steps`` between them, both included; ``min, mean, max,
+        std``; ``zeros, missing``, shares of the known and of all steps; ``constant_run``, the longest run of one value;
+        ``spikes``, values further than :data:`FAR` robust standard deviations of the seasonal differences from those
+        one season before and one after.
+    """
+    apart = season if season is not None else main_season(panel)
+    rows: list[dict[str, Any]] = []
+    for i in range(panel.n_entities):
+        block = panel.rows(i)
+        for d in range(panel.n_targets):
+            y = block[:, d].astype(np.float64)
+            seen = np.flatnonzero(np.isfinite(y))
+            line: dict[str, Any] = {"series": panel.series_name(i, d), "first": None, "last": None, "steps": 0}
+            if len(seen):
+                y = y[seen[0] : seen[-1] + 1]
+                ends = panel.grid.output_times([panel.first[i] + seen[0], panel.first[i] + seen[-1]])
+                line |= {"first": str(ends[0]), "last": str(ends[1]), "steps": len(y)}
+            known = y[np.isfinite(y)]
+            line |= _figures(known, len(y))
+            rows.append({**line, "constant_run": longest_run(y), "spikes": spikes(y, apart)})
+    return pd.DataFrame(rows)
+
+
+def longest_run(y: Floats) -> int:
+    """Return the length of the longest run of one value; missing values end a run."""
+    if not len(y):
+        return 0
+    same = np.diff(y) == 0
+    edges = np.flatnonzero(np.concatenate([[True], ~same, [True]]))
+    longest = int(np.diff(edges).max())
+    return longest if np.isfinite(y).any() else 0
+
+
+def spikes(y: Floats, season: int) -> int:
+    """Return how many values lie far from those one season before and after, on the same side of both."""
+    if len(y) < 4 * season:
+        return 0
+    step = y[season:] - y[:-season]
+    known = step[np.isfinite(step)]
+    if not len(known):
+        return 0
+    limit = FAR * MAD * float(np.median(np.abs(known - np.median(known))))
+    if limit == 0:  # more than half of the differences are equal: nothing to measure by
+        return 0
+    before, after = step[:-season], -step[season:]
+    with np.errstate(invalid="ignore"):
+        far = (np.abs(before) > limit) & (np.abs(after) > limit) & (np.sign(before) == np.sign(after))
+    return int(far.sum())
+
+
+def _figures(known: Floats, n: int) -> dict[str, float]:
+    if not len(known):
+        nothing = dict.fromkeys(("min", "mean", "max", "std", "zeros"), float("nan"))
+        return {**nothing, "missing": 1.0 if n else float("nan")}
+    return {
+        "min": float(known.min()), "mean": float(known.mean()), "max": float(known.max()), "std": float(known.std()),
+        "zeros": float((known == 0).mean()), "missing": 1 - len(known) / n,
+    }  # fmt: skip
