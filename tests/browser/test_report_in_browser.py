@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import browsing
 import pages
 import pytest
 from browsing import column, element, open_page, wait
@@ -160,6 +161,20 @@ def test_attention_pickers_change_the_pictures(opened: Any) -> None:
     far = dict(zip(bars["x"], bars["y"], strict=True))
     # Head 1 looks at lag 0 only: distances 1, 2, 3 are reached from 1, 2 and 3 steps.
     assert far == pytest.approx({1: 1, 2: 1 / 2, 3: 1 / 3, 4: 0, 5: 0, 6: 0, 7: 0}, abs=1e-4)
+
+
+def test_lists_above_a_picture_change_it_and_its_caption(opened: Any) -> None:
+    (chart,) = (c for s in sections_of(pages.content()) for c in s.charts if c.id == "chart-responses-0")
+    first, second = (picker.options for picker in chart.pickers)
+    assert browsing.options(opened, chart.id) == list(first)
+    for k in (1, 3):
+        browsing.pick(opened, chart.id, first[k])
+        for m in (1, 0):
+            browsing.pick(opened, chart.id, second[m], 1)
+            view = chart.views[f"{k}/{m}"]
+            assert [t["y"] for t in traces(opened, chart.id)] == [t["y"] for t in view.data]
+            assert element(opened, f"#{chart.id}-caption").text == " ".join(view.caption.split())
+    assert pages.EVIL in first[1]
 
 
 def test_legends_work_by_keyboard_and_keep_what_was_chosen(opened: Any) -> None:

@@ -39,9 +39,9 @@ def test_the_folder_holds_everything(small: RunFolder) -> None:
     found = {p.name for p in small.path.iterdir()}
     assert found == {
         "attention-Attention.png", "attention-Attention.svg", "attention.json", "attention.safetensors",
-        "audit_columns.csv", "audit_series.csv", "before.parquet", "explain", "explain.md", "forecast.png", "forecast.svg", "forecasts.parquet", "history.csv",
-        "metrics.csv", "metrics_by_series.csv", "metrics_by_step.csv", "models", "run.json", "run.log",
-        "settings.yaml", "status.json", "summary.md",
+        "audit_columns.csv", "audit_series.csv", "before.parquet", "explain", "explain.md", "forecast.png",
+        "forecast.svg", "forecasts.parquet", "history.csv", "metrics.csv", "metrics_by_series.csv",
+        "metrics_by_step.csv", "models", "run.json", "run.log", "settings.yaml", "status.json", "summary.md",
     }  # fmt: skip
     assert small.status == "finished"
     names = {

@@ -18,8 +18,6 @@ from foretide.errors import ArtifactError
 from foretide.pipeline import run_backtest
 from foretide.pipeline.reporting import read_content, write_report
 
-pytest.importorskip("plotly")
-pytest.importorskip("jinja2")
 EVIL = "<script>alert(1)</script>"
 
 

@@ -26,8 +26,6 @@ from foretide.pipeline.searching import run_search
 from foretide.report.search_trials import missing
 
 pytest.importorskip("optuna")
-pytest.importorskip("plotly")
-pytest.importorskip("jinja2")
 EVIL = "<script>alert(1)</script>"
 CONFIG: dict[str, Any] = {
     "name": f"hours {EVIL}", "h": 4,

@@ -26,8 +26,6 @@ from foretide.report.search_figures import MOST_BARS, history_figure
 from foretide.report.search_summary import escaped, importance_words
 from foretide.report.search_trials import ceiling
 
-pytest.importorskip("plotly")
-pytest.importorskip("jinja2")
 WANTED = ["summary", "leaderboard", "history", "importance", "slices", "trials", "failures", "best", "settings"]
 
 

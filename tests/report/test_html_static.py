@@ -96,5 +96,5 @@ def test_what_cannot_be_drawn_says_what_to_do(tmp_path: Path, monkeypatch: pytes
         with pytest.raises(ForetideError, match="drawn by Chrome or Chromium, and none was found. Install one"):
             write_figures([picked()], None, tmp_path, ["svg"])
     monkeypatch.setitem(sys.modules, "kaleido", None)
-    with pytest.raises(MissingExtraError, match=r"'kaleido'.*pip install 'foretide\[report\]'"):
+    with pytest.raises(MissingExtraError, match=r"'kaleido'.*pip install 'foretide\[figures\]'"):
         write_figures([picked()], None, tmp_path, ["svg"])

@@ -78,16 +78,12 @@ def report(folder: RunFolder) -> None:
     typer.echo()
     typer.echo(board[shown].to_string(index=False, float_format="{:.4g}".format))
     typer.echo()
-    _page(folder.path)
+    page(folder.path)
     typer.echo(f"report: {folder.path / 'summary.md'}")
 
 
-def _page(folder: Path) -> None:
-    """Write the report as one HTML file too, and say where; without its packages say how to get it."""
-    from foretide.errors import MissingExtraError
+def page(folder: Path) -> None:
+    """Write the report as one HTML file too, and say where."""
     from foretide.pipeline.reporting import write_report
 
-    try:
-        typer.echo(f"page: {write_report(folder)}")
-    except MissingExtraError as error:
-        typer.echo(f"no page: {error}")
+    typer.echo(f"page: {write_report(folder)}")

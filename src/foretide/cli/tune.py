@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, _page, interruptible, progress
+from foretide.cli.common import Out, Overwrite, interruptible, page, progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def _report(folder: RunFolder) -> None:
         typer.echo()
         typer.echo(_table(board[[c for c in SHOWN if c in board.columns]]))
         typer.echo()
-    _page(folder.path)
+    page(folder.path)
     typer.echo(f"settings found: {folder.path / 'tuned.yaml'}")
     typer.echo(f"report: {folder.path / 'summary.md'}")
 

@@ -47,8 +47,6 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     ------
     ArtifactError
         For a folder that is none of these, or whose files cannot be read.
-    MissingExtraError
-        Without plotly or jinja2 (``pip install 'foretide[report]'``).
     """
     run = RunFolder(Path(folder))
     page = write_search_page(read_search(run.path)) if is_search(run.path) else write_page(read_content(run.path))
@@ -73,7 +71,7 @@ def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg
     ArtifactError, ConfigError
         As :func:`write_report`; for a format that is not known.
     MissingExtraError, ForetideError
-        Without kaleido (``pip install 'foretide[report]'``), or without a Chrome or Chromium.
+        Without kaleido (``pip install 'foretide[figures]'``), or without a Chrome or Chromium.
     """
     path = Path(folder)
     if is_search(path):

@@ -19,13 +19,7 @@ from foretide.report.html.words import data_lines, forecast_words, lead, model_r
 
 
 def write_page(content: Content) -> str:
-    """Return the page as HTML.
-
-    Raises
-    ------
-    MissingExtraError
-        Without plotly or jinja2.
-    """
+    """Return the page as HTML."""
     return render(
         sections_of(content), name=content.name,
         kind="backtest" if content.backtest else "run", status=content.status,

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from foretide.errors import MissingExtraError
 from foretide.report.html.chart import Chart
 from foretide.report.html.escape import script_json
 from foretide.report.html.tables import Table
 
-MISSING = "The report as one page"
+LIBRARY = "plotly-cartesian.min.js.gz"
+"""plotly.js with the traces that a plane needs; see ``vendor/README.md``."""
 
 
 @dataclass
@@ -51,29 +51,24 @@ def render(
     data : mapping, optional
         What the scripts of special sections read beside the sections' own data.
 
-    Raises
-    ------
-    MissingExtraError
-        Without plotly or jinja2.
     """
-    try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
-        from plotly.offline import get_plotlyjs
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "plotly", "report", MISSING) from error
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     drawn = [chart for section in sections for chart in section.charts]
     known = {
         "name": name, **(data or {}), "charts": {chart.id: chart.as_json() for chart in drawn},
         **{section.special: section.data for section in sections if section.special},
     }  # fmt: skip
-    library, script = _lines(get_plotlyjs()), _safe(_file("page.js"))
+    packed, script = _vendored(LIBRARY), _safe(_file("page.js"))
+    library = gzip.decompress(packed).decode("utf-8")
     environment = Environment(
         loader=PackageLoader("foretide.report.html", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("page.html").render(
         name=name, kind=kind, sections=sections, status=status, policy=policy([library, script]),
-        style=_file("page.css"), library=packed(library), script=script, data=script_json(known),
+        style=_file("page.css"), script=script, data=script_json(known),
+        library=base64.b64encode(packed).decode("ascii"),
     )  # fmt: skip
 
 
@@ -92,20 +87,14 @@ def policy(scripts: Sequence[str]) -> str:
     )
 
 
-def packed(script: str) -> str:
-    """Return a script as base64 of its gzip, the same for the same script; a third of its length here."""
-    return base64.b64encode(gzip.compress(script.encode("utf-8"), mtime=0)).decode("ascii")
-
-
 def _safe(script: str) -> str:
-    """Return a script that cannot end its own element."""
-    return _lines(script).replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _lines(script: str) -> str:
-    """Line ends as the browser hashes them."""
-    return script.replace("\r\n", "\n")
+    """Return a script that cannot end its own element, with line ends as the browser hashes them."""
+    return script.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _file(name: str) -> str:
     return (resources.files("foretide.report.html") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _vendored(name: str) -> bytes:
+    return (resources.files("foretide.report.html") / "vendor" / name).read_bytes()

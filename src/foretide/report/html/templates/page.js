@@ -90,13 +90,27 @@
       });
     });
   }
-  // One picture after the other, so that the page can be read and scrolled meanwhile.
-  const waiting = [];
-  function next() {
-    const job = waiting.shift();
-    if (!job) { root.dataset.ready = "yes"; return; }
-    job();
-    setTimeout(next, 0);
+  // Pictures that are in view or nearly so are drawn first, the others one by one while nothing else is to do.
+  const jobs = new Map();
+  function run(id) {
+    const job = jobs.get(id);
+    jobs.delete(id);
+    if (job) job();
+  }
+  function begin() {
+    const near = new IntersectionObserver((seen) => {
+      seen.filter((entry) => entry.isIntersecting).forEach((entry) => { near.unobserve(entry.target); run(entry.target.id); });
+      root.dataset.shown = "yes";
+    }, { rootMargin: "400px 0px" });
+    for (const id of jobs.keys()) near.observe(byId(id));
+    const idle = window.requestIdleCallback || ((go) => setTimeout(go, 1));
+    const rest = () => {
+      const [id] = jobs.keys();
+      if (id === undefined) { root.dataset.ready = "yes"; return; }
+      run(id);
+      idle(rest);
+    };
+    idle(rest);
   }
   function redraw() {
     for (const [id, { data, layout }] of Object.entries(drawn)) draw(id, data, layout);
@@ -113,7 +127,11 @@
   button.addEventListener("click", () => { chosen = !dark(); paint(chosen); });
   system.addEventListener("change", () => paint(dark()));
   // Paper is white and narrower than the window.
-  window.addEventListener("beforeprint", () => { paper = true; paint(false); });
+  window.addEventListener("beforeprint", () => {
+    for (const id of [...jobs.keys()]) run(id);
+    paper = true;
+    paint(false);
+  });
   window.addEventListener("afterprint", () => {
     paper = false;
     paint(dark());
@@ -341,8 +359,8 @@
   // ------------------------------------------------------------- begin
   document.querySelectorAll("table.sortable").forEach(sortable);
   paint(dark());
-  if (DATA.forecasts) waiting.push(() => forecasts(DATA.forecasts));
-  for (const [id, chart] of Object.entries(DATA.charts)) waiting.push(() => picture(id, chart));
-  if (DATA.attention) waiting.push(() => attention(DATA.attention));
-  library().then(next, () => { byId("old-browser").hidden = false; });
+  if (DATA.forecasts) jobs.set("chart-forecasts", () => forecasts(DATA.forecasts));
+  for (const [id, chart] of Object.entries(DATA.charts)) jobs.set(id, () => picture(id, chart));
+  if (DATA.attention) jobs.set("chart-attention", () => attention(DATA.attention));
+  library().then(begin, () => { byId("old-browser").hidden = false; });
 })();
