@@ -110,6 +110,14 @@ def test_verdicts() -> None:
     assert score([*made, good]).verdict().startswith("mine beats the best simple baseline (SeasonalNaive) by 6")
     assert "mine does not beat the best simple baseline (SeasonalNaive): it is" in score([*made, bad]).verdict()
     assert "their RMSE is equal" in score([*made, made[1].renamed("twin")]).verdict()
+    best = made[1]
+    for share, said in (
+        (2e-4, "differs by less than 0.1 %"),
+        (-2e-4, "differs by less than 0.1 %"),
+        (0.01, "beats the"),
+    ):
+        hair = replace(best.renamed("hair"), mean=best.mean + share * np.nan_to_num(best.truth() - best.mean))
+        assert said in score([*made, hair]).verdict()
     assert "no baseline was scored" in score([good]).verdict()
     perfect = around_truth(panel, made[0], 0.0, "SeasonalNaive")
     assert "makes no error; mine cannot beat it" in score([perfect, good]).verdict()

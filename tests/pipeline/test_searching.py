@@ -64,6 +64,20 @@ def test_the_winner_is_judged_beside_its_defaults_on_the_test_part(finished: Pat
     np.testing.assert_allclose(card.forecasts[model.name], twin, rtol=1e-5)
 
 
+def test_a_winner_that_is_a_baseline_itself_is_held_against_the_others(tmp_path: Path) -> None:
+    config = {**CONFIG, "models": [{"SeasonalMean": {"season": 24}}], "search": {"n_trials": 2, "n_windows": 4}}
+    folder = run_search(config, output=tmp_path / "one").path
+    said = json.loads((folder / "run.json").read_text())["test_verdict"]
+    card = ft.Scorecard.load(folder)
+    errors = card.leaderboard().set_index("model")["rmse"]
+    others = {name: errors[name] for name in card.baselines if name != "SeasonalMean"}
+    best = min(others, key=lambda name: others[name])
+    way = "below" if errors["SeasonalMean"] < others[best] else "above"
+    share = abs(1 - errors["SeasonalMean"] / others[best])
+    assert said.startswith("On the test part, which no trial has seen: SeasonalMean, which counts as a simple baseline")
+    assert said.endswith(f"{share:.1%} {way} that of the best other one, {best} ({others[best]:.4g}).")
+
+
 def test_the_settings_found_run_without_a_search(finished: Path, tmp_path: Path) -> None:
     found = load_config(finished / "tuned.yaml")
     assert found.search is None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from foretide.evaluation.scorecard import Scorecard
 
 
+LEVEL = 0.001
+"""A share of the error below this is no lead."""
 CHANCE = 0.05
 """A p-value below this is called more than chance."""
 
@@ -63,11 +65,15 @@ def _means(scores: Scores) -> str:
         skill = scores.skill(model)
         if not np.isfinite(skill):
             said = f"The best simple baseline ({baseline}) makes no error; {model} cannot beat it."
+        elif abs(skill) < LEVEL:
+            said = (
+                f"{model} does not beat the best simple baseline ({baseline}): their {name} "
+                f"{f'differs by less than {_percent(LEVEL)}' if skill else 'is equal'}."
+            )
         elif skill > 0:
             said = f"{model} beats the best simple baseline ({baseline}) by {_percent(skill)} in {name}."
         else:
-            behind = f"it is {_percent(-skill)} worse in {name}" if skill < 0 else f"their {name} is equal"
-            said = f"{model} does not beat the best simple baseline ({baseline}): {behind}."
+            said = f"{model} does not beat the best simple baseline ({baseline}): it is {_percent(-skill)} worse in {name}."
     if ORACLE in scores.forecasts and scores.value(ORACLE, metric) > 0:
         ratio = scores.value(model or baseline or "", metric) / scores.value(ORACLE, metric)
         said += f" Its {name} is {ratio:.3g} times the oracle's."
@@ -83,7 +89,7 @@ def _laws(scores: Scores) -> str:
     model, baseline = min(own, key=own.__getitem__, default=None), min(others, key=others.__getitem__, default=None)
     if model is not None and baseline is not None and known[baseline] > 0:
         gain = 1 - known[model] / known[baseline]
-        beats = f"beats {baseline} by {_percent(gain)}" if gain > 0 else _behind(baseline, gain)
+        beats = f"beats {baseline} by {_percent(gain)}" if gain >= LEVEL else _behind(baseline, gain)
         said = f"In weighted quantile loss {model} ({known[model]:.4g}) {beats}."
     elif model is not None or baseline is not None:
         best = model or baseline or ""
@@ -96,7 +102,9 @@ def _laws(scores: Scores) -> str:
 
 
 def _behind(baseline: str, gain: float) -> str:
-    return f"does not beat {baseline}: it is {_percent(-gain)} worse" if gain < 0 else f"equals {baseline}"
+    if gain <= -LEVEL:
+        return f"does not beat {baseline}: it is {_percent(-gain)} worse"
+    return f"differs from {baseline} by less than {_percent(LEVEL)}" if gain else f"equals {baseline}"
 
 
 def _percent(share: float) -> str:

@@ -131,8 +131,9 @@ class InputImportance:
                 "needed)."
             ]
         elif not table["more_than_chance"].any():
+            which = f"any one of {len(table)} inputs" if len(table) > 1 else "the one input"
             said = [
-                f"No clear pattern: replacing any one of {len(table)} inputs raises the {name} of {self.model} by no "
+                f"No clear pattern: replacing {which} raises the {name} of {self.model} by no "
                 f"more than chance (p below {ALPHA:g}, corrected for their number)."
             ]
         else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from foretide.evaluation.dates import shown
 from foretide.pipeline.pictures import write_picture
 from foretide.report.search_figures import history_figure, importance_figure, parallel_figure, slice_figure
@@ -25,7 +27,7 @@ def write_search(study: Study, card: Scorecard | None, config: Config, folder: R
         card.save(folder.path)
         board = card.leaderboard()
         folder.write("metrics.csv", lambda path: board.to_csv(path, index=False, float_format="%.10g"))
-    test = "" if card is None else f"On the test part, which no trial has seen: {card.verdict()}"
+    test = "" if card is None else f"On the test part, which no trial has seen: {_judged(card, study.unfitted().name)}"
     facts = write_study(study, config, folder, seconds=log.seconds, test=test)
     folder.write_json(
         "run.json",
@@ -36,6 +38,23 @@ def write_search(study: Study, card: Scorecard | None, config: Config, folder: R
         },
     )  # fmt: skip
     folder.write_text("summary.md", write_search_summary(facts))
+
+
+def _judged(card: Scorecard, winner: str) -> str:
+    """Return the verdict on the test part; of a winner that is a baseline itself, beside the best of the others."""
+    if winner not in card.baselines:
+        return card.verdict()
+    errors = card.leaderboard().set_index("model")[card.main]
+    others = errors[[name for name in card.baselines if name != winner]].dropna()
+    if not len(others) or not np.isfinite(errors[winner]):
+        return card.verdict()
+    best, own = str(others.idxmin()), float(errors[winner])
+    saved = 1 - own / float(others.min())
+    return (
+        f"{winner}, which counts as a simple baseline itself, has an {card.main.upper()} of {own:.4g}, "
+        f"{abs(saved):.1%} {'below' if saved > 0 else 'above'} that of the best other one, {best} "
+        f"({float(others.min()):.4g})."
+    )
 
 
 def write_study(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.audit import FAR
 from foretide.report.html.tables import MOST_ROWS, Cell, Table, cell
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from foretide.report.html.content import Content
 
 TIMES = ("first", "last")
@@ -108,4 +107,4 @@ def _when(time: Any) -> Cell:
         return Cell("–")
     if isinstance(time, int | float):
         return Cell(str(int(time)), float(time))
-    return Cell(str(time).removesuffix(" 00:00:00"))
+    return Cell(str(time).removesuffix(" 00:00:00"), pd.Timestamp(time).timestamp())

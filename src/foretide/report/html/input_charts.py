@@ -92,11 +92,11 @@ def _caption(model: str, part: pd.DataFrame, of: int, table: pd.DataFrame) -> st
     loss, metric = float(table["loss"].iloc[0]), str(table["metric"].iloc[0]).upper()
     top = part.iloc[0]
     size = f"{float(top['increase']) / loss:+.1%} of it" if loss > 0 else f"{float(top['increase']):+.4g}"
-    shown = f"{len(part)} of {of}" if len(part) < of else f"{of}"
+    shown = f"{len(part)} of {_inputs(of)}" if len(part) < of else _inputs(of)
     tested = (
         "the cutoffs are too few for a test" if table["p_holm"].isna().all()
         else f"{len(sure)} of them matter by more than chance, filled bars (p below {ALPHA:g}, corrected for "
-        f"{len(table)} inputs)"
+        f"{_inputs(len(table))})"
     )  # fmt: skip
     bounds = (
         "" if part[["low", "high"]].isna().all(axis=None)
@@ -104,5 +104,9 @@ def _caption(model: str, part: pd.DataFrame, of: int, table: pd.DataFrame) -> st
     )  # fmt: skip
     return (
         f"{model}: growth of the {metric} ({number(loss)} as it is) when an input is replaced by one that does not "
-        f"belong to the window; {shown} inputs, {tested}. Most: {top['group']}, {size}.{bounds}"
+        f"belong to the window; {shown}, {tested}. Most: {top['group']}, {size}.{bounds}"
     )
+
+
+def _inputs(n: int) -> str:
+    return f"{n} input{'s' if n > 1 else ''}"

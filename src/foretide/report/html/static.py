@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ def figures_of(sections: Sequence[Section], content: Content | None) -> Iterator
 
 def _of_chart(chart: Chart) -> Iterator[tuple[str, Figure]]:
     name = chart.id.removeprefix("chart-")
+    if re.search(r"-\d+$", name):  # one of several models, which the title names
+        name = re.sub(r"-\d+$", "", name) + "-" + re.sub(r"\W+", "-", chart.title.lower()).strip("-")
     if not chart.pickers:
         yield file_name(name), _on_paper(chart.data, chart.layout)
         return
