@@ -73,7 +73,8 @@ def _means(scores: Scores) -> str:
         elif skill > 0:
             said = f"{model} beats the best simple baseline ({baseline}) by {_percent(skill)} in {name}."
         else:
-            said = f"{model} does not beat the best simple baseline ({baseline}): it is {_percent(-skill)} worse in {name}."
+            behind = f"it is {_percent(-skill)} worse in {name}"
+            said = f"{model} does not beat the best simple baseline ({baseline}): {behind}."
     if ORACLE in scores.forecasts and scores.value(ORACLE, metric) > 0:
         ratio = scores.value(model or baseline or "", metric) / scores.value(ORACLE, metric)
         said += f" Its {name} is {ratio:.3g} times the oracle's."
