@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from cases import make_panel, times
 
+import foretide as ft
+from foretide.cli.demo import demo_config
 from foretide.errors import ConfigError, MissingExtraError
 from foretide.forecasters.statistical import ARIMA
 
@@ -113,7 +116,12 @@ def test_bad_fit_rows() -> None:
         ARIMA(H, fit_rows=3)
 
 
-def test_absent_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "statsmodels.tsa.arima", None)
+def test_a_missing_package_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
     with pytest.raises(MissingExtraError, match=r"ARIMA needs the package 'statsmodels'.*foretide\[baselines\]"):
-        ARIMA(H).fit(make_panel((120,)))
+        ARIMA(h=2)
+    config = {"data": {"synthetic": {"args": {"T": 300}}}, "h": 2, "models": ["Ridge", "ARIMA"]}
+    with pytest.raises(MissingExtraError, match="ARIMA"):
+        ft.run(config, output=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    assert "ARIMA" not in demo_config()["models"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,13 @@ def demo(
     with interruptible(), progress() as show:
         folder = run(CONFIGS[kind](quick=quick, seed=seed), output=out, overwrite=overwrite, progress=show)
     report(folder)
+    if kind is Kind.HOURLY and not has_arima():
+        typer.secho("ARIMA was left out; to have it: pip install 'foretide[baselines]'", err=True)
+
+
+def has_arima() -> bool:
+    """Whether the package that ARIMA comes from is there."""
+    return find_spec("statsmodels") is not None
 
 
 def demo_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
@@ -49,7 +57,7 @@ def demo_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
         },
         "h": 10,
         "input_size": 60 if quick else 168,
-        "models": [{"Attention": dict(epochs)}, {"LSTM": dict(epochs)}, "ARIMA"],
+        "models": [{"Attention": dict(epochs)}, {"LSTM": dict(epochs)}, *(["ARIMA"] if has_arima() else [])],
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.history import by_entity, targets_until
-from foretide.forecasters.laws import missing, naive_law, normal_quantiles, say_replaced
+from foretide.forecasters.laws import naive_law, normal_quantiles, require, say_replaced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ class ARIMA(Forecaster):
         self, h: int, order: Sequence[int] = (5, 1, 0), fit_rows: int | None = 20_000, *, alias: str | None = None
     ) -> None:
         super().__init__(h, alias=alias)
+        require("statsmodels", "ARIMA")
         if len(order) != 3 or any(not isinstance(k, (int, np.integer)) or k < 0 for k in order):
             raise ConfigError(f"order is three whole numbers (p, d, q) such as (5, 1, 0), got {order!r}.")
         if fit_rows is not None and fit_rows < 50:
@@ -171,8 +172,6 @@ def _from_first(series: Floats) -> Floats:
 
 
 def _state_space(series: Floats, order: tuple[int, int, int]) -> Any:
-    try:
-        from statsmodels.tsa.arima import model as arima
-    except ImportError as error:
-        raise missing("statsmodels", "ARIMA") from error
+    from statsmodels.tsa.arima import model as arima
+
     return arima.ARIMA(series, order=order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,12 @@ def say_replaced(name: str, replaced: dict[str, list[str]], instead: str) -> Non
             UserWarning,
             stacklevel=4,
         )
+
+
+def require(package: str, purpose: str) -> None:
+    """Raise the error for an absent package before any work is done; the package itself is not imported."""
+    if find_spec(package) is None:
+        raise missing(package, purpose)
 
 
 def missing(package: str, purpose: str) -> MissingExtraError:

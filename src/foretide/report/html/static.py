@@ -58,7 +58,7 @@ def write_figures(
         import kaleido  # noqa: F401
         import plotly.io as pio
     except ModuleNotFoundError as error:
-        raise MissingExtraError(error.name or "kaleido", "figures", "Pictures as files") from error
+        raise MissingExtraError(error.name or "kaleido", "figures", "Writing pictures as files") from error
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     made: dict[str, Figure] = {}
