@@ -255,11 +255,13 @@ def attention_figure(
 
 def _heatmap(axes: Axes, weights: Floats, figure: Figure, bins: int = 12) -> None:
     """One panel ``[H, L]``; the lag axis runs from old (left) to new (right)."""
+    from matplotlib.colors import PowerNorm
     from matplotlib.ticker import MaxNLocator
 
     h, lookback = weights.shape
+    # Few weights are large; by the root of their share small ones differ too.
     image = axes.imshow(
-        weights, aspect="auto", origin="lower", cmap="cividis", vmin=0, interpolation="nearest",
+        weights, aspect="auto", origin="lower", cmap="cividis", norm=PowerNorm(0.5, vmin=0), interpolation="nearest",
         extent=(lookback - 0.5, -0.5, 0.5, h + 0.5),
     )  # fmt: skip
     # `extent` names the edges: column 0 of the array is lag L-1, the last column lag 0.

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 BUDGET = 1_500_000
 """Characters for the attention of all models together."""
+CIVIDIS = (
+    "#00204c", "#002a66", "#00346e", "#273f6c", "#3c4a6b", "#4c556b", "#5b5f6d", "#686a70", "#757575", "#838178",
+    "#928c78", "#a19876", "#b0a572", "#c0b16d", "#d1bf66", "#e1cc5c", "#f3db4f", "#ffe945",
+)  # fmt: skip
+COLOURS = [[round((k / (len(CIVIDIS) - 1)) ** 2, 4), colour] for k, colour in enumerate(CIVIDIS)]
+"""Colours of weights by their share of the largest, by its root: few weights are large, and small ones differ too."""
 ALL = -1
 """The place of "all series" among the series."""
 _TOP = 65_535
@@ -113,7 +119,7 @@ def attention_views(data: Mapping[str, Any], steps: str) -> Iterator[tuple[str, 
         mean = raw[0].mean(axis=0) * about["scale"]
         heat = {
             "type": "heatmap", "x": list(range(lookback - 1, -1, -1)), "y": list(range(1, h + 1)),
-            "z": [rounded(row) for row in mean], "colorscale": "Cividis", "zmin": 0,
+            "z": [rounded(row) for row in mean], "colorscale": COLOURS, "zmin": 0,
             "zmax": float(mean.max()),
             "colorbar": {"title": {"text": "weight", "side": "right"}, "thickness": 12, "outlinewidth": 0},
         }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from foretide.report.html import charts, tables
-from foretide.report.html.attention import attention_caption, attention_data
+from foretide.report.html.attention import COLOURS, attention_caption, attention_data
 from foretide.report.html.audit import audit_lines, audit_tables
 from foretide.report.html.chart import Chart
 from foretide.report.html.content import Content
@@ -25,7 +25,7 @@ def write_page(content: Content) -> str:
         kind="backtest" if content.backtest else "run", status=content.status,
         data={
             "steps": content.steps, "unit": "counts" if content.facts["counts"] else "original units",
-            "colours": {plot_text(m): [content.colour(m), content.dash(m)] for m in content.ranked},
+            "weights": COLOURS, "colours": {plot_text(m): [content.colour(m), content.dash(m)] for m in content.ranked},
         },
     )  # fmt: skip
 

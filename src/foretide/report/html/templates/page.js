@@ -293,7 +293,7 @@
       const one = step.value === "all" ? null : Number(step.value);
       const uirevision = `${name}/${A[name].shape}`;
       draw("chart-attention", [{
-        type: "heatmap", x: lags, y: rows, z, colorscale: "Cividis", zmin: 0, zmax: Math.max(...z.flat()),
+        type: "heatmap", x: lags, y: rows, z, colorscale: DATA.weights, zmin: 0, zmax: Math.max(...z.flat()),
         colorbar: { title: { text: "weight", side: "right", font: { size: 13 } }, thickness: 12, outlinewidth: 0 },
         hovertemplate: "step %{y}, lag %{x}: %{z:.4f}<extra></extra>",
       }], {
@@ -322,7 +322,7 @@
       const byLag = lags.map((_, l) => (one === null ? z.reduce((s, row) => s + row[l], 0) / H : z[one][l]));
       const tops = largest(byLag, 3).map(([v, l]) => `lag ${lags[l]} (${short(v)})`).join(", ");
       byId("attention-caption").textContent =
-        `${where}: each row sums to one. A vertical stripe is a fixed lag, a diagonal a fixed distance to the forecast step. ` +
+        `${where}: each row sums to one; colours tell small weights apart best. A vertical stripe is a fixed lag, a diagonal a fixed distance to the forecast step. ` +
         `Largest${one === null ? " over all steps" : ` at step ${one + 1}`}: ${tops}.`;
       const far = largest(known.map((k) => k[1]), 3).map(([v, k]) => `${known[k][0]} (${short(v)})`).join(", ");
       byId("distance-caption").textContent =
