@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from foretide.report.html.chart import Chart, titles
 from foretide.report.html.content import ORACLE, Content
 from foretide.report.html.escape import plot_text, rounded
+from foretide.report.html.marks import level_line
 from foretide.report.summary import number
 from foretide.report.words import error_words
 
@@ -69,7 +69,7 @@ def series_chart(content: Content) -> Chart | None:
         f"series, sorted by {plot_text(models[0])}'s ratio", f"{metric} / {metric} of {plot_text(reference)} (log)"
     )
     layout["yaxis"] |= {"type": "log", "exponentformat": "power"}
-    layout["shapes"] = [_level_line(1.0)]
+    layout["shapes"] = [level_line(1.0)]
     caption = (
         f"Each point is a series; below the line at 1 a model has less error there than {reference}. "
         f"{models[0]} has less on {int((known < 1).sum())} of {len(known)} series; its ratios reach from "
@@ -158,7 +158,7 @@ def coverage_chart(content: Content) -> Chart | None:
     first = next((m for m in content.shown if m in models), models[0])
     values = table[first].to_numpy(float)
     layout = _by_step(content, len(x), f"truths in {level:g} % interval, %")
-    layout["shapes"] = [_level_line(level)]
+    layout["shapes"] = [level_line(level)]
     caption = (
         f"{first}'s {level:g} % interval holds {np.nanmin(values):.1%} of the truths at its worst step and "
         f"{np.nanmax(values):.1%} at its best; the dotted line is {level:g} %."
@@ -226,13 +226,6 @@ def _line(content: Content, model: str, x: list[Any], y: list[Any], hover: str) 
         "type": "scatter", "mode": "lines", "name": plot_text(model), "x": x, "y": y, "hovertemplate": hover,
         "visible": True if model in content.shown or model == ORACLE else "legendonly",
         "line": {"color": content.colour(model), "dash": content.dash(model), "width": 2},
-    }  # fmt: skip
-
-
-def _level_line(value: float) -> Mapping[str, Any]:
-    return {
-        "type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value,
-        "line": {"color": "@quiet", "width": 1, "dash": "dot"},
     }  # fmt: skip
 
 
