@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from foretide.data.files import file_name
-from foretide.data.windows import slide
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.explain import attention, dynamics, inputs
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, read_yaml
 from foretide.pipeline.explained_tables import attention_found, inputs_found, latent_found
 from foretide.pipeline.folder import RunFolder
+from foretide.pipeline.origins import Origins
 from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.prepare import prepare
-from foretide.pipeline.results import evenly
 from foretide.pipeline.threads import NETWORKS
 from foretide.report.explain_figures import belief_figure, input_figure
 from foretide.report.figures import attention_figure
@@ -35,7 +32,8 @@ if TYPE_CHECKING:
 
 FOLDER, PAGE, EXPLAINED = "explain", "explain.md", "explain/explain.json"
 MOST_CUTOFFS, MOST_FOR_INPUTS = 2000, 200
-"""Test cutoffs looked at, evenly spread: by attention and latent state; by the slower permutation of inputs."""
+"""Cutoffs looked at, evenly spread: by attention and latent state; by the slower permutation of inputs. Fewer of many
+entities; see :class:`foretide.pipeline.origins.Origins`."""
 REPEATS = 5
 
 
@@ -161,19 +159,12 @@ def _sections(
 ) -> list[Section]:
     panel, name = prepared.panel, forecaster.name
     freq = panel.grid.freq
-    seen = forecaster.fitted_step(panel)
-    first = int(panel.last.max()) if seen is None else seen
-    windows = slide(panel, input_size=forecaster.min_history, h=forecaster.h, first_target=first + 1)
-    steps = np.unique(windows.steps(panel))
-
-    def cutoffs(most: int) -> list[Any] | None:
-        # None: all of them; where the model has seen nearly all, as after a backtest's last fit, the whole panel.
-        return list(panel.grid.output_times(steps[evenly(len(steps), most)])) if len(steps) > most else None
-
+    origins = Origins.of(forecaster, panel)
     found = []
     if "attention" in forecaster.traces:
         say(f"{name}: attention")
-        summary: Any = attention(forecaster, panel, cutoffs(MOST_CUTOFFS))
+        summary: Any = attention(forecaster, panel, origins.cutoffs(MOST_CUTOFFS))
+        summary = replace(summary, lens=replace(summary.lens, about=origins.about(MOST_CUTOFFS)))
         said, tables = attention_found(summary)
         heat = attention_figure(
             summary.mean_weights[None], model=name, freq=freq, windows=summary.about, n_windows=summary.shape[0]
@@ -182,14 +173,14 @@ def _sections(
         found.append(Section("Attention", said, tables, figures))
     if type(forecaster).__name__ == "LAVAR":
         say(f"{name}: latent state")
-        latent: Any = dynamics(forecaster, panel, cutoffs(MOST_CUTOFFS))
+        latent: Any = dynamics(forecaster, panel, origins.cutoffs(MOST_CUTOFFS))
         said, tables = latent_found(latent, forecaster, panel)
         found.append(
             Section("Latent state", said, tables, {"latent-state": latent_figure(tables, model=name, freq=freq)})
         )
     if with_inputs:
         say(f"{name}: inputs")
-        importance: Any = inputs(forecaster, panel, cutoffs(MOST_FOR_INPUTS), n_repeats=REPEATS)
+        importance: Any = inputs(forecaster, panel, origins.cutoffs(MOST_FOR_INPUTS), n_repeats=REPEATS)
         said, tables = inputs_found(importance)
         found.append(Section("Inputs", said, tables, {"inputs": input_figure(tables["inputs"], model=name)}))
     return found
