@@ -67,13 +67,11 @@ def cdf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: 
         np.minimum(np.asarray(dispersion, dtype=np.float64), POISSON),
     )
     at = np.maximum(k, 0.0)
-    near = mu < theta  # the smaller of both ratios keeps its digits
-    ratio = np.where(near, mu, theta) / (mu + theta)
-    out = np.where(
-        near,
-        special.betaincc(at + 1.0, theta, np.where(near, ratio, 0.5)),
-        special.betainc(theta, at + 1.0, np.where(near, 0.5, ratio)),
-    )
+    near = mu < theta  # the smaller of both ratios keeps its digits; the other branch would cost as much again
+    far = ~near
+    out = np.empty(mu.shape)
+    out[near] = special.betaincc(at[near] + 1.0, theta[near], mu[near] / (mu[near] + theta[near]))
+    out[far] = special.betainc(theta[far], at[far] + 1.0, theta[far] / (mu[far] + theta[far]))
     # So far up the beta function gives way, and the two laws differ by less than it is off.
     poisson = theta > 1e10 * np.maximum(mu, 1.0)
     if poisson.any():
