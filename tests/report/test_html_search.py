@@ -18,7 +18,9 @@ from search_pages import BROKEN, EVIL, N_NET, NET, RIDGE, finished
 
 from foretide.errors import ConfigError
 from foretide.report.html.chart import Chart
-from foretide.report.html.search_charts import Limits, history_chart, importance_chart
+from foretide.report.html.escape import plot_text
+from foretide.report.html.search_charts import MOST_TOLD, Limits, history_chart, importance_chart
+from foretide.report.html.search_content import SearchContent
 from foretide.report.html.search_page import search_sections, write_search_page
 from foretide.report.html.search_slices import MOST_POINTS, pair_chart, slice_chart, thinned
 from foretide.report.html.search_words import unescaped
@@ -92,6 +94,20 @@ def test_what_a_folder_lacks_is_left_out() -> None:
     why = search_pages.content(importances={}, missing="Optuna is missing.")
     (section,) = [s for s in search_sections(why) if s.id == "importance"]
     assert (list(section.text), list(section.charts)) == (["Optuna is missing."], [])
+
+
+def test_very_many_trials_do_not_stand_under_the_pointer_with_their_settings() -> None:
+    one = search_pages.content()
+    many = pd.concat([one.trials] * (MOST_TOLD // len(one.trials) + 1), ignore_index=True)
+    many["number"] = np.arange(len(many))
+
+    def told(content: SearchContent) -> str:
+        (trace,) = [t for t in chart(history_chart(content)).data if t.get("name") == plot_text(NET)]
+        return str(trace["text"][0])
+
+    assert "<br>" in told(one)
+    assert "<br>" not in told(search_pages.content(trials=many))
+    assert told(one).startswith("trial ")
 
 
 def test_each_file_has_its_name(page: str) -> None:

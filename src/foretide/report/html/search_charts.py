@@ -36,6 +36,8 @@ MARKS = {
 OTHER = ("y-up-open", "Y")
 PER_LINE = 3
 """Settings on one line of what is shown under the pointer."""
+MOST_TOLD = 2000
+"""Trials up to which the settings of each stand under the pointer; of more they would make the page large."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +212,12 @@ def _kinds(how: NDArray[Any]) -> list[str]:
 
 
 def _hovers(content: SearchContent, rows: pd.DataFrame) -> list[str]:
-    """Number, model, value and settings of each trial, as plotly.js shows them."""
+    """Number, model, value and settings of each trial, as plotly.js shows them; of very many trials no settings."""
+    brief = len(rows) > 1 and len(content.trials) > MOST_TOLD
     names = {model: parameters(content.trials, model) for model in dict.fromkeys(rows["model"])}
     found = []
     for line in rows.to_dict("records"):
-        given = [f"{short(name)} {short(told(line[name]))}" for name in names[line["model"]]]
+        given = [] if brief else [f"{short(name)} {short(told(line[name]))}" for name in names[line["model"]]]
         lines = [", ".join(given[k : k + PER_LINE]) for k in range(0, len(given), PER_LINE)]
         head = f"trial {line['number']}, {short(line['model'])}: {plot_text(content.metric)} {number(line['value'])}"
         found.append("<br>".join([head, *lines]))
