@@ -170,6 +170,30 @@ def test_the_command(run: Path) -> None:
     assert "![" not in done.stdout
 
 
+def test_networks_inside_wrappers_and_ensembles_and_what_was_found_before(tmp_path: Path) -> None:
+    small = {"Attention": {"epochs": 0, "hidden": 8, "heads": 2}}
+    config = {
+        **CONFIG, "h": 3, "input_size": 30, "explain": False,
+        "data": {"synthetic": {"generator": "planted_lags", "args": {"T": 400, "lags": [24], "weights": [0.6]}}},
+        "models": [
+            {"Conformal": {"model": small, "alias": "C"}}, {"Ensemble": {"models": [small, "Ridge"], "alias": "E"}},
+        ],
+    }  # fmt: skip
+    folder = ft.run(config, output=tmp_path / "wrapped").path
+
+    def found() -> list[tuple[str, str]]:
+        told = json.loads((folder / "explain" / "explain.json").read_text())
+        return [(part["model"], part["subject"]) for part in told]
+
+    explain_run(folder, model="E", with_inputs=False)
+    assert found() == [("E: Attention", "Attention")]
+    explain_run(folder, model="C")
+    assert found() == [("E: Attention", "Attention"), ("C", "Attention"), ("C", "Inputs")]
+    text = explain_run(folder, with_inputs=False).read_text()  # inputs stay, nothing stands there twice
+    assert found() == [("E: Attention", "Attention"), ("C", "Attention"), ("C", "Inputs")]
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## E: Attention", "## C"]
+
+
 def test_folders_that_hold_nothing_to_explain(tmp_path: Path, run: Path) -> None:
     with pytest.raises(ArtifactError, match="holds no models"):
         explain_run(tmp_path)

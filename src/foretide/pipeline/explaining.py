@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from foretide.pipeline.folder import RunFolder
 from foretide.pipeline.origins import Origins
 from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.prepare import prepare
-from foretide.pipeline.threads import NETWORKS
+from foretide.pipeline.threads import NETWORKS, networks_in
 from foretide.report.explain_figures import belief_figure, input_figure
 from foretide.report.figures import attention_figure
 from foretide.report.latent_figures import latent_figure
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from foretide.pipeline.prepare import Prepared
 
 FOLDER, PAGE, EXPLAINED = "explain", "explain.md", "explain/explain.json"
+SUBJECTS = ("Attention", "Latent state", "Inputs")
 MOST_CUTOFFS, MOST_FOR_INPUTS = 2000, 200
 """Cutoffs looked at, evenly spread: by attention and latent state; by the slower permutation of inputs. Fewer of many
 entities; see :class:`foretide.pipeline.origins.Origins`."""
@@ -121,19 +123,29 @@ def explain_models(
         Of ``explain.md``.
     """
     say = progress or (lambda _: None)
+    file = run.path / EXPLAINED
+    # What was found before stays: other models, and inputs, which are measured only when asked for.
+    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    order = list(dict.fromkeys([*(part["model"] for part in told), *models]))
+    for name, forecaster in models.items():
+        for section in _sections(forecaster, prepared, say, with_inputs=with_inputs):
+            lines, tables = _written(run, name, section)
+            told = [part for part in told if (part["model"], part["subject"]) != (name, section.title)]
+            told.append({
+                "model": name, "subject": section.title, "sentences": section.sentences, "tables": tables,
+                "lines": lines,
+            })  # fmt: skip
+    told.sort(key=lambda part: (order.index(part["model"]), SUBJECTS.index(part["subject"])))
+    run.write_json(EXPLAINED, told)
     parts = [
         f"# What the models of {run.path.name} say",
         "On windows after what each model was fitted on, or those that a sentence names. Every sentence is made from "
         "the figures beside it, and says which threshold decided it.",
     ]
-    told = []
-    for name, forecaster in models.items():
+    for name in dict.fromkeys(part["model"] for part in told):
         parts.append(f"## {name}")
-        for section in _sections(forecaster, prepared, say, with_inputs=with_inputs):
-            lines, tables = _written(run, name, section)
-            parts += [f"### {section.title}", " ".join(section.sentences), *lines]
-            told.append({"model": name, "subject": section.title, "sentences": section.sentences, "tables": tables})
-    run.write_json(EXPLAINED, told)
+        for part in (part for part in told if part["model"] == name):
+            parts += [f"### {part['subject']}", " ".join(part["sentences"]), *part["lines"]]
     return run.write_text(PAGE, "\n\n".join(part for part in parts if part) + "\n")
 
 
@@ -146,7 +158,7 @@ def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
     if wanted is not None and file_name(wanted) not in names:
         raise ConfigError(f"{path} holds no model {wanted!r}. {nearest(wanted, names)}")
     loaded = {name: load(place / name) for name in names if wanted is None or name == file_name(wanted)}
-    networks = {name: m for name, m in loaded.items() if type(m).__name__ in NETWORKS}
+    networks = networks_in(loaded)
     if not networks:
         raise ConfigError(
             f"None of {', '.join(loaded)} is a network ({', '.join(NETWORKS)}): there is nothing to explain."

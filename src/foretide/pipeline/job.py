@@ -19,7 +19,7 @@ from foretide.pipeline.outputs import write_outputs, write_scores
 from foretide.pipeline.prepare import Prepared, make_calendar, prepare
 from foretide.pipeline.results import Result, cutoff_times, evenly, select
 from foretide.pipeline.roster import Entry, roster
-from foretide.pipeline.threads import network_threads
+from foretide.pipeline.threads import network_threads, networks_in
 
 if TYPE_CHECKING:
     from foretide.data.windows import Windows
@@ -102,7 +102,7 @@ def explain_networks(models: Mapping[str, Forecaster], prepared: Prepared, folde
 
     What cannot be explained, such as too few windows, is logged: it takes no forecast away.
     """
-    networks = {name: model for name, model in models.items() if type(model).__name__ in EXPLAINED}
+    networks = networks_in(models, EXPLAINED)
     if not networks:
         return
     from foretide.pipeline.explaining import explain_models

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from foretide.forecasters.base import Forecaster
 from foretide.pipeline.roster import Entry
@@ -33,7 +33,26 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
 
 def has_network(forecaster: Forecaster) -> bool:
     """Whether a forecaster, or one inside it, is a network."""
-    if type(forecaster).__name__ in NETWORKS:
-        return True
-    inner = [*getattr(forecaster, "members", ()), getattr(forecaster, "inner", None)]
-    return any(has_network(one) for one in inner if isinstance(one, Forecaster))
+    return bool(networks_in({"": forecaster}))
+
+
+def networks_in(models: Mapping[str, Forecaster], kinds: Collection[str] = NETWORKS) -> dict[str, Forecaster]:
+    """Return the networks among forecasters and inside wrappers and ensembles, of some classes.
+
+    Returns
+    -------
+    dict
+        Name -> network: that of the wrapper, and of a member of an ensemble both, as ``Ensemble: Attention``.
+    """
+    found: dict[str, Forecaster] = {}
+    for name, model in models.items():
+        if type(model).__name__ in kinds:
+            found[name] = model
+            continue
+        inner = getattr(model, "inner", None)
+        if isinstance(inner, Forecaster):
+            found |= networks_in({name: inner}, kinds)
+        for k, member in enumerate(getattr(model, "members", ())):
+            own = f"{name}: {member.name}"
+            found |= networks_in({own if own not in found else f"{own} {k + 1}": member}, kinds)
+    return found
