@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import time
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from cases import make_panel, times
 
 from foretide.errors import ConfigError, MissingExtraError
 from foretide.forecasters import stats
+from foretide.forecasters.laws import naive_law
 from foretide.forecasters.statistical import Stats
 
 H = 5
@@ -187,6 +189,32 @@ def test_failures_are_replaced_and_counted(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.warns(UserWarning, match=r"2 forecasts or series .* because it failed \(tiny datasets\)"):
         forecast = model.predict(panel, times(panel, [50, 59]))
     np.testing.assert_array_equal(forecast.mean[1], panel.values[53:58])
+
+
+class _RunningAway(_Failing):
+    """Bounds that grow without limit around an honest mean, as those of multiplicative errors can."""
+
+    def forward(self, y: np.ndarray, h: int, level: Any = None) -> dict[str, np.ndarray]:
+        wide = np.abs(y).max() * 10.0 ** np.arange(h)
+        bounds = {f"{side}-{q}": 7.0 + sign * wide for q in level or () for side, sign in (("lo", -1), ("hi", 1))}
+        return {"mean": np.full(h, 7.0), **bounds}
+
+
+def test_intervals_that_run_away_get_the_spread_of_the_seasonal_naive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "_kind", lambda name: _RunningAway)
+    panel = make_panel((60,))
+    model = Stats("AutoETS", H).fit(panel)
+    said = (
+        r"1 forecasts or series \('y0'\) got the intervals of the seasonal naive instead, because a bound of their own"
+    )
+    with pytest.warns(UserWarning, match=said):
+        forecast = model.predict(panel, levels=[80])
+    np.testing.assert_array_equal(forecast.mean, 7.0)
+    sd = naive_law(panel.rows(0)[:, :1], np.array([59]), H, model.season_)[1]
+    assert forecast.quantiles is not None
+    low, high = forecast.quantiles[..., 0], forecast.quantiles[..., -1]
+    np.testing.assert_allclose(high - low, 2 * NormalDist().inv_cdf(0.9) * sd, rtol=1e-6)
+    assert not np.isnan(model.predict(panel, levels=[]).mean).any()  # no bounds, nothing to say
 
 
 def test_the_alarm_of_others_survives() -> None:

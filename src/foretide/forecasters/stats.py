@@ -40,6 +40,10 @@ _NO_LAW = frozenset(
 _NO_FORWARD = frozenset({"AutoCES"})
 """Rolled past the training part, ``AutoCES.forward`` of statsforecast 2.1.1 with a partial or full season ran away on
 four of six synthetic monthly series (errors of 10^2 to 10^6 where 2 is usual); without a season it was fine."""
+EXPLODED = 100.0
+"""Intervals are not believed where a bound lies so many times the largest value of the series away from the mean:
+multiplicative errors of AutoETS gave bounds of 1e28 on two of 336 series of prescriptions."""
+_WIDE = f"a bound of their own lay more than {EXPLODED:g} times the largest value of the series away from the mean"
 _DEFAULTS: dict[str, dict[str, Any]] = {"TSB": {"alpha_d": 0.2, "alpha_p": 0.2}}
 
 
@@ -53,7 +57,8 @@ class Stats(Forecaster):
     (Croston, TSB, window averages ...) gives none.
 
     The seasonal naive with its intervals takes the place of a forecast that fails, is not finite, belongs to a
-    series unknown at fit, or runs out of time; a warning says how many and why.
+    series unknown at fit, or runs out of time; intervals that run away (:data:`EXPLODED`) get its spread around the
+    model's mean. A warning says how many and why.
 
     Saving keeps settings and training series; the models are estimated again, with the same result, at the first
     prediction after loading.
@@ -164,6 +169,7 @@ class Stats(Forecaster):
         mean = np.full((len(windows), self.h, panel.n_targets), np.nan)
         found = np.full((*mean.shape, len(quantiles)), np.nan)
         replaced: dict[str, list[str]] = {}
+        wide: list[str] = []
         for entity, chosen in by_entity(windows):
             cutoffs = windows.cutoff[chosen]
             history = targets_until(panel, entity, int(cutoffs.max()))
@@ -177,12 +183,17 @@ class Stats(Forecaster):
                     series = filled[: cutoff + 1, d]
                     series = series[~np.isnan(series)]
                     reason = self._one(key, series, quantiles, started, mean[window, :, d], found[window, :, d])
-                    if reason and len(series):
+                    if reason == _WIDE:
+                        wide.append(name)
+                        law = naive_law(history[:, [d]], np.array([cutoff]), self.h, self.season_)
+                        found[window, :, d] = normal_quantiles(mean[window, :, d], law[1][0, :, 0], quantiles)
+                    elif reason and len(series):
                         replaced.setdefault(reason, []).append(name)
                         law = naive_law(history[:, [d]], np.array([cutoff]), self.h, self.season_)
                         mean[window, :, d] = law[0][0, :, 0]
                         found[window, :, d] = normal_quantiles(law[0][0, :, 0], law[1][0, :, 0], quantiles)
         say_replaced(self.name, replaced, "the seasonal naive")
+        say_replaced(self.name, {_WIDE: wide} if wide else {}, "the intervals of the seasonal naive")
         return Prediction(mean, found if quantiles else None)
 
     def _one(
@@ -212,7 +223,10 @@ class Stats(Forecaster):
         mean[:] = answer["mean"]
         for j, q in enumerate(quantiles):
             found[:, j] = answer[f"{'lo' if q < 0.5 else 'hi'}-{levels[q]}"]
-        return None if np.isfinite(mean).all() and np.isfinite(found).all() else "its forecast was not finite"
+        if not (np.isfinite(mean).all() and np.isfinite(found).all()):
+            return "its forecast was not finite"
+        reach = EXPLODED * max(float(np.abs(series).max()), float(np.abs(mean).max()))
+        return _WIDE if quantiles and np.abs(found - mean[:, None]).max() > reach > 0 else None
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, NDArray[Any]]:
