@@ -38,7 +38,7 @@ def test_examples_run_on_a_slice(
     monkeypatch.setenv("FORETIDE_DATA", str(tmp_path))
     raw: dict[str, Any] = read_yaml((root / "examples" / f"{name}.yaml").read_text())
     raw["data"]["path"] = EXAMPLES[name]
-    raw.update(name=name, stride=12, models=[{"Attention": {"hidden": 16, "epochs": 1, "head": "nb"}}])
+    raw.update(name=name, stride=12, explain=False, models=[{"Attention": {"hidden": 16, "epochs": 1, "head": "nb"}}])
     if name == "bikes":
         raw.update(split={})
     (tmp_path / f"{name}.yaml").write_text(json.dumps(raw, default=str))

@@ -263,7 +263,7 @@ def test_examples_run_on_a_slice_of_real_data(
     for name, (rows, h, (time, target)) in limits.items():
         raw = read_yaml((root / "examples" / f"{name}.yaml").read_text())
         raw["data"].update(rows)
-        raw.update(name=name, split={}, stride=12, models=[{"Attention": {"hidden": 16, "epochs": 1}}])
+        raw.update(name=name, split={}, stride=12, explain=False, models=[{"Attention": {"hidden": 16, "epochs": 1}}])
         file = tmp_path / f"{name}.yaml"
         file.write_text(json.dumps(raw))
         folder = ft.run(file, output=tmp_path / name)

@@ -15,7 +15,7 @@ from foretide.errors import ConfigError, ForetideError, MissingExtraError
 from foretide.report.html import sections_of, write_figures
 from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.render import Section
-from foretide.report.html.static import figures_of
+from foretide.report.html.static import figures_of, named
 
 pio = pytest.importorskip("plotly.io")
 pytest.importorskip("kaleido")
@@ -70,12 +70,15 @@ def test_each_choice_is_a_picture_and_hidden_lines_are_left_out() -> None:
     assert [trace["name"] for trace in figure["data"]] == ["a"]
 
 
+def test_names_that_become_the_same_get_a_number() -> None:
+    twice = named(figures_of([picked(), picked()], None))
+    assert list(twice) == ["one-a-share", "one-b--i--share", "one-a-share-2", "one-b--i--share-3"]
+
+
 @pytest.mark.browser
 def test_files_are_whole(tmp_path: Path) -> None:
     if not CHROMIUM:
         pytest.skip("chromium is not on the path: apt-get install chromium")
-    twice = [picked(), picked()]  # names that become the same file name, such as "a b" and "a-b"
-    assert len({p.name for p in write_figures(twice, None, tmp_path / "two", ["svg"])}) == 4
     paths = write_figures([picked()], None, tmp_path / "figures", ["svg", "png"])
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == sorted(p.name for p in paths)
     drawn = (tmp_path / "figures" / "one-a-share.svg").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ def write_figures(
         raise MissingExtraError(error.name or "kaleido", "figures", "Writing pictures as files") from error
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    made: dict[str, Figure] = {}
-    for name, figure in figures_of(sections, content):
-        made[name if name not in made else f"{name}-{len(made)}"] = figure
+    made = named(figures_of(sections, content))
     figures = [figure for figure in made.values() for _ in formats]
     paths = [place / f"{name}.{kind}" for name in made for kind in formats]
     try:
@@ -77,6 +75,14 @@ def write_figures(
             "by the buttons above it."
         ) from error
     return paths
+
+
+def named(figures: Iterable[tuple[str, Figure]]) -> dict[str, Figure]:
+    """Return figures by file name; names that became the same, such as those of "a b" and "a-b", get a number."""
+    made: dict[str, Figure] = {}
+    for name, figure in figures:
+        made[name if name not in made else f"{name}-{len(made)}"] = figure
+    return made
 
 
 def figures_of(sections: Sequence[Section], content: Content | None) -> Iterator[tuple[str, Figure]]:
