@@ -219,7 +219,7 @@ class Forecaster(ABC):
     def predict(
         self,
         panel: Panel,
-        cutoffs: Sequence[Any] | None = None,
+        cutoffs: Sequence[Any] | Windows | None = None,
         levels: Sequence[float] = (80, 95),
         *,
         quantiles: Sequence[float] = (),

@@ -160,7 +160,10 @@ class Task:
 
 
 def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
-    """Lay out the inner folds: by default over the last :data:`INNER` of the longest series, at least ``h`` steps apart, rotating."""
+    """Lay out the inner folds: by default over the last :data:`INNER` of the longest series, rotating.
+
+    They lie at least ``h`` steps apart.
+    """
     first = make_plan(part, h, step=step, n_windows=1)
     rows = int(part.observed.max())
     if n_windows is None:
