@@ -200,7 +200,10 @@ def _facts(results: Sequence[Result], scores: Scores, prepared: Prepared, config
             "targets": panel.targets, "past": panel.past, "future": panel.future,
             "missing_cells": int(np.isnan(panel.values).sum()),
         },
-        "parts": dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
+        "parts": {
+            **dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
+            "own": split.own is not None,
+        },
         "test_windows": len(results[0].forecast),
         "counts": scores.counts,
         "h": config.h,
