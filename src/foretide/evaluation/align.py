@@ -12,7 +12,6 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.metrics import TrainingScale
 from foretide.evaluation.quantile_metrics import LEAST_DENSE, Quantiles
 from foretide.forecasters.forecast import Forecast, all_quantiles
-from foretide.forecasters.simple_set import BASELINES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,13 +76,13 @@ def oracle_forecast(
     return Forecast(ORACLE, panel, windows, mean, tuple(levels), wanted, found)
 
 
-def baseline_names(given: Sequence[str] | None, names: list[str]) -> tuple[str, ...]:
-    """Return the names of the baselines: those given, after a check, or those named as simple forecasters are."""
+def baseline_names(given: Sequence[str] | None, named: dict[str, Forecast]) -> tuple[str, ...]:
+    """Return the names of the baselines: those given, after a check, or those whose forecasts say so."""
     if given is None:
-        return tuple(name for name in names if name in BASELINES)
+        return tuple(name for name, forecast in named.items() if forecast.baseline and name != ORACLE)
     for name in given:
-        if name not in names or name == ORACLE:
-            raise ConfigError(f"The baseline {name!r} was not among the forecasts. {nearest(name, names)}")
+        if name not in named or name == ORACLE:
+            raise ConfigError(f"The baseline {name!r} was not among the forecasts. {nearest(name, named)}")
     return tuple(given)
 
 
@@ -183,7 +182,10 @@ def shared_laws(
             continue
         own = chosen[name]
         same = len(own) == len(forecast) and np.array_equal(own, np.arange(len(own)))
-        values = forecast.quantiles if same else forecast.quantiles[own]
+        values, levels = forecast.quantiles if same else forecast.quantiles[own], forecast.quantile_levels
+        held = ~np.isnan(values).all(axis=(0, 1, 2))
+        if held.any() and not held.all():  # quantiles beyond what a law holds are none of it
+            values, levels = values[..., held], tuple(q for q, known in zip(levels, held, strict=True) if known)
         empty = np.isnan(values).any(axis=-1)
         if empty[whole].all():
             notes.append(f"{name} has no quantiles on the points scored, so its law is not scored.")
@@ -192,7 +194,7 @@ def shared_laws(
             lost, of = int((empty & whole).sum()), int(whole.sum())
             notes.append(f"{lost} of {of} points left out of the measures of laws: {name} has no quantiles there.")
             whole = whole & ~empty
-        laws[name] = Quantiles(tuple(forecast.quantile_levels), values)
+        laws[name] = Quantiles(tuple(levels), values)
     return laws, np.where(whole, truth, np.nan), notes
 
 

@@ -34,6 +34,7 @@ from foretide.evaluation.quantile_metrics import (
     zero_accuracy,
 )
 from foretide.evaluation.verdict import verdict
+from foretide.forecasters.levels import interval_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,6 +180,7 @@ class Scores:
             Of the randomised PIT instead, which is ``level`` exactly where the law is right, for counts too; needs a
             dense grid of quantiles.
         """
+        level = interval_level(level)
         name = f"{'fair_' if fair else ''}coverage_{level:g}"
         known = [model for model in self.forecasts if self.has(name, model)]
         if not known:
@@ -362,8 +364,8 @@ def score(
         The best forecast possible, with quantiles where they are known; an array goes with the windows of the first
         forecast.
     baselines : sequence of str, optional
-        Names of the models that skill is measured against; by default those named as baselines are, see
-        :data:`foretide.forecasters.simple_set.BASELINES`.
+        Names of the models that skill is measured against; by default those whose forecasts come
+        from a baseline (:attr:`foretide.Forecast.baseline`), whatever it is called.
 
     Raises
     ------
@@ -380,13 +382,14 @@ def score(
     laws, law_truth, of_laws = shared_laws(named, chosen, truth)
     grid, of_grid = dense_grid(laws)
     levels = tuple(sorted({level for name in laws for level in named[name].levels}))
+    asked = tuple(sorted({q for name in laws for q in named[name].quantile_columns}))
     if train is None:
         train = panel.head(_first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)
     scale = training_scale(panel, train, main_season(train, season))
     notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(
-        panel, windows, truth, means, baseline_names(baselines, list(named)), scale, tuple(notes),
-        Laws(law_truth, laws, levels, grid), _rates(panel, train), bool(are_counts(train).all()),
+        panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes),
+        Laws(law_truth, laws, levels, grid, asked), _rates(panel, train), bool(are_counts(train).all()),
     )  # fmt: skip
 
 

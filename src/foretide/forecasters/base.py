@@ -6,7 +6,7 @@ import inspect
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
@@ -19,6 +19,7 @@ from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer
 from foretide.forecasters.fitted import Fitted, View, kept_history
 from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -127,6 +128,16 @@ class Forecaster(ABC):
 
     has_law: bool = False
     """Whether intervals come with the mean."""
+    baseline: bool = False
+    """Whether skill is measured against it; what stands around one forecaster is what that one is."""
+    neural: bool = False
+    """Whether it is a neural network, or holds one."""
+    explains: ClassVar[tuple[str, ...]] = ()
+    """What it says besides its inputs: ``"attention"``, ``"latent"``."""
+    nests: ClassVar[str | None] = None
+    """Setting that names the forecasters inside, for one that is made of others."""
+    watched: ClassVar[bool] = False
+    """Whether a search can follow its validation error epoch by epoch, and stop a bad trial."""
     uses_validation: ClassVar[bool] = False
     """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
     can_warm_start: ClassVar[bool] = False
@@ -220,9 +231,9 @@ class Forecaster(ABC):
         self,
         panel: Panel,
         cutoffs: Sequence[Any] | Windows | None = None,
-        levels: Sequence[float] = (80, 95),
+        levels: float | Iterable[float] = DEFAULT_LEVELS,
         *,
-        quantiles: Sequence[float] = (),
+        quantiles: float | Iterable[float] = (),
         **traces: bool,
     ) -> Forecast:
         """Forecast ``h`` steps from many origins in one pass.
@@ -235,23 +246,30 @@ class Forecaster(ABC):
             Times of the last observed step; None: the end of every series. A series that does not cover a
             cutoff is left out of it. A series that is too short for the model, or new to a model of single series,
             is forecast by a simple stand-in; ``Forecast.notes`` says so.
-        levels : sequence of float
-            Central interval levels in percent. A model without a predictive law returns no intervals.
-        quantiles : sequence of float
-            Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``.
+        levels : float, or iterable of float
+            Central interval levels in percent; 80 and 95 by default, as far as the law holds them. A model without a
+            predictive law returns no intervals.
+        quantiles : float, or iterable of float
+            Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``; columns ``<Model>-ql0.1`` of the
+            frame. A quantile or level asked for that the law does not hold (beyond the outermost levels of a quantile
+            head) is NaN, and a warning says so.
         **traces : bool
             What else to return in ``Forecast.extras``, e.g. ``attention=True``.
         """
         windows = self._origins_of(panel, cutoffs)
-        levels = tuple(levels) if self.has_law else ()
-        wanted_quantiles = all_quantiles(levels, quantiles if self.has_law else ())
+        kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles)
+        kept, asked = (kept, asked) if self.has_law else ((), ())
+        wanted_quantiles = all_quantiles(kept, asked)
         unknown = set(traces) - set(self.traces)
         if unknown:
             raise ConfigError(f"{self.name} has no trace {sorted(unknown)[0]!r}; it can return {list(self.traces)}.")
         wanted = tuple(name for name, on in traces.items() if on)
         got, view = self._seen(panel, windows, wanted_quantiles, wanted)
         notes = (*got.notes, *self._general_notes(panel, view))
-        return Forecast(self.name, panel, windows, got.mean, levels, wanted_quantiles, got.quantiles, got.extras, notes)
+        return Forecast(
+            self.name, panel, windows, got.mean, kept, wanted_quantiles, got.quantiles, got.extras, notes, asked,
+            self.baseline,
+        )  # fmt: skip
 
     def view(self, panel: Panel, windows: Windows) -> View:
         """Return a panel and its windows as the fitted model sees them: columns, categories, grid and wall clock.
@@ -344,6 +362,16 @@ class Forecaster(ABC):
     def memory(self) -> int | None:
         """Rows up to a cutoff that a forecast depends on; None: all there are."""
         return None
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that the law holds; None where it holds all."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Forecaster, ...]:
+        """The forecasters inside; none of one that is not made of others."""
+        return ()
 
     @property
     def traces(self) -> tuple[str, ...]:

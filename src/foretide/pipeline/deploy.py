@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretide.data.counts import are_counts
-from foretide.data.files import file_name
+from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
+from foretide.forecasters.levels import DEFAULT_LEVELS
 from foretide.pipeline.config import Config, load_config, read_yaml, write_yaml
-from foretide.pipeline.folder import RunFolder
+from foretide.pipeline.folder import LOG, RunFolder
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare_panel, read_panel
 from foretide.pipeline.roster import roster
+from foretide.pipeline.saved import chosen_model, model_place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +59,7 @@ def fit_model(
         panel = prepare_panel(checked)[0]
         log(repr(panel))
     target = RunFolder.create(folder, overwrite=overwrite)
-    with log.of(target.path / "run.log"), target.writing():
+    with target.writing(), log.of(target.path / LOG):
         freq = panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
         counts = bool(are_counts(panel).all()) or name not in {entry.name for entry in roster(checked)}
@@ -68,7 +70,7 @@ def fit_model(
             )
         log(f"fitting {name}")
         forecaster = made[name].forecaster.fit(panel)
-        forecaster.save(target.path / "models" / file_name(name))
+        forecaster.save(target.place(model_place(name)))
         target.write_text("settings.yaml", write_yaml(checked.model_dump(mode="json", exclude={"output"})))
     return target
 
@@ -79,7 +81,8 @@ def predict_with(
     *,
     model: str | None = None,
     cutoffs: Sequence[Any] | None = None,
-    levels: Sequence[float] = (80, 95),
+    levels: float | Iterable[float] = DEFAULT_LEVELS,
+    quantiles: float | Iterable[float] = (),
 ) -> pd.DataFrame:
     """Forecast with a model that :func:`fit_model` or :func:`foretide.run` left in a folder.
 
@@ -90,7 +93,7 @@ def predict_with(
         A table of the same columns as the one the model was fitted on; that one by default.
     model : str, optional
         Needed where the folder holds several.
-    cutoffs, levels
+    cutoffs, levels, quantiles
         As in ``Forecaster.predict``.
 
     Returns
@@ -104,17 +107,12 @@ def predict_with(
         raise ArtifactError(
             f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
         )
-    found = sorted(p.name for p in (path / "models").iterdir() if p.is_dir()) if (path / "models").is_dir() else []
-    if model is None and len(found) != 1:
-        raise ConfigError(f"{path} holds {len(found)} models. Choose one with --model: {', '.join(found)}")
-    name = file_name(model) if model is not None else found[0]
-    if name not in found:
-        raise ConfigError(f"{path} holds no model {model!r}. {nearest(model, found)}")
-    raw = read_yaml(settings.read_text(encoding="utf-8"))
+    place = chosen_model(path, model)[1]
+    raw = read_yaml(read_text(settings))
     config = Config.model_validate(raw)
     panel = read_panel(config.data, str(data)) if data is not None else prepare_panel(load_config(config))[0]
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
-    table: pd.DataFrame = load(path / "models" / name).predict(panel, cutoffs=times, levels=levels).to_frame()
+    table: pd.DataFrame = load(place).predict(panel, cutoffs=times, levels=levels, quantiles=quantiles).to_frame()
     return table
 
 
