@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.counts import density
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.metrics import TrainingScale
@@ -211,3 +212,13 @@ def dense_grid(laws: dict[str, Quantiles]) -> tuple[tuple[float, ...], list[str]
     if not sparse:
         return grid, []
     return grid, [f"No CRPS for {_some(sparse)}: fewer than {LEAST_DENSE} quantile levels, which would be too high."]
+
+
+def nonzero_rates(panel: Panel, train: Panel) -> Floats:
+    """Nonzero rates of the training part in the panel's order of entities, ``[N, D]``; 0 for an entity not in it."""
+    found, rates = density(train), np.zeros((panel.n_entities, panel.n_targets))
+    where = {name: i for i, name in enumerate(train.ids)}
+    for i, name in enumerate(panel.ids):
+        if name in where:
+            rates[i] = found[where[name]]
+    return rates

@@ -79,8 +79,7 @@ def backtest(
     n_jobs : int
         Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
-        ``step``, ``n_windows``, ``start``, ``gap``, ``train_size``, ``val_size``, ``refit`` and ``season``, as in
-        :class:`foretide.evaluation.folds.FoldOptions`.
+        ``step``, ``n_windows``, ``refit``, ``season`` …: see :class:`foretide.evaluation.folds.FoldOptions`.
 
     Raises
     ------
@@ -88,13 +87,13 @@ def backtest(
         Before anything is fitted; or when a model that was asked for fails: the message names model and fold.
     """
     kept, asked = interval_levels(levels), quantile_levels(quantiles)
-    wanted = DECILES if quantiles is None else asked
     plan = make_plan(panel, h if h is not None else _horizon(models), **folds)
     part = plan.part(panel, plan.blocks[0]).until(moment(panel, plan.fit_end(plan.blocks[0])))
-    handed = {"season": folds.get("season"), "calendar": calendar}
-    members, notes = members_of(models, panel, part, h=plan.h, baselines=baselines, shared=handed)
+    shared_settings = {"season": folds.get("season"), "calendar": calendar}
+    members, notes = members_of(models, panel, part, h=plan.h, baselines=baselines, shared=shared_settings)
     warn_of_empty_validation(members, panel, plan)
     warn_of_overlap(members, panel, plan)
+    wanted = DECILES if quantiles is None else asked
     store = _open(folder, panel, plan, kept, wanted, overwrite=overwrite)
     shared = _Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models)
     work = _Work(shared, store, check_jobs(n_jobs), progress)

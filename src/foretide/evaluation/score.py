@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.counts import are_counts, buckets, density
+from foretide.data.counts import are_counts, buckets
 from foretide.data.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.align import (
@@ -19,6 +19,7 @@ from foretide.evaluation.align import (
     countable,
     dense_grid,
     named_forecasts,
+    nonzero_rates,
     scale_notes,
     shared_laws,
     shared_windows,
@@ -389,15 +390,5 @@ def score(
     notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(
         panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes),
-        Laws(law_truth, laws, levels, grid, asked), _rates(panel, train), bool(are_counts(train).all()),
+        Laws(law_truth, laws, levels, grid, asked), nonzero_rates(panel, train), bool(are_counts(train).all()),
     )  # fmt: skip
-
-
-def _rates(panel: Panel, train: Panel) -> Floats:
-    """Nonzero rates of the training part in the panel's order of entities, ``[N, D]``; 0 for an entity not in it."""
-    found, rates = density(train), np.zeros((panel.n_entities, panel.n_targets))
-    where = {name: i for i, name in enumerate(train.ids)}
-    for i, name in enumerate(panel.ids):
-        if name in where:
-            rates[i] = found[where[name]]
-    return rates
