@@ -90,7 +90,13 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
     "comma": (
         lambda f: f.assign(y=[f"{v:.3f}".replace(".", ",") for v in f["y"]]), {}, r"decimal comma: .*decimal=','",
     ),
-    "labels": (lambda f: f.assign(x="red"), {}, r"holds text: 96 values .*the first is 'red' in row 0.*get_dummies"),
+    "labels": (
+        lambda f: f.assign(y="red"), {}, r"Column 'y' holds text: 96 values .*'red' in row 0.*A target holds numbers",
+    ),
+    "free-text": (
+        lambda f: f.assign(x=[f"remark {k}" for k in range(96)]), {},
+        r"Column 'x': 96 different texts in 96 rows are no categories\. Leave the column out, or shorten",
+    ),
     "dates-as-values": (lambda f: f.assign(x=f["ds"]), {}, r"Column 'x' holds dates, not numbers"),
     "unknown": (lambda f: f, {"past": ["xx"]}, r"There is no column 'xx' \(past\)\. Did you mean 'x'\?"),
     "unknown-time": (lambda f: f, {"time": "date"}, r"There is no column 'date' \(time\)\."),

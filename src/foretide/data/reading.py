@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.categories import names_of
 from foretide.data.frames import as_backend, open_frame, read_table
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
@@ -44,6 +45,7 @@ def from_frame(
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
         Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1.
+        Targets are numbers; text in another role is kept as categories, where an empty cell is none of them.
         Rows after the last observed target may hold future columns only.
     freq : str or int, optional
         Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; an integer for integer time); found by default.
@@ -158,14 +160,11 @@ def panel_to_frame(panel: Panel) -> Any:
         columns[panel.names.id] = np.array(panel.ids, dtype=object)[entity]
     columns[panel.names.time] = panel.grid.output_times(panel.first[entity] + local)
     values = panel.values[panel.row0[entity] + local]
-    columns |= {name: values[:, k] for k, name in enumerate(panel.columns)}
+    for k, name in enumerate(panel.columns):
+        columns[name] = names_of(values[:, k], panel.categories[name]) if name in panel.categories else values[:, k]
     for k, name in enumerate(panel.static.names):
-        cells = panel.static.values[:, k]
-        labels = panel.static.categories.get(name)
-        if labels is not None:
-            known = np.array([*labels, None], dtype=object)
-            cells = known[np.where(np.isnan(cells), len(labels), cells).astype(int)]
-        columns[name] = cells[entity]
+        labels, cells = panel.static.categories.get(name), panel.static.values[:, k]
+        columns[name] = (cells if labels is None else names_of(cells, labels))[entity]
     return as_backend(pd.DataFrame(columns), panel.names.backend)
 
 
@@ -201,4 +200,5 @@ def _panel_of(found: Survey) -> Panel:
         future=roles.future,
         static=found.static,
         names=Names(roles.id or "unique_id", roles.time, found.backend),
+        categories=found.categories,
     )

@@ -38,6 +38,8 @@ class Survey:
         Grid step of every row.
     inserted : bool array ``[R]`` or None
         Rows that were inserted to fill gaps.
+    categories : dict
+        Text column -> its labels in the order of the codes in ``values``.
     """
 
     roles: Roles
@@ -50,6 +52,7 @@ class Survey:
     inserted: NDArray[np.bool_] | None = None
     grid: Grid | None = None
     static: Static = field(default_factory=Static)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def require_grid(self) -> Grid:
@@ -69,6 +72,9 @@ class Survey:
         facts = []
         for k, name in enumerate(self.roles.numeric if self.values.size else ()):
             v = self.values[:, k][np.isfinite(self.values[:, k])]
+            if name in self.categories:
+                facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), labels=self.categories[name]))
+                continue
             mean = float(v.mean(dtype=np.float64)) if v.size else np.nan
             least, most = (float(v.min()), float(v.max())) if v.size else (np.nan, np.nan)
             facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), least, mean, most))
@@ -100,9 +106,10 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return found
     order = _place_rows(found, table)
-    found.values, problems, static = col.read_columns(table, roles, order, found.place, options.missing)
+    found.values, problems, found.static, found.categories = col.read_columns(
+        table, roles, order, found.place, options.missing
+    )
     found.problems += problems
-    found.static = static
     if len(found.place.times):
         found.problems += col.check_infinite(found)
         regularise(found)
