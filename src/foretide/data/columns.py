@@ -37,20 +37,22 @@ def read_columns(
     for k, name in enumerate(roles.numeric):
         if name not in table.columns:
             continue
-        if is_number(table[name]):
-            values[:, k] = numbers(table[name])[order]
-            continue
         if name not in roles.target and holds_categories(table[name]):
             codes, categories[name] = read_categories(table[name])
             values[:, k] = codes[order]
             continue
-        column, problem = _unusual(table[name])
+        column, problem = number_column(table[name])
         problems += problem
         if column is not None:
             values[:, k] = column[order]
     known = tuple(name for name in roles.static if name in table.columns)
     static, found = _read_static(table, known, order, place, missing)
     return values, problems + found, static, categories
+
+
+def number_column(series: nw.Series[Any]) -> tuple[NDArray[np.floating] | None, list[Problem]]:
+    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
+    return (numbers(series), []) if is_number(series) else _unusual(series)
 
 
 def _unusual(series: nw.Series[Any]) -> tuple[NDArray[np.float64] | None, list[Problem]]:

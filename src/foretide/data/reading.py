@@ -44,8 +44,8 @@ def from_frame(
     time : str
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
-        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1.
-        Targets are numbers; text in another role is kept as categories, where an empty cell is none of them.
+        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1;
+        text that is no target becomes categories, and an empty cell is none of them.
         Rows after the last observed target may hold future columns only.
     freq : str or int, optional
         Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; an integer for integer time); found by default.
@@ -63,6 +63,8 @@ def from_frame(
         ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
     input_size, h : int, optional
         When both are given, series shorter than one window are an error.
+    melt : bool
+        Every target column is an entity of its own; see :func:`from_wide`.
 
     Returns
     -------
@@ -72,12 +74,7 @@ def from_frame(
     Raises
     ------
     DataError
-        One error that lists every problem found.
-
-    Warns
-    -----
-    DataWarning
-        For constant columns.
+        One error that lists every problem found. Constant columns are a :class:`DataWarning`.
     """
     _only(options)
     roles = Roles(id, time, _names(target), _names(past), _names(future), _names(static))
@@ -94,22 +91,30 @@ def from_wide(
     future: str | Sequence[str] = (),
     **options: Any,
 ) -> Panel:
-    """Build a panel of one unnamed entity from a frame whose columns are series.
+    """Build a panel from a frame whose columns are series, one row per time.
+
+    Several targets make a panel of one unnamed entity, whose targets are forecast together. With ``melt=True`` they
+    make a panel of many entities, which may begin and end at different times: many series alike.
 
     Parameters
     ----------
     frame : pandas or polars data frame
     time : str
     target, past, future : str or sequence of str
-        Columns by role; ``past="rest"`` takes all columns that have no other role.
+        Columns by role; ``"rest"`` as target or past takes all columns that have no other role.
     **options
         As in :func:`from_frame`.
     """
     _only(options)
-    target, future = _names(target), _names(future)
-    if past == "rest" and "rest" not in (names := open_frame(frame).columns):
-        past = tuple(str(c) for c in names if c not in (time, *target, *future))
-    found = survey(frame, Roles(None, time, target, _names(past), future), Options(**options))
+    rest = [role for role, names in (("target", target), ("past", past)) if names == "rest"]
+    roles = {"target": _names(target), "past": _names(past), "future": _names(future)}
+    names = [str(c) for c in open_frame(frame).columns]
+    if rest and "rest" not in names:
+        if len(rest) > 1:
+            raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
+        others = {time, *(name for role in roles if role != rest[0] for name in roles[role])}
+        roles[rest[0]] = tuple(name for name in names if name not in others)
+    found = survey(frame, Roles(None, time, **roles), Options(**options))
     return _panel_of(found)
 
 

@@ -53,6 +53,7 @@ class Options:
     time_format: str | None = None
     input_size: int | None = None
     h: int | None = None
+    melt: bool = False
 
     def checked(self) -> Options:
         """Return the options in canonical form, or say which one cannot be."""

@@ -16,6 +16,7 @@ from foretide.data.regular import regularise
 from foretide.data.roles import Options, Roles, check_roles
 from foretide.data.seasons import seasons_of
 from foretide.data.times import Times, localise, parse_times
+from foretide.data.wide import melt
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class Survey:
 
     Attributes
     ----------
+    roles : Roles
+        Of the columns of ``values``.
+    named : Roles
+        Of the columns of the frame; others than ``roles`` where it was melted.
     place : Place
         Entity and time of every row.
     values : float array ``[R, C]``
@@ -44,6 +49,7 @@ class Survey:
 
     roles: Roles
     options: Options
+    named: Roles | None = None
     backend: str = "pandas"
     rows: int = 0
     place: Place = field(default_factory=lambda: Place((), np.zeros(0, np.int64), np.zeros(0, np.int64)))
@@ -65,7 +71,8 @@ class Survey:
         """Return what was found, for people."""
         seen = len(self.place.times) > 0
         order = {"error": 0, "warning": 1, "note": 2}
-        roles = {role: tuple(n for r, n in self.roles.named() if r == role) for role, _ in self.roles.named()}
+        named = (self.named or self.roles).named()
+        roles = {role: tuple(n for r, n in named if r == role) for role, _ in named}
         kinds = {name: role for role, name in self.roles.named()}
         low = int(np.argmin(self.place.times)) if seen else 0
         high = int(np.argmax(self.place.times)) if seen else 0
@@ -96,15 +103,21 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
     options = options.checked()
     table = open_frame(frame)
-    found = Survey(roles, options, backend_of(table), len(table))
+    found = Survey(roles, options, backend=backend_of(table), rows=len(table))
     roles, found.problems = check_roles(table, roles, frame)
-    found.roles = roles
+    found.roles = found.named = roles
     if len(table) == 0:
         found.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
     known = set(table.columns)
     # Without these there is nothing to place rows by; what is wrong so far is all that can be said.
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return found
+    if options.melt:
+        table, roles, problems = melt(table, roles, options.time_format)
+        found.problems += problems
+        found.roles = roles
+        if roles.id is None or roles.static:
+            return found
     order = _place_rows(found, table)
     found.values, problems, found.static, found.categories = col.read_columns(
         table, roles, order, found.place, options.missing

@@ -45,8 +45,9 @@ class DataConfig(Section):
     id : str, optional
         Column that names the entity (long tables); without it the table is one entity.
     time, target, past, future, static
-        Columns by role. ``past: rest`` takes every column that has no other role.
-    freq, fill_gaps, missing, resample, tz
+        Columns by role. ``past: rest`` takes every column that has no other role; so does ``target: rest`` of a table
+        without ``id``.
+    freq, fill_gaps, missing, resample, tz, melt
         As in :meth:`foretide.Panel.from_frame`.
     first, last : time, optional
         Use only rows from ``first`` to ``last``, both included.
@@ -65,6 +66,7 @@ class DataConfig(Section):
     missing: Literal["error", "mask", "ffill"] = "error"
     resample: str | None = None
     tz: str | None = None
+    melt: bool = False
     first: Time | None = None
     last: Time | None = None
 
