@@ -240,7 +240,7 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     frame.loc[[3, 4, 70], "y"] = np.nan
     report = inspect(pl.from_pandas(frame))
     assert report.roles == {
-        "id": ("shop",), "time": ("when",), "target": ("y",), "future": ("holiday",), "past": ("x",),
+        "id": ("shop",), "time": ("when",), "target": ("y",), "past": ("x", "holiday"),
     }  # fmt: skip
     assert (report.rows, report.entities, report.freq, report.seasons) == (96, 2, "h", (24, 168))
     assert (report.start, report.end) == (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02 23:00"))
@@ -254,7 +254,7 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     assert facts["x"].mean == pytest.approx(frame["x"].mean())
     text = report.to_text()
     assert "96 rows, 2 series, every h" in text
-    assert "note: Column 'colour' has no role (it holds no numbers). It is left out." in text
+    assert "note: Column 'colour' holds one value only. It is left out." in text
     assert inspect(good(), past=(), future=()).ok
 
 

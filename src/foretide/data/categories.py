@@ -22,7 +22,10 @@ _NUMBER = r"[^\w]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[^\w]?"
 
 
 def holds_categories(series: nw.Series[Any]) -> bool:
-    """Whether a column holds labels: categorical by type, or text most of which does not look like numbers."""
+    """Whether a column holds labels: categorical by type, or text most of which does not look like numbers.
+
+    Words beside one or two numbers, such as 0 for none, are labels too.
+    """
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         return bool(series.null_count() < len(series))
     if series.dtype not in (nw.String, nw.Object):
@@ -30,7 +33,9 @@ def holds_categories(series: nw.Series[Any]) -> bool:
     column = _labels(series).dropna()
     if column.empty or pd.api.types.infer_dtype(column, skipna=True) != "string":
         return False
-    return not bool(column.str.fullmatch(_NUMBER).mean() >= 0.5)
+    numeric = column.str.fullmatch(_NUMBER)
+    words = column[~numeric]
+    return len(words) > len(column) / 2 or (column[numeric].nunique() <= 2 and len(words) > 2 * words.nunique())
 
 
 def read_categories(series: nw.Series[Any]) -> tuple[NDArray[np.float64], tuple[str, ...]]:

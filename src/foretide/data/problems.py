@@ -97,6 +97,8 @@ class Report:
     columns : tuple of ColumnFacts
     problems : tuple of Problem
         Errors first, then warnings, then notes.
+    melt : bool
+        Whether every target column is a series of its own.
     """
 
     rows: int
@@ -109,6 +111,7 @@ class Report:
     seasons: tuple[int, ...] = ()
     columns: tuple[ColumnFacts, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    melt: bool = False
 
     @property
     def errors(self) -> tuple[Problem, ...]:

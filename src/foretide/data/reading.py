@@ -204,6 +204,6 @@ def _panel_of(found: Survey) -> Panel:
         past=roles.past,
         future=roles.future,
         static=found.static,
-        names=Names(roles.id or "unique_id", roles.time, found.backend),
+        names=Names("/".join(roles.ids) or "unique_id", roles.time, found.backend),
         categories=found.categories,
     )
