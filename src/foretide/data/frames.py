@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,45 @@ def codes_of(series: nw.Series[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]
 
 def _any_null(series: nw.Series[Any]) -> bool:
     return bool(series.null_count() > 0)
+
+
+def join_ids(frame: Any, names: Sequence[str]) -> tuple[Any, str]:
+    """Return the frame with a column that joins several identifiers, ``"north/milk"``, and the name of it.
+
+    A row that lacks one of them has none. Raises :class:`DataError` where a column is absent, or where two
+    combinations would share a name.
+    """
+    if len(names) == 1:
+        return frame, names[0]
+    table, joined = open_frame(frame), "/".join(names)
+    known = [str(c) for c in table.columns]
+    for name in names:
+        if name not in known:
+            raise DataError(f"There is no column {name!r} (id). {nearest(name, known)}")
+    if joined in known or len(set(names)) < len(names):
+        raise DataError(f"id={list(names)}: the column {joined!r} is there already. Name it: id={joined!r}.")
+    parts = [codes_of(table[name]) for name in names]
+    rows = pd.DataFrame({k: codes for k, (codes, _) in enumerate(parts)})
+    places = rows.groupby(list(rows.columns), sort=False).ngroup().to_numpy()
+    labels: list[str | None] = []
+    origin: dict[str, tuple[str, ...]] = {}
+    for row in rows.drop_duplicates().itertuples(index=False):
+        if min(row) < 0:
+            labels.append(None)
+            continue
+        cells = tuple(values[k] for k, (_, values) in zip(row, parts, strict=True))
+        label = "/".join(cells)
+        if label in origin:
+            raise DataError(
+                f"id={list(names)}: {origin[label]} and {cells} would both be named {label!r}. "
+                "Write one of the columns without '/'."
+            )
+        origin[label] = cells
+        labels.append(label)
+    column = np.array([*labels, None], dtype=object)[places]
+    return table.with_columns(
+        nw.new_series(joined, column, nw.String, backend=table.implementation)
+    ).to_native(), joined
 
 
 def as_backend(frame: pd.DataFrame, backend: str) -> Any:

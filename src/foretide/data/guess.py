@@ -36,13 +36,17 @@ class Guess:
 
     Attributes
     ----------
+    ids : tuple of str
+        Columns that name the entity together.
     roles : Roles
+        Of the other columns.
     melt : bool
         Whether the targets are series of one kind, each an entity of its own.
     notes : list of Problem
         What was guessed, and what was left out and why.
     """
 
+    ids: tuple[str, ...]
     roles: Roles
     melt: bool = False
     notes: list[Problem] = field(default_factory=list)
@@ -51,7 +55,7 @@ class Guess:
 def guess_roles(
     table: nw.DataFrame[Any],
     *,
-    id: str | tuple[str, ...] | None = None,
+    id: tuple[str, ...] | None = None,
     time: str | None = None,
     target: tuple[str, ...] | None = None,
     past: tuple[str, ...] | None = None,
@@ -67,7 +71,7 @@ def guess_roles(
     DataError
         Where no column looks like a time.
     """
-    ids = () if id is None else (id,) if isinstance(id, str) else id
+    ids = id or ()
     named = (*ids, time, *(target or ()), *(past or ()), *(future or ()), *(static or ()))
     look = _Look(table, time_format, {c for c in named if c is not None})
     look.time = time or _guess_time(look)
@@ -97,8 +101,7 @@ def guess_roles(
         _say_what_has_no_future(look, past)
     for name in look.free:
         look.note("roles", f"Column {name!r} has no role. It is left out.", name)
-    one_id = look.ids[0] if len(look.ids) == 1 else look.ids or None
-    return Guess(Roles(one_id, look.time, target, past, future, static), melt, look.notes)
+    return Guess(look.ids, Roles(None, look.time, target, past, future, static), melt, look.notes)
 
 
 @dataclass

@@ -88,7 +88,7 @@ class Panel:
         cls,
         frame: Any,
         *,
-        id: str | None = "unique_id",
+        id: str | Sequence[str] | None = "unique_id",
         time: str = "ds",
         target: str | Sequence[str] = "y",
         past: Sequence[str] = (),

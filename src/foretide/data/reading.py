@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.categories import names_of
-from foretide.data.frames import as_backend, open_frame, read_table
+from foretide.data.frames import as_backend, join_ids, open_frame, read_table
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
 from foretide.data.roles import Options, Roles
@@ -25,7 +25,7 @@ __all__ = ["as_backend", "from_frame", "from_wide", "panel_to_frame", "read"]
 def from_frame(
     frame: Any,
     *,
-    id: str | None = "unique_id",
+    id: str | Sequence[str] | None = "unique_id",
     time: str = "ds",
     target: str | Sequence[str] = "y",
     past: str | Sequence[str] = (),
@@ -39,8 +39,8 @@ def from_frame(
     ----------
     frame : pandas or polars data frame
         Not changed.
-    id : str or None
-        Column that names the entity; None: the frame holds one.
+    id : str, sequence of str or None
+        Column that names the entity, or several that do together (``"north/milk"``); None: the frame holds one.
     time : str
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
@@ -50,8 +50,7 @@ def from_frame(
     freq : str or int, optional
         Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; an integer for integer time); found by default.
     fill_gaps : bool
-        Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``); otherwise
-        gaps are an error.
+        Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``), else an error.
     missing : {"error", "mask", "ffill"}
         NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value (a leading one
         stays NaN).
@@ -64,7 +63,7 @@ def from_frame(
     input_size, h : int, optional
         When both are given, series shorter than one window are an error.
     melt : bool
-        Every target column is an entity of its own; see :func:`from_wide`.
+        Whether every target column is an entity of its own; see :func:`from_wide`.
 
     Returns
     -------
@@ -74,11 +73,13 @@ def from_frame(
     Raises
     ------
     DataError
-        One error that lists every problem found. Constant columns are a :class:`DataWarning`.
+        One that lists every problem found; constant columns are a :class:`DataWarning`.
     """
     _only(options)
-    roles = Roles(id, time, _names(target), _names(past), _names(future), _names(static))
-    found = survey(frame, roles, Options(**options))
+    named = [_names(columns) for columns in (target, past, future, static)]
+    if id is not None and not isinstance(id, str):
+        frame, id = join_ids(frame, id)
+    found = survey(frame, Roles(id, time, *named), Options(**options))
     return _panel_of(found)
 
 
@@ -121,7 +122,7 @@ def from_wide(
 def read(
     path: str | PathLike[str],
     *,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     time: str = "ds",
     target: str | Sequence[str] = "y",
     backend: str = "pandas",
@@ -146,7 +147,7 @@ def read(
     **options
         Roles and options of :func:`from_frame` (long) or :func:`from_wide` (wide).
     """
-    frame = read_table(path, text=(id or "unique_id",), sep=sep, decimal=decimal)
+    frame = read_table(path, text=("unique_id",) if id is None else _names(id), sep=sep, decimal=decimal)
     frame = frame if backend == "pandas" else as_backend(frame, backend)
     if id is not None or "unique_id" in frame.columns:
         return from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
@@ -189,6 +190,11 @@ def _panel_of(found: Survey) -> Panel:
     """Return the panel of a survey; raise its errors, issue its warnings."""
     raise_errors(found.problems)
     warn(found.problems, stacklevel=3)
+    return panel_of(found)
+
+
+def panel_of(found: Survey) -> Panel:
+    """Return the panel of a survey without errors."""
     place, n = found.place, len(found.place.ids)
     row0 = np.searchsorted(place.codes, np.arange(n)).astype(np.int64)
     length = np.diff(np.append(row0, len(place.codes))).astype(np.int64)
@@ -204,6 +210,6 @@ def _panel_of(found: Survey) -> Panel:
         past=roles.past,
         future=roles.future,
         static=found.static,
-        names=Names("/".join(roles.ids) or "unique_id", roles.time, found.backend),
+        names=Names(roles.id or "unique_id", roles.time, found.backend),
         categories=found.categories,
     )

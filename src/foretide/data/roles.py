@@ -22,17 +22,12 @@ _MISSING = ("error", "mask", "ffill")
 class Roles:
     """Which column plays which role."""
 
-    id: str | tuple[str, ...] | None
+    id: str | None
     time: str
     target: tuple[str, ...]
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Columns that name the entity together."""
-        return () if self.id is None else (self.id,) if isinstance(self.id, str) else self.id
 
     @property
     def numeric(self) -> tuple[str, ...]:
@@ -41,7 +36,7 @@ class Roles:
 
     def named(self) -> list[tuple[str, str]]:
         """Return (role, column) pairs."""
-        single = [("id", name) for name in self.ids]
+        single = [("id", self.id)] if self.id is not None else []
         many = [(role, name) for role in ("target", "past", "future", "static") for name in getattr(self, role)]
         return [*single, ("time", self.time), *many]
 

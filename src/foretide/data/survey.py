@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data import columns as col
-from foretide.data.frames import backend_of, open_frame
-from foretide.data.identify import entities_of
+from foretide.data.frames import backend_of, codes_of, open_frame
 from foretide.data.panel import Static
 from foretide.data.problems import ColumnFacts, Place, Problem, Report, located, phrase
 from foretide.data.regular import regularise
@@ -112,7 +111,7 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
         found.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
     known = set(table.columns)
     # Without these there is nothing to place rows by; what is wrong so far is all that can be said.
-    if roles.time not in known or not known.issuperset(roles.ids) or len(table) == 0:
+    if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return found
     if options.melt:
         table, roles, problems = melt(table, roles, options.time_format)
@@ -139,9 +138,9 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
     found.problems += times.problems
     codes: NDArray[np.int64] = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
-    if roles.ids:
-        codes, ids = entities_of(table, roles.ids)
-        found.problems += _check_ids(codes, ids, "/".join(roles.ids))
+    if roles.id is not None:
+        codes, ids = codes_of(table[roles.id])
+        found.problems += _check_ids(codes, ids, roles.id)
     bad = times.bad | (codes < 0)
     values, tz, nowhere = _zoned(times, codes, options)
     if (nowhere & ~bad).any():

@@ -40,7 +40,7 @@ def melt(
     roles : Roles
     problems : list of Problem
     """
-    for role, names in (("id", roles.ids), ("static", roles.static)):
+    for role, names in (("id", (roles.id,) if roles.id is not None else ()), ("static", roles.static)):
         if names:
             text = f"melt makes an entity of every target column, and {names[0]!r} is named as {role}."
             return table, roles, [Problem("roles", text, f"Leave out melt, or {role}.", column=names[0])]

@@ -42,8 +42,8 @@ class DataConfig(Section):
         working folder, and under ``$FORETIDE_DATA`` by file name.
     synthetic : SyntheticConfig, optional
         Instead of ``path``.
-    id : str, optional
-        Column that names the entity (long tables); without it the table is one entity.
+    id : str or tuple of str, optional
+        Column, or columns, that name the entity (long tables); without it the table is one entity.
     time, target, past, future, static
         Columns by role. ``past: rest`` takes every column that has no other role; so does ``target: rest`` of a table
         without ``id``.
@@ -55,7 +55,7 @@ class DataConfig(Section):
 
     path: str | None = None
     synthetic: SyntheticConfig | None = None
-    id: str | None = None
+    id: str | tuple[str, ...] | None = None
     time: str = "ds"
     target: str | tuple[str, ...] = "y"
     past: Literal["rest"] | tuple[str, ...] = ()
