@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from foretide.data.frames import codes_of, is_number, open_frame, read_table, strings
+from foretide.data.frames import codes_of, columns_of_index, is_number, join_ids, open_frame, strings
 from foretide.data.problems import DataWarning, Problem, Report, raise_errors
 from foretide.data.roles import Options, Roles
 from foretide.data.survey import survey
+from foretide.data.tables.reader import read_table
 from foretide.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,14 +50,12 @@ _LOOKED_AT = 200
 def inspect(
     data: Any,
     *,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     time: str | None = None,
     target: str | Sequence[str] | None = None,
     past: str | Sequence[str] | None = None,
     future: str | Sequence[str] | None = None,
     static: str | Sequence[str] = (),
-    sep: str = ",",
-    decimal: str = ".",
     **options: Any,
 ) -> Report:
     """Look at a frame or file and return what is in it and what is wrong, without raising for problems of the data.
@@ -67,24 +66,30 @@ def inspect(
     id, time, target, past, future : optional
         Roles; those not given are guessed, and a note says so.
     static : str or sequence of str
-    sep, decimal : str
-        Of a CSV file.
     **options
-        As in :func:`foretide.data.reading.from_frame`.
+        As in :func:`foretide.data.reading.from_frame`, and for files as in :func:`foretide.data.reading.read`.
 
     Returns
     -------
     Report
     """
+    checked, read, doubts = Options(**options), None, {}
     if isinstance(data, (str, PathLike)):
-        data = read_table(Path(data), text=(id or "unique_id",), sep=sep, decimal=decimal)
+        ids = _names(id) or ("unique_id",)
+        file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
+        data, read, doubts = file.frame, file.text(checked.time_format), file.doubts
+        checked = replace(checked, sep=file.form.sep)
+    data = columns_of_index(data, time, _names(id) or ("unique_id",), None)
+    if id is not None and not isinstance(id, str):
+        data, id = join_ids(data, id)
     table = open_frame(data)
     static = _names(static) or ()
     given = {"target": _names(target), "past": _names(past), "future": _names(future)}
     roles, notes = guess_roles(table, id=id, time=time, static=static, **given)
-    found = survey(data, roles, Options(**options))
-    found.problems += notes
-    return found.report()
+    found = survey(data, roles, checked)
+    named = {name for _, name in roles.named()}
+    found.problems += notes + [problem for name, problem in doubts.items() if name not in named]
+    return replace(found.report(), read=read)
 
 
 def guess_roles(

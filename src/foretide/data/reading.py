@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.frames import as_backend, open_frame, read_table
+from foretide.data.frames import as_backend, columns_of_index, join_ids, open_frame
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
 from foretide.data.roles import Options, Roles
 from foretide.data.survey import Survey, survey
+from foretide.data.tables.form import Form
+from foretide.data.tables.reader import read_table
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ __all__ = ["as_backend", "from_frame", "from_wide", "panel_to_frame", "read"]
 def from_frame(
     frame: Any,
     *,
-    id: str | None = "unique_id",
+    id: str | Sequence[str] | None = "unique_id",
     time: str = "ds",
     target: str | Sequence[str] = "y",
     past: str | Sequence[str] = (),
@@ -37,9 +40,9 @@ def from_frame(
     Parameters
     ----------
     frame : pandas or polars data frame
-        Not changed.
-    id : str or None
-        Column that names the entity; None: the frame holds one.
+        Not changed. Times and ids may stand in the index of a pandas frame.
+    id : str, sequence of str or None
+        Column that names the entity, or several together (``"north/milk"``); None: the frame holds one.
     time : str
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
@@ -59,6 +62,8 @@ def from_frame(
         Zone of the wall clock. Times with a zone are moved to it, times without one are taken to be in it.
     time_format : str, optional
         ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
+    decimal, thousands : str, optional
+        Marks of numbers stored as text: ``.`` or ``,``, for thousands a space or apostrophe too. Found by default.
     input_size, h : int, optional
         When both are given, series shorter than one window are an error.
 
@@ -70,17 +75,14 @@ def from_frame(
     Raises
     ------
     DataError
-        One error that lists every problem found.
-
-    Warns
-    -----
-    DataWarning
-        For constant columns.
+        One error that lists every problem found. Constant columns are a :class:`DataWarning`.
     """
-    _only(options)
-    roles = Roles(id, time, _names(target), _names(past), _names(future), _names(static))
-    found = survey(frame, roles, Options(**options))
-    return _panel_of(found)
+    checked = _options(options)
+    named = [_names(columns) for columns in (target, past, future, static)]
+    ids = () if id is None else _names(id)
+    frame = columns_of_index(frame, time, ids, [name for names in named for name in names])
+    frame, one = join_ids(frame, ids) if len(ids) > 1 else (frame, ids[0] if ids else None)
+    return _panel_of(survey(frame, Roles(one, time, *named), checked))
 
 
 def from_wide(
@@ -103,47 +105,72 @@ def from_wide(
     **options
         As in :func:`from_frame`.
     """
-    _only(options)
+    checked = _options(options)
     target, future = _names(target), _names(future)
+    frame = columns_of_index(frame, time, (), [*target, *future, *(() if past == "rest" else _names(past))])
     if past == "rest" and "rest" not in (names := open_frame(frame).columns):
         past = tuple(str(c) for c in names if c not in (time, *target, *future))
-    found = survey(frame, Roles(None, time, target, _names(past), future), Options(**options))
+    found = survey(frame, Roles(None, time, target, _names(past), future), checked)
     return _panel_of(found)
 
 
 def read(
     path: str | PathLike[str],
     *,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     time: str = "ds",
     target: str | Sequence[str] = "y",
     backend: str = "pandas",
-    sep: str = ",",
-    decimal: str = ".",
+    likely: Form | None = None,
     **options: Any,
 ) -> Panel:
-    """Read a CSV or Parquet file, picked by its ending, into a panel.
+    """Read a CSV or Parquet file into a panel.
 
-    The file is long when ``id`` is given or it has a column ``unique_id``, wide (one entity) otherwise.
+    What is not given is found by looking at the whole file: encoding, separator, decimal and thousands mark.
+    ``panel.names.form`` says what was found. The file is long when ``id`` is given or it has a column ``unique_id``,
+    wide (one entity) otherwise.
 
     Parameters
     ----------
     path : path
-        Ends in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+        Ends in ``.csv``, ``.tsv``, ``.tab``, ``.txt``, ``.dat``, ``.parquet`` or ``.pq``, maybe followed by ``.gz``,
+        ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
     id, time, target
         As in :func:`from_frame`.
     backend : {"pandas", "polars"}
         Kind of frame that forecasts are returned in.
-    sep, decimal : str
-        Separator and decimal mark of a CSV file.
+    likely : Form, optional
+        How a table of the same kind was written: decides where this one leaves a choice.
+    sep, encoding : str, optional
+        Separator and encoding of a CSV file.
     **options
         Roles and options of :func:`from_frame` (long) or :func:`from_wide` (wide).
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, or as in :func:`from_frame`.
     """
-    frame = read_table(path, text=(id or "unique_id",), sep=sep, decimal=decimal)
-    frame = frame if backend == "pandas" else as_backend(frame, backend)
-    if id is not None or "unique_id" in frame.columns:
-        return from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
-    return from_wide(frame, time=time, target=target, **options)
+    given = Options(**{k: v for k, v in options.items() if k in Options.__dataclass_fields__})
+    ids = ("unique_id",) if id is None else _names(id)
+    table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
+    frame = as_backend(table.frame, backend)
+    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.form.sep}
+    if id is not None or "unique_id" in table.frame.columns:
+        panel = from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
+    else:
+        panel = from_wide(frame, time=time, target=target, **options)
+    form = replace(table.form, time_format=options.get("time_format"))
+    return replace(panel, names=replace(panel.names, form=form, read=table.text(form.time_format)))
+
+
+def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | None) -> dict[str, Any]:
+    """Return the form of the times of a table of the same kind where all times here have it, ISO 8601 aside."""
+    if likely is None or likely.time_format is None or given.time_format is not None or time not in frame.columns:
+        return {}
+    times = frame[time].dropna().astype(str)
+    fits = len(times) and pd.to_datetime(times, format=likely.time_format, errors="coerce").notna().all()
+    return {"time_format": likely.time_format} if fits else {}
 
 
 def panel_to_frame(panel: Panel) -> Any:
@@ -173,12 +200,13 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _only(options: dict[str, Any]) -> None:
-    """Say which options there are when one is not known."""
+def _options(given: dict[str, Any]) -> Options:
+    """Return the options of a frame; say which there are when one is not known."""
     known = tuple(Options.__dataclass_fields__)
-    for name in options:
+    for name in given:
         if name not in known:
             raise ConfigError(f"There is no option {name!r} for reading a frame. {nearest(name, known)}")
+    return Options(**given)
 
 
 def _panel_of(found: Survey) -> Panel:

@@ -100,7 +100,7 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return found
     order = _place_rows(found, table)
-    found.values, problems, static = col.read_columns(table, roles, order, found.place, options.missing)
+    found.values, problems, static = col.read_columns(table, roles, order, found.place, options)
     found.problems += problems
     found.static = static
     if len(found.place.times):
