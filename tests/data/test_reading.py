@@ -300,10 +300,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "table.xlsx").write_bytes(b"")
     for name, message in {
         "slaes.csv": "There is no file .*slaes.csv'. Did you mean 'sales.csv'",
-        "sales.csv": "The only column is 'a;b': name the separator, such as sep=';'",
+        "sales.csv": "There is no column 'ds' .time.. Known: a, b",
         "empty.csv": "empty.csv is empty",
-        "broken.parquet": "broken.parquet cannot be read as parquet",
-        "table.xlsx": "file ending in .csv, .csv.gz, .parquet, .pq; got 'table.xlsx'",
+        "broken.parquet": "broken.parquet is no sound Parquet file",
+        "table.xlsx": "file ending in .csv, .tsv, .* got 'table.xlsx'",
         "none/x.csv": "There is no folder .*none'",
     }.items():
         with pytest.raises(DataError, match=message):

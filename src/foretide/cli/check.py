@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foretide.cli.common import reads_tables
+from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -16,24 +18,23 @@ if TYPE_CHECKING:
 COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": typer.colors.BLUE}
 
 
+@reads_tables
 def check(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
-    id: Annotated[str | None, typer.Option(help="Column that names the entity; guessed otherwise.")] = None,
+    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file; - is standard input.")],
+    id: Annotated[
+        str | None, typer.Option(help="Column that names the entity, or several with commas; guessed otherwise.")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="Column of the times; guessed otherwise.")] = None,
     target: Annotated[str | None, typer.Option(help="Target columns, with commas; guessed otherwise.")] = None,
     past: Annotated[str | None, typer.Option(help="Columns known up to the cutoff, with commas, or: rest.")] = None,
     future: Annotated[str | None, typer.Option(help="Columns known ahead, with commas.")] = None,
-    freq: Annotated[str | None, typer.Option(help="Frequency such as h, 30min, D, MS; found otherwise.")] = None,
-    fill_gaps: Annotated[bool, typer.Option("--fill-gaps", help="Missing steps become missing values.")] = False,
-    missing: Annotated[str, typer.Option(help="What to do with missing values: error, mask or ffill.")] = "error",
-    resample: Annotated[str | None, typer.Option(help="Average onto steps of this length first.")] = None,
-    tz: Annotated[str | None, typer.Option(help="Time zone of the wall clock, such as Europe/Berlin.")] = None,
-    sep: Annotated[str, typer.Option(help="Separator of a CSV file.")] = ",",
     model: Annotated[
         str | None, typer.Option(help="Check this model for leaks: a name, or my_model.py:MyModel.")
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Setting of the model, key=value.")] = None,
     h: Annotated[int, typer.Option("--h", help="Steps that the model forecasts.", min=1)] = 14,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Show what is in a table, its problems and a way out; with --model, whether a model looks at the future.
 
@@ -41,23 +42,21 @@ def check(
     """
     from foretide.data.checks import inspect
 
-    options: dict[str, Any] = {"fill_gaps": fill_gaps, "missing": missing, "resample": resample, "tz": tz}
-    if freq is not None:
-        options["freq"] = int(freq) if freq.isdigit() else freq
     roles: dict[str, Any] = {"target": _names(target), "future": _names(future)}
     roles["past"] = None if past == "rest" else _names(past)
     make = _maker(model, settings or (), h)
-    report = inspect(data, id=id, time=time, sep=sep, **roles, **options)
+    ids = _names(id)
+    report = inspect(data, id=ids[0] if ids and len(ids) == 1 else ids, time=time, **roles, **reading)
     for line in report.to_text().splitlines():
         typer.secho(line, fg=COLOURS.get(line.partition(":")[0]))
     if not report.ok:
         raise typer.Exit(1)
     typer.echo()
     if make is not None:
-        _check_model(make, data, report, {"sep": sep, **options})
+        _check_model(make, data, report, reading)
         return
     typer.echo("Ready to use. As the data part of a configuration (foretide run):")
-    typer.echo(_as_yaml(data, report, options))
+    typer.echo(_as_yaml(data, report, reading))
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -76,7 +75,8 @@ def _as_yaml(data: Path, report: Report, options: dict[str, Any]) -> str:
     from foretide.pipeline.config import write_yaml
 
     extra = {k: v for k, v in options.items() if v not in (None, False, "error")}
-    return write_yaml({"data": {"path": str(data.absolute()), **_columns(report), **extra}}).rstrip()
+    where = "SAVE_THE_TABLE_AND_NAME_IT.csv" if str(data) == STDIN else str(data.absolute())
+    return write_yaml({"data": {"path": where, **_columns(report), **extra}}).rstrip()
 
 
 # -------------------------------------------------------------------- a model

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from foretide.cli.common import plain_warnings
+from foretide.cli.common import plain_warnings, reads_tables
 
 
+@reads_tables
 def predict(
     folder: Annotated[Path, typer.Argument(help="A folder made by `foretide fit` or `foretide run`.")],
     data: Annotated[
-        Path | None, typer.Argument(help="A table with the columns of the one it was fitted on; that one by default.")
+        Path | None,
+        typer.Argument(help="A table with the columns of the one it was fitted on; - is standard input."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; printed otherwise.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the folder holds several.")] = None,
@@ -23,14 +25,22 @@ def predict(
     levels: Annotated[
         str, typer.Option(help="Interval levels in percent, with commas, for models that have them.")
     ] = "80,95",
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table
     from foretide.pipeline import predict_with
 
     wanted = tuple(float(level) for level in levels.split(",") if level.strip())
+
+    def say(line: str) -> None:
+        typer.secho(line, err=True, fg=typer.colors.BLUE)
+
     with plain_warnings():
-        table = predict_with(folder, data, model=model, cutoffs=cutoff or None, levels=wanted)
+        table = predict_with(
+            folder, data, model=model, cutoffs=cutoff or None, levels=wanted, reading=reading, progress=say
+        )
     if out is None:
         typer.echo(table.to_csv(index=False).rstrip("\n"))
         return

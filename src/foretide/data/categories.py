@@ -21,6 +21,15 @@ FEW = 10
 _NUMBER = r"[^\w]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[^\w]?"
 
 
+def is_text(series: nw.Series[Any]) -> bool:
+    """Whether a column holds text and nothing else."""
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
+        return True
+    if series.dtype not in (nw.String, nw.Object):
+        return False
+    return pd.api.types.infer_dtype(strings(series), skipna=True) == "string"
+
+
 def holds_categories(series: nw.Series[Any]) -> bool:
     """Whether a column holds labels: categorical by type, or text most of which does not look like numbers.
 
@@ -28,10 +37,10 @@ def holds_categories(series: nw.Series[Any]) -> bool:
     """
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         return bool(series.null_count() < len(series))
-    if series.dtype not in (nw.String, nw.Object):
+    if not is_text(series):
         return False
     column = _labels(series).dropna()
-    if column.empty or pd.api.types.infer_dtype(column, skipna=True) != "string":
+    if column.empty:
         return False
     numeric = column.str.fullmatch(_NUMBER)
     words = column[~numeric]

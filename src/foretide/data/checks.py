@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from foretide.data.frames import join_ids, open_frame, read_table
+from foretide.data.frames import columns_of_index, join_ids, open_frame
 from foretide.data.guess import guess_roles
 from foretide.data.panel import Panel
 from foretide.data.problems import DataWarning, Problem, Report, raise_errors
 from foretide.data.reading import panel_of
 from foretide.data.roles import Options
 from foretide.data.survey import survey
+from foretide.data.tables.reader import read_table
+from foretide.data.tables.source import STDIN
 
 __all__ = ["DataWarning", "Problem", "Report", "examine", "inspect", "raise_errors"]
 
@@ -28,8 +29,6 @@ def inspect(
     past: str | Sequence[str] | None = None,
     future: str | Sequence[str] | None = None,
     static: str | Sequence[str] | None = None,
-    sep: str = ",",
-    decimal: str = ".",
     **options: Any,
 ) -> Report:
     """Look at a frame or file and return what is in it and what is wrong, without raising for problems of the data.
@@ -39,48 +38,38 @@ def inspect(
     data : pandas or polars data frame, or path of a CSV or Parquet file
     id, time, target, past, future, static : str or sequence of str, optional
         Roles; those not given are guessed, and a note says so. An empty one is given.
-    sep, decimal : str
-        Of a CSV file.
     **options
-        As in :func:`foretide.data.reading.from_frame`.
+        As in :func:`foretide.data.reading.from_frame`, and for files as in :func:`foretide.data.reading.read`.
 
     Returns
     -------
     Report
     """
-    report, _ = examine(
-        data, id=id, time=time, target=target, past=past, future=future, static=static, sep=sep, decimal=decimal,
-        **options,
-    )  # fmt: skip
-    return report
+    roles = {"id": id, "time": time, "target": target, "past": past, "future": future, "static": static}
+    return examine(data, roles, **options)[0]
 
 
-def examine(
-    data: Any,
-    *,
-    id: str | Sequence[str] | None = None,
-    time: str | None = None,
-    target: str | Sequence[str] | None = None,
-    past: str | Sequence[str] | None = None,
-    future: str | Sequence[str] | None = None,
-    static: str | Sequence[str] | None = None,
-    sep: str = ",",
-    decimal: str = ".",
-    **options: Any,
-) -> tuple[Report, Panel | None]:
+def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, Panel | None]:
     """Return what :func:`inspect` does, and the panel where there is no error."""
-    ids = _names(id)
-    if isinstance(data, (str, PathLike)):
-        data = read_table(Path(data), text=ids or ("unique_id",), sep=sep, decimal=decimal)
-    given = {"target": _names(target), "past": _names(past), "future": _names(future), "static": _names(static)}
-    chosen = Options(**options)
-    guess = guess_roles(open_frame(data), id=ids, time=time, melt=chosen.melt, time_format=chosen.time_format, **given)
+    checked, read, doubts = Options(**options), None, {}
+    time, given = roles.get("time"), {role: _names(names) for role, names in roles.items() if role != "time"}
+    ids = given["id"] or ("unique_id",)
+    path = data if isinstance(data, (str, PathLike)) else None
+    if path is not None:
+        file = read_table(path, text=ids if time is None else (*ids, time), given=checked.form)
+        data, read, doubts = file.frame, file.text(checked.time_format), file.doubts
+        checked = replace(checked, sep=file.form.sep)
+    data = columns_of_index(data, time, ids, None)
+    guess = guess_roles(open_frame(data), time=time, melt=checked.melt, time_format=checked.time_format, **given)
+    if path is not None and str(path) != STDIN:  # as Panel.read does: names and times keep their text
+        data = read_table(path, text=(*(guess.ids or ids), guess.roles.time), given=checked.form).frame
     one_id = guess.ids[0] if guess.ids else None
     if len(guess.ids) > 1:
         data, one_id = join_ids(data, guess.ids)
-    found = survey(data, replace(guess.roles, id=one_id), replace(chosen, melt=guess.melt))
-    found.problems += guess.notes
-    report = found.report()
+    found = survey(data, replace(guess.roles, id=one_id), replace(checked, melt=guess.melt))
+    named = {*guess.ids, *(name for _, name in guess.roles.named())}
+    found.problems += guess.notes + [problem for name, problem in doubts.items() if name not in named]
+    report = replace(found.report(), read=read)
     if guess.ids:
         report = replace(report, roles={**report.roles, "id": guess.ids})
     return report, panel_of(found) if report.ok else None

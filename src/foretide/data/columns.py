@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import decimal
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from foretide.data.categories import check_labels, holds_categories, read_categories
 from foretide.data.frames import codes_of, is_number, numbers, strings
 from foretide.data.panel import Static
 from foretide.data.problems import Place, Problem, located, phrase, where
+from foretide.data.tables.form import Form
+from foretide.data.tables.numerals import convert, doubt, look, settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.roles import Roles
+    from foretide.data.roles import Options, Roles
     from foretide.data.survey import Survey
 
 Order = Any
 
 
 def read_columns(
-    table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, missing: str
+    table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, options: Options
 ) -> tuple[NDArray[np.floating], list[Problem], Static, dict[str, tuple[str, ...]]]:
     """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
 
@@ -41,22 +45,22 @@ def read_columns(
             codes, categories[name] = read_categories(table[name])
             values[:, k] = codes[order]
             continue
-        column, problem = number_column(table[name])
+        column, problem = number_column(table[name], options.form)
         problems += problem
         if column is not None:
             values[:, k] = column[order]
     known = tuple(name for name in roles.static if name in table.columns)
-    static, found = _read_static(table, known, order, place, missing)
+    static, found = _read_static(table, known, order, place, options.missing)
     return values, problems + found, static, categories
 
 
-def number_column(series: nw.Series[Any]) -> tuple[NDArray[np.floating] | None, list[Problem]]:
+def number_column(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.floating] | None, list[Problem]]:
     """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
-    return (numbers(series), []) if is_number(series) else _unusual(series)
+    return (numbers(series), []) if is_number(series) else _unusual(series, form)
 
 
-def _unusual(series: nw.Series[Any]) -> tuple[NDArray[np.float64] | None, list[Problem]]:
-    """Return a column that is no number by type: empty, Decimal or mixed objects pass; text is a problem."""
+def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+    """Return a column that is no number by type: empty, Decimal, mixed objects and numbers written as text pass."""
     column = strings(series)
     name = str(series.name)
     if column.isna().all():
@@ -64,34 +68,37 @@ def _unusual(series: nw.Series[Any]) -> tuple[NDArray[np.float64] | None, list[P
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("decimal", "mixed-integer-float", "boolean", "floating", "integer"):
         return pd.to_numeric(column.astype(object).where(column.notna(), np.nan)).to_numpy(dtype=np.float64), []
-    return None, [_not_numeric(column, name, kind)]
+    if kind.startswith(("datetime", "date", "timedelta", "period", "time")):
+        text = f"Column {name!r} holds dates, not numbers."
+        return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
+    return _written(column, name, form)
 
 
-def _not_numeric(column: pd.Series[Any], name: str, kind: str) -> Problem:
-    if kind.startswith(("datetime", "date", "timedelta", "period")):
-        return Problem(
-            "text", f"Column {name!r} holds dates, not numbers.", "Leave it out, or name it: time='...'.", column=name
-        )
-    parsed = pd.to_numeric(column, errors="coerce")
-    bad = parsed.isna() & column.notna()
-    if not bad.any():
-        return Problem(
-            "text",
-            f"Column {name!r} holds numbers stored as text, such as {column[column.first_valid_index()]!r}.",
-            f"Convert it: frame[{name!r}] = pd.to_numeric(frame[{name!r}]), "
-            f"or polars: frame.with_columns(pl.col({name!r}).cast(pl.Float64)).",
-            column=name,
-        )
-    row, n = int(np.argmax(bad.to_numpy())), int(bad.sum())
-    value = column[row]
-    if bad.mean() < 0.5:
-        fix = f"Correct these values, then: frame[{name!r}] = pd.to_numeric(frame[{name!r}], errors='coerce')."
-    elif isinstance(value, str) and pd.notna(pd.to_numeric(value.replace(".", "").replace(",", "."), errors="coerce")):
-        fix = "It has a decimal comma: Panel.read(..., decimal=',')."
-    else:
+def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+    """Return numbers written as text, or what keeps the column from being numbers."""
+    known = column.notna().to_numpy()
+    cells = [None if not k else v if isinstance(v, str) else _as_text(v) for k, v in zip(known, column, strict=True)]
+    found = look(name, pa.array(cells, pa.string()), form)
+    pair = settle([found], Form(), form.sep).get(name)
+    if pair is not None:
+        values, problem = convert(found, pair)
+        return None if values is None else values.astype(np.float64), [] if problem is None else [problem]
+    problem = doubt(found, form)
+    if problem is None:
+        parsed = pd.to_numeric(pd.Series(cells), errors="coerce")
+        bad = parsed.isna().to_numpy() & known
+        row, n = int(np.argmax(bad)), int(bad.sum())
+        text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
         fix = "A target holds numbers: name another column, target='...'."
-    text = f"Column {name!r} holds text: {n} values are no numbers, the first is {value!r} in row {row}."
-    return Problem("text", text, fix, column=name, count=n)
+        problem = Problem("text", text, fix, column=name, count=n)
+    return None, [problem]
+
+
+def _as_text(cell: Any) -> str:
+    """Return a cell that is no text as the text of its number; what is none stays readable in messages."""
+    if isinstance(cell, (bool, np.bool_)):
+        return str(int(cell))
+    return str(cell) if isinstance(cell, (int, float, decimal.Decimal, np.number)) else repr(cell)
 
 
 def _read_static(

@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from foretide.data.categories import holds_categories
+from foretide.data.categories import is_text
 from foretide.data.frames import codes_of, is_number
 from foretide.data.words import AHEAD, CALENDAR, COVARIATES, IDS, TARGETS, rank, said
 
@@ -108,7 +108,7 @@ def _candidates(table: nw.DataFrame[Any], free: Sequence[str], ranks: NDArray[np
         if likely == len(IDS):
             if said(name, AHEAD) or said(name, COVARIATES) or said(name, tuple(CALENDAR)):
                 continue
-            if (number and said(name, TARGETS)) or not (number or holds_categories(series)):
+            if (number and said(name, TARGETS)) or not (number or is_text(series)):
                 continue
         codes, labels = codes_of(series)
         if not len(labels) or (codes < 0).mean() > 0.01 or 2 * len(labels) > max(len(ranks), 1):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.grid import Grid
+from foretide.data.tables.form import Form
 from foretide.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -20,11 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Names:
-    """Column names of the frame the panel came from, so that answers speak the user's language."""
+    """Column names of the frame the panel came from, so that answers speak the user's language; how a file was read.
+
+    Attributes
+    ----------
+    id, time : str
+    backend : {"pandas", "polars"}
+    form : Form or None
+        How a file was written, as given or found.
+    read : str or None
+        The same in one line, with the name of the file.
+    """
 
     id: str = "unique_id"
     time: str = "ds"
     backend: str = "pandas"
+    form: Form | None = None
+    read: str | None = None
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,8 @@ class Report:
         Errors first, then warnings, then notes.
     melt : bool
         Whether every target column is a series of its own.
+    read : str or None
+        How a file was read, in one line.
     """
 
     rows: int
@@ -112,6 +114,7 @@ class Report:
     columns: tuple[ColumnFacts, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
     melt: bool = False
+    read: str | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -135,8 +138,9 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as plain text of a few lines."""
-        lines = [f"{self.rows} rows, {self.entities} series, every {self.freq or '?'}, {self.start} to {self.end}"]
-        lines[0] += f" ({self.tz})" if self.tz else ""
+        first = f"{self.rows} rows, {self.entities} series, every {self.freq or '?'}, {self.start} to {self.end}"
+        lines = [self.read] if self.read else []
+        lines.append(first + (f" ({self.tz})" if self.tz else ""))
         lines += [f"{role}: {', '.join(names)}" for role, names in self.roles.items() if names]
         if self.seasons:
             lines.append(f"seasons to expect: {', '.join(map(str, self.seasons))} steps")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from foretide.data.categories import names_of
-from foretide.data.frames import as_backend, join_ids, open_frame, read_table
+from foretide.data.frames import as_backend, columns_of_index, join_ids, open_frame
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
 from foretide.data.roles import Options, Roles
 from foretide.data.survey import Survey, survey
+from foretide.data.tables.form import Form
+from foretide.data.tables.reader import read_table
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -38,9 +41,9 @@ def from_frame(
     Parameters
     ----------
     frame : pandas or polars data frame
-        Not changed.
+        Not changed. Times and ids may stand in the index of a pandas frame.
     id : str, sequence of str or None
-        Column that names the entity, or several that do together (``"north/milk"``); None: the frame holds one.
+        Column that names the entity, or several together (``"north/milk"``); None: the frame holds one.
     time : str
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
@@ -52,14 +55,15 @@ def from_frame(
     fill_gaps : bool
         Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``), else an error.
     missing : {"error", "mask", "ffill"}
-        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value (a leading one
-        stays NaN).
+        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value, if any.
     resample : str, optional
         Average each entity's rows onto steps of this length, which are named by their start.
     tz : str, optional
         Zone of the wall clock. Times with a zone are moved to it, times without one are taken to be in it.
     time_format : str, optional
         ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
+    decimal, thousands : str, optional
+        Marks of numbers stored as text: ``.`` or ``,``, for thousands a space or apostrophe too. Found by default.
     input_size, h : int, optional
         When both are given, series shorter than one window are an error.
     melt : bool
@@ -75,12 +79,12 @@ def from_frame(
     DataError
         One that lists every problem found; constant columns are a :class:`DataWarning`.
     """
-    _only(options)
+    checked = _options(options)
     named = [_names(columns) for columns in (target, past, future, static)]
-    if id is not None and not isinstance(id, str):
-        frame, id = join_ids(frame, id)
-    found = survey(frame, Roles(id, time, *named), Options(**options))
-    return _panel_of(found)
+    ids = () if id is None else _names(id)
+    frame = columns_of_index(frame, time, ids, [name for names in named for name in names])
+    frame, one = join_ids(frame, ids) if len(ids) > 1 else (frame, ids[0] if ids else None)
+    return _panel_of(survey(frame, Roles(one, time, *named), checked))
 
 
 def from_wide(
@@ -106,16 +110,17 @@ def from_wide(
     **options
         As in :func:`from_frame`.
     """
-    _only(options)
+    checked = _options(options)
     rest = [role for role, names in (("target", target), ("past", past)) if names == "rest"]
     roles = {"target": _names(target), "past": _names(past), "future": _names(future)}
+    frame = columns_of_index(frame, time, (), [n for names in roles.values() for n in names if n != "rest"])
     names = [str(c) for c in open_frame(frame).columns]
     if rest and "rest" not in names:
         if len(rest) > 1:
             raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
         others = {time, *(name for role in roles if role != rest[0] for name in roles[role])}
         roles[rest[0]] = tuple(name for name in names if name not in others)
-    found = survey(frame, Roles(None, time, **roles), Options(**options))
+    found = survey(frame, Roles(None, time, **roles), checked)
     return _panel_of(found)
 
 
@@ -126,32 +131,56 @@ def read(
     time: str = "ds",
     target: str | Sequence[str] = "y",
     backend: str = "pandas",
-    sep: str = ",",
-    decimal: str = ".",
+    likely: Form | None = None,
     **options: Any,
 ) -> Panel:
-    """Read a CSV or Parquet file, picked by its ending, into a panel.
+    """Read a CSV or Parquet file into a panel.
 
-    The file is long when ``id`` is given or it has a column ``unique_id``, wide (one entity) otherwise.
+    What is not given is found by looking at the whole file: encoding, separator, decimal and thousands mark.
+    ``panel.names.form`` says what was found. The file is long when ``id`` is given or it has a column ``unique_id``,
+    wide (one entity) otherwise.
 
     Parameters
     ----------
     path : path
-        Ends in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+        Ends in ``.csv``, ``.tsv``, ``.tab``, ``.txt``, ``.dat``, ``.parquet`` or ``.pq``, maybe followed by ``.gz``,
+        ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
     id, time, target
         As in :func:`from_frame`.
     backend : {"pandas", "polars"}
         Kind of frame that forecasts are returned in.
-    sep, decimal : str
-        Separator and decimal mark of a CSV file.
+    likely : Form, optional
+        How a table of the same kind was written: decides where this one leaves a choice.
+    sep, encoding : str, optional
+        Separator and encoding of a CSV file.
     **options
         Roles and options of :func:`from_frame` (long) or :func:`from_wide` (wide).
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, or as in :func:`from_frame`.
     """
-    frame = read_table(path, text=("unique_id",) if id is None else _names(id), sep=sep, decimal=decimal)
-    frame = frame if backend == "pandas" else as_backend(frame, backend)
-    if id is not None or "unique_id" in frame.columns:
-        return from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
-    return from_wide(frame, time=time, target=target, **options)
+    given = Options(**{k: v for k, v in options.items() if k in Options.__dataclass_fields__})
+    ids = ("unique_id",) if id is None else _names(id)
+    table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
+    frame = as_backend(table.frame, backend)
+    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.form.sep}
+    if id is not None or "unique_id" in table.frame.columns:
+        panel = from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
+    else:
+        panel = from_wide(frame, time=time, target=target, **options)
+    form = replace(table.form, time_format=options.get("time_format"))
+    return replace(panel, names=replace(panel.names, form=form, read=table.text(form.time_format)))
+
+
+def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | None) -> dict[str, Any]:
+    """Return the form of the times of a table of the same kind where all times here have it, ISO 8601 aside."""
+    if likely is None or likely.time_format is None or given.time_format is not None or time not in frame.columns:
+        return {}
+    times = frame[time].dropna().astype(str)
+    fits = len(times) and pd.to_datetime(times, format=likely.time_format, errors="coerce").notna().all()
+    return {"time_format": likely.time_format} if fits else {}
 
 
 def panel_to_frame(panel: Panel) -> Any:
@@ -178,12 +207,13 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _only(options: dict[str, Any]) -> None:
-    """Say which options there are when one is not known."""
+def _options(given: dict[str, Any]) -> Options:
+    """Return the options of a frame; say which there are when one is not known."""
     known = tuple(Options.__dataclass_fields__)
-    for name in options:
+    for name in given:
         if name not in known:
             raise ConfigError(f"There is no option {name!r} for reading a frame. {nearest(name, known)}")
+    return Options(**given)
 
 
 def _panel_of(found: Survey) -> Panel:

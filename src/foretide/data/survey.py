@@ -114,15 +114,13 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return found
     if options.melt:
-        table, roles, problems = melt(table, roles, options.time_format)
+        table, roles, problems = melt(table, roles, options)
         found.problems += problems
         found.roles = roles
         if problems and roles is found.named:
             return found
     order = _place_rows(found, table)
-    found.values, problems, found.static, found.categories = col.read_columns(
-        table, roles, order, found.place, options.missing
-    )
+    found.values, problems, found.static, found.categories = col.read_columns(table, roles, order, found.place, options)
     found.problems += problems
     if len(found.place.times):
         found.problems += col.check_infinite(found)

@@ -13,14 +13,12 @@ from foretide.data.problems import Problem
 from foretide.data.times import parse_times
 
 if TYPE_CHECKING:
-    from foretide.data.roles import Roles
+    from foretide.data.roles import Options, Roles
 
 ID, VALUE = "unique_id", "y"
 
 
-def melt(
-    table: nw.DataFrame[Any], roles: Roles, time_format: str | None = None
-) -> tuple[nw.DataFrame[Any], Roles, list[Problem]]:
+def melt(table: nw.DataFrame[Any], roles: Roles, options: Options) -> tuple[nw.DataFrame[Any], Roles, list[Problem]]:
     """Return the long table, its roles, and what is wrong.
 
     Parameters
@@ -29,8 +27,8 @@ def melt(
         One row per time.
     roles : Roles
         All their columns exist. Columns of role past and future are shared by all entities.
-    time_format : str, optional
-        Of times written as text.
+    options : Options
+        How times and numbers are written.
 
     Returns
     -------
@@ -47,10 +45,12 @@ def melt(
     shared = [roles.time, *roles.past, *roles.future]
     id_name, value_name = (_free(name, shared) for name in (ID, VALUE))
     native = table.select(shared)
-    times = parse_times(table[roles.time], time_format)  # what is wrong with them is said when the rows are placed
+    times = parse_times(
+        table[roles.time], options.time_format
+    )  # what is wrong with them is said when the rows are placed
     parts, problems = [], []
     for name in roles.target:
-        values, found = number_column(table[name])
+        values, found = number_column(table[name], options.form)
         problems += found
         values = np.full(len(table), np.nan) if values is None else values
         seen = times.values[~np.isnan(values) & ~times.bad]

@@ -18,7 +18,7 @@ from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name, read_status
 from foretide.pipeline.job import explain_networks
 from foretide.pipeline.log import Log
-from foretide.pipeline.prepare import make_calendar, prepare
+from foretide.pipeline.prepare import make_calendar, prepare, tell
 from foretide.pipeline.results import evenly
 from foretide.pipeline.roster import roster
 from foretide.pipeline.threads import network_threads
@@ -68,7 +68,7 @@ def run_backtest(
     with log.catching_warnings():
         log("reading the data")
         prepared = prepare(checked)
-        log(repr(prepared.panel))
+        tell(prepared.panel, log)
     same = _read(target / SETTINGS) == settings
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
     with log.of(folder.path / "run.log"), folder.writing():

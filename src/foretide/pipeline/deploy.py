@@ -13,10 +13,10 @@ from foretide.data.counts import count_like
 from foretide.data.files import file_name
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
-from foretide.pipeline.config import Config, load_config, read_yaml, write_yaml
+from foretide.pipeline.config import Config, load_config, read_yaml, with_reading, write_yaml
 from foretide.pipeline.folder import RunFolder
 from foretide.pipeline.log import Log
-from foretide.pipeline.prepare import make_calendar, prepare_panel, read_panel
+from foretide.pipeline.prepare import make_calendar, prepare_panel, read_another, tell, with_form
 from foretide.pipeline.roster import roster
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def fit_model(
     with log.catching_warnings():
         log("reading the data")
         panel = prepare_panel(checked)[0]
-        log(repr(panel))
+        tell(panel, log)
     target = RunFolder.create(folder, overwrite=overwrite)
     with log.of(target.path / "run.log"), target.writing():
         freq = panel.grid.freq
@@ -69,7 +69,8 @@ def fit_model(
         log(f"fitting {name}")
         forecaster = made[name].forecaster.fit(panel)
         forecaster.save(target.path / "models" / file_name(name))
-        target.write_text("settings.yaml", write_yaml(checked.model_dump(mode="json", exclude={"output"})))
+        kept = with_form(checked, panel)
+        target.write_text("settings.yaml", write_yaml(kept.model_dump(mode="json", exclude={"output"})))
     return target
 
 
@@ -80,6 +81,8 @@ def predict_with(
     model: str | None = None,
     cutoffs: Sequence[Any] | None = None,
     levels: Sequence[float] = (80, 95),
+    reading: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Forecast with a model that :func:`fit_model` or :func:`foretide.run` left in a folder.
 
@@ -87,11 +90,16 @@ def predict_with(
     ----------
     folder : path
     data : path, optional
-        A table of the same columns as the one the model was fitted on; that one by default.
+        A table of the same columns as the one the model was fitted on; that one by default. It may be written in
+        another form, which is found by looking. ``-`` is standard input.
     model : str, optional
         Needed where the folder holds several.
     cutoffs, levels
         As in ``Forecaster.predict``.
+    reading : mapping, optional
+        Options of reading this table, such as ``{"decimal": ","}``, where looking leaves a choice.
+    progress : callable, optional
+        Gets the line that says how the table was read.
 
     Returns
     -------
@@ -112,7 +120,12 @@ def predict_with(
         raise ConfigError(f"{path} holds no model {model!r}. {nearest(model, found)}")
     raw = read_yaml(settings.read_text(encoding="utf-8"))
     config = Config.model_validate(raw)
-    panel = read_panel(config.data, str(data)) if data is not None else prepare_panel(load_config(config))[0]
+    if data is not None:
+        panel = read_another(config.data, str(data), reading or {})
+    else:
+        panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
+    if progress is not None and panel.names.read:
+        progress(panel.names.read)
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
     table: pd.DataFrame = load(path / "models" / name).predict(panel, cutoffs=times, levels=levels).to_frame()
     return table

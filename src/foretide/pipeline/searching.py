@@ -15,7 +15,7 @@ from foretide.forecasters.simple_set import parameters
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import RunFolder, free_name, read_status
 from foretide.pipeline.log import Log
-from foretide.pipeline.prepare import make_calendar, prepare
+from foretide.pipeline.prepare import make_calendar, prepare, tell
 from foretide.pipeline.roster import NESTED, roster
 from foretide.pipeline.search_outputs import write_search
 from foretide.pipeline.sections import ModelConfig, SearchConfig
@@ -127,7 +127,7 @@ def run_search(
     with log.catching_warnings():
         log("reading the data")
         prepared = prepare(checked)
-        log(repr(prepared.panel))
+        tell(prepared.panel, log)
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
     with log.of(folder.path / "run.log"), folder.writing():
         folder.write_text(SETTINGS, write_yaml(checked.model_dump(mode="json", exclude={"output"})))

@@ -38,8 +38,8 @@ class DataConfig(Section):
     Attributes
     ----------
     path : str, optional
-        A CSV or Parquet file. Relative paths are looked for beside the configuration, in the folder above it, in the
-        working folder, and under ``$FORETIDE_DATA`` by file name.
+        A CSV or Parquet file, packed or not. Relative paths are looked for beside the configuration, in the folder
+        above it, in the working folder, and under ``$FORETIDE_DATA`` by file name.
     synthetic : SyntheticConfig, optional
         Instead of ``path``.
     id : str or tuple of str, optional
@@ -47,8 +47,10 @@ class DataConfig(Section):
     time, target, past, future, static
         Columns by role. ``past: rest`` takes every column that has no other role; so does ``target: rest`` of a table
         without ``id``.
-    freq, fill_gaps, missing, resample, tz, melt
+    freq, fill_gaps, missing, resample, tz, time_format, decimal, thousands, melt
         As in :meth:`foretide.Panel.from_frame`.
+    sep, encoding : str, optional
+        As in :meth:`foretide.Panel.read`; found by looking, as the three before them.
     first, last : time, optional
         Use only rows from ``first`` to ``last``, both included.
     """
@@ -67,6 +69,11 @@ class DataConfig(Section):
     resample: str | None = None
     tz: str | None = None
     melt: bool = False
+    time_format: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    sep: str | None = None
+    encoding: str | None = None
     first: Time | None = None
     last: Time | None = None
 
