@@ -48,10 +48,9 @@ def from_frame(
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
         Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1;
-        text that is no target becomes categories, and an empty cell is none of them.
-        Rows after the last observed target may hold future columns only.
+        text that is no target becomes categories (empty: none of them). Rows after the end hold future columns only.
     freq : str or int, optional
-        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; an integer for integer time); found by default.
+        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; for integer time an integer); found by default.
     fill_gaps : bool
         Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``), else an error.
     missing : {"error", "mask", "ffill"}
@@ -59,20 +58,20 @@ def from_frame(
     resample : str, optional
         Average each entity's rows onto steps of this length, which are named by their start.
     tz : str, optional
-        Zone of the wall clock. Times with a zone are moved to it, times without one are taken to be in it.
+        Zone of the wall clock: times are moved to it; those without a zone are taken to be in it.
     time_format : str, optional
         ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
     decimal, thousands : str, optional
         Marks of numbers stored as text: ``.`` or ``,``, for thousands a space or apostrophe too. Found by default.
     input_size, h : int, optional
-        When both are given, series shorter than one window are an error.
+        Series shorter than one window are an error.
     melt : bool
         Whether every target column is an entity of its own; see :func:`from_wide`.
 
     Returns
     -------
     Panel
-        Entities in order of appearance. Values are float64, or float32 when all columns are.
+        Entities in order of appearance; values are float64, or float32 when all columns are.
 
     Raises
     ------
