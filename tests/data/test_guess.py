@@ -192,7 +192,7 @@ def test_a_column_known_ahead_needs_rows_after_the_end() -> None:
     report = inspect(frame)
     assert "future" not in report.roles
     note = next(p for p in report.notes if p.kind == "future")
-    assert "Columns 'promo', 'event': may be known ahead, but without values after the end" in str(note)
+    assert "'promo', 'event': no values after the end of the target, so taken as past" in str(note)
     assert "type: future=['promo', 'event']" in str(note)
     days = pd.date_range(DAYS[-1], periods=15)[1:]
     later = pd.concat([pd.DataFrame({"store": f"s{k}", "date": days, "promo": 1, "event": "sale"}) for k in range(3)])
@@ -203,7 +203,7 @@ def test_a_column_known_ahead_needs_rows_after_the_end() -> None:
     # Only a name that says so makes a column known ahead: a sensor may go on while the target is late.
     report = inspect(pd.concat([frame, later.assign(temp=1.0)]))
     assert report.roles["past"] == ("temp",)
-    assert any("Column 'temp': taken as past, with values after the end" in str(p) for p in report.notes)
+    assert any("'temp': values after the end of the target, but taken as past" in str(p) for p in report.notes)
 
 
 def test_free_text_is_left_out() -> None:

@@ -326,14 +326,14 @@ def _say_what_has_no_future(look: _Look, past: tuple[str, ...]) -> None:
     """Say of columns of events that the table ends with its target, and of others that it does not."""
     later = [c for c in past if look.after.any() and look.known_after(c)]
     without = [c for c in past if said(c, AHEAD) and c not in later]
-    if without:
-        text = f"{_these(without)} may be known ahead, but without values after the end of the target: taken as past."
-        fix = "Known ahead, they need rows for the next steps, with an empty target; then type: "
-        look.note("future", text, without[0], f"{fix}future={without!r}.")
-    if later:
-        text = f"{_these(later)} taken as past, with values after the end of the target."
-        look.note("future", text, later[0], f"If known ahead, type: future={later!r}.")
-
-
-def _these(names: list[str]) -> str:
-    return f"Column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names))}:"
+    for names, text, fix in (
+        (
+            without,
+            "no values after the end of the target, so taken as past.",
+            "add rows for the next steps, target empty; ",
+        ),
+        (later, "values after the end of the target, but taken as past.", ""),
+    ):
+        if names:
+            shown = ", ".join(map(repr, names))
+            look.note("future", f"{shown}: {text}", names[0], f"If known ahead, {fix}type: future={names!r}.")
