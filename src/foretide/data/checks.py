@@ -60,7 +60,7 @@ def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, P
         data, read, doubts = file.frame, file.text(checked.time_format), file.doubts
         checked = replace(checked, sep=file.form.sep)
     data = columns_of_index(data, time, ids, None)
-    guess = guess_roles(open_frame(data), time=time, melt=checked.melt, time_format=checked.time_format, **given)
+    guess = guess_roles(open_frame(data), time=time, melt=checked.melt, form=checked.form, **given)
     if path is not None and str(path) != STDIN:  # as Panel.read does: names and times keep their text
         data = read_table(path, text=(*(guess.ids or ids), guess.roles.time), given=checked.form).frame
     one_id = guess.ids[0] if guess.ids else None
