@@ -74,18 +74,17 @@ def inspect(
     Report
     """
     checked, read, doubts = Options(**options), None, {}
+    ids = _names(id) or ("unique_id",)
     if isinstance(data, (str, PathLike)):
-        ids = _names(id) or ("unique_id",)
         file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
         data, read, doubts = file.frame, file.text(checked.time_format), file.doubts
         checked = replace(checked, sep=file.form.sep)
-    data = columns_of_index(data, time, _names(id) or ("unique_id",), None)
-    if id is not None and not isinstance(id, str):
-        data, id = join_ids(data, id)
+    data = columns_of_index(data, time, ids, None)
+    data, one = join_ids(data, ids) if len(ids) > 1 else (data, ids[0] if id else None)
     table = open_frame(data)
     static = _names(static) or ()
     given = {"target": _names(target), "past": _names(past), "future": _names(future)}
-    roles, notes = guess_roles(table, id=id, time=time, static=static, **given)
+    roles, notes = guess_roles(table, id=one, time=time, static=static, **given)
     found = survey(data, roles, checked)
     named = {name for _, name in roles.named()}
     found.problems += notes + [problem for name, problem in doubts.items() if name not in named]

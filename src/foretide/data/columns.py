@@ -15,6 +15,7 @@ from foretide.data.panel import Static
 from foretide.data.problems import Place, Problem, located, phrase, where
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, settle
+from foretide.data.tables.numerals import is_number as numbers_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,8 +58,6 @@ def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | 
     if column.isna().all():
         return np.full(len(column), np.nan), []
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("decimal", "mixed-integer-float", "boolean", "floating", "integer"):
-        return pd.to_numeric(column.astype(object).where(column.notna(), np.nan)).to_numpy(dtype=np.float64), []
     if kind.startswith(("datetime", "date", "timedelta", "period", "time")):
         text = f"Column {name!r} holds dates, not numbers."
         return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
@@ -76,8 +75,7 @@ def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.
         return None if values is None else values.astype(np.float64), [] if problem is None else [problem]
     problem = doubt(found, form)
     if problem is None:
-        parsed = pd.to_numeric(pd.Series(cells), errors="coerce")
-        bad = parsed.isna().to_numpy() & known
+        bad = known & ~numbers_in(found)
         row, n = int(np.argmax(bad)), int(bad.sum())
         text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
         fix = "Leave it out, make it static=[...] if it does not change, or encode it: pd.get_dummies(frame[...])."

@@ -50,6 +50,7 @@ class Options:
         from foretide.data.times import check_zone
 
         check_zone(self.tz)
+        _check_time_format(self.time_format)
         form = self.form
         freq = None if self.freq is None else read_freq(self.freq)
         resample = None if self.resample is None else read_freq(self.resample, "resample")
@@ -62,3 +63,16 @@ class Options:
         return replace(
             self, freq=resample or freq, resample=resample, decimal=form.decimal, thousands=form.thousands, sep=form.sep
         )
+
+
+def _check_time_format(given: str | None) -> None:
+    if given is None or given.startswith("epoch_"):
+        return
+    import pandas as pd
+
+    try:
+        pd.to_datetime(pd.Series(["2024-01-31"]), format=given, errors="coerce", utc=True)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"time_format={given!r}: {error}. Expected a format such as '%d.%m.%Y' or '%Y-%m-%d %H:%M'."
+        ) from error

@@ -152,11 +152,11 @@ def read(
         When the file cannot be read, or as in :func:`from_frame`.
     """
     given = Options(**{k: v for k, v in options.items() if k in Options.__dataclass_fields__})
-    ids = ("unique_id",) if id is None else _names(id)
+    ids = _names(id) if id else ("unique_id",)
     table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
     frame = as_backend(table.frame, backend)
     options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.form.sep}
-    if id is not None or "unique_id" in table.frame.columns:
+    if id or "unique_id" in table.frame.columns or table.frame.index.nlevels > 1:
         panel = from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
     else:
         panel = from_wide(frame, time=time, target=target, **options)

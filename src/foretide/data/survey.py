@@ -62,8 +62,8 @@ class Survey:
         """Return what was found, for people."""
         seen = len(self.place.times) > 0
         order = {"error": 0, "warning": 1, "note": 2}
-        roles = {role: tuple(n for r, n in self.roles.named() if r == role) for role, _ in self.roles.named()}
         kinds = {name: role for role, name in self.roles.named()}
+        roles = {role: tuple(n for n, r in kinds.items() if r == role) for role in dict.fromkeys(kinds.values())}
         low = int(np.argmin(self.place.times)) if seen else 0
         high = int(np.argmax(self.place.times)) if seen else 0
         facts = []

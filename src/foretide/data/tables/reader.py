@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from foretide.data.problems import Problem
+from foretide.data.problems import Problem, phrase
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import Column, Pair, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
@@ -99,7 +100,7 @@ def read_table(
     frame: dict[str, Any] = {}
     doubts: dict[str, Problem] = {}
     for name, cell in cells.items():
-        if name in chosen:
+        if name in chosen and not _only_signs(cell, columns[name]):
             frame[name], problem = convert(columns[name], chosen[name])
         else:
             frame[name], problem = None, doubt(columns[name], given) if name in columns else None
@@ -109,6 +110,8 @@ def read_table(
             doubts[name] = problem
     decimal, thousands = _marks(columns, chosen)
     form = replace(found.form, decimal=decimal, thousands=thousands, time_format=given.time_format)
+    if found.left_out:
+        left_out = (f"{phrase('line|lines', found.left_out)} above the header", *left_out)
     return Table(pd.DataFrame(frame), source.name, form, doubts, left_out)
 
 
@@ -157,7 +160,7 @@ def _ragged(found: Text, sep: str, width: int, name: str) -> str | None:
 
 def _check_names(names: list[str], found: Text, file: str) -> None:
     given = [name for name in names if name]
-    twice = sorted({name for name in given if given.count(name) > 1})
+    twice = sorted(name for name, times in Counter(given).items() if times > 1)
     if twice:
         raise DataError(f"{file}: column names occur twice: {', '.join(twice[:5])}. Rename or drop one of each.")
     if not any(c.isalpha() for name in given for c in name):
@@ -192,6 +195,11 @@ def _counts_rows(cell: pa.ChunkedArray) -> bool:
 
 def _whole(cell: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.match_substring_regex(cell, r"^-?\d{1,18}$")).as_py())
+
+
+def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
+    """Whether every cell is a word for no value, such as NA, which may be a name too."""
+    return column.text.null_count == len(cell) and bool(pc.any(pc.not_equal(cell, "")).as_py())
 
 
 def _months(cell: pa.ChunkedArray) -> bool:
