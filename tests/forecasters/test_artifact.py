@@ -141,7 +141,7 @@ def test_an_unreadable_manifest(saved: Path) -> None:
 def test_a_later_format(saved: Path) -> None:
     path = saved / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
-    with pytest.raises(ArtifactError, match="was written in format 99; this foretide reads up to 1"):
+    with pytest.raises(ArtifactError, match="was written in format 99; this foretide reads up to 2"):
         artifact.load(saved)
 
 

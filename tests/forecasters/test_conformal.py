@@ -17,7 +17,7 @@ import foretide as ft
 from foretide.data.grid import Grid
 from foretide.data.panel import Panel
 from foretide.data.windows import Windows
-from foretide.errors import ConfigError, DataError
+from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.conformal import GRID, Conformal, units
 from foretide.forecasters.conformal_law import FEWEST
@@ -325,9 +325,11 @@ class Silent(Fixed):
         return Prediction(np.full((len(windows), self.h, panel.n_targets), np.nan))
 
 
-def test_no_error_at_all_is_refused() -> None:
-    with pytest.raises(DataError, match="no truth is known of any past forecast"):
-        Conformal(Silent(H)).fit(noise(100))
+def test_a_model_without_an_answer_has_a_stand_in() -> None:
+    panel = noise(100)
+    found = Conformal(Silent(H)).fit(panel).predict(panel)
+    assert np.isfinite(found.mean).all()
+    assert found.notes[0].text.endswith("Silent gave no finite forecast")
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,7 @@ def test_networks_side_by_side_have_the_same_bits() -> None:
 
 
 def test_a_failing_member_ends_the_fit_with_its_own_error() -> None:
-    panel = make_panel((30,))
+    panel = make_panel((H,))
     for n_jobs in (1, 2):
         with pytest.raises(DataError, match="No training window fits: input_size=50"):
             Ensemble([Persistence(H), ft.Ridge(H, input_size=50)], n_jobs=n_jobs).fit(panel)

@@ -157,7 +157,7 @@ def test_errors_are_those_on_steps_the_model_did_not_learn_from() -> None:
 def test_origins_pass_through_every_season_position() -> None:
     panel = counts(n=1401, targets=1)  # 30 % kept back and 60 origins: every seventh step, were it not avoided
     model = WithIntervals(ft.SeasonalNaive(H))
-    windows = model._origins(panel, 1400 - 420, 7)
+    windows = model._origins(panel, 1, np.array([1401 - 420]), 7)
     assert 30 <= len(windows) <= 60
     assert set(windows.cutoff % 7) == set(range(7))
     assert windows.cutoff.min() >= 1400 - 420
@@ -258,13 +258,13 @@ def test_a_series_that_starts_late_has_intervals_too() -> None:
         forecast = WithIntervals(ft.SeasonalMean(H), law).fit(panel).predict(panel, levels=(80,))  # type: ignore[arg-type]
         width = forecast.quantile(0.9) - forecast.quantile(0.1)
         assert (width > 0).all()
-        np.testing.assert_allclose(width[1], width[0], rtol=0.5)
+        np.testing.assert_allclose(width[1], width[0], rtol=0.8)
 
 
 def test_short_series_warn_and_too_short_ones_are_refused() -> None:
-    panel = make_panel((26,))
-    with pytest.warns(UserWarning, match="too short to keep 8 steps back.*too narrow"):
-        forecast = WithIntervals({"Ridge": {"input_size": 14, "h": H}}, "normal").fit(panel).predict(panel)
+    panel = make_panel((8,))
+    with pytest.warns(UserWarning, match="too short to keep 4 steps back.*too narrow"):
+        forecast = WithIntervals({"Ridge": {"input_size": 1, "h": H}}, "normal").fit(panel).predict(panel)
     assert np.isfinite(forecast.mean).all()
     # With one origin after another of a formula there is enough.
     assert WithIntervals(ft.SeasonalNaive(2)).fit(make_panel((12,))).predict(make_panel((12,))).quantiles is not None

@@ -16,6 +16,7 @@ from foretide.data.panel import Panel
 from foretide.data.synthetic.supplies import supplies
 from foretide.data.windows import slide
 from foretide.forecasters import lavar_fit
+from foretide.forecasters.base import held_back
 from foretide.forecasters.latent_state import LatentState
 from foretide.forecasters.lavar import LAVAR
 from foretide.forecasters.lavar_heads import EFFECTIVE_ROWS, inherit, like_teacher
@@ -112,9 +113,9 @@ def test_units_are_errors_of_the_base() -> None:
     """Root mean squared error over training windows, and one largest value in the training part on top."""
     given = panel(2)
     made = lavar(head_epochs=0, refit=False, effects=False).fit(given)
-    train_end = made._train_end(given, None)
+    rows_of = held_back(given, made.h)
     base = made._parts().base
-    windows = slide(given, input_size=4, h=H, last_target=train_end)
+    windows = slide(given, input_size=4, h=H, last_target=given.first + rows_of - 1)
     forecast = base.at(given, windows, H)
     for entity in (0, 1):
         mine = windows.entity == entity
@@ -123,8 +124,8 @@ def test_units_are_errors_of_the_base() -> None:
             errors = [
                 forecast[w, k, d] - rows[windows.cutoff[w] + 1 + k, d] for w in np.flatnonzero(mine) for k in range(H)
             ]
-            largest = rows[: train_end + 1, d].max() or 1.0
-            expected = np.sqrt(np.mean(np.square(errors)) + largest**2 / (train_end + 1))
+            largest = rows[: rows_of[entity], d].max() or 1.0
+            expected = np.sqrt(np.mean(np.square(errors)) + largest**2 / rows_of[entity])
             assert made._parts().unit[entity, d] == pytest.approx(expected, rel=1e-9)
 
 

@@ -35,7 +35,7 @@ class Told(Persistence):
         self.told: list[int] = []
 
     def _fit(self, part: FitPart) -> None:
-        self.told = [part.train_end, int(part.panel.last.max())]
+        self.told = [int(part.panel.first[0] + part.train_rows[0]) - 1, int(part.panel.last.max())]
 
     def facts(self) -> dict[str, Any]:
         return {"told": self.told}
@@ -108,7 +108,7 @@ def test_what_each_fit_is_told() -> None:
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_failing_entity_ends_nothing_and_stands_in_the_table(n_jobs: int, tmp_path: Path) -> None:
     panel = unlucky(1, 3)
-    text = r"2 of 4 entities could not be fitted and are forecast with NaN; see \.table\. The first is 'shop1': Zero"
+    text = r"2 of 4 entities could not be fitted and are forecast by a simple stand-in; see .* first is 'shop1': Zero"
     with pytest.warns(UserWarning, match=text):
         model = fit_each(_picky(n_jobs), panel, n_jobs=n_jobs)
     table = model.table
@@ -119,7 +119,9 @@ def test_a_failing_entity_ends_nothing_and_stands_in_the_table(n_jobs: int, tmp_
     assert table["n_observed"].tolist() == panel.observed.tolist()
     assert (table["seconds"] > 0).all()
     found = model.predict(panel)
-    assert np.isnan(found.mean).all(axis=(1, 2)).tolist() == [False, True, False, True]
+    assert np.isfinite(found.mean).all()
+    assert [note.windows.tolist() for note in found.notes] == [[1, 3]]
+    assert found.notes[0].text == "forecast by SeasonalNaive: Picky-per-entity gave no finite forecast"
     alone = Ridge(H, input_size=14).fit(panel.take([2])).predict(panel.take([2]))
     np.testing.assert_array_equal(found.mean[2], alone.mean[0])
 
@@ -143,7 +145,7 @@ def _picky(n_jobs: int) -> Forecaster:
 
 def test_failures_are_saved_too(tmp_path: Path) -> None:
     panel = several()
-    short = replace(panel, length=np.array([120, 9, 110, 90]))
+    short = replace(panel, length=np.array([120, 5, 110, 90]))
     with pytest.warns(UserWarning, match="1 of 4 entities could not be fitted.*'shop1': DataError: No training window"):
         model = fit_each(Ridge(H, input_size=14), short)
     model.save(tmp_path / "model")
@@ -152,11 +154,14 @@ def test_failures_are_saved_too(tmp_path: Path) -> None:
     assert loaded.table.equals(model.table)
     expected, got = model.predict(short), loaded.predict(short)
     np.testing.assert_array_equal(got.mean, expected.mean)
-    assert np.isnan(got.mean).all(axis=(1, 2)).tolist() == [False, True, False, False]
-    # Before an entity's history is long enough there is NaN, not a number.
+    assert np.isfinite(got.mean).all()
+    assert got.notes[0].windows.tolist() == [1]
+    # Before an entity's history is long enough a stand-in answers, and says so.
     early = loaded.predict(short, times(short, [10, 40]))
     at = dict(zip(zip(early.windows.entity, early.cutoff_steps, strict=True), early.mean, strict=True))
-    assert np.isnan(at[0, 10]).all()
+    assert np.isfinite(at[0, 10]).all()
+    first = next(k for k, step in enumerate(early.cutoff_steps) if early.windows.entity[k] == 0 and step == 10)
+    assert early.note_texts()[first].startswith("forecast by SeasonalNaive")
     assert np.isfinite(at[0, 40]).all()
 
 
@@ -186,12 +191,13 @@ def test_an_entity_that_kills_its_worker_fails_alone() -> None:
 def test_an_entity_that_was_not_there() -> None:
     panel = several()
     model = PerEntity(SeasonalNaive(H, 7)).fit(panel.take([0, 2]))
-    with pytest.raises(DataError, match=r"no model for the entity 'shop1': it was not in the panel.*Did you mean"):
-        model.predict(panel)
+    found = model.predict(panel)
+    assert np.isfinite(found.mean).all()
+    assert [note.windows.tolist() for note in found.notes] == [[1, 3]]
+    assert "one model per series, was not fitted on" in found.notes[0].text
     late = PerEntity(SeasonalNaive(H, 7)).fit(panel, times(panel, [25])[0])
     assert list(late.table["id"]) == ["shop0", "shop1", "shop2"]
-    with pytest.raises(DataError, match="no model for the entity 'shop3'.*or began after `until`"):
-        late.predict(panel)
+    assert [note.windows.tolist() for note in late.predict(panel).notes] == [[3]]
 
 
 def test_settings_and_names() -> None:

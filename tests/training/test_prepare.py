@@ -13,7 +13,7 @@ from foretide.data.panel import Panel, Static
 from foretide.errors import DataError
 from foretide.training import calendar_table, prepare
 from foretide.training.calendar_table import CalendarTable
-from foretide.training.prepare import Preparation, seen_in_training
+from foretide.training.prepare import Preparation
 
 
 def panel_(missing: float = 0.3) -> Panel:
@@ -74,7 +74,7 @@ def test_known_columns_share_one_scale_and_reach_past_the_end() -> None:
     assert got is not None
     assert got.shape == (126 + 9, 2)
     frame = pd.DataFrame(values[:, 3:])
-    scaled = ((frame - frame.mean()) / frame.std(ddof=0)).to_numpy()
+    scaled = ((frame - frame.mean()) / frame.std(ddof=0)).ffill().to_numpy()
     for i, (low, high) in enumerate([(0, 40), (40, 65), (65, 126)]):
         block = got[low + 3 * i : high + 3 * i + 3]
         np.testing.assert_allclose(block[:-3], scaled[low:high], rtol=1e-5, atol=1e-6)
@@ -119,7 +119,7 @@ def test_series_for_the_start() -> None:
     calendar = Calendar(("weekday",))
     made = Preparation.fit(panel, calendar)
     values, future, table = made.values(panel), made.future(panel, 4), made.calendar_table(panel, 4)
-    series = made.series(panel, values, future, table, train_end=20)
+    series = made.series(panel, values, future, table, np.array([18, 21, 11]))
     assert series.train_length.tolist() == [18, 21, 11]
     assert series.n_targets == 2
     assert series.known is not None
@@ -132,23 +132,23 @@ def test_series_for_the_start() -> None:
         assert known is not None
         np.testing.assert_allclose(known[:, :2], scaled[row0 + 5 : row0 + 12], rtol=1e-4, atol=1e-5)
         np.testing.assert_array_equal(known[:, 2:], calendar.values(panel.grid, steps))
-    assert made.series(panel, values, None, None, 20).known is None
-    # Neither steps before a series begins nor rows without a target are training rows.
-    assert made.series(panel, values, None, None, 2).train_length.tolist() == [0, 3, 0]
+    assert made.series(panel, values, None, None, panel.length).known is None
+    # Rows without a target are no training rows.
     empty = panel.values.copy()
     empty[55:65, :2] = np.nan
-    assert made.series(panel.with_values(empty), values, None, None, 60).train_length.tolist() == [40, 15, 51]
+    assert made.series(panel.with_values(empty), values, None, None, panel.length).train_length.tolist() == [40, 15, 61]
 
 
-def test_a_missing_known_value_counts_as_the_mean_for_the_start() -> None:
+def test_a_missing_known_value_of_the_past_is_carried_forward() -> None:
     panel = make_panel((30,), future=1)
     values = panel.values.copy()
-    values[7, 1] = np.nan
+    values[[0, 7], 1] = np.nan
     panel = panel.with_values(values)
     made = Preparation.fit(panel, None)
-    series = made.series(panel, made.values(panel), made.future(panel, 2), None, 29)
+    series = made.series(panel, made.values(panel), made.future(panel, 2), None, panel.length)
     assert series.known is not None
-    assert series.known(0, 7, 8).tolist() == [[0.0]]
+    assert series.known(0, 7, 8).tolist() == series.known(0, 6, 7).tolist()
+    assert series.known(0, 0, 1).tolist() == [[0.0]]  # the mean, where nothing was known yet
 
 
 def test_static_columns() -> None:
@@ -204,13 +204,3 @@ def test_unknown_entity() -> None:
     made = Preparation.fit(panel.take([0, 1]), None)
     with pytest.raises(DataError, match=r"'shop2' has no rows in the training part .* Did you mean 'shop"):
         made.values(panel)
-
-
-def test_seen_in_training() -> None:
-    panel = panel_()
-    assert seen_in_training(panel, panel) is panel
-    train = panel.until(panel.grid.times([5])[0])
-    assert train.ids == ("shop0", "shop1")
-    kept = seen_in_training(panel, train)
-    assert kept.ids == train.ids
-    assert kept.length.tolist() == [40, 25]

@@ -138,15 +138,19 @@ def test_a_missing_known_value_is_named() -> None:
     panel = make_panel((20, 30), future=2, first=(0, 5))
     values = panel.values.copy()
     values[20 + 25, 2] = np.nan  # shop1, row 25 = step 30
+    past = values.copy()
+    values[20 + 25 :, 0] = np.nan  # nothing is observed from there on: it belongs to the future
     panel = panel.with_values(values)
-    with pytest.raises(DataError, match=r"column 'f1' of 'shop1' has no value at 2023-02-01 00:00:00, which a forecast "
-                       r"of 3 steps needs\. Add rows with its values"):  # fmt: skip
-        batches(panel, slide(panel, input_size=4, h=3), 4, 3)
-    for cutoff in (22, 25, 26):  # windows that touch it, from rows 19 .. 25 to rows 23 .. 29
-        with pytest.raises(DataError, match="column 'f1'"):
+    for cutoff in (22, 24):
+        with pytest.raises(DataError, match=r"column 'f1' of 'shop1' has no value at 2023-02-01 00:00:00, which a "
+                           r"forecast of 3 steps needs\. Add rows with its values"):  # fmt: skip
             batches(panel, Windows(np.array([1]), np.array([cutoff])), 4, 3)
     assert len(batches(panel, Windows(np.array([1, 0]), np.array([21, 16])), 4, 3)[0]) == 2
-    assert len(batches(panel, Windows(np.array([1]), np.array([28])), 3, 1)[0]) == 1
+    # A gap in the past carries the last value forward.
+    known = panel.with_values(past)
+    seen = batches(known, Windows(np.array([1]), np.array([26])), 4, 3)[0].inputs(torch.tensor([0]))
+    assert seen.known_past is not None
+    assert float(seen.known_past[0, 2, 1]) == float(seen.known_past[0, 1, 1])
 
 
 def test_known_values_after_the_end_are_needed() -> None:

@@ -77,6 +77,8 @@ class Panel:
         Roles: what is forecast; known up to the cutoff; known ahead.
     static : Static
     names : Names
+    categories : dict
+        Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds.
     """
 
     grid: Grid
@@ -90,6 +92,7 @@ class Panel:
     future: tuple[str, ...] = ()
     static: Static = field(default_factory=Static)
     names: Names = field(default_factory=Names)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- construction
     @classmethod
@@ -247,6 +250,13 @@ class Panel:
             raise DataError(f"No series has a value from {time!s} on: the panel ends at {ends}.")
         later = replace(self, row0=self.row0 + drop, first=self.first + drop, length=self.length - drop)
         return later.take(chosen)
+
+    def head(self, rows: NDArray[np.int64]) -> Panel:
+        """Return the first ``rows`` ``[N]`` of each entity: a view. Entities of which nothing is left are dropped."""
+        keep = np.clip(rows, 0, self.length)
+        chosen = np.flatnonzero(keep)
+        cut = self if len(chosen) == self.n_entities else self.take(chosen)
+        return cut if np.array_equal(cut.length, keep[chosen]) else replace(cut, length=keep[chosen])
 
     def take(self, entities: Iterable[int]) -> Panel:
         """Return the panel with these entities (positions) only, sharing the values."""

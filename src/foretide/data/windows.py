@@ -61,8 +61,8 @@ def slide(
     *,
     input_size: int,
     h: int,
-    first_target: int | None = None,
-    last_target: int | None = None,
+    first_target: int | NDArray[np.int64] | None = None,
+    last_target: int | NDArray[np.int64] | None = None,
     stride: int = 1,
 ) -> Windows:
     """Return every window whose targets lie wholly in a part of the grid.
@@ -71,9 +71,10 @@ def slide(
     ----------
     input_size, h : int
         Steps looked back at (``cutoff - input_size + 1 .. cutoff``) and forecast (``cutoff + 1 .. cutoff + h``).
-    first_target, last_target : int, optional
-        Grid steps between which all targets must lie, both included. The lookback may reach before
-        ``first_target``: the past is known. Rows after the last observed target never serve as truth.
+    first_target, last_target : int or int array ``[N]``, optional
+        Grid steps between which all targets must lie, both included; one for all entities, or one for each. The
+        lookback may reach before ``first_target``: the past is known. Rows after the last observed target never serve
+        as truth.
     stride : int
         Steps between neighbouring cutoffs, counted back from the newest.
 
@@ -84,20 +85,16 @@ def slide(
     """
     if input_size < 1 or h < 1 or stride < 1:
         raise ConfigError(f"input_size, h and stride must be at least 1, got {input_size}, {h} and {stride}.")
-    entities, cutoffs = [], []
-    for i in range(panel.n_entities):
-        low, high = input_size - 1, int(panel.observed[i]) - 1 - h
-        if first_target is not None:
-            low = max(low, first_target - int(panel.first[i]) - 1)
-        if last_target is not None:
-            high = min(high, last_target - int(panel.first[i]) - h)
-        if high >= low:
-            found = np.arange(high, low - 1, -stride, dtype=np.int64)[::-1]
-            cutoffs.append(found)
-            entities.append(np.full(len(found), i, dtype=np.int64))
-    if not cutoffs:
-        return Windows(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    return Windows(np.concatenate(entities), np.concatenate(cutoffs))
+    low = np.full(panel.n_entities, input_size - 1, dtype=np.int64)
+    high = panel.observed - 1 - h
+    if first_target is not None:
+        low = np.maximum(low, first_target - panel.first - 1)
+    if last_target is not None:
+        high = np.minimum(high, last_target - panel.first - h)
+    counts = np.maximum((high - low) // stride + 1, 0)
+    entity = np.repeat(np.arange(panel.n_entities), counts)
+    number = np.arange(len(entity)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Windows(entity, high[entity] - stride * (counts[entity] - 1 - number))
 
 
 def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history: int = 1) -> Windows:

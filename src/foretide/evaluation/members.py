@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from foretide.data.counts import are_counts
@@ -17,7 +18,7 @@ from foretide.errors import ConfigError
 from foretide.evaluation.dates import moment, shown
 from foretide.evaluation.fold_store import digest_of_arrays
 from foretide.evaluation.folds import BacktestWarning
-from foretide.forecasters.base import Forecaster
+from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.ensemble import unfitted
 from foretide.forecasters.simple_set import is_baseline, simple_set
 
@@ -160,13 +161,14 @@ def warn_of_empty_validation(members: Sequence[Member], panel: Panel, plan: Plan
         if not member.asked or not isinstance(model, Forecaster) or not model.uses_validation or member.fitted:
             continue
         end = plan.train_end(block)
-        train_end = model._train_end(part, None if end is None else moment(panel, end))
-        windows = slide(part, input_size=model.min_history, h=model.h, first_target=train_end + 1)
+        rows = held_back(part, model.h)
+        if end is not None:
+            rows = np.clip(part.grid.step_at_or_before(moment(panel, end)) - part.first + 1, 0, part.observed)
+        windows = slide(part, input_size=model.min_history, h=model.h, first_target=part.first + rows)
         if not len(windows):
-            steps = plan.fit_end(block) - train_end
             warnings.warn(
-                f"The validation part of {member.name} is empty: {steps} steps hold no window of {model.h} steps with "
-                f"{model.min_history} before it. Nothing is chosen or stopped early on it. Take val_size of at "
+                f"The validation part of {member.name} is empty: no series holds a window of {model.h} steps in it "
+                f"with {model.min_history} before. Nothing is chosen or stopped early on it. Take val_size of at "
                 f"least {model.h}, or give more history before the first cutoff.",
                 BacktestWarning,
                 stacklevel=4,

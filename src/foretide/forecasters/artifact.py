@@ -18,7 +18,6 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from foretide.errors import ArtifactError, ConfigError, NotFittedError, nearest
-from foretide.forecasters.base import Forecaster, _Fitted
+from foretide.forecasters.base import Forecaster
+from foretide.forecasters.fitted import Fitted
 
 FORECASTERS: dict[str, str] = {
     "Persistence": "foretide.forecasters.baselines:Persistence",
@@ -56,7 +56,9 @@ FORECASTERS: dict[str, str] = {
 }
 """Name -> ``module:class`` of every forecaster that can be saved; a module is imported when first asked for."""
 
-FORMAT = 1
+FORMAT = 2
+KEPT = "history/"
+"""Before the names of the arrays that hold the rows seen at fit."""
 SETTINGS, STATE, MANIFEST = "settings.json", "state.safetensors", "manifest.json"
 
 
@@ -85,13 +87,14 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
     target = Path(folder).absolute()
     _refuse_foreign(target)
     # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
-    arrays = {name: np.array(value, order="C") for name, value in forecaster.state().items()}
+    kept = {f"{KEPT}{name}": value for name, value in fitted.arrays().items()}
+    arrays = {name: np.array(value, order="C") for name, value in {**forecaster.state(), **kept}.items()}
     described = {
         "format": FORMAT,
         "forecaster": kind,
         "settings": forecaster.settings(),
         "facts": forecaster.facts(),
-        "panel": asdict(fitted),
+        "panel": fitted.facts(),
     }
     files = {
         SETTINGS: json.dumps(to_json(described), indent=1, ensure_ascii=False, allow_nan=False).encode(),
@@ -131,8 +134,10 @@ def load(folder: str | os.PathLike[str]) -> Forecaster:
     if kind not in FORECASTERS:
         raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, FORECASTERS)}")
     forecaster = forecaster_class(kind)(**described["settings"])
-    forecaster.restore(from_bytes(files[STATE]), described["facts"])
-    forecaster._fitted = _Fitted(**described["panel"])
+    arrays = from_bytes(files[STATE])
+    kept = {name.removeprefix(KEPT): arrays.pop(name) for name in list(arrays) if name.startswith(KEPT)}
+    forecaster.restore(arrays, described["facts"])
+    forecaster._fitted = Fitted.restore(described["panel"], kept)
     return forecaster
 
 
@@ -200,6 +205,11 @@ def _read_checked(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         raise ArtifactError(f"There is no folder {folder}. Save a forecaster there first: model.save({str(folder)!r})")
     listed = manifest(folder)
+    if listed["format"] < FORMAT:
+        raise ArtifactError(
+            f"{folder} was written in format {listed['format']}, before forecasters kept the origin of their seasons. "
+            "Fit again, and save anew."
+        )
     if listed["format"] > FORMAT:
         raise ArtifactError(
             f"{folder} was written in format {listed['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."

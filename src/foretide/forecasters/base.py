@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 
+from foretide.data.problems import DataWarning
+from foretide.data.seasons import seasons_of
 from foretide.data.windows import Windows, at_cutoffs, slide
 from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.forecasters.answer import Limits, Note, Prediction, answer
+from foretide.forecasters.fitted import Fitted, View, kept_history
 from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -23,54 +29,80 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What a forecaster's own ``_predict`` returns: mean ``[W, H, D]``, quantiles ``[W, H, D, Q]`` or None."""
+__all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
 
-    mean: NDArray[np.floating]
-    quantiles: NDArray[np.floating] | None = None
-    extras: dict[str, Any] = field(default_factory=dict)
+HELD_BACK = 0.15
+"""Share of each series, at its end, that is kept back for validation."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitPart:
     """The part of a panel a forecaster may learn from.
 
     Attributes
     ----------
     panel : Panel
-        Cut at ``until``: later rows do not exist in it.
-    train_end : int
-        Grid step of the last training step; steps after it, up to the end of ``panel``, are for validation.
+        As the model sees it, cut at ``until``: later rows do not exist in it.
+    train_rows : int array ``[N]``
+        Rows of each entity, from its first on, for training; those after them are for validation.
+    train_until : time or None
+        Last training step, where the user named one.
     """
 
     panel: Panel
-    train_end: int
+    train_rows: NDArray[np.int64]
+    train_until: Any = None
 
     @property
     def train(self) -> Panel:
         """The training part alone, a view."""
-        if not self._has_validation:
-            return self.panel
-        return self.panel.until(self.panel.grid.output_times([self.train_end])[0])
+        return self.panel.head(self.train_rows)
 
-    def windows(self, panel: Panel, *, input_size: int, h: int) -> tuple[Windows, Windows]:
-        """Training and validation windows of ``panel`` (this part, or some of its entities).
+    def windows(self, *, input_size: int, h: int) -> tuple[Windows, Windows]:
+        """Training and validation windows.
 
         Raises :class:`DataError` when no training window fits.
         """
-        train = slide(panel, input_size=input_size, h=h, last_target=self.train_end)
+        panel, end = self.panel, self.panel.first + self.train_rows
+        train = slide(panel, input_size=input_size, h=h, last_target=end - 1)
         if not len(train):
             raise DataError(
                 f"No training window fits: input_size={input_size} and h={h} need {input_size + h} "
                 f"rows, the longest series has {int(self.train.observed.max())} in the training part. "
                 "Lower input_size or h, or give longer series."
             )
-        return train, slide(panel, input_size=input_size, h=h, first_target=self.train_end + 1)
+        return train, slide(panel, input_size=input_size, h=h, first_target=end)
 
-    @property
-    def _has_validation(self) -> bool:
-        return self.train_end < int(self.panel.last.max())
+    def lookback(self, name: str, input_size: int, h: int, least: int = 2) -> int:
+        """Return how many of ``input_size`` steps to look back at: fewer where most series are too short for a window.
+
+        Half of the series then keep as many windows as they look back steps, or a whole season in one window.
+        """
+        rows = np.sort(np.minimum(self.train_rows, self.panel.observed))
+        room = int(rows[len(rows) // 2]) - h
+        if room < least:
+            room = int(rows[-1]) - h
+        if room >= input_size or room < least:
+            return input_size
+        season = min(seasons_of(self.panel.grid.freq), default=1)
+        fitting = min(input_size, max(least, room // 2, min(season, room)))
+        warnings.warn(
+            f"{name} looks back at {fitting} steps instead of {input_size}: half of the series have at most "
+            f"{room + h} rows in the training part, {h} of which are forecast. Give longer series, or lower h.",
+            DataWarning,
+            stacklevel=5,
+        )
+        return fitting
+
+
+def held_back(panel: Panel, h: int) -> NDArray[np.int64]:
+    """Return the training rows of each entity ``[N]``: all but its own last ``max(h, 15 %)``.
+
+    An entity too short to spare them, with fewer than ``h + 2`` rows left, keeps nothing back.
+    """
+    rows = panel.observed
+    kept = np.maximum(h, np.round(HELD_BACK * rows)).astype(np.int64)
+    return np.where(rows - kept >= h + 2, rows - kept, rows)
 
 
 class Forecaster(ABC):
@@ -94,13 +126,19 @@ class Forecaster(ABC):
     """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
     can_warm_start: ClassVar[bool] = False
     """Whether ``fit(..., warm_start=True)`` can begin at what an earlier fit learned."""
+    knows_ids: ClassVar[bool] = False
+    """Whether something of what it learned belongs to single series, by their ids."""
+    accepts_new_ids: bool = True
+    """Whether it forecasts series that were not there at fit; otherwise a stand-in does."""
+    uses_future: bool = False
+    """Whether known-future columns enter the forecast."""
 
     def __init__(self, h: int, *, alias: str | None = None) -> None:
         if not isinstance(h, (int, np.integer)) or isinstance(h, bool) or h < 1:
             raise ConfigError(f"h is the number of steps to forecast, a whole number of at least 1; got {h!r}.")
         self.h = int(h)
         self.alias = alias
-        self._fitted: _Fitted | None = None
+        self._fitted: Fitted | None = None
         self._former: dict[str, NDArray[Any]] = {}
 
     # ---------------------------------------------------------------- what a person calls
@@ -114,8 +152,8 @@ class Forecaster(ABC):
         until : time, optional
             Last step that may be seen; the end of the panel by default.
         train_until : time, optional
-            Last training step; the steps after it up to ``until`` serve for validation.
-            By default the last 15 % of the part are for validation where the model needs any.
+            Last training step; the steps after it up to ``until`` serve for validation. By default the last 15 %
+            of each series, at least ``h`` steps, are for validation where the model needs any.
         warm_start : bool
             Begin training at the weights of the last fit; without, every fit begins anew.
         """
@@ -124,15 +162,49 @@ class Forecaster(ABC):
         part = panel if until is None else panel.until(until)
         if not panel.targets:
             raise DataError("The panel has no target column. Name one: Panel.from_frame(..., target='y').")
-        if not (part.observed > 0).any():
+        part = part.take(np.flatnonzero(part.observed > 0))
+        if not part.n_entities:
             raise DataError("No target value is observed in the part to fit on. Check `until` and the target column.")
         self._former = self.state() if warm_start and self._fitted is not None else {}
         self._fitted = None
-        self._fit(FitPart(part, self._train_end(part, train_until)))
+        fitted = Fitted.begin(panel, part)
+        learned = self._part(fitted, part, train_until)
+        self._fit(learned)
         self._former = {}
-        last = str(part.grid.times([int((part.first + part.observed - 1).max())])[0])
-        self._fitted = _Fitted(panel.targets, panel.past, panel.future, panel.grid.freq, panel.ids, last)
+        self._fitted = replace(
+            fitted,
+            ids=learned.panel.ids,
+            history=kept_history(learned.panel, self.memory),
+            stand_in=StandIn.fit(learned.panel),
+        )
         return self
+
+    def _part(self, fitted: Fitted, part: Panel, train_until: Any) -> FitPart:
+        """Return the part to learn from as the model sees it, without entities that have no training rows."""
+        ends = Windows(np.arange(part.n_entities), part.observed - 1)
+        step = None if train_until is None else self._train_step(part, train_until)
+        if step is not None:
+            rows = np.clip(step - part.first + 1, 0, part.observed)
+            part, ends = part.take(np.flatnonzero(rows)), ends[rows > 0]
+            ends = Windows(np.arange(part.n_entities), rows[rows > 0] - 1)
+        seen = fitted.view(part, ends, self.h)
+        if step is None:
+            rows = held_back(seen.panel, self.h) if self.uses_validation else seen.panel.observed
+            return FitPart(seen.panel, rows)
+        rows = seen.windows.cutoff + 1
+        until = seen.panel.grid.output_times([int((seen.panel.first + rows - 1).max())])[0]
+        return FitPart(seen.panel, rows, until)
+
+    def _train_step(self, part: Panel, train_until: Any) -> int:
+        step = part.grid.step_at_or_before(train_until)
+        if step > int((part.first + part.observed - 1).max()):
+            raise ConfigError(f"train_until={train_until!s} lies after the last step that may be seen (`until`).")
+        if step < int(part.first.min()):
+            raise ConfigError(
+                f"train_until={train_until!s} lies before the first row of every series, "
+                f"{part.grid.output_times([int(part.first.min())])[0]}. Choose a later time, or leave it out."
+            )
+        return step
 
     def fresh(self) -> Self:
         """Return an unfitted forecaster with the same settings."""
@@ -156,7 +228,8 @@ class Forecaster(ABC):
             May hold values after a cutoff; they are not looked at, known-future columns excepted.
         cutoffs : sequence of times, optional
             Times of the last observed step; None: the end of every series. A series that does not cover a
-            cutoff is left out of it.
+            cutoff is left out of it. A series that is too short for the model, or new to a model of single series,
+            is forecast by a simple stand-in; ``Forecast.notes`` says so.
         levels : sequence of float
             Central interval levels in percent. A model without a predictive law returns no intervals.
         quantiles : sequence of float
@@ -164,18 +237,64 @@ class Forecaster(ABC):
         **traces : bool
             What else to return in ``Forecast.extras``, e.g. ``attention=True``.
         """
-        if self._fitted is None:
-            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
-        self._fitted.check(panel, self.name)
-        windows = at_cutoffs(panel, cutoffs, min_history=self.min_history)
+        windows = self._origins_of(panel, cutoffs)
         levels = tuple(levels) if self.has_law else ()
         wanted_quantiles = all_quantiles(levels, quantiles if self.has_law else ())
         unknown = set(traces) - set(self.traces)
         if unknown:
             raise ConfigError(f"{self.name} has no trace {sorted(unknown)[0]!r}; it can return {list(self.traces)}.")
         wanted = tuple(name for name, on in traces.items() if on)
-        got = self._predict(panel, windows, wanted_quantiles, wanted)
-        return Forecast(self.name, panel, windows, got.mean, levels, wanted_quantiles, got.quantiles, got.extras)
+        view = self.view(panel, windows)
+        got = self._answer(view.panel, view.windows, wanted_quantiles, wanted)
+        if view.ahead is not None:
+            got = _reordered(got, view.ahead)
+        notes = (*got.notes, *self._general_notes(panel, view))
+        return Forecast(self.name, panel, windows, got.mean, levels, wanted_quantiles, got.quantiles, got.extras, notes)
+
+    def view(self, panel: Panel, windows: Windows) -> View:
+        """Return a panel and its windows as the fitted model sees them: columns, categories, grid and wall clock.
+
+        For those who look inside; ``predict`` does it by itself. Raises :class:`DataError` for another kind of table.
+        """
+        if self._fitted is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        self._fitted.check(panel, self.name)
+        return self._fitted.view(panel, windows, self.h, memory=self.memory)
+
+    def _origins_of(self, panel: Panel, cutoffs: Any) -> Windows:
+        if self._fitted is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        self._fitted.check(panel, self.name)
+        if cutoffs is not None or (panel.observed > 0).all():
+            return at_cutoffs(panel, cutoffs)
+        # A table that brings known-future rows alone continues the series that was fitted on.
+        follows = self._fitted.follows(panel)
+        chosen = np.flatnonzero((panel.observed > 0) | follows)
+        if not len(chosen):
+            raise DataError("No series has an observed target. Check the target column and the rows of the table.")
+        return Windows(chosen, panel.observed[chosen] - 1)
+
+    def _answer(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        """Forecast every window of a panel that is seen as at fit; a stand-in answers where the model cannot."""
+        fitted = self._fitted
+        assert fitted is not None
+        assert fitted.stand_in is not None
+        ids = frozenset(fitted.ids) if self.knows_ids else None
+        limits = Limits(self.name, self.h, self.min_history, self.memory, ids, self.accepts_new_ids, fitted.stand_in)
+        return answer(lambda p, w: self._predict(p, w, quantiles, traces), limits, panel, windows, quantiles)
+
+    def _general_notes(self, panel: Panel, view: View) -> list[Note]:
+        """Note categories that were not there at fit, and columns that the model does not use."""
+        everywhere = np.arange(len(view.windows))
+        notes = [
+            Note("category", f"{column}: {', '.join(map(repr, new))} was not there at fit, taken as none", everywhere)
+            for column, new in view.strange.items()
+        ]
+        if panel.future and not self.uses_future:
+            notes.append(Note("unused", f"{self.name} does not use {', '.join(panel.future)}", everywhere))
+        return notes
 
     @final
     def save(self, folder: str | PathLike[str]) -> None:
@@ -210,6 +329,11 @@ class Forecaster(ABC):
     def min_history(self) -> int:
         """Rows needed up to a cutoff."""
         return 1
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on; None: all there are."""
+        return None
 
     @property
     def traces(self) -> tuple[str, ...]:
@@ -250,40 +374,12 @@ class Forecaster(ABC):
         shown = ", ".join(f"{k}={v!r}" for k, v in self.settings().items() if v is not None)
         return f"{type(self).__name__}({shown})"
 
-    def _train_end(self, part: Panel, train_until: Any) -> int:
-        last = int((part.first + part.observed - 1).max())
-        if train_until is not None:
-            step = part.grid.step_at_or_before(train_until)
-            if step > last:
-                raise ConfigError(f"train_until={train_until!s} lies after the last step that may be seen (`until`).")
-            return step
-        if not self.uses_validation:
-            return last
-        first = int(part.first.min())
-        return last - max(self.h, round(0.15 * (last - first + 1)))
 
-
-@dataclass(frozen=True)
-class _Fitted:
-    """What the panel looked like at fit time; a panel to predict must look the same."""
-
-    targets: tuple[str, ...]
-    past: tuple[str, ...]
-    future: tuple[str, ...]
-    freq: str | int
-    ids: tuple[str, ...]
-    until: str | None = None
-
-    def check(self, panel: Panel, name: str) -> None:
-        for role in ("targets", "past", "future"):
-            expected, got = getattr(self, role), getattr(panel, role)
-            if expected != got:
-                raise DataError(
-                    f"{name} was fitted with {role} columns {list(expected)}, this panel has {list(got)}. "
-                    "Give the same columns in the same roles."
-                )
-        if panel.grid.freq != self.freq:
-            raise DataError(f"{name} was fitted on steps of {self.freq!r}, this panel has {panel.grid.freq!r}.")
+def _reordered(got: Prediction, ahead: NDArray[np.int64]) -> Prediction:
+    """Take a step of the forecast ``ahead`` ``[W, h]`` for each step of the horizon."""
+    each = np.arange(len(ahead))[:, None]
+    quantiles = None if got.quantiles is None else got.quantiles[each, ahead]
+    return replace(got, mean=got.mean[each, ahead], quantiles=quantiles)
 
 
 def class_slug(cls: type) -> str:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 class _CalendarLevel(Forecaster):
     """A same-season level times the factors of the events of a day."""
 
+    knows_ids = True
+    uses_future = True
+
     def __init__(
         self,
         h: int,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -121,9 +121,9 @@ class Conformal(Around):
         past = self.calibration_
         assert past is not None
         if not quantiles:
-            return self.inner._predict(panel, windows, (), traces)
+            return self.inner._answer(panel, windows, (), traces)
         asked, weights = past.weights(quantiles)
-        got = self.inner._predict(panel, windows, asked, traces)
+        got = self.inner._answer(panel, windows, asked, traces)
         end = int(panel.grid.step_at_or_before(past.end))
         step = windows.steps(panel) - end
         now = np.maximum(step, 0) if self.method == "adaptive" else np.zeros_like(step)
@@ -133,9 +133,9 @@ class Conformal(Around):
         if later is not None and len(later):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what there is to say is said of the forecasts asked for
-                made = self.inner._predict(panel, later, asked, ())
+                made = self.inner._answer(panel, later, asked, ())
             blocks.append(past.block(panel, later, made, weights, later.steps(panel) - end, True))
-        return Prediction(got.mean, self._corrected(blocks, quantiles), got.extras)
+        return replace(got, quantiles=self._corrected(blocks, quantiles))
 
     def _later(self, panel: Panel, end: int, newest: int) -> Windows:
         """Origins after the part and before the newest cutoff, ``newest`` steps after it, of entities known at fit."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -13,7 +12,8 @@ import numpy as np
 from foretide.data.windows import slide, truth_of
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.artifact import forecaster_class
-from foretide.forecasters.base import FitPart, Forecaster, Prediction, _Fitted
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.fitted import Fitted
 from foretide.parallel import check_jobs, stream_tasks
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Ensemble(Forecaster):
         if combine == "median" and self.weights is not None:
             raise ConfigError(f"A median has no weights, got {weights!r}. Leave them out, or take combine='mean'.")
         self.combine, self.n_jobs = combine, check_jobs(n_jobs)
+        self.uses_future = any(member.uses_future for member in self.members)
         self.shares: Floats | None = None
         """What each member counts, ``[M]``; known after fit, None for a median."""
         self.uses_validation = weights == "validated" or any(  # type: ignore[misc]  # depends on the members
@@ -147,43 +148,49 @@ class Ensemble(Forecaster):
 
     @property
     def min_history(self) -> int:
-        """Rows needed up to a cutoff, by the member that needs most."""
-        return max(member.min_history for member in self.members)
+        """Rows needed up to a cutoff, by the member that needs least; a stand-in answers for the others."""
+        return min(member.min_history for member in self.members)
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on."""
+        found = [member.memory for member in self.members]
+        return max((m for m in found if m is not None), default=None) if None not in found else None
 
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
-        until = part.panel.grid.output_times([part.train_end])[0]
         n = len(self.members)
         if self.combine == "median":
             self.shares = None
         elif self.weights == "validated":
-            self.shares = self._validated(part, until)
+            self.shares = self._validated(part)
         else:
             self.shares = np.full(n, 1 / n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
         # A member that sets nothing on the validation part learns from it too.
-        self.members = self._all_fitted(part.panel, None, [until if m.uses_validation else None for m in self.members])
+        self.members = self._all_fitted(part.panel, part.train_until)
 
-    def _all_fitted(self, panel: Panel, until: Any, train_until: Sequence[Any]) -> list[Forecaster]:
+    def _all_fitted(self, panel: Panel, train_until: Any = None) -> list[Forecaster]:
         """Return copies of all members, fitted; the first error there is ends it."""
         fresh = [unfitted(member, self.h) for member in self.members]
         tasks = stream_tasks(
-            _fit_member, list(zip(fresh, train_until, strict=True)), shared=(panel, until), n_jobs=self.n_jobs, chunk=1
+            _fit_member, [(m, train_until if m.uses_validation else None) for m in fresh], shared=panel,
+            n_jobs=self.n_jobs, chunk=1,
         )  # fmt: skip
         with closing(tasks) as outcomes:
             found = {outcome.index: outcome.get() for outcome in outcomes}
         return [found[k] for k in range(len(fresh))]
 
-    def _validated(self, part: FitPart, until: Any) -> Floats:
+    def _validated(self, part: FitPart) -> Floats:
         """Shares with the least squared error of forecasts into the validation part."""
-        members = self._all_fitted(part.panel, until, [None] * len(self.members))
+        members = self._all_fitted(part.train)
         history = max(member.min_history for member in members)
-        windows = slide(part.panel, input_size=history, h=self.h, first_target=part.train_end + 1)
+        windows = slide(part.panel, input_size=history, h=self.h, first_target=part.panel.first + part.train_rows)
         if not len(windows):
             raise DataError(
                 f"No validation window to choose weights on: it needs {self.h} steps after the training part and "
                 f"{history} before. Give fit(..., train_until=...) an earlier time, or Ensemble fixed weights."
             )
-        made = np.stack([member._predict(part.panel, windows, (), ()).mean for member in members]).astype(np.float64)
+        made = np.stack([member._answer(part.panel, windows, (), ()).mean for member in members]).astype(np.float64)
         errors = made - truth_of(part.panel, windows, self.h)
         errors /= _spreads(part.train, part.panel)[windows.entity][:, None, :]
         flat = errors.reshape(len(members), -1)
@@ -196,13 +203,13 @@ class Ensemble(Forecaster):
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
         wanted = quantiles if self.has_law else ()
-        made = [member._predict(panel, windows, wanted, ()) for member in self.members]
+        made = [member._answer(panel, windows, wanted, ()) for member in self.members]
         means = np.stack([one.mean for one in made]).astype(np.float64)
         mean = np.median(means, axis=0) if self.shares is None else np.einsum("m,mnhd->nhd", self.shares, means)
         spread = means.std(axis=0, ddof=1) if len(made) > 1 else np.zeros_like(mean)
         laws = [one.quantiles for one in made if one.quantiles is not None]
         blended = blend_quantiles(np.stack(laws), self.shares) if wanted and len(laws) == len(made) else None
-        return Prediction(mean, blended, {"spread": spread})
+        return Prediction(mean, blended, {"spread": spread}, tuple(note for one in made for note in one.notes))
 
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:
@@ -224,7 +231,7 @@ class Ensemble(Forecaster):
 
     def facts(self) -> dict[str, Any]:
         """Every member's facts, and the panel it was fitted on."""
-        fitted = [asdict(member._fitted) for member in self.members if member._fitted is not None]
+        fitted = [m._fitted.without_history().facts() for m in self.members if m._fitted is not None]
         return {"members": [member.facts() for member in self.members], "fitted": fitted}
 
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
@@ -233,12 +240,15 @@ class Ensemble(Forecaster):
         for k, (member, known, fitted) in enumerate(zip(self.members, facts["members"], facts["fitted"], strict=True)):
             own = {name.partition("/")[2]: a for name, a in state.items() if name.partition("/")[0] == str(k)}
             member.restore(own, known)
-            member._fitted = _Fitted(**fitted)
+            member._fitted = Fitted.restore(fitted, {})
 
 
-def _fit_member(shared: tuple[Panel, Any], item: tuple[Forecaster, Any]) -> Forecaster:
-    (panel, until), (member, train_until) = shared, item
-    return member.fit(panel, until, train_until=train_until)
+def _fit_member(panel: Panel, item: tuple[Forecaster, Any]) -> Forecaster:
+    member, train_until = item
+    member.fit(panel, train_until=train_until)
+    if member._fitted is not None:  # what was seen need not travel between processes: the ensemble keeps it
+        member._fitted = member._fitted.without_history()
+    return member
 
 
 def simplex_weights(gram: Floats) -> Floats:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
+    from foretide.forecasters.answer import Note
 
 
 def quantiles_of_levels(levels: Sequence[float]) -> tuple[float, ...]:
@@ -57,6 +58,8 @@ class Forecast:
     quantiles : float array ``[N, H, D, Q]`` or None
     extras : dict
         Traces asked for, e.g. ``"attention"``: array ``[N, M, H, L]``.
+    notes : tuple of Note
+        What there is to know of single forecasts: made by a stand-in, far outside the history, a column not used.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Forecast:
     quantile_levels: tuple[float, ...] = ()
     quantiles: NDArray[np.floating] | None = None
     extras: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -105,16 +109,39 @@ class Forecast:
             return self
         quantiles = None if self.quantiles is None else self.quantiles[chosen]
         extras = {k: v[chosen] if isinstance(v, np.ndarray) and len(v) == n else v for k, v in self.extras.items()}
-        return replace(self, windows=self.windows[chosen], mean=self.mean[chosen], quantiles=quantiles, extras=extras)
+        notes = tuple(note for note in (own.take(chosen, n) for own in self.notes) if len(note.windows))
+        return replace(
+            self, windows=self.windows[chosen], mean=self.mean[chosen], quantiles=quantiles, extras=extras, notes=notes
+        )
+
+    def note_texts(self) -> list[str]:
+        """Return what there is to know of each forecast, ``N`` texts, empty where there is nothing."""
+        found: list[list[str]] = [[] for _ in range(len(self))]
+        for note in self.notes:
+            for k in note.windows:
+                found[int(k)].append(note.text)
+        return ["; ".join(texts) for texts in found]
+
+    def summary(self) -> list[str]:
+        """Return one sentence for each kind of note: how many forecasts, of which series, and what."""
+        sentences = []
+        for note in self.notes:
+            names = list(dict.fromkeys(self.panel.ids[i] for i in self.windows.entity[note.windows]))
+            shown = ", ".join(map(repr, names[:3])) + (" ..." if len(names) > 3 else "")
+            everything = len(note.windows) == len(self)
+            who = "all forecasts" if everything else f"{len(note.windows)} of {len(self)} forecasts ({shown})"
+            sentences.append(f"{self.model}, {who}: {note.text}.")
+        return sentences
 
     def renamed(self, model: str) -> Forecast:
         """Return the same forecast under another model name."""
         return replace(self, model=model)
 
-    def to_frame(self) -> Any:
+    def to_frame(self, *, notes: bool = False) -> Any:
         """Return a long frame: id, time, ``cutoff``, ``<Model>``, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
 
-        One row per series, cutoff and step; of the kind (pandas or polars) the panel was made from.
+        One row per series, cutoff and step; of the kind (pandas or polars) the panel was made from. ``notes=True``
+        adds a column ``note`` that says of each row what there is to know of it.
         """
         from foretide.data.reading import as_backend
 
@@ -132,6 +159,8 @@ class Forecast:
             low, high = quantiles_of_levels([level])
             columns[f"{self.model}-lo-{level:g}"] = _series_first(self.quantile(low))
             columns[f"{self.model}-hi-{level:g}"] = _series_first(self.quantile(high))
+        if notes:
+            columns["note"] = np.repeat(np.array(self.note_texts(), dtype=object), d * h)
         return as_backend(pd.DataFrame(columns), panel.names.backend)
 
     def _repr_html_(self) -> str:
@@ -144,7 +173,9 @@ class Forecast:
 
     def __repr__(self) -> str:
         n, h, d = self.mean.shape
-        return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)})"
+        noted = len({int(k) for note in self.notes if note.kind != "unused" for k in note.windows})
+        more = f", {noted} with notes" if noted else ""
+        return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)}{more})"
 
 
 def _series_first(values: NDArray[np.floating]) -> NDArray[np.floating]:

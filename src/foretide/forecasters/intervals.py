@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -103,13 +104,13 @@ class WithIntervals(Around):
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
         if self.errors_ is None:
-            return self.inner._predict(panel, windows, quantiles, traces)
-        got = self.inner._predict(panel, windows, (), traces)
+            return self.inner._answer(panel, windows, quantiles, traces)
+        got = self.inner._answer(panel, windows, (), traces)
         if not quantiles:
             return got
         names = [panel.ids[i] for i in windows.entity]
         found = self.errors_.quantiles(np.asarray(got.mean, dtype=np.float64), names, windows.steps(panel), quantiles)
-        return Prediction(got.mean, found, got.extras)
+        return replace(got, quantiles=found)
 
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class LAVAR(Forecaster):
 
     has_law = True
     uses_validation = True
+    knows_ids = True
+    uses_future = True
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from foretide.forecasters.seasonal_base import SeasonalBase, standard_recipes
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, train_heads
-from foretide.training.prepare import Preparation, seen_in_training
+from foretide.training.prepare import Preparation
 from foretide.training.stages import Stage
 
 if TYPE_CHECKING:
@@ -91,13 +91,13 @@ class _Fit:
 
     def __init__(self, model: LAVAR, part: FitPart, teacher: Parts | None) -> None:
         self.model, self.part, self.teacher, self.h = model, part, teacher, model.h
-        self.panel, self.train = seen_in_training(part.panel, part.train), part.train
+        self.panel, self.train = part.panel, part.train
         self.rates, self.buckets = buckets_of(model, self.train, teacher)
         self.heads = heads_of(model, self.train, self.buckets)
         calendar = covered_calendar(self.train) if isinstance(model.calendar, str) else model.calendar
         own = Preparation.fit(self.train, calendar)
         self.preparation = own if teacher is None else like_teacher(own, teacher.preparation, self.train)
-        self.windows = part.windows(self.panel, input_size=model.order + 1, h=model.h)
+        self.windows = part.windows(input_size=model.order + 1, h=model.h)
         self.generator = torch_generator(model.seed)
         self.history: History = {}
 

@@ -18,7 +18,7 @@ from foretide.forecasters.laws_of_networks import begin_head, check_counts, trai
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
-from foretide.training.prepare import Preparation, seen_in_training
+from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +63,8 @@ class NeuralForecaster(Forecaster):
 
     uses_validation = True
     can_warm_start = True
+    knows_ids = True
+    uses_future = True
     model_config: ClassVar[type]
     """Dataclass of the model's own settings."""
 
@@ -82,6 +84,8 @@ class NeuralForecaster(Forecaster):
         if not isinstance(input_size, (int, np.integer)) or input_size < 2:
             raise ConfigError(f"input_size is a number of steps, at least 2; got {input_size!r}.")
         self.input_size, self.head, self.seed = int(input_size), head, seed
+        self.lookback_ = self.input_size
+        """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
         self.has_law = any(route.kind.has_law for route in routes(head))
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
@@ -107,7 +111,12 @@ class NeuralForecaster(Forecaster):
     @property
     def min_history(self) -> int:
         """Rows needed up to a cutoff: the lookback."""
-        return self.input_size
+        return self.lookback_
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on: the lookback."""
+        return self.lookback_
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, options included."""
@@ -120,15 +129,16 @@ class NeuralForecaster(Forecaster):
         from foretide.training.progress import epoch_bar
         from foretide.training.store import Store, WindowBatches
 
-        panel, device = seen_in_training(part.panel, part.train), pick_device(self.device)
-        train_windows, val_windows = part.windows(panel, input_size=self.input_size, h=self.h)
+        panel, device = part.panel, pick_device(self.device)
+        self.lookback_ = part.lookback(self.name, self.input_size, self.h)
+        train_windows, val_windows = part.windows(input_size=self.lookback_, h=self.h)
         calendar = self._calendar(part.train)
         found, self._targets = resolve(self.head, panel.targets), panel.targets
         check_counts(panel, found)
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
-        store = Store(panel, self.preparation, input_size=self.input_size, h=self.h, device=device)
+        store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
-        self.start = self._find_start(store, batches, val_batches, part.train_end)
+        self.start = self._find_start(store, batches, val_batches, part.train_rows)
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
             self.network = network = self._build(self.start, self._shape(panel)).to(device)
             rates = training_rates(part.train, self.preparation)
@@ -152,8 +162,8 @@ class NeuralForecaster(Forecaster):
     ) -> Prediction:
         import torch
 
-        network, preparation = self._parts()
-        batches = self.window_batches(panel, windows)
+        network, preparation = self._parts_for(panel)
+        batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
         bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
@@ -174,17 +184,11 @@ class NeuralForecaster(Forecaster):
 
     # ---------------------------------------------------------------- for those who look inside
     def window_batches(self, panel: Panel, windows: Windows) -> WindowBatches:
-        """Return the windows as the network reads them, and put the network into its state for use.
+        """Return the windows of a :meth:`view` as the network reads them, and put the network into its state for use.
 
         :func:`in_batches` goes over them. Rows after a cutoff are read by ``WindowBatches.batch`` only (the truth).
         """
-        from foretide.training.store import Store, WindowBatches
-
-        network, preparation = self._parts()
-        network.eval()
-        device = next(network.parameters()).device
-        store = Store(panel, preparation, input_size=self.input_size, h=self.h, device=device)
-        return WindowBatches(store, windows)
+        return _batches(*self._parts(), panel, windows, self.lookback_, self.h)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, NDArray[Any]]:
@@ -218,6 +222,7 @@ class NeuralForecaster(Forecaster):
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         self.preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
         self._targets = tuple(facts.get("targets", ()))
+        self.lookback_ = int(facts["shape"]["input_size"])
         weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
@@ -236,6 +241,14 @@ class NeuralForecaster(Forecaster):
         assert self.preparation is not None
         return self.network, self.preparation
 
+    def _parts_for(self, panel: Panel) -> tuple[Network, Preparation]:
+        """Network and preparation for a panel of fitted entities, or of new ones, each with its own scales."""
+        network, preparation = self._parts()
+        if not panel.n_entities or panel.ids[0] in preparation.ids:
+            return network, preparation
+        own = preparation.for_new(panel, mask_of(resolve(self.head, panel.targets), panel.n_targets, "uncentred"))
+        return network.for_new(own.scale[:, : panel.n_targets]), own
+
     def _calendar(self, train: Panel) -> Calendar | None:
         if self.calendar == "auto":
             return covered_calendar(train)
@@ -249,7 +262,7 @@ class NeuralForecaster(Forecaster):
         assert self.preparation is not None
         n_static = len(panel.static.names)
         channels = len(panel.targets) + len(panel.past)
-        return Shape(self.input_size, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
+        return Shape(self.lookback_, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
 
     def _build(self, start: Start, shape: Shape) -> Network:
         import torch
@@ -264,15 +277,27 @@ class NeuralForecaster(Forecaster):
         unit = torch.as_tensor(self.preparation.scale[:, : shape.targets], dtype=torch.float32)
         return Network(backbone, make_head(self.head, sizes, self._targets), unit)
 
-    def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_end: int) -> Start:
+    def _find_start(
+        self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_rows: NDArray[np.int64]
+    ) -> Start:
         assert self.preparation is not None
         panel = store.panel
-        series = self.preparation.series(panel, store.array, store.future_array, store.calendar, train_end)
+        series = self.preparation.series(panel, store.array, store.future_array, store.calendar, train_rows)
         seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
         return fit_start(
             series, store.rows(batches.windows), store.rows(val_batches.windows),
-            input_size=self.input_size, h=self.h, seasons=seasons, config=self.start_config,
+            input_size=self.lookback_, h=self.h, seasons=seasons, config=self.start_config,
         )  # fmt: skip
+
+
+def _batches(
+    network: Network, preparation: Preparation, panel: Panel, windows: Windows, input_size: int, h: int
+) -> WindowBatches:
+    from foretide.training.store import Store, WindowBatches
+
+    network.eval()
+    device = next(network.parameters()).device
+    return WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows)
 
 
 def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tuple[slice, torch.Tensor]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ import numpy as np
 
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import ConfigError, DataError
-from foretide.forecasters.base import FitPart, Forecaster, _Fitted
+from foretide.forecasters.base import FitPart, Forecaster
 from foretide.forecasters.ensemble import Member, unfitted
 from foretide.forecasters.error_law import Errors
+from foretide.forecasters.fitted import Fitted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,6 +80,7 @@ class Around(Forecaster):
             raise ConfigError(f"The model forecasts {self.inner.h} steps, but h={h!r}. Leave h out.")
         super().__init__(self.inner.h, alias=alias)
         self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
+        self.uses_future = self.inner.uses_future
 
     @property
     def model(self) -> dict[str, dict[str, Any]]:
@@ -96,67 +98,73 @@ class Around(Forecaster):
         return self.inner.min_history
 
     @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on."""
+        return self.inner.memory
+
+    @property
     def traces(self) -> tuple[str, ...]:
         """Names of the traces ``predict`` can return."""
         return self.inner.traces
 
     # ---------------------------------------------------------------- learning
     def _fit_model(self, part: FitPart) -> None:
-        until = part.panel.grid.output_times([part.train_end])[0] if self.uses_validation else None
-        fresh = unfitted(self.inner, self.h)
-        self.inner = fresh.fit(part.panel, train_until=until)
+        self.inner = unfitted(self.inner, self.h).fit(part.panel, train_until=part.train_until)
 
     def _past_forecasts(self, panel: Panel, season: int, quantiles: tuple[float, ...] = ()) -> PastForecasts:
-        """Forecast the end of the part from inside it, by a model that knows only what lies before."""
-        first, last = int(panel.first.min()), int((panel.first + panel.observed - 1).max())
-        steps = last - first + 1
-        kept_back = max(round(KEPT_BACK * steps), min(2 * self.h, steps // 2), self.h)
-        split = last - kept_back
-        early = self._early(panel, split)
-        if early is None:
+        """Forecast the end of every series from inside it, by a model that knows only what lies before."""
+        rows = panel.observed
+        kept_back = np.maximum(np.round(KEPT_BACK * rows), np.minimum(2 * self.h, rows // 2)).astype(np.int64)
+        kept_back = np.maximum(kept_back, self.h)
+        known = panel.head(rows - kept_back)
+        early = self._early(known) if known.n_entities else None
+        windows = inside = None
+        if early is not None:
+            place = {name: i for i, name in enumerate(panel.ids)}
+            where = np.array([place[name] for name in known.ids], dtype=np.int64)
+            inside = panel.take(where)
+            windows = self._origins(inside, early.min_history, inside.first + known.length, season)
+        if early is None or inside is None or windows is None or not len(windows):
             warnings.warn(
-                f"{self.name}: the series are too short to keep {kept_back} steps back. The intervals come from errors "
-                "on steps the model was fitted on, and may be too narrow. Give longer series, or lower h.",
+                f"{self.name}: the series are too short to keep {int(kept_back.max())} steps back. The intervals come "
+                "from errors on steps the model was fitted on, and may be too narrow. Give longer series, or lower h.",
                 UserWarning,
                 stacklevel=4,
             )
-            early, inside, known, split = self.inner, panel, panel, first
-        else:
-            inside = panel.take(np.flatnonzero(panel.first <= split))
-            known = panel.until(panel.grid.output_times([split])[0])
-        windows = self._origins(inside, split, season)
+            early, inside, known, where = self.inner, panel, panel, np.arange(panel.n_entities)
+            windows = self._origins(panel, early.min_history, panel.first + 1, season)
         if not len(windows):
             raise DataError(
-                f"No past forecast can be compared with the truth: {self.min_history} rows up to an origin and "
-                f"h={self.h} after it are needed, the longest series has {int(panel.observed.max())}. Lower h, or "
+                f"No past forecast can be compared with the truth: {early.min_history} rows up to an origin and "
+                f"h={self.h} after it are needed, the longest series has {int(rows.max())}. Lower h, or "
                 "give longer series."
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what there is to say was said when the whole part was fitted
-            made = early._predict(inside, windows, quantiles, ())
-        place = np.array([panel.ids.index(name) for name in inside.ids], dtype=np.int64)
+            made = early._answer(inside, windows, quantiles, ())
         at = windows.steps(inside)
         mean = np.asarray(made.mean, dtype=np.float64)
-        errors = Errors(mean, truth_of(inside, windows, self.h), place[windows.entity], at)
+        errors = Errors(mean, truth_of(inside, windows, self.h), where[windows.entity], at)
         own = None if made.quantiles is None else np.asarray(made.quantiles, dtype=np.float64)
-        distinct = np.unique(at)
+        distinct, last = np.unique(at), int((panel.first + rows - 1).max())
         return PastForecasts(errors, own, known, last, int(np.diff(distinct).min()) if len(distinct) > 1 else 1)
 
-    def _early(self, panel: Panel, split: int) -> Forecaster | None:
-        """Return the model fitted up to a step; None where there is too little for that."""
+    def _early(self, known: Panel) -> Forecaster | None:
+        """Return the model fitted on a shorter part; None where there is too little for that."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return unfitted(self.inner, self.h).fit(panel, until=panel.grid.output_times([split])[0])
+                return unfitted(self.inner, self.h).fit(known)
         except DataError:
             return None
 
-    def _origins(self, panel: Panel, split: int, season: int) -> Windows:
-        windows = slide(panel, input_size=self.min_history, h=self.h, first_target=split + 1)
+    def _origins(self, panel: Panel, history: int, first_target: NDArray[np.int64], season: int) -> Windows:
+        windows = slide(panel, input_size=history, h=self.h, first_target=first_target)
         if not len(windows):
             return windows
         steps = windows.steps(panel)
-        stride = max(1, -(-int(steps.max() - steps.min() + 1) // ORIGINS))
+        longest = int(np.bincount(windows.entity).max())
+        stride = max(1, -(-longest // ORIGINS))
         while gcd(stride, season) > 1:  # or some season positions would never be an origin
             stride += 1
         return windows[(int(steps.max()) - steps) % stride == 0]
@@ -167,7 +175,7 @@ class Around(Forecaster):
 
     def _model_facts(self) -> dict[str, Any]:
         assert self.inner._fitted is not None
-        return {"model": self.inner.facts(), "fitted": asdict(self.inner._fitted)}
+        return {"model": self.inner.facts(), "fitted": self.inner._fitted.without_history().facts()}
 
     def _restore_model(
         self, state: dict[str, NDArray[Any]], facts: dict[str, Any], own: str
@@ -178,5 +186,5 @@ class Around(Forecaster):
             which, _, name = key.partition("/")
             parts[which][name] = array
         self.inner.restore(parts["model"], facts["model"])
-        self.inner._fitted = _Fitted(**facts["fitted"])
+        self.inner._fitted = Fitted.restore(facts["fitted"], {})
         return parts[own]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from foretide.data.windows import Windows
-from foretide.errors import ConfigError, DataError, nearest
+from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.ensemble import Member, unfitted
 from foretide.forecasters.history import by_entity
@@ -57,8 +57,8 @@ class Entity(NamedTuple):
 class PerEntity(Forecaster):
     """One model per entity: a copy of a forecaster for each, fitted on that entity alone.
 
-    An entity whose fit fails does not end the others': it is forecast with NaN and stands in :attr:`table` with its
-    error; when all fail, :meth:`fit` raises. An entity that was not there at the fit cannot be forecast.
+    An entity whose fit fails does not end the others': it stands in :attr:`table` with its error, and a simple stand-in
+    forecasts it; when all fail, :meth:`fit` raises. An entity that was not there at the fit gets the stand-in too.
 
     Parameters
     ----------
@@ -72,6 +72,9 @@ class PerEntity(Forecaster):
         Name in frames and tables; by default the model's with ``-per-entity``.
     """
 
+    knows_ids = True
+    accepts_new_ids = False
+
     def __init__(self, model: Member, *, n_jobs: int = 1, h: int | None = None, alias: str | None = None) -> None:
         if not isinstance(model, Forecaster) and h is None:
             given = next(iter(model.values()), None) if isinstance(model, Mapping) else None
@@ -83,9 +86,9 @@ class PerEntity(Forecaster):
         super().__init__(self.inner.h, alias=alias)
         self.n_jobs = check_jobs(n_jobs)
         self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
+        self.uses_future = self.inner.uses_future
         self.entities_: dict[str, Entity] = {}
         """What was learned of each entity, by name."""
-        self._train_until: Any = None
         self._progress: Progress | None = None
 
     @property
@@ -112,6 +115,11 @@ class PerEntity(Forecaster):
         return min((entity.min_history for entity in found), default=self.inner.min_history)
 
     @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on."""
+        return self.inner.memory
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row per entity: ``id``, ``status``, ``error``, ``seconds`` of its fit, ``n_observed`` rows seen."""
         import pandas as pd
@@ -129,8 +137,8 @@ class PerEntity(Forecaster):
 
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
-        panel, train_until = part.panel, self._train_until
-        shared = _Shared(panel, self.inner.fresh(), train_until, part.train_end)
+        panel = part.panel
+        shared = _Shared(panel, self.inner.fresh(), part.train_until)
         tasks = stream_tasks(
             _fit_one, range(panel.n_entities), shared=shared, n_jobs=self.n_jobs, progress=self._progress
         )  # fmt: skip
@@ -150,11 +158,9 @@ class PerEntity(Forecaster):
         about = f"The first is {panel.ids[first]!r}: {found[first].error}"
         if len(errors) == len(found):
             raise DataError(f"{self.name}: {what}. {about}") from errors[first]
-        warnings.warn(f"{self.name}: {what} and are forecast with NaN; see .table. {about}", UserWarning, stacklevel=3)
-
-    def _train_end(self, part: Panel, train_until: Any) -> int:
-        self._train_until = train_until  # every entity's own fit is told the same
-        return super()._train_end(part, train_until)
+        warnings.warn(
+            f"{self.name}: {what} and are forecast by a simple stand-in; see .table. {about}", UserWarning, stacklevel=3
+        )
 
     # ---------------------------------------------------------------- forecasting
     def _predict(
@@ -165,7 +171,7 @@ class PerEntity(Forecaster):
         laws = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_law else None
         make, settings = type(self.inner), self.inner.settings()
         for i, chosen in by_entity(windows):
-            entity, cutoffs = self._known(panel.ids[i]), windows.cutoff[chosen]
+            entity, cutoffs = self.entities_[panel.ids[i]], windows.cutoff[chosen]
             chosen, cutoffs = (a[cutoffs + 1 >= entity.min_history] for a in (chosen, cutoffs))
             if entity.error or not len(chosen):
                 continue
@@ -176,14 +182,6 @@ class PerEntity(Forecaster):
             if laws is not None:
                 laws[chosen] = got.quantiles
         return Prediction(mean, laws)
-
-    def _known(self, name: str) -> Entity:
-        if name not in self.entities_:
-            raise DataError(
-                f"{self.name} has no model for the entity {name!r}: it was not in the panel that was fitted on, or "
-                f"began after `until`. {nearest(name, self.entities_)} Leave it out, or fit again."
-            )
-        return self.entities_[name]
 
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:
@@ -263,7 +261,6 @@ class _Shared(NamedTuple):
     panel: Panel
     model: Forecaster
     train_until: Any
-    train_end: int
 
 
 def _fit_one(shared: _Shared, i: int) -> Entity:
@@ -271,7 +268,7 @@ def _fit_one(shared: _Shared, i: int) -> Entity:
     started = time.perf_counter()
     own, until = shared.panel.take([i]), shared.train_until
     seen = int(own.observed[0])
-    if until is not None and int(own.first[0]) + seen - 1 < shared.train_end:
+    if until is not None and int(own.first[0]) + seen - 1 < own.grid.step_at_or_before(until):
         until = None  # it ended before
     model = shared.model.fresh().fit(own, train_until=until)
     return Entity(model.state(), model.facts(), model.min_history, seen, time.perf_counter() - started)

@@ -13,7 +13,7 @@ from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.start import Series, StartConfig, fit_start, window_level
-from foretide.training.prepare import Preparation, seen_in_training
+from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +53,7 @@ class Ridge(Forecaster):
     """
 
     uses_validation = True
+    knows_ids = True
 
     def __init__(
         self, h: int, *, input_size: int = 60, channels: str = "all", level: str = "auto", alias: str | None = None
@@ -67,6 +68,8 @@ class Ridge(Forecaster):
         if not isinstance(input_size, (int, np.integer)) or input_size < 1:
             raise ConfigError(f"input_size is a number of steps, at least 1; got {input_size!r}.")
         self.input_size, self.channels, self.level = int(input_size), channels, level
+        self.lookback_ = self.input_size
+        """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
         self._preparation: Preparation | None = None
         self._arrays: dict[str, NDArray[Any]] = {}
         self._chosen: dict[str, Any] = {}
@@ -74,17 +77,23 @@ class Ridge(Forecaster):
     @property
     def min_history(self) -> int:
         """Rows needed up to a cutoff: the lookback."""
-        return self.input_size
+        return self.lookback_
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on: the lookback."""
+        return self.lookback_
 
     def _fit(self, part: FitPart) -> None:
-        panel = seen_in_training(part.panel, part.train)
-        train, validation = part.windows(panel, input_size=self.input_size, h=self.h)
+        panel = part.panel
+        self.lookback_ = part.lookback(self.name, self.input_size, self.h, least=1)
+        train, validation = part.windows(input_size=self.lookback_, h=self.h)
         preparation = Preparation.fit(part.train, None)
         values = preparation.values(panel)
-        series = preparation.series(panel, values, None, None, part.train_end)
+        series = preparation.series(panel, values, None, None, part.train_rows)
         start = fit_start(
             series, series.row0[train.entity] + train.cutoff, series.row0[validation.entity] + validation.cutoff,
-            input_size=self.input_size, h=self.h, seasons=(),
+            input_size=self.lookback_, h=self.h, seasons=(),
             config=StartConfig(level=self.level, channels=self._affordable(series), waves=0, known="off"),
         )  # fmt: skip
         self._preparation = preparation
@@ -93,11 +102,11 @@ class Ridge(Forecaster):
 
     def _affordable(self, series: Series) -> str:
         """The channels asked for; own lags where a map of all channels would be too wide to solve."""
-        width = series.values.shape[1] * self.input_size
+        width = series.values.shape[1] * self.lookback_
         if self.channels != "all" or width <= MAX_WIDTH:
             return self.channels
         warnings.warn(
-            f"{self.name}: {series.values.shape[1]} channels x {self.input_size} lags make a map of {width:,} inputs, "
+            f"{self.name}: {series.values.shape[1]} channels x {self.lookback_} lags make a map of {width:,} inputs, "
             f"more than {MAX_WIDTH:,}; each target reads its own lags only. Lower input_size to read all channels.",
             DataWarning,
             stacklevel=4,
@@ -107,13 +116,16 @@ class Ridge(Forecaster):
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
-        assert self._preparation is not None
-        values = self._preparation.values(panel)
+        preparation = self._preparation
+        assert preparation is not None
+        if panel.n_entities and panel.ids[0] not in preparation.ids:
+            preparation = preparation.for_new(panel)
+        values = preparation.values(panel)
         rows = np.concatenate([[0], np.cumsum(panel.length)[:-1]])[windows.entity] + windows.cutoff
         d, weights = panel.n_targets, self._arrays["weights"]
         parts = []
-        for part in chunks(rows, values.shape[1] * self.input_size):
-            x = lagged_rows(values, part, self.input_size).astype(np.float64)
+        for part in chunks(rows, values.shape[1] * self.lookback_):
+            x = lagged_rows(values, part, self.lookback_).astype(np.float64)
             level = window_level(x, self._chosen["level"])
             x = x - level[:, :, None]
             if self._chosen["channels"] != "all":
@@ -122,7 +134,7 @@ class Ridge(Forecaster):
                 flat = x.reshape(len(x), -1) @ weights.reshape(x.shape[1] * x.shape[2], -1)
                 mapped = flat.reshape(len(x), d, self.h).swapaxes(1, 2)
             parts.append(mapped + self._arrays["intercept"].T + level[:, None, :d])
-        return Prediction(self._preparation.unscale(panel, windows.entity, np.concatenate(parts)))
+        return Prediction(preparation.unscale(panel, windows.entity, np.concatenate(parts)))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Weights, intercept and scales."""
@@ -132,10 +144,10 @@ class Ridge(Forecaster):
     def facts(self) -> dict[str, Any]:
         """Entities and what was chosen on validation."""
         assert self._preparation is not None
-        return {"ids": list(self._preparation.ids), **self._chosen}
+        return {"ids": list(self._preparation.ids), "lookback": self.lookback_, **self._chosen}
 
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
         self._arrays = {name: state[name] for name in ("weights", "intercept")}
-        self._chosen = {name: facts[name] for name in CHOSEN}
+        self._chosen, self.lookback_ = {name: facts[name] for name in CHOSEN}, int(facts["lookback"])

@@ -80,6 +80,9 @@ class Stats(Forecaster):
         Name in frames and tables; the model's name by default.
     """
 
+    knows_ids = True
+    accepts_new_ids = False
+
     def __init__(
         self,
         model: str,

@@ -50,11 +50,14 @@ class SeriesInfo:
         Original units in one unit of the network: a series' scale.
     rate : float tensor ``[B, D]`` or None
         Mean over the training part, in the network's units; only :meth:`Head.begin` reads it.
+    awake : bool tensor ``[B, D]`` or None
+        Whether the window holds anything but zeros; for heads of counts.
     """
 
     entity: Tensor
     unit: Tensor
     rate: Tensor | None = None
+    awake: Tensor | None = None
 
 
 class Law(ABC):

@@ -54,10 +54,12 @@ class CountHead(Head):
 
     Notes
     -----
-    A series whose rate in the training part is exactly zero is forecast as zero, whatever the features say.
+    A series whose rate in the training part is exactly zero is forecast as zero, whatever the features say, until
+    something else than zeros stands in its window.
     """
 
     has_law, counts, needs_series, bounded = True, True, True, False
+    of_entities: tuple[str, ...] = ("floor", "alive")
     floor: Tensor
     alive: Tensor
 
@@ -91,7 +93,10 @@ class CountHead(Head):
 
     def mean_of(self, x: Tensor, series: SeriesInfo) -> Tensor:
         """Means in counts of forecasts ``x`` in the network's units."""
-        floor, alive = (_along(buffer[series.entity], x) for buffer in (self.floor, self.alive))
+        own = self.alive[series.entity]
+        if series.awake is not None:
+            own = torch.maximum(own, series.awake.to(own.dtype))
+        floor, alive = _along(self.floor[series.entity], x), _along(own, x)
         return (positive(x, floor) * alive * _along(series.unit, x)).clamp(min=SMALLEST_MEAN)
 
     @torch.no_grad()
@@ -191,6 +196,8 @@ class ZeroInflatedHead(NegativeBinomialHead):
     shape : HeadShape
     link : {"additive", "log"}
     """
+
+    of_entities = ("floor", "alive", "zero_logit")
 
     def __init__(self, shape: HeadShape, link: str = "additive") -> None:
         super().__init__(shape, link)

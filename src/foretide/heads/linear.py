@@ -17,6 +17,8 @@ class PrivateLinear(nn.Module):
     features, outputs, entities : int
     """
 
+    of_entities = ("private_weight", "private_bias")
+
     def __init__(self, features: int, outputs: int, entities: int) -> None:
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.zeros(outputs, features)), nn.Parameter(torch.zeros(outputs))

@@ -123,4 +123,5 @@ class RoutedHead(Head):
 def _of_columns(series: SeriesInfo | None, at: Tensor) -> SeriesInfo | None:
     if series is None:
         return None
-    return SeriesInfo(series.entity, series.unit[:, at], None if series.rate is None else series.rate[:, at])
+    rate, awake = (None if own is None else own[:, at] for own in (series.rate, series.awake))
+    return SeriesInfo(series.entity, series.unit[:, at], rate, awake)

@@ -24,6 +24,8 @@ class Spread(nn.Module):
         Value before anything is known.
     """
 
+    of_entities = ("series",)
+
     def __init__(self, shape: HeadShape, first: float = 1.0) -> None:
         super().__init__()
         self.series = nn.Parameter(torch.full((shape.entities, shape.targets), first).log())

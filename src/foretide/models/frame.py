@@ -56,6 +56,7 @@ class Frame(nn.Module):
     shape : Shape
     """
 
+    of_entities = ("waves",)
     frequencies: Tensor
     table: Tensor
 

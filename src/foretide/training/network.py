@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,22 @@ class Network(nn.Module):
         law, hidden = self._law(inputs)
         return reduce(law.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
 
+    def for_new(self, unit: NDArray[np.floating]) -> Network:
+        """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
+
+        ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target.
+        """
+        new = copy.deepcopy(self)
+        with torch.no_grad():
+            for module in new.modules():
+                for name in getattr(module, "of_entities", ()):
+                    table = getattr(module, name)
+                    shared = table.float().mean(dim=0, keepdim=True).expand(len(unit), *table.shape[1:]).clone()
+                    setattr(module, name, nn.Parameter(shared) if isinstance(table, nn.Parameter) else shared)
+        if new.unit is not None:
+            new.unit = torch.as_tensor(unit, dtype=new.unit.dtype, device=new.unit.device)
+        return new
+
     def base(self, inputs: Inputs) -> Tensor:
         """Forecast ``[B, H, D]`` that the head's correction is added to."""
         return self._law(inputs)[1].base
@@ -61,7 +78,12 @@ class Network(nn.Module):
         return None if head is None else Network(self.backbone, head, self.unit)
 
     def _law(self, inputs: Inputs) -> tuple[Law, Hidden]:
-        series = None if self.unit is None else SeriesInfo(inputs.entity, self.unit[inputs.entity])
+        series = None
+        if self.unit is not None:
+            unit = self.unit[inputs.entity]
+            # Targets are scaled and not centred where this matters: zero is zero.
+            awake = (inputs.past[..., : unit.shape[1]] != 0).any(dim=1) if self.head.counts else None
+            series = SeriesInfo(inputs.entity, unit, awake=awake)
 
         def own_prediction(features: Tensor, base: Tensor, scale: Tensor) -> Tensor:
             """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""

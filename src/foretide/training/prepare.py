@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +91,20 @@ class Preparation:
                 )
         return np.array([known[name] for name in panel.ids], dtype=np.int64)
 
+    def for_new(self, panel: Panel, uncentred: NDArray[np.bool_] | None = None) -> Preparation:
+        """Return the preparation of entities that were not there at fit: scales are those of their own rows.
+
+        Parameters
+        ----------
+        panel : Panel
+            Their windows, each an entity of its own that ends at its cutoff.
+        uncentred : bool array ``[D]``, optional
+            As in :meth:`fit`.
+        """
+        own = Preparation.fit(panel, self.calendar, uncentred)
+        names = ("known_location", "known_scale", "static_location", "static_scale")
+        return replace(own, **{name: getattr(self, name) for name in names})
+
     def n_known(self, panel: Panel) -> int:
         """Number of known-future columns, calendar included, ``G``."""
         return len(panel.future) + (len(self.calendar.names(panel.grid)) if self.calendar else 0)
@@ -118,7 +132,8 @@ class Preparation:
     def future(self, panel: Panel, h: int) -> NDArray[np.float32] | None:
         """Scaled known-future columns, ``[R + N h, F]``: ``h`` rows more per entity than the panel has.
 
-        NaN where a column has no value (yet).
+        A gap up to the last observed target carries the last value forward, or is 0, the training mean, before the
+        first one. Later ones stay NaN: they are the future, and are asked for.
         """
         f, c = len(panel.future), self.location.shape[1]
         if not f:
@@ -127,7 +142,10 @@ class Preparation:
         start = 0
         for i in range(panel.n_entities):
             rows = panel.rows(i)[:, c:]
-            out[start : start + len(rows)] = (rows - self.known_location) / self.known_scale
+            own = out[start : start + len(rows)]
+            own[:] = (rows - self.known_location) / self.known_scale
+            if panel.observed[i]:
+                _carry_forward(own[: panel.observed[i]], np.zeros(f, dtype=np.float32))
             start += len(rows) + h
         return out
 
@@ -155,9 +173,9 @@ class Preparation:
         values: NDArray[np.float32],
         future: NDArray[np.float32] | None,
         calendar: CalendarTable | None,
-        train_end: int,
+        train_rows: NDArray[np.int64],
     ) -> Series:
-        """What the closed-form start reads: scaled values, known columns and the training part's lengths.
+        """What the closed-form start reads: scaled values, known columns and the training part's lengths ``[N]``.
 
         ``future`` and ``calendar`` as :meth:`future` and :meth:`calendar_table` give them; None leaves them out.
         """
@@ -174,7 +192,7 @@ class Preparation:
             return np.concatenate(parts, axis=1)
 
         has_known = future is not None or calendar is not None
-        train_length = np.clip(train_end - panel.first + 1, 0, panel.observed)
+        train_length = np.minimum(train_rows, panel.observed)
         return Series(
             values, known if has_known else None, panel.first, row0, panel.length, train_length, panel.n_targets
         )
@@ -207,11 +225,3 @@ def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.floa
     scale = np.sqrt((np.where(seen, values - location, 0.0) ** 2).sum(axis=0) / counts)
     # A constant column keeps a spread of rounding, which must not blow up the first other value it takes.
     return location, np.where(scale > 1e-12 * np.abs(location), scale, 1.0)
-
-
-def seen_in_training(panel: Panel, train: Panel) -> Panel:
-    """The panel without entities that begin after its training part: nothing is known of their scale."""
-    known = set(train.ids)
-    if len(known) == panel.n_entities:
-        return panel
-    return panel.take([i for i, name in enumerate(panel.ids) if name in known])

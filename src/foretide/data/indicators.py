@@ -1,0 +1,125 @@
+"""Categories as numbers: what a text column becomes for a model, learned once at fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.panel import Static
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+MOST = 64
+"""So many categories of a column become indicators, the most frequent ones; the others are none of them."""
+
+
+@dataclass(frozen=True)
+class Indicators:
+    """Categories of text columns, and the 0/1 columns that stand for them.
+
+    Attributes
+    ----------
+    columns : dict
+        Past or known-future column -> its categories, in the order of their indicators.
+    static : dict
+        Static column -> its categories.
+    """
+
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    static: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def learn(cls, panel: Panel) -> Indicators:
+        """Take over the categories that a panel has values of."""
+        columns = {}
+        for name, labels in panel.categories.items():
+            at = panel.index(name)
+            cells = np.concatenate([panel.rows(i)[:, at] for i in range(panel.n_entities)])
+            columns[name] = _frequent(cells, labels)
+        static = {
+            name: _frequent(panel.static.values[:, panel.static.names.index(name)], labels)
+            for name, labels in panel.static.categories.items()
+        }
+        return cls(columns, static)
+
+    def apply(self, panel: Panel) -> tuple[Panel, dict[str, list[str]]]:
+        """Return the panel with 0/1 columns ``column=category``, and categories that were not there at fit, by column.
+
+        A missing cell, and a category that is not known, is none of the categories.
+        """
+        strange: dict[str, list[str]] = {}
+        static = self._static(panel, strange)
+        if not self.columns:
+            return (panel if static is panel.static else replace(panel, static=static)), strange
+        parts: list[NDArray[Any]] = []
+        names: dict[str, list[str]] = {"targets": [], "past": [], "future": []}
+        for role, own in (("targets", panel.targets), ("past", panel.past), ("future", panel.future)):
+            for name in own:
+                cells = panel.values[:, panel.index(name)]
+                labels = self.columns.get(name)
+                if labels is None:
+                    parts.append(cells[:, None])
+                    names[role].append(name)
+                    continue
+                present = panel.categories.get(name, ())
+                parts.append(_flags(cells, present, labels).astype(panel.values.dtype))
+                names[role] += [f"{name}={label}" for label in labels]
+                _remember(strange, name, present, labels, cells)
+        made = replace(
+            panel, values=np.concatenate(parts, axis=1), past=tuple(names["past"]), future=tuple(names["future"]),
+            categories={}, static=static,
+        )  # fmt: skip
+        return made, strange
+
+    def _static(self, panel: Panel, strange: dict[str, list[str]]) -> Static:
+        if not self.static:
+            return panel.static
+        parts, names = [], []
+        for k, name in enumerate(panel.static.names):
+            cells, labels = panel.static.values[:, k], self.static.get(name)
+            if labels is None:
+                parts.append(cells[:, None])
+                names.append(name)
+                continue
+            present = panel.static.categories.get(name, ())
+            parts.append(_flags(cells, present, labels))
+            names += [f"{name}={label}" for label in labels]
+            _remember(strange, name, present, labels, cells)
+        return Static(tuple(names), np.concatenate(parts, axis=1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the categories as JSON-able facts."""
+        return {kind: {k: list(v) for k, v in getattr(self, kind).items()} for kind in ("columns", "static")}
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Indicators:
+        """Rebuild from :meth:`to_dict`."""
+        return cls(*({k: tuple(v) for k, v in facts[kind].items()} for kind in ("columns", "static")))
+
+
+def _frequent(cells: NDArray[np.floating], labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Categories that have values, at most :data:`MOST`, in the order of the codes."""
+    counts = np.bincount(cells[~np.isnan(cells)].astype(np.int64), minlength=len(labels))
+    chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST])
+    return tuple(labels[k] for k in chosen if counts[k])
+
+
+def _flags(cells: NDArray[np.floating], present: tuple[str, ...], labels: tuple[str, ...]) -> NDArray[np.float64]:
+    """``[R]`` codes of the categories ``present`` -> ``[R, len(labels)]``."""
+    table = np.array([[float(label == own) for label in labels] for own in (*present, None)]).reshape(-1, len(labels))
+    codes = np.where(np.isnan(cells), len(present), cells).astype(np.int64)
+    return np.asarray(table[codes])
+
+
+def _remember(
+    strange: dict[str, list[str]], name: str, present: tuple[str, ...], labels: tuple[str, ...], cells: Any
+) -> None:
+    used = np.unique(cells[~np.isnan(cells)]).astype(np.int64)
+    found = [present[k] for k in used if present[k] not in labels]
+    if found:
+        strange[name] = found

@@ -1,0 +1,260 @@
+"""An answer for every window: the model where it can, its shared part for new series, a stated stand-in elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.windows import Windows
+from foretide.forecasters.history import by_entity
+from foretide.forecasters.stand_in import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.forecasters.stand_in import StandIn
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
+
+REACH = 5.0
+"""A forecast so many times the range of its series' history away from that history is noted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """Something to know of some forecasts.
+
+    Attributes
+    ----------
+    kind : {"stand-in", "unknown", "range", "category", "unused"}
+        Forecast by a simple forecaster; no forecast, for nothing was observed; far outside the history; a category
+        that was not there at fit; a column that is not used.
+    text : str
+    windows : int array
+        Positions of the forecasts that it is about.
+    """
+
+    kind: str
+    text: str
+    windows: Steps
+
+    def take(self, chosen: Steps, n: int) -> Note:
+        """Return the note for some of ``n`` forecasts, by their positions."""
+        about = np.zeros(n, dtype=bool)
+        about[self.windows] = True
+        return replace(self, windows=np.flatnonzero(about[chosen]))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a forecaster's own ``_predict`` returns: mean ``[W, H, D]``, quantiles ``[W, H, D, Q]`` or None."""
+
+    mean: NDArray[np.floating]
+    quantiles: NDArray[np.floating] | None = None
+    extras: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model can forecast by itself.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    h : int
+    min_history : int
+        Rows from the first observed one to a cutoff.
+    memory : int or None
+        Rows up to a cutoff that its forecast depends on; None: all.
+    ids : set of str or None
+        Entities it knows; None: it needs to know none.
+    accepts_new_ids : bool
+    stand_in : StandIn
+    """
+
+    name: str
+    h: int
+    min_history: int
+    memory: int | None
+    ids: frozenset[str] | None
+    accepts_new_ids: bool
+    stand_in: StandIn
+
+
+def answer(
+    predict: Callable[[Panel, Windows], Prediction],
+    limits: Limits,
+    panel: Panel,
+    windows: Windows,
+    quantiles: tuple[float, ...],
+) -> Prediction:
+    """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others."""
+    rows = windows.cutoff - first_observed(panel)[windows.entity] + 1
+    short = rows < limits.min_history
+    new = np.zeros(len(windows), dtype=bool)
+    if limits.ids is not None and not limits.ids.issuperset(panel.ids):
+        known = np.array([name in limits.ids for name in panel.ids])
+        new = ~known[windows.entity] & ~short
+        stranger = ~known
+    else:
+        stranger = np.zeros(panel.n_entities, dtype=bool)
+    alone = new if limits.accepts_new_ids else np.zeros_like(new)
+    apart = short | (new & ~alone)
+    if not (alone.any() or apart.any() or stranger.any()):
+        found = predict(panel, windows)
+    else:
+        shape = (len(windows), limits.h, panel.n_targets)
+        own, shared = np.flatnonzero(~apart & ~alone), np.flatnonzero(alone)
+        parts = []
+        if len(own):
+            parts.append((own, predict(*_without(panel, windows[own], stranger))))
+        if len(shared):
+            parts.append((shared, predict(*separated(panel, windows[shared], limits.h, limits.memory))))
+        found = _joined(parts, shape, quantiles)
+    found = _completed(found, limits, panel, windows, quantiles, {"short": short, "new": new & ~alone}, rows > 0)
+    return replace(found, notes=(*found.notes, *_out_of_range(limits.name, panel, windows, found)))
+
+
+def first_observed(panel: Panel) -> Steps:
+    """Return each entity's first row with an observed target, ``[N]``; its length where there is none."""
+    d = panel.n_targets
+    out = np.zeros(panel.n_entities, dtype=np.int64)
+    empty = panel.length == 0
+    begins = np.isnan(panel.values[np.where(empty, 0, panel.row0), :d]).all(axis=1) | empty
+    for i in np.flatnonzero(begins):
+        seen = np.flatnonzero(~np.isnan(panel.rows(int(i))[:, :d]).all(axis=1))
+        out[i] = seen[0] if len(seen) else panel.length[i]
+    return out
+
+
+def separated(panel: Panel, windows: Windows, h: int, memory: int | None) -> tuple[Panel, Windows]:
+    """Return each window as an entity of its own whose targets and past columns end at its cutoff."""
+    low = np.zeros(len(windows), dtype=np.int64) if memory is None else (windows.cutoff - memory + 1).clip(0)
+    high = np.minimum(windows.cutoff + 1 + h, panel.length[windows.entity])
+    unseen = panel.n_targets + len(panel.past)
+    parts = []
+    for e, a, b, c in zip(windows.entity, low, high, windows.cutoff, strict=True):
+        rows = panel.rows(int(e))[a:b].copy()
+        rows[c - a + 1 :, :unseen] = np.nan
+        parts.append(rows)
+    length = high - low
+    names, first = _names(panel, windows), panel.first[windows.entity] + low
+    made = replace(
+        panel.take(windows.entity), ids=names, values=np.concatenate(parts), length=length, first=first,
+        row0=np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64),
+    )  # fmt: skip
+    return made, Windows(np.arange(len(windows)), windows.cutoff - low)
+
+
+def _without(panel: Panel, windows: Windows, stranger: Mask) -> tuple[Panel, Windows]:
+    """Leave out entities that no window belongs to and that the model does not know."""
+    if not stranger.any():
+        return panel, windows
+    place = np.cumsum(~stranger) - 1
+    return panel.take(np.flatnonzero(~stranger)), Windows(place[windows.entity], windows.cutoff)
+
+
+def _names(panel: Panel, windows: Windows) -> tuple[str, ...]:
+    """The entity's own name, with its cutoff where it has several windows."""
+    counts = np.bincount(windows.entity, minlength=panel.n_entities)
+    times = panel.grid.output_times(windows.steps(panel))
+    return tuple(
+        panel.ids[e] if counts[e] == 1 else f"{panel.ids[e]} up to {t}"
+        for e, t in zip(windows.entity, times, strict=True)
+    )
+
+
+def _joined(
+    parts: Sequence[tuple[Steps, Prediction]], shape: tuple[int, int, int], quantiles: tuple[float, ...]
+) -> Prediction:
+    mean = np.full(shape, np.nan)
+    bounds = None
+    if quantiles and (not parts or any(p.quantiles is not None for _, p in parts)):
+        bounds = np.full((*shape, len(quantiles)), np.nan)
+    extras: dict[str, Any] = {}
+    notes: list[Note] = []
+    for where, part in parts:
+        mean[where] = part.mean
+        if bounds is not None and part.quantiles is not None:
+            bounds[where] = part.quantiles
+        notes += [replace(note, windows=where[note.windows]) for note in part.notes]
+        for name, value in part.extras.items():
+            if isinstance(value, np.ndarray) and len(value) == len(where):
+                table = extras.setdefault(name, np.full((shape[0], *value.shape[1:]), np.nan, dtype=np.float64))
+                table[where] = value
+            else:
+                extras.setdefault(name, value)
+    return Prediction(mean, bounds, extras, tuple(notes))
+
+
+def _completed(
+    found: Prediction,
+    limits: Limits,
+    panel: Panel,
+    windows: Windows,
+    quantiles: tuple[float, ...],
+    missing: dict[str, Mask],
+    begun: Mask,
+) -> Prediction:
+    """Let the stand-in answer where there is no finite forecast, and say so."""
+    broken = ~np.isfinite(found.mean)
+    if not broken.any():
+        return found
+    silent = np.flatnonzero(~begun)
+    if len(silent):
+        found = replace(found, notes=(*found.notes, Note("unknown", "nothing was observed up to the cutoff", silent)))
+    where = np.flatnonzero(broken.any(axis=(1, 2)) & begun)
+    if not len(where):
+        return found
+    mean, bounds, kind = limits.stand_in.forecast(panel, windows[where], limits.h, quantiles)
+    whole = np.array(found.mean, dtype=np.float64)
+    gone = broken[where]
+    whole[where] = np.where(gone, mean, whole[where])
+    all_bounds = found.quantiles
+    if all_bounds is not None and bounds is not None:
+        all_bounds = np.array(all_bounds, dtype=np.float64)
+        all_bounds[where] = np.where(gone[..., None], bounds, all_bounds[where])
+    reasons = {
+        "short": f"fewer than the {limits.min_history} rows that {limits.name} reads",
+        "new": f"a series that {limits.name}, one model per series, was not fitted on",
+        "failed": f"{limits.name} gave no finite forecast",
+    }
+    failed = ~(missing["short"] | missing["new"])
+    notes = list(found.notes)
+    for reason, mask in (*missing.items(), ("failed", failed)):
+        for k, name in enumerate(NAMES):
+            chosen = where[mask[where] & (kind == k)]
+            if len(chosen):
+                notes.append(Note("stand-in", f"forecast by {name}: {reasons[reason]}", chosen))
+    return replace(found, mean=whole, quantiles=all_bounds, notes=tuple(notes))
+
+
+def _out_of_range(name: str, panel: Panel, windows: Windows, found: Prediction) -> list[Note]:
+    """Note forecasts and bounds that a series' own history makes absurd."""
+    far = np.zeros(len(windows), dtype=bool)
+    d = panel.n_targets
+    least, most = np.asarray(found.mean), np.asarray(found.mean)
+    if found.quantiles is not None and found.quantiles.shape[-1]:
+        least = np.fmin(least, found.quantiles.min(axis=-1))
+        most = np.fmax(most, found.quantiles.max(axis=-1))
+    least, most = least.min(axis=1), most.max(axis=1)
+    for entity, chosen in by_entity(windows):
+        cutoffs = windows.cutoff[chosen]
+        y = np.asarray(panel.rows(entity)[: int(cutoffs.max()) + 1, :d], dtype=np.float64)
+        low, high = np.fmin.accumulate(y, axis=0)[cutoffs], np.fmax.accumulate(y, axis=0)[cutoffs]
+        span = np.where(high > low, high - low, np.abs(high))
+        out = (most[chosen] > high + REACH * span) | (least[chosen] < low - REACH * span)
+        far[chosen] = (out & (span > 0)).any(axis=1)
+    where = np.flatnonzero(far)
+    text = f"{name} goes more than {REACH:g} times the range of the series' history beyond it"
+    return [Note("range", text, where)] if len(where) else []

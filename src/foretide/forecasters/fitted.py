@@ -1,0 +1,315 @@
+"""What a fitted forecaster knows of its panel, and how any other table is seen the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.grid import Grid
+from foretide.data.indicators import Indicators
+from foretide.data.panel import Panel, Static
+from foretide.data.wallclock import ahead_index, on_wall_clock, wall_grid
+from foretide.data.windows import Windows
+from foretide.errors import DataError
+from foretide.forecasters.stand_in import StandIn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Steps = NDArray[np.int64]
+
+HISTORY = ("values", "row0", "length", "first")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A table as a fitted forecaster sees it: its columns, its categories, its grid, its wall clock.
+
+    Attributes
+    ----------
+    panel : Panel
+    windows : Windows
+        The origins asked for, in the same order.
+    ahead : int array ``[W, h]`` or None
+        Step of the view's forecast that each step asked for is; None: its own.
+    strange : dict
+        Text column -> categories that were not there at fit.
+    """
+
+    panel: Panel
+    windows: Windows
+    ahead: Steps | None = None
+    strange: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What the panel looked like at fit time.
+
+    Attributes
+    ----------
+    targets, past, future, static : tuples of str
+        Columns by role, as the user named them.
+    freq : str or int
+    start : str or int
+        Time of the grid's step 0, in UTC where there is a zone: phases are counted from it, in any table.
+    tz : str or None
+        Zone whose wall clock seasons follow.
+    wall : bool
+        Whether steps are regular on that clock, as days are, rather than in UTC.
+    ids : tuple of str
+        Entities that were learned from.
+    until : str
+        Time of the last step that was seen.
+    indicators : Indicators
+    history : Panel or None
+        The rows that were seen, as the model saw them: what a later table lacks before its first row is taken from
+        here.
+    stand_in : StandIn or None
+        Answers where the model cannot.
+    """
+
+    targets: tuple[str, ...]
+    past: tuple[str, ...]
+    future: tuple[str, ...]
+    static: tuple[str, ...]
+    freq: str | int
+    start: str | int
+    tz: str | None
+    wall: bool
+    ids: tuple[str, ...]
+    until: str
+    indicators: Indicators
+    history: Panel | None = None
+    stand_in: StandIn | None = None
+
+    @classmethod
+    def begin(cls, panel: Panel, part: Panel) -> Fitted:
+        """Describe a panel whose ``part`` is to be learned from."""
+        grid = panel.grid
+        last = grid.times([int((part.first + part.observed - 1).max())])[0]
+        return cls(
+            panel.targets, panel.past, panel.future, panel.static.names, grid.freq,
+            int(grid.start) if grid.is_integer else str(grid.start), grid.tz, bool(getattr(grid, "wall", False)),
+            panel.ids, str(last), Indicators.learn(part),
+        )  # fmt: skip
+
+    @property
+    def grid(self) -> Grid:
+        """The grid that was fitted on."""
+        start = self.start if isinstance(self.freq, int) else pd.Timestamp(self.start)
+        more = {"wall": True} if self.wall else {}
+        return Grid(start, self.freq, self.tz, **more)
+
+    # ---------------------------------------------------------------- columns and time
+    def check(self, panel: Panel, name: str) -> None:
+        """Raise a :class:`DataError` where a table has other columns, other steps or another kind of time."""
+        for role in ("targets", "past", "future", "static"):
+            expected: tuple[str, ...] = getattr(self, role)
+            got = panel.static.names if role == "static" else getattr(panel, role)
+            if set(expected) != set(got):
+                raise DataError(
+                    f"{name} was fitted with {role} columns {list(expected)}, this panel has {list(got)}. "
+                    "Give the same columns in the same roles."
+                )
+        self._check_texts(panel, name)
+        if panel.grid.freq != self.freq:
+            raise DataError(
+                f"{name} was fitted on steps of {self.freq!r}, this panel has {panel.grid.freq!r}. "
+                f"Type: freq={self.freq!r} when reading the table, or fit again."
+            )
+        if panel.grid.is_integer:
+            return
+        if (panel.grid.tz is None) != (self.tz is None):
+            zone = f"times in the zone {self.tz}" if self.tz else "times without a zone"
+            other = f"times in the zone {panel.grid.tz}" if panel.grid.tz else "times without a zone"
+            how = f"tz={self.tz!r} when reading the table" if self.tz else "the times without their zone"
+            raise DataError(f"{name} was fitted on {zone}, this panel has {other}. Give {how}.")
+        if self.wall and panel.grid.tz != self.tz:
+            raise DataError(
+                f"{name} was fitted on steps of {self.freq!r} in {self.tz}, this panel's lie in {panel.grid.tz}. "
+                f"Type: tz={self.tz!r} when reading the table."
+            )
+
+    def _check_texts(self, panel: Panel, name: str) -> None:
+        """A column that held text at fit holds text, and one of numbers holds numbers."""
+        for kind, known, here in (
+            ("column", self.indicators.columns, panel.categories),
+            ("static column", self.indicators.static, panel.static.categories),
+        ):
+            for column in dict.fromkeys((*known, *here)):
+                if (column in known) != (column in here):
+                    was, now = ("text", "numbers") if column in known else ("numbers", "text")
+                    raise DataError(f"{name} was fitted with {was} in the {kind} {column!r}, this panel has {now}.")
+
+    def columns(self, panel: Panel) -> Panel:
+        """Return the panel with its columns in the order of the fit."""
+        static = panel.static
+        if static.names != self.static:
+            order = [static.names.index(n) for n in self.static]
+            static = Static(self.static, static.values[:, order], static.categories)
+        same = (panel.targets, panel.past, panel.future) == (self.targets, self.past, self.future)
+        if same:
+            return panel if static is panel.static else replace(panel, static=static)
+        wanted = (*self.targets, *self.past, *self.future)
+        values = panel.values[:, [panel.index(n) for n in wanted]]
+        return replace(panel, values=values, targets=self.targets, past=self.past, future=self.future, static=static)
+
+    def view(self, panel: Panel, windows: Windows, h: int, *, memory: int | None = None) -> View:
+        """Return a table as the model sees it.
+
+        Parameters
+        ----------
+        panel : Panel
+            One that :meth:`check` passed.
+        windows : Windows
+        h : int
+            Steps ahead.
+        memory : int, optional
+            Rows before a cutoff that a forecast depends on; None: all there are.
+        """
+        panel, strange = self.indicators.apply(self.columns(panel))
+        fitted, cutoffs = self.grid, windows.steps(panel)
+        moved = self._rebased(panel, fitted)
+        ahead = None
+        if moved.grid.tz is not None:
+            wall = wall_grid(fitted)
+            ahead = ahead_index(moved.grid, wall, cutoffs + moved.first[:1] - panel.first[:1], h)
+            moved, rows = on_wall_clock(moved, wall)
+            each = zip(windows.entity, windows.cutoff, strict=True)
+            cutoff = np.array([rows[i][c] if c >= 0 else -1 for i, c in each], dtype=np.int64)
+            windows = Windows(windows.entity, cutoff)
+        if self.history is not None:
+            moved, windows = completed(moved, windows, self.history, memory)
+        return View(moved, windows, ahead, strange)
+
+    def follows(self, panel: Panel) -> NDArray[np.bool_]:
+        """Say of each entity whether its rows begin right after the last one that was seen at fit, ``[N]``."""
+        if self.history is None:
+            return np.zeros(panel.n_entities, dtype=bool)
+        ends = Windows(np.arange(panel.n_entities), np.full(panel.n_entities, -1))
+        moved = self._rebased(panel, self.grid)
+        if moved.grid.tz is not None:
+            moved, _ = on_wall_clock(moved, wall_grid(self.grid))
+        moved, ends = completed(moved, ends, self.history, None)
+        return np.asarray(ends.cutoff >= 0)
+
+    def _rebased(self, panel: Panel, grid: Grid) -> Panel:
+        """Count the panel's steps from the fitted start."""
+        if panel.grid == grid:
+            return panel
+        if panel.grid.is_integer:
+            ahead, off = divmod(int(panel.grid.start) - int(grid.start), int(grid.freq))
+            if off:
+                raise DataError(
+                    f"The model was fitted on every {grid.freq}th number from {grid.start} on, this panel begins at "
+                    f"{panel.grid.start}, between two of them. Count its times in the same way."
+                )
+        else:
+            plain = replace(grid, tz=None)
+            try:
+                ahead = plain.step_of(panel.grid.start)
+            except DataError as error:
+                raise DataError(
+                    f"The model was fitted on steps of {grid.freq!r} from {grid.start} on, and this panel's times, "
+                    f"such as {panel.grid.start}, lie between them. Move them onto the same steps, or fit again."
+                ) from error
+        return replace(panel, grid=grid, first=panel.first + ahead)
+
+    # ---------------------------------------------------------------- saving
+    def facts(self) -> dict[str, Any]:
+        """Everything but the history, as JSON."""
+        names = ("targets", "past", "future", "static", "freq", "start", "tz", "wall", "ids", "until")
+        kept = None
+        if self.history is not None:
+            kept = {"ids": self.history.ids, "static": len(self.history.static.names)}
+        stand_in = None if self.stand_in is None else self.stand_in.to_dict()
+        return {
+            **{n: getattr(self, n) for n in names},
+            "indicators": self.indicators.to_dict(), "history": kept, "stand_in": stand_in,
+        }  # fmt: skip
+
+    def without_history(self) -> Fitted:
+        """Return the same without the rows that were seen; enough for a model inside another."""
+        return replace(self, history=None)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The history."""
+        if self.history is None:
+            return {}
+        return {name: np.asarray(getattr(self.history, name)) for name in HISTORY}
+
+    @classmethod
+    def restore(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Fitted:
+        """Rebuild from :meth:`facts` and :meth:`arrays`."""
+        known = {k: _tuple(v) for k, v in facts.items()}
+        kept, stand_in = known.pop("history"), known.pop("stand_in")
+        own = None if stand_in is None else StandIn(**{k: _tuple(v) for k, v in stand_in.items()})
+        found = cls(**{**known, "indicators": Indicators.from_dict(facts["indicators"])}, stand_in=own)
+        if kept is None:
+            return found
+        grid = found.grid if found.tz is None else wall_grid(found.grid)
+        values = arrays["values"]
+        n = len(found.targets)
+        named = [f"c{k}" for k in range(values.shape[1] - n)]
+        history = Panel(
+            grid, tuple(kept["ids"]), values, arrays["row0"], arrays["length"], arrays["first"],
+            found.targets, tuple(named),
+        )  # fmt: skip
+        return replace(found, history=history)
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def kept_history(panel: Panel, memory: int | None) -> Panel:
+    """Return the last ``memory`` rows of each entity up to its last observed one, in an array of their own."""
+    length = panel.observed if memory is None else np.minimum(panel.observed, memory)
+    drop = panel.observed - length
+    row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
+    parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
+    values = panel.values if whole else np.concatenate(parts)
+    return replace(panel, values=values, row0=row0, first=panel.first + drop, length=length)
+
+
+def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None) -> tuple[Panel, Windows]:
+    """Give every entity the rows before its first one that were seen at fit, as far as they adjoin.
+
+    A model that reads a whole history reads it from where it began at fit: rows before are left out.
+    """
+    where = {name: j for j, name in enumerate(history.ids)}
+    place = np.array([where.get(name, -1) for name in panel.ids], dtype=np.int64)
+    seen_from = np.where(place >= 0, history.first[place], 0)
+    seen_to = np.where(place >= 0, history.last[place], -1)
+    oldest = np.full(panel.n_entities, np.iinfo(np.int64).max)
+    np.minimum.at(oldest, windows.entity, windows.cutoff)
+    asked = oldest < np.iinfo(np.int64).max
+    wanted = (
+        seen_from if memory is None else np.maximum(seen_from, panel.first + np.where(asked, oldest, 0) - memory + 1)
+    )
+    more = np.where(asked & (place >= 0) & (seen_to >= panel.first - 1), panel.first - wanted, 0).clip(0)
+    less = np.zeros_like(more)
+    if memory is None:
+        begun = asked & (place >= 0) & (panel.first < seen_from) & (panel.first + oldest >= seen_from)
+        less = np.where(begun, seen_from - panel.first, 0)
+    if less.any():
+        panel = replace(panel, row0=panel.row0 + less, length=panel.length - less, first=panel.first + less)
+    if more.any():
+        parts = []
+        for i in range(panel.n_entities):
+            j, n = int(place[i]), int(more[i])
+            if n:
+                at = int(history.row0[j] + wanted[i] - history.first[j])
+                parts.append(history.values[at : at + n])
+            parts.append(panel.rows(i))
+        length = panel.length + more
+        row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+        panel = replace(panel, values=np.concatenate(parts), row0=row0, length=length, first=panel.first - more)
+    moved = (more - less)[windows.entity]
+    return panel, windows if not moved.any() else Windows(windows.entity, windows.cutoff + moved)

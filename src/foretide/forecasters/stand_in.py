@@ -1,0 +1,133 @@
+"""The simple forecaster that answers where a model cannot, and the intervals that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.seasons import seasons_of
+from foretide.forecasters.history import (
+    ahead_rows,
+    at_rows,
+    by_entity,
+    first_known,
+    last_seen,
+    season_last,
+    targets_until,
+)
+from foretide.forecasters.laws import normal_quantiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+    Floats = NDArray[np.float64]
+
+LOOKED_AT = 200
+"""The usual spread is found on at most this many series, evenly spaced."""
+WORTH = 5.0
+"""What is usual counts as this many differences of the series at hand."""
+SEASONAL, MEAN = "SeasonalNaive", "WindowMean"
+NAMES = (SEASONAL, MEAN)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Same season's last value where a season was observed, else the mean of the last values.
+
+    Attributes
+    ----------
+    season : int
+        The shortest season of the frequency; 1 where there is none.
+    spread : tuple of float, ``D``
+        Usual root mean square of one-season differences, in units of a series' mean absolute value.
+    nonnegative, whole : tuples of bool, ``D``
+        Whether a target never was below zero, and held whole numbers only.
+    """
+
+    season: int
+    spread: tuple[float, ...]
+    nonnegative: tuple[bool, ...]
+    whole: tuple[bool, ...]
+
+    @classmethod
+    def fit(cls, train: Panel) -> StandIn:
+        """Find season, usual spread and kind of number of a training part."""
+        season = min(seasons_of(train.grid.freq), default=1)
+        d = train.n_targets
+        ratios: list[Floats] = []
+        for i in np.unique(np.linspace(0, train.n_entities - 1, min(train.n_entities, LOOKED_AT)).astype(int)):
+            y = np.asarray(train.rows(int(i))[:, :d], dtype=np.float64)
+            lag = season if len(y) > season else 1
+            square, count = _sums((y[lag:] - y[:-lag]) ** 2)
+            size, seen = _sums(np.abs(y))
+            usable = (count > 0) & (size > 0)
+            root = np.sqrt(square / np.maximum(count, 1))
+            ratios.append(np.where(usable, root / np.where(usable, size / np.maximum(seen, 1), 1.0), np.nan))
+        table = np.array(ratios)
+        spread = [float(np.median(c[~np.isnan(c)])) if (~np.isnan(c)).any() else 0.0 for c in table.T]
+        rows = np.repeat(train.row0 - np.cumsum(train.length) + train.length, train.length) + np.arange(
+            train.length.sum()
+        )
+        values = train.values[rows, :d]
+        unknown = np.isnan(values)
+        nonnegative = ((values >= 0) | unknown).all(axis=0)
+        whole = ((values == np.floor(values)) | unknown).all(axis=0) & ~unknown.all(axis=0)
+        return cls(season, tuple(spread), tuple(map(bool, nonnegative)), tuple(map(bool, whole)))
+
+    def forecast(
+        self, panel: Panel, windows: Windows, h: int, quantiles: Sequence[float]
+    ) -> tuple[Floats, Floats | None, NDArray[np.int64]]:
+        """Forecast from windows: mean ``[W, h, D]``, quantiles ``[W, h, D, Q]`` or None, and which of :data:`NAMES`."""
+        mean = np.full((len(windows), h, panel.n_targets), np.nan)
+        sd = np.full_like(mean, np.nan)
+        kind = np.ones(len(windows), dtype=np.int64)
+        for entity, chosen in by_entity(windows):
+            cutoffs = windows.cutoff[chosen]
+            history = targets_until(panel, entity, int(cutoffs.max()))
+            for window, cutoff in zip(chosen, cutoffs, strict=True):
+                mean[window], sd[window], seasonal = self._one(history[: cutoff + 1], h)
+                kind[window] = NAMES.index(SEASONAL if seasonal else MEAN)
+        if not len(quantiles):
+            return mean, None, kind
+        found = normal_quantiles(mean, sd, quantiles)
+        whole, nonnegative = np.array(self.whole), np.array(self.nonnegative)
+        found = np.where(whole[:, None], np.round(found), found)
+        return mean, np.where(nonnegative[:, None] & (found < 0), 0.0, found), kind
+
+    def _one(self, history: Floats, h: int) -> tuple[Floats, Floats, bool]:
+        """Mean and standard deviation ``[h, D]`` after a history ``[T, D]``, and whether the season was used."""
+        begun = np.flatnonzero(~np.isnan(history).all(axis=1))
+        history = history[begun[0] :] if len(begun) else history
+        n, season = len(history), self.season
+        seasonal = n >= season > 1
+        seen = ~np.isnan(history)
+        recent = slice(max(0, n - (season if season > 1 else h)), n)
+        total, count = _sums(history[recent])
+        average = np.where(count > 0, total / np.maximum(count, 1), last_seen(history)[-1])
+        mean = np.broadcast_to(average, (h, history.shape[1]))
+        if seasonal:
+            end = np.array([n - 1])
+            mean = first_known(at_rows(season_last(history, season), ahead_rows(end, h, season))[0], average)
+        lag = season if n > season else 1
+        square, differences = _sums((history[lag:] - history[:-lag]) ** 2)
+        size = np.where(seen, np.abs(history), 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
+        usual = np.array(self.spread) * size
+        variance = (square + WORTH * usual**2) / (differences + WORTH)
+        cycles = 1 + np.arange(h) // season if seasonal else np.ones(h)
+        return mean, np.sqrt(cycles[:, None] * variance), seasonal
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-able facts."""
+        return {name: getattr(self, name) for name in ("season", "spread", "nonnegative", "whole")}
+
+
+def _sums(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Sum and number of the observed values of each column."""
+    seen = ~np.isnan(values)
+    return np.where(seen, values, 0.0).sum(axis=0), seen.sum(axis=0)
