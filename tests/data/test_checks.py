@@ -90,7 +90,13 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
         lambda f: f.assign(y=[f"{1 + abs(v):.3f}".replace(".", ",") for v in f["y"]]), {},
         r"Column 'y': '1,\d+' in row 0 can be read as 1\d+ or as 1\.\d+\. Type thousands=',' for 1\d+, or decimal=','",
     ),
-    "labels": (lambda f: f.assign(x="red"), {}, r"holds text: 96 values .*the first is 'red' in row 0.*get_dummies"),
+    "labels": (
+        lambda f: f.assign(y="red"), {}, r"Column 'y' holds text: 96 values .*'red' in row 0.*A target holds numbers",
+    ),
+    "free-text": (
+        lambda f: f.assign(x=[f"remark {k}" for k in range(96)]), {},
+        r"Column 'x': 96 different texts in 96 rows are no categories\. Leave the column out, or shorten",
+    ),
     "dates-as-values": (lambda f: f.assign(x=f["ds"]), {}, r"Column 'x' holds dates, not numbers"),
     "unknown": (lambda f: f, {"past": ["xx"]}, r"There is no column 'xx' \(past\)\. Did you mean 'x'\?"),
     "unknown-time": (lambda f: f, {"time": "date"}, r"There is no column 'date' \(time\)\."),
@@ -234,7 +240,7 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     frame.loc[[3, 4, 70], "y"] = np.nan
     report = inspect(pl.from_pandas(frame))
     assert report.roles == {
-        "id": ("shop",), "time": ("when",), "target": ("y",), "future": ("holiday",), "past": ("x",),
+        "id": ("shop",), "time": ("when",), "target": ("y",), "past": ("x", "holiday"),
     }  # fmt: skip
     assert (report.rows, report.entities, report.freq, report.seasons) == (96, 2, "h", (24, 168))
     assert (report.start, report.end) == (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02 23:00"))
@@ -248,7 +254,7 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     assert facts["x"].mean == pytest.approx(frame["x"].mean())
     text = report.to_text()
     assert "96 rows, 2 series, every h" in text
-    assert "note: Column 'colour' has no role (it holds no numbers). It is left out." in text
+    assert "note: Column 'colour' holds one value only. It is left out." in text
     assert inspect(good(), past=(), future=()).ok
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from foretide.data.categories import check_labels, holds_categories, read_categories
 from foretide.data.frames import codes_of, is_number, numbers, strings
 from foretide.data.panel import Static
 from foretide.data.problems import Place, Problem, located, phrase, where
@@ -28,27 +29,35 @@ Order = Any
 
 def read_columns(
     table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, options: Options
-) -> tuple[NDArray[np.floating], list[Problem], Static]:
-    """Return the values ``[R, C]`` in the given order of rows, the problems found, and the static part.
+) -> tuple[NDArray[np.floating], list[Problem], Static, dict[str, tuple[str, ...]]]:
+    """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
 
-    A column that is absent or holds no numbers is NaN; what is wrong with it is among the problems.
+    Text in a column that is no target becomes codes, whose labels are the categories. A column that is absent or holds
+    no numbers otherwise is NaN; what is wrong with it is among the problems.
     """
     problems: list[Problem] = []
+    categories: dict[str, tuple[str, ...]] = {}
     single = all(c in table.columns and table[c].dtype == nw.Float32 for c in roles.numeric)
     values = np.full((len(place.times), len(roles.numeric)), np.nan, dtype=np.float32 if single else np.float64)
     for k, name in enumerate(roles.numeric):
         if name not in table.columns:
             continue
-        if is_number(table[name]):
-            values[:, k] = numbers(table[name])[order]
+        if name not in roles.target and holds_categories(table[name]):
+            codes, categories[name] = read_categories(table[name])
+            values[:, k] = codes[order]
             continue
-        column, problem = _unusual(table[name], options.form)
+        column, problem = number_column(table[name], options.form)
         problems += problem
         if column is not None:
             values[:, k] = column[order]
     known = tuple(name for name in roles.static if name in table.columns)
     static, found = _read_static(table, known, order, place, options.missing)
-    return values, problems + found, static
+    return values, problems + found, static, categories
+
+
+def number_column(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.floating] | None, list[Problem]]:
+    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
+    return (numbers(series), []) if is_number(series) else _unusual(series, form)
 
 
 def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
@@ -78,7 +87,7 @@ def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.
         bad = known & ~numbers_in(found)
         row, n = int(np.argmax(bad)), int(bad.sum())
         text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
-        fix = "Leave it out, make it static=[...] if it does not change, or encode it: pd.get_dummies(frame[...])."
+        fix = "A target holds numbers: name another column, target='...'."
         problem = Problem("text", text, fix, column=name, count=n)
     return None, [problem]
 
@@ -170,6 +179,9 @@ def check_values(found: Survey) -> list[Problem]:
     problems: list[Problem] = []
     for k, name in enumerate(roles.numeric):
         if name in unread:
+            continue
+        if name in found.categories:
+            problems += check_labels(name, values[:, k], found.categories[name])
             continue
         exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
         problems += _check_missing(found, k, exempt, starts)

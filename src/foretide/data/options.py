@@ -33,6 +33,7 @@ class Options:
     thousands: str | None = _flag("Thousands mark of numbers, such as ',' or '.'; found otherwise.")
     sep: str | None = _flag("Separator of a CSV file, such as ';' or tab; found otherwise.")
     encoding: str | None = _flag("Encoding of a CSV file, such as cp1252; found otherwise.")
+    melt: bool = _flag("Every target column is a series of its own, for tables with a column per series.", False)
     input_size: int | None = None
     h: int | None = None
 

@@ -78,7 +78,8 @@ class Panel:
     static : Static
     names : Names
     categories : dict
-        Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds.
+        Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds;
+        NaN is none of them.
     """
 
     grid: Grid
@@ -202,6 +203,7 @@ class Panel:
 
     def __repr__(self) -> str:
         roles = ", ".join(f"{len(c)} {r}" for r, c in (("past", self.past), ("future", self.future)) if c)
+        roles += f" ({len(self.categories)} text)" if self.categories else ""
         start, end = self.grid.output_times([self.first.min(), self.last.max()]) if self.ids else ("-", "-")
         return (
             f"Panel({self.n_entities} entities x {self.n_targets} targets{', ' + roles if roles else ''}; "
@@ -218,6 +220,8 @@ class Panel:
             for what, names in roles
             if names
         )
+        labels = "; ".join(f"{name}: {', '.join(found[:12])}" for name, found in self.categories.items())
+        rows += f"<tr><th>categories</th><td>{escape(labels)}</td></tr>" if labels else ""
         missing = sum(int(np.isnan(self.rows(i)).sum()) for i in range(self.n_entities))
         rows += f"<tr><th>missing cells</th><td>{missing}</td></tr>"
         return f"<div><p><b>{escape(repr(self))}</b></p><table>{rows}</table></div>"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.categories import names_of
 from foretide.data.frames import as_backend, columns_of_index, join_ids, open_frame
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
@@ -46,36 +47,36 @@ def from_frame(
     time : str
         Datetimes (with or without a zone), dates, ISO text, or integers.
     target, past, future, static : str or sequence of str
-        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1.
-        Rows after the last observed target may hold future columns only.
+        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1;
+        text that is no target becomes categories (empty: none of them). Rows after the end hold future columns only.
     freq : str or int, optional
-        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; an integer for integer time); found by default.
+        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; for integer time an integer); found by default.
     fill_gaps : bool
-        Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``); otherwise
-        gaps are an error.
+        Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``), else an error.
     missing : {"error", "mask", "ffill"}
-        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value (a leading one
-        stays NaN).
+        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value, if any.
     resample : str, optional
         Average each entity's rows onto steps of this length, which are named by their start.
     tz : str, optional
-        Zone of the wall clock. Times with a zone are moved to it, times without one are taken to be in it.
+        Zone of the wall clock: times are moved to it; those without a zone are taken to be in it.
     time_format : str, optional
         ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
     decimal, thousands : str, optional
         Marks of numbers stored as text: ``.`` or ``,``, for thousands a space or apostrophe too. Found by default.
     input_size, h : int, optional
-        When both are given, series shorter than one window are an error.
+        Series shorter than one window are an error.
+    melt : bool
+        Whether every target column is an entity of its own; see :func:`from_wide`.
 
     Returns
     -------
     Panel
-        Entities in order of appearance. Values are float64, or float32 when all columns are.
+        Entities in order of appearance; values are float64, or float32 when all columns are.
 
     Raises
     ------
     DataError
-        One error that lists every problem found. Constant columns are a :class:`DataWarning`.
+        One that lists every problem found; constant columns are a :class:`DataWarning`.
     """
     checked = _options(options)
     named = [_names(columns) for columns in (target, past, future, static)]
@@ -94,23 +95,31 @@ def from_wide(
     future: str | Sequence[str] = (),
     **options: Any,
 ) -> Panel:
-    """Build a panel of one unnamed entity from a frame whose columns are series.
+    """Build a panel from a frame whose columns are series, one row per time.
+
+    Several targets make a panel of one unnamed entity, whose targets are forecast together. With ``melt=True`` they
+    make a panel of many entities, which may begin and end at different times: many series alike.
 
     Parameters
     ----------
     frame : pandas or polars data frame
     time : str
     target, past, future : str or sequence of str
-        Columns by role; ``past="rest"`` takes all columns that have no other role.
+        Columns by role; ``"rest"`` as target or past takes all columns that have no other role.
     **options
         As in :func:`from_frame`.
     """
     checked = _options(options)
-    target, future = _names(target), _names(future)
-    frame = columns_of_index(frame, time, (), [*target, *future, *(() if past == "rest" else _names(past))])
-    if past == "rest" and "rest" not in (names := open_frame(frame).columns):
-        past = tuple(str(c) for c in names if c not in (time, *target, *future))
-    found = survey(frame, Roles(None, time, target, _names(past), future), checked)
+    rest = [role for role, names in (("target", target), ("past", past)) if names == "rest"]
+    roles = {"target": _names(target), "past": _names(past), "future": _names(future)}
+    frame = columns_of_index(frame, time, (), [n for names in roles.values() for n in names if n != "rest"])
+    names = [str(c) for c in open_frame(frame).columns]
+    if rest and "rest" not in names:
+        if len(rest) > 1:
+            raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
+        others = {time, *(name for role in roles if role != rest[0] for name in roles[role])}
+        roles[rest[0]] = tuple(name for name in names if name not in others)
+    found = survey(frame, Roles(None, time, **roles), checked)
     return _panel_of(found)
 
 
@@ -185,14 +194,11 @@ def panel_to_frame(panel: Panel) -> Any:
         columns[panel.names.id] = np.array(panel.ids, dtype=object)[entity]
     columns[panel.names.time] = panel.grid.output_times(panel.first[entity] + local)
     values = panel.values[panel.row0[entity] + local]
-    columns |= {name: values[:, k] for k, name in enumerate(panel.columns)}
+    for k, name in enumerate(panel.columns):
+        columns[name] = names_of(values[:, k], panel.categories[name]) if name in panel.categories else values[:, k]
     for k, name in enumerate(panel.static.names):
-        cells = panel.static.values[:, k]
-        labels = panel.static.categories.get(name)
-        if labels is not None:
-            known = np.array([*labels, None], dtype=object)
-            cells = known[np.where(np.isnan(cells), len(labels), cells).astype(int)]
-        columns[name] = cells[entity]
+        labels, cells = panel.static.categories.get(name), panel.static.values[:, k]
+        columns[name] = (cells if labels is None else names_of(cells, labels))[entity]
     return as_backend(pd.DataFrame(columns), panel.names.backend)
 
 
@@ -213,6 +219,11 @@ def _panel_of(found: Survey) -> Panel:
     """Return the panel of a survey; raise its errors, issue its warnings."""
     raise_errors(found.problems)
     warn(found.problems, stacklevel=3)
+    return panel_of(found)
+
+
+def panel_of(found: Survey) -> Panel:
+    """Return the panel of a survey without errors."""
     place, n = found.place, len(found.place.ids)
     row0 = np.searchsorted(place.codes, np.arange(n)).astype(np.int64)
     length = np.diff(np.append(row0, len(place.codes))).astype(np.int64)
@@ -229,4 +240,5 @@ def _panel_of(found: Survey) -> Panel:
         future=roles.future,
         static=found.static,
         names=Names(roles.id or "unique_id", roles.time, found.backend),
+        categories=found.categories,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.categories import most_frequent
 from foretide.data.frequency import find_freq, floor_times, is_daily_or_longer, place_on_grid
 from foretide.data.grid import Grid
 from foretide.data.problems import Place, Problem, located, phrase, where
@@ -160,7 +161,7 @@ def _times(grid: Grid, steps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _resample(found: Survey, freq: str) -> None:
-    """Average the rows of each entity that fall into one step, leaving missing cells out."""
+    """Average the rows of each entity that fall into one step, leaving missing cells out; text: the most frequent."""
     place = found.place
     floored = floor_times(place.times, freq)
     first = np.concatenate([[True], (np.diff(floored) != 0) | (np.diff(place.codes) != 0)])
@@ -171,6 +172,9 @@ def _resample(found: Survey, freq: str) -> None:
     values = np.empty((len(starts), found.values.shape[1]), dtype=found.values.dtype)
     for k in range(values.shape[1]):
         cells = found.values[:, k]
+        if found.roles.numeric[k] in found.categories:
+            values[:, k] = most_frequent(cells, starts)
+            continue
         known = ~np.isnan(cells)
         counts = np.add.reduceat(known.astype(np.int64), starts)
         with np.errstate(invalid="ignore"):  # infinities of both signs; they were reported before

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.files import file_name
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
@@ -60,7 +60,7 @@ def fit_model(
     with log.of(target.path / "run.log"), target.writing():
         freq = panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
-        counts = bool(are_counts(panel).all()) or name not in {entry.name for entry in roster(checked)}
+        counts = bool(count_like(panel).all()) or name not in {entry.name for entry in roster(checked)}
         made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, freq), counts=counts, freq=freq)}
         if name not in made:
             raise ConfigError(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.data.tables.form import Form
@@ -43,8 +43,8 @@ class Prepared:
 
     @cached_property
     def counts(self) -> bool:
-        """Whether every target is a count in the training part."""
-        return bool(are_counts(self.panel.until(self.split.train_until)).all())
+        """Whether every target is treated as a count, by its training part."""
+        return bool(count_like(self.panel.until(self.split.train_until)).all())
 
     def oracle(self, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]) -> Forecast | None:
         """Return the best forecast possible from ``windows``, with quantiles where known; None for real data."""

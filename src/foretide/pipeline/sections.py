@@ -45,8 +45,9 @@ class DataConfig(Section):
     id : str or tuple of str, optional
         Column, or columns, that name the entity (long tables); without it the table is one entity.
     time, target, past, future, static
-        Columns by role. ``past: rest`` takes every column that has no other role.
-    freq, fill_gaps, missing, resample, tz, time_format, decimal, thousands
+        Columns by role. ``past: rest`` takes every column that has no other role; so does ``target: rest`` of a table
+        without ``id``.
+    freq, fill_gaps, missing, resample, tz, time_format, decimal, thousands, melt
         As in :meth:`foretide.Panel.from_frame`.
     sep, encoding : str, optional
         As in :meth:`foretide.Panel.read`; found by looking, as the three before them.
@@ -67,6 +68,7 @@ class DataConfig(Section):
     missing: Literal["error", "mask", "ffill"] = "error"
     resample: str | None = None
     tz: str | None = None
+    melt: bool = False
     time_format: str | None = None
     decimal: str | None = None
     thousands: str | None = None
