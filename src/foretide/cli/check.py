@@ -26,8 +26,14 @@ def check(
     freq: Annotated[str | None, typer.Option(help="Frequency such as h, 30min, D, MS; found otherwise.")] = None,
     fill_gaps: Annotated[bool, typer.Option("--fill-gaps", help="Missing steps become missing values.")] = False,
     missing: Annotated[str, typer.Option(help="What to do with missing values: error, mask or ffill.")] = "error",
-    resample: Annotated[str | None, typer.Option(help="Average onto steps of this length first.")] = None,
+    resample: Annotated[str | None, typer.Option(help="Bring rows together into steps of this length first.")] = None,
+    aggregate: Annotated[
+        str | None, typer.Option(help="How: mean, sum, last, max, min, or by column: y=sum,price=mean.")
+    ] = None,
     tz: Annotated[str | None, typer.Option(help="Time zone of the wall clock, such as Europe/Berlin.")] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="Form of the times, such as %d.%m.%Y or epoch_s; found otherwise.")
+    ] = None,
     sep: Annotated[str, typer.Option(help="Separator of a CSV file.")] = ",",
     model: Annotated[
         str | None, typer.Option(help="Check this model for leaks: a name, or my_model.py:MyModel.")
@@ -41,7 +47,10 @@ def check(
     """
     from foretide.data.checks import inspect
 
-    options: dict[str, Any] = {"fill_gaps": fill_gaps, "missing": missing, "resample": resample, "tz": tz}
+    options: dict[str, Any] = {
+        "fill_gaps": fill_gaps, "missing": missing, "resample": resample, "aggregate": aggregate, "tz": tz,
+        "time_format": time_format,
+    }  # fmt: skip
     if freq is not None:
         options["freq"] = int(freq) if freq.isdigit() else freq
     roles: dict[str, Any] = {"target": _names(target), "future": _names(future)}

@@ -54,11 +54,14 @@ def from_frame(
         NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value (a leading one
         stays NaN).
     resample : str, optional
-        Average each entity's rows onto steps of this length, which are named by their start.
+        Bring each entity's rows together into steps of this length, labelled as by ``DataFrame.resample``.
+    aggregate : str or dict of str to str, optional
+        How: ``"mean"`` (by default), ``"sum"``, ``"last"``, ``"max"`` or ``"min"`` of the values there are; by column
+        ``{"y": "sum", "price": "max"}``, others by mean.
     tz : str, optional
         Zone of the wall clock. Times with a zone are moved to it, times without one are taken to be in it.
     time_format : str, optional
-        ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
+        ``strptime`` format of text or whole numbers, or ``epoch_s``, ``epoch_ms`` ...; found where all rows agree.
     input_size, h : int, optional
         When both are given, series shorter than one window are an error.
 

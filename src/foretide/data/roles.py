@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,15 @@ import pandas as pd
 
 from foretide.data.frequency import read_freq
 from foretide.data.problems import Problem
-from foretide.data.times import check_zone
+from foretide.data.zones import read_zone
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     import narwhals as nw
 
 _MISSING = ("error", "mask", "ffill")
+AGGREGATES = ("mean", "sum", "last", "max", "min")
+"""What resampling makes of the values that fall into one step."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Options:
     fill_gaps: bool = False
     missing: str = "error"
     resample: str | None = None
+    aggregate: str | dict[str, str] | None = None
     tz: str | None = None
     time_format: str | None = None
     input_size: int | None = None
@@ -59,7 +63,8 @@ class Options:
         if self.missing not in _MISSING:
             hint = nearest(self.missing, _MISSING)
             raise ConfigError(f"missing={self.missing!r}: expected one of {', '.join(_MISSING)}. {hint}")
-        check_zone(self.tz)
+        if self.aggregate is not None and self.resample is None:
+            raise ConfigError("aggregate says how rows become longer steps, and needs their length: resample='D' ...")
         freq = None if self.freq is None else read_freq(self.freq)
         resample = None if self.resample is None else read_freq(self.resample, "resample")
         if isinstance(resample, int):
@@ -68,7 +73,22 @@ class Options:
             raise ConfigError(
                 f"resample={self.resample!r} makes steps of {resample!r}, freq={self.freq!r} says otherwise."
             )
-        return replace(self, freq=resample or freq, resample=resample)
+        aggregate = None if self.aggregate is None else read_aggregate(self.aggregate)
+        return replace(self, freq=resample or freq, resample=resample, aggregate=aggregate, tz=read_zone(self.tz))
+
+
+def read_aggregate(given: str | Mapping[str, str]) -> str | dict[str, str]:
+    """Return one aggregation for all columns, or one by column; text may be ``"sum"`` or ``"y=sum,price=mean"``."""
+    if isinstance(given, str) and "=" in given:
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        given = {name.strip(): choice.strip() for name, _, choice in parts}
+    for choice in [given] if isinstance(given, str) else given.values():
+        if choice not in AGGREGATES:
+            raise ConfigError(
+                f"aggregate={choice!r}: expected one of {', '.join(AGGREGATES)}, or one by column, such as "
+                f"'y=sum,price=mean'. {nearest(choice, AGGREGATES)}"
+            )
+    return given if isinstance(given, str) else dict(given)
 
 
 def check_roles(table: nw.DataFrame[Any], roles: Roles, frame: Any) -> tuple[Roles, list[Problem]]:

@@ -81,7 +81,10 @@ def prepare_panel(config: Config) -> tuple[Panel, Any]:
 
 def read_options(data: DataConfig) -> dict[str, Any]:
     """Return how a table of this configuration is read, as keyword arguments of :meth:`Panel.read`."""
-    names = ("id", "time", "target", "past", "future", "static", "freq", "fill_gaps", "missing", "resample", "tz")
+    names = (
+        "id", "time", "target", "past", "future", "static", "freq", "fill_gaps", "missing", "resample", "aggregate",
+        "tz", "time_format",
+    )  # fmt: skip
     options = {name: getattr(data, name) for name in names}
     if data.id is None:
         options.pop("id")

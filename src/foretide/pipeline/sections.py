@@ -46,7 +46,7 @@ class DataConfig(Section):
         Column that names the entity (long tables); without it the table is one entity.
     time, target, past, future, static
         Columns by role. ``past: rest`` takes every column that has no other role.
-    freq, fill_gaps, missing, resample, tz
+    freq, fill_gaps, missing, resample, aggregate, tz, time_format
         As in :meth:`foretide.Panel.from_frame`.
     first, last : time, optional
         Use only rows from ``first`` to ``last``, both included.
@@ -64,7 +64,9 @@ class DataConfig(Section):
     fill_gaps: bool = False
     missing: Literal["error", "mask", "ffill"] = "error"
     resample: str | None = None
+    aggregate: str | dict[str, str] | None = None
     tz: str | None = None
+    time_format: str | None = None
     first: Time | None = None
     last: Time | None = None
 
