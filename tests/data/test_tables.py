@@ -44,6 +44,11 @@ def written(folder: Path, content: str | bytes, name: str = "x.csv") -> Path:
     return path
 
 
+def read_line(panel: Panel) -> str:
+    assert panel.origin is not None
+    return panel.origin.text()
+
+
 # ------------------------------------------------------------------------- numbers
 # separator, values, numbers, marks found
 NUMBERS: dict[str, tuple[str, list[str], list[float], tuple[str | None, str | None]]] = {
@@ -72,8 +77,8 @@ def test_marks_are_found(case: str, tmp_path: Path) -> None:
     path = written(tmp_path, lines(values, sep, quoted=True))
     panel = Panel.read(path)
     assert panel.values[:, 0].tolist() == expected
-    form = panel.names.form
-    assert form == Form("utf-8", sep, *marks)
+    assert panel.origin is not None
+    assert panel.origin.form == Form("utf-8", sep, *marks)
     # What was found, given, reads the same.
     again = Panel.read(path, sep=sep, decimal=marks[0], thousands=marks[1], encoding="utf-8")
     np.testing.assert_array_equal(again.values, panel.values)
@@ -181,12 +186,12 @@ def test_encodings_and_line_ends(encoding: str, said: str, ending: str, tmp_path
     path = written(tmp_path, text.replace("\n", ending).encode(encoding))
     panel = Panel.read(path, id="Ort", time="Tag", target="Umsätze")
     assert (panel.ids, panel.values[:2, 0].tolist()) == (("Köln",), [1.5, 2.5])
-    assert panel.names.read == f"Read x.csv as {said}, separator ';', decimal ','."
+    assert read_line(panel) == f"Read x.csv as {said}, separator ';', decimal ','."
 
 
 def test_signs_of_windows(tmp_path: Path) -> None:
     path = written(tmp_path, lines(["1", "2"], header="ds,y").replace("ds,y", "Preis €,y").encode("cp1252"))
-    assert Panel.read(path, time="Preis €").names.form == Form("cp1252", ",")
+    assert read_line(Panel.read(path, time="Preis €")) == "Read x.csv as cp1252, separator ','."
 
 
 @pytest.mark.parametrize("encoding", ["cp1251", "shift_jis", "gb18030", "cp1253"])
@@ -211,10 +216,10 @@ def test_separators_remarks_and_titles(sep: str, tmp_path: Path) -> None:
     for name, text in above.items():
         panel = Panel.read(written(tmp_path, text + table + "# the end\n\n"))
         assert panel.values[:, 0].tolist() == [1, 2, 3], name
-        assert panel.names.form is not None
-        assert panel.names.form.sep == sep
+        assert panel.origin is not None
+        assert panel.origin.form.sep == sep
     if sep != " ":
-        assert "3 lines above the header" in str(Panel.read(written(tmp_path, above["titles"] + table)).names.read)
+        assert "3 lines above the header" in read_line(Panel.read(written(tmp_path, above["titles"] + table)))
     header, rows = table.split("\n", 1)
     assert Panel.read(written(tmp_path, f"# {header}\n{rows}")).values[:, 0].tolist() == [1, 2, 3]
     assert Panel.read(written(tmp_path, table), sep={"\t": "tab", " ": "space"}.get(sep, sep)).length.tolist() == [3]
@@ -235,7 +240,7 @@ def test_the_index_that_pandas_writes_is_left_out(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "x.csv")
     panel = Panel.read(tmp_path / "x.csv", past="rest")
     assert panel.columns == ("y",)
-    assert "Left out: the first column, which has no name and counts the rows" in str(panel.names.read)
+    assert "Left out: the first column, which has no name and counts the rows" in read_line(panel)
 
 
 BROKEN: dict[str, tuple[str | bytes, str]] = {
@@ -331,7 +336,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Piped())
     panel = Panel.read("-")
     assert panel.values[:, 0].tolist() == [1.5, 2.5]
-    assert panel.names.read == "Read standard input as utf-8, separator ';', decimal ','."
+    assert read_line(panel) == "Read standard input as utf-8, separator ';', decimal ','."
 
 
 @pytest.mark.parametrize(

@@ -173,9 +173,7 @@ def check_values(found: Survey) -> list[Problem]:
     unread = {p.column for p in found.problems if p.kind in ("text", "column")}
     observed = _observed(values[:, : len(roles.target)], starts)
     # Rows after the last observed target belong to the future: only columns known ahead have values there.
-    beyond = np.arange(len(values)) - np.repeat(starts, _sizes(starts, len(values))) >= np.repeat(
-        observed, _sizes(starts, len(values))
-    )
+    beyond = _after_last(values[:, : len(roles.target)], starts)
     problems: list[Problem] = []
     for k, name in enumerate(roles.numeric):
         if name in unread:
@@ -184,6 +182,9 @@ def check_values(found: Survey) -> list[Problem]:
             problems += check_labels(name, values[:, k], found.categories[name])
             continue
         exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
+        if found.options.missing == "ffill" and name not in roles.future:
+            # A series ends at its own last observation; what comes after must not be made up.
+            exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
         problems += _check_missing(found, k, exempt, starts)
         problems += _check_constant(values[:, k], name, place, starts)
     if not unread.intersection(roles.target) and roles.target:
@@ -204,6 +205,11 @@ def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArr
         seen |= ~np.isnan(targets[:, k])
     last = np.maximum.reduceat(np.where(seen, np.arange(len(seen)), -1), starts)
     return np.where(last >= 0, last - starts + 1, 0)
+
+
+def _after_last(column: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    sizes = _sizes(starts, len(column))
+    return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
 
 
 def _check_missing(found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Problem]:

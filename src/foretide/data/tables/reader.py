@@ -6,7 +6,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from foretide.data.problems import Problem, phrase
-from foretide.data.tables.form import Form
+from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.numerals import Column, Pair, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
@@ -39,27 +39,25 @@ class Table:
     ----------
     frame : pandas data frame
         Numbers where every value of a column is one, text elsewhere.
-    name : str
-        Of the file.
-    form : Form
-        How it is written, as given or found; nothing for Parquet.
+    origin : Origin
     doubts : dict of str to Problem
         Columns that look like numbers, stayed text, and why.
-    left_out : tuple of str
-        What of the file is not in the frame, in words.
+    cells : dict of str to string array
+        The text of every column; none for Parquet.
     """
 
     frame: pd.DataFrame
-    name: str
-    form: Form
-    doubts: dict[str, Problem]
-    left_out: tuple[str, ...] = ()
+    origin: Origin
+    doubts: dict[str, Problem] = field(default_factory=dict)
+    cells: dict[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
 
-    def text(self, time_format: str | None = None) -> str:
-        """Return what was found, in one line; ``time_format`` is what was found in the column of times."""
-        form = self.form if time_format is None else replace(self.form, time_format=time_format)
-        more = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
-        return f"Read {self.name} {form.text() or 'as Parquet'}.{more}"
+    def with_text(self, names: Iterable[str]) -> Table:
+        """Return the table with some columns as they are written (identifiers such as ``007`` or ``NA``, times).
+
+        Whole numbers stay numbers.
+        """
+        kept = {n: _plain(self.cells[n]) for n in names if n in self.cells and not _whole(self.cells[n])}
+        return replace(self, frame=self.frame.assign(**kept)) if kept else self
 
 
 def read_table(
@@ -86,7 +84,7 @@ def read_table(
     """
     source = open_source(path)
     if source.is_parquet:
-        return Table(_parquet(source), source.name, Form(), {})
+        return Table(_parquet(source), Origin(source.name, Form()))
     given, likely = (given or Form()).checked(), likely or Form()
     found = read_text(source.data, source.name, given, likely)
     cells, left_out = _cells(found, source.name)
@@ -112,7 +110,7 @@ def read_table(
     form = replace(found.form, decimal=decimal, thousands=thousands, time_format=given.time_format)
     if found.left_out:
         left_out = (f"{phrase('line|lines', found.left_out)} above the header", *left_out)
-    return Table(pd.DataFrame(frame), source.name, form, doubts, left_out)
+    return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells)
 
 
 def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
