@@ -11,11 +11,10 @@ from foretide.data.frames import columns_of_index, join_ids, open_frame
 from foretide.data.guess import guess_roles
 from foretide.data.panel import Panel
 from foretide.data.problems import DataWarning, Problem, Report, raise_errors
-from foretide.data.reading import panel_of
+from foretide.data.reading import panel_of, with_origin
 from foretide.data.roles import Options
 from foretide.data.survey import survey
 from foretide.data.tables.reader import read_table
-from foretide.data.tables.source import STDIN
 
 __all__ = ["DataWarning", "Problem", "Report", "examine", "inspect", "raise_errors"]
 
@@ -51,28 +50,33 @@ def inspect(
 
 def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, Panel | None]:
     """Return what :func:`inspect` does, and the panel where there is no error."""
-    checked, read, doubts = Options(**options), None, {}
+    checked, file = Options(**options).checked(), None
     time, given = roles.get("time"), {role: _names(names) for role, names in roles.items() if role != "time"}
     ids = given["id"] or ("unique_id",)
-    path = data if isinstance(data, (str, PathLike)) else None
-    if path is not None:
-        file = read_table(path, text=ids if time is None else (*ids, time), given=checked.form)
-        data, read, doubts = file.frame, file.text(checked.time_format), file.doubts
-        checked = replace(checked, sep=file.form.sep)
+    if isinstance(data, (str, PathLike)):
+        file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
+        data, checked = file.frame, replace(checked, sep=file.origin.form.sep)
     data = columns_of_index(data, time, ids, None)
     guess = guess_roles(open_frame(data), time=time, melt=checked.melt, form=checked.form, **given)
-    if path is not None and str(path) != STDIN:  # as Panel.read does: names and times keep their text
-        data = read_table(path, text=(*(guess.ids or ids), guess.roles.time), given=checked.form).frame
+    if file is not None:  # as Panel.read does: names and times keep their text
+        data = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
     one_id = guess.ids[0] if guess.ids else None
     if len(guess.ids) > 1:
         data, one_id = join_ids(data, guess.ids)
     found = survey(data, replace(guess.roles, id=one_id), replace(checked, melt=guess.melt))
     named = {*guess.ids, *(name for _, name in guess.roles.named())}
-    found.problems += guess.notes + [problem for name, problem in doubts.items() if name not in named]
-    report = replace(found.report(), read=read)
+    found.problems += guess.notes
+    if file is not None:
+        found.problems += [problem for name, problem in file.doubts.items() if name not in named]
+    report = found.report()
+    panel = panel_of(found) if report.ok else None
+    if file is not None:
+        form = replace(file.origin.form, time_format=found.time_format)
+        report = replace(report, read=replace(file.origin, form=form).text())
+        panel = with_origin(panel, file.origin) if panel is not None else None
     if guess.ids:
         report = replace(report, roles={**report.roles, "id": guess.ids})
-    return report, panel_of(found) if report.ok else None
+    return report, panel
 
 
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...] | None:

@@ -16,6 +16,7 @@ from foretide.data.panel import Static
 from foretide.data.problems import Place, Problem, located, phrase, where
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, settle
+from foretide.data.tables.numerals import is_number as numbers_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,8 +67,6 @@ def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | 
     if column.isna().all():
         return np.full(len(column), np.nan), []
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("decimal", "mixed-integer-float", "boolean", "floating", "integer"):
-        return pd.to_numeric(column.astype(object).where(column.notna(), np.nan)).to_numpy(dtype=np.float64), []
     if kind.startswith(("datetime", "date", "timedelta", "period", "time")):
         text = f"Column {name!r} holds dates, not numbers."
         return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
@@ -85,8 +84,7 @@ def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.
         return None if values is None else values.astype(np.float64), [] if problem is None else [problem]
     problem = doubt(found, form)
     if problem is None:
-        parsed = pd.to_numeric(pd.Series(cells), errors="coerce")
-        bad = parsed.isna().to_numpy() & known
+        bad = known & ~numbers_in(found)
         row, n = int(np.argmax(bad)), int(bad.sum())
         text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
         fix = "A target holds numbers: name another column, target='...'."
@@ -175,9 +173,7 @@ def check_values(found: Survey) -> list[Problem]:
     unread = {p.column for p in found.problems if p.kind in ("text", "column")}
     observed = _observed(values[:, : len(roles.target)], starts)
     # Rows after the last observed target belong to the future: only columns known ahead have values there.
-    beyond = np.arange(len(values)) - np.repeat(starts, _sizes(starts, len(values))) >= np.repeat(
-        observed, _sizes(starts, len(values))
-    )
+    beyond = _after_last(values[:, : len(roles.target)], starts)
     problems: list[Problem] = []
     for k, name in enumerate(roles.numeric):
         if name in unread:
@@ -186,6 +182,9 @@ def check_values(found: Survey) -> list[Problem]:
             problems += check_labels(name, values[:, k], found.categories[name])
             continue
         exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
+        if found.options.missing == "ffill" and name not in roles.future:
+            # A series ends at its own last observation; what comes after must not be made up.
+            exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
         problems += _check_missing(found, k, exempt, starts)
         problems += _check_constant(values[:, k], name, place, starts)
     if not unread.intersection(roles.target) and roles.target:
@@ -206,6 +205,11 @@ def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArr
         seen |= ~np.isnan(targets[:, k])
     last = np.maximum.reduceat(np.where(seen, np.arange(len(seen)), -1), starts)
     return np.where(last >= 0, last - starts + 1, 0)
+
+
+def _after_last(column: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    sizes = _sizes(starts, len(column))
+    return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
 
 
 def _check_missing(found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Problem]:

@@ -74,7 +74,10 @@ def codes_of(series: nw.Series[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]
     Spaces around text are no part of it. A missing value, and blank text, has the code -1.
     """
     values = series.fill_null(0).to_numpy() if series.dtype.is_integer() and not _any_null(series) else strings(series)
-    codes, found = pd.factorize(values)
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError as error:  # lists and the like
+        raise DataError(f"Column {series.name!r} holds objects that are no names: {error}. Make it text.") from error
     codes, labels = np.asarray(codes, dtype=np.int64), [v.strip() if isinstance(v, str) else v for v in found]
     if "" in labels or len(set(labels)) < len(labels):
         place, names = pd.factorize(pd.Series([v if v != "" else None for v in labels], dtype=object))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -9,6 +10,8 @@ from foretide.data.tables.form import Form
 from foretide.errors import ConfigError, nearest
 
 _MISSING = ("error", "mask", "ffill")
+AGGREGATES = ("mean", "sum", "last", "max", "min")
+"""What resampling makes of the values that fall into one step."""
 
 
 def _flag(text: str, default: Any = None) -> Any:
@@ -26,7 +29,10 @@ class Options:
     freq: str | int | None = _flag("Frequency such as h, 30min, D, MS; found otherwise.")
     fill_gaps: bool = _flag("Missing steps become missing values.", False)
     missing: str = _flag("What to do with missing values: error, mask or ffill.", "error")
-    resample: str | None = _flag("Average onto steps of this length first.")
+    resample: str | None = _flag("Bring rows together into steps of this length first.")
+    aggregate: str | dict[str, str] | None = field(
+        default=None, metadata={"help": "How: mean, sum, last, max, min; by column: y=sum,price=mean."}
+    )
     tz: str | None = _flag("Time zone of the wall clock, such as Europe/Berlin.")
     time_format: str | None = _flag("Form of the times, such as '%d.%m.%Y'; found otherwise.")
     decimal: str | None = _flag("Decimal mark of numbers, '.' or ','; found otherwise.")
@@ -47,10 +53,12 @@ class Options:
         if self.missing not in _MISSING:
             hint = nearest(self.missing, _MISSING)
             raise ConfigError(f"missing={self.missing!r}: expected one of {', '.join(_MISSING)}. {hint}")
+        if self.aggregate is not None and self.resample is None:
+            raise ConfigError("aggregate says how rows become longer steps, and needs their length: resample='D' ...")
         from foretide.data.frequency import read_freq
-        from foretide.data.times import check_zone
+        from foretide.data.zones import read_zone
 
-        check_zone(self.tz)
+        _check_time_format(self.time_format)
         form = self.form
         freq = None if self.freq is None else read_freq(self.freq)
         resample = None if self.resample is None else read_freq(self.resample, "resample")
@@ -61,5 +69,37 @@ class Options:
                 f"resample={self.resample!r} makes steps of {resample!r}, freq={self.freq!r} says otherwise."
             )
         return replace(
-            self, freq=resample or freq, resample=resample, decimal=form.decimal, thousands=form.thousands, sep=form.sep
-        )
+            self, freq=resample or freq, resample=resample, tz=read_zone(self.tz), decimal=form.decimal,
+            thousands=form.thousands, sep=form.sep,
+            aggregate=None if self.aggregate is None else read_aggregate(self.aggregate),
+        )  # fmt: skip
+
+
+def read_aggregate(given: str | Mapping[str, str]) -> str | dict[str, str]:
+    """Return one aggregation for all columns, or one by column; text may be ``"sum"`` or ``"y=sum,price=mean"``."""
+    if isinstance(given, str) and "=" in given:
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        given = {name.strip(): choice.strip() for name, _, choice in parts}
+    for choice in [given] if isinstance(given, str) else given.values():
+        if choice not in AGGREGATES:
+            raise ConfigError(
+                f"aggregate={choice!r}: expected one of {', '.join(AGGREGATES)}, or one by column, such as "
+                f"'y=sum,price=mean'. {nearest(choice, AGGREGATES)}"
+            )
+    return given if isinstance(given, str) else dict(given)
+
+
+def _check_time_format(given: str | None) -> None:
+    import pandas as pd
+
+    from foretide.data.forms import EPOCHS
+
+    if given is None or given in EPOCHS:
+        return
+
+    try:
+        pd.to_datetime(pd.Series(["2024-01-31"]), format=given, errors="coerce", utc=True)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"time_format={given!r}: {error}. Expected a format such as '%d.%m.%Y' or '%Y-%m-%d %H:%M'."
+        ) from error

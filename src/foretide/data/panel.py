@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.grid import Grid
-from foretide.data.tables.form import Form
+from foretide.data.tables.form import Origin
 from foretide.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -21,23 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Names:
-    """Column names of the frame the panel came from, so that answers speak the user's language; how a file was read.
-
-    Attributes
-    ----------
-    id, time : str
-    backend : {"pandas", "polars"}
-    form : Form or None
-        How a file was written, as given or found.
-    read : str or None
-        The same in one line, with the name of the file.
-    """
+    """Column names of the frame the panel came from, so that answers speak the user's language."""
 
     id: str = "unique_id"
     time: str = "ds"
     backend: str = "pandas"
-    form: Form | None = None
-    read: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +65,8 @@ class Panel:
         Roles: what is forecast; known up to the cutoff; known ahead.
     static : Static
     names : Names
+    origin : Origin or None
+        The file it was read from, and how that is written.
     categories : dict
         Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds;
         NaN is none of them.
@@ -93,6 +83,7 @@ class Panel:
     future: tuple[str, ...] = ()
     static: Static = field(default_factory=Static)
     names: Names = field(default_factory=Names)
+    origin: Origin | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- construction

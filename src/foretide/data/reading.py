@@ -15,7 +15,7 @@ from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
 from foretide.data.roles import Options, Roles
 from foretide.data.survey import Survey, survey
-from foretide.data.tables.form import Form
+from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.reader import read_table
 from foretide.errors import ConfigError, nearest
 
@@ -52,17 +52,19 @@ def from_frame(
     freq : str or int, optional
         Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; for integer time an integer); found by default.
     fill_gaps : bool
-        Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``), else an error.
+        Insert rows of missing values where steps are missing, which are an error otherwise.
     missing : {"error", "mask", "ffill"}
         NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value, if any.
     resample : str, optional
-        Average each entity's rows onto steps of this length, which are named by their start.
+        Bring each entity's rows together into steps of this length, labelled as by ``DataFrame.resample``.
+    aggregate : str or dict of str to str, optional
+        ``"mean"`` (by default), ``"sum"``, ``"last"``, ``"max"``, ``"min"``, or by column: ``{"y": "sum"}``.
     tz : str, optional
         Zone of the wall clock: times are moved to it; those without a zone are taken to be in it.
     time_format : str, optional
-        ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
+        ``strptime`` format of text or whole numbers, or ``epoch_s``, ``epoch_ms`` ...; found where all rows agree.
     decimal, thousands : str, optional
-        Marks of numbers stored as text: ``.`` or ``,``, for thousands a space or apostrophe too. Found by default.
+        Marks of numbers stored as text, such as ``,`` and ``.``; found by default.
     input_size, h : int, optional
         Series shorter than one window are an error.
     melt : bool
@@ -136,7 +138,7 @@ def read(
     """Read a CSV or Parquet file into a panel.
 
     What is not given is found by looking at the whole file: encoding, separator, decimal and thousands mark.
-    ``panel.names.form`` says what was found. The file is long when ``id`` is given or it has a column ``unique_id``,
+    ``panel.origin`` says what was found. The file is long when ``id`` is given or it has a column ``unique_id``,
     wide (one entity) otherwise.
 
     Parameters
@@ -161,16 +163,21 @@ def read(
         When the file cannot be read, or as in :func:`from_frame`.
     """
     given = Options(**{k: v for k, v in options.items() if k in Options.__dataclass_fields__})
-    ids = ("unique_id",) if id is None else _names(id)
+    ids = _names(id) if id else ("unique_id",)
     table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
     frame = as_backend(table.frame, backend)
-    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.form.sep}
-    if id is not None or "unique_id" in table.frame.columns:
+    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.origin.form.sep}
+    if id or "unique_id" in table.frame.columns or table.frame.index.nlevels > 1:
         panel = from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
     else:
         panel = from_wide(frame, time=time, target=target, **options)
-    form = replace(table.form, time_format=options.get("time_format"))
-    return replace(panel, names=replace(panel.names, form=form, read=table.text(form.time_format)))
+    return with_origin(panel, table.origin)
+
+
+def with_origin(panel: Panel, origin: Origin) -> Panel:
+    """Return the panel with the file it was read from; the form of its times is the one that it was found to have."""
+    found = panel.origin.form.time_format if panel.origin is not None else None
+    return replace(panel, origin=replace(origin, form=replace(origin.form, time_format=found)))
 
 
 def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | None) -> dict[str, Any]:
@@ -241,4 +248,5 @@ def panel_of(found: Survey) -> Panel:
         static=found.static,
         names=Names(roles.id or "unique_id", roles.time, found.backend),
         categories=found.categories,
+        origin=None if found.time_format is None else Origin("a frame", Form(time_format=found.time_format)),
     )

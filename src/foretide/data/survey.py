@@ -15,8 +15,9 @@ from foretide.data.problems import ColumnFacts, Place, Problem, Report, located,
 from foretide.data.regular import regularise
 from foretide.data.roles import Options, Roles, check_roles
 from foretide.data.seasons import seasons_of
-from foretide.data.times import Times, localise, parse_times
+from foretide.data.times import Times, parse_times
 from foretide.data.wide import melt
+from foretide.data.zones import localise
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Survey:
     static: Static = field(default_factory=Static)
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    time_format: str | None = None
 
     def require_grid(self) -> Grid:
         """Return the grid of a survey without errors."""
@@ -72,7 +74,7 @@ class Survey:
         seen = len(self.place.times) > 0
         order = {"error": 0, "warning": 1, "note": 2}
         named = (self.named or self.roles).named()
-        roles = {role: tuple(n for r, n in named if r == role) for role, _ in named}
+        roles = {role: tuple(n for r, n in named if r == role) for role in dict.fromkeys(role for role, _ in named)}
         kinds = {name: role for role, name in self.roles.named()}
         low = int(np.argmin(self.place.times)) if seen else 0
         high = int(np.argmax(self.place.times)) if seen else 0
@@ -133,7 +135,8 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
     roles, options = found.roles, found.options
     times = parse_times(table[roles.time], options.time_format)
-    found.problems += times.problems
+    # With a zone named, that the times have several offsets is no news.
+    found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
     codes: NDArray[np.int64] = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
     if roles.id is not None:
@@ -149,7 +152,7 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
                 "zone",
                 f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
                 f"the first is {shown}.",
-                "Give the times in UTC, or leave tz out.",
+                "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's.",
                 column=roles.time,
                 time=shown,
                 count=n,

@@ -124,8 +124,8 @@ def predict_with(
         panel = read_another(config.data, str(data), reading or {})
     else:
         panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
-    if progress is not None and panel.names.read:
-        progress(panel.names.read)
+    if progress is not None and panel.origin is not None:
+        progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
     table: pd.DataFrame = load(path / "models" / name).predict(panel, cutoffs=times, levels=levels).to_frame()
     return table

@@ -117,16 +117,16 @@ def read_another(data: DataConfig, path: str, given: Mapping[str, Any]) -> Panel
 
 def tell(panel: Panel, say: Callable[[str], object]) -> None:
     """Say how the table was read, where it was, and what is in it."""
-    if panel.names.read is not None:
-        say(panel.names.read)
+    if panel.origin is not None:
+        say(panel.origin.text())
     say(repr(panel))
 
 
 def with_form(config: Config, panel: Panel) -> Config:
     """Return the configuration with the form that its table was found to have, for other tables of the kind."""
-    if panel.names.form is None:
+    if panel.origin is None:
         return config
-    found = {k: v for k, v in asdict(panel.names.form).items() if v is not None}
+    found = {k: v for k, v in asdict(panel.origin.form).items() if v is not None}
     return config.model_copy(update={"data": config.data.model_copy(update=found)})
 
 

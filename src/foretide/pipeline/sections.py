@@ -47,7 +47,7 @@ class DataConfig(Section):
     time, target, past, future, static
         Columns by role. ``past: rest`` takes every column that has no other role; so does ``target: rest`` of a table
         without ``id``.
-    freq, fill_gaps, missing, resample, tz, time_format, decimal, thousands, melt
+    freq, fill_gaps, missing, resample, aggregate, tz, time_format, decimal, thousands, melt
         As in :meth:`foretide.Panel.from_frame`.
     sep, encoding : str, optional
         As in :meth:`foretide.Panel.read`; found by looking, as the three before them.
@@ -67,6 +67,7 @@ class DataConfig(Section):
     fill_gaps: bool = False
     missing: Literal["error", "mask", "ffill"] = "error"
     resample: str | None = None
+    aggregate: str | dict[str, str] | None = None
     tz: str | None = None
     melt: bool = False
     time_format: str | None = None

@@ -64,6 +64,31 @@ class Form:
         return ", ".join(parts)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a table was read, and how it is written there.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    form : Form
+        As given or found; nothing for Parquet.
+    left_out : tuple of str
+        What of the file is not in the table, in words.
+    """
+
+    name: str
+    form: Form
+    left_out: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Return what was found, in one line."""
+        more = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
+        how = self.form.text() if self.form.encoding else "as Parquet"
+        return f"Read {self.name} {how}.{more}"
+
+
 def _mark(typed: str | None) -> str | None:
     if typed is None:
         return None

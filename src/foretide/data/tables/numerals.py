@@ -105,7 +105,6 @@ def settle(columns: Sequence[Column], likely: Form, sep: str | None) -> dict[str
     """
     own = {c.name: found for c in columns if (found := c.evidence)}
     shared = {decimal for decimal, _ in own.values()}
-    usual = (likely.decimal or "", likely.thousands)
     chosen: dict[str, Pair] = {}
     for column in columns:
         if not column.pairs:
@@ -113,10 +112,7 @@ def settle(columns: Sequence[Column], likely: Form, sep: str | None) -> dict[str
         if column.name in own or column.plain:
             chosen[column.name] = column.pairs[0]
             continue
-        if usual in column.pairs and len(shared) != 1:
-            chosen[column.name] = usual
-            continue
-        decimal = next(iter(shared)) if len(shared) == 1 else _by_habit(column.text, sep)
+        decimal = next(iter(shared)) if len(shared) == 1 else likely.decimal or _by_habit(column.text, sep)
         if decimal is not None:
             chosen[column.name] = next(pair for pair in column.pairs if pair[0] == decimal)
     return chosen
@@ -192,7 +188,8 @@ def doubt(column: Column, given: Form) -> Problem | None:
         text += f"in row {row}."
         fix = "Write the number alone, and its unit into the header."
     elif good.all():
-        text = f"Column {column.name!r}: {_short(known[0])} in row {int(rows[0])} is no number with {given.text()}."
+        text = f"Column {column.name!r}: {_short(known[0])} in row {int(rows[0])} is no number with "
+        text += f"{Form(decimal=given.decimal, thousands=given.thousands).text()}."
         fix = "Leave these options out to have the marks found, or name the marks in the file."
     else:
         other = _short(known[int(np.argmax(good))])
@@ -200,6 +197,11 @@ def doubt(column: Column, given: Form) -> Problem | None:
         text += f"in row {row}; others are such as {other}."
         fix = "Write all its numbers in one form, and leave a cell empty where there is none."
     return Problem("text", text, fix, column=column.name, count=n)
+
+
+def is_number(column: Column) -> NDArray[np.bool_]:
+    """Return which values are plain numbers (pandas' own parser ends the process on an exponent of eleven digits)."""
+    return _fit(column.text, _pattern(".", None))
 
 
 def _two_readings(column: Column) -> Problem:

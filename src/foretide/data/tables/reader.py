@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from foretide.data.problems import Problem
-from foretide.data.tables.form import Form
+from foretide.data.problems import Problem, phrase
+from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.numerals import Column, Pair, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
@@ -38,27 +39,25 @@ class Table:
     ----------
     frame : pandas data frame
         Numbers where every value of a column is one, text elsewhere.
-    name : str
-        Of the file.
-    form : Form
-        How it is written, as given or found; nothing for Parquet.
+    origin : Origin
     doubts : dict of str to Problem
         Columns that look like numbers, stayed text, and why.
-    left_out : tuple of str
-        What of the file is not in the frame, in words.
+    cells : dict of str to string array
+        The text of every column; none for Parquet.
     """
 
     frame: pd.DataFrame
-    name: str
-    form: Form
-    doubts: dict[str, Problem]
-    left_out: tuple[str, ...] = ()
+    origin: Origin
+    doubts: dict[str, Problem] = field(default_factory=dict)
+    cells: dict[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
 
-    def text(self, time_format: str | None = None) -> str:
-        """Return what was found, in one line; ``time_format`` is what was found in the column of times."""
-        form = self.form if time_format is None else replace(self.form, time_format=time_format)
-        more = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
-        return f"Read {self.name} {form.text() or 'as Parquet'}.{more}"
+    def with_text(self, names: Iterable[str]) -> Table:
+        """Return the table with some columns as they are written (identifiers such as ``007`` or ``NA``, times).
+
+        Whole numbers stay numbers.
+        """
+        kept = {n: _plain(self.cells[n]) for n in names if n in self.cells and not _whole(self.cells[n])}
+        return replace(self, frame=self.frame.assign(**kept)) if kept else self
 
 
 def read_table(
@@ -85,7 +84,7 @@ def read_table(
     """
     source = open_source(path)
     if source.is_parquet:
-        return Table(_parquet(source), source.name, Form(), {})
+        return Table(_parquet(source), Origin(source.name, Form()))
     given, likely = (given or Form()).checked(), likely or Form()
     found = read_text(source.data, source.name, given, likely)
     cells, left_out = _cells(found, source.name)
@@ -99,7 +98,7 @@ def read_table(
     frame: dict[str, Any] = {}
     doubts: dict[str, Problem] = {}
     for name, cell in cells.items():
-        if name in chosen:
+        if name in chosen and not _only_signs(cell, columns[name]):
             frame[name], problem = convert(columns[name], chosen[name])
         else:
             frame[name], problem = None, doubt(columns[name], given) if name in columns else None
@@ -109,7 +108,9 @@ def read_table(
             doubts[name] = problem
     decimal, thousands = _marks(columns, chosen)
     form = replace(found.form, decimal=decimal, thousands=thousands, time_format=given.time_format)
-    return Table(pd.DataFrame(frame), source.name, form, doubts, left_out)
+    if found.left_out:
+        left_out = (f"{phrase('line|lines', found.left_out)} above the header", *left_out)
+    return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells)
 
 
 def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
@@ -157,7 +158,7 @@ def _ragged(found: Text, sep: str, width: int, name: str) -> str | None:
 
 def _check_names(names: list[str], found: Text, file: str) -> None:
     given = [name for name in names if name]
-    twice = sorted({name for name in given if given.count(name) > 1})
+    twice = sorted(name for name, times in Counter(given).items() if times > 1)
     if twice:
         raise DataError(f"{file}: column names occur twice: {', '.join(twice[:5])}. Rename or drop one of each.")
     if not any(c.isalpha() for name in given for c in name):
@@ -192,6 +193,11 @@ def _counts_rows(cell: pa.ChunkedArray) -> bool:
 
 def _whole(cell: pa.ChunkedArray) -> bool:
     return bool(pc.all(pc.match_substring_regex(cell, r"^-?\d{1,18}$")).as_py())
+
+
+def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
+    """Whether every cell is a word for no value, such as NA, which may be a name too."""
+    return column.text.null_count == len(cell) and bool(pc.any(pc.not_equal(cell, "")).as_py())
 
 
 def _months(cell: pa.ChunkedArray) -> bool:

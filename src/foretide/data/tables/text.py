@@ -17,7 +17,7 @@ from foretide.errors import DataError
 SEPARATORS = (",", ";", "\t", "|")
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
-_WIDE = re.compile(rb"[\x80-\xff]{4,}")
+_WIDE = re.compile(rb"[\x80-\xff]{3,}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAMPLE = 400
@@ -157,8 +157,7 @@ def _skip_remarks(text: str, given: str | None) -> tuple[list[str], int, str | N
     lines = text.split("\n")
     first, sep = 0, given
     while first < len(lines):
-        line = lines[first].strip()
-        told = _SEP_LINE.match(line)
+        line, told = lines[first].strip(), _SEP_LINE.match(lines[first])
         if told:
             sep = sep or told.group(1)
         elif line and not line.startswith("#"):
