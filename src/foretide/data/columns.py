@@ -15,8 +15,7 @@ from foretide.data.frames import codes_of, is_number, numbers, strings
 from foretide.data.panel import Static
 from foretide.data.problems import Place, Problem, located, phrase, where
 from foretide.data.tables.form import Form
-from foretide.data.tables.numerals import convert, doubt, look, settle
-from foretide.data.tables.numerals import is_number as numbers_in
+from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,7 +83,7 @@ def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.
         return None if values is None else values.astype(np.float64), [] if problem is None else [problem]
     problem = doubt(found, form)
     if problem is None:
-        bad = known & ~numbers_in(found)
+        bad = known & np.isnan(plain_numbers(cells))
         row, n = int(np.argmax(bad)), int(bad.sum())
         text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
         fix = "A target holds numbers: name another column, target='...'."

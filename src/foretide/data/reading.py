@@ -45,10 +45,10 @@ def from_frame(
     id : str, sequence of str or None
         Column that names the entity, or several together (``"north/milk"``); None: the frame holds one.
     time : str
-        Datetimes (with or without a zone), dates, ISO text, or integers.
+        Datetimes (with or without a zone), dates, text, or integers.
     target, past, future, static : str or sequence of str
-        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1;
-        text that is no target becomes categories (empty: none of them). Rows after the end hold future columns only.
+        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1,
+        text that is no target categories (empty: none of them). Rows after the end hold future columns only.
     freq : str or int, optional
         Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; for integer time an integer); found by default.
     fill_gaps : bool
@@ -78,12 +78,11 @@ def from_frame(
     DataError
         One that lists every problem found; constant columns are a :class:`DataWarning`.
     """
-    checked = _options(options)
     named = [_names(columns) for columns in (target, past, future, static)]
     ids = () if id is None else _names(id)
     frame = columns_of_index(frame, time, ids, [name for names in named for name in names])
     frame, one = join_ids(frame, ids) if len(ids) > 1 else (frame, ids[0] if ids else None)
-    return _panel_of(survey(frame, Roles(one, time, *named), checked))
+    return _panel_of(survey(frame, Roles(one, time, *named), _options(options)))
 
 
 def from_wide(

@@ -135,6 +135,7 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
     roles, options = found.roles, found.options
     times = parse_times(table[roles.time], options.time_format)
+    found.time_format = times.form
     # With a zone named, that the times have several offsets is no news.
     found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
     codes: NDArray[np.int64] = np.zeros(len(table), np.int64)

@@ -13,6 +13,7 @@ import pandas as pd
 from foretide.data import forms
 from foretide.data.frames import strings
 from foretide.data.problems import Problem, phrase
+from foretide.data.tables.numerals import plain_numbers
 from foretide.data.zones import zone_name, zone_of_offsets
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _epoch(series: nw.Series[Any], name: str, form: str) -> Times:
         numbers: Any = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
     else:
         column = strings(series)
-        parsed = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        parsed = plain_numbers(column)
         bad = ~np.isfinite(parsed)
         text = bad & column.notna().to_numpy() & (column.astype(str).str.strip() != "").to_numpy()
         if text.any():
@@ -228,7 +229,7 @@ def _far_years(text: pd.Series[Any], time_format: str | None) -> Bools:
     """Which words begin with a year that nanoseconds cannot count."""
     if time_format is not None and not time_format.startswith("%Y"):
         return np.zeros(len(text), dtype=bool)
-    years = pd.to_numeric(text.str.extract(r"^(\d{4})(?:-|/|\.|\d{4}\b)")[0], errors="coerce")
+    years = text.str.extract(r"^([0-9]{4})(?:-|/|\.|[0-9]{4}\b)")[0].astype(float)
     return np.asarray((years < 1678) | (years > 2261))
 
 
@@ -278,8 +279,9 @@ def _not_read(
         fix = f"{words[unlike]!r} is {', or '.join(readings)}: type the one that is meant."
     else:
         fix = "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'."
-        numbers = pd.to_numeric(column[bad], errors="coerce")
-        epoch = None if numbers.isna().any() else forms.looks_like_epoch(numbers.to_numpy().astype(np.int64))
+        numbers = plain_numbers(column[bad])
+        whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
+        epoch = forms.looks_like_epoch(whole.astype(np.int64))
         if epoch:
             fix = f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
         elif form in forms.EPOCHS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -199,9 +199,15 @@ def doubt(column: Column, given: Form) -> Problem | None:
     return Problem("text", text, fix, column=column.name, count=n)
 
 
-def is_number(column: Column) -> NDArray[np.bool_]:
-    """Return which values are plain numbers (pandas' own parser ends the process on an exponent of eleven digits)."""
-    return _fit(column.text, _pattern(".", None))
+def plain_numbers(cells: Iterable[object]) -> NDArray[np.float64]:
+    """Return text as numbers, NaN where it is none.
+
+    For ``pandas.to_numeric``, which ends the process on an exponent of eleven digits.
+    """
+    text = pa.array([None if cell is None else str(cell).strip() for cell in cells], pa.string())
+    fits = pc.match_substring_regex(text, _pattern(".", None))
+    text = pc.if_else(fits, pc.replace_substring(text, "−", "-"), pa.scalar(None, pa.string()))
+    return np.array(text.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def _two_readings(column: Column) -> Problem:
