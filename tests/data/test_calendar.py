@@ -96,8 +96,8 @@ def test_past_and_future_steps_and_dtype() -> None:
     [
         ("30min", ("minute", "hour", "weekday", "yearday"), True), ("h", ("hour", "weekday", "yearday"), True),
         ("2h", ("hour", "weekday", "yearday"), True), ("D", ("weekday", "monthday", "yearday"), True),
-        ("B", ("weekday", "monthday", "yearday"), True), ("W-MON", ("yearday",), False), ("MS", ("month",), False),
-        ("ME", ("month",), False), ("QS", ("quarter",), False), ("YS", (), False),
+        ("B", ("weekday", "monthday", "yearday"), True), ("W-MON", ("yearday",), True), ("MS", ("month",), True),
+        ("ME", ("month",), True), ("QS", ("quarter",), True), ("YS", (), False),
     ],
 )  # fmt: skip
 def test_features_by_frequency(freq: str, features: tuple[str, ...], keeps_country: bool) -> None:
@@ -136,3 +136,37 @@ def test_integer_time_has_no_calendar() -> None:
 def test_facts_go_through_json() -> None:
     for calendar in (Calendar.for_freq("D", ("AU", "VIC")), Calendar(features=("hour",)), Calendar(country="DE")):
         assert Calendar.from_dict(json.loads(json.dumps(calendar.to_dict()))) == calendar
+
+
+@pytest.mark.parametrize(
+    ("freq", "start"),
+    [
+        ("W-SUN", "2023-01-01"), ("W-MON", "2023-01-02"), ("W-WED", "2023-01-04"), ("MS", "2023-01-01"),
+        ("ME", "2023-01-31"), ("QS-JAN", "2023-01-01"), ("QE-DEC", "2023-03-31"), ("SMS-15", "2023-01-01"),
+        ("MS+14D", "2023-01-15"), ("4D", "2023-01-01"), ("7D", "2023-01-03"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_longer_steps_count_the_holidays_in_them(freq: str, start: str, zone: str | None) -> None:
+    grid = Grid(pd.Timestamp(start), freq, zone, wall=zone is not None)
+    got = Calendar(features=(), country="DE").values(grid, range(1, 9))
+    free = holidays.country_holidays("DE", years=range(2022, 2026))
+    days = pd.date_range("2022-06-01", "2025-06-01")
+    flags = pd.DataFrame(
+        [[(day + pd.Timedelta(k, "D")).date() in free for k in (0, 1, -1)] for day in days], index=days, dtype=float
+    )
+    shift = pd.Timedelta(14 if "+" in freq else 0, "D")
+    rule = freq.partition("+")[0]
+    origin = {"origin": pd.Timestamp(start)} if rule in ("4D", "7D") else {}
+    twin = flags.set_axis(flags.index - shift).resample(rule, **origin).sum()
+    twin.index = twin.index + shift
+    np.testing.assert_array_equal(got, twin.loc[list(grid.times(range(1, 9)))])
+
+
+def test_a_month_with_easter_counts_it() -> None:
+    march = Grid(pd.Timestamp("2024-03-01"), "MS")
+    got = Calendar.for_freq("MS", country="DE")
+    table = pd.DataFrame(got.values(march, range(3)), columns=list(got.names()))
+    assert table["holiday"].tolist() == [1, 1, 3]  # Good Friday; Easter Monday; Labour Day, Ascension, Whit Monday
+    years = Calendar.for_freq("YS", country="DE")
+    assert years.country is None

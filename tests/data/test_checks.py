@@ -84,13 +84,19 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
     "unobserved": (put("y", list(range(48)), np.nan), {"missing": "mask"}, r"Series 'a'.*without any observed target"),
     "text": (
         as_text("x", _7="broken"), {},
-        r"Column 'x' holds text: 1 values are no numbers, the first is 'broken' in row 7\. Correct these values",
+        r"Column 'x': 1 value is no number, the first is 'broken' in row 7; others are such as '-?[\d.]+'\. Write",
     ),
-    "numbers-as-text": (as_text("y"), {}, r"Column 'y' holds numbers stored as text, such as .*pd.to_numeric"),
-    "comma": (
-        lambda f: f.assign(y=[f"{v:.3f}".replace(".", ",") for v in f["y"]]), {}, r"decimal comma: .*decimal=','",
+    "two-readings": (
+        lambda f: f.assign(y=[f"{1 + abs(v):.3f}".replace(".", ",") for v in f["y"]]), {},
+        r"Column 'y': '1,\d+' in row 0 can be read as 1\d+ or as 1\.\d+\. Type thousands=',' for 1\d+, or decimal=','",
     ),
-    "labels": (lambda f: f.assign(x="red"), {}, r"holds text: 96 values .*the first is 'red' in row 0.*get_dummies"),
+    "labels": (
+        lambda f: f.assign(y="red"), {}, r"Column 'y' holds text: 96 values .*'red' in row 0.*A target holds numbers",
+    ),
+    "free-text": (
+        lambda f: f.assign(x=[f"remark {k}" for k in range(96)]), {},
+        r"Column 'x': 96 different texts in 96 rows are no categories\. Leave the column out, or shorten",
+    ),
     "dates-as-values": (lambda f: f.assign(x=f["ds"]), {}, r"Column 'x' holds dates, not numbers"),
     "unknown": (lambda f: f, {"past": ["xx"]}, r"There is no column 'xx' \(past\)\. Did you mean 'x'\?"),
     "unknown-time": (lambda f: f, {"time": "date"}, r"There is no column 'date' \(time\)\."),
@@ -165,12 +171,12 @@ def test_the_good_frame_is_good() -> None:
 def test_everything_is_found_at_once() -> None:
     frame = good()
     frame.loc[3, "y"], frame.loc[60, "x"] = np.nan, np.inf
-    frame = as_text("w", _9="?")(pd.concat([frame.drop(index=[70]), frame.iloc[[5]]], ignore_index=True))
+    frame = as_text("w", _9="red")(pd.concat([frame.drop(index=[70]), frame.iloc[[5]]], ignore_index=True))
     with pytest.raises(DataError) as caught:
         from_frame(frame, past=["x", "w", "v"], input_size=50, h=10)
     text = str(caught.value)
     assert text.startswith("7 problems in the data:\n  1. ")
-    kinds = ("no column 'v'", "holds text", "infinite", "occurs more", "is missing", "1 missing value,", "50 + h")
+    kinds = ("no column 'v'", "no number", "infinite", "occurs more", "is missing", "1 missing value,", "50 + h")
     for found in kinds:
         assert len(re.findall(re.escape(found), text)) == 1, found
 
@@ -219,9 +225,9 @@ def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
         ([1, 2], "Expected a pandas or polars data frame, got list"),
         (pl.DataFrame({"y": [1]}).lazy(), "got LazyFrame. Collect it first: frame.collect"),
         ("file.csv", "got the path 'file.csv'. Type: Panel.read"),
-        (pd.Series([1.0]), "got a pandas Series. Type: series.reset_index"),
+        (pd.Series([1.0]), "got a pandas Series. Type: series.rename"),
         (pd.DataFrame(np.ones((2, 2)), columns=["y", "y"]), "Column names occur twice: y"),
-        (good().set_index("ds"), "The times stand in the index; type: frame.reset_index"),
+        (good().set_index("ds").rename_axis("when"), "The times stand in the index; type: time='when'"),
     ],
 )
 def test_what_is_no_usable_frame(value: Any, message: str) -> None:
@@ -234,7 +240,7 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     frame.loc[[3, 4, 70], "y"] = np.nan
     report = inspect(pl.from_pandas(frame))
     assert report.roles == {
-        "id": ("shop",), "time": ("when",), "target": ("y",), "future": ("holiday",), "past": ("x",),
+        "id": ("shop",), "time": ("when",), "target": ("y",), "past": ("x", "holiday"),
     }  # fmt: skip
     assert (report.rows, report.entities, report.freq, report.seasons) == (96, 2, "h", (24, 168))
     assert (report.start, report.end) == (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-02 23:00"))
@@ -248,7 +254,7 @@ def test_inspect_guesses_roles_and_raises_nothing() -> None:
     assert facts["x"].mean == pytest.approx(frame["x"].mean())
     text = report.to_text()
     assert "96 rows, 2 series, every h" in text
-    assert "note: Column 'colour' has no role (it holds no numbers). It is left out." in text
+    assert "note: Column 'colour' holds one value only. It is left out." in text
     assert inspect(good(), past=(), future=()).ok
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foretide.data.grid import Grid
 from foretide.data.panel import Panel
 from foretide.data.reading import as_backend, from_frame, from_wide, read
 from foretide.errors import ConfigError, DataError
@@ -234,8 +235,7 @@ def test_resampling_agrees_with_pandas(make: Make, rule: str, freq: str) -> None
     panel = from_frame(make(frame), past=["p"], resample=rule, missing="mask")
     for i, name in enumerate(panel.ids):
         part = frame[frame["unique_id"] == name].set_index("ds")[["y", "p"]]
-        label = {"label": "left", "closed": "left", "origin": "epoch"} if rule in ("1h", "90min", "D") else {}
-        twin = part.resample(rule, **({"label": "left", "closed": "left"} if rule.startswith("W") else label)).mean()
+        twin = part.resample(rule).mean()
         np.testing.assert_allclose(panel.rows(i), twin.to_numpy())
         assert panel.grid.times([panel.first[i]])[0] == twin.index[0]
 
@@ -268,7 +268,8 @@ def test_wall_clock_times_through_a_clock_change(make: Make, start: str) -> None
 def test_days_in_a_zone_are_dates(make: Make) -> None:
     days = pd.date_range("2024-03-20", periods=30, tz="Europe/Berlin")
     panel = from_frame(make(pd.DataFrame({"ds": days, "y": np.arange(30.0)})), id=None)
-    assert (panel.grid.freq, panel.grid.tz, panel.grid.start) == ("D", None, pd.Timestamp("2024-03-20"))
+    assert panel.grid == Grid(pd.Timestamp("2024-03-20"), "D", "Europe/Berlin", wall=True)
+    assert (panel.grid.output_times(range(30)) == days).all()
     hours = pd.date_range("2024-03-20", periods=23 + 20 * 24, freq="h", tz="Europe/Berlin")
     means = from_frame(make(pd.DataFrame({"ds": hours, "y": np.arange(len(hours)) % 7.0})), id=None, resample="D")
     twin = pd.Series(np.arange(len(hours)) % 7.0, index=hours.tz_localize(None)).resample("D").mean()
@@ -300,10 +301,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "table.xlsx").write_bytes(b"")
     for name, message in {
         "slaes.csv": "There is no file .*slaes.csv'. Did you mean 'sales.csv'",
-        "sales.csv": "The only column is 'a;b': name the separator, such as sep=';'",
+        "sales.csv": "There is no column 'ds' .time.. Known: a, b",
         "empty.csv": "empty.csv is empty",
-        "broken.parquet": "broken.parquet cannot be read as parquet",
-        "table.xlsx": "file ending in .csv, .csv.gz, .parquet, .pq; got 'table.xlsx'",
+        "broken.parquet": "broken.parquet is no sound Parquet file",
+        "table.xlsx": "file ending in .csv, .tsv, .* got 'table.xlsx'",
         "none/x.csv": "There is no folder .*none'",
     }.items():
         with pytest.raises(DataError, match=message):

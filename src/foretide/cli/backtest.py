@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, interruptible, progress, report
+from foretide.cli.common import Out, Overwrite, configured, interruptible, progress, reads_tables, report
 
 
+@reads_tables
 def backtest(
     config: Annotated[Path, typer.Argument(help="A YAML file as for `foretide run`, with a section backtest.")],
     out: Out = None,
     overwrite: Overwrite = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Backtest the models of a configuration; the same command resumes an interrupted one."""
     from foretide.pipeline import run_backtest
 
     with interruptible(), progress(lines=False) as show:
-        folder = run_backtest(config, output=out, overwrite=overwrite, progress=show)
+        folder = run_backtest(configured(config, reading), output=out, overwrite=overwrite, progress=show)
     report(folder)

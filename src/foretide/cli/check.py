@@ -1,4 +1,4 @@
-"""``foretide check``: what is in a table and what is wrong with it; whether a model looks at the future of it."""
+"""``foretide check``: what is in a table, what models will do with it; whether a model looks at the future of it."""
 
 from __future__ import annotations
 
@@ -8,86 +8,143 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foretide.cli.common import reads_tables
+from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from foretide.data.checks import Report
+    from foretide.data.panel import Panel
+    from foretide.data.problems import Problem
 
 COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": typer.colors.BLUE}
+H = 14
+"""Steps forecast where no number is typed."""
 
 
+@reads_tables
 def check(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
-    id: Annotated[str | None, typer.Option(help="Column that names the entity; guessed otherwise.")] = None,
+    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file; - is standard input.")],
+    id: Annotated[
+        str | None, typer.Option(help="Column that names the entity, or several with commas; guessed otherwise.")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="Column of the times; guessed otherwise.")] = None,
     target: Annotated[str | None, typer.Option(help="Target columns, with commas; guessed otherwise.")] = None,
     past: Annotated[str | None, typer.Option(help="Columns known up to the cutoff, with commas, or: rest.")] = None,
     future: Annotated[str | None, typer.Option(help="Columns known ahead, with commas.")] = None,
-    freq: Annotated[str | None, typer.Option(help="Frequency such as h, 30min, D, MS; found otherwise.")] = None,
-    fill_gaps: Annotated[bool, typer.Option("--fill-gaps", help="Missing steps become missing values.")] = False,
-    missing: Annotated[str, typer.Option(help="What to do with missing values: error, mask or ffill.")] = "error",
-    resample: Annotated[str | None, typer.Option(help="Average onto steps of this length first.")] = None,
-    tz: Annotated[str | None, typer.Option(help="Time zone of the wall clock, such as Europe/Berlin.")] = None,
-    sep: Annotated[str, typer.Option(help="Separator of a CSV file.")] = ",",
+    static: Annotated[str | None, typer.Option(help="Columns with one value per entity, with commas.")] = None,
+    models: Annotated[str | None, typer.Option(help="Models to look ahead for, with commas: Ridge,LSTM.")] = None,
+    h: Annotated[int | None, typer.Option("--h", help=f"Steps to forecast; {H} by default.", min=1)] = None,
+    input_size: Annotated[int | None, typer.Option(help="Steps that models look back at.", min=1)] = None,
+    write: Annotated[Path | None, typer.Option(help="Write the configuration to this file.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file where it is there.")] = False,
     model: Annotated[
         str | None, typer.Option(help="Check this model for leaks: a name, or my_model.py:MyModel.")
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Setting of the model, key=value.")] = None,
-    h: Annotated[int, typer.Option("--h", help="Steps that the model forecasts.", min=1)] = 14,
+    *,
+    reading: dict[str, Any],
 ) -> None:
-    """Show what is in a table, its problems and a way out; with --model, whether a model looks at the future.
+    """Show what is in a table, its problems and a way out, and what models will do with every series.
 
-    Exit code 1 where there are errors or leaks.
+    With --model, whether a model looks at the future. Exit code 1 where there are errors or leaks.
     """
-    from foretide.data.checks import inspect
+    from foretide.data.checks import examine
+    from foretide.pipeline.config import write_yaml
+    from foretide.pipeline.readiness import look_ahead
 
-    options: dict[str, Any] = {"fill_gaps": fill_gaps, "missing": missing, "resample": resample, "tz": tz}
-    if freq is not None:
-        options["freq"] = int(freq) if freq.isdigit() else freq
-    roles: dict[str, Any] = {"target": _names(target), "future": _names(future)}
-    roles["past"] = None if past == "rest" else _names(past)
-    make = _maker(model, settings or (), h)
-    report = inspect(data, id=id, time=time, sep=sep, **roles, **options)
+    if write is not None:
+        _refuse(write, data, overwrite=overwrite)
+    roles = {"id": _names(id), "time": time, "target": _names(target), "past": None if past == "rest" else _names(past)}
+    make = _maker(model, settings or (), h or H)
+    report, panel = examine(data, {**roles, "future": _names(future), "static": _names(static)}, **reading)
     for line in report.to_text().splitlines():
         typer.secho(line, fg=COLOURS.get(line.partition(":")[0]))
-    if not report.ok:
+    if panel is None:
         raise typer.Exit(1)
     typer.echo()
     if make is not None:
-        _check_model(make, data, report, {"sep": sep, **options})
+        _check_model(make, panel)
         return
-    typer.echo("Ready to use. As the data part of a configuration (foretide run):")
-    typer.echo(_as_yaml(data, report, options))
+    named = None if models is None else _known_models(models)
+    ahead = look_ahead(panel, named, h=h or H, input_size=input_size)
+    _say(ahead.problems)
+    who = f"{', '.join(ahead.models)}, {ahead.h} steps"
+    if any(p.severity == "error" for p in ahead.problems):
+        typer.secho(f"Not ready for {who}.", fg=typer.colors.RED)
+        raise typer.Exit(1)
+    typer.echo(
+        (f"Ready to use ({who})." if ahead.ready else f"Ready for backtests, not yet for a forecast ({who}).")
+        + " As the data part of a configuration (foretide run):"
+    )
+    section = {"data": _data(data, report, reading)}
+    typer.echo(write_yaml(section).rstrip())
+    if write is not None:
+        typed = {"h": h, "input_size": input_size, "models": named}
+        _write(write, write_yaml({**section, **{key: value for key, value in typed.items() if value is not None}}))
 
 
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _columns(report: Report) -> dict[str, Any]:
-    """Return the roles as a reader of tables takes them."""
-    single = {role: report.roles[role][0] for role in ("id", "time") if report.roles.get(role)}
-    many = {role: list(report.roles[role]) for role in ("target", "past", "future") if report.roles.get(role)}
-    return {**single, **many}
+def _known_models(text: str) -> list[str]:
+    """Return the names of forecasters, however they are spelt."""
+    from foretide.forecasters.artifact import FORECASTERS
+
+    spelt = {name.lower(): name for name in FORECASTERS}
+    names = [spelt.get(name.lower(), name) for name in _names(text) or ()]
+    unknown = next((name for name in names if name not in FORECASTERS), None)
+    if unknown is not None or not names:
+        raise ConfigError(
+            f"--models: there is no forecaster {unknown or text!r}. {nearest(unknown or '', FORECASTERS)}"
+        )
+    return names
 
 
-def _as_yaml(data: Path, report: Report, options: dict[str, Any]) -> str:
+def _say(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        typer.secho(f"{problem.severity}: {problem}", fg=COLOURS[problem.severity])
+    if problems:
+        typer.echo()
+
+
+# -------------------------------------------------------------------- the configuration
+def _data(path: Path, report: Report, reading: dict[str, Any]) -> dict[str, Any]:
     """Return the `data` section that reads this table as it was checked."""
-    from foretide.pipeline.config import write_yaml
+    roles = {role: list(names) for role, names in report.roles.items() if names}
+    single = {role: names[0] for role, names in roles.items() if role in ("id", "time", "target") and len(names) == 1}
+    where = "SAVE_THE_TABLE_AND_NAME_IT.csv" if str(path) == STDIN else str(path.absolute())
+    found = {} if "resample" in reading else {"freq": report.freq}
+    typed = {name: value for name, value in reading.items() if value not in (None, False, "error")}
+    melt = {"melt": True} if report.melt else {}
+    return {"path": where, **roles, **single, **found, **typed, **melt}
 
-    extra = {k: v for k, v in options.items() if v not in (None, False, "error")}
-    return write_yaml({"data": {"path": str(data.absolute()), **_columns(report), **extra}}).rstrip()
+
+def _refuse(file: Path, data: Path, *, overwrite: bool) -> None:
+    """Refuse to write a configuration over a file, or beside a table that cannot be read again."""
+    if str(data) == STDIN:
+        raise ConfigError("--write: a configuration names its table, and standard input has no name. Save the table.")
+    if file.exists() and (not overwrite or not file.is_file() or file.resolve() == data.resolve()):
+        raise ConfigError(f"--write: {file} is there already. Name another file, or replace it: --overwrite")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--write: {file} cannot be written: {error.strerror or error}.") from error
+    typer.echo(f"\nwritten: {file}\nrun it: foretide run {file}")
 
 
 # -------------------------------------------------------------------- a model
-def _check_model(make: Callable[[], Any], data: Path, report: Report, options: dict[str, Any]) -> None:
+def _check_model(make: Callable[[], Any], panel: Panel) -> None:
     """Check a model for leaks on a table that is ready to use."""
     from foretide.cli.common import plain_warnings, progress
-    from foretide.data.panel import Panel
     from foretide.evaluation.leaks import check_leaks
 
     with plain_warnings(), progress() as say:
-        panel = Panel.read(data, **_columns(report), **options)
         if say is not None:
             say("checking the model for leaks")
         found = check_leaks(make, panel)

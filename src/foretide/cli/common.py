@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +18,50 @@ import typer
 from foretide.report.summary import shown_columns
 
 if TYPE_CHECKING:
+    from foretide.pipeline.config import Config
     from foretide.pipeline.folder import RunFolder
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; a free name under runs/ by default.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
+
+
+def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a flag for every option of reading a table; those typed reach it as ``reading``, a dictionary."""
+    from foretide.data.options import Options
+
+    flags = []
+    for option in fields(Options):
+        if "help" not in option.metadata:
+            continue
+        kind: Any = bool | None if isinstance(option.default, bool) else str | None
+        typed = f"--{option.name.replace('_', '-')}"
+        flag = typer.Option(typed, help=option.metadata["help"], rich_help_panel="Reading the table")
+        flags.append(
+            inspect.Parameter(
+                option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, flag]
+            )
+        )
+    names = [flag.name for flag in flags]
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def with_flags(**given: Any) -> None:
+        reading = {name: value for name in names if (value := given.pop(name)) is not None}
+        if str(reading.get("freq", "")).isdigit():
+            reading["freq"] = int(reading["freq"])
+        command(**given, reading=reading)
+
+    kept = [parameter for parameter in own.parameters.values() if parameter.name != "reading"]
+    with_flags.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
+    with_flags.__annotations__ = {p.name: p.annotation for p in (*kept, *flags)}
+    return with_flags
+
+
+def configured(config: Path, reading: dict[str, Any]) -> Path | Config:
+    """Return a configuration whose table is read as the flags of a command say; the path itself without any."""
+    from foretide.pipeline.config import load_config, with_reading
+
+    return with_reading(load_config(config), reading) if reading else config
 
 
 @contextmanager

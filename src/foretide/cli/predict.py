@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from foretide.cli.common import plain_warnings
+from foretide.cli.common import plain_warnings, reads_tables
 
 
+@reads_tables
 def predict(
     folder: Annotated[Path, typer.Argument(help="A folder made by `foretide fit` or `foretide run`.")],
     data: Annotated[
-        Path | None, typer.Argument(help="A table with the columns of the one it was fitted on; that one by default.")
+        Path | None,
+        typer.Argument(help="A table with the columns of the one it was fitted on; - is standard input."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; printed otherwise.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the folder holds several.")] = None,
@@ -26,6 +28,8 @@ def predict(
     quantiles: Annotated[
         str, typer.Option(help="Quantiles as fractions, with commas: 0.1,0.5 gives columns <Model>-ql0.1 and -ql0.5.")
     ] = "",
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table
@@ -36,8 +40,15 @@ def predict(
     if levels is not None:
         wanted = interval_levels(numbers_in(levels, flag="--levels", example="80,95"), typed=COMMAND)
     further = quantile_levels(numbers_in(quantiles, flag="--quantiles", example="0.1,0.5,0.9"), typed=COMMAND)
+
+    def say(line: str) -> None:
+        typer.secho(line, err=True, fg=typer.colors.BLUE)
+
     with plain_warnings():
-        table = predict_with(folder, data, model=model, cutoffs=cutoff or None, levels=wanted, quantiles=further)
+        table = predict_with(
+            folder, data, model=model, cutoffs=cutoff or None, levels=wanted, quantiles=further, reading=reading,
+            progress=say,
+        )  # fmt: skip
     if out is None:
         typer.echo(table.to_csv(index=False).rstrip("\n"))
         return

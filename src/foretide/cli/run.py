@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, interruptible, progress, report
+from foretide.cli.common import Out, Overwrite, configured, interruptible, progress, reads_tables, report
 
 
+@reads_tables
 def run(
     config: Annotated[Path, typer.Argument(help="A YAML file; see examples/.")],
     out: Out = None,
     overwrite: Overwrite = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Run the whole way that a configuration describes; ends with the path of the report."""
     from foretide.pipeline import run as run_job
 
     with interruptible(), progress() as show:
-        folder = run_job(config, output=out, overwrite=overwrite, progress=show)
+        folder = run_job(configured(config, reading), output=out, overwrite=overwrite, progress=show)
     report(folder)

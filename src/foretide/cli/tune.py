@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, interruptible, page, progress
+from foretide.cli.common import Out, Overwrite, configured, interruptible, page, progress, reads_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SHOWN = ("model", "kind", "rmse", "mse", "mae", "skill_vs_best_baseline", "p_vs_best_baseline")
 
 
+@reads_tables
 def tune(
     config: Annotated[Path, typer.Argument(help="A YAML file as for `foretide run`, maybe with a section search.")],
     models: Annotated[str | None, typer.Option(help="Classes to search, with commas: lstm,attention,ridge.")] = None,
@@ -27,6 +28,8 @@ def tune(
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes that work on the study.")] = None,
     out: Out = None,
     overwrite: Overwrite = False,
+    *,
+    reading: dict[str, Any],
 ) -> None:
     """Search settings of one or several models; the same command goes on with an interrupted study."""
     from foretide.pipeline.searching import run_search
@@ -34,8 +37,8 @@ def tune(
     names = None if models is None else [name for name in models.split(",") if name.strip()]
     with interruptible(), progress() as show:
         folder = run_search(
-            config, models=names, n_trials=n_trials, timeout=timeout, n_jobs=jobs, output=out, overwrite=overwrite,
-            progress=show,
+            configured(config, reading), models=names, n_trials=n_trials, timeout=timeout, n_jobs=jobs, output=out,
+            overwrite=overwrite, progress=show,
         )  # fmt: skip
     _report(folder)
 

@@ -38,7 +38,10 @@ def column_audit(panel: Panel) -> pd.DataFrame:
     for k, name in enumerate(panel.columns):
         values = panel.values[:, k].astype(np.float64)
         known = values[np.isfinite(values)]
-        rows.append({"column": name, "role": roles[name], **_figures(known, len(values))})
+        figures = _figures(known, len(values))
+        if name in panel.categories:  # codes of labels are no quantities
+            figures |= dict.fromkeys(("min", "mean", "max", "std", "zeros"), float("nan"))
+        rows.append({"column": name, "role": roles[name], **figures})
     return pd.DataFrame(rows)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.frequency import DAY, fixed_step, offset_of, read_freq
+from foretide.data.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of, read_freq
 from foretide.errors import ConfigError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
@@ -60,12 +60,14 @@ CYCLES: dict[str, Part] = {
     "yearday": _fraction_of_year,
 }
 FEATURES = ("weekday", "weekend", *CYCLES)
-_LONG: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("SemiMonth", ("monthday", "month")),
-    ("Month", ("month",)),
-    ("Quarter", ("quarter",)),
-    ("Year", ()),
-)
+_LONG: dict[int, tuple[str, ...]] = {
+    52: ("yearday",),
+    24: ("monthday", "month"),
+    12: ("month",),
+    4: ("quarter",),
+    1: (),
+}
+"""Steps a year -> features."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Calendar:
     ============ ============================================================
 
     With a country come the flags ``holiday``, ``holiday_before`` (the next day is a holiday) and ``holiday_after``
-    (the day before was one); they hold for the whole local day.
+    (the day before was one); they hold for the whole local day. Steps of several days, weeks, months and quarters count
+    such days: a month with two holidays has 2. What days a step covers is told by :meth:`foretide.data.grid.Grid.days`.
 
     Attributes
     ----------
@@ -120,19 +123,18 @@ class Calendar:
         """Return the features that make sense at a frequency.
 
         Steps below an hour: minute, hour, weekday, yearday; below a day: hour, weekday, yearday; days and business
-        days: weekday, monthday, yearday; weeks: yearday; months: month; quarters: quarter; years: none. A country
-        is kept for steps up to a day only. Integer time has no calendar, which is an error.
+        days: weekday, monthday, yearday; weeks: yearday; half months: monthday, month; months: month; quarters:
+        quarter; years: none, and no country. Integer time has no calendar, which is an error.
         """
         freq = read_freq(freq)
         if isinstance(freq, int):
             raise ConfigError(_NO_CALENDAR)
-        kind, step = type(offset_of(freq)).__name__, fixed_step(freq)
-        if step is None and "Hour" in kind:
+        step = fixed_step(freq)
+        per_year = PER_YEAR.get(code_of(freq)) or (52 if step is not None and step >= 7 * DAY else None)
+        if per_year is not None:
+            return cls(_LONG[per_year], country if per_year > 1 else None)
+        if step is None and "Hour" in type(offset_of(freq)).__name__:
             return cls(("hour", "weekday", "yearday"), country)
-        if step is None and "Day" not in kind:
-            return cls(next((features for part, features in _LONG if part in kind), ("yearday",)))
-        if step is not None and step >= 7 * DAY:
-            return cls(("yearday",))
         if step is None or step >= DAY:
             return cls(("weekday", "monthday", "yearday"), country)
         below_hour = ("minute",) if step % (DAY // 24) else ()
@@ -173,7 +175,8 @@ class Calendar:
                 out[:, k], out[:, k + 1] = np.sin(turn), np.cos(turn)
                 k += 2
         if self.country is not None:
-            out[:, k:] = _holiday_flags(times, *_country_parts(self.country))
+            code, part = _country_parts(self.country)
+            out[:, k:] = _counts(grid, steps, code, part) if grid.lasts_days else _holiday_flags(times, code, part)
         return out
 
     def to_dict(self) -> dict[str, Any]:
@@ -235,6 +238,18 @@ def _country_names() -> dict[str, str]:
 
 def _spaced(name: str) -> str:
     return "".join(f" {c}" if c.isupper() and k else c for k, c in enumerate(name)).strip()
+
+
+def _counts(grid: Grid, steps: Any, code: str, subdivision: str | None) -> NDArray[np.float32]:
+    """Return how many holidays, days before and days after one lie in each step, ``[n, 3]``."""
+    first, after = grid.days(steps)
+    if not len(first):
+        return np.zeros((0, 3), dtype=np.float32)
+    days = np.arange(first.min(), after.max())
+    flags = _holiday_flags(pd.DatetimeIndex(days.astype("datetime64[ns]")), code, subdivision)
+    before = np.concatenate([np.zeros((1, 3)), np.cumsum(flags, axis=0, dtype=np.float64)])
+    low, high = ((ends - days[0]).astype(np.int64) for ends in (first, after))
+    return np.asarray(before[high] - before[low], dtype=np.float32)
 
 
 def _holiday_flags(times: pd.DatetimeIndex, code: str, subdivision: str | None) -> NDArray[np.float32]:

@@ -2,87 +2,100 @@
 
 from __future__ import annotations
 
+import decimal
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from foretide.data.categories import check_labels, holds_categories, read_categories
 from foretide.data.frames import codes_of, is_number, numbers, strings
 from foretide.data.panel import Static
 from foretide.data.problems import Place, Problem, located, phrase, where
+from foretide.data.tables.form import Form
+from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.roles import Roles
+    from foretide.data.roles import Options, Roles
     from foretide.data.survey import Survey
 
 Order = Any
 
 
 def read_columns(
-    table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, missing: str
-) -> tuple[NDArray[np.floating], list[Problem], Static]:
-    """Return the values ``[R, C]`` in the given order of rows, the problems found, and the static part.
+    table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, options: Options
+) -> tuple[NDArray[np.floating], list[Problem], Static, dict[str, tuple[str, ...]]]:
+    """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
 
-    A column that is absent or holds no numbers is NaN; what is wrong with it is among the problems.
+    Text in a column that is no target becomes codes, whose labels are the categories. A column that is absent or holds
+    no numbers otherwise is NaN; what is wrong with it is among the problems.
     """
     problems: list[Problem] = []
+    categories: dict[str, tuple[str, ...]] = {}
     single = all(c in table.columns and table[c].dtype == nw.Float32 for c in roles.numeric)
     values = np.full((len(place.times), len(roles.numeric)), np.nan, dtype=np.float32 if single else np.float64)
     for k, name in enumerate(roles.numeric):
         if name not in table.columns:
             continue
-        if is_number(table[name]):
-            values[:, k] = numbers(table[name])[order]
+        if name not in roles.target and holds_categories(table[name]):
+            codes, categories[name] = read_categories(table[name])
+            values[:, k] = codes[order]
             continue
-        column, problem = _unusual(table[name])
+        column, problem = number_column(table[name], options.form)
         problems += problem
         if column is not None:
             values[:, k] = column[order]
     known = tuple(name for name in roles.static if name in table.columns)
-    static, found = _read_static(table, known, order, place, missing)
-    return values, problems + found, static
+    static, found = _read_static(table, known, order, place, options.missing)
+    return values, problems + found, static, categories
 
 
-def _unusual(series: nw.Series[Any]) -> tuple[NDArray[np.float64] | None, list[Problem]]:
-    """Return a column that is no number by type: empty, Decimal or mixed objects pass; text is a problem."""
+def number_column(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.floating] | None, list[Problem]]:
+    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
+    return (numbers(series), []) if is_number(series) else _unusual(series, form)
+
+
+def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+    """Return a column that is no number by type: empty, Decimal, mixed objects and numbers written as text pass."""
     column = strings(series)
     name = str(series.name)
     if column.isna().all():
         return np.full(len(column), np.nan), []
     kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind in ("decimal", "mixed-integer-float", "boolean", "floating", "integer"):
-        return pd.to_numeric(column.astype(object).where(column.notna(), np.nan)).to_numpy(dtype=np.float64), []
-    return None, [_not_numeric(column, name, kind)]
+    if kind.startswith(("datetime", "date", "timedelta", "period", "time")):
+        text = f"Column {name!r} holds dates, not numbers."
+        return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
+    return _written(column, name, form)
 
 
-def _not_numeric(column: pd.Series[Any], name: str, kind: str) -> Problem:
-    if kind.startswith(("datetime", "date", "timedelta", "period")):
-        return Problem(
-            "text", f"Column {name!r} holds dates, not numbers.", "Leave it out, or name it: time='...'.", column=name
-        )
-    parsed = pd.to_numeric(column, errors="coerce")
-    bad = parsed.isna() & column.notna()
-    if not bad.any():
-        return Problem(
-            "text",
-            f"Column {name!r} holds numbers stored as text, such as {column[column.first_valid_index()]!r}.",
-            f"Convert it: frame[{name!r}] = pd.to_numeric(frame[{name!r}]), "
-            f"or polars: frame.with_columns(pl.col({name!r}).cast(pl.Float64)).",
-            column=name,
-        )
-    row, n = int(np.argmax(bad.to_numpy())), int(bad.sum())
-    value = column[row]
-    if bad.mean() < 0.5:
-        fix = f"Correct these values, then: frame[{name!r}] = pd.to_numeric(frame[{name!r}], errors='coerce')."
-    elif isinstance(value, str) and pd.notna(pd.to_numeric(value.replace(".", "").replace(",", "."), errors="coerce")):
-        fix = "It has a decimal comma: Panel.read(..., decimal=',')."
-    else:
-        fix = "Leave it out, make it static=[...] if it does not change, or encode it: pd.get_dummies(frame[...])."
-    text = f"Column {name!r} holds text: {n} values are no numbers, the first is {value!r} in row {row}."
-    return Problem("text", text, fix, column=name, count=n)
+def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+    """Return numbers written as text, or what keeps the column from being numbers."""
+    known = column.notna().to_numpy()
+    cells = [None if not k else v if isinstance(v, str) else _as_text(v) for k, v in zip(known, column, strict=True)]
+    found = look(name, pa.array(cells, pa.string()), form)
+    pair = settle([found], Form(), form.sep).get(name)
+    if pair is not None:
+        values, problem = convert(found, pair)
+        return None if values is None else values.astype(np.float64), [] if problem is None else [problem]
+    problem = doubt(found, form)
+    if problem is None:
+        bad = known & np.isnan(plain_numbers(cells))
+        row, n = int(np.argmax(bad)), int(bad.sum())
+        text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
+        fix = "A target holds numbers: name another column, target='...'."
+        problem = Problem("text", text, fix, column=name, count=n)
+    return None, [problem]
+
+
+def _as_text(cell: Any) -> str:
+    """Return a cell that is no text as the text of its number; what is none stays readable in messages."""
+    if isinstance(cell, (bool, np.bool_)):
+        return str(int(cell))
+    return str(cell) if isinstance(cell, (int, float, decimal.Decimal, np.number)) else repr(cell)
 
 
 def _read_static(
@@ -159,14 +172,18 @@ def check_values(found: Survey) -> list[Problem]:
     unread = {p.column for p in found.problems if p.kind in ("text", "column")}
     observed = _observed(values[:, : len(roles.target)], starts)
     # Rows after the last observed target belong to the future: only columns known ahead have values there.
-    beyond = np.arange(len(values)) - np.repeat(starts, _sizes(starts, len(values))) >= np.repeat(
-        observed, _sizes(starts, len(values))
-    )
+    beyond = _after_last(values[:, : len(roles.target)], starts)
     problems: list[Problem] = []
     for k, name in enumerate(roles.numeric):
         if name in unread:
             continue
+        if name in found.categories:
+            problems += check_labels(name, values[:, k], found.categories[name])
+            continue
         exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
+        if found.options.missing == "ffill" and name not in roles.future:
+            # A series ends at its own last observation; what comes after must not be made up.
+            exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
         problems += _check_missing(found, k, exempt, starts)
         problems += _check_constant(values[:, k], name, place, starts)
     if not unread.intersection(roles.target) and roles.target:
@@ -187,6 +204,11 @@ def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArr
         seen |= ~np.isnan(targets[:, k])
     last = np.maximum.reduceat(np.where(seen, np.arange(len(seen)), -1), starts)
     return np.where(last >= 0, last - starts + 1, 0)
+
+
+def _after_last(column: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    sizes = _sizes(starts, len(column))
+    return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
 
 
 def _check_missing(found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Problem]:

@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 BUCKETS = ("dense", "sparse", "ultra")
+MODERATE, SMALL = 30, 10
+"""A median below the first makes a negative binomial differ from a normal distribution; below the second, much."""
+ZEROS, LARGE = 0.01, 1000
+"""Zeros of at least this share matter, where the other values have a median below the second figure."""
+SHARE = 0.1
+"""So many of the series are enough where they are small or have zeros; of moderate ones it takes half."""
 
 
 def are_counts(panel: Panel) -> NDArray[np.bool_]:
     """Say of each target whether every value observed is a whole number of at least zero, ``[D]``.
 
-    A target of which nothing is observed is no count: nothing is known about it.
+    Where it is, a count head or a negative binomial may be used. Whether that is worth it, so that it should be done
+    unasked, is what :func:`count_like` says. A target of which nothing is observed is no count: nothing is known
+    about it.
     """
     found = np.ones(panel.n_targets, dtype=bool)
     seen = np.zeros(panel.n_targets, dtype=bool)
@@ -29,6 +37,33 @@ def are_counts(panel: Panel) -> NDArray[np.bool_]:
         found &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
         seen |= known.any(axis=0)
     return found & seen
+
+
+def count_like(panel: Panel) -> NDArray[np.bool_]:
+    """Say of each target whether it is to be treated as a count unasked, ``[D]``.
+
+    It must be one (:func:`are_counts`), and zeros or small numbers must make that worth it. Of all series of counts,
+    either half have a median below 30, or 10 % are small: their median is below 10, or at least 1 % of their values are
+    zero while the others have a median below 1000. Elsewhere, as for 35 pieces a day without a zero or for a revenue,
+    a normal distribution does as well, and intermittent baselines have nothing to say.
+    """
+    counts = are_counts(panel)
+    middles, small = [], 0
+    for entity in range(panel.n_entities):
+        for target in np.flatnonzero(counts):
+            y = panel.rows(entity)[:, target]
+            y = y[~np.isnan(y)]
+            if y.size:
+                middles.append(float(np.median(y)))
+                small += middles[-1] < SMALL or _has_zeros(y)
+    if middles and (np.median(middles) < MODERATE or small >= SHARE * len(middles)):
+        return counts
+    return np.zeros_like(counts)
+
+
+def _has_zeros(y: NDArray[np.floating]) -> bool:
+    positive = y[y > 0]
+    return bool(positive.size <= (1 - ZEROS) * y.size and np.median(positive) < LARGE)
 
 
 def first_no_count(panel: Panel, targets: NDArray[np.bool_]) -> tuple[int, int, int] | None:

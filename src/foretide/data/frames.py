@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,7 @@ import pandas as pd
 from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from numpy.typing import NDArray
-
-READERS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def open_frame(frame: Any) -> nw.DataFrame[Any]:
@@ -24,7 +21,11 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
     if isinstance(frame, (str, Path)):
         raise DataError(f"Expected a data frame, got the path {str(frame)!r}. Type: Panel.read({str(frame)!r}, ...)")
     if isinstance(frame, pd.Series):
-        raise DataError("Expected a data frame, got a pandas Series. Type: series.reset_index()")
+        raise DataError(
+            "Expected a data frame, got a pandas Series. Type: series.rename('y').rename_axis('ds').reset_index()"
+        )
+    if isinstance(frame, pd.DataFrame) and not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     try:
         return nw.from_native(frame, eager_only=True)
     except TypeError as error:
@@ -70,15 +71,89 @@ def strings(series: nw.Series[Any]) -> pd.Series[Any]:
 def codes_of(series: nw.Series[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return the position of each row's value among the distinct ones, and these as text, in order of appearance.
 
-    A missing value has the code -1.
+    Spaces around text are no part of it. A missing value, and blank text, has the code -1.
     """
     values = series.fill_null(0).to_numpy() if series.dtype.is_integer() and not _any_null(series) else strings(series)
-    codes, names = pd.factorize(values)
-    return np.asarray(codes, dtype=np.int64), tuple(str(name) for name in names)
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError as error:  # lists and the like
+        raise DataError(f"Column {series.name!r} holds objects that are no names: {error}. Make it text.") from error
+    codes, labels = np.asarray(codes, dtype=np.int64), [v.strip() if isinstance(v, str) else v for v in found]
+    if "" in labels or len(set(labels)) < len(labels):
+        place, names = pd.factorize(pd.Series([v if v != "" else None for v in labels], dtype=object))
+        codes, labels = np.append(place, -1)[codes], list(names)
+    return codes, tuple(str(label) for label in labels)
 
 
 def _any_null(series: nw.Series[Any]) -> bool:
     return bool(series.null_count() > 0)
+
+
+def join_ids(frame: Any, names: Sequence[str]) -> tuple[Any, str]:
+    """Return the frame with a column that joins several identifiers, ``"north/milk"``, and the name of it.
+
+    A row that lacks one of them has none. Raises :class:`DataError` where a column is absent, or where two
+    combinations would share a name.
+    """
+    table, joined = open_frame(frame), "/".join(names)
+    known = [str(c) for c in table.columns]
+    for name in names:
+        if name not in known:
+            raise DataError(f"There is no column {name!r} (id). {nearest(name, known)}")
+    if joined in known or len(set(names)) < len(names):
+        raise DataError(f"id={list(names)}: the column {joined!r} is there already. Name it: id={joined!r}.")
+    parts = [codes_of(table[name]) for name in names]
+    rows = pd.DataFrame({k: codes for k, (codes, _) in enumerate(parts)})
+    places = rows.groupby(list(rows.columns), sort=False).ngroup().to_numpy()
+    labels: list[str | None] = []
+    origin: dict[str, tuple[str, ...]] = {}
+    for row in rows.drop_duplicates().itertuples(index=False):
+        if min(row) < 0:
+            labels.append(None)
+            continue
+        cells = tuple(values[k] for k, (_, values) in zip(row, parts, strict=True))
+        label = "/".join(cells)
+        if label in origin:
+            raise DataError(
+                f"id={list(names)}: {origin[label]} and {cells} would both be named {label!r}. "
+                "Write one of the columns without '/'."
+            )
+        origin[label] = cells
+        labels.append(label)
+    column = np.array([*labels, None], dtype=object)[places]
+    return table.with_columns(
+        nw.new_series(joined, column, nw.String, backend=table.implementation)
+    ).to_native(), joined
+
+
+def columns_of_index(frame: Any, time: str | None, ids: Sequence[str], others: Sequence[str] | None = ()) -> Any:
+    """Return a pandas frame whose times and ids stand in its index with these as columns; others as they are.
+
+    Parameters
+    ----------
+    frame : any frame
+    time : str or None
+        Name of an index of dates that has none; ``"ds"`` for None.
+    ids : sequence of str
+        Names of the other levels that have none.
+    others : sequence of str or None
+        Further columns that may stand in the index; None: every named level may.
+    """
+    if not isinstance(frame, pd.DataFrame) or isinstance(frame.index, pd.RangeIndex):
+        return frame
+    index, free = frame.index, [name for name in ids if name not in (*frame.columns, *frame.index.names)]
+    taken: dict[int, str] = {}
+    for k, name in enumerate(index.names):
+        dates = isinstance(index.get_level_values(k), (pd.DatetimeIndex, pd.PeriodIndex))
+        if name is not None and (others is None or name in (time, *ids, *others)):
+            taken[k] = str(name)
+        elif name is None and dates and (time or "ds") not in (*frame.columns, *index.names):
+            taken[k] = time or "ds"
+        elif name is None and not dates and index.nlevels > 1 and free:
+            taken[k] = free.pop(0)
+    known = {str(column) for column in frame.columns}
+    cells = {name: index.get_level_values(k) for k, name in taken.items() if name not in known}
+    return frame.reset_index(drop=True).assign(**{n: pd.Series(v) for n, v in cells.items()}) if cells else frame
 
 
 def as_backend(frame: pd.DataFrame, backend: str) -> Any:
@@ -92,34 +167,3 @@ def as_backend(frame: pd.DataFrame, backend: str) -> Any:
     except ImportError as error:
         raise MissingExtraError("polars", "polars", "A polars frame") from error
     return pl.from_pandas(frame)
-
-
-def read_table(path: str | PathLike[str], *, text: tuple[str, ...] = (), sep: str = ",", decimal: str = ".") -> Any:
-    """Read a CSV or Parquet file, picked by its ending, into a pandas frame.
-
-    Parameters
-    ----------
-    path : path
-        Ends in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
-    text : tuple of str
-        CSV columns kept as text (identifiers such as ``007``).
-    sep, decimal : str
-        CSV separator and decimal mark.
-    """
-    file = Path(path)
-    kind = next((k for ending, k in READERS.items() if file.name.lower().endswith(ending)), None)
-    if kind is None:
-        raise DataError(f"Expected a file ending in {', '.join(READERS)}; got {file.name!r}.")
-    if not file.is_file():
-        if not file.parent.is_dir():
-            raise DataError(f"There is no folder {str(file.parent)!r} to read {file.name!r} from.")
-        here = sorted(p.name for p in file.parent.iterdir() if p.suffix.lower() in READERS)
-        raise DataError(f"There is no file {str(file)!r}. {nearest(file.name, here[:50])}")
-    try:
-        if kind == "parquet":
-            return pd.read_parquet(file)
-        return pd.read_csv(file, sep=sep, decimal=decimal, dtype=dict.fromkeys(text, str), low_memory=False)
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{file.name} is empty: expected a header line and rows below it.") from error
-    except (ValueError, OSError) as error:
-        raise DataError(f"{file.name} cannot be read as {kind}: {error}") from error

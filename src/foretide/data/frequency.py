@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.problems import show
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Stamps = NDArray[np.int64]
+
 DAY = 86_400_000_000_000
-_OLD = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "L": "ms"}
+HOUR = DAY // 24
+_OLD = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "L": "ms", "C": "B"}
 _COMMON = ("s", "min", "5min", "15min", "30min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
-_UNITS = (("D", DAY), ("h", DAY // 24), ("min", DAY // 1440), ("s", 10**9), ("ms", 10**6), ("us", 10**3))
+_UNITS = (("D", DAY), ("h", HOUR), ("min", DAY // 1440), ("s", 10**9), ("ms", 10**6), ("us", 10**3))
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_SHIFTED = re.compile(r"(.+)\+(\d+)D")
+_LAST_WEEK = re.compile(rf"(\d*)LWOM-({'|'.join(_WEEKDAYS)})")
+PER_YEAR = {
+    "W": 52, "SMS": 24, "SME": 24, "MS": 12, "ME": 12, "BMS": 12, "BME": 12, "WOM": 12, "LWOM": 12, "QS": 4, "QE": 4,
+    "BQS": 4, "BQE": 4, "REQ": 4, "YS": 1, "YE": 1, "BYS": 1, "BYE": 1, "RE": 1,
+}  # fmt: skip
+"""Code of a frequency of whole weeks, months or years -> steps a year."""
+_ENDS = ("W", "ME", "QE", "YE", "BME", "BQE", "BYE")
 
 
+@lru_cache(maxsize=256)
 def offset_of(freq: Any) -> Any:
-    """Return the pandas offset of a frequency."""
+    """Return the pandas offset of a frequency, without its shift.
+
+    Besides the aliases of pandas there are ``LWOM-FRI`` (the last Friday of the month) and a shift in days behind
+    months, quarters and years: ``MS+14D`` is the 15th of every month, ``YS-APR+5D`` the 6th of April.
+    """
     to_offset: Any = pd.tseries.frequencies.to_offset
-    return to_offset(freq)
+    if not isinstance(freq, str):
+        return to_offset(freq)
+    alias, _ = _parts(freq)
+    last = _LAST_WEEK.fullmatch(alias)
+    if last:
+        weekday: Any = _WEEKDAYS.index(last[2])
+        return pd.offsets.LastWeekOfMonth(n=int(last[1] or 1), weekday=weekday)
+    return to_offset(alias)
+
+
+def _parts(freq: str) -> tuple[str, int]:
+    """``"MS+14D"`` -> ``("MS", 14)``."""
+    shifted = _SHIFTED.fullmatch(freq)
+    return (shifted[1], int(shifted[2])) if shifted else (freq, 0)
+
+
+def shift_of(freq: str | int) -> int:
+    """Return how long after its offset every step of a frequency lies, in nanoseconds: ``MS+14D`` 14 days."""
+    return _parts(freq)[1] * DAY if isinstance(freq, str) else 0
+
+
+def code_of(freq: str) -> str:
+    """Return the code of a frequency without number, anchor and shift: ``2QS-FEB`` -> ``QS``."""
+    return str(offset_of(freq).rule_code).partition("-")[0]
+
+
+def ends_steps(freq: str) -> bool:
+    """Whether a step is named by its last day, as pandas does with weeks, and with ends of months and years."""
+    return code_of(freq) in _ENDS
 
 
 def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
@@ -36,15 +81,24 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
     alias = _OLD.get(freq, freq) if isinstance(freq, str) else freq
     try:
         offset = offset_of(alias)
-    except (ValueError, TypeError):
-        offset = None
-    if offset is None or isinstance(freq, bool) or offset.n < 1:
+        known = offset_of(str(offset.freqstr)) == offset
+    except (ValueError, TypeError, AttributeError):
+        offset, known = None, False
+    if isinstance(offset, pd.offsets.BusinessDay) and not known:
+        raise ConfigError(
+            f"{name}={freq!r}: holidays of its own cannot be kept in a frequency. Type {name}='B' and fill_gaps=True: "
+            "days off become rows without a value."
+        )
+    if offset is None or isinstance(freq, bool) or not known or offset.n < 1:
         raise ConfigError(
             f"{name}={freq!r} is not a frequency such as 'h', '30min', 'D' or 'MS'. {nearest(freq, _COMMON)}"
         )
+    days = _parts(alias)[1] if isinstance(alias, str) else 0
+    if days > 27 or (days and code_of(str(offset.freqstr)) not in ("MS", "QS", "YS")):
+        raise ConfigError(f"{name}={freq!r}: up to 27 days can follow MS, QS and YS, as in 'MS+14D' for the 15th.")
     if isinstance(offset, pd.offsets.Tick):
         return alias_of(int(pd.Timedelta(offset).value))
-    return str(offset.freqstr)
+    return f"{offset.freqstr}+{days}D" if days else str(offset.freqstr)
 
 
 def alias_of(step: int) -> str:
@@ -58,7 +112,7 @@ def alias_of(step: int) -> str:
 def fixed_step(freq: str) -> int | None:
     """Return the length of a step in nanoseconds, or None where steps differ in length (months, business days)."""
     offset = offset_of(freq)
-    if type(offset) is pd.offsets.Day:
+    if type(offset) is pd.offsets.Day:  # a tick in pandas 2, none in pandas 3
         return int(offset.n) * DAY
     if isinstance(offset, pd.offsets.Tick):
         return int(pd.Timedelta(offset).value)
@@ -70,23 +124,26 @@ def is_daily_or_longer(freq: str | int) -> bool:
     if isinstance(freq, int):
         return False
     step = fixed_step(freq)
-    return step is None or step % DAY == 0
+    return step % DAY == 0 if step is not None else "Hour" not in type(offset_of(freq)).__name__
 
 
-def find_freq(times: NDArray[np.int64], codes: NDArray[np.int64], integer: bool) -> str | int | None:
+# ------------------------------------------------------------------------------------ found
+def find_freq(times: Stamps, codes: Stamps, integer: bool) -> str | int | None:
     """Return the frequency of sorted times without duplicates, or None where none is plain to see.
 
     The most frequent distance between neighbours of one entity is the step; it must be at least half of all
-    distances, and is taken for months, quarters, years or business days where the dates say so.
+    distances, and is taken for half months, months, quarters, years or business days where the dates say so.
     """
     gaps = np.diff(times)[np.diff(codes) == 0]
     if not gaps.size:
         return None
     sizes, counts = np.unique(gaps, return_counts=True)
     step = int(sizes[np.argmax(counts)])
+    if step <= 0:
+        return None
     if integer:
         return step if 2 * counts.max() >= gaps.size else None
-    if step >= 28 * DAY and (found := _months(times, codes)):
+    if step >= 5 * DAY and (found := _by_calendar(times, codes, step, even=len(sizes) == 1)):
         return found
     if 2 * counts.max() < gaps.size:
         return None
@@ -97,46 +154,85 @@ def find_freq(times: NDArray[np.int64], codes: NDArray[np.int64], integer: bool)
     return alias_of(step)
 
 
-def _weekly(times: NDArray[np.int64], n: int) -> str:
+def _weekly(times: Stamps, n: int) -> str:
     days = (times // DAY + 3) % 7  # 1970-01-01 was a Thursday
     weekday = _WEEKDAYS[int(np.bincount(days.astype(int)).argmax())]
     return f"{n if n > 1 else ''}W-{weekday}"
 
 
-def _no_weekend(times: NDArray[np.int64]) -> bool:
+def _no_weekend(times: Stamps) -> bool:
     days = times // DAY + 3
     return bool((days % 7 < 5).all() and (days // 7).max() > (days // 7).min())
 
 
-def _months(times: NDArray[np.int64], codes: NDArray[np.int64]) -> str | None:
-    """Return a frequency of months, quarters or years when nearly all dates begin or end a month."""
-    index = pd.DatetimeIndex(times.view("datetime64[ns]"))
-    starts, ends = np.asarray(index.day == 1), np.asarray(index.is_month_end)
-    letter = "S" if starts.mean() >= 0.9 else "E" if ends.mean() >= 0.9 else None
-    if letter is None:
+def _by_calendar(times: Stamps, codes: Stamps, step: int, *, even: bool) -> str | None:
+    """Return the frequency of half months up to years on which nine in ten dates lie, the best first.
+
+    Even distances of whole weeks are weeks, unless the dates begin or end months.
+    """
+    days = times // DAY * DAY
+    best, on_best, share = "", np.zeros(0, np.int64), 0.9
+    for alias in _candidates(days, step, weeks=even and step % (7 * DAY) == 0):
+        grid = as_ns(range_of(alias, int(days.min()), int(days.max())))
+        at = np.searchsorted(grid, days, side="right") - 1
+        on = (at >= 0) & (grid[at] == days)
+        if on.mean() > share or (on.mean() == share and not best):
+            best, on_best, share = alias, np.where(on, at, -1), float(on.mean())
+    if not best:
         return None
-    on = starts if letter == "S" else ends
-    number = np.asarray(index.year * 12 + index.month - 1)[on]
-    gaps = np.diff(number)[np.diff(codes[on]) == 0]
+    on = on_best >= 0
+    gaps = np.diff(on_best[on])[np.diff(codes[on]) == 0]
     if not gaps.size:
         return None
     sizes, counts = np.unique(gaps, return_counts=True)
     n = int(sizes[np.argmax(counts)])
     if n < 1 or 2 * counts.max() < gaps.size:
         return None
-    month = int(np.bincount(number % 12).argmax())
-    if n % 12 == 0:
-        anchor = _MONTHS[month]
-        return f"{n // 12 if n > 12 else ''}Y{letter}-{anchor}"
-    if n % 3 == 0:
-        anchor = _MONTHS[month % 3 if letter == "S" else month % 3 + 9]
-        return f"{n // 3 if n > 3 else ''}Q{letter}-{anchor}"
-    return f"{n if n > 1 else ''}M{letter}"
+    return _every(best, n, pd.DatetimeIndex(days[on].view("datetime64[ns]")))
 
 
-def place_on_grid(
-    times: NDArray[np.int64], freq: str | int
-) -> tuple[Any, str | int, NDArray[np.int64], NDArray[np.bool_]]:
+def _candidates(days: Stamps, step: int, *, weeks: bool) -> list[str]:
+    """Return frequencies that the dates may have, those most often meant first."""
+    index = pd.DatetimeIndex(days.view("datetime64[ns]"))
+    common = np.bincount(index.day)
+    if step < 28 * DAY:
+        halves = sorted(int(day) for day in np.argsort(-common, kind="stable")[:2] if 2 <= day <= 27)
+        return [] if weeks else [f"{code}-{day}" for code in ("SMS", "SME") for day in halves]
+    found = ["MS", "ME"]
+    if weeks:
+        return found
+    day, weekday = int(common.argmax()), _WEEKDAYS[int(np.bincount(index.day_of_week).argmax())]
+    week = int(np.bincount((np.asarray(index.day) - 1) // 7).argmax()) + 1
+    found += ["BMS", "BME", *([f"MS+{day - 1}D"] if 2 <= day <= 28 else [])]
+    return [*found, *([f"WOM-{week}{weekday}"] if week <= 4 else []), f"LWOM-{weekday}"]
+
+
+def _every(alias: str, n: int, dates: pd.DatetimeIndex) -> str:
+    """Return every ``n``-th step of a frequency of months, as quarters and years where it makes such."""
+    code, days = _parts(alias)
+    behind = f"+{days}D" if days else ""
+    months = np.asarray(dates.year * 12 + dates.month - 1)
+    if code[-2:] in ("MS", "ME") and n % 3 == 0:
+        head, letter = code[:-2], code[-1]
+        if n % 12 == 0:
+            anchor = _MONTHS[int(np.bincount(months % 12).argmax())]
+            return f"{n // 12 if n > 12 else ''}{head}Y{letter}-{anchor}{behind}"
+        month = int(np.bincount(months % 3).argmax())
+        return f"{n // 3 if n > 3 else ''}{head}Q{letter}-{_MONTHS[month if letter == 'S' else month + 9]}{behind}"
+    return f"{n if n > 1 else ''}{code}{behind}"
+
+
+# ---------------------------------------------------------------------------------- applied
+def range_of(freq: str, low: int, high: int) -> pd.DatetimeIndex:
+    """Return the dates of a frequency from the last one at or before ``low`` up to ``high``, both in nanoseconds."""
+    offset, shift = offset_of(freq), shift_of(freq)
+    start = offset.rollback(pd.Timestamp(low - shift))
+    # In microseconds, because the step after the last is made too and may lie beyond nanoseconds.
+    dates = pd.date_range(start, pd.Timestamp(high - shift), freq=offset, unit="us")
+    return pd.DatetimeIndex(dates + pd.Timedelta(shift))
+
+
+def place_on_grid(times: Stamps, freq: str | int) -> tuple[Any, str | int, Stamps, NDArray[np.bool_]]:
     """Put times on a regular grid.
 
     Returns
@@ -155,29 +251,23 @@ def place_on_grid(
         if isinstance(freq, str) and step % (7 * DAY) == 0 and "W" in freq:
             freq = _weekly(times, step // (7 * DAY))
         phase = times % step
-        values, counts = np.unique(phase, return_counts=True)
-        common = int(values[np.argmax(counts)])
-        begin = int(times[phase == common].min())
+        begin = int(times[phase == _commonest(phase)].min())
         moved = times - begin
-        return show(begin, isinstance(freq, int), None), freq, moved // step, moved % step != 0
-    offset = offset_of(freq)
-    first, last = pd.Timestamp(int(times.min())), pd.Timestamp(int(times.max()))
-    start = offset.rollback(first)
-    grid = _as_ns(pd.date_range(start, last, freq=offset))
+        return (begin if isinstance(freq, int) else pd.Timestamp(begin)), freq, moved // step, moved % step != 0
+    assert isinstance(freq, str)
+    clock = _commonest(times % DAY)
+    # Counted from midnight, so that one odd time of day at the beginning does not move all others off the grid.
+    low, high = int(times.min()), int(times.max())
+    grid = as_ns(range_of(freq, (low - clock) // DAY * DAY, high)) + clock
     steps = np.searchsorted(grid, times, side="right") - 1
-    return start, freq, steps.astype(np.int64), grid[steps] != times
+    return pd.Timestamp(int(grid[0])), freq, steps.astype(np.int64), grid[steps] != times
 
 
-def floor_times(times: NDArray[np.int64], freq: str) -> NDArray[np.int64]:
-    """Return the start of the step that each time falls into."""
-    step = fixed_step(freq)
-    if step is not None and step % (7 * DAY):
-        return times // step * step
-    offset = offset_of(freq)
-    first, last = pd.Timestamp(int(times.min())).normalize(), pd.Timestamp(int(times.max()))
-    grid = _as_ns(pd.date_range(offset.rollback(first), last, freq=offset))
-    return grid[np.searchsorted(grid, times, side="right") - 1]
+def _commonest(values: Stamps) -> int:
+    found, counts = np.unique(values, return_counts=True)
+    return int(found[np.argmax(counts)])
 
 
-def _as_ns(index: pd.DatetimeIndex) -> NDArray[np.int64]:
+def as_ns(index: pd.Index[Any]) -> Stamps:
+    """Return an index of naive times as nanoseconds since 1970."""
     return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)

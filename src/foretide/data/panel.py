@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.grid import Grid
+from foretide.data.tables.form import Origin
 from foretide.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -64,8 +65,11 @@ class Panel:
         Roles: what is forecast; known up to the cutoff; known ahead.
     static : Static
     names : Names
+    origin : Origin or None
+        The file it was read from, and how that is written.
     categories : dict
-        Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds.
+        Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds;
+        NaN is none of them.
     """
 
     grid: Grid
@@ -79,6 +83,7 @@ class Panel:
     future: tuple[str, ...] = ()
     static: Static = field(default_factory=Static)
     names: Names = field(default_factory=Names)
+    origin: Origin | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- construction
@@ -87,7 +92,7 @@ class Panel:
         cls,
         frame: Any,
         *,
-        id: str | None = "unique_id",
+        id: str | Sequence[str] | None = "unique_id",
         time: str = "ds",
         target: str | Sequence[str] = "y",
         past: Sequence[str] = (),
@@ -189,6 +194,7 @@ class Panel:
 
     def __repr__(self) -> str:
         roles = ", ".join(f"{len(c)} {r}" for r, c in (("past", self.past), ("future", self.future)) if c)
+        roles += f" ({len(self.categories)} text)" if self.categories else ""
         start, end = self.grid.output_times([self.first.min(), self.last.max()]) if self.ids else ("-", "-")
         return (
             f"Panel({self.n_entities} entities x {self.n_targets} targets{', ' + roles if roles else ''}; "
@@ -205,6 +211,8 @@ class Panel:
             for what, names in roles
             if names
         )
+        labels = "; ".join(f"{name}: {', '.join(found[:12])}" for name, found in self.categories.items())
+        rows += f"<tr><th>categories</th><td>{escape(labels)}</td></tr>" if labels else ""
         missing = sum(int(np.isnan(self.rows(i)).sum()) for i in range(self.n_entities))
         rows += f"<tr><th>missing cells</th><td>{missing}</td></tr>"
         return f"<div><p><b>{escape(repr(self))}</b></p><table>{rows}</table></div>"

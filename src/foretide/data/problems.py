@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Severity = Literal["error", "warning", "note"]
 _SERIES_NAMED = 3
 _PROBLEMS_NAMED = 40
+_LABELS_NAMED = 6
 
 
 class DataWarning(UserWarning):
@@ -60,14 +61,22 @@ class Problem:
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """What is in one numeric column: its role, missing cells, and smallest, mean and largest value."""
+    """What is in one column: its role, missing cells, smallest, mean and largest value; of text, its labels."""
 
     name: str
     role: str
     missing: int
-    low: float
-    mean: float
-    high: float
+    low: float = np.nan
+    mean: float = np.nan
+    high: float = np.nan
+    labels: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        held = f"{self.low:g} to {self.high:g}, mean {self.mean:g}"
+        if self.labels:
+            held = f"text, {phrase('category|categories', len(self.labels))}: {', '.join(self.labels[:_LABELS_NAMED])}"
+            held += ", …" if len(self.labels) > _LABELS_NAMED else ""
+        return f"{self.name} ({self.role}): {held}, {self.missing} missing"
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,10 @@ class Report:
     columns : tuple of ColumnFacts
     problems : tuple of Problem
         Errors first, then warnings, then notes.
+    melt : bool
+        Whether every target column is a series of its own.
+    read : str or None
+        How a file was read, in one line.
     """
 
     rows: int
@@ -100,6 +113,8 @@ class Report:
     seasons: tuple[int, ...] = ()
     columns: tuple[ColumnFacts, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    melt: bool = False
+    read: str | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -123,13 +138,13 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as plain text of a few lines."""
-        lines = [f"{self.rows} rows, {self.entities} series, every {self.freq or '?'}, {self.start} to {self.end}"]
-        lines[0] += f" ({self.tz})" if self.tz else ""
+        first = f"{self.rows} rows, {self.entities} series, every {self.freq or '?'}, {self.start} to {self.end}"
+        lines = [self.read] if self.read else []
+        lines.append(first + (f" ({self.tz})" if self.tz else ""))
         lines += [f"{role}: {', '.join(names)}" for role, names in self.roles.items() if names]
         if self.seasons:
             lines.append(f"seasons to expect: {', '.join(map(str, self.seasons))} steps")
-        for c in self.columns:
-            lines.append(f"  {c.name} ({c.role}): {c.low:g} to {c.high:g}, mean {c.mean:g}, {c.missing} missing")
+        lines += [f"  {column}" for column in self.columns]
         if not self.problems:
             lines.append("No problem found.")
         lines += [f"{p.severity}: {p}" for p in self.problems]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.frames import as_backend, open_frame, read_table
+from foretide.data.categories import names_of
+from foretide.data.frames import as_backend, columns_of_index, join_ids, open_frame
 from foretide.data.panel import Names, Panel
 from foretide.data.problems import raise_errors, warn
 from foretide.data.roles import Options, Roles
 from foretide.data.survey import Survey, survey
+from foretide.data.tables.form import Form, Origin
+from foretide.data.tables.reader import read_table
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ __all__ = ["as_backend", "from_frame", "from_wide", "panel_to_frame", "read"]
 def from_frame(
     frame: Any,
     *,
-    id: str | None = "unique_id",
+    id: str | Sequence[str] | None = "unique_id",
     time: str = "ds",
     target: str | Sequence[str] = "y",
     past: str | Sequence[str] = (),
@@ -37,50 +41,48 @@ def from_frame(
     Parameters
     ----------
     frame : pandas or polars data frame
-        Not changed.
-    id : str or None
-        Column that names the entity; None: the frame holds one.
+        Not changed. Times and ids may stand in the index of a pandas frame.
+    id : str, sequence of str or None
+        Column that names the entity, or several together (``"north/milk"``); None: the frame holds one.
     time : str
-        Datetimes (with or without a zone), dates, ISO text, or integers.
+        Datetimes (with or without a zone), dates, text, or integers.
     target, past, future, static : str or sequence of str
-        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1.
-        Rows after the last observed target may hold future columns only.
+        Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and 1,
+        text that is no target categories (empty: none of them). Rows after the end hold future columns only.
     freq : str or int, optional
-        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; an integer for integer time); found by default.
+        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; for integer time an integer); found by default.
     fill_gaps : bool
-        Insert rows of missing values where steps are missing (filled forward with ``missing="ffill"``); otherwise
-        gaps are an error.
+        Insert rows of missing values where steps are missing, which are an error otherwise.
     missing : {"error", "mask", "ffill"}
-        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value (a leading one
-        stays NaN).
+        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value, if any.
     resample : str, optional
-        Average each entity's rows onto steps of this length, which are named by their start.
+        Bring each entity's rows together into steps of this length, labelled as by ``DataFrame.resample``.
+    aggregate : str or dict of str to str, optional
+        ``"mean"`` (by default), ``"sum"``, ``"last"``, ``"max"``, ``"min"``, or by column: ``{"y": "sum"}``.
     tz : str, optional
-        Zone of the wall clock. Times with a zone are moved to it, times without one are taken to be in it.
+        Zone of the wall clock: times are moved to it; those without a zone are taken to be in it.
     time_format : str, optional
-        ``strptime`` format of times written as text (or whole numbers) in another form than ISO 8601.
-    input_size, h : int, optional
-        When both are given, series shorter than one window are an error.
+        ``strptime`` format of text or whole numbers, or ``epoch_s``, ``epoch_ms`` ...; found where all rows agree.
+    decimal, thousands : str, optional
+        Marks of numbers stored as text, such as ``,`` and ``.``; found by default.
+    input_size, h, melt : optional
+        Series shorter than one window are an error; every target column is an entity of its own (:func:`from_wide`).
 
     Returns
     -------
     Panel
-        Entities in order of appearance. Values are float64, or float32 when all columns are.
+        Entities in order of appearance; values are float64, or float32 when all columns are.
 
     Raises
     ------
     DataError
-        One error that lists every problem found.
-
-    Warns
-    -----
-    DataWarning
-        For constant columns.
+        One that lists every problem found; constant columns are a :class:`DataWarning`.
     """
-    _only(options)
-    roles = Roles(id, time, _names(target), _names(past), _names(future), _names(static))
-    found = survey(frame, roles, Options(**options))
-    return _panel_of(found)
+    named = [_names(columns) for columns in (target, past, future, static)]
+    ids = () if id is None else _names(id)
+    frame = columns_of_index(frame, time, ids, [name for names in named for name in names])
+    frame, one = join_ids(frame, ids) if len(ids) > 1 else (frame, ids[0] if ids else None)
+    return _panel_of(survey(frame, Roles(one, time, *named), _options(options)))
 
 
 def from_wide(
@@ -92,58 +94,96 @@ def from_wide(
     future: str | Sequence[str] = (),
     **options: Any,
 ) -> Panel:
-    """Build a panel of one unnamed entity from a frame whose columns are series.
+    """Build a panel from a frame whose columns are series, one row per time.
+
+    Several targets make a panel of one unnamed entity, whose targets are forecast together. With ``melt=True`` they
+    make a panel of many entities, which may begin and end at different times: many series alike.
 
     Parameters
     ----------
     frame : pandas or polars data frame
     time : str
     target, past, future : str or sequence of str
-        Columns by role; ``past="rest"`` takes all columns that have no other role.
+        Columns by role; ``"rest"`` as target or past takes all columns that have no other role.
     **options
         As in :func:`from_frame`.
     """
-    _only(options)
-    target, future = _names(target), _names(future)
-    if past == "rest" and "rest" not in (names := open_frame(frame).columns):
-        past = tuple(str(c) for c in names if c not in (time, *target, *future))
-    found = survey(frame, Roles(None, time, target, _names(past), future), Options(**options))
+    checked = _options(options)
+    rest = [role for role, names in (("target", target), ("past", past)) if names == "rest"]
+    roles = {"target": _names(target), "past": _names(past), "future": _names(future)}
+    frame = columns_of_index(frame, time, (), [n for names in roles.values() for n in names if n != "rest"])
+    names = [str(c) for c in open_frame(frame).columns]
+    if rest and "rest" not in names:
+        if len(rest) > 1:
+            raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
+        others = {time, *(name for role in roles if role != rest[0] for name in roles[role])}
+        roles[rest[0]] = tuple(name for name in names if name not in others)
+    found = survey(frame, Roles(None, time, **roles), checked)
     return _panel_of(found)
 
 
 def read(
     path: str | PathLike[str],
     *,
-    id: str | None = None,
+    id: str | Sequence[str] | None = None,
     time: str = "ds",
     target: str | Sequence[str] = "y",
     backend: str = "pandas",
-    sep: str = ",",
-    decimal: str = ".",
+    likely: Form | None = None,
     **options: Any,
 ) -> Panel:
-    """Read a CSV or Parquet file, picked by its ending, into a panel.
+    """Read a CSV or Parquet file into a panel.
 
-    The file is long when ``id`` is given or it has a column ``unique_id``, wide (one entity) otherwise.
+    What is not given is found by looking at the whole file: encoding, separator, decimal and thousands mark.
+    ``panel.origin`` says what was found. The file is long when ``id`` is given or it has a column ``unique_id``,
+    wide (one entity) otherwise.
 
     Parameters
     ----------
     path : path
-        Ends in ``.csv``, ``.csv.gz``, ``.parquet`` or ``.pq``.
+        Ends in ``.csv``, ``.tsv``, ``.tab``, ``.txt``, ``.dat``, ``.parquet`` or ``.pq``, maybe followed by ``.gz``,
+        ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
     id, time, target
         As in :func:`from_frame`.
     backend : {"pandas", "polars"}
         Kind of frame that forecasts are returned in.
-    sep, decimal : str
-        Separator and decimal mark of a CSV file.
+    likely : Form, optional
+        How a table of the same kind was written: decides where this one leaves a choice.
+    sep, encoding : str, optional
+        Separator and encoding of a CSV file.
     **options
         Roles and options of :func:`from_frame` (long) or :func:`from_wide` (wide).
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, or as in :func:`from_frame`.
     """
-    frame = read_table(path, text=(id or "unique_id",), sep=sep, decimal=decimal)
-    frame = frame if backend == "pandas" else as_backend(frame, backend)
-    if id is not None or "unique_id" in frame.columns:
-        return from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
-    return from_wide(frame, time=time, target=target, **options)
+    given = Options(**{k: v for k, v in options.items() if k in Options.__dataclass_fields__})
+    ids = _names(id) if id else ("unique_id",)
+    table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
+    frame = as_backend(table.frame, backend)
+    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.origin.form.sep}
+    if id or "unique_id" in table.frame.columns or table.frame.index.nlevels > 1:
+        panel = from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
+    else:
+        panel = from_wide(frame, time=time, target=target, **options)
+    return with_origin(panel, table.origin)
+
+
+def with_origin(panel: Panel, origin: Origin) -> Panel:
+    """Return the panel with the file it was read from; the form of its times is the one that it was found to have."""
+    found = panel.origin.form.time_format if panel.origin is not None else None
+    return replace(panel, origin=replace(origin, form=replace(origin.form, time_format=found)))
+
+
+def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | None) -> dict[str, Any]:
+    """Return the form of the times of a table of the same kind where all times here have it, ISO 8601 aside."""
+    if likely is None or likely.time_format is None or given.time_format is not None or time not in frame.columns:
+        return {}
+    times = frame[time].dropna().astype(str)
+    fits = len(times) and pd.to_datetime(times, format=likely.time_format, errors="coerce").notna().all()
+    return {"time_format": likely.time_format} if fits else {}
 
 
 def panel_to_frame(panel: Panel) -> Any:
@@ -158,14 +198,11 @@ def panel_to_frame(panel: Panel) -> Any:
         columns[panel.names.id] = np.array(panel.ids, dtype=object)[entity]
     columns[panel.names.time] = panel.grid.output_times(panel.first[entity] + local)
     values = panel.values[panel.row0[entity] + local]
-    columns |= {name: values[:, k] for k, name in enumerate(panel.columns)}
+    for k, name in enumerate(panel.columns):
+        columns[name] = names_of(values[:, k], panel.categories[name]) if name in panel.categories else values[:, k]
     for k, name in enumerate(panel.static.names):
-        cells = panel.static.values[:, k]
-        labels = panel.static.categories.get(name)
-        if labels is not None:
-            known = np.array([*labels, None], dtype=object)
-            cells = known[np.where(np.isnan(cells), len(labels), cells).astype(int)]
-        columns[name] = cells[entity]
+        labels, cells = panel.static.categories.get(name), panel.static.values[:, k]
+        columns[name] = (cells if labels is None else names_of(cells, labels))[entity]
     return as_backend(pd.DataFrame(columns), panel.names.backend)
 
 
@@ -173,18 +210,24 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _only(options: dict[str, Any]) -> None:
-    """Say which options there are when one is not known."""
+def _options(given: dict[str, Any]) -> Options:
+    """Return the options of a frame; say which there are when one is not known."""
     known = tuple(Options.__dataclass_fields__)
-    for name in options:
+    for name in given:
         if name not in known:
             raise ConfigError(f"There is no option {name!r} for reading a frame. {nearest(name, known)}")
+    return Options(**given)
 
 
 def _panel_of(found: Survey) -> Panel:
     """Return the panel of a survey; raise its errors, issue its warnings."""
     raise_errors(found.problems)
     warn(found.problems, stacklevel=3)
+    return panel_of(found)
+
+
+def panel_of(found: Survey) -> Panel:
+    """Return the panel of a survey without errors."""
     place, n = found.place, len(found.place.ids)
     row0 = np.searchsorted(place.codes, np.arange(n)).astype(np.int64)
     length = np.diff(np.append(row0, len(place.codes))).astype(np.int64)
@@ -201,4 +244,6 @@ def _panel_of(found: Survey) -> Panel:
         future=roles.future,
         static=found.static,
         names=Names(roles.id or "unique_id", roles.time, found.backend),
+        categories=found.categories,
+        origin=None if found.time_format is None else Origin("a frame", Form(time_format=found.time_format)),
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.frequency import find_freq, floor_times, is_daily_or_longer, place_on_grid
+from foretide.data.frequency import DAY, HOUR, as_ns, find_freq, fixed_step, is_daily_or_longer, place_on_grid
 from foretide.data.grid import Grid
 from foretide.data.problems import Place, Problem, located, phrase, where
-from foretide.data.times import to_wall
+from foretide.data.resampling import resample, suggestion
+from foretide.data.zones import from_wall, to_wall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from foretide.data.survey import Survey
+
+    Placed = tuple[Grid, NDArray[np.int64], NDArray[np.bool_]]
 
 _MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
@@ -44,36 +47,54 @@ def regularise(found: Survey) -> None:
         found.problems.append(
             Problem("frequency", "Time is given in integers; resample needs dates.", "Leave resample out.")
         )
-    elif options.resample is not None:
-        _to_wall_clock(found, options.resample)
-        _resample(found, options.resample)
-    place = found.place
-    if freq is None:
-        freq = find_freq(place.times, place.codes, place.integer)
-        if freq is None and place.tz not in (None, "UTC"):
-            wall = to_wall(place.times, str(place.tz))
-            freq = find_freq(wall, place.codes, False)
-    if freq is None:
+    elif options.resample is not None and not resample(found, options.resample):
+        return
+    placed = _placed(found.place, freq, resampled=options.resample is not None)
+    if placed is None:
         found.problems.append(_no_frequency(found.place))
         return
-    _to_wall_clock(found, freq)
-    _place_on_grid(found, freq)
+    _use_grid(found, *placed)
 
 
-def _to_wall_clock(found: Survey, freq: str | int) -> None:
-    """Take days and longer steps by the wall clock: with a clock change they are no equal stretches of UTC."""
-    place = found.place
-    if place.tz in (None, "UTC") or not is_daily_or_longer(freq):
-        return
-    found.problems.append(
-        Problem(
-            "zone",
-            f"Steps of {freq} in {place.tz} are not all equally long, so times are dates on the wall clock there.",
-            "Give cutoffs without a zone.",
-            severity="note",
-        )
-    )
-    found.place = Place(place.ids, place.codes, to_wall(place.times, str(place.tz)), False, None)
+def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:
+    """Return the grid that most rows lie on, their steps, and which do not lie on it; None without a frequency.
+
+    With a zone, days and longer steps are tried on the clock on the wall first, and so are parts of a day above an hour
+    that are counted from midnight there; shorter steps in UTC only, where they are regular through a clock change.
+    """
+    codes = place.codes
+    if place.integer or place.tz in (None, "UTC"):
+        freq = find_freq(place.times, codes, place.integer) if freq is None else freq
+        return None if freq is None else _on_clock(place, place.times, freq, None)
+    tries: list[tuple[bool, Placed]] = []
+    wall = to_wall(place.times, str(place.tz))
+    for times, tz in ((wall, place.tz), (place.times, None)):
+        own = find_freq(times, codes, False) if freq is None else freq
+        if own is None or (tz is not None and not _may_count_on_the_wall(own, resampled)):
+            continue
+        length = None if isinstance(own, int) else fixed_step(own)
+        phased = tz is not None and length is not None and 2 * int((wall % min(length, DAY) == 0).sum()) <= len(wall)
+        tries.append((phased and not is_daily_or_longer(own), _on_clock(place, times, own, tz)))
+    best = min(tries, key=lambda tried: (int(tried[1][2].sum()), tried[0]), default=None)
+    return None if best is None else best[1]
+
+
+def _may_count_on_the_wall(freq: str | int, resampled: bool) -> bool:
+    """Whether steps may be meant on the clock on the wall; parts of a day that pandas made are equal in UTC."""
+    step = None if isinstance(freq, int) else fixed_step(freq)
+    if step is None or step % DAY == 0:
+        return is_daily_or_longer(freq)
+    return not resampled and step > HOUR and DAY % step == 0
+
+
+def _on_clock(place: Place, times: NDArray[np.int64], freq: str | int, tz: str | None) -> Placed:
+    """Place rows on the grid of one clock; on the wall, a label that the clock skips is the first time after it."""
+    start, freq, steps, off = place_on_grid(times, freq)
+    grid = Grid(start, freq, None if place.integer else place.tz, wall=tz is not None)
+    if tz is not None and off.any():
+        rows = np.flatnonzero(off)
+        off[rows] = from_wall(as_ns(grid.times(steps[rows])), tz) != place.times[rows]
+    return grid, steps, off
 
 
 def _no_frequency(place: Place) -> Problem:
@@ -87,30 +108,39 @@ def _no_frequency(place: Place) -> Problem:
     row = int(np.flatnonzero(same & (gaps != step))[0]) + 1
     common = str(step) if place.integer else str(pd.Timedelta(step))
     name = place.ids[place.codes[row]]
+    fix = "Name the step: freq=1, with fill_gaps=True."
+    if not place.integer:
+        fix = f"Average onto regular steps: resample={suggestion(place.times, place.codes)!r}, or name the frequency: "
+        fix += "freq='h' (or 'D', 'MS' ...). Where steps stay empty add fill_gaps=True."
     return Problem(
         "irregular",
         f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, "
         f"and not the step to {place.time(row)}.",
-        "Average onto regular steps: resample='1h', or name the frequency: freq='h' (or 'D', 'MS' ...).",
+        fix,
         entity=name or None,
         time=place.time(row),
         count=int((gaps[same] != step).sum()),
     )
 
 
-def _place_on_grid(found: Survey, freq: str | int) -> None:
-    place = found.place
-    start, freq, steps, off = place_on_grid(place.times, freq)
-    found.grid = Grid(start, freq, None if place.integer else place.tz)
+def _use_grid(found: Survey, grid: Grid, steps: NDArray[np.int64], off: NDArray[np.bool_]) -> None:
+    """Take a grid: report rows off it; gaps are reported or filled."""
+    place, freq = found.place, grid.freq
+    found.grid = grid
     fix = "Name another frequency: freq=..."
-    if not place.integer:
-        fix = f"Average onto regular steps: resample={freq!r}, or name another frequency: freq=..."
+    if not isinstance(freq, int):
+        step = fixed_step(freq)
+        # Months that begin on no common day have a most frequent distance, which is no step.
+        vague = found.options.freq is None and step is not None and step > 8 * DAY
+        longer = suggestion(place.times, place.codes) if vague else freq
+        fix = f"Average onto regular steps: resample={longer!r}, or name another frequency: freq=..."
+        fix = next((p.fix for p in found.problems if p.kind == "zone"), fix)
     off_grid = f"time does not lie on steps of {freq}|times do not lie on steps of {freq}"
     found.problems += located("irregular", off, place, off_grid, fix)
     found.steps = steps
     jump = np.where(np.diff(place.codes) == 0, np.diff(steps), 1)
     gaps = np.flatnonzero(jump > 1)
-    if not gaps.size:
+    if not gaps.size or off.any():  # with rows off the grid, what is missing cannot be told
         return
     if not found.options.fill_gaps:
         absent = Place(place.ids, place.codes[gaps], _times(found.grid, steps[gaps] + 1), place.integer, place.tz)
@@ -154,30 +184,11 @@ def _fill(found: Survey, jump: NDArray[np.int64], extra: int) -> None:
 
 
 def _times(grid: Grid, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the times of grid steps as integers or nanoseconds."""
-    times = np.asarray(grid.times(steps).to_numpy())
-    return times.astype(np.int64) if grid.is_integer else times.astype("datetime64[ns]").view(np.int64)
-
-
-def _resample(found: Survey, freq: str) -> None:
-    """Average the rows of each entity that fall into one step, leaving missing cells out."""
-    place = found.place
-    floored = floor_times(place.times, freq)
-    first = np.concatenate([[True], (np.diff(floored) != 0) | (np.diff(place.codes) != 0)])
-    if first.all():
-        found.place = Place(place.ids, place.codes, floored, False, place.tz)
-        return
-    starts = np.flatnonzero(first)
-    values = np.empty((len(starts), found.values.shape[1]), dtype=found.values.dtype)
-    for k in range(values.shape[1]):
-        cells = found.values[:, k]
-        known = ~np.isnan(cells)
-        counts = np.add.reduceat(known.astype(np.int64), starts)
-        with np.errstate(invalid="ignore"):  # infinities of both signs; they were reported before
-            sums = np.add.reduceat(np.where(known, cells, 0).astype(np.float64), starts)
-        values[:, k] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    found.values = values
-    found.place = Place(place.ids, place.codes[starts], floored[starts], False, place.tz)
+    """Return the times of grid steps as places count them: integers, or nanoseconds, in UTC where there is a zone."""
+    times: Any = grid.output_times(steps)
+    if grid.is_integer:
+        return np.asarray(times, dtype=np.int64)
+    return as_ns(times if times.tz is None else times.tz_convert("UTC").tz_localize(None))
 
 
 def _keep(found: Survey, rows: NDArray[np.bool_]) -> None:

@@ -1,4 +1,4 @@
-"""Which column plays which role, and how a frame is to be read."""
+"""Which column plays which role."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from foretide.data.frequency import read_freq
+from foretide.data.options import Options as Options
 from foretide.data.problems import Problem
-from foretide.data.times import check_zone
-from foretide.errors import ConfigError, nearest
+from foretide.errors import nearest
 
 if TYPE_CHECKING:
     import narwhals as nw
-
-_MISSING = ("error", "mask", "ffill")
 
 
 @dataclass(frozen=True)
@@ -41,36 +38,6 @@ class Roles:
         return [*single, ("time", self.time), *many]
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a frame is read; see :func:`foretide.data.reading.from_frame`."""
-
-    freq: str | int | None = None
-    fill_gaps: bool = False
-    missing: str = "error"
-    resample: str | None = None
-    tz: str | None = None
-    time_format: str | None = None
-    input_size: int | None = None
-    h: int | None = None
-
-    def checked(self) -> Options:
-        """Return the options in canonical form, or say which one cannot be."""
-        if self.missing not in _MISSING:
-            hint = nearest(self.missing, _MISSING)
-            raise ConfigError(f"missing={self.missing!r}: expected one of {', '.join(_MISSING)}. {hint}")
-        check_zone(self.tz)
-        freq = None if self.freq is None else read_freq(self.freq)
-        resample = None if self.resample is None else read_freq(self.resample, "resample")
-        if isinstance(resample, int):
-            raise ConfigError(f"resample={resample!r}: expected a frequency such as '1h' or 'D'.")
-        if resample is not None and freq is not None and freq != resample:
-            raise ConfigError(
-                f"resample={self.resample!r} makes steps of {resample!r}, freq={self.freq!r} says otherwise."
-            )
-        return replace(self, freq=resample or freq, resample=resample)
-
-
 def check_roles(table: nw.DataFrame[Any], roles: Roles, frame: Any) -> tuple[Roles, list[Problem]]:
     """Return the roles that can be looked at; and unknown columns, columns with two roles, roles without a column."""
     problems: list[Problem] = []
@@ -90,10 +57,11 @@ def check_roles(table: nw.DataFrame[Any], roles: Roles, frame: Any) -> tuple[Rol
                 usable[role].append(name)
         else:
             hint = nearest(name, [c for c in known if c not in seen] or known)
-            if role == "time" and isinstance(getattr(frame, "index", None), (pd.DatetimeIndex, pd.PeriodIndex)):
-                hint = "The times stand in the index; type: frame.reset_index(names='ds')"
-            if len(known) == 1 and any(mark in known[0] for mark in ";\t|"):
-                hint = f"The only column is {known[0]!r}: name the separator, such as sep=';'."
+            index = getattr(frame, "index", None)
+            if role == "time" and isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
+                hint = f"The times stand in the index; type: time={index.name!r}"
+            if len(known) == 1 and any(mark in known[0] for mark in ";\t|,"):
+                hint = f"The only column is {known[0]!r}: leave sep out, or name the separator, such as sep=';'."
             problems.append(Problem("column", f"There is no column {name!r} ({role}).", hint, column=name))
     if not roles.target:
         hint = f"Type: target='...'. Known: {', '.join(known)}."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.frequency import offset_of
+from foretide.data.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,15 +41,23 @@ def seasons_of(freq: str | int) -> tuple[int, ...]:
         offset = offset_of(freq)
     except ValueError as error:
         raise ConfigError(f"Expected a frequency such as 'h', '30min', 'D', 'W' or 'MS', got {freq!r}.") from error
-    kind, n = type(offset).__name__, int(offset.n)
-    if isinstance(offset, pd.offsets.Tick) or kind == "Day":
-        step = (pd.Timedelta(n, "D") if kind == "Day" else pd.Timedelta(offset)).total_seconds()
-        found = {int(cycle / step) for low, high, cycle in _CYCLES if low <= step <= high and cycle % step == 0}
-        return tuple(sorted(season for season in found if season > 1))
-    for start, cycle in (("BusinessDay", 5), ("Week", 52), ("Month", 12), ("BusinessMonth", 12), ("Quarter", 4)):
-        if kind.startswith(start) or (start == "Quarter" and "Quarter" in kind):
-            return (cycle // n,) if cycle % n == 0 and cycle // n > 1 else ()
-    return ()
+    n = int(offset.n)
+    if isinstance(freq, str) and (code := code_of(freq)) in PER_YEAR:
+        return _cycle(PER_YEAR[code], n)
+    if isinstance(offset, pd.offsets.BusinessDay):
+        return _cycle(5, n)
+    length = fixed_step(freq)
+    if length is None:
+        return ()
+    if length % (7 * DAY) == 0:
+        return _cycle(PER_YEAR["W"], length // (7 * DAY))
+    step = length / 10**9
+    found = {int(cycle / step) for low, high, cycle in _CYCLES if low <= step <= high and cycle % step == 0}
+    return tuple(sorted(season for season in found if season > 1))
+
+
+def _cycle(steps: int, n: int) -> tuple[int, ...]:
+    return (steps // n,) if steps % n == 0 and steps // n > 1 else ()
 
 
 def main_season(panel: Panel, given: int | None = None) -> int:

@@ -15,7 +15,9 @@ from foretide.data.problems import ColumnFacts, Place, Problem, Report, located,
 from foretide.data.regular import regularise
 from foretide.data.roles import Options, Roles, check_roles
 from foretide.data.seasons import seasons_of
-from foretide.data.times import Times, localise, parse_times
+from foretide.data.times import Times, parse_times
+from foretide.data.wide import melt
+from foretide.data.zones import localise
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ class Survey:
 
     Attributes
     ----------
+    roles : Roles
+        Of the columns of ``values``.
+    named : Roles
+        Of the columns of the frame; others than ``roles`` where it was melted.
     place : Place
         Entity and time of every row.
     values : float array ``[R, C]``
@@ -38,10 +44,13 @@ class Survey:
         Grid step of every row.
     inserted : bool array ``[R]`` or None
         Rows that were inserted to fill gaps.
+    categories : dict
+        Text column -> its labels in the order of the codes in ``values``.
     """
 
     roles: Roles
     options: Options
+    named: Roles | None = None
     backend: str = "pandas"
     rows: int = 0
     place: Place = field(default_factory=lambda: Place((), np.zeros(0, np.int64), np.zeros(0, np.int64)))
@@ -50,7 +59,9 @@ class Survey:
     inserted: NDArray[np.bool_] | None = None
     grid: Grid | None = None
     static: Static = field(default_factory=Static)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    time_format: str | None = None
 
     def require_grid(self) -> Grid:
         """Return the grid of a survey without errors."""
@@ -62,13 +73,17 @@ class Survey:
         """Return what was found, for people."""
         seen = len(self.place.times) > 0
         order = {"error": 0, "warning": 1, "note": 2}
-        roles = {role: tuple(n for r, n in self.roles.named() if r == role) for role, _ in self.roles.named()}
+        named = (self.named or self.roles).named()
+        roles = {role: tuple(n for r, n in named if r == role) for role in dict.fromkeys(role for role, _ in named)}
         kinds = {name: role for role, name in self.roles.named()}
         low = int(np.argmin(self.place.times)) if seen else 0
         high = int(np.argmax(self.place.times)) if seen else 0
         facts = []
         for k, name in enumerate(self.roles.numeric if self.values.size else ()):
             v = self.values[:, k][np.isfinite(self.values[:, k])]
+            if name in self.categories:
+                facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), labels=self.categories[name]))
+                continue
             mean = float(v.mean(dtype=np.float64)) if v.size else np.nan
             least, most = (float(v.min()), float(v.max())) if v.size else (np.nan, np.nan)
             facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), least, mean, most))
@@ -83,6 +98,7 @@ class Survey:
             seasons=seasons_of(self.grid.freq) if self.grid else (),
             columns=tuple(facts),
             problems=tuple(sorted(self.problems, key=lambda p: order[p.severity])),
+            melt=self.options.melt,
         )
 
 
@@ -90,19 +106,24 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
     options = options.checked()
     table = open_frame(frame)
-    found = Survey(roles, options, backend_of(table), len(table))
+    found = Survey(roles, options, backend=backend_of(table), rows=len(table))
     roles, found.problems = check_roles(table, roles, frame)
-    found.roles = roles
+    found.roles = found.named = roles
     if len(table) == 0:
         found.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
     known = set(table.columns)
     # Without these there is nothing to place rows by; what is wrong so far is all that can be said.
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return found
+    if options.melt:
+        table, roles, problems = melt(table, roles, options)
+        found.problems += problems
+        found.roles = roles
+        if problems and roles is found.named:
+            return found
     order = _place_rows(found, table)
-    found.values, problems, static = col.read_columns(table, roles, order, found.place, options.missing)
+    found.values, problems, found.static, found.categories = col.read_columns(table, roles, order, found.place, options)
     found.problems += problems
-    found.static = static
     if len(found.place.times):
         found.problems += col.check_infinite(found)
         regularise(found)
@@ -114,7 +135,9 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
     roles, options = found.roles, found.options
     times = parse_times(table[roles.time], options.time_format)
-    found.problems += times.problems
+    found.time_format = times.form
+    # With a zone named, that the times have several offsets is no news.
+    found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
     codes: NDArray[np.int64] = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
     if roles.id is not None:
@@ -130,7 +153,7 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
                 "zone",
                 f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
                 f"the first is {shown}.",
-                "Give the times in UTC, or leave tz out.",
+                "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's.",
                 column=roles.time,
                 time=shown,
                 count=n,

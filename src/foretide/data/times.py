@@ -1,10 +1,8 @@
-"""Times of a frame: parsed, put into one zone, and onto a regular grid."""
+"""Times of a frame: parsed from whatever they are written in."""
 
 from __future__ import annotations
 
 import re
-import warnings
-import zoneinfo
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +10,22 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from foretide.data import forms
 from foretide.data.frames import strings
 from foretide.data.problems import Problem, phrase
-from foretide.errors import ConfigError, nearest
+from foretide.data.tables.numerals import plain_numbers
+from foretide.data.zones import zone_name, zone_of_offsets
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ZONE = r"\d:\d\d.*(?:[zZ]|[+-]\d\d(?::?\d\d)?)$"
-_OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
+    Bools = NDArray[np.bool_]
+    Stamps = NDArray[np.int64]
+
+NOWHERE = forms.NOWHERE
+_ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
+_COUNT_THEM = "Leave these rows out, or count the steps: frame[{0!r}] = frame[{0!r}].rank(method='dense').astype(int)."
 
 
 @dataclass(frozen=True)
@@ -37,197 +42,252 @@ class Times:
     tz : str or None
         Zone the times came in.
     problems : list of Problem
+        Those of severity "note" say in which form text was read.
+    form : str or None
+        The ``strptime`` format of text, as given or found; None for ISO 8601 and for what is no text.
     """
 
-    values: NDArray[np.int64]
-    bad: NDArray[np.bool_]
+    values: Stamps
+    bad: Bools
     integer: bool = False
     aware: bool = False
     tz: str | None = None
     problems: list[Problem] = field(default_factory=list)
-
-
-def check_zone(tz: str | None) -> None:
-    """Raise a ConfigError that names the nearest zone when a zone is not known."""
-    if tz is None or tz == "UTC":
-        return
-    try:
-        pd.Timestamp(0, tz="UTC").tz_convert(tz)
-    except (KeyError, ValueError, OSError) as error:
-        known = sorted(zoneinfo.available_timezones())
-        hint = nearest(tz, known)
-        hint = hint if hint.startswith("Did") else "Name one such as 'Europe/Berlin' or 'UTC'."
-        raise ConfigError(f"{tz!r} is not a known time zone. {hint}") from error
+    form: str | None = None
 
 
 def parse_times(series: nw.Series[Any], time_format: str | None = None) -> Times:
-    """Return the times of a column of datetimes, dates, text or integers."""
-    name = str(series.name)
-    dtype = series.dtype
+    """Return the times of a column of datetimes, dates, text or integers.
+
+    Parameters
+    ----------
+    time_format : str, optional
+        A ``strptime`` format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns`` for numbers that count from
+        1970 in UTC. Without one, ISO 8601 and other forms that all rows agree on are read.
+    """
+    name, dtype = str(series.name), series.dtype
+    if time_format in forms.EPOCHS and not isinstance(dtype, (nw.Datetime, nw.Date)):
+        return _epoch(series, name, str(time_format))
     if dtype.is_integer() and time_format is None:
         return _integers(series, name)
     if dtype.is_float():
-        return _whole_floats(series, name)
+        return _floats(series, name, time_format)
     column = strings(series)
     if isinstance(column.dtype, pd.PeriodDtype):
-        column = column.dt.to_timestamp()
+        column = _from_periods(column)
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        zone = str(column.dt.tz)
-        return _missing(_nanoseconds(column.dt.tz_convert("UTC").dt.tz_localize(None)), name, aware=True, tz=zone)
+        return _instants(column.dt.tz_convert("UTC").dt.tz_localize(None), name, zone_name(column.dt.tz))
     if pd.api.types.is_datetime64_dtype(column.dtype):
-        return _missing(_nanoseconds(column), name)
+        return _instants(column, name, None)
+    zone = _shared_zone(column)
+    if zone is not None:
+        return _instants(pd.to_datetime(column, utc=True).dt.tz_localize(None), name, zone)
     return _text(column, name, time_format)
 
 
-def _nanoseconds(column: pd.Series[Any]) -> NDArray[np.int64]:
-    return np.asarray(column.to_numpy().astype("datetime64[ns]")).view(np.int64)
+def _from_periods(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the begins of periods; as text where nanoseconds cannot count them."""
+    try:
+        begins: pd.Series[Any] = column.dt.to_timestamp()
+    except pd.errors.OutOfBoundsDatetime:
+        begins = column.dt.asfreq("D", how="start").dt.strftime("%Y-%m-%d")
+    return begins
 
 
-def _missing(values: NDArray[np.int64], name: str, *, aware: bool = False, tz: str | None = None) -> Times:
-    bad = values == np.iinfo(np.int64).min
-    return Times(values, bad, aware=aware, tz=tz, problems=_no_time(bad, name))
+def _shared_zone(column: pd.Series[Any]) -> str | None:
+    """Return the zone of datetime objects that all have the same one."""
+    if pd.api.types.infer_dtype(column, skipna=True) != "datetime":
+        return None
+    zones = {time.tzinfo for time in column.dropna()}
+    names = {None if zone is None else zone_name(zone) for zone in zones}
+    return names.pop() if len(names) == 1 else None
 
 
-def _no_time(bad: NDArray[np.bool_], name: str) -> list[Problem]:
+def _instants(column: pd.Series[Any], name: str, tz: str | None) -> Times:
+    values, beyond = forms.to_nanoseconds(column.to_numpy())
+    bad = values == NOWHERE
+    problems = _no_time(bad & ~beyond, name) + _beyond(beyond, column, name)
+    return Times(values, bad, aware=tz is not None, tz=tz, problems=problems)
+
+
+def _no_time(bad: Bools, name: str) -> list[Problem]:
     if not bad.any():
         return []
     row, n = int(np.argmax(bad)), int(bad.sum())
-    return [
-        Problem(
-            "time",
-            f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}.",
-            "Fill it in, or drop them.",
-            column=name,
-            count=n,
-        )
-    ]
+    text = f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}."
+    return [Problem("time", text, "Fill it in, or drop them.", column=name, count=n)]
 
 
+def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
+    if not beyond.any():
+        return []
+    row, n = int(np.argmax(beyond)), int(beyond.sum())
+    text = f"Column {name!r}: {phrase('time lies|times lie', n)} beyond the years 1678 to 2261, the first is "
+    text += f"{str(column[row]).removesuffix(' 00:00:00')} in row {row}."
+    return [Problem("time", text, _COUNT_THEM.format(name), column=name, count=n)]
+
+
+# ---------------------------------------------------------------------------------- numbers
 def _integers(series: nw.Series[Any], name: str) -> Times:
     bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
     values = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
-    problems = _no_time(bad, name)
-    if len(values) and _looks_like_dates(values):
-        problems.append(
-            Problem(
-                "time",
-                f"Column {name!r}: whole numbers that look like dates, such as {int(values[0])}.",
-                "Type: time_format='%Y%m%d'.",
-                column=name,
-            )
-        )
-    return Times(values, bad, integer=True, problems=problems)
+    return _counted(values, bad, name)
 
 
-def _looks_like_dates(values: NDArray[np.int64]) -> bool:
-    if values.min() < 19000101 or values.max() > 21001231:
-        return False
-    month, day = values // 100 % 100, values % 100
-    return bool(((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)).all())
+def _look(values: Stamps, name: str) -> list[Problem]:
+    """Return what is to be said of whole numbers that look like dates."""
+    digits, epoch = forms.looks_like_digits(values), forms.looks_like_epoch(values)
+    if digits:
+        text, form = f"that look like {digits[0]}, such as {int(values[0])}", digits[1]
+    elif epoch:
+        when = pd.Timestamp(int(forms.in_epoch(values[:1], epoch)[0]))
+        text, form = f"that look like {forms.name_of_epoch(epoch)}, such as {int(values[0])} ({when})", epoch
+    elif len(values) > 1 and values.min() >= 1800 and values.max() <= 2150:
+        text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
+        return [Problem("time", text, "As years with a calendar: time_format='%Y'.", column=name, severity="note")]
+    else:
+        return []
+    return [Problem("time", f"Column {name!r}: whole numbers {text}.", f"Type: time_format={form!r}.", column=name)]
 
 
-def _whole_floats(series: nw.Series[Any], name: str) -> Times:
+def _floats(series: nw.Series[Any], name: str, time_format: str | None) -> Times:
+    """Read whole numbers among floats, as they become beside missing ones."""
     values = np.asarray(series.cast(nw.Float64).fill_null(float("nan")).to_numpy())
     bad = ~np.isfinite(values)
-    whole = np.where(bad, 0, values)
-    problems = _no_time(bad, name)
-    if (whole != np.round(whole)).any():
-        row = int(np.argmax(whole != np.round(whole)))
-        problems.append(
-            Problem(
-                "time",
-                f"Column {name!r}: times are fractions, such as {whole[row]:g} in row {row}.",
-                "Give datetimes, or count the steps in whole numbers.",
-                column=name,
-            )
-        )
-    return Times(whole.astype(np.int64), bad, integer=True, problems=problems)
-
-
-def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
-    empty = np.asarray(column.isna())
-    text = column.astype(str).str.strip()
-    parsed = pd.to_datetime(text, format=time_format or "ISO8601", utc=True, errors="coerce")
-    values = _nanoseconds(parsed.dt.tz_localize(None))
-    bad = values == np.iinfo(np.int64).min
-    problems = _no_time(empty, name) + _unparsable(column, bad & ~empty, name, time_format)
-    aware, tz = False, None
-    usable = ~bad
+    numbers = np.where(bad, 0, values)
+    fractions = numbers != np.round(numbers)
+    whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0).astype(np.int64)
+    if fractions.any() and not forms.looks_like_epoch(whole[~bad]):
+        row = int(np.argmax(fractions))
+        text = f"Column {name!r}: times are fractions, such as {numbers[row]:g} in row {row}."
+        fix = "Give datetimes, or count the steps in whole numbers."
+        problems = [*_no_time(bad, name), Problem("time", text, fix, column=name)]
+        return Times(whole, bad, integer=True, problems=problems)
     if time_format is not None:
-        zoned = np.full(len(bad), "%z" in time_format or "%Z" in time_format)
+        return _text(pd.Series(whole).astype(str).astype(object).where(~bad), name, time_format)
+    return _counted(whole, bad, name)
+
+
+def _counted(values: Stamps, bad: Bools, name: str) -> Times:
+    look = _look(values[~bad], name)
+    unread = any(problem.severity == "error" for problem in look)  # gaps between such numbers would mean nothing
+    return Times(values, bad | unread, integer=True, problems=_no_time(bad, name) + look)
+
+
+def _epoch(series: nw.Series[Any], name: str, form: str) -> Times:
+    if series.dtype.is_integer():
+        bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
+        numbers: Any = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
     else:
-        zoned = np.asarray(text.str.contains(_ZONE, regex=True, na=False), dtype=bool)
-    if usable.any() and zoned[usable].any():
-        aware, tz = True, _zone_of(text[usable & zoned])
-        if not zoned[usable].all():
-            without = usable & ~zoned
-            row = int(np.argmax(without))
-            problems.append(
-                Problem(
-                    "zone",
-                    f"Column {name!r}: {phrase('time has|times have', int(without.sum()))} no time zone while the "
-                    f"others have one; the first is {text[row]!r} in row {row}.",
-                    "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none.",
-                    column=name,
-                    count=int(without.sum()),
-                )
+        column = strings(series)
+        parsed = plain_numbers(column)
+        bad = ~np.isfinite(parsed)
+        text = bad & column.notna().to_numpy() & (column.astype(str).str.strip() != "").to_numpy()
+        if text.any():
+            return Times(
+                np.full(len(bad), NOWHERE), bad, aware=True, tz="UTC", problems=_not_read(column, text, name, form)
             )
-    return Times(values, bad, aware=aware, tz=tz, problems=problems)
+        numbers = np.where(bad, 0.0, parsed)
+    values = forms.in_epoch(numbers, form)
+    beyond = ~bad & (values == NOWHERE)
+    values[bad] = NOWHERE
+    problems = _no_time(bad, name) + _beyond(beyond, numbers, name)
+    return Times(values, bad | beyond, aware=True, tz="UTC", problems=problems)
 
 
-def _zone_of(text: pd.Series[Any]) -> str:
-    """Return the one offset that all times share, or UTC."""
-    first = str(text.iloc[0])
-    found = _OFFSET.search(first)
-    if not found or not bool(text.str.endswith(found.group()).all()):
-        return "UTC"
-    offset = found.group() if ":" in found.group() else f"{found.group()[:3]}:{found.group()[3:]}"
-    return "UTC" if offset[1:] == "00:00" else offset
+# ------------------------------------------------------------------------------------- text
+def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
+    text = column.astype(str).str.strip()
+    empty = np.asarray(column.isna() | (text == ""))
+    codes, found = pd.factorize(text.where(~empty))
+    words = pd.Series(found, dtype=object)
+    if not len(words):
+        return Times(np.full(len(text), NOWHERE), empty, problems=_no_time(empty, name))
+    ways = forms.readings(words) if time_format is None else [forms.in_format(words, time_format)]
+    reading = ways[0] if len(ways) == 1 else forms.Reading(np.full(len(words), NOWHERE))
+    values = np.append(reading.values, NOWHERE)[codes]
+    bad = values == NOWHERE
+    problems = _no_time(empty, name)
+    late = bad & ~empty & _far_years(text, time_format) & (len(ways) < 2)
+    problems += _beyond(late, text, name)
+    problems += _not_read(column, bad & ~empty & ~late, name, time_format or reading.form, ways, words)
+    if reading.form and time_format is None:
+        problems.append(Problem("time", f"Column {name!r}: read as {reading.form}.", column=name, severity="note"))
+    zoned = np.full(len(words), reading.zoned)
+    if not reading.form:
+        zoned = words.str.contains(_ZONE, regex=True).to_numpy(dtype=bool)
+    with_zone = np.append(zoned, False)[codes]
+    form = time_format or (reading.form if reading.form.startswith("%") else None)
+    if not with_zone[~bad].any():
+        return Times(values, bad, problems=problems, form=form)
+    problems += _without_zone(text, ~bad & ~with_zone, name)
+    tz, notes = _zone_of(words[zoned & (reading.values != NOWHERE)], reading, name)
+    return Times(values, bad, aware=True, tz=tz, problems=problems + notes, form=form)
 
 
-def _unparsable(column: pd.Series[Any], bad: NDArray[np.bool_], name: str, given: str | None) -> list[Problem]:
+def _far_years(text: pd.Series[Any], time_format: str | None) -> Bools:
+    """Which words begin with a year that nanoseconds cannot count."""
+    if time_format is not None and not time_format.startswith("%Y"):
+        return np.zeros(len(text), dtype=bool)
+    years = text.str.extract(r"^([0-9]{4})(?:-|/|\.|[0-9]{4}\b)")[0].astype(float)
+    return np.asarray((years < 1678) | (years > 2261))
+
+
+def _without_zone(text: pd.Series[Any], rows: Bools, name: str) -> list[Problem]:
+    if not rows.any():
+        return []
+    row, n = int(np.argmax(rows)), int(rows.sum())
+    message = f"Column {name!r}: {phrase('time has|times have', n)} no time zone while the others have one; "
+    message += f"the first is {text[row]!r} in row {row}."
+    fix = "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none."
+    return [Problem("zone", message, fix, column=name, count=n)]
+
+
+def _zone_of(words: pd.Series[Any], reading: forms.Reading, name: str) -> tuple[str, list[Problem]]:
+    """Return the one offset that all times share, or UTC with a note that names a zone of these offsets."""
+    parts = words.str.extract(_OFFSET)
+    sign = np.where(parts[0] == "-", -1, 1)
+    minutes = (parts[1].fillna("0").astype(int) * 60 + parts[2].fillna("0").astype(int)).to_numpy() * sign
+    shown = [f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in dict.fromkeys(minutes.tolist())]
+    if len(shown) == 1:
+        return ("UTC" if shown[0][1:] == "00:00" else shown[0]), []
+    zone = zone_of_offsets(reading.values[words.index], minutes * np.int64(60_000_000_000))
+    text = f"Column {name!r}: the times have several offsets ({', '.join(shown[:3])}) and are kept in UTC."
+    fix = f"Name the zone: tz={zone!r}." if zone else "Name the zone, such as tz='Europe/Berlin'."
+    return "UTC", [Problem("zone", text, fix, column=name, severity="note")]
+
+
+def _not_read(
+    column: pd.Series[Any],
+    bad: Bools,
+    name: str,
+    form: str | None,
+    ways: list[forms.Reading] | None = None,
+    words: pd.Series[Any] | None = None,
+) -> list[Problem]:
+    """Say what cannot be read, and the format to type: each of them where several fit."""
     if not bad.any():
         return []
     row, n = int(np.argmax(bad)), int(bad.sum())
-    value = column[row]
-    guess = None
-    with warnings.catch_warnings():  # pandas warns when a date reads day first; naming the format settles it
-        warnings.simplefilter("ignore")
-        for day_first in (True, False):
-            guess = guess or pd.tseries.api.guess_datetime_format(str(value), dayfirst=day_first)
-    expected = f"the format {given!r}" if given else "the form 2024-01-31 06:00"
-    fix = (
-        f"Correct it, or type its format: time_format={guess!r} (check day and month)."
-        if guess
-        else ("Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'.")
-    )
-    return [
-        Problem(
-            "time",
-            f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(value)!r} "
-            f"in row {row}.",
-            fix,
-            column=name,
-            count=n,
-        )
-    ]
-
-
-def localise(
-    values: NDArray[np.int64], codes: NDArray[np.int64], tz: str
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return wall-clock times of a zone in UTC, and which of them do not exist there.
-
-    In the hour that a clock shows twice, an entity's first time is the earlier one.
-    """
-    first = ~pd.DataFrame({"code": codes, "time": values}).duplicated().to_numpy()
-    index = pd.DatetimeIndex(values.view("datetime64[ns]"))
-    moved = index.tz_localize(tz, ambiguous=first, nonexistent="NaT").tz_convert("UTC").tz_localize(None)
-    utc = np.asarray(moved.to_numpy().astype("datetime64[ns]")).view(np.int64)
-    return utc, utc == np.iinfo(np.int64).min
-
-
-def to_wall(values: NDArray[np.int64], tz: str) -> NDArray[np.int64]:
-    """Return UTC nanoseconds as nanoseconds on a wall clock of the zone."""
-    index = pd.DatetimeIndex(values.view("datetime64[ns]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
-    return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)
+    expected = f"the form {form!r}" if form else "the form 2024-01-31 06:00"
+    text = f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(column[row])!r} "
+    text += f"in row {row}."
+    if ways and words is not None and len(ways) > 1:
+        unlike = int(np.argmax(ways[0].values != ways[1].values))
+        stamps = [(w.form, w.values[unlike]) for w in ways if w.values[unlike] != NOWHERE]
+        readings = [f"{pd.Timestamp(int(stamp)).date()} with time_format={given!r}" for given, stamp in stamps]
+        fix = f"{words[unlike]!r} is {', or '.join(readings)}: type the one that is meant."
+    else:
+        fix = "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'."
+        numbers = plain_numbers(column[bad])
+        whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
+        epoch = forms.looks_like_epoch(whole.astype(np.int64))
+        if epoch:
+            fix = f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
+        elif form in forms.EPOCHS:
+            fix = "Correct it, or leave time_format out."
+        else:
+            single = forms.readings(pd.Series([str(column[row]).strip()], dtype=object))
+            if single and single[0].form.startswith("%") and 2 * n > len(bad):
+                fix = f"Correct it, or type its format: time_format={single[0].form!r} (check day and month)."
+    return [Problem("time", text, fix, column=name, count=n)]

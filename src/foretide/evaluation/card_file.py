@@ -45,6 +45,7 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         "shape": card.truth.shape,
         "panel": {
             "start": int(start) if panel.grid.is_integer else str(start), "freq": panel.grid.freq, "tz": panel.grid.tz,
+            "wall": panel.grid.wall,
             "ids": list(panel.ids), "length": panel.length, "first": panel.first, "targets": list(panel.targets),
             "past": list(panel.past), "future": list(panel.future), "names": asdict(panel.names),
         },
@@ -118,9 +119,9 @@ def _panel(known: dict[str, Any]) -> Panel:
     values = np.broadcast_to(np.float64(np.nan), (int(length.sum()), columns))
     row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
     targets, past, future = (tuple(known[role]) for role in ("targets", "past", "future"))
+    grid = Grid(start, known["freq"], known["tz"], known.get("wall", False))
     return Panel(
-        Grid(start, known["freq"], known["tz"]), tuple(known["ids"]), values, row0, length, first, targets,
-        past, future, names=Names(**known["names"]),
+        grid, tuple(known["ids"]), values, row0, length, first, targets, past, future, names=Names(**known["names"]),
     )  # fmt: skip
 
 

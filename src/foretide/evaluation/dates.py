@@ -24,4 +24,4 @@ def shown(time: Any) -> str:
 
 def span(freq: str | int, steps: int) -> str:
     """Return the word for a number of steps: hourly 24 -> ``a day``; ``one season`` where there is none."""
-    return _SPANS.get((str(freq).partition("-")[0], steps), "one season")
+    return _SPANS.get((str(freq).partition("-")[0].partition("+")[0], steps), "one season")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.windows import slide
 from foretide.errors import ConfigError
 from foretide.evaluation.dates import moment, shown
@@ -114,7 +114,7 @@ def members_of(
             "input_size": max(sizes) if sizes else max(2, min(LOOKBACK, fitting)),
             **{key: value for key, value in shared.items() if value is not None},
         }
-        counts = bool(are_counts(part).all())
+        counts = bool(count_like(part).all())
         laws = counts and any(getattr(m.forecaster, "has_law", False) for m in asked)
         found, notes = simple_set(
             h, counts=counts, intervals=laws, freq=panel.grid.freq, shared=known,

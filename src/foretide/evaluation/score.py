@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.counts import are_counts, buckets
+from foretide.data.counts import buckets, count_like
 from foretide.data.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.align import (
@@ -390,5 +390,5 @@ def score(
     notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(
         panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes),
-        Laws(law_truth, laws, levels, grid, asked), nonzero_rates(panel, train), bool(are_counts(train).all()),
+        Laws(law_truth, laws, levels, grid, asked), nonzero_rates(panel, train), bool(count_like(train).all()),
     )  # fmt: skip

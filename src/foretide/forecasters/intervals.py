@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import are_counts, count_like
 from foretide.data.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
@@ -36,8 +36,8 @@ class WithIntervals(Around):
       likelihood. Where the model forecasts nothing at all, the mean is what was observed when it last did so.
     - ``"normal"``: the standard deviation is that of the errors.
     - ``"empirical"``: quantiles of the errors, added to the point forecast; whole and not negative for counts.
-    - ``"auto"``: the model's own law where it has one; otherwise negative binomial for targets that are counts, normal
-      for the others.
+    - ``"auto"``: the model's own law where it has one; otherwise negative binomial for targets that are treated as
+      counts (:func:`foretide.data.counts.count_like`), normal for the others.
 
     The point forecast is that of the model, unchanged, and so is its name.
 
@@ -102,7 +102,7 @@ class WithIntervals(Around):
             return tuple("empirical_counts" if count else "empirical" for count in counts)
         if self.law != "auto":
             return (self.law,) * panel.n_targets
-        return tuple("negative_binomial" if count else "normal" for count in counts)
+        return tuple("negative_binomial" if count else "normal" for count in count_like(panel))
 
     # ---------------------------------------------------------------- forecasting
     def _predict(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.seasons import main_season, seasons_of
 from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
@@ -202,7 +202,7 @@ class _Fit:
         """Law around point forecasts from errors on validation windows; on training windows where there are none."""
         assert base is not None
         mean = np.maximum(answers(parts, look, base)[0], np.where(parts.positive, 0.0, -np.inf))
-        kinds = tuple("negative_binomial" if count else "normal" for count in are_counts(self.panel))
+        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
         errors = Errors(mean, look.truth(), look.windows.entity, look.windows.steps(look.panel))
         return ErrorLaw.fit(errors, kinds, parts.preparation.ids, self.h, int(main_season(self.train)))
 

@@ -19,7 +19,7 @@ from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import LOG, RunFolder, free_name, read_status
 from foretide.pipeline.job import explain_networks
 from foretide.pipeline.log import Log
-from foretide.pipeline.prepare import make_calendar, prepare
+from foretide.pipeline.prepare import make_calendar, prepare, tell
 from foretide.pipeline.results import evenly
 from foretide.pipeline.roster import roster
 from foretide.pipeline.saved import MODELS, saved_models
@@ -70,7 +70,7 @@ def run_backtest(
     with log.catching_warnings():
         log("reading the data")
         prepared = prepare(checked)
-        log(repr(prepared.panel))
+        tell(prepared.panel, log)
     same = _read(target / SETTINGS) == settings
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
     with folder.writing(), log.of(folder.path / LOG):

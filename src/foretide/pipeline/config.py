@@ -6,12 +6,15 @@ import io
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from foretide.data.files import file_name, is_no_path, read_text, storing
+from foretide.data.options import Options
+from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
 from foretide.pipeline.sections import (
@@ -23,6 +26,9 @@ from foretide.pipeline.sections import (
     Section,
     SplitConfig,
 )
+
+READING = tuple(f.name for f in fields(Options) if "help" in f.metadata)
+"""Options of reading a table, which stand in the section data and are flags of the commands."""
 
 
 class Config(Section):
@@ -200,8 +206,21 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
     return config.model_copy(update={"data": data})
 
 
+def with_reading(config: Config, given: Mapping[str, Any]) -> Config:
+    """Return the configuration with other options of reading its table; a wrong one is a :class:`ConfigError`."""
+    if config.data.path is None:
+        raise ConfigError(f"{next(iter(given))} is for tables that are read, and this configuration makes its data.")
+    try:
+        data = type(config.data).model_validate({**config.data.model_dump(), **given})
+    except ValidationError as error:
+        raise ConfigError(_explain(error, "the command")) from error
+    return config.model_copy(update={"data": data})
+
+
 def find_data(path: str, folder: Path) -> Path:
     """Return where a data file is: beside the configuration, above it, in the working folder or ``$FORETIDE_DATA``."""
+    if path == STDIN:
+        raise ConfigError("data.path: a run reads its table again later, which standard input does not allow. Save it.")
     wanted = Path(path).expanduser()
     tried = [wanted] if wanted.is_absolute() else [folder / wanted, folder.parent / wanted, Path.cwd() / wanted]
     if os.environ.get("FORETIDE_DATA"):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.forecasters.levels import DEFAULT_LEVELS
-from foretide.pipeline.config import Config, load_config, read_yaml, write_yaml
+from foretide.pipeline.config import Config, load_config, read_yaml, with_reading, write_yaml
 from foretide.pipeline.folder import LOG, RunFolder
 from foretide.pipeline.log import Log
-from foretide.pipeline.prepare import make_calendar, prepare_panel, read_panel
+from foretide.pipeline.prepare import make_calendar, prepare_panel, read_another, tell, with_form
 from foretide.pipeline.roster import roster
 from foretide.pipeline.saved import chosen_model, model_place
 
@@ -57,12 +57,12 @@ def fit_model(
     with log.catching_warnings():
         log("reading the data")
         panel = prepare_panel(checked)[0]
-        log(repr(panel))
+        tell(panel, log)
     target = RunFolder.create(folder, overwrite=overwrite)
     with target.writing(), log.of(target.path / LOG):
         freq = panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
-        counts = bool(are_counts(panel).all()) or name not in {entry.name for entry in roster(checked)}
+        counts = bool(count_like(panel).all()) or name not in {entry.name for entry in roster(checked)}
         made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, freq), counts=counts, freq=freq)}
         if name not in made:
             raise ConfigError(
@@ -71,7 +71,8 @@ def fit_model(
         log(f"fitting {name}")
         forecaster = made[name].forecaster.fit(panel)
         forecaster.save(target.place(model_place(name)))
-        target.write_text("settings.yaml", write_yaml(checked.model_dump(mode="json", exclude={"output"})))
+        kept = with_form(checked, panel)
+        target.write_text("settings.yaml", write_yaml(kept.model_dump(mode="json", exclude={"output"})))
     return target
 
 
@@ -83,6 +84,8 @@ def predict_with(
     cutoffs: Sequence[Any] | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] = (),
+    reading: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """Forecast with a model that :func:`fit_model` or :func:`foretide.run` left in a folder.
 
@@ -90,11 +93,16 @@ def predict_with(
     ----------
     folder : path
     data : path, optional
-        A table of the same columns as the one the model was fitted on; that one by default.
+        A table of the same columns as the one the model was fitted on; that one by default. It may be written in
+        another form, which is found by looking. ``-`` is standard input.
     model : str, optional
         Needed where the folder holds several.
     cutoffs, levels, quantiles
         As in ``Forecaster.predict``.
+    reading : mapping, optional
+        Options of reading this table, such as ``{"decimal": ","}``, where looking leaves a choice.
+    progress : callable, optional
+        Gets the line that says how the table was read.
 
     Returns
     -------
@@ -110,7 +118,12 @@ def predict_with(
     place = chosen_model(path, model)[1]
     raw = read_yaml(read_text(settings))
     config = Config.model_validate(raw)
-    panel = read_panel(config.data, str(data)) if data is not None else prepare_panel(load_config(config))[0]
+    if data is not None:
+        panel = read_another(config.data, str(data), reading or {})
+    else:
+        panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
+    if progress is not None and panel.origin is not None:
+        progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
     table: pd.DataFrame = load(place).predict(panel, cutoffs=times, levels=levels, quantiles=quantiles).to_frame()
     return table

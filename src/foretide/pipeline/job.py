@@ -16,7 +16,7 @@ from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import LOG, RunFolder
 from foretide.pipeline.log import Log
 from foretide.pipeline.outputs import write_outputs, write_scores
-from foretide.pipeline.prepare import Prepared, make_calendar, prepare
+from foretide.pipeline.prepare import Prepared, make_calendar, prepare, tell, with_form
 from foretide.pipeline.results import Result, evenly
 from foretide.pipeline.roster import Entry, roster
 from foretide.pipeline.saved import model_place
@@ -80,7 +80,7 @@ def run(
     with log.catching_warnings():
         log("reading the data")
         prepared = prepare(checked)  # Wrong data leave no folder, and a finished run in it where it is.
-        log(repr(prepared.panel))
+        tell(prepared.panel, log)
     if target is None:
         folder = RunFolder.create_free(RUNS / file_name(checked.name))
     else:
@@ -91,7 +91,8 @@ def run(
 
 
 def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
-    folder.write_text("settings.yaml", write_yaml(config.model_dump(mode="json", exclude={"output"})))
+    kept = with_form(config, prepared.panel)
+    folder.write_text("settings.yaml", write_yaml(kept.model_dump(mode="json", exclude={"output"})))
     config, study = _searched(config, prepared, folder, log)
     freq = prepared.panel.grid.freq
     if prepared.counts:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
+from foretide.data.tables.form import Form
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.align import oracle_forecast
+from foretide.pipeline.config import READING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from foretide.data.calendar import Calendar
     from foretide.data.windows import Windows
@@ -41,8 +43,8 @@ class Prepared:
 
     @cached_property
     def counts(self) -> bool:
-        """Whether every target is a count in the training part."""
-        return bool(are_counts(self.train).all())
+        """Whether every target is treated as a count, by its training part."""
+        return bool(count_like(self.train).all())
 
     @cached_property
     def train(self) -> Panel:
@@ -98,7 +100,7 @@ def prepare_panel(config: Config) -> tuple[Panel, Any]:
 
 def read_options(data: DataConfig) -> dict[str, Any]:
     """Return how a table of this configuration is read, as keyword arguments of :meth:`Panel.read`."""
-    names = ("id", "time", "target", "past", "future", "static", "freq", "fill_gaps", "missing", "resample", "tz")
+    names = ("id", "time", "target", "past", "future", "static", *READING)
     options = {name: getattr(data, name) for name in names}
     if data.id is None:
         options.pop("id")
@@ -108,9 +110,41 @@ def read_options(data: DataConfig) -> dict[str, Any]:
     return options
 
 
-def read_panel(data: DataConfig, path: str | None = None) -> Panel:
-    """Read a table as a configuration says; ``path`` reads another table of the same kind."""
-    return Panel.read(path or str(data.path), **read_options(data))
+def read_panel(data: DataConfig) -> Panel:
+    """Read the table of a configuration."""
+    return Panel.read(str(data.path), **read_options(data))
+
+
+def read_another(data: DataConfig, path: str, given: Mapping[str, Any]) -> Panel:
+    """Read another table of the same columns.
+
+    How its text is written is found anew; the form of the first table decides only where that leaves a choice.
+
+    Parameters
+    ----------
+    data : DataConfig
+    path : str
+    given : mapping
+        Options of reading that hold for this table.
+    """
+    form = Form(**{f.name: getattr(data, f.name) for f in fields(Form)})
+    options = {**read_options(data), **dict.fromkeys(f.name for f in fields(Form)), **given}
+    return Panel.read(path, **options, likely=form)
+
+
+def tell(panel: Panel, say: Callable[[str], object]) -> None:
+    """Say how the table was read, where it was, and what is in it."""
+    if panel.origin is not None:
+        say(panel.origin.text())
+    say(repr(panel))
+
+
+def with_form(config: Config, panel: Panel) -> Config:
+    """Return the configuration with the form that its table was found to have, for other tables of the kind."""
+    if panel.origin is None:
+        return config
+    found = {k: v for k, v in asdict(panel.origin.form).items() if v is not None}
+    return config.model_copy(update={"data": config.data.model_copy(update=found)})
 
 
 def make_synthetic(config: SyntheticConfig) -> Any:

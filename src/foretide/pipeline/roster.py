@@ -83,7 +83,8 @@ def roster(
         entries = [*(Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None), *entries]
     if counts:
         entries = [_with_intervals(entry) for entry in entries]
-    columns = [name for name in (config.data.id, config.data.time) if name is not None]
+    ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
+    columns = [*ids, *([config.data.time] if config.data.time is not None else [])]
     check_names([entry.name for entry in entries], columns=columns, another=RENAME)
     return entries
 

@@ -16,7 +16,7 @@ from foretide.forecasters.simple_set import parameters
 from foretide.pipeline.config import Config, load_config, write_yaml
 from foretide.pipeline.folder import LOG, RunFolder, free_name, read_status
 from foretide.pipeline.log import Log
-from foretide.pipeline.prepare import make_calendar, prepare
+from foretide.pipeline.prepare import make_calendar, prepare, tell
 from foretide.pipeline.roster import roster
 from foretide.pipeline.saved import model_place
 from foretide.pipeline.search_outputs import write_search
@@ -129,7 +129,7 @@ def run_search(
     with log.catching_warnings():
         log("reading the data")
         prepared = prepare(checked)
-        log(repr(prepared.panel))
+        tell(prepared.panel, log)
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
     with folder.writing(), log.of(folder.path / LOG):
         folder.write_text(SETTINGS, write_yaml(checked.model_dump(mode="json", exclude={"output"})))

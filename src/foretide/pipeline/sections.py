@@ -38,23 +38,26 @@ class DataConfig(Section):
     Attributes
     ----------
     path : str, optional
-        A CSV or Parquet file. Relative paths are looked for beside the configuration, in the folder above it, in the
-        working folder, and under ``$FORETIDE_DATA`` by file name.
+        A CSV or Parquet file, packed or not. Relative paths are looked for beside the configuration, in the folder
+        above it, in the working folder, and under ``$FORETIDE_DATA`` by file name.
     synthetic : SyntheticConfig, optional
         Instead of ``path``.
-    id : str, optional
-        Column that names the entity (long tables); without it the table is one entity.
+    id : str or tuple of str, optional
+        Column, or columns, that name the entity (long tables); without it the table is one entity.
     time, target, past, future, static
-        Columns by role. ``past: rest`` takes every column that has no other role.
-    freq, fill_gaps, missing, resample, tz
+        Columns by role. ``past: rest`` takes every column that has no other role; so does ``target: rest`` of a table
+        without ``id``.
+    freq, fill_gaps, missing, resample, aggregate, tz, time_format, decimal, thousands, melt
         As in :meth:`foretide.Panel.from_frame`.
+    sep, encoding : str, optional
+        As in :meth:`foretide.Panel.read`; found by looking, as the three before them.
     first, last : time, optional
         Use only rows from ``first`` to ``last``, both included.
     """
 
     path: str | None = None
     synthetic: SyntheticConfig | None = None
-    id: str | None = None
+    id: str | tuple[str, ...] | None = None
     time: str = "ds"
     target: str | tuple[str, ...] = "y"
     past: Literal["rest"] | tuple[str, ...] = ()
@@ -64,7 +67,14 @@ class DataConfig(Section):
     fill_gaps: bool = False
     missing: Literal["error", "mask", "ffill"] = "error"
     resample: str | None = None
+    aggregate: str | dict[str, str] | None = None
     tz: str | None = None
+    melt: bool = False
+    time_format: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    sep: str | None = None
+    encoding: str | None = None
     first: Time | None = None
     last: Time | None = None
 

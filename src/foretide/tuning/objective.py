@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.counts import are_counts
+from foretide.data.counts import count_like
 from foretide.data.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
@@ -204,7 +204,7 @@ def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | N
     if not known.any():
         raise DataError("No truth is known for any window of the inner folds. Give more data, or set n_windows=.")
     if metric is None:
-        counts = bool(are_counts(part.head(rows)).all())
+        counts = bool(count_like(part.head(rows)).all())
         metric = "mse" if counts else "rmse"
     return Task(part, plan, windows[np.flatnonzero(known)], checked_metric(metric))
 

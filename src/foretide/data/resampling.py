@@ -1,0 +1,137 @@
+"""Rows brought together into longer steps, labelled as pandas labels them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.categories import most_frequent
+from foretide.data.frequency import as_ns, find_freq, fixed_step, is_daily_or_longer, offset_of, shift_of
+from foretide.data.grid import Grid
+from foretide.data.problems import Place, Problem, show
+from foretide.data.zones import from_wall, to_wall
+from foretide.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.survey import Survey
+
+    Stamps = NDArray[np.int64]
+    Labels = Callable[[Stamps], Stamps]
+
+MOST_STEPS = 20
+"""Steps of the new length from the first to the last row, as a multiple of the rows; more are a mistake."""
+
+
+def resample(found: Survey, freq: str) -> bool:
+    """Bring the rows of each entity that fall into one step together, column by column, leaving missing cells out.
+
+    Returns
+    -------
+    bool
+        False where it cannot be done; why is among the problems.
+    """
+    place, options = found.place, found.options
+    step = fixed_step(freq)
+    span = int(place.times.max() - place.times.min())
+    if step is not None and span // step > MOST_STEPS * len(place.times) + 10_000:
+        text = f"resample={freq!r} makes {span // step + 1} steps of {len(place.times)} rows."
+        found.problems.append(Problem("frequency", text, f"Type a longer step, such as resample={_longer(place)!r}."))
+        return False
+    aggregate = options.aggregate
+    choices = aggregate if isinstance(aggregate, dict) else dict.fromkeys(found.roles.numeric, aggregate or "mean")
+    for name in choices:
+        if name not in found.roles.numeric:
+            hint = nearest(name, found.roles.numeric)
+            found.problems.append(
+                Problem("column", f"aggregate names {name!r}, which is no column of the panel.", hint)
+            )
+    labels = _labels(place, freq)
+    found.problems += _incomplete(place, labels, freq)
+    times = labels(place.times)
+    groups = pd.DataFrame(found.values, copy=False).groupby([place.codes, times], sort=True)
+    values = np.empty((groups.ngroups, found.values.shape[1]), dtype=found.values.dtype)
+    by_choice: dict[str, list[int]] = {}
+    starts = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(place.codes) != 0)))
+    for k, name in enumerate(found.roles.numeric):
+        if name in found.categories:
+            values[:, k] = most_frequent(found.values[:, k], starts)
+            continue
+        by_choice.setdefault(choices.get(name, "mean"), []).append(k)
+    for choice, columns in by_choice.items():
+        part = groups[columns]
+        table = part.sum(min_count=1) if choice == "sum" else part.agg(choice)
+        values[:, columns] = table.to_numpy()
+    keys = groups.size().index
+    found.values = values
+    codes, stamps = (np.asarray(keys.get_level_values(level)).astype(np.int64) for level in (0, 1))
+    found.place = Place(place.ids, codes, stamps, False, place.tz)
+    return True
+
+
+def _labels(place: Place, freq: str) -> Labels:
+    """Return a function from times to the labels of their steps, both as places count them.
+
+    Whole days follow the clock on the wall of a zone; shorter steps are counted from its first midnight.
+    """
+    daily, tz, shift = is_daily_or_longer(freq), place.tz, shift_of(freq)
+
+    def labels(times: Stamps) -> Stamps:
+        clock = to_wall(times, tz) if tz is not None and daily else times
+        unique, where = np.unique(clock, return_inverse=True)
+        index = pd.DatetimeIndex((unique - shift).view("datetime64[ns]"))
+        index = index.tz_localize("UTC").tz_convert(tz) if tz is not None and not daily else index
+        sizes = pd.Series(1, index=index).resample(offset_of(freq)).size()
+        names = pd.DatetimeIndex(sizes.index.repeat(sizes.to_numpy()))
+        stamps = as_ns(names if names.tz is None else names.tz_convert("UTC").tz_localize(None)) + shift
+        stamps = stamps[where.ravel()]
+        return from_wall(stamps, tz) if tz is not None and daily else stamps
+
+    return labels
+
+
+def _incomplete(place: Place, labels: Labels, freq: str) -> list[Problem]:
+    """Say which steps at both ends the table covers in part: one more row before or after would fall into them."""
+    times = np.unique(place.times)
+    one = np.zeros(len(times), np.int64)
+    clock, tz = (times if place.tz is None else to_wall(times, place.tz)), place.tz
+    own = find_freq(clock, one, False)
+    if own is None or not is_daily_or_longer(own):
+        clock, tz = times, None
+        own = find_freq(clock, one, False)
+    if own is None or isinstance(own, int) or len(times) < 3:
+        return []
+    notes = []
+    for end, step, side in ((0, -1, "begins"), (-1, 1, "ends")):
+        grid = Grid(pd.Timestamp(int(clock[end])), own)
+        try:
+            beside = as_ns(grid.times([step]))
+        except DataError:
+            continue
+        beside = beside if tz is None else from_wall(beside, tz)
+        both = labels(np.sort(np.concatenate([times[[end]], beside])))
+        if both[0] == both[1]:
+            at, row = (show(int(t), False, place.tz) for t in (both[0], times[end]))
+            text = f"The step {at} of {freq} is incomplete: the table {side} in it, at {row}."
+            fix = "Leave its rows out where a sum is meant to be whole."
+            notes.append(Problem("resample", text, fix, time=at, severity="note"))
+    return notes
+
+
+def _longer(place: Place) -> str:
+    """Return the shortest common step that holds a row about as often as not."""
+    return suggestion(place.times, place.codes)
+
+
+def suggestion(times: Stamps, codes: Stamps) -> str:
+    """Return the shortest common step that is at least as long as the middle distance between rows."""
+    gaps = np.diff(times)[np.diff(codes) == 0]
+    middle = float(np.median(gaps)) if gaps.size else 0.0
+    day = 86_400 * 10**9
+    steps = (("1s", day // 86_400), ("1min", day // 1440), ("15min", day // 96), ("1h", day // 24), ("D", day),
+             ("W", 7 * day), ("MS", 31 * day), ("QS", 92 * day))  # fmt: skip
+    return next((alias for alias, size in steps if size >= middle), "YS")

@@ -1,0 +1,245 @@
+"""One reader for every table that foretide takes as a file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from foretide.data.problems import Problem, phrase
+from foretide.data.tables.form import Form, Origin
+from foretide.data.tables.numerals import Column, Pair, convert, doubt, look, settle
+from foretide.data.tables.source import Source, open_source
+from foretide.data.tables.text import Text, header_of, read_text, unsound_row
+from foretide.errors import DataError
+
+WIDEST = 10_000
+"""Most columns of a table."""
+_BLOCK = (1 << 31) - 2
+_CODES = r"^0\d+$"
+"""Digits behind a zero are a code, not a number."""
+_MONTHS = (r"^(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d$", r"^(?:19|20)\d\d\.(?:0[1-9]|1[0-2])$")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table read from a file.
+
+    Attributes
+    ----------
+    frame : pandas data frame
+        Numbers where every value of a column is one, text elsewhere.
+    origin : Origin
+    doubts : dict of str to Problem
+        Columns that look like numbers, stayed text, and why.
+    cells : dict of str to string array
+        The text of every column; none for Parquet.
+    """
+
+    frame: pd.DataFrame
+    origin: Origin
+    doubts: dict[str, Problem] = field(default_factory=dict)
+    cells: dict[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
+
+    def with_text(self, names: Iterable[str]) -> Table:
+        """Return the table with some columns as they are written (identifiers such as ``007`` or ``NA``, times).
+
+        Whole numbers stay numbers.
+        """
+        kept = {n: _plain(self.cells[n]) for n in names if n in self.cells and not _whole(self.cells[n])}
+        return replace(self, frame=self.frame.assign(**kept)) if kept else self
+
+
+def read_table(
+    path: str | os.PathLike[str], *, text: Iterable[str] = (), given: Form | None = None, likely: Form | None = None
+) -> Table:
+    """Read a CSV or Parquet file into a pandas frame; what is not given is found by looking.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.csv``, ``.tsv``, ``.tab``, ``.txt``, ``.dat``, ``.parquet`` or ``.pq``, maybe followed by ``.gz``,
+        ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
+    text : iterable of str
+        Columns kept as text (identifiers such as ``007`` or ``NA``, times).
+    given : Form, optional
+        What holds without a look.
+    likely : Form, optional
+        Of a table of the same kind, taken where a look leaves it open.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, with the line where it is known.
+    """
+    source = open_source(path)
+    if source.is_parquet:
+        return Table(_parquet(source), Origin(source.name, Form()))
+    given, likely = (given or Form()).checked(), likely or Form()
+    found = read_text(source.data, source.name, given, likely)
+    cells, left_out = _cells(found, source.name)
+    kept = set(text)
+    columns = {
+        name: look(name, cell, given)
+        for name, cell in cells.items()
+        if not _any(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
+    }
+    chosen = settle(list(columns.values()), likely, found.form.sep)
+    frame: dict[str, Any] = {}
+    doubts: dict[str, Problem] = {}
+    for name, cell in cells.items():
+        if name in chosen and not _only_signs(cell, columns[name]):
+            frame[name], problem = convert(columns[name], chosen[name])
+        else:
+            frame[name], problem = None, doubt(columns[name], given) if name in columns else None
+        if frame[name] is None:
+            frame[name] = _plain(cell)
+        if problem is not None:
+            doubts[name] = problem
+    decimal, thousands = _marks(columns, chosen)
+    form = replace(found.form, decimal=decimal, thousands=thousands, time_format=given.time_format)
+    if found.left_out:
+        left_out = (f"{phrase('line|lines', found.left_out)} above the header", *left_out)
+    return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells)
+
+
+def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
+    """Return the text of every column by its name, and what is left out."""
+    sep = found.form.sep or ","
+    header = header_of(found.body, sep)
+    if len(header) > WIDEST:
+        raise DataError(
+            f"{name} has {len(header)} columns; at most {WIDEST} are read. Write it long: one row per series and time."
+        )
+    data = f"{found.body}\n".encode("utf-8", "surrogatepass")
+    try:
+        table = pa.csv.read_csv(
+            io.BytesIO(data),
+            read_options=pa.csv.ReadOptions(
+                use_threads=False, block_size=min(len(data) + 1, _BLOCK), autogenerate_column_names=True
+            ),
+            parse_options=pa.csv.ParseOptions(delimiter=sep, newlines_in_values=True),
+            convert_options=pa.csv.ConvertOptions(column_types={f"f{k}": pa.string() for k in range(len(header))}),
+        )
+    except pa.ArrowException as error:
+        raise DataError(
+            _ragged(found, sep, len(header), name) or f"{name} cannot be read as a table: {error}."
+        ) from error
+    # A quotation mark that is not closed swallows the lines below it.
+    quotes = found.body.count('"')
+    if quotes and (quotes % 2 or table.num_rows < sum(1 for line in found.body.split("\n") if line)):
+        ragged = _ragged(found, sep, len(header), name)
+        if ragged:
+            raise DataError(ragged)
+    names = [str(table.column(k)[0]).strip() for k in range(table.num_columns)]
+    _check_names(names, found, name)
+    if table.num_rows < 2:
+        raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
+    return _named(names, table.slice(1))
+
+
+def _ragged(found: Text, sep: str, width: int, name: str) -> str | None:
+    bad = unsound_row(found.body, sep, width)
+    if bad is None:
+        return None
+    above, what = bad
+    return f"{name}, line {found.line + above}: {what}. Correct the line; a cell that holds {sep!r} is put in quotes."
+
+
+def _check_names(names: list[str], found: Text, file: str) -> None:
+    given = [name for name in names if name]
+    twice = sorted(name for name, times in Counter(given).items() if times > 1)
+    if twice:
+        raise DataError(f"{file}: column names occur twice: {', '.join(twice[:5])}. Rename or drop one of each.")
+    if not any(c.isalpha() for name in given for c in name):
+        shown = (found.form.sep or ",").join(names)[:60]
+        raise DataError(
+            f"{file} has no header: line {found.line} is {shown!r}. Write the names of the columns above it, such as "
+            f"ds{found.form.sep}y."
+        )
+
+
+def _named(names: list[str], table: pa.Table) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
+    """Return the columns by name; those without one are left out where they are empty or count the rows."""
+    cells, left_out = {}, []
+    for k, name in enumerate(names):
+        cell = pc.utf8_trim_whitespace(table.column(k))
+        if not name and k == len(names) - 1 and not pc.any(pc.not_equal(cell, "")).as_py():
+            continue
+        if not name and k == 0 and _counts_rows(cell):
+            left_out.append("the first column, which has no name and counts the rows")
+            continue
+        cells[name or f"Unnamed: {k}"] = cell
+    return cells, tuple(left_out)
+
+
+def _counts_rows(cell: pa.ChunkedArray) -> bool:
+    n = len(cell)
+    if not n or cell[0].as_py() not in ("0", "1") or not _whole(cell):
+        return False
+    values = cell.cast(pa.int64()).to_numpy()
+    return bool((values == np.arange(n) + values[0]).all())
+
+
+def _whole(cell: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.match_substring_regex(cell, r"^-?\d{1,18}$")).as_py())
+
+
+def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
+    """Whether every cell is a word for no value, such as NA, which may be a name too."""
+    return column.text.null_count == len(cell) and bool(pc.any(pc.not_equal(cell, "")).as_py())
+
+
+def _months(cell: pa.ChunkedArray) -> bool:
+    """Whether a column holds months such as ``01.2024``, which would pass for numbers."""
+    head = cell.slice(0, 1000)
+    return len(head) > 2 and any(pc.all(pc.match_substring_regex(head, form)).as_py() for form in _MONTHS)
+
+
+def _any(cell: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(cell, pattern)).as_py())
+
+
+def _plain(cell: pa.ChunkedArray) -> pd.Series[Any]:
+    """Return a column that is not made of numbers: booleans, or text in which an empty cell is missing."""
+    cell = pc.if_else(pc.equal(cell, ""), pa.scalar(None, pa.string()), cell)
+    known = pc.drop_null(cell)
+    if len(known) and pc.all(pc.match_substring_regex(known, "^(?i:true|false)$")).as_py():
+        truth: pd.Series[Any] = pc.equal(pc.utf8_lower(cell), "true").to_pandas()
+        return truth if not cell.null_count else truth.astype("boolean")
+    text: pd.Series[Any] = cell.to_pandas()
+    return text
+
+
+def _marks(columns: dict[str, Column], chosen: dict[str, Pair]) -> tuple[str | None, str | None]:
+    """Return the marks that all columns with marks share, None where they have none or differ."""
+    pairs = [pair for name, pair in chosen.items() if not columns[name].plain or pair[1]]
+    decimals, thousands = {d for d, _ in pairs}, {t for _, t in pairs if t}
+    return (decimals.pop() if len(decimals) == 1 else None), (thousands.pop() if len(thousands) == 1 else None)
+
+
+# -------------------------------------------------------------------- Parquet
+def _parquet(source: Source) -> pd.DataFrame:
+    """Read Parquet; a named index of pandas is an ordinary column, one without a name stays the index."""
+    try:
+        table = pa.parquet.read_table(pa.BufferReader(source.data), use_threads=False)
+        if table.num_columns > WIDEST:
+            raise DataError(f"{source.name} has {table.num_columns} columns; at most {WIDEST} are read. Write it long.")
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise DataError(f"{source.name} is no sound Parquet file ({reason}). Copy or write it anew.") from error
+    index = [name for name in frame.columns if str(name).startswith("__index_level_")]
+    return frame.set_index(index).rename_axis([None] * len(index)) if index else frame

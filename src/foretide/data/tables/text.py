@@ -1,0 +1,250 @@
+"""From bytes to the text of a table: the encoding, the separator, and where the header stands."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from foretide.data.tables.form import Form
+from foretide.errors import DataError
+
+SEPARATORS = (",", ";", "\t", "|")
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+_WIDE = re.compile(rb"[\x80-\xff]{3,}")
+_HIGH = re.compile(rb"[\x80-\xff]")
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_SAMPLE = 400
+_SEP_LINE = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a table from its header on.
+
+    Attributes
+    ----------
+    body : str
+        Header and rows; lines end in a line feed.
+    line : int
+        Line of the file that the header stands in, from 1.
+    form : Form
+        What is known of how it is written; ``encoding`` and ``sep`` are set.
+    left_out : int
+        Lines above the header that are no part of the table.
+    """
+
+    body: str
+    line: int
+    form: Form
+    left_out: int = 0
+
+
+def read_text(data: bytes, name: str, given: Form, likely: Form) -> Text:
+    """Decode a file and find its separator and header.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        For messages.
+    given : Form
+        Holds without a look.
+    likely : Form
+        Of a table of the same kind; taken where a look leaves it open.
+    """
+    text, encoding = _decode(data, name, given.encoding, likely.encoding)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    strange = _NO_TEXT.search(text)
+    if strange:
+        line = text.count("\n", 0, strange.start()) + 1
+        raise DataError(
+            f"{name} is no text table, or is damaged: line {line} holds the control character "
+            f"{strange.group()!r}. Copy or export it anew; if it is text in UTF-16, type encoding='utf-16'."
+        )
+    lines, first, sep = _skip_remarks(text, given.sep)
+    if first == len(lines):
+        raise DataError(f"{name} is empty: expected a header line and rows below it.")
+    sample = _sample(lines, first)
+    sep = sep or _separator(sample, likely.sep)
+    counts = _counts(sample, sep)
+    width = Counter(counts).most_common(1)[0][0]
+    start = first + _titles(lines[first:], counts, width, sep)
+    if start == first and first and _is_header(lines[first - 1], lines[first], width, sep):
+        start, lines[first - 1] = first - 1, lines[first - 1].lstrip("# ")
+    lines = lines[start:]
+    if "\n#" in text:  # a remark among the rows keeps its line, so that lines can be named; a row such as #7,… stays
+        lines = ["" if k and line.startswith("#") and _counts([line], sep)[0] != width else line
+                 for k, line in enumerate(lines)]  # fmt: skip
+    if sep == " ":
+        lines = [re.sub(" {2,}", " ", line.strip()) for line in lines]
+    return Text("\n".join(lines), start + 1, Form(encoding=encoding, sep=sep), left_out=max(0, start - first))
+
+
+# -------------------------------------------------------------------- encoding
+def _decode(data: bytes, name: str, given: str | None, likely: str | None) -> tuple[str, str]:
+    encoding = given or next((e for bom, e in _BOMS.items() if data.startswith(bom)), None) or _wide_by_zeros(data)
+    if encoding is not None:
+        try:
+            text = data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
+        except (UnicodeError, ValueError) as error:
+            fix = "Leave encoding out to have it found, or name another." if given else "Copy or export it anew."
+            raise DataError(f"{name} cannot be read as {encoding}: {_where(data, error)}. {fix}") from error
+        return text.removeprefix("\ufeff"), encoding
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError as error:
+        return _decode_old(data, name, likely, error)
+
+
+def _wide_by_zeros(data: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of Latin text is zero."""
+    head = data[:2000]
+    if len(head) < 4 or not head.count(0) * 3 > len(head):
+        return None
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    return "utf-16-le" if odd > 4 * even else "utf-16-be" if even > 4 * odd else None
+
+
+def _decode_old(data: bytes, name: str, likely: str | None, error: UnicodeDecodeError) -> tuple[str, str]:
+    """Decode text that is not UTF-8: as the fitted table was, or as western Europe wrote before."""
+    if likely is not None and not likely.lower().startswith("utf"):
+        try:
+            return data.decode(likely), likely
+        except (UnicodeError, LookupError):  # another kind of file after all
+            likely = None
+    high = len(_HIGH.findall(data))
+    if b"\0" in data or high > len(data) / 2:
+        raise DataError(f"{name} is no text table, or is damaged: {_where(data, error)}. Copy or export it anew.")
+    sound = high - len(_HIGH.findall(data.decode("utf-8", "ignore").encode("utf-8", "ignore")))
+    if sound * 4 < high:  # nearly all other signs are UTF-8
+        raise DataError(
+            f"{name} is UTF-8 but for {_where(data, error)}. Correct the line, or read it as it is: encoding='cp1252'."
+        )
+    if sum(map(len, _WIDE.findall(data))) * 2 > high:
+        raise DataError(
+            f"{name} is not UTF-8 and its words look like no western alphabet, so its encoding must be named. Type "
+            "encoding='cp1251' (Cyrillic), 'cp1253' (Greek), 'shift_jis' (Japanese), 'gb18030' (Chinese) or another."
+        )
+    if re.search(rb"[\x80-\x9f]", data):
+        try:
+            return data.decode("cp1252"), "cp1252"
+        except UnicodeDecodeError as failed:
+            raise DataError(
+                f"{name} is neither UTF-8 nor cp1252: {_where(data, failed)}. Name its encoding, such as "
+                "encoding='cp1250', 'cp437' or 'mac_roman'."
+            ) from failed
+    return data.decode("latin-1"), "latin-1"
+
+
+def _where(data: bytes, error: Exception) -> str:
+    if not isinstance(error, UnicodeDecodeError):
+        return str(error)
+    line = data.count(b"\n", 0, error.start) + 1
+    return f"byte 0x{data[error.start]:02x} in line {line}"
+
+
+# -------------------------------------------------------------------- separator and header
+def _skip_remarks(text: str, given: str | None) -> tuple[list[str], int, str | None]:
+    """Return the lines, the first that is neither blank nor a remark, and the separator where it is given."""
+    lines = text.split("\n")
+    first, sep = 0, given
+    while first < len(lines):
+        line, told = lines[first].strip(), _SEP_LINE.match(lines[first])
+        if told:
+            sep = sep or told.group(1)
+        elif line and not line.startswith("#"):
+            break
+        first += 1
+    return lines, first, sep
+
+
+def _sample(lines: list[str], first: int) -> list[str]:
+    """Return lines from the top, and from the whole length of a longer table."""
+    rest = [line for line in lines[first : first + _SAMPLE] if line.strip() and not line.startswith("#")]
+    stride = max(1, (len(lines) - first) // _SAMPLE)
+    if stride > 1:
+        rest += [line for line in lines[first + _SAMPLE :: stride] if line.strip() and not line.startswith("#")]
+    return [line[:100_000] for line in rest]
+
+
+def _counts(sample: list[str], sep: str) -> list[int]:
+    """Return the number of cells in each line; quoted separators do not count."""
+    found = []
+    for line in sample:
+        if '"' in line:
+            line = re.sub(r'"(?:[^"]|"")*"', "q", line)
+        found.append(len(re.split(" +", line.strip())) if sep == " " else line.count(sep) + 1)
+    return found
+
+
+def _separator(sample: list[str], likely: str | None) -> str:
+    """Return the separator that gives most lines the same number of cells, and then most cells."""
+    best, best_score = ",", (0.0, 0)
+    order = [likely] if likely else []
+    for sep in dict.fromkeys((*order, *SEPARATORS, " ")):
+        counts = _counts(sample, sep)
+        width, times = Counter(counts).most_common(1)[0]
+        share = times / len(counts)
+        # Where one header line is all there is to see, or rows are ragged, any separator in the header will do.
+        if width < 2 or (sep == " " and (share < 1 or best_score[1])):
+            continue
+        score = (round(share, 1) + (0.3 if counts[0] == width else 0), width)
+        if score > best_score:
+            best, best_score = sep, score
+    return best
+
+
+def _titles(lines: list[str], counts: list[int], width: int, sep: str) -> int:
+    """Return how many lines stand above the header: titles of one cell where the rows have several."""
+    if width < 2 or counts[0] >= 2 or counts.count(width) * 2 < len(counts):
+        return 0
+    return next((k for k, line in enumerate(lines[:50]) if _counts([line], sep)[0] == width), 0)
+
+
+def _is_header(remark: str, row: str, width: int, sep: str) -> bool:
+    """Whether the last remark above the rows holds their names: ``# ds,y``."""
+    if width < 2 or not remark.startswith("#") or _counts([remark.lstrip("# ")], sep)[0] != width:
+        return False
+    return any(re.fullmatch(r"[-+\d.,:/ T]*\d[-+\d.,:/ T]*", cell) for cell in row.split(sep))
+
+
+def header_of(body: str, sep: str) -> list[str]:
+    """Return the cells of the first row."""
+    first = body[: max(body.find("\n") + 1, 0) or None]
+    first = body if first.count('"') % 2 else first  # a name of several lines
+    with _cells_of_any_size(first):
+        return next(csv.reader(io.StringIO(first), delimiter=sep), [])
+
+
+def unsound_row(body: str, sep: str, width: int) -> tuple[int, str] | None:
+    """Return how many lines stand above the first row that is not sound, and what is wrong; None where all are."""
+    with _cells_of_any_size(body):
+        rows = csv.reader(io.StringIO(body), delimiter=sep, strict=True)
+        while True:
+            above = rows.line_num
+            try:
+                row = next(rows, None)
+            except csv.Error as error:
+                quoted = "expected after" in str(error) or "end of data" in str(error)
+                return above, "a quotation mark is not closed, or stands inside a cell" if quoted else str(error)
+            if row is None:
+                return None
+            if row and len(row) != width:
+                return above, f"{len(row)} cell{'s' * (len(row) != 1)} where the header has {width}"
+
+
+@contextmanager
+def _cells_of_any_size(body: str) -> Iterator[None]:
+    before = csv.field_size_limit(max(csv.field_size_limit(), len(body)))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

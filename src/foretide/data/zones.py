@@ -1,0 +1,126 @@
+"""Time zones: their names, and the way between UTC and the clock on the wall."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Stamps = NDArray[np.int64]
+
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?(\d\d))?(?::00)?")
+_LIKELY = (
+    "Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "America/Los_Angeles", "Europe/Athens",
+    "Australia/Sydney",
+)  # fmt: skip
+NOWHERE = np.iinfo(np.int64).min
+
+
+def read_zone(tz: str | None) -> str | None:
+    """Return the name of a zone as it is kept; offsets such as ``UTC+2`` and ``+0530`` become ``+02:00``, ``+05:30``.
+
+    Raises
+    ------
+    ConfigError
+        Names the nearest zone when a zone is not known.
+    """
+    if tz is None or tz == "UTC":
+        return tz
+    offset = _OFFSET.fullmatch(tz) if isinstance(tz, str) else None
+    if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
+        name = f"{offset[1]}{int(offset[2]):02d}:{offset[3] or '00'}"
+        return "UTC" if name[1:] == "00:00" else name
+    try:
+        pd.Timestamp(0, tz="UTC").tz_convert(tz)
+    except (KeyError, ValueError, OSError, TypeError, IndexError) as error:
+        hint = nearest(tz, sorted(zoneinfo.available_timezones()))
+        hint = hint if hint.startswith("Did") else "Name one such as 'Europe/Berlin', 'UTC' or '+02:00'."
+        raise ConfigError(f"{tz!r} is not a known time zone. {hint}") from error
+    return tz
+
+
+def zone_name(zone: Any) -> str:
+    """Return the name of a zone object of the standard library, pytz or dateutil; where it has none, its offset.
+
+    Raises
+    ------
+    ConfigError
+        For a zone without a name whose offset changes.
+    """
+    names = (getattr(zone, "key", None), getattr(zone, "zone", None), *_file_of(zone), str(zone))
+    for name in names:
+        try:
+            if name and not name.endswith("()"):  # tzlocal() is another zone elsewhere
+                return str(read_zone(name))
+        except ConfigError:  # the next one may be known
+            continue
+    offsets = {pd.Timestamp(f"2024-{month:02d}-15", tz=zone).utcoffset() for month in (1, 4, 7, 10)}
+    if len(offsets) == 1 and (offset := offsets.pop()) is not None:
+        minutes = round(offset.total_seconds() / 60)
+        return str(read_zone(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"))
+    raise ConfigError(f"The time zone {zone!r} has no name. Type: tz='Europe/Berlin' (or the zone that is meant).")
+
+
+def _file_of(zone: Any) -> tuple[str, ...]:
+    """Return the name in a zone of dateutil, which knows the path it was read from."""
+    found = re.search(r"zoneinfo/(.+?)'", repr(zone))
+    return (found[1],) if found else ()
+
+
+def zone_of_offsets(utc: Stamps, offsets: Stamps) -> str | None:
+    """Return a zone whose clock shows these offsets (nanoseconds) at these times, or None."""
+    index = pd.DatetimeIndex(utc.view("datetime64[ns]"))
+    for name in (*_LIKELY, *sorted(zoneinfo.available_timezones())):
+        local = index.tz_localize("UTC").tz_convert(name).tz_localize(None)
+        if np.array_equal(local.to_numpy().astype("datetime64[ns]").view(np.int64) - utc, offsets):
+            return name
+    return None
+
+
+def localise(values: Stamps, codes: Stamps, tz: str) -> tuple[Stamps, NDArray[np.bool_]]:
+    """Return wall-clock times of a zone in UTC, and which of them do not exist there.
+
+    In the hour that a clock shows twice, an entity's first time is the earlier one. A time in the hour that a clock
+    skips is the first one after it, as midnight of a day that begins at 01:00; where the entity has that time too,
+    it does not exist.
+    """
+    first = ~pd.DataFrame({"code": codes, "time": values}).duplicated().to_numpy()
+    index = pd.DatetimeIndex(values.view("datetime64[ns]"))
+    utc = _to_utc(index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward"))
+    skipped = _to_utc(index.tz_localize(tz, ambiguous=first, nonexistent="NaT")) == NOWHERE
+    if skipped.any():
+        skipped &= pd.DataFrame({"code": codes, "time": utc}).duplicated(keep=False).to_numpy()
+    return utc, skipped
+
+
+def on_the_clock(labels: pd.Index[Any], tz: str) -> pd.DatetimeIndex:
+    """Return labels of a regular wall clock with their zone.
+
+    One in the hour that the clock skips becomes the first time after it, one in the hour that comes twice the first.
+    """
+    index = pd.DatetimeIndex(labels)
+    return index.tz_localize(tz, ambiguous=np.ones(len(index), dtype=bool), nonexistent="shift_forward")
+
+
+def to_wall(values: Stamps, tz: str) -> Stamps:
+    """Return UTC nanoseconds as nanoseconds on a wall clock of the zone."""
+    index = pd.DatetimeIndex(values.view("datetime64[ns]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
+    return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)
+
+
+def from_wall(values: Stamps, tz: str) -> Stamps:
+    """Return nanoseconds of labels on a regular wall clock in UTC; see :func:`on_the_clock`."""
+    return _to_utc(on_the_clock(pd.DatetimeIndex(values.view("datetime64[ns]")), tz))
+
+
+def _to_utc(index: pd.DatetimeIndex) -> Stamps:
+    utc = index.tz_convert("UTC").tz_localize(None)
+    return np.asarray(utc.to_numpy().astype("datetime64[ns]")).view(np.int64)
