@@ -89,7 +89,7 @@ def test_aggregations_by_column_as_text_and_for_all() -> None:
     by_text = from_frame(frame, past=["price", "stock"], resample="W", aggregate="y=sum, stock=max")
     np.testing.assert_array_equal(by_dict.values, by_text.values)
     means = from_frame(frame, past=["price", "stock"], resample="W")
-    np.testing.assert_array_equal(by_dict.values[:, 1], means.values[:, 1])
+    np.testing.assert_allclose(by_dict.values[:, 1], means.values[:, 1])
     least = from_frame(frame, past=["price", "stock"], resample="W", aggregate="min")
     assert (least.values <= means.values + 1e-12).all()
 
@@ -138,7 +138,18 @@ def test_incomplete_steps_at_the_ends_are_noted(
 ) -> None:
     frame = pd.DataFrame({"ds": pd.date_range(start, periods=n, freq=freq, tz=zone), "y": np.arange(float(n))})
     report = inspect(frame, time="ds", target="y", resample=rule)
-    assert sum("is incomplete: the table" in note.message for note in report.notes) == incomplete
+    assert sum("is incomplete: the series" in note.message for note in report.notes) == incomplete
+
+
+def test_every_series_has_ends_of_its_own() -> None:
+    starts = {"a": "2024-02-01", "b": "2024-02-10", "c": "2024-03-01"}
+    parts = [pd.DataFrame({"unique_id": k, "ds": pd.date_range(v, "2024-04-30"), "y": 1.0}) for k, v in starts.items()]
+    frame = pd.concat(parts)
+    notes = [note for note in inspect(frame, resample="ME", aggregate="sum").notes if note.kind == "resample"]
+    assert [note.entity for note in notes] == ["b"]
+    assert "Series 'b': 1 first step of ME is incomplete: the series begins inside it, first at 2024-02-10" in str(
+        notes[0]
+    )
 
 
 def test_steps_far_too_short_are_refused_with_a_longer_one() -> None:

@@ -174,6 +174,23 @@ def test_a_bad_cell_among_good_ones_is_named() -> None:
         from_frame(frame_of(["30/01/2024", "31/01/2024", "01/02/2024", "soon"]), id=None)
 
 
+def test_a_wrong_format_is_answered_with_the_right_one() -> None:
+    for words, given in (
+        (FORMS["dots"][0], "%d/%m/%Y"), (FORMS["month-first"][0], "%d/%m/%Y"),
+        (["05/06/2024", "06/06/2024"], "%Y-%m-%d"),
+        (["2024-01-30", "2024-01-31"], "%d.%m.%Y"), (["1706572800", "1706659200"], "%Y%m%d"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=re.escape(f"do not have the form {given!r}")) as caught:
+            from_frame(frame_of(words), id=None, time_format=given)
+        ways = typed(str(caught.value)) or [{}]
+        assert ("leave time_format out" in str(caught.value)) == (ways == [{}])
+        for way in ways:
+            assert len(from_frame(frame_of(words), id=None, **{"freq": "D", "fill_gaps": True, **way}).values) > 1
+    for given in ("dd.mm.yyyy", "epoch", "%Q", "mixed", "unix"):
+        with pytest.raises(ConfigError, match="Expected a format such as '%d.%m.%Y' or .*, or one of epoch_s"):
+            from_frame(frame_of(FORMS["dots"][0]), id=None, time_format=given)
+
+
 # ------------------------------------------------------------------------------ beyond 1678 to 2261
 FAR: dict[str, Any] = {
     "us": np.array(["2270-01-01", "2270-01-02", "2270-01-03"], dtype="datetime64[us]"),
@@ -292,3 +309,41 @@ def test_irregular_times_follow_the_advice(seed: int) -> None:
     panel = from_frame(frame_of(times), id=None, fill_gaps=True, **way)
     means = pd.Series(np.arange(80.0), times).resample(way["resample"]).mean()
     np.testing.assert_allclose(panel.values[:, 0], means)
+
+
+# -------------------------------------------------------------------------------------- damage
+SIGNS = "0123456789-/:. TZ+QWx\u00e4"
+
+
+def test_damaged_times_get_an_error_of_ours() -> None:
+    rng = np.random.default_rng(0)
+    good = [word for words, _ in FORMS.values() for word in words]
+    for _ in range(400):
+        words = []
+        for _ in range(int(rng.integers(1, 9))):
+            letters = list(good[int(rng.integers(len(good)))])
+            for _ in range(int(rng.integers(3))):
+                letters.insert(int(rng.integers(len(letters) + 1)), SIGNS[int(rng.integers(len(SIGNS)))])
+            words.append("".join(letters))
+        options = [{}, {"time_format": "%d/%m/%Y"}, {"time_format": "epoch_s"}, {"tz": BERLIN}, {"resample": "ME"}]
+        try:
+            panel = from_frame(frame_of(words), id=None, missing="mask", **options[int(rng.integers(5))])
+        except DataError:
+            continue
+        assert len(panel.to_frame()) == panel.length.sum()
+        with pytest.raises(DataError, match=r"Expected a time|counts time in integers"):
+            panel.grid.normalise("".join(rng.permutation(list("x2024-01-01"))) + "?")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [1, "a", None, 2.5], [dt.date(2024, 1, 1), 5, "2024-01-03"], [True, False, True], [1e300, 2e300, 3e300],
+        [float("inf"), 1.0, 2.0], ["99999999999999999999", "1e400", "-5"], pd.to_timedelta(np.arange(3), "D"),
+        [None, None, None], ["", " ", "-"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("time_format", [None, "%Y-%m-%d", "epoch_ns"])
+def test_what_is_no_time_at_all(times: Any, time_format: str | None) -> None:
+    with pytest.raises(DataError):
+        from_frame(frame_of(times), id=None, time_format=time_format)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of, read_freq
+from foretide.data.frequency import DAY, PER_YEAR, code_of, fixed_step, read_freq
 from foretide.errors import ConfigError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
@@ -133,8 +133,6 @@ class Calendar:
         per_year = PER_YEAR.get(code_of(freq)) or (52 if step is not None and step >= 7 * DAY else None)
         if per_year is not None:
             return cls(_LONG[per_year], country if per_year > 1 else None)
-        if step is None and "Hour" in type(offset_of(freq)).__name__:
-            return cls(("hour", "weekday", "yearday"), country)
         if step is None or step >= DAY:
             return cls(("weekday", "monthday", "yearday"), country)
         below_hour = ("minute",) if step % (DAY // 24) else ()

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.errors import ConfigError, nearest
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Words = pd.Series[str]
 
 NOWHERE = np.iinfo(np.int64).min
+_FIRST_SECOND, _END_SECOND = (int(np.datetime64(day, "s").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
 EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us", "epoch_ns": "ns"}
 """Formats of numbers that count from 1970 in UTC."""
 _NAMES = {"epoch_s": "seconds", "epoch_ms": "milliseconds", "epoch_us": "microseconds", "epoch_ns": "nanoseconds"}
@@ -100,6 +103,22 @@ def readings(words: Words) -> list[Reading]:
     return best
 
 
+def check_format(form: str | None) -> None:
+    """Raise a ConfigError where a format of times is none."""
+    if form is None or form in EPOCHS:
+        return
+    try:
+        pd.to_datetime(pd.Series(["2024"]), format=form, errors="coerce")
+        why = "" if "%" in form else " it has no sign such as %Y."
+    except (ValueError, TypeError) as error:
+        why = f" {error}."
+    if why:
+        raise ConfigError(
+            f"time_format={form!r}:{why} Expected a format such as '%d.%m.%Y' or '%Y-%m-%d %H:%M', or one of "
+            f"{', '.join(EPOCHS)}. {nearest(form, EPOCHS)}"
+        )
+
+
 def in_iso(words: Words) -> Reading:
     """Read words as ISO 8601; ``UTC`` and ``GMT`` at the end are ``Z``."""
     plain = words.str.replace(r"\s*(?:UTC|GMT)$", "Z", regex=True)
@@ -115,10 +134,12 @@ def in_format(words: Words, form: str) -> Reading:
 def in_epoch(numbers: NDArray[np.float64] | NDArray[np.int64], form: str) -> NDArray[np.int64]:
     """Return numbers that count from 1970, finite ones, as nanoseconds; the least integer beyond what these count."""
     size = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[EPOCHS[form]]
-    whole = np.floor(numbers).astype(np.int64)
-    rest = np.round((numbers - whole).astype(np.float64) * size).astype(np.int64)
-    beyond = np.abs(numbers.astype(np.float64)) >= 2.0**63 / size - 1
-    return np.where(beyond, NOWHERE, np.where(beyond, 0, whole) * size + rest)
+    seconds = numbers.astype(np.float64) * (size / 10**9)
+    beyond = (seconds < _FIRST_SECOND) | (seconds >= _END_SECOND)
+    near = np.where(beyond, 0, numbers)
+    whole = np.floor(near).astype(np.int64)
+    rest = np.round((near - whole).astype(np.float64) * size).astype(np.int64)
+    return np.where(beyond, NOWHERE, whole * size + rest)
 
 
 def in_periods(words: Words) -> tuple[Reading, NDArray[np.int64]] | None:
@@ -160,7 +181,7 @@ def _nanoseconds(parsed: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
 
 def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return stamps of any unit as nanoseconds, and which of them lie beyond what nanoseconds can count."""
-    low, high = (np.datetime64(day).astype(stamps.dtype) for day in ("1677-09-22", "2262-04-11"))
+    low, high = (np.datetime64(day).astype(stamps.dtype) for day in ("1678-01-01", "2262-01-01"))
     beyond = ~np.isnat(stamps) & ((stamps < low) | (stamps >= high))
     kept = np.where(beyond, np.datetime64("NaT"), stamps).astype("datetime64[ns]")
     return kept.view(np.int64), beyond

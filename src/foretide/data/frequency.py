@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 DAY = 86_400_000_000_000
 HOUR = DAY // 24
-_OLD = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE", "L": "ms", "C": "B"}
+_OLD = {
+    "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE",
+    "AS": "YS", "BM": "BME", "BQ": "BQE", "BY": "BYE", "BA": "BYE", "BAS": "BYS", "SM": "SME", "C": "B",
+}  # fmt: skip
+"""Codes of earlier versions of pandas, and plain custom business days."""
+_CODED = re.compile(r"(\d*)([A-Z]+)(.*)")
 _COMMON = ("s", "min", "5min", "15min", "30min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
 _UNITS = (("D", DAY), ("h", HOUR), ("min", DAY // 1440), ("s", 10**9), ("ms", 10**6), ("us", 10**3))
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -78,12 +84,22 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
         if freq < 1:
             raise ConfigError(f"{name} counts integer time and is at least 1; got {freq}.")
         return int(freq)
-    alias = _OLD.get(freq, freq) if isinstance(freq, str) else freq
+    alias = freq
+    coded = _CODED.fullmatch(freq) if isinstance(freq, str) else None
+    if coded:
+        alias = coded[1] + _OLD.get(coded[2], coded[2]) + coded[3]
     try:
-        offset = offset_of(alias)
-        known = offset_of(str(offset.freqstr)) == offset
-    except (ValueError, TypeError, AttributeError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what pandas is about to give up is no frequency here
+            offset = offset_of(alias)
+            known = offset_of(str(offset.freqstr)) == offset
+            known = known and (fixed_step(str(offset.freqstr)) or 0) < 100_000 * DAY
+    except (ValueError, TypeError, AttributeError, OverflowError, Warning):
         offset, known = None, False
+    if isinstance(offset, pd.offsets.BusinessHour):
+        raise ConfigError(
+            f"{name}={freq!r}: type {name}='h' and fill_gaps=True: closed hours become rows without a value."
+        )
     if isinstance(offset, pd.offsets.BusinessDay) and not known:
         raise ConfigError(
             f"{name}={freq!r}: holidays of its own cannot be kept in a frequency. Type {name}='B' and fill_gaps=True: "
@@ -124,7 +140,7 @@ def is_daily_or_longer(freq: str | int) -> bool:
     if isinstance(freq, int):
         return False
     step = fixed_step(freq)
-    return step % DAY == 0 if step is not None else "Hour" not in type(offset_of(freq)).__name__
+    return step is None or step % DAY == 0
 
 
 # ------------------------------------------------------------------------------------ found
@@ -226,9 +242,9 @@ def _every(alias: str, n: int, dates: pd.DatetimeIndex) -> str:
 def range_of(freq: str, low: int, high: int) -> pd.DatetimeIndex:
     """Return the dates of a frequency from the last one at or before ``low`` up to ``high``, both in nanoseconds."""
     offset, shift = offset_of(freq), shift_of(freq)
-    start = offset.rollback(pd.Timestamp(low - shift))
+    first, last = (pd.Timestamp((time - shift) // 1000 * 1000) for time in (low, high))
     # In microseconds, because the step after the last is made too and may lie beyond nanoseconds.
-    dates = pd.date_range(start, pd.Timestamp(high - shift), freq=offset, unit="us")
+    dates = pd.date_range(offset.rollback(first), last, freq=offset, unit="us")
     return pd.DatetimeIndex(dates + pd.Timedelta(shift))
 
 

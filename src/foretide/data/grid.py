@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Steps = NDArray[np.int64]
 
+_FEW, _NEAR = 8, 50_000  # times, and steps from the start, that are counted one by one and not out of all times
 _LOW, _HIGH = pd.Timestamp.min.value, pd.Timestamp.max.value
 
 
@@ -79,15 +80,18 @@ class Grid:
                 if not _LOW <= begin + step * fixed <= _HIGH:
                     raise self._beyond(step)
             return pd.DatetimeIndex((begin + steps * fixed).view("datetime64[ns]"))
-        # Never one date alone: pandas multiplies the offset by 0 then, which some offsets refuse.
-        low, high = int(min(steps.min(), -1)), int(max(steps.max(), 1))
         shift = pd.Timedelta(shift_of(self.freq))
         start = pd.Timestamp(self.start) - shift
         try:
+            if steps.size <= _FEW and int(np.abs(steps).max()) < _NEAR and self.offset.is_on_offset(start):
+                found = pd.DatetimeIndex([start + int(step) * self.offset if step else start for step in steps])
+                return pd.DatetimeIndex((found + shift).as_unit("ns"))
+            # Never one date alone: pandas multiplies the offset by 0 then, which some offsets refuse.
+            low, high = int(min(steps.min(), -1)), int(max(steps.max(), 1))
             forward = pd.date_range(start, periods=high + 1, freq=self.offset)
             back: Any = pd.date_range(end=start, periods=1 - low, freq=self.offset)[:-1]
             return pd.DatetimeIndex((back.append(forward) + shift).as_unit("ns")[steps - low])
-        except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
+        except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
             raise self._beyond(int(steps.max()) if steps.max() > 0 else int(steps.min())) from error
 
     @property

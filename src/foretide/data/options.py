@@ -34,7 +34,7 @@ class Options:
         default=None, metadata={"help": "How: mean, sum, last, max, min; by column: y=sum,price=mean."}
     )
     tz: str | None = _flag("Time zone of the wall clock, such as Europe/Berlin.")
-    time_format: str | None = _flag("Form of the times, such as '%d.%m.%Y'; found otherwise.")
+    time_format: str | None = _flag("Form of the times, such as '%d.%m.%Y' or epoch_s; found otherwise.")
     decimal: str | None = _flag("Decimal mark of numbers, '.' or ','; found otherwise.")
     thousands: str | None = _flag("Thousands mark of numbers, such as ',' or '.'; found otherwise.")
     sep: str | None = _flag("Separator of a CSV file, such as ';' or tab; found otherwise.")
@@ -55,10 +55,11 @@ class Options:
             raise ConfigError(f"missing={self.missing!r}: expected one of {', '.join(_MISSING)}. {hint}")
         if self.aggregate is not None and self.resample is None:
             raise ConfigError("aggregate says how rows become longer steps, and needs their length: resample='D' ...")
+        from foretide.data.forms import check_format
         from foretide.data.frequency import read_freq
         from foretide.data.zones import read_zone
 
-        _check_time_format(self.time_format)
+        check_format(self.time_format)
         form = self.form
         freq = None if self.freq is None else read_freq(self.freq)
         resample = None if self.resample is None else read_freq(self.resample, "resample")
@@ -87,19 +88,3 @@ def read_aggregate(given: str | Mapping[str, str]) -> str | dict[str, str]:
                 f"'y=sum,price=mean'. {nearest(choice, AGGREGATES)}"
             )
     return given if isinstance(given, str) else dict(given)
-
-
-def _check_time_format(given: str | None) -> None:
-    import pandas as pd
-
-    from foretide.data.forms import EPOCHS
-
-    if given is None or given in EPOCHS:
-        return
-
-    try:
-        pd.to_datetime(pd.Series(["2024-01-31"]), format=given, errors="coerce", utc=True)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(
-            f"time_format={given!r}: {error}. Expected a format such as '%d.%m.%Y' or '%Y-%m-%d %H:%M'."
-        ) from error

@@ -54,7 +54,7 @@ def from_frame(
     fill_gaps : bool
         Insert rows of missing values where steps are missing, which are an error otherwise.
     missing : {"error", "mask", "ffill"}
-        NaN, null and infinite values: an error; kept as NaN; filled with the entity's last known value, if any.
+        NaN, null and infinite values: an error; kept as NaN; the last known value, up to the last observation.
     resample : str, optional
         Bring each entity's rows together into steps of this length, labelled as by ``DataFrame.resample``.
     aggregate : str or dict of str to str, optional

@@ -47,13 +47,17 @@ def regularise(found: Survey) -> None:
         found.problems.append(
             Problem("frequency", "Time is given in integers; resample needs dates.", "Leave resample out.")
         )
-    elif options.resample is not None and not resample(found, options.resample):
-        return
-    placed = _placed(found.place, freq, resampled=options.resample is not None)
-    if placed is None:
-        found.problems.append(_no_frequency(found.place))
-        return
-    _use_grid(found, *placed)
+    try:
+        if options.resample is not None and not place.integer and not resample(found, options.resample):
+            return
+        placed = _placed(found.place, freq, resampled=options.resample is not None)
+        if placed is None:
+            found.problems.append(_no_frequency(found.place))
+        else:
+            _use_grid(found, *placed)
+    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
+        text = "Some times lie so near the years 1678 and 2261 that steps of this length reach beyond them."
+        found.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
 
 
 def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:

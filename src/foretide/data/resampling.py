@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.categories import most_frequent
-from foretide.data.frequency import as_ns, find_freq, fixed_step, is_daily_or_longer, offset_of, shift_of
+from foretide.data.frequency import as_ns, find_freq, fixed_step, is_daily_or_longer, offset_of, place_on_grid, shift_of
 from foretide.data.grid import Grid
-from foretide.data.problems import Place, Problem, show
+from foretide.data.problems import Place, Problem, located
 from foretide.data.zones import from_wall, to_wall
 from foretide.errors import DataError, nearest
 
@@ -95,30 +95,29 @@ def _labels(place: Place, freq: str) -> Labels:
 
 
 def _incomplete(place: Place, labels: Labels, freq: str) -> list[Problem]:
-    """Say which steps at both ends the table covers in part: one more row before or after would fall into them."""
-    times = np.unique(place.times)
-    one = np.zeros(len(times), np.int64)
-    clock, tz = (times if place.tz is None else to_wall(times, place.tz)), place.tz
-    own = find_freq(clock, one, False)
+    """Note the series that begin or end inside a step: one more row before or after would fall into it too."""
+    clock = place.times if place.tz is None else to_wall(place.times, place.tz)
+    own, tz = find_freq(clock, place.codes, False), place.tz
     if own is None or not is_daily_or_longer(own):
-        clock, tz = times, None
-        own = find_freq(clock, one, False)
-    if own is None or isinstance(own, int) or len(times) < 3:
+        clock, tz = place.times, None
+        own = find_freq(clock, place.codes, False)
+    if own is None or isinstance(own, int):
         return []
-    notes = []
-    for end, step, side in ((0, -1, "begins"), (-1, 1, "ends")):
-        grid = Grid(pd.Timestamp(int(clock[end])), own)
+    start, own, steps, _ = place_on_grid(clock, own)
+    grid, notes = Grid(start, own), []
+    _, starts = np.unique(place.codes, return_index=True)
+    ends = np.append(starts[1:], len(place.codes)) - 1
+    for rows, side, step in ((starts, "first", -1), (ends, "last", 1)):
         try:
-            beside = as_ns(grid.times([step]))
-        except DataError:
+            beside = as_ns(grid.times(steps[rows] + step))
+        except DataError:  # at the end of what nanoseconds can count
             continue
         beside = beside if tz is None else from_wall(beside, tz)
-        both = labels(np.sort(np.concatenate([times[[end]], beside])))
-        if both[0] == both[1]:
-            at, row = (show(int(t), False, place.tz) for t in (both[0], times[end]))
-            text = f"The step {at} of {freq} is incomplete: the table {side} in it, at {row}."
-            fix = "Leave its rows out where a sum is meant to be whole."
-            notes.append(Problem("resample", text, fix, time=at, severity="note"))
+        both = labels(np.concatenate([place.times[rows], beside]))
+        cut = rows[both[: len(rows)] == both[len(rows) :]]
+        what = f"{side} step of {freq} is incomplete: the series {'begins' if step < 0 else 'ends'} inside it"
+        fix = "Leave its rows out where a sum is meant to be whole."
+        notes += located("resample", np.sort(cut), place, f"{what}|{what}", fix, severity="note")
     return notes
 
 

@@ -66,7 +66,7 @@ def parse_times(series: nw.Series[Any], time_format: str | None = None) -> Times
         1970 in UTC. Without one, ISO 8601 and other forms that all rows agree on are read.
     """
     name, dtype = str(series.name), series.dtype
-    if time_format in forms.EPOCHS and not isinstance(dtype, (nw.Datetime, nw.Date)):
+    if time_format in forms.EPOCHS and not isinstance(dtype, (nw.Datetime, nw.Date, nw.Duration)):
         return _epoch(series, name, str(time_format))
     if dtype.is_integer() and time_format is None:
         return _integers(series, name)
@@ -184,9 +184,9 @@ def _epoch(series: nw.Series[Any], name: str, form: str) -> Times:
         bad = ~np.isfinite(parsed)
         text = bad & column.notna().to_numpy() & (column.astype(str).str.strip() != "").to_numpy()
         if text.any():
-            return Times(
-                np.full(len(bad), NOWHERE), bad, aware=True, tz="UTC", problems=_not_read(column, text, name, form)
-            )
+            nowhere = np.full(len(bad), NOWHERE)
+            problems = _not_read(column, text, name, form)
+            return Times(nowhere, nowhere == NOWHERE, aware=True, tz="UTC", problems=problems)
         numbers = np.where(bad, 0.0, parsed)
     values = forms.in_epoch(numbers, form)
     beyond = ~bad & (values == NOWHERE)
@@ -207,6 +207,8 @@ def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
     reading = ways[0] if len(ways) == 1 else forms.Reading(np.full(len(words), NOWHERE))
     values = np.append(reading.values, NOWHERE)[codes]
     bad = values == NOWHERE
+    if time_format is not None and 2 * reading.count < len(words):
+        ways = forms.readings(words)  # what to type instead
     problems = _no_time(empty, name)
     late = bad & ~empty & _far_years(text, time_format) & (len(ways) < 2)
     problems += _beyond(late, text, name)
@@ -278,16 +280,24 @@ def _not_read(
         readings = [f"{pd.Timestamp(int(stamp)).date()} with time_format={given!r}" for given, stamp in stamps]
         fix = f"{words[unlike]!r} is {', or '.join(readings)}: type the one that is meant."
     else:
-        fix = "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'."
-        numbers = plain_numbers(column[bad])
-        whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
-        epoch = forms.looks_like_epoch(whole.astype(np.int64))
-        if epoch:
-            fix = f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
-        elif form in forms.EPOCHS:
-            fix = "Correct it, or leave time_format out."
-        else:
-            single = forms.readings(pd.Series([str(column[row]).strip()], dtype=object))
-            if single and single[0].form.startswith("%") and 2 * n > len(bad):
-                fix = f"Correct it, or type its format: time_format={single[0].form!r} (check day and month)."
+        fix = _instead(column[bad], form, ways)
     return [Problem("time", text, fix, column=name, count=n)]
+
+
+def _instead(words: pd.Series[Any], form: str | None, ways: list[forms.Reading] | None) -> str:
+    """Return what to do about words that have another form than ``form``."""
+    other = ways[0].form if ways else form
+    if other != form:
+        return (
+            f"Correct it, or type its format: time_format={other!r}."
+            if other and "%" in other
+            else ("Correct it, or leave time_format out: the others are read without.")
+        )
+    numbers = plain_numbers(words)
+    whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
+    epoch = forms.looks_like_epoch(whole.astype(np.int64))
+    if epoch:
+        return f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
+    if form in forms.EPOCHS:
+        return "Correct it, or leave time_format out."
+    return "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'."

@@ -23,6 +23,8 @@ def wall_grid(grid: Grid) -> Grid:
     """Return a grid without a zone: the wall clock of the zone that the grid has, the grid itself without one."""
     if grid.tz is None:
         return grid
+    if grid.wall:
+        return replace(grid, tz=None, wall=False)
     return Grid(pd.Timestamp(grid.local_times([0])[0]), grid.freq)
 
 
@@ -31,7 +33,7 @@ def wall_steps(grid: Grid, wall: Grid, steps: Steps) -> Steps:
 
     The hour that a clock shows twice is one step there, the hour that it leaves out is a hole.
     """
-    if grid.tz is None or isinstance(grid.freq, int):
+    if grid.tz is None or grid.wall or isinstance(grid.freq, int):
         return np.asarray(steps, dtype=np.int64)
     step = fixed_step(grid.freq)
     if step is None:

@@ -79,7 +79,10 @@ def zone_of_offsets(utc: Stamps, offsets: Stamps) -> str | None:
     """Return a zone whose clock shows these offsets (nanoseconds) at these times, or None."""
     index = pd.DatetimeIndex(utc.view("datetime64[ns]"))
     for name in (*_LIKELY, *sorted(zoneinfo.available_timezones())):
-        local = index.tz_localize("UTC").tz_convert(name).tz_localize(None)
+        try:
+            local = index.tz_localize("UTC").tz_convert(name).tz_localize(None)
+        except (KeyError, ValueError, OSError):  # a name that pandas does not take
+            continue
         if np.array_equal(local.to_numpy().astype("datetime64[ns]").view(np.int64) - utc, offsets):
             return name
     return None
