@@ -11,7 +11,7 @@ import numpy as np
 from foretide.data.ahead import check_known, known_rows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.history import by_entity, targets_until
+from foretide.forecasters.history import by_entity, targets_until, wakes
 from foretide.forecasters.laws import naive_law, normal_quantiles, require, runs_away, say_replaced, too_large
 from foretide.forecasters.regressors import Regressors, left_out_notes
 from foretide.forecasters.replaced import Replaced
@@ -56,6 +56,9 @@ class ARIMA(Forecaster):
     squares in turn with the parameters, and what is left of the series is filtered. Columns that the training part of a
     series cannot tell apart are left out, all of them where the information criterion (AICc) is no better with them;
     notes say so.
+
+    Ten or more equal values at the beginning of a series are taken for sleep. The estimation begins where it wakes;
+    where that leaves too few values, the residuals asleep, which are none, do not count for the spread.
 
     A series that is constant, too short, unknown at fit, or whose estimation fails gets the random walk with its
     intervals instead; a warning says how many, notes say which.
@@ -128,7 +131,12 @@ class ARIMA(Forecaster):
             raise ValueError(large)
         if float(seen.std()) <= 1e-12 * abs(float(seen.mean())):
             raise ValueError("the series is constant in training")
+        awake = series[wakes(series) :]
+        asleep = len(seen) / int((~np.isnan(awake)).sum())
+        if len(seen) / asleep >= needed:
+            series, asleep = awake, 1.0
         plain = self._solve(series, np.zeros((len(series), 0)), np.zeros(0))
+        plain.params[-1] *= asleep
         if not table.shape[1]:
             self._params[name] = plain.params
             return
@@ -141,6 +149,7 @@ class ARIMA(Forecaster):
                 best = self._regress(series, regressors.of(table))
             except (ValueError, np.linalg.LinAlgError) as error:
                 reason = f"with them {error}"
+            best.params[-1] *= asleep if best is not plain else 1.0
             if not best.criterion < plain.criterion:
                 best, regressors = plain, Regressors.none(reason, range(table.shape[1]))
         self._params[name], self._regressors[name], self._effects[name] = best.params, regressors, best.effects
@@ -217,7 +226,7 @@ class ARIMA(Forecaster):
         if regressors is None or not len(regressors.columns):
             return None
         table = known_rows(panel, entity, self.h)
-        check_known(panel, entity, table, cutoffs, self.h, [int(k) for k in regressors.columns])
+        check_known(panel, entity, table, cutoffs, self.h, regressors.columns.tolist())
         return np.asarray(regressors.of(table) @ self._effects[key])
 
     def _roll(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.errors import MissingExtraError
-from foretide.forecasters.history import ahead_rows, at_rows, first_known, last_seen, season_last
+from foretide.forecasters.history import SLEEP, ahead_rows, at_rows, first_known, last_seen, season_last
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,6 @@ EXPLODED = 100.0
 """A forecast is not believed where it lies so many times the range of the series beyond it."""
 LARGEST = 1e100
 """Squares of larger values, and sums of them, leave what a computer can count."""
-SLEEP = 10
-"""So many equal values at the beginning of a series are taken for sleep."""
 
 
 def too_large(values: Floats) -> str | None:
@@ -37,8 +35,9 @@ def too_large(values: Floats) -> str | None:
 
 def normal_quantiles(mean: Floats, sd: Floats, quantiles: Sequence[float]) -> Floats:
     """Return quantiles of normal laws: mean and standard deviation ``[...]`` -> ``[..., Q]``."""
-    z = np.array([NormalDist().inv_cdf(q) for q in quantiles])
-    return np.asarray(mean[..., None] + sd[..., None] * z)
+    z, most = np.array([NormalDist().inv_cdf(q) for q in quantiles]), np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        return np.asarray(np.clip(mean[..., None] + sd[..., None] * z, -most, most))
 
 
 def naive_law(history: Floats, cutoffs: Steps, h: int, season: int) -> tuple[Floats, Floats]:

@@ -7,7 +7,6 @@ import inspect
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +16,11 @@ from foretide.data.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.baselines import check_count
-from foretide.forecasters.history import by_entity, last_seen, targets_until
+from foretide.forecasters.history import SLEEP, by_entity, last_seen, targets_until, wakes
 from foretide.forecasters.laws import EXPLODED, missing, naive_law, normal_quantiles, runs_away, say_replaced, too_large
 from foretide.forecasters.regressors import Regressors, left_out_notes
 from foretide.forecasters.replaced import Replaced
+from foretide.forecasters.stats_series import FittedSeries, Series
 from foretide.forecasters.time_limit import OutOfTime as _OutOfTime
 from foretide.forecasters.time_limit import limit as _limit
 
@@ -41,12 +41,15 @@ _NO_LAW = frozenset(
         "WindowAverage",
     }
 )  # fmt: skip
+_NOTHING_TO_ESTIMATE = frozenset({"ConstantModel", "ZeroModel"})
+LEAST = 3
+"""On fewer values nothing is estimated: TBATS on the one value 4 forecast 18, GARCH -0.1."""
 _TAKES_REGRESSORS = frozenset({"AutoMFLES"})
 """Its class does not say that it takes regressors; it does."""
 _NO_FORWARD = frozenset({"AutoCES"})
-"""Rolled past the training part, ``AutoCES.forward`` of statsforecast 2.1.1 with a partial or full season ran away on
-four of six synthetic monthly series (errors of 10^2 to 10^6 where 2 is usual); without a season it was fine."""
-_WIDE = f"a bound of their own lay more than {EXPLODED:g} times the largest value of the series away from the mean"
+"""``AutoCES.forward`` of statsforecast 2.1.1 with a partial or full season ran away past the training part on four of
+six synthetic monthly series (errors of 10^2 to 10^6 where 2 is usual)."""
+_WIDE = f"a bound of their own lay more than {EXPLODED:g} times the range of the history beyond it"
 """Multiplicative errors of AutoETS gave bounds of 1e28 on two of 336 series of prescriptions."""
 _DISORDER = "their own were not finite or not in order"
 _AWAY = f"its own forecast lay more than {EXPLODED:g} times the range of the history beyond it"
@@ -54,43 +57,15 @@ _FAILED_WITH = "its estimation failed with them ({})"
 _DEFAULTS: dict[str, dict[str, Any]] = {"TSB": {"alpha_d": 0.2, "alpha_p": 0.2}}
 
 
-@dataclass(frozen=True, eq=False)
-class _Series:
-    """What a model reads: values ``[n]``, regressors ``[n, k]``, and those of the horizon ``[h, k]``."""
-
-    y: Floats
-    x: Floats
-    ahead: Floats | None = None
-
-    def fit(self, model: Any) -> Any:
-        """Estimate a model of statsforecast."""
-        return model.fit(self.y, self.x) if self.x.shape[1] else model.fit(self.y)
-
-
-@dataclass(frozen=True, eq=False)
-class _Train:
-    """A series that was fitted on, the grid step of its first value, and its regressors where the model takes any."""
-
-    series: _Series
-    first: int
-    regressors: Regressors | None = None
-
-    def without(self, reason: str) -> _Train:
-        """Return the same without regressors, for a reason."""
-        assert self.regressors is not None
-        left = [k for columns in self.regressors.left_out.values() for k in columns]
-        none = Regressors.none(reason, sorted([*left, *map(int, self.regressors.columns)]))
-        return replace(self, series=_Series(self.series.y, self.series.x[:, :0]), regressors=none)
-
-
 class Stats(Forecaster):
     """A model of statsforecast, by name, one per series.
 
-    Settings are chosen and parameters estimated once per series on the training part. At each cutoff they are kept
-    and rolled forward through the new observations by the model's own ``forward``; a model without
-    one (Croston, TSB, simple smoothing, TBATS ...) is estimated anew at each cutoff on the data up to it. What is
-    rolled begins at the season position that the fit began at, in any table. A missing value is replaced by the last
-    one observed. Intervals are the model's own; a model that has none (Croston, TSB, window averages ...) gives none.
+    Settings are chosen and parameters estimated once per series on the training part, from where the series wakes if
+    it begins with ten or more equal values. At each cutoff they are kept and rolled forward through the new
+    observations by the model's own ``forward``, from the season position that the fit began at, in any table; a model without
+    one (Croston, TSB, simple smoothing, TBATS ...) is estimated anew at each cutoff on the data up to it. A missing
+    value is replaced by the last one observed. Intervals are the model's own; a model that has none (Croston, TSB,
+    window averages ...) gives none.
 
     Models that take regressors (ARIMA, AutoARIMA, AutoRegressive, MFLES, MSTL around one of them) get the known-future
     columns; those that a series' training part cannot tell apart are left out, and notes say so.
@@ -146,7 +121,7 @@ class Stats(Forecaster):
         takes = getattr(getattr(built, "trend_forecaster", built), "uses_exog", False)
         self.uses_future = bool(takes) or model in _TAKES_REGRESSORS
         self._rolls = model not in _NO_FORWARD and hasattr(built, "forward")
-        self._train: dict[str, _Train] = {}
+        self._train: dict[str, FittedSeries] = {}
         self._models: dict[str, Any] = {}
         self._failed: dict[str, str] = {}
         """Series name -> why no model could be estimated."""
@@ -171,13 +146,14 @@ class Stats(Forecaster):
             table = known_rows(train, entity, 0)
             for d in range(train.n_targets):
                 key, start = _key(train.ids[entity], train.targets[d]), int(np.isnan(filled[:, d]).sum())
+                start += self._awake(filled[start:, d])
                 kept = self._kept(filled[start:, d], table[start:], int(train.first[entity]) + start)
                 try:
-                    if large := too_large(kept.series.y):
-                        raise ValueError(large)
-                    with _limit(self.budget):
-                        self._train[key], self._models[key] = self._estimated(kept)
-                    continue
+                    reason = self._unfit(kept.series.y)
+                    if not reason:
+                        with _limit(self.budget):
+                            self._train[key], self._models[key] = self._estimated(kept)
+                        continue
                 except _OutOfTime:
                     reason = self._slow
                 except Exception as error:  # statsforecast raises bare Exception for series it cannot take
@@ -186,13 +162,23 @@ class Stats(Forecaster):
                 replaced.setdefault(reason, []).append(train.series_name(entity, d))
         say_replaced(self.name, replaced, "the seasonal naive")
 
-    def _kept(self, y: Floats, table: Floats, first: int) -> _Train:
-        if not (self.uses_future and table.shape[1]):
-            return _Train(_Series(y, np.zeros((len(y), 0))), first)
-        regressors = Regressors.choose(table, y)
-        return _Train(_Series(y, regressors.of(table)), first, regressors)
+    def _unfit(self, y: Floats) -> str | None:
+        """Say why no model can be estimated on a series ``[n]``; None where one can."""
+        few = len(y) < LEAST and self.model not in _NOTHING_TO_ESTIMATE
+        return f"fewer than {LEAST} values are observed" if few else too_large(y)
 
-    def _estimated(self, train: _Train) -> tuple[_Train, Any]:
+    def _awake(self, y: Floats) -> int:
+        """Return the row from which on a model that is rolled learns: that where a series wakes, if enough follow."""
+        row = wakes(y) if self._rolls else 0
+        return row if len(y) - row >= max(2 * self._period + LEAST, SLEEP) else 0
+
+    def _kept(self, y: Floats, table: Floats, first: int) -> FittedSeries:
+        if not (self.uses_future and table.shape[1]):
+            return FittedSeries(Series(y, np.zeros((len(y), 0))), first)
+        regressors = Regressors.choose(table, y)
+        return FittedSeries(Series(y, regressors.of(table)), first, regressors)
+
+    def _estimated(self, train: _Train) -> tuple[FittedSeries, Any]:
         """Estimate a model with the regressors; without them where that fails."""
         if not train.series.x.shape[1]:
             return train, self._learn(train.series)
@@ -202,7 +188,7 @@ class Stats(Forecaster):
             plain = train.without(_FAILED_WITH.format(error))
             return plain, self._learn(plain.series)
 
-    def _learn(self, series: _Series) -> Any:
+    def _learn(self, series: Series) -> Any:
         model = self._build()
         if not self._rolls:
             return model
@@ -238,13 +224,14 @@ class Stats(Forecaster):
                 train = self._train.get(key)
                 if train is not None and key not in self._models:  # loaded: it kept its time when it was fitted
                     self._models[key] = self._learn(train.series)
+                x = None
                 if train is not None and train.regressors is not None:
                     used.append((train.regressors, chosen))
-                    columns = [int(k) for k in train.regressors.columns]
-                    check_known(panel, entity, table, cutoffs, self.h, columns)
+                    check_known(panel, entity, table, cutoffs, self.h, train.regressors.columns.tolist())
+                    x = train.regressors.of(table)
                 started, filled = time.monotonic(), last_seen(history[:, [d]])[:, 0]
                 for window, cutoff in zip(chosen, cutoffs, strict=True):
-                    series = self._series(train, filled[: cutoff + 1], table, int(panel.first[entity]))
+                    series = self._series(train, filled[: cutoff + 1], x, int(panel.first[entity]))
                     reason = self._one(key, series, quantiles, started, mean[window, :, d], found[window, :, d])
                     if not reason or not len(series.y):
                         continue
@@ -256,7 +243,7 @@ class Stats(Forecaster):
         notes = (*replaced.notes(), *wide.notes(), *left_out_notes(self.name, panel.future, used))
         return Prediction(mean, found if quantiles else None, notes=notes)
 
-    def _series(self, train: _Train | None, filled: Floats, table: Floats, first: int) -> _Series:
+    def _series(self, train: FittedSeries | None, filled: Floats, x: Floats | None, first: int) -> Series:
         """Return what a model reads up to a cutoff, the end of ``filled`` ``[T]``; its first row is at step ``first``.
 
         A model that is rolled began at fit at some season position and counts from there. Rows before that fit are
@@ -272,13 +259,12 @@ class Stats(Forecaster):
                 period = self._period
                 before = np.arange(period - late % period, period) if late % period else rows[:0]
                 rows = np.concatenate([np.minimum(start + before, len(filled) - 1), rows])
-        if train is None or train.regressors is None:
-            return _Series(filled[rows], np.zeros((len(rows), 0)))
-        x = train.regressors.of(table)
-        return _Series(filled[rows], x[rows], x[len(filled) : len(filled) + self.h])
+        if x is None:
+            return Series(filled[rows], np.zeros((len(rows), 0)))
+        return Series(filled[rows], x[rows], x[len(filled) : len(filled) + self.h])
 
     def _one(
-        self, key: str, series: _Series, quantiles: tuple[float, ...], started: float, mean: Floats, found: Floats
+        self, key: str, series: Series, quantiles: tuple[float, ...], started: float, mean: Floats, found: Floats
     ) -> str | None:
         """Write one forecast into ``mean`` ``[H]`` and ``found`` ``[H, Q]``; a reason where there is none."""
         if not len(series.y):
@@ -289,8 +275,8 @@ class Stats(Forecaster):
         left = None if self.budget is None else self.budget - (time.monotonic() - started)
         if left is not None and left <= 0:
             return self._slow
-        if large := too_large(series.y):
-            return large
+        if reason := self._unfit(series.y):
+            return reason
         levels = {q: round(100 * abs(1 - 2 * q), 8) for q in quantiles}
         try:
             with _limit(left), warnings.catch_warnings():
@@ -305,14 +291,14 @@ class Stats(Forecaster):
             found[:, j] = answer[f"{'lo' if q < 0.5 else 'hi'}-{levels[q]}"]
         if not np.isfinite(mean).all():
             return "its forecast was not finite"
-        if runs_away(mean[None], series.y, np.array([len(series.y) - 1]))[0]:
+        end = np.array([len(series.y) - 1])
+        if runs_away(mean[None], series.y, end)[0]:
             return _AWAY
         if not np.isfinite(found).all() or (np.diff(found, axis=1) < 0).any():
             return _DISORDER
-        reach = EXPLODED * max(float(np.abs(series.y).max()), float(np.abs(mean).max()))
-        return _WIDE if quantiles and np.abs(found - mean[:, None]).max() > reach > 0 else None
+        return _WIDE if quantiles and runs_away(found.reshape(1, -1), series.y, end)[0] else None
 
-    def _forward(self, model: Any, series: _Series, level: list[float] | None) -> Any:
+    def _forward(self, model: Any, series: Series, level: list[float] | None) -> Any:
         known = {"X": series.x, "X_future": series.ahead} if series.x.shape[1] else {}
         if self._rolls:
             return model.forward(y=series.y, h=self.h, level=level, **known)
@@ -346,7 +332,7 @@ class Stats(Forecaster):
             regressors = facts["known"][i] and Regressors.from_dict(facts["known"][i])
             size = len(parts[i]) * len(regressors.columns) if regressors else 0
             x, known = known[:size].reshape(len(parts[i]), -1) if size else np.zeros((len(parts[i]), 0)), known[size:]
-            self._train[name] = _Train(_Series(parts[i], x), int(state["first"][i]), regressors)
+            self._train[name] = FittedSeries(Series(parts[i], x), int(state["first"][i]), regressors)
 
 
 def _built(name: str, given: Mapping[str, Any], season: int, h: int) -> Any:

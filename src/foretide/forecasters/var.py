@@ -10,8 +10,8 @@ import numpy as np
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.baselines import check_count
-from foretide.forecasters.history import by_entity, last_seen
-from foretide.forecasters.laws import LARGEST, SLEEP, naive_law, normal_quantiles, runs_away, say_replaced
+from foretide.forecasters.history import SLEEP, by_entity, last_seen, wakes
+from foretide.forecasters.laws import LARGEST, naive_law, normal_quantiles, runs_away, say_replaced
 from foretide.forecasters.replaced import Replaced
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class VAR(Forecaster):
         width = train.n_targets + len(train.past)
         for entity, name in enumerate(train.ids):
             rows = np.array(train.rows(entity)[:, :width], dtype=np.float64)
-            awake = np.array([_wakes(series) for series in rows[:, : train.n_targets].T])
+            awake = np.array([wakes(series) for series in rows[:, : train.n_targets].T])
             late = np.flatnonzero(awake >= awake.min() + SLEEP)
             joint = rows[awake.min() :].copy()
             joint[:, late] = 0.0  # constant, and so left out
@@ -196,20 +196,6 @@ class VAR(Forecaster):
 
 def _key(entity: str, target: str) -> str:
     return f"{entity}\n{target}"
-
-
-def _wakes(series: Floats) -> int:
-    """Return the row from which on a series ``[T]`` is to be learned from: 0, or where it wakes from a long sleep.
-
-    A series that sleeps to its end does not wake.
-    """
-    seen = series[~np.isnan(series)]
-    if not len(seen):
-        return 0
-    moved = np.flatnonzero(np.abs(series - seen[0]) > 1e-9 * np.abs(seen).max())
-    if not len(moved) or int((~np.isnan(series[: moved[0]])).sum()) < SLEEP:
-        return 0
-    return int(moved[0])
 
 
 def _solved(values: Floats, order: int) -> tuple[Floats, Floats] | None:

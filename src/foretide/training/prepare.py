@@ -123,7 +123,8 @@ class Preparation:
             carried = np.zeros(c, dtype=np.float32)
             for low in range(0, len(rows), CHUNK_ROWS):
                 part = rows[low : low + CHUNK_ROWS, :c].astype(np.float64)
-                part = ((part - self.location[where[i]]) / self.scale[where[i]]).astype(np.float32)
+                with np.errstate(over="ignore"):  # what float32 cannot hold counts as missing
+                    part = ((part - self.location[where[i]]) / self.scale[where[i]]).astype(np.float32)
                 carried = _carry_forward(part, carried)
                 out[start + low : start + low + len(part)] = part
             start += len(rows)
