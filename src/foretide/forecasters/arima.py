@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 ROUNDS = 2
 """Effects of known-future columns and parameters of the errors are estimated in turn, so many times."""
-NO_BETTER = "by its information criterion (AICc) a model is no better with them"
+NO_BETTER = "by its information criterion (BIC) a model is no better with them"
 AWAY = "its own forecast lay more than 100 times the range of the history beyond it"
 
 
 @dataclass(frozen=True, eq=False)
 class _Estimate:
-    """Location, scale and parameters of a model, its AICc, and the effects ``[k]`` of the regressors in use."""
+    """Location, scale and parameters of a model, its BIC, and the effects ``[k]`` of the regressors in use."""
 
     params: Floats
     criterion: float
@@ -54,7 +54,7 @@ class ARIMA(Forecaster):
 
     Known-future columns enter as a regression with ARIMA errors: their effects are estimated by generalised least
     squares in turn with the parameters, and what is left of the series is filtered. Columns that the training part of a
-    series cannot tell apart are left out, all of them where the information criterion (AICc) is no better with them;
+    series cannot tell apart are left out, all of them where the information criterion (BIC) is no better with them;
     notes say so.
 
     Ten or more equal values at the beginning of a series are taken for sleep. The estimation begins where it wakes;
@@ -161,16 +161,18 @@ class ARIMA(Forecaster):
         seen = ~np.isnan(answer)
         design = np.concatenate([np.ones((int(seen.sum()), 1)), moves[seen]], axis=1)
         effects = np.linalg.lstsq(design, answer[seen], rcond=None)[0][1:]
+        start = None
         for _ in range(ROUNDS):
-            found = self._solve(series, x, effects)
+            found = self._solve(series, x, effects, start)
+            start = found.params[2:]
             columns = x if d else np.concatenate([x, np.ones((len(x), 1))], axis=1)
             table = np.concatenate([series[:, None], columns], axis=1)
             table[np.isnan(series)] = np.nan
             white = _whitened(table, self.order, found.params[3 if d == 0 else 2 :])
             effects = np.linalg.lstsq(white[:, 1:], white[:, 0], rcond=None)[0][: x.shape[1]]
-        return self._solve(series, x, effects)
+        return self._solve(series, x, effects, start)
 
-    def _solve(self, series: Floats, x: Floats, effects: Floats) -> _Estimate:
+    def _solve(self, series: Floats, x: Floats, effects: Floats, start: Floats | None = None) -> _Estimate:
         """Estimate the parameters of what the effects leave of a series."""
         left = series - x @ effects if len(effects) else series
         seen = left[~np.isnan(left)]
@@ -181,13 +183,11 @@ class ARIMA(Forecaster):
         model = _state_space((left - location) / scale, self.order)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = model.fit(cov_type="none", low_memory=True)
+            found = model.fit(start, cov_type="none", low_memory=True)
         if not np.isfinite(found.params).all():
             raise ValueError("the estimation did not end in finite parameters")
         n, k = len(seen) - self.order[1], len(found.params) + len(effects)
-        room = n - k - 1
-        likelihood = float(found.llf) - n * np.log(scale)
-        criterion = 2 * k - 2 * likelihood + 2 * k * (k + 1) / room if room > 0 else np.inf
+        criterion = k * np.log(n) - 2 * (float(found.llf) - n * np.log(scale))
         params = np.concatenate([[location, scale], np.asarray(found.params, dtype=np.float64)])
         return _Estimate(params, float(criterion), effects)
 

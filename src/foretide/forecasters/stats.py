@@ -62,10 +62,10 @@ class Stats(Forecaster):
 
     Settings are chosen and parameters estimated once per series on the training part, from where the series wakes if
     it begins with ten or more equal values. At each cutoff they are kept and rolled forward through the new
-    observations by the model's own ``forward``, from the season position that the fit began at, in any table; a model without
-    one (Croston, TSB, simple smoothing, TBATS ...) is estimated anew at each cutoff on the data up to it. A missing
-    value is replaced by the last one observed. Intervals are the model's own; a model that has none (Croston, TSB,
-    window averages ...) gives none.
+    observations by the model's own ``forward``, from the season position that the fit began at, in any table; a model
+    without one (Croston, TSB, simple smoothing, TBATS ...) is estimated anew at each cutoff on the data up to it.
+    A missing value is replaced by the last one observed. Intervals are the model's own; a model that has none
+    (Croston, TSB, window averages ...) gives none.
 
     Models that take regressors (ARIMA, AutoARIMA, AutoRegressive, MFLES, MSTL around one of them) get the known-future
     columns; those that a series' training part cannot tell apart are left out, and notes say so.
@@ -178,7 +178,7 @@ class Stats(Forecaster):
         regressors = Regressors.choose(table, y)
         return FittedSeries(Series(y, regressors.of(table)), first, regressors)
 
-    def _estimated(self, train: _Train) -> tuple[FittedSeries, Any]:
+    def _estimated(self, train: FittedSeries) -> tuple[FittedSeries, Any]:
         """Estimate a model with the regressors; without them where that fails."""
         if not train.series.x.shape[1]:
             return train, self._learn(train.series)

@@ -136,7 +136,8 @@ class VAR(Forecaster):
         if not active.any():
             return None
         values = (rows[:, active] - location[active]) / scale[active]
-        most = min(self.order or self.max_order, int((len(rows) / 3 - 1) / active.sum()), len(rows) // 3)
+        n = int((~np.isnan(values)).all(axis=1).sum())
+        most = min(self.order or self.max_order, int((n / 3 - 1) / active.sum()), n // 3)
         if most < (self.order or 1):
             return None
         solved = _solved(values, self.order or _by_aic(values, most))
