@@ -175,7 +175,7 @@ def _standard(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArra
     known = ~np.isnan(x)
     counts = np.add.reduceat(known.astype(np.float64), starts)
     sizes = np.diff(np.append(starts, len(x)))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         mean = np.add.reduceat(np.where(known, x, 0.0), starts) / counts
         # The second pass around the mean keeps a small spread on a large level exact.
         rest = np.where(known, x - np.repeat(mean, sizes), 0.0)

@@ -254,8 +254,9 @@ def _out_of_range(name: str, panel: Panel, windows: Windows, found: Prediction) 
         cutoffs = windows.cutoff[chosen]
         y = np.asarray(panel.rows(entity)[: int(cutoffs.max()) + 1, :d], dtype=np.float64)
         low, high = np.fmin.accumulate(y, axis=0)[cutoffs], np.fmax.accumulate(y, axis=0)[cutoffs]
-        span = np.where(high > low, high - low, np.abs(high))
-        out = (most[chosen] > high + REACH * span) | (least[chosen] < low - REACH * span)
+        with np.errstate(over="ignore"):
+            span = np.where(high > low, high - low, np.abs(high))
+            out = (most[chosen] > high + REACH * span) | (least[chosen] < low - REACH * span)
         far[chosen] = (out & (span > 0)).any(axis=1)
     where = np.flatnonzero(far)
     text = f"{name} goes more than {REACH:g} times the range of the series' history beyond it"

@@ -29,6 +29,7 @@ from foretide.forecasters.history import (
     season_level,
     targets_until,
 )
+from foretide.forecasters.laws import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -336,6 +337,7 @@ def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: A
     total = np.zeros(len(grid))
     for entity in range(train.n_entities):
         history = np.array(train.rows(entity)[-CHOICE_CYCLES * season :, : train.n_targets], dtype=np.float64)
+        history /= unit_of(np.max(np.abs(history), axis=0, initial=0.0, where=~np.isnan(history)))
         errors = np.stack([(one_ahead(history, setting) - history) ** 2 for setting in grid])
         known = ~np.isnan(errors).any(axis=0)
         sums = np.where(known, errors, 0.0).sum(axis=1)

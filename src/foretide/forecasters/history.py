@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Steps = NDArray[np.int64]
 
 
+SLEEP = 10
+"""So many equal values at the beginning of a series are taken for sleep."""
+
+
 def by_entity(windows: Windows) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield every entity that has windows, with the positions of its windows."""
     if not len(windows):
@@ -44,6 +48,20 @@ def last_seen_row(history: Floats) -> Steps:
     """Return the row of the last observed value at or before each row, ``[T, D]``; -1 before the first."""
     rows = np.where(np.isnan(history), -1, np.arange(len(history))[:, None])
     return np.asarray(np.maximum.accumulate(rows, axis=0), dtype=np.int64)
+
+
+def wakes(series: Floats) -> int:
+    """Return the row from which on a series ``[T]`` is to be learned from: 0, or where it wakes from a long sleep.
+
+    A series that sleeps to its end does not wake.
+    """
+    seen = series[~np.isnan(series)]
+    if not len(seen):
+        return 0
+    moved = np.flatnonzero(np.abs(series - seen[0]) > 1e-9 * np.abs(seen).max())
+    if not len(moved) or int((~np.isnan(series[: moved[0]])).sum()) < SLEEP:
+        return 0
+    return int(moved[0])
 
 
 def cycles_of(history: Floats, season: int) -> Floats:

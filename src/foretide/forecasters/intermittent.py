@@ -3,7 +3,8 @@
 All of them forecast the mean demand of a step, the same for every step ahead. They share these rules:
 
 - A missing value is left out, as if its step did not exist; nothing after a cutoff is read.
-- A history that is zero throughout is forecast as zero.
+- A history that is zero throughout is forecast as zero; one without any positive value gets the stand-in, for
+  there is no demand in it.
 - A cutoff before the first observed value of a series is answered with NaN: nothing is known there.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.baselines import _Simple
-from foretide.forecasters.laws import missing
+from foretide.forecasters.laws import missing, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,8 +183,10 @@ def _library(name: str) -> Any:
 
 
 def _one(model: Any, y: Floats) -> float:
-    """Return the forecast of one step, NaN without a history."""
-    return float(model.forecast(y=y, h=1)["mean"][0]) if len(y) else np.nan
+    """Return the forecast of one step, NaN without a history, or where nothing but negative values was in demand."""
+    if not len(y) or (y.any() and y.max() <= 0):
+        return np.nan
+    return float(model.forecast(y=y, h=1)["mean"][0])
 
 
 def _least_error(train: Panel, pairs: list[tuple[float, float]]) -> tuple[float, float]:
@@ -207,5 +210,5 @@ def _sample(train: Panel) -> Iterator[Floats]:
         entity, d = divmod(int(number), train.n_targets)
         y = np.array(train.rows(entity)[:, d], dtype=np.float64)
         y = y[~np.isnan(y)]
-        if len(y) >= 3 and (y > 0).any():
+        if len(y) >= 3 and y.max() > 0 and too_large(y) is None:
             yield y

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.errors import MissingExtraError
-from foretide.forecasters.history import ahead_rows, at_rows, first_known, last_seen, season_last
+from foretide.forecasters.history import SLEEP, ahead_rows, at_rows, first_known, last_seen, season_last
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,23 @@ if TYPE_CHECKING:
     Steps = NDArray[np.int64]
 
 
+EXPLODED = 100.0
+"""A forecast is not believed where it lies so many times the range of the series beyond it."""
+LARGEST = 1e100
+"""Squares of larger values, and sums of them, leave what a computer can count."""
+
+
+def too_large(values: Floats) -> str | None:
+    """Say that a series holds values too large to compute with; None where it does not."""
+    most = float(np.max(np.abs(values), initial=0.0, where=~np.isnan(values)))
+    return f"a value of {most:.3g} is too large to compute with (mark it as missing)" if most > LARGEST else None
+
+
 def normal_quantiles(mean: Floats, sd: Floats, quantiles: Sequence[float]) -> Floats:
     """Return quantiles of normal laws: mean and standard deviation ``[...]`` -> ``[..., Q]``."""
-    z = np.array([NormalDist().inv_cdf(q) for q in quantiles])
-    return np.asarray(mean[..., None] + sd[..., None] * z)
+    z, most = np.array([NormalDist().inv_cdf(q) for q in quantiles]), np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        return np.asarray(np.clip(mean[..., None] + sd[..., None] * z, -most, most))
 
 
 def naive_law(history: Floats, cutoffs: Steps, h: int, season: int) -> tuple[Floats, Floats]:
@@ -37,22 +50,42 @@ def naive_law(history: Floats, cutoffs: Steps, h: int, season: int) -> tuple[Flo
     rows = np.arange(len(history))
     last, same = last_seen(history), season_last(history, season)
     mean = first_known(at_rows(same, ahead_rows(cutoffs, h, season)), last[cutoffs][:, None, :])
-    variance = first_known(
-        _mean_square(history - at_rows(same, rows - season))[cutoffs],
-        _mean_square(history - at_rows(last, rows - 1))[cutoffs],
+    deviation = first_known(
+        _root_mean_square(history - at_rows(same, rows - season))[cutoffs],
+        _root_mean_square(history - at_rows(last, rows - 1))[cutoffs],
         0.0,
     )
     cycles = 1 + np.arange(h) // season
-    sd = np.sqrt(cycles[None, :, None] * variance[:, None, :])
+    sd = np.sqrt(cycles)[None, :, None] * deviation[:, None, :]
     return mean, np.where(np.isnan(mean), np.nan, sd)
 
 
-def _mean_square(steps: Floats) -> Floats:
-    """Mean of the squares known so far, ``[T, D]``; NaN before the first."""
+def _root_mean_square(steps: Floats) -> Floats:
+    """Root of the mean of the squares known so far, ``[T, D]``; NaN before the first.
+
+    Zeros before the first step that is none do not count where they are many: a series that slept says nothing of
+    how it moves awake.
+    """
     known = ~np.isnan(steps)
-    count = known.cumsum(axis=0)
-    total = np.where(known, steps, 0.0) ** 2
-    return np.where(count > 0, total.cumsum(axis=0) / np.where(count > 0, count, 1), np.nan)
+    size = np.where(known, np.abs(steps), 0.0)
+    unit, most = unit_of(size.max(axis=0, initial=0.0)), np.maximum.accumulate(size, axis=0)
+    asleep = (known & (most == 0)).sum(axis=0)
+    count = known.cumsum(axis=0) - np.where((most > 0) & (asleep >= SLEEP), asleep, 0)
+    total = ((size / unit) ** 2).cumsum(axis=0)
+    return np.where(count > 0, np.sqrt(total / np.where(count > 0, count, 1)) * unit, np.nan)
+
+
+def unit_of(largest: Floats) -> Floats:
+    """Return powers of two about as large as some numbers, so that squares in their units do not overflow."""
+    return np.asarray(np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1.0)))))
+
+
+def runs_away(mean: Floats, history: Floats, cutoffs: Steps) -> NDArray[np.bool_]:
+    """Say which forecasts ``[n, H]`` go more than :data:`EXPLODED` ranges of a history ``[T]`` beyond it, ``[n]``."""
+    low, high = np.fmin.accumulate(history)[cutoffs][:, None], np.fmax.accumulate(history)[cutoffs][:, None]
+    with np.errstate(over="ignore"):
+        reach = EXPLODED * np.where(high > low, high - low, np.abs(high))
+        return np.asarray(((mean - high > reach) | (low - mean > reach)).any(axis=1))
 
 
 def say_replaced(name: str, replaced: dict[str, list[str]], instead: str) -> None:

@@ -18,7 +18,7 @@ from foretide.forecasters.history import (
     season_last,
     targets_until,
 )
-from foretide.forecasters.laws import normal_quantiles
+from foretide.forecasters.laws import normal_quantiles, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class StandIn:
         ratios: list[Floats] = []
         for i in np.unique(np.linspace(0, train.n_entities - 1, min(train.n_entities, LOOKED_AT)).astype(int)):
             y = np.asarray(train.rows(int(i))[:, :d], dtype=np.float64)
-            lag = season if len(y) > season else 1
+            lag, y = season if len(y) > season else 1, y / _unit(y)
             square, count = _sums((y[lag:] - y[:-lag]) ** 2)
             size, seen = _sums(np.abs(y))
             usable = (count > 0) & (size > 0)
@@ -103,7 +103,8 @@ class StandIn:
     def _one(self, history: Floats, h: int) -> tuple[Floats, Floats, bool]:
         """Mean and standard deviation ``[h, D]`` after a history ``[T, D]``, and whether the season was used."""
         begun = np.flatnonzero(~np.isnan(history).all(axis=1))
-        history = history[begun[0] :] if len(begun) else history
+        unit = _unit(history)
+        history = (history[begun[0] :] if len(begun) else history) / unit
         n, season = len(history), self.season
         seasonal = n >= season > 1
         seen = ~np.isnan(history)
@@ -120,11 +121,16 @@ class StandIn:
         usual = np.array(self.spread) * size
         variance = (square + WORTH * usual**2) / (differences + WORTH)
         cycles = 1 + np.arange(h) // season if seasonal else np.ones(h)
-        return mean, np.sqrt(cycles[:, None] * variance), seasonal
+        return mean * unit, np.sqrt(cycles[:, None] * variance) * unit, seasonal
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-able facts."""
         return {name: getattr(self, name) for name in ("season", "spread", "nonnegative", "whole")}
+
+
+def _unit(values: Floats) -> Floats:
+    """Unit of each column ``[T, D]`` in which its squares can be added up."""
+    return unit_of(np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)))
 
 
 def _sums(values: Floats) -> tuple[Floats, NDArray[np.int64]]:

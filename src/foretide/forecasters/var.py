@@ -10,8 +10,9 @@ import numpy as np
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.baselines import check_count
-from foretide.forecasters.history import by_entity, last_seen
-from foretide.forecasters.laws import naive_law, normal_quantiles, say_replaced
+from foretide.forecasters.history import SLEEP, by_entity, last_seen, wakes
+from foretide.forecasters.laws import LARGEST, naive_law, normal_quantiles, runs_away, say_replaced
+from foretide.forecasters.replaced import Replaced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
     from foretide.data.windows import Windows
 
     Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
 
 PARTS = ("weights", "sigma", "location", "scale", "radius")
 GROWTH = 2.0
 """A deviation may at most double over the horizon."""
+TRUSTED = 2.0
+"""Errors on rows that were left out may have at most so many times the variance of the residuals."""
+NO_MODEL = "no model could be estimated for them at fit (too short, constant, or too large to compute with)"
+AWAY = "its own forecast lay more than 100 times the range of the history beyond it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +62,14 @@ class VAR(Forecaster):
     doubles (lag ``j`` times ``c^j``): least squares on a series that takes off gives roots that explode.
     Intervals come from the forecast-error covariance (Gaussian, coefficients taken as known).
 
+    A model must forecast rows that it did not learn from: where leave-one-out errors have more than twice the variance
+    of the residuals, the order is halved, down to one lag, whose covariance is then that of these errors. Equal values
+    at the beginning of a target, ten or more, are taken for sleep: the model learns from the first
+    awake row on, and a target that wakes later than others gets a model of its own lags.
+
     A target that is constant in training, and an entity that is too short or unknown at fit, get the random walk
-    with its intervals instead. Warnings say how many were damped or replaced.
+    with its intervals instead; so does a forecast more than 100 ranges of the history beyond it. Warnings say how
+    many were damped or replaced, notes say which.
 
     Parameters
     ----------
@@ -93,11 +105,16 @@ class VAR(Forecaster):
         replaced: dict[str, list[str]] = {}
         width = train.n_targets + len(train.past)
         for entity, name in enumerate(train.ids):
-            found = self._estimate(np.array(train.rows(entity)[:, :width], dtype=np.float64))
-            if found is None:
+            rows = np.array(train.rows(entity)[:, :width], dtype=np.float64)
+            awake = np.array([wakes(series) for series in rows[:, : train.n_targets].T])
+            late = np.flatnonzero(awake >= awake.min() + SLEEP)
+            joint = rows[awake.min() :].copy()
+            joint[:, late] = 0.0  # constant, and so left out
+            models = {name: self._estimate(joint)}
+            models |= {_key(name, train.targets[d]): self._estimate(rows[awake[d] :, [d]]) for d in late}
+            self._fits |= {key: fit for key, fit in models.items() if fit is not None}
+            if all(fit is None for fit in models.values()):
                 replaced.setdefault("its training part is too short or constant", []).append(name)
-            else:
-                self._fits[name] = found
         say_replaced(self.name, replaced, "the random walk")
         damped = [name for name, fit in self._fits.items() if fit.radius > self._limit]
         explosive = f"the largest root exceeded {self._limit:.4g} ({GROWTH:g} times in {self.h} steps)"
@@ -109,55 +126,61 @@ class VAR(Forecaster):
 
     def _estimate(self, rows: Floats) -> _Fit | None:
         seen = ~np.isnan(rows)
+        if np.abs(rows[seen]).max(initial=0.0) > LARGEST:
+            return None
         count = np.maximum(seen.sum(axis=0), 1)
         location = np.where(seen, rows, 0.0).sum(axis=0) / count
         scale = np.sqrt((np.where(seen, rows - location, 0.0) ** 2).sum(axis=0) / count)
-        scale[scale <= 1e-12 * np.maximum(1.0, np.abs(location))] = 0.0
+        scale[scale <= 1e-12 * np.abs(location)] = 0.0
         active = scale > 0
         if not active.any():
             return None
         values = (rows[:, active] - location[active]) / scale[active]
-        most = min(self.order or self.max_order, int((len(rows) / 3 - 1) / active.sum()), len(rows) // 3)
+        n = int((~np.isnan(values)).all(axis=1).sum())
+        most = min(self.order or self.max_order, int((n / 3 - 1) / active.sum()), n // 3)
         if most < (self.order or 1):
             return None
-        order = self.order or _by_aic(values, most)
-        design, answer = _regression(values, order)
-        if len(design) <= design.shape[1]:
+        solved = _solved(values, self.order or _by_aic(values, most))
+        if solved is None:
             return None
-        weights: Floats = np.asarray(np.linalg.lstsq(design, answer, rcond=None)[0], dtype=np.float64)
-        residual = answer - design @ weights
-        sigma = residual.T @ residual / (len(design) - design.shape[1])
+        weights, sigma = solved
         radius = _radius(weights)
         if radius > self._limit:
-            lag = np.repeat(np.arange(1, order + 1), weights.shape[1])
+            width = weights.shape[1]
+            lag = np.repeat(np.arange(1, (len(weights) - 1) // width + 1), width)
             weights[1:] *= ((self._limit / radius) ** lag)[:, None]
         return _Fit(weights, sigma, location, scale, np.array(radius))
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
-        width = panel.n_targets + len(panel.past)
-        mean = np.empty((len(windows), self.h, panel.n_targets))
-        sd = np.empty_like(mean)
-        replaced: list[str] = []
+        n, width = panel.n_targets, panel.n_targets + len(panel.past)
+        mean = np.full((len(windows), self.h, n), np.nan)
+        sd = np.full_like(mean, np.nan)
+        replaced = Replaced(self.name, "the random walk")
         for entity, chosen in by_entity(windows):
-            cutoffs = windows.cutoff[chosen]
+            cutoffs, name = windows.cutoff[chosen], panel.ids[entity]
             rows = np.array(panel.rows(entity)[: cutoffs.max() + 1, :width], dtype=np.float64)
-            fit = self._fits.get(panel.ids[entity])
-            active = fit.scale[: panel.n_targets] > 0 if fit else np.zeros(panel.n_targets, dtype=bool)
-            if fit is not None:
-                mean[chosen], sd[chosen] = _roll(fit, rows, cutoffs, self.h, panel.n_targets)
-            for d in np.flatnonzero(~active):
-                law = naive_law(rows[:, [d]], cutoffs, self.h, 1)
-                mean[chosen, :, d], sd[chosen, :, d] = law[0][..., 0], law[1][..., 0]
-                replaced.append(panel.series_name(entity, int(d)))
-        if replaced:
-            say_replaced(self.name, {"no model could be estimated for them at fit": replaced}, "the random walk")
-        return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None)
+            own = {_key(name, target): (np.array([d]), rows[:, [d]]) for d, target in enumerate(panel.targets)}
+            for key, (targets, read) in {name: (np.arange(n), rows), **own}.items():
+                if (fit := self._fits.get(key)) is not None:
+                    active = fit.scale[: len(targets)] > 0
+                    found = _roll(fit, read, cutoffs, self.h, len(targets))
+                    for table, part in zip((mean, sd), found, strict=True):
+                        table[np.ix_(chosen, np.arange(self.h), targets[active])] = part[..., active]
+            for d in range(n):
+                missing = np.isnan(mean[chosen, 0, d])
+                away = runs_away(mean[chosen, :, d], rows[:, d], cutoffs)
+                for bad, reason in ((missing, NO_MODEL), (away, AWAY)):
+                    if bad.any():
+                        law, where = naive_law(rows[:, [d]], cutoffs[bad], self.h, 1), chosen[bad]
+                        mean[where, :, d], sd[where, :, d] = law[0][..., 0], law[1][..., 0]
+                        replaced.add(reason, panel.series_name(entity, d), where)
+        return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None, notes=replaced.notes())
 
     def orders(self) -> dict[str, int]:
-        """Number of lags in use, by entity."""
-        return {name: fit.order for name, fit in self._fits.items()}
+        """Number of lags in use, by entity, or ``entity, target`` of a target that woke later than the others."""
+        return {name.replace("\n", ", "): fit.order for name, fit in self._fits.items()}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Weights, covariance, location and scale of every entity."""
@@ -170,6 +193,31 @@ class VAR(Forecaster):
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """Take the models back."""
         self._fits = {name: _Fit(*(state[f"{part}.{i}"] for part in PARTS)) for i, name in enumerate(facts["entities"])}
+
+
+def _key(entity: str, target: str) -> str:
+    return f"{entity}\n{target}"
+
+
+def _solved(values: Floats, order: int) -> tuple[Floats, Floats] | None:
+    """Return weights and residual covariance of the highest order, halved from ``order`` on, that can be trusted."""
+    while True:
+        design, answer = _regression(values, order)
+        if len(design) > design.shape[1]:
+            weights: Floats = np.asarray(np.linalg.lstsq(design, answer, rcond=None)[0], dtype=np.float64)
+            residual = answer - design @ weights
+            sigma = residual.T @ residual / (len(design) - design.shape[1])
+            # What a row is missed by where it is left out: its residual over one minus its leverage.
+            leverage = np.square(np.linalg.qr(design)[0]).sum(axis=1)
+            alone = residual / np.maximum(1.0 - leverage, 1e-6)[:, None]
+            ratio = float((np.square(alone).mean(axis=0) / np.maximum(np.diag(sigma), 1e-12)).max())
+            if ratio <= TRUSTED:
+                return weights, sigma
+            if order == 1:
+                return weights, alone.T @ alone / len(alone)
+        elif order == 1:
+            return None
+        order //= 2
 
 
 def _regression(values: Floats, order: int, skip: int | None = None) -> tuple[Floats, Floats]:

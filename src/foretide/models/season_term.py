@@ -116,6 +116,7 @@ def fit_season_term(
     longest: float,
     *,
     use_known: bool,
+    beside: Floats | None = None,
     penalty: float = 1e-3,
 ) -> SeasonTerm:
     """Fit waves (per entity) and known-future columns (shared) by penalised least squares.
@@ -124,6 +125,8 @@ def fit_season_term(
     ----------
     series : sequence of (steps ``[T_i]``, channels ``[T_i, C]``, known ``[T_i, G]`` or None)
         The training part, scaled, without missing values.
+    beside : ``[J]``, optional
+        Cycles per step of further waves that the known columns are told apart from, and that the term leaves out.
     penalty : float
         Ridge penalty per row on the waves and known columns; the trend is free.
 
@@ -137,16 +140,18 @@ def fit_season_term(
     gram, cross = np.zeros((n_known, n_known)), np.zeros((n_known, n_channels))
     projections: dict[tuple[int, int], tuple[Floats, Floats]] = {}
     rows_seen = 0
+    apart = frequencies if beside is None else np.concatenate([frequencies, beside])
     for steps, values, known in series:
         rows_seen += len(steps)
         if n_known and known is not None and len(steps):
-            design, inverse = _projection(projections, steps, frequencies, longest, penalty)
+            design, inverse = _projection(projections, steps, apart, longest, penalty)
             both = np.concatenate([known, values], axis=1).astype(np.float64)
             both -= design @ (inverse @ (design.T @ both))
             left_x, left_y = both[:, :n_known], both[:, n_known:]
             gram += left_x.T @ left_x
             cross += left_x.T @ left_y
     gamma = np.linalg.solve(gram + penalty * max(rows_seen, 1) * np.eye(n_known), cross) if n_known else cross
+    projections = projections if beside is None else {}
     waves = np.zeros((len(series), n_waves, n_channels))
     for i, (steps, values, known) in enumerate(series):
         if n_waves and len(steps) > 3:

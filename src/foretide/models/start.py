@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Part = tuple[NDArray[np.int64], Floats, Floats | None]
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+MAX_BESIDE = 24
+"""Known-future columns are told apart from at most this many waves."""
 MAX_ALL_CHANNELS = 1200
 """Above this many lags x channels only each target's own lags enter the linear map."""
 MAX_SEASON_ROWS = 10_000
@@ -67,6 +69,8 @@ class StartConfig:
         How many seasonal waves, ranked by their energy in the training part.
     known : {"auto", "on", "off"}
         Whether known-future columns enter the season term.
+    apart : bool
+        Whether known-future columns are told apart from the strongest waves even where these are not in the term.
     linear : bool
         False: no linear map of the lags, season and level only.
     penalties : tuple of float
@@ -77,6 +81,7 @@ class StartConfig:
     channels: str = "auto"
     waves: str | int = "auto"
     known: str = "auto"
+    apart: bool = False
     linear: bool = True
     penalties: tuple[float, ...] = PENALTIES
 
@@ -256,7 +261,8 @@ class _Search:
 
     def solve(self, count: int, known: bool, level: str, channels: str) -> Start:
         """Fit season term and ridge path for one combination; the penalty with the least validation error wins."""
-        season = fit_season_term(self.parts, self.ranked[:count], self.longest, use_known=known)
+        beside = self._beside(count) if known and self.config.apart else None
+        season = fit_season_term(self.parts, self.ranked[:count], self.longest, use_known=known, beside=beside)
         n_targets, n_channels = self.series.n_targets, self.series.values.shape[1]
         targets = list(range(n_targets))
         groups = {"shared": [targets], "own": [[d] for d in targets], "all": [list(range(n_channels))]}[channels]
@@ -276,6 +282,11 @@ class _Search:
         choice = {"waves": count, "known": known, "level": level, "channels": channels, "penalty": penalty}
         self.tried.append({**choice, "val_mse": float(errors[pick])})
         return Start(season, level, channels, *self._shaped(solved, channels), self.tried[-1], self.tried)
+
+    def _beside(self, count: int) -> Floats:
+        """Return the waves that come next after the first ``count``, as many as the training part can carry."""
+        most = min(MAX_BESIDE, int(self.series.train_length.max()) // 8)
+        return np.asarray(self.ranked[count:most])
 
     def _without(self, season: SeasonTerm, low: int, high: int) -> Floats:
         """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""

@@ -61,8 +61,8 @@ class Preparation:
         if uncentred is not None:
             location[:, : train.n_targets][:, uncentred] = 0.0
         known = np.concatenate([train.rows(i)[:, c:] for i in range(train.n_entities)]).astype(np.float64)
-        known_location, known_scale = _moments(known) if f else (np.zeros(0), np.ones(0))
-        static_location, static_scale = _moments(train.static.values) if train.static.names else (
+        known_location, known_scale = moments(known) if f else (np.zeros(0), np.ones(0))
+        static_location, static_scale = moments(train.static.values) if train.static.names else (
             np.zeros(0), np.ones(0))  # fmt: skip
         return cls(
             train.ids, location, scaler.scale, known_location, known_scale,
@@ -123,7 +123,8 @@ class Preparation:
             carried = np.zeros(c, dtype=np.float32)
             for low in range(0, len(rows), CHUNK_ROWS):
                 part = rows[low : low + CHUNK_ROWS, :c].astype(np.float64)
-                part = ((part - self.location[where[i]]) / self.scale[where[i]]).astype(np.float32)
+                with np.errstate(over="ignore"):  # what float32 cannot hold counts as missing
+                    part = ((part - self.location[where[i]]) / self.scale[where[i]]).astype(np.float32)
                 carried = _carry_forward(part, carried)
                 out[start + low : start + low + len(part)] = part
             start += len(rows)
@@ -217,7 +218,7 @@ def _carry_forward(part: NDArray[np.float32], carried: NDArray[np.float32]) -> N
     return last
 
 
-def _moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each column; 0 and 1 where there is no value, scale 1 where it does not vary."""
     seen = ~np.isnan(values)
     counts = np.maximum(seen.sum(axis=0), 1)

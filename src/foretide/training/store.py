@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foretide.data.ahead import no_value_ahead
 from foretide.data.windows import Windows
-from foretide.errors import DataError
 from foretide.models.inputs import Inputs, Labels
 
 if TYPE_CHECKING:
@@ -156,8 +156,4 @@ class WindowBatches:
             entity = int(self.windows.entity[window])
             inside = np.flatnonzero(missing[start[window] : start[window] + size, column])[0]
             step = int(self.windows.steps(panel)[window]) - store.input_size + 1 + int(inside)
-            raise DataError(
-                f"Known-future column {panel.future[column]!r} of {panel.series_name(entity, 0)!r} has no value at "
-                f"{panel.grid.output_times([step])[0]}, which a forecast of {store.h} steps needs. Add rows with its "
-                "values (targets left empty), or give the column the role 'past'."
-            )
+            raise no_value_ahead(panel, entity, int(column), step, store.h)

@@ -1,0 +1,38 @@
+"""An end to what takes too long."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class OutOfTime(BaseException):
+    """Not an Exception, so that a library's own ``except Exception`` cannot swallow it."""
+
+
+@contextmanager
+def limit(seconds: float | None) -> Iterator[None]:
+    """Interrupt the body after some seconds, where the platform and the thread allow it."""
+    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if seconds is None or not usable:
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # Fires again every 50 ms: a bare `except:` in the body may swallow the first.
+    pending = signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if pending[0]:
+            signal.setitimer(signal.ITIMER_REAL, max(pending[0] - (time.monotonic() - began), 1e-3), pending[1])
