@@ -18,7 +18,6 @@ from foretide.forecasters.baselines import SeasonalES
 from foretide.forecasters.ensemble import Ensemble
 from foretide.forecasters.simple_set import UNASKED, UNASKED_COUNTS
 from foretide.pipeline import RunFolder
-from foretide.pipeline import roster as roster_module
 from foretide.pipeline.config import load_config
 from foretide.pipeline.count_outputs import write_model_tables
 from foretide.pipeline.deploy import fit_model, predict_with
@@ -243,4 +242,4 @@ def test_fit_and_predict_with_a_baseline_of_counts(tmp_path: Path) -> None:
 
 
 def test_the_table_names_forecasters_that_exist() -> None:
-    assert {*UNASKED, *UNASKED_COUNTS[1:], *roster_module.NESTED} <= set(FORECASTERS)
+    assert {*UNASKED, *UNASKED_COUNTS[1:]} <= set(FORECASTERS)

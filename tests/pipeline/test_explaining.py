@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import foretide as ft
+from foretide.data.files import file_name
 from foretide.errors import ArtifactError, ConfigError
 from foretide.explain import attention_summary
 from foretide.explain.faithfulness import Faithfulness, faithfulness_of
@@ -146,7 +147,7 @@ def test_the_latent_state_of_a_lavar(tmp_path: Path) -> None:
     told = json.loads((other.path / EXPLAINED).read_text(encoding="utf-8"))
     assert told[0]["model"] == "Mine & Co"
     for name, file in told[0]["tables"].items():
-        assert file == f"explain/Mine---Co-{name}.csv"
+        assert file == f"explain/{file_name('Mine & Co')}-{name}.csv"
         assert (other.path / file).read_bytes() == (folder / "explain" / f"LAVAR-{name}.csv").read_bytes()
 
 

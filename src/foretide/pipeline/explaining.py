@@ -159,7 +159,7 @@ def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
     loaded = {name: load(place) for name, place in chosen.items()}
     networks = networks_in(loaded)
     if not networks:
-        raise ConfigError(f"None of {', '.join(loaded)} is a neural network: there is nothing to explain.")
+        raise ConfigError(f"None of {', '.join(loaded)} is a network: there is nothing to explain.")
     return networks
 
 

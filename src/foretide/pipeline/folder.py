@@ -175,7 +175,7 @@ class RunFolder:
 
     def place(self, name: str) -> Path:
         """Return where a file or folder of the run lies, and note that it is the run's own."""
-        if not self.path.is_dir():
+        if self.claim is not None and not self.path.is_dir():
             raise StorageError(
                 f"Could not write {self.path / name}: the folder of the run is gone. "
                 "It was moved or removed while the run was writing to it; run again."
