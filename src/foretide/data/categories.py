@@ -35,16 +35,15 @@ def holds_categories(series: nw.Series[Any]) -> bool:
 
     Words beside one or two numbers, such as 0 for none, are labels too.
     """
-    if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
-        return bool(series.null_count() < len(series))
     if not is_text(series):
         return False
-    column = _labels(series).dropna()
-    if column.empty:
-        return False
-    numeric = column.str.fullmatch(_NUMBER)
-    words = column[~numeric]
-    return len(words) > len(column) / 2 or (column[numeric].nunique() <= 2 and len(words) > 2 * words.nunique())
+    codes, labels = _coded(series)
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)) or not len(labels):
+        return len(labels) > 0
+    counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+    numeric = np.asarray(labels.str.fullmatch(_NUMBER), dtype=bool)
+    words = int(counts[~numeric].sum())
+    return words > counts.sum() / 2 or (int(numeric.sum()) <= 2 and words > 2 * int((~numeric).sum()))
 
 
 def read_categories(series: nw.Series[Any]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
@@ -52,8 +51,9 @@ def read_categories(series: nw.Series[Any]) -> tuple[NDArray[np.float64], tuple[
 
     Text that is empty or blank is no label.
     """
-    codes, labels = pd.factorize(_labels(series), sort=True)
-    return np.where(codes < 0, np.nan, codes.astype(np.float64)), tuple(str(label) for label in labels)
+    codes, labels = _coded(series)
+    place = np.append(np.argsort(np.argsort(labels)).astype(np.float64), np.nan)  # the code -1 picks NaN
+    return place[codes], tuple(sorted(labels))
 
 
 def names_of(codes: NDArray[np.floating], labels: tuple[str, ...]) -> NDArray[Any]:
@@ -96,8 +96,9 @@ def most_frequent(codes: NDArray[np.floating], starts: NDArray[np.int64]) -> NDA
     return found
 
 
-def _labels(series: nw.Series[Any]) -> pd.Series[Any]:
-    """Return a column as text; empty and blank cells are missing."""
-    column = strings(series).astype(object)
-    column = column.where(column.notna(), None).map(lambda cell: cell if cell is None else str(cell))
-    return column.where(column.map(lambda cell: cell is not None and cell.strip() != ""), None)
+def _coded(series: nw.Series[Any]) -> tuple[NDArray[np.int64], pd.Series[str]]:
+    """Return the position of each row's text among the distinct ones, -1 for empty and blank cells, and these."""
+    codes, found = pd.factorize(strings(series))
+    text = pd.Series([str(cell) for cell in found], dtype=object)
+    place, labels = pd.factorize(text.where(text.str.strip() != "", None) if len(text) else text)
+    return np.append(place, -1)[codes], pd.Series(labels, dtype=object)

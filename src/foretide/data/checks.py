@@ -57,7 +57,7 @@ def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, P
         file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
         data, checked = file.frame, replace(checked, sep=file.origin.form.sep)
     data = columns_of_index(data, time, ids, None)
-    guess = guess_roles(open_frame(data), time=time, melt=checked.melt, time_format=checked.time_format, **given)
+    guess = guess_roles(open_frame(data), time=time, melt=checked.melt, form=checked.form, **given)
     if file is not None:  # as Panel.read does: names and times keep their text
         data = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
     one_id = guess.ids[0] if guess.ids else None

@@ -24,6 +24,8 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
         raise DataError(
             "Expected a data frame, got a pandas Series. Type: series.rename('y').rename_axis('ds').reset_index()"
         )
+    if isinstance(frame, pd.DataFrame) and not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     try:
         return nw.from_native(frame, eager_only=True)
     except TypeError as error:

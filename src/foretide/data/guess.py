@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.categories import check_labels, holds_categories, read_categories
-from foretide.data.frames import codes_of, is_number, numbers, strings
+from foretide.data.columns import number_column
+from foretide.data.frames import is_number, strings
 from foretide.data.identify import entities_of, find_ids
 from foretide.data.problems import Problem
-from foretide.data.repeats import calendar_part
+from foretide.data.repeats import Parts, calendar_part
 from foretide.data.roles import Roles
+from foretide.data.tables.form import Form
 from foretide.data.times import Times, parse_times
 from foretide.data.words import AHEAD, CALENDAR, COVARIATES, TARGETS, TIMES, rank, said, stem, words_of
 from foretide.errors import DataError
@@ -62,9 +64,9 @@ def guess_roles(
     future: tuple[str, ...] | None = None,
     static: tuple[str, ...] | None = None,
     melt: bool = False,
-    time_format: str | None = None,
+    form: Form | None = None,
 ) -> Guess:
-    """Return the roles of all columns; those that are None are guessed.
+    """Return the roles of all columns; those that are None are guessed. ``form`` says how text is written.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def guess_roles(
     """
     ids = id or ()
     named = (*ids, time, *(target or ()), *(past or ()), *(future or ()), *(static or ()))
-    look = _Look(table, time_format, {c for c in named if c is not None})
+    look = _Look(table, form or Form(), {c for c in named if c is not None})
     look.time = time or _guess_time(look)
     look.take("time", (look.time,), guessed=time is None)
     look.ids = ids
@@ -109,12 +111,14 @@ class _Look:
     """A table under inspection, and what is known about its columns so far."""
 
     table: nw.DataFrame[Any]
-    time_format: str | None
+    form: Form
     taken: set[str]
     time: str = ""
     ids: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     notes: list[Problem] = field(default_factory=list)
+    read: dict[str, NDArray[np.floating] | None] = field(default_factory=dict)
+    labels: dict[str, bool] = field(default_factory=dict)
 
     @property
     def free(self) -> list[str]:
@@ -132,8 +136,12 @@ class _Look:
     @cached_property
     def times(self) -> Times:
         if self.time in self.table.columns:
-            return parse_times(self.table[self.time], self.time_format)
+            return parse_times(self.table[self.time], self.form.time_format)
         return Times(np.zeros(len(self.table), np.int64), np.ones(len(self.table), dtype=bool))
+
+    @cached_property
+    def parts(self) -> Parts:
+        return Parts.of(self.times)
 
     @cached_property
     def entity(self) -> NDArray[np.int64]:
@@ -156,37 +164,39 @@ class _Look:
         return np.asarray(seen[self.entity] & later & ~self.times.bad, dtype=bool)
 
     def empty(self, name: str) -> NDArray[np.bool_]:
-        series = self.table[name]
-        if is_number(series):
-            return np.asarray(np.isnan(numbers(series)), dtype=bool)
-        return np.asarray(strings(series).isna(), dtype=bool)
+        values = self.numbers(name)
+        empty = strings(self.table[name]).isna() if values is None else np.isnan(values)
+        return np.asarray(empty, dtype=bool)
 
     def known_after(self, name: str) -> bool:
         """Whether a column holds values after the end of the target; of text, one is enough: none is a value too."""
         if not self.after.any():
             return False
         known = float((~self.empty(name)[self.after]).mean())
-        return known > 0.9 if is_number(self.table[name]) else known > 0
+        return known > 0 if self.labelled(name) else known > 0.9
 
     def is_static(self, name: str) -> bool:
         """Whether a column has one value for each of several entities, and none is missing."""
         if not self.ids or int(self.entity.max(initial=0)) == 0 or not self.usable(name):
             return False
-        codes, _ = codes_of(self.table[name])
-        rows = np.bincount(self.entity)
-        if (codes < 0).any() or (rows > 1).sum() < 2:
-            return False
-        pairs = np.unique(self.entity * (int(codes.max()) + 1) + codes)
-        return len(pairs) == len(rows)
+        values = self.numbers(name)
+        cells = read_categories(self.table[name])[0] if values is None else values
+        same = cells == cells[self.starts][self.entity]  # never so for a missing one
+        return bool(same.all()) and int((np.bincount(self.entity) > 1).sum()) > 1
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """One row of every entity ``[N]``."""
+        return np.asarray(np.unique(self.entity, return_index=True)[1], dtype=np.int64)
 
     def usable(self, name: str) -> bool:
-        return is_number(self.table[name]) or holds_categories(self.table[name])
+        return self.labelled(name) or self.numbers(name) is not None
 
     def counts_rows(self, name: str) -> bool:
         """Whether a column grows by one from row to row, of the table or of every entity."""
-        if not is_number(self.table[name]) or len(self.table) < 3:
+        values = self.numbers(name)
+        if values is None or len(values) < 3:
             return False
-        values = numbers(self.table[name])
         order = np.lexsort((self.times.values, self.entity))
         inside = np.diff(self.entity[order]) == 0
         return bool((np.diff(values) == 1).all() or (inside.any() and (np.diff(values[order])[inside] == 1).all()))
@@ -195,17 +205,31 @@ class _Look:
         """Free columns that could be forecast: numbers that are no flags, no calendar, and change."""
         found = []
         for name in self.free:
-            if not is_number(self.table[name]) or self.table[name].dtype == nw.Boolean or self.calendar(name):
+            values = self.numbers(name)
+            if values is None or self.table[name].dtype == nw.Boolean:
                 continue
-            values = numbers(self.table[name])
             known = values[np.isfinite(values)]
-            if len(known) and (len(known) == 1 or not np.isin(known, (0, 1)).all() or said(name, TARGETS)):
+            flag = len(known) != 1 and np.isin(known, (0, 1)).all()
+            if said(name, TARGETS) or not (flag or self.calendar(name)):
                 found.append(name)
         return [c for c in found if not self.counts_rows(c)] or found
 
+    def numbers(self, name: str) -> NDArray[np.floating] | None:
+        """Values of a column that holds numbers in any form ``[R]``, None for one that does not."""
+        if name not in self.read:
+            series = self.table[name]
+            self.read[name] = None if self.labelled(name) else number_column(series, self.form)[0]
+        return self.read[name]
+
+    def labelled(self, name: str) -> bool:
+        """Whether a column holds categories."""
+        if name not in self.labels:
+            self.labels[name] = holds_categories(self.table[name])
+        return self.labels[name]
+
     def calendar(self, name: str) -> str | None:
         """Return the part of the calendar that a column repeats, None where it is none."""
-        return calendar_part(self.table[name], self.times, CALENDAR.get(said(name, tuple(CALENDAR)) or ""))
+        return calendar_part(self.table[name], self.parts, CALENDAR.get(said(name, tuple(CALENDAR)) or ""))
 
 
 # -------------------------------------------------------------------- time
@@ -216,9 +240,9 @@ def _guess_time(look: _Look) -> str:
     """
     table, free = look.table, look.free
     named = sorted((c for c in free if rank(c, TIMES) < len(TIMES)), key=lambda c: rank(c, TIMES))
-    found = [c for c in free if _is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.time_format)]
+    found = [c for c in free if _is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.form.time_format)]
     if len(found) > 1:
-        return min(found, key=lambda c: (*_irregular(table[c], look.time_format), rank(c, TIMES)))
+        return min(found, key=lambda c: (*_irregular(table[c], look.form.time_format), rank(c, TIMES)))
     if found or named:
         return [*found, *named][0]
     raise DataError(f"No column looks like a time among {', '.join(map(str, table.columns))}. Type: time='...'")
@@ -282,7 +306,8 @@ def _alike(look: _Look, names: list[str]) -> list[str]:
         return names if len(names) > 1 else []
     kinds, middles = set(), []
     for name in names:
-        values = numbers(look.table[name])
+        values = look.numbers(name)
+        assert values is not None
         values = values[np.isfinite(values)]
         kinds.add((bool((values == np.floor(values)).all()), bool((values >= 0).all())))
         middles.append(float(np.median(np.abs(values))))
@@ -301,7 +326,7 @@ def _leave_out(look: _Look) -> None:
         ),
         lambda c: None if look.usable(c) else "holds neither numbers nor categories",
         lambda c: "holds one value only" if look.table[c].n_unique() < 2 else None,
-        lambda c: _free_text(look.table[c]),
+        lambda c: _free_text(look.table[c]) if look.labelled(c) else None,
         lambda c: "counts the rows" if look.counts_rows(c) else None,
     )
     for name in look.free:
@@ -312,8 +337,6 @@ def _leave_out(look: _Look) -> None:
 
 
 def _free_text(series: nw.Series[Any]) -> str | None:
-    if is_number(series):
-        return None
     problems = check_labels(str(series.name), *read_categories(series))
     return (
         f"holds free text ({problems[0].count} different ones)"

@@ -111,9 +111,10 @@ def _candidates(table: nw.DataFrame[Any], free: Sequence[str], ranks: NDArray[np
             if (number and said(name, TARGETS)) or not (number or is_text(series)):
                 continue
         codes, labels = codes_of(series)
-        if not len(labels) or (codes < 0).mean() > 0.01 or 2 * len(labels) > max(len(ranks), 1):
+        if not len(labels) or (len(labels) == len(ranks) > 1 and ranks.any()):  # numbers the rows
             continue
-        if likely == len(IDS) and len(labels) < (3 if number else 2):
+        several = (3 if number else 2) <= len(labels) <= len(ranks) / 2
+        if likely == len(IDS) and (not several or (codes < 0).any()):
             continue
         cost = 0.0 if likely < len(IDS) else _NUMBER if number else _UNNAMED
         found.append(_Candidate(name, codes, likely + number * (likely == len(IDS)), cost))

@@ -65,10 +65,8 @@ def from_frame(
         ``strptime`` format of text or whole numbers, or ``epoch_s``, ``epoch_ms`` ...; found where all rows agree.
     decimal, thousands : str, optional
         Marks of numbers stored as text, such as ``,`` and ``.``; found by default.
-    input_size, h : int, optional
-        Series shorter than one window are an error.
-    melt : bool
-        Whether every target column is an entity of its own; see :func:`from_wide`.
+    input_size, h, melt : optional
+        Series shorter than one window are an error; every target column is an entity of its own (:func:`from_wide`).
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -20,7 +21,42 @@ _TEXTS = {"weekday": "day_name", "month": "month_name"}
 _PARTS = ("year", "quarter", "month", "week", "day", "dayofyear", "weekday", "hour", "minute")
 
 
-def calendar_part(series: nw.Series[Any], times: Times, named: str | None) -> str | None:
+@dataclass(frozen=True)
+class Parts:
+    """What the calendar says of some rows of a table.
+
+    Attributes
+    ----------
+    rows : int array ``[L]``
+        Rows in order of time, at most 40,000 of them.
+    numbers : dict
+        Part of the calendar -> its values ``[L]``.
+    texts : dict
+        Part of the calendar -> the first three letters of its English names ``[L]``, where these differ.
+    """
+
+    rows: NDArray[np.int64]
+    numbers: dict[str, NDArray[np.int64]]
+    texts: dict[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, times: Times) -> Parts:
+        """Look at the times of a table, on the wall clock of their zone."""
+        rows = np.flatnonzero(~times.bad)
+        if times.integer or not len(rows):
+            return cls(rows, {}, {})
+        rows = rows[:: max(len(rows) // _LOOKED_AT, 1)]
+        rows = rows[np.argsort(times.values[rows], kind="stable")]
+        stamps = pd.DatetimeIndex(times.values[rows].view("datetime64[ns]"))
+        if times.aware and times.tz is not None:
+            stamps = stamps.tz_localize("UTC").tz_convert(times.tz).tz_localize(None)
+        numbers = {part: _part(stamps, part) for part in _PARTS}
+        numbers["weekend"] = (numbers["weekday"] >= 5).astype(np.int64)
+        names = {part: np.asarray(getattr(stamps, m)().str.lower().str[:3]) for part, m in _TEXTS.items()}
+        return cls(rows, numbers, {part: own for part, own in names.items() if len(np.unique(own)) > 1})
+
+
+def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> str | None:
     """Return the part of the calendar that a column repeats (``"weekday"``), None where it is none.
 
     A column whose name says nothing must hold just the part, counted from 0 or 1, or its English name; one named after
@@ -29,31 +65,21 @@ def calendar_part(series: nw.Series[Any], times: Times, named: str | None) -> st
     Parameters
     ----------
     series : narwhals series ``[R]``
-    times : Times
+    parts : Parts
         Of the rows.
     named : str or None
         The part that the column's name says.
     """
-    rows = np.flatnonzero(~times.bad)
-    if times.integer or not len(rows):
+    if not parts.numbers:
         return None
-    rows = rows[:: max(len(rows) // _LOOKED_AT, 1)]
-    stamps = pd.DatetimeIndex(times.values[rows].view("datetime64[ns]"))
-    if times.aware and times.tz is not None:
-        stamps = stamps.tz_localize("UTC").tz_convert(times.tz).tz_localize(None)
-    parts = {part: _part(stamps, part) for part in _PARTS}
-    parts["weekend"] = (parts["weekday"] >= 5).astype(np.int64)
-    if named is not None and _follows(codes_of(series)[0][rows], parts[named]):
+    cells = series[parts.rows.tolist()]
+    if named is not None and _follows(codes_of(cells)[0], parts.numbers[named]):
         return named
     if is_number(series):
-        values = numbers(series)[rows]
-        return next((part for part, own in parts.items() if part != "weekend" and _is(values, own)), None)
-    cells = strings(series).astype(str).str.strip().str.lower().str[:3].to_numpy()[rows]
-    for part, method in _TEXTS.items():
-        own = np.asarray(getattr(stamps, method)().str.lower().str[:3])
-        if len(np.unique(own)) > 1 and (cells == own).all():
-            return part
-    return None
+        values = numbers(cells)
+        return next((part for part, own in parts.numbers.items() if part != "weekend" and _is(values, own)), None)
+    begins = strings(cells).astype(str).str.strip().str.lower().str[:3].to_numpy()
+    return next((part for part, own in parts.texts.items() if (begins == own).all()), None)
 
 
 def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
@@ -62,9 +88,13 @@ def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
 
 
 def _is(values: NDArray[np.floating], own: NDArray[np.int64]) -> bool:
-    """Whether values are a part of the calendar that changes, counted from 0 or from 1."""
+    """Whether values, in order of time, are a part of the calendar that begins again, counted from 0 or from 1.
+
+    A part that only grows, as years do, must be the same to the digit, and come to several values.
+    """
     distinct = len(np.unique(own))
-    return distinct > 2 and any(bool((values == own + shift).all()) for shift in (0, 1, -1))
+    shifts = (0, 1, -1) if (np.diff(own) < 0).any() else (0,)
+    return distinct > 2 and any(bool((values == own + shift).all()) for shift in shifts)
 
 
 def _follows(codes: NDArray[np.int64], own: NDArray[np.int64]) -> bool:
