@@ -76,7 +76,7 @@ def assert_same(left: Panel, right: Panel) -> None:
     np.testing.assert_array_equal(left.static.values, right.static.values)
 
 
-def reproduces(table: Path, config: Path, arguments: list[str], panel: Panel | None, *, runs: bool = True) -> None:
+def reproduces(table: Path, config: Path, arguments: list[str], panel: Panel | None) -> None:
     """The configuration reads the panel that was looked at, and runs on small settings."""
     done = check(table, "--write", config, "--h", "3", "--models", "SeasonalNaive", "--input-size", "7", *arguments)
     assert done.exit_code == 0, done.output
@@ -88,8 +88,6 @@ def reproduces(table: Path, config: Path, arguments: list[str], panel: Panel | N
     assert_same(read_panel(checked.data), panel)
     printed = done.output.partition("(foretide run):\n")[2].partition("\n\n")[0]
     assert read_yaml(printed)["data"] == read_yaml(config.read_text())["data"]
-    if not runs:
-        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a run on so little: one weekday among the cutoffs, short seasons
         ran = CliRunner().invoke(app, ["run", str(config), "--out", str(config.parent / "run")])
@@ -118,8 +116,7 @@ def test_the_configuration_reproduces_the_cases(name: str, tmp_path: Path) -> No
     if not (CASES / f"{name}.csv").is_file():
         pytest.skip("the small inputs lie beside the repository, and are not here")
     _, panel = examine(CASES / f"{name}.csv", {"time": None, **_all_roles({})})
-    # A run holds back one stretch of the calendar, in which two of the staggered series do not live.
-    reproduces(CASES / f"{name}.csv", tmp_path / "config.yaml", [], panel, runs=name != "staggered")
+    reproduces(CASES / f"{name}.csv", tmp_path / "config.yaml", [], panel)
 
 
 def test_a_file_is_never_overwritten_silently(tmp_path: Path) -> None:
@@ -199,6 +196,23 @@ def test_too_short_for_a_model_is_not_ready(tmp_path: Path) -> None:
     assert check(tmp_path / "t.csv", "--h", "3", "--models", "SeasonalNaive").exit_code == 0
 
 
+@pytest.mark.parametrize("name", ["SeasonalNaive", "Ridge", "VAR", "LSTM", "LAVAR"])
+def test_ready_means_that_fit_and_predict_go_through(name: str) -> None:
+    outcomes = set()
+    for lengths in ((4, 5), (8, 9), (16, 17, 3), (90, 12, 1)):
+        parts = [shop(f"s{k}", DAYS[-n:]) for k, n in enumerate(lengths)]
+        panel = Panel.from_frame(pd.concat(parts), id="shop", time="day", target="sales")
+        ready = look_ahead(panel, [name], h=7).ready
+        outcomes.add(ready)
+        if ready:
+            model = getattr(ft, name)(h=7, **({"epochs": 1} if name == "LSTM" else {}))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of short series
+                forecast = model.fit(panel).predict(panel)
+            assert np.isfinite(forecast.mean).all(), lengths
+    assert True in outcomes
+
+
 def test_a_column_known_ahead_without_a_future_is_said(tmp_path: Path) -> None:
     shop("a", promo=RNG.integers(0, 2, 90)).to_csv(tmp_path / "t.csv", index=False)
     done = check(tmp_path / "t.csv", "--future", "promo", "--models", "LSTM,Ridge")
@@ -210,7 +224,9 @@ def test_a_column_known_ahead_without_a_future_is_said(tmp_path: Path) -> None:
     assert "or type: past='promo'." in text
     assert "Ready for backtests, not yet for a forecast" in text
     assert "Ready to use" in check(tmp_path / "t.csv", "--past", "promo", "--models", "LSTM").output
-    assert "Ready to use" in check(tmp_path / "t.csv", "--future", "promo", "--models", "SeasonalNaive").output
+    done = check(tmp_path / "t.csv", "--future", "promo", "--models", "SeasonalNaive")
+    assert "SeasonalNaive: no use is made of what is known ahead (promo)." in done.output
+    assert "Ready to use" in done.output
 
 
 def test_a_future_that_is_long_enough_is_enough() -> None:
@@ -218,8 +234,9 @@ def test_a_future_that_is_long_enough_is_enough() -> None:
     assert look_ahead(panel, h=20).ready
     short = look_ahead(panel, h=25)
     assert not short.ready
-    assert "for 20 of the 25 steps after the end of 2 of 2 series" in short.problems[0].message
-    assert "lower h to 20" in short.problems[0].fix
+    (warning,) = (p for p in short.problems if p.severity == "warning")
+    assert "for 20 of the 25 steps after the end of 2 of 2 series" in warning.message
+    assert "lower h to 20" in warning.fix
 
 
 def test_models_are_looked_at_unasked_and_wrong_names_are_said(tmp_path: Path) -> None:

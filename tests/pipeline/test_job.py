@@ -226,8 +226,8 @@ def test_a_test_part_too_short_says_what_to_change(tmp_path: Path) -> None:
 
 
 def test_an_error_of_a_model_leaves_a_folder_that_says_failed(tmp_path: Path) -> None:
-    with pytest.raises(ft.errors.DataError, match="No training window fits"):
-        ft.run({**SMALL, "input_size": 400, "models": ["Ridge"]}, output=tmp_path / "run")
+    with pytest.raises(ft.errors.DataError, match="the head 'nb' is for counts"):
+        ft.run({**SMALL, "models": [{"LSTM": {"head": "nb"}}]}, output=tmp_path / "run")
     folder = RunFolder(tmp_path / "run")
     assert folder.status == "failed"
     assert "stopped: DataError" in (folder.path / "run.log").read_text()
@@ -242,9 +242,12 @@ def test_wrong_data_do_not_move_a_finished_run(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "run").status == "finished"
 
 
-def test_a_baseline_nobody_asked_for_may_be_left_out(tmp_path: Path) -> None:
-    # Ridge needs 400 + 4 rows in the training part, which has 350; nobody asked for it.
-    config = {**SMALL, "models": ["Persistence"], "input_size": 400}
+def test_a_baseline_nobody_asked_for_may_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ft.errors.DataError("No training window fits")
+
+    monkeypatch.setattr(ft.Ridge, "_fit", refuse)
+    config = {**SMALL, "models": ["Persistence"]}
     folder = ft.run(config, output=tmp_path / "run")
     assert "left out Ridge" in (folder.path / "run.log").read_text()
     assert "Ridge" not in table(folder).columns

@@ -212,8 +212,9 @@ def test_two_workers_share_a_study(panel: Panel, storage: str) -> None:
 
 
 def test_an_error_of_the_defaults_comes_out_of_a_worker(panel: Panel, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="No training window fits"):
-        search(panel, str(tmp_path / "s"), models="Ridge", space={}, fixed={"input_size": 180}, n_jobs=2)
+    fixed = {"head": "nb", "input_size": 14, "epochs": 1}
+    with pytest.raises(DataError, match="the head 'nb' is for counts"):
+        search(panel, str(tmp_path / "s"), models="LSTM", space={}, fixed=fixed, n_jobs=2)
 
 
 SCRIPT = """

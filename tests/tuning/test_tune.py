@@ -101,11 +101,16 @@ def test_all_settings_are_scored_on_the_windows_that_all_can_do() -> None:
     assert set(study.baselines) >= {"SeasonalNaive", "SeasonalES"}
 
 
-def test_series_that_begin_after_the_inner_fit_are_left_out_and_refitted_on() -> None:
-    study = search("Ridge", make_panel((300, 60), first=(0, 240)), until=None, n_trials=2)
-    assert study.task.panel.ids == ("shop0",)
-    assert study.notes[0].startswith("1 of 2 entities begin after")
-    assert len(study.best_model.predict(study.part)) == 2
+def test_every_series_is_judged_at_its_own_end() -> None:
+    staggered = make_panel((300, 200, 60), first=(0, 350, 600))  # lives that do not overlap
+    study = search("Ridge", staggered, until=None, n_trials=2, fixed={"input_size": 14})
+    windows, plan = study.task.windows, study.task.plan
+    ends = windows.cutoff + plan.h == staggered.observed[windows.entity] - 1
+    assert set(windows.entity[ends]) == {0, 1, 2}
+    np.testing.assert_array_equal(
+        study.task.inner.length[:2], staggered.observed[:2] - (650 - plan.folds[0].cutoff + 9)
+    )
+    assert len(study.best_model.predict(study.part)) == 3
 
 
 def test_counts_are_scored_by_squared_error() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,15 @@ from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from foretide.data.grid import Grid
     from foretide.data.panel import Panel
 
 
 @dataclass(frozen=True)
 class Split:
-    """Three parts of the grid that follow one another, the same for all entities.
+    """Three parts of the grid that follow one another, the same for all entities, or each entity's own three parts.
 
     Attributes
     ----------
@@ -27,6 +29,9 @@ class Split:
         Grid step of the first row.
     train_end, val_end, test_end : int
         Grid step of each part's last row. ``val_end == train_end``: no validation part.
+    own : tuple of (float, float, int) or None
+        Where series end at different times: the shares of each series' own rows that are for validation and for the
+        test, and the least steps of a part. The steps above are then those of all series together.
     """
 
     grid: Grid
@@ -34,6 +39,7 @@ class Split:
     train_end: int
     val_end: int
     test_end: int
+    own: tuple[float, float, int] | None = None
 
     @property
     def train_until(self) -> Any:
@@ -73,7 +79,29 @@ class Split:
         the parts before it.
         """
         first, last = self.bounds(part)
-        return slide(panel, input_size=input_size, h=h, first_target=first, last_target=last, stride=stride)
+        if self.own is None:
+            return slide(panel, input_size=input_size, h=h, first_target=first, last_target=last, stride=stride)
+        ends = [np.zeros_like(panel.length), *self.rows(panel), panel.observed]
+        k = ("train", "val", "test").index(part)
+        return slide(
+            panel, input_size=input_size, h=h, first_target=panel.first + ends[k],
+            last_target=panel.first + ends[k + 1] - 1, stride=stride,
+        )  # fmt: skip
+
+    def rows(self, panel: Panel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many rows of each entity are for training, and for training and validation together, ``[N]``.
+
+        A series too short to spare a part keeps it.
+        """
+        if self.own is None:
+            train, val = (np.clip(end - panel.first + 1, 0, panel.observed) for end in (self.train_end, self.val_end))
+            return train, val
+        found, rows = [], panel.observed
+        for share in self.own[1::-1]:
+            part = np.maximum(self.own[2], np.round(share * panel.observed)).astype(np.int64)
+            rows = np.where((share > 0) & (rows - part >= self.own[2] + 2), rows - part, rows)
+            found.append(rows)
+        return found[1], found[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Return times and sizes as JSON-able facts."""
@@ -86,7 +114,8 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
     """Split the observed steps of a panel by fractions.
 
     The steps from the first row of any entity to the last observed target of any are cut at
-    ``floor(fraction * steps)``, cumulated, so that the last part takes the remainder.
+    ``floor(fraction * steps)``, cumulated, so that the last part takes the remainder. Where some series ends before it
+    has a window in the test part, each series is cut by its own rows instead.
 
     Parameters
     ----------
@@ -106,7 +135,11 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
     # The small addend keeps 0.7 + 0.15 from losing a step to rounding of binary fractions.
     train, val = int(np.floor(shares[0] * n + 1e-9)), int(np.floor((shares[0] + shares[1]) * n + 1e-9))
     ends = (first + train - 1, first + val - 1 if shares[1] else first + train - 1, last)
-    return _checked(Split(panel.grid, first, *ends), h, needs_val=shares[1] > 0, needs_test=shares[2] > 0)
+    made = Split(panel.grid, first, *ends)
+    over = panel.first + panel.observed - 1 < made.val_end + (h or 1)
+    if shares[2] > 0 and (over & (panel.observed > 0)).any() and made.sizes[2] >= (h or 1):
+        return replace(made, own=(shares[1], shares[2], h or 1))
+    return _checked(made, h, needs_val=shares[1] > 0, needs_test=shares[2] > 0)
 
 
 def split_at(

@@ -102,8 +102,9 @@ def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history
 
     Parameters
     ----------
-    cutoffs : sequence of times, optional
-        Times of the last observed step. None: each series' last observed step.
+    cutoffs : sequence of times, Windows, optional
+        Times of the last observed step; or origins of single series, taken as they are. None: each series' last
+        observed step.
     min_history : int
         Rows a series must have up to the cutoff.
 
@@ -112,6 +113,8 @@ def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history
     DataError
         When a series is too short at its own end (``cutoffs=None``), or a cutoff fits no series.
     """
+    if isinstance(cutoffs, Windows):
+        return cutoffs
     if cutoffs is None:
         return _at_ends(panel, min_history)
     times = _as_times(cutoffs)

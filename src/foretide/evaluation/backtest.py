@@ -27,7 +27,8 @@ from foretide.evaluation.members import Member, call, members_of, warn_of_empty_
 from foretide.evaluation.quantile_metrics import DECILES
 from foretide.evaluation.score import score
 from foretide.evaluation.scorecard import ModelRun, Scorecard
-from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.answer import Note
+from foretide.forecasters.forecast import Forecast, sentences_of
 from foretide.parallel import Outcome, check_jobs, stream_tasks
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _fit_and_forecast(shared: _Shared, member: Member, block: Sequence[Fold], fo
     kept = forecast.take(known)
     result = BlockResult(
         kept.windows.entity, kept.windows.cutoff, kept.mean, kept.quantiles, tuple(kept.levels),
-        tuple(kept.quantile_levels), fit, predict,
+        tuple(kept.quantile_levels), fit, predict, tuple(getattr(kept, "notes", ())),
     )  # fmt: skip
     return result, model
 
@@ -312,7 +313,7 @@ def _card(
         baselines=[name for name, (member, _) in found.items() if member.baseline],
     )  # fmt: skip
     runs = tuple(_run_of(name, member, results) for name, (member, results) in found.items())
-    return Scorecard.of(scores, plan, runs, notes)
+    return Scorecard.of(scores, plan, runs, [*notes, *_untested(panel, forecasts), *sentences_of(forecasts)])
 
 
 def _joined(name: str, panel: Panel, results: Sequence[BlockResult]) -> Forecast:
@@ -320,7 +321,29 @@ def _joined(name: str, panel: Panel, results: Sequence[BlockResult]) -> Forecast
     laws = [r.quantiles for r in results if r.quantiles is not None]
     quantiles = np.concatenate(laws) if len(laws) == len(results) else None
     levels = (results[0].levels, results[0].quantile_levels) if quantiles is not None else ((), ())
-    return Forecast(name, panel, windows, np.concatenate([r.mean for r in results]), *levels, quantiles)
+    mean = np.concatenate([r.mean for r in results])
+    return Forecast(name, panel, windows, mean, *levels, quantiles, notes=_notes_of(results))
+
+
+def _notes_of(results: Sequence[BlockResult]) -> tuple[Note, ...]:
+    """The notes of all blocks, those of one text as one."""
+    places: dict[tuple[str, str], list[Any]] = {}
+    begin = 0
+    for result in results:
+        for note in result.notes:
+            places.setdefault((note.kind, note.text), []).append(note.windows + begin)
+        begin += len(result.entity)
+    return tuple(Note(kind, text, np.concatenate(where)) for (kind, text), where in places.items())
+
+
+def _untested(panel: Panel, forecasts: Sequence[Forecast]) -> list[str]:
+    """Say so where some series have no window in any fold."""
+    tested = set(np.concatenate([f.windows.entity for f in forecasts]).tolist())
+    names = [panel.ids[i] for i in range(panel.n_entities) if i not in tested]
+    if not names:
+        return []
+    shown = ", ".join(map(repr, names[:3])) + (" ..." if len(names) > 3 else "")
+    return [f"{len(names)} of {panel.n_entities} series have no values in the folds and are not judged ({shown})."]
 
 
 def _run_of(name: str, member: Member, results: Sequence[BlockResult]) -> ModelRun:

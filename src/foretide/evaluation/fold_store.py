@@ -16,6 +16,7 @@ import numpy as np
 from foretide.data.files import write_whole
 from foretide.errors import ConfigError
 from foretide.evaluation.cost import Cost
+from foretide.forecasters.answer import Note
 from foretide.forecasters.artifact import to_json
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class BlockResult:
     levels, quantile_levels : tuples of float
         Of the quantiles.
     fit, predict : Cost
+    notes : tuple of Note
+        What there is to know of single windows.
     """
 
     entity: NDArray[np.int64]
@@ -49,6 +52,7 @@ class BlockResult:
     quantile_levels: tuple[float, ...]
     fit: Cost
     predict: Cost
+    notes: tuple[Note, ...] = ()
 
 
 class FoldStore:
@@ -96,6 +100,7 @@ class FoldStore:
         return BlockResult(
             arrays["entity"], arrays["cutoff"], arrays["mean"], arrays.get("quantiles"), tuple(about["levels"]),
             tuple(about["quantile_levels"]), Cost(*about["fit"]), Cost(*about["predict"]),
+            tuple(Note(kind, text, np.array(where, dtype=np.int64)) for kind, text, where in about.get("notes", ())),
         )  # fmt: skip
 
     def save(self, key: str, result: BlockResult) -> None:
@@ -109,6 +114,7 @@ class FoldStore:
             "levels": result.levels, "quantile_levels": result.quantile_levels,
             "fit": [result.fit.seconds, result.fit.peak_mib],
             "predict": [result.predict.seconds, result.predict.peak_mib],
+            "notes": [[note.kind, note.text, note.windows.tolist()] for note in result.notes],
         }  # fmt: skip
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         folder = self.folder / BLOCKS

@@ -322,11 +322,20 @@ class Scores:
         return f"Scores({len(self.models)} models, {len(self.windows)} windows; {self.verdict()})"
 
 
+def _first_cutoffs(panel: Panel, windows: Windows) -> NDArray[np.int64]:
+    """Row of each entity's first cutoff, ``[N]``; of the first of all for an entity without any."""
+    rows = int(windows.steps(panel).min()) - panel.first
+    first = np.full(panel.n_entities, np.iinfo(np.int64).max)
+    np.minimum.at(first, windows.entity, windows.cutoff)
+    return np.where(first < np.iinfo(np.int64).max, first, rows)
+
+
 def score(
     forecasts: Sequence[Forecast],
     panel: Panel | None = None,
     *,
     train_until: Any = None,
+    train: Panel | None = None,
     season: int | None = None,
     oracle: Forecast | NDArray[np.floating] | None = None,
     baselines: Sequence[str] | None = None,
@@ -344,7 +353,9 @@ def score(
         Holds the truth; the first forecast's panel by default.
     train_until : time, optional
         Last training step: MASE, RMSSE and MAPE take their scale from the steps up to it, and density buckets their
-        nonzero rates. The first cutoff scored by default.
+        nonzero rates. The first cutoff of each series that is scored by default.
+    train : Panel, optional
+        The training part itself, where it ends at a time of its own for every series.
     season : int, optional
         Season of the MASE and RMSSE scale; found on the training part by default.
     oracle : Forecast or float array ``[N, H, D]``, optional
@@ -369,9 +380,8 @@ def score(
     laws, law_truth, of_laws = shared_laws(named, chosen, truth)
     grid, of_grid = dense_grid(laws)
     levels = tuple(sorted({level for name in laws for level in named[name].levels}))
-    if train_until is None:
-        train_until = panel.grid.output_times([int(windows.steps(panel).min())])[0]
-    train = panel.until(train_until)
+    if train is None:
+        train = panel.head(_first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)
     scale = training_scale(panel, train, main_season(train, season))
     notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(

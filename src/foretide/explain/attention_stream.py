@@ -60,7 +60,7 @@ class Lens:
 
         given = self.model.seasons
         found = seasons_of(self.panel.grid.freq) if given is None else given
-        reach = self.model.input_size + self.model.h - 1
+        reach = self.model.min_history + self.model.h - 1
         return tuple(sorted(int(s) for s in found if 1 < s <= reach and float(s).is_integer()))
 
     def names(self) -> list[str]:
@@ -155,7 +155,7 @@ def lens_on(model: Any, panel: Panel, cutoffs: Sequence[Any] | None) -> Lens:
     """Check the model and find the windows; see :func:`foretide.explain.attention`."""
     backbone_of(model)
     model._fitted.check(panel, model.name)
-    size, h = model.input_size, model.h
+    size, h = model.min_history, model.h
     if cutoffs is not None:
         windows = at_cutoffs(panel, cutoffs, min_history=size)
         return Lens(model, panel, windows, "at the cutoffs given")

@@ -121,19 +121,17 @@ def input_gradients(
     Source: Sundararajan, Taly & Yan (2017), "Axiomatic attribution for deep networks"; computed by captum.
     """
     column, steps = _checked(model, panel, target, h_step, n_steps)
-    from foretide.training.store import Store, WindowBatches
-
     network, preparation = model._parts()
-    device = next(network.parameters()).device
     windows = at_cutoffs(panel, cutoffs, min_history=model.min_history)
-    store = Store(panel, preparation, input_size=model.input_size, h=model.h, device=device)
-    found = _attributions(network.eval(), WindowBatches(store, windows), column, steps, n_steps)
+    batches = model.window_batches(panel, windows)
+    seen = batches.store.panel
+    found = _attributions(network, batches, column, steps, n_steps)
     unit = preparation.scale[preparation.positions(panel)[windows.entity], column]
     past, known, total, gap = (part * unit.reshape(-1, *[1] * (part.ndim - 1)) for part in found)
-    calendar = preparation.calendar.names(panel.grid) if preparation.calendar else ()
+    calendar = preparation.calendar.names(seen.grid) if preparation.calendar else ()
     return InputGradients(
-        model.name, panel.targets[column], tuple(s + 1 for s in steps), past, known, panel.targets + panel.past,
-        (*panel.future, *calendar), total, gap, windows, panel.names.backend,
+        model.name, panel.targets[column], tuple(s + 1 for s in steps), past, known, seen.targets + seen.past,
+        (*seen.future, *calendar), total, gap, windows, panel.names.backend,
     )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ class _Replaced:
     @cached_property
     def _source(self) -> tuple[Panel, int | None]:
         """Panel and rows per window: a lookback where that is all a model reads, else the whole history."""
-        size = getattr(self.model, "input_size", None)
+        size = self.model.memory
         if size is None:
             return self.panel, None
         full = carried(self.panel)
@@ -208,7 +208,7 @@ def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
 
 
 def _mean(model: Forecaster, panel: Panel, windows: Windows) -> Floats:
-    return np.asarray(model._predict(panel, windows, (), ()).mean, dtype=np.float64)
+    return np.asarray(model._seen(panel, windows)[0].mean, dtype=np.float64)
 
 
 def _loss(mean: Floats, truth: Floats, metric: str) -> Floats:
@@ -223,7 +223,7 @@ def _default_groups(model: Forecaster, panel: Panel) -> list[Group]:
     ]
     if panel.n_entities > 1:
         found += [Group(name, "static", (s,)) for s, name in enumerate(panel.static.names)]
-    size = getattr(model, "input_size", None)
+    size = model.memory
     if size is not None:
         return found + lag_bands(int(size), main_season(panel))
     if not found:

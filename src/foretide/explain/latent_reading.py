@@ -69,6 +69,11 @@ class Reading:
         fitted = int(np.iinfo(np.int64).max) if until is None else until
         windows = _windows(panel, known, order, model.h, cutoffs, fitted)
         in_sample = bool((windows.steps(panel) < fitted).any())
+        view, at = model.view(panel, windows), windows.steps(panel)
+        panel, windows = view.panel, view.windows
+        if until is not None:
+            fitted += int(windows.steps(panel)[0] - at[0])
+        known = _known_rows(panel, state.source)
         z, ahead = state.read(panel, parts.preparation, windows, model.h, all_rows=True)
         x = covariates(panel, parts.preparation, state.source).astype(np.float64)
         step, last = _steps(panel), np.repeat(_last_cutoffs(panel, windows), panel.length)

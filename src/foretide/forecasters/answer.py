@@ -34,8 +34,9 @@ class Note:
 
     Attributes
     ----------
-    kind : {"stand-in", "unknown", "range", "category", "unused"}
-        Forecast by a simple forecaster; no forecast, for nothing was observed; far outside the history; a category
+    kind : {"stand-in", "failed", "unknown", "range", "category", "unused"}
+        Forecast by a simple forecaster, for the series is too short or new; or because the model's own was not finite;
+        no forecast, for nothing was observed; far outside the history; a category
         that was not there at fit; a column that is not used.
     text : str
     windows : int array
@@ -235,7 +236,8 @@ def _completed(
         for k, name in enumerate(NAMES):
             chosen = where[mask[where] & (kind == k)]
             if len(chosen):
-                notes.append(Note("stand-in", f"forecast by {name}: {reasons[reason]}", chosen))
+                kind_of = "failed" if reason == "failed" else "stand-in"
+                notes.append(Note(kind_of, f"forecast by {name}: {reasons[reason]}", chosen))
     return replace(found, mean=whole, quantiles=all_bounds, notes=tuple(notes))
 
 

@@ -54,6 +54,11 @@ class FitPart:
     train_until: Any = None
 
     @property
+    def train_end(self) -> int:
+        """Grid step of the last training step of any entity."""
+        return int((self.panel.first + self.train_rows - 1).max())
+
+    @property
     def train(self) -> Panel:
         """The training part alone, a view."""
         return self.panel.head(self.train_rows)
@@ -214,7 +219,7 @@ class Forecaster(ABC):
     def predict(
         self,
         panel: Panel,
-        cutoffs: Sequence[Any] | None = None,
+        cutoffs: Sequence[Any] | Windows | None = None,
         levels: Sequence[float] = (80, 95),
         *,
         quantiles: Sequence[float] = (),
@@ -244,10 +249,7 @@ class Forecaster(ABC):
         if unknown:
             raise ConfigError(f"{self.name} has no trace {sorted(unknown)[0]!r}; it can return {list(self.traces)}.")
         wanted = tuple(name for name, on in traces.items() if on)
-        view = self.view(panel, windows)
-        got = self._answer(view.panel, view.windows, wanted_quantiles, wanted)
-        if view.ahead is not None:
-            got = _reordered(got, view.ahead)
+        got, view = self._seen(panel, windows, wanted_quantiles, wanted)
         notes = (*got.notes, *self._general_notes(panel, view))
         return Forecast(self.name, panel, windows, got.mean, levels, wanted_quantiles, got.quantiles, got.extras, notes)
 
@@ -273,6 +275,14 @@ class Forecaster(ABC):
         if not len(chosen):
             raise DataError("No series has an observed target. Check the target column and the rows of the table.")
         return Windows(chosen, panel.observed[chosen] - 1)
+
+    def _seen(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...] = (), traces: tuple[str, ...] = ()
+    ) -> tuple[Prediction, View]:
+        """Forecast every window of any table, in the table's own steps."""
+        view = self.view(panel, windows)
+        got = self._answer(view.panel, view.windows, quantiles, traces)
+        return (got if view.ahead is None else _reordered(got, view.ahead)), view
 
     def _answer(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]

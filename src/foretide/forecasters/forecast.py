@@ -178,6 +178,20 @@ class Forecast:
         return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)}{more})"
 
 
+def sentences_of(forecasts: Sequence[Forecast]) -> list[str]:
+    """Return what there is to know of some models' forecasts, one sentence for a column that several do not use."""
+    found, unused = [], {}
+    for forecast in forecasts:
+        own = tuple(note for note in forecast.notes if note.kind != "unused")
+        found += replace(forecast, notes=own).summary()
+        if len(own) < len(forecast.notes):
+            unused[forecast.model] = forecast.panel.future
+    for columns in dict.fromkeys(unused.values()):
+        names = [name for name, own_columns in unused.items() if own_columns == columns]
+        found.append(f"Known-ahead columns ({', '.join(columns)}) are not used by {', '.join(names)}.")
+    return found
+
+
 def _series_first(values: NDArray[np.floating]) -> NDArray[np.floating]:
     """``[N, H, D]`` -> flat, ordered origin, target, step."""
     return np.swapaxes(values, 1, 2).reshape(-1)

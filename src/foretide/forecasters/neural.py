@@ -184,11 +184,12 @@ class NeuralForecaster(Forecaster):
 
     # ---------------------------------------------------------------- for those who look inside
     def window_batches(self, panel: Panel, windows: Windows) -> WindowBatches:
-        """Return the windows of a :meth:`view` as the network reads them, and put the network into its state for use.
+        """Return the windows of a panel as the network reads them, and put the network into its state for use.
 
         :func:`in_batches` goes over them. Rows after a cutoff are read by ``WindowBatches.batch`` only (the truth).
         """
-        return _batches(*self._parts(), panel, windows, self.lookback_, self.h)
+        view = self.view(panel, windows)
+        return _batches(*self._parts(), view.panel, view.windows, self.lookback_, self.h)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, NDArray[Any]]:

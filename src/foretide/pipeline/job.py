@@ -17,7 +17,7 @@ from foretide.pipeline.folder import RunFolder, free_name
 from foretide.pipeline.log import Log
 from foretide.pipeline.outputs import write_outputs, write_scores
 from foretide.pipeline.prepare import Prepared, make_calendar, prepare, tell, with_form
-from foretide.pipeline.results import Result, cutoff_times, evenly, select
+from foretide.pipeline.results import Result, evenly
 from foretide.pipeline.roster import Entry, roster
 from foretide.pipeline.threads import network_threads, networks_in
 
@@ -134,9 +134,8 @@ def _fit_and_score(
     entries: Sequence[Entry], config: Config, prepared: Prepared, folder: RunFolder, log: Log, study: Study | None
 ) -> None:
     fitted = _fit_all(entries, prepared, folder, log)
-    history = max([config.input_size, *(entry.forecaster.min_history for entry, _ in fitted)])
-    windows = prepared.test_windows(input_size=history, h=config.h, stride=config.stride)
-    log(f"{len(windows)} test windows, each with at least {history} steps before it")
+    windows = prepared.test_windows(input_size=1, h=config.h, stride=config.stride)
+    log(f"{len(windows)} test windows")
     results = [_predict(entry, seconds, prepared, windows, config, folder, log) for entry, seconds in fitted]
     _step(folder, log, "scoring")
     scores = write_scores(results, prepared, config, folder, quantiles(config, prepared))
@@ -158,7 +157,7 @@ def _fit_all(entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, lo
         _step(folder, log, f"fitting {entry.name}")
         start = time.perf_counter()
         try:
-            entry.forecaster.fit(prepared.panel, until=prepared.split.val_until, train_until=prepared.split.train_until)
+            entry.forecaster.fit(prepared.known, train_until=prepared.train_until)
         except (DataError, ConfigError) as error:
             # A baseline nobody asked for may not suit the data (too short for its season); the run goes on without it.
             if entry.asked:
@@ -180,10 +179,7 @@ def _predict(
     _step(folder, log, f"forecasting with {entry.name}")
     panel, model = prepared.panel, entry.forecaster
     start = time.perf_counter()
-    made = model.predict(
-        panel, cutoffs=cutoff_times(panel, windows), levels=config.levels, quantiles=quantiles(config, prepared)
-    )
-    forecast = select(made, windows)
+    forecast = model.predict(panel, cutoffs=windows, levels=config.levels, quantiles=quantiles(config, prepared))
     seconds = time.perf_counter() - start
     log(f"forecast {len(windows)} windows with {entry.name} in {seconds:.2f} s", show=False)
     attention = None

@@ -18,6 +18,7 @@ import pandas as pd
 from foretide.data.files import file_name
 from foretide.evaluation.align import ORACLE
 from foretide.evaluation.score import score
+from foretide.forecasters.forecast import sentences_of
 from foretide.pipeline.attention_outputs import write_attention
 from foretide.pipeline.count_outputs import (
     bucket_sizes,
@@ -35,6 +36,7 @@ from foretide.report.summary import Facts, write_summary
 from foretide.report.words import attention_words, error_words, start_words
 
 if TYPE_CHECKING:
+    from foretide.data.splits import Split
     from foretide.evaluation.score import Scores
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.forecast import Forecast
@@ -54,9 +56,10 @@ def write_scores(
     forecasts = [r.forecast for r in results]
     oracle = prepared.oracle(forecasts[0].windows, config.h, config.levels, quantiles)
     scores = score(
-        forecasts, prepared.panel, train_until=prepared.split.train_until, season=config.season, oracle=oracle,
+        forecasts, prepared.panel, train=prepared.train, season=config.season, oracle=oracle,
         baselines=[r.entry.name for r in results if r.entry.baseline],
     )  # fmt: skip
+    scores = replace(scores, notes=(*scores.notes, *told_of(prepared.split), *sentences_of(forecasts)))
     _csv(folder, "metrics.csv", scores.leaderboard())
     figures = scores.to_frame()
     for scope, key, name in (("h_step", "h_step", "step"), ("series", prepared.panel.names.id, "series")):
@@ -64,6 +67,17 @@ def write_scores(
     if scores.counts:
         _csv(folder, "metrics_by_bucket.csv", _one_line_each(figures, "bucket", "bucket"))
     return scores
+
+
+def told_of(split: Split) -> list[str]:
+    """Say so where every series has a test part of its own."""
+    if split.own is None:
+        return []
+    _, share, least = split.own
+    return [
+        f"Series end at different times: each is tested on its own last {share:.0%}, at least {least} steps, and "
+        "models are fitted on what lies before."
+    ]
 
 
 def _one_line_each(figures: pd.DataFrame, scope: str, key: str) -> pd.DataFrame:
@@ -186,7 +200,10 @@ def _facts(results: Sequence[Result], scores: Scores, prepared: Prepared, config
             "targets": panel.targets, "past": panel.past, "future": panel.future,
             "missing_cells": int(np.isnan(panel.values).sum()),
         },
-        "parts": dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
+        "parts": {
+            **dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
+            "own": split.own is not None,
+        },
         "test_windows": len(results[0].forecast),
         "counts": scores.counts,
         "h": config.h,

@@ -44,7 +44,24 @@ class Prepared:
     @cached_property
     def counts(self) -> bool:
         """Whether every target is treated as a count, by its training part."""
-        return bool(count_like(self.panel.until(self.split.train_until)).all())
+        return bool(count_like(self.train).all())
+
+    @cached_property
+    def train(self) -> Panel:
+        """The training part."""
+        return self.panel.head(self.split.rows(self.panel)[0])
+
+    @cached_property
+    def known(self) -> Panel:
+        """Training and validation part: what models are fitted on."""
+        return self.panel.head(self.split.rows(self.panel)[1])
+
+    @property
+    def train_until(self) -> Any:
+        """Where validation begins; None where every series keeps back its own last rows."""
+        first, last = self.panel.first, self.panel.first + self.panel.observed - 1
+        shared = (first <= self.split.train_end) & (last >= self.split.val_end)
+        return self.split.train_until if self.split.own is None and shared.all() else None
 
     def oracle(self, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]) -> Forecast | None:
         """Return the best forecast possible from ``windows``, with quantiles where known; None for real data."""

@@ -68,9 +68,8 @@ def look_ahead(
     """
     names = tuple(USUAL if models is None else models)
     part = panel.take(np.flatnonzero(panel.observed > 0))
-    problems = [*_series(part), *_lengths(part, [_made(name, h, input_size) for name in names], h)]
-    users = [name for name in names if _made(name, h, input_size).uses_future]
-    problems += _futures(part, users, h)
+    fresh = [_made(name, h, input_size) for name in names]
+    problems = [*_series(part), *_lengths(part, fresh, h), *_futures(part, fresh, h)]
     order = {"error": 0, "warning": 1, "note": 2}
     return Prospect(names, h, tuple(sorted(problems, key=lambda p: order[p.severity])))
 
@@ -161,6 +160,8 @@ def _for_model(panel: Panel, model: Forecaster, h: int) -> list[Problem]:
     if isinstance(asked, int):
         reads, problems = _lookback(part, asked, h)
         need = reads + h
+    elif reads > 1:  # steps one row after the other, as LAVAR does, from the first of which one more is seen
+        need = reads + h + 1
     if int(part.train_rows.max(initial=0)) < need:
         text = f"no series has {need} rows to learn from ({reads} to read and {h} to forecast); the longest has "
         text += f"{int(part.train_rows.max(initial=0))}."
@@ -190,9 +191,14 @@ def _lookback(part: FitPart, asked: int, h: int) -> tuple[int, list[Problem]]:
 
 
 # -------------------------------------------------------------------- known ahead
-def _futures(panel: Panel, users: Sequence[str], h: int) -> list[Problem]:
-    """Return warnings on columns known ahead that models need further than they go."""
+def _futures(panel: Panel, models: Sequence[Forecaster], h: int) -> list[Problem]:
+    """Return warnings on columns known ahead that models need further than they go, and a note on who uses none."""
+    users = [model.name for model in models if model.uses_future]
+    others = [model.name for model in models if not model.uses_future]
     problems = []
+    if panel.future and others:
+        text = f"{', '.join(others)}: no use is made of what is known ahead ({', '.join(panel.future)})."
+        problems.append(Problem("unused", text, severity="note"))
     for name in panel.future if users else ():
         known = np.array([_known_steps(panel, i, name, h) for i in range(panel.n_entities)])
         if not (known < h).any():

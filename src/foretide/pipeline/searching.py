@@ -62,7 +62,7 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
         known = parameters(forecaster_class(model.name))
         models.append({model.name: {**{k: v for k, v in shared.items() if k in known}, **model.settings}})
     return tune(
-        models, panel, h=config.h, n_trials=wanted.n_trials, timeout=wanted.timeout, until=prepared.split.val_until,
+        models, prepared.known, h=config.h, n_trials=wanted.n_trials, timeout=wanted.timeout,
         storage=storage, name=config.name, n_jobs=wanted.n_jobs, n_windows=wanted.n_windows, step=wanted.step,
         sampler=wanted.sampler, pruner=wanted.pruner, seed=config.seeds[0], baselines=config.baselines,
         calendar=make_calendar(config.calendar, panel.grid.freq), refit=False, progress=log,

@@ -152,13 +152,12 @@ def _data_lines(run: Mapping[str, Any]) -> str:
     data, parts = run["data"], run["parts"]
     roles = [("forecast", data["targets"]), ("known up to the cutoff", data["past"]), ("known ahead", data["future"])]
     lines = [f"- {what}: {', '.join(names)}" for what, names in roles if names]
-    lines.append(
-        f"- train {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, "
-        f"test to {parts['test_until']}; models saw train and validation only"
-    )
+    when = f"train {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, "
+    when = "every series has parts of its own: " if parts.get("own") else when
+    lines.append(f"- {when}test to {parts['test_until']}; models saw train and validation only")
     if data["missing_cells"]:
         lines.append(f"- {data['missing_cells']} missing cells, masked")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"- {note}" for note in run.get("notes", ()))])
 
 
 def model_lines(models: Mapping[str, Mapping[str, Any]]) -> str:

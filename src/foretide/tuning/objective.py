@@ -12,7 +12,7 @@ import numpy as np
 
 from foretide.data.counts import count_like
 from foretide.data.seasons import seasons_of
-from foretide.data.windows import Windows, at_cutoffs
+from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
 from foretide.evaluation.dates import moment
 from foretide.evaluation.folds import Plan, make_plan
@@ -35,8 +35,6 @@ Measured on twelve seeds of the hourly generator that no benchmark is judged by:
 of the part chose were 0.5 % better than the default on the test part, those over two fifths 1.7 %; the best had 2.1 %.
 """
 MOST_WINDOWS = 100
-VALIDATION = 0.15
-"""Share of a fit's part that forecasters keep for validation; see :meth:`foretide.forecasters.base.Forecaster.fit`."""
 LOSS_FAMILIES = ("wql", "crps", "winkler", "stock_cost")
 """Measures of laws that are least where a law is best."""
 
@@ -48,28 +46,35 @@ class Task:
     Attributes
     ----------
     panel : Panel
-        Cut at the end of the training part: later rows do not exist in it. Without the entities that begin too late
-        for the inner fit.
+        Cut at the end of the training part: later rows do not exist in it.
     plan : Plan
-        Inner folds that share one fit.
+        Inner folds that share one fit, as they lie for the series that ends last. Those of a series that ended before
+        lie as far before its own end.
     windows : Windows
         The origins scored, which every candidate can forecast from.
     metric : str
-    notes : tuple of str
-        What was left out.
     """
 
     panel: Panel
     plan: Plan
     windows: Windows
     metric: str
-    notes: tuple[str, ...] = ()
     _scale: list[TrainingScale] = field(default_factory=list, repr=False)
 
     @property
     def fit_until(self) -> Any:
         """Time of the last step that trials learn from."""
         return moment(self.panel, self.plan.fit_end(self.plan.blocks[0]))
+
+    @cached_property
+    def inner(self) -> Panel:
+        """The rows of each series that trials learn from, those up to its first inner cutoff."""
+        return self.panel.head(self.panel.observed - _before_end(self.panel, self.plan)[0])
+
+    @cached_property
+    def cutoffs(self) -> Any:
+        """Times of all origins scored."""
+        return self.panel.grid.output_times(np.unique(self.windows.steps(self.panel)))
 
     @cached_property
     def truth(self) -> NDArray[np.floating]:
@@ -89,16 +94,19 @@ class Task:
         DataError
             When a forecast is missing where the truth is known: such a figure would not compare.
         """
-        call(forecaster.fit, self.panel, until=self.fit_until)
-        cutoffs = [fold.time for fold in self.plan.folds]
+        call(forecaster.fit, self.inner)
         levels = {"levels": self._levels, "quantiles": DECILES} if self.is_law else {"levels": ()}
-        forecast: Forecast = call(forecaster.predict, self.panel, cutoffs=cutoffs, **levels)
+        forecast: Forecast = call(forecaster.predict, self.panel, cutoffs=self.cutoffs, **levels)
         return self.score(forecast.take(_positions(forecast.windows, self.windows)))
 
     def score(self, forecast: Forecast) -> float:
         """Return the error of forecasts from the windows of the task, in their order."""
         known = ~np.isnan(self.truth)
-        missing = int((known & ~np.isfinite(forecast.mean)).sum())
+        answered = np.isfinite(forecast.mean)
+        for note in forecast.notes:
+            if note.kind == "failed":
+                answered[note.windows] = False
+        missing = int((known & ~answered).sum())
         if missing:
             raise DataError(
                 f"{forecast.model} gives no finite forecast for {missing} of {int(known.sum())} points of the inner "
@@ -147,16 +155,17 @@ class Task:
 
     def _training_scale(self) -> TrainingScale:
         if not self._scale:
-            train = self.panel.until(self.fit_until)
-            self._scale.append(training_scale(self.panel, train, self.plan.season))
+            self._scale.append(training_scale(self.panel, self.inner, self.plan.season))
         return self._scale[0]
 
 
 def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
-    """Lay out the inner folds: by default over the last :data:`INNER`, at least ``h`` steps apart, rotating."""
+    """Lay out the inner folds: by default over the last :data:`INNER` of the longest series, rotating.
+
+    They lie at least ``h`` steps apart.
+    """
     first = make_plan(part, h, step=step, n_windows=1)
-    ends = part.first + part.observed - 1
-    rows = int(ends.max()) - int(part.first.min()) + 1
+    rows = int(part.observed.max())
     if n_windows is None:
         room = max(round(INNER * rows), h) - h
         n_windows = min(max(room // first.step + 1, 1), MOST_WINDOWS)
@@ -165,8 +174,8 @@ def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) 
 
 def setting_of(part: Panel, plan: Plan) -> Setting:
     """Return what default spaces may know."""
-    train = part.until(moment(part, plan.fit_end(plan.blocks[0])))
-    seen = train.observed[train.observed > 0]
+    seen = part.observed - _before_end(part, plan)[0]
+    seen = seen[seen > 0]
     return Setting(int(np.median(seen)) if len(seen) else 0, plan.h, tuple(seasons_of(part.grid.freq)))
 
 
@@ -184,35 +193,26 @@ def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | N
     metric : str, optional
         RMSE by default, MSE for counts.
     """
-    part, notes = _known_early(part, plan)
-    start = plan.fit_end(plan.blocks[0])
-    rows = start - part.first + 1
+    before = _before_end(part, plan)
+    rows = part.observed - before[0]
     most = max([n for n in histories if n <= int(rows.max())], default=1)
-    windows = at_cutoffs(part, [fold.time for fold in plan.folds], min_history=most)
+    cutoff = part.observed[:, None] - before[None, :] - 1
+    entity, which = np.nonzero(cutoff >= most - 1)
+    windows = Windows(entity, cutoff[entity, which])
     truth = _truth(part, windows, plan.h)
     known = ~np.isnan(truth).all(axis=(1, 2))
     if not known.any():
         raise DataError("No truth is known for any window of the inner folds. Give more data, or set n_windows=.")
     if metric is None:
-        counts = bool(count_like(part.until(moment(part, start))).all())
+        counts = bool(count_like(part.head(rows)).all())
         metric = "mse" if counts else "rmse"
-    return Task(part, plan, windows[np.flatnonzero(known)], checked_metric(metric), notes)
+    return Task(part, plan, windows[np.flatnonzero(known)], checked_metric(metric))
 
 
-def _known_early(part: Panel, plan: Plan) -> tuple[Panel, tuple[str, ...]]:
-    """Leave out the entities without a row in the training steps of the inner fit: no model knows their scale."""
-    last = plan.fit_end(plan.blocks[0])
-    train_end = last - max(plan.h, round(VALIDATION * (last - int(part.first.min()) + 1)))
-    known = np.flatnonzero(part.first <= train_end)
-    late = part.n_entities - len(known)
-    if not late:
-        return part, ()
-    if not len(known):
-        raise DataError("No series has steps to learn from before the inner folds. Give more data, or set n_windows=.")
-    note = (
-        f"{late} of {part.n_entities} entities begin after the inner fit's training steps; the search leaves them out"
-    )
-    return part.take(known), (note,)
+def _before_end(part: Panel, plan: Plan) -> NDArray[np.int64]:
+    """Steps from each inner cutoff to the end of a series, ``[folds]``, the largest first."""
+    last = int((part.first + part.observed - 1).max())
+    return last - np.array([plan.fit_end(plan.blocks[0]), *(fold.cutoff for fold in plan.folds[1:])], dtype=np.int64)
 
 
 def checked_metric(name: str) -> str:

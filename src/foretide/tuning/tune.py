@@ -137,7 +137,7 @@ def tune(
         rows = seen(ledger.rows())
     study = Study(
         search.name, search.place.where, search.task.metric, trials_frame(rows, search.candidates), baselines,
-        (*search.task.notes, *notes), about, search.task, part, search.candidates, rows,
+        tuple(notes), about, search.task, part, search.candidates, rows,
     )  # fmt: skip
     if chosen["refit"] and any(row.state == COMPLETE for row in rows):
         _ = study.best_model

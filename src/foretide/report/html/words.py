@@ -40,10 +40,9 @@ def data_lines(content: Content) -> list[str]:
     roles = (("Forecast", "targets"), ("Known up to the cutoff", "past"), ("Known ahead", "future"))
     lines += [f"{what}: {', '.join(data[key])}" for what, key in roles if data[key]]
     if parts:
-        lines.append(
-            f"Training from {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, test to "
-            f"{parts['test_until']}; models saw training and validation only"
-        )
+        when = f"Training from {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, "
+        when = "Every series has parts of its own: " if parts.get("own") else when
+        lines.append(f"{when}test to {parts['test_until']}; models saw training and validation only")
     if data.get("missing_cells"):
         lines.append(f"{data['missing_cells']} missing cells, masked")
     return [*lines, *(f"Note: {note}" for note in content.facts["notes"])]
