@@ -34,6 +34,10 @@ class ArtifactError(ForetideError, OSError):
     """A saved model or run folder cannot be read."""
 
 
+class StorageError(ForetideError, OSError):
+    """A file or folder could not be read, written or removed; the message says what is kept."""
+
+
 class WorkerDiedError(ForetideError, RuntimeError):
     """A worker process ended in the middle of a task, again and again."""
 

@@ -27,12 +27,13 @@ def panel_() -> Panel:
 def forecasts(panel: Panel, steps: list[int] = STEPS) -> list[Forecast]:
     models = [Persistence(H), SeasonalNaive(H, 7), SeasonalMean(H, 7, 4, alias="steady")]
     cutoffs = times(panel, steps)
-    return [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs) for m in models]
+    made = [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs) for m in models]
+    return [*made[:2], replace(made[2], baseline=False)]
 
 
 def around_truth(panel: Panel, like: Forecast, noise: float, model: str = "mine") -> Forecast:
     rng = np.random.default_rng(0)
-    return replace(like, model=model, mean=like.truth() + noise * rng.normal(size=like.mean.shape))
+    return replace(like, model=model, baseline=False, mean=like.truth() + noise * rng.normal(size=like.mean.shape))
 
 
 def scored(**options: Any) -> Scores:
@@ -109,8 +110,8 @@ def test_verdicts() -> None:
     good, bad = around_truth(panel, made[0], 0.5), around_truth(panel, made[0], 50)
     assert score([*made, good]).verdict().startswith("mine beats the best simple baseline (SeasonalNaive) by 6")
     assert "mine does not beat the best simple baseline (SeasonalNaive): it is" in score([*made, bad]).verdict()
-    assert "their RMSE is equal" in score([*made, made[1].renamed("twin")]).verdict()
-    best = made[1]
+    assert "their RMSE is equal" in score([*made, replace(made[1].renamed("twin"), baseline=False)]).verdict()
+    best = replace(made[1], baseline=False)
     for share, said in (
         (2e-4, "differs by less than 0.1 %"),
         (-2e-4, "differs by less than 0.1 %"),
@@ -119,7 +120,7 @@ def test_verdicts() -> None:
         hair = replace(best.renamed("hair"), mean=best.mean + share * np.nan_to_num(best.truth() - best.mean))
         assert said in score([*made, hair]).verdict()
     assert "no baseline was scored" in score([good]).verdict()
-    perfect = around_truth(panel, made[0], 0.0, "SeasonalNaive")
+    perfect = replace(around_truth(panel, made[0], 0.0, "SeasonalNaive"), baseline=True)
     assert "makes no error; mine cannot beat it" in score([perfect, good]).verdict()
     assert "Scores(3 models, 9 windows" in repr(score([*made, good]))
 

@@ -4,12 +4,12 @@ import pytest
 
 from foretide.data.calendar import Calendar
 from foretide.forecasters.artifact import FORECASTERS, forecaster_class
-from foretide.forecasters.baselines import SeasonalNaive
+from foretide.forecasters.baselines import Drift, SeasonalNaive
 from foretide.forecasters.conformal import Conformal
 from foretide.forecasters.intervals import WithIntervals
 from foretide.forecasters.lstm import LSTM
+from foretide.forecasters.ridge import Ridge
 from foretide.forecasters.simple_set import (
-    BASELINES,
     UNASKED,
     UNASKED_COUNTS,
     is_baseline,
@@ -27,10 +27,13 @@ def names(**options: object) -> list[str]:
 
 
 def test_every_forecaster_is_a_baseline_or_a_network() -> None:
-    assert set(BASELINES) | NETWORKS == set(FORECASTERS)
-    assert not set(BASELINES) & NETWORKS
-    for name in set(BASELINES) - {"Stats"}:
-        assert is_baseline(forecaster_class(name)(h=2)), name
+    kinds = {name: forecaster_class(name) for name in FORECASTERS}
+    assert {name for name, kind in kinds.items() if not kind.baseline} == NETWORKS
+    assert {name for name, kind in kinds.items() if kind.neural} == {"LSTM", "Attention", "LAVAR"}
+    assert {name for name, kind in kinds.items() if kind.nests} == NETWORKS - {"LSTM", "Attention", "LAVAR"}
+    assert {name: kind.explains for name, kind in kinds.items() if kind.explains} == {
+        "Attention": ("attention",), "LAVAR": ("latent",),
+    }  # fmt: skip
 
 
 def test_a_baseline_with_intervals_stays_one() -> None:
@@ -42,7 +45,17 @@ def test_a_baseline_with_intervals_stays_one() -> None:
 
 def test_the_set() -> None:
     assert names() == list(UNASKED)
-    assert names(without={"Drift", "Ridge"}) == [n for n in UNASKED if n not in ("Drift", "Ridge")]
+    beside = [Ridge(4, alias="mine"), WithIntervals(Drift(4))]
+    assert names(beside=beside) == [n for n in UNASKED if n not in ("Drift", "Ridge")]
+
+
+def test_a_baseline_whose_name_is_taken_runs_under_another() -> None:
+    assert names(beside=[LSTM(h=4, input_size=7, alias="ridge")])[-1] == "Ridge-baseline"
+
+    class Mine(Drift):
+        """Does otherwise than a drift, so that one runs beside it."""
+
+    assert "Drift" in names(beside=[Mine(4)])
 
 
 def test_counts() -> None:

@@ -52,7 +52,7 @@ def test_every_wrong_key_is_named_with_the_nearest_one() -> None:
         ({"calendar": {"subdivision": "VIC"}}, "needs a `country`"),
         ({"models": "Attention"}, "expected a list such as"),
         ({"models": [], "baselines": False}, "nothing to run"),
-        ({"levels": ["many"]}, "levels.0"),
+        ({"levels": ["many"]}, r"levels: A level is a percentage.*Type levels: \[80, 95\]"),
         ({"seeds": []}, "seeds"),
     ],
 )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from foretide.data.asides import asides_of
 from foretide.errors import ConfigError
-from foretide.pipeline.folder import RunFolder, free_name, previous, read_status
+from foretide.pipeline.folder import RunFolder, free_name, read_status
 
 
 def finished(path: Path) -> RunFolder:
@@ -54,13 +55,16 @@ def test_overwriting_keeps_the_old_run_until_the_new_one_is_whole(tmp_path: Path
     folder = RunFolder.create(path, overwrite=True)
     with pytest.raises(ValueError, match="half way"), folder.writing():
         raise ValueError("half way")
-    assert (previous(path) / "kept.txt").read_text() == "old"
+    (former,) = asides_of(path)
+    assert (former / "kept.txt").read_text() == "old"
+    assert (read_status(path) or {})["previous"] == str(former)
     again = RunFolder.create(path)
-    assert previous(path).exists()
+    assert (former / "kept.txt").read_text() == "old"
     with again.writing():
         pass
-    assert not previous(path).exists()
-    assert not (path / "kept.txt").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert [p.name for p in path.iterdir()] == ["status.json"]
+    assert "previous" not in (read_status(path) or {})
 
 
 def test_a_foreign_folder_is_never_touched(tmp_path: Path) -> None:
@@ -74,6 +78,8 @@ def test_a_foreign_folder_is_never_touched(tmp_path: Path) -> None:
 def test_a_run_that_is_going_on_is_not_disturbed(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run")
     folder.mark(pid=os.getppid(), began=None)  # another process, of which only the number is known
+    assert folder.claim is not None
+    folder.claim.release()
     with pytest.raises(ConfigError, match="writing to .* right now"):
         RunFolder.create(tmp_path / "run")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -9,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from foretide.cli import backtest, check, demo, explain, fit, generate, predict, report, run, tune
-from foretide.errors import ForetideError
+from foretide.data.files import storage_error
+from foretide.errors import ForetideError, StorageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo.demo,
@@ -56,13 +59,31 @@ def _whole(
 
 
 def main() -> None:
-    """Run the command line: 0 is success, 1 a finding (``check``), 2 an error that says what to do, 130 Ctrl-C."""
+    """Run the command line.
+
+    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 130 Ctrl-C.
+    """
     debug = "--debug" in sys.argv[1:]
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
-        app()
-    except ForetideError as error:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # a full disk under a redirected output shows here
+    except (ForetideError, OSError) as error:
         if debug:
             raise
-        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
-        sys.exit(2)
+        _say(error)
+        sys.exit(1 if isinstance(error, StorageError) or not isinstance(error, ForetideError) else 2)
+
+
+def _say(error: ForetideError | OSError) -> None:
+    """Print an error as one line; what reads the output may be gone, or its disk full."""
+    told: Exception = error
+    if not isinstance(error, ForetideError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tells of it again at its end
+        if error.errno == errno.EPIPE:
+            return
+        place = error.filename if isinstance(error.filename, str) else "the output"
+        told = storage_error(error, place, deed="read or write")
+    typer.secho(f"error: {told}", err=True, fg=typer.colors.RED)

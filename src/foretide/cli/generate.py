@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,15 +97,11 @@ def _write(frame: pd.DataFrame, out: Path, roles: str) -> None:
 
 def write_table(frame: pd.DataFrame, out: Path) -> None:
     """Write a CSV or Parquet file, whole or not at all."""
+    from foretide.data.files import write_whole
+
     if out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter(f"--out: expected a name that ends in .csv or .parquet, got {out.name!r}")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        if out.suffix == ".csv":
-            frame.to_csv(part, index=False)
-        else:
-            frame.to_parquet(part, index=False)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    if out.suffix == ".csv":
+        write_whole(out, lambda part: frame.to_csv(part, index=False))
+    else:
+        write_whole(out, lambda part: frame.to_parquet(part, index=False))

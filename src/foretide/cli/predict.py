@@ -23,24 +23,32 @@ def predict(
         list[str] | None, typer.Option(help="Last observed time; can be given several times. The end by default.")
     ] = None,
     levels: Annotated[
-        str, typer.Option(help="Interval levels in percent, with commas, for models that have them.")
-    ] = "80,95",
+        str | None, typer.Option(help="Interval levels in percent, with commas, for models that have them: 80,95.")
+    ] = None,
+    quantiles: Annotated[
+        str, typer.Option(help="Quantiles as fractions, with commas: 0.1,0.5 gives columns <Model>-ql0.1 and -ql0.5.")
+    ] = "",
     *,
     reading: dict[str, Any],
 ) -> None:
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table
+    from foretide.forecasters.levels import COMMAND, DEFAULT_LEVELS, interval_levels, numbers_in, quantile_levels
     from foretide.pipeline import predict_with
 
-    wanted = tuple(float(level) for level in levels.split(",") if level.strip())
+    wanted = DEFAULT_LEVELS
+    if levels is not None:
+        wanted = interval_levels(numbers_in(levels, flag="--levels", example="80,95"), typed=COMMAND)
+    further = quantile_levels(numbers_in(quantiles, flag="--quantiles", example="0.1,0.5,0.9"), typed=COMMAND)
 
     def say(line: str) -> None:
         typer.secho(line, err=True, fg=typer.colors.BLUE)
 
     with plain_warnings():
         table = predict_with(
-            folder, data, model=model, cutoffs=cutoff or None, levels=wanted, reading=reading, progress=say
-        )
+            folder, data, model=model, cutoffs=cutoff or None, levels=wanted, quantiles=further, reading=reading,
+            progress=say,
+        )  # fmt: skip
     if out is None:
         typer.echo(table.to_csv(index=False).rstrip("\n"))
         return

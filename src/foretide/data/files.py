@@ -1,28 +1,138 @@
-"""Files that appear whole or not at all."""
+"""The one door to the disk: files that appear whole or not at all, errors in one line, names that cannot clash."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
-from collections.abc import Callable
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from foretide.errors import ForetideError, StorageError
+
+PART = ".foretide-"
+"""What is not whole yet, or lies aside for a while, has a name that begins like this."""
+LONGEST = 100
+"""Longest name of a file in bytes, endings and temporary names left out; file systems take 255."""
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+@contextmanager
+def storing(path: str | os.PathLike[str], kept: str = "", *, deed: str = "write") -> Iterator[None]:
+    """Turn what the system says when a disk is full, a folder read-only or a path too long into one line.
+
+    Parameters
+    ----------
+    path : path
+        What is written, made, read or removed inside.
+    kept : str
+        A sentence on what is still there.
+    deed : str
+        What is tried: "write", "read", "make the folder" ….
+
+    Raises
+    ------
+    StorageError
+        From the ``OSError``; errors of foretide's own pass through.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, ForetideError) or error.errno == errno.EPIPE:
+            raise
+        raise storage_error(error, path, kept, deed=deed) from error
+
+
+def storage_error(error: OSError, path: str | os.PathLike[str], kept: str = "", *, deed: str = "write") -> StorageError:
+    """Return an ``OSError`` as one line for a person, with its number."""
+    reason = os.strerror(error.errno) if error.errno else str(error).strip() or type(error).__name__
+    reason = reason if reason[:2].isupper() else reason[:1].lower() + reason[1:]
+    told = StorageError(" ".join(f"Could not {deed} {os.fspath(path)}: {reason.rstrip('.')}. {kept}".split()))
+    told.errno = error.errno
+    return told
 
 
 def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
     """Write a file under a temporary name beside its place with ``writer(path)``, then move it there.
 
-    A reader never sees half a file, and one that was there before stays until the new one is whole. The folder is made
-    where it is missing.
+    A reader never sees half a file, and one that was there before stays until the new one is whole and on the disk. The
+    folder is made where it is missing.
+
+    Raises
+    ------
+    StorageError
+        Where the system refuses; nothing has changed then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        writer(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    path = Path(path)
+    ending = path.suffix if len(path.suffix) < 16 else ""
+    part = path.parent / f"{PART}{uuid.uuid4().hex[:12]}{ending}"
+    with storing(path, "The former file is kept." if os.path.lexists(path) else "Nothing was left behind."):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        try:
+            writer(part)
+            flush_to_disk(part)
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):  # the error that brought us here says more
+                part.unlink(missing_ok=True)
+            raise
     return path
 
 
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file (UTF-8) as :func:`write_whole` does."""
+    return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file (UTF-8).
+
+    Raises
+    ------
+    StorageError
+        For one that cannot be read: a folder, without permission, not UTF-8.
+    """
+    with storing(path, deed="read"):
+        try:
+            return Path(path).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise StorageError(
+                f"Could not read {path}: byte {error.start} is not UTF-8. Save it as UTF-8 text."
+            ) from error
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file is on the disk, so that moving it into place cannot leave an empty one after a crash."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+# ---------------------------------------------------------------- names
 def file_name(name: str) -> str:
-    """Return a model's name as a file or folder name."""
-    return "".join(c if c.isalnum() or c in "-_.()" else "-" for c in name).strip(".") or "model"
+    """Return a name as that of a file or folder, other for every other name.
+
+    A name that every file system takes stays as it is; any other keeps what can be kept and gets eight digits of its
+    own, so that ``A/B`` and ``A-B`` do not meet. Names that differ in case only still do where a file system says so;
+    :func:`foretide.forecasters.naming.check_names` refuses these.
+    """
+    plain = "".join(c if c.isalnum() or c in "-_.()" else "-" for c in unicodedata.normalize("NFKC", name))
+    if name and plain == name == _cut(plain, LONGEST) == plain.strip(".") and _DEVICES.fullmatch(plain) is None:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    start = _cut(plain.replace(".", "-") if _DEVICES.fullmatch(plain) else plain, LONGEST - 9)
+    return f"{start.strip('.') or 'model'}-{digest}"
+
+
+def is_no_path(name: str) -> bool:
+    """Whether a text can name a folder that :func:`file_name` makes safe: it is visible, and leads nowhere else."""
+    return name.isprintable() and not set(name) & set("/\\") and bool(name.strip(". "))
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode("utf-8", "ignore")[:size].decode("utf-8", "ignore")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.counts import density
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.metrics import TrainingScale
 from foretide.evaluation.quantile_metrics import LEAST_DENSE, Quantiles
 from foretide.forecasters.forecast import Forecast, all_quantiles
-from foretide.forecasters.simple_set import BASELINES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,13 +77,13 @@ def oracle_forecast(
     return Forecast(ORACLE, panel, windows, mean, tuple(levels), wanted, found)
 
 
-def baseline_names(given: Sequence[str] | None, names: list[str]) -> tuple[str, ...]:
-    """Return the names of the baselines: those given, after a check, or those named as simple forecasters are."""
+def baseline_names(given: Sequence[str] | None, named: dict[str, Forecast]) -> tuple[str, ...]:
+    """Return the names of the baselines: those given, after a check, or those whose forecasts say so."""
     if given is None:
-        return tuple(name for name in names if name in BASELINES)
+        return tuple(name for name, forecast in named.items() if forecast.baseline and name != ORACLE)
     for name in given:
-        if name not in names or name == ORACLE:
-            raise ConfigError(f"The baseline {name!r} was not among the forecasts. {nearest(name, names)}")
+        if name not in named or name == ORACLE:
+            raise ConfigError(f"The baseline {name!r} was not among the forecasts. {nearest(name, named)}")
     return tuple(given)
 
 
@@ -183,7 +183,10 @@ def shared_laws(
             continue
         own = chosen[name]
         same = len(own) == len(forecast) and np.array_equal(own, np.arange(len(own)))
-        values = forecast.quantiles if same else forecast.quantiles[own]
+        values, levels = forecast.quantiles if same else forecast.quantiles[own], forecast.quantile_levels
+        held = ~np.isnan(values).all(axis=(0, 1, 2))
+        if held.any() and not held.all():  # quantiles beyond what a law holds are none of it
+            values, levels = values[..., held], tuple(q for q, known in zip(levels, held, strict=True) if known)
         empty = np.isnan(values).any(axis=-1)
         if empty[whole].all():
             notes.append(f"{name} has no quantiles on the points scored, so its law is not scored.")
@@ -192,7 +195,7 @@ def shared_laws(
             lost, of = int((empty & whole).sum()), int(whole.sum())
             notes.append(f"{lost} of {of} points left out of the measures of laws: {name} has no quantiles there.")
             whole = whole & ~empty
-        laws[name] = Quantiles(tuple(forecast.quantile_levels), values)
+        laws[name] = Quantiles(tuple(levels), values)
     return laws, np.where(whole, truth, np.nan), notes
 
 
@@ -209,3 +212,13 @@ def dense_grid(laws: dict[str, Quantiles]) -> tuple[tuple[float, ...], list[str]
     if not sparse:
         return grid, []
     return grid, [f"No CRPS for {_some(sparse)}: fewer than {LEAST_DENSE} quantile levels, which would be too high."]
+
+
+def nonzero_rates(panel: Panel, train: Panel) -> Floats:
+    """Nonzero rates of the training part in the panel's order of entities, ``[N, D]``; 0 for an entity not in it."""
+    found, rates = density(train), np.zeros((panel.n_entities, panel.n_targets))
+    where = {name: i for i, name in enumerate(train.ids)}
+    for i, name in enumerate(panel.ids):
+        if name in where:
+            rates[i] = found[where[name]]
+    return rates

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -29,6 +29,7 @@ from foretide.evaluation.score import score
 from foretide.evaluation.scorecard import ModelRun, Scorecard
 from foretide.forecasters.answer import Note
 from foretide.forecasters.forecast import Forecast, sentences_of
+from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
 from foretide.parallel import Outcome, check_jobs, stream_tasks
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def backtest(
     warm_start: bool = False,
     baselines: bool = True,
     calendar: Any = None,
-    levels: Sequence[float] = (80, 95),
-    quantiles: Sequence[float] | None = None,
+    levels: float | Iterable[float] = DEFAULT_LEVELS,
+    quantiles: float | Iterable[float] | None = None,
     truth: Any = None,
     folder: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -68,7 +69,7 @@ def backtest(
         Begin each further fit at the weights of the one before, for the models that can.
     baselines : bool
         Whether the simple baselines run unasked; ``calendar`` is handed to those that know holidays.
-    levels, quantiles : sequences of float
+    levels, quantiles : float, or iterable of float
         Central levels in percent, further quantiles as fractions (0.1 to 0.9 by default).
     truth : object, optional
         Of a synthetic series, ``data.truth``: its oracle is scored too.
@@ -78,23 +79,23 @@ def backtest(
     n_jobs : int
         Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
-        ``step``, ``n_windows``, ``start``, ``gap``, ``train_size``, ``val_size``, ``refit`` and ``season``, as in
-        :class:`foretide.evaluation.folds.FoldOptions`.
+        ``step``, ``n_windows``, ``refit``, ``season`` …: see :class:`foretide.evaluation.folds.FoldOptions`.
 
     Raises
     ------
     ConfigError, DataError
         Before anything is fitted; or when a model that was asked for fails: the message names model and fold.
     """
+    kept, asked = interval_levels(levels), quantile_levels(quantiles)
     plan = make_plan(panel, h if h is not None else _horizon(models), **folds)
     part = plan.part(panel, plan.blocks[0]).until(moment(panel, plan.fit_end(plan.blocks[0])))
-    handed = {"season": folds.get("season"), "calendar": calendar}
-    members, notes = members_of(models, panel, part, h=plan.h, baselines=baselines, shared=handed)
+    shared_settings = {"season": folds.get("season"), "calendar": calendar}
+    members, notes = members_of(models, panel, part, h=plan.h, baselines=baselines, shared=shared_settings)
     warn_of_empty_validation(members, panel, plan)
     warn_of_overlap(members, panel, plan)
-    wanted = tuple(quantiles) if quantiles is not None else DECILES
-    store = _open(folder, panel, plan, levels, wanted, overwrite=overwrite)
-    shared = _Shared(panel, plan, tuple(levels), wanted, {m.name: m for m in members}, warm_start, save_models)
+    wanted = DECILES if quantiles is None else asked
+    store = _open(folder, panel, plan, kept, wanted, overwrite=overwrite)
+    shared = _Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models)
     work = _Work(shared, store, check_jobs(n_jobs), progress)
     return _card(work.run(), shared, [*notes, *work.notes], truth)
 
@@ -129,6 +130,7 @@ class _Shared:
     plan: Plan
     levels: tuple[float, ...]
     quantiles: tuple[float, ...]
+    asked: tuple[float, ...]
     members: dict[str, Member]
     warm_start: bool
     models: str | os.PathLike[str] | None
@@ -306,23 +308,27 @@ def _card(
 ) -> Scorecard:
     """Put the blocks of every model together and score them."""
     panel, plan = shared.panel, shared.plan
-    forecasts = [_joined(name, panel, results) for name, (_, results) in found.items()]
+    forecasts = [_joined(name, shared, results) for name, (_, results) in found.items()]
     oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, shared.levels, shared.quantiles)
     scores = score(
         forecasts, panel, train_until=moment(panel, plan.fit_end(plan.blocks[0])), season=plan.season, oracle=oracle,
-        baselines=[name for name, (member, _) in found.items() if member.baseline],
     )  # fmt: skip
     runs = tuple(_run_of(name, member, results) for name, (member, results) in found.items())
     return Scorecard.of(scores, plan, runs, [*notes, *_untested(panel, forecasts), *sentences_of(forecasts)])
 
 
-def _joined(name: str, panel: Panel, results: Sequence[BlockResult]) -> Forecast:
+def _joined(name: str, shared: _Shared, results: Sequence[BlockResult]) -> Forecast:
     windows = Windows(np.concatenate([r.entity for r in results]), np.concatenate([r.cutoff for r in results]))
     laws = [r.quantiles for r in results if r.quantiles is not None]
     quantiles = np.concatenate(laws) if len(laws) == len(results) else None
     levels = (results[0].levels, results[0].quantile_levels) if quantiles is not None else ((), ())
     mean = np.concatenate([r.mean for r in results])
-    return Forecast(name, panel, windows, mean, *levels, quantiles, notes=_notes_of(results))
+    asked = shared.asked if quantiles is not None else ()
+    baseline = shared.members[name].baseline
+    return Forecast(
+        name, shared.panel, windows, mean, *levels, quantiles, notes=_notes_of(results), quantile_columns=asked,
+        baseline=baseline,
+    )  # fmt: skip
 
 
 def _notes_of(results: Sequence[BlockResult]) -> tuple[Note, ...]:

@@ -36,7 +36,6 @@ LAW_TRUTH = "y-of-laws"
 def save(card: Scorecard, folder: str | PathLike[str]) -> None:
     """Write a card; each file appears whole or not at all."""
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     table = tidy_frame(card, all_points=True, every_quantile=True)
     table[LAW_TRUTH] = flat(card.laws.truth)
     panel = card.panel
@@ -52,7 +51,7 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         },
         "models": list(card.forecasts),
         "quantiles": {name: list(law.levels) for name, law in card.laws.quantiles.items()},
-        "levels": list(card.laws.levels), "grid": list(card.laws.grid),
+        "levels": list(card.laws.levels), "grid": list(card.laws.grid), "columns": list(card.laws.columns),
         "baselines": list(card.baselines),
         "scale": {
             "season": card.scale.season, "mae": card.scale.mae, "rmse": card.scale.rmse,
@@ -106,7 +105,7 @@ def load(folder: str | PathLike[str]) -> Scorecard:
     return Scorecard(
         panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in found["models"]},
         tuple(found["baselines"]), TrainingScale(scale["season"], **own, dropped=dropped), tuple(found["notes"]),
-        Laws(array(LAW_TRUTH), quantiles, tuple(found["levels"]), tuple(found["grid"])),
+        Laws(array(LAW_TRUTH), quantiles, *(tuple(found.get(name, ())) for name in ("levels", "grid", "columns"))),
         np.asarray(found["rates"], dtype=np.float64), found["counts"], plan=Plan.from_dict(found["plan"], panel),
         runs=tuple(ModelRun(**run) for run in found["runs"]), about=found["about"],
     )  # fmt: skip

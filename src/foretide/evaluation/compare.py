@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
+from foretide.forecasters.levels import interval_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,8 +64,7 @@ class Comparison:
         """
         from scipy import special
 
-        if not 0 < level < 100:
-            raise ConfigError(f"level is in percent, between 0 and 100; got {level!r}. Type level=95.")
+        level = interval_level(level)
         half = float(special.stdtrit(self.freedom, 0.5 + level / 200)) * self.standard_error
         return self.difference - half, self.difference + half
 
@@ -317,8 +317,9 @@ def block_bootstrap(
     if n < FEWEST:
         raise DataError(f"{n} values are too few for a bootstrap: {FEWEST} are needed. Score more cutoffs.")
     size = int(np.ceil(n ** (1 / 3))) if block is None else block
-    if not 1 <= size <= n or not 0 < level < 100 or n_draws < 1:
-        raise ConfigError(f"block lies in 1 .. {n}, level in 0 .. 100; got block={block!r}, level={level!r}.")
+    level = interval_level(level)
+    if not 1 <= size <= n or n_draws < 1:
+        raise ConfigError(f"block lies in 1 .. {n}, n_draws is at least 1; got block={block!r}, n_draws={n_draws!r}.")
     sums = np.concatenate([[0.0], np.cumsum(x)])
     whole, rest = divmod(n, size)
     starts = rng.integers(0, n - size + 1, size=(n_draws, whole))

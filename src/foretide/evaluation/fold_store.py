@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.files import write_whole
+from foretide.data.files import file_name, storing, write_whole
 from foretide.errors import ConfigError
 from foretide.evaluation.cost import Cost
 from foretide.forecasters.answer import Note
@@ -69,7 +69,10 @@ class FoldStore:
 
     def __init__(self, folder: str | os.PathLike[str], about: Mapping[str, Any], *, overwrite: bool = False) -> None:
         self.folder = Path(folder)
-        told = json.loads(json.dumps(to_json(dict(about))))
+        with storing(self.folder, "Nothing was changed.", deed="keep a backtest in"):
+            self._open(json.loads(json.dumps(to_json(dict(about)))), overwrite)
+
+    def _open(self, told: dict[str, Any], overwrite: bool) -> None:
         path = self.folder / ABOUT
         if path.is_file():
             known = _read_json(path)
@@ -125,8 +128,7 @@ class FoldStore:
 def key_of(name: str, described: Mapping[str, Any]) -> str:
     """Return the file name of a model's result, from its name and everything that decides the result."""
     text = json.dumps(to_json(dict(described)), sort_keys=True)
-    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{file_name(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def digest_of_panel(panel: Panel) -> str:

@@ -28,12 +28,15 @@ class Laws:
         Central levels in percent that are reported.
     grid : tuple of float
         Levels that CRPS is computed from, the same for all; empty where no grid is dense enough.
+    columns : tuple of float
+        Quantiles that were asked for by themselves; each is a column of frames.
     """
 
     truth: Floats
     quantiles: dict[str, Quantiles]
     levels: tuple[float, ...] = ()
     grid: tuple[float, ...] = ()
+    columns: tuple[float, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:

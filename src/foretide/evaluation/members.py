@@ -18,8 +18,10 @@ from foretide.errors import ConfigError
 from foretide.evaluation.dates import moment, shown
 from foretide.evaluation.fold_store import digest_of_arrays
 from foretide.evaluation.folds import BacktestWarning
+from foretide.forecasters.artifact import class_place
 from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.ensemble import unfitted
+from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple_set import is_baseline, simple_set
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Member:
 
     def described(self, *, as_it_is: bool) -> dict[str, Any]:
         """Return what decides its forecasts besides the data, as JSON; with its state where it is used as it came."""
-        told = {"class": type(self.forecaster).__qualname__, "settings": self.settings}
+        told = {"class": class_place(type(self.forecaster)), "settings": self.settings}
         if as_it_is:
             told["state"] = digest_of_arrays(self.forecaster.state()) if hasattr(self.forecaster, "state") else "?"
         return told
@@ -112,20 +114,17 @@ def members_of(
             "input_size": max(sizes) if sizes else max(2, min(LOOKBACK, fitting)),
             **{key: value for key, value in shared.items() if value is not None},
         }
-        there = {type(m.forecaster).__name__ for m in asked} | {m.name for m in asked}
         counts = bool(count_like(part).all())
         laws = counts and any(getattr(m.forecaster, "has_law", False) for m in asked)
         found, notes = simple_set(
-            h, counts=counts, intervals=laws, freq=panel.grid.freq, shared=known, without=there
+            h, counts=counts, intervals=laws, freq=panel.grid.freq, shared=known,
+            beside=[m.forecaster for m in asked],
         )  # fmt: skip
         unasked = [Member(forecaster, True, False) for forecaster in found]
     everyone = [*unasked, *asked]
     if not everyone:
         raise ConfigError("There is nothing to backtest: name a model, or leave baselines on.")
-    names = [m.name for m in everyone]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"Two models are called {twice[0]!r}. Give one of them another name: alias='other-name'.")
+    check_names([m.name for m in everyone], columns=(panel.names.id, panel.names.time))
     return everyone, notes
 
 

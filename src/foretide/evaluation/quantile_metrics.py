@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
+from foretide.forecasters.levels import bounds_of as bounds_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,11 +247,6 @@ def _mean_pinball(y: Floats, law: Quantiles, levels: Sequence[float] = DECILES) 
     return total
 
 
-def bounds_of(level: float) -> tuple[float, float]:
-    """Return the quantiles that bound a central interval: 80 -> (0.1, 0.9)."""
-    return round(0.5 - level / 200, 10), round(0.5 + level / 200, 10)
-
-
 def _interval(score: Callable[[Floats, Floats, Floats], Floats], level: float) -> Callable[[Floats, Quantiles], Floats]:
     def point(y: Floats, law: Quantiles) -> Floats:
         bounds = law.at(bounds_of(level))
@@ -305,6 +301,8 @@ def law_metric(name: str) -> LawMetric | None:
     if found is None or not 0 < float(found[2]) < 100:
         return None
     level = float(found[2])
+    if level <= 1 and found[1] in (*_STOCK_FAMILIES, *_FAMILIES):
+        raise ConfigError(f"{name}: levels of metrics are percentages above 1. Type {found[1]}_{100 * level:.10g}.")
     if found[1] in _STOCK_FAMILIES:
         return _stock_metric(name, found[1], level)
     if found[1] not in _FAMILIES:

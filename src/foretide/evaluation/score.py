@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.counts import buckets, count_like, density
+from foretide.data.counts import buckets, count_like
 from foretide.data.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.align import (
@@ -19,6 +19,7 @@ from foretide.evaluation.align import (
     countable,
     dense_grid,
     named_forecasts,
+    nonzero_rates,
     scale_notes,
     shared_laws,
     shared_windows,
@@ -34,6 +35,7 @@ from foretide.evaluation.quantile_metrics import (
     zero_accuracy,
 )
 from foretide.evaluation.verdict import verdict
+from foretide.forecasters.levels import interval_level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,6 +181,7 @@ class Scores:
             Of the randomised PIT instead, which is ``level`` exactly where the law is right, for counts too; needs a
             dense grid of quantiles.
         """
+        level = interval_level(level)
         name = f"{'fair_' if fair else ''}coverage_{level:g}"
         known = [model for model in self.forecasts if self.has(name, model)]
         if not known:
@@ -362,8 +365,8 @@ def score(
         The best forecast possible, with quantiles where they are known; an array goes with the windows of the first
         forecast.
     baselines : sequence of str, optional
-        Names of the models that skill is measured against; by default those named as baselines are, see
-        :data:`foretide.forecasters.simple_set.BASELINES`.
+        Names of the models that skill is measured against; by default those whose forecasts come
+        from a baseline (:attr:`foretide.Forecast.baseline`), whatever it is called.
 
     Raises
     ------
@@ -380,21 +383,12 @@ def score(
     laws, law_truth, of_laws = shared_laws(named, chosen, truth)
     grid, of_grid = dense_grid(laws)
     levels = tuple(sorted({level for name in laws for level in named[name].levels}))
+    asked = tuple(sorted({q for name in laws for q in named[name].quantile_columns}))
     if train is None:
         train = panel.head(_first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)
     scale = training_scale(panel, train, main_season(train, season))
     notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(
-        panel, windows, truth, means, baseline_names(baselines, list(named)), scale, tuple(notes),
-        Laws(law_truth, laws, levels, grid), _rates(panel, train), bool(count_like(train).all()),
+        panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes),
+        Laws(law_truth, laws, levels, grid, asked), nonzero_rates(panel, train), bool(count_like(train).all()),
     )  # fmt: skip
-
-
-def _rates(panel: Panel, train: Panel) -> Floats:
-    """Nonzero rates of the training part in the panel's order of entities, ``[N, D]``; 0 for an entity not in it."""
-    found, rates = density(train), np.zeros((panel.n_entities, panel.n_targets))
-    where = {name: i for i, name in enumerate(train.ids)}
-    for i, name in enumerate(panel.ids):
-        if name in where:
-            rates[i] = found[where[name]]
-    return rates

@@ -25,6 +25,7 @@ from foretide.evaluation.stock import newsvendor_quantity, stock_decisions
 from foretide.evaluation.tidy import tidy_frame
 from foretide.evaluation.verdict import verdict_on_folds
 from foretide.forecasters.artifact import versions
+from foretide.forecasters.levels import interval_levels
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -218,6 +219,7 @@ class Scorecard(Scores):
         rate : float
             How fast levels move (adaptive).
         """
+        levels = interval_levels(levels)
         law, note = conformal(self, model, method, by=by, levels=levels, window=window, rate=rate)
         card = with_model(self, name or f"{model}-conformal", self.forecasts[model], law, levels)
         return replace(card, notes=(*card.notes, note)) if note else card
@@ -260,6 +262,7 @@ class Scorecard(Scores):
         all_points : bool
             With the points that do not count; their ``y`` is missing.
         """
+        levels = None if levels is None else interval_levels(levels)
         return self._frame(tidy_frame(self, levels=levels, all_points=all_points))
 
     def figures(self) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.evaluation.quantile_metrics import bounds_of
+from foretide.forecasters.levels import bounds_of, quantile_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,8 @@ def tidy_frame(
     """Return one row per series, cutoff and step.
 
     Columns: id, time, ``cutoff``, ``h_step``, ``y`` (missing where the point does not count), then of every model the
-    mean and the bounds of its intervals, those of ``levels`` or of all its quantiles. Ordered by series and cutoff.
+    mean, the bounds of its intervals, those of ``levels`` or of all its quantiles, and the quantiles that were asked
+    for by themselves, as ``<Model>-ql0.1``. Ordered by series and cutoff.
     """
     panel, (_, h, d) = scores.panel, scores.truth.shape
     cutoffs = scores.windows.steps(panel)
@@ -53,6 +54,9 @@ def tidy_frame(
         for k, level in enumerate(law.levels):
             if every_quantile or any(abs(level - bound) < 1e-9 for bound in bounds):
                 columns[column_of(model, level)] = flat(law.values[..., k])
+        for level in scores.laws.columns:
+            if law.holds((level,)):
+                columns[quantile_column(model, level)] = flat(law.at((level,))[..., 0])
     table = pd.DataFrame(columns)
     return table if all_points else table[table["y"].notna()].reset_index(drop=True)
 

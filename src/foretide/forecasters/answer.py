@@ -247,8 +247,8 @@ def _out_of_range(name: str, panel: Panel, windows: Windows, found: Prediction) 
     d = panel.n_targets
     least, most = np.asarray(found.mean), np.asarray(found.mean)
     if found.quantiles is not None and found.quantiles.shape[-1]:
-        least = np.fmin(least, found.quantiles.min(axis=-1))
-        most = np.fmax(most, found.quantiles.max(axis=-1))
+        least = np.fmin(least, np.fmin.reduce(found.quantiles, axis=-1))
+        most = np.fmax(most, np.fmax.reduce(found.quantiles, axis=-1))
     least, most = least.min(axis=1), most.max(axis=1)
     for entity, chosen in by_entity(windows):
         cutoffs = windows.cutoff[chosen]

@@ -55,6 +55,7 @@ class ARIMA(Forecaster):
     has_law = True
     knows_ids = True
     accepts_new_ids = False
+    baseline = True
 
     def __init__(
         self, h: int, order: Sequence[int] = (5, 1, 0), fit_rows: int | None = 20_000, *, alias: str | None = None

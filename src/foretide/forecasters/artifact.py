@@ -9,6 +9,7 @@ A saved forecaster is a folder of three files:
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib
 import json
@@ -18,13 +19,16 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from foretide.errors import ArtifactError, ConfigError, NotFittedError, nearest
+from foretide.data.asides import asides_of, drop, put_back, set_aside
+from foretide.data.files import PART, flush_to_disk, storing
+from foretide.errors import ArtifactError, ConfigError, NotFittedError, StorageError, nearest
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.fitted import Fitted
 
@@ -71,6 +75,24 @@ def forecaster_class(name: str) -> type[Forecaster]:
     return found
 
 
+def registered(kind: type) -> str | None:
+    """Return the name of a class in the table; None for one that is not in it, whatever it is called."""
+    place = f"{kind.__module__}:{kind.__qualname__}"
+    return next((name for name, known in FORECASTERS.items() if known == place), None)
+
+
+def class_place(kind: type) -> str:
+    """Return what tells a class from all others: its name in the table, or module and name."""
+    return registered(kind) or f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _all_parts(forecaster: Forecaster) -> Iterator[Forecaster]:
+    """Go through a forecaster and all those inside it."""
+    yield forecaster
+    for part in forecaster.parts:
+        yield from _all_parts(part)
+
+
 def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
     """Write a fitted forecaster to a folder.
 
@@ -82,10 +104,18 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
     fitted, kind = forecaster._fitted, type(forecaster).__name__
     if fitted is None:
         raise NotFittedError(f"{forecaster.name} is not fitted, so there is nothing to save. Type: model.fit(panel)")
-    if kind not in FORECASTERS or forecaster_class(kind) is not type(forecaster):
-        raise ArtifactError(f"A forecaster of class {kind!r} cannot be saved. {nearest(kind, FORECASTERS)}")
-    target = Path(folder).absolute()
-    _refuse_foreign(target)
+    for part in _all_parts(forecaster):
+        if registered(type(part)) is None:
+            own = type(part).__name__
+            raise ArtifactError(
+                f"A forecaster of class {own!r} cannot be saved. {nearest(own, FORECASTERS)} "
+                f"{type(part).__module__}.{own} is not in foretide's table."
+            )
+    target = Path(os.path.abspath(folder))
+    with storing(target, "Nothing was changed.", deed="save a forecaster in"):
+        if not os.path.lexists(target) and (former := _left_aside(target)) is not None:
+            put_back(former, target)  # a process was killed while it replaced that one
+        _refuse_foreign(target)
     # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
     kept = {f"{KEPT}{name}": value for name, value in fitted.arrays().items()}
     arrays = {name: np.array(value, order="C") for name, value in {**forecaster.state(), **kept}.items()}
@@ -103,19 +133,22 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
     manifest = {
         "format": FORMAT,
         "forecaster": kind,
+        "name": forecaster.name,
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         "versions": versions(),
     }
     files[MANIFEST] = json.dumps(manifest, indent=1).encode()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for name, content in files.items():
-            (fresh / name).write_bytes(content)
-        fresh.chmod(0o755)
-        _put_in_place(fresh, target)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    with storing(target, "A forecaster that was saved there before is kept.", deed="save a forecaster in"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=PART, dir=target.parent))
+        try:
+            for name, content in files.items():
+                (fresh / name).write_bytes(content)
+                flush_to_disk(fresh / name)
+            fresh.chmod(0o755)
+            _put_in_place(fresh, target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
 
 def load(folder: str | os.PathLike[str]) -> Forecaster:
@@ -145,8 +178,11 @@ def manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the manifest of a saved forecaster: its files with their SHA-256, and the versions that wrote it."""
     path = Path(folder) / MANIFEST
     try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
+        with storing(path, deed="read"):
+            found = json.loads(path.read_bytes())
+    except StorageError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            raise
         raise ArtifactError(f"{folder} is not a saved forecaster: it holds no {MANIFEST}.") from None
     except ValueError as error:
         raise ArtifactError(f"{path} cannot be read ({error}). Save the forecaster again.") from error
@@ -203,6 +239,12 @@ def from_json(value: Any) -> Any:
 
 def _read_checked(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
+        former = _left_aside(Path(os.path.abspath(folder)))
+        if former is not None:
+            raise ArtifactError(
+                f"{folder} was being replaced when the process was killed. The forecaster before is whole: "
+                f"ft.load({str(former)!r})"
+            )
         raise ArtifactError(f"There is no folder {folder}. Save a forecaster there first: model.save({str(folder)!r})")
     listed = manifest(folder)
     if listed["format"] < FORMAT:
@@ -217,12 +259,20 @@ def _read_checked(folder: Path) -> dict[str, bytes]:
     files = {}
     for name in (SETTINGS, STATE):
         try:
-            files[name] = (folder / name).read_bytes()
-        except FileNotFoundError:
+            with storing(folder / name, deed="read"):
+                files[name] = (folder / name).read_bytes()
+        except StorageError as error:
+            if error.errno != errno.ENOENT:
+                raise
             raise ArtifactError(f"{folder} lacks its file {name}. Save the forecaster again.") from None
         if hashlib.sha256(files[name]).hexdigest() != listed["files"].get(name):
             raise ArtifactError(f"{folder / name} was changed since it was saved (SHA-256 differs). Save it again.")
     return files
+
+
+def _left_aside(target: Path) -> Path | None:
+    """Return the saved forecaster that a killed process had set aside, the latest."""
+    return next((content for content in asides_of(target) if (content / MANIFEST).is_file()), None)
 
 
 def _refuse_foreign(target: Path) -> None:
@@ -243,18 +293,13 @@ def _refuse_foreign(target: Path) -> None:
 
 
 def _put_in_place(fresh: Path, target: Path) -> None:
-    """Rename a written folder to its place; an older one is moved aside first and comes back on failure."""
-    if not target.exists():
-        fresh.rename(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    old = aside / "old"
-    target.rename(old)
+    """Rename a written folder to its place; an older one is set aside first and comes back on failure."""
+    former = set_aside(target) if os.path.lexists(target) else None
     try:
         fresh.rename(target)
     except OSError:
-        old.rename(target)
+        if former is not None:
+            put_back(former, target)
         raise
-    finally:
-        if target.exists():
-            shutil.rmtree(aside, ignore_errors=True)
+    for content in asides_of(target):
+        drop(content)

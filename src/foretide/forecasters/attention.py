@@ -40,6 +40,7 @@ class Attention(NeuralForecaster):
     """
 
     model_config = AttentionConfig
+    explains = ("attention",)
 
     def __init__(
         self,

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, final
 
 import numpy as np
 
-from foretide.data.problems import DataWarning
-from foretide.data.seasons import seasons_of
-from foretide.data.windows import Windows, at_cutoffs, slide
+from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer
 from foretide.forecasters.fitted import Fitted, View, kept_history
 from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
+from foretide.forecasters.part import FitPart, held_back
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -30,84 +29,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
-
-HELD_BACK = 0.15
-"""Share of each series, at its end, that is kept back for validation."""
-
-
-@dataclass(frozen=True, eq=False)
-class FitPart:
-    """The part of a panel a forecaster may learn from.
-
-    Attributes
-    ----------
-    panel : Panel
-        As the model sees it, cut at ``until``: later rows do not exist in it.
-    train_rows : int array ``[N]``
-        Rows of each entity, from its first on, for training; those after them are for validation.
-    train_until : time or None
-        Last training step, where the user named one.
-    """
-
-    panel: Panel
-    train_rows: NDArray[np.int64]
-    train_until: Any = None
-
-    @property
-    def train_end(self) -> int:
-        """Grid step of the last training step of any entity."""
-        return int((self.panel.first + self.train_rows - 1).max())
-
-    @property
-    def train(self) -> Panel:
-        """The training part alone, a view."""
-        return self.panel.head(self.train_rows)
-
-    def windows(self, *, input_size: int, h: int) -> tuple[Windows, Windows]:
-        """Training and validation windows.
-
-        Raises :class:`DataError` when no training window fits.
-        """
-        panel, end = self.panel, self.panel.first + self.train_rows
-        train = slide(panel, input_size=input_size, h=h, last_target=end - 1)
-        if not len(train):
-            raise DataError(
-                f"No training window fits: input_size={input_size} and h={h} need {input_size + h} "
-                f"rows, the longest series has {int(self.train.observed.max())} in the training part. "
-                "Lower input_size or h, or give longer series."
-            )
-        return train, slide(panel, input_size=input_size, h=h, first_target=end)
-
-    def lookback(self, name: str, input_size: int, h: int, least: int = 2) -> int:
-        """Return how many of ``input_size`` steps to look back at: fewer where most series are too short for a window.
-
-        Half of the series then keep as many windows as they look back steps, or a whole season in one window.
-        """
-        rows = np.sort(np.minimum(self.train_rows, self.panel.observed))
-        room = int(rows[len(rows) // 2]) - h
-        if room < least:
-            room = int(rows[-1]) - h
-        if room >= input_size or room < least:
-            return input_size
-        season = min(seasons_of(self.panel.grid.freq), default=1)
-        fitting = min(input_size, max(least, room // 2, min(season, room)))
-        warnings.warn(
-            f"{name} looks back at {fitting} steps instead of {input_size}: half of the series have at most "
-            f"{room + h} rows in the training part, {h} of which are forecast. Give longer series, or lower h.",
-            DataWarning,
-            stacklevel=5,
-        )
-        return fitting
-
-
-def held_back(panel: Panel, h: int) -> NDArray[np.int64]:
-    """Return the training rows of each entity ``[N]``: all but its own last ``max(h, 15 %)``.
-
-    An entity too short to spare them, with fewer than ``h + 2`` rows left, keeps nothing back.
-    """
-    rows = panel.observed
-    kept = np.maximum(h, np.round(HELD_BACK * rows)).astype(np.int64)
-    return np.where(rows - kept >= h + 2, rows - kept, rows)
 
 
 class Forecaster(ABC):
@@ -127,6 +48,16 @@ class Forecaster(ABC):
 
     has_law: bool = False
     """Whether intervals come with the mean."""
+    baseline: bool = False
+    """Whether skill is measured against it; what stands around one forecaster is what that one is."""
+    neural: bool = False
+    """Whether it is a neural network, or holds one."""
+    explains: ClassVar[tuple[str, ...]] = ()
+    """What it says besides its inputs: ``"attention"``, ``"latent"``."""
+    nests: ClassVar[str | None] = None
+    """Setting that names the forecasters inside, for one that is made of others."""
+    watched: ClassVar[bool] = False
+    """Whether a search can follow its validation error epoch by epoch, and stop a bad trial."""
     uses_validation: ClassVar[bool] = False
     """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
     can_warm_start: ClassVar[bool] = False
@@ -220,9 +151,9 @@ class Forecaster(ABC):
         self,
         panel: Panel,
         cutoffs: Sequence[Any] | Windows | None = None,
-        levels: Sequence[float] = (80, 95),
+        levels: float | Iterable[float] = DEFAULT_LEVELS,
         *,
-        quantiles: Sequence[float] = (),
+        quantiles: float | Iterable[float] = (),
         **traces: bool,
     ) -> Forecast:
         """Forecast ``h`` steps from many origins in one pass.
@@ -235,23 +166,30 @@ class Forecaster(ABC):
             Times of the last observed step; None: the end of every series. A series that does not cover a
             cutoff is left out of it. A series that is too short for the model, or new to a model of single series,
             is forecast by a simple stand-in; ``Forecast.notes`` says so.
-        levels : sequence of float
-            Central interval levels in percent. A model without a predictive law returns no intervals.
-        quantiles : sequence of float
-            Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``.
+        levels : float, or iterable of float
+            Central interval levels in percent; 80 and 95 by default, as far as the law holds them. A model without a
+            predictive law returns no intervals.
+        quantiles : float, or iterable of float
+            Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``; columns ``<Model>-ql0.1`` of the
+            frame. A quantile or level asked for that the law does not hold (beyond the outermost levels of a quantile
+            head) is NaN, and a warning says so.
         **traces : bool
             What else to return in ``Forecast.extras``, e.g. ``attention=True``.
         """
         windows = self._origins_of(panel, cutoffs)
-        levels = tuple(levels) if self.has_law else ()
-        wanted_quantiles = all_quantiles(levels, quantiles if self.has_law else ())
+        kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles)
+        kept, asked = (kept, asked) if self.has_law else ((), ())
+        wanted_quantiles = all_quantiles(kept, asked)
         unknown = set(traces) - set(self.traces)
         if unknown:
             raise ConfigError(f"{self.name} has no trace {sorted(unknown)[0]!r}; it can return {list(self.traces)}.")
         wanted = tuple(name for name, on in traces.items() if on)
         got, view = self._seen(panel, windows, wanted_quantiles, wanted)
         notes = (*got.notes, *self._general_notes(panel, view))
-        return Forecast(self.name, panel, windows, got.mean, levels, wanted_quantiles, got.quantiles, got.extras, notes)
+        return Forecast(
+            self.name, panel, windows, got.mean, kept, wanted_quantiles, got.quantiles, got.extras, notes, asked,
+            self.baseline,
+        )  # fmt: skip
 
     def view(self, panel: Panel, windows: Windows) -> View:
         """Return a panel and its windows as the fitted model sees them: columns, categories, grid and wall clock.
@@ -344,6 +282,16 @@ class Forecaster(ABC):
     def memory(self) -> int | None:
         """Rows up to a cutoff that a forecast depends on; None: all there are."""
         return None
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that the law holds; None where it holds all."""
+        return None
+
+    @property
+    def parts(self) -> tuple[Forecaster, ...]:
+        """The forecasters inside; none of one that is not made of others."""
+        return ()
 
     @property
     def traces(self) -> tuple[str, ...]:

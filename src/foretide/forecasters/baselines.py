@@ -48,6 +48,8 @@ CHOICE_CYCLES = 1000
 class _Simple(Forecaster):
     """A forecaster whose answer is a formula of one entity's own past targets."""
 
+    baseline = True
+
     def _fit(self, part: FitPart) -> None:
         pass
 

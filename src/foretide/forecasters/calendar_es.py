@@ -28,6 +28,7 @@ class _CalendarLevel(Forecaster):
 
     knows_ids = True
     uses_future = True
+    baseline = True
 
     def __init__(
         self,

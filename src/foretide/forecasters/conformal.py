@@ -17,7 +17,7 @@ from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.conformal_law import FEWEST, check_settings, rolling_conformal
 from foretide.forecasters.ensemble import Member
 from foretide.forecasters.forecast import Forecast
-from foretide.forecasters.past_errors import Around, PastForecasts
+from foretide.forecasters.past_errors import Around, PastForecasts, predict_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,7 +123,7 @@ class Conformal(Around):
         if not quantiles:
             return self.inner._answer(panel, windows, (), traces)
         asked, weights = past.weights(quantiles)
-        got = self.inner._answer(panel, windows, asked, traces)
+        got = predict_within(self.inner, panel, windows, asked, traces)
         end = int(panel.grid.step_at_or_before(past.end))
         step = windows.steps(panel) - end
         now = np.maximum(step, 0) if self.method == "adaptive" else np.zeros_like(step)
@@ -133,7 +133,7 @@ class Conformal(Around):
         if later is not None and len(later):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what there is to say is said of the forecasts asked for
-                made = self.inner._answer(panel, later, asked, ())
+                made = predict_within(self.inner, panel, later, asked)
             blocks.append(past.block(panel, later, made, weights, later.steps(panel) - end, True))
         return replace(got, quantiles=self._corrected(blocks, quantiles))
 

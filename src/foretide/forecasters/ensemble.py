@@ -14,6 +14,7 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.fitted import Fitted
+from foretide.heads.table import shared_range
 from foretide.parallel import check_jobs, stream_tasks
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Ensemble(Forecaster):
         For no member, unequal horizons, weights that are no shares, or weights of a median.
     """
 
+    nests = "models"
+
     def __init__(
         self,
         models: Sequence[Member],
@@ -93,6 +96,7 @@ class Ensemble(Forecaster):
         self.uses_validation = weights == "validated" or any(  # type: ignore[misc]  # depends on the members
             member.uses_validation for member in self.members
         )
+        self.neural = any(member.neural for member in self.members)
 
     @classmethod
     def of_seeds(
@@ -142,9 +146,23 @@ class Ensemble(Forecaster):
         return [{type(member).__name__: member.settings()} for member in self.members]
 
     @property
+    def parts(self) -> tuple[Forecaster, ...]:
+        """The members."""
+        return tuple(self.members)
+
+    def fresh(self) -> Self:
+        """Return an unfitted forecaster with the same settings."""
+        return type(self)(**{**self.settings(), "models": self.members})
+
+    @property
     def has_law(self) -> bool:  # type: ignore[override]  # depends on the members
         """Whether every member gives quantiles."""
         return all(member.has_law for member in self.members)
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that the laws of all members hold."""
+        return shared_range(member.quantile_range for member in self.members)
 
     @property
     def min_history(self) -> int:

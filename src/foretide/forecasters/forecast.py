@@ -10,6 +10,13 @@ import pandas as pd
 
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
+from foretide.forecasters.levels import (
+    bounds_of,
+    interval_columns,
+    interval_levels,
+    quantile_column,
+    quantile_levels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,21 +27,14 @@ if TYPE_CHECKING:
     from foretide.forecasters.answer import Note
 
 
-def quantiles_of_levels(levels: Sequence[float]) -> tuple[float, ...]:
+def quantiles_of_levels(levels: Any) -> tuple[float, ...]:
     """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
-    for level in levels:
-        if not 0 < level < 100:
-            raise ConfigError(f"A level is a percentage between 0 and 100, got {level!r}. Try levels=(80, 95).")
-    bounds = {round(0.5 + sign * level / 200, 10) for level in levels for sign in (-1, 1)}
-    return tuple(sorted(bounds))
+    return tuple(sorted({bound for level in interval_levels(levels) for bound in bounds_of(level)}))
 
 
-def all_quantiles(levels: Sequence[float], quantiles: Sequence[float] = ()) -> tuple[float, ...]:
+def all_quantiles(levels: Any, quantiles: Any = ()) -> tuple[float, ...]:
     """Return the sorted quantiles of central levels and further ones, each once."""
-    for quantile in quantiles:
-        if not 0 < quantile < 1:
-            raise ConfigError(f"A quantile is a fraction between 0 and 1, got {quantile!r}. Try quantiles=(0.1, 0.9).")
-    return tuple(sorted({*quantiles_of_levels(levels), *(round(float(q), 10) for q in quantiles)}))
+    return tuple(sorted({*quantiles_of_levels(levels), *quantile_levels(quantiles)}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,10 @@ class Forecast:
         Traces asked for, e.g. ``"attention"``: array ``[N, M, H, L]``.
     notes : tuple of Note
         What there is to know of single forecasts: made by a stand-in, far outside the history, a column not used.
+    quantile_columns : tuple of float
+        Quantiles asked for by themselves, beside those of the levels; each has a column in :meth:`to_frame`.
+    baseline : bool
+        Whether the model is one that skill is measured against.
     """
 
     model: str
@@ -71,6 +75,8 @@ class Forecast:
     quantiles: NDArray[np.floating] | None = None
     extras: dict[str, Any] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    quantile_columns: tuple[float, ...] = ()
+    baseline: bool = False
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -86,11 +92,27 @@ class Forecast:
         return self.windows.steps(self.panel)
 
     def quantile(self, level: float) -> NDArray[np.floating]:
-        """Forecast of one quantile, ``[N, H, D]``."""
+        """Forecast of one quantile, a fraction, ``[N, H, D]``.
+
+        Raises
+        ------
+        ConfigError
+            For a quantile that was not asked of ``predict``, with what to type.
+        """
+        (wanted,) = quantile_levels(level)
+        if self.quantiles is None:
+            raise ConfigError(
+                f"{self.model} has no quantiles: it gives a mean only, or was asked for no more. Give a point model "
+                "intervals: ft.WithIntervals(model); ask any other: model.predict(panel, levels=(80, 95))"
+            )
         for k, known in enumerate(self.quantile_levels):
-            if self.quantiles is not None and abs(known - level) < 1e-9:
+            if abs(known - wanted) < 1e-9:
                 return self.quantiles[..., k]
-        raise ConfigError(f"{self.model} holds the quantiles {self.quantile_levels}, not {level}.")
+        asked = ", ".join(f"{q:.10g}" for q in sorted({*self.quantile_columns, wanted}))
+        raise ConfigError(
+            f"{self.model} holds the quantiles {self.quantile_levels}, not {wanted:.10g}. "
+            f"Ask for it: model.predict(panel, quantiles=[{asked}])"
+        )
 
     def truth(self, panel: Panel | None = None) -> NDArray[np.floating]:
         """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet)."""
@@ -142,6 +164,9 @@ class Forecast:
 
         One row per series, cutoff and step; of the kind (pandas or polars) the panel was made from. ``notes=True``
         adds a column ``note`` that says of each row what there is to know of it.
+
+        The bounds of level 80 stand under ``<Model>-lo-80`` and ``<Model>-hi-80``, every quantile that was asked for by
+        itself under ``<Model>-ql0.1``, whether or not it bounds an interval too.
         """
         from foretide.data.reading import as_backend
 
@@ -156,9 +181,10 @@ class Forecast:
             self.model: _series_first(self.mean),
         }
         for level in self.levels:
-            low, high = quantiles_of_levels([level])
-            columns[f"{self.model}-lo-{level:g}"] = _series_first(self.quantile(low))
-            columns[f"{self.model}-hi-{level:g}"] = _series_first(self.quantile(high))
+            for name, bound in zip(interval_columns(self.model, level), bounds_of(level), strict=True):
+                columns[name] = _series_first(self.quantile(bound))
+        for quantile in self.quantile_columns:
+            columns[quantile_column(self.model, quantile)] = _series_first(self.quantile(quantile))
         if notes:
             columns["note"] = np.repeat(np.array(self.note_texts(), dtype=object), d * h)
         return as_backend(pd.DataFrame(columns), panel.names.backend)

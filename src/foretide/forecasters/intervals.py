@@ -74,6 +74,11 @@ class WithIntervals(Around):
         """Whether the model's own law is passed through."""
         return self.law == "auto" and self.inner.has_law
 
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles of the model's own law, where that is passed through."""
+        return self.inner.quantile_range if self.keeps_law else None
+
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
         self.errors_ = None

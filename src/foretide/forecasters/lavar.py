@@ -12,6 +12,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.calendar_es import calendar_of
 from foretide.forecasters.lavar_config import StagesConfig, SupplyConfig
 from foretide.forecasters.neural import split_options
+from foretide.heads.table import routes, shared_range
 from foretide.models.config import LatentConfig
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class LAVAR(Forecaster):
     uses_validation = True
     knows_ids = True
     uses_future = True
+    neural, explains = True, ("latent",)
 
     def __init__(
         self,
@@ -130,6 +132,12 @@ class LAVAR(Forecaster):
     def min_history(self) -> int:
         """Rows needed up to a cutoff: the lags of the VAR."""
         return int(self.order)
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that quantile heads among the heads were trained for."""
+        specs = () if isinstance(self.heads, str) else self.heads
+        return shared_range(route.quantile_range for spec in specs for route in routes(spec))
 
     @property
     def traces(self) -> tuple[str, ...]:

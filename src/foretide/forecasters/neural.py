@@ -15,7 +15,7 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.laws_of_networks import begin_head, check_counts, training_rates, unscaled_quantiles
-from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes
+from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation
@@ -65,6 +65,7 @@ class NeuralForecaster(Forecaster):
     can_warm_start = True
     knows_ids = True
     uses_future = True
+    neural, watched = True, True
     model_config: ClassVar[type]
     """Dataclass of the model's own settings."""
 
@@ -117,6 +118,11 @@ class NeuralForecaster(Forecaster):
     def memory(self) -> int | None:
         """Rows up to a cutoff that a forecast depends on: the lookback."""
         return self.lookback_
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that a quantile head was trained for."""
+        return shared_range(route.quantile_range for route in routes(self.head))
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, options included."""

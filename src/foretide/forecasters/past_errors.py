@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import ConfigError, DataError
-from foretide.forecasters.base import FitPart, Forecaster
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.ensemble import Member, unfitted
 from foretide.forecasters.error_law import Errors
 from foretide.forecasters.fitted import Fitted
@@ -55,6 +55,18 @@ class PastForecasts:
     stride: int
 
 
+def predict_within(
+    model: Forecaster, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...] = ()
+) -> Prediction:
+    """Forecast; where a law does not hold a quantile, its outermost one stands in, for errors to correct."""
+    limits = model.quantile_range
+    if limits is None or not quantiles:
+        return model._answer(panel, windows, quantiles, traces)
+    asked, place = np.unique(np.clip(quantiles, *limits), return_inverse=True)
+    made = model._answer(panel, windows, tuple(float(q) for q in asked), traces)
+    return made if made.quantiles is None else replace(made, quantiles=made.quantiles[..., place])
+
+
 class Around(Forecaster):
     """A forecaster that stands around another one, bears its name and learns from its past errors.
 
@@ -69,6 +81,7 @@ class Around(Forecaster):
     """
 
     has_law = True
+    nests = "model"
 
     def __init__(self, model: Member, h: int | None, *, alias: str | None) -> None:
         if not isinstance(model, Forecaster) and h is None:
@@ -81,11 +94,21 @@ class Around(Forecaster):
         super().__init__(self.inner.h, alias=alias)
         self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
         self.uses_future = self.inner.uses_future
+        self.baseline, self.neural = self.inner.baseline, self.inner.neural
 
     @property
     def model(self) -> dict[str, dict[str, Any]]:
         """The model as ``{name: settings}``."""
         return {type(self.inner).__name__: self.inner.settings()}
+
+    @property
+    def parts(self) -> tuple[Forecaster, ...]:
+        """The model."""
+        return (self.inner,)
+
+    def fresh(self) -> Self:
+        """Return an unfitted forecaster with the same settings."""
+        return type(self)(**{**self.settings(), "model": self.inner})
 
     @property
     def name(self) -> str:
@@ -141,7 +164,7 @@ class Around(Forecaster):
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what there is to say was said when the whole part was fitted
-            made = early._answer(inside, windows, quantiles, ())
+            made = predict_within(early, inside, windows, quantiles)
         at = windows.steps(inside)
         mean = np.asarray(made.mean, dtype=np.float64)
         errors = Errors(mean, truth_of(inside, windows, self.h), where[windows.entity], at)

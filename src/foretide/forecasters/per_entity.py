@@ -74,6 +74,7 @@ class PerEntity(Forecaster):
 
     knows_ids = True
     accepts_new_ids = False
+    nests = "model"
 
     def __init__(self, model: Member, *, n_jobs: int = 1, h: int | None = None, alias: str | None = None) -> None:
         if not isinstance(model, Forecaster) and h is None:
@@ -87,6 +88,7 @@ class PerEntity(Forecaster):
         self.n_jobs = check_jobs(n_jobs)
         self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
         self.uses_future = self.inner.uses_future
+        self.baseline, self.neural = self.inner.baseline, self.inner.neural
         self.entities_: dict[str, Entity] = {}
         """What was learned of each entity, by name."""
         self._progress: Progress | None = None
@@ -97,6 +99,11 @@ class PerEntity(Forecaster):
         return {type(self.inner).__name__: self.inner.settings()}
 
     @property
+    def parts(self) -> tuple[Forecaster, ...]:
+        """The model."""
+        return (self.inner,)
+
+    @property
     def name(self) -> str:
         """Name in frames and tables."""
         return self.alias or f"{self.inner.name}-per-entity"
@@ -105,6 +112,11 @@ class PerEntity(Forecaster):
     def has_law(self) -> bool:  # type: ignore[override]  # depends on the model
         """Whether the model gives quantiles."""
         return self.inner.has_law
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that the model's law holds."""
+        return self.inner.quantile_range
 
     @property
     def min_history(self) -> int:

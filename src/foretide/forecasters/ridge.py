@@ -54,6 +54,7 @@ class Ridge(Forecaster):
 
     uses_validation = True
     knows_ids = True
+    baseline = True
 
     def __init__(
         self, h: int, *, input_size: int = 60, channels: str = "all", level: str = "auto", alias: str | None = None

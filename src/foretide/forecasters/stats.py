@@ -82,6 +82,7 @@ class Stats(Forecaster):
 
     knows_ids = True
     accepts_new_ids = False
+    baseline = True
 
     def __init__(
         self,

@@ -78,6 +78,7 @@ class VAR(Forecaster):
     has_law = True
     knows_ids = True
     accepts_new_ids = False
+    baseline = True
 
     def __init__(self, h: int, order: int | None = None, max_order: int = 24, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)

@@ -17,17 +17,20 @@ from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplu
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.nbinom import Floats
 from foretide.heads.spread import Spread, rank_one
+from foretide.heads.table import QUANTILES
 
-LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 SMALLEST_GAP = 1e-6
+EQUAL = 1e-9
+"""Quantiles closer than this are one."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class QuantileLaw(Law):
     """Quantiles ``values`` ``[B, H, D, Q]`` at ascending ``levels``.
 
-    Between the levels the quantile function is linear. Beyond the outermost two it goes on as an exponential tail
-    through both, ``Q(q) = Q_1 + (Q_2 - Q_1) ln(q / q_1) / ln(q_2 / q_1)`` on the left and its mirror on the right.
+    Between the levels the quantile function is linear. Beyond the outermost two nothing was learned: quantiles asked
+    for there are NaN. Mean, samples and probabilities need the whole law, so for them it goes on as an exponential
+    tail through both, ``Q(q) = Q_1 + (Q_2 - Q_1) ln(q / q_1) / ln(q_2 / q_1)`` on the left and its mirror on the right.
     The mean is the integral of that function from 0 to 1, which is a weighted sum of the values.
     """
 
@@ -46,12 +49,14 @@ class QuantileLaw(Law):
         return self.values @ self.values.new_tensor(mean_weights(self.levels))
 
     def quantile(self, level: float) -> Tensor:
-        """Quantile, linear between the levels and exponential beyond them."""
-        return self.values @ self.values.new_tensor(quantile_weights(self.levels, np.array([level]))[0])
+        """Quantile, linear between the levels, NaN beyond them."""
+        return self.quantiles([level])[..., 0]
 
     def quantiles(self, levels: Sequence[float]) -> Tensor:
         """Quantiles ``[B, H, D, Q']``."""
-        weights = quantile_weights(self.levels, np.asarray(levels, dtype=np.float64))
+        wanted = np.asarray(levels, dtype=np.float64)
+        weights = quantile_weights(self.levels, wanted)
+        weights[(wanted < self.levels[0] - EQUAL) | (wanted > self.levels[-1] + EQUAL)] = np.nan
         return self.values @ self.values.new_tensor(weights).T
 
     def cdf(self, y: Tensor) -> Tensor:
@@ -91,7 +96,7 @@ class QuantileHead(Head):
 
     has_law, needs_series = True, True
 
-    def __init__(self, shape: HeadShape, levels: Sequence[float] = LEVELS) -> None:
+    def __init__(self, shape: HeadShape, levels: Sequence[float] = QUANTILES) -> None:
         super().__init__()
         self.levels = tuple(float(q) for q in levels)
         inner = all(a < b for a, b in pairwise((0.0, *self.levels, 1.0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,10 @@ HeadSpec = str | Mapping[str, Any]
 ``{"nb": ["beds"], "point": ["cost"]}``."""
 
 
+QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
+"""What a quantile head is trained for, unless it is told otherwise."""
+
+
 @dataclass(frozen=True)
 class HeadKind:
     """One line of the table: where a head's class is, and what must be known of it before torch is imported.
@@ -31,6 +35,8 @@ class HeadKind:
         ``module:class``; the module is imported when a head is made.
     has_law, counts : bool
         As those of the class.
+    levels : tuple of float
+        Of a head that knows its law at some quantiles only: these, unless its option ``levels`` says others.
     options : dict
         What the class is always given.
     """
@@ -38,6 +44,7 @@ class HeadKind:
     path: str
     has_law: bool = True
     counts: bool = False
+    levels: tuple[float, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, shape: HeadShape, **options: Any) -> Head:
@@ -54,7 +61,7 @@ HEADS: dict[str, HeadKind] = {
     "delta": HeadKind("foretide.heads.delta:DeltaHead", has_law=False),
     "gaussian": HeadKind("foretide.heads.continuous:GaussianHead"),
     "student_t": HeadKind("foretide.heads.continuous:StudentTHead"),
-    "quantile": HeadKind("foretide.heads.quantile:QuantileHead"),
+    "quantile": HeadKind("foretide.heads.quantile:QuantileHead", levels=QUANTILES),
     "poisson": HeadKind("foretide.heads.count_heads:PoissonHead", counts=True),
     "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead", counts=True),
     "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead", counts=True),
@@ -81,6 +88,13 @@ class Route:
     def uncentred(self) -> bool:
         """Whether its targets are scaled but not centred: counts, and forecasts that are cut off at zero."""
         return self.kind.counts or bool(self.options.get("nonnegative", False))
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that its law holds; None where it holds all, or has none."""
+        levels = self.options.get("levels", ()) if self.kind.levels else ()
+        levels = levels or self.kind.levels
+        return (float(min(levels)), float(max(levels))) if levels else None
 
     def make(self, shape: HeadShape, **options: Any) -> Head:
         """Make the head; a :class:`ConfigError` says which option it does not know."""
@@ -161,6 +175,12 @@ def resolve(spec: HeadSpec, targets: Sequence[str]) -> list[Route]:
     if left:
         raise ConfigError(f"No head is given for target {left[0]!r}. Add it: {{'point': {left!r}}}.")
     return out
+
+
+def shared_range(ranges: Iterable[tuple[float, float] | None]) -> tuple[float, float] | None:
+    """Return the outermost quantiles that all of several laws hold; None where nothing limits them."""
+    known = [limits for limits in ranges if limits is not None]
+    return (max(low for low, _ in known), min(high for _, high in known)) if known else None
 
 
 def mask_of(found: Sequence[Route], n_targets: int, attribute: str) -> NDArray[np.bool_]:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from foretide.data.files import storing
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -45,11 +47,14 @@ def written_job(function: Any, shared: Any) -> Iterator[Path]:
     writer = _Writer()
     content = dumps((function, shared), reducers={np.ndarray: writer, np.memmap: writer})
     size = len(content) + sum(array.nbytes for array in writer.large)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_place(size)))
+    room = _place(size)
+    with storing(room or tempfile.gettempdir(), "Set TMPDIR to a folder with room, or type n_jobs=1."):
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=room))
     try:
-        for number, array in enumerate(writer.large):
-            np.save(folder / f"{number}.npy", array)
-        (folder / JOB).write_bytes(content)
+        with storing(folder, "Set TMPDIR to a folder with room, or type n_jobs=1."):
+            for number, array in enumerate(writer.large):
+                np.save(folder / f"{number}.npy", array)
+            (folder / JOB).write_bytes(content)
         del writer, content
         yield folder
     finally:

@@ -12,7 +12,7 @@ from foretide.evaluation.compare import holm
 from foretide.evaluation.comparisons import rank_over_series
 from foretide.evaluation.dates import shown
 from foretide.evaluation.quantile_metrics import LEAST_DENSE
-from foretide.pipeline.data_outputs import write_audit, write_before
+from foretide.pipeline.data_outputs import write_audit, write_before, write_card
 from foretide.pipeline.pictures import write_picture
 from foretide.report.backtest_figures import calibration_figure, error_by_step_figure, fold_figure, skill_figure
 from foretide.report.backtest_summary import BacktestFacts, write_backtest_summary
@@ -32,7 +32,7 @@ CALIBRATED = 4
 
 def write_backtest(card: Scorecard, config: Config, folder: RunFolder, log: Log) -> None:
     """Write everything there is to keep of a backtest."""
-    card.save(folder.path)
+    write_card(card, folder)
     write_before(card.panel, int(card.windows.steps(card.panel).min()), card.plan.h, folder)
     write_audit(card.panel, card.plan.season, folder)
     board, folds = card.leaderboard(), card.frame_of(card.main, "cutoff")

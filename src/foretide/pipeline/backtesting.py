@@ -8,19 +8,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foretide.data.files import file_name, read_text
 from foretide.evaluation.backtest import backtest
-from foretide.evaluation.fold_store import BLOCKS
+from foretide.evaluation.fold_store import ABOUT, BLOCKS
 from foretide.explain.attention_stream import lens_on
 from foretide.forecasters.artifact import load
 from foretide.pipeline.attention_outputs import with_attention, write_attention
 from foretide.pipeline.backtest_outputs import write_backtest
 from foretide.pipeline.config import Config, load_config, write_yaml
-from foretide.pipeline.folder import RunFolder, free_name, read_status
+from foretide.pipeline.folder import LOG, RunFolder, free_name, read_status
 from foretide.pipeline.job import explain_networks
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare, tell
 from foretide.pipeline.results import evenly
 from foretide.pipeline.roster import roster
+from foretide.pipeline.saved import MODELS, saved_models
 from foretide.pipeline.threads import network_threads
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from foretide.pipeline.prepare import Prepared
 
 RUNS = Path("runs")
-SETTINGS, MODELS = "settings.yaml", "models"
+SETTINGS = "settings.yaml"
 
 
 def run_backtest(
@@ -71,7 +73,7 @@ def run_backtest(
         tell(prepared.panel, log)
     same = _read(target / SETTINGS) == settings
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
-    with log.of(folder.path / "run.log"), folder.writing():
+    with folder.writing(), log.of(folder.path / LOG):
         folder.write_text(SETTINGS, settings)
         _work(checked, prepared, folder, log)
     return folder
@@ -88,13 +90,15 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
     start = folds.start
     if start is None and folds.n_windows is None:
         start = prepared.split.val_until
+    for name in (ABOUT, BLOCKS):
+        folder.place(name)
     with network_threads(asked, config.threads):
         card = backtest(
             [entry.forecaster for entry in asked], panel, h=config.h, step=folds.step, n_windows=folds.n_windows,
             start=start, gap=folds.gap, train_size=folds.train_size, val_size=folds.val_size, refit=folds.refit,
             warm_start=folds.warm_start, season=config.season, baselines=config.baselines, calendar=calendar,
             levels=config.levels, quantiles=config.quantiles, truth=prepared.truth, folder=folder.path,
-            save_models=folder.path / MODELS, n_jobs=folds.n_jobs, progress=step,
+            save_models=folder.place(MODELS), n_jobs=folds.n_jobs, progress=step,
         )  # fmt: skip
         _write_attention(panel, config.attention_windows, folder)
         step("writing scores and pictures")
@@ -107,8 +111,7 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
 
 def _saved(folder: RunFolder) -> dict[str, Any]:
     """Return each model that was asked for, as its last fit left it."""
-    found = [load(place) for place in sorted((folder.path / MODELS).glob("*/"))]
-    return {model.name: model for model in found}
+    return {name: load(place) for name, place in saved_models(folder.path).items()}
 
 
 def _write_attention(panel: Panel, most: int, folder: RunFolder) -> None:
@@ -126,7 +129,7 @@ def _write_attention(panel: Panel, most: int, folder: RunFolder) -> None:
 
 def _own_folder(name: str, settings: str) -> Path:
     """Return the folder of an unfinished backtest of the same settings, else a free one."""
-    base = RUNS / f"{name}-backtest"
+    base = RUNS / file_name(f"{name}-backtest")
     free = free_name(base)
     known = [base, *(base.with_name(f"{base.name}-{k}") for k in range(2, 1000))]
     for candidate in known[: known.index(free)] if free in known else known:
@@ -137,4 +140,4 @@ def _own_folder(name: str, settings: str) -> Path:
 
 
 def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    return read_text(path) if path.is_file() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from foretide.data.files import file_name, is_no_path, read_text, storing
 from foretide.data.options import Options
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
+from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
 from foretide.pipeline.sections import (
     BacktestConfig,
     CalendarConfig,
@@ -34,7 +37,7 @@ class Config(Section):
     Attributes
     ----------
     name : str
-        Name of the run; its folder under ``runs`` unless ``output`` is given.
+        Name of the run, no path; its folder under ``runs`` unless ``output`` is given.
     data, calendar, split, backtest : sections
     search : section, optional
         Settings of the models are searched for first; off by default.
@@ -46,11 +49,11 @@ class Config(Section):
         Whether the simple baselines run unasked.
     season : int, optional
         Season of baselines and scaled metrics; found on the training part by default.
-    levels : tuple of float
+    levels : float, or tuple of float
         Central interval levels in percent, for models that have a predictive law.
-    quantiles : tuple of float, optional
-        Further quantiles, as fractions; for counts 0.1 to 0.9 by default, which the weighted quantile loss needs. CRPS
-        needs at least 49 of them.
+    quantiles : float, or tuple of float, optional
+        Further quantiles, as fractions, which become columns ``<Model>-ql0.1``. Where none is given, those that the
+        weighted quantile loss of counts needs, 0.1 to 0.9, are forecast and not written. CRPS needs at least 49.
     stride : int
         Steps between the test cutoffs.
     seeds : tuple of int
@@ -77,7 +80,7 @@ class Config(Section):
     models: tuple[ModelConfig, ...] = (ModelConfig(name="Attention"),)
     baselines: bool = True
     season: int | None = Field(default=None, ge=1)
-    levels: tuple[float, ...] = (80, 95)
+    levels: tuple[float, ...] = DEFAULT_LEVELS
     quantiles: tuple[float, ...] | None = None
     stride: int = Field(default=1, ge=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
@@ -93,6 +96,27 @@ class Config(Section):
         if isinstance(entries, str) or not isinstance(entries, (list, tuple)):
             raise ValueError(f"expected a list such as [Attention, {{LSTM: {{hidden: 64}}}}], got {value!r}")
         return [_normal_model(entry) for entry in entries]
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, value: str) -> str:
+        if is_no_path(value):
+            return value
+        last = re.split(r"[/\\]", value.rstrip("/\\. "))[-1]
+        raise ValueError(
+            "`name` is the name of one folder under runs, and no path. "
+            f"Type name: {file_name(last) if last.strip('. ') else 'run'}, and output: a/path for another place"
+        )
+
+    @field_validator("levels", mode="before")
+    @classmethod
+    def _read_levels(cls, value: Any) -> tuple[float, ...]:
+        return interval_levels(value, typed=YAML)
+
+    @field_validator("quantiles", mode="before")
+    @classmethod
+    def _read_quantiles(cls, value: Any) -> tuple[float, ...] | None:
+        return None if value is None else quantile_levels(value, typed=YAML)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
@@ -161,11 +185,15 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
         raw: Any = dict(source)
     else:
         path = Path(source)
-        if not path.is_file():
-            raise ConfigError(f"No configuration at {path}. Expected a YAML file; see examples/etth1.yaml.")
-        raw, folder, title = read_yaml(path.read_text(encoding="utf-8")), path.resolve().parent, str(path)
+        with storing(path, deed="read"):
+            if path.is_dir() or not path.exists():
+                there = "is a folder" if path.is_dir() else "is not there"
+                raise ConfigError(
+                    f"No configuration at {path}, which {there}. Expected a YAML file; see examples/etth1.yaml."
+                )
+            raw, folder, title = read_yaml(read_text(path)), path.resolve().parent, str(path)
         if isinstance(raw, dict):
-            raw.setdefault("name", path.stem)
+            raw.setdefault("name", path.stem if is_no_path(path.stem) else file_name(path.stem))
     if not isinstance(raw, dict):
         raise ConfigError(f"Expected {title} to hold keys and values (data: …, h: …), got {type(raw).__name__}.")
     try:
@@ -198,8 +226,9 @@ def find_data(path: str, folder: Path) -> Path:
     if os.environ.get("FORETIDE_DATA"):
         tried.append(Path(os.environ["FORETIDE_DATA"]) / wanted.name)
     for candidate in tried:
-        if candidate.is_file():
-            return candidate.resolve()
+        with storing(candidate, deed="read"):
+            if candidate.is_file():
+                return candidate.resolve()
     places = "\n".join(f"  {p}" for p in dict.fromkeys(os.path.normpath(t) for t in tried))
     raise ConfigError(
         f"No data file {path!r}. Looked for\n{places}\nGive data.path relative to the configuration, or set "

@@ -8,15 +8,24 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.audit import column_audit, series_audit
+from foretide.evaluation.card_file import ABOUT, FORECASTS
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.evaluation.scorecard import Scorecard
     from foretide.pipeline.folder import RunFolder
 
 AUDIT_COLUMNS, AUDIT_SERIES = "audit_columns.csv", "audit_series.csv"
 BEFORE = "before.parquet"
 LEAST, MOST = 24, 240
 """Steps kept: four horizons, but at least and at most so many."""
+
+
+def write_card(card: Scorecard, folder: RunFolder) -> None:
+    """Write a scorecard into a run folder."""
+    for name in (FORECASTS, ABOUT):
+        folder.place(name)
+    card.save(folder.path)
 
 
 def write_audit(panel: Panel, season: int | None, folder: RunFolder) -> None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretide.data.counts import count_like
-from foretide.data.files import file_name
+from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
+from foretide.forecasters.levels import DEFAULT_LEVELS
 from foretide.pipeline.config import Config, load_config, read_yaml, with_reading, write_yaml
-from foretide.pipeline.folder import RunFolder
+from foretide.pipeline.folder import LOG, RunFolder
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare_panel, read_another, tell, with_form
 from foretide.pipeline.roster import roster
+from foretide.pipeline.saved import chosen_model, model_place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +59,7 @@ def fit_model(
         panel = prepare_panel(checked)[0]
         tell(panel, log)
     target = RunFolder.create(folder, overwrite=overwrite)
-    with log.of(target.path / "run.log"), target.writing():
+    with target.writing(), log.of(target.path / LOG):
         freq = panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
         counts = bool(count_like(panel).all()) or name not in {entry.name for entry in roster(checked)}
@@ -68,7 +70,7 @@ def fit_model(
             )
         log(f"fitting {name}")
         forecaster = made[name].forecaster.fit(panel)
-        forecaster.save(target.path / "models" / file_name(name))
+        forecaster.save(target.place(model_place(name)))
         kept = with_form(checked, panel)
         target.write_text("settings.yaml", write_yaml(kept.model_dump(mode="json", exclude={"output"})))
     return target
@@ -80,7 +82,8 @@ def predict_with(
     *,
     model: str | None = None,
     cutoffs: Sequence[Any] | None = None,
-    levels: Sequence[float] = (80, 95),
+    levels: float | Iterable[float] = DEFAULT_LEVELS,
+    quantiles: float | Iterable[float] = (),
     reading: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
@@ -94,7 +97,7 @@ def predict_with(
         another form, which is found by looking. ``-`` is standard input.
     model : str, optional
         Needed where the folder holds several.
-    cutoffs, levels
+    cutoffs, levels, quantiles
         As in ``Forecaster.predict``.
     reading : mapping, optional
         Options of reading this table, such as ``{"decimal": ","}``, where looking leaves a choice.
@@ -112,13 +115,8 @@ def predict_with(
         raise ArtifactError(
             f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
         )
-    found = sorted(p.name for p in (path / "models").iterdir() if p.is_dir()) if (path / "models").is_dir() else []
-    if model is None and len(found) != 1:
-        raise ConfigError(f"{path} holds {len(found)} models. Choose one with --model: {', '.join(found)}")
-    name = file_name(model) if model is not None else found[0]
-    if name not in found:
-        raise ConfigError(f"{path} holds no model {model!r}. {nearest(model, found)}")
-    raw = read_yaml(settings.read_text(encoding="utf-8"))
+    place = chosen_model(path, model)[1]
+    raw = read_yaml(read_text(settings))
     config = Config.model_validate(raw)
     if data is not None:
         panel = read_another(config.data, str(data), reading or {})
@@ -127,7 +125,7 @@ def predict_with(
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
-    table: pd.DataFrame = load(path / "models" / name).predict(panel, cutoffs=times, levels=levels).to_frame()
+    table: pd.DataFrame = load(place).predict(panel, cutoffs=times, levels=levels, quantiles=quantiles).to_frame()
     return table
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from foretide.data.files import file_name
-from foretide.errors import ArtifactError, ConfigError, nearest
+from foretide.data.files import file_name, read_text
+from foretide.errors import ArtifactError, ConfigError
 from foretide.explain import attention, dynamics, inputs
 from foretide.forecasters.artifact import load
 from foretide.pipeline.config import Config, read_yaml
@@ -19,7 +19,8 @@ from foretide.pipeline.folder import RunFolder
 from foretide.pipeline.origins import Origins
 from foretide.pipeline.pictures import write_picture
 from foretide.pipeline.prepare import prepare
-from foretide.pipeline.threads import NETWORKS, networks_in
+from foretide.pipeline.saved import chosen_model, saved_models
+from foretide.pipeline.threads import networks_in
 from foretide.report.explain_figures import belief_figure, input_figure
 from foretide.report.figures import attention_figure
 from foretide.report.latent_figures import latent_figure
@@ -93,7 +94,7 @@ def explain_run(
     """
     run = RunFolder(Path(folder))
     found = _models(run.path, model)
-    prepared = prepare(Config.model_validate(read_yaml((run.path / "settings.yaml").read_text(encoding="utf-8"))))
+    prepared = prepare(Config.model_validate(read_yaml(read_text(run.path / "settings.yaml"))))
     return explain_models(run, found, prepared, with_inputs=with_inputs, progress=progress)
 
 
@@ -111,7 +112,7 @@ def explain_models(
     ----------
     run : RunFolder
     models : mapping
-        Name -> network, fitted; see :data:`foretide.pipeline.threads.NETWORKS`.
+        Name -> network, fitted.
     prepared : Prepared
         What the run worked on.
     with_inputs, progress
@@ -125,7 +126,7 @@ def explain_models(
     say = progress or (lambda _: None)
     file = run.path / EXPLAINED
     # What was found before stays: other models, and inputs, which are measured only when asked for.
-    told = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    told = json.loads(read_text(file)) if file.is_file() else []
     order = list(dict.fromkeys([*(part["model"] for part in told), *models]))
     for name, forecaster in models.items():
         for section in _sections(forecaster, prepared, say, with_inputs=with_inputs):
@@ -151,18 +152,14 @@ def explain_models(
 
 def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
     """Load the networks of a folder, or the one that was asked for."""
-    place = path / "models"
-    names = sorted(p.name for p in place.iterdir() if p.is_dir()) if place.is_dir() else []
-    if not names or not (path / "settings.yaml").is_file():
+    known = saved_models(path)
+    if not known or not (path / "settings.yaml").is_file():
         raise ArtifactError(f"{path} holds no models. Expected a folder made by `foretide run`, `backtest` or `tune`.")
-    if wanted is not None and file_name(wanted) not in names:
-        raise ConfigError(f"{path} holds no model {wanted!r}. {nearest(wanted, names)}")
-    loaded = {name: load(place / name) for name in names if wanted is None or name == file_name(wanted)}
+    chosen = known if wanted is None else dict([chosen_model(path, wanted)])
+    loaded = {name: load(place) for name, place in chosen.items()}
     networks = networks_in(loaded)
     if not networks:
-        raise ConfigError(
-            f"None of {', '.join(loaded)} is a network ({', '.join(NETWORKS)}): there is nothing to explain."
-        )
+        raise ConfigError(f"None of {', '.join(loaded)} is a neural network: there is nothing to explain.")
     return networks
 
 
@@ -173,7 +170,7 @@ def _sections(
     freq = panel.grid.freq
     origins = Origins.of(forecaster, panel)
     found = []
-    if "attention" in forecaster.traces:
+    if "attention" in forecaster.explains:
         say(f"{name}: attention")
         summary: Any = attention(forecaster, panel, origins.cutoffs(MOST_CUTOFFS))
         summary = replace(summary, lens=replace(summary.lens, about=origins.about(MOST_CUTOFFS)))
@@ -183,7 +180,7 @@ def _sections(
         )
         figures = {"attention": heat, "attention-belief": belief_figure(tables, model=name, freq=freq)}
         found.append(Section("Attention", said, tables, figures))
-    if type(forecaster).__name__ == "LAVAR":
+    if "latent" in forecaster.explains:
         say(f"{name}: latent state")
         latent: Any = dynamics(forecaster, panel, origins.cutoffs(MOST_CUTOFFS))
         said, tables = latent_found(latent, forecaster, panel)

@@ -13,12 +13,13 @@ from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.quantile_metrics import DECILES
 from foretide.pipeline.attention_outputs import with_attention
 from foretide.pipeline.config import Config, load_config, write_yaml
-from foretide.pipeline.folder import RunFolder, free_name
+from foretide.pipeline.folder import LOG, RunFolder
 from foretide.pipeline.log import Log
 from foretide.pipeline.outputs import write_outputs, write_scores
 from foretide.pipeline.prepare import Prepared, make_calendar, prepare, tell, with_form
 from foretide.pipeline.results import Result, evenly
 from foretide.pipeline.roster import Entry, roster
+from foretide.pipeline.saved import model_place
 from foretide.pipeline.threads import network_threads, networks_in
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 SEARCH = "search"
 """Folder of a search within a run's."""
-EXPLAINED = ("Attention", "LAVAR")
-"""Networks that say something besides their inputs."""
 
 
 def run(
@@ -65,6 +64,8 @@ def run(
     ------
     ConfigError, DataError
         Before anything is written, where configuration or data cannot work; later the folder says ``failed`` otherwise.
+    StorageError
+        For a full disk, a folder without permission, a path too long; the message says what is kept.
     """
     checked = load_config(config)
     roster(checked)  # A wrong model or setting is found before data is read and a folder made.
@@ -72,15 +73,19 @@ def run(
         from foretide.pipeline.searching import searched
 
         searched(checked)
-    target = Path(output or checked.output or free_name(RUNS / checked.name))
-    RunFolder.refuse(target, overwrite=overwrite)
+    target = output or checked.output
+    if target is not None:
+        RunFolder.refuse(target, overwrite=overwrite)
     log = Log(progress)
     with log.catching_warnings():
         log("reading the data")
         prepared = prepare(checked)  # Wrong data leave no folder, and a finished run in it where it is.
         tell(prepared.panel, log)
-    folder = RunFolder.create(target, overwrite=overwrite)
-    with log.of(folder.path / "run.log"), folder.writing():
+    if target is None:
+        folder = RunFolder.create_free(RUNS / file_name(checked.name))
+    else:
+        folder = RunFolder.create(target, overwrite=overwrite)
+    with folder.writing(), log.of(folder.path / LOG):
         _work(checked, prepared, folder, log)
     return folder
 
@@ -103,7 +108,7 @@ def explain_networks(models: Mapping[str, Forecaster], prepared: Prepared, folde
 
     What cannot be explained, such as too few windows, is logged: it takes no forecast away.
     """
-    networks = networks_in(models, EXPLAINED)
+    networks = networks_in(models, explained=True)
     if not networks:
         return
     from foretide.pipeline.explaining import explain_models
@@ -121,7 +126,7 @@ def _searched(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -
         return config, None
     from foretide.pipeline.searching import JOURNAL, TUNED, search, tuned
 
-    (folder.path / SEARCH).mkdir(exist_ok=True)
+    folder.place(SEARCH)
     with network_threads(roster(config), config.threads):
         study = search(config, prepared, lambda text: _step(folder, log, text), folder.path / SEARCH / JOURNAL)
     log(study.verdict())
@@ -165,7 +170,7 @@ def _fit_all(entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, lo
             log(f"left out {entry.name}: {error}")
             continue
         seconds = time.perf_counter() - start
-        entry.forecaster.save(folder.path / "models" / file_name(entry.name))
+        entry.forecaster.save(folder.place(model_place(entry.name)))
         log(f"fitted {entry.name} in {seconds:.2f} s", show=False)
         fitted.append((entry, seconds))
     if not fitted:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from foretide.data.files import storing
+from foretide.errors import StorageError
+
 
 class Log:
     """Lines into ``run.log`` as they happen, and to whoever watches.
@@ -24,7 +27,7 @@ class Log:
     def write_to(self, path: Path) -> None:
         """Write to this file from now on, beginning with what was said before."""
         self.path = path
-        with path.open("a", encoding="utf-8") as file:
+        with storing(path), path.open("a", encoding="utf-8") as file:
             file.writelines(self.waiting)
         self.waiting.clear()
 
@@ -34,7 +37,7 @@ class Log:
         if self.path is None:
             self.waiting.append(line)
         else:
-            with self.path.open("a", encoding="utf-8") as file:
+            with storing(self.path), self.path.open("a", encoding="utf-8") as file:
                 file.write(line)
         if show and self.watch is not None:
             self.watch(text)
@@ -52,7 +55,10 @@ class Log:
             try:
                 yield
             except BaseException as error:
-                self(f"stopped: {type(error).__name__}: {error}", show=False)
+                try:
+                    self(f"stopped: {type(error).__name__}: {error}", show=False)
+                except StorageError as failed:
+                    error.add_note(str(failed))
                 raise
 
     @contextmanager

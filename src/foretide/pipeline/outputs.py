@@ -93,7 +93,9 @@ def write_outputs(
     study: Study | None = None,
 ) -> None:  # fmt: skip
     """Write forecasts, attention, training history, pictures, facts and the summary; what a search found before."""
-    table = forecast_table([r.forecast for r in results])
+    # Of counts more quantiles are forecast than anybody asked for, to score them by.
+    asked = config.quantiles or ()
+    table = forecast_table([replace(r.forecast, quantile_columns=asked if r.forecast.levels else ()) for r in results])
     folder.write("forecasts.parquet", lambda path: table.to_parquet(path, index=False))
     first = int(results[0].forecast.cutoff_steps.min())
     write_before(prepared.panel, first, config.h, folder)

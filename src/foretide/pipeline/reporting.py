@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretide.errors import ArtifactError
+from foretide.data.files import read_text
+from foretide.errors import ArtifactError, ForetideError
 from foretide.evaluation.scorecard import Scorecard
 from foretide.pipeline.config import read_yaml
 from foretide.pipeline.data_outputs import AUDIT_COLUMNS, AUDIT_SERIES, BEFORE
@@ -75,9 +76,9 @@ def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg
     """
     path = Path(folder)
     if is_search(path):
-        return write_pictures(search_sections(read_search(path)), None, path / FIGURES, formats)
+        return write_pictures(search_sections(read_search(path)), None, RunFolder(path).place(FIGURES), formats)
     content = read_content(path)
-    return write_pictures(sections_of(content), content, path / FIGURES, formats)
+    return write_pictures(sections_of(content), content, RunFolder(path).place(FIGURES), formats)
 
 
 def read_content(path: Path) -> Content:
@@ -94,7 +95,7 @@ def read_content(path: Path) -> Content:
             "`foretide run`, `foretide demo`, `foretide backtest` or `foretide tune`."
         )
     try:
-        facts = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        facts = json.loads(read_text(path / "run.json"))
         board = pd.read_csv(path / "metrics.csv", dtype={"model": str})
         specific = _backtest(path) if facts.get("kind") == "backtest" else _run(path, facts, board)
         settings = path / "settings.yaml"
@@ -103,10 +104,10 @@ def read_content(path: Path) -> Content:
             attention=_attention(path), before=_before(path), audit_columns=_csv(path, AUDIT_COLUMNS, text=0),
             audit_series=_csv(path, AUDIT_SERIES, text=0),
             history=_csv(path, "history.csv"), status=_status(path),
-            settings=settings.read_text(encoding="utf-8") if settings.is_file() else "", **specific,
+            settings=read_text(settings) if settings.is_file() else "", **specific,
         )  # fmt: skip
     except (ValueError, KeyError, OSError) as error:
-        if isinstance(error, ArtifactError):
+        if isinstance(error, ForetideError):
             raise
         raise ArtifactError(
             f"{path} cannot be read as a run: {type(error).__name__}: {error}. Make it again with this version."
@@ -191,7 +192,7 @@ def _attention(path: Path) -> dict[str, AttentionWeights]:
         return {}
     from safetensors.numpy import load_file
 
-    about = json.loads((path / "attention.json").read_text(encoding="utf-8"))
+    about = json.loads(read_text(path / "attention.json"))
     arrays = load_file(path / about["file"])
     return {
         name: AttentionWeights(
@@ -212,7 +213,7 @@ def _explained(path: Path) -> list[Explained]:
     """Return what ``foretide explain`` left: sentences and the tables they were made from."""
     if not (path / EXPLAINED).is_file():
         return []
-    told = json.loads((path / EXPLAINED).read_text(encoding="utf-8"))
+    told = json.loads(read_text(path / EXPLAINED))
     return [
         Explained(
             part["model"], part["subject"], part["sentences"],
@@ -238,7 +239,7 @@ def _csv(path: Path, name: str, *, text: int | None = None) -> pd.DataFrame | No
 def _name(path: Path) -> str:
     """Return the name its configuration gives it, or the folder's."""
     settings = path / "settings.yaml"
-    found = read_yaml(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    found = read_yaml(read_text(settings)) if settings.is_file() else {}
     return str(found.get("name") or path.resolve().name)
 
 

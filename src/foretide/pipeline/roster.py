@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from foretide.data.seasons import seasons_of
 from foretide.errors import ConfigError, MissingExtraError, nearest
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
-from foretide.forecasters.simple_set import WRAPPERS, is_baseline, parameters, unasked_names, with_intervals
+from foretide.forecasters.artifact import forecaster_class
+from foretide.forecasters.naming import check_names
+from foretide.forecasters.simple_set import is_baseline, lacking, parameters, unasked_names, with_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from foretide.pipeline.config import Config
     from foretide.pipeline.sections import ModelConfig
 
-NESTED = {"Ensemble": "models", **dict.fromkeys(WRAPPERS, "model")}
-"""Forecasters made of others, and the setting that names these."""
+RENAME = "Name one of them: {{{}: {{alias: other-name}}}}."
+"""How a configuration gives a model another name."""
 
 
 @dataclass(frozen=True)
@@ -73,30 +74,27 @@ def roster(
     ConfigError
         For an unknown model or setting, with the nearest known name, and for two models of the same name.
     """
-    asked = [model.name for model in config.models]
-    entries = []
+    entries = [Entry(f, is_baseline(f), True) for model in config.models for f in _per_seed(model, config, calendar)]
     if config.baselines:
         seasonal = config.season is not None or bool(seasons_of(freq)) or config.calendar.country is not None
-        wanted = [n for n in unasked_names(counts=counts, seasonal=seasonal) if n in FORECASTERS]
-        unasked = [_unasked(name, config, calendar, say) for name in wanted if name not in asked]
-        entries = [Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None]
-    for model in config.models:
-        entries += [Entry(f, is_baseline(f), True) for f in _per_seed(model, config, calendar)]
+        names = unasked_names(counts=counts, seasonal=seasonal)
+        wanted = lacking(names, [entry.forecaster for entry in entries])
+        unasked = [_unasked(name, alias, config, calendar, say) for name, alias in wanted.items()]
+        entries = [*(Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None), *entries]
     if counts:
         entries = [_with_intervals(entry) for entry in entries]
-    names = [entry.name for entry in entries]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(
-            f"Two models are called {twice[0]!r}. Name one of them: {{{twice[0]}: {{alias: other-name}}}}."
-        )
+    ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
+    columns = ["/".join(ids), config.data.time] if ids else [config.data.time]
+    check_names([entry.name for entry in entries], columns=columns, another=RENAME)
     return entries
 
 
-def _unasked(name: str, config: Config, calendar: Any, say: Callable[[str], None] | None) -> Forecaster | None:
+def _unasked(
+    name: str, alias: str | None, config: Config, calendar: Any, say: Callable[[str], None] | None
+) -> Forecaster | None:
     """Build a baseline nobody asked for; None, and a line, where its package is missing."""
     try:
-        return _build(name, {}, config, calendar)
+        return _build(name, {} if alias is None else {"alias": alias}, config, calendar)
     except MissingExtraError as error:
         if say is not None:
             say(f"left out {name}: {error}")
@@ -134,9 +132,9 @@ def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -
     given.setdefault("h", config.h)
     if given["h"] != config.h:
         raise ConfigError(f"models.{name}.h: all models of a run share one horizon, h: {config.h}; got {given['h']}.")
-    if name in NESTED:
+    if cls.nests is not None:
         given = {key: value for key, value in given.items() if key in settings}
-        given[NESTED[name]] = _inner(name, settings.get(NESTED[name]), config, calendar)
+        given[cls.nests] = _inner(name, cls.nests, settings.get(cls.nests), config, calendar)
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
         return cls(**given)
@@ -144,15 +142,15 @@ def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -
         raise ConfigError(f"models.{name}: {error}") from error
 
 
-def _inner(name: str, members: Any, config: Config, calendar: Any) -> Any:
+def _inner(name: str, setting: str, members: Any, config: Config, calendar: Any) -> Any:
     """Build the forecasters inside another one, with the settings that all models of a run share."""
-    many = name == "Ensemble"
+    many = setting == "models"
     built = []
     for member in members if many and isinstance(members, (list, tuple)) else [members]:
         named = {member: {}} if isinstance(member, str) else member
         if not isinstance(named, dict) or len(named) != 1:
             raise ConfigError(
-                f"models.{name}.{NESTED[name]}: expected "
+                f"models.{name}.{setting}: expected "
                 + ("a list such as [LSTM, {Attention: {hidden: 64}}]" if many else "a model such as ARIMA")
                 + f", got {members!r}."
             )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.evaluation.dates import shown
+from foretide.pipeline.data_outputs import write_card
 from foretide.pipeline.pictures import write_picture
 from foretide.report.search_figures import history_figure, importance_figure, parallel_figure, slice_figure
 from foretide.report.search_summary import SearchFacts, write_search_summary
+from foretide.tuning.result import STUDY, TRIALS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def write_search(study: Study, card: Scorecard | None, config: Config, folder: RunFolder, log: Log) -> None:
     """Write everything there is to keep of a search that is a job of its own."""
     if card is not None:
-        card.save(folder.path)
+        write_card(card, folder)
         board = card.leaderboard()
         folder.write("metrics.csv", lambda path: board.to_csv(path, index=False, float_format="%.10g"))
     test = "" if card is None else f"On the test part, which no trial has seen: {_judged(card, study.unfitted().name)}"
@@ -61,9 +63,9 @@ def write_study(
     study: Study, config: Config, folder: RunFolder, *, seconds: float, test: str = "", where: str = ""
 ) -> SearchFacts:
     """Write trials, leaderboard and pictures of a study to the folder, or to a folder ``where`` in it."""
-    place = folder.path / where if where else folder.path
-    study.save(place)
     prefix = f"{where}/" if where else ""
+    folder.place(f"{prefix}{TRIALS}")
+    study.save(folder.place(f"{prefix}{STUDY}").parent)
     board = study.leaderboard()
     folder.write(f"{prefix}leaderboard.csv", lambda path: board.to_csv(path, index=False, float_format="%.10g"))
     pictures = _pictures(study)

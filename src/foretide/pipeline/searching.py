@@ -7,16 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
 from foretide.evaluation.backtest import backtest
 from foretide.evaluation.scorecard import Scorecard
 from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.simple_set import parameters
 from foretide.pipeline.config import Config, load_config, write_yaml
-from foretide.pipeline.folder import RunFolder, free_name, read_status
+from foretide.pipeline.folder import LOG, RunFolder, free_name, read_status
 from foretide.pipeline.log import Log
 from foretide.pipeline.prepare import make_calendar, prepare, tell
-from foretide.pipeline.roster import NESTED, roster
+from foretide.pipeline.roster import roster
+from foretide.pipeline.saved import model_place
 from foretide.pipeline.search_outputs import write_search
 from foretide.pipeline.sections import ModelConfig, SearchConfig
 from foretide.pipeline.threads import network_threads
@@ -37,7 +39,7 @@ def label_of(model: ModelConfig) -> str:
 
 def searched(config: Config) -> tuple[ModelConfig, ...]:
     """Return the models of a configuration whose settings are searched, after a check of their names."""
-    usable = {label_of(model): model for model in config.models if model.name not in NESTED}
+    usable = {label_of(model): model for model in config.models if forecaster_class(model.name).nests is None}
     wanted = config.search.models if config.search is not None else None
     for name in wanted or ():
         if name not in usable:
@@ -129,7 +131,7 @@ def run_search(
         prepared = prepare(checked)
         tell(prepared.panel, log)
     folder = RunFolder.create(target, overwrite=overwrite, resume=same)
-    with log.of(folder.path / "run.log"), folder.writing():
+    with folder.writing(), log.of(folder.path / LOG):
         folder.write_text(SETTINGS, write_yaml(checked.model_dump(mode="json", exclude={"output"})))
         _work(checked, prepared, folder, log)
     return folder
@@ -142,9 +144,10 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
 
     entries = [entry for entry in roster(config, counts=prepared.counts, freq=prepared.panel.grid.freq) if entry.asked]
     with network_threads(entries, config.threads):
-        study = search(config, prepared, step, folder.path / JOURNAL)
+        study = search(config, prepared, step, folder.place(JOURNAL))
+        folder.place(f"{JOURNAL}.lock")
         step("refitting the best model and judging it on the test part")
-        study.best_model.save(folder.path / "models" / study.best.model)
+        study.best_model.save(folder.place(model_place(study.best.model)))
         card = judge(config, prepared, study, log)
     folder.write_text(TUNED, write_yaml(tuned(config, study).model_dump(mode="json", exclude={"output", "search"})))
     write_search(study, card, config, folder, log)
@@ -211,7 +214,7 @@ def _about_of(folder: Path) -> str | None:
 
 def _own_folder(name: str, about: str) -> Path:
     """Return the folder of a study of the same kind, else a free one."""
-    base = RUNS / f"{name}-tune"
+    base = RUNS / file_name(f"{name}-tune")
     candidate, k = base, 1
     while read_status(candidate) is not None:
         if _about_of(candidate) == about:

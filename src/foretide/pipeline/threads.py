@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from foretide.forecasters.base import Forecaster
 from foretide.pipeline.roster import Entry
-
-NETWORKS = ("LSTM", "Attention", "LAVAR")
 
 
 @contextlib.contextmanager
@@ -33,11 +31,18 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
 
 def has_network(forecaster: Forecaster) -> bool:
     """Whether a forecaster, or one inside it, is a network."""
-    return bool(networks_in({"": forecaster}))
+    return forecaster.neural
 
 
-def networks_in(models: Mapping[str, Forecaster], kinds: Collection[str] = NETWORKS) -> dict[str, Forecaster]:
-    """Return the networks among forecasters and inside wrappers and ensembles, of some classes.
+def networks_in(models: Mapping[str, Forecaster], *, explained: bool = False) -> dict[str, Forecaster]:
+    """Return the networks among forecasters and inside wrappers and ensembles.
+
+    Parameters
+    ----------
+    models : mapping
+        Name -> forecaster.
+    explained : bool
+        Only those that say something besides their inputs.
 
     Returns
     -------
@@ -46,13 +51,9 @@ def networks_in(models: Mapping[str, Forecaster], kinds: Collection[str] = NETWO
     """
     found: dict[str, Forecaster] = {}
     for name, model in models.items():
-        if type(model).__name__ in kinds:
+        if model.neural and not model.parts and (model.explains or not explained):
             found[name] = model
-            continue
-        inner = getattr(model, "inner", None)
-        if isinstance(inner, Forecaster):
-            found |= networks_in({name: inner}, kinds)
-        for k, member in enumerate(getattr(model, "members", ())):
-            own = f"{name}: {member.name}"
-            found |= networks_in({own if own not in found else f"{own} {k + 1}": member}, kinds)
+        for k, part in enumerate(model.parts):
+            own = name if model.nests == "model" else f"{name}: {part.name}"
+            found |= networks_in({own if own not in found else f"{own} {k + 1}": part}, explained=explained)
     return found

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretide.errors import ConfigError, nearest
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class, to_json
+from foretide.forecasters.artifact import FORECASTERS, class_place, forecaster_class, registered, to_json
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.naming import check_names
 from foretide.forecasters.neural import NeuralForecaster
 from foretide.tuning.space import Space, described, key_of, parameter
 from foretide.tuning.spaces import SPACES, Setting
 
 _REQUIRED = inspect.Parameter.empty
-_STOPS_EARLY = ("Attention", "LSTM")
 _LOSS_SETTINGS = ("head", "fit_mean_first", "level", "batch_size")
 """With one of these in a space, validation losses by epoch do not compare, or not at the same epoch."""
 
@@ -53,7 +53,7 @@ class Candidate:
     @property
     def prunes(self) -> bool:
         """Whether a bad trial can be told by its validation error before it ends."""
-        return self.kind.__name__ in _STOPS_EARLY and not any(name in self.space for name in _LOSS_SETTINGS)
+        return self.kind.watched and not any(name in self.space for name in _LOSS_SETTINGS)
 
     def settings(self, chosen: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
         """Return what the constructor takes besides ``h``."""
@@ -79,7 +79,7 @@ class Candidate:
     def to_dict(self) -> dict[str, Any]:
         """The candidate as JSON."""
         fixed = {name: plain(value) for name, value in self.fixed.items()}
-        return {"class": self.kind.__qualname__, "fixed": to_json(fixed), "space": described(self.space)}
+        return {"class": class_place(self.kind), "fixed": to_json(fixed), "space": described(self.space)}
 
 
 def candidates_of(
@@ -118,9 +118,7 @@ def candidates_of(
         raise ConfigError("There is nothing to search: name a model, e.g. ft.tune(ft.Attention, panel, h=10).")
     read = [_read(model, h) for model in several]
     labels = [label for label, _, _ in read]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise ConfigError(f"Two models are called {twice[0]!r}. Give one of them another name: alias='other-name'.")
+    check_names(labels)
     known = {label: known_settings(kind) for label, kind, _ in read}
     spaces, fixings = _per_label("space", space, known), _per_label("fixed", fixed, known)
     return tuple(
@@ -234,8 +232,9 @@ def _candidate(
     if given is not None:
         space = {name: parameter(name, entry) for name, entry in given.items()}
     else:
-        make = SPACES.get(kind.__name__)
-        space = {} if make is None else {k: v for k, v in make(setting).items() if k not in fixed}
+        make = next((SPACES[n] for base in kind.__mro__ if (n := registered(base)) in SPACES), None)
+        space = {} if make is None else make(setting)
+        space = {k: v for k, v in space.items() if k not in fixed and (known is None or k in known)}
     if "h" in space or "alias" in space:
         raise ConfigError("Neither h nor alias can be searched: all trials forecast the same steps.")
     defaults = known or {}

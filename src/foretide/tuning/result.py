@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.files import write_text, write_whole
 from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.forecasters.artifact import to_json, versions
 from foretide.tuning.candidates import Candidate, plain
@@ -202,12 +203,11 @@ class Study:
     def save(self, folder: str | PathLike[str]) -> None:
         """Write ``trials.csv`` and ``study.json`` (winner, data, folds, spaces, seeds, versions) to a folder."""
         path = Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
         whole = {
             column: "Int64" for column in self.trials.columns[len(COLUMNS) :]
             if all(isinstance(row.settings.get(column, 0), int) for row in self.rows)
         }  # fmt: skip
-        self.trials.astype(whole).to_csv(path / TRIALS, index=False)
+        write_whole(path / TRIALS, lambda part: self.trials.astype(whole).to_csv(part, index=False))
         complete = any(row.state == COMPLETE for row in self.rows)
         told = {
             "name": self.name, "storage": self.storage, "metric": self.metric, "verdict": self.verdict(),
@@ -215,7 +215,7 @@ class Study:
             "baselines": self.baselines, "notes": list(self.notes), "about": self.about,
             "versions": {**versions(), "optuna": get_optuna().__version__},
         }  # fmt: skip
-        (path / STUDY).write_text(json.dumps(to_json(told), indent=1), encoding="utf-8")
+        write_text(path / STUDY, json.dumps(to_json(told), indent=1))
 
     def __repr__(self) -> str:
         return f"Study({self.name}: {len(self.trials)} trials; {self.verdict()})"

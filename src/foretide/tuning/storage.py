@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from foretide.data.files import file_name, storing
 from foretide.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Place:
     def of(cls, storage: str | os.PathLike[str] | None, name: str) -> Place:
         """Read the argument ``storage``; None: a journal of the study's name in the folder ``studies``."""
         if storage is None:
-            return cls(str(Path(FOLDER) / f"{name.replace('/', '-')}.journal"))
+            return cls(str(Path(FOLDER) / f"{file_name(name)}.journal"))
         return cls(os.fspath(storage))
 
     @property
@@ -59,7 +60,8 @@ class Place:
             return storage
         if "://" in self.where:
             return self._database(optuna)
-        return self._journal(optuna)
+        with storing(self.where, "What was written before is kept.", deed="open the journal"):
+            return self._journal(optuna)
 
     def _database(self, optuna: Any) -> BaseStorage:
         from sqlalchemy.exc import SQLAlchemyError

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from foretide.data.files import storing
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
@@ -121,15 +122,15 @@ def tune(
 
     Raises
     ------
-    ConfigError, DataError
-        For what cannot work; before anything is fitted where that can be known.
+    ConfigError, DataError, StorageError
+        For what cannot work or be written; before anything is fitted where that can be known.
     """
     chosen = _options(options)
     part = panel if until is None else panel.until(until)
     search, about = _search(
         models, part, _horizon(models, h), chosen, space=space, fixed=fixed, n_trials=n_trials, timeout=timeout
     )  # fmt: skip
-    with quiet():
+    with quiet(), storing(search.place.where, "Trials that have ended are kept.", deed="keep the study in"):
         ledger = Ledger(search.place.open(), search.name, search.labels)
         ledger.agree(about)
         notes, baselines = _baselines(search, ledger, chosen)

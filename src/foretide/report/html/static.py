@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foretide.data.files import file_name
-from foretide.errors import ConfigError, ForetideError, MissingExtraError, nearest
+from foretide.data.files import file_name, storing
+from foretide.errors import ConfigError, ForetideError, MissingExtraError, StorageError, nearest
 from foretide.report.html.attention import attention_views
 from foretide.report.html.chart import Chart
 from foretide.report.html.content import Content
@@ -60,12 +60,16 @@ def write_figures(
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "kaleido", "figures", "Writing pictures as files") from error
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    with storing(place):
+        place.mkdir(parents=True, exist_ok=True)
     made = named(figures_of(sections, content))
     figures = [figure for figure in made.values() for _ in formats]
     paths = [place / f"{name}.{kind}" for name in made for kind in formats]
     try:
-        pio.write_images(figures, paths, width=SIZE[0], height=SIZE[1], scale=3)
+        with storing(place, "Pictures that were written before are kept."):
+            pio.write_images(figures, paths, width=SIZE[0], height=SIZE[1], scale=3)
+    except StorageError:
+        raise
     except Exception as error:
         if "chrome" not in f"{type(error).__name__} {error}".lower():
             raise
@@ -78,10 +82,11 @@ def write_figures(
 
 
 def named(figures: Iterable[tuple[str, Figure]]) -> dict[str, Figure]:
-    """Return figures by file name; names that became the same, such as those of "a b" and "a-b", get a number."""
+    """Return figures by file name; names that are the same to some file system, as "a" and "A", get a number."""
     made: dict[str, Figure] = {}
     for name, figure in figures:
-        made[name if name not in made else f"{name}-{len(made)}"] = figure
+        taken = {known.casefold() for known in made}
+        made[name if name.casefold() not in taken else f"{name}-{len(made)}"] = figure
     return made
 
 

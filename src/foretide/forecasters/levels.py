@@ -1,0 +1,198 @@
+"""Interval levels and quantiles as a person gives them, and the columns they stand in."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from foretide.errors import ConfigError
+
+DEFAULT_LEVELS: tuple[float, ...] = (80.0, 95.0)
+"""Levels of those who name none; a law that does not hold one of them goes without it."""
+DIGITS = 10
+"""Quantiles are told apart by so many decimals."""
+Floats = tuple[float, ...]
+_ONE = "level is in percent, between 0 and 100; got"
+PYTHON, YAML, COMMAND = "python", "yaml", "command"
+"""Where a person types: in a call, in a configuration, on the command line."""
+
+
+def interval_levels(levels: Any, *, typed: str = PYTHON, name: str = "levels") -> tuple[float, ...]:
+    """Read central interval levels in percent.
+
+    Parameters
+    ----------
+    levels : number, or iterable of numbers
+        Such as ``80``, ``(80, 95)`` or an array; each is kept once. None: no intervals.
+    typed : {"python", "yaml", "command"}
+        Where they come from, so that the error shows what to type there.
+    name : str
+        Of the argument, for the error.
+
+    Returns
+    -------
+    tuple of float
+        In the order given.
+
+    Raises
+    ------
+    ConfigError
+        For fractions, with the percentages to type; for text, and for what is no percentage between 1 and 100.
+
+    Examples
+    --------
+    >>> interval_levels(80), interval_levels([80, 95.0, 80])
+    ((80.0,), (80.0, 95.0))
+    """
+    if id(levels) == id(DEFAULT_LEVELS):
+        return DEFAULT_LEVELS
+    found, clean = _numbers(levels)
+    if clean and all(1 < x < 100 and round(0.5 + x / 200, DIGITS) < 1 for x in found):
+        return tuple(dict.fromkeys(round(x, DIGITS - 2) for x in found))
+    near = [round(100 * x, DIGITS - 2) if 0 < x <= 1 else x for x in found]
+    right = [99.0 if x == 100 else x for x in near if 1 < x <= 100]
+    said = "A level is a percentage between 0 and 100, got" if name == "levels" else _ONE
+    why = ", which looks like a fraction" if any(0 < x <= 1 for x in found) else ""
+    example = right or ([80.0, 95.0] if name == "levels" else [95.0])
+    raise ConfigError(f"{said} {_given(levels)}{why}. Type {_typed(name, example, typed)}.")
+
+
+def interval_level(level: Any) -> float:
+    """Read one central level in percent; as :func:`interval_levels`."""
+    if np.ndim(level) == 0 and level is not None:
+        return interval_levels(level, name="level")[0]
+    raise ConfigError(f"{_ONE} {_given(level)}. Type level=95.")
+
+
+def quantile_levels(quantiles: Any, *, typed: str = PYTHON) -> tuple[float, ...]:
+    """Read quantiles as fractions; as :func:`interval_levels`, in ascending order.
+
+    Raises
+    ------
+    ConfigError
+        For percentages, with the fractions to type; for text, and for what is no fraction between 0 and 1.
+
+    Examples
+    --------
+    >>> quantile_levels(0.5), quantile_levels([0.9, 0.1])
+    ((0.5,), (0.1, 0.9))
+    """
+    found, clean = _numbers(quantiles)
+    rounded = [round(x, DIGITS) for x in found]
+    if clean and all(0 < x < 1 for x in rounded):
+        return tuple(sorted(dict.fromkeys(rounded)))
+    near = [round(x / 100, DIGITS) if 1 < x < 100 else x for x in rounded]
+    right = sorted({x for x in near if 0 < x < 1})
+    raise ConfigError(
+        f"A quantile is a fraction between 0 and 1, got {_given(quantiles)}. "
+        f"Type {_typed('quantiles', right or [0.1, 0.5, 0.9], typed)}."
+    )
+
+
+def levels_held(name: str, limits: tuple[float, float] | None, levels: Any, quantiles: Any) -> tuple[Floats, Floats]:
+    """Read levels and quantiles as asked of a law that may be known within limits only.
+
+    Such a law is not continued by a guess. Default levels that it does not hold are left out; for what was asked for
+    a warning says that it will be NaN, and what to type instead.
+    """
+    kept, asked = interval_levels(levels), quantile_levels(quantiles)
+    if limits is None:
+        return kept, asked
+    if levels is DEFAULT_LEVELS:
+        kept = tuple(level for level in kept if not beyond(limits, bounds_of(level)))
+    lacking = beyond(limits, sorted({*asked, *(q for level in kept for q in bounds_of(level))}))
+    if lacking:
+        _warn_of_tails(name, limits, lacking)
+    return kept, asked
+
+
+def _warn_of_tails(name: str, limits: tuple[float, float], lacking: list[float]) -> None:
+    widest = round(100 * min(1 - 2 * limits[0], 2 * limits[1] - 1), DIGITS - 2)
+    levels = ", ".join(_shown(q) for q in sorted({*limits, 0.5, *lacking}))
+    warnings.warn(
+        f"{name}: its quantile head was trained for quantiles from {_shown(limits[0])} to {_shown(limits[1])}, so "
+        f"{', '.join(_shown(q) for q in lacking)} is NaN. Ask within them, levels={_shown(widest)} at most, or train "
+        f"it with head={{'name': 'quantile', 'levels': [{levels}]}}.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def beyond(limits: tuple[float, float], quantiles: Iterable[float]) -> list[float]:
+    """Return the quantiles outside of limits."""
+    return [q for q in quantiles if not limits[0] - 1e-9 <= q <= limits[1] + 1e-9]
+
+
+def numbers_in(text: str, *, flag: str, example: str) -> tuple[float, ...]:
+    """Read numbers with commas, as a command line has them."""
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ConfigError(f"{flag}: expected numbers with commas, got {text!r}. Type {flag} {example}.") from None
+
+
+def bounds_of(level: float) -> tuple[float, float]:
+    """Return the quantiles that bound a central interval: ``80`` -> ``(0.1, 0.9)``."""
+    return round(0.5 - level / 200, DIGITS), round(0.5 + level / 200, DIGITS)
+
+
+def interval_columns(model: str, level: float) -> tuple[str, str]:
+    """Return the columns of an interval: ``<Model>-lo-80``, ``<Model>-hi-80``."""
+    return f"{model}-lo-{_shown(level)}", f"{model}-hi-{_shown(level)}"
+
+
+def quantile_column(model: str, quantile: float) -> str:
+    """Return the column of a quantile: ``<Model>-ql0.1``."""
+    return f"{model}-ql{_shown(quantile)}"
+
+
+def _numbers(given: Any) -> tuple[list[float], bool]:
+    """Return the finite numbers among what was given, and whether there was nothing else."""
+    if given is None:
+        return [], True
+    if isinstance(given, str):
+        return _in_text(given), False
+    if isinstance(given, Iterator):
+        given = list(given)
+    items = list(given) if isinstance(given, Iterable) and np.ndim(given) != 0 else [given]  # type: ignore[arg-type]
+    found: list[float] = []
+    clean = not isinstance(given, dict)
+    for item in items:
+        if isinstance(item, str):
+            found, clean = [*found, *_in_text(item)], False
+            continue
+        try:
+            # A float32 of 0.1 is meant as 0.1, which its text says.
+            value = float(str(item)) if isinstance(item, np.floating) else float(item)
+        except (TypeError, ValueError):
+            clean = False
+            continue
+        clean &= math.isfinite(value) and not isinstance(item, (bool, np.bool_))
+        found += [value] if math.isfinite(value) else []
+    return found, clean
+
+
+def _in_text(text: str) -> list[float]:
+    return [float(x) for x in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
+def _typed(name: str, values: list[float], where: str) -> str:
+    shown = [_shown(x) for x in dict.fromkeys(values)]
+    if where == COMMAND:
+        return f"--{name} {','.join(shown)}"
+    if where == YAML:
+        return f"{name}: [{', '.join(shown)}]"
+    return f"{name}={shown[0]}" if len(shown) == 1 else f"{name}=({', '.join(shown)})"
+
+
+def _given(value: Any) -> str:
+    return repr(value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.{DIGITS}g}"

@@ -1,0 +1,49 @@
+"""The models of a run folder: where each lies, and under which name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from foretide.data.files import file_name
+from foretide.errors import ArtifactError, ConfigError, nearest
+from foretide.forecasters.artifact import MANIFEST, manifest
+
+MODELS = "models"
+
+
+def model_place(name: str) -> str:
+    """Return where a model lies within a run folder."""
+    return f"{MODELS}/{file_name(name)}"
+
+
+def saved_models(run: Path) -> dict[str, Path]:
+    """Return name -> folder of the models that a run saved, by the names they are known by in its tables."""
+    place = run / MODELS
+    found: dict[str, Path] = {}
+    for folder in sorted(place.iterdir()) if place.is_dir() else []:
+        if folder.name.startswith(".") or not (folder / MANIFEST).is_file():
+            continue
+        name = str(manifest(folder).get("name", folder.name))
+        if name in found:
+            raise ArtifactError(
+                f"{found[name]} and {folder} both hold a model called {name!r}. Move one of them elsewhere."
+            )
+        found[name] = folder
+    return found
+
+
+def chosen_model(run: Path, wanted: str | None) -> tuple[str, Path]:
+    """Return the model that was asked for, or the only one there is.
+
+    Raises
+    ------
+    ConfigError
+        For a name that is not there, and for none where there are several.
+    """
+    found = saved_models(run)
+    if wanted is None and len(found) != 1:
+        raise ConfigError(f"{run} holds {len(found)} models. Choose one with --model: {', '.join(found)}")
+    name = next(iter(found)) if wanted is None else wanted
+    if name not in found:
+        raise ConfigError(f"{run} holds no model {name!r}. {nearest(name, found)}")
+    return name, found[name]
