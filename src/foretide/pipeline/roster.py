@@ -84,7 +84,7 @@ def roster(
     if counts:
         entries = [_with_intervals(entry) for entry in entries]
     ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
-    columns = ["/".join(ids), config.data.time] if ids else [config.data.time]
+    columns = [*ids, *([config.data.time] if config.data.time is not None else [])]
     check_names([entry.name for entry in entries], columns=columns, another=RENAME)
     return entries
 
