@@ -363,10 +363,28 @@ def test_an_option_that_does_not_fit_the_file(tmp_path: Path) -> None:
     message = r"Column 'y': '1\.5' in row 0 is no number with decimal ','\. Leave these options"
     with pytest.raises(DataError, match=message):
         Panel.read(path, decimal=",")
-    with pytest.raises(DataError, match="The only column is 'ds;y': leave sep out"):
+    with pytest.raises(DataError, match="A column is named 'ds;y': leave sep out"):
         Panel.read(path, sep=",")
     with pytest.raises(DataError, match=r"x\.csv cannot be read as utf-16: .*Leave encoding out"):
         Panel.read(path, encoding="utf-16")
+
+
+def test_the_found_form_settles_the_next_table(tmp_path: Path) -> None:
+    """A week that could be read two ways is read as the table the model was fitted on."""
+    first = written(tmp_path, "Tag;Umsatz\n" + "".join(f"{k:02d}.01.2024;1.0{k:02d},5\n" for k in range(1, 29)))
+    panel = Panel.read(first, time="Tag", target="Umsatz")
+    assert panel.origin is not None
+    assert panel.origin.form == Form("utf-8", ";", ",", ".", "%d.%m.%Y")
+    week = written(tmp_path, "Tag;Umsatz\n" + "".join(f"0{k}.02.2024;1.00{k}\n" for k in range(1, 8)), "week.csv")
+    with pytest.raises(DataError, match=r"(?s)2024-02-01 with time_format='%d\.%m\.%Y', or .*1001 or as 1\.001"):
+        Panel.read(week, time="Tag", target="Umsatz")
+    again = Panel.read(week, time="Tag", target="Umsatz", likely=panel.origin.form)
+    assert again.values[:2, 0].tolist() == [1001, 1002]
+    assert str(again.grid.start) == "2024-02-01 00:00:00"
+    # What leaves no doubt is read by itself.
+    plain = written(tmp_path, "Tag,Umsatz\n2024-02-01,1.5\n2024-02-02,2.25\n", "plain.csv")
+    other = Panel.read(plain, time="Tag", target="Umsatz", likely=panel.origin.form)
+    assert other.values[:, 0].tolist() == [1.5, 2.25]
 
 
 # ------------------------------------------------------------------------- identifiers, index, types
@@ -436,6 +454,13 @@ def test_times_and_ids_in_the_index() -> None:
 def test_numbers_of_any_type(column: Any) -> None:
     frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=3), "y": column})
     assert Panel.from_frame(frame, id=None).values[:, 0].tolist() == [1.5, 2, 3]
+
+
+@pytest.mark.parametrize("cell", [10**400, -(10**6000), decimal.Decimal("1e999")], ids=["400", "6000", "decimal"])
+def test_numbers_beyond_a_float(cell: Any) -> None:
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=3), "y": pd.Series([1, cell, 2], dtype=object)})
+    with pytest.raises(DataError, match="in row 1 is larger than a number can be"):
+        Panel.from_frame(frame, id=None)
 
 
 @pytest.mark.parametrize("cell", [[1], {"a": 1}, b"1", 1 + 2j, object()])

@@ -95,6 +95,8 @@ def _as_text(cell: Any) -> str:
     """Return a cell that is no text as the text of its number; what is none stays readable in messages."""
     if isinstance(cell, (bool, np.bool_)):
         return str(int(cell))
+    if isinstance(cell, int) and cell.bit_length() > 2000:  # beyond what a float holds, and Python writes out
+        return f"{'-' * (cell < 0)}1e{cell.bit_length() * 3 // 10}"
     return str(cell) if isinstance(cell, (int, float, decimal.Decimal, np.number)) else repr(cell)
 
 

@@ -60,8 +60,9 @@ def check_roles(table: nw.DataFrame[Any], roles: Roles, frame: Any) -> tuple[Rol
             index = getattr(frame, "index", None)
             if role == "time" and isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
                 hint = f"The times stand in the index; type: time={index.name!r}"
-            if len(known) == 1 and any(mark in known[0] for mark in ";\t|,"):
-                hint = f"The only column is {known[0]!r}: leave sep out, or name the separator, such as sep=';'."
+            marked = next((c for c in known if any(m in c for m in ";\t|") or (len(known) == 1 and "," in c)), None)
+            if marked is not None:
+                hint = f"A column is named {marked!r}: leave sep out, or name the separator, such as sep=';'."
             problems.append(Problem("column", f"There is no column {name!r} ({role}).", hint, column=name))
     if not roles.target:
         hint = f"Type: target='...'. Known: {', '.join(known)}."

@@ -193,8 +193,8 @@ def _separator(sample: list[str], likely: str | None) -> str:
         counts = _counts(sample, sep)
         width, times = Counter(counts).most_common(1)[0]
         share = times / len(counts)
-        # Where one header line is all there is to see, or rows are ragged, any separator in the header will do.
-        if width < 2 or (sep == " " and (share < 1 or best_score[1])):
+        # A space separates only where it does so in every line, and nothing else does.
+        if width < 2 or (sep == " " and (share < 1 or best_score[0] > 1)):
             continue
         score = (round(share, 1) + (0.3 if counts[0] == width else 0), width)
         if score > best_score:
