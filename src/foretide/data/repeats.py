@@ -83,7 +83,8 @@ def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> st
 
 
 def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
-    found = stamps.isocalendar()["week"] if part == "week" else getattr(stamps, part)
+    name = "day_of_year" if part == "dayofyear" else part  # pandas is about to drop the other spelling
+    found = stamps.isocalendar()["week"] if part == "week" else getattr(stamps, name)
     return np.asarray(found, dtype=np.int64)
 
 
