@@ -83,7 +83,8 @@ def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> st
 
 
 def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
-    name = "day_of_year" if part == "dayofyear" else part  # pandas is about to drop the other spelling
+    # pandas is about to drop the other spellings.
+    name = {"dayofyear": "day_of_year", "weekday": "day_of_week"}.get(part, part)
     found = stamps.isocalendar()["week"] if part == "week" else getattr(stamps, name)
     return np.asarray(found, dtype=np.int64)
 
