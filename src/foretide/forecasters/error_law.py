@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,6 +127,17 @@ class ErrorLaw:
             found[..., own, :] = np.where(np.isnan(at)[..., None], np.nan, made)
         return found
 
+    def for_new(self, ids: tuple[str, ...], unit: Floats, own: Floats) -> ErrorLaw:
+        """Return the law of entities that were not known at fit, for the laws that have a formula.
+
+        ``unit`` ``[N, D]`` and ``own`` ``[N', D]`` are sizes of known and new series: errors grow with them.
+        """
+        relative = np.moveaxis(self.sd[:-1] / unit[:, :, None], 0, -1)
+        usual = np.array([[_median(values) for values in part] for part in relative])
+        sd = np.concatenate([own[:, :, None] * usual, self.sd[-1:]])
+        dispersion, floor = (np.repeat(table[-1:], len(ids) + 1, axis=0) for table in (self.dispersion, self.floor))
+        return replace(self, ids=ids, sd=sd, dispersion=dispersion, floor=floor)
+
     def _at(self, table: Floats, rows: Steps, unit: Floats | None = None) -> Floats:
         """``[N + 1, D, G]`` -> ``[W, H, D]``; with units ``[W, D]``, times them where a series is not known."""
         found = table[rows]
@@ -163,6 +174,12 @@ class ErrorLaw:
     def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> ErrorLaw:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
         return cls(tuple(facts["kinds"]), tuple(facts["ids"]), period=facts["period"], **arrays)
+
+
+def _median(values: Floats) -> float:
+    """Median of what is known; 0 where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def _columns(past: Errors, chosen: NDArray[np.bool_]) -> Errors:

@@ -66,6 +66,10 @@ class LatentEffects:
     def _multiplier(self, z: Floats, entity: int) -> Floats:
         return np.asarray(np.exp(np.clip(z @ self.weights[entity].T, -MAX_LOG, MAX_LOG)))
 
+    def for_new(self, n: int) -> LatentEffects:
+        """Effects of ``n`` entities that were not there at fit: those of all entities together."""
+        return LatentEffects(np.repeat(self.shared[None], n, axis=0), self.shared)
+
     def take(self, entities: NDArray[np.int64]) -> LatentEffects:
         """Effects of some entities."""
         return LatentEffects(self.weights[entities], self.shared)
@@ -116,7 +120,7 @@ def fit_effects(
         past = effects.past(train, z)
         if turn and turn <= CHOOSING_ROUNDS:
             base = base.chosen(train, h, past=past)
-        mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead))
+        mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
         mu = np.maximum(mu + base.shift[windows.entity][:, None, :], 0.0)
         gram, slope = np.zeros((n, d, k, k)), np.zeros((n, d, k))
         for i in range(n):

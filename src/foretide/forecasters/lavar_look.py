@@ -43,6 +43,8 @@ class Look:
         States expected ahead of each window.
     features : float32 ``[W, H, F]``
         States ahead, known-future columns, calendar, and recent values where asked for.
+    learning : bool
+        Whether the windows' steps lie in the part one may learn from.
     """
 
     panel: Panel
@@ -50,6 +52,7 @@ class Look:
     z: Floats
     ahead: Floats
     features: NDArray[np.float32]
+    learning: bool = False
 
     @classmethod
     def at(
@@ -69,7 +72,7 @@ class Look:
             d, rows = panel.n_targets, compact_rows(panel)[windows.entity] + windows.cutoff
             recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
             found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
-        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2))
+        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows)
 
     def base(self, base: SeasonalBase, effects: LatentEffects | None) -> Floats:
         """Forecast before the heads, ``[W, H, D]`` in original units."""
@@ -77,7 +80,7 @@ class Look:
         if effects is not None:
             own = effects.take(base.positions(self.panel))
             past, later = own.past(self.panel, self.z), own.ahead(self.windows.entity, self.ahead)
-        return base.at(self.panel, self.windows, self.ahead.shape[1], past, later)
+        return base.at(self.panel, self.windows, self.ahead.shape[1], past, later, learning=self.learning)
 
     def truth(self) -> Floats:
         """What came, ``[W, H, D]``; only for windows whose steps lie inside the panel."""
@@ -125,7 +128,7 @@ def answers(
             if found is not None and has_law.any():
                 quantiles.append(found.double().numpy()[:, :, has_law])
         # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
-        silent = counts & (base[:, :, columns] == 0)
+        silent = counts & parts.positive[columns] & (base[:, :, columns] == 0)
         mean[:, :, columns] = np.where(silent, 0.0, np.concatenate(got) * unit[:, :, columns])
         if quantiles:
             where = [j for j, known in zip(columns, has_law, strict=True) if known]

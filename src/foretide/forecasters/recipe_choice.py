@@ -74,6 +74,16 @@ def best(errors: Floats, top: int) -> tuple[Steps, Floats]:
     return np.moveaxis(order, 0, -1), np.moveaxis(weights, 0, -1)
 
 
+def most_taken(picks: Steps, weights: Floats, recipes: int) -> tuple[Steps, Floats]:
+    """Return the recipes that weigh most over all series ``[N, D, M]``, by target, and their weights, ``[D, M]``."""
+    _, d, top = picks.shape
+    total = np.zeros((d, recipes))
+    np.add.at(total, (np.broadcast_to(np.arange(d)[:, None], picks.shape), picks), weights)
+    shared = np.argsort(-total, axis=1, kind="stable")[:, :top]
+    share = np.take_along_axis(total, shared, axis=1)
+    return shared, share / share.sum(axis=1, keepdims=True)
+
+
 def origins(rows: int, season: int) -> Steps:
     """Origins spread over all but the first part of the rows, through all positions of the season."""
     first = min(max(2 * season, rows // 4), max(rows - 2, 0))
