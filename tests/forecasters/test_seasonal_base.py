@@ -13,6 +13,7 @@ from foretide.data.grid import Grid
 from foretide.data.panel import Panel
 from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
+from foretide.forecasters import side_by_side
 from foretide.forecasters.recipes import Block, Recipe, standard_recipes
 from foretide.forecasters.seasonal_base import SeasonalBase
 

@@ -203,6 +203,9 @@ def _floors(past: Errors, n: int, period: int) -> Floats:
     total = np.bincount(cell[nothing], past.truth[nothing], size).reshape(n, d, period)
     count = np.bincount(cell[nothing], minlength=size).reshape(n, d, period)
     together = total.sum(axis=0, keepdims=True) / np.maximum(count.sum(axis=0, keepdims=True), 1)
+    # Where no zero was forecast yet, one says no more than that something usual comes.
+    usual = np.nan_to_num(np.nansum(past.truth, axis=(0, 1)) / np.maximum((~np.isnan(past.truth)).sum(axis=(0, 1)), 1))
+    together = np.where(count.sum(axis=(0, 2), keepdims=True) > 0, together, usual[:, None])
     return np.concatenate([np.where(count > 0, total / np.maximum(count, 1), together), together])
 
 
@@ -246,8 +249,9 @@ def _deviations(past: Errors, n: int, group: Steps) -> Floats:
     level = size / np.maximum(points, 1)
     level = np.where(level > 0, level, np.nan)
     seen = (count.sum(axis=2) > 0) & ~np.isnan(level)
-    relative = np.median((np.sqrt(drawn) / level[..., None])[seen], axis=0) if seen.any() else np.zeros(g)
-    drawn[count.sum(axis=2) == 0] = np.nan
+    relative = np.median((np.sqrt(drawn) / level[..., None])[seen], axis=0) if seen.any() else np.ones(g)
+    # A series that was silent, and forecast to be, has shown no error it could make when it wakes up.
+    drawn[(count.sum(axis=2) == 0) | ((variance == 0) & np.isnan(level))] = np.nan
     return np.concatenate([np.sqrt(drawn), np.broadcast_to(relative, (1, d, g))])
 
 

@@ -67,11 +67,9 @@ def _with_options(model: LAVAR, spec: Any, routes: list[Route]) -> Any:
 
 
 def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
-    """No running sum on a seasonal base, logarithmic links on a level."""
+    """No running sum, which would leave a last value by a share of the way only; logarithmic links on a level."""
     if head == "delta":
-        running = model.supply.base == "last"
-        weights = model.supply.horizon_weights
-        return {"cumulative": running, "on": "increments" if running else "level", "weights": weights}
+        return {"cumulative": False, "on": "level", "weights": model.supply.horizon_weights}
     if model.supply.base in BY_CHANCE:
         return {}
     return {"link": "log"} if HEADS[head].counts else {}

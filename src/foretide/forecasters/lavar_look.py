@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 AT_ONCE = 2048
+NOTHING = 1e-6
+"""A mean count below is zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +129,10 @@ def answers(
             found = law.quantiles(levels) if levels else None
             if found is not None and has_law.any():
                 quantiles.append(found.double().numpy()[:, :, has_law])
+        point = np.concatenate(got) * unit[:, :, columns]
         # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
-        silent = counts & parts.positive[columns] & (base[:, :, columns] == 0)
-        mean[:, :, columns] = np.where(silent, 0.0, np.concatenate(got) * unit[:, :, columns])
+        silent = counts & ((parts.positive[columns] & (base[:, :, columns] == 0)) | (point < NOTHING))
+        mean[:, :, columns] = np.where(silent, 0.0, point)
         if quantiles:
             where = [j for j, known in zip(columns, has_law, strict=True) if known]
             values = np.concatenate(quantiles) * unit[:, :, where, None]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.events import Events
+from foretide.data.windows import Windows
 from foretide.errors import DataError, nearest
 from foretide.forecasters.event_factors import fit_factors, multiplied
 from foretide.forecasters.history import by_entity
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from foretide.data.calendar import Calendar
     from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
 
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]
@@ -31,7 +31,7 @@ TOP = 3
 """So many recipes are averaged per series."""
 LEAST_NOISE = 1e-9
 NO_ROWS = np.zeros(0, dtype=np.int64)
-KEPT = ("picks", "weights", "noise", "factors", "shift")
+KEPT = ("picks", "weights", "noise", "factors", "shift", "judged")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,9 @@ class SeasonalBase:
     factors : ``[N, J, D]``
     shift : ``[N, D]``
         Added to a series while it is worked on, so that one with negative values has a level to be multiplied; else 0.
+    judged : bool ``[N, D]``
+        Series whose training part told recipes apart; the others, silent or too short, take what those take, and choose
+        anew from their own past once there is something in it.
     season : int
         Main season, by which noise and event factors are found.
     start : Timestamp or int
@@ -68,6 +71,7 @@ class SeasonalBase:
     events: Events
     factors: Floats
     shift: Floats
+    judged: NDArray[np.bool_]
     season: int = 1
     start: Any = 0
 
@@ -111,7 +115,8 @@ class SeasonalBase:
         events = Events.find(train, calendar) if prior is None else prior.events
         rough = cls(
             train.ids, tuple(recipes), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
-            pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift, season,
+            pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift,
+            np.ones((n, d), dtype=bool), season,
             int(train.grid.start) if train.grid.is_integer else train.grid.start,
         )  # fmt: skip
         flags = rough._flags(train)
@@ -128,27 +133,35 @@ class SeasonalBase:
         picks, weights, factors = (np.repeat(of_all[None], panel.n_entities, axis=0) for of_all in shared)
         shift = shifts(panel)
         new = replace(
-            self, ids=panel.ids, picks=picks, weights=weights, factors=factors, shift=shift, noise=np.ones_like(shift)
+            self,
+            ids=panel.ids,
+            picks=picks,
+            weights=weights,
+            factors=factors,
+            shift=shift,
+            noise=np.ones_like(shift),
+            judged=np.ones(shift.shape, dtype=bool),
         )
         return replace(new, noise=new._noise(panel, new._flags(panel)))
 
-    def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None) -> SeasonalBase:
-        """Choose the recipes of every series anew, given ``past`` effects as in :meth:`at`."""
+    def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None, since: int = 0) -> SeasonalBase:
+        """Choose the recipes of every series anew by rows from ``since`` on, given ``past`` effects as in :meth:`at`."""
         n, d = train.n_entities, train.n_targets
         errors = np.empty((len(self.recipes), n, d))
         for block in blocks(train, range(n), h * d):
             rows = int(train.observed[block[0]])
             factors = self._event_factors(train, block, rows) * effects_of(train, block, rows, past)
-            errors[:, block] = judge(self._block(train, block, factors), self.recipes, h).reshape(-1, len(block), d)
+            errors[:, block] = judge(self._block(train, block, factors), self.recipes, h, since).reshape(
+                -1, len(block), d
+            )
         picks, weights = best(errors, top)
-        # A series without errors, silent or too short to be judged, takes what the others take.
-        judged = np.asarray((errors > 0).any(axis=0))
+        judged = np.asarray(errors.max(axis=0) > errors.min(axis=0)) | (len(self.recipes) == 1)
         for j in range(d):
             own = judged[:, j]
             if own.any() and not own.all():
                 shared = most_taken(picks[own, j : j + 1], weights[own, j : j + 1], len(self.recipes))
                 picks[~own, j], weights[~own, j] = (found[0] for found in shared)
-        return replace(self, picks=picks, weights=weights)
+        return replace(self, picks=picks, weights=weights, judged=judged)
 
     def _flags(self, train: Panel) -> list[NDArray[np.bool_]]:
         """Events of each entity's observed rows, ``[T, J, D]``; one array where entities share all of them."""
@@ -233,7 +246,37 @@ class SeasonalBase:
             series = self._block(panel, block, factors[:rows] * effects_of(panel, block, rows, past), fitted)
             out[chosen] = self._blend(series, events, fitted, entity, cutoff)
             out[chosen] -= self.shift[fitted][entity][:, None, :]
+        if not learning:
+            for w in np.flatnonzero(~self.judged[where[windows.entity]].all(axis=1)):
+                own = self._anew(panel, int(windows.entity[w]), int(windows.cutoff[w]), h, past)
+                if own is not None:
+                    base, alone, end, before = own
+                    out[w] = base.at(alone, end, h, before, None if ahead is None else ahead[w : w + 1])[0]
         return out
+
+    def _anew(
+        self, panel: Panel, entity: int, cutoff: int, h: int, past: Floats | None
+    ) -> tuple[SeasonalBase, Panel, Windows, Floats | None] | None:
+        """Choose recipes from what came up to a cutoff for series that were not judged at fit; None: nothing came.
+
+        They are judged by the second half of the rows since something came: none foresees the first.
+        """
+        alone, rows = panel.take([entity]), cutoff + 1
+        seen = replace(alone, length=np.array([rows], dtype=np.int64))
+        k = self.positions(alone)[0]
+        silent = ~self.judged[k]
+        loud = np.flatnonzero(np.nan_to_num(seen.rows(0)[:, : panel.n_targets][:, silent]).any(axis=1))
+        if not len(loud):
+            return None
+        one = replace(self, ids=alone.ids, **{name: getattr(self, name)[k : k + 1] for name in KEPT})
+        row0 = int(panel.length[:entity].sum())
+        before = None if past is None else past[row0 : row0 + int(panel.length[entity])]
+        noise = np.where(silent, one._noise(seen, one._flags(seen)), one.noise)
+        fresh = replace(one, noise=noise).chosen(seen, h, self.picks.shape[2], before, int(loud[0] + rows) // 2)
+        new = (silent & fresh.judged)[:, :, None]
+        picks, weights = np.where(new, fresh.picks, one.picks), np.where(new, fresh.weights, one.weights)
+        end = Windows(np.zeros(1, dtype=np.int64), np.array([cutoff]))
+        return replace(fresh, picks=picks, weights=weights, judged=np.ones_like(fresh.judged)), alone, end, before
 
     def _blend(self, block: Block, events: Floats, fitted: Steps, entity: Steps, cutoff: Steps) -> Floats:
         """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""
