@@ -113,13 +113,16 @@ class Events:
             marks.append(Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0)
         days = _days(panel, steps) if self.neighbours else steps
         inner = slice(pad, len(steps) - pad)
-        event_days = [np.unique(days[marked]) for marked in marks]
+        table = np.stack(marks)
         for closed in set(self.closed):
             columns = [d for d, own in enumerate(self.closed) if own == closed]
+            sides = {
+                side: beside_marked(days, table, SIDES[side], closed)[:, inner] for side in SIDES if self.neighbours
+            }
             flags: list[NDArray[np.bool_]] = []
-            for name, marked, on in zip(self._sources, marks, event_days, strict=True):
-                flags.append(marked[inner])
-                flags += [beside(days[inner], on, SIDES[side], closed) for side in self._sides(name)]
+            for s, name in enumerate(self._sources):
+                flags.append(table[s, inner])
+                flags += [sides[side][s] for side in self._sides(name)]
             out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
         return out
 
@@ -161,20 +164,29 @@ class Events:
 
 def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
-    if not len(days) or not len(event_days):
-        return np.zeros(len(days), dtype=bool)
+    both = np.concatenate([days, event_days])
+    marked = np.arange(len(both)) >= len(days)
+    return beside_marked(both, marked[None], direction, closed)[0, : len(days)]
+
+
+def beside_marked(days: Steps, marked: NDArray[np.bool_], direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    """As :func:`beside` for several events, each ``marked`` ``[S, n]`` on some of the days ``[n]``; ``[S, n]``."""
+    if not marked.any():
+        return np.zeros_like(marked)
     # One cell per day of the calendar, with room to look beyond both ends.
     low = int(days.min()) - REACH
     span = np.arange(low, int(days.max()) + REACH + 1)
-    marked, shut = np.isin(span, event_days), _closed(span, closed)
+    on, shut = np.zeros((len(marked), len(span)), dtype=bool), _closed(span, closed)
+    event, row = np.nonzero(marked)
+    on[event, days[row] - low] = True
     inner = np.arange(REACH, len(span) - REACH)
-    found = np.zeros(len(inner), dtype=bool)
-    alive = ~marked[inner] & ~shut[inner]
+    found = np.zeros((len(marked), len(inner)), dtype=bool)
+    alive = ~on[:, inner] & ~shut[inner]
     for k in range(1, REACH + 1):
         other = inner + direction * k
-        found |= alive & marked[other]
-        alive &= ~marked[other] & shut[other]
-    return found[days - (low + REACH)]
+        found |= alive & on[:, other]
+        alive &= ~on[:, other] & shut[other]
+    return found[:, days - (low + REACH)]
 
 
 def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:

@@ -123,7 +123,7 @@ class _Fit:
         bases = [None if look is None else look.base(base, effects) for look in (train, validation)]
         assert bases[0] is not None
         unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
-        parts = self._parts(base, effects, unit, train.features.shape[2])
+        parts = self._parts(base, effects, unit, train.width)
         best = self._stage_two(parts, (train, validation), bases)
         law = self._law(parts, train if validation is None else validation, bases[-1] if validation else bases[0])
         parts = dataclasses.replace(parts, law=law)
@@ -228,7 +228,7 @@ class _Fit:
         if not any(best.values()):
             return parts
         at = look.base(base, effects)
-        fresh = self._parts(base, effects, parts.unit, look.features.shape[2])
+        fresh = self._parts(base, effects, parts.unit, look.width)
         data = head_data(look, at, look.windows.entity, parts.unit, parts.positive, look.truth())
         for bucket, epochs in best.items():
             if epochs:

@@ -47,6 +47,8 @@ class Look:
         States ahead, known-future columns, calendar, and recent values where asked for.
     learning : bool
         Whether the windows' steps lie in the part one may learn from.
+    own_history : bool
+        Whether recent values and the base are among the features.
     """
 
     panel: Panel
@@ -55,6 +57,7 @@ class Look:
     ahead: Floats
     features: NDArray[np.float32]
     learning: bool = False
+    own_history: bool = False
 
     @classmethod
     def at(
@@ -74,7 +77,12 @@ class Look:
             d, rows = panel.n_targets, compact_rows(panel)[windows.entity] + windows.cutoff
             recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
             found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
-        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows)
+        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows, own_history)
+
+    @property
+    def width(self) -> int:
+        """Number of features the heads see, ``F``, with the base of each target where that is among them."""
+        return int(self.features.shape[2]) + (self.panel.n_targets if self.own_history else 0)
 
     def base(self, base: SeasonalBase, effects: LatentEffects | None) -> Floats:
         """Forecast before the heads, ``[W, H, D]`` in original units."""
@@ -101,9 +109,8 @@ def head_data(
     scale = np.where(positive, np.maximum(scaled, 0.0), 1.0).astype(np.float32)
     truth = scaled if y is None else (np.nan_to_num(y) / own).astype(np.float32)
     observed = None if y is None or not np.isnan(y).any() else torch.from_numpy(~np.isnan(y))
-    features, bases, scales, truths = (
-        torch.from_numpy(np.ascontiguousarray(a)) for a in (look.features, scaled, scale, truth)
-    )
+    seen = np.concatenate([look.features, scaled], axis=2) if look.own_history else look.features
+    features, bases, scales, truths = (torch.from_numpy(np.ascontiguousarray(a)) for a in (seen, scaled, scale, truth))
     return HeadData(features, bases, scales, truths, observed, torch.from_numpy(entity))
 
 

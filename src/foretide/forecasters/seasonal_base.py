@@ -145,7 +145,7 @@ class SeasonalBase:
         return replace(new, noise=new._noise(panel, new._flags(panel)))
 
     def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None, since: int = 0) -> SeasonalBase:
-        """Choose the recipes of every series anew by rows from ``since`` on, given ``past`` effects as in :meth:`at`."""
+        """Choose each series' recipes anew, by rows from ``since`` on, given ``past`` effects as in :meth:`at`."""
         n, d = train.n_entities, train.n_targets
         errors = np.empty((len(self.recipes), n, d))
         for block in blocks(train, range(n), h * d):
