@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.windows import truth_of
+from foretide.forecasters.history import by_entity
 from foretide.forecasters.recipes import discounted
 from foretide.forecasters.seasonal_base import SeasonalBase
 
@@ -123,12 +124,10 @@ def fit_effects(
         mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
         mu = np.maximum(mu + base.shift[windows.entity][:, None, :], 0.0)
         gram, slope = np.zeros((n, d, k, k)), np.zeros((n, d, k))
-        for i in range(n):
-            chosen = np.flatnonzero(windows.entity == i)
-            if len(chosen):
-                memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
-                part = np.ix_(chosen, leads)
-                gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
+        for i, chosen in by_entity(windows):
+            memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
+            part = np.ix_(chosen, leads)
+            gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
         gram, slope = stride * gram, stride * slope
         slope += np.einsum("ndkl,ndl->ndk", gram, effects.weights)
         effects = _solve(gram, slope, prior)

@@ -273,14 +273,10 @@ def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
 
 def _units(base: Floats, y: Floats, entity: NDArray[np.int64], train: Panel) -> Floats:
     """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give."""
-    n, d = train.n_entities, train.n_targets
-    unit = np.ones((n, d))
-    for i in range(n):
-        error = (base - y)[entity == i]
-        seen = ~np.isnan(error)
-        rows = np.asarray(train.rows(i)[: train.observed[i], :d], dtype=np.float64)
-        largest = np.nan_to_num(np.abs(rows)).max(axis=0, initial=0.0)
-        square = np.where(seen, error, 0.0) ** 2
-        floor = np.where(largest > 0, largest, 1.0) ** 2 / max(len(rows), 1)
-        unit[i] = np.sqrt(square.sum(axis=(0, 1)) / np.maximum(seen.sum(axis=(0, 1)), 1) + floor)
-    return unit
+    mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
+    largest = np.zeros_like(mean_square)
+    for i, rows in enumerate(train.observed):
+        seen = np.nan_to_num(np.abs(np.asarray(train.rows(i)[:rows, : train.n_targets], dtype=np.float64)))
+        largest[i] = seen.max(axis=0, initial=0.0)
+    floor = np.where(largest > 0, largest, 1.0) ** 2 / np.maximum(train.observed, 1)[:, None]
+    return np.sqrt(mean_square + floor)
