@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from foretide.data.frequency import offset_of, read_freq
-from foretide.data.grid import Grid
 from foretide.data.reading import from_frame
 from foretide.data.seasons import seasons_of
 from foretide.errors import ConfigError, DataError
@@ -161,26 +160,6 @@ def test_midnight_that_a_clock_skips() -> None:
         assert (panel.grid.output_times(range(14)) == real).all()
         assert panel.grid.steps_of(real).tolist() == list(range(14))
         assert panel.grid.step_of(real[7]) == panel.grid.step_of("2024-09-08") == 7
-
-
-def test_wall_steps() -> None:
-    spring = Grid(pd.Timestamp("2024-03-30 23:00"), "h", BERLIN)
-    steps, naive = spring.wall_steps(range(5))
-    assert steps.tolist() == [0, 1, 3, 4, 5]  # 02:00 is a hole
-    assert naive == Grid(pd.Timestamp("2024-03-31"), "h")
-    assert (naive.times(steps) == spring.local_times(range(5))).all()
-    autumn = Grid(pd.Timestamp("2024-10-26 22:00"), "h", BERLIN)
-    assert autumn.wall_steps([0, 1, 2, 3, 4, 5])[0].tolist() == [0, 1, 2, 2, 3, 4]  # 02:00 comes twice
-    assert Grid(pd.Timestamp("2024-10-26 23:00"), "2h", BERLIN).wall_steps([0, 1, 2])[0].tolist() == [0, 0, 1]
-    for grid in (
-        Grid(pd.Timestamp("2024-03-30"), "h"), Grid(5, 2), Grid(pd.Timestamp("2024-03-30"), "h", "+05:30"),
-        Grid(pd.Timestamp("2024-03-30"), "6h", BERLIN, wall=True), Grid(pd.Timestamp("2024-03-01"), "MS", BERLIN, True),
-    ):  # fmt: skip
-        steps, naive = grid.wall_steps(np.arange(-3, 40))
-        assert steps.tolist() == list(range(-3, 40))
-        assert (naive.tz, naive.freq) == (None, grid.freq)
-        if not grid.is_integer:
-            assert (naive.times(steps) == grid.local_times(steps)).all()
 
 
 def test_rows_off_the_grid_are_named_whether_gaps_are_filled_or_not() -> None:

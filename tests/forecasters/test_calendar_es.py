@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,13 +102,6 @@ def test_columns_that_mark_events_must_be_known_ahead() -> None:
     assert model.predict(panel, times(panel, [114])).mean.shape == (1, 5, 1)
     with pytest.raises(DataError, match=r"Known-future column 'f0' of 'y0' has no value at 2023-05-02 00:00:00"):
         model.predict(panel)
-
-
-def test_unknown_entities_are_refused() -> None:
-    panel = make_panel((100, 100))
-    model = CalendarES(h=3).fit(panel)
-    with pytest.raises(DataError, match=r"shop7"):
-        model.predict(replace(panel, ids=("shop0", "shop7")))
 
 
 @pytest.mark.parametrize("alpha", [0, 0.0, -0.1, 1.1, float("nan"), "much", True])

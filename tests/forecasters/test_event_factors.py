@@ -16,8 +16,8 @@ def test_multiplied_is_the_product_of_what_is_set() -> None:
             for d in range(2):
                 if flags[t, j, d]:
                     expected[t, d] *= factors[j, d]
-    np.testing.assert_allclose(multiplied(flags, factors), expected, rtol=1e-12)
-    np.testing.assert_array_equal(multiplied(flags[:, :0], factors[:0]), np.ones((30, 2)))
+    np.testing.assert_allclose(multiplied(flags, factors[None])[:, 0], expected, rtol=1e-12)
+    np.testing.assert_array_equal(multiplied(flags[:, :0], factors[None, :0]), np.ones((30, 1, 2)))
 
 
 def planted(noise: float, seed: int = 0, n: int = 2, d: int = 4) -> tuple[list[np.ndarray], ...]:
@@ -26,7 +26,7 @@ def planted(noise: float, seed: int = 0, n: int = 2, d: int = 4) -> tuple[list[n
     truth = np.stack([rng.uniform(0.2, 0.5, (n, d)), rng.uniform(1.4, 2.0, (n, d))], axis=1)
     flags = [np.repeat((rng.random((800, 2, 1)) < 0.15).astype(float), d, axis=2) for _ in range(n)]
     level = [rng.uniform(20, 40, (800, d)) for _ in range(n)]
-    y = [e * multiplied(f, t) for e, f, t in zip(level, flags, truth, strict=True)]
+    y = [e * multiplied(f, t[None])[:, 0] for e, f, t in zip(level, flags, truth, strict=True)]
     y = [np.maximum(v + noise * rng.normal(size=v.shape), 0) for v in y]
     return flags, y, level, list(truth)
 

@@ -8,7 +8,8 @@ from foretide.data.panel import Panel
 from foretide.data.windows import Windows, slide
 from foretide.forecasters import latent_effects as le
 from foretide.forecasters.latent_effects import MAX_LOG, LatentEffects, fit_effects
-from foretide.forecasters.seasonal_base import SeasonalBase, standard_recipes
+from foretide.forecasters.recipes import standard_recipes
+from foretide.forecasters.seasonal_base import SeasonalBase
 
 RECIPES = standard_recipes((7,))
 H = 5

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from foretide.forecasters.recipe_choice import MAX_ORIGINS, TEMPERATURE, best, judge, origins
-from foretide.forecasters.recipes import Block, Recipe
-from foretide.forecasters.seasonal_base import standard_recipes
+from foretide.forecasters.recipes import Block, Recipe, standard_recipes
 
 
 def noisy_block(rows: int = 90, gaps: float = 0.15, seed: int = 0) -> Block:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from foretide.forecasters import history as hist
-from foretide.forecasters.recipes import MAX_LOG_GROWTH, PROFILE_VARIANCE, Block, Recipe, discounted
-from foretide.forecasters.seasonal_base import standard_recipes
+from foretide.forecasters.recipes import MAX_LOG_GROWTH, PROFILE_VARIANCE, Block, Recipe, discounted, standard_recipes
 
 series = arrays(
     np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.one_of(st.just(0.0), st.floats(0.1, 9))

@@ -13,9 +13,9 @@ from foretide.data.grid import Grid
 from foretide.data.panel import Panel
 from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
-from foretide.forecasters import seasonal_base as sb
-from foretide.forecasters.recipes import Block, Recipe
-from foretide.forecasters.seasonal_base import SeasonalBase, standard_recipes
+from foretide.forecasters import side_by_side
+from foretide.forecasters.recipes import Block, Recipe, standard_recipes
+from foretide.forecasters.seasonal_base import SeasonalBase
 
 RECIPES = standard_recipes((7,))
 
@@ -198,7 +198,7 @@ def test_blocks_of_many_series_choose_as_each_alone(monkeypatch: pytest.MonkeyPa
     rng = np.random.default_rng(7)
     panel = panel_of(*(rng.gamma(2.0, 5.0, (80, 2)) for _ in range(5)))
     whole = SeasonalBase.fit(panel, 4, RECIPES, 7)
-    monkeypatch.setattr(sb, "SIDE_BY_SIDE", 16)
+    monkeypatch.setattr(side_by_side, "SIDE_BY_SIDE", 16)
     split = SeasonalBase.fit(panel, 4, RECIPES, 7)
     np.testing.assert_array_equal(whole.picks, split.picks)
     np.testing.assert_allclose(whole.weights, split.weights, rtol=1e-9)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 RARE = 0.2
 """A known 0/1 column marks events when it is set in at most this share of the training rows."""
+USUAL = 0.5
+"""A text column marks events when one of its states, none included, fills at least this share of the training rows:
+every other category is then an event, however frequent."""
 REACH = 4
 """A day before or after an event is looked for over at most this many closed days."""
 CLOSED_SHARE = 0.05
@@ -57,10 +60,18 @@ class Events:
 
     @classmethod
     def find(cls, train: Panel, calendar: Calendar | None = None) -> Events:
-        """Find the events of a training part: rare 0/1 known-future columns, and holidays of the calendar's country."""
+        """Find the events of a training part.
+
+        They are rare 0/1 known-future columns, unusual categories of known-future text columns, and holidays of the
+        calendar's country.
+        """
         country = calendar.country if calendar is not None else None
         daily = _steps_are_within_days(train)
-        columns = tuple(name for name in train.future if _marks_events(train, name))
+        of_text = {name: own for own in train.indicators.values() for name in own}
+        unusual = {name for own in train.indicators.values() for name in _unusual(train, own)}
+        columns = tuple(
+            name for name in train.future if (name in unusual if name in of_text else _marks_events(train, name))
+        )
         closed = closed_weekdays(train) if daily and (columns or country) else ((),) * train.n_targets
         return cls(columns, country if daily else None, daily, closed)
 
@@ -76,36 +87,42 @@ class Events:
             return self.columns
         return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
 
-    def flags(self, panel: Panel, entity: int, low: int, high: int, needed: int | None = None) -> Floats:
+    def flags(
+        self, panel: Panel, entity: int, low: int, high: int, needed: int | Steps | None = None
+    ) -> NDArray[np.bool_]:
         """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
 
-        Rows may lie beyond the panel's end when all events come from a calendar. A row before ``needed`` without a
-        value counts as an ordinary one.
+        Rows may lie beyond the panel's end when all events come from a calendar. A row without a value counts as an
+        ordinary one, unless it is among those ``needed``: rows, or all from one row on (by default ``low``).
 
         Raises
         ------
         DataError
-            When a known-future column has no value in one of the rows from ``needed`` (by default ``low``) on.
+            When a known-future column has no value in one of the rows that are needed.
         """
-        needed = low if needed is None else needed
-        out = np.zeros((high - low, len(self.names), panel.n_targets))
+        if needed is None or isinstance(needed, (int, np.integer)):
+            needed = np.arange(max(low, low if needed is None else needed), high)
+        out = np.zeros((high - low, len(self.names), panel.n_targets), dtype=bool)
         if not self.names:
             return out
         pad = REACH * _steps_per_day(panel) if self.neighbours else 0
         steps = int(panel.first[entity]) + np.arange(low - pad, high + pad)
         wanted = np.arange(low - pad, high + pad)
-        marks = [self._column(panel, entity, name, wanted, range(max(low, needed), high)) for name in self.columns]
+        marks = [self._column(panel, entity, name, wanted, needed) for name in self.columns]
         if self.country is not None:
             marks.append(Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0)
         days = _days(panel, steps) if self.neighbours else steps
         inner = slice(pad, len(steps) - pad)
+        table = np.stack(marks)
         for closed in set(self.closed):
             columns = [d for d, own in enumerate(self.closed) if own == closed]
+            sides = {
+                side: beside_marked(days, table, SIDES[side], closed)[:, inner] for side in SIDES if self.neighbours
+            }
             flags: list[NDArray[np.bool_]] = []
-            for name, marked in zip(self._sources, marks, strict=True):
-                flags.append(marked[inner])
-                event_days = np.unique(days[marked])
-                flags += [beside(days[inner], event_days, SIDES[side], closed) for side in self._sides(name)]
+            for s, name in enumerate(self._sources):
+                flags.append(table[s, inner])
+                flags += [sides[side][s] for side in self._sides(name)]
             out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
         return out
 
@@ -130,11 +147,11 @@ class Events:
             return ()
         return tuple(side for side in SIDES if name + side not in self.columns)
 
-    def _column(self, panel: Panel, entity: int, name: str, wanted: Steps, needed: range) -> NDArray[np.bool_]:
+    def _column(self, panel: Panel, entity: int, name: str, wanted: Steps, needed: Steps) -> NDArray[np.bool_]:
         column = panel.rows(entity)[:, panel.index(name)]
         inside = (wanted >= 0) & (wanted < len(column))
         values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
-        missing = wanted[np.isnan(values) & (wanted >= needed.start) & (wanted < needed.stop)]
+        missing = wanted[np.isnan(values) & np.isin(wanted, needed)]
         if len(missing):
             row = int(missing[0])
             raise DataError(
@@ -147,20 +164,29 @@ class Events:
 
 def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
-    if not len(days) or not len(event_days):
-        return np.zeros(len(days), dtype=bool)
+    both = np.concatenate([days, event_days])
+    marked = np.arange(len(both)) >= len(days)
+    return beside_marked(both, marked[None], direction, closed)[0, : len(days)]
+
+
+def beside_marked(days: Steps, marked: NDArray[np.bool_], direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    """As :func:`beside` for several events, each ``marked`` ``[S, n]`` on some of the days ``[n]``; ``[S, n]``."""
+    if not marked.any():
+        return np.zeros_like(marked)
     # One cell per day of the calendar, with room to look beyond both ends.
     low = int(days.min()) - REACH
     span = np.arange(low, int(days.max()) + REACH + 1)
-    marked, shut = np.isin(span, event_days), _closed(span, closed)
+    on, shut = np.zeros((len(marked), len(span)), dtype=bool), _closed(span, closed)
+    event, row = np.nonzero(marked)
+    on[event, days[row] - low] = True
     inner = np.arange(REACH, len(span) - REACH)
-    found = np.zeros(len(inner), dtype=bool)
-    alive = ~marked[inner] & ~shut[inner]
+    found = np.zeros((len(marked), len(inner)), dtype=bool)
+    alive = ~on[:, inner] & ~shut[inner]
     for k in range(1, REACH + 1):
         other = inner + direction * k
-        found |= alive & marked[other]
-        alive &= ~marked[other] & shut[other]
-    return found[days - (low + REACH)]
+        found |= alive & on[:, other]
+        alive &= ~on[:, other] & shut[other]
+    return found[:, days - (low + REACH)]
 
 
 def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
@@ -191,6 +217,16 @@ def _marks_events(train: Panel, name: str) -> bool:
     values = np.concatenate([train.rows(i)[:, column] for i in range(train.n_entities)])
     values = values[~np.isnan(values)]
     return len(values) > 0 and bool(np.isin(values, (0, 1)).all()) and 0 < float(values.mean()) <= RARE
+
+
+def _unusual(train: Panel, names: tuple[str, ...]) -> list[str]:
+    """Return the indicators of a text column that mark events; none where no state of the column is the usual one."""
+    columns = [train.index(name) for name in names]
+    values = np.concatenate([train.rows(i)[:, columns] for i in range(train.n_entities)])
+    shares = np.nan_to_num(values).mean(axis=0)
+    if max(shares.max(), 1 - shares.sum()) < USUAL:
+        return []
+    return [name for name, share in zip(names, shares, strict=True) if 0 < share < USUAL]
 
 
 def _steps_are_within_days(panel: Panel) -> bool:

@@ -119,21 +119,6 @@ class Grid:
             return on_the_clock(times, self.tz)
         return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.tz)
 
-    def wall_steps(self, steps: Any) -> tuple[Steps, Grid]:
-        """Return where steps lie on a clock on the wall without jumps: positions ``[n]`` on a naive grid of this step.
-
-        On a grid that is regular in UTC, the hour that comes twice has the same positions twice, and the hour that is
-        skipped leaves a hole; a step that a change puts between two positions takes the earlier. On every other grid
-        a step's position is the step.
-        """
-        steps = np.asarray(steps, dtype=np.int64)
-        fixed = None if isinstance(self.freq, int) else fixed_step(self.freq)
-        if self.tz is None or self.wall or fixed is None:
-            return steps, Grid(self.start, self.freq)
-        begin = self.local_times([0])[0]
-        local = self.local_times(steps).to_numpy().astype("datetime64[ns]").view(np.int64)
-        return ((local - begin.value) // fixed).reshape(steps.shape), Grid(begin, self.freq)
-
     def days(self, steps: Any) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
         """Return the days that steps of more than one day cover, on the wall: the first, and the first day after.
 

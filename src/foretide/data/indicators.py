@@ -68,11 +68,11 @@ class Indicators:
                     continue
                 present = panel.categories.get(name, ())
                 parts.append(_flags(cells, present, labels).astype(panel.values.dtype))
-                names[role] += [f"{name}={label}" for label in labels]
+                names[role] += _names(name, labels)
                 _remember(strange, name, present, labels, cells)
         made = replace(
             panel, values=np.concatenate(parts, axis=1), past=tuple(names["past"]), future=tuple(names["future"]),
-            categories={}, static=static,
+            categories={}, static=static, indicators={k: _names(k, own) for k, own in self.columns.items()},
         )  # fmt: skip
         return made, strange
 
@@ -88,7 +88,7 @@ class Indicators:
                 continue
             present = panel.static.categories.get(name, ())
             parts.append(_flags(cells, present, labels))
-            names += [f"{name}={label}" for label in labels]
+            names += _names(name, labels)
             _remember(strange, name, present, labels, cells)
         return Static(tuple(names), np.concatenate(parts, axis=1))
 
@@ -100,6 +100,10 @@ class Indicators:
     def from_dict(cls, facts: dict[str, Any]) -> Indicators:
         """Rebuild from :meth:`to_dict`."""
         return cls(*({k: tuple(v) for k, v in facts[kind].items()} for kind in ("columns", "static")))
+
+
+def _names(column: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{column}={label}" for label in labels)
 
 
 def _frequent(cells: NDArray[np.floating], labels: tuple[str, ...]) -> tuple[str, ...]:

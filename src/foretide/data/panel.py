@@ -70,6 +70,8 @@ class Panel:
     categories : dict
         Text column among ``past`` and ``future`` -> its categories in the order of the codes that ``values`` holds;
         NaN is none of them.
+    indicators : dict
+        Text column that a model sees as 0/1 columns, one per category -> their names.
     """
 
     grid: Grid
@@ -85,6 +87,7 @@ class Panel:
     names: Names = field(default_factory=Names)
     origin: Origin | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    indicators: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- construction
     @classmethod

@@ -83,9 +83,9 @@ def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> st
 
 
 def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
-    # pandas is about to drop the other spellings.
-    name = {"dayofyear": "day_of_year", "weekday": "day_of_week"}.get(part, part)
-    found = stamps.isocalendar()["week"] if part == "week" else getattr(stamps, name)
+    if part == "week":
+        return np.asarray(stamps.isocalendar()["week"], dtype=np.int64)
+    found = stamps.day_of_year if part == "dayofyear" else getattr(stamps, part)
     return np.asarray(found, dtype=np.int64)
 
 

@@ -55,8 +55,11 @@ class _CalendarLevel(Forecaster):
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
-        assert self.base_ is not None
-        return Prediction(self.base_.at(panel, windows, self.h))
+        base = self.base_
+        assert base is not None
+        if panel.ids[0] not in base.ids:
+            base = base.for_new(panel)
+        return Prediction(base.at(panel, windows, self.h))
 
     def factors(self) -> pd.DataFrame:
         """Return what each event multiplies each series by: one row per event, one column per series (in fit order)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,6 +127,17 @@ class ErrorLaw:
             found[..., own, :] = np.where(np.isnan(at)[..., None], np.nan, made)
         return found
 
+    def for_new(self, ids: tuple[str, ...], unit: Floats, own: Floats) -> ErrorLaw:
+        """Return the law of entities that were not known at fit, for the laws that have a formula.
+
+        ``unit`` ``[N, D]`` and ``own`` ``[N', D]`` are sizes of known and new series: errors grow with them.
+        """
+        relative = np.moveaxis(self.sd[:-1] / unit[:, :, None], 0, -1)
+        usual = np.array([[_median(values) for values in part] for part in relative])
+        sd = np.concatenate([own[:, :, None] * usual, self.sd[-1:]])
+        dispersion, floor = (np.repeat(table[-1:], len(ids) + 1, axis=0) for table in (self.dispersion, self.floor))
+        return replace(self, ids=ids, sd=sd, dispersion=dispersion, floor=floor)
+
     def _at(self, table: Floats, rows: Steps, unit: Floats | None = None) -> Floats:
         """``[N + 1, D, G]`` -> ``[W, H, D]``; with units ``[W, D]``, times them where a series is not known."""
         found = table[rows]
@@ -165,6 +176,12 @@ class ErrorLaw:
         return cls(tuple(facts["kinds"]), tuple(facts["ids"]), period=facts["period"], **arrays)
 
 
+def _median(values: Floats) -> float:
+    """Median of what is known; 0 where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
 def _columns(past: Errors, chosen: NDArray[np.bool_]) -> Errors:
     return Errors(past.mean[..., chosen], past.truth[..., chosen], past.entity, past.step)
 
@@ -186,6 +203,9 @@ def _floors(past: Errors, n: int, period: int) -> Floats:
     total = np.bincount(cell[nothing], past.truth[nothing], size).reshape(n, d, period)
     count = np.bincount(cell[nothing], minlength=size).reshape(n, d, period)
     together = total.sum(axis=0, keepdims=True) / np.maximum(count.sum(axis=0, keepdims=True), 1)
+    # Where no zero was forecast yet, one says no more than that something usual comes.
+    usual = np.nan_to_num(np.nansum(past.truth, axis=(0, 1)) / np.maximum((~np.isnan(past.truth)).sum(axis=(0, 1)), 1))
+    together = np.where(count.sum(axis=(0, 2), keepdims=True) > 0, together, usual[:, None])
     return np.concatenate([np.where(count > 0, total / np.maximum(count, 1), together), together])
 
 
@@ -229,8 +249,9 @@ def _deviations(past: Errors, n: int, group: Steps) -> Floats:
     level = size / np.maximum(points, 1)
     level = np.where(level > 0, level, np.nan)
     seen = (count.sum(axis=2) > 0) & ~np.isnan(level)
-    relative = np.median((np.sqrt(drawn) / level[..., None])[seen], axis=0) if seen.any() else np.zeros(g)
-    drawn[count.sum(axis=2) == 0] = np.nan
+    relative = np.median((np.sqrt(drawn) / level[..., None])[seen], axis=0) if seen.any() else np.ones(g)
+    # A series that was silent, and forecast to be, has shown no error it could make when it wakes up.
+    drawn[(count.sum(axis=2) == 0) | ((variance == 0) & np.isnan(level))] = np.nan
     return np.concatenate([np.sqrt(drawn), np.broadcast_to(relative, (1, d, g))])
 
 

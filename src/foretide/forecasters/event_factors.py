@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
 
 POOLED_VARIANCE = 1.0
 """Prior variance of an event's pooled factor around one."""
@@ -24,7 +25,7 @@ SMALLEST = 1e-3
 
 
 def fit_factors(
-    flags: Sequence[Floats],
+    flags: Sequence[NDArray[Any]],
     y: Sequence[Floats],
     expected: Sequence[Floats],
     noise: Floats,
@@ -49,27 +50,52 @@ def fit_factors(
     -------
     factors ``[N, J, D]``, pooled ``[J]``
     """
-    n_events, n_targets = flags[0].shape[1], y[0].shape[1]
-    factors = np.ones((len(flags), n_events, n_targets))
+    n_events = flags[0].shape[1]
+    marked, entity, logs, values = _event_days(flags, y, expected)
+    factors = np.ones((len(flags), n_events, y[0].shape[1]))
     pooled = np.ones(n_events) if prior is None else np.array(prior, dtype=np.float64)
     centre = pooled.copy()
     for _ in range(SWEEPS if n_events > 1 else 1):
-        for j in range(n_events):
+        for j, (rows, own) in enumerate(marked):
+            owner, former = entity[rows], np.log(factors[:, j])
+            e = values[1][rows] * np.exp(logs[rows] - own * former[owner])
+            known = own & ~np.isnan(values[0][rows]) & ~np.isnan(e)
             seen, explained = np.zeros_like(noise), np.zeros_like(noise)
-            for i in range(len(flags)):
-                rows = np.flatnonzero(flags[i][:, j].any(axis=1))
-                here, others = flags[i][rows], np.delete(np.arange(n_events), j)
-                e = expected[i][rows] * multiplied(here[:, others], factors[i, others])
-                known = ~np.isnan(y[i][rows]) & ~np.isnan(e) & (here[:, j] > 0)
-                seen[i] = np.where(known, y[i][rows], 0.0).sum(axis=0)
-                explained[i] = np.where(known, e, 0.0).sum(axis=0)
+            np.add.at(seen, owner, np.where(known, values[0][rows], 0.0))
+            np.add.at(explained, owner, np.where(known, e, 0.0))
             factors[:, j], pooled[j] = _shrunk(seen, explained, noise, float(centre[j]))
+            logs[rows] += own * (np.log(factors[:, j]) - former)[owner]
     return factors, pooled
 
 
-def multiplied(flags: Floats, factors: Floats) -> Floats:
-    """Return the product of the factors ``[J, D]`` of all flags ``[T, J, D]`` that are set, ``[T, D]``."""
-    return np.asarray(np.exp((flags * np.log(factors)).sum(axis=1)))
+def _event_days(
+    flags: Sequence[NDArray[Any]], y: Sequence[Floats], expected: Sequence[Floats]
+) -> tuple[list[tuple[Steps, NDArray[np.bool_]]], Steps, Floats, tuple[Floats, Floats]]:
+    """Rows of all entities on which an event is set, one after the other, ``E`` of them.
+
+    Returns
+    -------
+    list of (rows, flags ``[rows, D]``) of each event, entity of each row ``[E]``, logarithm of the factors of all its
+    events ``[E, D]``, zero so far, and what was seen and expected ``[E, D]``.
+    """
+    at = [np.flatnonzero(own.any(axis=(1, 2))) for own in flags]
+    here = np.concatenate([own[rows] > 0 for own, rows in zip(flags, at, strict=True)])
+    entity = np.repeat(np.arange(len(at)), [len(rows) for rows in at])
+    marked = []
+    for j in range(here.shape[1]):
+        rows = np.flatnonzero(here[:, j].any(axis=1))
+        marked.append((rows, here[rows, j]))
+    seen, usual = (np.concatenate([v[rows] for v, rows in zip(of, at, strict=True)]) for of in (y, expected))
+    return marked, entity, np.zeros_like(seen), (seen, usual)
+
+
+def multiplied(flags: NDArray[Any], factors: Floats) -> Floats:
+    """Return the product of the factors ``[N, J, D]`` of all flags ``[T, J, D]`` that are set, ``[T, N, D]``."""
+    out = np.ones((len(flags), len(factors), factors.shape[2]))
+    rows = np.flatnonzero(flags.any(axis=(1, 2)))
+    if len(rows):
+        out[rows] = np.exp(np.einsum("tjd,njd->tnd", flags[rows].astype(np.float64), np.log(factors), optimize=True))
+    return out
 
 
 def _shrunk(seen: Floats, expected: Floats, noise: Floats, centre: float) -> tuple[Floats, float]:

@@ -202,22 +202,18 @@ class Fitted:
         """Count the panel's steps from the fitted start."""
         if panel.grid == grid:
             return panel
-        if panel.grid.is_integer:
-            ahead, off = divmod(int(panel.grid.start) - int(grid.start), int(grid.freq))
-            if off:
-                raise DataError(
-                    f"The model was fitted on every {grid.freq}th number from {grid.start} on, this panel begins at "
-                    f"{panel.grid.start}, between two of them. Count its times in the same way."
-                )
-        else:
-            plain = replace(grid, tz=None)
-            try:
-                ahead = plain.step_of(panel.grid.start)
-            except DataError as error:
-                raise DataError(
-                    f"The model was fitted on steps of {grid.freq!r} from {grid.start} on, and this panel's times, "
-                    f"such as {panel.grid.start}, lie between them. Move them onto the same steps, or fit again."
-                ) from error
+        low, high = int(panel.first.min()), int(panel.last.max())
+        times = panel.grid.output_times([low, high])
+        try:
+            begin, end = (int(step) for step in grid.steps_of(list(times)))
+        except DataError:
+            begin, end = 0, -1
+        if end - begin != high - low:
+            raise DataError(
+                f"The model was fitted on steps of {grid.freq!r} from {grid.start} on, and this panel's times, from "
+                f"{times[0]} to {times[1]}, do not all lie on them. Move them onto the same steps, or fit again."
+            )
+        ahead = begin - low
         return replace(panel, grid=grid, first=panel.first + ahead)
 
     # ---------------------------------------------------------------- saving

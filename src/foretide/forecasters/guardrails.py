@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,12 +34,15 @@ class Guard:
         Steps of silence after which a series is forecast as zero.
     whole : bool
         Whether point forecasts are whole numbers.
+    factor : float
+        What the largest value of a series that was not there at fit is multiplied by for its bound; 0: no bound.
     """
 
     upper: Floats
     nonnegative: NDArray[np.bool_]
     gate: int | None = None
     whole: bool = False
+    factor: float = 0.0
 
     @classmethod
     def fit(cls, train: Panel, quantile: float, factor: float, gate: int | None, whole: bool) -> Guard:
@@ -55,7 +58,16 @@ class Guard:
                 loud = seen[seen > 0]
                 if factor and len(loud) and nonnegative[i, d]:
                     upper[i, d] = factor * np.quantile(loud, quantile)
-        return cls(upper, nonnegative, gate, whole)
+        return cls(upper, nonnegative, gate, whole, factor)
+
+    def for_new(self, panel: Panel) -> Guard:
+        """Return the guard of entities that were not there at fit, from their own rows.
+
+        One that has not been below zero may go there where most fitted entities have been.
+        """
+        own = Guard.fit(panel, 1.0, self.factor, self.gate, self.whole)
+        usual = self.nonnegative.mean(axis=0) > 0.5
+        return replace(own, nonnegative=own.nonnegative & usual)
 
     def apply(
         self, panel: Panel, windows: Windows, where: NDArray[np.int64], mean: Floats, quantiles: Floats | None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.windows import truth_of
+from foretide.forecasters.history import by_entity
 from foretide.forecasters.recipes import discounted
 from foretide.forecasters.seasonal_base import SeasonalBase
 
@@ -66,6 +67,10 @@ class LatentEffects:
     def _multiplier(self, z: Floats, entity: int) -> Floats:
         return np.asarray(np.exp(np.clip(z @ self.weights[entity].T, -MAX_LOG, MAX_LOG)))
 
+    def for_new(self, n: int) -> LatentEffects:
+        """Effects of ``n`` entities that were not there at fit: those of all entities together."""
+        return LatentEffects(np.repeat(self.shared[None], n, axis=0), self.shared)
+
     def take(self, entities: NDArray[np.int64]) -> LatentEffects:
         """Effects of some entities."""
         return LatentEffects(self.weights[entities], self.shared)
@@ -116,15 +121,13 @@ def fit_effects(
         past = effects.past(train, z)
         if turn and turn <= CHOOSING_ROUNDS:
             base = base.chosen(train, h, past=past)
-        mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead))
+        mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
         mu = np.maximum(mu + base.shift[windows.entity][:, None, :], 0.0)
         gram, slope = np.zeros((n, d, k, k)), np.zeros((n, d, k))
-        for i in range(n):
-            chosen = np.flatnonzero(windows.entity == i)
-            if len(chosen):
-                memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
-                part = np.ix_(chosen, leads)
-                gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
+        for i, chosen in by_entity(windows):
+            memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
+            part = np.ix_(chosen, leads)
+            gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
         gram, slope = stride * gram, stride * slope
         slope += np.einsum("ndkl,ndl->ndk", gram, effects.weights)
         effects = _solve(gram, slope, prior)

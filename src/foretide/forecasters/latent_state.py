@@ -99,8 +99,14 @@ class LatentState:
 
 
 def covariates(panel: Panel, preparation: Preparation, source: str) -> NDArray[np.float32]:
-    """What the encoder reads of each row, scaled and without gaps, ``[R, C]``."""
+    """What the encoder reads of each row, scaled and without gaps, ``[R, C]``.
+
+    A column that did not vary in the training part has no scale and no known effect: it is zero whatever comes.
+    """
     values, d = preparation.values(panel), panel.n_targets
+    still = preparation.scale[preparation.positions(panel)] == 1.0
+    if still.any():
+        values[np.repeat(still, panel.length, axis=0)] = 0.0
     if source == "both":
         return values
     return np.ascontiguousarray(values[:, d:] if source == "past" else values[:, :d])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from foretide.data.calendar import Calendar
 from foretide.data.counts import BUCKETS, buckets
+from foretide.data.problems import DataWarning
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.calendar_es import calendar_of
@@ -37,7 +41,7 @@ class LAVAR(Forecaster):
     h : int
         Steps to forecast.
     order : int
-        Lags ``p`` of the VAR.
+        Lags ``p`` of the VAR; fewer are taken, with a warning, where most series are too short for so many.
     latent : int
         Size ``K`` of the latent state (at most as many as the encoder has inputs).
     heads : "auto", or three heads
@@ -130,8 +134,8 @@ class LAVAR(Forecaster):
     # ---------------------------------------------------------------- protocol
     @property
     def min_history(self) -> int:
-        """Rows needed up to a cutoff: the lags of the VAR."""
-        return int(self.order)
+        """Rows needed up to a cutoff: the lags of the VAR, as many as were fitted."""
+        return int(self.order if self.parts_ is None else self.parts_.state.model.config.order)
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
@@ -152,14 +156,9 @@ class LAVAR(Forecaster):
     def _fit(self, part: FitPart) -> None:
         from foretide.forecasters.lavar_fit import fit_parts
 
-        longest = int(part.train.observed.max())
-        if longest < self.order + 1 + self.h:
-            raise DataError(
-                f"order={self.order} and h={self.h} need {self.order + 1 + self.h} rows, the longest series has "
-                f"{longest} in the training part. Lower order or h, or give longer series."
-            )
         teacher = None if self._teacher is None else self._teacher._parts()
-        self.parts_, self.history = fit_parts(self, part, teacher)
+        order = self._fitting_order(part, None if teacher is None else teacher.state.model.config.order)
+        self.parts_, self.history = fit_parts(self, part, order, teacher)
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -189,6 +188,34 @@ class LAVAR(Forecaster):
     def _parts(self) -> Parts:
         assert self.parts_ is not None
         return self.parts_
+
+    def _fitting_order(self, part: FitPart, shared: int | None) -> int:
+        """Return as many of ``order`` lags as most series bear: as many windows as lags, or one at least.
+
+        ``shared`` lags of a stage 1 stay as they are. Raises :class:`DataError` where no series has a window.
+        """
+        rows = np.sort(part.train.observed)
+        longest, middle = int(rows[-1]), int(rows[len(rows) // 2])
+        least = self.h + 1 + (1 if shared is None else shared)
+        if longest < least:
+            lags = "" if shared is None else f" and a stage 1 of {shared} lags"
+            raise DataError(
+                f"{self.name} with h={self.h}{lags} needs a series of at least {least} rows, the longest one has "
+                f"{longest} in the training part. Lower h, or give longer series."
+            )
+        if shared is not None:
+            return shared
+        rows_of_most = middle if middle >= least else longest
+        if rows_of_most >= self.order + 1 + self.h:
+            return self.order
+        order = min(self.order, max(1, (rows_of_most - self.h) // 2))
+        warnings.warn(
+            f"{self.name} takes {order} lags instead of {self.order}: half of the series have at most {middle} rows in "
+            f"the training part, {self.h} of which are forecast. Give longer series, or lower h.",
+            DataWarning,
+            stacklevel=4,
+        )
+        return order
 
     def _check_heads(self) -> None:
         from foretide.heads.table import routes

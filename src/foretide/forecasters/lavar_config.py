@@ -8,6 +8,9 @@ from foretide.data.counts import check_thresholds
 from foretide.errors import ConfigError
 
 BASES = ("auto", "last", "season", "level", "mean", "profile")
+BY_CHANCE = ("last", "season")
+"""Bases of single values, where a zero says little of what comes: heads correct them in units, not by a share, and
+see how far it is from the usual ones."""
 INPUTS = ("auto", "past", "targets", "both")
 
 
@@ -27,7 +30,8 @@ class SupplyConfig:
     effects : bool
         Whether the latent state enters the level in closed form before the heads are trained.
     own_history : bool
-        Whether the heads see the last values of the targets beside the latent state.
+        Whether the heads see the last values of the targets and the base beside the latent state; with the base "last"
+        or "season" they always do.
     horizon_weights : tuple of float, optional
         Weights of the horizon steps in the delta heads' loss.
     refit : bool

@@ -18,11 +18,13 @@ from foretide.forecasters.guardrails import Guard
 from foretide.forecasters.latent_effects import PERSISTENCE, LatentEffects, fit_effects
 from foretide.forecasters.latent_state import LatentState
 from foretide.forecasters.lavar import stage_kwargs
+from foretide.forecasters.lavar_config import BY_CHANCE
 from foretide.forecasters.lavar_heads import buckets_of, heads_of, inherit, like_teacher
 from foretide.forecasters.lavar_look import Look, answers, head_data
 from foretide.forecasters.lavar_parts import Parts, columns_of
 from foretide.forecasters.neural import covered_calendar
-from foretide.forecasters.seasonal_base import SeasonalBase, standard_recipes
+from foretide.forecasters.recipes import standard_recipes
+from foretide.forecasters.seasonal_base import SeasonalBase
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, train_heads
@@ -49,15 +51,17 @@ MARGIN = 0.02
 """What heads must gain on validation windows to be kept, and latent effects lose to go."""
 
 
-def fit_parts(model: LAVAR, part: FitPart, teacher: Parts | None) -> tuple[Parts, History]:
+def fit_parts(model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> tuple[Parts, History]:
     """Fit everything; with a teacher, stage 1 is taken from it and the rest begins where it ended."""
-    return _Fit(model, part, teacher).run()
+    return _Fit(model, part, order, teacher).run()
 
 
 def predict_parts(
     parts: Parts, panel: Panel, windows: Windows, h: int, quantiles: tuple[float, ...], traces: tuple[str, ...]
 ) -> tuple[Prediction, dict[str, int]]:
     """Forecast from windows; return the forecast and what the guardrails did."""
+    if panel.ids[0] not in parts.preparation.ids:
+        parts = parts.for_new(panel)
     look = Look.at(panel, windows, h, parts.state, parts.preparation, parts.own_history)
     base = look.base(parts.base, parts.effects)
     mean, laws = answers(parts, look, base, quantiles)
@@ -86,18 +90,22 @@ class _Fit:
     model : LAVAR
         Its settings.
     part : FitPart
+    order : int
+        Lags of the VAR, as many as the series bear.
     teacher : Parts or None
     """
 
-    def __init__(self, model: LAVAR, part: FitPart, teacher: Parts | None) -> None:
+    def __init__(self, model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> None:
         self.model, self.part, self.teacher, self.h = model, part, teacher, model.h
         self.panel, self.train = part.panel, part.train
         self.rates, self.buckets = buckets_of(model, self.train, teacher)
         self.heads = heads_of(model, self.train, self.buckets)
         calendar = covered_calendar(self.train) if isinstance(model.calendar, str) else model.calendar
         own = Preparation.fit(self.train, calendar)
+        self.own_history = model.supply.own_history or model.supply.base in BY_CHANCE
         self.preparation = own if teacher is None else like_teacher(own, teacher.preparation, self.train)
-        self.windows = part.windows(input_size=model.order + 1, h=model.h)
+        self.order = order
+        self.windows = part.windows(input_size=order + 1, h=model.h)
         self.generator = torch_generator(model.seed)
         self.history: History = {}
 
@@ -115,7 +123,7 @@ class _Fit:
         bases = [None if look is None else look.base(base, effects) for look in (train, validation)]
         assert bases[0] is not None
         unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
-        parts = self._parts(base, effects, unit, train.features.shape[2])
+        parts = self._parts(base, effects, unit, train.width)
         best = self._stage_two(parts, (train, validation), bases)
         law = self._law(parts, train if validation is None else validation, bases[-1] if validation else bases[0])
         parts = dataclasses.replace(parts, law=law)
@@ -125,8 +133,7 @@ class _Fit:
 
     # ---------------------------------------------------------------- steps
     def _look(self, panel: Panel, windows: Windows) -> Look:
-        supply = self.model.supply
-        return Look.at(panel, windows, self.h, self.state, self.preparation, supply.own_history, all_rows=True)
+        return Look.at(panel, windows, self.h, self.state, self.preparation, self.own_history, all_rows=True)
 
     def _stage_one(self) -> LatentState:
         model, panel = self.model, self.panel
@@ -139,7 +146,7 @@ class _Fit:
             )
         d, c = panel.n_targets, len(panel.past)
         channels = {"past": c, "targets": d, "both": d + c}[source]
-        config = dataclasses.replace(model.config, latent=min(model.config.latent, channels))
+        config = dataclasses.replace(model.config, order=self.order, latent=min(model.config.latent, channels))
         stage = Stage(**stage_kwargs(model.stages, 1))
         with seeded_init(model.seed):
             state, history = LatentState.fit(
@@ -178,10 +185,10 @@ class _Fit:
         if self.teacher is not None:
             inherit(bank, self.teacher.bank)
         guard = Guard.fit(self.train, supply.bound_quantile, supply.bound_factor, supply.gate, supply.whole)
-        positive = (base.shift == 0).all(axis=0)
+        positive = (base.shift == 0).all(axis=0) & (supply.base not in BY_CHANCE)
         return Parts(
             self.panel.targets, self.buckets, self.rates, self.heads, self.preparation, self.state, base, effects,
-            bank, shape, unit, positive, None, guard, supply.own_history,
+            bank, shape, unit, positive, None, guard, self.own_history,
         )  # fmt: skip
 
     def _stage_two(self, parts: Parts, looks: tuple[Look, Look | None], bases: list[Floats | None]) -> dict[str, int]:
@@ -201,7 +208,8 @@ class _Fit:
     def _law(self, parts: Parts, look: Look, base: Floats | None) -> ErrorLaw:
         """Law around point forecasts from errors on validation windows; on training windows where there are none."""
         assert base is not None
-        mean = np.maximum(answers(parts, look, base)[0], np.where(parts.positive, 0.0, -np.inf))
+        least = np.where(parts.guard.nonnegative, 0.0, -np.inf)[look.windows.entity][:, None, :]
+        mean = np.maximum(answers(parts, look, base)[0], least)
         kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
         errors = Errors(mean, look.truth(), look.windows.entity, look.windows.steps(look.panel))
         return ErrorLaw.fit(errors, kinds, parts.preparation.ids, self.h, int(main_season(self.train)))
@@ -213,14 +221,14 @@ class _Fit:
         """
         panel = self.panel
         base, effects = self._base(panel), parts.effects
-        look = self._look(panel, self._thinned(slide(panel, input_size=self.model.order + 1, h=self.h)))
+        look = self._look(panel, self._thinned(slide(panel, input_size=self.order + 1, h=self.h)))
         if effects is not None:
             base, effects = self._effects(base, look)
         parts = dataclasses.replace(parts, base=base, effects=effects)
         if not any(best.values()):
             return parts
         at = look.base(base, effects)
-        fresh = self._parts(base, effects, parts.unit, look.features.shape[2])
+        fresh = self._parts(base, effects, parts.unit, look.width)
         data = head_data(look, at, look.windows.entity, parts.unit, parts.positive, look.truth())
         for bucket, epochs in best.items():
             if epochs:
@@ -265,14 +273,10 @@ def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
 
 def _units(base: Floats, y: Floats, entity: NDArray[np.int64], train: Panel) -> Floats:
     """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give."""
-    n, d = train.n_entities, train.n_targets
-    unit = np.ones((n, d))
-    for i in range(n):
-        error = (base - y)[entity == i]
-        seen = ~np.isnan(error)
-        rows = np.asarray(train.rows(i)[: train.observed[i], :d], dtype=np.float64)
-        largest = np.nan_to_num(np.abs(rows)).max(axis=0, initial=0.0)
-        square = np.where(seen, error, 0.0) ** 2
-        floor = np.where(largest > 0, largest, 1.0) ** 2 / max(len(rows), 1)
-        unit[i] = np.sqrt(square.sum(axis=(0, 1)) / np.maximum(seen.sum(axis=(0, 1)), 1) + floor)
-    return unit
+    mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
+    largest = np.zeros_like(mean_square)
+    for i, rows in enumerate(train.observed):
+        seen = np.nan_to_num(np.abs(np.asarray(train.rows(i)[:rows, : train.n_targets], dtype=np.float64)))
+        largest[i] = seen.max(axis=0, initial=0.0)
+    floor = np.where(largest > 0, largest, 1.0) ** 2 / np.maximum(train.observed, 1)[:, None]
+    return np.sqrt(mean_square + floor)

@@ -10,6 +10,7 @@ import torch
 
 from foretide.data.counts import are_counts, buckets, density, first_no_count
 from foretide.errors import DataError
+from foretide.forecasters.lavar_config import BY_CHANCE
 from foretide.heads.table import HEADS, Route, mask_of, resolve
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 EFFECTIVE_ROWS = 20.0
 """So many neighbouring rows of a covariate say as much as one independent row."""
+ALONE_VARIANCE = 0.25
+"""Variance of the logarithms of scales between entities where one alone was fitted."""
 
 
 def buckets_of(model: LAVAR, train: Panel, teacher: Parts | None) -> tuple[Floats, tuple[str, ...]]:
@@ -64,11 +67,11 @@ def _with_options(model: LAVAR, spec: Any, routes: list[Route]) -> Any:
 
 
 def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
-    """No running sum on a seasonal base, logarithmic links."""
+    """No running sum, which would leave a last value by a share of the way only; logarithmic links on a level."""
     if head == "delta":
-        running = model.supply.base == "last"
-        weights = model.supply.horizon_weights
-        return {"cumulative": running, "on": "increments" if running else "level", "weights": weights}
+        return {"cumulative": False, "on": "level", "weights": model.supply.horizon_weights}
+    if model.supply.base in BY_CHANCE:
+        return {}
     return {"link": "log"} if HEADS[head].counts else {}
 
 
@@ -99,6 +102,25 @@ def like_teacher(own: Preparation, teacher: Preparation, train: Panel) -> Prepar
         own, location=location, scale=np.broadcast_to(np.median(teacher.scale, axis=0), own.scale.shape).copy(),
         known_location=teacher.known_location, known_scale=teacher.known_scale, calendar=teacher.calendar,
     )  # fmt: skip
+
+
+def like_fitted(own: Preparation, fitted: Preparation, panel: Panel) -> Preparation:
+    """Scales of entities that were not there at fit: targets by their own rows, covariates drawn to those fitted.
+
+    How far covariates of entities lie apart is seen where several were fitted, else taken to be as far as their rows.
+    """
+    d, several = panel.n_targets, len(fitted.ids) > 1
+    effective = np.maximum(panel.observed / EFFECTIVE_ROWS, 1.0)[:, None]
+    logs = np.log(fitted.scale)
+    between = logs.var(axis=0) if several else np.full(logs.shape[1], ALONE_VARIANCE)
+    # A column that does not vary in a window has the scale of no column, one.
+    weight = np.where(own.scale == 1.0, 0.0, between / (between + 0.5 / effective))
+    scale = np.exp(weight * np.log(own.scale) + (1 - weight) * logs.mean(axis=0))
+    between = fitted.location.var(axis=0) if several else fitted.scale[0] ** 2
+    weight = between / (between + scale**2 / effective)
+    location = weight * own.location + (1 - weight) * fitted.location.mean(axis=0)
+    location[:, :d], scale[:, :d] = own.location[:, :d], own.scale[:, :d]
+    return dataclasses.replace(own, location=location, scale=scale)
 
 
 @torch.no_grad()

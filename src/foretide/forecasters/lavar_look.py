@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 AT_ONCE = 2048
+NOTHING = 1e-6
+"""A mean count below is zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,10 @@ class Look:
         States expected ahead of each window.
     features : float32 ``[W, H, F]``
         States ahead, known-future columns, calendar, and recent values where asked for.
+    learning : bool
+        Whether the windows' steps lie in the part one may learn from.
+    own_history : bool
+        Whether recent values and the base are among the features.
     """
 
     panel: Panel
@@ -50,6 +56,8 @@ class Look:
     z: Floats
     ahead: Floats
     features: NDArray[np.float32]
+    learning: bool = False
+    own_history: bool = False
 
     @classmethod
     def at(
@@ -69,7 +77,12 @@ class Look:
             d, rows = panel.n_targets, compact_rows(panel)[windows.entity] + windows.cutoff
             recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
             found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
-        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2))
+        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows, own_history)
+
+    @property
+    def width(self) -> int:
+        """Number of features the heads see, ``F``, with the base of each target where that is among them."""
+        return int(self.features.shape[2]) + (self.panel.n_targets if self.own_history else 0)
 
     def base(self, base: SeasonalBase, effects: LatentEffects | None) -> Floats:
         """Forecast before the heads, ``[W, H, D]`` in original units."""
@@ -77,7 +90,7 @@ class Look:
         if effects is not None:
             own = effects.take(base.positions(self.panel))
             past, later = own.past(self.panel, self.z), own.ahead(self.windows.entity, self.ahead)
-        return base.at(self.panel, self.windows, self.ahead.shape[1], past, later)
+        return base.at(self.panel, self.windows, self.ahead.shape[1], past, later, learning=self.learning)
 
     def truth(self) -> Floats:
         """What came, ``[W, H, D]``; only for windows whose steps lie inside the panel."""
@@ -96,9 +109,8 @@ def head_data(
     scale = np.where(positive, np.maximum(scaled, 0.0), 1.0).astype(np.float32)
     truth = scaled if y is None else (np.nan_to_num(y) / own).astype(np.float32)
     observed = None if y is None or not np.isnan(y).any() else torch.from_numpy(~np.isnan(y))
-    features, bases, scales, truths = (
-        torch.from_numpy(np.ascontiguousarray(a)) for a in (look.features, scaled, scale, truth)
-    )
+    seen = np.concatenate([look.features, scaled], axis=2) if look.own_history else look.features
+    features, bases, scales, truths = (torch.from_numpy(np.ascontiguousarray(a)) for a in (seen, scaled, scale, truth))
     return HeadData(features, bases, scales, truths, observed, torch.from_numpy(entity))
 
 
@@ -124,9 +136,10 @@ def answers(
             found = law.quantiles(levels) if levels else None
             if found is not None and has_law.any():
                 quantiles.append(found.double().numpy()[:, :, has_law])
+        point = np.concatenate(got) * unit[:, :, columns]
         # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
-        silent = counts & (base[:, :, columns] == 0)
-        mean[:, :, columns] = np.where(silent, 0.0, np.concatenate(got) * unit[:, :, columns])
+        silent = counts & ((parts.positive[columns] & (base[:, :, columns] == 0)) | (point < NOTHING))
+        mean[:, :, columns] = np.where(silent, 0.0, point)
         if quantiles:
             where = [j for j, known in zip(columns, has_law, strict=True) if known]
             values = np.concatenate(quantiles) * unit[:, :, where, None]

@@ -14,6 +14,7 @@ from foretide.forecasters.error_law import ErrorLaw
 from foretide.forecasters.guardrails import Guard
 from foretide.forecasters.latent_effects import LatentEffects
 from foretide.forecasters.latent_state import LatentState
+from foretide.forecasters.lavar_heads import like_fitted
 from foretide.forecasters.seasonal_base import SeasonalBase
 from foretide.heads.base import HeadShape
 from foretide.heads.table import Route, resolve
@@ -23,6 +24,7 @@ from foretide.training.prepare import Preparation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from foretide.data.panel import Panel
     from foretide.models.config import LatentConfig
 
     Floats = NDArray[np.float64]
@@ -84,6 +86,22 @@ class Parts:
                     found[columns[j]] = route.name
         return found
 
+    def for_new(self, panel: Panel) -> Parts:
+        """Return the parts of entities that were not there at fit: sizes from their own rows, the rest what all share.
+
+        The errors of a series are taken to be as large, beside its own spread, as is usual among the fitted ones.
+        """
+        d = panel.n_targets
+        preparation = like_fitted(self.preparation.for_new(panel), self.preparation, panel)
+        unit = preparation.scale[:, :d] * np.median(self.unit / self.preparation.scale[:, :d], axis=0)
+        return dataclasses.replace(
+            self, preparation=preparation, base=self.base.for_new(panel),
+            effects=None if self.effects is None else self.effects.for_new(panel.n_entities),
+            bank=self.bank.for_new(torch.from_numpy(unit.astype(np.float32))), unit=unit,
+            law=None if self.law is None else self.law.for_new(panel.ids, self.unit, unit),
+            guard=self.guard.for_new(panel),
+        )  # fmt: skip
+
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything that is an array."""
@@ -110,11 +128,12 @@ class Parts:
             "calendar": calendar.to_dict() if calendar else None,
             "channels": self.state.model.channels,
             "latent": self.state.model.config.latent,
+            "order": self.state.model.config.order,
             "source": self.state.source,
             "base": self.base.facts(),
             "shape": dataclasses.asdict(self.shape),
             "law": None if self.law is None else self.law.facts(),
-            "guard": {"gate": self.guard.gate, "whole": self.guard.whole},
+            "guard": {name: getattr(self.guard, name) for name in ("gate", "whole", "factor")},
             "own_history": self.own_history,
         }
 
@@ -130,7 +149,7 @@ class Parts:
         effects = None
         if "effects.weights" in state:
             effects = LatentEffects(state["effects.weights"], state["effects.shared"])
-        config = dataclasses.replace(config, latent=facts["latent"])
+        config = dataclasses.replace(config, latent=facts["latent"], order=facts["order"])
         return cls(
             tuple(facts["targets"]), buckets, state["rates"], facts["heads"],
             Preparation.from_arrays(state, tuple(facts["ids"]), calendar),

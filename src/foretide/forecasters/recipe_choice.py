@@ -22,10 +22,11 @@ TEMPERATURE = 0.01
 """A recipe worse than the best by this share of its squared error weighs a factor e less."""
 
 
-def judge(block: Block, recipes: Sequence[Recipe], h: int) -> Floats:
+def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Floats:
     """Return the sum of each recipe's squared errors over ``h`` steps from many origins, ``[M, S]``.
 
-    Only origins that every recipe can forecast from count, or the most careful one would win.
+    Only origins that every recipe can forecast from count, or the most careful one would win, and of those only the
+    rows from ``since`` on.
     """
     rows = len(block.y)
     if not rows:
@@ -34,7 +35,7 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int) -> Floats:
     ahead = from_rows[:, None] + np.arange(1, h + 1)
     at = np.where(ahead < rows, ahead, 0)
     truth = block.y[at]
-    counted = (ahead < rows)[:, :, None] & ~np.isnan(truth)
+    counted = ((ahead < rows) & (from_rows >= since)[:, None])[:, :, None] & ~np.isnan(truth)
     truth = np.where(counted, truth, 0.0)
     events, ordinary = np.where(counted, block.events[at], 0.0), counted.astype(np.float64)
     patterns: dict[tuple[int, float], tuple[Floats, NDArray[np.bool_]]] = {}
@@ -72,6 +73,16 @@ def best(errors: Floats, top: int) -> tuple[Steps, Floats]:
     weights = np.exp(-np.maximum(worse, 0.0) / TEMPERATURE)
     weights /= weights.sum(axis=0)
     return np.moveaxis(order, 0, -1), np.moveaxis(weights, 0, -1)
+
+
+def most_taken(picks: Steps, weights: Floats, recipes: int) -> tuple[Steps, Floats]:
+    """Return the recipes that weigh most over all series ``[N, D, M]``, by target, and their weights, ``[D, M]``."""
+    _, d, top = picks.shape
+    total = np.zeros((d, recipes))
+    np.add.at(total, (np.broadcast_to(np.arange(d)[:, None], picks.shape), picks), weights)
+    shared = np.argsort(-total, axis=1, kind="stable")[:, :top]
+    share = np.take_along_axis(total, shared, axis=1)
+    return shared, share / share.sum(axis=1, keepdims=True)
 
 
 def origins(rows: int, season: int) -> Steps:

@@ -8,7 +8,7 @@ also counts little, and zeros need no care. Every table is causal: row ``t`` dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,22 @@ class Recipe:
     def knows_events(self) -> bool:
         """Whether event factors apply: a last value is repeated as it is."""
         return self.kind not in ("last", "season")
+
+
+def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
+    """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend."""
+    found: list[Recipe] = [Recipe("last")]
+    for season in seasons or (1,):
+        found += [Recipe("season", season)] if season > 1 else []
+        found += [Recipe("level", season, a) for a in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)]
+        found += [Recipe("mean", season, c) for c in (2, 4, 8, 16)]
+        # A level of all steps moves once a step, a smoothed season once a cycle.
+        for alpha in (0.003, 0.01, 0.03, 0.1, 0.3):
+            found += [Recipe("profile", season, alpha, p) for p in ((0.0, 0.1) if season > 1 else (0.0,))]
+            if alpha >= 0.03:
+                found += [Recipe("profile", season, alpha, 0.1 if season > 1 else 0.0, t) for t in (0.4, 0.8)]
+    chosen = tuple(r for r in found if kinds is None or r.kind in kinds)
+    return chosen or (Recipe("last"),)  # same-season values without a season
 
 
 @dataclass(frozen=True, eq=False)

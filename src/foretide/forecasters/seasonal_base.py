@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.events import Events
+from foretide.data.windows import Windows
 from foretide.errors import DataError, nearest
 from foretide.forecasters.event_factors import fit_factors, multiplied
-from foretide.forecasters.recipe_choice import best, judge
+from foretide.forecasters.history import by_entity
+from foretide.forecasters.recipe_choice import best, judge, most_taken
 from foretide.forecasters.recipes import Block, Recipe
+from foretide.forecasters.side_by_side import blocks, effects_of, pooled_profile, shifts, values_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from foretide.data.calendar import Calendar
     from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
 
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]
@@ -28,9 +30,8 @@ if TYPE_CHECKING:
 TOP = 3
 """So many recipes are averaged per series."""
 LEAST_NOISE = 1e-9
-SIDE_BY_SIDE = 20_000
-"""Recipes are judged on blocks of series that hold no more numbers than this per origin."""
-KEPT = ("picks", "weights", "noise", "factors", "shift")
+NO_ROWS = np.zeros(0, dtype=np.int64)
+KEPT = ("picks", "weights", "noise", "factors", "shift", "judged")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,11 @@ class SeasonalBase:
     factors : ``[N, J, D]``
     shift : ``[N, D]``
         Added to a series while it is worked on, so that one with negative values has a level to be multiplied; else 0.
+    judged : bool ``[N, D]``
+        Series whose training part told recipes apart; the others, silent or too short, take what those take, and choose
+        anew from their own past once there is something in it.
+    season : int
+        Main season, by which noise and event factors are found.
     start : Timestamp or int
         Time of the training part's grid step 0, from which :attr:`pooled` counts.
     """
@@ -65,6 +71,8 @@ class SeasonalBase:
     events: Events
     factors: Floats
     shift: Floats
+    judged: NDArray[np.bool_]
+    season: int = 1
     start: Any = 0
 
     # ---------------------------------------------------------------- learning
@@ -98,36 +106,73 @@ class SeasonalBase:
             Recipes averaged per series; 1 takes the best alone.
         """
         n, d = train.n_entities, train.n_targets
-        shift = _shifts(train)
+        shift = shifts(train)
         seasons = sorted({r.season for r in recipes if r.season > 1} | ({season} if season > 1 else set()))
-        pooled = {1: np.ones(1), **{s: _pooled_profile(train, s, shift) for s in seasons}}
+        pooled = {1: np.ones(1), **{s: pooled_profile(train, s, shift) for s in seasons}}
         if prior is not None:
             ahead = prior._steps_after_start(train)
             pooled = {s: np.roll(prior.pooled[s], -ahead) if s in prior.pooled else own for s, own in pooled.items()}
         events = Events.find(train, calendar) if prior is None else prior.events
         rough = cls(
-            train.ids, (Recipe("profile", season, 0.02),), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
+            train.ids, tuple(recipes), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
             pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift,
+            np.ones((n, d), dtype=bool), season,
             int(train.grid.start) if train.grid.is_integer else train.grid.start,
         )  # fmt: skip
-        observed = [int(rows) for rows in train.observed]
-        flags = [events.flags(train, i, 0, rows, needed=rows) for i, rows in enumerate(observed)]
+        flags = rough._flags(train)
         known = replace(rough, noise=rough._noise(train, flags))
         factors = known._find_factors(train, flags, prior) if events.names else known.factors
-        return replace(known, recipes=tuple(recipes), factors=factors).chosen(train, h, top)
+        return replace(known, factors=factors).chosen(train, h, top)
 
-    def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None) -> SeasonalBase:
-        """Choose the recipes of every series anew, given ``past`` effects as in :meth:`at`."""
+    def for_new(self, panel: Panel) -> SeasonalBase:
+        """Return the base of entities that were not there at fit.
+
+        Shift and noise come from their own rows, recipes and event factors are those that all fitted entities share.
+        """
+        shared = (*most_taken(self.picks, self.weights, len(self.recipes)), np.exp(np.log(self.factors).mean(axis=0)))
+        picks, weights, factors = (np.repeat(of_all[None], panel.n_entities, axis=0) for of_all in shared)
+        shift = shifts(panel)
+        new = replace(
+            self,
+            ids=panel.ids,
+            picks=picks,
+            weights=weights,
+            factors=factors,
+            shift=shift,
+            noise=np.ones_like(shift),
+            judged=np.ones(shift.shape, dtype=bool),
+        )
+        return replace(new, noise=new._noise(panel, new._flags(panel)))
+
+    def chosen(self, train: Panel, h: int, top: int = TOP, past: Floats | None = None, since: int = 0) -> SeasonalBase:
+        """Choose each series' recipes anew, by rows from ``since`` on, given ``past`` effects as in :meth:`at`."""
         n, d = train.n_entities, train.n_targets
         errors = np.empty((len(self.recipes), n, d))
-        for block in _blocks(train, range(n), h * d):
+        for block in blocks(train, range(n), h * d):
             rows = int(train.observed[block[0]])
-            factors = self._event_factors(train, block, rows) * _effects(train, block, rows, past)
-            errors[:, block] = judge(self._block(train, block, factors), self.recipes, h).reshape(-1, len(block), d)
+            factors = self._event_factors(train, block, rows) * effects_of(train, block, rows, past)
+            errors[:, block] = judge(self._block(train, block, factors), self.recipes, h, since).reshape(
+                -1, len(block), d
+            )
         picks, weights = best(errors, top)
-        return replace(self, picks=picks, weights=weights)
+        judged = np.asarray(errors.max(axis=0) > errors.min(axis=0)) | (len(self.recipes) == 1)
+        for j in range(d):
+            own = judged[:, j]
+            if own.any() and not own.all():
+                shared = most_taken(picks[own, j : j + 1], weights[own, j : j + 1], len(self.recipes))
+                picks[~own, j], weights[~own, j] = (found[0] for found in shared)
+        return replace(self, picks=picks, weights=weights, judged=judged)
 
-    def _noise(self, train: Panel, flags: list[Floats]) -> Floats:
+    def _flags(self, train: Panel) -> list[NDArray[np.bool_]]:
+        """Events of each entity's observed rows, ``[T, J, D]``; one array where entities share all of them."""
+        found: dict[int, NDArray[np.bool_]] = {}
+        for block in blocks(train, range(train.n_entities)):
+            rows = int(train.observed[block[0]])
+            for members, flags in self._alike(train, block, rows):
+                found |= dict.fromkeys(block[members].tolist(), flags)
+        return [found[i] for i in range(train.n_entities)]
+
+    def _noise(self, train: Panel, flags: list[NDArray[np.bool_]]) -> Floats:
         noise = np.ones((train.n_entities, train.n_targets))
         for i, (y, expected) in enumerate(self._one_step_ahead(train, flags)):
             error = np.where(flags[i].any(axis=1), np.nan, y - expected)
@@ -138,7 +183,7 @@ class SeasonalBase:
         noise = np.where(np.isfinite(noise) & (noise < 1e100), noise, 0.0)
         return np.maximum(noise, LEAST_NOISE)
 
-    def _find_factors(self, train: Panel, flags: list[Floats], prior: SeasonalBase | None) -> Floats:
+    def _find_factors(self, train: Panel, flags: list[NDArray[np.bool_]], prior: SeasonalBase | None) -> Floats:
         y, expected = zip(*self._one_step_ahead(train, flags), strict=True)
         centre = None if prior is None else np.exp(np.log(prior.factors).mean(axis=(0, 2)))
         factors, _ = fit_factors(flags, y, expected, self.noise, centre)
@@ -148,18 +193,31 @@ class SeasonalBase:
             factors = np.sqrt(factors * elsewhere)
         return factors
 
-    def _one_step_ahead(self, train: Panel, flags: list[Floats]) -> Iterator[tuple[Floats, Floats]]:
+    def _one_step_ahead(self, train: Panel, flags: list[NDArray[np.bool_]]) -> list[tuple[Floats, Floats]]:
         """Values of each entity, and what the row before expects; event days are left out of its sums."""
-        for i in range(train.n_entities):
-            whole = self._block(train, np.array([i]), np.ones((int(train.observed[i]), train.n_targets)))
-            quiet = replace(whole, y=np.where(flags[i].any(axis=1), np.nan, whole.y))
+        usual, d = Recipe("profile", self.season, 0.02), train.n_targets
+        found: dict[int, tuple[Floats, Floats]] = {}
+        for block in blocks(train, range(train.n_entities), d):
+            whole = self._block(train, block, np.ones((int(train.observed[block[0]]), len(block) * d)))
+            events = np.concatenate([flags[i].any(axis=1) for i in block], axis=1)
+            quiet = replace(whole, y=np.where(events, np.nan, whole.y))
             expected = np.full_like(whole.y, np.nan)
-            expected[1:] = quiet.tables(self.recipes[0]).ahead(np.arange(len(expected) - 1), 1)[:, 0]
-            yield whole.y, expected
+            expected[1:] = quiet.tables(usual).ahead(np.arange(len(expected) - 1), 1)[:, 0]
+            for k, entity in enumerate(block):
+                own = slice(k * d, (k + 1) * d)
+                found[int(entity)] = whole.y[:, own], expected[:, own]
+        return [found[i] for i in range(train.n_entities)]
 
     # ---------------------------------------------------------------- forecasting
     def at(
-        self, panel: Panel, windows: Windows, h: int, past: Floats | None = None, ahead: Floats | None = None
+        self,
+        panel: Panel,
+        windows: Windows,
+        h: int,
+        past: Floats | None = None,
+        ahead: Floats | None = None,
+        *,
+        learning: bool = False,
     ) -> Floats:
         """Forecast from windows, ``[W, h, D]``; 0 for a series without any observed value.
 
@@ -169,22 +227,56 @@ class SeasonalBase:
             What else multiplied the panel's rows, as events do.
         ahead : ``[W, h, D]``, optional
             What else is expected to multiply the steps ahead.
+        learning : bool
+            The windows' steps lie in the part one may learn from, where an event without a value is none; else it is
+            an error.
         """
-        where = self.positions(panel)
+        where, each = self.positions(panel), dict(by_entity(windows))
         out = np.zeros((len(windows), h, panel.n_targets))
-        for block in _blocks(panel, np.unique(windows.entity)):
-            chosen = np.flatnonzero(np.isin(windows.entity, block))
+        for block in blocks(panel, each):
+            chosen = np.concatenate([each[i] for i in block])
             entity, cutoff = np.searchsorted(block, windows.entity[chosen]), windows.cutoff[chosen]
             rows, fitted = int(cutoff.max()) + 1, where[block]
-            factors = self._event_factors(panel, block, rows + h, fitted, int(cutoff.min()) + 1)
             steps = cutoff[:, None] + np.arange(1, h + 1)
+            needed = NO_ROWS if learning else np.unique(steps)
+            factors = self._event_factors(panel, block, rows + h, fitted, needed)
             events = factors.reshape(rows + h, len(block), -1)[steps, entity[:, None]]
             if ahead is not None:
                 events = events * ahead[chosen]
-            series = self._block(panel, block, factors[:rows] * _effects(panel, block, rows, past), fitted)
+            series = self._block(panel, block, factors[:rows] * effects_of(panel, block, rows, past), fitted)
             out[chosen] = self._blend(series, events, fitted, entity, cutoff)
             out[chosen] -= self.shift[fitted][entity][:, None, :]
+        if not learning:
+            for w in np.flatnonzero(~self.judged[where[windows.entity]].all(axis=1)):
+                own = self._anew(panel, int(windows.entity[w]), int(windows.cutoff[w]), h, past)
+                if own is not None:
+                    base, alone, end, before = own
+                    out[w] = base.at(alone, end, h, before, None if ahead is None else ahead[w : w + 1])[0]
         return out
+
+    def _anew(
+        self, panel: Panel, entity: int, cutoff: int, h: int, past: Floats | None
+    ) -> tuple[SeasonalBase, Panel, Windows, Floats | None] | None:
+        """Choose recipes from what came up to a cutoff for series that were not judged at fit; None: nothing came.
+
+        They are judged by the second half of the rows since something came: none foresees the first.
+        """
+        alone, rows = panel.take([entity]), cutoff + 1
+        seen = replace(alone, length=np.array([rows], dtype=np.int64))
+        k = self.positions(alone)[0]
+        silent = ~self.judged[k]
+        loud = np.flatnonzero(np.nan_to_num(seen.rows(0)[:, : panel.n_targets][:, silent]).any(axis=1))
+        if not len(loud):
+            return None
+        one = replace(self, ids=alone.ids, **{name: getattr(self, name)[k : k + 1] for name in KEPT})
+        row0 = int(panel.length[:entity].sum())
+        before = None if past is None else past[row0 : row0 + int(panel.length[entity])]
+        noise = np.where(silent, one._noise(seen, one._flags(seen)), one.noise)
+        fresh = replace(one, noise=noise).chosen(seen, h, self.picks.shape[2], before, int(loud[0] + rows) // 2)
+        new = (silent & fresh.judged)[:, :, None]
+        picks, weights = np.where(new, fresh.picks, one.picks), np.where(new, fresh.weights, one.weights)
+        end = Windows(np.zeros(1, dtype=np.int64), np.array([cutoff]))
+        return replace(fresh, picks=picks, weights=weights, judged=np.ones_like(fresh.judged)), alone, end, before
 
     def _blend(self, block: Block, events: Floats, fitted: Steps, entity: Steps, cutoff: Steps) -> Floats:
         """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""
@@ -238,7 +330,7 @@ class SeasonalBase:
         first = int(panel.first[block[0]]) + self._steps_after_start(panel)
         pooled = {season: np.roll(own, -(first % season)) for season, own in self.pooled.items()}
         return Block(
-            _values(panel, block, len(factors), self.shift[fitted]), factors, pooled, self.noise[fitted].ravel()
+            values_of(panel, block, len(factors), self.shift[fitted]), factors, pooled, self.noise[fitted].ravel()
         )
 
     def _steps_after_start(self, panel: Panel) -> int:
@@ -249,18 +341,27 @@ class SeasonalBase:
         return -replace(panel.grid, tz=None).step_at_or_before(self.start)
 
     def _event_factors(
-        self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None, needed: int | None = None
+        self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None, needed: Steps = NO_ROWS
     ) -> Floats:
-        """Event factors of a block's rows, ``[rows, S]``; events of the rows from ``needed`` on must be known."""
-        d = panel.n_targets
-        out = np.ones((rows, len(block) * d))
-        if not self.events.names:
-            return out
+        """Event factors of a block's rows, ``[rows, S]``; events of the rows ``needed`` must be known."""
+        out = np.ones((rows, len(block), panel.n_targets))
+        fitted = block if fitted is None else fitted
+        for members, flags in self._alike(panel, block, rows, needed):
+            out[:, members] = multiplied(flags, self.factors[fitted[members]])
+        return out.reshape(rows, len(block) * panel.n_targets)
+
+    def _alike(
+        self, panel: Panel, block: Steps, rows: int, needed: Steps = NO_ROWS
+    ) -> Iterator[tuple[Steps, NDArray[np.bool_]]]:
+        """Yield the entities of a block that share all events, by their positions in it, and their flags."""
+        columns = [panel.index(name) for name in self.events.columns]
+        groups: dict[bytes, list[int]] = {}
         for k, entity in enumerate(block):
-            position = entity if fitted is None else fitted[k]
-            flags = self.events.flags(panel, int(entity), 0, rows, rows if needed is None else needed)
-            out[:, k * d : (k + 1) * d] = multiplied(flags, self.factors[position])
-        return out
+            key = panel.rows(int(entity))[:, columns].tobytes() if columns else b""
+            groups.setdefault(key, []).append(k)
+        for members in groups.values():
+            entity = int(block[members[0]])
+            yield np.array(members), self.events.flags(panel, entity, 0, rows, needed)
 
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -273,7 +374,10 @@ class SeasonalBase:
         """Everything that is no array, as JSON."""
         start = self.start if isinstance(self.start, int) else str(self.start)
         recipes = [r.to_dict() for r in self.recipes]
-        return {"ids": list(self.ids), "recipes": recipes, "events": self.events.to_dict(), "start": start}
+        return {
+            "ids": list(self.ids), "recipes": recipes, "events": self.events.to_dict(), "season": self.season,
+            "start": start,
+        }  # fmt: skip
 
     @classmethod
     def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> SeasonalBase:
@@ -284,79 +388,6 @@ class SeasonalBase:
         events = Events.from_dict(facts["events"])
         kept = {name: arrays[f"base.{name}"] for name in KEPT}
         start = facts["start"] if isinstance(facts["start"], int) else pd.Timestamp(facts["start"])
-        return cls(tuple(facts["ids"]), recipes, pooled=pooled, events=events, start=start, **kept)
-
-
-def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
-    """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend."""
-    found: list[Recipe] = [Recipe("last")]
-    for season in seasons or (1,):
-        found += [Recipe("season", season)] if season > 1 else []
-        found += [Recipe("level", season, a) for a in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)]
-        found += [Recipe("mean", season, c) for c in (2, 4, 8, 16)]
-        # A level of all steps moves once a step, a smoothed season once a cycle.
-        for alpha in (0.003, 0.01, 0.03, 0.1, 0.3):
-            found += [Recipe("profile", season, alpha, p) for p in ((0.0, 0.1) if season > 1 else (0.0,))]
-            if alpha >= 0.03:
-                found += [Recipe("profile", season, alpha, 0.1 if season > 1 else 0.0, t) for t in (0.4, 0.8)]
-    chosen = tuple(r for r in found if kinds is None or r.kind in kinds)
-    return chosen or (Recipe("last"),)  # same-season values without a season
-
-
-def _shifts(train: Panel) -> Floats:
-    """Return what to add to each series so that its level is well above zero, ``[N, D]``; 0 for one never negative."""
-    found = np.zeros((train.n_entities, train.n_targets))
-    for i in range(train.n_entities):
-        y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
-        seen = ~np.isnan(y)
-        low = np.where(seen, y, np.inf).min(axis=0, initial=np.inf)
-        high = np.where(seen, y, -np.inf).max(axis=0, initial=-np.inf)
-        found[i] = np.where(low < 0, (high - low) - low, 0.0)
-    return found
-
-
-def _pooled_profile(train: Panel, season: int, shift: Floats) -> Floats:
-    """Seasonal factors of all series together, by grid step; 1 on average over the positions seen."""
-    total, count = np.zeros(season), np.zeros(season)
-    for i in range(train.n_entities):
-        y = np.array(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64) + shift[i]
-        seen = ~np.isnan(y)
-        mean = np.where(seen, y, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        usable = seen & (mean > 0)
-        # Weights by the square root: large series say more, but do not speak alone.
-        share = np.where(usable, y / np.where(mean > 0, mean, 1.0), 0.0)
-        trust = np.sqrt(np.where(mean > 0, mean, 0.0))
-        position = (int(train.first[i]) + np.arange(len(y))) % season
-        total += np.bincount(position, share @ trust, season)
-        count += np.bincount(position, usable @ trust, season)
-    profile = np.where(count > 0, total / np.where(count > 0, count, 1.0), 1.0)
-    return np.maximum(profile, 0.0)
-
-
-def _blocks(panel: Panel, entities: Any, width: int = 1) -> Iterator[Steps]:
-    """Yield groups of entities that share first step and length, so that they can stand side by side.
-
-    A group holds at most :data:`SIDE_BY_SIDE` numbers per origin when an entity has ``width`` of them.
-    """
-    groups: dict[tuple[int, int, int], list[int]] = {}
-    for i in entities:
-        key = (int(panel.first[i]), int(panel.observed[i]), int(panel.length[i]))
-        groups.setdefault(key, []).append(int(i))
-    most = max(1, SIDE_BY_SIDE // width)
-    for members in groups.values():
-        for low in range(0, len(members), most):
-            yield np.array(members[low : low + most], dtype=np.int64)
-
-
-def _values(panel: Panel, block: Steps, rows: int, shift: Floats) -> Floats:
-    """Shifted targets of a block side by side, ``[rows, n D]``."""
-    parts = [np.asarray(panel.rows(int(i))[:rows, : panel.n_targets], dtype=np.float64) for i in block]
-    return np.concatenate(parts, axis=1) + shift.reshape(-1)
-
-
-def _effects(panel: Panel, block: Steps, rows: int, past: Floats | None) -> Floats | float:
-    """Further effects of a block's rows side by side, ``[rows, n D]``; 1 where there are none."""
-    if past is None:
-        return 1.0
-    row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]])
-    return np.concatenate([past[row0[i] : row0[i] + rows] for i in block], axis=1)
+        return cls(
+            tuple(facts["ids"]), recipes, pooled=pooled, events=events, season=facts["season"], start=start, **kept
+        )

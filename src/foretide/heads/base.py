@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -130,6 +131,18 @@ class Head(nn.Module, ABC):
     def settle(self, means: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
         """Set the spread parameters for good, from the errors of trained ``means`` of :meth:`points`."""
         self.begin(means, y, series, observed)
+
+
+@torch.no_grad()
+def for_entities(module: nn.Module, n: int) -> nn.Module:
+    """Return a copy for ``n`` entities that were not fitted: what belongs to single entities is the mean of it."""
+    new = copy.deepcopy(module)
+    for part in new.modules():
+        for name in getattr(part, "of_entities", ()):
+            table = getattr(part, name)
+            shared = table.float().mean(dim=0, keepdim=True).expand(n, *table.shape[1:]).clone()
+            setattr(part, name, nn.Parameter(shared) if isinstance(table, nn.Parameter) else shared)
+    return new
 
 
 def known_series(series: SeriesInfo | None) -> SeriesInfo:

@@ -85,6 +85,8 @@ def fit_of_series(
     ``log_factor`` ``[E]`` is the logarithm of a known factor on each element's dispersion. Returns ``[n]``.
     """
     w = np.ones(len(y)) if weights is None else weights
+    if not (np.isfinite(y) & (w > 0) & (mean > 0)).any():
+        return np.full(n, 1.0 if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
     known = np.isfinite(y) & (w > 0) & (mean > 0)
     likelihood = _Likelihood(

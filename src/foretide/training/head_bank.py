@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from foretide.errors import TrainingError
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.base import Head, HeadShape, Law, SeriesInfo, for_entities
 from foretide.heads.table import make_head
 from foretide.training.flat import FlatAdam
 from foretide.training.head_step import HeadSteps
@@ -94,6 +94,13 @@ class HeadBank(nn.Module):
             own = HeadShape(shape.features, len(where), shape.h, shape.entities, shape.private)
             made[bucket] = make_head(heads[bucket], own, **(options or {}).get(bucket, {}))
         self.heads = nn.ModuleDict(made)
+
+    def for_new(self, unit: Tensor) -> HeadBank:
+        """Return the heads of entities that were not fitted, by their units ``[N', D]``: what all entities share."""
+        new = for_entities(self, len(unit))
+        assert isinstance(new, HeadBank)
+        new.unit = unit
+        return new
 
     def law(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Law:
         """Law of a bucket's targets for some windows; ``data`` holds its columns only."""

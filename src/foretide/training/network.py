@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foretide.heads.base import Head, Law, SeriesInfo
+from foretide.heads.base import Head, Law, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
@@ -57,13 +56,8 @@ class Network(nn.Module):
 
         ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target.
         """
-        new = copy.deepcopy(self)
-        with torch.no_grad():
-            for module in new.modules():
-                for name in getattr(module, "of_entities", ()):
-                    table = getattr(module, name)
-                    shared = table.float().mean(dim=0, keepdim=True).expand(len(unit), *table.shape[1:]).clone()
-                    setattr(module, name, nn.Parameter(shared) if isinstance(table, nn.Parameter) else shared)
+        new = for_entities(self, len(unit))
+        assert isinstance(new, Network)
         if new.unit is not None:
             new.unit = torch.as_tensor(unit, dtype=new.unit.dtype, device=new.unit.device)
         return new
