@@ -376,7 +376,7 @@ def test_the_found_form_settles_the_next_table(tmp_path: Path) -> None:
     assert panel.origin is not None
     assert panel.origin.form == Form("utf-8", ";", ",", ".", "%d.%m.%Y")
     week = written(tmp_path, "Tag;Umsatz\n" + "".join(f"0{k}.02.2024;1.00{k}\n" for k in range(1, 8)), "week.csv")
-    with pytest.raises(DataError, match=r"(?s)2024-02-01 with time_format='%d\.%m\.%Y', or .*1001 or as 1\.001"):
+    with pytest.raises(DataError, match=r"(?s)can be read as 1001 or as 1\.001"):
         Panel.read(week, time="Tag", target="Umsatz")
     again = Panel.read(week, time="Tag", target="Umsatz", likely=panel.origin.form)
     assert again.values[:2, 0].tolist() == [1001, 1002]

@@ -100,7 +100,9 @@ def readings(words: Words) -> list[Reading]:
     for reading in found:
         if reading.count == most and not any(np.array_equal(reading.values, other.values) for other in best):
             best.append(reading)
-    return best
+    # Dates with points begin with the day wherever they are written.
+    pointed = [reading for reading in best if reading.form.startswith("%d.%m.%Y")]
+    return pointed or best
 
 
 def check_format(form: str | None) -> None:

@@ -78,6 +78,24 @@ def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Steps]]:
     return replace(moved, values=values, row0=row0, length=length), rows
 
 
+def extended(panel: Panel, rows: int) -> Panel:
+    """Return the panel with so many rows more of each entity, in which columns known ahead keep their last values.
+
+    A forecast through a clock that is put back reaches fewer steps on the wall than a model makes.
+    """
+    if not panel.future or rows < 1:
+        return panel
+    parts = []
+    for i in range(panel.n_entities):
+        more = np.full((rows, panel.values.shape[1]), np.nan, dtype=panel.values.dtype)
+        known = panel.n_targets + len(panel.past)
+        more[:, known:] = panel.rows(i)[-1, known:]
+        parts += [panel.rows(i), more]
+    length = panel.length + rows
+    row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    return replace(panel, values=np.concatenate(parts), row0=row0, length=length)
+
+
 def ahead_index(grid: Grid, wall: Grid, cutoffs: Steps, h: int) -> Steps | None:
     """Return which step of a forecast on the wall clock each step of one on the grid is, ``[W, h]``; None: its own.
 

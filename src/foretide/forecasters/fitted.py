@@ -12,7 +12,7 @@ import pandas as pd
 from foretide.data.grid import Grid
 from foretide.data.indicators import Indicators
 from foretide.data.panel import Panel, Static
-from foretide.data.wallclock import ahead_index, on_wall_clock, wall_grid
+from foretide.data.wallclock import ahead_index, extended, on_wall_clock, wall_grid
 from foretide.data.windows import Windows
 from foretide.errors import DataError
 from foretide.forecasters.stand_in import StandIn
@@ -180,6 +180,8 @@ class Fitted:
             wall = wall_grid(fitted)
             ahead = ahead_index(moved.grid, wall, cutoffs + moved.first[:1] - panel.first[:1], h)
             moved, rows = on_wall_clock(moved, wall)
+            if ahead is not None:
+                moved = extended(moved, h - 1 - int(ahead.max(axis=1).min()))
             each = zip(windows.entity, windows.cutoff, strict=True)
             cutoff = np.array([rows[i][c] if c >= 0 else -1 for i, c in each], dtype=np.int64)
             windows = Windows(windows.entity, cutoff)
