@@ -24,9 +24,9 @@ COLLINEAR = 1e-6
 """A column is left out where the others explain all but this share of its variance."""
 SHOWN = 5
 
-CONSTANT = "they do not vary in its training part"
-COMBINED = "they are combinations of other columns"
-MANY = f"its training part has fewer than {ROWS_PER_COLUMN} rows for each"
+CONSTANT = "no change of it is in the training part"
+COMBINED = "nothing is lost, the other columns together say the same"
+MANY = f"the training part has fewer than {ROWS_PER_COLUMN} rows for each column"
 
 
 @dataclass(frozen=True, eq=False)
