@@ -89,17 +89,19 @@ def main_season(panel: Panel, given: int | None = None) -> int:
     if len(fitting) < 2:
         return fitting[0] if fitting else 1
     # A season that only few series can judge must not win over one that all can: longer ones need half of them.
-    usable = [m for m in fitting if 2 * int((panel.observed >= 2 * m).sum()) >= panel.n_entities] or fitting[:1]
-    ratios = [r for series in _series(panel) if (r := _naive_errors(series, usable)) is not None]
+    able = int((panel.observed >= 2 * fitting[0]).sum())
+    usable = [m for m in fitting if 2 * int((panel.observed >= 2 * m).sum()) >= able]
+    ratios = [r for series in _series(panel, 2 * max(usable)) if (r := _naive_errors(series, usable)) is not None]
     if not ratios:
         return usable[0]
     return usable[int(np.argmin(np.mean(ratios, axis=0)))]
 
 
-def _series(panel: Panel) -> Iterator[NDArray[np.floating]]:
-    """Yield the observed values of a sample of series."""
-    picks = np.unique(np.linspace(0, panel.n_entities - 1, min(panel.n_entities, _SERIES_LOOKED_AT)).astype(int))
-    for i in picks:
+def _series(panel: Panel, least: int) -> Iterator[NDArray[np.floating]]:
+    """Yield the observed values of a sample of the series with at least so many rows."""
+    able = np.flatnonzero(panel.observed >= least)
+    picks = np.unique(np.linspace(0, len(able) - 1, min(len(able), _SERIES_LOOKED_AT)).astype(int))
+    for i in able[picks]:
         rows = panel.rows(int(i))[: panel.observed[i]]
         for d in range(panel.n_targets):
             yield rows[:, d]

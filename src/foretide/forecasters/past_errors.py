@@ -16,6 +16,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.ensemble import Member, unfitted
 from foretide.forecasters.error_law import Errors
 from foretide.forecasters.fitted import Fitted
+from foretide.forecasters.history import telling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,7 +140,8 @@ class Around(Forecaster):
         rows = panel.observed
         kept_back = np.maximum(np.round(KEPT_BACK * rows), np.minimum(2 * self.h, rows // 2)).astype(np.int64)
         kept_back = np.maximum(kept_back, self.h)
-        known = panel.head(rows - kept_back)
+        telling_ones = np.isin(np.arange(panel.n_entities), telling(panel, season))
+        known = panel.head(np.where(telling_ones, rows - kept_back, 0))
         early = self._early(known) if known.n_entities else None
         windows = inside = None
         if early is not None:

@@ -52,17 +52,19 @@ class Network(nn.Module):
         law, hidden = self._law(inputs)
         return reduce(law.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
 
-    def for_new(self, unit: NDArray[np.floating]) -> Network:
+    def for_new(self, unit: NDArray[np.floating], of: NDArray[np.bool_] | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
 
-        ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target.
+        ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target. ``of``
+        ``[N]``: the fitted entities that the mean is taken of; all by default.
         """
         new = copy.deepcopy(self)
         with torch.no_grad():
             for module in new.modules():
                 for name in getattr(module, "of_entities", ()):
                     table = getattr(module, name)
-                    shared = table.float().mean(dim=0, keepdim=True).expand(len(unit), *table.shape[1:]).clone()
+                    chosen = table if of is None else table[torch.as_tensor(of, device=table.device)]
+                    shared = chosen.float().mean(dim=0, keepdim=True).expand(len(unit), *table.shape[1:]).clone()
                     setattr(module, name, nn.Parameter(shared) if isinstance(table, nn.Parameter) else shared)
         if new.unit is not None:
             new.unit = torch.as_tensor(unit, dtype=new.unit.dtype, device=new.unit.device)
