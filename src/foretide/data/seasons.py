@@ -27,6 +27,8 @@ _CYCLES: tuple[tuple[int, int, int], ...] = (
     (15 * _MINUTE, _DAY, 7 * _DAY),
 )
 _SERIES_LOOKED_AT = 500
+FEWEST_ROWS = 20
+"""Settings shared by all series are chosen on those with at least so many rows, and three seasons."""
 
 
 def seasons_of(freq: str | int) -> tuple[int, ...]:
@@ -95,6 +97,15 @@ def main_season(panel: Panel, given: int | None = None) -> int:
     if not ratios:
         return usable[0]
     return usable[int(np.argmin(np.mean(ratios, axis=0)))]
+
+
+def telling(train: Panel, season: int = 1) -> list[int]:
+    """Return the entities (positions) long enough to choose shared settings on; all where none is.
+
+    What a series of a few rows prefers is chance, and must not change what is forecast for the others.
+    """
+    found = np.flatnonzero(train.observed >= max(FEWEST_ROWS, 3 * season))
+    return found.tolist() if len(found) else list(range(train.n_entities))
 
 
 def _series(panel: Panel, least: int) -> Iterator[NDArray[np.floating]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.seasons import main_season
+from foretide.data.seasons import main_season, telling
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.history import (
@@ -28,7 +28,6 @@ from foretide.forecasters.history import (
     season_last,
     season_level,
     targets_until,
-    telling,
 )
 from foretide.forecasters.laws import unit_of
 

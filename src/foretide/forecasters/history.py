@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 
 SLEEP = 10
 """So many equal values at the beginning of a series are taken for sleep."""
-FEWEST_ROWS = 20
-"""Settings shared by all series are chosen on those with at least so many rows, and three seasons."""
-
-
-def telling(train: Panel, season: int = 1) -> list[int]:
-    """Return the entities (positions) long enough to choose shared settings on; all where none is.
-
-    What a series of a few rows prefers is chance, and must not change what is forecast for the others.
-    """
-    found = np.flatnonzero(train.observed >= max(FEWEST_ROWS, 3 * season))
-    return found.tolist() if len(found) else list(range(train.n_entities))
 
 
 def by_entity(windows: Windows) -> Iterator[tuple[int, NDArray[np.int64]]]:

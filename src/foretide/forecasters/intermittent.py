@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.seasons import telling
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.baselines import _Simple
-from foretide.forecasters.history import telling
 from foretide.forecasters.laws import missing, too_large
 
 if TYPE_CHECKING:

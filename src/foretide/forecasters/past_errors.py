@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from foretide.data.seasons import telling
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.ensemble import Member, unfitted
 from foretide.forecasters.error_law import Errors
 from foretide.forecasters.fitted import Fitted
-from foretide.forecasters.history import telling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
