@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import CASES
+from cases import CASES, make_panel
 
 import foretide as ft
 import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
-from foretide.forecasters.base import Forecaster
+from foretide.errors import DataError
+from foretide.evaluation.folds import make_plan
+from foretide.forecasters.base import FitPart, Forecaster
 from foretide.forecasters.forecast import Forecast
 
 H = 5
@@ -219,3 +221,35 @@ def test_tune_goes_through() -> None:
         warnings.simplefilter("ignore")
         study = ft.tune(ft.Ridge, panel_of(*KNOWN), n_trials=2, h=H)
     assert np.isfinite(study.best.value)
+
+
+def test_a_series_without_known_ahead_values_gets_the_stand_in_while_others_have_them() -> None:
+    model = fitted("LSTM", ("long", "other"))
+    table, own = ahead(panel_of("long", "other")).to_frame(), panel_of("long").to_frame()
+    lacking = pd.concat([own, table[table.unique_id == "other"]], ignore_index=True)
+    found = model.predict(Panel.from_frame(lacking, freq="D", future=["f"], missing="mask"))
+    alone = model.predict(ahead(panel_of("other")))
+    np.testing.assert_allclose(found.mean[1], alone.mean[0], rtol=1e-5)
+    assert found.note_texts()[1] == ""
+    assert "forecast by SeasonalNaive: known-future columns without values over the 5 steps" in found.note_texts()[0]
+    with pytest.raises(DataError, match=r"Known-future column 'f' of 'long' has no value .* Add rows with its values"):
+        model.predict(panel_of("long", "other"))
+
+
+def test_lookbacks_suit_most_rows_and_newcomers_have_no_say() -> None:
+    def lookback(*rows: int) -> int:
+        panel = make_panel(rows, targets=1)
+        return FitPart(panel, np.array(rows)).lookback("model", 60, 5)
+
+    assert lookback(400, 400, 400) == lookback(400, 400, 400, 3) == lookback(5, 400, 9, 9) == 60
+    assert lookback(45, 50, 55) == lookback(45, 50, 55, 6, 8) == 22
+    assert lookback(*[40] * 30, *[90] * 15) == 40  # nine tenths of the rows can be forecast
+
+
+def test_folds_lie_where_some_series_lives() -> None:
+    panel = panel_of("ended", "other", "later")
+    plan = make_plan(panel, H, n_windows=60)
+    ends = panel.first + panel.observed - 1
+    for fold in plan.folds:
+        assert ((panel.first <= fold.cutoff) & (fold.cutoff < ends)).any()
+    assert min(fold.cutoff for fold in plan.folds) < int(panel.first.max()) - 400
