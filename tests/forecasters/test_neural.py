@@ -306,7 +306,9 @@ def test_bad_settings(kind: str, settings: dict[str, Any], message: str) -> None
 def test_errors_of_fit(kind: str) -> None:
     with pytest.raises(DataError, match=r"input_size=14 and h=3 need 17 rows, the longest series has 4 in the train"):
         make(kind).fit(make_panel((4,)))
-    with pytest.warns(DataWarning, match="looks back at 7 steps instead of 14: half of the series have at most 14"):
+    with pytest.warns(
+        DataWarning, match="looks back at 7 steps instead of 14: half of all rows lie in series of at most 14"
+    ):
         short = make(kind).fit(make_panel((17,)))
     assert short.min_history == 7
     with pytest.raises(ConfigError, match=r"device='gpu' is not known\. Type 'auto', 'cpu' or 'cuda'"):

@@ -91,7 +91,7 @@ def test_a_series_that_begins_after_the_training_part() -> None:
 def test_too_short() -> None:
     with pytest.raises(DataError, match=r"input_size=60 and h=3 need 63 rows, the longest series has 3 in the train"):
         Ridge(3).fit(make_panel((3,)))
-    with pytest.warns(DataWarning, match="Ridge looks back at 15 steps instead of 60: half of the series have at most"):
+    with pytest.warns(DataWarning, match="Ridge looks back at 15 steps instead of 60: half of all rows lie in"):
         short = Ridge(3).fit(make_panel((40,)))
     assert short.min_history == 15
 

@@ -105,6 +105,8 @@ _SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "LSTM-student_t": ("LSTM", {**_NEURAL, "head": "student_t"}),
     "Attention-nb": ("Attention", {**_NEURAL, "heads": 2, "head": "nb"}),
     "Attention-quantile": ("Attention", {**_NEURAL, "heads": 2, "head": "quantile"}),
+    "LSTM-calendar": ("LSTM", {**_NEURAL, "calendar": "auto", "known": "on"}),
+    "Attention-waves": ("Attention", {**_NEURAL, "heads": 2, "seasons": (7, 24), "waves": 3, "head": "gaussian"}),
 }
 
 
@@ -125,6 +127,9 @@ def _ensemble(weights: Any, *members: tuple[str, dict[str, Any]]) -> Callable[[i
 
 CASES["Ensemble"] = _ensemble("validated", ("SeasonalNaive", {}), ("Ridge", {"input_size": 14}), ("Drift", {}))
 CASES["Ensemble-law"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))
+CASES["Ensemble-networks"] = _ensemble(
+    None, ("LSTM", {**_NEURAL, "waves": 2}), ("LAVAR", {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1})
+)
 CASES["Ensemble-median"] = lambda h: forecaster_class("Ensemble")(  # type: ignore[call-arg]
     [{"SeasonalNaive": {}}, {"Ridge": {"input_size": 14}}, {"Drift": {}}],  # type: ignore[arg-type]
     h=h,
@@ -139,6 +144,7 @@ def _with_intervals(law: str, model: str, **settings: Any) -> Callable[[int], Fo
 CASES["WithIntervals"] = _with_intervals("auto", "SeasonalES")
 CASES["WithIntervals-empirical"] = _with_intervals("empirical", "SeasonalMean", alias="means")
 CASES["WithIntervals-validation"] = _with_intervals("normal", "Ridge", input_size=14)
+CASES["WithIntervals-network"] = _with_intervals("normal", "Attention", **_NEURAL, heads=2, waves=2)
 CASES["WithIntervals-passed-on"] = _with_intervals("auto", "ARIMA", order=(1, 0, 1))
 
 
@@ -148,6 +154,7 @@ def _conformal(method: str, model: str, **settings: Any) -> Callable[[int], Fore
 
 CASES["Conformal"] = _conformal("split", "SeasonalES")
 CASES["Conformal-adaptive"] = _conformal("adaptive", "SeasonalES")
+CASES["Conformal-network"] = _conformal("split", "LSTM", **_NEURAL, calendar="auto")
 CASES["Conformal-law"] = _conformal("split", "ARIMA", order=(1, 0, 1))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.seasons import telling
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def count_like(panel: Panel) -> NDArray[np.bool_]:
     """
     counts = are_counts(panel)
     middles, small = [], 0
-    for entity in range(panel.n_entities):
+    for entity in telling(panel):
         for target in np.flatnonzero(counts):
             y = panel.rows(entity)[:, target]
             y = y[~np.isnan(y)]

@@ -27,6 +27,8 @@ _CYCLES: tuple[tuple[int, int, int], ...] = (
     (15 * _MINUTE, _DAY, 7 * _DAY),
 )
 _SERIES_LOOKED_AT = 500
+FEWEST_ROWS = 20
+"""Settings shared by all series are chosen on those with at least so many rows, and three seasons."""
 
 
 def seasons_of(freq: str | int) -> tuple[int, ...]:
@@ -89,17 +91,28 @@ def main_season(panel: Panel, given: int | None = None) -> int:
     if len(fitting) < 2:
         return fitting[0] if fitting else 1
     # A season that only few series can judge must not win over one that all can: longer ones need half of them.
-    usable = [m for m in fitting if 2 * int((panel.observed >= 2 * m).sum()) >= panel.n_entities] or fitting[:1]
-    ratios = [r for series in _series(panel) if (r := _naive_errors(series, usable)) is not None]
+    able = int((panel.observed >= 2 * fitting[0]).sum())
+    usable = [m for m in fitting if 2 * int((panel.observed >= 2 * m).sum()) >= able]
+    ratios = [r for series in _series(panel, 2 * max(usable)) if (r := _naive_errors(series, usable)) is not None]
     if not ratios:
         return usable[0]
     return usable[int(np.argmin(np.mean(ratios, axis=0)))]
 
 
-def _series(panel: Panel) -> Iterator[NDArray[np.floating]]:
-    """Yield the observed values of a sample of series."""
-    picks = np.unique(np.linspace(0, panel.n_entities - 1, min(panel.n_entities, _SERIES_LOOKED_AT)).astype(int))
-    for i in picks:
+def telling(train: Panel, season: int = 1) -> list[int]:
+    """Return the entities (positions) long enough to choose shared settings on; all where none is.
+
+    What a series of a few rows prefers is chance, and must not change what is forecast for the others.
+    """
+    found = np.flatnonzero(train.observed >= max(FEWEST_ROWS, 3 * season))
+    return found.tolist() if len(found) else list(range(train.n_entities))
+
+
+def _series(panel: Panel, least: int) -> Iterator[NDArray[np.floating]]:
+    """Yield the observed values of a sample of the series with at least so many rows."""
+    able = np.flatnonzero(panel.observed >= least)
+    picks = np.unique(np.linspace(0, len(able) - 1, min(len(able), _SERIES_LOOKED_AT)).astype(int))
+    for i in able[picks]:
         rows = panel.rows(int(i))[: panel.observed[i]]
         for d in range(panel.n_targets):
             yield rows[:, d]

@@ -179,7 +179,8 @@ def make_plan(panel: Panel, h: int, **options: Unpack[FoldOptions]) -> Plan:
     n = n_windows or (DEFAULT_WINDOWS if begin is None else None)
     known = main_season(panel.until(moment(panel, begin if begin is not None else last)), given)
     stride = step if step is not None else rotating_step(h, known)
-    cutoffs = _cutoffs(first + gap + 1, last, begin, stride, n, asked=n_windows is not None)
+    candidates = range(begin, last + 1, stride) if begin is not None else range(last, first + gap, -stride)[::-1]
+    cutoffs = _cutoffs(_inhabited(panel, candidates, gap), begin, stride, n, asked=n_windows is not None)
     folds = _folds(cutoffs, panel.grid.output_times(cutoffs), options.get("refit", False))
     plan = Plan(h, stride, gap, options.get("train_size"), options.get("val_size"), known, folds)
     _warn_of_one_phase(plan, panel)
@@ -219,10 +220,22 @@ def _first_cutoff(panel: Panel, start: Any, low: int, high: int) -> int:
     return begin
 
 
-def _cutoffs(low: int, last: int, begin: int | None, step: int, n: int | None, *, asked: bool) -> list[int]:
-    """Return the cutoffs, oldest first: ``n`` back from the last one, or from ``begin`` on."""
+def _inhabited(panel: Panel, cutoffs: Sequence[int], gap: int) -> list[int]:
+    """Return the cutoffs at which some series has both rows to learn from and observed rows ahead.
+
+    Series whose lives do not overlap leave stretches between them in which there is nothing to forecast.
+    """
+    steps = np.asarray(cutoffs, dtype=np.int64)
+    ends = panel.first + panel.observed - 1
+    alive = np.zeros(len(steps), dtype=bool)
+    for first, end in np.unique(np.stack([panel.first, ends], axis=1), axis=0):
+        alive |= (steps - gap >= first) & (steps < end)
+    return [int(step) for step in steps[alive]]
+
+
+def _cutoffs(found: Sequence[int], begin: int | None, step: int, n: int | None, *, asked: bool) -> Sequence[int]:
+    """Return ``n`` of the cutoffs, oldest first: the last ones, or those from ``begin`` on."""
     if begin is not None:
-        found = list(range(begin, last + 1, step))
         if n is not None and len(found) < n:
             raise ConfigError(
                 f"From start on there are {len(found)} cutoffs {step} steps apart, not n_windows={n}. Lower "
@@ -230,14 +243,12 @@ def _cutoffs(low: int, last: int, begin: int | None, step: int, n: int | None, *
             )
         return found[:n]
     assert n is not None
-    most = (last - low) // step + 1
-    if asked and n > most:
+    if asked and n > len(found):
         raise ConfigError(
-            f"n_windows={n} cutoffs {step} steps apart do not fit: the panel has room for {most}. Lower n_windows or "
-            "step."
+            f"n_windows={n} cutoffs {step} steps apart do not fit: the panel has room for {len(found)}. Lower "
+            "n_windows or step."
         )
-    n = min(n, most)
-    return [last - step * k for k in range(n - 1, -1, -1)]
+    return found[-n:]
 
 
 def _folds(cutoffs: Sequence[int], times: Any, refit: Refit) -> tuple[Fold, ...]:

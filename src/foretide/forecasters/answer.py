@@ -80,6 +80,8 @@ class Limits:
     ids : set of str or None
         Entities it knows; None: it needs to know none.
     accepts_new_ids : bool
+    needs_future : bool
+        Whether it reads known-future columns over the whole horizon.
     stand_in : StandIn
     """
 
@@ -89,6 +91,7 @@ class Limits:
     memory: int | None
     ids: frozenset[str] | None
     accepts_new_ids: bool
+    needs_future: bool
     stand_in: StandIn
 
 
@@ -98,8 +101,12 @@ def answer(
     panel: Panel,
     windows: Windows,
     quantiles: tuple[float, ...],
+    woken: Mask,
 ) -> Prediction:
-    """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others."""
+    """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others.
+
+    ``woken`` ``[W]`` marks windows of known series that are to be forecast as those of new ones.
+    """
     rows = windows.cutoff - first_observed(panel)[windows.entity] + 1
     short = rows < limits.min_history
     new = np.zeros(len(windows), dtype=bool)
@@ -109,8 +116,12 @@ def answer(
         stranger = ~known
     else:
         stranger = np.zeros(panel.n_entities, dtype=bool)
-    alone = new if limits.accepts_new_ids else np.zeros_like(new)
-    apart = short | (new & ~alone)
+    new |= woken & ~short
+    unseen = _without_future(panel, windows, limits.h) & ~short if limits.needs_future else np.zeros_like(short)
+    if unseen.sum() == (~short).sum():
+        unseen[:] = False  # the table brings no known-future rows at all, and the model says what to add
+    alone = new & ~unseen if limits.accepts_new_ids else np.zeros_like(new)
+    apart = short | unseen | (new & ~alone)
     if not (alone.any() or apart.any() or stranger.any()):
         found = predict(panel, windows)
     else:
@@ -120,9 +131,10 @@ def answer(
         if len(own):
             parts.append((own, predict(*_without(panel, windows[own], stranger))))
         if len(shared):
-            parts.append((shared, predict(*separated(panel, windows[shared], limits.h, limits.memory))))
+            parts.append((shared, predict(*separated(panel, windows[shared], limits))))
         found = _joined(parts, shape, quantiles)
-    found = _completed(found, limits, panel, windows, quantiles, {"short": short, "new": new & ~alone}, rows > 0)
+    missing = {"short": short, "ahead": unseen, "new": new & ~alone & ~unseen}
+    found = _completed(found, limits, panel, windows, quantiles, missing, rows > 0)
     return replace(found, notes=(*found.notes, *_out_of_range(limits.name, panel, windows, found)))
 
 
@@ -138,8 +150,23 @@ def first_observed(panel: Panel) -> Steps:
     return out
 
 
-def separated(panel: Panel, windows: Windows, h: int, memory: int | None) -> tuple[Panel, Windows]:
-    """Return each window as an entity of its own whose targets and past columns end at its cutoff."""
+def _without_future(panel: Panel, windows: Windows, h: int) -> Mask:
+    """Whether a known-future column has no value in some step ahead of a window, ``[W]``.
+
+    Gaps before a series' last observed target do not count: they are filled.
+    """
+    if not panel.future:
+        return np.zeros(len(windows), dtype=bool)
+    ahead = windows.cutoff[:, None] + np.arange(1, h + 1)
+    inside = ahead < panel.length[windows.entity][:, None]
+    rows = panel.row0[windows.entity][:, None] + np.where(inside, ahead, 0)
+    empty = np.isnan(panel.values[rows, panel.n_targets + len(panel.past) :]).any(axis=-1)
+    return np.asarray((~inside | (empty & (ahead >= panel.observed[windows.entity][:, None]))).any(axis=1))
+
+
+def separated(panel: Panel, windows: Windows, limits: Limits) -> tuple[Panel, Windows]:
+    """Return each window as an entity of its own, of none of the known names, that ends at its cutoff."""
+    h, memory = limits.h, limits.memory
     low = np.zeros(len(windows), dtype=np.int64) if memory is None else (windows.cutoff - memory + 1).clip(0)
     high = np.minimum(windows.cutoff + 1 + h, panel.length[windows.entity])
     unseen = panel.n_targets + len(panel.past)
@@ -149,7 +176,7 @@ def separated(panel: Panel, windows: Windows, h: int, memory: int | None) -> tup
         rows[c - a + 1 :, :unseen] = np.nan
         parts.append(rows)
     length = high - low
-    names, first = _names(panel, windows), panel.first[windows.entity] + low
+    names, first = _names(panel, windows, limits.ids or frozenset()), panel.first[windows.entity] + low
     made = replace(
         panel.take(windows.entity), ids=names, values=np.concatenate(parts), length=length, first=first,
         row0=np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64),
@@ -165,12 +192,12 @@ def _without(panel: Panel, windows: Windows, stranger: Mask) -> tuple[Panel, Win
     return panel.take(np.flatnonzero(~stranger)), Windows(place[windows.entity], windows.cutoff)
 
 
-def _names(panel: Panel, windows: Windows) -> tuple[str, ...]:
-    """The entity's own name, with its cutoff where it has several windows."""
+def _names(panel: Panel, windows: Windows, known: frozenset[str]) -> tuple[str, ...]:
+    """The entity's own name, with its cutoff where it has several windows or is a known one."""
     counts = np.bincount(windows.entity, minlength=panel.n_entities)
     times = panel.grid.output_times(windows.steps(panel))
     return tuple(
-        panel.ids[e] if counts[e] == 1 else f"{panel.ids[e]} up to {t}"
+        panel.ids[e] if counts[e] == 1 and panel.ids[e] not in known else f"{panel.ids[e]} up to {t}"
         for e, t in zip(windows.entity, times, strict=True)
     )
 
@@ -227,10 +254,11 @@ def _completed(
         all_bounds[where] = np.where(gone[..., None], bounds, all_bounds[where])
     reasons = {
         "short": f"fewer than the {limits.min_history} rows that {limits.name} reads",
+        "ahead": f"known-future columns without values over the {limits.h} steps ahead, which {limits.name} reads",
         "new": f"a series that {limits.name}, one model per series, was not fitted on",
         "failed": f"{limits.name} gave no finite forecast",
     }
-    failed = ~(missing["short"] | missing["new"])
+    failed = ~np.logical_or.reduce(list(missing.values()))
     notes = list(found.notes)
     for reason, mask in (*missing.items(), ("failed", failed)):
         for k, name in enumerate(NAMES):

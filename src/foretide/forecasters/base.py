@@ -66,6 +66,10 @@ class Forecaster(ABC):
     """Whether something of what it learned belongs to single series, by their ids."""
     accepts_new_ids: bool = True
     """Whether it forecasts series that were not there at fit; otherwise a stand-in does."""
+    needs_future: bool = False
+    """Whether it cannot forecast without values of all known-future columns over the horizon."""
+    traces_by_target: ClassVar[tuple[str, ...]] = ()
+    """Names in ``Forecast.extras`` of arrays whose last axis are the targets."""
     uses_future: bool = False
     """Whether known-future columns enter the forecast."""
 
@@ -104,16 +108,26 @@ class Forecaster(ABC):
         self._former = self.state() if warm_start and self._fitted is not None else {}
         self._fitted = None
         fitted = Fitted.begin(panel, part)
-        learned = self._part(fitted, part, train_until)
+        seen = self._part(fitted, part, train_until)
+        kept = self._learnable(seen)
+        learned = seen.take(kept)
+        if learned is not seen:  # categories of a series that is not learned from are not learned either
+            fitted = Fitted.begin(panel, part.take([part.entity(name) for name in learned.panel.ids]))
+            seen = self._part(fitted, part, train_until)
+            learned = seen.take(kept)
         self._fit(learned)
         self._former = {}
         self._fitted = replace(
             fitted,
             ids=learned.panel.ids,
-            history=kept_history(learned.panel, self.memory),
-            stand_in=StandIn.fit(learned.panel),
+            history=kept_history(seen.panel, self.memory),
+            stand_in=StandIn.fit(seen.panel),
         )
         return self
+
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        """Return the entities (positions) to learn from; the others are forecast as series unseen at fit are."""
+        return np.arange(part.panel.n_entities)
 
     def _part(self, fitted: Fitted, part: Panel, train_until: Any) -> FitPart:
         """Return the part to learn from as the model sees it, without entities that have no training rows."""
@@ -220,7 +234,9 @@ class Forecaster(ABC):
         """Forecast every window of any table, in the table's own steps."""
         view = self.view(panel, windows)
         got = self._answer(view.panel, view.windows, quantiles, traces)
-        return (got if view.ahead is None else _reordered(got, view.ahead)), view
+        if view.ahead is not None:
+            got = _reordered(got, view.ahead)
+        return _in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
 
     def _answer(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -230,8 +246,16 @@ class Forecaster(ABC):
         assert fitted is not None
         assert fitted.stand_in is not None
         ids = frozenset(fitted.ids) if self.knows_ids else None
-        limits = Limits(self.name, self.h, self.min_history, self.memory, ids, self.accepts_new_ids, fitted.stand_in)
-        return answer(lambda p, w: self._predict(p, w, quantiles, traces), limits, panel, windows, quantiles)
+        limits = Limits(
+            self.name, self.h, self.min_history, self.memory, ids, self.accepts_new_ids, self.needs_future,
+            fitted.stand_in,
+        )  # fmt: skip
+        woken = self._woken(panel, windows)
+        return answer(lambda p, w: self._predict(p, w, quantiles, traces), limits, panel, windows, quantiles, woken)
+
+    def _woken(self, panel: Panel, windows: Windows) -> NDArray[np.bool_]:
+        """Whether what was learned of a window's series says nothing of it, ``[W]``: it is forecast as a new one is."""
+        return np.zeros(len(windows), dtype=bool)
 
     def _general_notes(self, panel: Panel, view: View) -> list[Note]:
         """Note categories that were not there at fit, and columns that the model does not use."""
@@ -338,6 +362,18 @@ def _reordered(got: Prediction, ahead: NDArray[np.int64]) -> Prediction:
     each = np.arange(len(ahead))[:, None]
     quantiles = None if got.quantiles is None else got.quantiles[each, ahead]
     return replace(got, mean=got.mean[each, ahead], quantiles=quantiles)
+
+
+def _in_order(
+    got: Prediction, fitted: tuple[str, ...], wanted: tuple[str, ...], by_target: tuple[str, ...]
+) -> Prediction:
+    """Put the targets of a forecast into the order that a table has them in."""
+    if fitted == wanted:
+        return got
+    order = [fitted.index(name) for name in wanted]
+    extras = {k: v[..., order] if k in by_target else v for k, v in got.extras.items()}
+    quantiles = None if got.quantiles is None else got.quantiles[:, :, order]
+    return replace(got, mean=got.mean[:, :, order], quantiles=quantiles, extras=extras)
 
 
 def class_slug(cls: type) -> str:

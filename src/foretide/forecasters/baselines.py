@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.seasons import main_season
+from foretide.data.seasons import main_season, telling
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.history import (
@@ -335,7 +335,7 @@ def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: A
     Where nothing can be compared (less than two cycles) the middle of the grid is taken.
     """
     total = np.zeros(len(grid))
-    for entity in range(train.n_entities):
+    for entity in telling(train, season):
         history = np.array(train.rows(entity)[-CHOICE_CYCLES * season :, : train.n_targets], dtype=np.float64)
         history /= unit_of(np.max(np.abs(history), axis=0, initial=0.0, where=~np.isnan(history)))
         errors = np.stack([(one_ahead(history, setting) - history) ** 2 for setting in grid])

@@ -57,6 +57,7 @@ class Conformal(Around):
         ``"split"``: errors as they were at ``fit``. ``"adaptive"``: ``predict`` also forecasts from origins between
         the end of the part and each cutoff, as far apart as those at ``fit``; their errors are learned from as soon as
         their truth is known, and levels move with the misses. A cutoff inside the part sees what is known at its end.
+        Errors are pooled as ``by`` says, so a table of fewer series teaches less.
     by : sequence of {"step", "bucket", "series"}
         What errors are told apart by: step ahead; density bucket of the series (targets that are no counts are one
         bucket); series. ``()`` pools all.

@@ -64,6 +64,7 @@ class Ensemble(Forecaster):
     """
 
     nests = "models"
+    traces_by_target = ("spread",)
 
     def __init__(
         self,

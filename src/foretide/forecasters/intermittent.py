@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.seasons import telling
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.baselines import _Simple
@@ -205,10 +206,11 @@ def _least_error(train: Panel, pairs: list[tuple[float, float]]) -> tuple[float,
 
 def _sample(train: Panel) -> Iterator[Floats]:
     """Yield the observed values of some series, those with at least three and a demand."""
-    n = train.n_entities * train.n_targets
+    entities = telling(train)
+    n = len(entities) * train.n_targets
     for number in np.unique(np.linspace(0, n - 1, min(n, SERIES_LOOKED_AT)).astype(int)):
         entity, d = divmod(int(number), train.n_targets)
-        y = np.array(train.rows(entity)[:, d], dtype=np.float64)
+        y = np.array(train.rows(entities[entity])[:, d], dtype=np.float64)
         y = y[~np.isnan(y)]
         if len(y) >= 3 and y.max() > 0 and too_large(y) is None:
             yield y

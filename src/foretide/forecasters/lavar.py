@@ -66,6 +66,8 @@ class LAVAR(Forecaster):
     knows_ids = True
     uses_future = True
     neural, explains = True, ("latent",)
+    needs_future = True
+    traces_by_target = ("base",)
 
     def __init__(
         self,

@@ -66,6 +66,7 @@ class NeuralForecaster(Forecaster):
     knows_ids = True
     uses_future = True
     neural, watched = True, True
+    needs_future = True
     model_config: ClassVar[type]
     """Dataclass of the model's own settings."""
 
@@ -102,6 +103,7 @@ class NeuralForecaster(Forecaster):
         self.network: Network | None = None
         self.preparation: Preparation | None = None
         self._targets: tuple[str, ...] = ()
+        self._flat: frozenset[str] = frozenset()
 
     # ---------------------------------------------------------------- what a model gives
     @abstractmethod
@@ -129,6 +131,10 @@ class NeuralForecaster(Forecaster):
         calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
         return {**super().settings(), "calendar": calendar, "device": self.device, **self._options}
 
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        self.lookback_ = part.lookback(self.name, self.input_size, self.h)
+        return part.with_windows(self.lookback_, self.h)
+
     def _fit(self, part: FitPart) -> None:
         from foretide.seeding import seeded_init, torch_generator
         from foretide.training.loop import train
@@ -136,11 +142,11 @@ class NeuralForecaster(Forecaster):
         from foretide.training.store import Store, WindowBatches
 
         panel, device = part.panel, pick_device(self.device)
-        self.lookback_ = part.lookback(self.name, self.input_size, self.h)
         train_windows, val_windows = part.windows(input_size=self.lookback_, h=self.h)
         calendar = self._calendar(part.train)
         found, self._targets = resolve(self.head, panel.targets), panel.targets
         check_counts(panel, found)
+        self._flat = _flat(part.train)
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
@@ -162,6 +168,15 @@ class NeuralForecaster(Forecaster):
                 begin_head(network, batches, val_batches, rates, points)
         self.history, self.best_epoch = history.epochs, history.best_epoch
         self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]
+
+    def _woken(self, panel: Panel, windows: Windows) -> NDArray[np.bool_]:
+        """Series that never moved in training and do in the window: scale and spread are not those they had."""
+        found = np.zeros(len(windows), dtype=bool)
+        for k, (i, cutoff) in enumerate(zip(windows.entity, windows.cutoff, strict=True)):
+            if panel.ids[i] in self._flat:
+                low = max(0, cutoff + 1 - self.lookback_)
+                found[k] = not _constant(panel.rows(int(i))[low : cutoff + 1, : panel.n_targets])
+        return found
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -212,6 +227,7 @@ class NeuralForecaster(Forecaster):
             "structure": network.backbone.frame.structure(),
             "ids": list(preparation.ids),
             "targets": list(self._targets),
+            "flat": sorted(self._flat),
             "calendar": preparation.calendar.to_dict() if preparation.calendar else None,
             "history": self.history,
             "best_epoch": self.best_epoch,
@@ -229,6 +245,7 @@ class NeuralForecaster(Forecaster):
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         self.preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
         self._targets = tuple(facts.get("targets", ()))
+        self._flat = frozenset(facts.get("flat", ()))
         self.lookback_ = int(facts["shape"]["input_size"])
         weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
         start = empty_start(facts["structure"], weights, "backbone.frame.")
@@ -254,7 +271,8 @@ class NeuralForecaster(Forecaster):
         if not panel.n_entities or panel.ids[0] in preparation.ids:
             return network, preparation
         own = preparation.for_new(panel, mask_of(resolve(self.head, panel.targets), panel.n_targets, "uncentred"))
-        return network.for_new(own.scale[:, : panel.n_targets]), own
+        moving = np.array([name not in self._flat for name in preparation.ids])
+        return network.for_new(own.scale[:, : panel.n_targets], moving), own
 
     def _calendar(self, train: Panel) -> Calendar | None:
         if self.calendar == "auto":
@@ -327,6 +345,20 @@ def covered_calendar(panel: Panel) -> Calendar | None:
     days = (times[1] - times[0]).days
     features = tuple(f for f in Calendar.for_freq(panel.grid.freq).features if days >= 2 * CYCLE_DAYS.get(f, 7))
     return Calendar(features) if features else None
+
+
+def _flat(train: Panel) -> frozenset[str]:
+    """Entities none of whose targets moves in the training part; none where all are so."""
+    d = train.n_targets
+    found = frozenset(name for i, name in enumerate(train.ids) if _constant(train.rows(i)[:, :d]))
+    return frozenset() if len(found) == train.n_entities else found
+
+
+def _constant(values: NDArray[np.floating]) -> bool:
+    """Whether no column ``[T, D]`` has two different values."""
+    seen = ~np.isnan(values)
+    low, high = np.where(seen, values, np.inf).min(axis=0), np.where(seen, values, -np.inf).max(axis=0)
+    return bool((low >= high).all())
 
 
 def pick_device(name: str) -> torch.device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
 
-
 HELD_BACK = 0.15
 """Share of each series, at its end, that is kept back for validation."""
+
+REACHED = 0.1
+"""A lookback is no longer than the series have rows that hold all but so much of the rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,22 @@ class FitPart:
         """The training part alone, a view."""
         return self.panel.head(self.train_rows)
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Training rows of each entity up to its last observed one, ``[N]``."""
+        return np.minimum(self.train_rows, self.panel.observed)
+
+    def take(self, entities: NDArray[np.int64]) -> FitPart:
+        """Return the part with these entities (positions) only."""
+        if len(entities) == self.panel.n_entities:
+            return self
+        return replace(self, panel=self.panel.take(entities), train_rows=self.train_rows[entities])
+
+    def with_windows(self, input_size: int, h: int) -> NDArray[np.int64]:
+        """Return the entities (positions) that give a training window; all where none does."""
+        found = np.flatnonzero(self.rows >= input_size + h)
+        return found if len(found) else np.arange(self.panel.n_entities)
+
     def windows(self, *, input_size: int, h: int) -> tuple[Windows, Windows]:
         """Training and validation windows.
 
@@ -67,24 +85,27 @@ class FitPart:
         return train, slide(panel, input_size=input_size, h=h, first_target=end)
 
     def lookback(self, name: str, input_size: int, h: int, least: int = 2) -> int:
-        """Return how many of ``input_size`` steps to look back at: fewer where most series are too short for a window.
+        """Return how many of ``input_size`` steps to look back at: fewer where many rows are of shorter series.
 
-        Half of the series then keep as many windows as they look back steps, or a whole season in one window.
+        Half of all rows then lie in series with as many training windows as they look back steps, or a whole season
+        in one window, and nine tenths in series that can be forecast at all. Series too short even so have no say.
         """
-        rows = np.sort(np.minimum(self.train_rows, self.panel.observed))
-        room = int(rows[len(rows) // 2]) - h
-        if room < least:
-            room = int(rows[-1]) - h
-        if room >= input_size or room < least:
+        rows, season = self.rows, min(seasons_of(self.panel.grid.freq), default=1)
+        able = rows >= h + least
+        if not able.any():
             return input_size
-        season = min(seasons_of(self.panel.grid.freq), default=1)
-        fitting = min(input_size, max(least, room // 2, min(season, room)))
-        warnings.warn(
-            f"{name} looks back at {fitting} steps instead of {input_size}: half of the series have at most "
-            f"{room + h} rows in the training part, {h} of which are forecast. Give longer series, or lower h.",
-            DataWarning,
-            stacklevel=5,
-        )
+        fitting, _ = _for_half(rows[able], input_size, h, least, season)
+        fitting, room = _for_half(rows[rows >= fitting + h], input_size, h, least, season)
+        why = f"half of all rows lie in series of at most {room + h} rows in the training part, {h} of them forecast"
+        reach = _row_quantile(self.panel.observed[able], REACHED)
+        if reach < fitting:
+            fitting, why = reach, f"a tenth of all rows lie in series of at most {reach} rows"
+        if fitting < input_size:
+            warnings.warn(
+                f"{name} looks back at {fitting} steps instead of {input_size}: {why}. Give longer series, or lower h.",
+                DataWarning,
+                stacklevel=5,
+            )
         return fitting
 
 
@@ -96,3 +117,15 @@ def held_back(panel: Panel, h: int) -> NDArray[np.int64]:
     rows = panel.observed
     kept = np.maximum(h, np.round(HELD_BACK * rows)).astype(np.int64)
     return np.where(rows - kept >= h + 2, rows - kept, rows)
+
+
+def _for_half(rows: NDArray[np.int64], input_size: int, h: int, least: int, season: int) -> tuple[int, int]:
+    """Return the lookback that suits half of all rows, and the room for it that they leave."""
+    room = _row_quantile(rows, 0.5) - h
+    return (input_size if room >= input_size else min(input_size, max(least, room // 2, min(season, room)))), room
+
+
+def _row_quantile(rows: NDArray[np.int64], share: float) -> int:
+    """Return the length below which series hold at most a share of all rows; 0 where there are none."""
+    ordered = np.sort(rows)
+    return int(ordered[np.searchsorted(np.cumsum(ordered), share * ordered.sum())]) if len(rows) else 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from foretide.data.seasons import telling
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
@@ -139,7 +140,8 @@ class Around(Forecaster):
         rows = panel.observed
         kept_back = np.maximum(np.round(KEPT_BACK * rows), np.minimum(2 * self.h, rows // 2)).astype(np.int64)
         kept_back = np.maximum(kept_back, self.h)
-        known = panel.head(rows - kept_back)
+        telling_ones = np.isin(np.arange(panel.n_entities), telling(panel, season))
+        known = panel.head(np.where(telling_ones, rows - kept_back, 0))
         early = self._early(known) if known.n_entities else None
         windows = inside = None
         if early is not None:

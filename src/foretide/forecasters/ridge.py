@@ -106,9 +106,12 @@ class Ridge(Forecaster):
         """Rows up to a cutoff that a forecast depends on: the lookback."""
         return self.lookback_
 
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        self.lookback_ = part.lookback(self.name, self.input_size, self.h, least=1)
+        return part.with_windows(self.lookback_, self.h)
+
     def _fit(self, part: FitPart) -> None:
         panel = part.panel
-        self.lookback_ = part.lookback(self.name, self.input_size, self.h, least=1)
         train, validation = part.windows(input_size=self.lookback_, h=self.h)
         preparation = Preparation.fit(part.train, None)
         values = preparation.values(panel)

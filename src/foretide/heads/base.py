@@ -134,13 +134,17 @@ class Head(nn.Module, ABC):
 
 
 @torch.no_grad()
-def for_entities(module: nn.Module, n: int) -> nn.Module:
-    """Return a copy for ``n`` entities that were not fitted: what belongs to single entities is the mean of it."""
+def for_entities(module: nn.Module, n: int, of: NDArray[np.bool_] | None = None) -> nn.Module:
+    """Return a copy for ``n`` entities that were not fitted: what belongs to single entities is the mean of it.
+
+    ``of`` ``[N]``: the fitted entities that the mean is taken of; all by default.
+    """
     new = copy.deepcopy(module)
     for part in new.modules():
         for name in getattr(part, "of_entities", ()):
             table = getattr(part, name)
-            shared = table.float().mean(dim=0, keepdim=True).expand(n, *table.shape[1:]).clone()
+            chosen = table if of is None else table[torch.as_tensor(of, device=table.device)]
+            shared = chosen.float().mean(dim=0, keepdim=True).expand(n, *table.shape[1:]).clone()
             setattr(part, name, nn.Parameter(shared) if isinstance(table, nn.Parameter) else shared)
     return new
 

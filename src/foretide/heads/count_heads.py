@@ -217,7 +217,8 @@ class ZeroInflatedHead(NegativeBinomialHead):
             tried.append((log_likelihood(mean / (1 - pi), counts, entity, theta, pi), theta))
         likelihoods = np.stack([found for found, _ in tried])
         # A series of which nothing is known follows all of them together.
-        best = np.argmax(likelihoods + 1e-3 * likelihoods.sum(axis=1, keepdims=True), axis=0)
+        # So does one that was silent, where all probabilities are as likely up to rounding: the smallest is taken.
+        best = np.argmax(np.round(likelihoods + 1e-3 * likelihoods.sum(axis=1, keepdims=True), 6), axis=0)
         pi = np.array(ZERO_PROBABILITIES)[best]
         theta = np.take_along_axis(np.stack([t for _, t in tried]), best[None], axis=0)[0]
         assert theta.shape == shape

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DISPERSIONS = (1e-4, 1e6)
 """Bounds of a fitted dispersion."""
+UNKNOWN = 10.0
+"""Dispersion where not one count above zero was seen, so that nothing is known of it: a little wider than Poisson."""
 BIN, SMALLEST_BIN, MOST_BINS = 0.02, 1e-6, 16
 """To fit a dispersion, means whose logarithms differ by less are taken together, and so are all that are smaller; not
 where that would take more than so many bins for each element."""
@@ -89,6 +91,8 @@ def fit_of_series(
         return np.full(n, 1.0 if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
     known = np.isfinite(y) & (w > 0) & (mean > 0)
+    if not (y[known] > 0).any():
+        return np.full(n, UNKNOWN if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     likelihood = _Likelihood(
         y[known], mean[known], w[known], series[known],
         None if pi is None else pi[known], None if log_factor is None else log_factor[known],

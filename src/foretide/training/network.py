@@ -51,12 +51,13 @@ class Network(nn.Module):
         law, hidden = self._law(inputs)
         return reduce(law.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
 
-    def for_new(self, unit: NDArray[np.floating]) -> Network:
+    def for_new(self, unit: NDArray[np.floating], of: NDArray[np.bool_] | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
 
-        ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target.
+        ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target. ``of``
+        ``[N]``: the fitted entities that the mean is taken of; all by default.
         """
-        new = for_entities(self, len(unit))
+        new = for_entities(self, len(unit), of)
         assert isinstance(new, Network)
         if new.unit is not None:
             new.unit = torch.as_tensor(unit, dtype=new.unit.dtype, device=new.unit.device)

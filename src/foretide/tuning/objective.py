@@ -20,6 +20,7 @@ from foretide.evaluation.members import call, members_of
 from foretide.evaluation.metrics import METRICS, TrainingScale, grouped, metric_of, training_scale
 from foretide.evaluation.quantile_metrics import DECILES, law_metric
 from foretide.evaluation.score import score
+from foretide.forecasters.answer import first_observed
 from foretide.forecasters.forecast import Forecast
 from foretide.tuning.spaces import Setting
 
@@ -197,7 +198,7 @@ def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | N
     rows = part.observed - before[0]
     most = max([n for n in histories if n <= int(rows.max())], default=1)
     cutoff = part.observed[:, None] - before[None, :] - 1
-    entity, which = np.nonzero(cutoff >= most - 1)
+    entity, which = np.nonzero(cutoff - first_observed(part)[:, None] >= most - 1)
     windows = Windows(entity, cutoff[entity, which])
     truth = _truth(part, windows, plan.h)
     known = ~np.isnan(truth).all(axis=(1, 2))
