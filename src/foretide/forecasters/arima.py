@@ -103,6 +103,11 @@ class ARIMA(Forecaster):
         self._failed: dict[str, str] = {}
         """Series name -> why no parameters could be estimated."""
 
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return any(len(found.columns) for found in self._regressors.values())
+
     def _fit(self, part: FitPart) -> None:
         train = part.train
         self._params, self._regressors, self._effects, self._failed = {}, {}, {}, {}

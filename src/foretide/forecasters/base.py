@@ -66,8 +66,6 @@ class Forecaster(ABC):
     """Whether something of what it learned belongs to single series, by their ids."""
     accepts_new_ids: bool = True
     """Whether it forecasts series that were not there at fit; otherwise a stand-in does."""
-    needs_future: bool = False
-    """Whether it cannot forecast without values of all known-future columns over the horizon."""
     traces_by_target: ClassVar[tuple[str, ...]] = ()
     """Names in ``Forecast.extras`` of arrays whose last axis are the targets."""
     uses_future: bool = False
@@ -316,6 +314,11 @@ class Forecaster(ABC):
     def parts(self) -> tuple[Forecaster, ...]:
         """The forecasters inside; none of one that is not made of others."""
         return ()
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return False
 
     @property
     def traces(self) -> tuple[str, ...]:

@@ -47,6 +47,11 @@ class _CalendarLevel(Forecaster):
     def _recipes(self, season: int) -> tuple[Recipe, ...]:
         """Candidates for a season."""
 
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return self.base_ is not None and bool(self.base_.events.columns)
+
     def _fit(self, part: FitPart) -> None:
         season = int(main_season(part.train, self.season))
         recipes = self._recipes(season)

@@ -66,7 +66,6 @@ class LAVAR(Forecaster):
     knows_ids = True
     uses_future = True
     neural, explains = True, ("latent",)
-    needs_future = True
     traces_by_target = ("base",)
 
     def __init__(
@@ -144,6 +143,11 @@ class LAVAR(Forecaster):
         """Outermost quantiles that quantile heads among the heads were trained for."""
         specs = () if isinstance(self.heads, str) else self.heads
         return shared_range(route.quantile_range for spec in specs for route in routes(spec))
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return True
 
     @property
     def traces(self) -> tuple[str, ...]:

@@ -66,7 +66,6 @@ class NeuralForecaster(Forecaster):
     knows_ids = True
     uses_future = True
     neural, watched = True, True
-    needs_future = True
     model_config: ClassVar[type]
     """Dataclass of the model's own settings."""
 
@@ -125,6 +124,11 @@ class NeuralForecaster(Forecaster):
     def quantile_range(self) -> tuple[float, float] | None:
         """Outermost quantiles that a quantile head was trained for."""
         return shared_range(route.quantile_range for route in routes(self.head))
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return True
 
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments, options included."""

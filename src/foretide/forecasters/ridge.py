@@ -110,6 +110,11 @@ class Ridge(Forecaster):
         self.lookback_ = part.lookback(self.name, self.input_size, self.h, least=1)
         return part.with_windows(self.lookback_, self.h)
 
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return "known" in self._arrays
+
     def _fit(self, part: FitPart) -> None:
         panel = part.panel
         train, validation = part.windows(input_size=self.lookback_, h=self.h)

@@ -136,6 +136,11 @@ class Stats(Forecaster):
         return _built(self.model, {**_DEFAULTS.get(self.model, {}), **(self.params or {})}, self.season_, self.h)
 
     # ---------------------------------------------------------------- fitting
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return any(kept.regressors is not None and len(kept.regressors.columns) for kept in self._train.values())
+
     def _fit(self, part: FitPart) -> None:
         train = part.train
         self.season_ = int(main_season(train, self.season))

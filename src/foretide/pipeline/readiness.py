@@ -186,7 +186,7 @@ def _lookback(part: FitPart, asked: int, h: int) -> tuple[int, list[Problem]]:
         reads = part.lookback("", asked, h)
     if reads == asked:
         return reads, []
-    text = f"half of the series are too short to look back at {asked} steps; {reads} are read instead."
+    text = f"most rows lie in series too short to look back at {asked} steps; {reads} are read instead."
     return reads, [Problem("lookback", text, severity="note")]
 
 
@@ -204,8 +204,12 @@ def _futures(panel: Panel, models: Sequence[Forecaster], h: int) -> list[Problem
         if not (known < h).any():
             continue
         text = f"Column {name!r} is known ahead, but for {int(known.min())} of the {h} steps after the end of "
+        least, some = int(known.min()), (known >= h).any()
+        if some:
+            text += f"{_of(known < h)}, which {', '.join(users)} may need; such series get a simple forecast instead."
+            problems.append(Problem("future", text, column=name, count=int((known < h).sum()), severity="note"))
+            continue
         text += f"{_of(known < h)}; {', '.join(users)} cannot forecast beyond."
-        least = int(known.min())
         fix = (
             "Add rows with an empty target, " + (f"lower h to {least}, " if least else "") + f"or type: past={name!r}."
         )
