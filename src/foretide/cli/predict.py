@@ -28,6 +28,9 @@ def predict(
     quantiles: Annotated[
         str, typer.Option(help="Quantiles as fractions, with commas: 0.1,0.5 gives columns <Model>-ql0.1 and -ql0.5.")
     ] = "",
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Add a column that names what a simple stand-in forecast, and why.")
+    ] = False,
     *,
     reading: dict[str, Any],
 ) -> None:
@@ -46,8 +49,8 @@ def predict(
 
     with plain_warnings():
         table = predict_with(
-            folder, data, model=model, cutoffs=cutoff or None, levels=wanted, quantiles=further, reading=reading,
-            progress=say,
+            folder, data, model=model, cutoffs=cutoff or None, levels=wanted, quantiles=further, notes=notes,
+            reading=reading, progress=say,
         )  # fmt: skip
     if out is None:
         typer.echo(table.to_csv(index=False).rstrip("\n"))

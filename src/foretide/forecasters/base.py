@@ -337,6 +337,11 @@ class Forecaster(ABC):
         return self._fitted is not None
 
     @property
+    def freq(self) -> str | int | None:
+        """Frequency that was fitted on; None before fit."""
+        return None if self._fitted is None else self._fitted.freq
+
+    @property
     def fitted_until(self) -> str | None:
         """Time of the last step that ``fit`` saw (UTC where the panel has a zone); None where that is not known."""
         return None if self._fitted is None else self._fitted.until

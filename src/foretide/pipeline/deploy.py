@@ -84,6 +84,7 @@ def predict_with(
     cutoffs: Sequence[Any] | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] = (),
+    notes: bool = False,
     reading: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
@@ -99,10 +100,12 @@ def predict_with(
         Needed where the folder holds several.
     cutoffs, levels, quantiles
         As in ``Forecaster.predict``.
+    notes : bool
+        Add a column ``note`` that says of each row what there is to know of it.
     reading : mapping, optional
         Options of reading this table, such as ``{"decimal": ","}``, where looking leaves a choice.
     progress : callable, optional
-        Gets the line that says how the table was read.
+        Gets the line that says how the table was read, and a sentence for every kind of note.
 
     Returns
     -------
@@ -118,14 +121,21 @@ def predict_with(
     place = chosen_model(path, model)[1]
     raw = read_yaml(read_text(settings))
     config = Config.model_validate(raw)
+    forecaster = load(place)
     if data is not None:
-        panel = read_another(config.data, str(data), reading or {})
+        # A short table does not show its frequency; the model knows it.
+        known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
+        panel = read_another(config.data, str(data), {**known, **(reading or {})})
     else:
         panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
-    table: pd.DataFrame = load(place).predict(panel, cutoffs=times, levels=levels, quantiles=quantiles).to_frame()
+    forecast = forecaster.predict(panel, cutoffs=times, levels=levels, quantiles=quantiles)
+    if progress is not None:
+        for sentence in forecast.summary():
+            progress(sentence)
+    table: pd.DataFrame = forecast.to_frame(notes=notes)
     return table
 
 
