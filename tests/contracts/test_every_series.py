@@ -215,8 +215,9 @@ def test_run_and_tune_go_through(names: tuple[str, ...], tmp_path: Path) -> None
     assert done.status == "finished"
 
 
-def test_tune_goes_through() -> None:
+def test_tune_goes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("optuna", reason="the search needs optuna")
+    monkeypatch.chdir(tmp_path)  # where its study is kept
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         study = ft.tune(ft.Ridge, panel_of(*KNOWN), n_trials=2, h=H)

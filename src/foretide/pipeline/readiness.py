@@ -186,7 +186,7 @@ def _lookback(part: FitPart, asked: int, h: int) -> tuple[int, list[Problem]]:
         reads = part.lookback("", asked, h)
     if reads == asked:
         return reads, []
-    text = f"most rows lie in series too short to look back at {asked} steps; {reads} are read instead."
+    text = f"many series are too short to look back at {asked} steps; {reads} are read instead."
     return reads, [Problem("lookback", text, severity="note")]
 
 
