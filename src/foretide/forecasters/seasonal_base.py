@@ -16,7 +16,7 @@ from foretide.forecasters.event_factors import fit_factors, multiplied
 from foretide.forecasters.history import by_entity
 from foretide.forecasters.recipe_choice import best, judge, most_taken
 from foretide.forecasters.recipes import Block, Recipe
-from foretide.forecasters.side_by_side import blocks, effects_of, pooled_profile, shifts, values_of
+from foretide.forecasters.side_by_side import blocks, effects_of, pooled_profile, shifts, some_targets, values_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -250,33 +250,43 @@ class SeasonalBase:
             for w in np.flatnonzero(~self.judged[where[windows.entity]].all(axis=1)):
                 own = self._anew(panel, int(windows.entity[w]), int(windows.cutoff[w]), h, past)
                 if own is not None:
-                    base, alone, end, before = own
-                    out[w] = base.at(alone, end, h, before, None if ahead is None else ahead[w : w + 1])[0]
+                    base, alone, end, before, columns = own
+                    later = None if ahead is None else ahead[w : w + 1, :, columns]
+                    out[w][:, columns] = base.at(alone, end, h, before, later)[0]
         return out
 
     def _anew(
         self, panel: Panel, entity: int, cutoff: int, h: int, past: Floats | None
-    ) -> tuple[SeasonalBase, Panel, Windows, Floats | None] | None:
+    ) -> tuple[SeasonalBase, Panel, Windows, Floats | None, Steps] | None:
         """Choose recipes from what came up to a cutoff for series that were not judged at fit; None: nothing came.
 
-        They are judged by the second half of the rows since something came: none foresees the first.
+        They are judged by the second half of the rows since something came: none foresees the first. The last of what
+        is returned are the targets that something came of; the rest is of them alone.
         """
-        alone, rows = panel.take([entity]), cutoff + 1
-        seen = replace(alone, length=np.array([rows], dtype=np.int64))
-        k = self.positions(alone)[0]
-        silent = ~self.judged[k]
-        loud = np.flatnonzero(np.nan_to_num(seen.rows(0)[:, : panel.n_targets][:, silent]).any(axis=1))
-        if not len(loud):
+        rows, k = cutoff + 1, self.positions(panel.take([entity]))[0]
+        came = np.nan_to_num(panel.rows(entity)[:rows, : panel.n_targets]) != 0
+        columns = np.flatnonzero(~self.judged[k] & came.any(axis=0))
+        if not len(columns):
             return None
-        one = replace(self, ids=alone.ids, **{name: getattr(self, name)[k : k + 1] for name in KEPT})
+        begun = int(np.argmax(came[:, columns].any(axis=1)))
+        alone, one = some_targets(panel, entity, columns), self._some_targets(k, columns)
+        seen = replace(alone, length=np.array([rows], dtype=np.int64))
         row0 = int(panel.length[:entity].sum())
-        before = None if past is None else past[row0 : row0 + int(panel.length[entity])]
-        noise = np.where(silent, one._noise(seen, one._flags(seen)), one.noise)
-        fresh = replace(one, noise=noise).chosen(seen, h, self.picks.shape[2], before, int(loud[0] + rows) // 2)
-        new = (silent & fresh.judged)[:, :, None]
+        before = None if past is None else past[row0 : row0 + int(panel.length[entity]), columns]
+        noise = one._noise(seen, one._flags(seen))
+        fresh = replace(one, noise=noise).chosen(seen, h, self.picks.shape[2], before, (begun + rows) // 2)
+        new = fresh.judged[:, :, None]
         picks, weights = np.where(new, fresh.picks, one.picks), np.where(new, fresh.weights, one.weights)
         end = Windows(np.zeros(1, dtype=np.int64), np.array([cutoff]))
-        return replace(fresh, picks=picks, weights=weights, judged=np.ones_like(fresh.judged)), alone, end, before
+        made = replace(fresh, picks=picks, weights=weights, judged=np.ones_like(fresh.judged))
+        return made, alone, end, before, columns
+
+    def _some_targets(self, position: int, columns: Steps) -> SeasonalBase:
+        """What was learned of some targets of one entity."""
+        one = {name: getattr(self, name)[position : position + 1] for name in KEPT}
+        some = {name: table[:, :, columns] if name == "factors" else table[:, columns] for name, table in one.items()}
+        events = replace(self.events, closed=tuple(self.events.closed[int(c)] for c in columns))
+        return replace(self, ids=(self.ids[position],), events=events, **some)
 
     def _blend(self, block: Block, events: Floats, fitted: Steps, entity: Steps, cutoff: Steps) -> Floats:
         """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,3 +77,11 @@ def effects_of(panel: Panel, block: Steps, rows: int, past: Floats | None) -> Fl
         return 1.0
     row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]])
     return np.concatenate([past[row0[i] : row0[i] + rows] for i in block], axis=1)
+
+
+def some_targets(panel: Panel, entity: int, columns: Steps) -> Panel:
+    """Some targets of one entity, and all its other columns."""
+    others = np.arange(panel.n_targets, len(panel.columns))
+    values = panel.rows(entity)[:, np.concatenate([columns, others])]
+    targets = tuple(panel.targets[int(c)] for c in columns)
+    return replace(panel.take([entity]), values=values, row0=np.zeros(1, dtype=np.int64), targets=targets)

@@ -135,8 +135,7 @@ def predict_with(
     if progress is not None:
         for sentence in forecast.summary():
             progress(sentence)
-    table: pd.DataFrame = forecast.to_frame(notes=notes)
-    return table
+    return forecast.to_frame(notes=notes)  # type: ignore[no-any-return]  # pandas or polars, as the table
 
 
 def _time(integer: bool, cutoff: Any) -> Any:
