@@ -114,8 +114,8 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], dict[str, Any], str
         r"Column 'ds': 1 of 96 times do not have the form 2024-01-31 06:00; the first is 'yesterday' in row 3\.",
     ),
     "other-format": (
-        lambda f: f.assign(ds=f["ds"].dt.strftime("%d.%m.%Y %H:%M")), {},
-        r"the first is '01.01.2024 00:00' in row 0\. .*time_format='%d.%m.%Y %H:%M'",
+        lambda f: f.assign(ds=f["ds"].dt.strftime("%d/%m/%Y %H:%M")), {},
+        r"the first is '01/01/2024 00:00' in row 0\. .*time_format='%d/%m/%Y %H:%M'",
     ),
     "no-time": (
         lambda f: f.assign(ds=f["ds"].where(f.index != 5)), {}, r"Column 'ds': 1 row has no time, the first is row 5",

@@ -106,11 +106,12 @@ def test_a_value_missing_ahead_is_named(case: str) -> None:
     at = int(panel.row0[1]) + LAST + 3
     values = panel.values.copy()
     values[at, panel.index("payday")] = np.nan
-    expected = r"Known-future column 'payday' of 'shop1' has no value at 2023-09-21.*Add rows with its values"
-    with pytest.raises(DataError, match=expected):
-        model.predict(panel.with_values(values))
+    # For one series a stand-in answers; for all of them the error says what to add.
+    found = model.predict(panel.with_values(values))
+    assert np.isfinite(found.mean).all()
+    assert [note.windows.tolist() for note in found.notes if note.kind == "stand-in"] == [[1]]
     gone = panel.until(times(panel, [LAST + 2])[0])
-    with pytest.raises(DataError, match="'payday' of 'shop0' has no value at 2023-09-21"):
+    with pytest.raises(DataError, match="'payday' of 'shop0' has no value at 2023-09-21.*Add rows with its values"):
         model.predict(gone)
     past = columns_of(panel)
     past.values[5, 1:] = np.nan

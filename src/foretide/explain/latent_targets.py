@@ -46,7 +46,7 @@ def target_responses(reading: Reading, shocks: Floats) -> tuple[Floats, Floats]:
     copies = np.tile(np.arange(len(windows)), n_shocks + 1)
     features = plain.features[copies]
     features[:, :, :k] = ahead
-    look = replace(plain, windows=windows[copies], ahead=ahead, features=features)
+    look = replace(plain, windows=windows[copies], ahead=ahead, features=features, learning=False)
     mean, _ = answers(parts, look, look.base(parts.base, parts.effects))
     guard = replace(parts.guard, whole=False)
     mean, _, _ = guard.apply(panel, look.windows, parts.base.positions(panel)[look.windows.entity], mean, None)

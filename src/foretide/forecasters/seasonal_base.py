@@ -210,15 +210,9 @@ class SeasonalBase:
 
     # ---------------------------------------------------------------- forecasting
     def at(
-        self,
-        panel: Panel,
-        windows: Windows,
-        h: int,
-        past: Floats | None = None,
-        ahead: Floats | None = None,
-        *,
+        self, panel: Panel, windows: Windows, h: int, past: Floats | None = None, ahead: Floats | None = None, *,
         learning: bool = False,
-    ) -> Floats:
+    ) -> Floats:  # fmt: skip
         """Forecast from windows, ``[W, h, D]``; 0 for a series without any observed value.
 
         Parameters
@@ -260,8 +254,8 @@ class SeasonalBase:
     ) -> tuple[SeasonalBase, Panel, Windows, Floats | None, Steps] | None:
         """Choose recipes from what came up to a cutoff for series that were not judged at fit; None: nothing came.
 
-        They are judged by the second half of the rows since something came: none foresees the first. The last of what
-        is returned are the targets that something came of; the rest is of them alone.
+        They are judged by the second half of the rows since something came: none foresees the first. All that is
+        returned is of the targets, the last of it, that something came of.
         """
         rows, k = cutoff + 1, self.positions(panel.take([entity]))[0]
         came = np.nan_to_num(panel.rows(entity)[:rows, : panel.n_targets]) != 0
@@ -278,8 +272,7 @@ class SeasonalBase:
         new = fresh.judged[:, :, None]
         picks, weights = np.where(new, fresh.picks, one.picks), np.where(new, fresh.weights, one.weights)
         end = Windows(np.zeros(1, dtype=np.int64), np.array([cutoff]))
-        made = replace(fresh, picks=picks, weights=weights, judged=np.ones_like(fresh.judged))
-        return made, alone, end, before, columns
+        return replace(fresh, picks=picks, weights=weights, judged=fresh.judged | True), alone, end, before, columns
 
     def _some_targets(self, position: int, columns: Steps) -> SeasonalBase:
         """What was learned of some targets of one entity."""
