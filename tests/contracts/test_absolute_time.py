@@ -18,8 +18,6 @@ from foretide.forecasters.base import Forecaster
 LEARNED = SHOPS[:3]
 TOLERANCE = 1e-5
 """Of a series' scale."""
-WAITING: set[str] = {"CalendarES", "CalendarES-de", "CalendarMean", "LAVAR", "LAVAR-gaussian", "Ensemble-networks"}
-"""Cases that do not forecast series unseen at fit yet."""
 READS_OTHERS = {"Conformal-adaptive"}
 """What these learn after the fit comes from all series of the table at hand, by design."""
 Answers = dict[tuple[str, Any, str], tuple[np.ndarray, np.ndarray | None]]
@@ -101,8 +99,6 @@ def test_a_table_that_begins_earlier(case: str, kind: str) -> None:
 @each_time
 @pytest.mark.parametrize("shops", [LEARNED[1:2], LEARNED[::-1], SHOPS, SHOPS[::-1]])
 def test_fewer_and_more_entities_in_any_order(case: str, kind: str, shops: tuple[str, ...]) -> None:
-    if case in WAITING and len(shops) > len(LEARNED):
-        pytest.skip("does not forecast series unseen at fit yet")
     if case in READS_OTHERS and len(shops) < len(LEARNED):
         pytest.skip("learns from the other series of a table as well")
     table = rows_of(kind, TIMES[kind].fitted_from, None, shops)

@@ -16,6 +16,7 @@ from cases import CASES, make_panel
 import foretide as ft
 import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
+from foretide.data.problems import DataWarning
 from foretide.errors import DataError
 from foretide.evaluation.folds import make_plan
 from foretide.forecasters.base import FitPart, Forecaster
@@ -26,10 +27,6 @@ SHORT = ("short", "tiny", "one")
 """Too short for a window of any model with a lookback."""
 KNOWN = ("long", "other", "ended", "later", *SHORT, "zero", "constant", "holes", "late start")
 NEW = ("new", "new and short")
-NO_NEW_IDS: set[str] = {"CalendarES", "CalendarES-de", "CalendarMean", "LAVAR", "LAVAR-gaussian", "Ensemble-networks"}
-"""Cases that do not forecast series unseen at fit yet."""
-SHORT_COUNTS: set[str] = {"CalendarES-de", "LAVAR", "LAVAR-gaussian", "Ensemble-networks"}
-"""Cases whose fit to long series changes with short ones yet."""
 
 each = pytest.mark.parametrize("case", CASES)
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -95,7 +92,7 @@ def by_name(found: Forecast) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
 
 @each
 def test_every_series_has_a_finite_forecast_with_intervals(case: str, tmp_path: Path) -> None:
-    model, names = fitted(case), KNOWN if case in NO_NEW_IDS else (*KNOWN, *NEW)
+    model, names = fitted(case), (*KNOWN, *NEW)
     panel = ahead(panel_of(*names))
     found = model.predict(panel, levels=(80,))
     assert {panel.ids[i] for i in found.windows.entity} == set(names)
@@ -117,7 +114,7 @@ def test_every_series_has_a_finite_forecast_with_intervals(case: str, tmp_path: 
 
 @each
 def test_stand_ins_are_named_in_the_rows_they_answer(case: str) -> None:
-    model, names = fitted(case), KNOWN if case in NO_NEW_IDS else (*KNOWN, *NEW)
+    model, names = fitted(case), (*KNOWN, *NEW)
     found = model.predict(ahead(panel_of(*names)))
     told = dict(zip((found.panel.ids[i] for i in found.windows.entity), found.note_texts(), strict=True))
     stood_in = {name for name, text in told.items() if "forecast by" in text}
@@ -126,7 +123,7 @@ def test_stand_ins_are_named_in_the_rows_they_answer(case: str) -> None:
     if case.startswith("Ensemble"):
         return  # its members stand in one by one
     assert expected <= stood_in
-    if not model.accepts_new_ids and case not in NO_NEW_IDS:
+    if not model.accepts_new_ids:
         assert set(NEW) <= stood_in
     notes = found.to_frame(notes=True)
     for name in stood_in:
@@ -136,8 +133,6 @@ def test_stand_ins_are_named_in_the_rows_they_answer(case: str) -> None:
 
 @each
 def test_a_series_too_short_to_learn_from_changes_nothing_for_the_others(case: str) -> None:
-    if case in SHORT_COUNTS:
-        pytest.skip("short series still count in the fit")
     others = tuple(name for name in KNOWN if name not in SHORT)
     panel = panel_of(*others)
     with_them = by_name(fitted(case).predict(ahead(panel), levels=(80,)))
@@ -157,6 +152,8 @@ SHOPS: dict[str, tuple[str, dict[str, Any]]] = {
     "Attention-nb": ("Attention", {"epochs": 1, "hidden": 8, "head": "nb", "calendar": "auto"}),
     "WithIntervals": ("WithIntervals", {"model": {"Ridge": {}}}),
     "Conformal": ("Conformal", {"model": {"SeasonalES": {}}}),
+    "LAVAR": ("LAVAR", {"epochs": 1, "head_epochs": 1}),
+    "CalendarES-de": ("CalendarES", {"calendar": {"features": ["weekday"], "country": "DE"}}),
     "Ensemble": ("Ensemble", {"models": [{"Ridge": {}}, {"SeasonalES": {}}], "weights": "validated"}),
 }
 
@@ -192,8 +189,6 @@ def test_a_new_shop_leaves_the_forecasts_of_the_old_ones_as_they_were(case: str,
 def test_a_backtest_forecasts_series_that_its_fits_have_not_seen(name: str, refit: bool) -> None:
     settings = {"LSTM": {"epochs": 1, "hidden": 8, "input_size": 14}, "Ridge": {"input_size": 14},
                 "LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}  # fmt: skip
-    if name in NO_NEW_IDS:
-        pytest.skip("does not forecast series unseen at fit yet")
     panel = panel_of("long", "other", "ended", "short", "tiny", "one", "zero", "constant", "new")
     card = ft.backtest({name: {"h": H, **settings.get(name, {})}}, panel, start="2023-03-20", refit=refit)
     scores = card.scores("mae", by="series").set_index("unique_id")
@@ -235,6 +230,23 @@ def test_a_series_without_known_ahead_values_gets_the_stand_in_while_others_have
     assert "forecast by SeasonalNaive: known-future columns without values over the 5 steps" in found.note_texts()[0]
     with pytest.raises(DataError, match=r"Known-future column 'f' of 'long' has no value .* Add rows with its values"):
         model.predict(panel_of("long", "other"))
+
+
+@each
+def test_rows_known_ahead_alone_continue_the_fitted_series(case: str) -> None:
+    model, table = fitted(case), ahead(panel_of("long", "other", "later")).to_frame()
+    wanted = model.predict(Panel.from_frame(table, freq="D", future=["f"], missing="mask"))
+    alone = table[table.groupby("unique_id").cumcount(ascending=False) < H]
+    found = model.predict(Panel.from_frame(alone, freq="D", future=["f"]))
+    np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-5)
+    apart = alone.assign(ds=alone.ds + pd.Timedelta(days=2))
+    with pytest.raises(DataError, match=r"'long' has no forecast: .* do not begin right after .* Give its latest rows"):
+        model.predict(Panel.from_frame(apart, freq="D", future=["f"]))
+    one_apart = Panel.from_frame(pd.concat([alone[alone.unique_id == "long"], apart[apart.unique_id == "other"]]),
+                                 freq="D", future=["f"])  # fmt: skip
+    with pytest.warns(DataWarning, match="'other' has no forecast"):
+        found = model.predict(one_apart)
+    np.testing.assert_allclose(found.mean[0], wanted.mean[0], rtol=1e-5)
 
 
 def test_lookbacks_suit_most_rows_and_newcomers_have_no_say() -> None:

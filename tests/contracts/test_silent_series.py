@@ -13,8 +13,6 @@ import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
 
 DAYS, AWAKE, H = 300, 40, 7
-WAITING: set[str] = {"LAVAR"}
-"""Models that wake up only part of the way yet."""
 
 
 def shops(others: int, *, each_day: float = 10.0) -> tuple[Panel, Any]:
@@ -46,8 +44,6 @@ def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> N
 
 @pytest.mark.parametrize("name", ["Ridge", "LAVAR"])
 def test_the_others_wake_up(name: str) -> None:
-    if name in WAITING:
-        pytest.skip("wakes up only part of the way yet")
     settings: dict[str, Any] = {"Ridge": {"input_size": 28}}.get(name, {})
     panel, until = shops(3)
     found = artifact.forecaster_class(name)(h=H, **settings).fit(panel, until=until).predict(panel)

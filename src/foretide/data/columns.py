@@ -13,7 +13,7 @@ import pyarrow as pa
 from foretide.data.categories import check_labels, holds_categories, read_categories
 from foretide.data.frames import codes_of, is_number, numbers, strings
 from foretide.data.panel import Static
-from foretide.data.problems import Place, Problem, located, phrase, where
+from foretide.data.problems import Place, Problem, Severity, located, phrase, where
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
 
@@ -267,9 +267,12 @@ def _check_lengths(found: Survey, observed: NDArray[np.int64], starts: NDArray[n
     """Return series without an observed target, and series shorter than one window."""
     place, options = found.place, found.options
     target = found.roles.target[0] if len(found.roles.target) == 1 else None
+    # A table may bring what is known ahead of a series whose past a fitted model has seen.
+    severity: Severity = "note" if found.roles.future else "error"
     problems = located(
-        "unobserved", starts[observed == 0], place, "series without any observed target|", "Drop it.", column=target
-    )
+        "unobserved", starts[observed == 0], place, "series without any observed target|", "Drop it.", column=target,
+        severity=severity,
+    )  # fmt: skip
     need = (options.input_size or 0) + (options.h or 0)
     short = np.flatnonzero((observed < need) & (observed > 0))
     if not need or not short.size:

@@ -221,10 +221,11 @@ class Forecaster(ABC):
             return at_cutoffs(panel, cutoffs)
         # A table that brings known-future rows alone continues the series that was fitted on.
         follows = self._fitted.follows(panel)
-        chosen = np.flatnonzero((panel.observed > 0) | follows)
-        if not len(chosen):
-            raise DataError("No series has an observed target. Check the target column and the rows of the table.")
-        return Windows(chosen, panel.observed[chosen] - 1)
+        chosen = (panel.observed > 0) | follows
+        if not chosen.all():
+            self._fitted.say_without(panel, chosen, self.name)
+        places = np.flatnonzero(chosen)
+        return Windows(places, panel.observed[places] - 1)
 
     def _seen(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...] = (), traces: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.calendar import Calendar
-from foretide.data.seasons import main_season
+from foretide.data.seasons import main_season, seasons_of
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.baselines import check_count
@@ -51,6 +51,10 @@ class _CalendarLevel(Forecaster):
     def needs_future(self) -> bool:
         """Whether it cannot forecast without known-future values over the whole horizon."""
         return self.base_ is not None and bool(self.base_.events.columns)
+
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        # A whole season before h rows to judge by; what shorter ones prefer is chance.
+        return part.with_windows(int(self.season or min(seasons_of(part.panel.grid.freq), default=1)) + 1, self.h)
 
     def _fit(self, part: FitPart) -> None:
         season = int(main_season(part.train, self.season))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pandas as pd
 from foretide.data.grid import Grid
 from foretide.data.indicators import Indicators
 from foretide.data.panel import Panel, Static
+from foretide.data.problems import DataWarning
 from foretide.data.wallclock import ahead_index, extended, on_wall_clock, wall_grid
 from foretide.data.windows import Windows
 from foretide.errors import DataError
@@ -199,6 +201,20 @@ class Fitted:
             moved, _ = on_wall_clock(moved, wall_grid(self.grid))
         moved, ends = completed(moved, ends, self.history, None)
         return np.asarray(ends.cutoff >= 0)
+
+    def say_without(self, panel: Panel, chosen: NDArray[np.bool_], name: str) -> None:
+        """Warn of the entities that are not ``chosen`` ``[N]``: nothing is known of them. An error where none is."""
+        first = int(np.argmin(chosen))
+        begin = panel.grid.output_times([int(panel.first[first])])[0]
+        text = (
+            f"{panel.ids[first]!r} has no forecast: no target is observed in this table, and its rows from {begin} on "
+            f"do not begin right after rows that {name} was fitted on (until {self.until}). Give its latest rows with "
+            "their targets."
+        )
+        if not chosen.any():
+            raise DataError(f"No series has an observed target. {text}")
+        more = int((~chosen).sum()) - 1
+        warnings.warn(text + (f" The same holds for {more} more." if more else ""), DataWarning, stacklevel=5)
 
     def _rebased(self, panel: Panel, grid: Grid) -> Panel:
         """Count the panel's steps from the fitted start."""

@@ -91,6 +91,7 @@ class LAVAR(Forecaster):
         self._options = options
         self._check_heads()
         self._teacher: LAVAR | None = None
+        self._lags = order
         self.parts_: Parts | None = None
         self.history: dict[str, list[dict[str, Any]]] = {}
         self.interventions: dict[str, int] = {}
@@ -159,12 +160,16 @@ class LAVAR(Forecaster):
         calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
         return {**super().settings(), "calendar": calendar, **self._options}
 
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        shared = None if self._teacher is None else self._teacher._parts().state.model.config.order
+        self._lags = self._fitting_order(part, shared)
+        return part.with_windows(self._lags + 1, self.h)
+
     def _fit(self, part: FitPart) -> None:
         from foretide.forecasters.lavar_fit import fit_parts
 
         teacher = None if self._teacher is None else self._teacher._parts()
-        order = self._fitting_order(part, None if teacher is None else teacher.state.model.config.order)
-        self.parts_, self.history = fit_parts(self, part, order, teacher)
+        self.parts_, self.history = fit_parts(self, part, self._lags, teacher)
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -200,9 +205,10 @@ class LAVAR(Forecaster):
 
         ``shared`` lags of a stage 1 stay as they are. Raises :class:`DataError` where no series has a window.
         """
-        rows = np.sort(part.train.observed)
-        longest, middle = int(rows[-1]), int(rows[len(rows) // 2])
         least = self.h + 1 + (1 if shared is None else shared)
+        rows = np.sort(part.rows)
+        rows = rows[rows >= least] if rows[-1] >= least else rows  # those too short for a window have no say
+        longest, middle = int(rows[-1]), int(rows[len(rows) // 2])
         if longest < least:
             lags = "" if shared is None else f" and a stage 1 of {shared} lags"
             raise DataError(
@@ -211,10 +217,9 @@ class LAVAR(Forecaster):
             )
         if shared is not None:
             return shared
-        rows_of_most = middle if middle >= least else longest
-        if rows_of_most >= self.order + 1 + self.h:
+        if middle >= self.order + 1 + self.h:
             return self.order
-        order = min(self.order, max(1, (rows_of_most - self.h) // 2))
+        order = min(self.order, max(1, (middle - self.h) // 2))
         warnings.warn(
             f"{self.name} takes {order} lags instead of {self.order}: half of the series have at most {middle} rows in "
             f"the training part, {self.h} of which are forecast. Give longer series, or lower h.",
