@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,14 +63,14 @@ def forecast_data(
     horizon = int(frame["h_step"].max())
     kept = models_in(frame, models)
     levels = {m: levels_of(list(frame.columns), m) for m in kept}
-    views = {CHAIN: frame["cutoff"].isin(_chain(frame, time)).to_numpy()}
+    rows = {key: np.asarray(at) for key, at in frame.groupby(name, sort=False).indices.items()}
+    views = {CHAIN: _in_chains(frame, rows.values(), time)}
     views |= {str(k): (frame["h_step"] == k).to_numpy() for k in dict.fromkeys((1, horizon))} if horizon > 1 else {}
     out: dict[str, Any] = {
         "times": _written(moments), "grids": [], "series": [], "views": list(views), "horizon": horizon,
         "models": kept, "levels": levels, "total": int(frame[name].nunique()), "cut": False,
     }  # fmt: skip
     grids: dict[tuple[int, ...], int] = {}
-    rows = {key: np.asarray(at) for key, at in frame.groupby(name, sort=False).indices.items()}
     used = 0
     for series in _spread([s for s in order if s in rows] or list(rows)):
         one, cut = _one_series(frame, rows[series], views, moments, time, kept, levels, grids)
@@ -113,6 +113,15 @@ def _chain(frame: pd.DataFrame, time: str) -> list[Any]:
         if not chosen or end <= chosen[-1]:
             chosen.append(cutoff)
     return chosen
+
+
+def _in_chains(frame: pd.DataFrame, places: Iterable[NDArray[np.int64]], time: str) -> NDArray[np.bool_]:
+    """Whether each row lies in a window of its series' chain: series may end at different times, each has its own."""
+    found = np.zeros(len(frame), dtype=bool)
+    for at in places:
+        own = frame.iloc[at][["cutoff", time]]
+        found[at] = own["cutoff"].isin(_chain(own, time))
+    return found
 
 
 def _one_series(
