@@ -222,3 +222,11 @@ def nonzero_rates(panel: Panel, train: Panel) -> Floats:
         if name in where:
             rates[i] = found[where[name]]
     return rates
+
+
+def first_cutoffs(panel: Panel, windows: Windows) -> NDArray[np.int64]:
+    """Row of each entity's first cutoff, ``[N]``; of the first of all for an entity without any."""
+    rows = int(windows.steps(panel).min()) - panel.first
+    first = np.full(panel.n_entities, np.iinfo(np.int64).max)
+    np.minimum.at(first, windows.entity, windows.cutoff)
+    return np.where(first < np.iinfo(np.int64).max, first, rows)

@@ -18,6 +18,7 @@ from foretide.evaluation.align import (
     baseline_names,
     countable,
     dense_grid,
+    first_cutoffs,
     named_forecasts,
     nonzero_rates,
     scale_notes,
@@ -325,14 +326,6 @@ class Scores:
         return f"Scores({len(self.models)} models, {len(self.windows)} windows; {self.verdict()})"
 
 
-def _first_cutoffs(panel: Panel, windows: Windows) -> NDArray[np.int64]:
-    """Row of each entity's first cutoff, ``[N]``; of the first of all for an entity without any."""
-    rows = int(windows.steps(panel).min()) - panel.first
-    first = np.full(panel.n_entities, np.iinfo(np.int64).max)
-    np.minimum.at(first, windows.entity, windows.cutoff)
-    return np.where(first < np.iinfo(np.int64).max, first, rows)
-
-
 def score(
     forecasts: Sequence[Forecast],
     panel: Panel | None = None,
@@ -385,7 +378,7 @@ def score(
     levels = tuple(sorted({level for name in laws for level in named[name].levels}))
     asked = tuple(sorted({q for name in laws for q in named[name].quantile_columns}))
     if train is None:
-        train = panel.head(_first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)
+        train = panel.head(first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)
     scale = training_scale(panel, train, main_season(train, season))
     notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(

@@ -33,7 +33,7 @@ CALIBRATED = 4
 def write_backtest(card: Scorecard, config: Config, folder: RunFolder, log: Log) -> None:
     """Write everything there is to keep of a backtest."""
     write_card(card, folder)
-    write_before(card.panel, int(card.windows.steps(card.panel).min()), card.plan.h, folder)
+    write_before(card.panel, card.windows, card.plan.h, folder)
     write_audit(card.panel, card.plan.season, folder)
     board, folds = card.leaderboard(), card.frame_of(card.main, "cutoff")
     comparisons, ranks = comparison_table(card), rank_table(card)

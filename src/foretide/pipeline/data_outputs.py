@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.audit import column_audit, series_audit
+from foretide.evaluation.align import first_cutoffs
 from foretide.evaluation.card_file import ABOUT, FORECASTS
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
     from foretide.evaluation.scorecard import Scorecard
     from foretide.pipeline.folder import RunFolder
 
@@ -34,25 +36,24 @@ def write_audit(panel: Panel, season: int | None, folder: RunFolder) -> None:
         folder.write(name, lambda path, table=table: table.to_csv(path, index=False, float_format="%.6g"))  # type: ignore[misc]
 
 
-def write_before(panel: Panel, cutoff: int, h: int, folder: RunFolder) -> None:
-    """Write the targets of the steps up to a cutoff.
+def write_before(panel: Panel, windows: Windows, h: int, folder: RunFolder) -> None:
+    """Write the targets of the steps up to the first cutoff of every series.
 
     Parameters
     ----------
     panel : Panel
-    cutoff : int
-        Grid step, the last one written.
+    windows : Windows
+        Those that were forecast.
     h : int
         Horizon.
     folder : RunFolder
         Gets ``before.parquet``: id, time, ``y``, a row per series and step at which it has a row.
     """
-    first = cutoff - min(max(4 * h, LEAST), MOST) + 1
-    parts = []
-    for i in range(panel.n_entities):
-        steps = panel.first[i] + np.arange(panel.length[i])
-        chosen = (steps >= first) & (steps <= cutoff)
-        times = panel.grid.output_times(steps[chosen])
+    kept, parts = min(max(4 * h, LEAST), MOST), []
+    for i, cutoff in enumerate(first_cutoffs(panel, windows)):
+        rows = np.arange(panel.length[i])
+        chosen = (rows > cutoff - kept) & (rows <= cutoff)
+        times = panel.grid.output_times(panel.first[i] + rows[chosen])
         values = panel.rows(i)[chosen]
         parts += [
             pd.DataFrame({panel.names.id: panel.series_name(i, d), panel.names.time: times, "y": values[:, d]})
