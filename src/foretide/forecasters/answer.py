@@ -38,18 +38,22 @@ class Note:
 
     Attributes
     ----------
-    kind : {"stand-in", "failed", "unknown", "range", "negative", "floor", "large", "category", "unused"}
+    kind : {"stand-in", "failed", "unknown", "range", "negative", "floor", "large", "category", "unused", "left-out"}
         Forecast by a simple forecaster, for the series is too short or new; or because the model's own was not finite;
         no forecast, for nothing was observed; far outside the history; below zero, where the series never was; put to
-        zero; values too large to compute with; a category that was not there at fit; a column that is not used.
+        zero; values too large to compute with; a category that was not there at fit; columns that the
+        model does not use; or that it left out.
     text : str
     windows : int array
         Positions of the forecasts that it is about.
+    columns : tuple of str
+        Columns that are not used.
     """
 
     kind: str
     text: str
     windows: Steps
+    columns: tuple[str, ...] = ()
 
     def take(self, chosen: Steps, n: int) -> Note:
         """Return the note for some of ``n`` forecasts, by their positions."""

@@ -16,7 +16,7 @@ from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer
 from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
-from foretide.forecasters.laws import LARGEST
+from foretide.forecasters.laws import LARGEST, TOO_LARGE
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
 from foretide.forecasters.part import FitPart, held_back
 from foretide.forecasters.stand_in import StandIn
@@ -266,11 +266,17 @@ class Forecaster(ABC):
             for column, new in view.strange.items()
         ]
         if view.large is not None and view.large.any():
-            text = f"values beyond {LARGEST:g} are too large to compute with and taken as missing"
-            notes.append(Note("large", text, np.flatnonzero(view.large)))
-        if panel.future and not self.uses_future:
-            notes.append(Note("unused", f"{self.name} does not use {', '.join(panel.future)}", everywhere))
+            notes.append(Note("large", f"values beyond {LARGEST:g} are {TOO_LARGE}", np.flatnonzero(view.large)))
+        if unused := self._unused(view.panel, panel.future):
+            notes.append(Note("unused", f"{self.name} does not use {', '.join(unused)}", everywhere, unused))
         return notes
+
+    def _unused(self, panel: Panel, future: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the known-future columns, by their names before text became indicators, that do not enter."""
+        if not self.uses_future:
+            return future
+        parts = [part for part in self.parts if part.uses_future]
+        return tuple(c for c in future if parts and all(c in part._unused(panel, future) for part in parts))
 
     @final
     def save(self, folder: str | PathLike[str]) -> None:

@@ -308,7 +308,7 @@ def within_reach(panel: Panel) -> tuple[Panel, Steps | None]:
         return panel, None
     values = panel.values.copy()
     values[:, : panel.n_targets][large] = np.nan
-    rows = large.any(axis=1)
+    rows = np.asarray(large.any(axis=1))
     first = panel.length.copy()
     for i, (low, n) in enumerate(zip(panel.row0, panel.length, strict=True)):
         own = rows[low : low + n]
