@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def law(**settings: Any) -> Any:
         (80, (80,)), (80.0, (80,)), (np.float32(99.9), (99.9,)), (np.array(95), (95,)), ([80, 95], (80, 95)),
         (np.array([95, 80]), (95, 80)), (pd.Series([50]), (50,)), ((80, 80.0), (80,)), ((), ()), (None, ()),
         (range(80, 91, 10), (80, 90)), ((q for q in (80,)), (80,)), (99.99999, (99.99999,)), (1.5, (1.5,)),
+        ({80, 95}, (80, 95)), ({80: "a"}.keys(), (80,)), (Decimal("97.5"), (97.5,)), (np.array(80), (80,)),
     ],
 )  # fmt: skip
 def test_levels_are_read(given: Any, read: tuple[float, ...]) -> None:
@@ -45,6 +47,7 @@ def test_levels_are_read(given: Any, read: tuple[float, ...]) -> None:
         (0, r"levels=\(80, 95\)"), (-5, r"levels=\(80, 95\)"), (float("nan"), r"levels=\(80, 95\)"),
         (float("inf"), r"levels=\(80, 95\)"), (True, "levels="), ([80, None], "levels=80"), ({80: 1}, "levels="),
         (object(), r"levels=\(80, 95\)"), ([[80, 95]], r"levels="), (99.9999999999, "levels="), ("high", "levels="),
+        (10**400, "levels="), ([80, 10**400], "levels=80"), (b"80", "levels=80"),
     ],
 )  # fmt: skip
 def test_levels_are_refused_with_what_to_type(given: Any, typed: str) -> None:

@@ -410,3 +410,19 @@ def test_a_notebook_shows_verdict_and_leaderboard() -> None:
     for text in ("<th>coverage_80</th>", "<td>Persistence</td>", "<th>p_vs_best_baseline</th>"):
         assert text in html
     assert "<th>winkler_80</th>" not in html
+
+
+def test_the_leaderboard_says_which_known_columns_a_model_does_not_use(tmp_path: Any) -> None:
+    panel = make_panel((120,), future=2)
+    values = panel.values.copy()
+    values[:, 1] = np.arange(120) % 11 == 0  # marks events; the other column is no such thing
+    panel = panel.with_values(values)
+    models = [ft.SeasonalNaive(3, 7), ft.CalendarES(3), ft.Ridge(3, input_size=7, known="on")]
+    card = ft.backtest(models, panel, n_windows=2, baselines=False)
+    board = card.leaderboard().set_index("model")["unused"]
+    assert dict(board) == {"SeasonalNaive": "f0, f1", "CalendarES": "f1", "Ridge": ""}
+    assert any(note == "Known-ahead columns (f1) are not used by CalendarES." for note in card.notes)
+    card.save(tmp_path / "card")
+    pd.testing.assert_frame_equal(ft.Scorecard.load(tmp_path / "card").leaderboard(), card.leaderboard())
+    plain = ft.backtest(ft.SeasonalNaive(3, 7), make_panel((120,)), n_windows=2, baselines=False)
+    assert "unused" not in plain.leaderboard()

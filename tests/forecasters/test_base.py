@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from cases import make_panel
 
-from foretide.errors import ConfigError
+import foretide as ft
+from foretide.data.checks import DataWarning
+from foretide.errors import ConfigError, DataError
 from foretide.forecasters.arima import ARIMA
 from foretide.forecasters.baselines import Persistence
 
@@ -67,3 +73,58 @@ def test_a_notebook_shows_the_first_origin() -> None:
     assert "<b>me</b>" not in html
     assert html.count("<td>shop0</td>") == 3
     assert "shop1" not in html
+
+
+# ---------------------------------------------------------------- text columns of a part of a table
+def _read(frame: pd.DataFrame, roles: dict[str, Any]) -> ft.Panel:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # a part of a table may hold one label only
+        return ft.Panel.from_frame(frame, **roles)
+
+
+def _labelled_tables() -> tuple[Any, Any, dict[str, Any]]:
+    """A table with text columns whose labels look like numbers here and there, and its last rows as another file."""
+    ds = pd.date_range("2024-01-01", periods=127)
+    rng, made = np.random.default_rng(0), []
+    for k, name in enumerate("ab"):
+        event = np.where(np.arange(127) % 15 == 0, "payday", "0")
+        y = 50 + 10 * k + 20 * (event == "payday") + rng.normal(size=127)
+        event[115:] = "0"
+        flag = (np.arange(127) % 3 == 0).astype(str)
+        rows = {"unique_id": name, "ds": ds, "y": np.r_[y[:120], np.full(7, np.nan)], "event": event, "flag": flag}
+        made.append(pd.DataFrame({**rows, "region": str(k + 1)}))
+    frame = pd.concat(made, ignore_index=True)
+    last = frame[frame.ds >= ds[115]]
+    last = last.assign(event=0, flag=last.flag == "True", region=last.region.astype(int))
+    return frame, last, {"future": ["event", "flag"], "static": ["region"], "missing": "mask"}
+
+
+@pytest.mark.parametrize("make", [lambda: ft.Ridge(7, input_size=14), lambda: ft.CalendarES(7)])
+def test_labels_that_another_file_holds_as_numbers_are_labels(make: Any) -> None:
+    frame, last, roles = _labelled_tables()
+    whole = _read(frame, roles)
+    model = make().fit(whole)
+    later = model.predict(_read(last, roles))
+    np.testing.assert_allclose(later.mean, model.predict(whole).mean, atol=1e-9)
+    assert "category" not in {note.kind for note in later.notes}
+
+
+def test_a_text_column_that_is_empty_in_a_later_table_holds_none_of_its_labels() -> None:
+    frame, last, roles = _labelled_tables()
+    model = ft.Ridge(7, input_size=14).fit(_read(frame.assign(event=frame.event.replace("0", None)), roles))
+    found = model.predict(_read(last.assign(event=None), roles))
+    assert np.isfinite(found.mean).all()
+    np.testing.assert_array_equal(found.mean, model.predict(_read(last.assign(event=""), roles)).mean)
+
+
+def test_numbers_that_are_no_labels_are_refused_and_the_advice_works() -> None:
+    frame, last, roles = _labelled_tables()
+    model = ft.Ridge(7, input_size=14).fit(_read(frame, roles))
+    last = last.assign(event=7)
+    with pytest.raises(
+        DataError, match=r"text in the column 'event', this panel has numbers\. Give it as text: frame"
+    ) as e:
+        model.predict(_read(last, roles))
+    assert str(e.value).endswith("frame['event'].astype('category').")
+    found = model.predict(_read(last.assign(event=last["event"].astype("category")), roles))
+    assert "event: '7' was not there at fit" in found.summary()[0]

@@ -119,7 +119,7 @@ def report(folder: RunFolder) -> None:
     shown = [c for c in ("model", "kind", *shown_columns(facts)) if c in board.columns]
     typer.echo(facts["verdict"])
     typer.echo()
-    typer.echo(board[shown].to_string(index=False, float_format="{:.4g}".format))
+    typer.echo(board[shown].to_string(index=False, na_rep="", float_format="{:.4g}".format))
     typer.echo()
     page(folder.path)
     typer.echo(f"report: {folder.path / 'summary.md'}")

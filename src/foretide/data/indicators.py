@@ -76,6 +76,32 @@ class Indicators:
         )  # fmt: skip
         return made, strange
 
+    def labelled(self, panel: Panel) -> Panel:
+        """Return the panel with labels in the place of the numbers they were read as.
+
+        A part of a table may hold none of a column's labels, or only those that look like numbers, such as 0 for none
+        beside words. Columns with a number that is no label stay as they are.
+        """
+        values, categories = panel.values, dict(panel.categories)
+        for name, labels in self.columns.items():
+            if name not in categories:
+                at = panel.index(name)
+                cells = np.concatenate([panel.rows(i)[:, at] for i in range(panel.n_entities)])
+                if _are_labels(cells, labels):
+                    values = values.copy() if values is panel.values else values
+                    values[:, at] = _codes(values[:, at], labels)
+                    categories[name] = labels
+        static, held = panel.static, dict(panel.static.categories)
+        table = static.values
+        for name, labels in self.static.items():
+            if name not in held and _are_labels(table[:, static.names.index(name)], labels):
+                table, at = table.copy(), static.names.index(name)
+                table[:, at] = _codes(table[:, at], labels)
+                held[name] = labels
+        if values is not panel.values:
+            panel = replace(panel, values=values, categories=categories)
+        return panel if table is static.values else replace(panel, static=Static(static.names, table, held))
+
     def _static(self, panel: Panel, strange: dict[str, list[str]]) -> Static:
         if not self.static:
             return panel.static
@@ -104,6 +130,31 @@ class Indicators:
 
 def _names(column: str, labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{column}={label}" for label in labels)
+
+
+def _numbers(labels: tuple[str, ...]) -> NDArray[np.float64]:
+    """The number that each label is read as, NaN for words."""
+    words = {"true": 1.0, "false": 0.0}
+
+    def number(label: str) -> float:
+        try:
+            return words.get(label.strip().lower(), float("nan")) if label.strip().isalpha() else float(label)
+        except ValueError:
+            return float("nan")
+
+    return np.array([number(label) for label in labels], dtype=np.float64)
+
+
+def _are_labels(cells: NDArray[np.floating], labels: tuple[str, ...]) -> bool:
+    return bool((np.isnan(cells) | np.isin(cells, _numbers(labels))).all())
+
+
+def _codes(cells: NDArray[np.floating], labels: tuple[str, ...]) -> NDArray[np.float64]:
+    """The position of the label that each cell was read from; NaN for empty cells."""
+    codes = np.full(cells.shape, np.nan)
+    for code, number in enumerate(_numbers(labels)):
+        codes[cells == number] = code
+    return codes
 
 
 def _frequent(cells: NDArray[np.floating], labels: tuple[str, ...]) -> tuple[str, ...]:

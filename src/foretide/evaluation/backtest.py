@@ -333,13 +333,13 @@ def _joined(name: str, shared: _Shared, results: Sequence[BlockResult]) -> Forec
 
 def _notes_of(results: Sequence[BlockResult]) -> tuple[Note, ...]:
     """The notes of all blocks, those of one text as one."""
-    places: dict[tuple[str, str], list[Any]] = {}
+    places: dict[tuple[str, str, tuple[str, ...]], list[Any]] = {}
     begin = 0
     for result in results:
         for note in result.notes:
-            places.setdefault((note.kind, note.text), []).append(note.windows + begin)
+            places.setdefault((note.kind, note.text, note.columns), []).append(note.windows + begin)
         begin += len(result.entity)
-    return tuple(Note(kind, text, np.concatenate(where)) for (kind, text), where in places.items())
+    return tuple(Note(kind, text, np.concatenate(at), columns) for (kind, text, columns), at in places.items())
 
 
 def _untested(panel: Panel, forecasts: Sequence[Forecast]) -> list[str]:

@@ -57,7 +57,7 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
             "season": card.scale.season, "mae": card.scale.mae, "rmse": card.scale.rmse,
             "near_zero": card.scale.near_zero, "dropped": {k: list(v) for k, v in card.scale.dropped.items()},
         },
-        "rates": card.rates, "counts": card.counts, "notes": list(card.notes),
+        "rates": card.rates, "counts": card.counts, "unused": card.unused, "notes": list(card.notes),
         "plan": card.plan.to_dict(),
         "runs": [asdict(run) for run in card.runs],
         "about": card.about,
@@ -106,7 +106,8 @@ def load(folder: str | PathLike[str]) -> Scorecard:
         panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in found["models"]},
         tuple(found["baselines"]), TrainingScale(scale["season"], **own, dropped=dropped), tuple(found["notes"]),
         Laws(array(LAW_TRUTH), quantiles, *(tuple(found.get(name, ())) for name in ("levels", "grid", "columns"))),
-        np.asarray(found["rates"], dtype=np.float64), found["counts"], plan=Plan.from_dict(found["plan"], panel),
+        np.asarray(found["rates"], dtype=np.float64), found["counts"],
+        {k: tuple(v) for k, v in found.get("unused", {}).items()}, plan=Plan.from_dict(found["plan"], panel),
         runs=tuple(ModelRun(**run) for run in found["runs"]), about=found["about"],
     )  # fmt: skip
 

@@ -103,7 +103,10 @@ class FoldStore:
         return BlockResult(
             arrays["entity"], arrays["cutoff"], arrays["mean"], arrays.get("quantiles"), tuple(about["levels"]),
             tuple(about["quantile_levels"]), Cost(*about["fit"]), Cost(*about["predict"]),
-            tuple(Note(kind, text, np.array(where, dtype=np.int64)) for kind, text, where in about.get("notes", ())),
+            tuple(
+                Note(kind, text, np.array(where, dtype=np.int64), tuple(columns))
+                for kind, text, where, columns in about.get("notes", ())
+            ),
         )  # fmt: skip
 
     def save(self, key: str, result: BlockResult) -> None:
@@ -117,7 +120,7 @@ class FoldStore:
             "levels": result.levels, "quantile_levels": result.quantile_levels,
             "fit": [result.fit.seconds, result.fit.peak_mib],
             "predict": [result.predict.seconds, result.predict.peak_mib],
-            "notes": [[note.kind, note.text, note.windows.tolist()] for note in result.notes],
+            "notes": [[note.kind, note.text, note.windows.tolist(), list(note.columns)] for note in result.notes],
         }  # fmt: skip
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         folder = self.folder / BLOCKS

@@ -78,6 +78,8 @@ class Scores:
         Nonzero rate of each series in the training part.
     counts : bool
         Whether every target is a count there: then squared error (MSE) is the main figure, else RMSE.
+    unused : dict
+        Model -> known-future columns that it does not use; only models that leave any.
     """
 
     panel: Panel
@@ -90,6 +92,7 @@ class Scores:
     laws: Laws
     rates: Floats
     counts: bool = False
+    unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _errors: dict[tuple[str, str], Floats] = field(default_factory=dict, repr=False)
 
     @property
@@ -111,10 +114,10 @@ class Scores:
     def leaderboard(self) -> Any:
         """Return one row per model, least main error first.
 
-        Columns: ``model``; ``kind`` (model, baseline or oracle); every metric over all points, NaN for a law's measure
-        where a model has no quantiles for it; ``skill_vs_best_baseline`` = ``1 - error / error of the best baseline``
-        and ``best_baseline``; ``ratio_to_oracle`` = ``error / error of the oracle`` where there is one, and
-        ``wql_ratio_to_oracle`` where it has quantiles. The error is MSE for counts, RMSE otherwise.
+        Columns: ``model``; ``kind`` (model, baseline or oracle); every metric over all points, NaN where a model has no
+        quantiles for it; ``skill_vs_best_baseline`` = ``1 - error / error of the best baseline``, ``best_baseline``;
+        with an oracle ``ratio_to_oracle`` of the errors, and of its quantiles ``wql_ratio_to_oracle``; ``unused``, the
+        known-future columns not used, if any. The error is MSE for counts, RMSE otherwise.
         """
         table = pd.DataFrame({"model": list(self.forecasts)})
         table["kind"] = [self._kind(name) for name in self.forecasts]
@@ -128,6 +131,8 @@ class Scores:
             table["ratio_to_oracle"] = table[self.main] / self.value(ORACLE, self.main)
             if self.has("wql", ORACLE):
                 table["wql_ratio_to_oracle"] = table["wql"] / self.value(ORACLE, "wql")
+        if self.unused:
+            table["unused"] = [", ".join(self.unused.get(model, ())) for model in self.forecasts]
         return self._frame(table.sort_values(self.main, kind="stable", ignore_index=True))
 
     def scores(self, metric: str | None = None, by: str | Sequence[str] = ()) -> Any:
@@ -149,7 +154,7 @@ class Scores:
         return self._frame(self._reduced(metric, groups_of(self, by)))
 
     def by_step(self, metric: str = "rmse") -> Any:
-        """Return one row per horizon step (``h_step``, from 1) and one column per model."""
+        """Return one row per horizon step (``h_step``) and one column per model."""
         return self.scores(metric, by="h_step")
 
     def by_series(self, metric: str = "rmse") -> Any:
@@ -384,4 +389,5 @@ def score(
     return Scores(
         panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes),
         Laws(law_truth, laws, levels, grid, asked), nonzero_rates(panel, train), bool(count_like(train).all()),
+        {name: f.unused for name, f in named.items() if f.unused},
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.windows import Windows
-from foretide.forecasters.history import by_entity
+from foretide.forecasters.history import by_entity, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 REACH = 5.0
 """A forecast so many times the range of its series' history away from that history is noted."""
+NARROW = 1e-3
+"""An interval narrower than this share of the range of a series that has woken is none."""
+ROUNDING = 1e-6
+"""So much below zero, in units of a series' largest value, is zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +38,22 @@ class Note:
 
     Attributes
     ----------
-    kind : {"stand-in", "failed", "unknown", "range", "category", "unused"}
+    kind : {"stand-in", "failed", "unknown", "range", "negative", "floor", "large", "category", "unused", "left-out"}
         Forecast by a simple forecaster, for the series is too short or new; or because the model's own was not finite;
-        no forecast, for nothing was observed; far outside the history; a category
-        that was not there at fit; a column that is not used.
+        no forecast, for nothing was observed; far outside the history; below zero, where the series never was; put to
+        zero; values too large to compute with; a category that was not there at fit; columns that the
+        model does not use; or that it left out.
     text : str
     windows : int array
         Positions of the forecasts that it is about.
+    columns : tuple of str
+        Columns that are not used.
     """
 
     kind: str
     text: str
     windows: Steps
+    columns: tuple[str, ...] = ()
 
     def take(self, chosen: Steps, n: int) -> Note:
         """Return the note for some of ``n`` forecasts, by their positions."""
@@ -135,7 +143,8 @@ def answer(
         found = _joined(parts, shape, quantiles)
     missing = {"short": short, "ahead": unseen, "new": new & ~alone & ~unseen}
     found = _completed(found, limits, panel, windows, quantiles, missing, rows > 0)
-    return replace(found, notes=(*found.notes, *_out_of_range(limits.name, panel, windows, found)))
+    found = _widened(found, limits, panel, windows, quantiles)
+    return _in_range(limits.name, panel, windows, found, np.array(limits.stand_in.floor))
 
 
 def first_observed(panel: Panel) -> Steps:
@@ -269,15 +278,48 @@ def _completed(
     return replace(found, mean=whole, quantiles=all_bounds, notes=tuple(notes))
 
 
-def _out_of_range(name: str, panel: Panel, windows: Windows, found: Prediction) -> list[Note]:
-    """Note forecasts and bounds that a series' own history makes absurd."""
-    far = np.zeros(len(windows), dtype=bool)
+def _widened(
+    found: Prediction, limits: Limits, panel: Panel, windows: Windows, quantiles: tuple[float, ...]
+) -> Prediction:
+    """Give a series that has woken the stand-in's interval where the model's has no width: it learned from silence."""
+    if found.quantiles is None or len(quantiles) < 2 or not len(windows):
+        return found
+    width = np.asarray(found.quantiles[..., -1] - found.quantiles[..., 0]).max(axis=1)  # [W, D]
+    flat = width <= NARROW * np.abs(found.mean).max(axis=1)
+    for w in np.flatnonzero(flat.any(axis=1)):
+        y = targets_until(panel, int(windows.entity[w]), int(windows.cutoff[w]))
+        for d in np.flatnonzero(flat[w]):
+            awake = y[wakes(y[:, d]) :, d] if wakes(y[:, d]) else np.zeros(0)
+            reach = np.fmax.reduce(awake, initial=-np.inf) - np.fmin.reduce(awake, initial=np.inf)
+            flat[w, d] = len(awake) > 1 and width[w, d] <= NARROW * reach
+    where = np.flatnonzero(flat.any(axis=1))
+    if not len(where):
+        return found
+    mean, bounds, kind = limits.stand_in.forecast(panel, windows[where], limits.h, quantiles)
+    assert bounds is not None
+    own, around = np.array(found.quantiles, dtype=np.float64), bounds - mean[..., None]
+    chosen = flat[where][:, None, :, None] & np.isfinite(around)
+    own[where] = np.where(chosen, np.asarray(found.mean)[where][..., None] + around, own[where])
+    text = f"{limits.name} has learned no spread of the series, its interval is that of "
+    notes = [Note("stand-in", text + name, where[kind == k]) for k, name in enumerate(NAMES) if (kind == k).any()]
+    return replace(found, quantiles=own, notes=(*found.notes, *notes))
+
+
+def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floors: Mask) -> Prediction:
+    """Keep targets that never fall below zero from doing so, and note what a series' own history makes absurd.
+
+    ``floors`` ``[D]`` marks the targets that were zero at times and never below. Bounds of such a series are put to
+    zero where they fall below it, which takes nothing from their coverage; so is the mean, with a note.
+    """
+    far, below, raised = (np.zeros(len(windows), dtype=bool) for _ in range(3))
+    negative = np.zeros((len(windows), panel.n_targets), dtype=bool)
     d = panel.n_targets
-    least, most = np.asarray(found.mean), np.asarray(found.mean)
+    mean = np.asarray(found.mean)
+    least, most = mean, mean
     if found.quantiles is not None and found.quantiles.shape[-1]:
         least = np.fmin(least, np.fmin.reduce(found.quantiles, axis=-1))
         most = np.fmax(most, np.fmax.reduce(found.quantiles, axis=-1))
-    least, most = least.min(axis=1), most.max(axis=1)
+    lowest, least, most = mean.min(axis=1), least.min(axis=1), most.max(axis=1)
     for entity, chosen in by_entity(windows):
         cutoffs = windows.cutoff[chosen]
         y = np.asarray(panel.rows(entity)[: int(cutoffs.max()) + 1, :d], dtype=np.float64)
@@ -286,6 +328,26 @@ def _out_of_range(name: str, panel: Panel, windows: Windows, found: Prediction) 
             span = np.where(high > low, high - low, np.abs(high))
             out = (most[chosen] > high + REACH * span) | (least[chosen] < low - REACH * span)
         far[chosen] = (out & (span > 0)).any(axis=1)
-    where = np.flatnonzero(far)
-    text = f"{name} goes more than {REACH:g} times the range of the series' history beyond it"
-    return [Note("range", text, where)] if len(where) else []
+        under = (least[chosen] < -ROUNDING * np.abs(high)) & (low >= 0)
+        negative[chosen] = (least[chosen] < 0) & (low >= 0) & floors
+        raised[chosen] = (negative[chosen] & (lowest[chosen] < -ROUNDING * np.abs(high))).any(axis=1)
+        below[chosen] = (under & ~floors).any(axis=1)
+    found = _raised(found, negative)
+    texts = {
+        "range": (f"{name} goes more than {REACH:g} times the range of the series' history beyond it", far),
+        "negative": (f"{name} goes below zero, where the series never was", below),
+        "floor": (f"{name} fell below zero and was put to it: the series has zeros and nothing below", raised),
+    }
+    notes = [Note(kind, text, np.flatnonzero(own)) for kind, (text, own) in texts.items() if own.any()]
+    return replace(found, notes=(*found.notes, *notes)) if notes else found
+
+
+def _raised(found: Prediction, negative: Mask) -> Prediction:
+    """Put what is below zero to zero where ``negative`` ``[W, D]``."""
+    if not negative.any():
+        return found
+    mean, bounds, where = np.asarray(found.mean), found.quantiles, negative[:, None, :]
+    mean = np.where(where & (mean < 0), 0.0, mean)
+    if bounds is not None:
+        bounds = np.where(where[..., None] & (bounds < 0), 0.0, bounds)
+    return replace(found, mean=mean, quantiles=bounds)

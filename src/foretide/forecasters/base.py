@@ -14,8 +14,9 @@ import numpy as np
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer
-from foretide.forecasters.fitted import Fitted, View, kept_history
+from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.laws import LARGEST, TOO_LARGE
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
 from foretide.forecasters.part import FitPart, held_back
 from foretide.forecasters.stand_in import StandIn
@@ -100,6 +101,7 @@ class Forecaster(ABC):
         part = panel if until is None else panel.until(until)
         if not panel.targets:
             raise DataError("The panel has no target column. Name one: Panel.from_frame(..., target='y').")
+        part, _ = within_reach(part)
         part = part.take(np.flatnonzero(part.observed > 0))
         if not part.n_entities:
             raise DataError("No target value is observed in the part to fit on. Check `until` and the target column.")
@@ -257,15 +259,24 @@ class Forecaster(ABC):
         return np.zeros(len(windows), dtype=bool)
 
     def _general_notes(self, panel: Panel, view: View) -> list[Note]:
-        """Note categories that were not there at fit, and columns that the model does not use."""
+        """Note unknown categories, values too large to compute with, and columns that the model does not use."""
         everywhere = np.arange(len(view.windows))
         notes = [
             Note("category", f"{column}: {', '.join(map(repr, new))} was not there at fit, taken as none", everywhere)
             for column, new in view.strange.items()
         ]
-        if panel.future and not self.uses_future:
-            notes.append(Note("unused", f"{self.name} does not use {', '.join(panel.future)}", everywhere))
+        if view.large is not None and view.large.any():
+            notes.append(Note("large", f"values beyond {LARGEST:g} are {TOO_LARGE}", np.flatnonzero(view.large)))
+        if unused := self._unused(view.panel, panel.future):
+            notes.append(Note("unused", f"{self.name} does not use {', '.join(unused)}", everywhere, unused))
         return notes
+
+    def _unused(self, panel: Panel, future: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the known-future columns, by their names before text became indicators, that do not enter."""
+        if not self.uses_future:
+            return future
+        parts = [part for part in self.parts if part.uses_future]
+        return tuple(c for c in future if parts and all(c in part._unused(panel, future) for part in parts))
 
     @final
     def save(self, folder: str | PathLike[str]) -> None:

@@ -56,6 +56,11 @@ class _CalendarLevel(Forecaster):
         # A whole season before h rows to judge by; what shorter ones prefer is chance.
         return part.with_windows(int(self.season or min(seasons_of(part.panel.grid.freq), default=1)) + 1, self.h)
 
+    def _unused(self, panel: Panel, future: tuple[str, ...]) -> tuple[str, ...]:
+        """Columns that mark no events."""
+        marks = set(future if self.base_ is None else self.base_.events.columns)
+        return tuple(c for c in future if not marks.intersection((c, *panel.indicators.get(c, ()))))
+
     def _fit(self, part: FitPart) -> None:
         season = int(main_season(part.train, self.season))
         recipes = self._recipes(season)

@@ -14,7 +14,7 @@ from foretide.data.seasons import main_season
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
-from foretide.forecasters.conformal_law import FEWEST, check_settings, rolling_conformal
+from foretide.forecasters.conformal_law import FEWEST, check_settings, rolling_conformal, units, units_of_all
 from foretide.forecasters.ensemble import Member
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.past_errors import Around, PastForecasts, predict_within
@@ -155,13 +155,16 @@ class Conformal(Around):
         past = self.calibration_
         assert past is not None
         together = _Block.joined(blocks)
+        together = replace(together, unit=np.where(together.unit > 0, together.unit, np.nan))
         low = len(blocks[0].step)
         wanted = slice(low, low + len(blocks[1].step))
         known = together.series >= 0
         learns = np.ones(len(known), dtype=bool)
         learns[wanted] = False
         truth = np.where(known[:, None, :], together.truth, np.nan)
-        out = np.full(blocks[1].own.shape, np.nan)
+        # A series that has never moved is taken at its word: errors of others say nothing of it.
+        still = np.broadcast_to((blocks[1].unit == 0)[:, None, :, None], blocks[1].own.shape)
+        out = np.where(still, blocks[1].own, np.nan)
         for by, fewest in _poolings(self.by):
             strange = ~known if {"bucket", "series"} & set(by) else np.zeros_like(known)
             group, unit = together.groups(by), together.unit[:, None, :]
@@ -173,7 +176,7 @@ class Conformal(Around):
             out = np.where(np.isnan(out), found, out)
             if not np.isnan(out[~np.isnan(blocks[1].own)]).any():
                 break
-        return out
+        return np.where(np.isnan(out), blocks[1].own, out)
 
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:
@@ -281,7 +284,7 @@ class Calibration:
             errors.truth,
             where[errors.entity],
             errors.step - past.last,
-            units(known, ends, season),
+            units_of_all(known, ends, panel, where, season),
             np.where(counts, bucket, len(BUCKETS)).astype(np.int64),
             counts,
             known.ids,
@@ -326,8 +329,10 @@ class Calibration:
         row, d = self.rows(panel)[windows.entity], mean.shape[2]
         strange = row == len(self.ids)
         unit: Floats = np.concatenate([self.unit, np.ones((1, d))])[row]
-        if strange.any():
-            unit[strange] = units(panel, windows[strange], self.season)
+        still = strange | (unit == 0).any(axis=1)
+        if still.any():
+            now = units(panel, windows[still], self.season)
+            unit[still] = np.where(strange[still, None] | (unit[still] == 0), now, unit[still])
         bucket = np.concatenate([self.bucket, np.zeros((1, d), dtype=np.int64)])[row]
         series = np.where(strange[:, None], -1, row[:, None] * d + np.arange(d))
         return _Block(truth, own @ kept.T, step, unit, bucket, series)
@@ -351,29 +356,6 @@ class Calibration:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
         kept: dict[str, Any] = {**arrays, **facts, "ids": tuple(facts["ids"])}
         return cls(**kept)
-
-
-def units(panel: Panel, windows: Windows, season: int) -> Floats:
-    """Return what errors of a series are divided by, from its rows up to each cutoff, ``[W, D]``.
-
-    The mean absolute seasonal difference; where that is not known or zero, the mean absolute difference of one step,
-    then the mean absolute value, then 1.
-    """
-    d = panel.n_targets
-    out = np.ones((len(windows), d))
-    for i in np.unique(windows.entity):
-        mine = windows.entity == i
-        y = panel.rows(int(i))[: int(windows.cutoff[mine].max()) + 1, :d].astype(np.float64)
-        found = np.full((int(mine.sum()), d), np.nan)
-        for lag in (season, 1, 0):
-            before = np.vstack([np.full((min(lag, len(y)), d), np.nan), y[: max(len(y) - lag, 0)]]) if lag else 0.0
-            size = np.abs(y - before)
-            known = ~np.isnan(size)
-            total, n = np.where(known, size, 0.0).cumsum(axis=0), known.cumsum(axis=0)
-            mean = (total / np.maximum(n, 1))[windows.cutoff[mine]]
-            found = np.where(np.isnan(found) & (mean > 0), mean, found)
-        out[mine] = np.where(np.isnan(found), 1.0, found)
-    return out
 
 
 def _filled(mean: Floats, quantiles: NDArray[np.floating] | None) -> Floats:

@@ -21,10 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
+from foretide.forecasters.history import SLEEP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
 
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]
@@ -260,3 +264,43 @@ def _checked_arrays(truth: Any, own: Any, step: Any, unit: Any, q: int) -> tuple
     if (unit <= 0).any():
         raise DataError(f"Units of scores are above zero, got {float(np.nanmin(unit)):g}.")
     return truth, own, step, unit
+
+
+def units(panel: Panel, windows: Windows, season: int) -> Floats:
+    """Return what errors of a series are divided by, from its rows up to each cutoff, ``[W, D]``.
+
+    The mean absolute seasonal difference; where that is not known or zero, the mean absolute difference of one step.
+    Zero for a series that has not moved over many steps; of fewer, the mean absolute value, then 1.
+    """
+    d = panel.n_targets
+    out = np.ones((len(windows), d))
+    for i in np.unique(windows.entity):
+        mine = windows.entity == i
+        y = panel.rows(int(i))[: int(windows.cutoff[mine].max()) + 1, :d].astype(np.float64)
+        found = np.full((int(mine.sum()), d), np.nan)
+        moves = np.zeros(found.shape, dtype=np.int64)
+        for lag in (season, 1, 0):
+            before = np.vstack([np.full((min(lag, len(y)), d), np.nan), y[: max(len(y) - lag, 0)]]) if lag else 0.0
+            size = np.abs(y - before)
+            known = ~np.isnan(size)
+            total, n = np.where(known, size, 0.0).cumsum(axis=0), known.cumsum(axis=0)
+            mean = (total / np.maximum(n, 1))[windows.cutoff[mine]]
+            found = np.where(np.isnan(found) & (mean > 0), mean, found)
+            moves += n[windows.cutoff[mine]] if lag else 0
+            found = np.where(np.isnan(found) & (moves >= SLEEP) & (lag == 1), 0.0, found)
+        out[mine] = np.where(np.isnan(found), 1.0, found)
+    return out
+
+
+def units_of_all(known: Panel, ends: Windows, panel: Panel, where: Steps, season: int) -> Floats:
+    """Return the units of what a model knew, ``[N, D]``; of all rows for those that did not move before.
+
+    ``where`` is the place among ``known`` of each entity of the panel, -1 for those that are not there.
+    """
+    found = units(known, ends, season)
+    still = np.flatnonzero((found == 0).any(axis=1))
+    if len(still):
+        entity = np.array([int(np.flatnonzero(where == i)[0]) for i in still], dtype=np.int64)
+        later = units(panel, Windows(entity, panel.observed[entity] - 1), season)
+        found[still] = np.where(found[still] == 0, later, found[still])
+    return found

@@ -17,6 +17,7 @@ from foretide.data.problems import DataWarning
 from foretide.data.wallclock import ahead_index, extended, on_wall_clock, wall_grid
 from foretide.data.windows import Windows
 from foretide.errors import DataError
+from foretide.forecasters.laws import LARGEST
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ class View:
         Step of the view's forecast that each step asked for is; None: its own.
     strange : dict
         Text column -> categories that were not there at fit.
+    large : bool array ``[W]`` or None
+        Origins of series with a value up to them that :func:`within_reach` took as missing; None: no such value.
     """
 
     panel: Panel
     windows: Windows
     ahead: Steps | None = None
     strange: dict[str, list[str]] = field(default_factory=dict)
+    large: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +143,7 @@ class Fitted:
 
     def _check_texts(self, panel: Panel, name: str) -> None:
         """A column that held text at fit holds text, and one of numbers holds numbers."""
+        panel = self.indicators.labelled(panel)
         for kind, known, here in (
             ("column", self.indicators.columns, panel.categories),
             ("static column", self.indicators.static, panel.static.categories),
@@ -146,7 +151,11 @@ class Fitted:
             for column in dict.fromkeys((*known, *here)):
                 if (column in known) != (column in here):
                     was, now = ("text", "numbers") if column in known else ("numbers", "text")
-                    raise DataError(f"{name} was fitted with {was} in the {kind} {column!r}, this panel has {now}.")
+                    how = "'category'" if column in known else "float"
+                    raise DataError(
+                        f"{name} was fitted with {was} in the {kind} {column!r}, this panel has {now}. "
+                        f"Give it as {was}: frame[{column!r}].astype({how})."
+                    )
 
     def columns(self, panel: Panel) -> Panel:
         """Return the panel with its columns in the order of the fit."""
@@ -174,6 +183,8 @@ class Fitted:
         memory : int, optional
             Rows before a cutoff that a forecast depends on; None: all there are.
         """
+        panel, first_large = within_reach(self.indicators.labelled(panel))
+        large = None if first_large is None else windows.cutoff >= first_large[windows.entity]
         panel, strange = self.indicators.apply(self.columns(panel))
         fitted, cutoffs = self.grid, windows.steps(panel)
         moved = self._rebased(panel, fitted)
@@ -189,7 +200,7 @@ class Fitted:
             windows = Windows(windows.entity, cutoff)
         if self.history is not None:
             moved, windows = completed(moved, windows, self.history, memory)
-        return View(moved, windows, ahead, strange)
+        return View(moved, windows, ahead, strange, large)
 
     def follows(self, panel: Panel) -> NDArray[np.bool_]:
         """Say of each entity whether its rows begin right after the last one that was seen at fit, ``[N]``."""
@@ -279,6 +290,30 @@ class Fitted:
 
 def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def within_reach(panel: Panel) -> tuple[Panel, Steps | None]:
+    """Take targets whose squares leave what a computer can count as missing.
+
+    Returns
+    -------
+    Panel
+        The same one where there are none.
+    int array ``[N]`` or None
+        Row of each entity's first such value, beyond its end where it has none; None: nobody has any.
+    """
+    targets = panel.values[:, : panel.n_targets]
+    large = np.asarray((targets > LARGEST) | (targets < -LARGEST))
+    if not large.any():
+        return panel, None
+    values = panel.values.copy()
+    values[:, : panel.n_targets][large] = np.nan
+    rows = np.asarray(large.any(axis=1))
+    first = panel.length.copy()
+    for i, (low, n) in enumerate(zip(panel.row0, panel.length, strict=True)):
+        own = rows[low : low + n]
+        first[i] = int(own.argmax()) if own.any() else n
+    return panel.with_values(values), first
 
 
 def kept_history(panel: Panel, memory: int | None) -> Panel:

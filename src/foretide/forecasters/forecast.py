@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from foretide.forecasters.answer import Note
 
 
+UNUSED = ("unused", "left-out")
+"""Kinds of notes on columns that do not enter a forecast."""
+
+
 def quantiles_of_levels(levels: Any) -> tuple[float, ...]:
     """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
     return tuple(sorted({bound for level in interval_levels(levels) for bound in bounds_of(level)}))
@@ -124,6 +128,12 @@ class Forecast:
         found[~inside] = np.nan
         return found
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Known-future columns that enter none of the forecasts."""
+        everywhere = [note for note in self.notes if note.kind in UNUSED and len(note.windows) == len(self)]
+        return tuple(dict.fromkeys(column for note in everywhere for column in note.columns))
+
     def take(self, chosen: NDArray[np.int64]) -> Forecast:
         """Return the forecasts of some windows, by their positions."""
         n = len(self)
@@ -199,19 +209,20 @@ class Forecast:
 
     def __repr__(self) -> str:
         n, h, d = self.mean.shape
-        noted = len({int(k) for note in self.notes if note.kind != "unused" for k in note.windows})
+        noted = len({int(k) for note in self.notes if note.kind not in UNUSED for k in note.windows})
         more = f", {noted} with notes" if noted else ""
         return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)}{more})"
 
 
 def sentences_of(forecasts: Sequence[Forecast]) -> list[str]:
     """Return what there is to know of some models' forecasts, one sentence for a column that several do not use."""
-    found, unused = [], {}
+    found: list[str] = []
+    unused: dict[str, tuple[str, ...]] = {}
     for forecast in forecasts:
-        own = tuple(note for note in forecast.notes if note.kind != "unused")
-        found += replace(forecast, notes=own).summary()
-        if len(own) < len(forecast.notes):
-            unused[forecast.model] = forecast.panel.future
+        found += replace(forecast, notes=tuple(note for note in forecast.notes if note.kind != "unused")).summary()
+        for note in forecast.notes:
+            if note.kind == "unused":
+                unused[forecast.model] = note.columns
     for columns in dict.fromkeys(unused.values()):
         names = [name for name, own_columns in unused.items() if own_columns == columns]
         found.append(f"Known-ahead columns ({', '.join(columns)}) are not used by {', '.join(names)}.")

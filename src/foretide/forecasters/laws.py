@@ -27,6 +27,9 @@ LARGEST = 1e100
 """Squares of larger values, and sums of them, leave what a computer can count."""
 
 
+TOO_LARGE = "too large to compute with and taken as missing"
+
+
 def too_large(values: Floats) -> str | None:
     """Say that a series holds values too large to compute with; None where it does not."""
     most = float(np.max(np.abs(values), initial=0.0, where=~np.isnan(values)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -157,19 +157,22 @@ def _numbers(given: Any) -> tuple[list[float], bool]:
         return [], True
     if isinstance(given, str):
         return _in_text(given), False
-    if isinstance(given, Iterator):
-        given = list(given)
-    items = list(given) if isinstance(given, Iterable) and np.ndim(given) != 0 else [given]  # type: ignore[arg-type]
+    single = (
+        not isinstance(given, Iterable)
+        or isinstance(given, bytes)
+        or (isinstance(given, np.ndarray) and not given.ndim)
+    )
+    items = [given] if single else sorted(given, key=str) if isinstance(given, (set, frozenset)) else list(given)
     found: list[float] = []
     clean = not isinstance(given, dict)
     for item in items:
-        if isinstance(item, str):
-            found, clean = [*found, *_in_text(item)], False
+        if isinstance(item, (str, bytes)):
+            found, clean = [*found, *_in_text(str(item))], False
             continue
         try:
             # A float32 of 0.1 is meant as 0.1, which its text says.
             value = float(str(item)) if isinstance(item, np.floating) else float(item)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             clean = False
             continue
         clean &= math.isfinite(value) and not isinstance(item, (bool, np.bool_))

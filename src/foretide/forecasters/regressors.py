@@ -105,12 +105,12 @@ class Regressors:
 
 def left_out_notes(name: str, columns: Sequence[str], found: Sequence[tuple[Regressors, Positions]]) -> list[Note]:
     """Return notes on the columns that models left out: each model's regressors and the windows it answers."""
-    places: dict[str, list[Positions]] = {}
+    places: dict[tuple[str, tuple[str, ...]], list[Positions]] = {}
     for regressors, windows in found:
         for reason, left in regressors.left_out.items():
-            text = f"{name} leaves out {enumeration([columns[k] for k in left])}: {reason}"
-            places.setdefault(text, []).append(windows)
-    return [Note("unused", text, np.unique(np.concatenate(where))) for text, where in places.items()]
+            names = tuple(columns[k] for k in left)
+            places.setdefault((f"{name} leaves out {enumeration(names)}: {reason}", names), []).append(windows)
+    return [Note("left-out", text, np.unique(np.concatenate(at)), names) for (text, names), at in places.items()]
 
 
 def enumeration(names: Sequence[str]) -> str:

@@ -191,7 +191,7 @@ class Ridge(Forecaster):
         if "known" in self._arrays or not panel.future or self.known == "off":
             return ()
         why = f"{self.name} leaves out {enumeration(panel.future)}: on validation it is no better with them"
-        return (Note("unused", why, np.arange(n)),)
+        return (Note("left-out", why, np.arange(n), panel.future),)
 
     def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> NDArray[np.float64] | None:
         """Effects of the known-future columns on every row of the panel, then on every window's horizon, scaled.

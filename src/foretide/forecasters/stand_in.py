@@ -17,6 +17,7 @@ from foretide.forecasters.history import (
     last_seen,
     season_last,
     targets_until,
+    wakes,
 )
 from foretide.forecasters.laws import normal_quantiles, unit_of
 
@@ -48,12 +49,15 @@ class StandIn:
         Usual root mean square of one-season differences, in units of a series' mean absolute value.
     nonnegative, whole : tuples of bool, ``D``
         Whether a target never was below zero, and held whole numbers only.
+    floor : tuple of bool, ``D``
+        Whether a target was zero at times and never below.
     """
 
     season: int
     spread: tuple[float, ...]
     nonnegative: tuple[bool, ...]
     whole: tuple[bool, ...]
+    floor: tuple[bool, ...]
 
     @classmethod
     def fit(cls, train: Panel) -> StandIn:
@@ -78,7 +82,8 @@ class StandIn:
         unknown = np.isnan(values)
         nonnegative = ((values >= 0) | unknown).all(axis=0)
         whole = ((values == np.floor(values)) | unknown).all(axis=0) & ~unknown.all(axis=0)
-        return cls(season, tuple(spread), tuple(map(bool, nonnegative)), tuple(map(bool, whole)))
+        floor = nonnegative & (values == 0).any(axis=0)
+        return cls(season, tuple(spread), *(tuple(map(bool, own)) for own in (nonnegative, whole, floor)))
 
     def forecast(
         self, panel: Panel, windows: Windows, h: int, quantiles: Sequence[float]
@@ -105,6 +110,7 @@ class StandIn:
         begun = np.flatnonzero(~np.isnan(history).all(axis=1))
         unit = _unit(history)
         history = (history[begun[0] :] if len(begun) else history) / unit
+        awake = min(wakes(y) for y in history.T)
         n, season = len(history), self.season
         seasonal = n >= season > 1
         seen = ~np.isnan(history)
@@ -116,7 +122,8 @@ class StandIn:
             end = np.array([n - 1])
             mean = first_known(at_rows(season_last(history, season), ahead_rows(end, h, season))[0], average)
         lag = season if n > season else 1
-        square, differences = _sums((history[lag:] - history[:-lag]) ** 2)
+        moves = (history[lag:] - history[:-lag])[max(0, awake - lag) :]  # how it moved asleep says nothing of it awake
+        square, differences = _sums(moves**2)
         size = np.where(seen, np.abs(history), 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
         usual = np.array(self.spread) * size
         variance = (square + WORTH * usual**2) / (differences + WORTH)
@@ -125,7 +132,7 @@ class StandIn:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON-able facts."""
-        return {name: getattr(self, name) for name in ("season", "spread", "nonnegative", "whole")}
+        return {name: getattr(self, name) for name in ("season", "spread", "nonnegative", "whole", "floor")}
 
 
 def _unit(values: Floats) -> Floats:

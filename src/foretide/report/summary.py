@@ -12,12 +12,14 @@ from foretide.report.style import unit_of
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = ("rmse", "mae", "mase", "bias", "skill_vs_best_baseline", "ratio_to_oracle")
+SHOWN = ("rmse", "mae", "mase", "bias", "skill_vs_best_baseline", "ratio_to_oracle", "unused")
 SHOWN_COUNTS = (
     "mse", "mae", "rmsse", "wql", "crps", "coverage_80", "coverage_95", "fair_coverage_80", "winkler_80",
-    "zero_accuracy", "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle",
+    "zero_accuracy", "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle", "unused",
 )  # fmt: skip
 """Where every target is a count: laws matter beside means."""
+TEXTS = ("unused",)
+"""Columns of the leaderboard that hold text."""
 WRAPPED = {
     "WithIntervals": "the intervals of its past errors", "Conformal": "conformal intervals",
     "PerEntity": "a model per entity",
@@ -178,6 +180,8 @@ def _inline(values: Mapping[str, Any]) -> str:
 
 
 def _cell(column: str, value: Any) -> str:
+    if column in TEXTS:
+        return value if isinstance(value, str) else ""
     if (
         column.startswith(("skill", "coverage", "fair", "zero", "series_won"))
         and value is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foretide.report.html.content import Content
-from foretide.report.summary import number, shown_columns
+from foretide.report.summary import TEXTS, number, shown_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,7 @@ MEANING = {
     "series_won": "share of series on which the model beats that series' best baseline, chosen with hindsight",
     "p_vs_best_baseline": "Diebold–Mariano test on the mean losses by cutoff, two-sided",
     "worst_fold": "main error of the worst fold",
+    "unused": "columns known ahead that the model does not use",
 }
 """What the columns of the leaderboard mean."""
 
@@ -133,6 +134,8 @@ def frame_table(identity: str, caption: str, frame: pd.DataFrame) -> Table:
 
 def cell(column: str, value: Any) -> Cell:
     """Return a number with four digits, shares in percent, a dash where there is none; text as it is."""
+    if column in TEXTS and not isinstance(value, str):
+        return Cell("")
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return Cell("–")
     if isinstance(value, str | bool):
