@@ -1,4 +1,4 @@
-"""Right in use: the same forecast in any table, seasons by the wall clock, newcomers that change nothing, and the cases.
+"""Right in use: one forecast in any table, seasons by the wall clock, newcomers that change nothing, and the cases.
 
 Rows of ``results/in_use.csv``, by ``what``:
 

@@ -205,6 +205,16 @@ class Forecaster(ABC):
             self.baseline,
         )  # fmt: skip
 
+    def remember(self, panel: Panel) -> Self:
+        """Keep the rows of a later table as the past of tables to come, which may then begin right after them.
+
+        Nothing is learned from them.
+        """
+        view = self.view(panel, Windows(np.arange(panel.n_entities), panel.observed - 1))
+        assert self._fitted is not None
+        self._fitted = replace(self._fitted, history=kept_history(view.panel, self.memory))
+        return self
+
     def view(self, panel: Panel, windows: Windows) -> View:
         """Return a panel and its windows as the fitted model sees them: columns, categories, grid and wall clock.
 

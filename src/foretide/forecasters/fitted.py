@@ -219,8 +219,7 @@ class Fitted:
         begin = panel.grid.output_times([int(panel.first[first])])[0]
         text = (
             f"{panel.ids[first]!r} has no forecast: no target is observed in this table, and its rows from {begin} on "
-            f"do not begin right after rows that {name} was fitted on (until {self.until}). Give its latest rows with "
-            "their targets."
+            f"do not begin right after rows that {name} knows. Give its latest rows with their targets too."
         )
         if not chosen.any():
             raise DataError(f"No series has an observed target. {text}")

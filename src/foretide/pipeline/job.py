@@ -170,7 +170,8 @@ def _fit_all(entries: Sequence[Entry], prepared: Prepared, folder: RunFolder, lo
             log(f"left out {entry.name}: {error}")
             continue
         seconds = time.perf_counter() - start
-        entry.forecaster.save(folder.place(model_place(entry.name)))
+        # Next week's table adjoins the end of this one, not that of the part to learn from.
+        entry.forecaster.remember(prepared.panel).save(folder.place(model_place(entry.name)))
         log(f"fitted {entry.name} in {seconds:.2f} s", show=False)
         fitted.append((entry, seconds))
     if not fitted:

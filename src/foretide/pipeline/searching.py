@@ -147,7 +147,7 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
         study = search(config, prepared, step, folder.place(JOURNAL))
         folder.place(f"{JOURNAL}.lock")
         step("refitting the best model and judging it on the test part")
-        study.best_model.save(folder.place(model_place(study.best.model)))
+        study.best_model.remember(prepared.panel).save(folder.place(model_place(study.best.model)))
         card = judge(config, prepared, study, log)
     folder.write_text(TUNED, write_yaml(tuned(config, study).model_dump(mode="json", exclude={"output", "search"})))
     write_search(study, card, config, folder, log)
