@@ -351,3 +351,22 @@ def _raised(found: Prediction, negative: Mask) -> Prediction:
     if bounds is not None:
         bounds = np.where(where[..., None] & (bounds < 0), 0.0, bounds)
     return replace(found, mean=mean, quantiles=bounds)
+
+
+def reordered(got: Prediction, ahead: Steps) -> Prediction:
+    """Take a step of the forecast ``ahead`` ``[W, h]`` for each step of the horizon."""
+    each = np.arange(len(ahead))[:, None]
+    quantiles = None if got.quantiles is None else got.quantiles[each, ahead]
+    return replace(got, mean=got.mean[each, ahead], quantiles=quantiles)
+
+
+def in_order(
+    got: Prediction, fitted: tuple[str, ...], wanted: tuple[str, ...], by_target: tuple[str, ...]
+) -> Prediction:
+    """Put the targets of a forecast into the order that a table has them in."""
+    if fitted == wanted:
+        return got
+    order = [fitted.index(name) for name in wanted]
+    extras = {k: v[..., order] if k in by_target else v for k, v in got.extras.items()}
+    quantiles = None if got.quantiles is None else got.quantiles[:, :, order]
+    return replace(got, mean=got.mean[:, :, order], quantiles=quantiles, extras=extras)

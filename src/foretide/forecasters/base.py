@@ -13,7 +13,7 @@ import numpy as np
 
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.forecasters.answer import Limits, Note, Prediction, answer
+from foretide.forecasters.answer import Limits, Note, Prediction, answer, in_order, reordered
 from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.laws import LARGEST, TOO_LARGE
@@ -246,8 +246,8 @@ class Forecaster(ABC):
         view = self.view(panel, windows)
         got = self._answer(view.panel, view.windows, quantiles, traces)
         if view.ahead is not None:
-            got = _reordered(got, view.ahead)
-        return _in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
+            got = reordered(got, view.ahead)
+        return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
 
     def _answer(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -385,25 +385,6 @@ class Forecaster(ABC):
     def __repr__(self) -> str:
         shown = ", ".join(f"{k}={v!r}" for k, v in self.settings().items() if v is not None)
         return f"{type(self).__name__}({shown})"
-
-
-def _reordered(got: Prediction, ahead: NDArray[np.int64]) -> Prediction:
-    """Take a step of the forecast ``ahead`` ``[W, h]`` for each step of the horizon."""
-    each = np.arange(len(ahead))[:, None]
-    quantiles = None if got.quantiles is None else got.quantiles[each, ahead]
-    return replace(got, mean=got.mean[each, ahead], quantiles=quantiles)
-
-
-def _in_order(
-    got: Prediction, fitted: tuple[str, ...], wanted: tuple[str, ...], by_target: tuple[str, ...]
-) -> Prediction:
-    """Put the targets of a forecast into the order that a table has them in."""
-    if fitted == wanted:
-        return got
-    order = [fitted.index(name) for name in wanted]
-    extras = {k: v[..., order] if k in by_target else v for k, v in got.extras.items()}
-    quantiles = None if got.quantiles is None else got.quantiles[:, :, order]
-    return replace(got, mean=got.mean[:, :, order], quantiles=quantiles, extras=extras)
 
 
 def class_slug(cls: type) -> str:
