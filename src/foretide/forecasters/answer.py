@@ -284,8 +284,10 @@ def _widened(
     """Give a series that has woken the stand-in's interval where the model's has no width: it learned from silence."""
     if found.quantiles is None or len(quantiles) < 2 or not len(windows):
         return found
-    width = np.asarray(found.quantiles[..., -1] - found.quantiles[..., 0]).max(axis=1)  # [W, D]
-    flat = width <= NARROW * np.abs(found.mean).max(axis=1)
+    # Bounds of counts that are zero around a small mean are bounds; those that repeat the mean are none.
+    width = np.abs(found.quantiles - np.asarray(found.mean)[..., None]).max(axis=(1, 3))  # [W, D]
+    size = np.abs(found.mean).max(axis=1)
+    flat = (width <= NARROW * size) & (size > 0)
     for w in np.flatnonzero(flat.any(axis=1)):
         y = targets_until(panel, int(windows.entity[w]), int(windows.cutoff[w]))
         for d in np.flatnonzero(flat[w]):

@@ -117,12 +117,8 @@ class Forecaster(ABC):
             learned = seen.take(kept)
         self._fit(learned)
         self._former = {}
-        self._fitted = replace(
-            fitted,
-            ids=learned.panel.ids,
-            history=kept_history(seen.panel, self.memory),
-            stand_in=StandIn.fit(seen.panel),
-        )
+        history, stand_in = kept_history(seen.panel, self.memory), StandIn.fit(seen.panel)
+        self._fitted = replace(fitted, ids=learned.panel.ids, history=history, stand_in=stand_in)
         return self
 
     def _learnable(self, part: FitPart) -> NDArray[np.int64]:
