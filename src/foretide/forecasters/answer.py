@@ -38,11 +38,12 @@ class Note:
 
     Attributes
     ----------
-    kind : {"stand-in", "failed", "unknown", "range", "negative", "floor", "large", "category", "unused", "left-out"}
-        Forecast by a simple forecaster, for the series is too short or new; or because the model's own was not finite;
-        no forecast, for nothing was observed; far outside the history; below zero, where the series never was; put to
-        zero; values too large to compute with; a category that was not there at fit; columns that the
-        model does not use; or that it left out.
+    kind : str
+        ``stand-in``: forecast by a simple forecaster, for the series is too short or new. ``failed``: so, too, because
+        the model's own forecast was not finite. ``unknown``: none, for nothing was observed. ``range``: far outside the
+        history. ``negative``: below zero, where the series never was. ``floor``: put to zero. ``large``: values too
+        large to compute with. ``gap``: rows between fit and table are not known. ``category``: one that was not there
+        at fit. ``unused``: columns that the model does not use. ``left-out``: that it left out.
     text : str
     windows : int array
         Positions of the forecasts that it is about.

@@ -273,6 +273,10 @@ class Forecaster(ABC):
         ]
         if view.large is not None and view.large.any():
             notes.append(Note("large", f"values beyond {LARGEST:g} are {TOO_LARGE}", np.flatnonzero(view.large)))
+        assert self._fitted is not None
+        if (apart := self._fitted.apart(view, self.memory)).any():
+            text = "the table begins later than one step after the fit; what lies between is not known"
+            notes.append(Note("gap", text, np.flatnonzero(apart)))
         if unused := self._unused(view.panel, panel.future):
             notes.append(Note("unused", f"{self.name} does not use {', '.join(unused)}", everywhere, unused))
         return notes

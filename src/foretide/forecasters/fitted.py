@@ -202,6 +202,16 @@ class Fitted:
             moved, windows = completed(moved, windows, self.history, memory)
         return View(moved, windows, ahead, strange, large)
 
+    def apart(self, view: View, memory: int | None) -> NDArray[np.bool_]:
+        """Say of each window whether rows that its forecast depends on are missing between the fit and the table."""
+        if self.history is None:
+            return np.zeros(len(view.windows), dtype=bool)
+        ends = dict(zip(self.history.ids, self.history.last.tolist(), strict=True))
+        entity, cutoff = view.windows.entity, view.windows.cutoff
+        begins = np.array([ends.get(name, np.iinfo(np.int64).max - 1) for name in view.panel.ids], dtype=np.int64)
+        late = view.panel.first > begins + 1
+        return np.asarray(late[entity] & ((memory is None) | (cutoff + 1 < (memory or 0))))
+
     def follows(self, panel: Panel) -> NDArray[np.bool_]:
         """Say of each entity whether its rows begin right after the last one that was seen at fit, ``[N]``."""
         if self.history is None:
