@@ -223,7 +223,7 @@ def test_a_column_known_ahead_without_a_future_is_said(tmp_path: Path) -> None:
         "Column 'promo' is known ahead, but for 0 of the 14 steps after the end of 1 of 1 series; LSTM, Ridge "
         "cannot forecast beyond." in text
     )
-    assert "or type: past='promo'." in text
+    assert "or type: past='promo' (--past promo)." in text
     assert "Ready for backtests, not yet for a forecast" in text
     assert "Ready to use" in check(tmp_path / "t.csv", "--past", "promo", "--models", "LSTM").output
     done = check(tmp_path / "t.csv", "--future", "promo", "--models", "SeasonalNaive")

@@ -103,8 +103,9 @@ def test_wrong_fractions(fractions: tuple[float, ...], message: str | None) -> N
 
 def test_parts_shorter_than_the_horizon_and_wrong_dates() -> None:
     assert split(panel(100), h=15).sizes == (70, 15, 15)
-    with pytest.raises(ConfigError, match="validation part has 15 steps and the horizon is h=16"):
-        split(panel(100), h=16)
+    assert split(panel(100), h=16).sizes == (68, 16, 16)
+    with pytest.raises(ConfigError, match="validation part has 15 steps and the horizon is h=40"):
+        split(panel(100), h=40)
     with pytest.raises(ConfigError, match="test part has 3 steps"):
         split_at(panel(100), train_until="2024-01-05 00:00", h=10)
     with pytest.raises(ConfigError, match=r"train_until=2025-01-01 lies outside.*2024-01-01 00:00:00 to 2024-01-05 03"):

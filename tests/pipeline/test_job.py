@@ -220,8 +220,8 @@ def test_nothing_is_written_for_a_wrong_configuration(tmp_path: Path) -> None:
 
 
 def test_a_test_part_too_short_says_what_to_change(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="horizon is h=80"):
-        ft.run({**SMALL, "h": 80, "models": []}, output=tmp_path / "run")
+    with pytest.raises(ConfigError, match="horizon is h=800"):
+        ft.run({**SMALL, "h": 800, "models": []}, output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -12,7 +12,7 @@ import typer
 
 from foretide.cli import backtest, check, demo, explain, fit, generate, predict, report, run, tune
 from foretide.data.files import storage_error
-from foretide.errors import ForetideError, StorageError
+from foretide.errors import DataError, ForetideError, StorageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo.demo,
@@ -86,4 +86,7 @@ def _say(error: ForetideError | OSError) -> None:
             return
         place = error.filename if isinstance(error.filename, str) else "the output"
         told = storage_error(error, place, deed="read or write")
-    typer.secho(f"error: {told}", err=True, fg=typer.colors.RED)
+    from foretide.cli.common import name_flags
+
+    text = name_flags(str(told)) if isinstance(error, DataError) else str(told)
+    typer.secho(f"error: {text}", err=True, fg=typer.colors.RED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foretide.cli.common import reads_tables
+from foretide.cli.common import name_flags, reads_tables
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from foretide.data.problems import Problem
 
 COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": typer.colors.BLUE}
+ROLES = ("id", "time", "target", "past", "future", "static")
 H = 14
 """Steps forecast where no number is typed."""
 
@@ -59,6 +60,7 @@ def check(
     make = _maker(model, settings or (), h or H)
     report, panel = examine(data, {**roles, "future": _names(future), "static": _names(static)}, **reading)
     for line in report.to_text().splitlines():
+        line = name_flags(line, ROLES) if line.startswith(tuple(COLOURS)) else line
         typer.secho(line, fg=COLOURS.get(line.partition(":")[0]))
     if panel is None:
         raise typer.Exit(1)
@@ -104,7 +106,7 @@ def _known_models(text: str) -> list[str]:
 
 def _say(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        typer.secho(f"{problem.severity}: {problem}", fg=COLOURS[problem.severity])
+        typer.secho(name_flags(f"{problem.severity}: {problem}", ROLES), fg=COLOURS[problem.severity])
     if problems:
         typer.echo()
 

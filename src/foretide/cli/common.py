@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
+import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -55,6 +57,31 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     with_flags.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
     with_flags.__annotations__ = {p.name: p.annotation for p in (*kept, *flags)}
     return with_flags
+
+
+def name_flags(text: str, more: Sequence[str] = ()) -> str:
+    """Return a message with the flag behind every option that it says to type: ``freq='D' (--freq D)``.
+
+    Parameters
+    ----------
+    more : sequence of str
+        Names of flags beside those of :func:`reads_tables`.
+    """
+    from foretide.data.options import Options
+
+    names = [option.name for option in fields(Options) if "help" in option.metadata]
+
+    def with_flag(found: re.Match[str]) -> str:
+        name, given = found[1], found[2]
+        flag = f"--{name.replace('_', '-')}"
+        if given != "True":
+            cells = re.findall(r"'([^']*)'|\"([^\"]*)\"", given)
+            value = ",".join(one or other for one, other in cells) if cells else given
+            flag += f" {shlex.quote(value)}"
+        return found[0] if "..." in given else f"{found[0]} ({flag})"
+
+    known = "|".join((*names, *more))
+    return re.sub(rf"(?<![\w.])({known})=(True|\d+|\[[^\]]*\]|'[^']*'|\"[^\"]*\")(?![\w)])", with_flag, text)
 
 
 def configured(config: Path, reading: dict[str, Any]) -> Path | Config:

@@ -15,6 +15,7 @@ from foretide.data.reading import panel_of, with_origin
 from foretide.data.roles import Options
 from foretide.data.survey import survey
 from foretide.data.tables.reader import read_table
+from foretide.data.upright import stand_up
 
 __all__ = ["DataWarning", "Problem", "Report", "examine", "inspect", "raise_errors"]
 
@@ -57,17 +58,26 @@ def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, P
         file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
         data, checked = file.frame, replace(checked, sep=file.origin.form.sep)
     data = columns_of_index(data, time, ids, None)
+    target = (given["target"] or ("y",))[0]
+    data, steps = stand_up(data, time or "ds", target)
     guess = guess_roles(open_frame(data), time=time, melt=checked.melt, form=checked.form, **given)
     if file is not None:  # as Panel.read does: names and times keep their text
         data = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
+        data, _ = stand_up(data, guess.roles.time, target)
     one_id = guess.ids[0] if guess.ids else None
     if len(guess.ids) > 1:
         data, one_id = join_ids(data, guess.ids)
     found = survey(data, replace(guess.roles, id=one_id), replace(checked, melt=guess.melt))
     named = {*guess.ids, *(name for _, name in guess.roles.named())}
     found.problems += guess.notes
+    if steps:
+        text = (
+            f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r} "
+        )
+        found.problems.append(Problem("guess", f"{text}and {target!r} here.", severity="note"))
     if file is not None:
-        found.problems += [problem for name, problem in file.doubts.items() if name not in named]
+        doubts = [problem for name, problem in file.doubts.items() if name not in named]
+        found.problems += [_beside(problem, guess.roles.target, given["target"] is not None) for problem in doubts]
     report = found.report()
     panel = panel_of(found) if report.ok else None
     if file is not None:
@@ -77,6 +87,14 @@ def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, P
     if guess.ids:
         report = replace(report, roles={**report.roles, "id": guess.ids})
     return report, panel
+
+
+def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Problem:
+    """Return a problem of a column without a role: an error only where it might be the target that is meant."""
+    if is_given or not targets:
+        return replace(problem, severity="note" if is_given else problem.severity)
+    named = targets[0] if len(targets) == 1 else list(targets)
+    return replace(problem, fix=f"{problem.fix} Or do without it: target={named!r}.")
 
 
 def _names(given: str | Sequence[str] | None) -> tuple[str, ...] | None:

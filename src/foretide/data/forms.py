@@ -36,13 +36,14 @@ _PERIODS = {  # what they are called -> how they are written
     "years such as 2024": (_YEAR,),
 }  # fmt: skip
 _CLOCK = re.compile(
-    r"(?P<date>.*?\S)(?P<gap>T|,? +)(?P<hour>\d{1,2}):\d\d(?P<second>:\d\d)?(?P<part>\.\d+)?(?P<half> ?[AaPp][Mm])?"
-    r"(?P<zone> ?(?:Z|[+-]\d\d:?\d\d))?"
+    r"(?P<date>.*?\S)(?P<gap>T|,? +)(?P<hour>\d{1,2})(?P<mark>[:.])\d\d(?P<second>(?P=mark)\d\d)?(?P<part>\.\d+)?"
+    r"(?P<half> ?[AaPp][Mm])?(?P<zone> ?(?:Z|[+-]\d\d:?\d\d))?"
 )
 _TRIPLE = re.compile(r"(\d{1,4})([./ -])(\d{1,2})\2(\d{4}|\d{1,2})")
 _MONTH = "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sep(?:tember)?|Oct(?:ober)?"
 _MONTH += "|Nov(?:ember)?|Dec(?:ember)?"
 _DAY = "Mon(?:day)?|Tue(?:sday)?|Wed(?:nesday)?|Thu(?:rsday)?|Fri(?:day)?|Sat(?:urday)?|Sun(?:day)?"
+_LOOKED_AT = 200
 _COMPACT = {
     14: ("%Y%m%d%H%M%S",), 12: ("%Y%m%d%H%M",), 10: ("%Y%m%d%H",), 8: ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
     6: ("%y%m%d", "%d%m%y", "%m%d%y"),
@@ -128,8 +129,11 @@ def in_iso(words: Words) -> Reading:
 
 
 def in_format(words: Words, form: str) -> Reading:
-    """Read words by a ``strptime`` format."""
+    """Read words by a ``strptime`` format; where it ends in a time of day, a date alone is its midnight."""
     parsed = pd.to_datetime(words, format=form, utc=True, errors="coerce")
+    date = re.sub(r"(?:T|,? +)%H[:.]%M.*$", "", form)
+    if date != form and not (date.endswith("%z") or "%z" in form) and parsed.isna().any():
+        parsed = parsed.fillna(pd.to_datetime(words.where(parsed.isna()), format=date, utc=True, errors="coerce"))
     return Reading(_nanoseconds(parsed), form, "%z" in form or "%Z" in form)
 
 
@@ -222,13 +226,16 @@ def name_of_epoch(form: str) -> str:
 
 # ------------------------------------------------------------------------- strptime formats
 def _forms(words: Words) -> list[str]:
-    """Return formats that the words may have, as their first one suggests."""
+    """Return formats that the words may have, as the first one with a time of day suggests, or the first."""
+    clock = next((found for word in words.head(_LOOKED_AT) if (found := _CLOCK.fullmatch(str(word)))), None)
     first = str(words.iloc[0])
-    clock = _CLOCK.fullmatch(first)
     date, behind = first, ""
     if clock:
         date = clock["date"]
-        behind = clock["gap"] + ("%I" if clock["half"] else "%H") + ":%M" + (":%S" if clock["second"] else "")
+        mark = clock["mark"]
+        behind = (
+            clock["gap"] + ("%I" if clock["half"] else "%H") + f"{mark}%M" + (f"{mark}%S" if clock["second"] else "")
+        )
         behind += ".%f" if clock["part"] else ""
         behind += f"{' ' if clock['half'].startswith(' ') else ''}%p" if clock["half"] else ""
         behind += f"{' ' if clock['zone'].startswith(' ') else ''}%z" if clock["zone"] else ""
@@ -236,6 +243,8 @@ def _forms(words: Words) -> list[str]:
 
 
 def _date_forms(date: str, words: Words) -> Sequence[str]:
+    if re.fullmatch(r"\d{4}年\d{1,2}月(?:\d{1,2}日)?", date):
+        return ("%Y年%m月%d日",) if date.endswith("日") else ("%Y年%m月",)
     if date.isdigit():
         return _COMPACT.get(len(date), ())
     triple = _TRIPLE.fullmatch(date)

@@ -27,6 +27,8 @@ _OLD = {
 _CODED = re.compile(r"(\d*)([A-Z]+)(.*)")
 _COMMON = ("s", "min", "5min", "15min", "30min", "h", "D", "B", "W", "MS", "ME", "QS", "QE", "YS", "YE")
 _UNITS = (("D", DAY), ("h", HOUR), ("min", DAY // 1440), ("s", 10**9), ("ms", 10**6), ("us", 10**3))
+_WEEK = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]")
+"""From Monday to Sunday."""
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _SHIFTED = re.compile(r"(.+)\+(\d+)D")
@@ -101,9 +103,12 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
             f"{name}={freq!r}: type {name}='h' and fill_gaps=True: closed hours become rows without a value."
         )
     if isinstance(offset, pd.offsets.BusinessDay) and not known:
+        worked: Any = getattr(offset, "calendar", None)
+        weekend = worked is not None and bool(np.is_busday(_WEEK, busdaycal=worked)[5:].any())
+        plain = "D" if weekend else "B"
         raise ConfigError(
-            f"{name}={freq!r}: holidays of its own cannot be kept in a frequency. Type {name}='B' and fill_gaps=True: "
-            "days off become rows without a value."
+            f"{name}={freq!r}: holidays of its own cannot be kept in a frequency. Type {name}={plain!r} and "
+            "fill_gaps=True: days off become rows without a value."
         )
     if offset is None or isinstance(freq, bool) or not known or offset.n < 1:
         raise ConfigError(

@@ -158,7 +158,7 @@ class Grid:
             When a time can mean more than one thing, such as ``05/06/2024``; the message says what to type.
         """
         if self.is_integer:
-            if isinstance(time, (int, np.integer)) and not isinstance(time, bool):
+            if isinstance(time, (int, np.integer)) and not isinstance(time, bool) and abs(int(time)) < 2**62:
                 return int(time)
             raise DataError(f"This panel counts time in integers; expected an integer time, got {time!r}.")
         stamp, end = read_moment(time)

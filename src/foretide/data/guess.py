@@ -14,11 +14,12 @@ from foretide.data.categories import check_labels, holds_categories, read_catego
 from foretide.data.columns import number_column
 from foretide.data.frames import is_number, strings
 from foretide.data.identify import entities_of, find_ids
+from foretide.data.parts import refuse_clock_beside, refuse_parts
 from foretide.data.problems import Problem
 from foretide.data.repeats import Parts, calendar_part
 from foretide.data.roles import Roles
 from foretide.data.tables.form import Form
-from foretide.data.times import Times, parse_times
+from foretide.data.times import Times, looks_counted, parse_times
 from foretide.data.words import AHEAD, CALENDAR, COVARIATES, TARGETS, TIMES, rank, said, stem, words_of
 from foretide.errors import DataError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LOOKED_AT = 200
+_SHOWN = 20
 _ALIKE = 10.0
 """Medians of columns that may be series of one kind differ by at most this factor."""
 
@@ -80,6 +82,7 @@ def guess_roles(
     look.take("time", (look.time,), guessed=time is None)
     look.ids = ids
     if id is None and not melt and look.time in table.columns:
+        refuse_clock_beside(table, look.time, look.times, look.free)
         look.ids = find_ids(table, look.times.values, look.free)
         look.take("id", look.ids, guessed=True)
     if target is None:
@@ -243,9 +246,15 @@ def _guess_time(look: _Look) -> str:
     found = [c for c in free if _is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.form.time_format)]
     if len(found) > 1:
         return min(found, key=lambda c: (*_irregular(table[c], look.form.time_format), rank(c, TIMES)))
+    if not found:
+        refuse_parts(table, free)
     if found or named:
         return [*found, *named][0]
-    raise DataError(f"No column looks like a time among {', '.join(map(str, table.columns))}. Type: time='...'")
+    counted = [c for c in free if table[c].dtype.is_integer() and looks_counted(table[c])]
+    if counted:
+        return counted[0]
+    shown = ", ".join(map(str, table.columns[:_SHOWN])) + (", …" if len(table.columns) > _SHOWN else "")
+    raise DataError(f"No column looks like a time among {shown}. Type: time='...'")
 
 
 def _is_time(series: nw.Series[Any]) -> bool:
@@ -275,6 +284,8 @@ def _reads_as_time(series: nw.Series[Any], time_format: str | None) -> bool:
 def _guess_target(look: _Look, melt: bool) -> tuple[tuple[str, ...], bool]:
     """Return the targets, and whether each is a series of its own: by names, then by likeness, then by position."""
     numeric = look.quantities()
+    if {"high", "low"} <= {c.lower() for c in numeric}:  # of a bar of prices its last one is forecast
+        numeric = [c for c in numeric if c.lower() not in ("open", "high", "low")] or numeric
     plain = [c for c in numeric if not (said(c, AHEAD) or said(c, COVARIATES))] or numeric
     if melt:
         return tuple(plain), True

@@ -17,6 +17,7 @@ from foretide.data.roles import Options, Roles
 from foretide.data.survey import Survey, survey
 from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.reader import read_table
+from foretide.data.upright import names_of_series, stand_up
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def from_frame(
     static: str | Sequence[str] = (),
     **options: Any,
 ) -> Panel:
-    """Build a panel from a long frame: one row per entity and time.
+    """Build a panel from a long frame, one row per entity and time; or one per entity, its last columns the steps.
 
     Parameters
     ----------
@@ -81,6 +82,7 @@ def from_frame(
     named = [_names(columns) for columns in (target, past, future, static)]
     ids = () if id is None else _names(id)
     frame = columns_of_index(frame, time, ids, [name for names in named for name in names])
+    frame, _ = stand_up(frame, time, *named[0])
     frame, one = join_ids(frame, ids) if len(ids) > 1 else (frame, ids[0] if ids else None)
     return _panel_of(survey(frame, Roles(one, time, *named), _options(options)))
 
@@ -164,6 +166,8 @@ def read(
     table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
     frame = as_backend(table.frame, backend)
     options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.origin.form.sep}
+    if not id and "unique_id" not in table.frame.columns and isinstance(target, str):
+        id = names_of_series(table.frame, steps) if (steps := stand_up(table.frame, time, target)[1]) else None
     if id or "unique_id" in table.frame.columns or table.frame.index.nlevels > 1:
         panel = from_frame(frame, id=id or "unique_id", time=time, target=target, **options)
     else:

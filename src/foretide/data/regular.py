@@ -11,7 +11,7 @@ from foretide.data.frequency import DAY, HOUR, as_ns, find_freq, fixed_step, is_
 from foretide.data.grid import Grid
 from foretide.data.problems import Place, Problem, located, phrase, where
 from foretide.data.resampling import resample, suggestion
-from foretide.data.zones import from_wall, to_wall
+from foretide.data.zones import from_wall, to_wall, zone_put_back, zone_put_forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,14 +27,14 @@ def regularise(found: Survey) -> None:
     """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps."""
     options = found.options
     again = np.concatenate([[False], (np.diff(found.place.times) == 0) & (np.diff(found.place.codes) == 0)])
-    found.problems += located(
-        "duplicate",
-        again,
-        found.place,
-        "time occurs more than once|times occur more than once",
-        "Keep one row per time: frame.drop_duplicates([id, time]), or add them up: frame.groupby([id, time]).sum().",
-    )
-    if again.any():
+    if again.any() and (options.resample is None or found.place.integer):  # resampling brings such rows together
+        found.problems += located(
+            "duplicate",
+            again,
+            found.place,
+            "time occurs more than once|times occur more than once",
+            _one_row_per_time(found, again),
+        )
         _keep(found, ~again)
     freq = options.freq
     place = found.place
@@ -58,6 +58,20 @@ def regularise(found: Survey) -> None:
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
         text = "Some times lie so near the years 1678 and 2261 that steps of this length reach beyond them."
         found.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
+
+
+def _one_row_per_time(found: Survey, again: NDArray[np.bool_]) -> str:
+    """Return what to type where times occur more than once: a zone where a clock was put back, else the two ways."""
+    place, roles = found.place, found.named or found.roles
+    zone = None if place.integer or place.tz is not None else zone_put_back(place.times[again])
+    if zone is not None:
+        return f"The clock was put back then; type: tz={zone!r} (or another zone that does so)."
+    names = [*([] if roles.id is None else roles.id.split("/")), roles.time]
+    fix = f"Keep one row per time: frame.drop_duplicates({names!r}), or add them up: "
+    if place.integer:
+        return f"{fix}frame.groupby({names!r}, as_index=False).sum()."
+    own = find_freq(place.times[~again], place.codes[~again], False) if found.options.freq is None else None
+    return f"{fix}resample={str(found.options.freq or own or 'D')!r}, aggregate='sum'."
 
 
 def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:
@@ -153,7 +167,7 @@ def _use_grid(found: Survey, grid: Grid, steps: NDArray[np.int64], off: NDArray[
             np.arange(len(gaps)),
             absent,
             f"step of {freq} is missing|steps of {freq} are missing",
-            "Fill them with rows of missing values: fill_gaps=True.",
+            _fill_or_zone(absent),
             weights=jump[gaps] - 1,
         )
         return
@@ -170,6 +184,14 @@ def _use_grid(found: Survey, grid: Grid, steps: NDArray[np.int64], off: NDArray[
     text = f"{phrase('missing step was|missing steps were', extra)} filled in."
     found.problems.append(Problem("gap", text, count=extra, severity="note"))
     _fill(found, jump, extra)
+
+
+def _fill_or_zone(absent: Place) -> str:
+    """Return what to type where steps are missing: a zone where a clock was put forward, or to fill them."""
+    zone = None if absent.integer or absent.tz is not None else zone_put_forward(absent.times)
+    if zone is not None:
+        return f"The clock was put forward then; type: tz={zone!r} (or another zone that does so)."
+    return "Fill them with rows of missing values: fill_gaps=True."
 
 
 def _fill(found: Survey, jump: NDArray[np.int64], extra: int) -> None:

@@ -127,10 +127,13 @@ def _longer(place: Place) -> str:
 
 
 def suggestion(times: Stamps, codes: Stamps) -> str:
-    """Return the shortest common step that is at least as long as the middle distance between rows."""
+    """Return the shortest common step that is at least nearly as long as the middle distance between rows."""
     gaps = np.diff(times)[np.diff(codes) == 0]
     middle = float(np.median(gaps)) if gaps.size else 0.0
     day = 86_400 * 10**9
-    steps = (("1s", day // 86_400), ("1min", day // 1440), ("15min", day // 96), ("1h", day // 24), ("D", day),
-             ("W", 7 * day), ("MS", 31 * day), ("QS", 92 * day))  # fmt: skip
-    return next((alias for alias, size in steps if size >= middle), "YS")
+    minute = day // 1440
+    steps = (("1s", minute // 60), ("10s", minute // 6), ("1min", minute), ("5min", 5 * minute), ("10min", 10 * minute),
+             ("15min", 15 * minute), ("30min", 30 * minute), ("1h", 60 * minute), ("3h", 180 * minute),
+             ("6h", 360 * minute), ("12h", 720 * minute), ("D", day), ("W", 7 * day), ("MS", 31 * day),
+             ("QS", 92 * day))  # fmt: skip
+    return next((alias for alias, size in steps if 1.05 * size >= middle), "YS")

@@ -123,7 +123,7 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
     fractions : three floats
         Train, validation, test; they sum to 1. A validation fraction of 0 makes no such part.
     h : int, optional
-        Horizon; a part shorter than it is an error.
+        Horizon. Validation and test have at least so many steps, or that is an error.
     """
     shares = [float(f) for f in fractions]
     if len(shares) != 3 or any(not 0 <= f <= 1 for f in shares):
@@ -139,6 +139,7 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
     over = panel.first + panel.observed - 1 < made.val_end + (h or 1)
     if shares[2] > 0 and (over & (panel.observed > 0)).any() and made.sizes[2] >= (h or 1):
         return replace(made, own=(shares[1], shares[2], h or 1))
+    made = made if h is None else _long_enough(made, shares, h)
     return _checked(made, h, needs_val=shares[1] > 0, needs_test=shares[2] > 0)
 
 
@@ -184,6 +185,15 @@ def _observed_range(panel: Panel) -> tuple[int, int]:
     if not seen.any():
         raise DataError("No target value is observed, so there is nothing to split.")
     return int(panel.first[seen].min()), int((panel.first + panel.observed - 1)[seen].max())
+
+
+def _long_enough(made: Split, shares: Sequence[float], h: int) -> Split:
+    """Return a split whose validation and test part have ``h`` steps, where that leaves as many for training."""
+    val, test = (max(size, h) if share > 0 else 0 for size, share in zip(made.sizes[1:], shares[1:], strict=True))
+    train = sum(made.sizes) - val - test
+    if train < max(h, 2) or shares[0] == 0:
+        return made
+    return replace(made, train_end=made.start + train - 1, val_end=made.start + train + val - 1)
 
 
 def _checked(found: Split, h: int | None, *, needs_val: bool, needs_test: bool) -> Split:

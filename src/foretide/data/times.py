@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 NOWHERE = forms.NOWHERE
 _ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
+_MIDNIGHT = re.compile(r"(?<=\d)([T ] *)24([:.]00(?:[:.]00)?(?!\d))")
+"""24:00 is the midnight at the end of a day."""
+_NAMED = 5
+_EXCEL = (32874, 54789)
+"""Days from 1899-12-30 to 1990 and to 2050, as spreadsheets count."""
+_ANOTHER = (
+    "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M', and where "
+    "none fits and the rows are in order, count the steps: frame[{0!r}] = pd.factorize(frame[{0!r}])[0]."
+)
+_DAY = 86_400_000_000_000
 _COUNT_THEM = "Leave these rows out, or count the steps: frame[{0!r}] = frame[{0!r}].rank(method='dense').astype(int)."
 
 
@@ -115,7 +125,8 @@ def _no_time(bad: Bools, name: str) -> list[Problem]:
         return []
     row, n = int(np.argmax(bad)), int(bad.sum())
     text = f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}."
-    return [Problem("time", text, "Fill it in, or drop them.", column=name, count=n)]
+    fix = f"Fill it in, or leave them out: frame = frame.dropna(subset=[{name!r}])."
+    return [Problem("time", text, fix, column=name, count=n)]
 
 
 def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
@@ -134,6 +145,12 @@ def _integers(series: nw.Series[Any], name: str) -> Times:
     return _counted(values, bad, name)
 
 
+def looks_counted(series: nw.Series[Any]) -> bool:
+    """Whether whole numbers look like dates written in digits, or like time since 1970."""
+    values = np.asarray(series.drop_nulls().to_numpy()).astype(np.int64)
+    return forms.looks_like_digits(values) is not None or forms.looks_like_epoch(values) is not None
+
+
 def _look(values: Stamps, name: str) -> list[Problem]:
     """Return what is to be said of whole numbers that look like dates."""
     digits, epoch = forms.looks_like_digits(values), forms.looks_like_epoch(values)
@@ -145,6 +162,12 @@ def _look(values: Stamps, name: str) -> list[Problem]:
     elif len(values) > 1 and values.min() >= 1800 and values.max() <= 2150:
         text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
         return [Problem("time", text, "As years with a calendar: time_format='%Y'.", column=name, severity="note")]
+    elif len(values) > 1 and values.min() >= _EXCEL[0] and values.max() <= _EXCEL[1]:
+        when = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(values[0]))
+        text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
+        fix = f"If a spreadsheet counted days, this one is {when.date()}; type: frame[{name!r}] = "
+        fix += f"pd.to_datetime(frame[{name!r}], unit='D', origin='1899-12-30')."
+        return [Problem("time", text, fix, column=name, severity="note")]
     else:
         return []
     return [Problem("time", f"Column {name!r}: whole numbers {text}.", f"Type: time_format={form!r}.", column=name)]
@@ -203,8 +226,12 @@ def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
     words = pd.Series(found, dtype=object)
     if not len(words):
         return Times(np.full(len(text), NOWHERE), empty, problems=_no_time(empty, name))
+    late_midnight = np.array([_MIDNIGHT.search(word) is not None for word in words], dtype=bool)
+    if late_midnight.any():
+        words = words.str.replace(_MIDNIGHT, r"\g<1>00\g<2>", regex=True)
     ways = forms.readings(words) if time_format is None else [forms.in_format(words, time_format)]
     reading = ways[0] if len(ways) == 1 else forms.Reading(np.full(len(words), NOWHERE))
+    reading = replace(reading, values=reading.values + np.where(late_midnight & (reading.values != NOWHERE), _DAY, 0))
     values = np.append(reading.values, NOWHERE)[codes]
     bad = values == NOWHERE
     if time_format is not None and 2 * reading.count < len(words):
@@ -281,11 +308,16 @@ def _not_read(
         fix = f"{words[unlike]!r} is {', or '.join(readings)}: type the one that is meant."
     else:
         fix = _instead(column[bad], form, ways)
+        if not fix and 2 * n < len(bad):
+            rows = [int(row) for row in np.flatnonzero(bad)]
+            fix = f"Correct {'it' if n == 1 else 'them'}, or leave out what is no row of a time: "
+            fix += f"frame = frame.drop(index={rows})." if n <= _NAMED else "frame = frame.drop(index=...)."
+        fix = fix or _ANOTHER.format(name)
     return [Problem("time", text, fix, column=name, count=n)]
 
 
 def _instead(words: pd.Series[Any], form: str | None, ways: list[forms.Reading] | None) -> str:
-    """Return what to do about words that have another form than ``form``."""
+    """Return what to do about words that have another form than ``form``, empty where none is known."""
     other = ways[0].form if ways else form
     if other != form:
         return (
@@ -300,4 +332,4 @@ def _instead(words: pd.Series[Any], form: str | None, ways: list[forms.Reading] 
         return f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
     if form in forms.EPOCHS:
         return "Correct it, or leave time_format out."
-    return "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M'."
+    return ""

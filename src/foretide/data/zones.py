@@ -88,6 +88,21 @@ def zone_of_offsets(utc: Stamps, offsets: Stamps) -> str | None:
     return None
 
 
+def zone_put_back(wall: Stamps) -> str | None:
+    """Return a zone whose clock shows all of these times twice, as when it is put back in autumn, or None."""
+    return _zone_where(wall, {"ambiguous": "NaT", "nonexistent": "shift_forward"})
+
+
+def zone_put_forward(wall: Stamps) -> str | None:
+    """Return a zone whose clock shows none of these times, as when it is put forward in spring, or None."""
+    return _zone_where(wall, {"ambiguous": np.zeros(len(wall), dtype=bool), "nonexistent": "NaT"})
+
+
+def _zone_where(wall: Stamps, unclear: dict[str, Any]) -> str | None:
+    index = pd.DatetimeIndex(wall.view("datetime64[ns]"))
+    return next((name for name in _LIKELY if index.tz_localize(name, **unclear).isna().all()), None)
+
+
 def localise(values: Stamps, codes: Stamps, tz: str) -> tuple[Stamps, NDArray[np.bool_]]:
     """Return wall-clock times of a zone in UTC, and which of them do not exist there.
 

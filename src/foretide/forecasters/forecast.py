@@ -17,6 +17,7 @@ from foretide.forecasters.levels import (
     quantile_column,
     quantile_levels,
 )
+from foretide.forecasters.naming import check_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,6 +182,7 @@ class Forecast:
         from foretide.data.reading import as_backend
 
         panel, (_, h, d) = self.panel, self.mean.shape
+        check_columns((panel.names.id, panel.names.time), ("cutoff", self.model, *(["note"] if notes else [])))
         cutoffs = self.cutoff_steps
         ahead = cutoffs[:, None] + np.arange(1, h + 1)
         series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[self.windows.entity]

@@ -19,6 +19,17 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
+def check_columns(columns: Iterable[str], taken: Iterable[str] = RESERVED) -> None:
+    """Refuse columns of ids and times that tables of forecasts have another one of the name of."""
+    reserved = set(taken)
+    name = next((name for name in columns if name in reserved), None)
+    if name is not None:
+        raise ConfigError(
+            f"The column {name!r} holds ids or times, and tables of forecasts have another one of that name. Rename "
+            f"it: frame = frame.rename(columns={{{name!r}: {name + '_of_data'!r}}})"
+        )
+
+
 def check_names(names: Sequence[str], *, columns: Iterable[str] = (), another: str | None = None) -> None:
     """Refuse names of models that would share a column, a row or a file.
 
@@ -36,6 +47,8 @@ def check_names(names: Sequence[str], *, columns: Iterable[str] = (), another: s
         For names that are equal or differ in case or width of letters only, blank ones, those of columns, and those
         that are another model's bounds.
     """
+    columns = tuple(columns)
+    check_columns(columns)
     reserved = {folded(c): c for c in (*RESERVED, *columns)}
     places, files = dict[str, str](), dict[str, str]()
     for name in names:

@@ -82,10 +82,11 @@ def told_of(split: Split) -> list[str]:
 
 def _one_line_each(figures: pd.DataFrame, scope: str, key: str) -> pd.DataFrame:
     """Return one row per model and step (or series) with one column per metric."""
-    chosen = figures[figures["scope"] == scope].rename(columns={"key": key})
-    wide = chosen.set_index(["model", key, "metric"])["value"].unstack("metric")
-    order = chosen[["model", key]].drop_duplicates()
-    return order.merge(wide[list(dict.fromkeys(chosen["metric"]))].reset_index(), on=["model", key])
+    chosen = figures[figures["scope"] == scope]
+    wide = chosen.set_index(["model", "key", "metric"])["value"].unstack("metric")
+    order = chosen[["model", "key"]].drop_duplicates()
+    lines = order.merge(wide[list(dict.fromkeys(chosen["metric"]))].reset_index(), on=["model", "key"])
+    return lines.rename(columns={"key": scope if key in lines.columns else key})
 
 
 def write_outputs(

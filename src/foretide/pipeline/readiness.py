@@ -11,6 +11,7 @@ import numpy as np
 
 from foretide.data.problems import DataWarning, Problem, phrase
 from foretide.data.seasons import main_season
+from foretide.data.splits import split
 from foretide.errors import ConfigError
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.base import FitPart, held_back
@@ -69,7 +70,7 @@ def look_ahead(
     names = tuple(USUAL if models is None else models)
     part = panel.take(np.flatnonzero(panel.observed > 0))
     fresh = [_made(name, h, input_size) for name in names]
-    problems = [*_series(part), *_lengths(part, fresh, h), *_futures(part, fresh, h)]
+    problems = [*_series(part), *_lengths(part, fresh, h), *_parts(part, h), *_futures(part, fresh, h)]
     order = {"error": 0, "warning": 1, "note": 2}
     return Prospect(names, h, tuple(sorted(problems, key=lambda p: order[p.severity])))
 
@@ -139,6 +140,17 @@ def _short(time: Any) -> str:
 
 
 # -------------------------------------------------------------------- lengths
+def _parts(panel: Panel, h: int) -> list[Problem]:
+    """Return an error where a run finds no parts to learn from, to choose by and to test on."""
+    try:
+        split(panel, h=h)
+    except ConfigError:
+        rows = int((panel.observed - first_observed(panel)).max(initial=0))
+        text = f"A run needs {h} steps each to learn from, to choose by and to test on; the longest series has {rows} "
+        return [Problem("short", f"{text}rows.", "Lower h, or give longer series.")]
+    return []
+
+
 def _lengths(panel: Panel, models: Sequence[Forecaster], h: int) -> list[Problem]:
     """Return what the lengths of series mean for each model; models that say the same say it together."""
     said: dict[Problem, list[str]] = {}

@@ -32,7 +32,8 @@ _SPACED = "[ \u00a0\u2009\u202f'’]"
 _SIGN = r"[+\-−]?"
 _ENDLESS = r"(?i:inf(?:inity)?)"
 _MONEY = r"(?:[€$£¥₹%‰]|EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|AUD|CAD|kr|zł|Kč|R\$)"
-_SIGNED = rf"^\(?\s*{_SIGN}{_MONEY}?\s*{_SIGN}\d(?:[\d.,'’]|{_GROUPED[' ']})*\s*{_MONEY}?\s*-?\)?$"
+_UNIT = r"[A-Za-zµΩ°]{1,4}[²³23]?(?:/[A-Za-z]{1,4}[²³23]?)?"
+_SIGNED = rf"^\(?\s*{_SIGN}{_MONEY}?\s*{_SIGN}\d(?:[\d.,'’]|{_GROUPED[' ']}){{0,30}}\s*(?:{_MONEY}|{_UNIT})?\s*-?\)?$"
 
 
 @cache
@@ -42,7 +43,8 @@ def _pattern(decimal: str, thousands: str | None) -> str:
     if thousands == ",":  # lakh and crore: 12,34,567
         whole = rf"(?:{whole}|[1-9]\d?(?:,\d{{2}})+,\d{{3}})"
     point = _GROUPED[decimal]
-    return rf"^{_SIGN}(?:(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+\-]?\d+)?|{_ENDLESS})$"
+    part = rf"(?:{point}\d*)?|{point}\d+"  # nobody groups the digits in front of an exponent
+    return rf"^{_SIGN}(?:(?:{whole}{part})|(?:\d+{part})[eE][+\-]?\d+|{_ENDLESS})$"
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def doubt(column: Column, given: Form) -> Problem | None:
             f"Column {column.name!r}: {phrase('value carries|values carry', n)} a sign or a unit, the first is {value} "
         )
         text += f"in row {row}."
-        fix = "Write the number alone, and its unit into the header."
+        fix = f"Write the number alone, and its unit into the header.{_strip(column.name, known)}"
     elif good.all():
         text = f"Column {column.name!r}: {_short(known[0])} in row {int(rows[0])} is no number with "
         text += f"{Form(decimal=given.decimal, thousands=given.thousands).text()}."
@@ -197,6 +199,24 @@ def doubt(column: Column, given: Form) -> Problem | None:
         text += f"in row {row}; others are such as {other}."
         fix = "Write all its numbers in one form, and leave a cell empty where there is none."
     return Problem("text", text, fix, column=column.name, count=n)
+
+
+def _strip(name: str, known: pa.Array) -> str:
+    """Return what to type to take signs and units off the numbers of a column; nothing where that leaves a doubt."""
+    for mark, more in ((".", ""), (",", ".str.replace(',', '.')")):
+        text = pc.replace_substring_regex(known, rf"[^0-9{mark}+-]", "")
+        other = "," if mark == "." else "."
+        pair = (mark, None) if not _has(text, mark) or _any(text, rf"{_GROUPED[mark]}(?:\d{{1,2}}|\d{{4,}})$") else None
+        if (
+            pair
+            and _all(text, _pattern(*pair))
+            and not _any(known, rf"{_GROUPED[other]}(?:\d{{1,2}}|\d{{4,}})(?:\D|$)")
+        ):
+            return (
+                f" Or type: frame[{name!r}] = frame[{name!r}].str.replace(r'[^0-9{mark}+-]', '', regex=True){more}"
+                ".astype(float)."
+            )
+    return ""
 
 
 def plain_numbers(cells: Iterable[object]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ import pyarrow.parquet
 
 from foretide.data.problems import Problem, phrase
 from foretide.data.tables.form import Form, Origin
-from foretide.data.tables.numerals import Column, Pair, convert, doubt, look, settle
+from foretide.data.tables.numerals import MISSING, Column, Pair, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
 from foretide.errors import DataError
@@ -28,6 +29,8 @@ WIDEST = 10_000
 _BLOCK = (1 << 31) - 2
 _CODES = r"^0\d+$"
 """Digits behind a zero are a code, not a number."""
+_VALUE = r"[-+(]?\d"
+_NUMERIC = r"^\s*$|^\s*[-+(]?[\d.,' ]*\d[\d.,' ]*(?:[eE][-+]?\d+)?\)?\s*$|^\s*(?i:n/?a|nan|null)\s*$"
 _MONTHS = (r"^(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d$", r"^(?:19|20)\d\d\.(?:0[1-9]|1[0-2])$")
 
 
@@ -145,7 +148,40 @@ def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[st
     _check_names(names, found, name)
     if table.num_rows < 2:
         raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
-    return _named(names, table.slice(1))
+    table, units = _without_units(table.slice(1))
+    table, empty = _without_empty(table)
+    cells, left_out = _named(names, table)
+    said = ["the row below the header, which holds no values"] * units
+    said += [phrase("empty row|empty rows", empty)] * bool(empty)
+    return cells, (*left_out, *said)
+
+
+def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
+    """Leave out a first row of words, as of units or a second header, above columns of numbers only."""
+    if table.num_rows < 3:
+        return table, False
+    below = table.slice(1)
+    numeric = 0
+    for k in range(table.num_columns):
+        cell, column = str(table.column(k)[0]).strip(), below.column(k)
+        if cell in MISSING:
+            continue
+        if re.match(_VALUE, cell) or (any(c.isdigit() for c in cell) and not _all(column, _NUMERIC)):
+            return table, False
+        numeric += _all(column, _NUMERIC) and _any(column, r"\d")
+    return (below, True) if numeric else (table, False)
+
+
+def _without_empty(table: pa.Table) -> tuple[pa.Table, int]:
+    """Leave out rows of empty cells, such as spreadsheets leave below a table."""
+    kept: Any = None
+    for k in range(table.num_columns):
+        full = pc.match_substring_regex(table.column(k), r"\S")
+        kept = full if kept is None else pc.or_(kept, full)
+        if pc.all(kept).as_py():
+            return table, 0
+    rows = table.filter(kept)
+    return rows, table.num_rows - rows.num_rows
 
 
 def _ragged(found: Text, sep: str, width: int, name: str) -> str | None:
@@ -204,6 +240,10 @@ def _months(cell: pa.ChunkedArray) -> bool:
     """Whether a column holds months such as ``01.2024``, which would pass for numbers."""
     head = cell.slice(0, 1000)
     return len(head) > 2 and any(pc.all(pc.match_substring_regex(head, form)).as_py() for form in _MONTHS)
+
+
+def _all(cell: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(cell, pattern)).as_py())
 
 
 def _any(cell: pa.ChunkedArray, pattern: str) -> bool:

@@ -19,6 +19,7 @@ _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 _WIDE = re.compile(rb"[\x80-\xff]{3,}")
 _HIGH = re.compile(rb"[\x80-\xff]")
+_HIGHS = re.compile(rb"[\x80-\xff]+")
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAMPLE = 400
 _SEP_LINE = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
@@ -128,7 +129,7 @@ def _decode_old(data: bytes, name: str, likely: str | None, error: UnicodeDecode
         raise DataError(
             f"{name} is UTF-8 but for {_where(data, error)}. Correct the line, or read it as it is: encoding='cp1252'."
         )
-    if sum(map(len, _WIDE.findall(data))) * 2 > high:
+    if sum(map(len, _WIDE.findall(data))) * 2 > high or _in_pairs(data):
         raise DataError(
             f"{name} is not UTF-8 and its words look like no western alphabet, so its encoding must be named. Type "
             "encoding='cp1251' (Cyrillic), 'cp1253' (Greek), 'shift_jis' (Japanese), 'gb18030' (Chinese) or another."
@@ -142,6 +143,12 @@ def _decode_old(data: bytes, name: str, likely: str | None, error: UnicodeDecode
                 "encoding='cp1250', 'cp437' or 'mac_roman'."
             ) from failed
     return data.decode("latin-1"), "latin-1"
+
+
+def _in_pairs(data: bytes) -> bool:
+    """Whether signs beyond ASCII always come in twos, as Chinese ones do and accents hardly ever."""
+    runs = set(_HIGHS.findall(data))
+    return len(runs) > 2 and all(len(run) % 2 == 0 for run in runs)
 
 
 def _where(data: bytes, error: Exception) -> str:
@@ -204,9 +211,16 @@ def _separator(sample: list[str], likely: str | None) -> str:
 
 def _titles(lines: list[str], counts: list[int], width: int, sep: str) -> int:
     """Return how many lines stand above the header: titles of one cell where the rows have several."""
-    if width < 2 or counts[0] >= 2 or counts.count(width) * 2 < len(counts):
+    if width < 2 or counts.count(width) * 2 < len(counts):
         return 0
-    return next((k for k, line in enumerate(lines[:50]) if _counts([line], sep)[0] == width), 0)
+
+    def is_title(line: str) -> bool:
+        return min(_counts([line], sep)[0], len([cell for cell in line.split(sep) if cell.strip('" ')])) < 2
+
+    if not is_title(lines[0]):
+        return 0
+    heads = (k for k, line in enumerate(lines[:50]) if _counts([line], sep)[0] == width and not is_title(line))
+    return next(heads, 0)
 
 
 def _is_header(remark: str, row: str, width: int, sep: str) -> bool:
