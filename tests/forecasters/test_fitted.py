@@ -55,3 +55,14 @@ def test_the_next_rows_alone_are_enough() -> None:
             np.testing.assert_allclose(
                 model.predict(later, cutoffs).mean, model.predict(panel, cutoffs).mean, rtol=1e-6
             )
+
+
+def test_what_is_no_panel_is_refused_with_what_to_type() -> None:
+    frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=30), "y": np.arange(30.0)})
+    with pytest.raises(DataError, match=r"Expected a Panel, got DataFrame\. Type: foretide\.Panel\.from_frame"):
+        ft.SeasonalNaive(H).fit(frame)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"Expected a Panel, got str\. Type: foretide\.Panel\.read"):
+        ft.SeasonalNaive(H).fit("sales.csv")  # type: ignore[arg-type]
+    model = ft.SeasonalNaive(H).fit(ft.Panel.from_frame(frame))
+    with pytest.raises(DataError, match="Expected a Panel, got DataFrame"):
+        model.predict(frame)  # type: ignore[arg-type]

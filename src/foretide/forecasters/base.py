@@ -14,7 +14,7 @@ import numpy as np
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer, in_order, reordered
-from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
+from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.laws import LARGEST, TOO_LARGE
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
@@ -98,6 +98,7 @@ class Forecaster(ABC):
         """
         if warm_start and not self.can_warm_start:
             raise ConfigError(f"{self.name} cannot begin at what an earlier fit learned. Leave warm_start out.")
+        check_panel(panel)
         part = panel if until is None else panel.until(until)
         if not panel.targets:
             raise DataError("The panel has no target column. Name one: Panel.from_frame(..., target='y').")

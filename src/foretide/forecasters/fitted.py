@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,6 +115,7 @@ class Fitted:
     # ---------------------------------------------------------------- columns and time
     def check(self, panel: Panel, name: str) -> None:
         """Raise a :class:`DataError` where a table has other columns, other steps or another kind of time."""
+        check_panel(panel)
         for role in ("targets", "past", "future", "static"):
             expected: tuple[str, ...] = getattr(self, role)
             got = panel.static.names if role == "static" else getattr(panel, role)
@@ -323,6 +325,14 @@ def within_reach(panel: Panel) -> tuple[Panel, Steps | None]:
         own = rows[low : low + n]
         first[i] = int(own.argmax()) if own.any() else n
     return panel.with_values(values), first
+
+
+def check_panel(panel: Any) -> None:
+    """Raise a :class:`DataError` for what is no panel."""
+    if isinstance(panel, Panel):
+        return
+    how = "read(path, ...)" if isinstance(panel, (str, PathLike)) else "from_frame(frame, id=..., time=..., target=...)"
+    raise DataError(f"Expected a Panel, got {type(panel).__name__}. Type: foretide.Panel.{how}")
 
 
 def kept_history(panel: Panel, memory: int | None) -> Panel:
