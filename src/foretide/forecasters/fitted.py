@@ -314,7 +314,8 @@ def within_reach(panel: Panel) -> tuple[Panel, Steps | None]:
         Row of each entity's first such value, beyond its end where it has none; None: nobody has any.
     """
     targets = panel.values[:, : panel.n_targets]
-    large = np.asarray((targets > LARGEST) | (targets < -LARGEST))
+    most = min(LARGEST, float(np.finfo(targets.dtype).max))
+    large = np.asarray((targets > most) | (targets < -most))
     if not large.any():
         return panel, None
     values = panel.values.copy()
