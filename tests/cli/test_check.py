@@ -31,7 +31,7 @@ def shop(name: str, days: pd.DatetimeIndex = DAYS, **columns: Any) -> pd.DataFra
 
 def items() -> pd.DataFrame:
     parts = [shop(s, item=i, price=RNG.normal(3, 0.1, 90)) for s in ("n", "s") for i in ("007", "NA")]
-    return pd.concat(parts).assign(region=lambda f: f["shop"] + "-land", weekday=lambda f: f["day"].dt.dayofweek)
+    return pd.concat(parts).assign(region=lambda f: f["shop"] + "-land", weekday=lambda f: f["day"].dt.day_of_week)
 
 
 def with_future() -> pd.DataFrame:

@@ -43,7 +43,7 @@ def table(change: str) -> pd.DataFrame:
     day = pd.Timestamp(CHANGES[change])
     ds = pd.date_range(day - pd.Timedelta(days=77), day + pd.Timedelta(days=29), freq="h", tz=ZONE)
     rng = np.random.default_rng(0)
-    hour, working = np.asarray(ds.hour), np.asarray(ds.dayofweek) < 5
+    hour, working = np.asarray(ds.hour), np.asarray(ds.day_of_week) < 5
     rush = 30 * np.exp(-0.5 * ((hour - 8) / 1.2) ** 2) + 25 * np.exp(-0.5 * ((hour - 17) / 1.5) ** 2)
     y = 20 + rush * working + 5 * (hour > 6) + rng.normal(0, 2, len(ds))
     return pd.DataFrame({"unique_id": "a", "ds": ds, "y": y})

@@ -36,7 +36,7 @@ def one(name: str, start: str, rows: int, *, constant: float | None = None, empt
     """Daily rows around 20 with a weekly wave; ``empty`` is the share of missing cells."""
     rng = np.random.default_rng(sum(map(ord, name)))
     ds = pd.date_range(start, periods=rows)
-    y = np.rint(20 + 6 * np.sin(2 * np.pi * np.asarray(ds.dayofweek) / 7) + rng.normal(size=rows))
+    y = np.rint(20 + 6 * np.sin(2 * np.pi * np.asarray(ds.day_of_week) / 7) + rng.normal(size=rows))
     if constant is not None:
         y[:] = constant
     y[:-1][rng.random(rows - 1) < empty] = np.nan
@@ -165,7 +165,7 @@ def test_a_new_shop_leaves_the_forecasts_of_the_old_ones_as_they_were(case: str,
     days = pd.date_range("2023-01-02", periods=400)
     shops = [
         pd.DataFrame({"unique_id": f"shop{k}", "ds": days, "region": "north", "f": rng.integers(0, 2, 400),
-                      "y": rng.poisson(20 + 10 * k + 8 * (days.dayofweek >= 5))}) for k in range(3)
+                      "y": rng.poisson(20 + 10 * k + 8 * (days.day_of_week >= 5))}) for k in range(3)
     ]  # fmt: skip
     newcomer = pd.DataFrame(
         {"unique_id": "newcomer", "ds": days[-rows:], "region": "south", "f": 0, "y": rng.poisson(14, rows)}

@@ -35,6 +35,11 @@ BACKENDS = {
 }
 
 
+def labels_of(table: Any) -> list[str | None]:
+    """The events of a frame; pandas 3 has NaN where others have None."""
+    return [None if cell is None or cell != cell else str(cell) for cell in table["event"]]
+
+
 @pytest.mark.parametrize("role", ["past", "future"])
 @pytest.mark.parametrize("backend", sorted(BACKENDS))
 def test_text_becomes_codes_with_labels(backend: str, role: str) -> None:
@@ -46,7 +51,7 @@ def test_text_becomes_codes_with_labels(backend: str, role: str) -> None:
     assert np.isnan(panel.values[6:, 2]).all()
     back = panel.to_frame()
     assert type(back) is type(given)
-    assert list(back["event"])[:3] == ["delivery", None, "payday"]
+    assert labels_of(back)[:3] == ["delivery", None, "payday"]
     for part in (panel.until("2024-01-05"), panel.since("2024-01-03"), panel.take([0])):
         assert part.categories == panel.categories
     assert "1 text" in repr(panel)
@@ -90,7 +95,7 @@ def test_numbers_before_a_first_sale_are_refused_or_marked() -> None:
 
 def test_resampled_text_is_the_most_frequent_of_a_step() -> None:
     weekly = from_frame(frame(), future=["event"], resample="W-SUN")
-    assert set(weekly.to_frame()["event"]) <= {"delivery", "payday", None}
+    assert set(labels_of(weekly.to_frame())) <= {"delivery", "payday", None}
     twin = [[0.0, 1, 1, np.nan], [2, 0], [np.nan], [1, 0, 0, 1]]
     starts = np.cumsum([0, *map(len, twin)])[:-1]
     np.testing.assert_array_equal(most_frequent(np.concatenate(twin), starts), [1, 0, np.nan, 0])

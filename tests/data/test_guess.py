@@ -167,9 +167,9 @@ def test_columns_that_repeat_the_calendar_are_left_out() -> None:
     day = pd.Series(np.tile(DAYS, 3))
     frame = stores(
         year=day.dt.year, month=day.dt.month_name().str[:3], k=day.dt.isocalendar()["week"].astype(int),
-        dow=day.dt.dayofweek + 1, is_weekend=(day.dt.dayofweek >= 5).astype(int),
-        Wochentag=day.dt.dayofweek.map(str) + ".", step=np.tile(np.arange(120), 3), empty_shelf=0,
-        promo=(day.dt.dayofweek == 5).astype(int),
+        dow=day.dt.day_of_week + 1, is_weekend=(day.dt.day_of_week >= 5).astype(int),
+        Wochentag=day.dt.day_of_week.map(str) + ".", step=np.tile(np.arange(120), 3), empty_shelf=0,
+        promo=(day.dt.day_of_week == 5).astype(int),
     )  # fmt: skip
     report = inspect(frame)
     assert report.roles["past"] == ("promo",)  # a plan, though it follows the weekday

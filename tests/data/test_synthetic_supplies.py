@@ -128,7 +128,7 @@ def test_nonzero_rates_span_the_whole_range(seed: int) -> None:
 
 def test_closed_sundays_high_mondays_and_holidays(made: Synthetic) -> None:
     panel, truth = made.panel, made.truth
-    y, day = panel.values[:, :48], panel.grid.times(np.arange(1095)).dayofweek.to_numpy()
+    y, day = panel.values[:, :48], panel.grid.times(np.arange(1095)).day_of_week.to_numpy()
     closed = truth.weekday[:, 6] == 0
     assert 30 <= closed.sum() <= 42
     assert not y[day == 6][:, closed].any()

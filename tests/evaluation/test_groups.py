@@ -26,7 +26,7 @@ def tidy(scores: Scores) -> pd.DataFrame:
     parts = frame["unique_id"].str.split("/", expand=True)
     return frame.assign(
         entity=parts[0], target=parts[1], weekday=frame["ds"].dt.day_name().str[:3],
-        weekend=frame["ds"].dt.dayofweek >= 5, month=frame["ds"].dt.month, day=frame["ds"].dt.day,
+        weekend=frame["ds"].dt.day_of_week >= 5, month=frame["ds"].dt.month, day=frame["ds"].dt.day,
         quarter=frame["ds"].dt.quarter, year=frame["ds"].dt.year, week=frame["ds"].dt.isocalendar().week,
         hour=0, minute=0,
     )  # fmt: skip

@@ -74,7 +74,7 @@ def frame_of(kind: str) -> pd.DataFrame:
     """Return all rows of all series, whole numbers around 40 with the season of the wall clock."""
     time, rng = TIMES[kind], np.random.default_rng(7)
     index, parts = time.index, []
-    position = (index.hour + 24 * index.dayofweek) if time.zone else np.arange(time.rows)
+    position = (index.hour + 24 * index.day_of_week) if time.zone else np.arange(time.rows)
     for k, (name, start) in enumerate(zip(SHOPS, STARTS, strict=True)):
         wave = 2 * np.pi * np.asarray(position) / max(time.season, 7)
         promo = (rng.random(time.rows) < 0.1).astype(float)

@@ -85,7 +85,8 @@ def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> st
 def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
     if part == "week":
         return np.asarray(stamps.isocalendar()["week"], dtype=np.int64)
-    found = stamps.day_of_year if part == "dayofyear" else getattr(stamps, part)
+    # The names that pandas 2 and 3 share.
+    found = getattr(stamps, {"dayofyear": "day_of_year", "weekday": "day_of_week"}.get(part, part))
     return np.asarray(found, dtype=np.int64)
 
 
