@@ -55,11 +55,14 @@ AHEAD, COVARIATES = (frozenset(text.split()) for text in (_AHEAD, _COVARIATES))
 CALENDAR = {word: part for part, text in _CALENDAR.items() for word in text.split()}
 _LONG = 5
 """Words of at least so many letters are also found at the end of a compound, such as Nettoumsatz."""
+_LOOKED_AT = 200
+"""Characters of a name; a damaged file may have one of millions."""
 
 
 def words_of(name: str) -> tuple[str, ...]:
     """``"Store_ID"`` -> ``("store", "id")``: lower case, without accents, digits apart."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).replace("ß", "ss")
+    letters = unicodedata.normalize("NFKD", name[:_LOOKED_AT])
+    plain = "".join(c for c in letters if not unicodedata.combining(c)).replace("ß", "ss")
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)
     return tuple(word.lower() for word in re.findall(r"[^\W\d_]+|\d+", plain))
 

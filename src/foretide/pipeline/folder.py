@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -53,7 +54,14 @@ class RunFolder:
             Where it cannot be made; nothing has changed then.
         """
         path = Path(path)
-        cls.refuse(path, overwrite=overwrite, resume=resume)
+        try:
+            cls.refuse(path, overwrite=overwrite, resume=resume)
+        except TakenError:
+            raise
+        except ConfigError:
+            with contextlib.suppress(StorageError):
+                Claim.on(path).release()  # taken where a quicker starter has not written its status yet
+            raise
         claim = Claim.on(path)
         try:
             if _is_empty(path) and (former := _set_aside_from(path)) is not None:
