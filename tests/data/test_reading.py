@@ -318,6 +318,7 @@ def test_polars_output_has_null_not_nan() -> None:
         as_backend(pd.DataFrame(), "polar")
 
 
+@pytest.mark.timing
 def test_a_million_rows_take_a_second_or_two() -> None:
     n = 1_000_000
     frame = pd.DataFrame({"ds": pd.date_range("1990-01-01", periods=n, freq="min")})

@@ -346,5 +346,5 @@ def test_damaged_times_get_an_error_of_ours() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("time_format", [None, "%Y-%m-%d", "epoch_ns"])
 def test_what_is_no_time_at_all(times: Any, time_format: str | None) -> None:
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="'ds'"):
         from_frame(frame_of(times), id=None, time_format=time_format)
