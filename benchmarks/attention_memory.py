@@ -21,7 +21,7 @@ from common import arguments, save
 
 import foretide as ft
 from foretide.data.windows import Windows, at_cutoffs
-from foretide.evaluation.cost import measured
+from foretide.evaluation.metrics.cost import measured
 
 N, H, L = 100_000, 24, 168
 PIECES = ("nothing", "forward", "predict", "summary", "summary+text", "predict+attention")
@@ -42,7 +42,7 @@ def piece(name: str, folder: str) -> tuple[float, float, int]:
     """Run one piece and return seconds, MiB above what model and panel take, and windows."""
     import torch
 
-    from foretide.forecasters.neural import in_batches
+    from foretide.forecasters.networks.neural import in_batches
 
     model = ft.load(folder)
     panel, cutoffs = panel_and_cutoffs()

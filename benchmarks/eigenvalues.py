@@ -13,9 +13,9 @@ from common import arguments, save
 import foretide as ft
 from foretide.data.panel import Panel
 from foretide.data.synthetic.supplies_truth import SuppliesTruth
-from foretide.explain.modes import companion_of, eigenvalues_of
+from foretide.explain.latent.modes import companion_of, eigenvalues_of
 from foretide.forecasters.base import FitPart
-from foretide.forecasters.latent_state import LatentState
+from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.models.config import LatentConfig
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.prepare import Preparation

@@ -20,7 +20,7 @@ import psutil
 from common import arguments, save
 
 import foretide as ft
-from foretide.data.grid import Grid
+from foretide.data.time.grid import Grid
 from foretide.parallel import map_tasks
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))  # tasks that workers can import

@@ -14,7 +14,7 @@ import pandas as pd
 from common import real_data
 
 import foretide as ft
-from foretide.data.checks import inspect
+from foretide.data.reading.checks import inspect
 from foretide.errors import ForetideError
 
 Check = Callable[[], bool]

@@ -17,7 +17,7 @@ from plain_lavar import PlainDelta, PlainLatent, PlainZINB, WindowSet, plain_sta
 from torch import Tensor
 
 import foretide as ft
-from foretide.forecasters.lavar import LAVAR
+from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator

@@ -14,7 +14,7 @@ import numpy as np
 from common import arguments, real_data, save
 
 import foretide as ft
-from foretide.evaluation.quantile_metrics import weighted_quantile_loss
+from foretide.evaluation.metrics.quantiles import weighted_quantile_loss
 
 H, TEST = 12, 24
 LEVELS = tuple(round(k / 10, 1) for k in range(1, 10))

@@ -19,7 +19,7 @@ from common import arguments, save
 
 import foretide as ft
 from foretide.data.splits import split
-from foretide.explain.faithfulness import Faithfulness, faithfulness_of
+from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
 
 CASES = (((24, 48), 10, 60), ((24, 48), 24, 72), ((12, 36), 12, 60), ((7, 14), 7, 60), ((), 10, 60))
 

@@ -20,8 +20,8 @@ from common import arguments, save
 
 import foretide as ft
 from foretide.cli.demo import demo_config, supplies_config
-from foretide.pipeline import run_backtest
-from foretide.pipeline.reporting import write_report
+from foretide.jobs import run_backtest
+from foretide.jobs.reporting import write_report
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1280,900")
 

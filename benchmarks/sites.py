@@ -13,7 +13,7 @@ import numpy as np
 from common import arguments, save
 
 import foretide as ft
-from foretide.evaluation.quantile_metrics import weighted_quantile_loss
+from foretide.evaluation.metrics.quantiles import weighted_quantile_loss
 
 H, DAYS, WEEKS, TEST_WEEKS, STRIDE = 14, 900, 8, 20, 3
 LEVELS = tuple(round(k / 10, 1) for k in range(1, 10))

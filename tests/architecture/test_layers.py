@@ -11,7 +11,7 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
 ORDER = [
     {"errors"}, {"seeding"}, {"data"}, {"parallel"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
-    {"tuning", "explain"}, {"report"}, {"pipeline"}, {"cli"}, {"__main__"},
+    {"tuning", "explain"}, {"report"}, {"jobs"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 NO_TORCH = {"data", "parallel", "evaluation", "report", "errors"}
@@ -69,7 +69,7 @@ def test_every_room_has_a_place_in_the_order() -> None:
     ("source", "room", "package", "n"),
     [
         ("from foretide.forecasters import base", "data", "foretide.data", 1),
-        ("def f():\n    from foretide.pipeline import run", "report", "foretide.report", 1),
+        ("def f():\n    from foretide.jobs import run", "report", "foretide.report", 1),
         ("from foretide.heads import point", "models", "foretide.models", 1),
         ("from ..training import loop", "models", "foretide.models", 1),
         ("import foretide", "cli", "foretide.cli", 1),

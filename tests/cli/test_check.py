@@ -13,12 +13,12 @@ from typer.testing import CliRunner, Result
 
 import foretide as ft
 from foretide.cli.app import app
-from foretide.data.checks import examine
 from foretide.data.panel import Panel
+from foretide.data.reading.checks import examine
 from foretide.errors import ConfigError
-from foretide.pipeline.config import load_config, read_yaml
-from foretide.pipeline.prepare import read_panel
-from foretide.pipeline.readiness import USUAL, look_ahead
+from foretide.jobs.config import load_config, read_yaml
+from foretide.jobs.prepare import read_panel
+from foretide.jobs.readiness import USUAL, look_ahead
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 RNG = np.random.default_rng(0)

@@ -217,7 +217,7 @@ def test_the_quick_demo_of_supplies(tmp_path: Path) -> None:
 
 def test_the_demos_ask_for_what_exists() -> None:
     from foretide.cli.demo import CONFIGS, Kind
-    from foretide.pipeline.config import load_config
+    from foretide.jobs.config import load_config
 
     for kind in Kind:
         for quick in (False, True):

@@ -16,9 +16,9 @@ from cases import CASES, make_panel
 import foretide as ft
 import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
-from foretide.data.problems import DataWarning
+from foretide.data.reading.problems import DataWarning
 from foretide.errors import DataError
-from foretide.evaluation.folds import make_plan
+from foretide.evaluation.rolling.folds import make_plan
 from foretide.forecasters.base import FitPart, Forecaster
 from foretide.forecasters.forecast import Forecast
 

@@ -14,11 +14,11 @@ from cases import make_panel, times
 
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError, DataError
-from foretide.forecasters import laws_of_networks
 from foretide.forecasters.artifact import load
-from foretide.forecasters.attention import Attention
-from foretide.forecasters.lstm import LSTM
-from foretide.forecasters.neural import NeuralForecaster
+from foretide.forecasters.networks import distribution as laws_of_networks
+from foretide.forecasters.networks.attention import Attention
+from foretide.forecasters.networks.lstm import LSTM
+from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.heads.table import HEADS
 from foretide.seeding import numpy_generator
 

@@ -12,12 +12,12 @@ from tests.support.cases import make_panel, times
 
 import foretide as ft
 from foretide.errors import ArtifactError
-from foretide.evaluation.scorecard import Scorecard
+from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.forecasters.artifact import FORECASTERS, forecaster_class, registered
 from foretide.forecasters.base import Forecaster
-from foretide.forecasters.baselines import Persistence
-from foretide.forecasters.neural import NeuralForecaster
-from foretide.pipeline.threads import has_network, networks_in
+from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.forecasters.simple.baselines import Persistence
+from foretide.jobs.threads import has_network, networks_in
 
 H = 3
 SMALL: dict[str, Any] = {"input_size": 6, "epochs": 1, "hidden": 8, "calendar": None}

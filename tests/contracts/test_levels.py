@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import foretide as ft
 from foretide.errors import ConfigError
 from foretide.forecasters.levels import COMMAND, YAML, interval_levels, quantile_levels
-from foretide.pipeline.config import load_config
+from foretide.jobs.config import load_config
 
 H = 3
 

@@ -10,7 +10,7 @@ from tests.support.cases import CASES, make_panel
 
 import foretide as ft
 from foretide.data.panel import Panel
-from foretide.forecasters.conformal_law import units
+from foretide.forecasters.wrappers.conformal_quantiles import units
 
 H, N = 7, 90
 WITH_LAWS = [

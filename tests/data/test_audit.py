@@ -8,7 +8,7 @@ import pytest
 
 import foretide as ft
 from foretide.data.audit import column_audit, longest_run, series_audit, spikes
-from foretide.data.problems import DataWarning
+from foretide.data.reading.problems import DataWarning
 
 
 def panel() -> ft.Panel:

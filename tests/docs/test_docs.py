@@ -63,7 +63,7 @@ def test_commands_and_targets_exist(page: Path) -> None:
 
 
 def test_yaml_in_the_documentation_is_a_configuration() -> None:
-    from foretide.pipeline.config import Config, read_yaml
+    from foretide.jobs.config import Config, read_yaml
 
     found = 0
     for page in PAGES:

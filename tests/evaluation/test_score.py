@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from cases import make_panel, times
 
-from foretide.data.grid import Grid
 from foretide.data.panel import Names, Panel
+from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError
-from foretide.evaluation.metrics import METRICS
+from foretide.evaluation.metrics.points import METRICS
 from foretide.evaluation.score import Scores, score
-from foretide.forecasters.baselines import Drift, Persistence, SeasonalMean, SeasonalNaive
 from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.simple.baselines import Drift, Persistence, SeasonalMean, SeasonalNaive
 
 H = 5
 STEPS = [79, 83, 90]

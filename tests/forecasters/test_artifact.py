@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters import artifact
-from foretide.forecasters.baselines import BASELINES, Persistence, SeasonalNaive
-from foretide.forecasters.statistical import ARIMA
+from foretide.forecasters.classical.statistical import ARIMA
+from foretide.forecasters.simple.baselines import BASELINES, Persistence, SeasonalNaive
 
 
 @pytest.fixture

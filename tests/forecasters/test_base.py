@@ -11,10 +11,10 @@ import pytest
 from cases import make_panel
 
 import foretide as ft
-from foretide.data.checks import DataWarning
+from foretide.data.reading.checks import DataWarning
 from foretide.errors import ConfigError, DataError
-from foretide.forecasters.arima import ARIMA
-from foretide.forecasters.baselines import Persistence
+from foretide.forecasters.classical.arima import ARIMA
+from foretide.forecasters.simple.baselines import Persistence
 
 
 def test_further_quantiles_come_beside_those_of_the_levels() -> None:

@@ -10,7 +10,7 @@ import pytest
 from cases import make_panel, times
 
 import foretide as ft
-from foretide.data.grid import Grid
+from foretide.data.time.grid import Grid
 from foretide.errors import DataError
 
 H = 3

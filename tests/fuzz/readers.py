@@ -232,7 +232,7 @@ def options(rng: random.Random) -> dict[str, Any]:
 def prepared(seed: int, number: int, folder: Path) -> Callable[[], str]:
     """Make one input; return a function that reads it and says ``read`` or ``refused``, or fails otherwise."""
     import foretide as ft
-    from foretide.data.checks import inspect
+    from foretide.data.reading.checks import inspect
 
     rng = random.Random(f"{seed}/{number}")
     chosen = options(rng)

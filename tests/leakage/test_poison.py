@@ -1,6 +1,6 @@
 """No forecaster depends on what lies after ``until`` or after a cutoff: poison the future, and nothing changes.
 
-The check itself is held by tests/evaluation/test_leaks.py, with forecasters that cheat.
+The check itself is held by tests/evaluation/leaks/test_check.py, with forecasters that cheat.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from cases import CASES, make_panel, times
 
-from foretide.evaluation.leaks import LeakReport, check_leaks
+from foretide.evaluation.leaks.check import LeakReport, check_leaks
 
 H = 4
 UNTIL = 79

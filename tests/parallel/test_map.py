@@ -18,9 +18,9 @@ import tasks
 from cases import make_panel
 
 from foretide.errors import ConfigError
-from foretide.forecasters.baselines import SeasonalES
-from foretide.forecasters.lstm import LSTM
-from foretide.forecasters.ridge import Ridge
+from foretide.forecasters.classical.ridge import Ridge
+from foretide.forecasters.networks.lstm import LSTM
+from foretide.forecasters.simple.baselines import SeasonalES
 from foretide.parallel import EXECUTORS, Executor, Job, Outcome, map_tasks, stream_tasks
 from foretide.parallel.sharing import IN_MEMORY, PREFIX
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.grid import Grid
 from foretide.data.panel import Panel
+from foretide.data.time.grid import Grid
 from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.base import Forecaster
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretide.explain.attention_figures import AttentionFigures
-from foretide.explain.faithfulness import Faithfulness
-from foretide.explain.latent_summary import DynamicsSummary
-from foretide.pipeline.explained_tables import faithfulness_tables
+from foretide.explain.latent.summary import DynamicsSummary
+from foretide.explain.weights.faithfulness import Faithfulness
+from foretide.explain.weights.figures import AttentionFigures
+from foretide.jobs.explained_tables import faithfulness_tables
 from foretide.report.html import AttentionWeights, Content, Explained
 
 EVIL = "<script>alert(1)</script>"

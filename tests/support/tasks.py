@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from foretide.forecasters.base import FitPart
-from foretide.forecasters.baselines import Persistence
+from foretide.forecasters.simple.baselines import Persistence
 
 
 def square(shared: Any, item: float) -> float:

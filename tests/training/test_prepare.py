@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from cases import make_panel
 
-from foretide.data.calendar import Calendar
-from foretide.data.grid import Grid
 from foretide.data.panel import Panel, Static
+from foretide.data.time.calendar import Calendar
+from foretide.data.time.grid import Grid
 from foretide.errors import DataError
 from foretide.training import calendar_table, prepare
 from foretide.training.calendar_table import CalendarTable

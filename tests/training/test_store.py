@@ -9,8 +9,8 @@ from cases import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretide.data.calendar import Calendar
 from foretide.data.panel import Panel, Static
+from foretide.data.time.calendar import Calendar
 from foretide.data.windows import Windows, at_cutoffs, slide
 from foretide.errors import DataError
 from foretide.training.prepare import Preparation

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cases import make_panel
 
-from foretide.forecasters.lstm import LSTM
+from foretide.forecasters.networks.lstm import LSTM
 from foretide.training.watch import show_watchers, watching
 
 

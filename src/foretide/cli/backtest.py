@@ -19,7 +19,7 @@ def backtest(
     reading: dict[str, Any],
 ) -> None:
     """Backtest the models of a configuration; the same command resumes an interrupted one."""
-    from foretide.pipeline import run_backtest
+    from foretide.jobs import run_backtest
 
     with interruptible(), progress(lines=False) as show:
         folder = run_backtest(configured(config, reading), output=out, overwrite=overwrite, progress=show)

@@ -13,9 +13,9 @@ from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from foretide.data.checks import Report
     from foretide.data.panel import Panel
-    from foretide.data.problems import Problem
+    from foretide.data.reading.checks import Report
+    from foretide.data.reading.problems import Problem
 
 COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": typer.colors.BLUE}
 ROLES = ("id", "time", "target", "past", "future", "static")
@@ -50,9 +50,9 @@ def check(
 
     With --model, whether a model looks at the future. Exit code 1 where there are errors or leaks.
     """
-    from foretide.data.checks import examine
-    from foretide.pipeline.config import write_yaml
-    from foretide.pipeline.readiness import look_ahead
+    from foretide.data.reading.checks import examine
+    from foretide.jobs.config import write_yaml
+    from foretide.jobs.readiness import look_ahead
 
     if write is not None:
         _refuse(write, data, overwrite=overwrite)
@@ -144,7 +144,7 @@ def _write(file: Path, text: str) -> None:
 def _check_model(make: Callable[[], Any], panel: Panel) -> None:
     """Check a model for leaks on a table that is ready to use."""
     from foretide.cli.common import plain_warnings, progress
-    from foretide.evaluation.leaks import check_leaks
+    from foretide.evaluation.leaks.check import check_leaks
 
     with plain_warnings(), progress() as say:
         if say is not None:
@@ -196,7 +196,7 @@ def _known(name: str) -> Any:
 
 def _settings(given: Sequence[str]) -> dict[str, Any]:
     """``["season=7", "heads=[a, b]"]`` -> settings, values as in a configuration."""
-    from foretide.pipeline.config import read_yaml
+    from foretide.jobs.config import read_yaml
 
     settings: dict[str, Any] = {}
     for text in given:

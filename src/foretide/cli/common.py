@@ -20,8 +20,8 @@ import typer
 from foretide.report.summary import shown_columns
 
 if TYPE_CHECKING:
-    from foretide.pipeline.config import Config
-    from foretide.pipeline.folder import RunFolder
+    from foretide.jobs.config import Config
+    from foretide.jobs.folder import RunFolder
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; a free name under runs/ by default.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
@@ -29,7 +29,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command a flag for every option of reading a table; those typed reach it as ``reading``, a dictionary."""
-    from foretide.data.options import Options
+    from foretide.data.reading.options import Options
 
     flags = []
     for option in fields(Options):
@@ -67,7 +67,7 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
     more : sequence of str
         Names of flags beside those of :func:`reads_tables`.
     """
-    from foretide.data.options import Options
+    from foretide.data.reading.options import Options
 
     names = [option.name for option in fields(Options) if "help" in option.metadata]
 
@@ -86,7 +86,7 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
 
 def configured(config: Path, reading: dict[str, Any]) -> Path | Config:
     """Return a configuration whose table is read as the flags of a command say; the path itself without any."""
-    from foretide.pipeline.config import load_config, with_reading
+    from foretide.jobs.config import load_config, with_reading
 
     return with_reading(load_config(config), reading) if reading else config
 
@@ -154,6 +154,6 @@ def report(folder: RunFolder) -> None:
 
 def page(folder: Path) -> None:
     """Write the report as one HTML file too, and say where."""
-    from foretide.pipeline.reporting import write_report
+    from foretide.jobs.reporting import write_report
 
     typer.echo(f"page: {write_report(folder)}")

@@ -29,7 +29,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the series.")] = 42,
 ) -> None:
     """Run the whole way on synthetic data: networks and all baselines beside the best possible forecast."""
-    from foretide.pipeline import run
+    from foretide.jobs import run
 
     with interruptible(), progress() as show:
         folder = run(CONFIGS[kind](quick=quick, seed=seed), output=out, overwrite=overwrite, progress=show)

@@ -16,7 +16,7 @@ def explain(
     inputs: Annotated[bool, typer.Option(help="Measure which inputs matter too; forecasts many times.")] = True,
 ) -> None:
     """Say what attention, latent state and inputs of the run's networks show, and whether to believe it."""
-    from foretide.pipeline.explaining import explain_run
+    from foretide.jobs.explaining import explain_run
 
     with plain_warnings(), progress() as show:
         page = explain_run(run, model=model, with_inputs=inputs, progress=show)

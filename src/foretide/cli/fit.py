@@ -20,7 +20,7 @@ def fit(
     reading: dict[str, Any],
 ) -> None:
     """Fit one model on all observed data, to forecast what comes next with `foretide predict`."""
-    from foretide.pipeline import fit_model
+    from foretide.jobs import fit_model
 
     with interruptible(), plain_warnings(), progress() as show:
         folder = fit_model(configured(config, reading), out, model=model, overwrite=overwrite, progress=show)

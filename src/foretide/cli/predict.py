@@ -37,7 +37,7 @@ def predict(
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table
     from foretide.forecasters.levels import COMMAND, DEFAULT_LEVELS, interval_levels, numbers_in, quantile_levels
-    from foretide.pipeline import predict_with
+    from foretide.jobs import predict_with
 
     wanted = DEFAULT_LEVELS
     if levels is not None:

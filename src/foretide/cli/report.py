@@ -18,7 +18,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: pictures with zoom and pickers, tables, words; opens without a network."""
-    from foretide.pipeline.reporting import write_figures, write_report
+    from foretide.jobs.reporting import write_figures, write_report
 
     with plain_warnings():
         page = write_report(run)

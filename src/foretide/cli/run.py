@@ -19,7 +19,7 @@ def run(
     reading: dict[str, Any],
 ) -> None:
     """Run the whole way that a configuration describes; ends with the path of the report."""
-    from foretide.pipeline import run as run_job
+    from foretide.jobs import run as run_job
 
     with interruptible(), progress() as show:
         folder = run_job(configured(config, reading), output=out, overwrite=overwrite, progress=show)

@@ -12,7 +12,7 @@ from foretide.cli.common import Out, Overwrite, configured, interruptible, page,
 if TYPE_CHECKING:
     import pandas as pd
 
-    from foretide.pipeline.folder import RunFolder
+    from foretide.jobs.folder import RunFolder
 
 SHOWN = ("model", "kind", "rmse", "mse", "mae", "skill_vs_best_baseline", "p_vs_best_baseline")
 
@@ -32,7 +32,7 @@ def tune(
     reading: dict[str, Any],
 ) -> None:
     """Search settings of one or several models; the same command goes on with an interrupted study."""
-    from foretide.pipeline.searching import run_search
+    from foretide.jobs.searching import run_search
 
     names = None if models is None else [name for name in models.split(",") if name.strip()]
     with interruptible(), progress() as show:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.seasons import main_season
+from foretide.data.time.seasons import main_season
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

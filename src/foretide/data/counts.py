@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.seasons import telling
+from foretide.data.time.seasons import telling
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:

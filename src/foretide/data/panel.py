@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.grid import Grid
 from foretide.data.tables.form import Origin
+from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ class Panel:
         freq: str | int | None = None,
         **options: Any,
     ) -> Panel:
-        """Build a panel from a long frame; see :func:`foretide.data.reading.from_frame`."""
-        from foretide.data.reading import from_frame
+        """Build a panel from a long frame; see :func:`foretide.data.reading.panels.from_frame`."""
+        from foretide.data.reading.panels import from_frame
 
         return from_frame(
             frame, id=id, time=time, target=target, past=past, future=future, static=static, freq=freq, **options
@@ -123,15 +123,15 @@ class Panel:
         freq: str | int | None = None,
         **options: Any,
     ) -> Panel:
-        """Build a panel of one entity whose columns are series; see :func:`foretide.data.reading.from_wide`."""
-        from foretide.data.reading import from_wide
+        """Build a panel of one entity whose columns are series; see :func:`foretide.data.reading.panels.from_wide`."""
+        from foretide.data.reading.panels import from_wide
 
         return from_wide(frame, time=time, target=target, past=past, future=future, freq=freq, **options)
 
     @classmethod
     def read(cls, path: str | PathLike[str], **options: Any) -> Panel:
-        """Read a CSV or Parquet file into a panel; see :func:`foretide.data.reading.read`."""
-        from foretide.data.reading import read
+        """Read a CSV or Parquet file into a panel; see :func:`foretide.data.reading.panels.read`."""
+        from foretide.data.reading.panels import read
 
         return read(path, **options)
 
@@ -279,6 +279,6 @@ class Panel:
 
     def to_frame(self) -> Any:
         """Return a long frame (id, time, columns) of the kind the panel was made from."""
-        from foretide.data.reading import panel_to_frame
+        from foretide.data.reading.panels import panel_to_frame
 
         return panel_to_frame(self)

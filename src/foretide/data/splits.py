@@ -14,8 +14,8 @@ from foretide.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.grid import Grid
     from foretide.data.panel import Panel
+    from foretide.data.time.grid import Grid
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.counts import buckets, count_like
-from foretide.data.seasons import main_season
+from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, nearest
-from foretide.evaluation.align import (
+from foretide.evaluation.cards.align import (
     ORACLE,
     baseline_names,
     countable,
@@ -25,17 +25,17 @@ from foretide.evaluation.align import (
     shared_laws,
     shared_windows,
 )
-from foretide.evaluation.groups import Groups, bucket_groups, groups_of
-from foretide.evaluation.laws import Laws
-from foretide.evaluation.metrics import METRICS, TrainingScale, grouped, metric_of, training_scale
-from foretide.evaluation.quantile_metrics import (
+from foretide.evaluation.cards.distributions import Laws
+from foretide.evaluation.cards.groups import Groups, bucket_groups, groups_of
+from foretide.evaluation.compare.verdict import verdict
+from foretide.evaluation.metrics.points import METRICS, TrainingScale, grouped, metric_of, training_scale
+from foretide.evaluation.metrics.quantiles import (
     bounds_of,
     law_metric,
     pit_from_quantiles,
     unknown_metric,
     zero_accuracy,
 )
-from foretide.evaluation.verdict import verdict
 from foretide.forecasters.levels import interval_level
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ class Scores:
         return pd.concat([groups.keys, pd.DataFrame(columns)], axis=1)
 
     def _frame(self, table: pd.DataFrame) -> Any:
-        from foretide.data.reading import as_backend
+        from foretide.data.reading.panels import as_backend
 
         return as_backend(table, self.panel.names.backend)
 

@@ -11,10 +11,10 @@ from typing import Any
 from foretide.errors import nearest
 
 _WHERE: dict[str, str] = {
-    "attention": "foretide.explain.attention_summary",
-    "dynamics": "foretide.explain.latent_dynamics",
-    "inputs": "foretide.explain.input_importance",
-    "input_gradients": "foretide.explain.input_gradients",
+    "attention": "foretide.explain.weights.summary",
+    "dynamics": "foretide.explain.latent.dynamics",
+    "inputs": "foretide.explain.importance.importance",
+    "input_gradients": "foretide.explain.importance.gradients",
 }
 """Public name -> the module it lives in."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.windows import Windows
-from foretide.forecasters.history import by_entity, targets_until, wakes
+from foretide.forecasters.simple.history import by_entity, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer, in_order, reordered
 from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
-from foretide.forecasters.laws import LARGEST, TOO_LARGE
+from foretide.forecasters.gaussian import LARGEST, TOO_LARGE
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
 from foretide.forecasters.part import FitPart, held_back
 from foretide.forecasters.stand_in import StandIn

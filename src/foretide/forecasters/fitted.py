@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.grid import Grid
 from foretide.data.indicators import Indicators
 from foretide.data.panel import Panel, Static
-from foretide.data.problems import DataWarning
-from foretide.data.wallclock import ahead_index, extended, on_wall_clock, wall_grid
+from foretide.data.reading.problems import DataWarning
+from foretide.data.time.grid import Grid
+from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, wall_grid
 from foretide.data.windows import Windows
 from foretide.errors import DataError
-from foretide.forecasters.laws import LARGEST
+from foretide.forecasters.gaussian import LARGEST
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.problems import DataWarning
-from foretide.data.seasons import seasons_of
+from foretide.data.reading.problems import DataWarning
+from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
 

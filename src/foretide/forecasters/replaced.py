@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foretide.forecasters.answer import Note
-from foretide.forecasters.laws import say_replaced
+from foretide.forecasters.gaussian import say_replaced
 
 
 class Replaced:

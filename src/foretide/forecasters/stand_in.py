@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.seasons import seasons_of
-from foretide.forecasters.history import (
+from foretide.data.time.seasons import seasons_of
+from foretide.forecasters.gaussian import normal_quantiles, unit_of
+from foretide.forecasters.simple.history import (
     ahead_rows,
     at_rows,
     by_entity,
@@ -19,7 +20,6 @@ from foretide.forecasters.history import (
     targets_until,
     wakes,
 )
-from foretide.forecasters.laws import normal_quantiles, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from foretide.evaluation.dates import shown
+from foretide.evaluation.rolling.dates import shown
 from foretide.report.style import unit_of
 from foretide.report.summary import markdown, model_lines, number, shown_columns, table
 

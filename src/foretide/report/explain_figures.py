@@ -132,7 +132,7 @@ def input_figure(table: pd.DataFrame, *, model: str) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        As :meth:`foretide.explain.input_summary.InputImportance.table`, with ``metric, loss, level``.
+        As :meth:`foretide.explain.importance.summary.InputImportance.table`, with ``metric, loss, level``.
     model : str
     """
     scale, unit = input_scale(table)

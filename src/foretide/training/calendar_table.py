@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.calendar import Calendar
-    from foretide.data.grid import Grid
+    from foretide.data.time.calendar import Calendar
+    from foretide.data.time.grid import Grid
 
 CHUNK_STEPS = 65_536
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.calendar import Calendar
 from foretide.data.scaling import Scaler
+from foretide.data.time.calendar import Calendar
 from foretide.errors import DataError, nearest
 from foretide.models.start import Series
 from foretide.training.calendar_table import CalendarTable

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretide.data.ahead import no_value_ahead
+from foretide.data.time.ahead import no_value_ahead
 from foretide.data.windows import Windows
 from foretide.models.inputs import Inputs, Labels
 

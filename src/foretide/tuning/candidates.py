@@ -12,7 +12,7 @@ from foretide.errors import ConfigError, nearest
 from foretide.forecasters.artifact import FORECASTERS, class_place, forecaster_class, registered, to_json
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import check_names
-from foretide.forecasters.neural import NeuralForecaster
+from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.tuning.space import Space, described, key_of, parameter
 from foretide.tuning.spaces import SPACES, Setting
 
@@ -150,8 +150,8 @@ def known_settings(kind: type[Forecaster]) -> dict[str, Any] | None:
 
 def _configs(kind: type[Forecaster]) -> tuple[type, ...] | None:
     """Return the dataclasses whose fields a class takes as options; None where that is not known."""
-    from foretide.forecasters.lavar import LAVAR
-    from foretide.forecasters.lavar_config import StagesConfig, SupplyConfig
+    from foretide.forecasters.lavar.config import StagesConfig, SupplyConfig
+    from foretide.forecasters.lavar.lavar import LAVAR
     from foretide.models.config import LatentConfig
     from foretide.models.start import StartConfig
     from foretide.training.config import TrainingConfig

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.counts import count_like
-from foretide.data.seasons import seasons_of
+from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
-from foretide.evaluation.dates import moment
-from foretide.evaluation.folds import Plan, make_plan
-from foretide.evaluation.members import call, members_of
-from foretide.evaluation.metrics import METRICS, TrainingScale, grouped, metric_of, training_scale
-from foretide.evaluation.quantile_metrics import DECILES, law_metric
+from foretide.evaluation.metrics.points import METRICS, TrainingScale, grouped, metric_of, training_scale
+from foretide.evaluation.metrics.quantiles import DECILES, law_metric
+from foretide.evaluation.rolling.dates import moment
+from foretide.evaluation.rolling.folds import Plan, make_plan
+from foretide.evaluation.rolling.members import call, members_of
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.forecast import Forecast

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretide.errors import ConfigError, DataError, MissingExtraError
-from foretide.evaluation.backtest import duration
+from foretide.evaluation.rolling.backtest import duration
 from foretide.training.watch import watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from foretide.data.files import storing
 from foretide.errors import ConfigError, nearest
-from foretide.evaluation.fold_store import digest_of_panel
+from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster, class_slug
 from foretide.tuning.candidates import Candidate, candidates_of

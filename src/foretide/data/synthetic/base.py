@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from foretide.data.grid import Grid
 from foretide.data.panel import Names, Panel
+from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:

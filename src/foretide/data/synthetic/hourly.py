@@ -14,7 +14,7 @@ from foretide.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.grid import Grid
+    from foretide.data.time.grid import Grid
 
 RHO = 0.7
 NOISE_SD = 0.5

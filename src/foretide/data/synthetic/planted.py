@@ -14,7 +14,7 @@ from foretide.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.grid import Grid
+    from foretide.data.time.grid import Grid
 
 
 @dataclass(frozen=True, eq=False)

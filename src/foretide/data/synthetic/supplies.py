@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.grid import Grid
 from foretide.data.panel import Names, Panel
 from foretide.data.synthetic.base import START, Synthetic, count, stream
 from foretide.data.synthetic.supplies_truth import SuppliesTruth, companion, day_kinds
+from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:

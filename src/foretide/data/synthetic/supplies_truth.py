@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.calendar import Calendar
 from foretide.data.synthetic.base import count, cutoff_steps
+from foretide.data.time.calendar import Calendar
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.grid import Grid
+    from foretide.data.time.grid import Grid
 
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]

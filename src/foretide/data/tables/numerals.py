@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foretide.data.problems import Problem, phrase
+from foretide.data.reading.problems import Problem, phrase
 from foretide.data.tables.form import Form
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from foretide.data.problems import Problem, phrase
+from foretide.data.reading.problems import Problem, phrase
 from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.numerals import MISSING, Column, Pair, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.explain.profiles import mass_by_distance
+from foretide.explain.weights.profiles import mass_by_distance
 from foretide.explain.wording import joined
 from foretide.report.html.chart import titles
 from foretide.report.html.escape import rounded

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Tables = Mapping[str, pd.DataFrame]
 
 FOCUS = ("recent", "seasonal", "other")
-"""Kinds of lags, as :func:`foretide.explain.profiles.kinds` tells them apart."""
+"""Kinds of lags, as :func:`foretide.explain.weights.profiles.kinds` tells them apart."""
 
 
 def belief_charts(place: int, model: str, tables: Tables, steps: str) -> list[Chart]:
@@ -31,7 +31,7 @@ def belief_charts(place: int, model: str, tables: Tables, steps: str) -> list[Ch
         Of the model among those with attention; part of the pictures' identities.
     model : str
     tables : mapping
-        As :func:`foretide.pipeline.explained_tables.attention_found` makes them.
+        As :func:`foretide.jobs.explained_tables.attention_found` makes them.
     steps : str
         The word for steps of time.
     """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_BARS = 20
 """Bars at a time."""
 ALPHA = 0.05
-"""As :data:`foretide.explain.input_summary.ALPHA`, which the table was made with."""
+"""As :data:`foretide.explain.importance.summary.ALPHA`, which the table was made with."""
 
 
 def input_chart(identity: str, model: str, table: pd.DataFrame) -> Chart | None:

@@ -38,7 +38,7 @@ def latent_charts(place: int, model: str, tables: Tables, steps: str, *, models:
         Of the model among those with a latent state; part of the pictures' identities.
     model : str
     tables : mapping
-        As :meth:`foretide.explain.latent_summary.DynamicsSummary.frames`; ``path`` may say which rows were
+        As :meth:`foretide.explain.latent.summary.DynamicsSummary.frames`; ``path`` may say which rows were
         ``fitted``.
     steps : str
         The word for steps of time.

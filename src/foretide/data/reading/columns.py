@@ -1,0 +1,291 @@
+"""Numeric and static columns of a frame, and what is wrong with their values."""
+
+from __future__ import annotations
+
+import decimal
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from foretide.data.panel import Static
+from foretide.data.reading.categories import check_labels, holds_categories, read_categories
+from foretide.data.reading.frames import codes_of, is_number, numbers, strings
+from foretide.data.reading.problems import Place, Problem, Severity, located, phrase, where
+from foretide.data.tables.form import Form
+from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.reading.roles import Options, Roles
+    from foretide.data.reading.survey import Survey
+
+Order = Any
+
+
+def read_columns(
+    table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, options: Options
+) -> tuple[NDArray[np.floating], list[Problem], Static, dict[str, tuple[str, ...]]]:
+    """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
+
+    Text in a column that is no target becomes codes, whose labels are the categories. A column that is absent or holds
+    no numbers otherwise is NaN; what is wrong with it is among the problems.
+    """
+    problems: list[Problem] = []
+    categories: dict[str, tuple[str, ...]] = {}
+    single = all(c in table.columns and table[c].dtype == nw.Float32 for c in roles.numeric)
+    values = np.full((len(place.times), len(roles.numeric)), np.nan, dtype=np.float32 if single else np.float64)
+    for k, name in enumerate(roles.numeric):
+        if name not in table.columns:
+            continue
+        if name not in roles.target and holds_categories(table[name]):
+            codes, categories[name] = read_categories(table[name])
+            values[:, k] = codes[order]
+            continue
+        column, problem = number_column(table[name], options.form)
+        problems += problem
+        if column is not None:
+            values[:, k] = column[order]
+    known = tuple(name for name in roles.static if name in table.columns)
+    static, found = _read_static(table, known, order, place, options.missing)
+    return values, problems + found, static, categories
+
+
+def number_column(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.floating] | None, list[Problem]]:
+    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
+    return (numbers(series), []) if is_number(series) else _unusual(series, form)
+
+
+def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+    """Return a column that is no number by type: empty, Decimal, mixed objects and numbers written as text pass."""
+    column = strings(series)
+    name = str(series.name)
+    if column.isna().all():
+        return np.full(len(column), np.nan), []
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind.startswith(("datetime", "date", "timedelta", "period", "time")):
+        text = f"Column {name!r} holds dates, not numbers."
+        return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
+    return _written(column, name, form)
+
+
+def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+    """Return numbers written as text, or what keeps the column from being numbers."""
+    known = column.notna().to_numpy()
+    cells = [None if not k else v if isinstance(v, str) else _as_text(v) for k, v in zip(known, column, strict=True)]
+    found = look(name, pa.array(cells, pa.string()), form)
+    pair = settle([found], Form(), form.sep).get(name)
+    if pair is not None:
+        values, problem = convert(found, pair)
+        return None if values is None else values.astype(np.float64), [] if problem is None else [problem]
+    problem = doubt(found, form)
+    if problem is None:
+        bad = known & np.isnan(plain_numbers(cells))
+        row, n = int(np.argmax(bad)), int(bad.sum())
+        text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
+        fix = "A target holds numbers: name another column, target='...'."
+        problem = Problem("text", text, fix, column=name, count=n)
+    return None, [problem]
+
+
+def _as_text(cell: Any) -> str:
+    """Return a cell that is no text as the text of its number; what is none stays readable in messages."""
+    if isinstance(cell, (bool, np.bool_)):
+        return str(int(cell))
+    if isinstance(cell, int) and cell.bit_length() > 2000:  # beyond what a float holds, and Python writes out
+        return f"{'-' * (cell < 0)}1e{cell.bit_length() * 3 // 10}"
+    return str(cell) if isinstance(cell, (int, float, decimal.Decimal, np.number)) else repr(cell)
+
+
+def _read_static(
+    table: nw.DataFrame[Any], names: tuple[str, ...], order: Order, place: Place, missing: str
+) -> tuple[Static, list[Problem]]:
+    """Return one row of static values per entity, and the columns that change within one."""
+    if not names or not len(place.codes):
+        return Static(), []
+    n = len(place.ids)
+    present, starts = np.unique(place.codes, return_index=True)
+    values, categories, problems = np.full((n, len(names)), np.nan), {}, []
+    for k, name in enumerate(names):
+        series = table[name]
+        if is_number(series):
+            cells = numbers(series)[order].astype(np.float64)
+        else:
+            codes, labels = codes_of(series)
+            rank = np.append(np.argsort(np.argsort(labels)).astype(np.float64), np.nan)  # the code -1 picks NaN
+            cells = rank[codes][order]
+            categories[name] = tuple(sorted(labels))
+        first = np.zeros(n)
+        first[present] = cells[starts]
+        values[present, k] = cells[starts]
+        expected = first[place.codes]
+        changed = (cells != expected) & ~(np.isnan(cells) & np.isnan(expected))
+        problems += located(
+            "static",
+            changed,
+            place,
+            "row differs from the first one|rows differ from the first one",
+            "A static column has one value per series; name it past=[...] or future=[...] if it changes.",
+            column=name,
+        )
+        if missing == "error":
+            problems += located(
+                "missing",
+                starts[np.isnan(cells[starts])],
+                place,
+                "missing static value|missing static values",
+                'Fill it in, or keep it marked: missing="mask".',
+                column=name,
+            )
+    return Static(names, values, categories), problems
+
+
+def check_infinite(found: Survey) -> list[Problem]:
+    """Report infinite values, or turn them into missing ones where the policy allows (in place)."""
+    problems: list[Problem] = []
+    for k, name in enumerate(found.roles.numeric):
+        endless = np.isinf(found.values[:, k])
+        if not endless.any():
+            continue
+        if found.options.missing == "error":
+            problems += located(
+                "infinite",
+                endless,
+                found.place,
+                "infinite value|infinite values",
+                'Correct it, or treat it as missing: missing="mask" (or "ffill").',
+                column=name,
+            )
+            continue
+        found.values[endless, k] = np.nan
+        n = int(endless.sum())
+        text = f"{where('', name)}{phrase('infinite value is|infinite values are', n)} taken as missing."
+        problems.append(Problem("infinite", text, column=name, count=n, severity="note"))
+    return problems
+
+
+def check_values(found: Survey) -> list[Problem]:
+    """Apply the policy for missing values (in place) and return what is wrong with the values."""
+    values, place, roles = found.values, found.place, found.roles
+    _, starts = np.unique(place.codes, return_index=True)
+    unread = {p.column for p in found.problems if p.kind in ("text", "column")}
+    observed = _observed(values[:, : len(roles.target)], starts)
+    # Rows after the last observed target belong to the future: only columns known ahead have values there.
+    beyond = _after_last(values[:, : len(roles.target)], starts)
+    problems: list[Problem] = []
+    for k, name in enumerate(roles.numeric):
+        if name in unread:
+            continue
+        if name in found.categories:
+            problems += check_labels(name, values[:, k], found.categories[name])
+            continue
+        exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
+        if found.options.missing == "ffill" and name not in roles.future:
+            # A series ends at its own last observation; what comes after must not be made up.
+            exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
+        problems += _check_missing(found, k, exempt, starts)
+        problems += _check_constant(values[:, k], name, place, starts)
+    if not unread.intersection(roles.target) and roles.target:
+        problems += _check_lengths(found, observed, starts)
+    return problems
+
+
+def _sizes(starts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    return np.diff(np.append(starts, rows))
+
+
+def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of each entity up to its last observed target."""
+    if not targets.shape[1]:
+        return np.zeros(len(starts), np.int64)
+    seen = np.zeros(len(targets), dtype=bool)
+    for k in range(targets.shape[1]):
+        seen |= ~np.isnan(targets[:, k])
+    last = np.maximum.reduceat(np.where(seen, np.arange(len(seen)), -1), starts)
+    return np.where(last >= 0, last - starts + 1, 0)
+
+
+def _after_last(column: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    sizes = _sizes(starts, len(column))
+    return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
+
+
+def _check_missing(found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Problem]:
+    name, missing = found.roles.numeric[k], np.isnan(found.values[:, k]) & ~exempt
+    if not missing.any():
+        return []
+    if found.options.missing == "ffill":
+        rows = np.arange(len(missing))
+        source = np.maximum.accumulate(np.where(missing, -1, rows))
+        known = source >= np.repeat(starts, _sizes(starts, len(missing)))
+        fill = missing & known
+        found.values[fill, k] = found.values[source[fill], k]
+        missing &= ~known
+        return _noted(name, "leading missing value stays|leading missing values stay", int(missing.sum()))
+    if found.inserted is not None:
+        missing &= ~found.inserted
+    if found.options.missing == "mask":
+        return _noted(name, "missing value is kept as such|missing values are kept as such", int(missing.sum()))
+    return located(
+        "missing",
+        missing,
+        found.place,
+        "missing value|missing values",
+        'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".',
+        column=name,
+    )
+
+
+def _noted(name: str, what: str, n: int) -> list[Problem]:
+    if not n:
+        return []
+    return [Problem("missing", f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")]
+
+
+def _check_constant(column: NDArray[np.floating], name: str, place: Place, starts: NDArray[np.int64]) -> list[Problem]:
+    low, high = np.fmin.reduceat(column, starts), np.fmax.reduceat(column, starts)
+    least, most = np.fmin.reduce(low), np.fmax.reduce(high)
+    if np.isnan(least):
+        text = f"{where('', name)}no value at all."
+        return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
+    if least == most and np.count_nonzero(~np.isnan(column)) > len(starts):  # one value per series says nothing
+        text = f"{where('', name)}always {least:g}, so nothing can be learned from it."
+        return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
+    same = np.flatnonzero((low == high) & (np.add.reduceat(~np.isnan(column), starts, dtype=np.int64) > 1))
+    if not same.size:
+        return []
+    entity = place.ids[place.codes[starts[same[0]]]]
+    text = f"{where(entity, name)}always {low[same[0]]:g}"
+    text += "." if same.size == 1 else f" ({same.size} of {len(starts)} series are constant in this column)."
+    return [Problem("constant", text, entity=entity, column=name, count=int(same.size), severity="note")]
+
+
+def _check_lengths(found: Survey, observed: NDArray[np.int64], starts: NDArray[np.int64]) -> list[Problem]:
+    """Return series without an observed target, and series shorter than one window."""
+    place, options = found.place, found.options
+    target = found.roles.target[0] if len(found.roles.target) == 1 else None
+    # A table may bring what is known ahead of a series whose past a fitted model has seen.
+    severity: Severity = "note" if found.roles.future else "error"
+    problems = located(
+        "unobserved", starts[observed == 0], place, "series without any observed target|", "Drop it.", column=target,
+        severity=severity,
+    )  # fmt: skip
+    need = (options.input_size or 0) + (options.h or 0)
+    short = np.flatnonzero((observed < need) & (observed > 0))
+    if not need or not short.size:
+        return problems
+    first = int(short[0])
+    entity = place.ids[place.codes[starts[first]]]
+    parts = [f"{name}={value}" for name, value in (("input_size", options.input_size), ("h", options.h)) if value]
+    text = f"{where(entity, target)}{phrase('observed row|observed rows', int(observed[first]))} from "
+    text += f"{place.time(int(starts[first]))}, one window needs {need} ({' + '.join(parts)})."
+    if short.size > 1:
+        text += f" ({short.size} of {len(starts)} series are too short, the shortest has {int(observed[short].min())}.)"
+    fix = "Drop them, or lower input_size." if short.size > 1 else "Lower input_size, or give it more rows."
+    problems.append(
+        Problem("short", text, fix, entity or None, target, place.time(int(starts[first])), int(short.size))
+    )
+    return problems

@@ -1,0 +1,91 @@
+"""How a table is read: one list of options for Python, configurations and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from foretide.data.tables.form import Form
+from foretide.errors import ConfigError, nearest
+
+_MISSING = ("error", "mask", "ffill")
+AGGREGATES = ("mean", "sum", "last", "max", "min")
+"""What resampling makes of the values that fall into one step."""
+
+
+def _flag(text: str, default: Any = None) -> Any:
+    """An option that is a flag of the commands too, with its help."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a table is read, the same in Python, in a configuration and on the command line.
+
+    See :func:`foretide.data.reading.panels.from_frame`, and :func:`foretide.data.reading.panels.read` for what concerns
+    files.
+    """
+
+    freq: str | int | None = _flag("Frequency such as h, 30min, D, MS; found otherwise.")
+    fill_gaps: bool = _flag("Missing steps become missing values.", False)
+    missing: str = _flag("What to do with missing values: error, mask or ffill.", "error")
+    resample: str | None = _flag("Bring rows together into steps of this length first.")
+    aggregate: str | dict[str, str] | None = field(
+        default=None, metadata={"help": "How: mean, sum, last, max, min; by column: y=sum,price=mean."}
+    )
+    tz: str | None = _flag("Time zone of the wall clock, such as Europe/Berlin.")
+    time_format: str | None = _flag("Form of the times, such as '%d.%m.%Y' or epoch_s; found otherwise.")
+    decimal: str | None = _flag("Decimal mark of numbers, '.' or ','; found otherwise.")
+    thousands: str | None = _flag("Thousands mark of numbers, such as ',' or '.'; found otherwise.")
+    sep: str | None = _flag("Separator of a CSV file, such as ';' or tab; found otherwise.")
+    encoding: str | None = _flag("Encoding of a CSV file, such as cp1252; found otherwise.")
+    melt: bool = _flag("Every target column is a series of its own, for tables with a column per series.", False)
+    input_size: int | None = None
+    h: int | None = None
+
+    @property
+    def form(self) -> Form:
+        """How the text of a table is written, as far as it is given."""
+        return Form(**{f.name: getattr(self, f.name) for f in fields(Form)}).checked()
+
+    def checked(self) -> Options:
+        """Return the options in canonical form, or say which one cannot be."""
+        if self.missing not in _MISSING:
+            hint = nearest(self.missing, _MISSING)
+            raise ConfigError(f"missing={self.missing!r}: expected one of {', '.join(_MISSING)}. {hint}")
+        if self.aggregate is not None and self.resample is None:
+            raise ConfigError("aggregate says how rows become longer steps, and needs their length: resample='D' ...")
+        from foretide.data.time.forms import check_format
+        from foretide.data.time.frequency import read_freq
+        from foretide.data.time.zones import read_zone
+
+        check_format(self.time_format)
+        form = self.form
+        freq = None if self.freq is None else read_freq(self.freq)
+        resample = None if self.resample is None else read_freq(self.resample, "resample")
+        if isinstance(resample, int):
+            raise ConfigError(f"resample={resample!r}: expected a frequency such as '1h' or 'D'.")
+        if resample is not None and freq is not None and freq != resample:
+            raise ConfigError(
+                f"resample={self.resample!r} makes steps of {resample!r}, freq={self.freq!r} says otherwise."
+            )
+        return replace(
+            self, freq=resample or freq, resample=resample, tz=read_zone(self.tz), decimal=form.decimal,
+            thousands=form.thousands, sep=form.sep,
+            aggregate=None if self.aggregate is None else read_aggregate(self.aggregate),
+        )  # fmt: skip
+
+
+def read_aggregate(given: str | Mapping[str, str]) -> str | dict[str, str]:
+    """Return one aggregation for all columns, or one by column; text may be ``"sum"`` or ``"y=sum,price=mean"``."""
+    if isinstance(given, str) and "=" in given:
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        given = {name.strip(): choice.strip() for name, _, choice in parts}
+    for choice in [given] if isinstance(given, str) else given.values():
+        if choice not in AGGREGATES:
+            raise ConfigError(
+                f"aggregate={choice!r}: expected one of {', '.join(AGGREGATES)}, or one by column, such as "
+                f"'y=sum,price=mean'. {nearest(choice, AGGREGATES)}"
+            )
+    return given if isinstance(given, str) else dict(given)

@@ -1,0 +1,222 @@
+"""From sorted rows to rows on a regular grid: duplicates, resampling, frequency, gaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.reading.problems import Place, Problem, located, phrase, where
+from foretide.data.time.frequency import DAY, HOUR, as_ns, find_freq, fixed_step, is_daily_or_longer, place_on_grid
+from foretide.data.time.grid import Grid
+from foretide.data.time.resampling import resample, suggestion
+from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.reading.survey import Survey
+
+    Placed = tuple[Grid, NDArray[np.int64], NDArray[np.bool_]]
+
+_MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
+
+
+def regularise(found: Survey) -> None:
+    """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps."""
+    options = found.options
+    again = np.concatenate([[False], (np.diff(found.place.times) == 0) & (np.diff(found.place.codes) == 0)])
+    if again.any() and (options.resample is None or found.place.integer):  # resampling brings such rows together
+        found.problems += located(
+            "duplicate",
+            again,
+            found.place,
+            "time occurs more than once|times occur more than once",
+            _one_row_per_time(found, again),
+        )
+        _keep(found, ~again)
+    freq = options.freq
+    place = found.place
+    if freq is not None and isinstance(freq, int) != place.integer:
+        kind = "integers" if place.integer else "dates"
+        fix = "Type: freq=1" if place.integer else "Type: freq='h' (or 'D', 'MS' ...)"
+        found.problems.append(Problem("frequency", f"Time is given in {kind}, freq={freq!r} does not fit.", fix))
+        freq = None
+    if options.resample is not None and place.integer:
+        found.problems.append(
+            Problem("frequency", "Time is given in integers; resample needs dates.", "Leave resample out.")
+        )
+    try:
+        if options.resample is not None and not place.integer and not resample(found, options.resample):
+            return
+        placed = _placed(found.place, freq, resampled=options.resample is not None)
+        if placed is None:
+            found.problems.append(_no_frequency(found.place))
+        else:
+            _use_grid(found, *placed)
+    except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
+        text = "Some times lie so near the years 1678 and 2261 that steps of this length reach beyond them."
+        found.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
+
+
+def _one_row_per_time(found: Survey, again: NDArray[np.bool_]) -> str:
+    """Return what to type where times occur more than once: a zone where a clock was put back, else the two ways."""
+    place, roles = found.place, found.named or found.roles
+    zone = None if place.integer or place.tz is not None else zone_put_back(place.times[again])
+    if zone is not None:
+        return f"The clock was put back then; type: tz={zone!r} (or another zone that does so)."
+    names = [*([] if roles.id is None else roles.id.split("/")), roles.time]
+    fix = f"Keep one row per time: frame.drop_duplicates({names!r}), or add them up: "
+    if place.integer:
+        return f"{fix}frame.groupby({names!r}, as_index=False).sum()."
+    own = find_freq(place.times[~again], place.codes[~again], False) if found.options.freq is None else None
+    return f"{fix}resample={str(found.options.freq or own or 'D')!r}, aggregate='sum'."
+
+
+def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:
+    """Return the grid that most rows lie on, their steps, and which do not lie on it; None without a frequency.
+
+    With a zone, days and longer steps are tried on the clock on the wall first, and so are parts of a day above an hour
+    that are counted from midnight there; shorter steps in UTC only, where they are regular through a clock change.
+    """
+    codes = place.codes
+    if place.integer or place.tz in (None, "UTC"):
+        freq = find_freq(place.times, codes, place.integer) if freq is None else freq
+        return None if freq is None else _on_clock(place, place.times, freq, None)
+    tries: list[tuple[bool, Placed]] = []
+    wall = to_wall(place.times, str(place.tz))
+    for times, tz in ((wall, place.tz), (place.times, None)):
+        own = find_freq(times, codes, False) if freq is None else freq
+        if own is None or (tz is not None and not _may_count_on_the_wall(own, resampled)):
+            continue
+        length = None if isinstance(own, int) else fixed_step(own)
+        phased = tz is not None and length is not None and 2 * int((wall % min(length, DAY) == 0).sum()) <= len(wall)
+        tries.append((phased and not is_daily_or_longer(own), _on_clock(place, times, own, tz)))
+    best = min(tries, key=lambda tried: (int(tried[1][2].sum()), tried[0]), default=None)
+    return None if best is None else best[1]
+
+
+def _may_count_on_the_wall(freq: str | int, resampled: bool) -> bool:
+    """Whether steps may be meant on the clock on the wall; parts of a day that pandas made are equal in UTC."""
+    step = None if isinstance(freq, int) else fixed_step(freq)
+    if step is None or step % DAY == 0:
+        return is_daily_or_longer(freq)
+    return not resampled and step > HOUR and DAY % step == 0
+
+
+def _on_clock(place: Place, times: NDArray[np.int64], freq: str | int, tz: str | None) -> Placed:
+    """Place rows on the grid of one clock; on the wall, a label that the clock skips is the first time after it."""
+    start, freq, steps, off = place_on_grid(times, freq)
+    grid = Grid(start, freq, None if place.integer else place.tz, wall=tz is not None)
+    if tz is not None and off.any():
+        rows = np.flatnonzero(off)
+        off[rows] = from_wall(as_ns(grid.times(steps[rows])), tz) != place.times[rows]
+    return grid, steps, off
+
+
+def _no_frequency(place: Place) -> Problem:
+    gaps = np.diff(place.times)
+    same = np.diff(place.codes) == 0
+    if not same.any():
+        fix = "Type it: freq='h' (or 'D', 'MS' ...)."
+        return Problem("frequency", "No series has two times, so the frequency cannot be found.", fix)
+    sizes, counts = np.unique(gaps[same], return_counts=True)
+    step = int(sizes[np.argmax(counts)])
+    row = int(np.flatnonzero(same & (gaps != step))[0]) + 1
+    common = str(step) if place.integer else str(pd.Timedelta(step))
+    name = place.ids[place.codes[row]]
+    fix = "Name the step: freq=1, with fill_gaps=True."
+    if not place.integer:
+        fix = f"Average onto regular steps: resample={suggestion(place.times, place.codes)!r}, or name the frequency: "
+        fix += "freq='h' (or 'D', 'MS' ...). Where steps stay empty add fill_gaps=True."
+    return Problem(
+        "irregular",
+        f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, "
+        f"and not the step to {place.time(row)}.",
+        fix,
+        entity=name or None,
+        time=place.time(row),
+        count=int((gaps[same] != step).sum()),
+    )
+
+
+def _use_grid(found: Survey, grid: Grid, steps: NDArray[np.int64], off: NDArray[np.bool_]) -> None:
+    """Take a grid: report rows off it; gaps are reported or filled."""
+    place, freq = found.place, grid.freq
+    found.grid = grid
+    fix = "Name another frequency: freq=..."
+    if not isinstance(freq, int):
+        step = fixed_step(freq)
+        # Months that begin on no common day have a most frequent distance, which is no step.
+        vague = found.options.freq is None and step is not None and step > 8 * DAY
+        longer = suggestion(place.times, place.codes) if vague else freq
+        fix = f"Average onto regular steps: resample={longer!r}, or name another frequency: freq=..."
+        fix = next((p.fix for p in found.problems if p.kind == "zone"), fix)
+    off_grid = f"time does not lie on steps of {freq}|times do not lie on steps of {freq}"
+    found.problems += located("irregular", off, place, off_grid, fix)
+    found.steps = steps
+    jump = np.where(np.diff(place.codes) == 0, np.diff(steps), 1)
+    gaps = np.flatnonzero(jump > 1)
+    if not gaps.size or off.any():  # with rows off the grid, what is missing cannot be told
+        return
+    if not found.options.fill_gaps:
+        absent = Place(place.ids, place.codes[gaps], _times(found.grid, steps[gaps] + 1), place.integer, place.tz)
+        found.problems += located(
+            "gap",
+            np.arange(len(gaps)),
+            absent,
+            f"step of {freq} is missing|steps of {freq} are missing",
+            _fill_or_zone(absent),
+            weights=jump[gaps] - 1,
+        )
+        return
+    extra, n = int((jump[gaps] - 1).sum()), len(steps)
+    if extra > _MOST_FILLED * n + 10_000:
+        found.problems += located(
+            "gap",
+            gaps[[int(np.argmax(jump[gaps]))]],
+            place,
+            "long gap|long gaps",
+            f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short.",
+        )
+        return
+    text = f"{phrase('missing step was|missing steps were', extra)} filled in."
+    found.problems.append(Problem("gap", text, count=extra, severity="note"))
+    _fill(found, jump, extra)
+
+
+def _fill_or_zone(absent: Place) -> str:
+    """Return what to type where steps are missing: a zone where a clock was put forward, or to fill them."""
+    zone = None if absent.integer or absent.tz is not None else zone_put_forward(absent.times)
+    if zone is not None:
+        return f"The clock was put forward then; type: tz={zone!r} (or another zone that does so)."
+    return "Fill them with rows of missing values: fill_gaps=True."
+
+
+def _fill(found: Survey, jump: NDArray[np.int64], extra: int) -> None:
+    """Insert rows of NaN where steps are missing."""
+    place, n = found.place, len(found.steps)
+    at = np.concatenate([[0], np.cumsum(jump)])
+    source = np.repeat(np.arange(n), np.concatenate([jump, [1]]))
+    values = np.full((n + extra, found.values.shape[1]), np.nan, dtype=found.values.dtype)
+    values[at] = found.values
+    found.values = values
+    found.inserted = np.ones(n + extra, dtype=bool)
+    found.inserted[at] = False
+    found.steps = found.steps[source] + np.arange(n + extra) - at[source]
+    times = _times(found.require_grid(), found.steps)
+    found.place = Place(place.ids, place.codes[source], times, place.integer, place.tz)
+
+
+def _times(grid: Grid, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the times of grid steps as places count them: integers, or nanoseconds, in UTC where there is a zone."""
+    times: Any = grid.output_times(steps)
+    if grid.is_integer:
+        return np.asarray(times, dtype=np.int64)
+    return as_ns(times if times.tz is None else times.tz_convert("UTC").tz_localize(None))
+
+
+def _keep(found: Survey, rows: NDArray[np.bool_]) -> None:
+    found.place = found.place.take(rows)
+    found.values = found.values[rows]

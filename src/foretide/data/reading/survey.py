@@ -1,0 +1,225 @@
+"""One pass over a frame: every problem found, and the arrays a panel is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.panel import Static
+from foretide.data.reading import columns as col
+from foretide.data.reading.frames import backend_of, codes_of, open_frame
+from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, located, phrase
+from foretide.data.reading.regular import regularise
+from foretide.data.reading.roles import Options, Roles, check_roles
+from foretide.data.reading.wide import melt
+from foretide.data.time.seasons import seasons_of
+from foretide.data.time.times import Times, parse_times
+from foretide.data.time.zones import localise
+from foretide.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import narwhals as nw
+    from numpy.typing import NDArray
+
+    from foretide.data.time.grid import Grid
+
+
+@dataclass
+class Survey:
+    """What a frame holds once read: rows sorted by entity and time on the grid, and the problems found.
+
+    Attributes
+    ----------
+    roles : Roles
+        Of the columns of ``values``.
+    named : Roles
+        Of the columns of the frame; others than ``roles`` where it was melted.
+    place : Place
+        Entity and time of every row.
+    values : float array ``[R, C]``
+    steps : int array ``[R]``
+        Grid step of every row.
+    inserted : bool array ``[R]`` or None
+        Rows that were inserted to fill gaps.
+    categories : dict
+        Text column -> its labels in the order of the codes in ``values``.
+    """
+
+    roles: Roles
+    options: Options
+    named: Roles | None = None
+    backend: str = "pandas"
+    rows: int = 0
+    place: Place = field(default_factory=lambda: Place((), np.zeros(0, np.int64), np.zeros(0, np.int64)))
+    values: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
+    steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    inserted: NDArray[np.bool_] | None = None
+    grid: Grid | None = None
+    static: Static = field(default_factory=Static)
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    time_format: str | None = None
+
+    def require_grid(self) -> Grid:
+        """Return the grid of a survey without errors."""
+        if self.grid is None:
+            raise DataError("The frame has no regular time grid.")
+        return self.grid
+
+    def report(self) -> Report:
+        """Return what was found, for people."""
+        seen = len(self.place.times) > 0
+        order = {"error": 0, "warning": 1, "note": 2}
+        named = (self.named or self.roles).named()
+        roles = {role: tuple(n for r, n in named if r == role) for role in dict.fromkeys(role for role, _ in named)}
+        kinds = {name: role for role, name in self.roles.named()}
+        low = int(np.argmin(self.place.times)) if seen else 0
+        high = int(np.argmax(self.place.times)) if seen else 0
+        facts = []
+        for k, name in enumerate(self.roles.numeric if self.values.size else ()):
+            v = self.values[:, k][np.isfinite(self.values[:, k])]
+            if name in self.categories:
+                facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), labels=self.categories[name]))
+                continue
+            mean = float(v.mean(dtype=np.float64)) if v.size else np.nan
+            least, most = (float(v.min()), float(v.max())) if v.size else (np.nan, np.nan)
+            facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), least, mean, most))
+        return Report(
+            rows=self.rows,
+            entities=len(self.place.ids),
+            roles=roles,
+            freq=self.grid.freq if self.grid else None,
+            tz=self.place.tz,
+            start=self.place.time(low) if seen else None,
+            end=self.place.time(high) if seen else None,
+            seasons=seasons_of(self.grid.freq) if self.grid else (),
+            columns=tuple(facts),
+            problems=tuple(sorted(self.problems, key=lambda p: order[p.severity])),
+            melt=self.options.melt,
+        )
+
+
+def survey(frame: Any, roles: Roles, options: Options) -> Survey:
+    """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
+    options = options.checked()
+    table = open_frame(frame)
+    found = Survey(roles, options, backend=backend_of(table), rows=len(table))
+    roles, found.problems = check_roles(table, roles, frame)
+    found.roles = found.named = roles
+    if len(table) == 0:
+        found.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
+    known = set(table.columns)
+    # Without these there is nothing to place rows by; what is wrong so far is all that can be said.
+    if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
+        return found
+    if options.melt:
+        table, roles, problems = melt(table, roles, options)
+        found.problems += problems
+        found.roles = roles
+        if problems and roles is found.named:
+            return found
+    order = _place_rows(found, table)
+    found.values, problems, found.static, found.categories = col.read_columns(table, roles, order, found.place, options)
+    found.problems += problems
+    if len(found.place.times):
+        found.problems += col.check_infinite(found)
+        regularise(found)
+        found.problems += col.check_values(found)
+    return found
+
+
+def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | slice:
+    """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
+    roles, options = found.roles, found.options
+    times = parse_times(table[roles.time], options.time_format)
+    found.time_format = times.form
+    # With a zone named, that the times have several offsets is no news.
+    found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
+    codes: NDArray[np.int64] = np.zeros(len(table), np.int64)
+    ids: tuple[str, ...] = ("",)
+    if roles.id is not None:
+        codes, ids = codes_of(table[roles.id])
+        found.problems += _check_ids(codes, ids, roles.id)
+    bad = times.bad | (codes < 0)
+    values, tz, nowhere = _zoned(times, codes, options)
+    if (nowhere & ~bad).any():
+        n, row = int((nowhere & ~bad).sum()), int(np.argmax(nowhere & ~bad))
+        shown = pd.Timestamp(int(times.values[row]))
+        found.problems.append(
+            Problem(
+                "zone",
+                f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
+                f"the first is {shown}.",
+                "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's.",
+                column=roles.time,
+                time=shown,
+                count=n,
+            )
+        )
+    bad |= nowhere
+    order: NDArray[np.int64] | slice = slice(None)
+    if bad.any():
+        order = np.flatnonzero(~bad)
+        codes, values = codes[order], values[order]
+    if (np.diff(codes) < 0).any():
+        by_entity = np.argsort(codes, kind="stable")
+        order = by_entity if isinstance(order, slice) else order[by_entity]
+        codes, values = codes[by_entity], values[by_entity]
+    backwards = np.flatnonzero((np.diff(values) < 0) & (np.diff(codes) == 0)) + 1
+    place = Place(ids, codes, values, times.integer, tz)
+    if backwards.size:
+        found.problems += located(
+            "unsorted",
+            backwards,
+            place,
+            "time earlier than the row before|times earlier than the row before",
+            "The rows were sorted.",
+            severity="note",
+        )
+        by_time = np.lexsort((values, codes))
+        order = by_time if isinstance(order, slice) else order[by_time]
+        place = place.take(by_time)
+    found.place = place
+    return order
+
+
+def _zoned(
+    times: Times, codes: NDArray[np.int64], options: Options
+) -> tuple[NDArray[np.int64], str | None, NDArray[np.bool_]]:
+    """Return times in UTC where a zone is known, the zone, and which wall-clock times do not exist."""
+    nowhere = np.zeros(len(times.values), dtype=bool)
+    tz = options.tz or times.tz
+    if times.integer:
+        if options.tz is not None:
+            raise ConfigError(f"tz={options.tz!r} needs dates; the time column counts in integers. Leave tz out.")
+        return times.values, None, nowhere
+    if tz is None:
+        return times.values, None, nowhere
+    if times.aware:
+        return times.values, tz, nowhere
+    values, nowhere = localise(times.values, codes, tz)
+    return values, tz, nowhere
+
+
+def _check_ids(codes: NDArray[np.int64], ids: tuple[str, ...], name: str) -> list[Problem]:
+    problems = []
+    if (codes < 0).any():
+        n, row = int((codes < 0).sum()), int(np.argmax(codes < 0))
+        problems.append(
+            Problem(
+                "id",
+                f"Column {name!r}: {phrase('row has|rows have', n)} no identifier, the first is row {row}.",
+                "Name the series they belong to, or drop them.",
+                column=name,
+                count=n,
+            )
+        )
+    if len(set(ids)) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        problems.append(
+            Problem("id", f"Column {name!r}: {twice!r} stands for two different values.", "Make it text.", column=name)
+        )
+    return problems

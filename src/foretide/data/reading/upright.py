@@ -1,0 +1,114 @@
+"""A table whose rows are series and whose columns are times, as a long one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from foretide.data.reading.frames import is_number, numbers, open_frame, strings
+from foretide.data.reading.words import TIMES, rank
+from foretide.data.time.times import parse_times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NUMBERED = re.compile(r"(\D*)(\d{1,9})")
+_LEAST_NUMBERED, _LEAST_TIMES = 8, 4
+"""Fewest columns that are taken for steps: such as V1, V2 …; such as 2024-01, 2024-02 …."""
+
+
+def stand_up(frame: Any, time: str, *targets: str) -> tuple[Any, tuple[str, ...]]:
+    """Return a table with one row per series and step where its rows are series; any other as it is.
+
+    Its last columns are steps where their names count (``V1``, ``V2`` …) or are times in order, they hold numbers, and
+    no other column tells the rows apart by time.
+
+    Parameters
+    ----------
+    frame : pandas or polars frame
+    time, *targets : str
+        Names of the new columns. Where the table has one of them, or several targets are named, it stays as it is.
+
+    Returns
+    -------
+    frame : pandas or polars frame
+        The other columns, the time, and the values, without the empty cells before a series' first value and after its
+        last one.
+    steps : tuple of str
+        Columns that became rows; none where the table is as it was.
+    """
+    if not hasattr(frame, "columns") or len(targets) != 1 or {time, *targets} & {str(name) for name in frame.columns}:
+        return frame, ()
+    table = open_frame(frame)
+    begin = len(table.columns)
+    while begin and _may_be_step(table[table.columns[begin - 1]]):
+        begin -= 1
+    names = list(table.columns[begin:])
+    found = _timed(names) or _counted(names)
+    if found is None or len(found[0]) == len(table.columns):
+        return frame, ()
+    names, times = found
+    others = [name for name in table.columns if name not in set(names)]
+    if any(_tells_times(table[name]) for name in others):
+        return frame, ()
+    values = np.stack([numbers(table[name]) for name in names], axis=1)
+    known = ~np.isnan(values)
+    kept = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+    rows, steps = np.nonzero(kept)
+    native = table.select(others).to_native()
+    native = native.iloc[rows].reset_index(drop=True) if table.implementation.is_pandas() else native[rows]
+    own = nw.from_native(native, eager_only=True)
+    columns = [nw.new_series(name, cells, backend=table.implementation)
+               for name, cells in ((time, times[steps]), (targets[0], values[kept]))]  # fmt: skip
+    return own.with_columns(*columns).to_native(), tuple(names)
+
+
+def names_of_series(frame: Any, steps: Sequence[str]) -> str | None:
+    """Return the first column of a table whose rows are series that names every row, None where none does."""
+    table = open_frame(frame)
+    others = [name for name in table.columns if name not in set(steps)]
+    return next((name for name in others if table[name].n_unique() == len(table)), None)
+
+
+def _may_be_step(series: nw.Series[Any]) -> bool:
+    """Whether a column holds numbers, or nothing, and has a digit in its name."""
+    return any(c.isdigit() for c in series.name) and (is_number(series) or series.null_count() == len(series))
+
+
+def _counted(names: list[str]) -> tuple[list[str], Any] | None:
+    """Return the last names that count on evenly with one word in front, and their numbers."""
+    parts = [_NUMBERED.fullmatch(name) for name in names]
+    words, counts = [part and part[1] for part in parts], [int(part[2]) if part else -1 for part in parts]
+    begin = len(names) - 1
+    while begin > 0 and words[begin - 1] == words[-1] and counts[begin] - counts[begin - 1] == counts[-1] - counts[-2]:
+        begin -= 1
+    if len(names) - begin < _LEAST_NUMBERED or words[-1] is None or counts[-1] <= counts[-2]:
+        return None
+    return names[begin:], np.array(counts[begin:])
+
+
+def _timed(names: list[str]) -> tuple[list[str], Any] | None:
+    """Return the last names where they are times in order; plain years count."""
+    if len(names) < _LEAST_TIMES or (names[-1].isdigit() and len(names[-1]) < 5):
+        return None
+    words = np.array(names, dtype=object)
+    times = parse_times(nw.from_native(pd.Series(words, name="time"), series_only=True))
+    begin = int(np.flatnonzero(times.bad)[-1]) + 1 if times.bad.any() else 0
+    if len(names) - begin < _LEAST_TIMES or not (np.diff(times.values[begin:]) > 0).all():
+        return None
+    return names[begin:], words[begin:]
+
+
+def _tells_times(series: nw.Series[Any]) -> bool:
+    """Whether every row has a time of its own, by type or text, or by the name of the column."""
+    if len(series) < 2 or series.n_unique() < len(series):
+        return False
+    if series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime) or rank(series.name, TIMES) < len(TIMES):
+        return True
+    column = strings(series)
+    digits = not is_number(series) and column.astype(str).str.contains(r"\d", regex=True).all()
+    return bool(digits) and bool(parse_times(series).bad.mean() < 0.5)

@@ -1,0 +1,1 @@
+"""Times, frequencies, zones, calendars and seasons."""

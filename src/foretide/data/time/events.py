@@ -1,0 +1,256 @@
+"""Days that are known ahead to be unlike others: holidays, closures, and the open days before and after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.time.calendar import Calendar
+from foretide.data.time.frequency import DAY, fixed_step, offset_of
+from foretide.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+RARE = 0.2
+"""A known 0/1 column marks events when it is set in at most this share of the training rows."""
+USUAL = 0.5
+"""A text column marks events when one of its states, none included, fills at least this share of the training rows:
+every other category is then an event, however frequent."""
+REACH = 4
+"""A day before or after an event is looked for over at most this many closed days."""
+CLOSED_SHARE = 0.05
+"""A weekday with less than this share of the average day counts as closed."""
+SIDES = {"_after": -1, "_before": 1}
+"""Endings of the names of neighbours, and where the event lies as seen from them."""
+TELLING = 5.0
+"""A target tells its closed weekdays when so much would be expected of each."""
+TWO_WEEKS = 14
+"""A weekday that has no value in so many values is closed: it is not on the grid, or has no rows."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Where events come from.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Known-future 0/1 columns that mark events.
+    country : str, tuple of two str, or None
+        Whose public holidays are events as well.
+    neighbours : bool
+        Whether the open day before and the open day after an event are events of their own.
+    closed : tuple of tuples of int
+        Weekdays without business of each target, Monday 0: where Sundays are closed, the day after a holiday on
+        Saturday is Monday.
+    """
+
+    columns: tuple[str, ...] = ()
+    country: str | tuple[str, str] | None = None
+    neighbours: bool = True
+    closed: tuple[tuple[int, ...], ...] = ()
+
+    @classmethod
+    def find(cls, train: Panel, calendar: Calendar | None = None) -> Events:
+        """Find the events of a training part.
+
+        They are rare 0/1 known-future columns, unusual categories of known-future text columns, and holidays of the
+        calendar's country.
+        """
+        country = calendar.country if calendar is not None else None
+        daily = _steps_are_within_days(train)
+        of_text = {name: own for own in train.indicators.values() for name in own}
+        unusual = {name for own in train.indicators.values() for name in _unusual(train, own)}
+        columns = tuple(
+            name for name in train.future if (name in unusual if name in of_text else _marks_events(train, name))
+        )
+        closed = closed_weekdays(train) if daily and (columns or country) else ((),) * train.n_targets
+        return cls(columns, country if daily else None, daily, closed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the flags, ``J`` of them."""
+        return tuple(name + side for name in self._sources for side in ("", *self._sides(name)))
+
+    @property
+    def _sources(self) -> tuple[str, ...]:
+        """The columns and, with a country, its public holidays, under a name that no column has."""
+        if self.country is None:
+            return self.columns
+        return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
+
+    def flags(
+        self, panel: Panel, entity: int, low: int, high: int, needed: int | Steps | None = None
+    ) -> NDArray[np.bool_]:
+        """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
+
+        Rows may lie beyond the panel's end when all events come from a calendar. A row without a value counts as an
+        ordinary one, unless it is among those ``needed``: rows, or all from one row on (by default ``low``).
+
+        Raises
+        ------
+        DataError
+            When a known-future column has no value in one of the rows that are needed.
+        """
+        if needed is None or isinstance(needed, (int, np.integer)):
+            needed = np.arange(max(low, low if needed is None else needed), high)
+        out = np.zeros((high - low, len(self.names), panel.n_targets), dtype=bool)
+        if not self.names:
+            return out
+        pad = REACH * _steps_per_day(panel) if self.neighbours else 0
+        steps = int(panel.first[entity]) + np.arange(low - pad, high + pad)
+        wanted = np.arange(low - pad, high + pad)
+        marks = [self._column(panel, entity, name, wanted, needed) for name in self.columns]
+        if self.country is not None:
+            marks.append(Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0)
+        days = _days(panel, steps) if self.neighbours else steps
+        inner = slice(pad, len(steps) - pad)
+        table = np.stack(marks)
+        for closed in set(self.closed):
+            columns = [d for d, own in enumerate(self.closed) if own == closed]
+            sides = {
+                side: beside_marked(days, table, SIDES[side], closed)[:, inner] for side in SIDES if self.neighbours
+            }
+            flags: list[NDArray[np.bool_]] = []
+            for s, name in enumerate(self._sources):
+                flags.append(table[s, inner])
+                flags += [sides[side][s] for side in self._sides(name)]
+            out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON-able facts."""
+        country = list(self.country) if isinstance(self.country, tuple) else self.country
+        return {
+            "columns": list(self.columns), "country": country, "neighbours": self.neighbours,
+            "closed": [list(c) for c in self.closed],
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Events:
+        """Rebuild from :meth:`to_dict`."""
+        country = facts["country"]
+        country = tuple(country) if isinstance(country, list) else country
+        return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(tuple(c) for c in facts["closed"]))
+
+    def _sides(self, name: str) -> tuple[str, ...]:
+        """Neighbours that are derived from an event: none of a neighbour, none that a column gives already."""
+        if not self.neighbours or any(side[1:] in name.lower() for side in SIDES):
+            return ()
+        return tuple(side for side in SIDES if name + side not in self.columns)
+
+    def _column(self, panel: Panel, entity: int, name: str, wanted: Steps, needed: Steps) -> NDArray[np.bool_]:
+        column = panel.rows(entity)[:, panel.index(name)]
+        inside = (wanted >= 0) & (wanted < len(column))
+        values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
+        missing = wanted[np.isnan(values) & np.isin(wanted, needed)]
+        if len(missing):
+            row = int(missing[0])
+            raise DataError(
+                f"Known-future column {name!r} of {panel.series_name(entity, 0)!r} has no value at "
+                f"{panel.grid.output_times([int(panel.first[entity]) + row])[0]}, which the forecast needs. Add rows "
+                "with its values (targets left empty), or give the column the role 'past'."
+            )
+        return np.nan_to_num(values) > 0.5
+
+
+def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
+    both = np.concatenate([days, event_days])
+    marked = np.arange(len(both)) >= len(days)
+    return beside_marked(both, marked[None], direction, closed)[0, : len(days)]
+
+
+def beside_marked(days: Steps, marked: NDArray[np.bool_], direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    """As :func:`beside` for several events, each ``marked`` ``[S, n]`` on some of the days ``[n]``; ``[S, n]``."""
+    if not marked.any():
+        return np.zeros_like(marked)
+    # One cell per day of the calendar, with room to look beyond both ends.
+    low = int(days.min()) - REACH
+    span = np.arange(low, int(days.max()) + REACH + 1)
+    on, shut = np.zeros((len(marked), len(span)), dtype=bool), _closed(span, closed)
+    event, row = np.nonzero(marked)
+    on[event, days[row] - low] = True
+    inner = np.arange(REACH, len(span) - REACH)
+    found = np.zeros((len(marked), len(inner)), dtype=bool)
+    alive = ~on[:, inner] & ~shut[inner]
+    for k in range(1, REACH + 1):
+        other = inner + direction * k
+        found |= alive & on[:, other]
+        alive &= ~on[:, other] & shut[other]
+    return found[:, days - (low + REACH)]
+
+
+def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
+    """Return the weekdays on which next to nothing happens, per target over all entities.
+
+    A target too rare to tell takes the answer that most others give.
+    """
+    total, count = np.zeros((7, train.n_targets)), np.zeros((7, train.n_targets))
+    for i in range(train.n_entities):
+        rows = np.asarray(train.rows(i)[: train.observed[i], : train.n_targets], dtype=np.float64)
+        weekday = _weekday(_days(train, int(train.first[i]) + np.arange(len(rows))))
+        for d in range(7):
+            part = rows[weekday == d]
+            total[d] += np.abs(np.nan_to_num(part)).sum(axis=0)
+            count[d] += (~np.isnan(part)).sum(axis=0)
+    expected = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1) * count
+    absent = (count == 0) & (count.sum(axis=0) >= TWO_WEEKS)
+    closed = absent | (total < CLOSED_SHARE * expected)
+    telling = (absent | (expected >= TELLING)).all(axis=0)
+    found = [tuple(int(d) for d in np.flatnonzero(closed[:, j])) for j in range(train.n_targets)]
+    sure = [found[j] for j in np.flatnonzero(telling)]
+    usual = max(set(sure), key=sure.count) if sure else ()
+    return tuple(found[j] if telling[j] else usual for j in range(train.n_targets))
+
+
+def _marks_events(train: Panel, name: str) -> bool:
+    column = train.index(name)
+    values = np.concatenate([train.rows(i)[:, column] for i in range(train.n_entities)])
+    values = values[~np.isnan(values)]
+    return len(values) > 0 and bool(np.isin(values, (0, 1)).all()) and 0 < float(values.mean()) <= RARE
+
+
+def _unusual(train: Panel, names: tuple[str, ...]) -> list[str]:
+    """Return the indicators of a text column that mark events; none where no state of the column is the usual one."""
+    columns = [train.index(name) for name in names]
+    values = np.concatenate([train.rows(i)[:, columns] for i in range(train.n_entities)])
+    shares = np.nan_to_num(values).mean(axis=0)
+    if max(shares.max(), 1 - shares.sum()) < USUAL:
+        return []
+    return [name for name, share in zip(names, shares, strict=True) if 0 < share < USUAL]
+
+
+def _steps_are_within_days(panel: Panel) -> bool:
+    freq = panel.grid.freq
+    if isinstance(freq, int):
+        return False
+    step = fixed_step(freq)
+    return step <= DAY if step is not None else "Day" in type(offset_of(freq)).__name__
+
+
+def _steps_per_day(panel: Panel) -> int:
+    step = None if isinstance(panel.grid.freq, int) else fixed_step(panel.grid.freq)
+    return max(1, round(DAY / step)) if step is not None else 1
+
+
+def _days(panel: Panel, steps: Steps) -> Steps:
+    """Return local day numbers since 1970-01-01, ``[n]``."""
+    times = panel.grid.local_times(steps).to_numpy()
+    return np.asarray(times.astype("datetime64[D]").astype(np.int64))
+
+
+def _weekday(days: Steps) -> Steps:
+    return (days + 3) % 7
+
+
+def _closed(days: Steps, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+    return np.isin(_weekday(days), closed)

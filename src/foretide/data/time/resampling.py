@@ -1,0 +1,147 @@
+"""Rows brought together into longer steps, labelled as pandas labels them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.reading.categories import most_frequent
+from foretide.data.reading.problems import Place, Problem, located
+from foretide.data.time.frequency import (
+    as_ns,
+    find_freq,
+    fixed_step,
+    is_daily_or_longer,
+    offset_of,
+    place_on_grid,
+    shift_of,
+)
+from foretide.data.time.grid import Grid
+from foretide.data.time.zones import from_wall, to_wall
+from foretide.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.reading.survey import Survey
+
+    Stamps = NDArray[np.int64]
+    Labels = Callable[[Stamps], Stamps]
+
+MOST_STEPS = 20
+"""Steps of the new length from the first to the last row, as a multiple of the rows; more are a mistake."""
+
+
+def resample(found: Survey, freq: str) -> bool:
+    """Bring the rows of each entity that fall into one step together, column by column, leaving missing cells out.
+
+    Returns
+    -------
+    bool
+        False where it cannot be done; why is among the problems.
+    """
+    place, options = found.place, found.options
+    step = fixed_step(freq)
+    span = int(place.times.max() - place.times.min())
+    if step is not None and span // step > MOST_STEPS * len(place.times) + 10_000:
+        text = f"resample={freq!r} makes {span // step + 1} steps of {len(place.times)} rows."
+        found.problems.append(Problem("frequency", text, f"Type a longer step, such as resample={_longer(place)!r}."))
+        return False
+    aggregate = options.aggregate
+    choices = aggregate if isinstance(aggregate, dict) else dict.fromkeys(found.roles.numeric, aggregate or "mean")
+    for name in choices:
+        if name not in found.roles.numeric:
+            hint = nearest(name, found.roles.numeric)
+            found.problems.append(
+                Problem("column", f"aggregate names {name!r}, which is no column of the panel.", hint)
+            )
+    labels = _labels(place, freq)
+    found.problems += _incomplete(place, labels, freq)
+    times = labels(place.times)
+    groups = pd.DataFrame(found.values, copy=False).groupby([place.codes, times], sort=True)
+    values = np.empty((groups.ngroups, found.values.shape[1]), dtype=found.values.dtype)
+    by_choice: dict[str, list[int]] = {}
+    starts = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(place.codes) != 0)))
+    for k, name in enumerate(found.roles.numeric):
+        if name in found.categories:
+            values[:, k] = most_frequent(found.values[:, k], starts)
+            continue
+        by_choice.setdefault(choices.get(name, "mean"), []).append(k)
+    for choice, columns in by_choice.items():
+        part = groups[columns]
+        table = part.sum(min_count=1) if choice == "sum" else part.agg(choice)
+        values[:, columns] = table.to_numpy()
+    keys = groups.size().index
+    found.values = values
+    codes, stamps = (np.asarray(keys.get_level_values(level)).astype(np.int64) for level in (0, 1))
+    found.place = Place(place.ids, codes, stamps, False, place.tz)
+    return True
+
+
+def _labels(place: Place, freq: str) -> Labels:
+    """Return a function from times to the labels of their steps, both as places count them.
+
+    Whole days follow the clock on the wall of a zone; shorter steps are counted from its first midnight.
+    """
+    daily, tz, shift = is_daily_or_longer(freq), place.tz, shift_of(freq)
+
+    def labels(times: Stamps) -> Stamps:
+        clock = to_wall(times, tz) if tz is not None and daily else times
+        unique, where = np.unique(clock, return_inverse=True)
+        index = pd.DatetimeIndex((unique - shift).view("datetime64[ns]"))
+        index = index.tz_localize("UTC").tz_convert(tz) if tz is not None and not daily else index
+        sizes = pd.Series(1, index=index).resample(offset_of(freq)).size()
+        names = pd.DatetimeIndex(sizes.index.repeat(sizes.to_numpy()))
+        stamps = as_ns(names if names.tz is None else names.tz_convert("UTC").tz_localize(None)) + shift
+        stamps = stamps[where.ravel()]
+        return from_wall(stamps, tz) if tz is not None and daily else stamps
+
+    return labels
+
+
+def _incomplete(place: Place, labels: Labels, freq: str) -> list[Problem]:
+    """Note the series that begin or end inside a step: one more row before or after would fall into it too."""
+    clock = place.times if place.tz is None else to_wall(place.times, place.tz)
+    own, tz = find_freq(clock, place.codes, False), place.tz
+    if own is None or not is_daily_or_longer(own):
+        clock, tz = place.times, None
+        own = find_freq(clock, place.codes, False)
+    if own is None or isinstance(own, int):
+        return []
+    start, own, steps, _ = place_on_grid(clock, own)
+    grid, notes = Grid(start, own), []
+    _, starts = np.unique(place.codes, return_index=True)
+    ends = np.append(starts[1:], len(place.codes)) - 1
+    for rows, side, step in ((starts, "first", -1), (ends, "last", 1)):
+        try:
+            beside = as_ns(grid.times(steps[rows] + step))
+        except DataError:  # at the end of what nanoseconds can count
+            continue
+        beside = beside if tz is None else from_wall(beside, tz)
+        both = labels(np.concatenate([place.times[rows], beside]))
+        cut = rows[both[: len(rows)] == both[len(rows) :]]
+        what = f"{side} step of {freq} is incomplete: the series {'begins' if step < 0 else 'ends'} inside it"
+        fix = "Leave its rows out where a sum is meant to be whole."
+        notes += located("resample", np.sort(cut), place, f"{what}|{what}", fix, severity="note")
+    return notes
+
+
+def _longer(place: Place) -> str:
+    """Return the shortest common step that holds a row about as often as not."""
+    return suggestion(place.times, place.codes)
+
+
+def suggestion(times: Stamps, codes: Stamps) -> str:
+    """Return the shortest common step that is at least nearly as long as the middle distance between rows."""
+    gaps = np.diff(times)[np.diff(codes) == 0]
+    middle = float(np.median(gaps)) if gaps.size else 0.0
+    day = 86_400 * 10**9
+    minute = day // 1440
+    steps = (("1s", minute // 60), ("10s", minute // 6), ("1min", minute), ("5min", 5 * minute), ("10min", 10 * minute),
+             ("15min", 15 * minute), ("30min", 30 * minute), ("1h", 60 * minute), ("3h", 180 * minute),
+             ("6h", 360 * minute), ("12h", 720 * minute), ("D", day), ("W", 7 * day), ("MS", 31 * day),
+             ("QS", 92 * day))  # fmt: skip
+    return next((alias for alias, size in steps if 1.05 * size >= middle), "YS")

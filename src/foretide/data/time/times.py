@@ -1,0 +1,335 @@
+"""Times of a frame: parsed from whatever they are written in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from foretide.data.reading.frames import strings
+from foretide.data.reading.problems import Problem, phrase
+from foretide.data.tables.numerals import plain_numbers
+from foretide.data.time import forms
+from foretide.data.time.zones import zone_name, zone_of_offsets
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bools = NDArray[np.bool_]
+    Stamps = NDArray[np.int64]
+
+NOWHERE = forms.NOWHERE
+_ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
+_MIDNIGHT = re.compile(r"(?<=\d)([T ] *)24([:.]00(?:[:.]00)?(?!\d))")
+"""24:00 is the midnight at the end of a day."""
+_NAMED = 5
+_EXCEL = (32874, 54789)
+"""Days from 1899-12-30 to 1990 and to 2050, as spreadsheets count."""
+_ANOTHER = (
+    "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M', and where "
+    "none fits and the rows are in order, count the steps: frame[{0!r}] = pd.factorize(frame[{0!r}])[0]."
+)
+_DAY = 86_400_000_000_000
+_COUNT_THEM = "Leave these rows out, or count the steps: frame[{0!r}] = frame[{0!r}].rank(method='dense').astype(int)."
+
+
+@dataclass(frozen=True)
+class Times:
+    """Parsed times of all rows.
+
+    Attributes
+    ----------
+    values : int64 array ``[R]``
+        Nanoseconds since 1970, in UTC when ``aware``; or integer times.
+    bad : bool array ``[R]``
+        Rows without a usable time.
+    integer, aware : bool
+    tz : str or None
+        Zone the times came in.
+    problems : list of Problem
+        Those of severity "note" say in which form text was read.
+    form : str or None
+        The ``strptime`` format of text, as given or found; None for ISO 8601 and for what is no text.
+    """
+
+    values: Stamps
+    bad: Bools
+    integer: bool = False
+    aware: bool = False
+    tz: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+    form: str | None = None
+
+
+def parse_times(series: nw.Series[Any], time_format: str | None = None) -> Times:
+    """Return the times of a column of datetimes, dates, text or integers.
+
+    Parameters
+    ----------
+    time_format : str, optional
+        A ``strptime`` format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns`` for numbers that count from
+        1970 in UTC. Without one, ISO 8601 and other forms that all rows agree on are read.
+    """
+    name, dtype = str(series.name), series.dtype
+    if time_format in forms.EPOCHS and not isinstance(dtype, (nw.Datetime, nw.Date, nw.Duration)):
+        return _epoch(series, name, str(time_format))
+    if dtype.is_integer() and time_format is None:
+        return _integers(series, name)
+    if dtype.is_float():
+        return _floats(series, name, time_format)
+    column = strings(series)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = _from_periods(column)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return _instants(column.dt.tz_convert("UTC").dt.tz_localize(None), name, zone_name(column.dt.tz))
+    if pd.api.types.is_datetime64_dtype(column.dtype):
+        return _instants(column, name, None)
+    zone = _shared_zone(column)
+    if zone is not None:
+        return _instants(pd.to_datetime(column, utc=True).dt.tz_localize(None), name, zone)
+    return _text(column, name, time_format)
+
+
+def _from_periods(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the begins of periods; as text where nanoseconds cannot count them."""
+    try:
+        begins: pd.Series[Any] = column.dt.to_timestamp()
+    except pd.errors.OutOfBoundsDatetime:
+        begins = column.dt.asfreq("D", how="start").dt.strftime("%Y-%m-%d")
+    return begins
+
+
+def _shared_zone(column: pd.Series[Any]) -> str | None:
+    """Return the zone of datetime objects that all have the same one."""
+    if pd.api.types.infer_dtype(column, skipna=True) != "datetime":
+        return None
+    zones = {time.tzinfo for time in column.dropna()}
+    names = {None if zone is None else zone_name(zone) for zone in zones}
+    return names.pop() if len(names) == 1 else None
+
+
+def _instants(column: pd.Series[Any], name: str, tz: str | None) -> Times:
+    values, beyond = forms.to_nanoseconds(column.to_numpy())
+    bad = values == NOWHERE
+    problems = _no_time(bad & ~beyond, name) + _beyond(beyond, column, name)
+    return Times(values, bad, aware=tz is not None, tz=tz, problems=problems)
+
+
+def _no_time(bad: Bools, name: str) -> list[Problem]:
+    if not bad.any():
+        return []
+    row, n = int(np.argmax(bad)), int(bad.sum())
+    text = f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}."
+    fix = f"Fill it in, or leave them out: frame = frame.dropna(subset=[{name!r}])."
+    return [Problem("time", text, fix, column=name, count=n)]
+
+
+def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
+    if not beyond.any():
+        return []
+    row, n = int(np.argmax(beyond)), int(beyond.sum())
+    text = f"Column {name!r}: {phrase('time lies|times lie', n)} beyond the years 1678 to 2261, the first is "
+    text += f"{str(column[row]).removesuffix(' 00:00:00')} in row {row}."
+    return [Problem("time", text, _COUNT_THEM.format(name), column=name, count=n)]
+
+
+# ---------------------------------------------------------------------------------- numbers
+def _integers(series: nw.Series[Any], name: str) -> Times:
+    bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
+    values = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
+    return _counted(values, bad, name)
+
+
+def looks_counted(series: nw.Series[Any]) -> bool:
+    """Whether whole numbers look like dates written in digits, or like time since 1970."""
+    values = np.asarray(series.drop_nulls().to_numpy()).astype(np.int64)
+    return forms.looks_like_digits(values) is not None or forms.looks_like_epoch(values) is not None
+
+
+def _look(values: Stamps, name: str) -> list[Problem]:
+    """Return what is to be said of whole numbers that look like dates."""
+    digits, epoch = forms.looks_like_digits(values), forms.looks_like_epoch(values)
+    if digits:
+        text, form = f"that look like {digits[0]}, such as {int(values[0])}", digits[1]
+    elif epoch:
+        when = pd.Timestamp(int(forms.in_epoch(values[:1], epoch)[0]))
+        text, form = f"that look like {forms.name_of_epoch(epoch)}, such as {int(values[0])} ({when})", epoch
+    elif len(values) > 1 and values.min() >= 1800 and values.max() <= 2150:
+        text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
+        return [Problem("time", text, "As years with a calendar: time_format='%Y'.", column=name, severity="note")]
+    elif len(values) > 1 and values.min() >= _EXCEL[0] and values.max() <= _EXCEL[1]:
+        when = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(values[0]))
+        text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
+        fix = f"If a spreadsheet counted days, this one is {when.date()}; type: frame[{name!r}] = "
+        fix += f"pd.to_datetime(frame[{name!r}], unit='D', origin='1899-12-30')."
+        return [Problem("time", text, fix, column=name, severity="note")]
+    else:
+        return []
+    return [Problem("time", f"Column {name!r}: whole numbers {text}.", f"Type: time_format={form!r}.", column=name)]
+
+
+def _floats(series: nw.Series[Any], name: str, time_format: str | None) -> Times:
+    """Read whole numbers among floats, as they become beside missing ones."""
+    values = np.asarray(series.cast(nw.Float64).fill_null(float("nan")).to_numpy())
+    bad = ~np.isfinite(values)
+    numbers = np.where(bad, 0, values)
+    fractions = numbers != np.round(numbers)
+    whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0).astype(np.int64)
+    if fractions.any() and not forms.looks_like_epoch(whole[~bad]):
+        row = int(np.argmax(fractions))
+        text = f"Column {name!r}: times are fractions, such as {numbers[row]:g} in row {row}."
+        fix = "Give datetimes, or count the steps in whole numbers."
+        problems = [*_no_time(bad, name), Problem("time", text, fix, column=name)]
+        return Times(whole, bad, integer=True, problems=problems)
+    if time_format is not None:
+        return _text(pd.Series(whole).astype(str).astype(object).where(~bad), name, time_format)
+    return _counted(whole, bad, name)
+
+
+def _counted(values: Stamps, bad: Bools, name: str) -> Times:
+    look = _look(values[~bad], name)
+    unread = any(problem.severity == "error" for problem in look)  # gaps between such numbers would mean nothing
+    return Times(values, bad | unread, integer=True, problems=_no_time(bad, name) + look)
+
+
+def _epoch(series: nw.Series[Any], name: str, form: str) -> Times:
+    if series.dtype.is_integer():
+        bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
+        numbers: Any = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
+    else:
+        column = strings(series)
+        parsed = plain_numbers(column)
+        bad = ~np.isfinite(parsed)
+        text = bad & column.notna().to_numpy() & (column.astype(str).str.strip() != "").to_numpy()
+        if text.any():
+            nowhere = np.full(len(bad), NOWHERE)
+            problems = _not_read(column, text, name, form)
+            return Times(nowhere, nowhere == NOWHERE, aware=True, tz="UTC", problems=problems)
+        numbers = np.where(bad, 0.0, parsed)
+    values = forms.in_epoch(numbers, form)
+    beyond = ~bad & (values == NOWHERE)
+    values[bad] = NOWHERE
+    problems = _no_time(bad, name) + _beyond(beyond, numbers, name)
+    return Times(values, bad | beyond, aware=True, tz="UTC", problems=problems)
+
+
+# ------------------------------------------------------------------------------------- text
+def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
+    text = column.astype(str).str.strip()
+    empty = np.asarray(column.isna() | (text == ""))
+    codes, found = pd.factorize(text.where(~empty))
+    words = pd.Series(found, dtype=object)
+    if not len(words):
+        return Times(np.full(len(text), NOWHERE), empty, problems=_no_time(empty, name))
+    late_midnight = np.array([_MIDNIGHT.search(word) is not None for word in words], dtype=bool)
+    if late_midnight.any():
+        words = words.str.replace(_MIDNIGHT, r"\g<1>00\g<2>", regex=True)
+    ways = forms.readings(words) if time_format is None else [forms.in_format(words, time_format)]
+    reading = ways[0] if len(ways) == 1 else forms.Reading(np.full(len(words), NOWHERE))
+    reading = replace(reading, values=reading.values + np.where(late_midnight & (reading.values != NOWHERE), _DAY, 0))
+    values = np.append(reading.values, NOWHERE)[codes]
+    bad = values == NOWHERE
+    if time_format is not None and 2 * reading.count < len(words):
+        ways = forms.readings(words)  # what to type instead
+    problems = _no_time(empty, name)
+    late = bad & ~empty & _far_years(text, time_format) & (len(ways) < 2)
+    problems += _beyond(late, text, name)
+    problems += _not_read(column, bad & ~empty & ~late, name, time_format or reading.form, ways, words)
+    if reading.form and time_format is None:
+        problems.append(Problem("time", f"Column {name!r}: read as {reading.form}.", column=name, severity="note"))
+    zoned = np.full(len(words), reading.zoned)
+    if not reading.form:
+        zoned = words.str.contains(_ZONE, regex=True).to_numpy(dtype=bool)
+    with_zone = np.append(zoned, False)[codes]
+    form = time_format or (reading.form if reading.form.startswith("%") else None)
+    if not with_zone[~bad].any():
+        return Times(values, bad, problems=problems, form=form)
+    problems += _without_zone(text, ~bad & ~with_zone, name)
+    tz, notes = _zone_of(words[zoned & (reading.values != NOWHERE)], reading, name)
+    return Times(values, bad, aware=True, tz=tz, problems=problems + notes, form=form)
+
+
+def _far_years(text: pd.Series[Any], time_format: str | None) -> Bools:
+    """Which words begin with a year that nanoseconds cannot count."""
+    if time_format is not None and not time_format.startswith("%Y"):
+        return np.zeros(len(text), dtype=bool)
+    years = text.str.extract(r"^([0-9]{4})(?:-|/|\.|[0-9]{4}\b)")[0].astype(float)
+    return np.asarray((years < 1678) | (years > 2261))
+
+
+def _without_zone(text: pd.Series[Any], rows: Bools, name: str) -> list[Problem]:
+    if not rows.any():
+        return []
+    row, n = int(np.argmax(rows)), int(rows.sum())
+    message = f"Column {name!r}: {phrase('time has|times have', n)} no time zone while the others have one; "
+    message += f"the first is {text[row]!r} in row {row}."
+    fix = "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none."
+    return [Problem("zone", message, fix, column=name, count=n)]
+
+
+def _zone_of(words: pd.Series[Any], reading: forms.Reading, name: str) -> tuple[str, list[Problem]]:
+    """Return the one offset that all times share, or UTC with a note that names a zone of these offsets."""
+    parts = words.str.extract(_OFFSET)
+    sign = np.where(parts[0] == "-", -1, 1)
+    minutes = (parts[1].fillna("0").astype(int) * 60 + parts[2].fillna("0").astype(int)).to_numpy() * sign
+    shown = [f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in dict.fromkeys(minutes.tolist())]
+    if len(shown) == 1:
+        return ("UTC" if shown[0][1:] == "00:00" else shown[0]), []
+    zone = zone_of_offsets(reading.values[words.index], minutes * np.int64(60_000_000_000))
+    text = f"Column {name!r}: the times have several offsets ({', '.join(shown[:3])}) and are kept in UTC."
+    fix = f"Name the zone: tz={zone!r}." if zone else "Name the zone, such as tz='Europe/Berlin'."
+    return "UTC", [Problem("zone", text, fix, column=name, severity="note")]
+
+
+def _not_read(
+    column: pd.Series[Any],
+    bad: Bools,
+    name: str,
+    form: str | None,
+    ways: list[forms.Reading] | None = None,
+    words: pd.Series[Any] | None = None,
+) -> list[Problem]:
+    """Say what cannot be read, and the format to type: each of them where several fit."""
+    if not bad.any():
+        return []
+    row, n = int(np.argmax(bad)), int(bad.sum())
+    expected = f"the form {form!r}" if form else "the form 2024-01-31 06:00"
+    text = f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(column[row])!r} "
+    text += f"in row {row}."
+    if ways and words is not None and len(ways) > 1:
+        unlike = int(np.argmax(ways[0].values != ways[1].values))
+        stamps = [(w.form, w.values[unlike]) for w in ways if w.values[unlike] != NOWHERE]
+        readings = [f"{pd.Timestamp(int(stamp)).date()} with time_format={given!r}" for given, stamp in stamps]
+        fix = f"{words[unlike]!r} is {', or '.join(readings)}: type the one that is meant."
+    else:
+        fix = _instead(column[bad], form, ways)
+        if not fix and 2 * n < len(bad):
+            rows = [int(row) for row in np.flatnonzero(bad)]
+            fix = f"Correct {'it' if n == 1 else 'them'}, or leave out what is no row of a time: "
+            fix += f"frame = frame.drop(index={rows})." if n <= _NAMED else "frame = frame.drop(index=...)."
+        fix = fix or _ANOTHER.format(name)
+    return [Problem("time", text, fix, column=name, count=n)]
+
+
+def _instead(words: pd.Series[Any], form: str | None, ways: list[forms.Reading] | None) -> str:
+    """Return what to do about words that have another form than ``form``, empty where none is known."""
+    other = ways[0].form if ways else form
+    if other != form:
+        return (
+            f"Correct it, or type its format: time_format={other!r}."
+            if other and "%" in other
+            else ("Correct it, or leave time_format out: the others are read without.")
+        )
+    numbers = plain_numbers(words)
+    whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
+    epoch = forms.looks_like_epoch(whole.astype(np.int64))
+    if epoch:
+        return f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
+    if form in forms.EPOCHS:
+        return "Correct it, or leave time_format out."
+    return ""

@@ -1,0 +1,116 @@
+"""A panel on the wall clock of its zone, where seasons keep their hour through every clock change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.time.frequency import DAY, fixed_step
+from foretide.data.time.grid import Grid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Steps = NDArray[np.int64]
+
+
+def wall_grid(grid: Grid) -> Grid:
+    """Return a grid without a zone: the wall clock of the zone that the grid has, the grid itself without one."""
+    if grid.tz is None:
+        return grid
+    if grid.wall:
+        return replace(grid, tz=None, wall=False)
+    return Grid(pd.Timestamp(grid.local_times([0])[0]), grid.freq)
+
+
+def wall_steps(grid: Grid, wall: Grid, steps: Steps) -> Steps:
+    """Return where steps of a grid with a zone lie on a grid of its wall clock, ``[n]``.
+
+    The hour that a clock shows twice is one step there, the hour that it leaves out is a hole.
+    """
+    if grid.tz is None or grid.wall or isinstance(grid.freq, int):
+        return np.asarray(steps, dtype=np.int64)
+    step = fixed_step(grid.freq)
+    if step is None:
+        return wall.steps_of(pd.DatetimeIndex(grid.local_times(steps)))
+    local = pd.DatetimeIndex(grid.local_times(steps)).as_unit("ns") - pd.Timestamp(wall.start)
+    # Steps of several hours lie between two positions after a change; the nearer one is theirs.
+    return np.asarray(np.floor(np.asarray(local.asi8) / step + 0.5), dtype=np.int64)
+
+
+def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Steps]]:
+    """Put a panel on the wall clock.
+
+    Of an hour that comes twice the first value is kept, so that nothing later is seen from it. A row that the clock
+    leaves out is the mean of its neighbours.
+
+    Returns
+    -------
+    panel : Panel
+        On the grid ``wall``.
+    rows : list of int arrays ``[T_i]``
+        Row that each of an entity's rows has there.
+    """
+    if panel.grid.tz is None:
+        return panel, [np.arange(n) for n in panel.length]
+    low, high = int(panel.first.min(initial=0)), int(panel.last.max(initial=0))
+    table = wall_steps(panel.grid, wall, np.arange(low, high + 1))
+    first, last = table[panel.first - low], table[panel.last - low]
+    rows = [table[f - low : f - low + n] - p for f, n, p in zip(panel.first, panel.length, first, strict=True)]
+    length = last - first + 1
+    moved = replace(panel, grid=wall, first=first)
+    if all(np.array_equal(own, np.arange(len(own))) for own in rows):
+        return moved, rows
+    row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    values = np.full((int(length.sum()), panel.values.shape[1]), np.nan, dtype=panel.values.dtype)
+    for i, own in enumerate(rows):
+        once = np.flatnonzero(np.concatenate([[True], np.diff(own) > 0]))
+        values[row0[i] + own[once]] = panel.rows(i)[once]
+        left_out = np.setdiff1d(np.arange(length[i]), own, assume_unique=False)
+        if len(left_out):
+            at = row0[i] + left_out
+            values[at] = (values[at - 1] + values[at + 1]) / 2
+    return replace(moved, values=values, row0=row0, length=length), rows
+
+
+def extended(panel: Panel, rows: int) -> Panel:
+    """Return the panel with so many rows more of each entity, in which columns known ahead keep their last values.
+
+    A forecast through a clock that is put back reaches fewer steps on the wall than a model makes.
+    """
+    if not panel.future or rows < 1:
+        return panel
+    parts = []
+    for i in range(panel.n_entities):
+        more = np.full((rows, panel.values.shape[1]), np.nan, dtype=panel.values.dtype)
+        known = panel.n_targets + len(panel.past)
+        more[:, known:] = panel.rows(i)[-1, known:]
+        parts += [panel.rows(i), more]
+    length = panel.length + rows
+    row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    return replace(panel, values=np.concatenate(parts), row0=row0, length=length)
+
+
+def ahead_index(grid: Grid, wall: Grid, cutoffs: Steps, h: int) -> Steps | None:
+    """Return which step of a forecast on the wall clock each step of one on the grid is, ``[W, h]``; None: its own.
+
+    A forecast through a clock that jumps ahead ends a step early on the wall; its last step is that of the day before
+    where the forecast reaches so far, else the last there is.
+    """
+    steps = np.asarray(cutoffs, dtype=np.int64)[:, None] + np.arange(h + 1)
+    if grid.tz is None or not steps.size:
+        return None
+    low = int(steps.min())
+    table = wall_steps(grid, wall, np.arange(low, int(steps.max()) + 1))
+    found = table[steps[:, 1:] - low] - table[steps[:, :1] - low] - 1
+    if np.array_equal(found, np.broadcast_to(np.arange(h), found.shape)):
+        return None
+    size: Any = None if isinstance(grid.freq, int) else fixed_step(grid.freq)
+    day = max(1, round(DAY / size)) if size else 1
+    found = np.where((found >= h) & (found - day >= 0), found - day, found)
+    return np.asarray(np.clip(found, 0, h - 1), dtype=np.int64)

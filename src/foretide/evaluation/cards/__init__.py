@@ -1,0 +1,1 @@
+"""Scorecards: forecasts beside the truth, and everything that is read off them."""

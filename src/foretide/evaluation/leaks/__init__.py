@@ -1,0 +1,1 @@
+"""Whether a forecaster depends on the future."""

@@ -1,0 +1,1 @@
+"""Error measures of points and of predictive distributions."""

@@ -1,0 +1,162 @@
+"""Results of a backtest per fold on disk, so that an interrupted one resumes where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.files import file_name, storing, write_whole
+from foretide.errors import ConfigError
+from foretide.evaluation.metrics.cost import Cost
+from foretide.forecasters.answer import Note
+from foretide.forecasters.artifact import to_json
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+ABOUT, BLOCKS = "backtest.json", "folds"
+
+
+@dataclass(frozen=True, eq=False)
+class BlockResult:
+    """What one model forecast for the folds that share a fit.
+
+    Attributes
+    ----------
+    entity, cutoff : int arrays ``[W]``
+        The windows, in terms of the panel backtested.
+    mean : float array ``[W, H, D]``
+    quantiles : float array ``[W, H, D, Q]`` or None
+    levels, quantile_levels : tuples of float
+        Of the quantiles.
+    fit, predict : Cost
+    notes : tuple of Note
+        What there is to know of single windows.
+    """
+
+    entity: NDArray[np.int64]
+    cutoff: NDArray[np.int64]
+    mean: NDArray[np.floating]
+    quantiles: NDArray[np.floating] | None
+    levels: tuple[float, ...]
+    quantile_levels: tuple[float, ...]
+    fit: Cost
+    predict: Cost
+    notes: tuple[Note, ...] = ()
+
+
+class FoldStore:
+    """A folder of results, one file per model and fit.
+
+    Parameters
+    ----------
+    folder : path
+    about : mapping
+        What the results depend on besides the model: data, folds, levels. A folder that says otherwise is refused.
+    overwrite : bool
+        Throw away what such a folder holds.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], about: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        self.folder = Path(folder)
+        with storing(self.folder, "Nothing was changed.", deed="keep a backtest in"):
+            self._open(json.loads(json.dumps(to_json(dict(about)))), overwrite)
+
+    def _open(self, told: dict[str, Any], overwrite: bool) -> None:
+        path = self.folder / ABOUT
+        if path.is_file():
+            known = _read_json(path)
+            differs = sorted(k for k in told.keys() | known.keys() if told.get(k) != known.get(k))
+            if differs and not overwrite:
+                raise ConfigError(
+                    f"{self.folder} holds another backtest: it differs in {', '.join(differs)}. Choose another folder, "
+                    "or throw it away with overwrite=True."
+                )
+            if differs:
+                shutil.rmtree(self.folder / BLOCKS, ignore_errors=True)
+        elif self.folder.exists() and (not self.folder.is_dir() or (self.folder / BLOCKS).exists()):
+            raise ConfigError(f"{self.folder} exists and is no folder of a backtest. Choose another one.")
+        (self.folder / BLOCKS).mkdir(parents=True, exist_ok=True)
+        text = json.dumps(told, indent=1)
+        write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+    def load(self, key: str) -> BlockResult | None:
+        """Return a result that was written whole; None where there is none."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = load((self.folder / BLOCKS / f"{key}.safetensors").read_bytes())
+            about = _read_json(self.folder / BLOCKS / f"{key}.json")
+        except (FileNotFoundError, SafetensorError):
+            return None
+        return BlockResult(
+            arrays["entity"], arrays["cutoff"], arrays["mean"], arrays.get("quantiles"), tuple(about["levels"]),
+            tuple(about["quantile_levels"]), Cost(*about["fit"]), Cost(*about["predict"]),
+            tuple(
+                Note(kind, text, np.array(where, dtype=np.int64), tuple(columns))
+                for kind, text, where, columns in about.get("notes", ())
+            ),
+        )  # fmt: skip
+
+    def save(self, key: str, result: BlockResult) -> None:
+        """Write a result; its file appears whole or not at all."""
+        from safetensors.numpy import save
+
+        arrays = {"entity": result.entity, "cutoff": result.cutoff, "mean": result.mean}
+        if result.quantiles is not None:
+            arrays["quantiles"] = result.quantiles
+        about = {
+            "levels": result.levels, "quantile_levels": result.quantile_levels,
+            "fit": [result.fit.seconds, result.fit.peak_mib],
+            "predict": [result.predict.seconds, result.predict.peak_mib],
+            "notes": [[note.kind, note.text, note.windows.tolist(), list(note.columns)] for note in result.notes],
+        }  # fmt: skip
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        folder = self.folder / BLOCKS
+        write_whole(folder / f"{key}.json", lambda part: part.write_text(json.dumps(about), encoding="utf-8"))
+        write_whole(folder / f"{key}.safetensors", lambda part: part.write_bytes(content))
+
+
+def key_of(name: str, described: Mapping[str, Any]) -> str:
+    """Return the file name of a model's result, from its name and everything that decides the result."""
+    text = json.dumps(to_json(dict(described)), sort_keys=True)
+    return f"{file_name(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def digest_of_panel(panel: Panel) -> str:
+    """Return a digest of all that a forecaster can see of a panel: values, times, names, roles."""
+    told = hashlib.sha256()
+    parts = (panel.grid, panel.ids, panel.targets, panel.past, panel.future, panel.static.names, panel.first.tolist())
+    told.update(repr(parts).encode())
+    told.update(np.ascontiguousarray(panel.static.values).tobytes())
+    for entity in range(panel.n_entities):
+        told.update(np.ascontiguousarray(panel.rows(entity)).tobytes())
+    return told.hexdigest()
+
+
+def digest_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return a digest of named arrays."""
+    told = hashlib.sha256()
+    for name in sorted(arrays):
+        told.update(name.encode())
+        told.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return told.hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} cannot be read ({error}). Choose another folder, or delete that one.") from error
+    return found

@@ -1,0 +1,287 @@
+"""``ft.explain.inputs``: what the error of any forecaster becomes when one of its inputs is replaced."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.time.seasons import main_season
+from foretide.data.windows import Windows, at_cutoffs, slide
+from foretide.errors import ConfigError, DataError, NotFittedError, nearest
+from foretide.explain.importance.summary import InputImportance, Reducer, summarise
+from foretide.explain.window_panels import (
+    carried,
+    other_windows,
+    windows_apart,
+    with_moved_columns,
+    with_moved_static,
+    with_other_lags,
+)
+from foretide.seeding import numpy_generator
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.forecasters.base import Forecaster
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+LOSSES = ("mse", "mae")
+MOST_CUTOFFS = 200
+"""Cutoffs looked at by default, evenly spread."""
+BANDS = 4
+"""Seasons that lags are told apart by; older ones share a group."""
+MOST_CELLS = 20_000_000
+"""Values of windows that stand side by side; more are taken one piece after the other."""
+SAME = 1e-4
+"""Share of the forecasts' size within which a window that stands alone must give the same forecast."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Inputs replaced together: columns by position, or lags of the targets."""
+
+    name: str
+    kind: str
+    members: tuple[Any, ...]
+
+
+def inputs(
+    model: Forecaster,
+    panel: Panel,
+    cutoffs: Sequence[Any] | None = None,
+    *,
+    groups: Mapping[str, Sequence[str] | Sequence[int]] | None = None,
+    n_repeats: int = 10,
+    metric: str = "mse",
+    block: int | None = None,
+    level: float = 95,
+    seed: int = 0,
+) -> InputImportance:
+    """Say how much the error grows when an input no longer belongs to its window (permutation importance).
+
+    - Columns: within each entity, blocks of time trade places, so that a column keeps its course and loses its time.
+      Past columns move up to the last cutoff, known-future ones up to its last step ahead; so a window may get values
+      from after its cutoff, but at the wrong time. Static columns are traded between entities.
+    - Lags of the targets: each window gets those of another window of its series. By default only for models with a
+      lookback (``input_size``), in bands by the season; for others name them in ``groups``.
+
+    A strong input whose twin stays in place looks weak: put both into one group. Calendar features follow from the time
+    and stay.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Fitted; any kind.
+    panel : Panel
+        Is not changed.
+    cutoffs : sequence of times, optional
+        Origins; by default up to :data:`MOST_CUTOFFS` of those after what ``fit`` saw, or of all where there are none.
+    groups : mapping, optional
+        Name -> columns, or lags as whole numbers, 0 the newest observed step. Every column and bands of lags by
+        default.
+    n_repeats : int
+        Draws per group, averaged.
+    metric : {"mse", "mae"}
+        Loss of single points in original units; the mean over all.
+    block : int, optional
+        Steps of a block; lookback and horizon together by default.
+    level : float
+        Of the intervals, in percent.
+    seed : int
+
+    Notes
+    -----
+    Source: Breiman (2001), "Random forests"; Fisher, Rudin & Dominici (2019), "All models are wrong".
+    """
+    _check(model, panel, n_repeats, metric, block, level)
+    # What a prediction leaves on the model (as LAVAR's interventions) stays with the copy.
+    model = copy.copy(model)
+    windows, in_sample = _windows(model, panel, cutoffs)
+    truth = _truth(panel, windows, model.h)
+    chosen = _default_groups(model, panel) if groups is None else _named_groups(groups, panel)
+    reduced, replaced = Reducer(panel, windows, ~np.isnan(truth)), _Replaced(model, panel, windows, block)
+    losses = [reduced(_loss(mean, truth, metric)) for mean in replaced.forecasts(chosen, n_repeats, seed)]
+    about, named = (model.name, metric, in_sample, level), [(g.name, g.kind, replaced.says(g)) for g in chosen]
+    return summarise(
+        about, reduced, named, losses[0], [losses[k : k + n_repeats] for k in range(1, len(losses), n_repeats)]
+    )
+
+
+class _Replaced:
+    """Forecasts with one group of inputs replaced."""
+
+    def __init__(self, model: Forecaster, panel: Panel, windows: Windows, block: int | None) -> None:
+        self.model, self.panel, self.windows = model, panel, windows
+        self.block = model.min_history + model.h if block is None else block
+        self.last = np.full(panel.n_entities, -1, dtype=np.int64)
+        np.maximum.at(self.last, windows.entity, windows.cutoff)
+
+    def forecasts(self, groups: Sequence[Group], n_repeats: int, seed: int) -> Iterator[Floats]:
+        """Mean forecasts ``[W, H, D]`` as they are, then ``n_repeats`` for each group."""
+        yield _mean(self.model, self.panel, self.windows)
+        for g, group in enumerate(groups):
+            for r in range(n_repeats):
+                yield self.forecast(group, numpy_generator(seed, g, r))
+
+    def forecast(self, group: Group, generator: np.random.Generator) -> Floats:
+        """Mean forecast ``[W, H, D]``."""
+        if group.kind == "lags":
+            return self._other_lags(np.array(group.members, dtype=np.int64), generator)
+        if group.kind == "static":
+            return _mean(self.model, with_moved_static(self.panel, group.members, generator), self.windows)
+        known = self.panel.n_targets + len(self.panel.past)
+        ahead = np.where(np.array(group.members) >= known, self.model.h, 0)
+        last = np.where(self.last[:, None] < 0, -1, self.last[:, None] + ahead)
+        changed = with_moved_columns(self.panel, group.members, last, self.block, generator)
+        return _mean(self.model, changed, self.windows)
+
+    def says(self, group: Group) -> tuple[str, ...]:
+        """Names of a group's members."""
+        if group.kind == "lags":
+            return tuple(str(lag) for lag in group.members)
+        names = self.panel.static.names if group.kind == "static" else self.panel.columns
+        return tuple(names[c] for c in group.members)
+
+    def _other_lags(self, lags: Steps, generator: np.random.Generator) -> Floats:
+        donors = other_windows(self.windows, generator)
+        panel, size = self._source
+        rows = self.windows.cutoff.sum() if size is None else size * len(self.windows)
+        pieces = max(1, int(rows * panel.values.shape[1] // MOST_CELLS))
+        found = []
+        for chosen in np.array_split(np.arange(len(self.windows)), min(pieces, len(self.windows))):
+            apart, own = windows_apart(panel, self.windows[chosen], size, self.model.h)
+            found.append(_mean(self.model, with_other_lags(apart, own, panel, donors[chosen], lags), own))
+        return np.concatenate(found)
+
+    @cached_property
+    def _source(self) -> tuple[Panel, int | None]:
+        """Panel and rows per window: a lookback where that is all a model reads, else the whole history."""
+        size = self.model.memory
+        if size is None:
+            return self.panel, None
+        full = carried(self.panel)
+        few = self.windows[np.unique(np.linspace(0, len(self.windows) - 1, 32).astype(np.int64))]
+        whole = _mean(self.model, self.panel, few)
+        gap = np.abs(_mean(self.model, *windows_apart(full, few, size, self.model.h)) - whole)
+        return (full, size) if gap.max() <= SAME * np.abs(whole).max() else (self.panel, None)
+
+
+# ---------------------------------------------------------------- windows and losses
+def _windows(model: Forecaster, panel: Panel, cutoffs: Sequence[Any] | None) -> tuple[Windows, bool]:
+    until = model.fitted_step(panel)
+    fitted = -1 if until is None else until
+    if cutoffs is not None:
+        found = at_cutoffs(panel, cutoffs, min_history=model.min_history)
+        return found, bool((found.steps(panel) < fitted).any())
+    found = slide(panel, input_size=model.min_history, h=model.h)
+    if not len(found):
+        raise DataError(
+            f"No window fits: {model.min_history} rows up to a cutoff and {model.h} after it are needed, the longest "
+            f"series has {int(panel.observed.max())} observed rows."
+        )
+    steps = found.steps(panel)
+    in_sample = not (steps >= fitted).any()
+    every = np.unique(steps if in_sample else steps[steps >= fitted])
+    few = every[np.unique(np.linspace(0, len(every) - 1, MOST_CUTOFFS).round().astype(np.int64))]
+    return found[np.isin(steps, few)], in_sample
+
+
+def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
+    """Truth ``[W, H, D]``, NaN where it is not there."""
+    ahead = windows.cutoff[:, None] + np.arange(1, h + 1)
+    inside = ahead < panel.length[windows.entity][:, None]
+    rows = panel.row0[windows.entity][:, None] + np.where(inside, ahead, 0)
+    truth = np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
+    truth[~inside] = np.nan
+    if np.isnan(truth).all():
+        raise DataError("None of the windows has an observed truth. Give cutoffs at least a step before the end.")
+    return truth
+
+
+def _mean(model: Forecaster, panel: Panel, windows: Windows) -> Floats:
+    return np.asarray(model._seen(panel, windows)[0].mean, dtype=np.float64)
+
+
+def _loss(mean: Floats, truth: Floats, metric: str) -> Floats:
+    return np.asarray((mean - truth) ** 2 if metric == "mse" else np.abs(mean - truth))
+
+
+# ---------------------------------------------------------------- groups
+def _default_groups(model: Forecaster, panel: Panel) -> list[Group]:
+    found = [
+        Group(name, "past" if name in panel.past else "future", (panel.index(name),))
+        for name in panel.past + panel.future
+    ]
+    if panel.n_entities > 1:
+        found += [Group(name, "static", (s,)) for s, name in enumerate(panel.static.names)]
+    size = model.memory
+    if size is not None:
+        return found + lag_bands(int(size), main_season(panel))
+    if not found:
+        raise ConfigError(
+            f"{model.name} has no lookback and the panel no columns besides the targets, so there is no default group. "
+            "Name lags: groups={'last week': range(7)}."
+        )
+    return found
+
+
+def lag_bands(size: int, season: int) -> list[Group]:
+    """Newest quarter of a season, rest of it, :data:`BANDS` - 1 seasons before it, and what is older."""
+    edges = [0, max(1, season // 4), *(season * k for k in range(1, BANDS + 1)), size]
+    if season == 1:
+        edges = [0, *(2**k for k in range(12)), size]
+    edges = sorted({min(e, size) for e in edges})
+    bands = [tuple(range(low, high)) for low, high in pairwise(edges)]
+    return [Group(f"lag {b[0]}" if len(b) == 1 else f"lags {b[0]}-{b[-1]}", "lags", b) for b in bands]
+
+
+def _named_groups(groups: Mapping[str, Sequence[str] | Sequence[int]], panel: Panel) -> list[Group]:
+    if not groups:
+        raise ConfigError("groups is empty. Name columns or lags, {'last week': range(7)}, or leave it out.")
+    return [_named(str(name), [members] if isinstance(members, str) else list(members), panel)
+            for name, members in groups.items()]  # fmt: skip
+
+
+def _named(name: str, members: list[Any], panel: Panel) -> Group:
+    if members and all(isinstance(m, (int, np.integer)) and not isinstance(m, bool) for m in members):
+        if min(members) < 0:
+            raise ConfigError(f"Group {name!r} has the lag {min(members)}. Lags count back from 0, the newest step.")
+        return Group(name, "lags", tuple(int(m) for m in members))
+    if not members or not all(isinstance(m, str) for m in members):
+        raise ConfigError(f"Group {name!r} names columns or lags, at least one, never both; got {members!r}.")
+    static, moving = panel.static.names, panel.past + panel.future
+    for member in members:
+        if member in panel.targets:
+            raise ConfigError(f"Group {name!r} names the target {member!r}. Name lags of the targets: range(0, 7).")
+        if member not in (*static, *moving):
+            raise ConfigError(
+                f"Group {name!r} names {member!r}, which is no column. {nearest(member, (*moving, *static))}"
+            )
+    if all(m in static for m in members):
+        return Group(name, "static", tuple(static.index(m) for m in members))
+    if any(m in static for m in members):
+        raise ConfigError(f"Group {name!r} holds static columns and others. They move differently: make two groups.")
+    kinds = {"past" if m in panel.past else "future" for m in members}
+    return Group(name, "past and future" if len(kinds) > 1 else kinds.pop(), tuple(panel.index(m) for m in members))
+
+
+def _check(model: Forecaster, panel: Panel, n_repeats: int, metric: str, block: int | None, level: float) -> None:
+    if model._fitted is None:
+        raise NotFittedError(f"{model.name} is not fitted. Type: model.fit(panel, until=...)")
+    model._fitted.check(panel, model.name)
+    if metric not in LOSSES:
+        raise ConfigError(f"metric is 'mse' or 'mae', the loss of single points; got {metric!r}.")
+    if n_repeats < 1 or (block is not None and block < 1) or not 0 < level < 100:
+        raise ConfigError(
+            f"n_repeats and block are at least 1 and level lies in 0 .. 100; got n_repeats={n_repeats!r}, "
+            f"block={block!r}, level={level!r}."
+        )

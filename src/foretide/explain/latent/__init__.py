@@ -1,0 +1,1 @@
+"""The latent state of LAVAR: dynamics, loadings, shocks."""

@@ -1,0 +1,1 @@
+"""What attention weights say, and whether it is true."""

@@ -1,0 +1,238 @@
+"""What the attention weights of a model say, over any number of windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.errors import ConfigError
+from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
+from foretide.explain.weights.figures import AttentionFigures
+from foretide.explain.weights.regimes import N_DISTANCES, RegimeSplit, inside_of, split_by
+from foretide.explain.weights.stream import Lens, Sums, lens_on
+from foretide.explain.weights.table import MOST_ROWS, weights_frame, write_weights
+from foretide.explain.weights.words import attention_sentences, leading_distances
+from foretide.explain.wording import start_words, unit_of
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.forecasters.networks.attention import Attention
+
+LIMIT_MIB = 512
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionSummary(AttentionFigures):
+    """What the attention of a fitted model says on some windows, and whether to believe it.
+
+    Sums are kept, not weights; what needs the weights again (a regime split, a table, the test) goes over the windows
+    once more. All figures of :class:`AttentionFigures` are here as well.
+
+    Attributes
+    ----------
+    lens : Lens
+        Model, panel and windows.
+    kept : float32 array ``[N, M, H, L]`` or None
+        The weights, where they were asked for.
+    """
+
+    lens: Lens | None = None
+    kept: NDArray[np.float32] | None = None
+
+    # ---------------------------------------------------------------- weights
+    @property
+    def windows(self) -> Windows:
+        """The windows, ordered by entity, then time; ``[N]``."""
+        return self._lens.windows
+
+    @property
+    def about(self) -> str:
+        """Which windows these are, in words."""
+        return self._lens.about
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Weights ``[N, M, H, L]``, oldest lag first, where they were kept."""
+        if self.kept is None:
+            raise ConfigError(
+                "The weights were not kept. Type ft.explain.attention(..., keep_weights=True), or "
+                "summary.weights_of([0, 1]) for some windows; .mean_weights is their mean."
+            )
+        return self.kept
+
+    def weights_of(self, places: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Weights of the windows at some places, ``[n, M, H, L]``, made anew."""
+        chosen = self._places(places)
+        if not len(chosen):
+            return np.zeros((0, *self.shape[1:]), dtype=np.float32)
+        return np.concatenate([weights.cpu().numpy() for _, weights, _ in self._lens.weights(chosen)])
+
+    def to_frame(self, places: Sequence[int] | None = None, *, most_rows: int = MOST_ROWS) -> Any:
+        """Return the weights as a tidy frame, of the kind (pandas or polars) the panel was made from.
+
+        Parameters
+        ----------
+        places : sequence of int, optional
+            Positions in :attr:`windows`; all by default.
+        most_rows : int
+            A larger table is refused; :meth:`write_parquet` writes it in pieces.
+
+        Returns
+        -------
+        DataFrame
+            ``series, cutoff, head, h_step, lag, weight``. Targets of one entity share their weights, so ``series`` is
+            the entity, or its targets where it has no name.
+        """
+        return weights_frame(self._lens, None if places is None else self._places(places), most_rows)
+
+    def write_parquet(self, path: str | PathLike[str], places: Sequence[int] | None = None) -> int:
+        """Write the same table to a Parquet file, batch by batch, and return the number of rows."""
+        return write_weights(self._lens, path, None if places is None else self._places(places))
+
+    # ---------------------------------------------------------------- tests
+    def by_regime(self, mask: Any = None, *, reach: int | None = None) -> RegimeSplit:
+        """Compare the figures inside and outside event windows.
+
+        Parameters
+        ----------
+        mask : None, "events", bool array ``[N]``, or a truth
+            Which windows are inside: those given; those near an event of a truth with an ``event_mask`` (that of
+            ``ft.synthetic.hourly``); or, by default, those near a step whose forecast error stands out (beyond 4
+            standard deviations of the series' errors, taken from their median).
+        reach : int, optional
+            A window is near an event that lies in the ``reach`` steps up to its cutoff; by default the horizon.
+        """
+        inside, about = inside_of(self._lens, mask, reach)
+        top = self.top_lags(N_DISTANCES, by="distance")["distance"].to_numpy()
+        return split_by(self._lens, inside, about, top)
+
+    def faithfulness(self, k: int | None = None, draws: int = 39, *, seed: int = 0) -> Faithfulness:
+        """Test whether the forecast needs the lags that attention points at.
+
+        The error after masking the ``k`` most attended lags of every window, head and horizon step, against masking
+        ``k`` random ones, and the error by the weights moved to random lags; nulls, size and rule of the verdict
+        stand at :func:`foretide.explain.weights.faithfulness.faithfulness_of`. At most 500 windows are used.
+        """
+        return faithfulness_of(self._lens, k, draws, seed=seed)
+
+    @cached_property
+    def belief(self) -> Faithfulness | None:
+        """:meth:`faithfulness` by its defaults, tested once; None where no window has a truth."""
+        return self.faithfulness() if len(self._lens.with_truth()) else None
+
+    # ---------------------------------------------------------------- words
+    def sentences(self, *, test: bool = True) -> list[str]:
+        """Plain words made from the figures.
+
+        A distance is named when its weight is at least 5 times that of even attention and a third of the largest;
+        attention is nearly even when ``exp(entropy)`` is 80 % of the lags or more; heads differ from a Jensen–Shannon
+        divergence of 0.1 bits on; the focus moves when a share changes by 10 points from the first to the last step.
+        Where no distance is named, or the test says *not faithful*, the text says that there is no clear pattern.
+
+        Parameters
+        ----------
+        test : bool
+            Whether to include :meth:`faithfulness`, which takes about as long as 80 forecasts of 500 windows.
+        """
+        n, heads, h, lookback = self.shape
+        first = f"{self.name}, {n} windows {self._lens.about}: {heads} heads, {h} horizon steps, {lookback} lags."
+        chosen = self._lens.model.start_report()
+        start = start_words(chosen[0]) if chosen else ""
+        found = self.belief if test else None
+        if test and found is None:
+            start += " No window has a truth, so whether to believe the weights was not tested."
+        return [s.strip() for s in (first, start, *attention_sentences(self, found)) if s.strip()]
+
+    def text(self, *, test: bool = True) -> str:
+        """Return the :meth:`sentences` as one paragraph."""
+        return " ".join(self.sentences(test=test))
+
+    def __repr__(self) -> str:
+        n, heads, h, lookback = self.shape
+        top, unit = leading_distances(self), unit_of(self.freq)
+        where = f"most weight {', '.join(map(str, top))} {unit} back" if len(top) else "no distance stands out"
+        return f"AttentionSummary({self.name}: {n} windows x {heads} heads x {h} steps x {lookback} lags; {where})"
+
+    def _repr_html_(self) -> str:
+        table = self.top_lags(5, by="distance").to_html(index=False, float_format=lambda x: f"{x:.3g}", border=0)
+        said = " ".join(self.sentences(test="belief" in self.__dict__))
+        hint = "" if "belief" in self.__dict__ else "<p>Whether to believe it: <code>.text()</code></p>"
+        return f"<div><p><b>{escape(repr(self))}</b></p><p>{escape(said)}</p>{table}{hint}</div>"
+
+    # ---------------------------------------------------------------- parts
+    @property
+    def _lens(self) -> Lens:
+        assert self.lens is not None
+        return self.lens
+
+    def _places(self, places: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        chosen = np.asarray(places, dtype=np.int64).reshape(-1)
+        if len(chosen) and not 0 <= int(chosen.min()) <= int(chosen.max()) < self.shape[0]:
+            raise ConfigError(f"places lie between 0 and {self.shape[0] - 1}, got {chosen.min()} to {chosen.max()}.")
+        return chosen
+
+
+def attention(
+    model: Attention,
+    panel: Panel,
+    cutoffs: Sequence[Any] | None = None,
+    *,
+    keep_weights: bool = False,
+    limit_mib: float = LIMIT_MIB,
+) -> AttentionSummary:
+    """Say what the attention weights of a fitted model look at, and whether the forecast needs it.
+
+    One pass over the windows, batch by batch; memory does not grow with them (except for their index, and the weights
+    where they are kept). Every window counts the same, whichever series it is from.
+
+    Parameters
+    ----------
+    model : Attention
+        Fitted.
+    panel : Panel
+        Values after a cutoff are read by the tests (``faithfulness``, event windows from errors) only.
+    cutoffs : sequence of times, optional
+        Times of the last observed step. None: every window whose horizon lies after what the model was fitted on; all
+        windows of the panel where those are fewer than 30.
+    keep_weights : bool
+        Keep the array ``[N, M, H, L]`` as ``.weights``.
+    limit_mib : float
+        Most memory for it, in MiB.
+
+    Raises
+    ------
+    ConfigError
+        For a model without attention, or weights beyond the limit.
+    DataError
+        When no window fits.
+
+    Notes
+    -----
+    The weights look at the window after season and level are taken off (``model.start_report()``), and at what the
+    linear map leaves to them: they say what the model copies, not what causes the series.
+    """
+    lens = lens_on(model, panel, cutoffs)
+    keep = _room(lens, limit_mib) if keep_weights else None
+    return AttentionSummary(Sums.streamed(lens, keep), panel.grid.freq, lens.seasons, model.name, lens, keep)
+
+
+def _room(lens: Lens, limit_mib: float) -> NDArray[np.float32]:
+    shape = (len(lens.windows), *lens.backbone.bias.shape)
+    need = float(np.prod(shape, dtype=np.float64)) * 4 / 2**20
+    if need > limit_mib:
+        raise ConfigError(
+            f"The weights of {shape[0]} windows take {need:.0f} MiB, more than limit_mib={limit_mib:g}. Type "
+            f"limit_mib={int(np.ceil(need))} to allow it, give fewer cutoffs, or leave keep_weights out: all figures "
+            "are there without it, and .write_parquet(path) writes the weights in pieces."
+        )
+    return np.empty(shape, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Classical models: ridge regression, ARIMA, VAR and those of statsforecast."""

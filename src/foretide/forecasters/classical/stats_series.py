@@ -1,0 +1,44 @@
+"""What a model of statsforecast reads of a series, and what is kept of one that was fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.forecasters.classical.regressors import Regressors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """What a model reads: values ``[n]``, regressors ``[n, k]``, and those of the horizon ``[h, k]``."""
+
+    y: Floats
+    x: Floats
+    ahead: Floats | None = None
+
+    def fit(self, model: Any) -> Any:
+        """Estimate a model of statsforecast."""
+        return model.fit(self.y, self.x) if self.x.shape[1] else model.fit(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSeries:
+    """A series that was fitted on, the grid step of its first value, and its regressors where the model takes any."""
+
+    series: Series
+    first: int
+    regressors: Regressors | None = None
+
+    def without(self, reason: str) -> FittedSeries:
+        """Return the same without regressors, for a reason."""
+        assert self.regressors is not None
+        left = [k for columns in self.regressors.left_out.values() for k in columns]
+        none = Regressors.none(reason, sorted([*left, *map(int, self.regressors.columns)]))
+        return replace(self, series=Series(self.series.y, self.series.x[:, :0]), regressors=none)

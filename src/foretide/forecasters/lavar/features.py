@@ -1,0 +1,147 @@
+"""What LAVAR's heads see: rolled-out states, what is known ahead, and the base; and what they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from foretide.data.windows import truth_of
+from foretide.forecasters.lavar.latent_state import LatentState, compact_rows
+from foretide.heads.table import mask_of
+from foretide.training.head_bank import HeadData
+from foretide.training.store import Store, WindowBatches
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.forecasters.lavar.latent_effects import LatentEffects
+    from foretide.forecasters.lavar.parts import Parts
+    from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+    from foretide.training.prepare import Preparation
+
+    Floats = NDArray[np.float64]
+
+AT_ONCE = 2048
+NOTHING = 1e-6
+"""A mean count below is zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Windows of a panel, read once.
+
+    Attributes
+    ----------
+    panel : Panel
+    windows : Windows
+    z : ``[R, K]``
+        Latent states of all rows.
+    ahead : ``[W, H, K]``
+        States expected ahead of each window.
+    features : float32 ``[W, H, F]``
+        States ahead, known-future columns, calendar, and recent values where asked for.
+    learning : bool
+        Whether the windows' steps lie in the part one may learn from.
+    own_history : bool
+        Whether recent values and the base are among the features.
+    """
+
+    panel: Panel
+    windows: Windows
+    z: Floats
+    ahead: Floats
+    features: NDArray[np.float32]
+    learning: bool = False
+    own_history: bool = False
+
+    @classmethod
+    def at(
+        cls, panel: Panel, windows: Windows, h: int, state: LatentState, preparation: Preparation, own_history: bool,
+        *, all_rows: bool = False,
+    ) -> Look:  # fmt: skip
+        """Encode the rows, roll the states out, gather what is known ahead."""
+        z, ahead = state.read(panel, preparation, windows, h, all_rows=all_rows)
+        order = state.model.config.order
+        store = Store(panel, preparation, input_size=order, h=h)
+        found = [ahead.astype(np.float32)]
+        batches = WindowBatches(store, windows)
+        if preparation.n_known(panel):
+            known = [batches.inputs(c).known for c in torch.split(torch.arange(len(windows)), AT_ONCE)]
+            found.append(torch.cat([k for k in known if k is not None]).numpy())
+        if own_history:
+            d, rows = panel.n_targets, compact_rows(panel)[windows.entity] + windows.cutoff
+            recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
+            found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
+        return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows, own_history)
+
+    @property
+    def width(self) -> int:
+        """Number of features the heads see, ``F``, with the base of each target where that is among them."""
+        return int(self.features.shape[2]) + (self.panel.n_targets if self.own_history else 0)
+
+    def base(self, base: SeasonalBase, effects: LatentEffects | None) -> Floats:
+        """Forecast before the heads, ``[W, H, D]`` in original units."""
+        past = later = None
+        if effects is not None:
+            own = effects.take(base.positions(self.panel))
+            past, later = own.past(self.panel, self.z), own.ahead(self.windows.entity, self.ahead)
+        return base.at(self.panel, self.windows, self.ahead.shape[1], past, later, learning=self.learning)
+
+    def truth(self) -> Floats:
+        """What came, ``[W, H, D]``; only for windows whose steps lie inside the panel."""
+        return truth_of(self.panel, self.windows, self.ahead.shape[1])
+
+
+def head_data(
+    look: Look, base: Floats, entity: NDArray[np.int64], unit: Floats, positive: NDArray[np.bool_], y: Floats | None
+) -> HeadData:
+    """In each series' unit; a correction of one is the base itself, or one unit where values may be negative.
+
+    ``entity`` ``[W]`` is the position among the fitted entities; without ``y`` the base stands in for the truth.
+    """
+    own = unit[entity][:, None, :]
+    scaled = (base / own).astype(np.float32)
+    scale = np.where(positive, np.maximum(scaled, 0.0), 1.0).astype(np.float32)
+    truth = scaled if y is None else (np.nan_to_num(y) / own).astype(np.float32)
+    observed = None if y is None or not np.isnan(y).any() else torch.from_numpy(~np.isnan(y))
+    seen = np.concatenate([look.features, scaled], axis=2) if look.own_history else look.features
+    features, bases, scales, truths = (torch.from_numpy(np.ascontiguousarray(a)) for a in (seen, scaled, scale, truth))
+    return HeadData(features, bases, scales, truths, observed, torch.from_numpy(entity))
+
+
+@torch.no_grad()
+def answers(
+    parts: Parts, look: Look, base: Floats, levels: tuple[float, ...] = ()
+) -> tuple[Floats, list[tuple[list[int], Floats]]]:
+    """Point forecasts ``[W, H, D]`` in original units, and for heads with a law their columns and quantiles."""
+    entity = parts.base.positions(look.panel)[look.windows.entity]
+    mean = np.zeros_like(base)
+    data = head_data(look, base, entity, parts.unit, parts.positive, None)
+    unit = parts.unit[entity][:, None, :]
+    laws: list[tuple[list[int], Floats]] = []
+    for bucket, columns in parts.bank.columns.items():
+        own, routes = data.columns(columns), parts.routes(bucket)
+        counts, has_law = (mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_law"))
+        # A count head knows no spread of a target that never was above zero; errors on validation windows may.
+        has_law &= ~(counts & (parts.rates[columns] == 0))
+        got, quantiles = [], []
+        for low in range(0, len(own), AT_ONCE):
+            law = parts.bank.law(bucket, own, slice(low, low + AT_ONCE))
+            got.append(law.mean().double().numpy())
+            found = law.quantiles(levels) if levels else None
+            if found is not None and has_law.any():
+                quantiles.append(found.double().numpy()[:, :, has_law])
+        point = np.concatenate(got) * unit[:, :, columns]
+        # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
+        silent = counts & ((parts.positive[columns] & (base[:, :, columns] == 0)) | (point < NOTHING))
+        mean[:, :, columns] = np.where(silent, 0.0, point)
+        if quantiles:
+            where = [j for j, known in zip(columns, has_law, strict=True) if known]
+            values = np.concatenate(quantiles) * unit[:, :, where, None]
+            laws.append((where, np.where(counts[has_law][:, None], np.round(values), values)))
+    return mean, laws

@@ -1,0 +1,282 @@
+"""How LAVAR is fitted, stage by stage, and how it predicts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from foretide.data.counts import count_like
+from foretide.data.time.seasons import main_season, seasons_of
+from foretide.data.windows import Windows, slide
+from foretide.errors import DataError
+from foretide.forecasters.base import Prediction
+from foretide.forecasters.lavar.config import BY_CHANCE
+from foretide.forecasters.lavar.features import Look, answers, head_data
+from foretide.forecasters.lavar.guardrails import Guard
+from foretide.forecasters.lavar.heads import buckets_of, heads_of, inherit, like_teacher
+from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects, fit_effects
+from foretide.forecasters.lavar.latent_state import LatentState
+from foretide.forecasters.lavar.lavar import stage_kwargs
+from foretide.forecasters.lavar.parts import Parts, columns_of
+from foretide.forecasters.lavar.recipes import standard_recipes
+from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.networks.neural import covered_calendar
+from foretide.forecasters.wrappers.error_distribution import ErrorLaw, Errors
+from foretide.heads.base import HeadShape
+from foretide.seeding import seeded_init, torch_generator
+from foretide.training.head_bank import HeadBank, train_heads
+from foretide.training.prepare import Preparation
+from foretide.training.stages import Stage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.forecasters.base import FitPart
+    from foretide.forecasters.lavar.lavar import LAVAR
+
+    Floats = NDArray[np.float64]
+    History = dict[str, list[dict[str, Any]]]
+
+MAX_ELEMENTS = 40_000_000
+"""Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
+LARGEST_CHANGE = 0.5
+"""What one series may add to the choice for or against latent effects."""
+DAYS_PER_STATE = 4
+"""Independent days of training per latent state below which its effects are not looked for."""
+MARGIN = 0.02
+"""What heads must gain on validation windows to be kept, and latent effects lose to go."""
+
+
+def fit_parts(model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> tuple[Parts, History]:
+    """Fit everything; with a teacher, stage 1 is taken from it and the rest begins where it ended."""
+    return _Fit(model, part, order, teacher).run()
+
+
+def predict_parts(
+    parts: Parts, panel: Panel, windows: Windows, h: int, quantiles: tuple[float, ...], traces: tuple[str, ...]
+) -> tuple[Prediction, dict[str, int]]:
+    """Forecast from windows; return the forecast and what the guardrails did."""
+    if panel.ids[0] not in parts.preparation.ids:
+        parts = parts.for_new(panel)
+    look = Look.at(panel, windows, h, parts.state, parts.preparation, parts.own_history)
+    base = look.base(parts.base, parts.effects)
+    mean, laws = answers(parts, look, base, quantiles)
+    found: Floats | None = None
+    where = parts.base.positions(panel)[windows.entity]
+    if quantiles:
+        assert parts.law is not None
+        names = [panel.ids[i] for i in windows.entity]
+        found = parts.law.quantiles(mean, names, windows.steps(panel), quantiles)
+        for columns, own in laws:
+            found[:, :, columns] = own
+    mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
+    extras: dict[str, Any] = {}
+    if "base" in traces:
+        extras["base"] = base
+    if "latent" in traces:
+        extras["latent"] = look.ahead
+    return Prediction(mean, found, extras), interventions
+
+
+class _Fit:
+    """One fit.
+
+    Parameters
+    ----------
+    model : LAVAR
+        Its settings.
+    part : FitPart
+    order : int
+        Lags of the VAR, as many as the series bear.
+    teacher : Parts or None
+    """
+
+    def __init__(self, model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> None:
+        self.model, self.part, self.teacher, self.h = model, part, teacher, model.h
+        self.panel, self.train = part.panel, part.train
+        self.rates, self.buckets = buckets_of(model, self.train, teacher)
+        self.heads = heads_of(model, self.train, self.buckets)
+        calendar = covered_calendar(self.train) if isinstance(model.calendar, str) else model.calendar
+        own = Preparation.fit(self.train, calendar)
+        self.own_history = model.supply.own_history or model.supply.base in BY_CHANCE
+        self.preparation = own if teacher is None else like_teacher(own, teacher.preparation, self.train)
+        self.order = order
+        self.windows = part.windows(input_size=order + 1, h=model.h)
+        self.generator = torch_generator(model.seed)
+        self.history: History = {}
+
+    def run(self) -> tuple[Parts, History]:
+        """Stage 1, base and effects, stage 2, law, and base and heads once more on the whole part."""
+        self.state = self._stage_one() if self.teacher is None else self.teacher.state
+        train = self._look(self.panel, self._thinned(self.windows[0]))
+        validation = self._look(self.panel, self.windows[1]) if len(self.windows[1]) else None
+        base = self._base(self.train)
+        effects: LatentEffects | None = None
+        if self.model.supply.effects and self._enough(train):
+            same = validation is None and self.panel is self.train
+            rich = self._effects(base, train if same else self._look(self.train, train.windows))
+            base, effects = rich if validation is None or _harmless(rich, base, validation) else (base, None)
+        bases = [None if look is None else look.base(base, effects) for look in (train, validation)]
+        assert bases[0] is not None
+        unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
+        parts = self._parts(base, effects, unit, train.width)
+        best = self._stage_two(parts, (train, validation), bases)
+        law = self._law(parts, train if validation is None else validation, bases[-1] if validation else bases[0])
+        parts = dataclasses.replace(parts, law=law)
+        if self.model.supply.refit and validation is not None:
+            parts = self._again(parts, best)
+        return parts, self.history
+
+    # ---------------------------------------------------------------- steps
+    def _look(self, panel: Panel, windows: Windows) -> Look:
+        return Look.at(panel, windows, self.h, self.state, self.preparation, self.own_history, all_rows=True)
+
+    def _stage_one(self) -> LatentState:
+        model, panel = self.model, self.panel
+        source = model.supply.encode
+        if source == "auto":
+            source = "past" if panel.past else "targets"
+        if source == "past" and not panel.past:
+            raise DataError(
+                "encode='past' needs past columns, the panel has none. Type encode='targets', or name some."
+            )
+        d, c = panel.n_targets, len(panel.past)
+        channels = {"past": c, "targets": d, "both": d + c}[source]
+        config = dataclasses.replace(model.config, order=self.order, latent=min(model.config.latent, channels))
+        stage = Stage(**stage_kwargs(model.stages, 1))
+        with seeded_init(model.seed):
+            state, history = LatentState.fit(
+                panel, self.preparation, self.windows, self.h, config, source, stage, self.generator
+            )
+        self.history["stage1"] = history.epochs
+        return state
+
+    def _base(self, panel: Panel) -> SeasonalBase:
+        model = self.model
+        seasons = tuple(seasons_of(panel.grid.freq)) if model.seasons is None else tuple(map(int, model.seasons))
+        longest = int(panel.observed.max()) // 2
+        seasons = tuple(s for s in seasons if s <= longest)
+        season = int(main_season(panel)) if model.seasons is None else max(seasons, default=1)
+        recipes = standard_recipes(seasons, None if model.supply.base == "auto" else (model.supply.base,))
+        calendar = None if isinstance(model.calendar, str) else model.calendar
+        prior = None if self.teacher is None else self.teacher.base
+        return SeasonalBase.fit(panel, self.h, recipes, season, calendar=calendar, prior=prior)
+
+    def _effects(self, base: SeasonalBase, look: Look) -> tuple[SeasonalBase, LatentEffects]:
+        """Let the latent state enter the levels."""
+        teacher = self.teacher
+        prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
+        return fit_effects(base, look.panel, look.windows, self.h, look.z, look.ahead, prior)
+
+    def _enough(self, train: Look) -> bool:
+        """Whether the windows can tell the effects of so many states; a teacher's effects need no more."""
+        known = self.teacher is not None and self.teacher.effects is not None
+        return known or len(train.windows) >= DAYS_PER_STATE * PERSISTENCE * train.z.shape[1]
+
+    def _parts(self, base: SeasonalBase, effects: LatentEffects | None, unit: Floats, features: int) -> Parts:
+        n, supply = self.panel.n_entities, self.model.supply
+        shape = HeadShape(features, self.panel.n_targets, self.h, n, private=n > 1)
+        with seeded_init(self.model.seed):
+            bank = HeadBank(self.heads, columns_of(self.buckets), shape, torch.from_numpy(unit.astype(np.float32)))
+        if self.teacher is not None:
+            inherit(bank, self.teacher.bank)
+        guard = Guard.fit(self.train, supply.bound_quantile, supply.bound_factor, supply.gate, supply.whole)
+        positive = (base.shift == 0).all(axis=0) & (supply.base not in BY_CHANCE)
+        return Parts(
+            self.panel.targets, self.buckets, self.rates, self.heads, self.preparation, self.state, base, effects,
+            bank, shape, unit, positive, None, guard, self.own_history,
+        )  # fmt: skip
+
+    def _stage_two(self, parts: Parts, looks: tuple[Look, Look | None], bases: list[Floats | None]) -> dict[str, int]:
+        """Train the heads; return the best epoch of each bucket."""
+        data = [
+            None if look is None or base is None else head_data(
+                look, base, look.windows.entity, parts.unit, parts.positive, look.truth()
+            )
+            for look, base in zip(looks, bases, strict=True)
+        ]  # fmt: skip
+        assert data[0] is not None
+        stage = Stage(**stage_kwargs(self.model.stages, 2))
+        history = train_heads(parts.bank, data[0], data[1], stage, self.generator, MARGIN)
+        self.history["stage2"] = history.epochs
+        return history.parts
+
+    def _law(self, parts: Parts, look: Look, base: Floats | None) -> ErrorLaw:
+        """Law around point forecasts from errors on validation windows; on training windows where there are none."""
+        assert base is not None
+        least = np.where(parts.guard.nonnegative, 0.0, -np.inf)[look.windows.entity][:, None, :]
+        mean = np.maximum(answers(parts, look, base)[0], least)
+        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
+        errors = Errors(mean, look.truth(), look.windows.entity, look.windows.steps(look.panel))
+        return ErrorLaw.fit(errors, kinds, parts.preparation.ids, self.h, int(main_season(self.train)))
+
+    def _again(self, parts: Parts, best: dict[str, int]) -> Parts:
+        """Base, effects and the heads that were kept, from training and validation part together.
+
+        Heads learn for as many epochs as were best before: they must fit the base they correct.
+        """
+        panel = self.panel
+        base, effects = self._base(panel), parts.effects
+        look = self._look(panel, self._thinned(slide(panel, input_size=self.order + 1, h=self.h)))
+        if effects is not None:
+            base, effects = self._effects(base, look)
+        parts = dataclasses.replace(parts, base=base, effects=effects)
+        if not any(best.values()):
+            return parts
+        at = look.base(base, effects)
+        fresh = self._parts(base, effects, parts.unit, look.width)
+        data = head_data(look, at, look.windows.entity, parts.unit, parts.positive, look.truth())
+        for bucket, epochs in best.items():
+            if epochs:
+                one = HeadBank(
+                    {bucket: parts.heads[bucket]}, {bucket: parts.bank.columns[bucket]}, parts.shape, parts.bank.unit
+                )
+                one.heads[bucket].load_state_dict(fresh.bank.heads[bucket].state_dict())
+                stage = dataclasses.replace(Stage(**stage_kwargs(self.model.stages, 2)), epochs=epochs)
+                train_heads(one, data, None, stage, self.generator)
+                parts.bank.heads[bucket].load_state_dict(one.heads[bucket].state_dict())
+        return parts
+
+    def _thinned(self, windows: Windows) -> Windows:
+        """At most so many windows that stage 2 holds :data:`MAX_ELEMENTS` numbers, through all season positions."""
+        width = self.h * (4 * self.panel.n_targets + self.state.model.config.latent + 16)
+        stride = max(1, -(-len(windows) * width // MAX_ELEMENTS))
+        while stride > 1 and any(np.gcd(stride, s) > 1 for s in seasons_of(self.panel.grid.freq)):
+            stride += 1
+        return windows[np.arange(len(windows))[::-1][::stride][::-1]]
+
+
+def _harmless(rich: tuple[SeasonalBase, LatentEffects], plain: SeasonalBase, validation: Look) -> bool:
+    """Whether validation windows do not speak against the latent effects, which are drawn towards zero already."""
+    truth, n = validation.truth(), validation.panel.n_entities
+    with_them, without = (
+        _by_series((look - truth) ** 2, validation.windows.entity, n)
+        for look in (validation.base(*rich), validation.base(plain, None))
+    )
+    change = np.where(without > 0, (with_them - without) / np.maximum(without, 1e-300), 0.0)
+    # The few validation windows of a rare series may change by any factor: it must not decide for all.
+    return float(np.nanmean(np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE))) < MARGIN
+
+
+def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
+    """Mean over the windows of each entity, ``[W, H, D] -> [N, D]``; NaN where nothing was observed."""
+    seen = ~np.isnan(values)
+    total, count = np.zeros((n, values.shape[2])), np.zeros((n, values.shape[2]))
+    np.add.at(total, entity, np.where(seen, values, 0.0).sum(axis=1))
+    np.add.at(count, entity, seen.sum(axis=1))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _units(base: Floats, y: Floats, entity: NDArray[np.int64], train: Panel) -> Floats:
+    """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give."""
+    mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
+    largest = np.zeros_like(mean_square)
+    for i, rows in enumerate(train.observed):
+        seen = np.nan_to_num(np.abs(np.asarray(train.rows(i)[:rows, : train.n_targets], dtype=np.float64)))
+        largest[i] = seen.max(axis=0, initial=0.0)
+    floor = np.where(largest > 0, largest, 1.0) ** 2 / np.maximum(train.observed, 1)[:, None]
+    return np.sqrt(mean_square + floor)

@@ -1,0 +1,147 @@
+"""Which head each target of LAVAR gets, and where the heads of new entities begin."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from foretide.data.counts import are_counts, buckets, density, first_no_count
+from foretide.errors import DataError
+from foretide.forecasters.lavar.config import BY_CHANCE
+from foretide.heads.table import HEADS, Route, mask_of, resolve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.forecasters.lavar.parts import Parts
+    from foretide.training.head_bank import HeadBank
+    from foretide.training.prepare import Preparation
+
+    Floats = NDArray[np.float64]
+
+EFFECTIVE_ROWS = 20.0
+"""So many neighbouring rows of a covariate say as much as one independent row."""
+ALONE_VARIANCE = 0.25
+"""Variance of the logarithms of scales between entities where one alone was fitted."""
+
+
+def buckets_of(model: LAVAR, train: Panel, teacher: Parts | None) -> tuple[Floats, tuple[str, ...]]:
+    """Return nonzero rates ``[D]`` and buckets; those of a teacher stay."""
+    rates = np.nan_to_num(density(train)).mean(axis=0)
+    if teacher is not None:
+        return rates, teacher.buckets
+    return rates, tuple(str(b) for b in buckets(rates, model.supply.dense, model.supply.ultra))
+
+
+def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, Any]:
+    """Head of each bucket, options filled in; count heads only for counts."""
+    counts = are_counts(train)
+    names = model.heads
+    if isinstance(names, str):
+        names = ("delta", "delta", "zinb" if counts.all() else "delta")
+    found: dict[str, Any] = {}
+    for bucket, spec in zip(("dense", "sparse", "ultra"), names, strict=True):
+        columns = [j for j, b in enumerate(where) if b == bucket]
+        if not columns:
+            continue
+        routes = resolve(spec, [train.targets[j] for j in columns])
+        wrong = mask_of(routes, len(columns), "counts") & ~counts[columns]
+        if wrong.any():
+            raise_not_counts(train, columns[int(np.argmax(wrong))], spec)
+        found[bucket] = _with_options(model, spec, routes)
+    return found
+
+
+def _with_options(model: LAVAR, spec: Any, routes: list[Route]) -> Any:
+    """Fill in what LAVAR asks of heads by default; columns become positions."""
+    filled = [{**_defaults(model, route.name), **route.options} for route in routes]
+    if routes[0].columns is None:
+        return {"name": routes[0].name, **filled[0]}
+    named = zip(spec, routes, filled, strict=True)
+    return {name: {**options, "columns": list(route.columns or ())} for name, route, options in named}
+
+
+def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
+    """No running sum, which would leave a last value by a share of the way only; logarithmic links on a level."""
+    if head == "delta":
+        return {"cumulative": False, "on": "level", "weights": model.supply.horizon_weights}
+    if model.supply.base in BY_CHANCE:
+        return {}
+    return {"link": "log"} if HEADS[head].counts else {}
+
+
+def raise_not_counts(panel: Panel, column: int, head: Any) -> None:
+    """Say which value of a target is no count."""
+    worst = first_no_count(panel, np.arange(panel.n_targets) == column)
+    if worst is not None:
+        i, _, row = worst
+        time = panel.grid.output_times([int(panel.first[i] + row)])[0]
+        raise DataError(
+            f"Head {head!r} needs counts, whole numbers of at least 0; target {panel.series_name(i, column)!r} is "
+            f"{panel.rows(i)[row, column]:g} at {time}. Type heads='auto', or a head for measured values such as "
+            "'delta'."
+        )
+    raise DataError(f"Head {head!r} needs counts; target {panel.targets[column]!r} has no value in the training part.")
+
+
+def like_teacher(own: Preparation, teacher: Preparation, train: Panel) -> Preparation:
+    """Scales of new entities, drawn towards those of the teacher's: a few weeks of slow covariates tell little."""
+    between = teacher.location.var(axis=0)
+    effective = np.maximum(train.observed / EFFECTIVE_ROWS, 1.0)[:, None]
+    noise = own.scale**2 / effective
+    weight = np.where(between + noise > 0, between / np.maximum(between + noise, 1e-300), 1.0)
+    if len(teacher.ids) == 1:
+        weight = np.zeros_like(weight)
+    location = weight * own.location + (1 - weight) * teacher.location.mean(axis=0)
+    return dataclasses.replace(
+        own, location=location, scale=np.broadcast_to(np.median(teacher.scale, axis=0), own.scale.shape).copy(),
+        known_location=teacher.known_location, known_scale=teacher.known_scale, calendar=teacher.calendar,
+    )  # fmt: skip
+
+
+def like_fitted(own: Preparation, fitted: Preparation, panel: Panel) -> Preparation:
+    """Scales of entities that were not there at fit: targets by their own rows, covariates drawn to those fitted.
+
+    How far covariates of entities lie apart is seen where several were fitted, else taken to be as far as their rows.
+    """
+    d, several = panel.n_targets, len(fitted.ids) > 1
+    effective = np.maximum(panel.observed / EFFECTIVE_ROWS, 1.0)[:, None]
+    logs = np.log(fitted.scale)
+    between = logs.var(axis=0) if several else np.full(logs.shape[1], ALONE_VARIANCE)
+    # A column that does not vary in a window has the scale of no column, one.
+    weight = np.where(own.scale == 1.0, 0.0, between / (between + 0.5 / effective))
+    scale = np.exp(weight * np.log(own.scale) + (1 - weight) * logs.mean(axis=0))
+    between = fitted.location.var(axis=0) if several else fitted.scale[0] ** 2
+    weight = between / (between + scale**2 / effective)
+    location = weight * own.location + (1 - weight) * fitted.location.mean(axis=0)
+    location[:, :d], scale[:, :d] = own.location[:, :d], own.scale[:, :d]
+    return dataclasses.replace(own, location=location, scale=scale)
+
+
+@torch.no_grad()
+def inherit(bank: HeadBank, teacher: HeadBank) -> None:
+    """Begin at the teacher's heads; shared weights take over the mean of those of each entity, which begin at zero."""
+    theirs = teacher.state_dict()
+    for name, own in bank.state_dict().items():
+        if name == "unit":
+            continue
+        found, private = theirs.get(name), theirs.get(_private(name))
+        if "private" in name:
+            own.zero_()
+        elif found is not None and private is not None:
+            own.copy_(found + private.mean(dim=0))
+        elif found is not None and found.shape == own.shape:
+            own.copy_(found)
+        elif found is not None and found.shape[1:] == own.shape[1:]:
+            own.copy_(found.float().mean(dim=0, keepdim=True).expand_as(own))
+
+
+def _private(name: str) -> str:
+    """Name of the weights of each entity beside shared ones: ``x.weight`` -> ``x.private_weight``."""
+    stem, dot, last = name.rpartition(".")
+    return f"{stem}{dot}private_{last}"

@@ -1,0 +1,209 @@
+"""What the latent state multiplies each series by, estimated together with the level it moves around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.data.windows import truth_of
+from foretide.forecasters.lavar.recipes import discounted
+from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.simple.history import by_entity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+    Floats = NDArray[np.float64]
+
+ROUNDS = 3
+CHOOSING_ROUNDS = 2
+"""Recipes are chosen anew in the first rounds only."""
+MAX_LOG = 1.5
+"""The latent state multiplies a forecast by at most ``exp(1.5)``."""
+MAX_LEADS = 5
+"""Neighbouring steps of a window say nearly the same: so many, evenly spread, are looked at."""
+MAX_WINDOWS = 400
+"""Per entity, evenly spread."""
+PERSISTENCE = 3.0
+"""So many neighbouring days say as much as one independent day."""
+EM_STEPS = 30
+FIRST_VARIANCE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class LatentEffects:
+    """Log-linear effects: a row is multiplied by ``exp(weights z)``.
+
+    Attributes
+    ----------
+    weights : ``[N, D, K]``
+    shared : ``[D, K]``
+        What a new entity begins with: the effects of all entities together.
+    """
+
+    weights: Floats
+    shared: Floats
+
+    def past(self, panel: Panel, z: Floats) -> Floats:
+        """Multipliers of a panel's rows, ``[R, D]``, for latent states ``[R, K]``; entities as fitted."""
+        out = np.empty((len(z), self.weights.shape[1]))
+        start = 0
+        for i in range(panel.n_entities):
+            stop = start + int(panel.length[i])
+            out[start:stop] = self._multiplier(z[start:stop], i)
+            start = stop
+        return out
+
+    def ahead(self, entity: NDArray[np.int64], z_ahead: Floats) -> Floats:
+        """Multipliers of steps ahead, ``[W, h, D]``, for latent states ``[W, h, K]``."""
+        log = np.einsum("whk,wdk->whd", z_ahead, self.weights[entity], optimize=True)
+        return np.asarray(np.exp(np.clip(log, -MAX_LOG, MAX_LOG)))
+
+    def _multiplier(self, z: Floats, entity: int) -> Floats:
+        return np.asarray(np.exp(np.clip(z @ self.weights[entity].T, -MAX_LOG, MAX_LOG)))
+
+    def for_new(self, n: int) -> LatentEffects:
+        """Effects of ``n`` entities that were not there at fit: those of all entities together."""
+        return LatentEffects(np.repeat(self.shared[None], n, axis=0), self.shared)
+
+    def take(self, entities: NDArray[np.int64]) -> LatentEffects:
+        """Effects of some entities."""
+        return LatentEffects(self.weights[entities], self.shared)
+
+
+def fit_effects(
+    base: SeasonalBase,
+    train: Panel,
+    windows: Windows,
+    h: int,
+    z: Floats,
+    z_ahead: Floats,
+    prior: Floats | None = None,
+) -> tuple[SeasonalBase, LatentEffects]:
+    """Alternate between levels that know the effects and effects around these levels.
+
+    A moving level absorbs what the latent state did lately, so the forecast depends on the weights through
+    ``z_ahead - mean of z over the level's memory``. That difference is the regressor of a weighted least squares step
+    (Gauss–Newton on the quasi-Poisson likelihood); weights are drawn to those of all entities, and these to zero, with
+    variances per latent found by expectation–maximisation over all targets.
+
+    Parameters
+    ----------
+    base : SeasonalBase
+        Fitted on ``train``.
+    train : Panel
+    windows : Windows
+        Training windows.
+    z : ``[R, K]``
+        Latent states of the training rows.
+    z_ahead : ``[W, h, K]``
+        States expected ahead of each window.
+    prior : ``[D, K]``, optional
+        Shared weights found on other entities.
+
+    Returns
+    -------
+    The base with recipes chosen anew, and the effects.
+    """
+    n, d, k = train.n_entities, train.n_targets, z.shape[1]
+    stride = _stride(windows)
+    windows, z_ahead = windows[::stride], z_ahead[::stride]
+    start = np.zeros((d, k)) if prior is None else prior
+    effects = LatentEffects(np.repeat(start[None], n, axis=0), start)
+    y = truth_of(train, windows, h) + base.shift[windows.entity][:, None, :]
+    leads = np.unique(np.linspace(0, h - 1, min(h, MAX_LEADS)).round().astype(int))
+    for turn in range(ROUNDS):
+        past = effects.past(train, z)
+        if turn and turn <= CHOOSING_ROUNDS:
+            base = base.chosen(train, h, past=past)
+        mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
+        mu = np.maximum(mu + base.shift[windows.entity][:, None, :], 0.0)
+        gram, slope = np.zeros((n, d, k, k)), np.zeros((n, d, k))
+        for i, chosen in by_entity(windows):
+            memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
+            part = np.ix_(chosen, leads)
+            gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
+        gram, slope = stride * gram, stride * slope
+        slope += np.einsum("ndkl,ndl->ndk", gram, effects.weights)
+        effects = _solve(gram, slope, prior)
+    return base, effects
+
+
+def _stride(windows: Windows) -> int:
+    """Every how many windows one is looked at, for its neighbours too; never in step with a week."""
+    entities = max(1, len(np.unique(windows.entity)))
+    stride = max(1, -(-len(windows) // (MAX_WINDOWS * entities)))
+    return stride + (stride % 7 == 0)
+
+
+def _memory(base: SeasonalBase, train: Panel, entity: int, z: Floats, past: Floats) -> Floats:
+    """Mean latent state over each series' level's memory, ``[T, D, K]``; NaN-free, zero where nothing is remembered."""
+    row0 = int(np.concatenate([[0], np.cumsum(train.length)])[entity])
+    rows = int(train.length[entity])
+    state = z[row0 : row0 + rows]
+    seen = ~np.isnan(np.asarray(train.rows(entity)[:, : train.n_targets]))
+    explained = np.where(seen, past[row0 : row0 + rows], 0.0)
+    out = np.zeros((rows, train.n_targets, z.shape[1]))
+    best = [base.recipes[int(p)] for p in base.picks[entity][:, 0]]
+    per_step = {"profile": lambda r: r.alpha, "level": lambda r: r.alpha / r.season}
+    alphas = np.array([per_step[r.kind](r) if r.kind in per_step else -1.0 for r in best])
+    for alpha in np.unique(alphas[alphas >= 0]):
+        columns = np.flatnonzero(alphas == alpha)
+        weight = explained[:, columns]
+        below = discounted(weight, float(alpha))
+        above = discounted(weight[:, :, None] * state[:, None, :], float(alpha))
+        out[:, columns] = above / np.maximum(below, 1e-12)[:, :, None]
+    return out
+
+
+def _normal_equations(z_ahead: Floats, memory: Floats, mu: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Gram matrices ``[D, K, K]`` and slopes ``[D, K]`` of the weighted least squares step."""
+    leads, k = z_ahead.shape[1:]
+    d = mu.shape[2]
+    seen = ~np.isnan(y)
+    error = np.where(seen, y - mu, 0.0)
+    weight = np.where(seen, mu, 0.0)
+    total = weight.sum(axis=(0, 1))
+    noise = (error**2).sum(axis=(0, 1)) / np.maximum(total, 1e-12)
+    usable = (total > 0) & (noise > 0)
+    # Steps of one window share their noise with those of its neighbours: a day counts once, not once per lead, and
+    # less than once, because what the level got wrong one day it gets wrong the next.
+    share = np.where(usable, 1.0 / (np.where(usable, noise, 1.0) * leads * PERSISTENCE), 0.0)
+    # With the regressors x = z - m, m the same for all leads: sums of w x x' = w z z' - (w z) m' - m (w z)' + w m m'.
+    flat = z_ahead.reshape(-1, k)
+    squares = (flat[:, :, None] * flat[:, None, :]).reshape(-1, k * k)
+    m = memory.transpose(1, 2, 0)
+    cross = m @ np.einsum("wld,wlk->dwk", weight, z_ahead, optimize=True)
+    own = (m * weight.sum(axis=1).T[:, None, :]) @ m.transpose(0, 2, 1)
+    gram = (weight.reshape(-1, d).T @ squares).reshape(d, k, k) - cross - cross.transpose(0, 2, 1) + own
+    slope = error.reshape(-1, d).T @ flat - (m @ error.sum(axis=1).T[:, :, None])[..., 0]
+    return gram * share[:, None, None], slope * share[:, None]
+
+
+def _solve(gram: Floats, slope: Floats, prior: Floats | None) -> LatentEffects:
+    """Two levels: weights of a target over all entities around zero (or a prior), weights of an entity around those."""
+    centre = np.zeros(slope.shape[1:]) if prior is None else prior
+    shared = centre if prior is not None else _empirical_bayes(gram.sum(axis=0), slope.sum(axis=0), centre)
+    if len(gram) == 1 and prior is None:
+        return LatentEffects(shared[None], shared)
+    n, d, k = slope.shape
+    wide = np.broadcast_to(shared, slope.shape).reshape(n * d, k)
+    own = _empirical_bayes(gram.reshape(n * d, k, k), slope.reshape(n * d, k), wide)
+    return LatentEffects(own.reshape(n, d, k), shared)
+
+
+def _empirical_bayes(gram: Floats, slope: Floats, centre: Floats) -> Floats:
+    """Posterior means ``[S, K]`` under normal priors around ``centre`` whose variance per latent is estimated."""
+    k = slope.shape[1]
+    variance = np.full(k, FIRST_VARIANCE)
+    weights = centre
+    for _ in range(EM_STEPS):
+        spread = np.linalg.inv(gram + np.diag(1 / variance))
+        weights = np.einsum("skl,sl->sk", spread, slope + centre / variance)
+        variance = np.maximum(((weights - centre) ** 2 + np.einsum("skk->sk", spread)).mean(axis=0), 1e-8)
+    return weights

@@ -1,0 +1,263 @@
+"""LAVAR: a latent autoencoder with VAR dynamics, and heads for dense, sparse and ultra-sparse targets on its state."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.counts import BUCKETS, buckets
+from foretide.data.reading.problems import DataWarning
+from foretide.data.time.calendar import Calendar
+from foretide.errors import ConfigError, DataError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.lavar.config import StagesConfig, SupplyConfig
+from foretide.forecasters.networks.neural import split_options
+from foretide.forecasters.simple.calendar_es import calendar_of
+from foretide.heads.table import routes, shared_range
+from foretide.models.config import LatentConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.forecasters.lavar.parts import Parts
+
+
+class LAVAR(Forecaster):
+    """Many targets, most of them sparse, driven by covariates, the calendar and their own moving levels.
+
+    Stage 1 learns an encoder, a decoder and a VAR in the latent space of the covariates. Stage 2 works on the frozen
+    state: each series gets a base from its own past (seasonal level times holiday factors, chosen per series), which
+    the latent state multiplies (see :mod:`foretide.forecasters.lavar.latent_effects`), and heads, one per density
+    bucket, learn what is left from the rolled-out state and from what is known ahead.
+
+    Parameters
+    ----------
+    h : int
+        Steps to forecast.
+    order : int
+        Lags ``p`` of the VAR; fewer are taken, with a warning, where most series are too short for so many.
+    latent : int
+        Size ``K`` of the latent state (at most as many as the encoder has inputs).
+    heads : "auto", or three heads
+        For dense, sparse and ultra-sparse targets; "auto" is ``("delta", "delta", "zinb")`` where all targets are
+        counts, else "delta" throughout. Any name of the table of heads, or a dict with options.
+    seasons : sequence of int, optional
+        Periods in steps; found from the frequency by default.
+    calendar : Calendar, dict, "auto" or None
+        Features known ahead; one with a country brings its public holidays. "auto" takes those of the frequency.
+    seed : int
+    alias : str, optional
+    **options
+        Fields of :class:`foretide.models.config.LatentConfig`, :class:`SupplyConfig` and :class:`StagesConfig`.
+
+    Notes
+    -----
+    Source: the LAVAR specification; the base and the closed-form latent effects are this library's own.
+    """
+
+    has_law = True
+    uses_validation = True
+    knows_ids = True
+    uses_future = True
+    neural, explains = True, ("latent",)
+    traces_by_target = ("base",)
+
+    def __init__(
+        self,
+        h: int,
+        order: int = 7,
+        latent: int = 8,
+        *,
+        heads: str | Sequence[Any] = "auto",
+        seasons: Sequence[int] | None = None,
+        calendar: Calendar | dict[str, Any] | str | None = "auto",
+        seed: int = 0,
+        alias: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(h, alias=alias)
+        self.order, self.latent, self.seed = order, latent, seed
+        self.heads = heads if isinstance(heads, str) else tuple(heads)
+        self.seasons = None if seasons is None else tuple(seasons)
+        self.calendar = calendar if calendar == "auto" else calendar_of(calendar)
+        given = {"order": order, "latent": latent, **options}
+        self.config, self.supply, self.stages = split_options(given, LatentConfig, SupplyConfig, StagesConfig)
+        self._options = options
+        self._check_heads()
+        self._teacher: LAVAR | None = None
+        self._lags = order
+        self.parts_: Parts | None = None
+        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.interventions: dict[str, int] = {}
+        """What the guardrails did in the last ``predict``: points by kind."""
+
+    # ---------------------------------------------------------------- what a person calls
+    def bucket_table(self) -> pd.DataFrame:
+        """Return one row per target: ``target, nonzero_rate, bucket, head, why``."""
+        import pandas as pd
+
+        parts = self._parts()
+        return pd.DataFrame(
+            {
+                "target": list(parts.targets),
+                "nonzero_rate": parts.rates,
+                "bucket": list(parts.buckets),
+                "head": parts.head_names(),
+                "why": [self._why(rate, bucket) for rate, bucket in zip(parts.rates, parts.buckets, strict=True)],
+            }
+        )
+
+    def fit_heads(self, panel: Panel, until: Any = None, *, train_until: Any = None) -> LAVAR:
+        """Return a LAVAR for other entities that shares this one's frozen stage 1.
+
+        Base, latent effects and heads of the new entities begin at what this model's entities have in common, so that
+        a few weeks of history are enough. The columns must be those of this model.
+
+        Parameters
+        ----------
+        panel, until, train_until
+            As for :meth:`fit`.
+        """
+        if self._fitted is None:
+            raise ConfigError(f"{self.name} has no stage 1 to share yet. Type: model.fit(panel) first.")
+        self._fitted.check(panel, self.name)
+        other = type(self)(**self.settings())
+        other._teacher = self
+        other.fit(panel, until, train_until=train_until)
+        other._teacher = None
+        return other
+
+    # ---------------------------------------------------------------- protocol
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff: the lags of the VAR, as many as were fitted."""
+        return int(self.order if self.parts_ is None else self.parts_.state.model.config.order)
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that quantile heads among the heads were trained for."""
+        specs = () if isinstance(self.heads, str) else self.heads
+        return shared_range(route.quantile_range for spec in specs for route in routes(spec))
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return True
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
+        return ("base", "latent")
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, options included."""
+        calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
+        return {**super().settings(), "calendar": calendar, **self._options}
+
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        shared = None if self._teacher is None else self._teacher._parts().state.model.config.order
+        self._lags = self._fitting_order(part, shared)
+        return part.with_windows(self._lags + 1, self.h)
+
+    def _fit(self, part: FitPart) -> None:
+        from foretide.forecasters.lavar.fit import fit_parts
+
+        teacher = None if self._teacher is None else self._teacher._parts()
+        self.parts_, self.history = fit_parts(self, part, self._lags, teacher)
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        from foretide.forecasters.lavar.fit import predict_parts
+
+        prediction, self.interventions = predict_parts(self._parts(), panel, windows, self.h, quantiles, traces)
+        return prediction
+
+    # ---------------------------------------------------------------- saving
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything learned that is an array."""
+        return self._parts().arrays()
+
+    def facts(self) -> dict[str, Any]:
+        """Everything learned that is not."""
+        return {**self._parts().facts(), "history": self.history}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Rebuild from :meth:`state` and :meth:`facts`."""
+        from foretide.forecasters.lavar.parts import Parts
+
+        self.parts_ = Parts.restore(state, facts, self.h, self.config)
+        self.history = facts["history"]
+
+    # ---------------------------------------------------------------- inside
+    def _parts(self) -> Parts:
+        assert self.parts_ is not None
+        return self.parts_
+
+    def _fitting_order(self, part: FitPart, shared: int | None) -> int:
+        """Return as many of ``order`` lags as most series bear: as many windows as lags, or one at least.
+
+        ``shared`` lags of a stage 1 stay as they are. Raises :class:`DataError` where no series has a window.
+        """
+        least = self.h + 1 + (1 if shared is None else shared)
+        rows = np.sort(part.rows)
+        rows = rows[rows >= least] if rows[-1] >= least else rows  # those too short for a window have no say
+        longest, middle = int(rows[-1]), int(rows[len(rows) // 2])
+        if longest < least:
+            lags = "" if shared is None else f" and a stage 1 of {shared} lags"
+            raise DataError(
+                f"{self.name} with h={self.h}{lags} needs a series of at least {least} rows, the longest one has "
+                f"{longest} in the training part. Lower h, or give longer series."
+            )
+        if shared is not None:
+            return shared
+        if middle >= self.order + 1 + self.h:
+            return self.order
+        order = min(self.order, max(1, (middle - self.h) // 2))
+        warnings.warn(
+            f"{self.name} takes {order} lags instead of {self.order}: half of the series have at most {middle} rows in "
+            f"the training part, {self.h} of which are forecast. Give longer series, or lower h.",
+            DataWarning,
+            stacklevel=4,
+        )
+        return order
+
+    def _check_heads(self) -> None:
+        from foretide.heads.table import routes
+
+        if self.heads == "auto":
+            return
+        if isinstance(self.heads, str) or len(self.heads) != len(BUCKETS):
+            raise ConfigError(
+                f"heads is 'auto' or three heads, for dense, sparse and ultra-sparse targets; got {self.heads!r}. "
+                "Try heads=('delta', 'delta', 'zinb')."
+            )
+        for head in self.heads:
+            routes(head)
+
+    def _why(self, rate: float, bucket: str) -> str:
+        dense, ultra = self.supply.dense, self.supply.ultra
+        if bucket != str(buckets(rate, dense, ultra)):
+            return f"the bucket of the model whose stage 1 is shared; nonzero here in {rate:.1%} of the training rows"
+        if bucket == "dense":
+            return f"nonzero in {rate:.1%} of the training rows, at least {dense:.1%}"
+        if bucket == "ultra":
+            return f"nonzero in {rate:.2%} of the training rows, at most {ultra:.2%}"
+        return f"nonzero in {rate:.1%} of the training rows, between {ultra:.2%} and {dense:.1%}"
+
+
+def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
+    """Settings of stage 1 or 2 as keywords of :class:`foretide.training.stages.Stage`."""
+    head = "head_" if which == 2 else ""
+    return {
+        "name": f"stage {which}",
+        "batch_size": stages.batch_size, "clip": stages.clip,
+        "steps": stages.steps_per_epoch, "patience": stages.patience,
+        **{field: getattr(stages, head + field) for field in ("epochs", "lr", "weight_decay")},
+    }  # fmt: skip

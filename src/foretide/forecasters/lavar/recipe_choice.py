@@ -1,0 +1,94 @@
+"""Which recipes a series takes: those that forecast its training part best, weighed by how well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from foretide.forecasters.lavar.recipes import Block, Recipe
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+MAX_ORIGINS = 300
+"""Recipes are judged from at most this many origins per series."""
+TEMPERATURE = 0.01
+"""A recipe worse than the best by this share of its squared error weighs a factor e less."""
+
+
+def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Floats:
+    """Return the sum of each recipe's squared errors over ``h`` steps from many origins, ``[M, S]``.
+
+    Only origins that every recipe can forecast from count, or the most careful one would win, and of those only the
+    rows from ``since`` on.
+    """
+    rows = len(block.y)
+    if not rows:
+        return np.zeros((len(recipes), block.y.shape[1]))
+    from_rows = origins(rows, max(r.season for r in recipes))
+    ahead = from_rows[:, None] + np.arange(1, h + 1)
+    at = np.where(ahead < rows, ahead, 0)
+    truth = block.y[at]
+    counted = ((ahead < rows) & (from_rows >= since)[:, None])[:, :, None] & ~np.isnan(truth)
+    truth = np.where(counted, truth, 0.0)
+    events, ordinary = np.where(counted, block.events[at], 0.0), counted.astype(np.float64)
+    patterns: dict[tuple[int, float], tuple[Floats, NDArray[np.bool_]]] = {}
+    shared = np.ones((len(from_rows), block.y.shape[1]), dtype=bool)
+    sums = []
+    for recipe in recipes:
+        tables = block.tables(recipe)
+        key = (recipe.season, recipe.profile_alpha)
+        if recipe.kind == "profile" and key in patterns:
+            error, known = patterns[key]
+        else:
+            profile = tables.profile_ahead(from_rows, h)
+            known = np.asarray(~np.isnan(profile).any(axis=1))
+            error = np.nan_to_num(profile, copy=False) * (events if recipe.knows_events else ordinary)
+            if recipe.kind == "profile":
+                patterns[key] = error, known
+        if tables.level is not None:
+            level = tables.level[from_rows]
+            known = known & ~np.isnan(level)
+            error = error * np.nan_to_num(level)[:, None, :]
+        if tables.growth is not None:
+            error *= tables.growth_ahead(from_rows, h)  # a fresh array: where there is a growth, there is a level
+        error = error - truth
+        shared &= known
+        sums.append(np.einsum("nhs,nhs->ns", error, error))
+    return np.stack([np.where(shared, s, 0.0).sum(axis=0) for s in sums])
+
+
+def best(errors: Floats, top: int) -> tuple[Steps, Floats]:
+    """Return the ``top`` recipes by their errors ``[M, ...]`` and their weights, ``[..., top]`` both."""
+    order = np.argsort(errors, axis=0, kind="stable")[: min(top, len(errors))]
+    least = np.take_along_axis(errors, order, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        worse = np.nan_to_num(least / np.maximum(least[:1], 1e-300) - 1.0, nan=0.0, posinf=1e9)
+    weights = np.exp(-np.maximum(worse, 0.0) / TEMPERATURE)
+    weights /= weights.sum(axis=0)
+    return np.moveaxis(order, 0, -1), np.moveaxis(weights, 0, -1)
+
+
+def most_taken(picks: Steps, weights: Floats, recipes: int) -> tuple[Steps, Floats]:
+    """Return the recipes that weigh most over all series ``[N, D, M]``, by target, and their weights, ``[D, M]``."""
+    _, d, top = picks.shape
+    total = np.zeros((d, recipes))
+    np.add.at(total, (np.broadcast_to(np.arange(d)[:, None], picks.shape), picks), weights)
+    shared = np.argsort(-total, axis=1, kind="stable")[:, :top]
+    share = np.take_along_axis(total, shared, axis=1)
+    return shared, share / share.sum(axis=1, keepdims=True)
+
+
+def origins(rows: int, season: int) -> Steps:
+    """Origins spread over all but the first part of the rows, through all positions of the season."""
+    first = min(max(2 * season, rows // 4), max(rows - 2, 0))
+    stride = max(1, -(-(rows - 1 - first) // MAX_ORIGINS))
+    while stride > 1 and np.gcd(stride, season) > 1:
+        stride += 1
+    return np.arange(first, max(rows - 1, first + 1), stride, dtype=np.int64)

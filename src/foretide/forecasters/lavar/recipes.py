@@ -1,0 +1,295 @@
+"""Recipes for a seasonal level that moves: ratios of discounted sums, one recursion each, all series at once.
+
+A forecast of step ``k`` from row ``t`` is ``level[t] * profile[same season position] * growth * events``.
+Level and profile are ratios of sums with weights ``(1 - alpha)^age``: what was seen over what the other parts explain
+(the discounted gamma-Poisson model of Harvey & Fernandes 1989, without its prior). So an event day that explains little
+also counts little, and zeros need no care. Every table is causal: row ``t`` depends on rows ``0 .. t``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.forecasters.simple.history import last_seen, season_last
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+PROFILE_VARIANCE = 0.1
+"""Prior variance of a series' seasonal factors around those of all series."""
+MAX_LOG_GROWTH = 0.7
+"""A forecast grows or shrinks by at most a factor of two against its level."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to a level.
+
+    Attributes
+    ----------
+    kind : {"last", "season", "level", "mean", "profile"}
+        Last value; same season's last value; same season's smoothed level; same season's mean over the last cycles;
+        a level over all steps times a seasonal profile.
+    season : int
+        Steps of one season.
+    alpha : float
+        Discount per step (``profile``) or per cycle (``level``); cycles averaged over (``mean``).
+    profile_alpha : float
+        Discount of the profile per cycle.
+    trend : float
+        Share of the growth over the last cycle that goes on.
+    """
+
+    kind: str
+    season: int = 1
+    alpha: float = 0.0
+    profile_alpha: float = 0.0
+    trend: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-able facts."""
+        return asdict(self)
+
+    @property
+    def knows_events(self) -> bool:
+        """Whether event factors apply: a last value is repeated as it is."""
+        return self.kind not in ("last", "season")
+
+
+def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
+    """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend."""
+    found: list[Recipe] = [Recipe("last")]
+    for season in seasons or (1,):
+        found += [Recipe("season", season)] if season > 1 else []
+        found += [Recipe("level", season, a) for a in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)]
+        found += [Recipe("mean", season, c) for c in (2, 4, 8, 16)]
+        # A level of all steps moves once a step, a smoothed season once a cycle.
+        for alpha in (0.003, 0.01, 0.03, 0.1, 0.3):
+            found += [Recipe("profile", season, alpha, p) for p in ((0.0, 0.1) if season > 1 else (0.0,))]
+            if alpha >= 0.03:
+                found += [Recipe("profile", season, alpha, 0.1 if season > 1 else 0.0, t) for t in (0.4, 0.8)]
+    chosen = tuple(r for r in found if kinds is None or r.kind in kinds)
+    return chosen or (Recipe("last"),)  # same-season values without a season
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a recipe makes of a block of series, ``[T, S]`` each.
+
+    Attributes
+    ----------
+    profile : float array
+        Of the row's own season position; the whole forecast where there is no level.
+    level : float array or None
+        Of all steps up to the row.
+    growth : float array or None
+        Log growth per step, already damped.
+    lag : float
+        Steps by which the level is behind.
+    season : int
+        Steps after which the profile repeats.
+    """
+
+    profile: Floats
+    level: Floats | None = None
+    growth: Floats | None = None
+    lag: float = 0.0
+    season: int = 1
+
+    def ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+        """Forecast ``h`` steps from each row, without events.
+
+        Parameters
+        ----------
+        rows : ``[n]``
+        entity : ``[n]``, optional
+            Take only the columns ``entity * targets .. (entity + 1) * targets - 1`` of each row; all by default.
+
+        Returns
+        -------
+        ``[n, h, S]``, or ``[n, h, targets]`` with an entity; NaN where nothing is known yet.
+        """
+        found = self.profile_ahead(rows, h, entity, targets)
+        if self.level is not None:
+            found *= _pick(self.level, rows, entity, targets)[:, None, :]
+        if self.growth is not None:
+            found *= self.growth_ahead(rows, h, entity, targets)
+        return found
+
+    def profile_ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+        """Profile of the ``h`` steps after each row as it was known at the row, shaped as :meth:`ahead`."""
+        same = rows[:, None] - self.season + 1 + np.arange(h)[None, :] % self.season
+        found = _pick(self.profile, same.clip(0), None if entity is None else entity[:, None], targets)
+        found[same < 0] = np.nan
+        return found
+
+    def growth_ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+        """What the growth multiplies the ``h`` steps after each row by, shaped as :meth:`ahead`."""
+        assert self.growth is not None
+        steps = np.arange(1, h + 1) + self.lag
+        log = _pick(self.growth, rows, entity, targets)[:, None, :] * steps[None, :, None]
+        return np.asarray(np.exp(np.clip(log, -MAX_LOG_GROWTH, MAX_LOG_GROWTH)))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Series side by side, and what recipes find out about them: what several need is worked out once.
+
+    Attributes
+    ----------
+    y : ``[T, S]``
+        Observed values, NaN where missing.
+    events : ``[T, S]``
+        Event factors, 1 on ordinary days.
+    pooled : mapping
+        Season -> seasonal factors of all series together ``[season]``, by the row's position ``t % season``.
+    noise : ``[S]``
+        Variance over mean of each series; a noisy series leans more on the pooled factors.
+    """
+
+    y: Floats
+    events: Floats
+    pooled: Mapping[int, Floats]
+    noise: Floats
+    _kept: dict[tuple[Any, ...], Floats] = field(default_factory=dict, repr=False)
+
+    def take(self, columns: Steps) -> Block:
+        """Return the block with these columns only."""
+        return Block(self.y[:, columns], self.events[:, columns], self.pooled, self.noise[columns])
+
+    def tables(self, recipe: Recipe) -> Tables:
+        """Follow a recipe over the block."""
+        season, alpha = recipe.season, recipe.alpha
+        if recipe.kind == "last":
+            return Tables(last_seen(self.y))
+        if recipe.kind == "season":
+            return Tables(season_last(self.y, season), season=season)
+        if recipe.kind in ("level", "mean"):
+            return Tables(self._by_position(recipe), season=season)
+        key = (season, recipe.profile_alpha)
+        profile = self._once(("profile", *key), lambda: self._profile(*key))
+        level = self._once(("moving", alpha, *key), lambda: self._level(alpha, *key))
+        if not recipe.trend:
+            return Tables(profile, level, season=season)
+        span = season if season > 1 else max(2, round(1 / max(alpha, 1e-3)))
+        growth = self._once(("growth", alpha, *key), lambda: _growth(level, span))
+        return Tables(profile, level, recipe.trend * growth, (1 - alpha) / max(alpha, 0.05), season)
+
+    def _once(self, key: tuple[Any, ...], make: Callable[[], Floats]) -> Floats:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    @property
+    def _value(self) -> Floats:
+        return self._once(("value",), lambda: np.where(np.isnan(self.y), 0.0, self.y))
+
+    @property
+    def _weight(self) -> Floats:
+        return self._once(("weight",), lambda: np.where(np.isnan(self.y), 0.0, self.events))
+
+    def _by_position(self, recipe: Recipe) -> Floats:
+        above, below = (
+            self._once((name, "folded", recipe.season), lambda part=part: _fold(part, recipe.season))  # type: ignore[misc]
+            for name, part in (("value", self._value), ("weight", self._weight))
+        )
+        if recipe.kind == "level":
+            above, below = discounted(above, recipe.alpha), discounted(below, recipe.alpha)
+        else:
+            above, below = (_last_sums(part, int(recipe.alpha)) for part in (above, below))
+        shape = above.shape
+        found = _carried(_ratio(above, below).reshape(shape[0], shape[1] * shape[2]))
+        return _unfold(found.reshape(shape), len(self.y))
+
+    def _profile(self, season: int, alpha: float) -> Floats:
+        """Factors by season position, drawn towards those of all series, ``[T, S]``."""
+        if season == 1:
+            return np.ones_like(self.y)
+        usual = np.resize(self.pooled[season], len(self.y))[:, None]
+        leveled = self._once(("leveled", season), lambda: self._weight * self._rough(season, usual))
+        prior = self.noise / PROFILE_VARIANCE
+        above, below = (_unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
+        # A series that has gone below zero since it was fitted has no factors of its own.
+        return (np.maximum(above, 0.0) + prior * usual) / np.maximum(below + prior, 1e-300)
+
+    def _rough(self, season: int, usual: Floats) -> Floats:
+        """Level around the pooled profile, over some cycles; 0 where nothing is known yet, never negative."""
+        alpha = 1 / (4 * season)
+        found = _ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha))
+        return np.maximum(np.nan_to_num(found), 0.0)
+
+    def _level(self, alpha: float, season: int, profile_alpha: float) -> Floats:
+        above = self._once(("sum", alpha), lambda: discounted(self._value, alpha))
+        key = ("expected", season, profile_alpha)
+        expected = self._once(key, lambda: self._expected(season, profile_alpha))
+        return _carried(_ratio(above, discounted(expected, alpha)))
+
+    def _expected(self, season: int, profile_alpha: float) -> Floats:
+        """What a level of one explains of each row, ``[T, S]``."""
+        profile = self._once(("profile", season, profile_alpha), lambda: self._profile(season, profile_alpha))
+        # The profile of a row holds its own value, which would damp the level's answer to it: take the one before.
+        before = np.concatenate([profile[:season], profile[:-season]]) if len(profile) > season else profile
+        return self._weight * before
+
+
+def discounted(values: Floats, alpha: float) -> Floats:
+    """Return ``s_t = (1 - alpha) * s_{t-1} + v_t`` along the first axis."""
+    if alpha == 0:
+        return np.asarray(np.cumsum(values, axis=0))
+    from scipy.signal import lfilter
+
+    return np.asarray(lfilter([1.0], [1.0, alpha - 1.0], values, axis=0))
+
+
+def _pick(table: Floats, rows: Steps, entity: Steps | None, targets: int) -> Floats:
+    """Rows of a table ``[T, S]``: with an entity, the columns of its targets only."""
+    if entity is None:
+        return np.asarray(table[rows])
+    return np.asarray(table.reshape(len(table), table.shape[1] // targets, targets)[rows, entity])
+
+
+def _last_sums(folded: Floats, cycles: int) -> Floats:
+    total = np.zeros_like(folded)
+    for k in range(min(cycles, len(folded))):
+        total[k:] += folded[: len(folded) - k]
+    return total
+
+
+def _growth(level: Floats, span: int) -> Floats:
+    """Log growth per step over the last ``span`` steps; 0 where the level was not known then or is next to nothing."""
+    known = np.maximum(np.nan_to_num(level), 0.0)
+    floor = 0.05 * np.maximum.accumulate(known, axis=0) + 1e-12
+    logs = np.log(known + floor)
+    out = np.zeros_like(level)
+    out[2 * span :] = (logs[2 * span :] - logs[span:-span]) / span
+    return out
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    safe = below > 1e-12
+    return np.asarray(np.where(safe, above / np.where(safe, below, 1.0), np.nan))
+
+
+def _carried(level: Floats) -> Floats:
+    """Keep the last level where a long gap has discounted all that was seen."""
+    return last_seen(level) if np.isnan(level).any() else level
+
+
+def _fold(values: Floats, season: int) -> Floats:
+    """``[T, S]`` -> ``[cycles, season, S]``, padded with zeros at the end."""
+    rows = len(values)
+    cycles = -(-rows // season)
+    padded = np.zeros((cycles * season, values.shape[1]))
+    padded[:rows] = values
+    return padded.reshape(cycles, season, values.shape[1])
+
+
+def _unfold(folded: Floats, rows: int) -> Floats:
+    return folded.reshape(-1, folded.shape[2])[:rows]

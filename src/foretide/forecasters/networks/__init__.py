@@ -1,0 +1,1 @@
+"""The neural forecasters: LSTM and attention encoder-decoders."""

@@ -1,0 +1,396 @@
+"""What the neural forecasters share: preparation, closed-form start, training, prediction, saving."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from foretide.data.time.calendar import Calendar
+from foretide.data.time.seasons import seasons_of
+from foretide.data.windows import Windows
+from foretide.errors import ConfigError, nearest
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
+from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
+from foretide.models.start import Start, StartConfig, fit_start
+from foretide.training.config import TrainingConfig
+from foretide.training.prepare import Preparation
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.models.backbone import Backbone
+    from foretide.models.frame import Frame
+    from foretide.models.inputs import Shape
+    from foretide.training.network import Network
+    from foretide.training.store import Store, WindowBatches
+
+PREDICT_BATCH = 128
+CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
+
+
+class NeuralForecaster(Forecaster):
+    """A network trained on windows from a closed-form start.
+
+    Parameters
+    ----------
+    h : int
+        Steps to forecast.
+    input_size : int
+        Steps looked back at.
+    head : str or dict
+        What is predicted and under which loss. Without intervals: ``"point"`` (squared error), ``"absolute"``,
+        ``"huber"``, ``"delta"``; with intervals: ``"gaussian"``, ``"student_t"``, ``"quantile"``; for counts, with
+        intervals: ``"poisson"``, ``"nb"``, ``"zinb"``. Options in a dict, ``{"name": "quantile", "levels": [0.1,
+        0.5, 0.9]}``; several targets by head, ``{"nb": ["beds"], "point": ["cost"]}``.
+    seasons : sequence of float, optional
+        Periods in steps; found from the frequency by default.
+    calendar : Calendar, dict, "auto" or None
+        Calendar features known ahead; "auto" takes those of the frequency, without holidays.
+    seed : int
+        Same seed, machine and thread count: same weights to the bit.
+    alias : str, optional
+    **options
+        Fields of :class:`TrainingConfig`, :class:`StartConfig` and the model's own configuration, and ``device``
+        (``"auto"``, ``"cpu"``, ``"cuda"``).
+    """
+
+    uses_validation = True
+    can_warm_start = True
+    knows_ids = True
+    uses_future = True
+    neural, watched = True, True
+    model_config: ClassVar[type]
+    """Dataclass of the model's own settings."""
+
+    def __init__(
+        self,
+        h: int,
+        *,
+        input_size: int,
+        head: HeadSpec,
+        seasons: Sequence[float] | None,
+        calendar: Calendar | dict[str, Any] | str | None,
+        seed: int,
+        alias: str | None,
+        **options: Any,
+    ) -> None:
+        super().__init__(h, alias=alias)
+        if not isinstance(input_size, (int, np.integer)) or input_size < 2:
+            raise ConfigError(f"input_size is a number of steps, at least 2; got {input_size!r}.")
+        self.input_size, self.head, self.seed = int(input_size), head, seed
+        self.lookback_ = self.input_size
+        """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
+        self.has_law = any(route.kind.has_law for route in routes(head))
+        self.seasons = None if seasons is None else tuple(seasons)
+        self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
+        self.device = options.pop("device", "auto")
+        self.training, self.start_config, self.config = split_options(
+            options, TrainingConfig, StartConfig, self.model_config
+        )
+        self._options = options
+        self._tried: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] = []
+        self.best_epoch = 0
+        self.start: Start | None = None
+        self.network: Network | None = None
+        self.preparation: Preparation | None = None
+        self._targets: tuple[str, ...] = ()
+        self._flat: frozenset[str] = frozenset()
+
+    # ---------------------------------------------------------------- what a model gives
+    @abstractmethod
+    def _backbone(self, frame: Frame, shape: Shape) -> Backbone:
+        """Build the backbone."""
+
+    # ---------------------------------------------------------------- protocol
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff: the lookback."""
+        return self.lookback_
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on: the lookback."""
+        return self.lookback_
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that a quantile head was trained for."""
+        return shared_range(route.quantile_range for route in routes(self.head))
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return True
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, options included."""
+        calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
+        return {**super().settings(), "calendar": calendar, "device": self.device, **self._options}
+
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        self.lookback_ = part.lookback(self.name, self.input_size, self.h)
+        return part.with_windows(self.lookback_, self.h)
+
+    def _fit(self, part: FitPart) -> None:
+        from foretide.seeding import seeded_init, torch_generator
+        from foretide.training.loop import train
+        from foretide.training.progress import epoch_bar
+        from foretide.training.store import Store, WindowBatches
+
+        panel, device = part.panel, pick_device(self.device)
+        train_windows, val_windows = part.windows(input_size=self.lookback_, h=self.h)
+        calendar = self._calendar(part.train)
+        found, self._targets = resolve(self.head, panel.targets), panel.targets
+        check_counts(panel, found)
+        self._flat = _flat(part.train)
+        self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
+        store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
+        batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
+        self.start = self._find_start(store, batches, val_batches, part.train_rows)
+        with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
+            self.network = network = self._build(self.start, self._shape(panel)).to(device)
+            rates = training_rates(part.train, self.preparation)
+            points = network.points() if self.training.fit_mean_first else None
+            if points is None:
+                begin_head(network, batches, val_batches, rates)
+            network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
+            trained = network if points is None else points
+            history = train(
+                trained, batches, val_batches if len(val_windows) else None, self.training,
+                groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
+                generator=torch_generator(self.seed), on_epoch=on_epoch,
+            )  # fmt: skip
+            if points is not None:
+                begin_head(network, batches, val_batches, rates, points)
+        self.history, self.best_epoch = history.epochs, history.best_epoch
+        self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]
+
+    def _woken(self, panel: Panel, windows: Windows) -> NDArray[np.bool_]:
+        """Series that never moved in training and do in the window: scale and spread are not those they had."""
+        found = np.zeros(len(windows), dtype=bool)
+        for k, (i, cutoff) in enumerate(zip(windows.entity, windows.cutoff, strict=True)):
+            if panel.ids[i] in self._flat:
+                low = max(0, cutoff + 1 - self.lookback_)
+                found[k] = not _constant(panel.rows(int(i))[low : cutoff + 1, : panel.n_targets])
+        return found
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        import torch
+
+        network, preparation = self._parts_for(panel)
+        batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
+        mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
+        bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
+        kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
+        with torch.inference_mode():
+            for place, chosen in in_batches(batches):
+                law, found = network(batches.inputs(chosen))
+                mean[place] = law.mean().cpu().numpy()
+                found_quantiles = law.quantiles(quantiles) if bounds is not None else None
+                if bounds is not None and found_quantiles is not None:
+                    bounds[place] = found_quantiles.cpu().numpy()
+                for name in traces:
+                    kept[name].append(found[name].cpu().numpy())
+        extras = {name: np.concatenate(parts) for name, parts in kept.items()}
+        if bounds is not None:
+            counts = mask_of(resolve(self.head, panel.targets), panel.n_targets, "counts")
+            bounds = unscaled_quantiles(preparation, panel, windows.entity, bounds, counts)
+        return Prediction(preparation.unscale(panel, windows.entity, mean), bounds, extras)
+
+    # ---------------------------------------------------------------- for those who look inside
+    def window_batches(self, panel: Panel, windows: Windows) -> WindowBatches:
+        """Return the windows of a panel as the network reads them, and put the network into its state for use.
+
+        :func:`in_batches` goes over them. Rows after a cutoff are read by ``WindowBatches.batch`` only (the truth).
+        """
+        view = self.view(panel, windows)
+        return _batches(*self._parts(), view.panel, view.windows, self.lookback_, self.h)
+
+    # ---------------------------------------------------------------- saving
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Network parameters and scales."""
+        network, preparation = self._parts()
+        arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
+        return {**arrays, **preparation.arrays()}
+
+    def facts(self) -> dict[str, Any]:
+        """Sizes, the frame's structure, calendar, history."""
+        network, preparation = self._parts()
+        return {
+            "shape": dataclasses.asdict(network.backbone.shape),
+            "structure": network.backbone.frame.structure(),
+            "ids": list(preparation.ids),
+            "targets": list(self._targets),
+            "flat": sorted(self._flat),
+            "calendar": preparation.calendar.to_dict() if preparation.calendar else None,
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "start": self.start_report(),
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Rebuild the network from :meth:`state` and :meth:`facts`."""
+        import torch
+
+        from foretide.models.frame import empty_start
+        from foretide.models.inputs import Shape
+        from foretide.seeding import seeded_init
+
+        calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
+        self.preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
+        self._targets = tuple(facts.get("targets", ()))
+        self._flat = frozenset(facts.get("flat", ()))
+        self.lookback_ = int(facts["shape"]["input_size"])
+        weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+        start = empty_start(facts["structure"], weights, "backbone.frame.")
+        with seeded_init(self.seed):
+            self.network = self._build(start, Shape(**facts["shape"]))
+        self.network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        self.network.to(pick_device(self.device)).eval()
+        self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]
+
+    def start_report(self) -> list[dict[str, Any]]:
+        """What the closed-form start tried, with validation errors, the chosen combination first."""
+        return self._tried
+
+    # ---------------------------------------------------------------- parts
+    def _parts(self) -> tuple[Network, Preparation]:
+        assert self.network is not None
+        assert self.preparation is not None
+        return self.network, self.preparation
+
+    def _parts_for(self, panel: Panel) -> tuple[Network, Preparation]:
+        """Network and preparation for a panel of fitted entities, or of new ones, each with its own scales."""
+        network, preparation = self._parts()
+        if not panel.n_entities or panel.ids[0] in preparation.ids:
+            return network, preparation
+        own = preparation.for_new(panel, mask_of(resolve(self.head, panel.targets), panel.n_targets, "uncentred"))
+        moving = np.array([name not in self._flat for name in preparation.ids])
+        return network.for_new(own.scale[:, : panel.n_targets], moving), own
+
+    def _calendar(self, train: Panel) -> Calendar | None:
+        if self.calendar == "auto":
+            return covered_calendar(train)
+        if isinstance(self.calendar, str):
+            raise ConfigError(f"calendar is 'auto', None or a foretide Calendar, got {self.calendar!r}.")
+        return self.calendar
+
+    def _shape(self, panel: Panel) -> Shape:
+        from foretide.models.inputs import Shape
+
+        assert self.preparation is not None
+        n_static = len(panel.static.names)
+        channels = len(panel.targets) + len(panel.past)
+        return Shape(self.lookback_, self.h, panel.n_targets, channels, self.preparation.n_known(panel), n_static)
+
+    def _build(self, start: Start, shape: Shape) -> Network:
+        import torch
+
+        from foretide.heads.base import HeadShape
+        from foretide.models.frame import Frame
+        from foretide.training.network import Network
+
+        assert self.preparation is not None
+        backbone = self._backbone(Frame(start, shape), shape)
+        sizes = HeadShape(backbone.features, shape.targets, shape.h, len(self.preparation.ids))
+        unit = torch.as_tensor(self.preparation.scale[:, : shape.targets], dtype=torch.float32)
+        return Network(backbone, make_head(self.head, sizes, self._targets), unit)
+
+    def _find_start(
+        self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_rows: NDArray[np.int64]
+    ) -> Start:
+        assert self.preparation is not None
+        panel = store.panel
+        series = self.preparation.series(panel, store.array, store.future_array, store.calendar, train_rows)
+        seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
+        return fit_start(
+            series, store.rows(batches.windows), store.rows(val_batches.windows),
+            input_size=self.lookback_, h=self.h, seasons=seasons, config=self.start_config,
+        )  # fmt: skip
+
+
+def _batches(
+    network: Network, preparation: Preparation, panel: Panel, windows: Windows, input_size: int, h: int
+) -> WindowBatches:
+    from foretide.training.store import Store, WindowBatches
+
+    network.eval()
+    device = next(network.parameters()).device
+    return WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows)
+
+
+def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Yield the places of the windows and their numbers ``[B]``, at most ``size`` at a time, in order."""
+    import torch
+
+    for chosen in torch.split(torch.arange(len(batches), device=batches.store.device), size):
+        if len(chosen):
+            yield slice(int(chosen[0]), int(chosen[-1]) + 1), chosen
+
+
+def covered_calendar(panel: Panel) -> Calendar | None:
+    """Calendar features of the panel's frequency whose cycle its longest series holds at least twice.
+
+    A year seen once is not a season: its feature would be a trend in disguise.
+    """
+    if panel.grid.is_integer:
+        return None
+    times = panel.grid.times([0, int(panel.observed.max())])
+    days = (times[1] - times[0]).days
+    features = tuple(f for f in Calendar.for_freq(panel.grid.freq).features if days >= 2 * CYCLE_DAYS.get(f, 7))
+    return Calendar(features) if features else None
+
+
+def _flat(train: Panel) -> frozenset[str]:
+    """Entities none of whose targets moves in the training part; none where all are so."""
+    d = train.n_targets
+    found = frozenset(name for i, name in enumerate(train.ids) if _constant(train.rows(i)[:, :d]))
+    return frozenset() if len(found) == train.n_entities else found
+
+
+def _constant(values: NDArray[np.floating]) -> bool:
+    """Whether no column ``[T, D]`` has two different values."""
+    seen = ~np.isnan(values)
+    low, high = np.where(seen, values, np.inf).min(axis=0), np.where(seen, values, -np.inf).max(axis=0)
+    return bool((low >= high).all())
+
+
+def pick_device(name: str) -> torch.device:
+    """``"auto"``: CUDA where there is one, else the CPU."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device={name!r} is not known. Type 'auto', 'cpu' or 'cuda'.") from error
+
+
+def split_options(options: dict[str, Any], *configs: type) -> list[Any]:
+    """Distribute keyword options over frozen dataclasses.
+
+    Raises
+    ------
+    ConfigError
+        When an option belongs to none of them; the nearest name is suggested.
+    """
+    fields = {f.name: cls for cls in configs for f in dataclasses.fields(cls)}
+    for name in options:
+        if name not in fields:
+            raise ConfigError(f"There is no setting {name!r}. {nearest(name, [*fields, 'device'])}")
+    made = []
+    for cls in configs:
+        names = {f.name for f in dataclasses.fields(cls)}
+        made.append(cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in names}))
+    return made

@@ -1,0 +1,1 @@
+"""Simple forecasters: what every model must beat."""

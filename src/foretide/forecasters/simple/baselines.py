@@ -1,0 +1,357 @@
+"""Simple forecasters that every run includes: whatever is worth its training must beat the best of them.
+
+All of them predict every cutoff of an entity in one vectorised pass, in float64. They share these rules:
+
+- A missing value (NaN) is skipped; nothing after a cutoff is read.
+- A season position that was not observed yet (a history shorter than one season) is answered with the last
+  observed value.
+- A cutoff before the first observed value of a series is answered with NaN: nothing is known there.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.time.seasons import main_season, telling
+from foretide.errors import ConfigError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.gaussian import unit_of
+from foretide.forecasters.simple.history import (
+    ahead_rows,
+    at_rows,
+    by_entity,
+    first_known,
+    last_seen,
+    last_seen_row,
+    season_last,
+    season_level,
+    targets_until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+CHOICE_CYCLES = 1000
+"""Settings are chosen on at most this many of the last cycles of each training series."""
+
+
+class _Simple(Forecaster):
+    """A forecaster whose answer is a formula of one entity's own past targets."""
+
+    baseline = True
+
+    def _fit(self, part: FitPart) -> None:
+        pass
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        mean = np.empty((len(windows), self.h, panel.n_targets))
+        for entity, chosen in by_entity(windows):
+            cutoffs = windows.cutoff[chosen]
+            mean[chosen] = self._ahead(targets_until(panel, entity, int(cutoffs.max())), cutoffs)
+        return Prediction(mean)
+
+    @abstractmethod
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        """Forecast from rows ``cutoffs`` ``[n]`` of ``history`` ``[T, D]``: ``[n, H, D]``."""
+
+
+class Persistence(_Simple):
+    """Repeats the last observed value.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        return np.repeat(last_seen(history)[cutoffs][:, None, :], self.h, axis=1)
+
+
+class Drift(_Simple):
+    """Continues the straight line through the first and the last observed value.
+
+    With ``y_a`` the first and ``y_b`` the last observed value up to the cutoff ``c``, the forecast of step
+    ``k`` is ``y_b + (c + k - b) * (y_b - y_a) / (b - a)``; the last value alone where only one is observed.
+    Hyndman & Athanasopoulos, *Forecasting: Principles and Practice*, 3rd ed., section 5.2.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        seen = ~np.isnan(history)
+        first = np.argmax(seen, axis=0)
+        start = history[first, np.arange(history.shape[1])]
+        last = last_seen_row(history)[cutoffs]
+        value = last_seen(history)[cutoffs]
+        span = last - first
+        slope = np.where(span > 0, (value - start) / np.where(span > 0, span, 1), 0.0)
+        steps = (cutoffs[:, None] - last)[:, None, :] + np.arange(1, self.h + 1)[None, :, None]
+        return np.asarray(value[:, None, :] + steps * slope[:, None, :])
+
+
+class _Seasonal(_Simple):
+    """A formula that knows the season: given, or found on the training part."""
+
+    def __init__(self, h: int, season: int | None = None, *, alias: str | None = None) -> None:
+        super().__init__(h, alias=alias)
+        self.season = check_count("season", season)
+        self.season_ = season or 1
+
+    def _fit(self, part: FitPart) -> None:
+        self.season_ = int(main_season(part.train, self.season))
+
+    def facts(self) -> dict[str, Any]:
+        """The season in use."""
+        return {"season": self.season_}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take the season back."""
+        self.season_ = facts["season"]
+
+
+class SeasonalNaive(_Seasonal):
+    """Repeats the last observed value of the same season position.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        table = season_last(history, self.season_)
+        return first_known(
+            at_rows(table, ahead_rows(cutoffs, self.h, self.season_)), last_seen(history)[cutoffs][:, None, :]
+        )
+
+
+class WindowMean(_Seasonal):
+    """Repeats the mean of the last ``window`` steps; the last observed value where all of them are missing.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    window : int, optional
+        Steps averaged over; one season by default, or ``h`` steps for a series without a season.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def __init__(self, h: int, window: int | None = None, *, alias: str | None = None) -> None:
+        super().__init__(h, alias=alias)
+        self.window = check_count("window", window)
+        self.window_ = window or 1
+
+    def _fit(self, part: FitPart) -> None:
+        if self.window is not None:
+            self.window_ = self.window
+            return
+        super()._fit(part)
+        self.window_ = self.season_ if self.season_ > 1 else self.h
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, by name."""
+        return {"h": self.h, "window": self.window, "alias": self.alias}
+
+    def facts(self) -> dict[str, Any]:
+        """The window in use."""
+        return {"season": self.season_, "window": self.window_}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take the window back."""
+        super().restore(state, facts)
+        self.window_ = facts["window"]
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        rows = cutoffs[:, None] - np.arange(min(self.window_, len(history)))[None, :]
+        mean = _mean_over(history, rows[:, None, :])
+        return np.repeat(first_known(mean, last_seen(history)[cutoffs][:, None, :]), self.h, axis=1)
+
+
+class SeasonalMean(_Seasonal):
+    """Repeats the mean of the same season position over the last cycles.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    cycles : int, optional
+        Cycles averaged over. By default chosen from :attr:`grid` on the training part, by the squared error
+        one cycle ahead.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid = (2, 3, 4, 8, 16)
+
+    def __init__(
+        self, h: int, season: int | None = None, cycles: int | None = None, *, alias: str | None = None
+    ) -> None:
+        super().__init__(h, season, alias=alias)
+        self.cycles = check_count("cycles", cycles)
+        self.cycles_ = cycles or self.grid[0]
+
+    def _fit(self, part: FitPart) -> None:
+        super()._fit(part)
+        self.cycles_ = self.cycles or int(self._choose(part.train, self.grid))
+
+    def facts(self) -> dict[str, Any]:
+        """The season and the number of cycles in use."""
+        return {"season": self.season_, "cycles": self.cycles_}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take the season and the number of cycles back."""
+        super().restore(state, facts)
+        self.cycles_ = facts["cycles"]
+
+    def _choose(self, train: Panel, grid: Sequence[int]) -> float:
+        def one_ahead(history: Floats, cycles: float) -> Floats:
+            rows = np.arange(len(history))[:, None] - self.season_ * np.arange(1, int(cycles) + 1)
+            return _mean_over(history, rows[:, None, :])[:, 0]
+
+        return _best_setting(train, self.season_, grid, one_ahead)
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        near = ahead_rows(cutoffs, min(self.h, self.season_), self.season_)
+        rows = near[:, :, None] - self.season_ * np.arange(self.cycles_)
+        mean = first_known(_mean_over(history, rows), at_rows(season_last(history, self.season_), near))
+        mean = mean[:, np.arange(self.h) % self.season_]
+        return first_known(mean, last_seen(history)[cutoffs][:, None, :])
+
+
+class SeasonalES(_Seasonal):
+    """Repeats the exponentially smoothed level of the same season position.
+
+    The level of a position is the mean of its observed values with weights ``(1 - alpha)^k``, ``k`` counting
+    the cycles since; see :func:`foretide.forecasters.simple.history.season_level`.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    alpha : float, optional
+        Share of the newest cycle, above 0 and at most 1. By default chosen from :attr:`grid` on the training
+        part, by the squared error one cycle ahead.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+    def __init__(
+        self, h: int, season: int | None = None, alpha: float | None = None, *, alias: str | None = None
+    ) -> None:
+        super().__init__(h, season, alias=alias)
+        if alpha is not None and not 0 < alpha <= 1:
+            raise ConfigError(f"alpha is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen.")
+        self.alpha = alpha
+        self.alpha_ = alpha or self.grid[0]
+
+    def _fit(self, part: FitPart) -> None:
+        super()._fit(part)
+        self.alpha_ = self.alpha or self._choose(part.train, self.grid)
+
+    def facts(self) -> dict[str, Any]:
+        """The season and the share in use."""
+        return {"season": self.season_, "alpha": self.alpha_}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take the season and the share back."""
+        super().restore(state, facts)
+        self.alpha_ = facts["alpha"]
+
+    def _choose(self, train: Panel, grid: Sequence[float]) -> float:
+        def one_ahead(history: Floats, alpha: float) -> Floats:
+            before = np.arange(len(history)) - self.season_
+            return at_rows(season_level(history, self.season_, alpha), before)
+
+        return _best_setting(train, self.season_, grid, one_ahead)
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        level = season_level(history, self.season_, self.alpha_)
+        return first_known(
+            at_rows(level, ahead_rows(cutoffs, self.h, self.season_)), last_seen(history)[cutoffs][:, None, :]
+        )
+
+
+def check_count(what: str, value: int | None) -> int | None:
+    """Return a whole number of at least 1, or None; a :class:`ConfigError` otherwise."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ConfigError(f"{what} is a whole number of steps of at least 1, got {value!r}.")
+    return int(value)
+
+
+def _mean_over(history: Floats, rows: Steps) -> Floats:
+    """Mean of observed values over the last axis of ``rows`` ``[n, K, J]``: ``[n, K, D]``.
+
+    Added up one by one, so that a row's mean does not depend on how many rows are asked for.
+    """
+    total = np.zeros((*rows.shape[:-1], history.shape[1]))
+    count = np.zeros_like(total)
+    for j in range(rows.shape[-1]):
+        values = at_rows(history, rows[..., j])
+        seen = ~np.isnan(values)
+        total += np.where(seen, values, 0.0)
+        count += seen
+    return np.where(count > 0, total / np.where(count > 0, count, 1.0), np.nan)
+
+
+def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: Any) -> float:
+    """Return the setting with the least squared error one cycle ahead on the training part.
+
+    Errors are taken relative to each series' mean error over the grid, so that no series rules by its unit.
+    Where nothing can be compared (less than two cycles) the middle of the grid is taken.
+    """
+    total = np.zeros(len(grid))
+    for entity in telling(train, season):
+        history = np.array(train.rows(entity)[-CHOICE_CYCLES * season :, : train.n_targets], dtype=np.float64)
+        history /= unit_of(np.max(np.abs(history), axis=0, initial=0.0, where=~np.isnan(history)))
+        errors = np.stack([(one_ahead(history, setting) - history) ** 2 for setting in grid])
+        known = ~np.isnan(errors).any(axis=0)
+        sums = np.where(known, errors, 0.0).sum(axis=1)
+        mean = sums.mean(axis=0)
+        total += (sums / np.where(mean > 0, mean, 1.0)).sum(axis=1)
+    return grid[int(np.argmin(total))] if total.any() else grid[len(grid) // 2]
+
+
+BASELINES: dict[str, type[Forecaster]] = {
+    "Persistence": Persistence,
+    "SeasonalNaive": SeasonalNaive,
+    "WindowMean": WindowMean,
+    "SeasonalMean": SeasonalMean,
+    "SeasonalES": SeasonalES,
+    "Drift": Drift,
+}
+"""Name -> class of the simple forecasters that every run includes."""

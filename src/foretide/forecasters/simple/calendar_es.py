@@ -1,0 +1,193 @@
+"""Same-season levels times calendar factors: the baseline that knows weekdays and holidays."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.time.calendar import Calendar
+from foretide.data.time.seasons import main_season, seasons_of
+from foretide.errors import ConfigError, NotFittedError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.lavar.recipes import Recipe
+from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.simple.baselines import check_count
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+
+
+class _CalendarLevel(Forecaster):
+    """A same-season level times the factors of the events of a day."""
+
+    knows_ids = True
+    uses_future = True
+    baseline = True
+
+    def __init__(
+        self,
+        h: int,
+        season: int | None = None,
+        *,
+        calendar: Calendar | dict[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> None:
+        super().__init__(h, alias=alias)
+        self.season = check_count("season", season)
+        self.calendar = calendar_of(calendar)
+        self.base_: SeasonalBase | None = None
+
+    @abstractmethod
+    def _recipes(self, season: int) -> tuple[Recipe, ...]:
+        """Candidates for a season."""
+
+    @property
+    def needs_future(self) -> bool:
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return self.base_ is not None and bool(self.base_.events.columns)
+
+    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+        # A whole season before h rows to judge by; what shorter ones prefer is chance.
+        return part.with_windows(int(self.season or min(seasons_of(part.panel.grid.freq), default=1)) + 1, self.h)
+
+    def _unused(self, panel: Panel, future: tuple[str, ...]) -> tuple[str, ...]:
+        """Columns that mark no events."""
+        marks = set(future if self.base_ is None else self.base_.events.columns)
+        return tuple(c for c in future if not marks.intersection((c, *panel.indicators.get(c, ()))))
+
+    def _fit(self, part: FitPart) -> None:
+        season = int(main_season(part.train, self.season))
+        recipes = self._recipes(season)
+        self.base_ = SeasonalBase.fit(part.train, self.h, recipes, season, calendar=self.calendar, top=1)
+
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        base = self.base_
+        assert base is not None
+        if panel.ids[0] not in base.ids:
+            base = base.for_new(panel)
+        return Prediction(base.at(panel, windows, self.h))
+
+    def factors(self) -> pd.DataFrame:
+        """Return what each event multiplies each series by: one row per event, one column per series (in fit order)."""
+        import pandas as pd
+
+        if self.base_ is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        entities, events, targets = self.base_.factors.shape
+        table = np.moveaxis(self.base_.factors, 1, 0).reshape(events, entities * targets)
+        return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments, by name."""
+        calendar = self.calendar.to_dict() if self.calendar is not None else None
+        return {**super().settings(), "calendar": calendar}
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Choices, profiles and factors."""
+        assert self.base_ is not None
+        return self.base_.arrays()
+
+    def facts(self) -> dict[str, Any]:
+        """Recipes and events."""
+        assert self.base_ is not None
+        return self.base_.facts()
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Rebuild from :meth:`state` and :meth:`facts`."""
+        self.base_ = SeasonalBase.restore(state, facts)
+
+
+class CalendarES(_CalendarLevel):
+    """Exponentially smoothed level of the same season position, times calendar factors.
+
+    Events are rare 0/1 known-future columns and, with a calendar that has a country, its public holidays; on daily
+    and finer steps the open day before and the open day after an event are events of their own. Their factors are
+    estimated on the training part, drawn towards those of all series together, and these towards one; event days
+    enter the level only as far as their factor lets them.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    alpha : float, optional
+        Share of the newest cycle, above 0 and at most 1; chosen per series by default, from :attr:`grid`, by the
+        squared error over ``h`` steps on the training part.
+    calendar : Calendar, optional
+        Its country's public holidays are events.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+
+    def __init__(
+        self,
+        h: int,
+        season: int | None = None,
+        alpha: float | None = None,
+        *,
+        calendar: Calendar | dict[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> None:
+        super().__init__(h, season, calendar=calendar, alias=alias)
+        number = isinstance(alpha, (int, float, np.number)) and not isinstance(alpha, bool)
+        if alpha is not None and not (number and 0 < alpha <= 1):
+            raise ConfigError(f"alpha is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen.")
+        self.alpha = alpha
+
+    def _recipes(self, season: int) -> tuple[Recipe, ...]:
+        return tuple(Recipe("level", season, a) for a in ((self.alpha,) if self.alpha else self.grid))
+
+
+class CalendarMean(_CalendarLevel):
+    """Mean of the same season position over the last cycles, times calendar factors; see :class:`CalendarES`.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    season : int, optional
+        Steps of one season; found from the frequency and the training part by default.
+    cycles : int, optional
+        Cycles averaged over; chosen per series by default, from :attr:`grid`.
+    calendar : Calendar, optional
+        Its country's public holidays are events.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid = (2, 4, 8, 16)
+
+    def __init__(
+        self,
+        h: int,
+        season: int | None = None,
+        cycles: int | None = None,
+        *,
+        calendar: Calendar | dict[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> None:
+        super().__init__(h, season, calendar=calendar, alias=alias)
+        self.cycles = check_count("cycles", cycles)
+
+    def _recipes(self, season: int) -> tuple[Recipe, ...]:
+        return tuple(Recipe("mean", season, float(c)) for c in ((self.cycles,) if self.cycles else self.grid))
+
+
+def calendar_of(given: Any) -> Calendar | None:
+    """Return a calendar from one, from its settings, or None; a :class:`ConfigError` otherwise."""
+    if given is None or isinstance(given, Calendar):
+        return given
+    if isinstance(given, dict):
+        return Calendar.from_dict(given)
+    raise ConfigError(f"calendar is None or a foretide Calendar, e.g. ft.Calendar(country='DE'); got {given!r}.")

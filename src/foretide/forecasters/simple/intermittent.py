@@ -1,0 +1,216 @@
+"""Forecasts of intermittent demand: Croston and what came after, by statsforecast.
+
+All of them forecast the mean demand of a step, the same for every step ahead. They share these rules:
+
+- A missing value is left out, as if its step did not exist; nothing after a cutoff is read.
+- A history that is zero throughout is forecast as zero; one without any positive value gets the stand-in, for
+  there is no demand in it.
+- A cutoff before the first observed value of a series is answered with NaN: nothing is known there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from foretide.data.time.seasons import telling
+from foretide.errors import ConfigError
+from foretide.forecasters.base import FitPart
+from foretide.forecasters.gaussian import missing, too_large
+from foretide.forecasters.simple.baselines import _Simple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+    Floats = NDArray[np.float64]
+    Steps = NDArray[np.int64]
+
+SERIES_LOOKED_AT = 200
+"""Smoothing shares are chosen on at most this many series, evenly spaced."""
+
+
+class _Intermittent(_Simple):
+    """A model of statsforecast that is a formula of the whole history, computed anew at every cutoff."""
+
+    def __init__(self, h: int, *, alias: str | None = None) -> None:
+        super().__init__(h, alias=alias)
+        _library(type(self).__name__)
+
+    @abstractmethod
+    def _build(self) -> Any:
+        """Return the model of statsforecast."""
+
+    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+        model, mean = self._build(), np.full((len(cutoffs), history.shape[1]), np.nan)
+        for d, series in enumerate(history.T):
+            seen = ~np.isnan(series)
+            y = np.ascontiguousarray(series[seen])
+            counts, where = np.unique(np.cumsum(seen)[cutoffs], return_inverse=True)
+            values = [_one(model, y[:n]) for n in counts]
+            mean[:, d] = np.array(values)[where]
+        return np.repeat(mean[:, None, :], self.h, axis=1)
+
+
+class Croston(_Intermittent):
+    """Smoothed size of a demand over the smoothed time between demands, both with a share of 0.1.
+
+    Croston (1972), *Forecasting and stock control for intermittent demands*; statsforecast ``CrostonClassic``.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _build(self) -> Any:
+        return _library("Croston").CrostonClassic()
+
+
+class SBA(_Intermittent):
+    """Croston's forecast times 0.95, which takes most of its bias away.
+
+    Syntetos & Boylan (2005), *The accuracy of intermittent demand estimates*; statsforecast ``CrostonSBA``.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _build(self) -> Any:
+        return _library("SBA").CrostonSBA()
+
+
+class TSB(_Intermittent):
+    """Smoothed probability of a demand times its smoothed size; it fades where demand has ceased.
+
+    Teunter, Syntetos & Babai (2011), *Intermittent demand: linking forecasting to inventory obsolescence*;
+    statsforecast ``TSB``.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alpha_d, alpha_p : float, optional
+        Shares of the newest demand in the size, and of the newest step in the probability, above 0 and at most 1. By
+        default chosen from :attr:`grid_d` and :attr:`grid_p` on the training part, by the squared error one step ahead.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    grid_d = (0.05, 0.1, 0.2, 0.3)
+    grid_p = (0.02, 0.05, 0.1, 0.2, 0.3)
+
+    def __init__(
+        self, h: int, alpha_d: float | None = None, alpha_p: float | None = None, *, alias: str | None = None
+    ) -> None:
+        super().__init__(h, alias=alias)
+        for name, alpha in (("alpha_d", alpha_d), ("alpha_p", alpha_p)):
+            if alpha is not None and not 0 < alpha <= 1:
+                raise ConfigError(
+                    f"{name} is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen."
+                )
+        self.alpha_d, self.alpha_p = alpha_d, alpha_p
+        self.alphas_ = (alpha_d or 0.1, alpha_p or 0.1)
+
+    def _fit(self, part: FitPart) -> None:
+        sizes = self.grid_d if self.alpha_d is None else (self.alpha_d,)
+        shares = self.grid_p if self.alpha_p is None else (self.alpha_p,)
+        pairs = [(size, share) for size in sizes for share in shares]
+        self.alphas_ = pairs[0] if len(pairs) == 1 else _least_error(part.train, pairs)
+
+    def _build(self) -> Any:
+        return _library("TSB").TSB(alpha_d=self.alphas_[0], alpha_p=self.alphas_[1])
+
+    def facts(self) -> dict[str, Any]:
+        """The shares in use."""
+        return {"alphas": list(self.alphas_)}
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take the shares back."""
+        self.alphas_ = (facts["alphas"][0], facts["alphas"][1])
+
+
+class ADIDA(_Intermittent):
+    """Smooths sums over blocks as long as the mean time between demands.
+
+    Nikolopoulos et al. (2011), *An aggregate-disaggregate intermittent demand approach*; statsforecast ``ADIDA``.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _build(self) -> Any:
+        return _library("ADIDA").ADIDA()
+
+
+class IMAPA(_Intermittent):
+    """Mean of forecasts from blocks of one step up to the mean time between demands.
+
+    Petropoulos & Kourentzes (2015), *Forecast combinations for intermittent demand*; statsforecast ``IMAPA``.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast from each cutoff.
+    alias : str, optional
+        Name in frames and tables.
+    """
+
+    def _build(self) -> Any:
+        return _library("IMAPA").IMAPA()
+
+
+def _library(name: str) -> Any:
+    try:
+        return importlib.import_module("statsforecast.models")
+    except ImportError as error:
+        raise missing("statsforecast", name) from error
+
+
+def _one(model: Any, y: Floats) -> float:
+    """Return the forecast of one step, NaN without a history, or where nothing but negative values was in demand."""
+    if not len(y) or (y.any() and y.max() <= 0):
+        return np.nan
+    return float(model.forecast(y=y, h=1)["mean"][0])
+
+
+def _least_error(train: Panel, pairs: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the shares of TSB with the least squared error one step ahead.
+
+    Errors are taken relative to each series' mean error over all pairs, so that no series rules by its unit.
+    """
+    total, tsb = np.zeros(len(pairs)), _library("TSB").TSB
+    for y in _sample(train):
+        fitted = [tsb(*pair).forecast(y=y, h=1, fitted=True)["fitted"] for pair in pairs]
+        errors = np.array([np.nanmean((y[1:] - values[1:]) ** 2) for values in fitted])
+        if errors.mean() > 0:
+            total += errors / errors.mean()
+    return pairs[int(np.argmin(total))] if total.any() else pairs[len(pairs) // 2]
+
+
+def _sample(train: Panel) -> Iterator[Floats]:
+    """Yield the observed values of some series, those with at least three and a demand."""
+    entities = telling(train)
+    n = len(entities) * train.n_targets
+    for number in np.unique(np.linspace(0, n - 1, min(n, SERIES_LOOKED_AT)).astype(int)):
+        entity, d = divmod(int(number), train.n_targets)
+        y = np.array(train.rows(entities[entity])[:, d], dtype=np.float64)
+        y = y[~np.isnan(y)]
+        if len(y) >= 3 and y.max() > 0 and too_large(y) is None:
+            yield y

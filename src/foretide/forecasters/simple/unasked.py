@@ -1,0 +1,127 @@
+"""The simple baselines that run unasked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from foretide.data.time.seasons import seasons_of
+from foretide.errors import MissingExtraError
+from foretide.forecasters.artifact import FORECASTERS, forecaster_class
+from foretide.forecasters.base import Forecaster
+from foretide.forecasters.naming import folded
+from foretide.forecasters.wrappers.past_errors import Around
+
+UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
+"""Run beside every model, so that skill is stated against the best of them."""
+UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
+"""Run beside these where every target is a count."""
+
+
+def is_baseline(forecaster: object) -> bool:
+    """Whether a forecaster counts as a baseline, as its class says, or what it stands around."""
+    return bool(getattr(forecaster, "baseline", False))
+
+
+def lacking(names: Iterable[str], beside: Iterable[object]) -> dict[str, str | None]:
+    """Return which of some baselines are not among the models, and the alias of one whose name is taken.
+
+    Parameters
+    ----------
+    names : iterable of str
+        In the table of forecasters.
+    beside : iterable of forecasters
+        Those that run; one inside intervals counts too.
+    """
+    models = list(beside)
+    kinds = {type(model) for model in models}
+    kinds |= {type(part) for model in models if isinstance(model, Around) for part in _inside(model)}
+    taken = {folded(str(getattr(model, "name", None) or type(model).__name__)) for model in models}
+    found: dict[str, str | None] = {}
+    for name in names:
+        if name in FORECASTERS and forecaster_class(name) not in kinds:
+            found[name] = f"{name}-baseline" if folded(name) in taken else None
+    return found
+
+
+def _inside(model: Around) -> list[Forecaster]:
+    """Return what stands under its own name inside a wrapper without one."""
+    if model.alias is not None:
+        return []
+    return [model.inner, *(_inside(model.inner) if isinstance(model.inner, Around) else ())]
+
+
+def unasked_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
+    """Return the names of the baselines that run unasked.
+
+    Parameters
+    ----------
+    counts : bool
+        Whether every target is a count.
+    seasonal : bool
+        Whether a season is known or holidays are; without either there is no CalendarES.
+    """
+    of_counts = UNASKED_COUNTS if seasonal else UNASKED_COUNTS[1:]
+    return (*UNASKED, *(of_counts if counts else ()))
+
+
+def parameters(cls: type[Forecaster]) -> dict[str, inspect.Parameter]:
+    """Return what a forecaster's constructor takes."""
+    kinds = inspect.signature(cls).parameters.items()
+    return {name: p for name, p in kinds if p.kind is not inspect.Parameter.VAR_POSITIONAL}
+
+
+def made(name: str, h: int, shared: Mapping[str, Any], alias: str | None = None) -> Forecaster:
+    """Return a forecaster by its name, with those of the shared settings that it knows."""
+    cls = forecaster_class(name)
+    known = parameters(cls)
+    return cls(h=h, alias=alias, **{key: value for key, value in shared.items() if key in known})
+
+
+def with_intervals(forecaster: Forecaster) -> Forecaster:
+    """Give a point forecaster the intervals of its own past errors, under its own name; others stay as they are."""
+    if forecaster.has_law:
+        return forecaster
+    wrap: Any = forecaster_class("WithIntervals")
+    wrapped: Forecaster = wrap(forecaster, alias=forecaster.name)
+    return wrapped
+
+
+def simple_set(
+    h: int,
+    *,
+    counts: bool,
+    intervals: bool,
+    freq: str | int,
+    shared: Mapping[str, Any],
+    beside: Iterable[object] = (),
+) -> tuple[list[Forecaster], list[str]]:
+    """Return the baselines that run unasked, and a line for each that cannot because a package is missing.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast.
+    counts : bool
+        Whether every target is a count: the intermittent ones come too.
+    intervals : bool
+        Whether points get the intervals of their own past errors.
+    freq : str or int
+        Step of the grid.
+    shared : mapping
+        Settings handed to those that know them: ``season``, ``calendar``, ``input_size``.
+    beside : iterable of forecasters
+        Those that run already.
+    """
+    holidays = getattr(shared.get("calendar"), "country", None) is not None
+    seasonal = bool(shared.get("season")) or bool(seasons_of(freq)) or holidays
+    found, notes = [], []
+    for name, alias in lacking(unasked_names(counts=counts, seasonal=seasonal), beside).items():
+        try:
+            forecaster = made(name, h, shared, alias)
+        except MissingExtraError as error:
+            notes.append(f"{name} left out: {error}")
+            continue
+        found.append(with_intervals(forecaster) if intervals else forecaster)
+    return found, notes

@@ -1,0 +1,1 @@
+"""Forecasters around forecasters: blends, intervals, one model per entity."""

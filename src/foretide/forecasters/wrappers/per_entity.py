@@ -1,0 +1,317 @@
+"""One model per entity, around any forecaster."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+
+from foretide.data.windows import Windows
+from foretide.errors import ConfigError, DataError
+from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.simple.history import by_entity
+from foretide.forecasters.wrappers.ensemble import Member, unfitted
+from foretide.parallel import Outcome, check_jobs, stream_tasks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from foretide.data.panel import Panel
+
+FITTED, FAILED = "fitted", "failed"
+TOGETHER = "all"
+"""Name of a state that holds every entity's array."""
+Progress = Callable[[int, int, Outcome], None]
+
+
+class Entity(NamedTuple):
+    """What was learned of one entity.
+
+    Attributes
+    ----------
+    state, facts
+        As of the forecaster.
+    min_history : int
+        Rows needed up to a cutoff.
+    n_observed : int
+        Rows up to the last observed target.
+    seconds : float
+        Wall time of the fit.
+    error : str
+        Why it failed; empty where it did not.
+    """
+
+    state: dict[str, NDArray[Any]]
+    facts: dict[str, Any]
+    min_history: int
+    n_observed: int
+    seconds: float
+    error: str = ""
+
+
+class PerEntity(Forecaster):
+    """One model per entity: a copy of a forecaster for each, fitted on that entity alone.
+
+    An entity whose fit fails does not end the others': it stands in :attr:`table` with its error, and a simple stand-in
+    forecasts it; when all fail, :meth:`fit` raises. An entity that was not there at the fit gets the stand-in too.
+
+    Parameters
+    ----------
+    model : Forecaster, str or {name: settings}
+        The model; a forecaster is copied and not fitted itself.
+    n_jobs : int
+        Entities fitted side by side; -1: one per core. It changes no forecast.
+    h : int, optional
+        Steps forecast; by default that of the model.
+    alias : str, optional
+        Name in frames and tables; by default the model's with ``-per-entity``.
+    """
+
+    knows_ids = True
+    accepts_new_ids = False
+    nests = "model"
+
+    def __init__(self, model: Member, *, n_jobs: int = 1, h: int | None = None, alias: str | None = None) -> None:
+        if not isinstance(model, Forecaster) and h is None:
+            given = next(iter(model.values()), None) if isinstance(model, Mapping) else None
+            if not isinstance(given, Mapping) or "h" not in given:
+                raise ConfigError(f"The model has no horizon. Type: PerEntity({model!r}, h=14)")
+        self.inner = unfitted(model, h)
+        if h is not None and self.inner.h != h:
+            raise ConfigError(f"The model forecasts {self.inner.h} steps, but h={h!r}. Leave h out.")
+        super().__init__(self.inner.h, alias=alias)
+        self.n_jobs = check_jobs(n_jobs)
+        self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
+        self.uses_future = self.inner.uses_future
+        self.baseline, self.neural = self.inner.baseline, self.inner.neural
+        self.entities_: dict[str, Entity] = {}
+        """What was learned of each entity, by name."""
+        self._progress: Progress | None = None
+
+    @property
+    def model(self) -> dict[str, dict[str, Any]]:
+        """The model as ``{name: settings}``."""
+        return {type(self.inner).__name__: self.inner.settings()}
+
+    @property
+    def parts(self) -> tuple[Forecaster, ...]:
+        """The model."""
+        return (self.inner,)
+
+    @property
+    def name(self) -> str:
+        """Name in frames and tables."""
+        return self.alias or f"{self.inner.name}-per-entity"
+
+    @property
+    def has_law(self) -> bool:  # type: ignore[override]  # depends on the model
+        """Whether the model gives quantiles."""
+        return self.inner.has_law
+
+    @property
+    def quantile_range(self) -> tuple[float, float] | None:
+        """Outermost quantiles that the model's law holds."""
+        return self.inner.quantile_range
+
+    @property
+    def min_history(self) -> int:
+        """Rows needed up to a cutoff; 1 where some entity failed, which may be for want of rows."""
+        found = self.entities_.values()
+        if any(entity.error for entity in found):
+            return 1
+        return min((entity.min_history for entity in found), default=self.inner.min_history)
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on."""
+        return self.inner.memory
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per entity: ``id``, ``status``, ``error``, ``seconds`` of its fit, ``n_observed`` rows seen."""
+        import pandas as pd
+
+        found = self.entities_
+        return pd.DataFrame(
+            {
+                "id": list(found),
+                "status": [FAILED if entity.error else FITTED for entity in found.values()],
+                "error": [entity.error for entity in found.values()],
+                "seconds": np.array([entity.seconds for entity in found.values()], dtype=np.float64),
+                "n_observed": np.array([entity.n_observed for entity in found.values()], dtype=np.int64),
+            }
+        )
+
+    # ---------------------------------------------------------------- learning
+    def _fit(self, part: FitPart) -> None:
+        panel = part.panel
+        shared = _Shared(panel, self.inner.fresh(), part.train_until)
+        tasks = stream_tasks(
+            _fit_one, range(panel.n_entities), shared=shared, n_jobs=self.n_jobs, progress=self._progress
+        )  # fmt: skip
+        found: dict[int, Entity] = {}
+        errors: dict[int, BaseException] = {}
+        with closing(tasks) as outcomes:
+            for outcome in outcomes:
+                i = outcome.index
+                found[i] = outcome.value if outcome.ok else _failed(outcome, int(panel.observed[i]))
+                if outcome.error is not None:
+                    errors[i] = outcome.error
+        self.entities_ = {name: found[i] for i, name in enumerate(panel.ids)}
+        if not errors:
+            return
+        first = min(errors)
+        what = f"{len(errors)} of {len(found)} entities could not be fitted"
+        about = f"The first is {panel.ids[first]!r}: {found[first].error}"
+        if len(errors) == len(found):
+            raise DataError(f"{self.name}: {what}. {about}") from errors[first]
+        warnings.warn(
+            f"{self.name}: {what} and are forecast by a simple stand-in; see .table. {about}", UserWarning, stacklevel=3
+        )
+
+    # ---------------------------------------------------------------- forecasting
+    def _predict(
+        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
+    ) -> Prediction:
+        shape = (len(windows), self.h, panel.n_targets)
+        mean = np.full(shape, np.nan)
+        laws = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_law else None
+        make, settings = type(self.inner), self.inner.settings()
+        for i, chosen in by_entity(windows):
+            entity, cutoffs = self.entities_[panel.ids[i]], windows.cutoff[chosen]
+            chosen, cutoffs = (a[cutoffs + 1 >= entity.min_history] for a in (chosen, cutoffs))
+            if entity.error or not len(chosen):
+                continue
+            model = make(**settings)
+            model.restore(entity.state, entity.facts)
+            got = model._predict(panel.take([i]), Windows(np.zeros(len(chosen), np.int64), cutoffs), quantiles, ())
+            mean[chosen] = got.mean
+            if laws is not None:
+                laws[chosen] = got.quantiles
+        return Prediction(mean, laws)
+
+    # ---------------------------------------------------------------- keeping
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments; the model as ``{name: settings}``."""
+        return {"model": self.model, "n_jobs": self.n_jobs, "h": self.h, "alias": self.alias}
+
+    def fresh(self) -> Self:
+        """Return an unfitted forecaster with the same settings."""
+        return type(self)(self.inner, n_jobs=self.n_jobs, alias=self.alias)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Every entity's arrays: one stack for all, ``all/<name>`` ``[N, ...]``, where they agree in shape."""
+        found = self.entities_.values()
+        return _stacked([entity.state for entity in found], [not entity.error for entity in found])
+
+    def facts(self) -> dict[str, Any]:
+        """Every entity's facts, and what the table shows of it."""
+        shown = [name for name in Entity._fields if name != "state"]
+        return {
+            "entities": {name: {key: getattr(e, key) for key in shown} for name, e in self.entities_.items()},
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+        """Take back what :meth:`state` and :meth:`facts` gave."""
+        known: dict[str, dict[str, Any]] = facts["entities"]
+        states = _unstacked(state, [not told["error"] for told in known.values()])
+        self.entities_ = {
+            name: Entity(state=own, **told) for own, (name, told) in zip(states, known.items(), strict=True)
+        }  # fmt: skip
+
+
+def fit_each(
+    model: Member,
+    panel: Panel,
+    until: Any = None,
+    *,
+    train_until: Any = None,
+    n_jobs: int = 1,
+    h: int | None = None,
+    alias: str | None = None,
+    progress: Progress | None = None,
+) -> PerEntity:
+    """Fit one model per entity; see :class:`PerEntity`.
+
+    Parameters
+    ----------
+    model : Forecaster, str or {name: settings}
+    panel : Panel
+    until, train_until : times, optional
+        As for :meth:`Forecaster.fit`. An entity that ends before ``train_until`` is fitted as if it were not given.
+    n_jobs, h, alias
+        As for :class:`PerEntity`.
+    progress : callable, optional
+        ``progress(done, total, outcome)``, called after every entity.
+
+    Returns
+    -------
+    PerEntity
+        Fitted; ``.table`` holds one row per entity, failures among them.
+
+    Raises
+    ------
+    DataError
+        When no entity could be fitted.
+    """
+    made = PerEntity(model, n_jobs=n_jobs, h=h, alias=alias)
+    made._progress = progress
+    try:
+        return made.fit(panel, until, train_until=train_until)
+    finally:
+        made._progress = None
+
+
+class _Shared(NamedTuple):
+    """What every fit reads."""
+
+    panel: Panel
+    model: Forecaster
+    train_until: Any
+
+
+def _fit_one(shared: _Shared, i: int) -> Entity:
+    """Fit one entity, in a worker or here."""
+    started = time.perf_counter()
+    own, until = shared.panel.take([i]), shared.train_until
+    seen = int(own.observed[0])
+    if until is not None and int(own.first[0]) + seen - 1 < own.grid.step_at_or_before(until):
+        until = None  # it ended before
+    model = shared.model.fresh().fit(own, train_until=until)
+    return Entity(model.state(), model.facts(), model.min_history, seen, time.perf_counter() - started)
+
+
+def _failed(outcome: Outcome, n_observed: int) -> Entity:
+    error = f"{type(outcome.error).__name__}: {outcome.error}"
+    return Entity({}, {}, 1, n_observed, outcome.seconds, error)
+
+
+def _stacked(states: Sequence[dict[str, NDArray[Any]]], fitted: Sequence[bool]) -> dict[str, NDArray[Any]]:
+    """Put the arrays of many entities under one name each, stacked where all that are fitted agree in shape."""
+    own = [(k, state) for k, (state, is_fitted) in enumerate(zip(states, fitted, strict=True)) if is_fitted]
+    found: dict[str, NDArray[Any]] = {}
+    for name in dict.fromkeys(name for _, state in own for name in state):
+        arrays = [state[name] for _, state in own if name in state]
+        if len(arrays) == len(own) and len({(array.shape, array.dtype) for array in arrays}) == 1:
+            found[f"{TOGETHER}/{name}"] = np.stack(arrays)
+        else:
+            found |= {f"{k}/{name}": state[name] for k, state in own if name in state}
+    return found
+
+
+def _unstacked(arrays: Mapping[str, NDArray[Any]], fitted: Sequence[bool]) -> list[dict[str, NDArray[Any]]]:
+    """Undo :func:`_stacked`."""
+    found: list[dict[str, NDArray[Any]]] = [{} for _ in fitted]
+    for key, array in arrays.items():
+        which, _, name = key.partition("/")
+        if which != TOGETHER:
+            found[int(which)][name] = array
+            continue
+        for row, k in enumerate(np.flatnonzero(fitted)):
+            found[k][name] = array[row, ...]
+    return found

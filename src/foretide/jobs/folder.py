@@ -1,0 +1,259 @@
+"""A run folder: it says how far the run came, and no file in it is ever half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foretide.data.asides import asides_of, drop, put_back, set_aside
+from foretide.data.files import PART, storage_error, storing, write_whole
+from foretide.errors import ConfigError, ForetideError, StorageError
+from foretide.jobs.claim import Claim, TakenError
+from foretide.tuning.owner import is_alive, this_process
+
+STATUS, LOG = "status.json", "run.log"
+UNFINISHED = "This run did not finish; what is here is whole, and something is missing."
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder a run writes to.
+
+    Attributes
+    ----------
+    path : Path
+    claim : Claim, optional
+        Held while a run writes to it.
+    """
+
+    path: Path
+    claim: Claim | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> RunFolder:
+        """Make the folder and mark it as running.
+
+        A finished run is kept unless ``overwrite``, and then only set aside until the new one has finished.
+        A folder that is no run folder is never touched, nor are files in it that no run has written. With ``resume``
+        what a run left there stays. A process killed anywhere in between leaves what the next call takes up.
+
+        Raises
+        ------
+        ConfigError
+            When the folder holds a finished run, a run that is still going on, or something else.
+        StorageError
+            Where it cannot be made; nothing has changed then.
+        """
+        path = Path(path)
+        try:
+            cls.refuse(path, overwrite=overwrite, resume=resume)
+        except TakenError:
+            raise
+        except ConfigError:
+            with contextlib.suppress(StorageError):
+                Claim.on(path).release()  # taken where a quicker starter has not written its status yet
+            raise
+        claim = Claim.on(path)
+        try:
+            if _is_empty(path) and (former := _set_aside_from(path)) is not None:
+                put_back(former, path)  # a run was killed while it was replacing this one
+            cls.refuse(path, overwrite=overwrite, resume=resume)
+            return cls._begin(path, claim, resume=resume)
+        except BaseException:
+            claim.release()
+            raise
+
+    @classmethod
+    def create_free(cls, base: Path) -> RunFolder:
+        """Make the first folder of ``base``, ``base-2``, ``base-3`` … that nobody has."""
+        while True:
+            try:
+                return cls.create(free_name(base))
+            except TakenError:
+                time.sleep(0.01)  # whoever was quicker makes the folder now
+
+    @classmethod
+    def _begin(cls, path: Path, claim: Claim, *, resume: bool) -> RunFolder:
+        before = read_status(path)
+        former = None if before is None or resume else set_aside(path)
+        with storing(path, "Nothing was changed." if former is None else f"The run before lies in {former}."):
+            path.mkdir(parents=True, exist_ok=True)
+        was_finished = before is not None and before["status"] == "finished"
+        known: dict[str, Any] = {"status": "running", "started": _now(), **this_process(), "note": UNFINISHED}
+        known["files"] = (before or {}).get("files", [LOG]) if resume else [LOG]
+        known["previous"] = str(former) if former is not None and was_finished else (before or {}).get("previous")
+        folder = cls(path, claim)
+        folder._write_status(known)
+        if former is not None and not was_finished:
+            drop(former)
+        return folder
+
+    @staticmethod
+    def refuse(path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
+        """Raise the :class:`ConfigError` of :meth:`create` where it would, and change nothing."""
+        path = Path(path)
+        with storing(path, deed="look at"):
+            former = _set_aside_from(path) if _is_empty(path) else None
+            present = path if former is None else former
+            before = read_status(present)
+            if before is None and not _is_empty(path):
+                raise ConfigError(f"{path} exists and is not a run folder. Choose another output.")
+            if before is None:
+                return
+            if before["status"] == "running" and _alive(before):
+                pid = before["pid"]
+                raise TakenError(f"A run is writing to {path} right now (process {pid}). Choose another output.")
+            if before["status"] == "finished" and not overwrite and not resume and former is not None:
+                raise ConfigError(
+                    f"A finished run of {path} lies in {former}: the run that was to replace it did not finish. "
+                    "Replace it (--overwrite), move it elsewhere, or choose another output (--out)."
+                )
+            if before["status"] == "finished" and not overwrite and not resume:
+                raise TakenError(
+                    f"{path} holds a finished run, which is not overwritten. "
+                    "Choose another output (--out), or overwrite it (--overwrite)."
+                )
+            strange = [] if resume else foreign(present, before)
+            if strange:
+                raise ConfigError(
+                    f"{path} holds files that no run has written: {', '.join(strange[:3])}"
+                    f"{' …' if len(strange) > 3 else ''}. Move them elsewhere, or choose another output."
+                )
+
+    @contextmanager
+    def writing(self) -> Iterator[RunFolder]:
+        """Mark the folder by how the block ends: finished, interrupted (Ctrl-C) or failed.
+
+        Raises
+        ------
+        StorageError
+            From an ``OSError`` inside, with what is kept.
+        """
+        try:
+            yield self
+            self.mark("finished", ended=_now(), note="Everything is here.", step=None, previous=None)
+        except KeyboardInterrupt:
+            self._end("interrupted")
+            raise
+        except OSError as error:
+            self._end("failed", error=f"{type(error).__name__}: {error}")
+            if isinstance(error, ForetideError):
+                raise
+            place = error.filename if isinstance(error.filename, str) else str(self.path)
+            raise storage_error(error, place, f"What was finished is kept in {self.path}.") from error
+        except BaseException as error:
+            self._end("failed", error=f"{type(error).__name__}: {error}")
+            raise
+        else:
+            for former in asides_of(self.path):
+                drop(former)
+        finally:
+            if self.claim is not None:
+                self.claim.release()
+
+    def _end(self, status: str, **facts: Any) -> None:
+        """Mark how the run ended, while the error that ended it is on its way."""
+        going = sys.exc_info()[1]
+        try:
+            self.mark(status, ended=_now(), note=UNFINISHED, **facts)
+        except StorageError as error:
+            if going is not None:
+                going.add_note(f"The folder could not be marked as {status}: {error}")
+
+    @property
+    def status(self) -> str:
+        """``running``, ``finished``, ``interrupted`` or ``failed``."""
+        found = read_status(self.path)
+        return "unknown" if found is None else str(found["status"])
+
+    def mark(self, status: str | None = None, **facts: Any) -> None:
+        """Write the status and what else is to be known about it."""
+        known = read_status(self.path) or {}
+        known.update({"status": status} if status else {}, **facts)
+        self._write_status(known)
+
+    def place(self, name: str) -> Path:
+        """Return where a file or folder of the run lies, and note that it is the run's own."""
+        if self.claim is not None and not self.path.is_dir():
+            raise StorageError(
+                f"Could not write {self.path / name}: the folder of the run is gone. "
+                "It was moved or removed while the run was writing to it; run again."
+            )
+        top, known = Path(name).parts[0], read_status(self.path)
+        if known is not None and top != STATUS and top not in known.get("files", [top]):
+            self._write_status({**known, "files": [*known["files"], top]})
+        return self.path / name
+
+    def write(self, name: str, writer: Callable[[Path], object]) -> Path:
+        """Write one file under a temporary name with ``writer(path)``, then move it into place."""
+        return write_whole(self.place(name), writer)
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file (UTF-8)."""
+        return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write a JSON file that a person can read."""
+        return self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+    def _write_status(self, known: dict[str, Any]) -> None:
+        self.write_json(STATUS, {k: v for k, v in known.items() if v is not None})
+
+
+def read_status(path: Path) -> dict[str, Any] | None:
+    """Return what the status file of a run folder says, None where there is none."""
+    try:
+        found = json.loads((path / STATUS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "status" in found else None
+
+
+def foreign(path: Path, status: dict[str, Any]) -> list[str]:
+    """Return what lies in a run folder and was not written by a run; nothing where an old version did not note it."""
+    if "files" not in status or path.is_symlink():
+        return []
+    own = {STATUS, *status["files"]}
+    return sorted(p.name for p in path.iterdir() if p.name not in own and not p.name.startswith(PART))
+
+
+def free_name(base: Path) -> Path:
+    """Return the first of ``base``, ``base-2``, ``base-3`` … that is free."""
+    candidate, k = base, 1
+    while os.path.lexists(candidate):
+        k += 1
+        candidate = base.with_name(f"{base.name}-{k}")
+    return candidate
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether there is nothing, or a folder with no more in it than a killed run's temporary files."""
+    if not os.path.lexists(path):
+        return True
+    return path.is_dir() and all(p.name.startswith(PART) for p in path.iterdir())
+
+
+def _set_aside_from(path: Path) -> Path | None:
+    """Return what a killed run had set aside from a place, a finished run first."""
+    found = [content for content in asides_of(path) if read_status(content) is not None]
+    done = [content for content in found if (read_status(content) or {})["status"] == "finished"]
+    return next(iter([*done, *found]), None)
+
+
+def _alive(status: dict[str, Any]) -> bool:
+    """Whether the process that wrote a status still runs, as far as this host can tell."""
+    pid = status.get("pid")
+    return isinstance(pid, int) and pid != os.getpid() and bool(is_alive(status))
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,159 @@
+"""Which forecasters a run has: those asked for, and the simple baselines unasked."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from foretide.data.time.seasons import seasons_of
+from foretide.errors import ConfigError, MissingExtraError, nearest
+from foretide.forecasters.artifact import forecaster_class
+from foretide.forecasters.naming import check_names
+from foretide.forecasters.simple.unasked import is_baseline, lacking, parameters, unasked_names, with_intervals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from foretide.forecasters.base import Forecaster
+    from foretide.jobs.config import Config
+    from foretide.jobs.sections import ModelConfig
+
+RENAME = "Name one of them: {{{}: {{alias: other-name}}}}."
+"""How a configuration gives a model another name."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One forecaster of a run.
+
+    Attributes
+    ----------
+    forecaster : Forecaster
+        Not fitted yet.
+    baseline : bool
+        Whether skill is measured against it.
+    asked : bool
+        Whether the configuration names it.
+    """
+
+    forecaster: Forecaster
+    baseline: bool
+    asked: bool
+
+    @property
+    def name(self) -> str:
+        """Name in frames and tables."""
+        return self.forecaster.name
+
+
+def roster(
+    config: Config,
+    calendar: Any = None,
+    *,
+    counts: bool = False,
+    freq: str | int = "D",
+    say: Callable[[str], None] | None = None,
+) -> list[Entry]:
+    """Build every forecaster of a run, baselines first.
+
+    Parameters
+    ----------
+    config : Config
+    calendar : Calendar, optional
+        Handed to the models that can use one.
+    counts : bool
+        Whether every target is a count: the intermittent baselines run too, and point baselines get intervals.
+    freq : str or int
+        Step of the grid: without a season there is no CalendarES.
+    say : callable, optional
+        Gets a line for every baseline that cannot run because a package is missing.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown model or setting, with the nearest known name, and for two models of the same name.
+    """
+    entries = [Entry(f, is_baseline(f), True) for model in config.models for f in _per_seed(model, config, calendar)]
+    if config.baselines:
+        seasonal = config.season is not None or bool(seasons_of(freq)) or config.calendar.country is not None
+        names = unasked_names(counts=counts, seasonal=seasonal)
+        wanted = lacking(names, [entry.forecaster for entry in entries])
+        unasked = [_unasked(name, alias, config, calendar, say) for name, alias in wanted.items()]
+        entries = [*(Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None), *entries]
+    if counts:
+        entries = [_with_intervals(entry) for entry in entries]
+    ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
+    columns = [*ids, *([config.data.time] if config.data.time is not None else [])]
+    check_names([entry.name for entry in entries], columns=columns, another=RENAME)
+    return entries
+
+
+def _unasked(
+    name: str, alias: str | None, config: Config, calendar: Any, say: Callable[[str], None] | None
+) -> Forecaster | None:
+    """Build a baseline nobody asked for; None, and a line, where its package is missing."""
+    try:
+        return _build(name, {} if alias is None else {"alias": alias}, config, calendar)
+    except MissingExtraError as error:
+        if say is not None:
+            say(f"left out {name}: {error}")
+        return None
+
+
+def _with_intervals(entry: Entry) -> Entry:
+    """Give a point baseline intervals under its own name; others stay as they are."""
+    return Entry(with_intervals(entry.forecaster), True, entry.asked) if entry.baseline else entry
+
+
+def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
+    """One forecaster, or one per seed where the model draws random numbers and several seeds are asked for."""
+    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in parameters(forecaster_class(model.name)):
+        return [_build(model.name, model.settings, config, calendar)]
+    base = model.settings.get("alias") or model.name
+    return [
+        _build(model.name, {**model.settings, "seed": seed, "alias": f"{base}-seed{seed}"}, config, calendar)
+        for seed in config.seeds
+    ]
+
+
+def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -> Forecaster:
+    cls = forecaster_class(name)
+    known = parameters(cls)
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+    for key in settings:
+        if key not in known and not open_ended:
+            raise ConfigError(f"models.{name}.{key}: no such setting. {nearest(key, known)}")
+    shared = {"input_size": config.input_size, "seed": config.seeds[0], "calendar": calendar}
+    if config.season is not None:
+        shared["season"] = config.season
+    given = {key: value for key, value in shared.items() if key in known}
+    given.update(settings)
+    given.setdefault("h", config.h)
+    if given["h"] != config.h:
+        raise ConfigError(f"models.{name}.h: all models of a run share one horizon, h: {config.h}; got {given['h']}.")
+    if cls.nests is not None:
+        given = {key: value for key, value in given.items() if key in settings}
+        given[cls.nests] = _inner(name, cls.nests, settings.get(cls.nests), config, calendar)
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    try:
+        return cls(**given)
+    except TypeError as error:
+        raise ConfigError(f"models.{name}: {error}") from error
+
+
+def _inner(name: str, setting: str, members: Any, config: Config, calendar: Any) -> Any:
+    """Build the forecasters inside another one, with the settings that all models of a run share."""
+    many = setting == "models"
+    built = []
+    for member in members if many and isinstance(members, (list, tuple)) else [members]:
+        named = {member: {}} if isinstance(member, str) else member
+        if not isinstance(named, dict) or len(named) != 1:
+            raise ConfigError(
+                f"models.{name}.{setting}: expected "
+                + ("a list such as [LSTM, {Attention: {hidden: 64}}]" if many else "a model such as ARIMA")
+                + f", got {members!r}."
+            )
+        ((kind, settings),) = named.items()
+        built.append(_build(str(kind), dict(settings or {}), config, calendar))
+    return built if many else built[0]
