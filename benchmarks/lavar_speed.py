@@ -63,7 +63,7 @@ def stage1_ours(x: Tensor, epochs: int) -> None:
 
 
 def whole_ours(panel: ft.Panel, epochs: int, until: pd.Timestamp) -> None:
-    """A whole fit with all that LAVAR does besides: base, latent effects, interval law, guardrails."""
+    """A whole fit with all that LAVAR does besides: base, latent effects, interval distribution, guardrails."""
     model = LAVAR(
         h=H, order=P, latent=K, encoder=(32, 16), decoder=(16, 32), epochs=epochs, head_epochs=epochs,
         batch_size=BATCH, patience=None, heads=("delta", "delta", "zinb"),

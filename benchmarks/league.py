@@ -90,12 +90,12 @@ def one(name: str, settings: dict[str, Any], task: pd.Series) -> dict[str, Any]:
         return {**row, "error": f"{type(error).__name__}: {error}"[:300]}
     mean = np.full(truth.shape, np.nan)
     mean[found.windows.entity] = found.mean[..., 0]
-    laws = np.repeat(mean[..., None], len(QUANTILES), axis=2)
+    distributions = np.repeat(mean[..., None], len(QUANTILES), axis=2)
     if found.quantiles is not None:
-        laws[found.windows.entity] = found.quantiles[:, :, 0]
-    row["wql"], row["mase"] = scores(laws, truth, seen, int(task.season))
-    row["law"] = found.quantiles is not None
-    row["without_forecast"] = int((~np.isfinite(laws).all(axis=(1, 2))).sum())
+        distributions[found.windows.entity] = found.quantiles[:, :, 0]
+    row["wql"], row["mase"] = scores(distributions, truth, seen, int(task.season))
+    row["distribution"] = found.quantiles is not None
+    row["without_forecast"] = int((~np.isfinite(distributions).all(axis=(1, 2))).sum())
     notes = {note.kind: len(note.windows) for note in found.notes if note.kind != "stand-in"}
     row["stand_ins"] = len({int(k) for note in found.notes if note.kind == "stand-in" for k in note.windows})
     row["notes"] = ", ".join(f"{kind} {n}" for kind, n in notes.items())

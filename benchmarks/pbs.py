@@ -28,7 +28,7 @@ def models(seed: int) -> list:
 def baselines() -> list:
     """Baselines, point forecasts with intervals from their own past errors."""
     points = [ft.SeasonalNaive(H), ft.SeasonalES(H), ft.CalendarES(H), ft.TSB(H), ft.Ridge(H, input_size=24)]
-    ets = ft.WithIntervals(ft.Stats("AutoETS", H), law="negative_binomial", alias="AutoETS-NB")
+    ets = ft.WithIntervals(ft.Stats("AutoETS", H), distribution="negative_binomial", alias="AutoETS-NB")
     return [*(ft.WithIntervals(m) for m in points), ft.Stats("AutoETS", H), ets]
 
 

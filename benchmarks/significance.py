@@ -20,15 +20,15 @@ WARM_UP = 50
 """Steps after which AR(1) has forgotten its start."""
 
 
-def differences(law: str, n: int, h: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+def differences(distribution: str, n: int, h: int, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Loss differences of two equal models, ``[n, draws]``."""
     shape = (n + h - 1 + WARM_UP, draws)
-    noise = rng.chisquare(1, shape) if law in ("heavy", "skewed") else rng.normal(size=shape)
-    if law == "heavy":
+    noise = rng.chisquare(1, shape) if distribution in ("heavy", "skewed") else rng.normal(size=shape)
+    if distribution == "heavy":
         noise -= rng.chisquare(1, shape)
-    elif law == "skewed":
+    elif distribution == "skewed":
         noise -= 1
-    elif law == "ar":
+    elif distribution == "ar":
         for t in range(1, len(noise)):
             noise[t] += 0.5 * noise[t - 1]
     sums = np.cumsum(noise[WARM_UP - 1 :], axis=0)
@@ -44,11 +44,11 @@ def main() -> None:
         seed={"type": int, "default": 0},
     )
     rows, rng, start = [], np.random.default_rng(chosen.seed), time.perf_counter()
-    for law in LAWS:
+    for distribution in LAWS:
         for h in OVERLAPS:
             for n in SIZES:
-                gaps = differences(law, n, h, chosen.draws, rng)
-                row = {"losses": law, "h": h, "n": n}
+                gaps = differences(distribution, n, h, chosen.draws, rng)
+                row = {"losses": distribution, "h": h, "n": n}
                 for variance in VARIANCES:
                     found = compare_many(gaps, np.zeros_like(gaps), h=h, variance=variance)
                     row[variance] = 100 * np.mean(found.p_value < 0.05)
@@ -57,7 +57,7 @@ def main() -> None:
                     low, high = block_bootstrap(gaps[:, k], rng, block=block, n_draws=500)
                     outside += not low <= 0 <= high
                 rows.append({**row, "bootstrap": 100 * outside / chosen.bootstraps, "draws": chosen.draws})
-        print(law, f"{time.perf_counter() - start:.0f} s", flush=True)
+        print(distribution, f"{time.perf_counter() - start:.0f} s", flush=True)
     frame = save("significance", rows, chosen.threads)
     tests = [*VARIANCES, "bootstrap"]
     print(frame.groupby("losses")[tests].agg(["min", "max"]).to_string())

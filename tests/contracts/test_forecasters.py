@@ -51,7 +51,7 @@ def test_shape_and_finite(case: str, kind: str) -> None:
     assert forecast.mean.shape == (len(CUTOFFS) * panel.n_entities, H, panel.n_targets)
     assert np.isfinite(forecast.mean).all()
     assert forecast.model == model.name
-    if not model.has_law:
+    if not model.has_distribution:
         assert forecast.quantiles is None
         assert forecast.levels == ()
         return
@@ -147,7 +147,7 @@ def test_bad_horizon(case: str) -> None:
 def test_frame(case: str) -> None:
     panel, model = panel_of("many"), fitted(case, "many")
     frame = model.predict(panel, times(panel, CUTOFFS), levels=(80,)).to_frame()
-    bounds = [f"{model.name}-lo-80", f"{model.name}-hi-80"] if model.has_law else []
+    bounds = [f"{model.name}-lo-80", f"{model.name}-hi-80"] if model.has_distribution else []
     assert list(frame.columns) == ["unique_id", "ds", "cutoff", model.name, *bounds]
     assert len(frame) == len(CUTOFFS) * panel.n_entities * H
     assert (frame["ds"] > frame["cutoff"]).all()

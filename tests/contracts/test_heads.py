@@ -15,7 +15,7 @@ from cases import make_panel, times
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.artifact import load
-from foretide.forecasters.networks import distribution as laws_of_networks
+from foretide.forecasters.networks import distribution as distributions_of_networks
 from foretide.forecasters.networks.attention import Attention
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.networks.neural import NeuralForecaster
@@ -71,7 +71,7 @@ def test_mean_and_quantiles(kind: str, head: str) -> None:
     error = np.sqrt(np.mean((truth - forecast.mean) ** 2, axis=(0, 1)))
     assert (error < 1.15 * naive).all()
     points = {"point", "absolute", "huber", "delta"}
-    assert model.has_law == (head not in points)
+    assert model.has_distribution == (head not in points)
     if head in points:
         assert forecast.quantiles is None
         return
@@ -94,10 +94,10 @@ def test_saved_and_loaded_gives_the_same_quantiles(kind: str, head: str, tmp_pat
     model.save(tmp_path / "model")
     loaded = load(tmp_path / "model")
     assert loaded.settings() == model.settings()
-    assert loaded.has_law == model.has_law
+    assert loaded.has_distribution == model.has_distribution
     expected, got = (m.predict(panel, quantiles=LEVELS) for m in (model, loaded))
     np.testing.assert_array_equal(expected.mean, got.mean)
-    if model.has_law:
+    if model.has_distribution:
         np.testing.assert_array_equal(expected.quantiles, got.quantiles)
 
 
@@ -220,7 +220,7 @@ def test_gaps_and_few_validation_windows(kind: str, monkeypatch: pytest.MonkeyPa
     values = np.where(numpy_generator(2).random(panel.values.shape) < 0.1, np.nan, panel.values)
     values[220:, 1] = np.nan  # a series without any value
     panel = replace(panel, values=values)
-    monkeypatch.setattr(laws_of_networks, "FEWEST_VALIDATION", 10**6)
+    monkeypatch.setattr(distributions_of_networks, "FEWEST_VALIDATION", 10**6)
     forecast = make(kind, "nb").fit(panel).predict(panel)
     assert np.isfinite(forecast.mean).all()
     assert (forecast.mean[1, :, 1] > 0).all()

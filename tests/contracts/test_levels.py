@@ -21,7 +21,7 @@ from foretide.jobs.config import load_config
 H = 3
 
 
-def law(**settings: Any) -> Any:
+def distribution(**settings: Any) -> Any:
     return ft.WithIntervals(ft.SeasonalNaive(H, 7), **settings)
 
 
@@ -92,7 +92,7 @@ def test_advice_is_in_the_form_of_the_place() -> None:
 
 # ---------------------------------------------------------------- predict and its frame
 def test_every_asked_quantile_is_in_the_frame_under_one_name() -> None:
-    forecast = law().fit(make_panel((80,))).predict(make_panel((80,)), levels=80, quantiles=(0.9, 0.1, 0.5))
+    forecast = distribution().fit(make_panel((80,))).predict(make_panel((80,)), levels=80, quantiles=(0.9, 0.1, 0.5))
     frame = forecast.to_frame()
     assert list(frame.columns[3:]) == [
         "SeasonalNaive", "SeasonalNaive-lo-80", "SeasonalNaive-hi-80", "SeasonalNaive-ql0.1", "SeasonalNaive-ql0.5",
@@ -106,19 +106,19 @@ def test_every_asked_quantile_is_in_the_frame_under_one_name() -> None:
 
 
 def test_predict_and_backtest_refuse_fractions_before_any_work(tmp_path: Path) -> None:
-    panel, model = make_panel((80,)), law()
+    panel, model = make_panel((80,)), distribution()
     fitted = model.fit(panel)
     for wrong in ((0.8, 0.95), "80", 0.8):
         with pytest.raises(ConfigError, match="percentage between 0 and 100"):
             fitted.predict(panel, levels=wrong)
         with pytest.raises(ConfigError, match="percentage between 0 and 100"):
-            ft.backtest(law(), panel, n_windows=2, levels=wrong)
+            ft.backtest(distribution(), panel, n_windows=2, levels=wrong)
         with pytest.raises(ConfigError, match="percentage between 0 and 100"):
-            ft.SeasonalNaive(H, 7).fit(panel).predict(panel, levels=wrong)  # a model without a law too
+            ft.SeasonalNaive(H, 7).fit(panel).predict(panel, levels=wrong)  # a model without a distribution too
     with pytest.raises(ConfigError, match="fraction between 0 and 1"):
-        ft.backtest(law(), panel, n_windows=2, quantiles=50)
-    card = ft.backtest(law(), panel, n_windows=2, levels=80, quantiles=0.5, baselines=False)
-    assert card.laws.levels == (80,)
+        ft.backtest(distribution(), panel, n_windows=2, quantiles=50)
+    card = ft.backtest(distribution(), panel, n_windows=2, levels=80, quantiles=0.5, baselines=False)
+    assert card.distributions.levels == (80,)
     assert list(card.to_frame().columns[5:]) == [
         "SeasonalNaive", "SeasonalNaive-lo-80", "SeasonalNaive-hi-80", "SeasonalNaive-ql0.5",
     ]  # fmt: skip
@@ -132,7 +132,7 @@ def test_predict_and_backtest_refuse_fractions_before_any_work(tmp_path: Path) -
 
 def test_a_quantile_that_is_not_held_says_how_to_ask_for_it() -> None:
     panel = make_panel((80,))
-    forecast = law().fit(panel).predict(panel, quantiles=0.5)
+    forecast = distribution().fit(panel).predict(panel, quantiles=0.5)
     with pytest.raises(ConfigError, match=r"not 0\.3\. Ask for it: model\.predict\(panel, quantiles=\[0\.3, 0\.5\]\)"):
         forecast.quantile(0.3)
     with pytest.raises(ConfigError, match=r"fraction between 0 and 1, got 30.*Type quantiles=0\.3"):
@@ -200,7 +200,7 @@ def test_tails_are_not_invented() -> None:
 def test_a_law_without_tails_is_scored_within_its_levels() -> None:
     with pytest.warns(UserWarning, match="trained for quantiles from"):
         card = ft.backtest(quantile_model(), make_panel((90,)), n_windows=2, baselines=False, levels=(80, 95))
-    assert ft.backtest(quantile_model(), make_panel((90,)), n_windows=2, baselines=False).laws.levels == (80,)
+    assert ft.backtest(quantile_model(), make_panel((90,)), n_windows=2, baselines=False).distributions.levels == (80,)
     assert np.isfinite(card.value("LSTM", "coverage_80"))
     assert np.isfinite(card.value("LSTM", "wql"))
     assert np.isnan(card.value("LSTM", "coverage_95"))

@@ -13,9 +13,10 @@ from foretide.data.panel import Panel
 from foretide.forecasters.wrappers.conformal_quantiles import units
 
 H, N = 7, 90
-WITH_LAWS = [
-    "ARIMA", "AutoETS", "LAVAR-gaussian", "LSTM-student_t", "Attention-quantile", "Attention-nb", "Ensemble-law",
-    "WithIntervals", "WithIntervals-validation", "Conformal", "Conformal-network", "PerEntity-law",
+WITH_DISTRIBUTIONS = [
+    "ARIMA", "AutoETS", "LAVAR-gaussian", "LSTM-student_t", "Attention-quantile", "Attention-nb",
+    "Ensemble-distribution",
+    "WithIntervals", "WithIntervals-validation", "Conformal", "Conformal-network", "PerEntity-distribution",
 ]  # fmt: skip
 POINTS = ["Ridge", "LSTM", "CalendarES", "LAVAR", "Ensemble", "Drift", "Theta"]
 
@@ -35,7 +36,7 @@ def panel_of(rows: dict[str, np.ndarray]) -> Panel:
     return make_panel([len(y) for y in rows.values()]).with_values(np.concatenate(list(rows.values()))[:, None])
 
 
-@pytest.mark.parametrize("case", [*WITH_LAWS, *POINTS])
+@pytest.mark.parametrize("case", [*WITH_DISTRIBUTIONS, *POINTS])
 def test_what_never_was_below_zero_is_not_forecast_there(case: str) -> None:
     panel = panel_of(series())
     found = CASES[case](H).fit(panel).predict(panel)

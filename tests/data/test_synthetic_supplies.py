@@ -82,8 +82,8 @@ def test_quantiles_without_spread_are_scipys() -> None:
     levels = np.array([0.05, 0.35, 0.5, 0.95])
     found = mixed_quantiles(levels, mean, np.zeros(400), theta, zero)
     beyond = np.clip((levels - zero[:, None]) / (1 - zero[:, None]), 1e-300, None)
-    law = stats.nbinom(theta[:, None], (theta / (theta + mean))[:, None])
-    expected = np.where(levels <= zero[:, None], 0, law.ppf(beyond))
+    distribution = stats.nbinom(theta[:, None], (theta / (theta + mean))[:, None])
+    expected = np.where(levels <= zero[:, None], 0, distribution.ppf(beyond))
     # A level that a cdf meets to the last bit may fall on either side.
     assert (found != expected).mean() < 0.002
     assert np.abs(found - expected).max() <= 1
@@ -240,7 +240,7 @@ def test_the_oracle_goes_with_forecast_windows() -> None:
     np.testing.assert_array_equal(oracle[80:], made.truth.oracle(cutoffs, 7, site="site2"))
     board = ft.score([forecast], made.panel, oracle=oracle).leaderboard()
     assert board["model"].tolist() == ["oracle", "SeasonalES"]
-    # The oracle's squared error is about the variance of its own law.
+    # The oracle's squared error is about the variance of its own distribution.
     truth = forecast.truth()
     inside = truth <= made.truth.oracle_quantiles(steps, 7, (0.9,))[..., 0]
     assert 0.88 < inside.mean() < 0.98

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from foretide.forecasters.gaussian import missing, naive_law, normal_quantiles, say_replaced
+from foretide.forecasters.gaussian import missing, naive_distribution, normal_quantiles, say_replaced
 
 
 def test_normal_quantiles_are_scipys() -> None:
@@ -19,7 +19,7 @@ def test_naive_law_is_statsforecasts_without_its_correction_of_degrees(season: i
     from statsforecast.models import SeasonalNaive
 
     y = np.random.default_rng(1).normal(size=40).cumsum()
-    mean, sd = naive_law(y[:, None], np.array([39]), 10, season)
+    mean, sd = naive_distribution(y[:, None], np.array([39]), 10, season)
     expected = SeasonalNaive(season_length=season).forecast(y=y, h=10, level=[80])
     np.testing.assert_allclose(mean[0, :, 0], expected["mean"])
     theirs = (expected["hi-80"] - expected["mean"]) / stats.norm.ppf(0.9)
@@ -30,7 +30,7 @@ def test_naive_law_is_statsforecasts_without_its_correction_of_degrees(season: i
 
 def test_naive_law_with_little_history() -> None:
     history = np.array([[np.nan], [2.0], [4.0], [7.0]])
-    mean, sd = naive_law(history, np.array([0, 1, 2, 3]), 2, 3)
+    mean, sd = naive_distribution(history, np.array([0, 1, 2, 3]), 2, 3)
     assert np.isnan(mean[0]).all()
     assert np.isnan(sd[0]).all()
     assert sd[1].tolist() == [[0.0], [0.0]]

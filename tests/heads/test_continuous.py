@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from foretide.heads.base import HeadShape, Law, SeriesInfo
+from foretide.heads.base import Distribution, HeadShape, SeriesInfo
 from foretide.heads.continuous import Gaussian, GaussianHead, StudentT, StudentTHead, inverse_softplus
 from foretide.heads.table import make_head
 from foretide.seeding import numpy_generator, torch_generator
@@ -15,11 +15,11 @@ from foretide.seeding import numpy_generator, torch_generator
 SHAPE = HeadShape(5, 2, h=3, entities=4)
 LOCATION, SCALE = torch.tensor([-3.0, 0.0, 50.0]), torch.tensor([0.1, 1.0, 20.0])
 DF = torch.tensor([2.5, 5.0, 100.0])
-LAWS = {
+DISTRIBUTIONS = {
     "gaussian": (Gaussian(LOCATION, SCALE), stats.norm(LOCATION.numpy(), SCALE.numpy())),
     "student_t": (StudentT(LOCATION, SCALE, DF), stats.t(DF.numpy(), LOCATION.numpy(), SCALE.numpy())),
 }
-each = pytest.mark.parametrize("name", LAWS)
+each = pytest.mark.parametrize("name", DISTRIBUTIONS)
 
 
 def info(windows: int) -> SeriesInfo:
@@ -28,36 +28,36 @@ def info(windows: int) -> SeriesInfo:
 
 @each
 def test_laws_are_scipys(name: str) -> None:
-    law, twin = LAWS[name]
+    distribution, twin = DISTRIBUTIONS[name]
     for z in (-1e3, -5.0, -0.3, 0.0, 2.0, 1e4):
         y = LOCATION + z * SCALE
-        np.testing.assert_allclose(-law.loss(y), twin.logpdf(y.numpy()), rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(law.cdf(y), twin.cdf(y.numpy()), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(-distribution.loss(y), twin.logpdf(y.numpy()), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(distribution.cdf(y), twin.cdf(y.numpy()), rtol=1e-3, atol=1e-6)
     for q in (0.001, 0.1, 0.5, 0.975):
-        np.testing.assert_allclose(law.quantile(q), twin.ppf(q), rtol=1e-4, atol=1e-5)
-    both = law.quantiles((0.1, 0.9))
+        np.testing.assert_allclose(distribution.quantile(q), twin.ppf(q), rtol=1e-4, atol=1e-5)
+    both = distribution.quantiles((0.1, 0.9))
     assert both is not None
     assert both.shape == (3, 2)
-    assert torch.equal(law.mean(), LOCATION)
+    assert torch.equal(distribution.mean(), LOCATION)
 
 
 @each
-def test_samples_have_the_law(name: str) -> None:
-    law, twin = LAWS[name]
-    drawn = law.sample(torch_generator(0), n=20_000)
+def test_samples_have_the_distribution(name: str) -> None:
+    distribution, twin = DISTRIBUTIONS[name]
+    drawn = distribution.sample(torch_generator(0), n=20_000)
     for q in (0.05, 0.5, 0.9):
         np.testing.assert_allclose((drawn.numpy() <= twin.ppf(q)).mean(axis=0), q, atol=0.012)
-    assert torch.equal(law.sample(torch_generator(1)), law.sample(torch_generator(1)))
-    assert law.sample().shape == (3,)
+    assert torch.equal(distribution.sample(torch_generator(1)), distribution.sample(torch_generator(1)))
+    assert distribution.sample().shape == (3,)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(sorted(LAWS)), st.floats(0.01, 0.99))
+@given(st.sampled_from(sorted(DISTRIBUTIONS)), st.floats(0.01, 0.99))
 def test_cdf_and_quantile_are_inverse(name: str, level: float) -> None:
-    law: Law = LAWS[name][0]
-    q = law.quantile(level)
+    distribution: Distribution = DISTRIBUTIONS[name][0]
+    q = distribution.quantile(level)
     assert q is not None
-    np.testing.assert_allclose(law.cdf(q), level, atol=1e-4)
+    np.testing.assert_allclose(distribution.cdf(q), level, atol=1e-4)
 
 
 @each
@@ -73,14 +73,14 @@ def test_begins_with_the_errors_of_the_base(name: str) -> None:
     observed = torch.rand(y.shape, generator=torch_generator(1)) < 0.8
     head = make_head(name, SHAPE)
     head.begin(base, torch.where(observed, y, torch.tensor(1e4)), series, observed)
-    law = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), series)
-    assert torch.equal(law.mean(), base)
-    found = law.sd if isinstance(law, Gaussian) else law.scale  # type: ignore[attr-defined]
+    distribution = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), series)
+    assert torch.equal(distribution.mean(), base)
+    found = distribution.sd if isinstance(distribution, Gaussian) else distribution.scale  # type: ignore[attr-defined]
     np.testing.assert_allclose(found[:4].detach(), each_sd[:4], rtol=0.15)
     for q in (0.025, 0.1, 0.9):
-        assert ((y <= law.quantile(q)) & observed).sum() / observed.sum() == pytest.approx(q, abs=0.01)
+        assert ((y <= distribution.quantile(q)) & observed).sum() / observed.sum() == pytest.approx(q, abs=0.01)
     if isinstance(head, StudentTHead):
-        df = law.df.detach()  # type: ignore[attr-defined]
+        df = distribution.df.detach()  # type: ignore[attr-defined]
         assert 2.3 < df[0] < 4.5 < df[1]
     one = head(torch.zeros(4000, 5), base[:, 0], torch.ones(4000, 2), series)
     assert torch.equal(one.mean(), base[:, 0])

@@ -84,14 +84,16 @@ def test_one_scale_for_two_thousandths_beside_two_hundred(name: str) -> None:
     y = counts / series.unit[:, None]
     base = (torch.tensor(mu, dtype=torch.float32) / unit)[series.entity][:, None].expand(-1, 3, -1)
     head.begin(base, y, series)
-    law = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), series)
-    torch.testing.assert_close(law.mean() * series.unit[:, None], torch.tensor(mu[0]).float().expand(4000, 3, 2))
-    loss = law.loss(y)
+    distribution = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), series)
+    torch.testing.assert_close(
+        distribution.mean() * series.unit[:, None], torch.tensor(mu[0]).float().expand(4000, 3, 2)
+    )
+    loss = distribution.loss(y)
     assert torch.isfinite(loss).all()
     assert loss[..., 0].mean() < 0.05
     loss.mean().backward()
     assert all(torch.isfinite(p.grad).all() for p in head.parameters() if p.grad is not None)
-    high = (law.quantile(0.9) * series.unit[:, None].double()).round()
+    high = (distribution.quantile(0.9) * series.unit[:, None].double()).round()
     assert high[..., 0].max() == 0
     assert high[..., 1].min() > 200
 
@@ -126,13 +128,13 @@ def test_begin_of_a_zero_inflated_head() -> None:
     base = torch.from_numpy(mean.astype(np.float32))
     head.begin(base, y, series)
     np.testing.assert_allclose(head.zero_logit.detach().sigmoid().numpy(), pi, atol=0.02)
-    law = head(torch.zeros(6000, 3, 5), base, torch.ones(6000, 1, 2), series)
-    torch.testing.assert_close(law.mean(), base)
+    distribution = head(torch.zeros(6000, 3, 5), base, torch.ones(6000, 1, 2), series)
+    torch.testing.assert_close(distribution.mean(), base)
     np.testing.assert_allclose(head.dispersion(info(4), False).exp().detach(), 3.0, rtol=0.25)
     plain = NegativeBinomialHead(SHAPE)
     plain.begin(base, y, series)
     other = plain(torch.zeros(6000, 3, 5), base, torch.ones(6000, 1, 2), series)
-    assert law.loss(y).mean() < other.loss(y).mean() - 0.05
+    assert distribution.loss(y).mean() < other.loss(y).mean() - 0.05
 
 
 @each
@@ -145,11 +147,11 @@ def test_a_series_that_was_never_anything_but_zero(name: str) -> None:
     head.begin(0.3 * torch.ones(8, 3, 2), y, series)
     with torch.no_grad():
         head.linear.bias.fill_(5.0)
-    law = head(draw(8, 3, 5), 0.3 * torch.ones(8, 3, 2), torch.ones(8, 1, 2), series)
-    assert law.mean()[..., 0].max() <= 1e-8
-    assert law.mean()[..., 1].min() > 1
-    assert law.quantile(0.999)[..., 0].max() == 0
-    assert torch.isfinite(law.loss(y + 3)).all()  # it may wake
+    distribution = head(draw(8, 3, 5), 0.3 * torch.ones(8, 3, 2), torch.ones(8, 1, 2), series)
+    assert distribution.mean()[..., 0].max() <= 1e-8
+    assert distribution.mean()[..., 1].min() > 1
+    assert distribution.quantile(0.999)[..., 0].max() == 0
+    assert torch.isfinite(distribution.loss(y + 3)).all()  # it may wake
 
 
 @each

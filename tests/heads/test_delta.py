@@ -38,17 +38,17 @@ def test_adds_increments_onto_the_base() -> None:
 def test_loss_of_increments_on_a_constant_base_is_the_papers() -> None:
     head, delta = moved()
     last, y = draw(4, 1, 2), 2 * draw(4, 3, 2)
-    law = head(draw(4, 3, 5), last.expand(-1, 3, -1), torch.ones(4, 1, 2))
+    distribution = head(draw(4, 3, 5), last.expand(-1, 3, -1), torch.ones(4, 1, 2))
     steps = torch.diff(torch.cat([last, y], dim=1), dim=1)
-    torch.testing.assert_close(law.loss(y), (steps - delta).square())
+    torch.testing.assert_close(distribution.loss(y), (steps - delta).square())
 
 
 def test_loss_of_the_level_and_weights() -> None:
     y, base = 2 * draw(4, 3, 2), draw(4, 3, 2)
     head, _ = moved(on="level", weights=[1.0, 2, 3])
-    law = head(draw(4, 3, 5), base, torch.ones(4, 1, 2))
-    expected = (y - law.mean()).square() * torch.tensor([0.5, 1.0, 1.5])[:, None]
-    torch.testing.assert_close(law.loss(y), expected)
+    distribution = head(draw(4, 3, 5), base, torch.ones(4, 1, 2))
+    expected = (y - distribution.mean()).square() * torch.tensor([0.5, 1.0, 1.5])[:, None]
+    torch.testing.assert_close(distribution.loss(y), expected)
     one = head(draw(4, 3, 5)[:, 0], base[:, 0], torch.ones(4, 2))
     torch.testing.assert_close(one.loss(y[:, 0]), (y[:, 0] - one.mean()).square())
 
@@ -56,10 +56,10 @@ def test_loss_of_the_level_and_weights() -> None:
 def test_nonnegative_cuts_the_forecast_and_not_the_loss() -> None:
     (head, _), (plain, _) = moved(nonnegative=True), moved()
     arguments = (draw(4, 3, 5), draw(4, 3, 2), torch.ones(4, 1, 2))
-    cut, law = head(*arguments), plain(*arguments)
-    torch.testing.assert_close(cut.mean(), law.mean().clamp(min=0))
-    assert (law.mean() < 0).any()
-    assert torch.equal(cut.loss(draw(4, 3, 2)), law.loss(draw(4, 3, 2)))
+    cut, distribution = head(*arguments), plain(*arguments)
+    torch.testing.assert_close(cut.mean(), distribution.mean().clamp(min=0))
+    assert (distribution.mean() < 0).any()
+    assert torch.equal(cut.loss(draw(4, 3, 2)), distribution.loss(draw(4, 3, 2)))
     assert cut.quantiles((0.5,)) is None
     assert torch.equal(cut.sample(n=2)[1], cut.mean())
     assert cut.cdf(cut.mean()).min() == 1

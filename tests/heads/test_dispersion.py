@@ -37,7 +37,7 @@ def test_fit_dispersion_is_the_maximum_of_the_likelihood() -> None:
 @pytest.mark.parametrize("zero", [None, 0.3, "own"])
 @pytest.mark.parametrize("factor", [None, "series", "free"])
 def test_gathering_elements_moves_no_fit(size: int, rate: float, zero: float | str | None, factor: str | None) -> None:
-    """The most likely dispersion is that of SciPy's law on every element, with factors and zero probabilities."""
+    """The most likely dispersion is that of SciPy on every element, with factors and zero probabilities."""
     rng, n = numpy_generator(6), 2
     series = rng.integers(0, n, size)
     weights = rng.uniform(0.5, 2.0, size)
@@ -89,7 +89,7 @@ def test_the_prior_is_normal_in_the_logarithm() -> None:
         assert float(fit_dispersion(3.0, y, spread=spread, pooled=0.5)) == pytest.approx(best, rel=0.01)
 
 
-def test_fit_dispersion_of_a_zero_inflated_law() -> None:
+def test_fit_dispersion_of_a_zero_inflated_distribution() -> None:
     rng = numpy_generator(3)
     y = nbinom.sample(rng, np.full(30_000, 4.0), 2.0, 0.4)
     assert float(fit_dispersion(4.0, y, zero_probability=0.4)) == pytest.approx(2.0, rel=0.1)

@@ -95,13 +95,13 @@ def test_quantiles_at_extremes() -> None:
     st.floats(-6, 5), st.floats(-3, 6), st.floats(0, 0.95), st.floats(0.001, 0.999), st.integers(0, 500)
 )  # fmt: skip
 def test_quantile_and_cdf_belong_together(mu: float, theta: float, pi: float, level: float, k: int) -> None:
-    law = (10.0**mu, 10.0**theta, pi)
-    found = float(nbinom.quantiles([level], *law)[..., 0])
-    assert nbinom.cdf(found, *law) >= level * (1 - 1e-11)
-    assert found == 0 or nbinom.cdf(found - 1, *law) < level
-    reached = float(nbinom.cdf(k, *law))
+    distribution = (10.0**mu, 10.0**theta, pi)
+    found = float(nbinom.quantiles([level], *distribution)[..., 0])
+    assert nbinom.cdf(found, *distribution) >= level * (1 - 1e-11)
+    assert found == 0 or nbinom.cdf(found - 1, *distribution) < level
+    reached = float(nbinom.cdf(k, *distribution))
     if 0 < reached < 1:
-        assert nbinom.quantiles([reached], *law)[..., 0] <= k
+        assert nbinom.quantiles([reached], *distribution)[..., 0] <= k
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -0.1, np.nan])
@@ -110,7 +110,7 @@ def test_levels_are_fractions(level: float) -> None:
         nbinom.quantiles([0.5, level], 1.0, 1.0)
 
 
-def test_samples_have_the_law() -> None:
+def test_samples_have_the_distribution() -> None:
     mu, theta, pi = np.array([0.4, 6.0, 150.0]), np.array([0.5, 3.0, np.inf]), np.array([0.0, 0.3, 0.1])
     drawn = nbinom.sample(numpy_generator(0), mu, theta, pi, n=40_000)
     assert drawn.shape == (40_000, 3)

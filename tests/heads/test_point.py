@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
 from foretide.heads.point import PointHead
 from foretide.heads.table import make_head
 from foretide.seeding import torch_generator
@@ -23,9 +23,9 @@ def test_begins_at_the_base(name: str) -> None:
     head = make_head(name, SHAPE)
     assert isinstance(head, Head)
     base = draw(4, 3, 2)
-    law = head(draw(4, 3, 5), base, draw(4, 1, 2).exp())
-    assert isinstance(law, Law)
-    assert torch.equal(law.mean(), base)
+    distribution = head(draw(4, 3, 5), base, draw(4, 1, 2).exp())
+    assert isinstance(distribution, Distribution)
+    assert torch.equal(distribution.mean(), base)
 
 
 def test_corrects_in_units_of_the_scale() -> None:
@@ -62,20 +62,20 @@ def test_losses(name: str) -> None:
 
 @each
 def test_a_point_has_no_quantiles(name: str) -> None:
-    law = make_head(name, SHAPE)(draw(4, 3, 5), draw(4, 3, 2), draw(4, 1, 2))
-    assert law.quantile(0.5) is None
-    assert not PointHead.has_law
+    distribution = make_head(name, SHAPE)(draw(4, 3, 5), draw(4, 3, 2), draw(4, 1, 2))
+    assert distribution.quantile(0.5) is None
+    assert not PointHead.has_distribution
 
 
 @each
 def test_a_point_is_a_law_without_spread(name: str) -> None:
     base = draw(4, 3, 2)
-    law = make_head(name, SHAPE)(draw(4, 3, 5), base, draw(4, 1, 2))
-    assert law.quantiles((0.1, 0.9)) is None
-    assert torch.equal(law.sample(n=3), base.expand(3, 4, 3, 2))
-    assert torch.equal(law.sample(), base)
-    assert law.cdf(base).min() == 1
-    assert law.cdf(base - 1e-3).max() == 0
+    distribution = make_head(name, SHAPE)(draw(4, 3, 5), base, draw(4, 1, 2))
+    assert distribution.quantiles((0.1, 0.9)) is None
+    assert torch.equal(distribution.sample(n=3), base.expand(3, 4, 3, 2))
+    assert torch.equal(distribution.sample(), base)
+    assert distribution.cdf(base).min() == 1
+    assert distribution.cdf(base - 1e-3).max() == 0
 
 
 def test_private_weights_are_added_to_the_shared_ones() -> None:

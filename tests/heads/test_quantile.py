@@ -11,7 +11,7 @@ from scipy import integrate
 
 from foretide.errors import ConfigError
 from foretide.heads.base import HeadShape, SeriesInfo
-from foretide.heads.quantile import QuantileHead, QuantileLaw
+from foretide.heads.quantile import QuantileDistribution, QuantileHead
 from foretide.heads.table import QUANTILES as LEVELS
 from foretide.heads.table import make_head
 from foretide.seeding import numpy_generator, torch_generator
@@ -23,15 +23,15 @@ def info(windows: int) -> SeriesInfo:
     return SeriesInfo(torch.arange(windows) % 4, torch.ones(windows, 2))
 
 
-def law_of(seed: int, levels: tuple[float, ...] = LEVELS) -> QuantileLaw:
+def distribution_of(seed: int, levels: tuple[float, ...] = LEVELS) -> QuantileDistribution:
     rng = numpy_generator(seed)
     values = rng.normal(size=(2, 1)) + np.cumsum(rng.exponential(size=(2, len(levels))) + 0.01, axis=1)
-    return QuantileLaw(torch.from_numpy(values), levels)
+    return QuantileDistribution(torch.from_numpy(values), levels)
 
 
-def by_hand(law: QuantileLaw, row: int, level: float) -> float:
+def by_hand(distribution: QuantileDistribution, row: int, level: float) -> float:
     """The quantile function, from its words."""
-    v, q = law.values[row].tolist(), law.levels
+    v, q = distribution.values[row].tolist(), distribution.levels
     if level < q[0]:
         return v[0] + (v[1] - v[0]) * np.log(level / q[0]) / np.log(q[1] / q[0])
     if level > q[-1]:
@@ -43,41 +43,41 @@ def by_hand(law: QuantileLaw, row: int, level: float) -> float:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.floats(1e-6, 1 - 1e-6))
 def test_quantile_function(seed: int, level: float) -> None:
-    law = law_of(seed)
-    tail = np.array([by_hand(law, r, level) for r in range(2)])
-    np.testing.assert_allclose(law.cdf(torch.from_numpy(tail)), level, rtol=1e-6)
-    got = law.quantile(level)
+    distribution = distribution_of(seed)
+    tail = np.array([by_hand(distribution, r, level) for r in range(2)])
+    np.testing.assert_allclose(distribution.cdf(torch.from_numpy(tail)), level, rtol=1e-6)
+    got = distribution.quantile(level)
     if not LEVELS[0] <= level <= LEVELS[-1]:  # nothing was learned there
         assert torch.isnan(got).all()
         return
     np.testing.assert_allclose(got, tail, rtol=1e-9)
-    higher = law.quantile(level + (LEVELS[-1] - level) / 2)
+    higher = distribution.quantile(level + (LEVELS[-1] - level) / 2)
     assert (higher >= got).all()
 
 
 @pytest.mark.parametrize("levels", [LEVELS, (0.1, 0.5, 0.9), (0.3, 0.5, 0.6, 0.99)])
 def test_mean_is_the_integral(levels: tuple[float, ...]) -> None:
-    law = law_of(3, levels)
+    distribution = distribution_of(3, levels)
     for row in range(2):
         edges = [0.0, *levels, 1.0]
         total = sum(
-            integrate.quad(lambda q: by_hand(law, row, q), a, b, limit=200)[0]  # noqa: B023
+            integrate.quad(lambda q: by_hand(distribution, row, q), a, b, limit=200)[0]  # noqa: B023
             for a, b in pairwise(edges)
         )
-        assert float(law.mean()[row]) == pytest.approx(total, rel=1e-6)
-    drawn = law.sample(torch_generator(0), n=100_000)
-    np.testing.assert_allclose(drawn.mean(dim=0), law.mean(), rtol=0.02)
-    np.testing.assert_allclose((drawn <= law.quantile(0.8)).double().mean(dim=0), 0.8, atol=0.01)
+        assert float(distribution.mean()[row]) == pytest.approx(total, rel=1e-6)
+    drawn = distribution.sample(torch_generator(0), n=100_000)
+    np.testing.assert_allclose(drawn.mean(dim=0), distribution.mean(), rtol=0.02)
+    np.testing.assert_allclose((drawn <= distribution.quantile(0.8)).double().mean(dim=0), 0.8, atol=0.01)
 
 
 def test_loss_is_the_mean_pinball() -> None:
-    law, y = law_of(1), torch.tensor([0.3, 4.0], dtype=torch.float64)
+    distribution, y = distribution_of(1), torch.tensor([0.3, 4.0], dtype=torch.float64)
     for row in range(2):
         total = 0.0
-        for q, v in zip(law.levels, law.values[row].tolist(), strict=True):
+        for q, v in zip(distribution.levels, distribution.values[row].tolist(), strict=True):
             error = float(y[row]) - v
             total += 2 * (q * error if error > 0 else (q - 1) * error)
-        assert float(law.loss(y)[row]) == pytest.approx(total / len(law.levels))
+        assert float(distribution.loss(y)[row]) == pytest.approx(total / len(distribution.levels))
 
 
 def test_never_crosses_whatever_the_weights() -> None:
@@ -88,10 +88,10 @@ def test_never_crosses_whatever_the_weights() -> None:
             p.normal_(std=3.0, generator=generator)
     features = 5 * torch.randn(16, 3, 5, generator=generator)
     base = torch.randn(16, 3, 2, generator=generator)
-    law = head(features, base, torch.ones(16, 1, 2), info(16))
-    assert isinstance(law, QuantileLaw)
-    assert (law.values.diff(dim=-1) >= 0).all()
-    asked = law.quantiles(tuple(np.linspace(LEVELS[0], LEVELS[-1], 50)))
+    distribution = head(features, base, torch.ones(16, 1, 2), info(16))
+    assert isinstance(distribution, QuantileDistribution)
+    assert (distribution.values.diff(dim=-1) >= 0).all()
+    asked = distribution.quantiles(tuple(np.linspace(LEVELS[0], LEVELS[-1], 50)))
     assert (asked.diff(dim=-1) >= -1e-4 * asked.abs().max()).all()
     one = head(features[:, 1], base[:, 1], torch.ones(16, 2), info(16))
     assert one.values.shape == (16, 2, len(LEVELS))  # type: ignore[attr-defined]
@@ -100,16 +100,16 @@ def test_never_crosses_whatever_the_weights() -> None:
 def test_begins_at_the_base_and_with_its_errors() -> None:
     head = make_head("quantile", SHAPE)
     base = torch.randn(4000, 3, 2, generator=torch_generator(0))
-    law = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), info(4000))
-    torch.testing.assert_close(law.mean(), base, atol=1e-5, rtol=1e-5)
+    distribution = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), info(4000))
+    torch.testing.assert_close(distribution.mean(), base, atol=1e-5, rtol=1e-5)
     error = torch.from_numpy(numpy_generator(1).exponential([1.0, 4.0], (4000, 3, 2))).float() - 0.5
     observed = torch.rand(base.shape, generator=torch_generator(1)) < 0.7
     head.begin(base, torch.where(observed, base + error, torch.tensor(1e5)), info(4000), observed)
-    law = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), info(4000))
+    distribution = head(torch.zeros(4000, 3, 5), base, torch.ones(4000, 1, 2), info(4000))
     for q in (0.025, 0.1, 0.45, 0.5, 0.9, 0.975):
-        below = (base + error <= law.quantile(q)).double().mean(dim=(0, 1))
+        below = (base + error <= distribution.quantile(q)).double().mean(dim=(0, 1))
         np.testing.assert_allclose(below, q, atol=0.02)
-    np.testing.assert_allclose((law.mean() - base).mean(dim=(0, 1)).detach(), [0.5, 3.5], rtol=0.05)
+    np.testing.assert_allclose((distribution.mean() - base).mean(dim=(0, 1)).detach(), [0.5, 3.5], rtol=0.05)
 
 
 def test_recovers_quantiles_of_what_it_sees() -> None:
@@ -118,11 +118,13 @@ def test_recovers_quantiles_of_what_it_sees() -> None:
     series = SeriesInfo(torch.zeros(4000, dtype=torch.long), torch.ones(4000, 1))
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     for _ in range(400):
-        law = head(torch.ones(4000, 1, 1), torch.zeros(4000, 1, 1), torch.ones(4000, 1, 1), series)
+        distribution = head(torch.ones(4000, 1, 1), torch.zeros(4000, 1, 1), torch.ones(4000, 1, 1), series)
         optimizer.zero_grad()
-        law.loss(y).mean().backward()
+        distribution.loss(y).mean().backward()
         optimizer.step()
-    np.testing.assert_allclose(law.values[0, 0, 0].detach(), np.quantile(y.numpy(), [0.1, 0.5, 0.9]), atol=0.06)
+    np.testing.assert_allclose(
+        distribution.values[0, 0, 0].detach(), np.quantile(y.numpy(), [0.1, 0.5, 0.9]), atol=0.06
+    )
 
 
 @pytest.mark.parametrize(

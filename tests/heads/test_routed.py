@@ -31,37 +31,39 @@ def parts() -> tuple[RoutedHead, torch.Tensor, torch.Tensor, torch.Tensor, Serie
 
 def test_each_column_is_its_own_heads() -> None:
     head, features, base, scale, series = parts()
-    law = head(features, base, scale, series)
+    distribution = head(features, base, scale, series)
     y = torch.round(3 * draw(4, 3, 4).abs()) / series.unit[:, None]
-    quantiles = law.quantiles((0.1, 0.9))
+    quantiles = distribution.quantiles((0.1, 0.9))
     assert quantiles is not None
     for sub, columns in zip(head.heads, COLUMNS.values(), strict=True):
         alone = sub(
             features, base[..., columns], scale[..., columns], SeriesInfo(series.entity, series.unit[:, columns])
         )
-        torch.testing.assert_close(law.mean()[..., columns], alone.mean())
-        torch.testing.assert_close(law.loss(y)[..., columns], alone.loss(y[..., columns]))
-        torch.testing.assert_close(law.cdf(y)[..., columns].float(), alone.cdf(y[..., columns]).float())
+        torch.testing.assert_close(distribution.mean()[..., columns], alone.mean())
+        torch.testing.assert_close(distribution.loss(y)[..., columns], alone.loss(y[..., columns]))
+        torch.testing.assert_close(distribution.cdf(y)[..., columns].float(), alone.cdf(y[..., columns]).float())
         own = alone.quantiles((0.1, 0.9))
         if own is None:
             assert quantiles[..., columns, :].isnan().all()
         else:
             torch.testing.assert_close(quantiles[..., columns, :].double(), own.double(), equal_nan=True)
-            torch.testing.assert_close(law.quantile(0.9)[..., columns].double(), own[..., 1].double(), equal_nan=True)
-    assert law.sample(torch_generator(0), n=7).shape == (7, 4, 3, 4)
+            torch.testing.assert_close(
+                distribution.quantile(0.9)[..., columns].double(), own[..., 1].double(), equal_nan=True
+            )
+    assert distribution.sample(torch_generator(0), n=7).shape == (7, 4, 3, 4)
     one = head(features[:, 1], base[:, 1], scale[:, 0], series)
     assert one.mean().shape == (4, 4)
 
 
 def test_flags_and_weights() -> None:
     head = parts()[0]
-    assert (head.has_law, head.counts, head.needs_series, head.bounded) == (True, True, True, False)
+    assert (head.has_distribution, head.counts, head.needs_series, head.bounded) == (True, True, True, False)
     weight = torch.full((4, 1, 4), 0.5)
     assert head.weigh(weight)[0, 0].tolist() == [1.0, 0.5, 1.0, 0.5]
     assert torch.equal(make_head("nb", SHAPE).weigh(weight), torch.ones(4, 1, 4))
     assert make_head("point", SHAPE).weigh(weight) is weight
     points = make_head({"point": [0, 1], "huber": [2, 3]}, SHAPE)
-    assert (points.has_law, points.needs_series) == (False, False)
+    assert (points.has_distribution, points.needs_series) == (False, False)
     assert points(draw(4, 3, 5), draw(4, 3, 4), torch.ones(4, 1, 4)).quantile(0.5) is None
 
 

@@ -17,7 +17,7 @@ SHAPE = HeadShape(4, 3, h=2)
 @pytest.mark.parametrize("name", HEADS)
 def test_the_table_says_what_the_class_says(name: str) -> None:
     head = make_head(name, SHAPE)
-    assert (head.has_law, head.counts) == (HEADS[name].has_law, HEADS[name].counts)
+    assert (head.has_distribution, head.counts) == (HEADS[name].has_distribution, HEADS[name].counts)
 
 
 @pytest.mark.parametrize("alias", ALIASES)
@@ -64,7 +64,7 @@ def test_routes_are_resolved() -> None:
     found = resolve({"nb": ["c", 0], "point": {"columns": "b"}}, ["a", "b", "c"])
     assert [(r.name, r.columns) for r in found] == [("nb", (2, 0)), ("point", (1,))]
     np.testing.assert_array_equal(mask_of(found, 3, "counts"), [True, False, True])
-    np.testing.assert_array_equal(mask_of(found, 3, "has_law"), [True, False, True])
+    np.testing.assert_array_equal(mask_of(found, 3, "has_distribution"), [True, False, True])
     np.testing.assert_array_equal(mask_of(resolve("zinb", ["a"]), 1, "uncentred"), [True])
 
 

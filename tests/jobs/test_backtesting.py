@@ -121,7 +121,7 @@ def test_counts(tmp_path: Path) -> None:
     assert {"stock.csv", "ranks.csv", "skill_by_series.png"} <= files
     card = ft.Scorecard.load(folder)
     assert card.main == "mse"
-    assert {"CalendarES", "TSB", "mine", "oracle"} <= set(card.laws.quantiles)
+    assert {"CalendarES", "TSB", "mine", "oracle"} <= set(card.distributions.quantiles)
     assert "series won" in (folder / "summary.md").read_text()
     assert {"service_level", "fill_rate", "cost"} <= set(pd.read_csv(folder / "stock.csv").columns)
 

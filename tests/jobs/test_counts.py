@@ -54,12 +54,12 @@ def test_the_baselines_of_counts_run_unasked(counts: RunFolder) -> None:
     assert set(scores.index) == {*UNASKED, *COUNTS, "Blend", "oracle"}
     assert set(scores["kind"][[*UNASKED, *COUNTS]]) == {"baseline"}
     # Point baselines have intervals, so that all can be compared.
-    with_law = scores.drop(index="Blend")
-    assert np.isfinite(with_law[["wql", "coverage_80", "coverage_95", "winkler_80"]]).all(axis=None)
+    with_distribution = scores.drop(index="Blend")
+    assert np.isfinite(with_distribution[["wql", "coverage_80", "coverage_95", "winkler_80"]]).all(axis=None)
     assert np.isnan(scores.loc["Blend", "wql"])
     assert scores["mse"].is_monotonic_increasing
     assert (scores["ratio_to_oracle"].drop("oracle") > 1).all()
-    assert (with_law["wql_ratio_to_oracle"].drop("oracle") > 1).all()
+    assert (with_distribution["wql_ratio_to_oracle"].drop("oracle") > 1).all()
     assert "every target is a count" in (counts.path / "run.log").read_text()
 
 

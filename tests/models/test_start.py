@@ -168,7 +168,7 @@ def test_targets_that_differ_get_maps_of_their_own() -> None:
     for t in range(1, 600):
         values[t, 1] = -0.9 * values[t - 1, 1] + noise[t]
     assert find(with_values(series, values)).channels == "own"
-    assert find(series).channels == "shared"  # both follow the same law
+    assert find(series).channels == "shared"  # both follow the same distribution
 
 
 def test_known_columns_are_used_when_they_help() -> None:

@@ -26,8 +26,8 @@ def forecast() -> Forecast:
     windows = slide(panel, input_size=7, h=H, first_target=80)
     cutoffs = list(panel.grid.output_times(windows.steps(panel)))
     made = ft.SeasonalMean(H, season=7).fit(panel).predict(panel, cutoffs=cutoffs)
-    law = stats.poisson.ppf(np.array(LEVELS), made.mean[..., None] + 0.1)
-    return replace(made, levels=(80.0, 95.0), quantile_levels=LEVELS, quantiles=law)
+    distribution = stats.poisson.ppf(np.array(LEVELS), made.mean[..., None] + 0.1)
+    return replace(made, levels=(80.0, 95.0), quantile_levels=LEVELS, quantiles=distribution)
 
 
 def test_bands_are_the_newest_forecasts_in_a_row(forecast: Forecast) -> None:

@@ -126,7 +126,7 @@ def _ensemble(weights: Any, *members: tuple[str, dict[str, Any]]) -> Callable[[i
 
 
 CASES["Ensemble"] = _ensemble("validated", ("SeasonalNaive", {}), ("Ridge", {"input_size": 14}), ("Drift", {}))
-CASES["Ensemble-law"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))
+CASES["Ensemble-distribution"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))
 CASES["Ensemble-networks"] = _ensemble(
     None, ("LSTM", {**_NEURAL, "waves": 2}), ("LAVAR", {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1})
 )
@@ -137,8 +137,8 @@ CASES["Ensemble-median"] = lambda h: forecaster_class("Ensemble")(  # type: igno
 )
 
 
-def _with_intervals(law: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
-    return lambda h: forecaster_class("WithIntervals")({model: settings}, law, h=h)  # type: ignore[call-arg, arg-type]
+def _with_intervals(distribution: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
+    return lambda h: forecaster_class("WithIntervals")({model: settings}, distribution, h=h)  # type: ignore[call-arg, arg-type]
 
 
 CASES["WithIntervals"] = _with_intervals("auto", "SeasonalES")
@@ -155,7 +155,7 @@ def _conformal(method: str, model: str, **settings: Any) -> Callable[[int], Fore
 CASES["Conformal"] = _conformal("split", "SeasonalES")
 CASES["Conformal-adaptive"] = _conformal("adaptive", "SeasonalES")
 CASES["Conformal-network"] = _conformal("split", "LSTM", **_NEURAL, calendar="auto")
-CASES["Conformal-law"] = _conformal("split", "ARIMA", order=(1, 0, 1))
+CASES["Conformal-distribution"] = _conformal("split", "ARIMA", order=(1, 0, 1))
 
 
 def _per_entity(model: str, **settings: Any) -> Callable[[int], Forecaster]:
@@ -163,5 +163,5 @@ def _per_entity(model: str, **settings: Any) -> Callable[[int], Forecaster]:
 
 
 CASES["PerEntity"] = _per_entity("SeasonalES")
-CASES["PerEntity-law"] = _per_entity("ARIMA", order=(1, 0, 1))
+CASES["PerEntity-distribution"] = _per_entity("ARIMA", order=(1, 0, 1))
 CASES["PerEntity-LSTM"] = _per_entity("LSTM", **_NEURAL)

@@ -99,11 +99,14 @@ def test_the_loss_is_the_mean_over_observed_elements_of_the_bucket() -> None:
     for bucket, columns in COLUMNS.items():
         own = given.columns(columns)
         made.begin(bucket, own)
-        law: Any = made.law(bucket, own, slice(None))
+        distribution: Any = made.distribution(bucket, own, slice(None))
         chosen = torch.arange(5, 25)
         total, n = 0.0, 0
         assert own.observed is not None
-        mean, spread = law.law.mean().numpy(force=True), law.law.theta.numpy(force=True)
+        mean, spread = (
+            distribution.distribution.mean().numpy(force=True),
+            distribution.distribution.theta.numpy(force=True),
+        )
         spread = np.broadcast_to(spread, mean.shape)
         for w in chosen.tolist():
             for step in range(H):
@@ -212,8 +215,11 @@ def test_a_silent_series_follows_its_base_when_it_wakes() -> None:
     fit(made, given)
     awake = given.columns(COLUMNS["ultra"])
     awake.base[..., 0] = 3.0
-    assert float(made.law("ultra", awake, slice(None)).mean()[..., 0].detach().min()) > 0.5
-    assert float(made.law("ultra", given.columns(COLUMNS["ultra"]), slice(None)).mean()[..., 0].detach().max()) < 1e-6
+    assert float(made.distribution("ultra", awake, slice(None)).mean()[..., 0].detach().min()) > 0.5
+    assert (
+        float(made.distribution("ultra", given.columns(COLUMNS["ultra"]), slice(None)).mean()[..., 0].detach().max())
+        < 1e-6
+    )
 
 
 def test_buckets_without_targets_have_no_head() -> None:

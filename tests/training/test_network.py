@@ -50,13 +50,13 @@ def test_reduce_is_a_mean_over_what_was_observed() -> None:
 @pytest.mark.parametrize("kind", ["attention", "lstm"])
 def test_what_was_not_observed_teaches_nothing(kind: str) -> None:
     network, inputs = build(kind), make_inputs(SHAPE)
-    law, _ = network(inputs)
-    y, observed = law.mean().detach() + 0.5 * draw(4, 3, 2), torch.ones(4, 3, 2, dtype=torch.bool)
+    distribution, _ = network(inputs)
+    y, observed = distribution.mean().detach() + 0.5 * draw(4, 3, 2), torch.ones(4, 3, 2, dtype=torch.bool)
     observed[1], observed[2, 1, 0] = False, False
     poisoned = torch.where(observed, y, 1e6)
     loss = network.loss(inputs, Labels(y, observed)).item()
     assert loss == network.loss(inputs, Labels(poisoned, observed)).item()
-    errors = [float(law.loss(y)[i].detach()) for i in np.ndindex(4, 3, 2) if observed[i]]
+    errors = [float(distribution.loss(y)[i].detach()) for i in np.ndindex(4, 3, 2) if observed[i]]
     assert loss == pytest.approx(np.mean(errors), rel=1e-5)
 
 
@@ -104,12 +104,12 @@ def test_the_lstm_reads_its_own_point_forecast() -> None:
     seen: list[torch.Tensor] = []
     network.backbone.decoder.register_forward_pre_hook(lambda _, args: seen.append(args[0][:, 0, :2]))  # type: ignore[union-attr,operator]
     with torch.no_grad():
-        law, traces = network(inputs)
+        distribution, traces = network(inputs)
         framed = network.backbone.frame(inputs)
     assert traces == {}
     assert len(seen) == 3
     for k in (1, 2):
-        own = (law.mean()[:, k - 1] - framed.outside[:, k - 1]) / framed.scale[:, 0]
+        own = (distribution.mean()[:, k - 1] - framed.outside[:, k - 1]) / framed.scale[:, 0]
         torch.testing.assert_close(seen[k], own)
 
 
@@ -141,9 +141,9 @@ def test_one_wild_window_is_not_all_that_is_learned() -> None:
 def test_the_head_is_told_whose_windows_it_sees(kind: str) -> None:
     network, inputs = build(kind, head="nb"), make_inputs(SHAPE)
     assert network.unit is not None
-    law, _ = network(inputs)
+    distribution, _ = network(inputs)
     expected = torch.arange(1.0, 1 + N_ENTITIES * 2).view(N_ENTITIES, 2)[inputs.entity]
-    assert torch.equal(law.unit[:, 0], expected)
+    assert torch.equal(distribution.unit[:, 0], expected)
     assert "unit" in network.state_dict()
     plain = build(kind)
     assert plain.unit is None
@@ -175,8 +175,8 @@ def test_a_likelihood_is_not_bounded_and_a_square_is() -> None:
         y = torch.zeros(4, 3, 2)
         y[1] += 100.0
         loss = network.loss(inputs, Labels(y))
-        law, _ = network(inputs)
-        plain = law.loss(y).mean()
+        distribution, _ = network(inputs)
+        plain = distribution.loss(y).mean()
         assert (loss < 0.9 * plain) == bounded
         if not bounded:
             torch.testing.assert_close(loss, plain)

@@ -22,16 +22,16 @@ from foretide.evaluation.cards.align import (
     named_forecasts,
     nonzero_rates,
     scale_notes,
-    shared_laws,
+    shared_distributions,
     shared_windows,
 )
-from foretide.evaluation.cards.distributions import Laws
+from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.cards.groups import Groups, bucket_groups, groups_of
 from foretide.evaluation.compare.verdict import verdict
 from foretide.evaluation.metrics.points import METRICS, TrainingScale, grouped, metric_of, training_scale
 from foretide.evaluation.metrics.quantiles import (
     bounds_of,
-    law_metric,
+    distribution_metric,
     pit_from_quantiles,
     unknown_metric,
     zero_accuracy,
@@ -72,7 +72,7 @@ class Scores:
     scale : TrainingScale
     notes : tuple of str
         What was left out, in sentences.
-    laws : Laws
+    distributions : Distributions
         Quantiles of the models that have them, and what they are judged by.
     rates : float array ``[entities, D]``
         Nonzero rate of each series in the training part.
@@ -89,7 +89,7 @@ class Scores:
     baselines: tuple[str, ...]
     scale: TrainingScale
     notes: tuple[str, ...]
-    laws: Laws
+    distributions: Distributions
     rates: Floats
     counts: bool = False
     unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -107,8 +107,8 @@ class Scores:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the measures reported: of the mean, then of laws, then of zeros (counts)."""
-        return (*METRICS, *self.laws.metrics, *((ZEROS,) if self.counts else ()))
+        """Names of the measures reported: of the mean, then of distributions, then of zeros (counts)."""
+        return (*METRICS, *self.distributions.metrics, *((ZEROS,) if self.counts else ()))
 
     # ---------------------------------------------------------------- tables
     def leaderboard(self) -> Any:
@@ -184,8 +184,8 @@ class Scores:
             As in :meth:`scores`, a row for each group with one column per model; by default one row per model with
             ``model``, ``level``, ``coverage`` and the mean ``width``.
         fair : bool
-            Of the randomised PIT instead, which is ``level`` exactly where the law is right, for counts too; needs a
-            dense grid of quantiles.
+            Of the randomised PIT instead, which is ``level`` exactly where the distribution is right, for counts too;
+            needs a dense grid of quantiles.
         """
         level = interval_level(level)
         name = f"{'fair_' if fair else ''}coverage_{level:g}"
@@ -209,13 +209,15 @@ class Scores:
     def pit(self, model: str, seed: int = 0) -> Floats:
         """Return the randomised PIT of each point ``[N, H, D]``, from a dense grid of quantiles.
 
-        Uniform on (0, 1) where the law is right; unlike coverage it is exact for counts too, whose intervals of whole
-        numbers hold more than they say.
+        Uniform on (0, 1) where the distribution is right; unlike coverage it is exact for counts too, whose intervals
+        of whole numbers hold more than they say.
         """
-        law = self.laws.quantiles.get(model)
-        if law is None:
-            raise ConfigError(f"{model} has no quantiles. {nearest(model, self.laws.quantiles)}")
-        return pit_from_quantiles(self.laws.truth, law.values, law.levels, np.random.default_rng(seed))
+        distribution = self.distributions.quantiles.get(model)
+        if distribution is None:
+            raise ConfigError(f"{model} has no quantiles. {nearest(model, self.distributions.quantiles)}")
+        return pit_from_quantiles(
+            self.distributions.truth, distribution.values, distribution.levels, np.random.default_rng(seed)
+        )
 
     def to_frame(self) -> Any:
         """Return all figures in a long frame: ``model, scope, key, metric, value``.
@@ -241,7 +243,9 @@ class Scores:
 
     def has(self, metric: str, model: str) -> bool:
         """Whether a model was scored and has what a metric needs."""
-        return model in self.forecasts and (metric in METRICS or metric == ZEROS or self.laws.known(metric, model))
+        return model in self.forecasts and (
+            metric in METRICS or metric == ZEROS or self.distributions.known(metric, model)
+        )
 
     @cached_property
     def best_baseline(self) -> str | None:
@@ -290,10 +294,10 @@ class Scores:
 
     def _made_points(self, model: str, metric: str) -> Floats:
         if metric == ZEROS:
-            return zero_accuracy(self.truth, self.forecasts[model], self.laws.quantiles.get(model))
-        if law_metric(metric) is not None:
-            unknown = not self.laws.known(metric, model)
-            return np.full(self.truth.shape, np.nan) if unknown else self.laws.points(metric, model)
+            return zero_accuracy(self.truth, self.forecasts[model], self.distributions.quantiles.get(model))
+        if distribution_metric(metric) is not None:
+            unknown = not self.distributions.known(metric, model)
+            return np.full(self.truth.shape, np.nan) if unknown else self.distributions.points(metric, model)
         if metric not in METRICS:
             raise unknown_metric(metric, [*METRICS, ZEROS])
         found = metric_of(metric)
@@ -302,11 +306,11 @@ class Scores:
 
     def _values(self, model: str, metric: str, groups: Numbers, n: int) -> Floats:
         """One figure per group, ``[n]``; NaN for a group without points."""
-        points, law = self.points_of(model, metric), law_metric(metric)
+        points, distribution = self.points_of(model, metric), distribution_metric(metric)
         if metric in METRICS:
             return grouped(metric_of(metric), points, groups, n, self.series_groups)
         known = ~np.isnan(points)
-        sizes = np.abs(self.truth[known]) if law is not None and law.by_size else None
+        sizes = np.abs(self.truth[known]) if distribution is not None and distribution.by_size else None
         size = np.bincount(groups[known], weights=sizes, minlength=n)
         total = np.bincount(groups[known], weights=points[known], minlength=n)
         return np.where(size > 0, total / np.where(size > 0, size, 1), np.nan)
@@ -344,7 +348,8 @@ def score(
     """Score forecasts of several models against the truth.
 
     Windows that not every model forecast are left out, and counted in ``Scores.notes``; so are points
-    without an observed truth or with a NaN forecast. Measures of laws use the points where every law is whole.
+    without an observed truth or with a NaN forecast. Measures of distributions use the points where every distribution
+    is whole.
 
     Parameters
     ----------
@@ -378,16 +383,21 @@ def score(
     windows, chosen, notes = shared_windows(named, panel)
     means = {name: np.asarray(f.mean, dtype=np.float64)[chosen[name]] for name, f in named.items()}
     truth, more = countable(panel, windows, means)
-    laws, law_truth, of_laws = shared_laws(named, chosen, truth)
-    grid, of_grid = dense_grid(laws)
-    levels = tuple(sorted({level for name in laws for level in named[name].levels}))
-    asked = tuple(sorted({q for name in laws for q in named[name].quantile_columns}))
+    distributions, distribution_truth, of_distributions = shared_distributions(named, chosen, truth)
+    grid, of_grid = dense_grid(distributions)
+    held = Distributions(distribution_truth, distributions, *_asked([named[name] for name in distributions], grid))
     if train is None:
         train = panel.head(first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)
     scale = training_scale(panel, train, main_season(train, season))
-    notes += more + of_laws + of_grid + scale_notes(scale, panel, truth, windows)
+    notes += more + of_distributions + of_grid + scale_notes(scale, panel, truth, windows)
     return Scores(
-        panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes),
-        Laws(law_truth, laws, levels, grid, asked), nonzero_rates(panel, train), bool(count_like(train).all()),
+        panel, windows, truth, means, baseline_names(baselines, named), scale, tuple(notes), held,
+        nonzero_rates(panel, train), bool(count_like(train).all()),
         {name: f.unused for name, f in named.items() if f.unused},
     )  # fmt: skip
+
+
+def _asked(forecasts: Sequence[Forecast], grid: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
+    """Levels, the grid, and the quantiles that were asked for, over all forecasts with a distribution."""
+    levels = {level for forecast in forecasts for level in forecast.levels}
+    return tuple(sorted(levels)), grid, tuple(sorted({q for f in forecasts for q in f.quantile_columns}))

@@ -47,7 +47,7 @@ class Forecaster(ABC):
         Name of the model in frames and tables; the class name by default.
     """
 
-    has_law: bool = False
+    has_distribution: bool = False
     """Whether intervals come with the mean."""
     baseline: bool = False
     """Whether skill is measured against it; what stands around one forecaster is what that one is."""
@@ -178,18 +178,18 @@ class Forecaster(ABC):
             cutoff is left out of it. A series that is too short for the model, or new to a model of single series,
             is forecast by a simple stand-in; ``Forecast.notes`` says so.
         levels : float, or iterable of float
-            Central interval levels in percent; 80 and 95 by default, as far as the law holds them. A model without a
-            predictive law returns no intervals.
+            Central interval levels in percent; 80 and 95 by default, as far as the distribution holds them. A model
+            without a predictive distribution returns no intervals.
         quantiles : float, or iterable of float
             Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``; columns ``<Model>-ql0.1`` of the
-            frame. A quantile or level asked for that the law does not hold (beyond the outermost levels of a quantile
-            head) is NaN, and a warning says so.
+            frame. A quantile or level asked for that the distribution does not hold (beyond the outermost levels of a
+            quantile head) is NaN, and a warning says so.
         **traces : bool
             What else to return in ``Forecast.extras``, e.g. ``attention=True``.
         """
         windows = self._origins_of(panel, cutoffs)
         kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles)
-        kept, asked = (kept, asked) if self.has_law else ((), ())
+        kept, asked = (kept, asked) if self.has_distribution else ((), ())
         wanted_quantiles = all_quantiles(kept, asked)
         unknown = set(traces) - set(self.traces)
         if unknown:
@@ -330,7 +330,7 @@ class Forecaster(ABC):
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles that the law holds; None where it holds all."""
+        """Outermost quantiles that the distribution holds; None where it holds all."""
         return None
 
     @property

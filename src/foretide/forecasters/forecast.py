@@ -57,7 +57,7 @@ class Forecast:
     mean : float array ``[N, H, D]``
         Point forecasts in original units.
     levels : tuple of float
-        Central interval levels in percent, e.g. ``(80, 95)``; empty for a model without a predictive law.
+        Central interval levels in percent, e.g. ``(80, 95)``; empty for a model without a predictive distribution.
     quantile_levels : tuple of float
         Quantiles that ``quantiles`` holds, ascending, as fractions.
     quantiles : float array ``[N, H, D, Q]`` or None

@@ -37,13 +37,13 @@ def too_large(values: Floats) -> str | None:
 
 
 def normal_quantiles(mean: Floats, sd: Floats, quantiles: Sequence[float]) -> Floats:
-    """Return quantiles of normal laws: mean and standard deviation ``[...]`` -> ``[..., Q]``."""
+    """Return quantiles of normal distributions: mean and standard deviation ``[...]`` -> ``[..., Q]``."""
     z, most = np.array([NormalDist().inv_cdf(q) for q in quantiles]), np.finfo(np.float64).max
     with np.errstate(over="ignore"):
         return np.asarray(np.clip(mean[..., None] + sd[..., None] * z, -most, most))
 
 
-def naive_law(history: Floats, cutoffs: Steps, h: int, season: int) -> tuple[Floats, Floats]:
+def naive_distribution(history: Floats, cutoffs: Steps, h: int, season: int) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of the (seasonal) random walk, each ``[n, H, D]``.
 
     The variance of one cycle is the mean of the squared one-cycle differences up to each cutoff, of the

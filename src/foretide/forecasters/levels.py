@@ -13,7 +13,7 @@ import numpy as np
 from foretide.errors import ConfigError
 
 DEFAULT_LEVELS: tuple[float, ...] = (80.0, 95.0)
-"""Levels of those who name none; a law that does not hold one of them goes without it."""
+"""Levels of those who name none; a distribution that does not hold one of them goes without it."""
 DIGITS = 10
 """Quantiles are told apart by so many decimals."""
 Floats = tuple[float, ...]
@@ -95,10 +95,10 @@ def quantile_levels(quantiles: Any, *, typed: str = PYTHON) -> tuple[float, ...]
 
 
 def levels_held(name: str, limits: tuple[float, float] | None, levels: Any, quantiles: Any) -> tuple[Floats, Floats]:
-    """Read levels and quantiles as asked of a law that may be known within limits only.
+    """Read levels and quantiles as asked of a distribution that may be known within limits only.
 
-    Such a law is not continued by a guess. Default levels that it does not hold are left out; for what was asked for
-    a warning says that it will be NaN, and what to type instead.
+    Such a distribution is not continued by a guess. Default levels that it does not hold are left out; for what was
+    asked for a warning says that it will be NaN, and what to type instead.
     """
     kept, asked = interval_levels(levels), quantile_levels(quantiles)
     if limits is None:

@@ -1,1 +1,1 @@
-"""Hidden features in, predictive law out; :mod:`foretide.heads.table` names the heads."""
+"""Hidden features in, predictive distribution out; :mod:`foretide.heads.table` names the heads."""

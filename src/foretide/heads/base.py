@@ -1,4 +1,4 @@
-"""What a head and its law promise."""
+"""What a head and its distribution promise."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class SeriesInfo:
     awake: Tensor | None = None
 
 
-class Law(ABC):
-    """Forecasts of a batch as a law, in the scaled units the network works in."""
+class Distribution(ABC):
+    """Forecasts of a batch as a distribution, in the scaled units the network works in."""
 
     @abstractmethod
     def loss(self, y: Tensor) -> Tensor:
@@ -74,10 +74,10 @@ class Law(ABC):
 
     @abstractmethod
     def quantile(self, level: float) -> Tensor | None:
-        """Quantile ``[B, H, D]``; None for a law of points."""
+        """Quantile ``[B, H, D]``; None for a distribution of points."""
 
     def quantiles(self, levels: Sequence[float]) -> Tensor | None:
-        """Quantiles ``[B, H, D, Q]``; None for a law of points."""
+        """Quantiles ``[B, H, D, Q]``; None for a distribution of points."""
         found = [self.quantile(level) for level in levels]
         given = [q for q in found if q is not None]
         return torch.stack(given, dim=-1) if given and len(given) == len(found) else None
@@ -92,10 +92,10 @@ class Law(ABC):
 
 
 class Head(nn.Module, ABC):
-    """Turns hidden features into a law; it knows nothing of the backbone they came from."""
+    """Turns hidden features into a distribution; it knows nothing of the backbone they came from."""
 
-    has_law: bool = False
-    """Whether its laws have quantiles."""
+    has_distribution: bool = False
+    """Whether its distributions have quantiles."""
     counts: bool = False
     """Whether targets are counts: scaled but never centred, and quantiles are whole numbers."""
     needs_series: bool = False
@@ -104,8 +104,8 @@ class Head(nn.Module, ABC):
     """Whether a window that errs wildly should count less in the loss: true where the loss grows with the square."""
 
     @abstractmethod
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Law:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``.
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:
+        """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``.
 
         ``scale`` broadcasts to the base; without a horizon axis (one decoder step) all three lack it.
         """

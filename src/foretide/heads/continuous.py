@@ -1,4 +1,4 @@
-"""Heads of continuous targets: normal and Student-t laws, trained by likelihood."""
+"""Heads of continuous targets: normal and Student-t distributions, trained by likelihood."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from foretide.heads.base import (
+    Distribution,
     Head,
     HeadShape,
-    Law,
     SeriesInfo,
     as_numpy,
     as_tensor,
@@ -32,8 +32,8 @@ TURNS = 15
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Gaussian(Law):
-    """Normal law: ``location`` and standard deviation ``sd``, ``[B, H, D]``."""
+class Gaussian(Distribution):
+    """Normal distribution: ``location`` and standard deviation ``sd``, ``[B, H, D]``."""
 
     location: Tensor
     sd: Tensor
@@ -64,8 +64,8 @@ class Gaussian(Law):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class StudentT(Law):
-    """Student-t law: ``location``, ``scale`` and degrees of freedom ``df`` above two, broadcast to ``[B, H, D]``.
+class StudentT(Distribution):
+    """Student-t distribution: ``location``, ``scale``, degrees of freedom ``df`` above two, broadcast to ``[B, H, D]``.
 
     Its standard deviation is ``scale sqrt(df / (df - 2))``.
     """
@@ -110,7 +110,7 @@ class GaussianHead(Head):
     shape : HeadShape
     """
 
-    has_law, needs_series = True, True
+    has_distribution, needs_series = True, True
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
@@ -118,17 +118,17 @@ class GaussianHead(Head):
         self.linear = make_linear(shape)
         self.spread = Spread(shape)
 
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Law:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
+    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:
+        """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
         location = base + scale * apply_linear(self.linear, features, series)
         log: Tensor = self.spread(known_series(series), base.ndim == 3)
-        return self._law(location, log.clamp(LOG_SMALLEST, LOG_LARGEST).exp().expand_as(location))
+        return self._distribution(location, log.clamp(LOG_SMALLEST, LOG_LARGEST).exp().expand_as(location))
 
     def points(self) -> PointHead | None:
         """Head of points that shares the linear map."""
         return PointHead(self.shape, linear=self.linear)
 
-    def _law(self, location: Tensor, spread: Tensor) -> Law:
+    def _distribution(self, location: Tensor, spread: Tensor) -> Distribution:
         return Gaussian(location, spread)
 
     @torch.no_grad()
@@ -139,9 +139,9 @@ class GaussianHead(Head):
 
 
 class StudentTHead(GaussianHead):
-    """As :class:`GaussianHead` with a Student-t law, for errors with heavy tails.
+    """As :class:`GaussianHead` with a Student-t distribution, for errors with heavy tails.
 
-    The spread is the law's scale. Each target has its own degrees of freedom, ``2 + softplus``.
+    The spread is the distribution's scale. Each target has its own degrees of freedom, ``2 + softplus``.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ class StudentTHead(GaussianHead):
         super().__init__(shape)
         self.freedom = nn.Parameter(inverse_softplus(torch.full((shape.targets,), 6.0)))
 
-    def _law(self, location: Tensor, spread: Tensor) -> Law:
+    def _distribution(self, location: Tensor, spread: Tensor) -> Distribution:
         return StudentT(location, spread, 2.0 + F.softplus(self.freedom) + 1e-3)
 
     def points(self) -> None:
@@ -175,8 +175,8 @@ class StudentTHead(GaussianHead):
                 weight = (df + 1.0) / (df + square / variance)
                 own, profile = rank_one(weight * square, entity, n, observed)
             scale = (own[entity][:, None] * profile[:, None]).sqrt()
-            law = StudentT(torch.zeros_like(square), scale, own.new_tensor(df))
-            tried.append(((law.loss(square.sqrt()) * mask).sum(dim=(0, 1)), own, profile))
+            distribution = StudentT(torch.zeros_like(square), scale, own.new_tensor(df))
+            tried.append(((distribution.loss(square.sqrt()) * mask).sum(dim=(0, 1)), own, profile))
         best = torch.stack([loss for loss, _, _ in tried]).argmin(dim=0)
         columns = torch.arange(self.shape.targets, device=best.device)
         own = torch.stack([o for _, o, _ in tried])[best, :, columns].T

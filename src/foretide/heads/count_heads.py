@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from foretide.errors import ConfigError
 from foretide.heads import nbinom
 from foretide.heads.base import Head, HeadShape, SeriesInfo, as_numpy, known_series
-from foretide.heads.counts import Counted, CountLaw, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
+from foretide.heads.counts import CountDistribution, Counted, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
 from foretide.heads.dispersion import fit_of_series
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.point import PointHead
@@ -58,7 +58,7 @@ class CountHead(Head):
     something else than zeros stands in its window.
     """
 
-    has_law, counts, needs_series, bounded = True, True, True, False
+    has_distribution, counts, needs_series, bounded = True, True, True, False
     of_entities: tuple[str, ...] = ("floor", "alive")
     floor: Tensor
     alive: Tensor
@@ -73,7 +73,7 @@ class CountHead(Head):
         self.register_buffer("alive", torch.ones(shape.entities, shape.targets))
 
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Counted:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
+        """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
         info = known_series(series)
         linear = apply_linear(self.linear, features, series)
         unit = _along(info.unit, base)
@@ -81,15 +81,15 @@ class CountHead(Head):
             mean = self.mean_of(base + scale * linear, info)
         else:
             mean = self.mean_of(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
-        return Counted(self._law(mean, features, info), unit)
+        return Counted(self._distribution(mean, features, info), unit)
 
     def points(self) -> PointHead | None:
         """Head of points that shares the linear map; none with the log link."""
         return PointHead(self.shape, linear=self.linear) if self.link == "additive" else None
 
     @abstractmethod
-    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
-        """Return the law of these means in counts."""
+    def _distribution(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountDistribution:
+        """Return the distribution of these means in counts."""
 
     def mean_of(self, x: Tensor, series: SeriesInfo) -> Tensor:
         """Means in counts of forecasts ``x`` in the network's units."""
@@ -119,8 +119,8 @@ class CountHead(Head):
         """As :meth:`begin`, with the likeliest of several floors for each series.
 
         Squared error hardly minds a mean just below zero. A likelihood does: counts beside a mean of almost nothing
-        would make the law of the whole series as wide as can be. A floor as high as the usual error helps there, and
-        costs where means near zero are right.
+        would make the distribution of the whole series as wide as can be. A floor as high as the usual error helps
+        there, and costs where means near zero are right.
         """
         self.begin(means, y, series, observed)
         n = self.shape.entities
@@ -131,8 +131,10 @@ class CountHead(Head):
             self.floor.copy_(floor)
             self._spread_around(means, y, series, observed)
             features = means.new_zeros((*means.shape[:2], self.shape.features))
-            law = Counted(self._law(self.mean_of(means, series), features, series), _along(series.unit, means))
-            losses.append(mean_by_series(law.loss(y), series.entity, n, observed)[0])
+            distribution = Counted(
+                self._distribution(self.mean_of(means, series), features, series), _along(series.unit, means)
+            )
+            losses.append(mean_by_series(distribution.loss(y), series.entity, n, observed)[0])
         best = torch.stack(losses).argmin(dim=0, keepdim=True)
         self.floor.copy_(floors.gather(0, best)[0])
         self._spread_around(means, y, series, observed)
@@ -149,13 +151,13 @@ class CountHead(Head):
         self._begin(as_numpy(self.mean_of(base[chosen], some)), counts, as_numpy(entity).astype(np.int64))
 
     def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
-        """Set what else the law has from means and counts ``[W, H, D]`` of entities ``[W]``; NaN: not observed."""
+        """Set the dispersion from means and counts ``[W, H, D]`` of entities ``[W]``; NaN: not observed."""
 
 
 class PoissonHead(CountHead):
     """Counts whose variance is their mean."""
 
-    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+    def _distribution(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountDistribution:
         return Poisson(mean)
 
 
@@ -172,7 +174,7 @@ class NegativeBinomialHead(CountHead):
         super().__init__(shape, link)
         self.dispersion = Spread(shape)
 
-    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+    def _distribution(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountDistribution:
         return NegativeBinomial(mean, self._dispersion(series, features.ndim == 3))
 
     def _dispersion(self, series: SeriesInfo, horizon: bool) -> Tensor:
@@ -186,7 +188,7 @@ class NegativeBinomialHead(CountHead):
 
 
 class ZeroInflatedHead(NegativeBinomialHead):
-    """Counts with more zeros than a negative binomial law has.
+    """Counts with more zeros than a negative binomial distribution has.
 
     The base and its correction are the mean of the mixture, ``(1 - pi) mu``, so that ``pi`` moves no forecast. Its
     logit is one number of each series plus a linear map of the features.
@@ -204,7 +206,7 @@ class ZeroInflatedHead(NegativeBinomialHead):
         self.zero = make_linear(shape)
         self.zero_logit = nn.Parameter(torch.full((shape.entities, shape.targets), -3.0))
 
-    def _law(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountLaw:
+    def _distribution(self, mean: Tensor, features: Tensor, series: SeriesInfo) -> CountDistribution:
         logit = apply_linear(self.zero, features, series) + _along(self.zero_logit[series.entity], mean)
         pi = logit.clamp(*LOGITS).sigmoid()
         return ZeroInflatedNegativeBinomial(pi, mean / (1.0 - pi), self._dispersion(series, features.ndim == 3))

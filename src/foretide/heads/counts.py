@@ -1,4 +1,4 @@
-"""Laws of counts in original units: Poisson, negative binomial and zero-inflated negative binomial."""
+"""Distributions of counts in original units: Poisson, negative binomial and zero-inflated negative binomial."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from foretide.heads import nbinom
-from foretide.heads.base import Law, as_numpy, as_tensor, drawn_generator
+from foretide.heads.base import Distribution, as_numpy, as_tensor, drawn_generator
 
 SMALLEST, LARGEST = 1e-30, 1e30
 CERTAIN = 1.0 - 1e-12
 
 
-class CountLaw(Law):
-    """A law on the whole numbers from zero; ``loss`` is the negative log-likelihood.
+class CountDistribution(Distribution):
+    """A distribution on the whole numbers from zero; ``loss`` is the negative log-likelihood.
 
     Probabilities are computed in double precision, because in single precision they are off by 0.9 nats at a
     dispersion of 1e6, and come back in the precision of the parameters.
@@ -35,7 +35,7 @@ class CountLaw(Law):
 
     @abstractmethod
     def _parameters(self) -> tuple[Tensor, Tensor | float, Tensor | None]:
-        """Mean, dispersion and zero probability of the negative binomial law this is."""
+        """Mean, dispersion and zero probability of the negative binomial distribution this is."""
 
     def loss(self, y: Tensor) -> Tensor:
         """Negative log-likelihood of each element."""
@@ -65,8 +65,8 @@ class CountLaw(Law):
         return as_numpy(mean), theta, None if zero is None else as_numpy(zero)
 
 
-class Poisson(CountLaw):
-    """Poisson law: variance equal to the mean.
+class Poisson(CountDistribution):
+    """Poisson distribution: variance equal to the mean.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ class Poisson(CountLaw):
         return self.mu, float("inf"), None
 
 
-class NegativeBinomial(CountLaw):
-    """Negative binomial law with variance ``mean + mean^2 / dispersion``.
+class NegativeBinomial(CountDistribution):
+    """Negative binomial distribution with variance ``mean + mean^2 / dispersion``.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class NegativeBinomial(CountLaw):
         return self.mu, self.theta, None
 
 
-class ZeroInflatedNegativeBinomial(CountLaw):
+class ZeroInflatedNegativeBinomial(CountDistribution):
     """Zero with probability ``zero_probability``, else negative binomial; its mean is ``(1 - zero_probability) mean``.
 
     Parameters
@@ -153,36 +153,36 @@ class ZeroInflatedNegativeBinomial(CountLaw):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Counted(Law):
-    """A law of counts that speaks the network's units: ``unit`` ``[B, 1, D]`` counts in one of them."""
+class Counted(Distribution):
+    """A distribution of counts that speaks the network's units: ``unit`` ``[B, 1, D]`` counts in one of them."""
 
-    law: CountLaw
+    distribution: CountDistribution
     unit: Tensor
 
     def loss(self, y: Tensor) -> Tensor:
         """Negative log-likelihood of the counts that ``y`` stands for."""
-        return self.law.loss((y * self.unit).round())
+        return self.distribution.loss((y * self.unit).round())
 
     def mean(self) -> Tensor:
         """Mean in the network's units."""
-        return self.law.mean() / self.unit
+        return self.distribution.mean() / self.unit
 
     def quantile(self, level: float) -> Tensor:
         """Quantile in the network's units: a whole number of counts, double precision."""
-        return self.law.quantile(level) / self.unit
+        return self.distribution.quantile(level) / self.unit
 
     def quantiles(self, levels: Sequence[float]) -> Tensor:
         """Quantiles ``[B, H, D, Q]`` in the network's units."""
-        return self.law.quantiles(levels) / self.unit[..., None]
+        return self.distribution.quantiles(levels) / self.unit[..., None]
 
     def cdf(self, y: Tensor) -> Tensor:
         """Probability of at most as many counts as ``y`` stands for."""
         # A whole number that went through the units and back may have come out a little below itself.
-        return self.law.cdf(torch.floor(y.double() * self.unit * (1.0 + 1e-6) + 1e-6))
+        return self.distribution.cdf(torch.floor(y.double() * self.unit * (1.0 + 1e-6) + 1e-6))
 
     def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
         """Draw counts, in the network's units."""
-        return self.law.sample(generator, n) / self.unit
+        return self.distribution.sample(generator, n) / self.unit
 
 
 def _log_nb(y: Tensor, mean: Tensor, dispersion: Tensor) -> Tensor:

@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from foretide.errors import ConfigError
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
 from foretide.heads.linear import apply_linear, make_linear
 
 ON = ("increments", "level")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class DeltaLaw(Law):
+class DeltaDistribution(Distribution):
     """A path ``[B, H, D]`` without a distribution, its squared error weighted over the horizon (``[H, 1]`` or None)."""
 
     path: Tensor
@@ -98,8 +98,10 @@ class DeltaHead(Head):
         given = None if weights is None else torch.tensor(weights, dtype=torch.float32)[:, None]
         self.register_buffer("weights", None if given is None else given / given.mean(), persistent=False)
 
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> DeltaLaw:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, in units of ``scale``."""
+    def forward(
+        self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None
+    ) -> DeltaDistribution:
+        """Return the distribution of features ``[B, H, K]`` around a base ``[B, H, D]``, in units of ``scale``."""
         delta = apply_linear(self.linear, features, series)
         moved = delta.cumsum(dim=1) if self.cumulative and delta.ndim == 3 else delta
-        return DeltaLaw(base + scale * moved, self.on, self.weights, self.nonnegative)
+        return DeltaDistribution(base + scale * moved, self.on, self.weights, self.nonnegative)

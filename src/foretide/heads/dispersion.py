@@ -1,4 +1,4 @@
-"""The dispersion of negative binomial laws by maximum likelihood, many series at once (no torch)."""
+"""The dispersion of negative binomial distributions by maximum likelihood, many series at once (no torch)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def fit_dispersion(
     weights : array, optional
         Weight of each element in the likelihood.
     zero_probability : array, optional
-        Of a zero-inflated law with ``mean`` as the mean of its other part.
+        Of a zero-inflated distribution with ``mean`` as the mean of its other part.
     spread : float or None
         Standard deviation of ``ln theta`` among series that is thought plausible beforehand: the log-likelihood is
         lowered by ``(ln theta - ln pooled)^2 / (2 spread^2)``. None: no drawing together.

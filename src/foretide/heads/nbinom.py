@@ -1,8 +1,8 @@
-"""The negative binomial law in numpy: probabilities, quantiles and samples (no torch).
+"""The negative binomial distribution in numpy: probabilities, quantiles and samples (no torch).
 
 Mean ``mu`` and dispersion ``theta``: the variance is ``mu + mu^2 / theta`` (NB2 of Cameron & Trivedi 1998). An infinite
-dispersion is the Poisson law, a mean of zero puts everything on zero. With a ``zero_probability`` ``pi`` the law is the
-zero-inflated one, whose mean is ``(1 - pi) mu``.
+dispersion is the Poisson distribution, a mean of zero puts everything on zero. With a ``zero_probability`` ``pi`` the
+distribution is the zero-inflated one, whose mean is ``(1 - pi) mu``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def cdf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: 
     out = np.empty(mu.shape)
     out[near] = special.betaincc(at[near] + 1.0, theta[near], mu[near] / (mu[near] + theta[near]))
     out[far] = special.betainc(theta[far], at[far] + 1.0, theta[far] / (mu[far] + theta[far]))
-    # So far up the beta function gives way, and the two laws differ by less than it is off.
+    # So far up the beta function gives way, and the two distributions differ by less than it is off.
     poisson = theta > 1e10 * np.maximum(mu, 1.0)
     if poisson.any():
         out = np.where(poisson, special.gammaincc(at + 1.0, mu), out)
@@ -117,14 +117,14 @@ def quantiles(
         at = slice(low, low + CHUNK)
         wanted = np.broadcast_to(q, out[at].shape)
         if inflated:
-            # At or below pi the answer is zero, and what is left is spread over the law that is not inflated.
+            # At or below pi the answer is zero, and what is left is spread over the distribution that is not inflated.
             wanted = np.clip((q - pi[at, None]) / np.maximum(1.0 - pi[at, None], 1e-300), 0.0, 1.0)
         out[at] = _quantiles(wanted, mu[at], theta[at])
     return out.reshape(*shape, q.size)
 
 
 def _quantiles(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
-    """Quantiles at levels ``[n, Q]`` of laws ``[n]``: small means counted up from zero, the others searched."""
+    """Quantiles at levels ``[n, Q]``, one distribution a row: small means counted up from zero, others searched."""
     out = np.zeros(wanted.shape)
     small = np.flatnonzero((mu <= SMALL_MEAN) & (mu > 0))
     late = np.flatnonzero(mu > SMALL_MEAN)
@@ -163,11 +163,11 @@ def _counted(goal: Floats, mu: Floats, theta: Floats) -> tuple[Floats, Ints]:
 
 
 def _searched(goal: Floats, mu: Floats, theta: Floats) -> Floats:
-    """Bracketed Newton steps on the cumulative probability, from the quantile of a gamma law; all arrays ``[n]``."""
+    """Bracketed Newton steps on the cumulative probability, from a gamma quantile; all arrays ``[n]``."""
     sd = np.sqrt(mu) * np.sqrt(1.0 + mu / theta)
-    # Beyond the sample's reach a law with a tiny dispersion has no end: a level of one is never reached.
+    # Beyond the sample's reach a distribution with a tiny dispersion has no end: a level of one is never reached.
     low, high = np.full(mu.shape, -1.0), np.full(mu.shape, np.inf)
-    shape = 1.0 / (1.0 / theta + 1.0 / np.maximum(mu, 1e-300))  # gamma law with the same mean and variance
+    shape = 1.0 / (1.0 / theta + 1.0 / np.maximum(mu, 1e-300))  # gamma distribution with the same mean and variance
     guess = np.floor(special.gammaincinv(shape, np.minimum(goal, 1.0 - 1e-15)) * mu / shape)
     guess = np.where(np.isfinite(guess), guess, mu + 3.0 * sd)
     live = np.arange(len(mu))
@@ -200,7 +200,7 @@ def sample(
     zero_probability: ArrayLike | None = None,
     n: int | None = None,
 ) -> Floats:
-    """Draw counts: one of each law ``[...]``, or ``n`` of each ``[n, ...]``."""
+    """Draw counts: one of each distribution ``[...]``, or ``n`` of each ``[n, ...]``."""
     given = [mean, dispersion, 0.0 if zero_probability is None else zero_probability]
     mu, theta, pi = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))
     size = mu.shape if n is None else (n, *mu.shape)

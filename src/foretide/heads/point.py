@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
 from foretide.heads.linear import Correction, PrivateLinear, apply_linear, make_linear
 
 ElementLoss = Callable[[Tensor, Tensor], Tensor]
@@ -34,7 +34,7 @@ ERRORS: dict[str, ElementLoss] = {"squared": squared, "absolute": absolute, "hub
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class PointLaw(Law):
+class PointDistribution(Distribution):
     """A forecast without a distribution: ``point`` ``[B, H, D]`` and the error it is trained under."""
 
     point: Tensor
@@ -81,6 +81,8 @@ class PointHead(Head):
         self.needs_series = shape.private
         self.linear = make_linear(shape) if linear is None else linear
 
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> PointLaw:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
-        return PointLaw(base + scale * apply_linear(self.linear, features, series), self.error)
+    def forward(
+        self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None
+    ) -> PointDistribution:
+        """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
+        return PointDistribution(base + scale * apply_linear(self.linear, features, series), self.error)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from foretide.errors import ConfigError
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo, drawn_generator, known_series
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, drawn_generator, known_series
 from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplus
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.nbinom import Floats
@@ -25,13 +25,13 @@ EQUAL = 1e-9
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class QuantileLaw(Law):
+class QuantileDistribution(Distribution):
     """Quantiles ``values`` ``[B, H, D, Q]`` at ascending ``levels``.
 
     Between the levels the quantile function is linear. Beyond the outermost two nothing was learned: quantiles asked
-    for there are NaN. Mean, samples and probabilities need the whole law, so for them it goes on as an exponential
-    tail through both, ``Q(q) = Q_1 + (Q_2 - Q_1) ln(q / q_1) / ln(q_2 / q_1)`` on the left and its mirror on the right.
-    The mean is the integral of that function from 0 to 1, which is a weighted sum of the values.
+    for there are NaN. Mean, samples and probabilities need the whole distribution, so for them it goes on as an
+    exponential tail through both, ``Q(q) = Q_1 + (Q_2 - Q_1) ln(q / q_1) / ln(q_2 / q_1)`` on the left and its mirror
+    on the right. The mean is the integral of that function from 0 to 1, which is a weighted sum of the values.
     """
 
     values: Tensor
@@ -94,7 +94,7 @@ class QuantileHead(Head):
         Ascending, with 0.5, at least one on each side of it.
     """
 
-    has_law, needs_series = True, True
+    has_distribution, needs_series = True, True
 
     def __init__(self, shape: HeadShape, levels: Sequence[float] = QUANTILES) -> None:
         super().__init__()
@@ -114,8 +114,10 @@ class QuantileHead(Head):
         self.offset = nn.Parameter(first.expand(shape.targets, -1).clone())
         self.shift = nn.Parameter(torch.zeros(shape.targets))
 
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> QuantileLaw:
-        """Return the law of features ``[B, H, K]`` around a base ``[B, H, D]``, corrected in units of ``scale``."""
+    def forward(
+        self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None
+    ) -> QuantileDistribution:
+        """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
         log: Tensor = self.spread(known_series(series), base.ndim == 3)
         spread = log.clamp(LOG_SMALLEST, LOG_LARGEST).exp()
         median = base + scale * apply_linear(self.linear, features, series) + spread * self.shift
@@ -125,7 +127,9 @@ class QuantileHead(Head):
         below, above = gaps[..., : self.middle], gaps[..., self.middle :]
         left = below.cumsum(dim=-1).flip(-1)
         middle = median[..., None]
-        return QuantileLaw(torch.cat([middle - left, middle, middle + above.cumsum(dim=-1)], dim=-1), self.levels)
+        return QuantileDistribution(
+            torch.cat([middle - left, middle, middle + above.cumsum(dim=-1)], dim=-1), self.levels
+        )
 
     @torch.no_grad()
     def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Columns of targets sent to different heads, and their laws stitched back in order."""
+"""Columns of targets sent to different heads, and their distributions stitched back in order."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
 from foretide.heads.table import Route
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class RoutedLaw(Law):
-    """Laws of groups of targets; ``order`` ``[D]`` puts the joined columns back into the targets' order."""
+class RoutedDistribution(Distribution):
+    """Distributions of groups of targets; ``order`` ``[D]`` puts the joined columns back into the targets' order."""
 
-    laws: tuple[Law, ...]
+    distributions: tuple[Distribution, ...]
     columns: tuple[Tensor, ...]
     order: Tensor
 
@@ -24,40 +24,42 @@ class RoutedLaw(Law):
         widest = max((part.dtype for part in parts), key=lambda t: torch.finfo(t).bits)
         return torch.cat([part.to(widest) for part in parts], dim=axis).index_select(axis, self.order)
 
-    def _with(self, y: Tensor, ask: Callable[[Law, Tensor], Tensor]) -> Tensor:
-        return self._joined([ask(law, y[..., at]) for law, at in zip(self.laws, self.columns, strict=True)])
+    def _with(self, y: Tensor, ask: Callable[[Distribution, Tensor], Tensor]) -> Tensor:
+        return self._joined(
+            [ask(distribution, y[..., at]) for distribution, at in zip(self.distributions, self.columns, strict=True)]
+        )
 
     def loss(self, y: Tensor) -> Tensor:
-        """Loss of each element under the law of its column."""
-        return self._with(y, lambda law, part: law.loss(part))
+        """Loss of each element under the distribution of its column."""
+        return self._with(y, lambda distribution, part: distribution.loss(part))
 
     def mean(self) -> Tensor:
         """Point forecast ``[B, H, D]``."""
-        return self._joined([law.mean() for law in self.laws])
+        return self._joined([distribution.mean() for distribution in self.distributions])
 
     def quantile(self, level: float) -> Tensor | None:
-        """Quantile ``[B, H, D]``; NaN where a column's law is one of points, None where all are."""
+        """Quantile ``[B, H, D]``; NaN where a column's distribution is one of points, None where all are."""
         found = self.quantiles((level,))
         return None if found is None else found[..., 0]
 
     def quantiles(self, levels: Sequence[float]) -> Tensor | None:
-        """Quantiles ``[B, H, D, Q]``; NaN where a column's law is one of points, None where all are."""
-        found = [law.quantiles(levels) for law in self.laws]
+        """Quantiles ``[B, H, D, Q]``; NaN where a column's distribution is one of points, None where all are."""
+        found = [distribution.quantiles(levels) for distribution in self.distributions]
         if all(part is None for part in found):
             return None
         filled = []
-        for law, part in zip(self.laws, found, strict=True):
-            mean = law.mean()
+        for distribution, part in zip(self.distributions, found, strict=True):
+            mean = distribution.mean()
             filled.append(mean.new_full((*mean.shape, len(levels)), float("nan")) if part is None else part)
         return self._joined(filled, axis=-2)
 
     def cdf(self, y: Tensor) -> Tensor:
         """Probability of at most ``y``."""
-        return self._with(y, lambda law, part: law.cdf(part))
+        return self._with(y, lambda distribution, part: distribution.cdf(part))
 
     def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
-        """Draw from each column's law."""
-        return self._joined([law.sample(generator, n) for law in self.laws])
+        """Draw from each column's distribution."""
+        return self._joined([distribution.sample(generator, n) for distribution in self.distributions])
 
 
 class RoutedHead(Head):
@@ -88,7 +90,7 @@ class RoutedHead(Head):
         self.register_buffer("order", torch.tensor(places).argsort(), persistent=False)
         self.register_buffer("bounded_columns", bounded, persistent=False)
         made = self._made()
-        self.has_law = any(head.has_law for head in made)
+        self.has_distribution = any(head.has_distribution for head in made)
         self.counts = any(head.counts for head in made)
         self.needs_series = any(head.needs_series for head in made)
         self.bounded = bool(bounded.all())
@@ -99,13 +101,15 @@ class RoutedHead(Head):
     def _columns(self) -> tuple[Tensor, ...]:
         return tuple(self.get_buffer(f"columns_{i}") for i in range(len(self.heads)))
 
-    def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> RoutedLaw:
-        """Return the stitched law; see :class:`foretide.heads.base.Head`."""
-        columns, laws = self._columns(), []
+    def forward(
+        self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None
+    ) -> RoutedDistribution:
+        """Return the stitched distribution; see :class:`foretide.heads.base.Head`."""
+        columns, distributions = self._columns(), []
         scale = scale.expand(*scale.shape[:-1], base.shape[-1])
         for head, at in zip(self.heads, columns, strict=True):
-            laws.append(head(features, base[..., at], scale[..., at], _of_columns(series, at)))
-        return RoutedLaw(tuple(laws), columns, self.order)
+            distributions.append(head(features, base[..., at], scale[..., at], _of_columns(series, at)))
+        return RoutedDistribution(tuple(distributions), columns, self.order)
 
     def weigh(self, weight: Tensor) -> Tensor:
         """Weights of windows and targets, one where the target's head needs none."""

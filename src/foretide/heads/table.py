@@ -33,16 +33,16 @@ class HeadKind:
     ----------
     path : str
         ``module:class``; the module is imported when a head is made.
-    has_law, counts : bool
+    has_distribution, counts : bool
         As those of the class.
     levels : tuple of float
-        Of a head that knows its law at some quantiles only: these, unless its option ``levels`` says others.
+        Of a head that knows its distribution at some quantiles only: these, unless its option ``levels`` says others.
     options : dict
         What the class is always given.
     """
 
     path: str
-    has_law: bool = True
+    has_distribution: bool = True
     counts: bool = False
     levels: tuple[float, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
@@ -55,10 +55,10 @@ class HeadKind:
 
 
 HEADS: dict[str, HeadKind] = {
-    "point": HeadKind("foretide.heads.point:PointHead", has_law=False),
-    "absolute": HeadKind("foretide.heads.point:PointHead", has_law=False, options={"error": "absolute"}),
-    "huber": HeadKind("foretide.heads.point:PointHead", has_law=False, options={"error": "huber"}),
-    "delta": HeadKind("foretide.heads.delta:DeltaHead", has_law=False),
+    "point": HeadKind("foretide.heads.point:PointHead", has_distribution=False),
+    "absolute": HeadKind("foretide.heads.point:PointHead", has_distribution=False, options={"error": "absolute"}),
+    "huber": HeadKind("foretide.heads.point:PointHead", has_distribution=False, options={"error": "huber"}),
+    "delta": HeadKind("foretide.heads.delta:DeltaHead", has_distribution=False),
     "gaussian": HeadKind("foretide.heads.continuous:GaussianHead"),
     "student_t": HeadKind("foretide.heads.continuous:StudentTHead"),
     "quantile": HeadKind("foretide.heads.quantile:QuantileHead", levels=QUANTILES),
@@ -91,7 +91,7 @@ class Route:
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles that its law holds; None where it holds all, or has none."""
+        """Outermost quantiles that its distribution holds; None where it holds all, or has none."""
         levels = self.options.get("levels", ()) if self.kind.levels else ()
         levels = levels or self.kind.levels
         return (float(min(levels)), float(max(levels))) if levels else None
@@ -178,13 +178,13 @@ def resolve(spec: HeadSpec, targets: Sequence[str]) -> list[Route]:
 
 
 def shared_range(ranges: Iterable[tuple[float, float] | None]) -> tuple[float, float] | None:
-    """Return the outermost quantiles that all of several laws hold; None where nothing limits them."""
+    """Return the outermost quantiles that all of several distributions hold; None where nothing limits them."""
     known = [limits for limits in ranges if limits is not None]
     return (max(low for low, _ in known), min(high for _, high in known)) if known else None
 
 
 def mask_of(found: Sequence[Route], n_targets: int, attribute: str) -> NDArray[np.bool_]:
-    """Which targets ``[D]`` go to a head that is ``"counts"``, ``"has_law"`` or ``"uncentred"``."""
+    """Which targets ``[D]`` go to a head that is ``"counts"``, ``"has_distribution"`` or ``"uncentred"``."""
     mask = np.zeros(n_targets, dtype=bool)
     for route in found:
         value = route.uncentred if attribute == "uncentred" else getattr(route.kind, attribute)

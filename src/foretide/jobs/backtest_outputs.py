@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from foretide.jobs.log import Log
 
 CALIBRATED = 4
-"""Laws drawn in one picture of calibration: the best models, then the best baseline."""
+"""Distributions drawn in one picture of calibration: the best models, then the best baseline."""
 
 
 def write_backtest(card: Scorecard, config: Config, folder: RunFolder, log: Log) -> None:
@@ -44,7 +44,7 @@ def write_backtest(card: Scorecard, config: Config, folder: RunFolder, log: Log)
         "skill_by_series.csv": card.series_skill, "comparisons.csv": comparisons, "ranks.csv": ranks,
         "calibration.csv": reliability_table(card),
     }  # fmt: skip
-    if card.counts and card.laws.quantiles:
+    if card.counts and card.distributions.quantiles:
         tables["stock.csv"] = card.stock()
     for name, table in tables.items():
         if table is not None and len(table):
@@ -85,8 +85,8 @@ def rank_table(card: Scorecard) -> pd.DataFrame | None:
 
 
 def reliability_table(card: Scorecard) -> pd.DataFrame | None:
-    """Return the reliability of every law's quantiles, one under the other."""
-    parts = [card.pandas(card.reliability(model)).assign(model=model) for model in card.laws.quantiles]
+    """Return the reliability of every distribution's quantiles, one under the other."""
+    parts = [card.pandas(card.reliability(model)).assign(model=model) for model in card.distributions.quantiles]
     return pd.concat(parts, ignore_index=True)[["model", "level", "below", "at_or_below", "n"]] if parts else None
 
 
@@ -118,9 +118,12 @@ def _write_pictures(card: Scorecard, folder: RunFolder) -> dict[str, str]:
         lines = {name: skill[name].to_numpy(float) for name in (asked or [n for n in ranked if n != best])[:6]}
         picture = skill_figure(lines, metric=metric.upper())
         made["skill_by_series.png"] = (picture, "each model's skill on each series against that series' best baseline.")
-    laws = [name for name in [*asked, best] if name in card.laws.quantiles][:CALIBRATED]
-    if laws:
-        made["calibration.png"] = (_calibration(card, laws), f"calibration of {', '.join(str(n) for n in laws)}.")
+    distributions = [name for name in [*asked, best] if name in card.distributions.quantiles][:CALIBRATED]
+    if distributions:
+        made["calibration.png"] = (
+            _calibration(card, distributions),
+            f"calibration of {', '.join(str(n) for n in distributions)}.",
+        )
     for name, (figure, _) in made.items():
         write_picture(folder, name, figure)
     return {name: text for name, (_, text) in made.items()}
@@ -134,18 +137,18 @@ def _scored_folds(card: Scorecard, folds: pd.DataFrame) -> list[Any]:
     return kept
 
 
-def _calibration(card: Scorecard, laws: list[Any]) -> Figure:
-    level = 80 if 80 in card.laws.levels or not card.laws.levels else card.laws.levels[0]
+def _calibration(card: Scorecard, distributions: list[Any]) -> Figure:
+    level = 80 if 80 in card.distributions.levels or not card.distributions.levels else card.distributions.levels[0]
     by_step = card.frame_of(f"coverage_{level:g}", "h_step")
     pits = {}
-    for name in laws:
-        if card.counts and len(card.laws.quantiles[name].levels) < LEAST_DENSE:
-            continue  # A coarse grid shows a right law of counts as uneven.
+    for name in distributions:
+        if card.counts and len(card.distributions.quantiles[name].levels) < LEAST_DENSE:
+            continue  # A coarse grid shows a right distribution of counts as uneven.
         pit = card.pit_histogram(name)
         pits[name] = (pit.edges, pit.observed, pit.nominal)
     return calibration_figure(
-        {name: card.pandas(card.reliability(name)) for name in laws}, pits,
-        {name: by_step[name].to_numpy(float) for name in laws}, level=level, freq=card.panel.grid.freq,
+        {name: card.pandas(card.reliability(name)) for name in distributions}, pits,
+        {name: by_step[name].to_numpy(float) for name in distributions}, level=level, freq=card.panel.grid.freq,
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class Config(Section):
     season : int, optional
         Season of baselines and scaled metrics; found on the training part by default.
     levels : float, or tuple of float
-        Central interval levels in percent, for models that have a predictive law.
+        Central interval levels in percent, for models that have a predictive distribution.
     quantiles : float, or tuple of float, optional
         Further quantiles, as fractions, which become columns ``<Model>-ql0.1``. Where none is given, those that the
         weighted quantile loss of counts needs, 0.1 to 0.9, are forecast and not written. CRPS needs at least 49.

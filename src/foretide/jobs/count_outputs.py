@@ -53,7 +53,7 @@ def by_bucket(scores: Scores) -> pd.DataFrame:
 
 
 def write_interval_picture(results: Sequence[Result], scores: Scores, folder: RunFolder) -> dict[str, str]:
-    """Draw the best model with a law on one series of each density; return file name -> what it shows."""
+    """Draw the best model with a distribution on one series of each density; return file name -> what it shows."""
     forecasts = {r.entry.name: r.forecast for r in results if r.forecast.levels and scores.has("wql", r.entry.name)}
     if not forecasts:
         return {}

@@ -133,7 +133,7 @@ def _run(path: Path, facts: dict[str, Any], board: pd.DataFrame) -> dict[str, An
 
 def _backtest(path: Path) -> dict[str, Any]:
     card = Scorecard.load(path)
-    known = card.laws.quantiles
+    known = card.distributions.quantiles
     forecasts = card.pandas(card.to_frame())
     levels = _levels(forecasts) if known else []
     coverage = {}

@@ -11,7 +11,7 @@ from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
 
 
 class Backbone(nn.Module, ABC):
-    """Windows in, hidden features out, inside a frame; it knows no law.
+    """Windows in, hidden features out, inside a frame; it knows no distribution.
 
     Parameters
     ----------

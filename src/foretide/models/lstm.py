@@ -34,7 +34,7 @@ class LSTMBackbone(Backbone):
     def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
         """Return features ``[B, H, K]`` and the base forecast ``[B, H, D]``.
 
-        ``feedback`` says what the decoder reads after each step, so that no law is known here.
+        ``feedback`` says what the decoder reads after each step, so that no distribution is known here.
         """
         framed = self.frame(inputs)
         tokens = [framed.tokens]

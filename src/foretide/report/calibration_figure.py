@@ -31,13 +31,13 @@ def calibration_figure(
     level: float,
     freq: str | int,
 ) -> Figure:
-    """Draw whether predictive laws keep their promises, in three panels; one without data is left out.
+    """Draw whether predictive distributions keep their promises, in three panels; one without data is left out.
 
-    Left: share of truths below each quantile against its level; on the diagonal a law is calibrated. Truths that are
-    counts can equal a quantile, so that a band runs from the share below it to the share at or below it: a calibrated
-    law has the diagonal inside. The first two models show their band. Middle: histogram of the probability integral
-    transform, as a ratio to the share that a calibrated law has in each bin. Right: share of truths inside the central
-    interval by horizon step.
+    Left: share of truths below each quantile against its level; on the diagonal a distribution is calibrated. Truths
+    that are counts can equal a quantile, so that a band runs from the share below it to the share at or below it: a
+    calibrated distribution has the diagonal inside. The first two models show their band. Middle: histogram of the
+    probability integral transform, as a ratio to the share that a calibrated distribution has in each bin. Right: share
+    of truths inside the central interval by horizon step.
 
     Parameters
     ----------

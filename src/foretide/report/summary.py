@@ -17,7 +17,7 @@ SHOWN_COUNTS = (
     "mse", "mae", "rmsse", "wql", "crps", "coverage_80", "coverage_95", "fair_coverage_80", "winkler_80",
     "zero_accuracy", "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle", "unused",
 )  # fmt: skip
-"""Where every target is a count: laws matter beside means."""
+"""Where every target is a count: distributions matter beside means."""
 TEXTS = ("unused",)
 """Columns of the leaderboard that hold text."""
 WRAPPED = {

@@ -32,9 +32,9 @@ class TrainingConfig:
     steps_per_epoch : int or None
         Most steps per epoch; a larger training part is then sampled anew each epoch.
     fit_mean_first : bool
-        Heads whose law has the mean ``base + scale * linear(features)`` learn that mean by squared error, and their
-        spread follows from the errors on validation windows; otherwise both are learned together by
-        likelihood, as those with heavy tails always are.
+        Heads whose distribution has the mean ``base + scale * linear(features)`` learn that mean by squared error, and
+        their spread follows from the errors on validation windows; otherwise both are learned together by likelihood,
+        as those with heavy tails always are.
     """
 
     epochs: int = 12

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from foretide.errors import TrainingError
-from foretide.heads.base import Head, HeadShape, Law, SeriesInfo, for_entities
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, for_entities
 from foretide.heads.table import make_head
 from foretide.training.flat import FlatAdam
 from foretide.training.head_step import HeadSteps
@@ -102,21 +102,23 @@ class HeadBank(nn.Module):
         new.unit = unit
         return new
 
-    def law(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Law:
-        """Law of a bucket's targets for some windows; ``data`` holds its columns only."""
-        return self._law(bucket, data.features[chosen], data.base[chosen], data.scale[chosen], data.entity[chosen])
+    def distribution(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Distribution:
+        """Distribution of a bucket's targets for some windows; ``data`` holds its columns only."""
+        return self._distribution(
+            bucket, data.features[chosen], data.base[chosen], data.scale[chosen], data.entity[chosen]
+        )
 
-    def _law(self, bucket: str, features: Tensor, base: Tensor, scale: Tensor, entity: Tensor) -> Law:
+    def _distribution(self, bucket: str, features: Tensor, base: Tensor, scale: Tensor, entity: Tensor) -> Distribution:
         head: Any = self.heads[bucket]
         series = None
         if head.needs_series:
             series = SeriesInfo(entity, self.unit[:, self.columns[bucket]][entity])
-        law: Law = head(features, base, scale, series)
-        return law
+        distribution: Distribution = head(features, base, scale, series)
+        return distribution
 
     def loss(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Tensor:
         """Mean loss of a bucket over the observed elements of some windows."""
-        return _mean(self.law(bucket, data, chosen).loss(data.y[chosen]), data.observed, chosen)
+        return _mean(self.distribution(bucket, data, chosen).loss(data.y[chosen]), data.observed, chosen)
 
     def begin(self, bucket: str, data: HeadData) -> None:
         """Let a head find its spread from the errors of the base."""

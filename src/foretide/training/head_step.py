@@ -178,7 +178,7 @@ class SquaredStep(HeadStep):
 class CountStep(HeadStep):
     """A (zero-inflated) negative binomial head of one entity with a logarithmic link.
 
-    With ``L = theta ln(1 + mu / theta)`` the law gives zero the probability ``p = pi + (1 - pi) exp(-L)``, and
+    With ``L = theta ln(1 + mu / theta)`` the distribution gives zero the probability ``p = pi + (1 - pi) exp(-L)``, and
     ``s = pi / p`` is the probability that a zero comes from the inflation (0 above zero). Derivatives of ``-ln p`` by
     ``ln mu``, ``ln theta`` and the logit of ``pi``, ``mu`` held, then are ``(1 - s) u``, ``(1 - s) (L - u)`` and
     ``pi - s``, with ``u = mu / (1 + mu / theta)``. The mean of the mixture is what the head holds: ``ln mu`` moves with

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foretide.heads.base import Head, Law, SeriesInfo, for_entities
+from foretide.heads.base import Distribution, Head, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
@@ -41,15 +41,15 @@ class Network(nn.Module):
         # Only what the head needs is kept, so that a network of points is what it always was.
         self.register_buffer("unit", unit if head.needs_series else None)
 
-    def forward(self, inputs: Inputs) -> tuple[Law, dict[str, Tensor]]:
-        """Return the law of a batch and its traces."""
-        law, hidden = self._law(inputs)
-        return law, hidden.traces
+    def forward(self, inputs: Inputs) -> tuple[Distribution, dict[str, Tensor]]:
+        """Return the distribution of a batch and its traces."""
+        distribution, hidden = self._distribution(inputs)
+        return distribution, hidden.traces
 
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
         """Mean loss over the observed elements of a batch, a scalar."""
-        law, hidden = self._law(inputs)
-        return reduce(law.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
+        distribution, hidden = self._distribution(inputs)
+        return reduce(distribution.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
 
     def for_new(self, unit: NDArray[np.floating], of: NDArray[np.bool_] | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
@@ -65,14 +65,14 @@ class Network(nn.Module):
 
     def base(self, inputs: Inputs) -> Tensor:
         """Forecast ``[B, H, D]`` that the head's correction is added to."""
-        return self._law(inputs)[1].base
+        return self._distribution(inputs)[1].base
 
     def points(self) -> Network | None:
         """Network of points that shares backbone and linear map; None where the head has no such, see its own."""
         head = self.head.points()
         return None if head is None else Network(self.backbone, head, self.unit)
 
-    def _law(self, inputs: Inputs) -> tuple[Law, Hidden]:
+    def _distribution(self, inputs: Inputs) -> tuple[Distribution, Hidden]:
         series = None
         if self.unit is not None:
             unit = self.unit[inputs.entity]
@@ -82,8 +82,8 @@ class Network(nn.Module):
 
         def own_prediction(features: Tensor, base: Tensor, scale: Tensor) -> Tensor:
             """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
-            law: Law = self.head(features, base, scale, series)
-            return law.mean()
+            distribution: Distribution = self.head(features, base, scale, series)
+            return distribution.mean()
 
         hidden: Hidden = self.backbone(inputs, own_prediction)
         return self.head(hidden.features, hidden.base, hidden.scale, series), hidden

@@ -15,7 +15,7 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
 from foretide.evaluation.metrics.points import METRICS, TrainingScale, grouped, metric_of, training_scale
-from foretide.evaluation.metrics.quantiles import DECILES, law_metric
+from foretide.evaluation.metrics.quantiles import DECILES, distribution_metric
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.folds import Plan, make_plan
 from foretide.evaluation.rolling.members import call, members_of
@@ -37,7 +37,7 @@ of the part chose were 0.5 % better than the default on the test part, those ove
 """
 MOST_WINDOWS = 100
 LOSS_FAMILIES = ("wql", "crps", "winkler", "stock_cost")
-"""Measures of laws that are least where a law is best."""
+"""Measures of distributions that are least where a distribution is best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Task:
         return _truth(self.panel, self.windows, self.plan.h)
 
     @property
-    def is_law(self) -> bool:
+    def is_distribution(self) -> bool:
         """Whether the measure needs quantiles."""
         return self.metric not in METRICS
 
@@ -96,7 +96,7 @@ class Task:
             When a forecast is missing where the truth is known: such a figure would not compare.
         """
         call(forecaster.fit, self.inner)
-        levels = {"levels": self._levels, "quantiles": DECILES} if self.is_law else {"levels": ()}
+        levels = {"levels": self._levels, "quantiles": DECILES} if self.is_distribution else {"levels": ()}
         forecast: Forecast = call(forecaster.predict, self.panel, cutoffs=self.cutoffs, **levels)
         return self.score(forecast.take(_positions(forecast.windows, self.windows)))
 
@@ -113,7 +113,7 @@ class Task:
                 f"{forecast.model} gives no finite forecast for {missing} of {int(known.sum())} points of the inner "
                 "folds."
             )
-        if self.is_law:
+        if self.is_distribution:
             if forecast.quantiles is None:
                 raise ConfigError(f"{forecast.model} has no quantiles to score {self.metric} with.")
             card = score([forecast], self.panel, train_until=self.fit_until, season=self.plan.season, baselines=[])
@@ -137,7 +137,7 @@ class Task:
         )  # fmt: skip
         figures = {}
         for member in members:
-            if member.name in without or (self.is_law and not member.forecaster.has_law):
+            if member.name in without or (self.is_distribution and not member.forecaster.has_distribution):
                 continue
             started = time.perf_counter()
             try:
@@ -150,7 +150,7 @@ class Task:
 
     @property
     def _levels(self) -> tuple[float, ...]:
-        found = law_metric(self.metric)
+        found = distribution_metric(self.metric)
         needed = found.levels if found is not None else ()
         return tuple(round(100 * (1 - 2 * q), 6) for q in needed if q < 0.5) or (80, 95)
 
@@ -219,10 +219,10 @@ def _before_end(part: Panel, plan: Plan) -> NDArray[np.int64]:
 def checked_metric(name: str) -> str:
     """Return a measure's name; refuse one that is unknown, or not least where forecasts are best."""
     family = name.rstrip("0123456789.").rstrip("_")
-    if name in METRICS or (law_metric(name) is not None and family in LOSS_FAMILIES):
+    if name in METRICS or (distribution_metric(name) is not None and family in LOSS_FAMILIES):
         return name
     known = [*METRICS, "wql", "crps", "winkler_80"]
-    if law_metric(name) is not None or name == "zero_accuracy":
+    if distribution_metric(name) is not None or name == "zero_accuracy":
         raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
     raise ConfigError(f"There is no metric {name!r}. {nearest(name, known)}")
 

@@ -45,7 +45,8 @@ class TuneOptions(TypedDict, total=False):
         Inner folds: how many, and steps between their cutoffs; by default as many as fit into the last 40 % of the
         training part (100 at most), the least number of steps of at least ``h`` apart that rotates through the season.
     metric : str
-        An error of the mean, or of the law (``wql``, ``crps``, ``winkler_80``); RMSE, for counts MSE, by default.
+        An error of the mean, or of the distribution (``wql``, ``crps``, ``winkler_80``); RMSE, for counts MSE, by
+        default.
     sampler : {"tpe", "random"}
     pruner : {"median", "hyperband"} or None
         Stops networks whose validation error by epoch falls behind that of earlier trials of their class.

@@ -1,4 +1,4 @@
-"""Scores of models with laws: each figure again by hand from the forecasts."""
+"""Scores of models with distributions: each figure again by hand from the forecasts."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def counts_panel() -> Panel:
     return panel.with_values(np.random.default_rng(0).poisson(MEANS, size=(400, 3)).astype(float))
 
 
-def with_law(model: str, like: Forecast, scale: float, levels: tuple[float, ...] = DECILES) -> Forecast:
-    """A Poisson law around ``scale`` times the true means."""
+def with_distribution(model: str, like: Forecast, scale: float, levels: tuple[float, ...] = DECILES) -> Forecast:
+    """A Poisson distribution around ``scale`` times the true means."""
     at = all_quantiles((80, 95), levels)
-    law = stats.poisson.ppf(np.array(at), scale * np.maximum(MEANS, 1e-9)[:, None])
+    distribution = stats.poisson.ppf(np.array(at), scale * np.maximum(MEANS, 1e-9)[:, None])
     mean = np.broadcast_to(scale * MEANS, like.mean.shape)
-    quantiles = np.broadcast_to(np.maximum(law, 0), (*like.mean.shape, len(at)))
+    quantiles = np.broadcast_to(np.maximum(distribution, 0), (*like.mean.shape, len(at)))
     return replace(
         like,
         model=model,
@@ -55,8 +55,8 @@ def naive() -> list[Forecast]:
 
 @pytest.fixture(scope="module")
 def scores(naive: list[Forecast]) -> Scores:
-    made = [*naive, with_law("right", naive[0], 1.0), with_law("wide", naive[0], 1.5)]
-    return score(made, oracle=with_law("any", naive[0], 1.0))
+    made = [*naive, with_distribution("right", naive[0], 1.0), with_distribution("wide", naive[0], 1.5)]
+    return score(made, oracle=with_distribution("any", naive[0], 1.0))
 
 
 def test_the_leaderboard_of_counts(scores: Scores, naive: list[Forecast]) -> None:
@@ -68,7 +68,7 @@ def test_the_leaderboard_of_counts(scores: Scores, naive: list[Forecast]) -> Non
     assert scores.main == "mse"
     assert board["mse"].is_monotonic_increasing
     truth = naive[0].truth()
-    wide = with_law("wide", naive[0], 1.5)
+    wide = with_distribution("wide", naive[0], 1.5)
     assert wide.quantiles is not None
     deciles = np.stack([wide.quantile(level) for level in DECILES], axis=-1)
     assert board["wql"]["wide"] == pytest.approx(weighted_quantile_loss(truth, deciles), rel=1e-12)
@@ -79,7 +79,7 @@ def test_the_leaderboard_of_counts(scores: Scores, naive: list[Forecast]) -> Non
     assert board["width_80"]["wide"] == pytest.approx(np.mean(high - low), rel=1e-12)
     median = wide.quantile(0.5)
     assert board["zero_accuracy"]["wide"] == pytest.approx(np.mean((median == 0) == (truth == 0)), rel=1e-12)
-    # Points have no law: what needs one is not known of them.
+    # Points have no distribution: what needs one is not known of them.
     assert board.loc["Persistence", ["wql", "coverage_80", "winkler_95"]].isna().all()
     assert np.isfinite(board["zero_accuracy"]["Persistence"])
     assert "crps" not in board.columns
@@ -99,8 +99,8 @@ def test_buckets_by_hand(scores: Scores, naive: list[Forecast]) -> None:
         expected = np.mean((naive[0].mean[..., d] - truth[..., d]) ** 2)
         assert table["Persistence"][bucket] == pytest.approx(expected, rel=1e-12)
     wql = scores.by_bucket("wql").set_index("bucket")
-    law = with_law("wide", naive[0], 1.5)
-    deciles = np.stack([law.quantile(level) for level in DECILES], axis=-1)
+    distribution = with_distribution("wide", naive[0], 1.5)
+    deciles = np.stack([distribution.quantile(level) for level in DECILES], axis=-1)
     assert wql["wide"]["sparse"] == pytest.approx(weighted_quantile_loss(truth[..., 1], deciles[..., 1, :]), rel=1e-12)
     # Nothing was ever sold in the last bucket: a loss in units of what was sold is not defined.
     assert np.isnan(wql["wide"]["ultra"])
@@ -122,8 +122,8 @@ def test_buckets_follow_the_training_part_alone(naive: list[Forecast]) -> None:
 
 
 def test_coverage_by_anything(scores: Scores, naive: list[Forecast]) -> None:
-    truth, law = naive[0].truth(), with_law("wide", naive[0], 1.5)
-    inside = (truth >= law.quantile(0.025)) & (truth <= law.quantile(0.975))
+    truth, distribution = naive[0].truth(), with_distribution("wide", naive[0], 1.5)
+    inside = (truth >= distribution.quantile(0.025)) & (truth <= distribution.quantile(0.975))
     whole = scores.coverage(95)
     assert list(whole.columns) == ["model", "level", "coverage", "width"]
     assert whole["model"].tolist() == ["right", "wide", "oracle"]
@@ -133,7 +133,7 @@ def test_coverage_by_anything(scores: Scores, naive: list[Forecast]) -> None:
     series = scores.coverage(95, by="series")
     assert list(series.columns) == ["unique_id", "right", "wide", "oracle"]
     assert series.set_index("unique_id")["wide"]["shop1/y0"] == pytest.approx(
-        inside[law.windows.entity == 1][..., 0].mean()
+        inside[distribution.windows.entity == 1][..., 0].mean()
     )
     bucket = scores.coverage(95, by="bucket").set_index("bucket")["wide"]
     np.testing.assert_allclose(bucket, inside.mean(axis=(0, 1)))
@@ -144,23 +144,26 @@ def test_coverage_by_anything(scores: Scores, naive: list[Forecast]) -> None:
 
 
 def test_the_verdict_speaks_of_both_figures(naive: list[Forecast]) -> None:
-    right, wide = with_law("right", naive[0], 1.0), with_law("SeasonalNaive", naive[0], 1.5)
+    right, wide = with_distribution("right", naive[0], 1.0), with_distribution("SeasonalNaive", naive[0], 1.5)
     wide = replace(wide, baseline=True)
     text = score([wide, right]).verdict()
     assert text.startswith("right beats the best simple baseline (SeasonalNaive) by ")
     assert "in MSE. In weighted quantile loss right (0." in text
     assert ") beats SeasonalNaive by " in text
-    mine, naive_law = replace(wide, model="mine", baseline=False), replace(right, model="SeasonalNaive", baseline=True)
-    worse = score([mine, naive_law], oracle=right).verdict()
+    mine, naive_distribution = (
+        replace(wide, model="mine", baseline=False),
+        replace(right, model="SeasonalNaive", baseline=True),
+    )
+    worse = score([mine, naive_distribution], oracle=right).verdict()
     assert "mine does not beat the best simple baseline (SeasonalNaive): it is" in worse
     assert "does not beat SeasonalNaive: it is" in worse
     assert "times the oracle's." in worse.split("In weighted")[1]
 
 
 def test_crps_only_from_dense_grids_and_one_grid_for_all(naive: list[Forecast]) -> None:
-    dense = with_law("dense", naive[0], 1.0, DENSE)
-    finer = with_law("finer", naive[0], 1.0, tuple(np.arange(1, 200) / 200))
-    few = with_law("few", naive[0], 1.0)
+    dense = with_distribution("dense", naive[0], 1.0, DENSE)
+    finer = with_distribution("finer", naive[0], 1.0, tuple(np.arange(1, 200) / 200))
+    few = with_distribution("few", naive[0], 1.0)
     found = score([dense, finer, few])
     board = found.leaderboard().set_index("model")
     assert board["crps"]["dense"] == board["crps"]["finer"]
@@ -173,21 +176,21 @@ def test_crps_only_from_dense_grids_and_one_grid_for_all(naive: list[Forecast]) 
 
 
 def test_grids_that_share_too_little_have_no_crps(naive: list[Forecast]) -> None:
-    one = with_law("one", naive[0], 1.0, tuple(np.arange(1, 60) / 60))
-    other = with_law("other", naive[0], 1.0, tuple(np.arange(1, 61) / 61))
+    one = with_distribution("one", naive[0], 1.0, tuple(np.arange(1, 60) / 60))
+    other = with_distribution("other", naive[0], 1.0, tuple(np.arange(1, 61) / 61))
     found = score([one, other])
     assert "crps" not in found.leaderboard()
     assert any("share only" in note for note in found.notes)
 
 
 def test_points_without_quantiles_are_left_out_for_all_laws_and_counted(naive: list[Forecast]) -> None:
-    right, wide = with_law("right", naive[0], 1.0), with_law("wide", naive[0], 1.5)
+    right, wide = with_distribution("right", naive[0], 1.0), with_distribution("wide", naive[0], 1.5)
     assert wide.quantiles is not None
     values = wide.quantiles.copy()
     values[0] = np.nan
     found = score([right, replace(wide, quantiles=values)])
     rest = score([right])
-    assert any("12 of 144 points left out of the measures of laws: wide" in note for note in found.notes)
+    assert any("12 of 144 points left out of the measures of distributions: wide" in note for note in found.notes)
     assert found.value("right", "mse") == rest.value("right", "mse")
     assert found.value("right", "wql") != rest.value("right", "wql")
     values[:] = np.nan
@@ -197,13 +200,17 @@ def test_points_without_quantiles_are_left_out_for_all_laws_and_counted(naive: l
     assert any("wide has no quantiles on the points scored" in note for note in gone.notes)
 
 
-def test_order_of_windows_does_not_matter_for_laws(naive: list[Forecast]) -> None:
-    law = with_law("law", naive[0], 1.0)
-    assert law.quantiles is not None
-    quantiles = law.quantiles * np.arange(1, len(law) + 1)[:, None, None, None]
-    law = replace(law, quantiles=quantiles)
-    turned = replace(law, windows=law.windows[::-1], mean=law.mean[::-1], quantiles=quantiles[::-1])
-    pd.testing.assert_frame_equal(score([naive[0], turned]).leaderboard(), score([naive[0], law]).leaderboard())
+def test_order_of_windows_does_not_matter_for_distributions(naive: list[Forecast]) -> None:
+    distribution = with_distribution("distribution", naive[0], 1.0)
+    assert distribution.quantiles is not None
+    quantiles = distribution.quantiles * np.arange(1, len(distribution) + 1)[:, None, None, None]
+    distribution = replace(distribution, quantiles=quantiles)
+    turned = replace(
+        distribution, windows=distribution.windows[::-1], mean=distribution.mean[::-1], quantiles=quantiles[::-1]
+    )
+    pd.testing.assert_frame_equal(
+        score([naive[0], turned]).leaderboard(), score([naive[0], distribution]).leaderboard()
+    )
 
 
 def test_other_data_keep_their_main_figure(naive: list[Forecast]) -> None:
@@ -225,14 +232,14 @@ def test_long_frame_has_buckets(scores: Scores) -> None:
 
 
 def test_a_baseline_is_what_says_so_whatever_its_name(naive: list[Forecast]) -> None:
-    made: list[Any] = [with_law(name, naive[0], 1.0) for name in ("CalendarES", "Ridge", "mine")]
+    made: list[Any] = [with_distribution(name, naive[0], 1.0) for name in ("CalendarES", "Ridge", "mine")]
     assert score(made).baselines == ()
     made[2] = replace(made[2], baseline=True)
     assert score(made).baselines == ("mine",)
 
 
 def test_pit_of_a_model(naive: list[Forecast]) -> None:
-    right, wide = with_law("right", naive[0], 1.0, DENSE), with_law("wide", naive[0], 3.0, DENSE)
+    right, wide = with_distribution("right", naive[0], 1.0, DENSE), with_distribution("wide", naive[0], 3.0, DENSE)
     found = score([right, wide])
     np.testing.assert_array_equal(found.pit("right"), found.pit("right"))
     dense = found.pit("right")[..., 0]
@@ -245,6 +252,6 @@ def test_pit_of_a_model(naive: list[Forecast]) -> None:
     assert found.value("right", "fair_coverage_80") == pytest.approx(pit.mean(), abs=0.08)
     assert found.value("right", "coverage_80") > found.value("right", "fair_coverage_80")
     with pytest.raises(ConfigError, match="Fair coverage needs a dense grid"):
-        score([with_law("few", naive[0], 1.0)]).coverage(80, fair=True)
+        score([with_distribution("few", naive[0], 1.0)]).coverage(80, fair=True)
     with pytest.raises(ConfigError, match=r"wied has no quantiles\. Did you mean 'wide'"):
         found.pit("wied")

@@ -38,7 +38,7 @@ def card() -> Scorecard:
 
 
 @cache
-def laws() -> Scorecard:
+def distributions() -> Scorecard:
     panel = make_panel(LENGTHS, first=FIRST, seed=5, whole=True)
     models = [WithIntervals(SeasonalES(H), alias="ES"), WithIntervals(SeasonalNaive(H)), Persistence(H)]
     return backtest(models, panel, n_windows=24, step=3, baselines=False)
@@ -66,13 +66,13 @@ def test_tidy_frame() -> None:
 
 
 def test_tidy_frame_has_intervals() -> None:
-    made = laws().to_frame()
+    made = distributions().to_frame()
     assert list(made.columns[5:]) == [
         "ES", "ES-lo-95", "ES-lo-80", "ES-hi-80", "ES-hi-95",
         "SeasonalNaive", "SeasonalNaive-lo-95", "SeasonalNaive-lo-80", "SeasonalNaive-hi-80", "SeasonalNaive-hi-95",
         "Persistence",
     ]  # fmt: skip
-    assert list(laws().to_frame(levels=(60,)).columns[5:8]) == ["ES", "ES-lo-60", "ES-hi-60"]
+    assert list(distributions().to_frame(levels=(60,)).columns[5:8]) == ["ES", "ES-lo-60", "ES-hi-60"]
 
 
 @pytest.mark.parametrize("metric", ["mae", "mse", "rmse", "mape", "smape", "bias"])
@@ -93,8 +93,8 @@ def test_intervals_are_read_by_the_fields_tools() -> None:
     evaluation = pytest.importorskip("utilsforecast.evaluation")
     import utilsforecast.losses as losses
 
-    found = evaluation.evaluate(laws().to_frame(), [losses.coverage], models=["ES"], level=[80])
-    twin = laws().scores("coverage_80", by=["series", "cutoff"]).set_index(["unique_id", "cutoff"])
+    found = evaluation.evaluate(distributions().to_frame(), [losses.coverage], models=["ES"], level=[80])
+    twin = distributions().scores("coverage_80", by=["series", "cutoff"]).set_index(["unique_id", "cutoff"])
     found = found.set_index(["unique_id", "cutoff"])
     np.testing.assert_allclose(found["ES"], twin["ES"].reindex(found.index), atol=1e-12)
 
@@ -187,9 +187,9 @@ def test_compare_refuses_what_cannot_be_compared() -> None:
     with pytest.raises(ConfigError, match="No model 'Es' was scored. Did you mean 'ES'"):
         card().compare("Es", "Drift")
     with pytest.raises(ConfigError, match="Persistence has no wql"):
-        laws().compare("Persistence", "ES", "wql")
+        distributions().compare("Persistence", "ES", "wql")
     with pytest.raises(ConfigError, match="A comparison needs a loss, of which less is better; coverage_80 is none"):
-        laws().compare("SeasonalNaive", "ES", "coverage_80")
+        distributions().compare("SeasonalNaive", "ES", "coverage_80")
     with pytest.raises(ConfigError, match="by is None"):
         card().compare("ES", "Drift", by="bucket")
 
@@ -247,36 +247,36 @@ def test_models_that_fall_behind_are_named() -> None:
 
 # ---------------------------------------------------------------- calibration
 def test_reliability_and_pit() -> None:
-    table = laws().reliability("ES").set_index("level")
-    law, truth = laws().laws.quantiles["ES"], laws().laws.truth
-    for k, level in enumerate(law.levels):
+    table = distributions().reliability("ES").set_index("level")
+    distribution, truth = distributions().distributions.quantiles["ES"], distributions().distributions.truth
+    for k, level in enumerate(distribution.levels):
         known = ~np.isnan(truth)
-        assert table["below"][level] == pytest.approx((truth < law.values[..., k])[known].mean())
-        assert table["at_or_below"][level] == pytest.approx((truth <= law.values[..., k])[known].mean())
-    by_step = laws().reliability("ES", by="h_step")
+        assert table["below"][level] == pytest.approx((truth < distribution.values[..., k])[known].mean())
+        assert table["at_or_below"][level] == pytest.approx((truth <= distribution.values[..., k])[known].mean())
+    by_step = distributions().reliability("ES", by="h_step")
     assert list(by_step.columns[:2]) == ["h_step", "level"]
-    assert len(by_step) == H * len(law.levels)
-    pit = laws().pit_histogram("ES")
+    assert len(by_step) == H * len(distribution.levels)
+    pit = distributions().pit_histogram("ES")
     assert pit.observed.sum() == pytest.approx(1)
     with pytest.raises(ConfigError, match="Persistence has no quantiles"):
-        laws().reliability("Persistence")
+        distributions().reliability("Persistence")
 
 
 def test_coverage_by_any_grouping() -> None:
-    by_step = laws().coverage(80, by=["bucket", "h_step"])
+    by_step = distributions().coverage(80, by=["bucket", "h_step"])
     assert list(by_step.columns) == ["bucket", "h_step", "ES", "SeasonalNaive"]
     assert by_step["ES"].between(0.5, 1).all()
 
 
 def test_stock() -> None:
-    table = laws().stock(shortage_cost=9, holding_cost=1).set_index("model")
-    law, truth = laws().laws.quantiles["ES"], laws().laws.truth
-    stock = law.at((0.9,))[..., 0]
+    table = distributions().stock(shortage_cost=9, holding_cost=1).set_index("model")
+    distribution, truth = distributions().distributions.quantiles["ES"], distributions().distributions.truth
+    stock = distribution.at((0.9,))[..., 0]
     known = ~np.isnan(truth)
     assert table["service_level"]["ES"] == pytest.approx((truth <= stock)[known].mean())
     cost = 9 * np.maximum(truth - stock, 0)[known].mean() + np.maximum(stock - truth, 0)[known].mean()
     assert table["cost"]["ES"] == pytest.approx(cost)
-    by_series = laws().stock(9, 1, by="series")
+    by_series = distributions().stock(9, 1, by="series")
     assert len(by_series) == 2 * 3
     assert list(by_series.columns[:2]) == ["model", "unique_id"]
     with pytest.raises(ConfigError, match="No model has quantiles"):
@@ -294,8 +294,8 @@ def test_a_blend_of_forecasts() -> None:
     assert "both" not in card().forecasts
     weighted = card().ensemble(["ES", "Persistence"], "weights")
     assert weighted.value("weights(ES, Persistence)", "mse") < weighted.value("Persistence", "mse")
-    law = laws().ensemble(["ES", "SeasonalNaive"], "median", name="middle")
-    assert "middle" in law.laws.quantiles
+    distribution = distributions().ensemble(["ES", "SeasonalNaive"], "median", name="middle")
+    assert "middle" in distribution.distributions.quantiles
     with pytest.raises(ConfigError, match="No model 'Nobody' was scored"):
         card().ensemble(["ES", "Nobody"])
     with pytest.raises(ConfigError, match="at least two models"):
@@ -319,35 +319,35 @@ def test_weights_of_a_blend_come_from_earlier_folds() -> None:
 @pytest.mark.parametrize("method", ["split", "adaptive"])
 def test_conformal_intervals_from_past_folds(method: Any) -> None:
     made = card().conformal("ES", method, by=["h_step"], levels=(80,))
-    law = made.laws.quantiles["ES-conformal"]
+    distribution = made.distributions.quantiles["ES-conformal"]
     inside = made.coverage(80).set_index("model")["coverage"]["ES-conformal"]
     assert 0.72 < inside < 0.90
     first = made.windows.steps(made.panel) == made.plan.folds[0].cutoff
-    assert np.isnan(law.values[first]).all()
-    assert any("points left out of the measures of laws: ES-conformal" in note for note in made.notes)
+    assert np.isnan(distribution.values[first]).all()
+    assert any("points left out of the measures of distributions: ES-conformal" in note for note in made.notes)
     late = made.windows.steps(made.panel) >= made.plan.folds[15].cutoff
     from dataclasses import replace
 
     poisoned = replace(card(), truth=np.where(late[:, None, None], 1e6, card().truth), _errors={})
-    again = poisoned.conformal("ES", method, by=["h_step"], levels=(80,)).laws.quantiles["ES-conformal"]
-    np.testing.assert_array_equal(again.values[~late], law.values[~late])
+    again = poisoned.conformal("ES", method, by=["h_step"], levels=(80,)).distributions.quantiles["ES-conformal"]
+    np.testing.assert_array_equal(again.values[~late], distribution.values[~late])
 
 
 def test_conformal_around_a_law_of_counts() -> None:
-    made = laws().conformal("ES", levels=(80,), name="c")
-    values = made.laws.quantiles["c"].values
+    made = distributions().conformal("ES", levels=(80,), name="c")
+    values = made.distributions.quantiles["c"].values
     known = values[~np.isnan(values).any(axis=-1)]
     assert len(known)
     assert ((known >= 0) & (known == np.round(known))).all()
     assert (np.diff(known, axis=-1) >= 0).all()
     with pytest.raises(ConfigError, match="No model 'Es' was scored"):
-        laws().conformal("Es")
+        distributions().conformal("Es")
 
 
 # ---------------------------------------------------------------- files
-@pytest.mark.parametrize("which", ["plain", "laws"])
+@pytest.mark.parametrize("which", ["plain", "distributions"])
 def test_saved_and_loaded(which: str, tmp_path: Path) -> None:
-    made = card() if which == "plain" else laws()
+    made = card() if which == "plain" else distributions()
     made.save(tmp_path / "card")
     assert sorted(p.name for p in (tmp_path / "card").iterdir()) == ["scorecard.json", "scorecard.parquet"]
     again = ft.Scorecard.load(tmp_path / "card")
@@ -360,7 +360,7 @@ def test_saved_and_loaded(which: str, tmp_path: Path) -> None:
     assert again.plan == made.plan
     assert again.notes == made.notes
     assert [r.name for r in again.runs] == [r.name for r in made.runs]
-    if which == "laws":
+    if which == "distributions":
         pd.testing.assert_frame_equal(again.reliability("ES"), made.reliability("ES"))
 
 
@@ -405,8 +405,8 @@ def test_files_that_are_no_card(tmp_path: Path) -> None:
 
 
 def test_a_notebook_shows_verdict_and_leaderboard() -> None:
-    html = laws()._repr_html_()
-    assert laws().verdict().split(" (")[0] in html
+    html = distributions()._repr_html_()
+    assert distributions().verdict().split(" (")[0] in html
     for text in ("<th>coverage_80</th>", "<td>Persistence</td>", "<th>p_vs_best_baseline</th>"):
         assert text in html
     assert "<th>winkler_80</th>" not in html

@@ -95,7 +95,7 @@ class Batch(Own):
 class WideBounds(Own):
     """An honest mean with bounds from all rows."""
 
-    has_law = True
+    has_distribution = True
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]

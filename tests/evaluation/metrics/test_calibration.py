@@ -1,4 +1,4 @@
-"""PIT histograms and reliability of exact laws, against slow loops and the randomised PIT."""
+"""PIT histograms and reliability of exact distributions, against slow loops and the randomised PIT."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from foretide.evaluation.metrics.quantiles import DECILES, DENSE, pit_from_quant
 UNEVEN = (0.025, 0.1, 0.5, 0.8, 0.975)
 
 
-def drawn(law: Any, levels: tuple[float, ...], n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
-    y = law.rvs(size=n, random_state=1).astype(float)
-    return y, np.broadcast_to(law.ppf(levels), (n, len(levels)))
+def drawn(distribution: Any, levels: tuple[float, ...], n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    y = distribution.rvs(size=n, random_state=1).astype(float)
+    return y, np.broadcast_to(distribution.ppf(levels), (n, len(levels)))
 
 
 @pytest.mark.parametrize("levels", [(0.5,), UNEVEN, DECILES, DENSE])
@@ -28,7 +28,7 @@ def test_a_right_continuous_law_is_flat_on_any_grid(levels: tuple[float, ...]) -
     assert found.nominal.sum() == pytest.approx(1)
     # Pearson's chi-square with cells - 1 degrees of freedom.
     assert stats.chi2.sf(found.n * found.distance, len(found.nominal) - 1) > 0.01
-    # A law that is too narrow is U-shaped, one that is biased slopes.
+    # A distribution that is too narrow is U-shaped, one that is biased slopes.
     narrow = pit_histogram(y, 3 + 0.6 * (values - 3), levels)
     biased = pit_histogram(y, values + 1, levels)
     assert biased.observed[0] > 1.2 * biased.nominal[0]
@@ -36,9 +36,11 @@ def test_a_right_continuous_law_is_flat_on_any_grid(levels: tuple[float, ...]) -
         assert stats.chi2.sf(wrong.n * wrong.distance, len(wrong.nominal) - 1) < 1e-9
 
 
-@pytest.mark.parametrize("law", [stats.nbinom(2, 0.3), stats.poisson(0.2), stats.poisson(0.03), stats.nbinom(50, 0.05)])
-def test_a_right_law_of_counts_is_flat_on_a_dense_grid(law: Any) -> None:
-    y, values = drawn(law, DENSE)
+@pytest.mark.parametrize(
+    "distribution", [stats.nbinom(2, 0.3), stats.poisson(0.2), stats.poisson(0.03), stats.nbinom(50, 0.05)]
+)
+def test_a_right_law_of_counts_is_flat_on_a_dense_grid(distribution: Any) -> None:
+    y, values = drawn(distribution, DENSE)
     found = pit_histogram(y, values, DENSE, bins=10)
     assert len(found.nominal) == 10
     np.testing.assert_allclose(found.edges, np.arange(11) / 10, atol=1e-9)
@@ -46,7 +48,7 @@ def test_a_right_law_of_counts_is_flat_on_a_dense_grid(law: Any) -> None:
     # The randomised PIT agrees, up to its draws.
     pit = pit_from_quantiles(y, values, DENSE, np.random.default_rng(2))
     np.testing.assert_allclose(found.observed, np.histogram(pit, found.edges)[0] / len(pit), atol=0.01)
-    assert pit_histogram(y, values + np.ceil(law.std()), DENSE).distance > 20 * found.distance
+    assert pit_histogram(y, values + np.ceil(distribution.std()), DENSE).distance > 20 * found.distance
 
 
 def test_cells_of_a_continuous_law_by_a_slow_loop() -> None:
@@ -104,14 +106,14 @@ def test_groups_and_what_is_not_known() -> None:
     assert np.isnan(nothing.observed).all()
 
 
-@pytest.mark.parametrize("law", [stats.nbinom(2, 0.3), stats.poisson(0.2), stats.norm(1, 2)])
+@pytest.mark.parametrize("distribution", [stats.nbinom(2, 0.3), stats.poisson(0.2), stats.norm(1, 2)])
 @pytest.mark.parametrize("levels", [UNEVEN, DENSE])
-def test_reliability_of_a_right_law_holds_the_level_between(law: Any, levels: tuple[float, ...]) -> None:
-    y, values = drawn(law, levels)
+def test_reliability_of_a_right_law_holds_the_level_between(distribution: Any, levels: tuple[float, ...]) -> None:
+    y, values = drawn(distribution, levels)
     found = reliability(y, values, levels)
     # Exact: the chance of being below, and at or below, a quantile.
-    np.testing.assert_allclose(found["at_or_below"], law.cdf(values[0]), atol=0.015)
-    exact = law.cdf(values[0] - 1) if hasattr(law.dist, "pmf") else law.cdf(values[0])
+    np.testing.assert_allclose(found["at_or_below"], distribution.cdf(values[0]), atol=0.015)
+    exact = distribution.cdf(values[0] - 1) if hasattr(distribution.dist, "pmf") else distribution.cdf(values[0])
     np.testing.assert_allclose(found["below"], exact, atol=0.015)
     assert (found["below"] <= found["level"] + 0.015).all()
     assert (found["at_or_below"] >= found["level"] - 0.015).all()

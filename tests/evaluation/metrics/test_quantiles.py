@@ -1,4 +1,4 @@
-"""Measures of laws against scoringrules, SciPy and slow loops; properties of the PIT."""
+"""Measures of distributions against scoringrules, SciPy and slow loops; properties of the PIT."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from foretide.evaluation.metrics.quantiles import (
     Quantiles,
     coverage,
     crps,
+    distribution_metric,
     fair_coverage,
     interval_metrics,
-    law_metric,
     pinball,
     pit_from_quantiles,
     randomised_pit,
@@ -141,11 +141,11 @@ def test_the_pit_of_the_right_law_is_uniform_and_of_a_wrong_one_is_not() -> None
     rng = np.random.default_rng(3)
     right = randomised_pit(stats.nbinom.cdf(sample - 1, 2, 0.3), stats.nbinom.cdf(sample, 2, 0.3), rng)
     assert kolmogorov(right) > 0.01
-    # A Poisson law of the same mean is too narrow.
+    # A Poisson distribution of the same mean is too narrow.
     mean = 2 * 0.7 / 0.3
     wrong = randomised_pit(stats.poisson.cdf(sample - 1, mean), stats.poisson.cdf(sample, mean), rng)
     assert kolmogorov(wrong) < 1e-6
-    # Without the randomness the same law would not be uniform either.
+    # Without the randomness the same distribution would not be uniform either.
     assert kolmogorov(stats.nbinom.cdf(sample, 2, 0.3)) < 1e-6
 
 
@@ -154,17 +154,19 @@ def test_pit_bounds_are_checked() -> None:
         randomised_pit([0.5, 0.1], [0.4, 0.2], np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("law", [stats.nbinom(2, 0.3), stats.poisson(0.2), stats.norm(1, 2), stats.nbinom(50, 0.05)])
-def test_the_pit_from_a_dense_grid_is_uniform(law: Any) -> None:
-    sample = law.rvs(size=6000, random_state=4).astype(float)
-    quantiles = np.broadcast_to(law.ppf(DENSE), (*sample.shape, len(DENSE)))
+@pytest.mark.parametrize(
+    "distribution", [stats.nbinom(2, 0.3), stats.poisson(0.2), stats.norm(1, 2), stats.nbinom(50, 0.05)]
+)
+def test_the_pit_from_a_dense_grid_is_uniform(distribution: Any) -> None:
+    sample = distribution.rvs(size=6000, random_state=4).astype(float)
+    quantiles = np.broadcast_to(distribution.ppf(DENSE), (*sample.shape, len(DENSE)))
     pit = pit_from_quantiles(sample, quantiles, DENSE, np.random.default_rng(5))
     assert pit.min() >= 0
     assert pit.max() <= 1
     counts = np.histogram(pit, bins=10, range=(0, 1))[0]
     # Half a cell of the grid at each jump allows a few percent of a bin.
     np.testing.assert_allclose(counts / len(pit), 0.1, atol=0.017)
-    shifted = pit_from_quantiles(sample, quantiles + 3 * law.std(), DENSE, np.random.default_rng(5))
+    shifted = pit_from_quantiles(sample, quantiles + 3 * distribution.std(), DENSE, np.random.default_rng(5))
     assert abs(shifted.mean() - 0.5) > 0.2
 
 
@@ -179,49 +181,53 @@ def test_pit_leaves_out_what_is_not_known() -> None:
 def test_zero_accuracy_uses_the_median_and_else_the_mean() -> None:
     y, mean = np.array([0.0, 0, 3, 2, np.nan]), np.array([0.6, 0.2, 0.4, 1.0, 0.0])
     np.testing.assert_array_equal(zero_accuracy(y, mean), [0, 1, 0, 1, np.nan])
-    law = Quantiles((0.1, 0.5), np.array([[0.0, 0], [0, 1], [0, 2], [0, 1], [0, 0]]))
-    assert says_zero(mean, law).tolist() == [True, False, False, False, True]
-    np.testing.assert_array_equal(zero_accuracy(y, mean, law), [1, 0, 1, 1, np.nan])
-    without = Quantiles((0.1, 0.9), law.values)
+    distribution = Quantiles((0.1, 0.5), np.array([[0.0, 0], [0, 1], [0, 2], [0, 1], [0, 0]]))
+    assert says_zero(mean, distribution).tolist() == [True, False, False, False, True]
+    np.testing.assert_array_equal(zero_accuracy(y, mean, distribution), [1, 0, 1, 1, np.nan])
+    without = Quantiles((0.1, 0.9), distribution.values)
     np.testing.assert_array_equal(zero_accuracy(y, mean, without), zero_accuracy(y, mean))
 
 
 def test_measures_by_name() -> None:
-    law = Quantiles((0.1, 0.5, 0.9), np.array([[0.0, 1, 4], [2, 3, 9]]))
+    distribution = Quantiles((0.1, 0.5, 0.9), np.array([[0.0, 1, 4], [2, 3, 9]]))
     y = np.array([5.0, 2.0])
     values = {}
     for name in interval_metrics((80,)):
-        found = law_metric(name)
+        found = distribution_metric(name)
         assert found is not None
         if name == "fair_coverage_80":  # Needs a dense grid.
-            assert not found.known_of(law)
+            assert not found.known_of(distribution)
             assert found.known_of(Quantiles(DENSE, np.zeros((2, 99))))
             continue
-        assert found.known_of(law)
-        values[name] = found.point(y, law).tolist()
+        assert found.known_of(distribution)
+        values[name] = found.point(y, distribution).tolist()
     assert values == {"coverage_80": [0.0, 1.0], "winkler_80": [pytest.approx(14.0), 7.0], "width_80": [4.0, 7.0]}
-    assert law_metric("coverage_97.5") is not None
+    assert distribution_metric("coverage_97.5") is not None
     for name in ("coverage_100", "coverage_0", "covrage_80", "rmse"):
-        assert law_metric(name) is None
-    wql = law_metric("wql")
+        assert distribution_metric(name) is None
+    wql = distribution_metric("wql")
     assert wql is not None
-    assert not wql.known_of(law)
+    assert not wql.known_of(distribution)
     assert not wql.known_of(None)
     with pytest.raises(ConfigError, match=r"quantiles \(0\.2,\) are wanted and only \(0\.1, 0\.5, 0\.9\) are held"):
-        law.at((0.2,))
+        distribution.at((0.2,))
 
 
-@pytest.mark.parametrize("law", [stats.nbinom(2, 0.3), stats.poisson(0.05), stats.poisson(1.5), stats.norm(1, 2)])
+@pytest.mark.parametrize(
+    "distribution", [stats.nbinom(2, 0.3), stats.poisson(0.05), stats.poisson(1.5), stats.norm(1, 2)]
+)
 @pytest.mark.parametrize("level", [50.0, 80.0])
-def test_fair_coverage_is_the_level_for_the_right_law(law: Any, level: float) -> None:
-    sample = law.rvs(size=20_000, random_state=6).astype(float)
-    quantiles = np.broadcast_to(law.ppf(DENSE), (*sample.shape, len(DENSE)))
+def test_fair_coverage_is_the_level_for_the_right_distribution(distribution: Any, level: float) -> None:
+    sample = distribution.rvs(size=20_000, random_state=6).astype(float)
+    quantiles = np.broadcast_to(distribution.ppf(DENSE), (*sample.shape, len(DENSE)))
     fair = fair_coverage(sample, quantiles, DENSE, level)
     assert fair.mean() == pytest.approx(level / 100, abs=0.012)
     rng = np.random.default_rng(7)
     pit = pit_from_quantiles(sample, quantiles, DENSE, rng)
     drawn = np.mean(np.abs(pit - 0.5) <= level / 200)
     assert fair.mean() == pytest.approx(drawn, abs=0.012)
-    narrow = np.broadcast_to(law.median() + 0.3 * (law.ppf(DENSE) - law.median()), quantiles.shape)
-    if law.std() > 1:
+    narrow = np.broadcast_to(
+        distribution.median() + 0.3 * (distribution.ppf(DENSE) - distribution.median()), quantiles.shape
+    )
+    if distribution.std() > 1:
         assert fair_coverage(sample, narrow, DENSE, level).mean() < 0.75 * level / 100

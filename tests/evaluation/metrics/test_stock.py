@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from foretide.errors import ConfigError
-from foretide.evaluation.cards.distributions import Laws
+from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.metrics.quantiles import (
     DENSE,
     Quantiles,
+    distribution_metric,
     interval_metrics,
-    law_metric,
     pinball,
     stock_metrics,
     unknown_metric,
 )
 from foretide.evaluation.metrics.stock import newsvendor_quantity, stock_decisions
 
-LAW = stats.nbinom(2, 0.3)
+DEMAND = stats.nbinom(2, 0.3)
 LEVELS = (0.1, 0.5, 0.9)
 
 
@@ -31,7 +31,7 @@ def test_measures_of_a_stocked_quantile_by_a_slow_loop() -> None:
     y = rng.poisson(3.0, size=(40, 3)).astype(float)
     q = rng.poisson(4.0, size=(40, 3)).astype(float)
     y[2, 1] = np.nan
-    law = Quantiles(LEVELS, np.stack([q - 9, q - 5, q], axis=-1))
+    distribution = Quantiles(LEVELS, np.stack([q - 9, q - 5, q], axis=-1))
     total = dict.fromkeys(("service_level", "stock_out", "holding", "shortage", "fill_rate", "stock_cost"), 0.0)
     n = demand = 0.0
     for truth, held in zip(y.ravel(), q.ravel(), strict=True):
@@ -46,11 +46,11 @@ def test_measures_of_a_stocked_quantile_by_a_slow_loop() -> None:
         total["stock_cost"] += 0.9 * (truth - held) if truth > held else 0.1 * (held - truth)
     assert set(stock_metrics((90,))) == {f"{family}_90" for family in total}
     for family, expected in total.items():
-        metric = law_metric(f"{family}_90")
+        metric = distribution_metric(f"{family}_90")
         assert metric is not None
         assert metric.levels == (0.9,)
         assert metric.by_size == (family == "fill_rate")
-        points = metric.point(y, law)
+        points = metric.point(y, distribution)
         assert np.isnan(points[2, 1])
         size = demand if metric.by_size else n
         assert np.nansum(points) / size == pytest.approx(expected / size)
@@ -59,12 +59,12 @@ def test_measures_of_a_stocked_quantile_by_a_slow_loop() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.floats(0, 50), st.floats(0, 50), st.sampled_from([50.0, 80.0, 97.5]))
 def test_the_cost_of_stock_is_the_quantile_loss_and_its_parts(y: float, q: float, level: float) -> None:
-    law = Quantiles((level / 100,), np.array([[q]]))
+    distribution = Quantiles((level / 100,), np.array([[q]]))
     figures = {}
     for name in stock_metrics((level,)):
-        metric = law_metric(name)
+        metric = distribution_metric(name)
         assert metric is not None
-        figures[name.rsplit("_", 1)[0]] = float(metric.point(np.array([y]), law)[0])
+        figures[name.rsplit("_", 1)[0]] = float(metric.point(np.array([y]), distribution)[0])
     share = level / 100
     assert figures["stock_cost"] == pytest.approx(share * figures["shortage"] + (1 - share) * figures["holding"])
     assert figures["stock_cost"] == pytest.approx(float(pinball(y, q, share)))
@@ -74,24 +74,24 @@ def test_the_cost_of_stock_is_the_quantile_loss_and_its_parts(y: float, q: float
 
 def test_laws_know_the_measures_whose_quantile_they_hold() -> None:
     truth = np.array([[[1.0], [4.0]]])
-    laws = Laws(truth, {"A": Quantiles(LEVELS, np.array([[[[0.0, 1, 3]], [[0, 2, 3]]]]))}, (80.0,))
+    distributions = Distributions(truth, {"A": Quantiles(LEVELS, np.array([[[[0.0, 1, 3]], [[0, 2, 3]]]]))}, (80.0,))
     for name in stock_metrics((90, 50)):
-        assert laws.known(name, "A")
-    assert not laws.known("service_level_95", "A")
-    assert not laws.known("service_level_90", "B")
-    assert laws.points("service_level_90", "A").ravel().tolist() == [1, 0]
-    assert laws.points("shortage_90", "A").ravel().tolist() == [0, 1]
-    # Names that every law is judged by stay those of intervals.
+        assert distributions.known(name, "A")
+    assert not distributions.known("service_level_95", "A")
+    assert not distributions.known("service_level_90", "B")
+    assert distributions.points("service_level_90", "A").ravel().tolist() == [1, 0]
+    assert distributions.points("shortage_90", "A").ravel().tolist() == [0, 1]
+    # Names that every distribution is judged by stay those of intervals.
     assert interval_metrics((80,)) == ("coverage_80", "fair_coverage_80", "winkler_80", "width_80")
-    assert law_metric("service_level_100") is None
+    assert distribution_metric("service_level_100") is None
     assert "Did you mean 'service_level_90'?" in str(unknown_metric("servce_level_90", ()))
 
 
 # ---------------------------------------------------------------- quantities
 def test_the_quantity_is_the_quantile_at_the_critical_ratio() -> None:
-    held = np.stack([LAW.ppf(DENSE), stats.poisson.ppf(DENSE, 7)])
+    held = np.stack([DEMAND.ppf(DENSE), stats.poisson.ppf(DENSE, 7)])
     found = newsvendor_quantity(held, DENSE, 19.0, 1.0, counts=True)
-    assert found.tolist() == [LAW.ppf(0.95), stats.poisson.ppf(0.95, 7)]
+    assert found.tolist() == [DEMAND.ppf(0.95), stats.poisson.ppf(0.95, 7)]
     # Between two levels: interpolated, and up to the next whole unit.
     assert newsvendor_quantity([2.0, 5.0], (0.8, 0.9), 83.0, 17.0) == pytest.approx(2.9)
     assert newsvendor_quantity([2.0, 5.0], (0.8, 0.9), 83.0, 17.0, counts=True) == 3
@@ -101,13 +101,14 @@ def test_the_quantity_is_the_quantile_at_the_critical_ratio() -> None:
 
 
 def test_the_quantity_costs_least_of_all() -> None:
-    """Expected cost of every stock, summed over the law."""
+    """Expected cost of every stock, summed over the distribution."""
     k = np.arange(300)
     for shortage, holding in ((9.0, 1.0), (1.0, 1.0), (1.0, 3.0), (32.0, 1.0)):
         cost = [
-            np.sum(LAW.pmf(k) * (shortage * np.maximum(k - q, 0) + holding * np.maximum(q - k, 0))) for q in range(40)
+            np.sum(DEMAND.pmf(k) * (shortage * np.maximum(k - q, 0) + holding * np.maximum(q - k, 0)))
+            for q in range(40)
         ]
-        found = float(newsvendor_quantity(LAW.ppf(DENSE), DENSE, shortage, holding, counts=True))
+        found = float(newsvendor_quantity(DEMAND.ppf(DENSE), DENSE, shortage, holding, counts=True))
         assert found == np.argmin(cost)
 
 

@@ -156,11 +156,11 @@ def test_counts_get_intermittent_baselines_and_intervals_where_laws_compete() ->
     panel = make_panel((150,), whole=True)
     plain = backtest(SeasonalNaive(H), panel, n_windows=3, step=5)
     assert set(plain.models) == {*UNASKED, *UNASKED_COUNTS}
-    assert plain.laws.quantiles == {}
+    assert plain.distributions.quantiles == {}
     assert plain.main == "mse"
-    laws = backtest(ft.WithIntervals(SeasonalNaive(H), alias="mine"), panel, n_windows=3, step=5)
-    assert set(laws.laws.quantiles) == {"mine", *UNASKED, *UNASKED_COUNTS}
-    assert laws.has("wql", "mine")
+    distributions = backtest(ft.WithIntervals(SeasonalNaive(H), alias="mine"), panel, n_windows=3, step=5)
+    assert set(distributions.distributions.quantiles) == {"mine", *UNASKED, *UNASKED_COUNTS}
+    assert distributions.has("wql", "mine")
 
 
 def test_a_baseline_that_cannot_be_fitted_is_left_out_with_a_note() -> None:

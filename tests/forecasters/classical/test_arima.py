@@ -61,7 +61,7 @@ def test_parameters_are_the_maximum_likelihood_of_the_training_part() -> None:
     _, scale, _, phi, variance = model.state()["params"][0]
     assert phi == pytest.approx(0.7, abs=0.06)
     assert np.sqrt(variance) * scale == pytest.approx(50, rel=0.06)
-    # The law of a known AR(1): variance grows as 1 + phi^2 + phi^4 ...
+    # The distribution of a known AR(1): variance grows as 1 + phi^2 + phi^4 ...
     forecast = model.predict(panel, levels=(80,))
     width = (forecast.quantile(0.9) - forecast.quantile(0.1))[0, :, 0]
     expected = np.sqrt(np.cumsum(phi ** (2 * np.arange(H))))

@@ -12,7 +12,7 @@ from cases import make_panel, times
 from foretide.errors import ConfigError, MissingExtraError
 from foretide.forecasters.classical import stats
 from foretide.forecasters.classical.statistical import Stats
-from foretide.forecasters.gaussian import naive_law
+from foretide.forecasters.gaussian import naive_distribution
 
 H = 5
 STEPS = [69, 70, 90]
@@ -67,7 +67,7 @@ def test_forward_of_complex_smoothing_is_avoided() -> None:
     assert np.abs(model.predict(panel, times(panel, [89])).mean - 10).max() < 6
 
 
-@pytest.mark.parametrize("name", sorted(stats._NO_LAW - {"AutoMFLES", "MFLES"}))
+@pytest.mark.parametrize("name", sorted(stats._NO_DISTRIBUTION - {"AutoMFLES", "MFLES"}))
 def test_models_without_intervals_say_so(name: str) -> None:
     params = {**SETTINGS.get(name, {})}
     if "Seasonal" in name:
@@ -210,7 +210,7 @@ def test_intervals_that_run_away_get_the_spread_of_the_seasonal_naive(monkeypatc
     with pytest.warns(UserWarning, match=said):
         forecast = model.predict(panel, levels=[80])
     np.testing.assert_array_equal(forecast.mean, 7.0)
-    sd = naive_law(panel.rows(0)[:, :1], np.array([59]), H, model.season_)[1]
+    sd = naive_distribution(panel.rows(0)[:, :1], np.array([59]), H, model.season_)[1]
     assert forecast.quantiles is not None
     low, high = forecast.quantiles[..., 0], forecast.quantiles[..., -1]
     np.testing.assert_allclose(high - low, 2 * NormalDist().inv_cdf(0.9) * sd, rtol=1e-6)

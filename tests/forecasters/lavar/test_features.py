@@ -167,16 +167,16 @@ def test_answers_are_the_heads_laws_in_original_units() -> None:
     windows = some_windows(given)
     look = Look.at(given, windows, H, made.state, made.preparation, own_history=False)
     base = look.base(made.base, made.effects)
-    mean, laws = answers(made, look, base, (0.1, 0.9))
+    mean, distributions = answers(made, look, base, (0.1, 0.9))
     data = cached(made, given, windows)
-    law = made.bank.law("dense", data, slice(None))
+    distribution = made.bank.distribution("dense", data, slice(None))
     unit = made.unit[windows.entity][:, None]
-    expected = np.where(base == 0, 0.0, law.mean().detach().numpy() * unit)
+    expected = np.where(base == 0, 0.0, distribution.mean().detach().numpy() * unit)
     np.testing.assert_allclose(mean, expected, rtol=1e-5)
-    ((columns, quantiles),) = laws
-    # The last target never sold in the training part: its head knows no law.
+    ((columns, quantiles),) = distributions
+    # The last target never sold in the training part: its head knows no distribution.
     assert columns == np.flatnonzero(made.rates > 0).tolist() == list(range(D - 1))
-    found = law.quantiles((0.1, 0.9))
+    found = distribution.quantiles((0.1, 0.9))
     assert found is not None
     np.testing.assert_allclose(quantiles, (found.detach().numpy() * unit[..., None])[:, :, columns], atol=1e-2)
     np.testing.assert_array_equal(quantiles, np.round(quantiles))

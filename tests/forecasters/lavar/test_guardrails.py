@@ -50,9 +50,9 @@ HERE = np.zeros(1, dtype=np.int64)
 def test_what_is_right_stays_as_it_is() -> None:
     given = mean([1.5, -2.0], [0.0, 3.0], [2.0, 1e9])
     quantiles = np.stack([given - 1, given + 1], axis=-1)
-    found, law, counts = free().apply(panel(SERIES), windows((0, 7)), HERE, given, quantiles)
+    found, distribution, counts = free().apply(panel(SERIES), windows((0, 7)), HERE, given, quantiles)
     np.testing.assert_array_equal(found, given)
-    np.testing.assert_array_equal(law, quantiles)
+    np.testing.assert_array_equal(distribution, quantiles)
     assert counts == counted()
 
 
@@ -62,8 +62,8 @@ def test_not_finite_becomes_the_last_value_seen() -> None:
     values[:, 1] = np.nan
     values[7, 1] = 3.0
     given = mean([np.nan, 1.0], [np.inf, -np.inf], [2.0, np.nan])
-    law = np.stack([given, given], axis=-1)
-    found, quantiles, counts = free().apply(panel(values), windows((0, 6)), HERE, given, law)
+    distribution = np.stack([given, given], axis=-1)
+    found, quantiles, counts = free().apply(panel(values), windows((0, 6)), HERE, given, distribution)
     np.testing.assert_array_equal(found, mean([7.0, 1.0], [7.0, 0.0], [2.0, 0.0]))
     assert quantiles is not None
     assert np.isfinite(quantiles).all()
@@ -74,23 +74,23 @@ def test_not_finite_becomes_the_last_value_seen() -> None:
 
 def test_the_arguments_stay_as_they_are() -> None:
     given = mean([np.nan, -1.0], [9.0, 9.0], [0.5, 0.5])
-    law = np.stack([given, given], axis=-1)
-    copies = given.copy(), law.copy()
+    distribution = np.stack([given, given], axis=-1)
+    copies = given.copy(), distribution.copy()
     guard = Guard(np.ones((1, D)), np.ones((1, D), dtype=bool), gate=1, whole=True)
-    guard.apply(panel(SERIES), windows((0, 7)), HERE, given, law)
+    guard.apply(panel(SERIES), windows((0, 7)), HERE, given, distribution)
     np.testing.assert_array_equal(given, copies[0])
-    np.testing.assert_array_equal(law, copies[1])
+    np.testing.assert_array_equal(distribution, copies[1])
 
 
 def test_a_series_never_below_zero_is_not_forecast_below_zero() -> None:
     guard = Guard(np.full((1, D), np.inf), np.array([[True, False]]))
     given = mean([-1.0, -1.0], [2.0, -3.0], [-0.1, 0.0])
-    law = np.stack([given - 1, given + 3], axis=-1)
-    found, quantiles, counts = guard.apply(panel(SERIES), windows((0, 7)), HERE, given, law)
+    distribution = np.stack([given - 1, given + 3], axis=-1)
+    found, quantiles, counts = guard.apply(panel(SERIES), windows((0, 7)), HERE, given, distribution)
     np.testing.assert_array_equal(found, mean([0.0, -1.0], [2.0, -3.0], [0.0, 0.0]))
     assert quantiles is not None
-    np.testing.assert_array_equal(quantiles[..., 0, :], np.maximum(law[..., 0, :], 0))
-    np.testing.assert_array_equal(quantiles[..., 1, :], law[..., 1, :])
+    np.testing.assert_array_equal(quantiles[..., 0, :], np.maximum(distribution[..., 0, :], 0))
+    np.testing.assert_array_equal(quantiles[..., 1, :], distribution[..., 1, :])
     assert counts == counted(below_zero=2)
 
 
@@ -122,8 +122,8 @@ def test_bounds_go_by_the_fitted_entity() -> None:
     assert guard.apply(one, windows((0, 7)), np.array([0]), given, None)[2] == counted(bounded=H)
     signs = Guard(np.full((2, 1), np.inf), np.array([[True], [False]]))
     for entity, below in ((0, H), (1, 0)):
-        law = -given[..., None]
-        found, quantiles, counts = signs.apply(one, windows((0, 7)), np.array([entity]), -given, law)
+        distribution = -given[..., None]
+        found, quantiles, counts = signs.apply(one, windows((0, 7)), np.array([entity]), -given, distribution)
         assert counts == counted(below_zero=below)
         assert quantiles is not None
         np.testing.assert_array_equal(quantiles[..., 0], found)
@@ -135,8 +135,8 @@ def test_bounds_go_by_the_fitted_entity() -> None:
 def test_a_silent_series_is_gated(gate: int, cutoff: int, gated: list[int]) -> None:
     """The first target was silent for 2 steps at row 7, the second for 4."""
     given = mean([1.0, 2.0], [3.0, 4.0], [0.0, 5.0])
-    law = np.stack([given, given + 1], axis=-1)
-    found, quantiles, counts = free(gate=gate).apply(panel(SERIES), windows((0, cutoff)), HERE, given, law)
+    distribution = np.stack([given, given + 1], axis=-1)
+    found, quantiles, counts = free(gate=gate).apply(panel(SERIES), windows((0, cutoff)), HERE, given, distribution)
     expected = given.copy()
     expected[..., gated] = 0.0
     np.testing.assert_array_equal(found, expected)

@@ -164,7 +164,7 @@ def test_every_head_works_in_every_bucket(head: str) -> None:
     found = model.predict(goods(), CUTOFFS, quantiles=(0.5,))
     sensible(found)
     assert set(model.bucket_table()["head"]) == {head}
-    if HEADS[head].counts or not HEADS[head].has_law:
+    if HEADS[head].counts or not HEADS[head].has_distribution:
         sensible(found, counts=True)
 
 
@@ -193,7 +193,7 @@ def test_columns_go_to_heads_by_name(tmp_path: Path) -> None:
     sensible(found)
     model.save(tmp_path / "model")
     same(found, ft.load(tmp_path / "model").predict(goods(), CUTOFFS))
-    # The heads that have a law speak for themselves, the others leave it to the errors on validation.
+    # The heads that have a distribution speak for themselves, the others leave it to the errors on validation.
     plain = lavar(dense=0.0, ultra=0.0, heads=("delta",) * 3).fit(goods(), until=UNTIL).predict(goods(), CUTOFFS)
     assert found.quantiles is not None
     assert plain.quantiles is not None

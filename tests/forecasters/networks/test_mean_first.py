@@ -70,7 +70,7 @@ def test_the_mean_of_counts_is_that_of_points_that_are_not_centred(
 ) -> None:
     panel = counts_panel()
     first = fitted(kind, panel, trained, head=head, fit_mean_first=True)
-    uncentred = HeadKind("foretide.heads.point:PointHead", has_law=False, counts=True)
+    uncentred = HeadKind("foretide.heads.point:PointHead", has_distribution=False, counts=True)
     monkeypatch.setitem(HEADS, "point", uncentred)
     point = fitted(kind, panel, trained, head="point")
     np.testing.assert_allclose(first.predict(panel).mean, point.predict(panel).mean, rtol=2e-6)

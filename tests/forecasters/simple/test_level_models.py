@@ -72,7 +72,7 @@ def test_a_new_shop_is_forecast_nearly_as_well_as_the_old_ones(name: str, offset
     found = relative_error(model, new, offset)
     assert found < 1.25 * old
     assert found < naive
-    if model.has_law:
+    if model.has_distribution:
         forecast = model.predict(panel_of(new), CUTOFFS, levels=(80,))
         assert forecast.quantiles is not None
         truth = forecast.truth()

@@ -62,7 +62,7 @@ def test_counts() -> None:
     pytest.importorskip("statsforecast")
     assert names(counts=True) == [*UNASKED, *UNASKED_COUNTS]
     made = simple_set(4, counts=True, intervals=True, freq="D", shared={})[0]
-    assert all(type(f) is WithIntervals and f.has_law for f in made)
+    assert all(type(f) is WithIntervals and f.has_distribution for f in made)
 
 
 def test_without_a_season_or_holidays_there_is_no_calendar_smoothing() -> None:
@@ -84,9 +84,9 @@ def test_shared_settings_go_to_those_that_know_them() -> None:
 
 
 def test_a_law_of_its_own_is_kept() -> None:
-    law = forecaster_class("VAR")(h=4)
-    assert with_intervals(law) is law
+    distribution = forecaster_class("VAR")(h=4)
+    assert with_intervals(distribution) is distribution
     point = SeasonalNaive(4, alias="x")
     wrapped = with_intervals(point)
     assert wrapped.name == "x"
-    assert wrapped.has_law
+    assert wrapped.has_distribution

@@ -50,9 +50,9 @@ class Fixed(Forecaster):
 
 
 class Overconfident(Fixed):
-    """A normal law around it that is far too narrow; no law for the second target."""
+    """A normal distribution around it that is far too narrow; no distribution for the second target."""
 
-    has_law = True
+    has_distribution = True
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]

@@ -139,7 +139,7 @@ def test_beyond_the_scores_the_outermost_is_taken() -> None:
 
 # ---------------------------------------------------------------- what is promised
 def simulated(seed: int, n: int, spread: Any) -> tuple[Any, Any, Any]:
-    """Truth around zero whose deviation grows with the horizon, and a law far too narrow and off to one side."""
+    """Truth around zero whose deviation grows with the horizon, and a distribution too narrow and off to one side."""
     rng = np.random.default_rng(seed)
     deviation = np.sqrt(np.arange(1, 4))[:, None]
     truth = rng.standard_t(5, size=(n, 3, 1)) * deviation * np.broadcast_to(spread, (n,))[:, None, None]

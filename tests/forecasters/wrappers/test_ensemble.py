@@ -29,9 +29,9 @@ def members() -> list[Forecaster]:
 
 
 class Whole(Persistence):
-    """Quantiles of a count, or of another law, around the last value."""
+    """Quantiles of a count, or of another distribution, around the last value."""
 
-    has_law = True
+    has_distribution = True
 
     def __init__(self, h: int, add: float = 0.0, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
@@ -63,14 +63,14 @@ def test_quantiles_are_averaged_level_by_level() -> None:
     panel = make_panel((90,))
     a, b = ARIMA(H, order=(1, 0, 0)), ARIMA(H, order=(2, 0, 0), alias="b")
     model = Ensemble([a, b], (0.25, 0.75)).fit(panel)
-    assert model.has_law
+    assert model.has_distribution
     found = model.predict(panel, levels=(80,), quantiles=(0.5,))
     one, two = (m.fit(panel).predict(panel, levels=(80,), quantiles=(0.5,)) for m in (a, b))
     assert one.quantiles is not None
     assert two.quantiles is not None
     assert found.quantiles is not None
     np.testing.assert_allclose(found.quantiles, 0.25 * one.quantiles + 0.75 * two.quantiles, rtol=1e-10)
-    assert not Ensemble([a, Persistence(H)]).has_law
+    assert not Ensemble([a, Persistence(H)]).has_distribution
 
 
 def test_quantiles_of_counts_stay_whole_numbers() -> None:

@@ -12,7 +12,7 @@ from foretide.data.panel import Panel
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.wrappers.error_distribution import GRID, GROUP_SPREAD, WORTH, ErrorLaw, Errors
+from foretide.forecasters.wrappers.error_distribution import GRID, GROUP_SPREAD, WORTH, ErrorDistribution, Errors
 from foretide.forecasters.wrappers.intervals import WithIntervals
 
 H = 4
@@ -58,7 +58,7 @@ class Memory(Constant):
         return Prediction(np.where((rows <= self.end)[..., None], known, 0.0))
 
 
-# ---------------------------------------------------------------- the laws
+# ---------------------------------------------------------------- the distributions
 def test_the_dispersion_is_found_and_its_quantiles_are_scipys() -> None:
     panel = counts(n=1500, targets=1)
     model = WithIntervals(Constant(H)).fit(panel)
@@ -78,7 +78,7 @@ def test_the_dispersion_is_the_maximum_of_the_likelihood_drawn_together() -> Non
     mean, theta = np.exp(rng.normal(1, 0.5, size=(80, 2, 1))), 3.0
     truth = rng.negative_binomial(theta, theta / (theta + mean)).astype(np.float64)
     past = Errors(mean, truth, np.zeros(80, dtype=np.int64), np.arange(80))
-    law = ErrorLaw.fit(past, ("negative_binomial",), ("a",), 2, 1)
+    distribution = ErrorDistribution.fit(past, ("negative_binomial",), ("a",), 2, 1)
 
     def likelihood(log_theta: float, k: Any) -> float:
         t, m = np.exp(log_theta), mean[:, k]
@@ -91,7 +91,7 @@ def test_the_dispersion_is_the_maximum_of_the_likelihood_drawn_together() -> Non
             lambda x, k=k: -likelihood(x, k) + (x - together) ** 2 / (2 * GROUP_SPREAD**2),
             bounds=(-5, 8), method="bounded",
         ).x  # fmt: skip
-        assert np.log(law.dispersion[0, 0, k]) == pytest.approx(own, abs=0.02)
+        assert np.log(distribution.dispersion[0, 0, k]) == pytest.approx(own, abs=0.02)
 
 
 def test_the_deviation_is_that_of_errors_from_inside_the_part() -> None:
@@ -122,20 +122,20 @@ def test_the_empirical_law_holds_the_quantiles_of_the_errors() -> None:
     rng = np.random.default_rng(3)
     gap = rng.exponential(size=(500, 2, 1)) * np.array([1.0, 3.0])[None, :, None]
     past = Errors(np.full((500, 2, 1), 10.0), 10 + gap, np.zeros(500, dtype=np.int64), np.arange(500))
-    law = ErrorLaw.fit(past, ("empirical",), ("a",), 2, 1)
-    found = law.quantiles(np.full((1, 2, 1), 5.0), ["a"], np.array([0]), (0.1, 0.5, 0.9))
+    distribution = ErrorDistribution.fit(past, ("empirical",), ("a",), 2, 1)
+    found = distribution.quantiles(np.full((1, 2, 1), 5.0), ["a"], np.array([0]), (0.1, 0.5, 0.9))
     np.testing.assert_allclose(found[0, :, 0], 5 + np.quantile(gap[..., 0], (0.1, 0.5, 0.9), axis=0).T, atol=1e-9)
-    between = law.quantiles(np.full((1, 2, 1), 5.0), ["a"], np.array([0]), (0.5025,))[0, 0, 0, 0]
+    between = distribution.quantiles(np.full((1, 2, 1), 5.0), ["a"], np.array([0]), (0.5025,))[0, 0, 0, 0]
     low, high = (np.quantile(gap[:, 0, 0], q) for q in (0.5, 0.505))
     assert between == pytest.approx(5 + (low + high) / 2)
     assert (np.diff(GRID) > 0).all()
 
 
-@pytest.mark.parametrize("law", ["auto", "normal", "empirical"])
-def test_intervals_cover_what_they_say(law: str) -> None:
+@pytest.mark.parametrize("distribution", ["auto", "normal", "empirical"])
+def test_intervals_cover_what_they_say(distribution: str) -> None:
     panel = counts(n=900, theta=5.0, seed=4)
     cutoffs = times(panel, range(600, 890, 3))
-    model = WithIntervals(ft.WindowMean(H, window=50), law).fit(panel, until=cutoffs[0])  # type: ignore[arg-type]
+    model = WithIntervals(ft.WindowMean(H, window=50), distribution).fit(panel, until=cutoffs[0])  # type: ignore[arg-type]
     forecast = model.predict(panel, cutoffs, levels=(80,))
     truth = forecast.truth()
     # Counts take steps: the share inside lies between what the bounds hold with and without themselves.
@@ -165,12 +165,12 @@ def test_origins_pass_through_every_season_position() -> None:
 
 
 # ---------------------------------------------------------------- what stays as it is
-@pytest.mark.parametrize("law", ["auto", "normal", "empirical", "negative_binomial"])
-def test_the_point_forecast_and_the_name_are_the_models(law: str) -> None:
+@pytest.mark.parametrize("distribution", ["auto", "normal", "empirical", "negative_binomial"])
+def test_the_point_forecast_and_the_name_are_the_models(distribution: str) -> None:
     panel = counts(n=200)
     cutoffs = times(panel, [150, 160])
     plain = ft.SeasonalES(H).fit(panel, until=cutoffs[0]).predict(panel, cutoffs)
-    around = WithIntervals(ft.SeasonalES(H), law).fit(panel, until=cutoffs[0]).predict(panel, cutoffs)  # type: ignore[arg-type]
+    around = WithIntervals(ft.SeasonalES(H), distribution).fit(panel, until=cutoffs[0]).predict(panel, cutoffs)  # type: ignore[arg-type]
     np.testing.assert_array_equal(plain.mean, around.mean)
     assert around.model == "SeasonalES"
     assert WithIntervals(ft.SeasonalES(H, alias="es")).name == "es"
@@ -178,7 +178,7 @@ def test_the_point_forecast_and_the_name_are_the_models(law: str) -> None:
     q = around.quantiles
     assert q is not None
     assert (np.diff(q, axis=-1) >= 0).all()
-    if law != "normal":
+    if distribution != "normal":
         assert (q == np.round(q)).all()
         assert (q >= 0).all()
 
@@ -218,8 +218,8 @@ def test_a_target_that_is_always_zero_stays_zero() -> None:
     values = panel.values.copy()
     values[:, 0] = 0
     panel = panel.with_values(values)
-    for law in ("auto", "empirical", "negative_binomial"):
-        q = WithIntervals(ft.SeasonalES(H), law).fit(panel).predict(panel).quantiles  # type: ignore[arg-type]
+    for distribution in ("auto", "empirical", "negative_binomial"):
+        q = WithIntervals(ft.SeasonalES(H), distribution).fit(panel).predict(panel).quantiles  # type: ignore[arg-type]
         assert q is not None
         assert not q[:, :, 0].any()
         assert (q[:, :, 1, -1] > 0).all()
@@ -242,8 +242,8 @@ def test_what_follows_a_forecast_of_zero_is_learned_by_season_position() -> None
 
 def test_an_entity_unknown_at_fit_gets_the_intervals_of_the_others() -> None:
     panel = make_panel((200, 200, 200), seed=6)
-    for law in ("normal", "empirical"):
-        model = WithIntervals(ft.SeasonalMean(H), law).fit(panel.take([0, 1]))  # type: ignore[arg-type]
+    for distribution in ("normal", "empirical"):
+        model = WithIntervals(ft.SeasonalMean(H), distribution).fit(panel.take([0, 1]))  # type: ignore[arg-type]
         forecast = model.predict(panel, levels=(80,))
         width = forecast.quantile(0.9) - forecast.quantile(0.1)
         np.testing.assert_allclose(width[2], width[:2].mean(axis=0), rtol=0.35)
@@ -254,8 +254,8 @@ def test_an_entity_unknown_at_fit_gets_the_intervals_of_the_others() -> None:
 
 def test_a_series_that_starts_late_has_intervals_too() -> None:
     panel = make_panel((200, 40), first=(0, 160), seed=7)
-    for law in ("normal", "empirical"):
-        forecast = WithIntervals(ft.SeasonalMean(H), law).fit(panel).predict(panel, levels=(80,))  # type: ignore[arg-type]
+    for distribution in ("normal", "empirical"):
+        forecast = WithIntervals(ft.SeasonalMean(H), distribution).fit(panel).predict(panel, levels=(80,))  # type: ignore[arg-type]
         width = forecast.quantile(0.9) - forecast.quantile(0.1)
         assert (width > 0).all()
         np.testing.assert_allclose(width[1], width[0], rtol=0.8)
@@ -286,7 +286,7 @@ def test_missing_values_are_left_out_of_the_errors() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: WithIntervals(ft.SeasonalES(H), "gaussian"), "There is no law 'gaussian'"),  # type: ignore[arg-type]
+        (lambda: WithIntervals(ft.SeasonalES(H), "gaussian"), "There is no distribution 'gaussian'"),  # type: ignore[arg-type]
         (lambda: WithIntervals(ft.SeasonalES(H), "norm"), "Did you mean 'normal'"),  # type: ignore[arg-type]
         (lambda: WithIntervals("SeasonalES"), r"has no horizon\. Type: WithIntervals\('SeasonalES', h=14\)"),
         (lambda: WithIntervals(ft.SeasonalES(H), h=5), "forecasts 4 steps, but h=5"),
@@ -300,5 +300,5 @@ def test_wrong_settings_are_named(make: Any, message: str) -> None:
 
 def test_a_count_law_needs_counts() -> None:
     panel = make_panel((100,), targets=2)
-    with pytest.raises(DataError, match=r"needs counts.*target 'y0' has other values\. Take law='normal'"):
+    with pytest.raises(DataError, match=r"needs counts.*target 'y0' has other values\. Take distribution='normal'"):
         WithIntervals(ft.SeasonalES(H), "negative_binomial").fit(panel)

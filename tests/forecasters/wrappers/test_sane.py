@@ -16,7 +16,7 @@ from foretide.data.panel import Panel
 from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.classical.stats import _NO_MODELS
-from foretide.forecasters.gaussian import naive_law, runs_away
+from foretide.forecasters.gaussian import naive_distribution, runs_away
 from foretide.forecasters.simple.history import wakes
 
 H, N = 14, 60
@@ -211,7 +211,7 @@ def test_leave_one_out_errors_are_those_of_refits() -> None:
 
 def test_sleep_does_not_count_for_the_spread_of_the_random_walk() -> None:
     y = np.r_[np.zeros(30), 3.0, 5.0, 4.0]
-    sd = naive_law(y[:, None], np.array([20, 32]), 1, 1)[1]
+    sd = naive_distribution(y[:, None], np.array([20, 32]), 1, 1)[1]
     assert sd[0, 0, 0] == 0
     assert sd[1, 0, 0] == pytest.approx(np.sqrt((9 + 4 + 1) / 3))
 

@@ -1,4 +1,4 @@
-"""What is known behind generated supplies: the law of every count, and the best forecast there can be."""
+"""What is known behind generated supplies: the distribution of every count, and the best forecast there can be."""
 
 from __future__ import annotations
 
@@ -137,10 +137,10 @@ class SuppliesTruth:
         return np.asarray((1 - self.zero_probability) * fixed * np.exp(mean + variance / 2))
 
     def oracle_quantiles(self, cutoffs: Any, h: int, levels: Sequence[float], site: Any = None) -> Floats:
-        """Return quantiles of the true predictive law, whole numbers ``[n, h, D, Q]``.
+        """Return quantiles of the true predictive distribution, whole numbers ``[n, h, D, Q]``.
 
-        The law of the counts is mixed over the Gaussian log-rate; the quantile is the smallest count whose probability
-        not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with ``levels`` as fractions.
+        The distribution of the counts is mixed over the Gaussian log-rate; the quantile is the smallest count whose
+        probability not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with ``levels`` as fractions.
         """
         wanted = np.asarray(levels, dtype=np.float64)
         if wanted.ndim != 1 or not ((wanted > 0) & (wanted < 1)).all():
@@ -235,8 +235,8 @@ def day_kinds(
 def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: Floats, zero: Floats) -> Floats:
     """Return quantiles ``[n, Q]`` of (zero-inflated) negative binomial counts with a lognormal mean.
 
-    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``. The law is mixed by the
-    trapezoid rule over ``g``, with a step below the counts' own standard deviation in units of the spread.
+    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``. The distribution is mixed by
+    the trapezoid rule over ``g``, with a step below the counts' own standard deviation in units of the spread.
     """
     found = np.empty((len(scale), len(levels)))
     high = scale * np.exp(1.5 * spread)

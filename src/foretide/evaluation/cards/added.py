@@ -24,38 +24,40 @@ if TYPE_CHECKING:
 
 
 def with_model(
-    card: Scorecard, name: str, mean: Floats, law: Quantiles | None, levels: Sequence[float] = ()
+    card: Scorecard, name: str, mean: Floats, distribution: Quantiles | None, levels: Sequence[float] = ()
 ) -> Scorecard:
     """Return a card with one model more; points it has no forecast for count for no model."""
     if name in card.forecasts:
         raise ConfigError(f"A model is called {name!r} already. Give the new one another name: name='other-name'.")
-    notes, truth, law_truth = list(card.notes), card.truth, card.laws.truth
+    notes, truth, distribution_truth = list(card.notes), card.truth, card.distributions.truth
     empty = np.isnan(mean) & ~np.isnan(truth)
     if empty.any():
         notes.append(f"{int(empty.sum())} of {int((~np.isnan(truth)).sum())} points left out: {name} has no forecast.")
         truth = np.where(empty, np.nan, truth)
-        law_truth = np.where(empty, np.nan, law_truth)
-    quantiles = dict(card.laws.quantiles)
-    if law is not None:
-        hollow = np.isnan(law.values).any(axis=-1) & ~np.isnan(law_truth)
+        distribution_truth = np.where(empty, np.nan, distribution_truth)
+    quantiles = dict(card.distributions.quantiles)
+    if distribution is not None:
+        hollow = np.isnan(distribution.values).any(axis=-1) & ~np.isnan(distribution_truth)
         if hollow.any():
-            whole = int((~np.isnan(law_truth)).sum())
+            whole = int((~np.isnan(distribution_truth)).sum())
             notes.append(
-                f"{int(hollow.sum())} of {whole} points left out of the measures of laws: {name} has no quantiles."
+                f"{int(hollow.sum())} of {whole} points left out of the measures of distributions: "
+                f"{name} has no quantiles."
             )
-            law_truth = np.where(hollow, np.nan, law_truth)
-        quantiles[name] = law
-    known = tuple(sorted({*card.laws.levels, *levels}))
-    laws = replace(card.laws, truth=law_truth, quantiles=quantiles, levels=known)
+            distribution_truth = np.where(hollow, np.nan, distribution_truth)
+        quantiles[name] = distribution
+    known = tuple(sorted({*card.distributions.levels, *levels}))
+    distributions = replace(card.distributions, truth=distribution_truth, quantiles=quantiles, levels=known)
     return replace(
-        card, forecasts={**card.forecasts, name: mean}, truth=truth, laws=laws, notes=tuple(notes), _errors={}
+        card, forecasts={**card.forecasts, name: mean}, truth=truth, distributions=distributions, notes=tuple(notes),
+        _errors={},
     )  # fmt: skip
 
 
 def blended(
     scores: Scores, models: Sequence[str], how: Literal["mean", "median", "weights"]
 ) -> tuple[Floats, Quantiles | None]:
-    """Return mean and law of a blend; the law where all members hold the same quantiles."""
+    """Return mean and distribution of a blend; the distribution where all members hold the same quantiles."""
     if isinstance(models, str) or len(models) < 2:
         raise ConfigError(f"A blend needs at least two models, got {models!r}.")
     for name in models:
@@ -63,12 +65,13 @@ def blended(
             raise ConfigError(f"No model {name!r} was scored. {nearest(name, scores.forecasts)}")
     means = np.stack([scores.forecasts[name] for name in models])
     mean, weights = blend_by_fold(means, scores.truth, scores.windows.steps(scores.panel), _unit(scores), how=how)
-    laws = [scores.laws.quantiles.get(name) for name in models]
-    held = [law for law in laws if law is not None]
-    if len(held) < len(models) or len({law.levels for law in held}) > 1:
+    distributions = [scores.distributions.quantiles.get(name) for name in models]
+    held = [distribution for distribution in distributions if distribution is not None]
+    if len(held) < len(models) or len({distribution.levels for distribution in held}) > 1:
         return mean, None
     values = blend_quantiles_by_fold(
-        np.stack([np.asarray(law.values, dtype=np.float64) for law in held]), how if weights is None else weights
+        np.stack([np.asarray(distribution.values, dtype=np.float64) for distribution in held]),
+        how if weights is None else weights,
     )
     return mean, Quantiles(held[0].levels, values)
 
@@ -81,14 +84,18 @@ def conformal(
     if model not in scores.forecasts:
         raise ConfigError(f"No model {model!r} was scored. {nearest(model, scores.forecasts)}")
     wanted = tuple(sorted({0.5, *DECILES, *(q for level in levels for q in bounds_of(level))}))
-    law, mean = scores.laws.quantiles.get(model), scores.forecasts[model]
-    own = law.at(wanted) if law is not None and law.holds(wanted) else np.repeat(mean[..., None], len(wanted), axis=-1)
+    distribution, mean = scores.distributions.quantiles.get(model), scores.forecasts[model]
+    own = (
+        distribution.at(wanted)
+        if distribution is not None and distribution.holds(wanted)
+        else np.repeat(mean[..., None], len(wanted), axis=-1)
+    )
     groups: Any = groups_of(scores, tuple(by)).codes if len(by) else np.zeros((), dtype=np.int64)
     values = rolling_conformal(
         scores.truth, own, wanted, scores.windows.steps(scores.panel), groups, _unit(scores), method=method,
         counts=scores.counts, window=window, rate=rate,
     )  # fmt: skip
-    around = "quantiles" if law is not None and law.holds(wanted) else "mean"
+    around = "quantiles" if distribution is not None and distribution.holds(wanted) else "mean"
     return Quantiles(wanted, values), f"{model}-conformal: {method} conformal around its {around}, from past folds only"
 
 

@@ -163,21 +163,21 @@ def _some(names: list[str]) -> str:
     return ", ".join(repr(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def shared_laws(
+def shared_distributions(
     named: dict[str, Forecast], chosen: dict[str, NDArray[np.int64]], truth: Floats
 ) -> tuple[dict[str, Quantiles], Floats, list[str]]:
-    """Return the laws of the models that have one, and the truth where every one of them is whole.
+    """Return the distributions of the models that have one, and the truth where every one of them is whole.
 
     Returns
     -------
-    laws : dict
+    distributions : dict
         Model -> quantiles ``[N, H, D, Q]``.
     truth : float array ``[N, H, D]``
-        NaN, beside where it was, where some law holds a NaN.
+        NaN, beside where it was, where some distribution holds a NaN.
     notes : list of str
         What was left out.
     """
-    laws, notes, whole = {}, [], ~np.isnan(truth)
+    distributions, notes, whole = {}, [], ~np.isnan(truth)
     for name, forecast in named.items():
         if forecast.quantiles is None or not forecast.quantile_levels:
             continue
@@ -185,30 +185,36 @@ def shared_laws(
         same = len(own) == len(forecast) and np.array_equal(own, np.arange(len(own)))
         values, levels = forecast.quantiles if same else forecast.quantiles[own], forecast.quantile_levels
         held = ~np.isnan(values).all(axis=(0, 1, 2))
-        if held.any() and not held.all():  # quantiles beyond what a law holds are none of it
+        if held.any() and not held.all():  # quantiles beyond what a distribution holds are none of it
             values, levels = values[..., held], tuple(q for q, known in zip(levels, held, strict=True) if known)
         empty = np.isnan(values).any(axis=-1)
         if empty[whole].all():
-            notes.append(f"{name} has no quantiles on the points scored, so its law is not scored.")
+            notes.append(f"{name} has no quantiles on the points scored, so its distribution is not scored.")
             continue
         if (empty & whole).any():
             lost, of = int((empty & whole).sum()), int(whole.sum())
-            notes.append(f"{lost} of {of} points left out of the measures of laws: {name} has no quantiles there.")
+            notes.append(
+                f"{lost} of {of} points left out of the measures of distributions: {name} has no quantiles there."
+            )
             whole = whole & ~empty
-        laws[name] = Quantiles(tuple(levels), values)
-    return laws, np.where(whole, truth, np.nan), notes
+        distributions[name] = Quantiles(tuple(levels), values)
+    return distributions, np.where(whole, truth, np.nan), notes
 
 
-def dense_grid(laws: dict[str, Quantiles]) -> tuple[tuple[float, ...], list[str]]:
+def dense_grid(distributions: dict[str, Quantiles]) -> tuple[tuple[float, ...], list[str]]:
     """Return the levels that all dense grids share, for CRPS; empty where there is no such grid, and say so."""
-    dense = {name: law for name, law in laws.items() if len(law.levels) >= LEAST_DENSE}
+    dense = {
+        name: distribution for name, distribution in distributions.items() if len(distribution.levels) >= LEAST_DENSE
+    }
     if not dense:
         return (), []
     first = next(iter(dense.values()))
-    grid = tuple(level for level in first.levels if all(law.holds((level,)) for law in dense.values()))
+    grid = tuple(
+        level for level in first.levels if all(distribution.holds((level,)) for distribution in dense.values())
+    )
     if len(grid) < LEAST_DENSE:
         return (), [f"No CRPS: the grids of {_some(list(dense))} share only {len(grid)} levels of {LEAST_DENSE}."]
-    sparse = [name for name in laws if name not in dense]
+    sparse = [name for name in distributions if name not in dense]
     if not sparse:
         return grid, []
     return grid, [f"No CRPS for {_some(sparse)}: fewer than {LEAST_DENSE} quantile levels, which would be too high."]

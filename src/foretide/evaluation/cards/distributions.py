@@ -1,11 +1,11 @@
-"""Predictive laws of several models beside the truth they are judged on."""
+"""Predictive distributions of several models beside the truth they are judged on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from foretide.evaluation.metrics.quantiles import Quantiles, interval_metrics, law_metric
+from foretide.evaluation.metrics.quantiles import Quantiles, distribution_metric, interval_metrics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Laws:
-    """Predictive laws beside the truth they are judged on.
+class Distributions:
+    """Predictive distributions beside the truth they are judged on.
 
     Attributes
     ----------
     truth : float array ``[N, H, D]``
-        NaN where a point does not count, or where some law is not whole.
+        NaN where a point does not count, or where some distribution is not whole.
     quantiles : dict
-        Model -> :class:`Quantiles` ``[N, H, D, Q]``, for the models that have a law.
+        Model -> :class:`Quantiles` ``[N, H, D, Q]``, for the models that have a distribution.
     levels : tuple of float
         Central levels in percent that are reported.
     grid : tuple of float
@@ -40,21 +40,21 @@ class Laws:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the measures that at least one law can be judged by."""
+        """Names of the measures that at least one distribution can be judged by."""
         names = ("wql", "crps", *interval_metrics(self.levels))
         return tuple(name for name in names if any(self.known(name, model) for model in self.quantiles))
 
     def known(self, metric: str, model: str) -> bool:
         """Whether the quantiles of a model suffice for a measure."""
-        law, found = self.quantiles.get(model), law_metric(metric)
+        distribution, found = self.quantiles.get(model), distribution_metric(metric)
         if metric == "crps":
-            return law is not None and bool(self.grid) and law.holds(self.grid)
-        return found is not None and found.known_of(law)
+            return distribution is not None and bool(self.grid) and distribution.holds(self.grid)
+        return found is not None and found.known_of(distribution)
 
     def points(self, metric: str, model: str) -> Floats:
         """Return the figure of each point, ``[N, H, D]``."""
-        found, law = law_metric(metric), self.quantiles[model]
+        found, distribution = distribution_metric(metric), self.quantiles[model]
         assert found is not None
         if metric == "crps":
-            law = Quantiles(self.grid, law.at(self.grid))
-        return found.point(self.truth, law)
+            distribution = Quantiles(self.grid, distribution.at(self.grid))
+        return found.point(self.truth, distribution)

@@ -15,7 +15,7 @@ from foretide.data.panel import Names, Panel
 from foretide.data.time.grid import Grid
 from foretide.data.windows import Windows
 from foretide.errors import ArtifactError
-from foretide.evaluation.cards.distributions import Laws
+from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.cards.tidy import column_of, flat, tidy_frame, unflat
 from foretide.evaluation.metrics.points import TrainingScale
 from foretide.evaluation.metrics.quantiles import Quantiles
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 FORECASTS, ABOUT = "scorecard.parquet", "scorecard.json"
-LAW_TRUTH = "y-of-laws"
-"""Truth as far as the measures of laws count it, where that is less than ``y``."""
+DISTRIBUTION_TRUTH = "y-of-distributions"
+"""Truth as far as the measures of distributions count it, where that is less than ``y``."""
 
 
 def save(card: Scorecard, folder: str | PathLike[str]) -> None:
     """Write a card; each file appears whole or not at all."""
     target = Path(folder)
     table = tidy_frame(card, all_points=True, every_quantile=True)
-    table[LAW_TRUTH] = flat(card.laws.truth)
+    table[DISTRIBUTION_TRUTH] = flat(card.distributions.truth)
     panel = card.panel
     start = panel.grid.start
     about = {
@@ -50,8 +50,9 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
             "past": list(panel.past), "future": list(panel.future), "names": asdict(panel.names),
         },
         "models": list(card.forecasts),
-        "quantiles": {name: list(law.levels) for name, law in card.laws.quantiles.items()},
-        "levels": list(card.laws.levels), "grid": list(card.laws.grid), "columns": list(card.laws.columns),
+        "quantiles": {name: list(distribution.levels) for name, distribution in card.distributions.quantiles.items()},
+        "levels": list(card.distributions.levels), "grid": list(card.distributions.grid),
+        "columns": list(card.distributions.columns),
         "baselines": list(card.baselines),
         "scale": {
             "season": card.scale.season, "mae": card.scale.mae, "rmse": card.scale.rmse,
@@ -105,7 +106,10 @@ def load(folder: str | PathLike[str]) -> Scorecard:
     return Scorecard(
         panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in found["models"]},
         tuple(found["baselines"]), TrainingScale(scale["season"], **own, dropped=dropped), tuple(found["notes"]),
-        Laws(array(LAW_TRUTH), quantiles, *(tuple(found.get(name, ())) for name in ("levels", "grid", "columns"))),
+        Distributions(
+            array(DISTRIBUTION_TRUTH), quantiles,
+            *(tuple(found.get(name, ())) for name in ("levels", "grid", "columns")),
+        ),
         np.asarray(found["rates"], dtype=np.float64), found["counts"],
         {k: tuple(v) for k, v in found.get("unused", {}).items()}, plan=Plan.from_dict(found["plan"], panel),
         runs=tuple(ModelRun(**run) for run in found["runs"]), about=found["about"],

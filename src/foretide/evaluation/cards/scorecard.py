@@ -174,8 +174,13 @@ class Scorecard(Scores):
     # ---------------------------------------------------------------- calibration
     def reliability(self, model: str, by: str | Sequence[str] = ()) -> Any:
         """Return for each quantile level how many truths lie below, and at or below, its forecast."""
-        law, groups = self._law(model), groups_of(self, by) if len(by) else None
-        table = reliability(self.laws.truth, law.values, law.levels, groups=None if groups is None else groups.codes)
+        distribution, groups = self._distribution(model), groups_of(self, by) if len(by) else None
+        table = reliability(
+            self.distributions.truth,
+            distribution.values,
+            distribution.levels,
+            groups=None if groups is None else groups.codes,
+        )
         if groups is not None:
             keys = groups.keys.iloc[table.pop("group").to_numpy()].reset_index(drop=True)
             table = pd.concat([keys, table.reset_index(drop=True)], axis=1)
@@ -183,8 +188,8 @@ class Scorecard(Scores):
 
     def pit_histogram(self, model: str, bins: int | None = 10) -> PitHistogram:
         """Return how many truths fall between neighbouring quantiles, beside how many should."""
-        law = self._law(model)
-        return pit_histogram(self.laws.truth, law.values, law.levels, bins=bins)
+        distribution = self._distribution(model)
+        return pit_histogram(self.distributions.truth, distribution.values, distribution.levels, bins=bins)
 
     # ---------------------------------------------------------------- made from the forecasts
     def ensemble(
@@ -195,8 +200,8 @@ class Scorecard(Scores):
         ``"weights"``: shares that are not negative and sum to one, for each cutoff those with the least squared error
         over the targets known by then; so no fold's weights have seen its truth.
         """
-        mean, law = blended(self, models, how)
-        return with_model(self, name or f"{how}({', '.join(models)})", mean, law)
+        mean, distribution = blended(self, models, how)
+        return with_model(self, name or f"{how}({', '.join(models)})", mean, distribution)
 
     def conformal(
         self, model: str, method: Literal["split", "adaptive"] = "split", *, by: Sequence[str] = ("h_step", "bucket"),
@@ -220,8 +225,8 @@ class Scorecard(Scores):
             How fast levels move (adaptive).
         """
         levels = interval_levels(levels)
-        law, note = conformal(self, model, method, by=by, levels=levels, window=window, rate=rate)
-        card = with_model(self, name or f"{model}-conformal", self.forecasts[model], law, levels)
+        distribution, note = conformal(self, model, method, by=by, levels=levels, window=window, rate=rate)
+        card = with_model(self, name or f"{model}-conformal", self.forecasts[model], distribution, levels)
         return replace(card, notes=(*card.notes, note)) if note else card
 
     def stock(self, shortage_cost: float = 9.0, holding_cost: float = 1.0, by: str | Sequence[str] = ()) -> Any:
@@ -233,11 +238,13 @@ class Scorecard(Scores):
         """
         groups = groups_of(self, by) if len(by) else None
         parts = []
-        for model, law in self.laws.quantiles.items():
-            stock = newsvendor_quantity(law.values, law.levels, shortage_cost, holding_cost, counts=self.counts)
+        for model, distribution in self.distributions.quantiles.items():
+            stock = newsvendor_quantity(
+                distribution.values, distribution.levels, shortage_cost, holding_cost, counts=self.counts
+            )
             codes, n = (None, None) if groups is None else (groups.codes, len(groups))
             table = pd.DataFrame(
-                stock_decisions(self.laws.truth, stock, shortage_cost, holding_cost, groups=codes, n_groups=n)
+                stock_decisions(self.distributions.truth, stock, shortage_cost, holding_cost, groups=codes, n_groups=n)
             )
             keys = [] if groups is None else [groups.keys.reset_index(drop=True)]
             parts.append(pd.concat([*keys, table.reset_index(drop=True)], axis=1).assign(model=model))
@@ -305,10 +312,10 @@ class Scorecard(Scores):
         best = self.best_baseline
         return {} if best is None else against_reference(self, best)
 
-    def _law(self, model: str) -> Any:
-        if model not in self.laws.quantiles:
-            raise ConfigError(f"{model} has no quantiles. {nearest(model, self.laws.quantiles)}")
-        return self.laws.quantiles[model]
+    def _distribution(self, model: str) -> Any:
+        if model not in self.distributions.quantiles:
+            raise ConfigError(f"{model} has no quantiles. {nearest(model, self.distributions.quantiles)}")
+        return self.distributions.quantiles[model]
 
     @staticmethod
     def pandas(table: Any) -> pd.DataFrame:

@@ -44,19 +44,19 @@ def tidy_frame(
         "h_step": np.tile(np.arange(1, h + 1), len(cutoffs) * d),
         "y": flat(scores.truth),
     }
-    wanted = scores.laws.levels if levels is None else levels
+    wanted = scores.distributions.levels if levels is None else levels
     for model, mean in scores.forecasts.items():
         columns[model] = flat(mean)
-        law = scores.laws.quantiles.get(model)
-        if law is None:
+        distribution = scores.distributions.quantiles.get(model)
+        if distribution is None:
             continue
         bounds = [q for level in wanted for q in bounds_of(level)]
-        for k, level in enumerate(law.levels):
+        for k, level in enumerate(distribution.levels):
             if every_quantile or any(abs(level - bound) < 1e-9 for bound in bounds):
-                columns[column_of(model, level)] = flat(law.values[..., k])
-        for level in scores.laws.columns:
-            if law.holds((level,)):
-                columns[quantile_column(model, level)] = flat(law.at((level,))[..., 0])
+                columns[column_of(model, level)] = flat(distribution.values[..., k])
+        for level in scores.distributions.columns:
+            if distribution.holds((level,)):
+                columns[quantile_column(model, level)] = flat(distribution.at((level,))[..., 0])
     table = pd.DataFrame(columns)
     return table if all_points else table[table["y"].notna()].reset_index(drop=True)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from foretide.evaluation.cards.groups import groups_of
 from foretide.evaluation.metrics.points import METRICS
-from foretide.evaluation.metrics.quantiles import law_metric
+from foretide.evaluation.metrics.quantiles import distribution_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,5 +99,5 @@ def smaller_is_better(metric: str) -> bool:
     """Whether less of a metric is better, so that models can be ranked and tested by it."""
     if metric in METRICS:
         return metric != "bias"
-    found = law_metric(metric)
+    found = distribution_metric(metric)
     return found is not None and not metric.startswith(("coverage", "fair", "width", "service", "fill"))

@@ -20,19 +20,19 @@ CHANCE = 0.05
 
 
 def verdict(scores: Scores) -> str:
-    """Say whether the best model beats the best baseline, and how far the oracle is; for counts of laws too."""
+    """Say whether the best model beats the best baseline, and how far the oracle is; of counts by distribution too."""
     said = _means(scores)
     if scores.counts and scores.models:
-        said = " ".join(part for part in (said, _laws(scores)) if part)
+        said = " ".join(part for part in (said, _distributions(scores)) if part)
     return said
 
 
 def verdict_on_folds(card: Scorecard) -> str:
     """Say the same of a backtest: whether it is more than chance, on how many series, and which models fall behind."""
-    said, laws = [_means(card)], [_laws(card)] if card.counts and card.models else []
+    said, distributions = [_means(card)], [_distributions(card)] if card.counts and card.models else []
     model, baseline = card.best_model, card.best_baseline
     if model is None or baseline is None:
-        return " ".join(part for part in (*said, *laws) if part)
+        return " ".join(part for part in (*said, *distributions) if part)
     pair = card.pairs[model]
     if pair.test is None:
         said.append(f"{pair.n_cutoffs} cutoffs are too few to test whether that is chance.")
@@ -49,7 +49,7 @@ def verdict_on_folds(card: Scorecard) -> str:
     behind = [name for name in card.models if name not in card.baselines and name != model and card.skill(name) <= 0]
     if behind:
         said.append(f"No better than {baseline}: {', '.join(behind)}.")
-    return " ".join(part for part in (*said, *laws) if part)
+    return " ".join(part for part in (*said, *distributions) if part)
 
 
 def _means(scores: Scores) -> str:
@@ -81,7 +81,7 @@ def _means(scores: Scores) -> str:
     return said
 
 
-def _laws(scores: Scores) -> str:
+def _distributions(scores: Scores) -> str:
     """The same in weighted quantile loss."""
     known = {name: scores.value(name, "wql") for name in scores.models if scores.has("wql", name)}
     known = {name: value for name, value in known.items() if np.isfinite(value)}

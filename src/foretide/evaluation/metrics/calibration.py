@@ -1,4 +1,4 @@
-"""Whether predictive laws say what happens: PIT histogram and reliability, from any grid of quantile levels."""
+"""Whether predictive distributions say what happens: PIT histogram and reliability, from any quantile levels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class PitHistogram:
-    """Share of truths in each cell of the predictive law, beside what it should be.
+    """Share of truths in each cell of the predictive distribution, beside what it should be.
 
     With groups, ``observed``, ``n`` and ``distance`` have an axis of groups in front.
 
@@ -30,15 +30,15 @@ class PitHistogram:
     edges : float array ``[C + 1]``
         Levels that bound the cells, from 0 to 1.
     nominal : float array ``[C]``
-        Width of each cell: the share of truths in it where the law is right.
+        Width of each cell: the share of truths in it where the distribution is right.
     observed : float array ``[C]`` or ``[G, C]``
-        Share of truths in it; NaN for a group without points. Observed over nominal is flat at one where the law is
-        right, U-shaped where it is too narrow, a dome where it is too wide, sloped where it is biased.
+        Share of truths in it; NaN for a group without points. Observed over nominal is flat at one where the
+        distribution is right, U-shaped where it is too narrow, a dome where it is too wide, sloped where it is biased.
     n : int array ``[]`` or ``[G]``
-        Points whose truth and law are known.
+        Points whose truth and distribution are known.
     distance : float array ``[]`` or ``[G]``
         ``sum (observed - nominal)^2 / nominal``, zero where they agree. Times ``n`` it is Pearson's chi-square, about
-        ``C - 1`` for a right law and independent points; forecasts of neighbouring steps are not independent.
+        ``C - 1`` for a right distribution and independent points; forecasts of neighbouring steps are not independent.
     groups : int array ``[G]``, optional
         Number of each group.
     """
@@ -70,10 +70,11 @@ def pit_histogram(
 ) -> PitHistogram:
     """Count the truths in each cell between held quantile levels, below the first and above the last included.
 
-    A truth at which the law jumps, as laws of counts do, is split over the cells that the jump covers, in proportion:
-    the expectation of the randomised PIT (Czado, Gneiting & Held 2009), without its randomness. Where a jump ends is
-    known to half a cell. So for counts a dense grid is needed: right laws were measured within 6 % of nominal from 99
-    levels merged to ten bins, and up to 50 % off from 9 levels. :func:`reliability` has no such error on any grid.
+    A truth at which the distribution jumps, as distributions of counts do, is split over the cells that the jump
+    covers, in proportion: the expectation of the randomised PIT (Czado, Gneiting & Held 2009), without its randomness.
+    Where a jump ends is known to half a cell. So for counts a dense grid is needed: right distributions were measured
+    within 6 % of nominal from 99 levels merged to ten bins, and up to 50 % off from 9 levels. :func:`reliability` has
+    no such error on any grid.
 
     Parameters
     ----------
@@ -119,8 +120,8 @@ def pit_histogram(
 def reliability(y: Any, values: Any, levels: Sequence[float], *, groups: Any = None) -> pd.DataFrame:
     """Return how often the truth lies below each quantile, and at or below it.
 
-    A right law has ``below <= level <= at_or_below`` up to chance; for a continuous law all three are equal, for counts
-    the two differ by the chance of the quantile itself.
+    A right distribution has ``below <= level <= at_or_below`` up to chance; for a continuous distribution all three are
+    equal, for counts the two differ by the chance of the quantile itself.
 
     Parameters
     ----------

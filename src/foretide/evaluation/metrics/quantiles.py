@@ -1,7 +1,7 @@
-"""Measures of predictive laws that are given by quantiles: loss, coverage, width, and where the truth fell.
+"""Measures of predictive distributions that are given by quantiles: loss, coverage, width, and where the truth fell.
 
 Plain functions take truth ``[...]`` beside quantiles ``[..., Q]`` or the two bounds of an interval; a point whose
-truth or quantile is NaN gives NaN. :func:`law_metric` finds a measure by its name, as tables call it.
+truth or quantile is NaN gives NaN. :func:`distribution_metric` finds a measure by its name, as tables call it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LEAST_DENSE = 49
 
 @dataclass(frozen=True, eq=False)
 class Quantiles:
-    """A predictive law at every point, by its quantiles.
+    """A predictive distribution at every point, by its quantiles.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ def winkler(y: Any, low: Any, high: Any, level: float) -> Floats:
 def randomised_pit(cdf_below: Any, cdf_at: Any, rng: np.random.Generator) -> Floats:
     """Return the randomised probability integral transform of counts: uniform between ``F(y - 1)`` and ``F(y)``.
 
-    Uniform on (0, 1) exactly when the law is right (Brockwell 2007; Czado, Gneiting & Held 2009).
+    Uniform on (0, 1) exactly when the distribution is right (Brockwell 2007; Czado, Gneiting & Held 2009).
 
     Parameters
     ----------
@@ -150,10 +150,10 @@ def randomised_pit(cdf_below: Any, cdf_at: Any, rng: np.random.Generator) -> Flo
 
 
 def pit_from_quantiles(y: Any, quantiles: Any, levels: Sequence[float], rng: np.random.Generator) -> Floats:
-    """Return the randomised PIT of each point from a dense grid of quantiles, for counts and for other laws.
+    """Return the randomised PIT of each point from a dense grid of quantiles, for counts and for other distributions.
 
     The levels whose quantile lies below the truth bound ``F(y - 1)`` from below, the first one above it bounds
-    ``F(y)`` from above; each is known to half a cell of the grid. A law without a jump at the truth is
+    ``F(y)`` from above; each is known to half a cell of the grid. A distribution without a jump at the truth is
     spread evenly over its cell.
     """
     low, high = _pit_range(y, quantiles, levels)
@@ -163,8 +163,8 @@ def pit_from_quantiles(y: Any, quantiles: Any, levels: Sequence[float], rng: np.
 def fair_coverage(y: Any, quantiles: Any, levels: Sequence[float], level: float) -> Floats:
     """Return for each point the chance that its randomised PIT lies in the central interval, ``level`` in percent.
 
-    Its mean is ``level`` exactly when the law is right, for counts too, whose intervals of whole numbers otherwise
-    cover more than they say. From a dense grid, as :func:`pit_from_quantiles`, without its randomness.
+    Its mean is ``level`` exactly when the distribution is right, for counts too, whose intervals of whole numbers
+    otherwise cover more than they say. From a dense grid, as :func:`pit_from_quantiles`, without its randomness.
     """
     low, high = _pit_range(y, quantiles, levels)
     first, last = bounds_of(level)
@@ -180,10 +180,10 @@ def _pit_range(y: Any, quantiles: Any, levels: Sequence[float]) -> tuple[Floats,
 
 
 def jump_range(y: Any, quantiles: Any, levels: Sequence[float]) -> tuple[Floats, Floats]:
-    """Return ``F(y - 1)`` and ``F(y)`` as far as the levels know them; NaN where truth or law is.
+    """Return ``F(y - 1)`` and ``F(y)`` as far as the levels know them; NaN where truth or distribution is.
 
-    Each is known to half a cell between neighbouring levels where the law jumps at the truth; where it does not, they
-    are the ends of the truth's cell.
+    Each is known to half a cell between neighbouring levels where the distribution jumps at the truth; where it does
+    not, they are the ends of the truth's cell.
     """
     y, values = np.asarray(y, dtype=np.float64), np.asarray(quantiles, dtype=np.float64)
     edges = np.concatenate([[0.0], np.asarray(levels, dtype=np.float64), [1.0]])
@@ -192,30 +192,30 @@ def jump_range(y: Any, quantiles: Any, levels: Sequence[float]) -> tuple[Floats,
     jump = up_to > below
     low = np.where(jump, middle[below], edges[below])
     high = np.where(jump, middle[up_to], edges[up_to + 1])
-    # A law that jumps at its very first (last) level puts the whole first (last) cell on that value.
+    # A distribution that jumps at its very first (last) level puts the whole first (last) cell on that value.
     low, high = np.where(below == 0, 0.0, low), np.where(up_to == len(levels), 1.0, high)
     unknown = np.isnan(y) | np.isnan(values).any(axis=-1)
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
-def says_zero(mean: Any, law: Quantiles | None = None) -> NDArray[np.bool_]:
+def says_zero(mean: Any, distribution: Quantiles | None = None) -> NDArray[np.bool_]:
     """Whether a forecast says "none": its median is below one half; without a median, its mean is."""
-    if law is not None and law.holds((0.5,)):
-        return np.asarray(law.at((0.5,))[..., 0] < 0.5)
+    if distribution is not None and distribution.holds((0.5,)):
+        return np.asarray(distribution.at((0.5,))[..., 0] < 0.5)
     return np.asarray(np.asarray(mean, dtype=np.float64) < 0.5)
 
 
-def zero_accuracy(y: Any, mean: Any, law: Quantiles | None = None) -> Floats:
+def zero_accuracy(y: Any, mean: Any, distribution: Quantiles | None = None) -> Floats:
     """Return 1 where truth and forecast agree on "none or some" (see :func:`says_zero`), 0 where not."""
     y = np.asarray(y, dtype=np.float64)
     unknown = np.isnan(y) | np.isnan(np.asarray(mean, dtype=np.float64))
-    return np.where(unknown, np.nan, says_zero(mean, law) == (y == 0))
+    return np.where(unknown, np.nan, says_zero(mean, distribution) == (y == 0))
 
 
 # ---------------------------------------------------------------- the table
 @dataclass(frozen=True)
-class LawMetric:
-    """One measure of a predictive law.
+class DistributionMetric:
+    """One measure of a predictive distribution.
 
     Attributes
     ----------
@@ -223,7 +223,7 @@ class LawMetric:
     levels : tuple of float
         Quantile levels it needs; empty: any dense grid.
     point : callable
-        ``(y, law)`` -> figure of each point.
+        ``(y, distribution)`` -> figure of each point.
     by_size : bool
         Whether the sum of figures is divided by the sum of the truths' sizes, not by their number.
     """
@@ -234,22 +234,24 @@ class LawMetric:
     point: Callable[[Floats, Quantiles], Floats]
     by_size: bool = False
 
-    def known_of(self, law: Quantiles | None) -> bool:
-        """Whether a law holds the quantiles this measure needs."""
-        return law is not None and (law.holds(self.levels) if self.levels else len(law.levels) >= LEAST_DENSE)
+    def known_of(self, distribution: Quantiles | None) -> bool:
+        """Whether a distribution holds the quantiles this measure needs."""
+        return distribution is not None and (
+            distribution.holds(self.levels) if self.levels else len(distribution.levels) >= LEAST_DENSE
+        )
 
 
-def _mean_pinball(y: Floats, law: Quantiles, levels: Sequence[float] = DECILES) -> Floats:
+def _mean_pinball(y: Floats, distribution: Quantiles, levels: Sequence[float] = DECILES) -> Floats:
     """Twice the pinball loss, mean over levels."""
-    values, total = law.at(levels), np.zeros(y.shape)
+    values, total = distribution.at(levels), np.zeros(y.shape)
     for k, level in enumerate(levels):
         total += 2 * pinball(y, values[..., k], level) / len(levels)
     return total
 
 
 def _interval(score: Callable[[Floats, Floats, Floats], Floats], level: float) -> Callable[[Floats, Quantiles], Floats]:
-    def point(y: Floats, law: Quantiles) -> Floats:
-        bounds = law.at(bounds_of(level))
+    def point(y: Floats, distribution: Quantiles) -> Floats:
+        bounds = distribution.at(bounds_of(level))
         return score(y, bounds[..., 0], bounds[..., 1])
 
     return point
@@ -260,7 +262,7 @@ def _known(y: Floats, quantile: Floats, holds: NDArray[np.bool_]) -> Floats:
 
 
 def _fair(level: float) -> Callable[[Floats, Quantiles], Floats]:
-    return lambda y, law: fair_coverage(y, law.values, law.levels, level)
+    return lambda y, distribution: fair_coverage(y, distribution.values, distribution.levels, level)
 
 
 _FAMILIES: dict[str, tuple[str, Callable[[float], Callable[[Floats, Quantiles], Floats]]]] = {
@@ -281,11 +283,16 @@ _STOCK_FAMILIES: dict[str, tuple[str, Callable[[Floats, Floats, float], Floats]]
     "stock_cost": ("newsvendor cost of the {} % quantile per unit of shortage and holding cost", pinball),
 }
 """Decisions to stock a quantile; their level is that of the quantile, in percent."""
-LAW_METRICS: dict[str, LawMetric] = {
+LAW_METRICS: dict[str, DistributionMetric] = {
     metric.name: metric
     for metric in (
-        LawMetric("wql", "weighted quantile loss at 0.1 to 0.9", DECILES, _mean_pinball, by_size=True),
-        LawMetric("crps", "continuous ranked probability score", (), lambda y, law: crps(y, law.values, law.levels)),
+        DistributionMetric("wql", "weighted quantile loss at 0.1 to 0.9", DECILES, _mean_pinball, by_size=True),
+        DistributionMetric(
+            "crps",
+            "continuous ranked probability score",
+            (),
+            lambda y, distribution: crps(y, distribution.values, distribution.levels),
+        ),
     )
 }
 """Name -> measure; beside them ``coverage_80``, ``fair_coverage_80``, ``winkler_80`` and ``width_80`` for any central
@@ -293,8 +300,8 @@ level, and ``service_level_90``, ``stock_out_90``, ``holding_90``, ``shortage_90
 ``stock_cost_90`` for any quantile."""
 
 
-def law_metric(name: str) -> LawMetric | None:
-    """Return a measure of laws by its name, None where there is none of that name."""
+def distribution_metric(name: str) -> DistributionMetric | None:
+    """Return a measure of distributions by its name, None where there is none of that name."""
     if name in LAW_METRICS:
         return LAW_METRICS[name]
     found = re.fullmatch(r"([a-z_]+)_(\d+(?:\.\d+)?)", name)
@@ -309,16 +316,16 @@ def law_metric(name: str) -> LawMetric | None:
         return None
     label, make = _FAMILIES[found[1]]
     needed = () if found[1] == "fair_coverage" else bounds_of(level)
-    return LawMetric(name, label.format(f"{level:g}"), needed, make(level))
+    return DistributionMetric(name, label.format(f"{level:g}"), needed, make(level))
 
 
-def _stock_metric(name: str, family: str, level: float) -> LawMetric:
+def _stock_metric(name: str, family: str, level: float) -> DistributionMetric:
     (label, score), quantile = _STOCK_FAMILIES[family], round(level / 100, 10)
 
-    def point(y: Floats, law: Quantiles) -> Floats:
-        return score(y, law.at((quantile,))[..., 0], quantile)
+    def point(y: Floats, distribution: Quantiles) -> Floats:
+        return score(y, distribution.at((quantile,))[..., 0], quantile)
 
-    return LawMetric(name, label.format(f"{level:g}"), (quantile,), point, by_size=family == "fill_rate")
+    return DistributionMetric(name, label.format(f"{level:g}"), (quantile,), point, by_size=family == "fill_rate")
 
 
 def interval_metrics(levels: Sequence[float]) -> tuple[str, ...]:

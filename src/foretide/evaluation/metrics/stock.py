@@ -33,7 +33,7 @@ def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
 def newsvendor_quantity(
     values: Any, levels: Sequence[float], shortage_cost: float, holding_cost: float, *, counts: bool = False
 ) -> Floats:
-    """Return the stock that costs least under a predictive law: its quantile at the critical ratio.
+    """Return the stock that costs least under a predictive distribution: its quantile at the critical ratio.
 
     Each step is decided alone: what is left over is not carried to the next (the newsvendor of Arrow, Harris & Marschak
     1951).

@@ -319,8 +319,8 @@ def _card(
 
 def _joined(name: str, shared: _Shared, results: Sequence[BlockResult]) -> Forecast:
     windows = Windows(np.concatenate([r.entity for r in results]), np.concatenate([r.cutoff for r in results]))
-    laws = [r.quantiles for r in results if r.quantiles is not None]
-    quantiles = np.concatenate(laws) if len(laws) == len(results) else None
+    distributions = [r.quantiles for r in results if r.quantiles is not None]
+    quantiles = np.concatenate(distributions) if len(distributions) == len(results) else None
     levels = (results[0].levels, results[0].quantile_levels) if quantiles is not None else ((), ())
     mean = np.concatenate([r.mean for r in results])
     asked = shared.asked if quantiles is not None else ()

@@ -96,7 +96,7 @@ def members_of(
     models : forecaster, str, {name: settings}, or a sequence of them
     panel, part : Panel
         All of the data; the first training part. Where every target is a count in it, intermittent baselines run too,
-        and where a model that was asked for has a law, point baselines get intervals.
+        and where a model that was asked for has a distribution, point baselines get intervals.
     h : int
         Horizon.
     baselines : bool
@@ -115,9 +115,9 @@ def members_of(
             **{key: value for key, value in shared.items() if value is not None},
         }
         counts = bool(count_like(part).all())
-        laws = counts and any(getattr(m.forecaster, "has_law", False) for m in asked)
+        distributions = counts and any(getattr(m.forecaster, "has_distribution", False) for m in asked)
         found, notes = simple_set(
-            h, counts=counts, intervals=laws, freq=panel.grid.freq, shared=known,
+            h, counts=counts, intervals=distributions, freq=panel.grid.freq, shared=known,
             beside=[m.forecaster for m in asked],
         )  # fmt: skip
         unasked = [Member(forecaster, True, False) for forecaster in found]

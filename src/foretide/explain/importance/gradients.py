@@ -169,8 +169,8 @@ def _forward(network: Any, like: Inputs, column: int, steps: list[int]) -> Any:
     def forward(past: torch.Tensor, *rest: Any) -> torch.Tensor:
         known_past, known = rest[:2] if has_known else (None, None)
         step, entity, static = rest[-3:]
-        law, _ = network(Inputs(past, step, entity, like.h, known_past, known, static))
-        mean: torch.Tensor = law.mean()[:, steps, column].mean(dim=1)
+        distribution, _ = network(Inputs(past, step, entity, like.h, known_past, known, static))
+        mean: torch.Tensor = distribution.mean()[:, steps, column].mean(dim=1)
         return mean
 
     return forward

@@ -12,7 +12,14 @@ from foretide.data.time.ahead import check_known, known_rows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.regressors import Regressors, left_out_notes
-from foretide.forecasters.gaussian import naive_law, normal_quantiles, require, runs_away, say_replaced, too_large
+from foretide.forecasters.gaussian import (
+    naive_distribution,
+    normal_quantiles,
+    require,
+    runs_away,
+    say_replaced,
+    too_large,
+)
 from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.history import by_entity, targets_until, wakes
 
@@ -79,7 +86,7 @@ class ARIMA(Forecaster):
     Durbin & Koopman, *Time Series Analysis by State Space Methods*, 2nd ed., chapters 3 and 4.
     """
 
-    has_law = True
+    has_distribution = True
     knows_ids = True
     accepts_new_ids = False
     baseline = True
@@ -215,8 +222,8 @@ class ARIMA(Forecaster):
                     bad, reason = runs_away(mean[chosen, :, d], series, cutoffs), AWAY
                     used += [(self._regressors[key], chosen)] if key in self._regressors else []
                 if bad.any():
-                    law, where = naive_law(series[:, None], cutoffs[bad], self.h, 1), chosen[bad]
-                    mean[where, :, d], sd[where, :, d] = law[0][..., 0], law[1][..., 0]
+                    distribution, where = naive_distribution(series[:, None], cutoffs[bad], self.h, 1), chosen[bad]
+                    mean[where, :, d], sd[where, :, d] = distribution[0][..., 0], distribution[1][..., 0]
                     replaced.add(reason, panel.series_name(entity, d), where)
         notes = (*replaced.notes(), *left_out_notes(self.name, panel.future, used))
         return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None, notes=notes)

@@ -22,7 +22,7 @@ from foretide.forecasters.classical.time_limit import limit as _limit
 from foretide.forecasters.gaussian import (
     EXPLODED,
     missing,
-    naive_law,
+    naive_distribution,
     normal_quantiles,
     runs_away,
     say_replaced,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Steps = NDArray[np.int64]
 
 _NO_MODELS = frozenset({"SklearnModel", "NaNModel", "ConformalSeasonalPool"})
-_NO_LAW = frozenset(
+_NO_DISTRIBUTION = frozenset(
     {
         "ADIDA", "AutoMFLES", "CrostonClassic", "CrostonOptimized", "CrostonSBA", "IMAPA", "MFLES",
         "SeasonalExponentialSmoothing", "SeasonalExponentialSmoothingOptimized", "SeasonalWindowAverage", "TSB",
@@ -124,7 +124,7 @@ class Stats(Forecaster):
             raise ConfigError(f"budget is a number of seconds above 0, or None for no limit; got {budget!r}.")
         self.budget = budget
         self.season_ = season or 1
-        self.has_law = model not in _NO_LAW  # depends on the model here
+        self.has_distribution = model not in _NO_DISTRIBUTION  # depends on the model here
         built = self._build()
         takes = getattr(getattr(built, "trend_forecaster", built), "uses_exog", False)
         self.uses_future = bool(takes) or model in _TAKES_REGRESSORS
@@ -248,10 +248,10 @@ class Stats(Forecaster):
                     reason = self._one(key, series, quantiles, started, mean[window, :, d], found[window, :, d])
                     if not reason or not len(series.y):
                         continue
-                    law = naive_law(history[:, [d]], np.array([cutoff]), self.h, self.season_)
+                    distribution = naive_distribution(history[:, [d]], np.array([cutoff]), self.h, self.season_)
                     if reason not in (_WIDE, _DISORDER):
-                        mean[window, :, d] = law[0][0, :, 0]
-                    found[window, :, d] = normal_quantiles(mean[window, :, d], law[1][0, :, 0], quantiles)
+                        mean[window, :, d] = distribution[0][0, :, 0]
+                    found[window, :, d] = normal_quantiles(mean[window, :, d], distribution[1][0, :, 0], quantiles)
                     (wide if reason in (_WIDE, _DISORDER) else replaced).add(reason, name, window)
         notes = (*replaced.notes(), *wide.notes(), *left_out_notes(self.name, panel.future, used))
         return Prediction(mean, found if quantiles else None, notes=notes)

@@ -9,7 +9,7 @@ import numpy as np
 
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.gaussian import LARGEST, naive_law, normal_quantiles, runs_away, say_replaced
+from foretide.forecasters.gaussian import LARGEST, naive_distribution, normal_quantiles, runs_away, say_replaced
 from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.baselines import check_count
 from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, wakes
@@ -87,7 +87,7 @@ class VAR(Forecaster):
     Luetkepohl, *New Introduction to Multiple Time Series Analysis*, sections 2.2, 3.2 and 4.3.
     """
 
-    has_law = True
+    has_distribution = True
     knows_ids = True
     accepts_new_ids = False
     baseline = True
@@ -173,8 +173,8 @@ class VAR(Forecaster):
                 away = runs_away(mean[chosen, :, d], rows[:, d], cutoffs)
                 for bad, reason in ((missing, NO_MODEL), (away, AWAY)):
                     if bad.any():
-                        law, where = naive_law(rows[:, [d]], cutoffs[bad], self.h, 1), chosen[bad]
-                        mean[where, :, d], sd[where, :, d] = law[0][..., 0], law[1][..., 0]
+                        distribution, where = naive_distribution(rows[:, [d]], cutoffs[bad], self.h, 1), chosen[bad]
+                        mean[where, :, d], sd[where, :, d] = distribution[0][..., 0], distribution[1][..., 0]
                         replaced.add(reason, panel.series_name(entity, d), where)
         return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None, notes=replaced.notes())
 

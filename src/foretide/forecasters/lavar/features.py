@@ -118,30 +118,33 @@ def head_data(
 def answers(
     parts: Parts, look: Look, base: Floats, levels: tuple[float, ...] = ()
 ) -> tuple[Floats, list[tuple[list[int], Floats]]]:
-    """Point forecasts ``[W, H, D]`` in original units, and for heads with a law their columns and quantiles."""
+    """Point forecasts ``[W, H, D]`` in original units, and columns and quantiles of heads with a distribution."""
     entity = parts.base.positions(look.panel)[look.windows.entity]
     mean = np.zeros_like(base)
     data = head_data(look, base, entity, parts.unit, parts.positive, None)
     unit = parts.unit[entity][:, None, :]
-    laws: list[tuple[list[int], Floats]] = []
+    distributions: list[tuple[list[int], Floats]] = []
     for bucket, columns in parts.bank.columns.items():
         own, routes = data.columns(columns), parts.routes(bucket)
-        counts, has_law = (mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_law"))
+        counts, has_distribution = (
+            mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_distribution")
+        )
         # A count head knows no spread of a target that never was above zero; errors on validation windows may.
-        has_law &= ~(counts & (parts.rates[columns] == 0))
+        has_distribution &= ~(counts & (parts.rates[columns] == 0))
         got, quantiles = [], []
         for low in range(0, len(own), AT_ONCE):
-            law = parts.bank.law(bucket, own, slice(low, low + AT_ONCE))
-            got.append(law.mean().double().numpy())
-            found = law.quantiles(levels) if levels else None
-            if found is not None and has_law.any():
-                quantiles.append(found.double().numpy()[:, :, has_law])
+            distribution = parts.bank.distribution(bucket, own, slice(low, low + AT_ONCE))
+            got.append(distribution.mean().double().numpy())
+            found = distribution.quantiles(levels) if levels else None
+            if found is not None and has_distribution.any():
+                quantiles.append(found.double().numpy()[:, :, has_distribution])
         point = np.concatenate(got) * unit[:, :, columns]
-        # The mean of a count law is never quite zero, but where the base is, a correction by factors leaves it there.
+        # The mean of a count distribution is never quite zero, but where the base is, a correction by factors leaves it
+        # there.
         silent = counts & ((parts.positive[columns] & (base[:, :, columns] == 0)) | (point < NOTHING))
         mean[:, :, columns] = np.where(silent, 0.0, point)
         if quantiles:
-            where = [j for j, known in zip(columns, has_law, strict=True) if known]
+            where = [j for j, known in zip(columns, has_distribution, strict=True) if known]
             values = np.concatenate(quantiles) * unit[:, :, where, None]
-            laws.append((where, np.where(counts[has_law][:, None], np.round(values), values)))
-    return mean, laws
+            distributions.append((where, np.where(counts[has_distribution][:, None], np.round(values), values)))
+    return mean, distributions

@@ -24,7 +24,7 @@ from foretide.forecasters.lavar.parts import Parts, columns_of
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.networks.neural import covered_calendar
-from foretide.forecasters.wrappers.error_distribution import ErrorLaw, Errors
+from foretide.forecasters.wrappers.error_distribution import ErrorDistribution, Errors
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, train_heads
@@ -64,14 +64,14 @@ def predict_parts(
         parts = parts.for_new(panel)
     look = Look.at(panel, windows, h, parts.state, parts.preparation, parts.own_history)
     base = look.base(parts.base, parts.effects)
-    mean, laws = answers(parts, look, base, quantiles)
+    mean, distributions = answers(parts, look, base, quantiles)
     found: Floats | None = None
     where = parts.base.positions(panel)[windows.entity]
     if quantiles:
-        assert parts.law is not None
+        assert parts.distribution is not None
         names = [panel.ids[i] for i in windows.entity]
-        found = parts.law.quantiles(mean, names, windows.steps(panel), quantiles)
-        for columns, own in laws:
+        found = parts.distribution.quantiles(mean, names, windows.steps(panel), quantiles)
+        for columns, own in distributions:
             found[:, :, columns] = own
     mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
     extras: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class _Fit:
         self.history: History = {}
 
     def run(self) -> tuple[Parts, History]:
-        """Stage 1, base and effects, stage 2, law, and base and heads once more on the whole part."""
+        """Stage 1, base and effects, stage 2, distribution, and base and heads once more on the whole part."""
         self.state = self._stage_one() if self.teacher is None else self.teacher.state
         train = self._look(self.panel, self._thinned(self.windows[0]))
         validation = self._look(self.panel, self.windows[1]) if len(self.windows[1]) else None
@@ -125,8 +125,10 @@ class _Fit:
         unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
         parts = self._parts(base, effects, unit, train.width)
         best = self._stage_two(parts, (train, validation), bases)
-        law = self._law(parts, train if validation is None else validation, bases[-1] if validation else bases[0])
-        parts = dataclasses.replace(parts, law=law)
+        distribution = self._distribution(
+            parts, train if validation is None else validation, bases[-1] if validation else bases[0]
+        )
+        parts = dataclasses.replace(parts, distribution=distribution)
         if self.model.supply.refit and validation is not None:
             parts = self._again(parts, best)
         return parts, self.history
@@ -205,14 +207,14 @@ class _Fit:
         self.history["stage2"] = history.epochs
         return history.parts
 
-    def _law(self, parts: Parts, look: Look, base: Floats | None) -> ErrorLaw:
-        """Law around point forecasts from errors on validation windows; on training windows where there are none."""
+    def _distribution(self, parts: Parts, look: Look, base: Floats | None) -> ErrorDistribution:
+        """Distribution around point forecasts from errors on validation windows, or on training windows without any."""
         assert base is not None
         least = np.where(parts.guard.nonnegative, 0.0, -np.inf)[look.windows.entity][:, None, :]
         mean = np.maximum(answers(parts, look, base)[0], least)
         kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
         errors = Errors(mean, look.truth(), look.windows.entity, look.windows.steps(look.panel))
-        return ErrorLaw.fit(errors, kinds, parts.preparation.ids, self.h, int(main_season(self.train)))
+        return ErrorDistribution.fit(errors, kinds, parts.preparation.ids, self.h, int(main_season(self.train)))
 
     def _again(self, parts: Parts, best: dict[str, int]) -> Parts:
         """Base, effects and the heads that were kept, from training and validation part together.

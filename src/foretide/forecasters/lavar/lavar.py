@@ -61,7 +61,7 @@ class LAVAR(Forecaster):
     Source: the LAVAR specification; the base and the closed-form latent effects are this library's own.
     """
 
-    has_law = True
+    has_distribution = True
     uses_validation = True
     knows_ids = True
     uses_future = True

@@ -15,7 +15,7 @@ from foretide.forecasters.lavar.heads import like_fitted
 from foretide.forecasters.lavar.latent_effects import LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
-from foretide.forecasters.wrappers.error_distribution import ErrorLaw
+from foretide.forecasters.wrappers.error_distribution import ErrorDistribution
 from foretide.heads.base import HeadShape
 from foretide.heads.table import Route, resolve
 from foretide.training.head_bank import HeadBank
@@ -51,8 +51,8 @@ class Parts:
         Original units in one unit of each series.
     positive : bool ``[D]``
         Targets whose correction is a share of the base; the others are corrected in units.
-    law : ErrorLaw
-        Around the forecasts of heads without a law.
+    distribution : ErrorDistribution
+        Around the forecasts of heads without a distribution.
     guard : Guard
     own_history : bool
     """
@@ -69,7 +69,7 @@ class Parts:
     shape: HeadShape
     unit: Floats
     positive: NDArray[np.bool_]
-    law: ErrorLaw | None
+    distribution: ErrorDistribution | None
     guard: Guard
     own_history: bool
 
@@ -98,7 +98,7 @@ class Parts:
             self, preparation=preparation, base=self.base.for_new(panel),
             effects=None if self.effects is None else self.effects.for_new(panel.n_entities),
             bank=self.bank.for_new(torch.from_numpy(unit.astype(np.float32))), unit=unit,
-            law=None if self.law is None else self.law.for_new(panel.ids, self.unit, unit),
+            distribution=None if self.distribution is None else self.distribution.for_new(panel.ids, self.unit, unit),
             guard=self.guard.for_new(panel),
         )  # fmt: skip
 
@@ -111,10 +111,12 @@ class Parts:
         effects = {}
         if self.effects is not None:
             effects = {"effects.weights": self.effects.weights, "effects.shared": self.effects.shared}
-        law = {} if self.law is None else {f"law.{k}": v for k, v in self.law.arrays().items()}
+        distribution = (
+            {} if self.distribution is None else {f"distribution.{k}": v for k, v in self.distribution.arrays().items()}
+        )
         return {
             **self.preparation.arrays(), **self.state.arrays(), **self.base.arrays(), **bank, **own, **guard,
-            **effects, **law,
+            **effects, **distribution,
         }  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
@@ -132,7 +134,7 @@ class Parts:
             "source": self.state.source,
             "base": self.base.facts(),
             "shape": dataclasses.asdict(self.shape),
-            "law": None if self.law is None else self.law.facts(),
+            "distribution": None if self.distribution is None else self.distribution.facts(),
             "guard": {name: getattr(self.guard, name) for name in ("gate", "whole", "factor")},
             "own_history": self.own_history,
         }
@@ -156,7 +158,8 @@ class Parts:
             LatentState.restore(state, facts["channels"], h, config, facts["source"]),
             SeasonalBase.restore(state, facts["base"]), effects, bank.eval(), shape, unit,
             state["positive"].astype(bool),
-            ErrorLaw.restore(_under(state, "law."), facts["law"]) if facts["law"] else None,
+            ErrorDistribution.restore(_under(state, "distribution."), facts["distribution"])
+            if facts["distribution"] else None,
             Guard(state["guard.upper"], state["guard.nonnegative"].astype(bool), **facts["guard"]),
             facts["own_history"],
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Heads in the hands of the neural forecasters: what they need of a panel, and their laws in original units."""
+"""Heads in the hands of the neural forecasters: what they need of a panel, and what they predict in original units."""
 
 from __future__ import annotations
 

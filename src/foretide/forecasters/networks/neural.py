@@ -87,7 +87,7 @@ class NeuralForecaster(Forecaster):
         self.input_size, self.head, self.seed = int(input_size), head, seed
         self.lookback_ = self.input_size
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
-        self.has_law = any(route.kind.has_law for route in routes(head))
+        self.has_distribution = any(route.kind.has_distribution for route in routes(head))
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
         self.device = options.pop("device", "auto")
@@ -194,9 +194,9 @@ class NeuralForecaster(Forecaster):
         kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
         with torch.inference_mode():
             for place, chosen in in_batches(batches):
-                law, found = network(batches.inputs(chosen))
-                mean[place] = law.mean().cpu().numpy()
-                found_quantiles = law.quantiles(quantiles) if bounds is not None else None
+                distribution, found = network(batches.inputs(chosen))
+                mean[place] = distribution.mean().cpu().numpy()
+                found_quantiles = distribution.quantiles(quantiles) if bounds is not None else None
                 if bounds is not None and found_quantiles is not None:
                     bounds[place] = found_quantiles.cpu().numpy()
                 for name in traces:

@@ -81,7 +81,7 @@ def made(name: str, h: int, shared: Mapping[str, Any], alias: str | None = None)
 
 def with_intervals(forecaster: Forecaster) -> Forecaster:
     """Give a point forecaster the intervals of its own past errors, under its own name; others stay as they are."""
-    if forecaster.has_law:
+    if forecaster.has_distribution:
         return forecaster
     wrap: Any = forecaster_class("WithIntervals")
     wrapped: Forecaster = wrap(forecaster, alias=forecaster.name)

@@ -49,9 +49,9 @@ class Conformal(Around):
     apart. :mod:`foretide.forecasters.wrappers.conformal_quantiles` says how bounds follow from them, and what they
     promise.
 
-    A model with a law of its own has its quantiles corrected, level by level (conformalised quantile regression); its
-    quantiles are taken at 21 levels and interpolated. Any other has its point forecast shifted. The mean stays the
-    model's, and so does its name. Bounds of counts are whole and not negative.
+    A model with a distribution of its own has its quantiles corrected, level by level (conformalised quantile
+    regression); its quantiles are taken at 21 levels and interpolated. Any other has its point forecast shifted. The
+    mean stays the model's, and so does its name. Bounds of counts are whole and not negative.
 
     Where fewer than 20 errors are known, what was told apart is pooled, series first, then buckets, then steps. So it
     is, too, for entities that were not there when the errors were made; their errors are not learned from.
@@ -105,7 +105,7 @@ class Conformal(Around):
         self.calibration_ = None
         self._fit_model(part)
         season = int(main_season(part.train))
-        past = self._past_forecasts(part.panel, season, tuple(GRID) if self.inner.has_law else ())
+        past = self._past_forecasts(part.panel, season, tuple(GRID) if self.inner.has_distribution else ())
         found = Calibration.of(past, part.panel, season)
         known = int(found.usable.sum())
         if not known:
@@ -366,7 +366,7 @@ class Calibration:
 
 
 def _filled(mean: Floats, quantiles: NDArray[np.floating] | None) -> Floats:
-    """Quantiles ``[W, H, D, K]``, with the mean where a target has no law; the mean alone for a point forecaster."""
+    """Quantiles ``[W, H, D, K]``, the mean where a target has none; the mean alone for a point forecaster."""
     mean = np.asarray(mean, dtype=np.float64)[..., None]
     return mean if quantiles is None else np.where(np.isnan(quantiles), mean, quantiles)
 

@@ -33,9 +33,9 @@ Member = Forecaster | str | Mapping[str, Mapping[str, Any]]
 class Ensemble(Forecaster):
     """Weighted mean, or median, of several forecasters, of seeds or of configurations.
 
-    Means are averaged, and so are quantiles, level by level (quantile averaging keeps the shape of the laws, where
-    mixing them would widen it; Lichtendahl et al. 2013). Quantiles of counts are rounded to whole numbers. A median is
-    that of the members' means, and of their quantiles level by level: one member far off does not move it.
+    Means are averaged, and so are quantiles, level by level (quantile averaging keeps the shape of the distributions,
+    where mixing them would widen it; Lichtendahl et al. 2013). Quantiles of counts are rounded to whole numbers. A
+    median is that of the members' means, and of their quantiles level by level: one member far off does not move it.
     ``Forecast.extras["spread"]`` ``[N, H, D]`` is the standard deviation between the members' means. It says how far
     they disagree, and is no interval: it knows nothing of the noise in the data.
 
@@ -156,13 +156,13 @@ class Ensemble(Forecaster):
         return type(self)(**{**self.settings(), "models": self.members})
 
     @property
-    def has_law(self) -> bool:  # type: ignore[override]  # depends on the members
+    def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the members
         """Whether every member gives quantiles."""
-        return all(member.has_law for member in self.members)
+        return all(member.has_distribution for member in self.members)
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles that the laws of all members hold."""
+        """Outermost quantiles that the distributions of all members hold."""
         return shared_range(member.quantile_range for member in self.members)
 
     @property
@@ -221,13 +221,17 @@ class Ensemble(Forecaster):
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
     ) -> Prediction:
-        wanted = quantiles if self.has_law else ()
+        wanted = quantiles if self.has_distribution else ()
         made = [member._answer(panel, windows, wanted, ()) for member in self.members]
         means = np.stack([one.mean for one in made]).astype(np.float64)
         mean = np.median(means, axis=0) if self.shares is None else np.einsum("m,mnhd->nhd", self.shares, means)
         spread = means.std(axis=0, ddof=1) if len(made) > 1 else np.zeros_like(mean)
-        laws = [one.quantiles for one in made if one.quantiles is not None]
-        blended = blend_quantiles(np.stack(laws), self.shares) if wanted and len(laws) == len(made) else None
+        distributions = [one.quantiles for one in made if one.quantiles is not None]
+        blended = (
+            blend_quantiles(np.stack(distributions), self.shares)
+            if wanted and len(distributions) == len(made)
+            else None
+        )
         return Prediction(mean, blended, {"spread": spread}, tuple(note for one in made for note in one.notes))
 
     # ---------------------------------------------------------------- keeping
@@ -286,7 +290,7 @@ def simplex_weights(gram: Floats) -> Floats:
     return np.asarray(found / found.sum())
 
 
-def blend_quantiles(laws: NDArray[np.floating], shares: Floats | None) -> Floats:
+def blend_quantiles(distributions: NDArray[np.floating], shares: Floats | None) -> Floats:
     """Blend quantiles ``[M, N, H, D, Q]`` level by level; those of counts stay whole numbers.
 
     Parameters
@@ -297,7 +301,7 @@ def blend_quantiles(laws: NDArray[np.floating], shares: Floats | None) -> Floats
     -------
     ``[N, H, D, Q]``; NaN where a member has none.
     """
-    values = np.asarray(laws, dtype=np.float64)
+    values = np.asarray(distributions, dtype=np.float64)
     if shares is None:
         mixed = np.median(values, axis=0)
     else:

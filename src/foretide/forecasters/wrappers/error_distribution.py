@@ -1,4 +1,4 @@
-"""Predictive laws around point forecasts, estimated from past forecasts and what came."""
+"""Predictive distributions around point forecasts, estimated from past forecasts and what came."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Steps = NDArray[np.int64]
 
-LAWS = ("negative_binomial", "normal", "empirical")
+DISTRIBUTIONS = ("negative_binomial", "normal", "empirical")
 GROUPS = 4
 """The horizon is cut into at most this many parts of about equal length."""
 POSITIONS = 14
@@ -52,7 +52,7 @@ class Errors:
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorLaw:
+class ErrorDistribution:
     """What past errors say about every series ``[N, D]`` and part of the horizon ``G``.
 
     The last row of each array, ``[N]``, stands for entities that were not known at fit.
@@ -60,7 +60,7 @@ class ErrorLaw:
     Attributes
     ----------
     kinds : tuple of str
-        The law of each target, one of ``LAWS`` or ``"empirical_counts"``.
+        The distribution of each target, one of ``DISTRIBUTIONS`` or ``"empirical_counts"``.
     ids : tuple of str
         Entities, ``N``.
     group : int array ``[H]``
@@ -68,13 +68,13 @@ class ErrorLaw:
     period : int
         Steps after which the positions of ``floor`` repeat.
     dispersion : float array ``[N + 1, D, G]``
-        Of the negative binomial law.
+        Of the negative binomial distribution.
     floor : float array ``[N + 1, D, period]``
         Mean count at a season position when zero was forecast for it.
     sd : float array ``[N + 1, D, G]``
         Of the errors, NaN for a series without any; for unknown entities relative to the mean absolute forecast.
     errors : float array ``[N + 1, D, G, 203]``
-        Quantiles of the errors at the levels of ``GRID``, the last row as for ``sd``; empty without that law.
+        Quantiles of the errors at the levels of ``GRID``, the last row as for ``sd``; empty without that distribution.
     """
 
     kinds: tuple[str, ...]
@@ -88,8 +88,8 @@ class ErrorLaw:
 
     # ---------------------------------------------------------------- learning
     @classmethod
-    def fit(cls, past: Errors, kinds: tuple[str, ...], ids: tuple[str, ...], h: int, season: int) -> ErrorLaw:
-        """Estimate the laws of the targets."""
+    def fit(cls, past: Errors, kinds: tuple[str, ...], ids: tuple[str, ...], h: int, season: int) -> ErrorDistribution:
+        """Estimate the distributions of the targets."""
         group = np.arange(h) * min(GROUPS, h) // h
         period = season if 1 < season <= POSITIONS else 1
         n, d, g = len(ids), len(kinds), int(group[-1]) + 1
@@ -127,8 +127,8 @@ class ErrorLaw:
             found[..., own, :] = np.where(np.isnan(at)[..., None], np.nan, made)
         return found
 
-    def for_new(self, ids: tuple[str, ...], unit: Floats, own: Floats) -> ErrorLaw:
-        """Return the law of entities that were not known at fit, for the laws that have a formula.
+    def for_new(self, ids: tuple[str, ...], unit: Floats, own: Floats) -> ErrorDistribution:
+        """Return the distribution of entities that were not known at fit, for the distributions that have a formula.
 
         ``unit`` ``[N, D]`` and ``own`` ``[N', D]`` are sizes of known and new series: errors grow with them.
         """
@@ -171,7 +171,7 @@ class ErrorLaw:
         return {"kinds": list(self.kinds), "ids": list(self.ids), "period": self.period}
 
     @classmethod
-    def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> ErrorLaw:
+    def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> ErrorDistribution:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
         return cls(tuple(facts["kinds"]), tuple(facts["ids"]), period=facts["period"], **arrays)
 
@@ -187,7 +187,7 @@ def _columns(past: Errors, chosen: NDArray[np.bool_]) -> Errors:
 
 
 def _raised(mean: Floats, floor: Floats, step: Steps, period: int) -> Floats:
-    """Return means ``[W, H, D]`` of the law: at least the floor ``[W, D, period]`` of the step's season position."""
+    """Return means ``[W, H, D]``: at least the floor ``[W, D, period]`` of the step's season position."""
     position = (step[:, None] + np.arange(1, mean.shape[1] + 1)) % period
     least = np.take_along_axis(np.swapaxes(floor, 1, 2), position[:, :, None], axis=1)
     return np.where(mean <= 0, least, mean)

@@ -12,7 +12,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.wrappers.ensemble import Member
-from foretide.forecasters.wrappers.error_distribution import LAWS, ErrorLaw
+from foretide.forecasters.wrappers.error_distribution import DISTRIBUTIONS, ErrorDistribution
 from foretide.forecasters.wrappers.past_errors import Around
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ class WithIntervals(Around):
     whole part for the forecasts to come. What the errors say about a series and a part of the horizon is drawn
     towards what they say about all.
 
-    Laws:
+    Distributions:
 
     - ``"negative_binomial"``, for counts: the mean is the point forecast, the dispersion is found by maximum
       likelihood. Where the model forecasts nothing at all, the mean is what was observed when it last did so.
     - ``"normal"``: the standard deviation is that of the errors.
     - ``"empirical"``: quantiles of the errors, added to the point forecast; whole and not negative for counts.
-    - ``"auto"``: the model's own law where it has one; otherwise negative binomial for targets that are treated as
+    - ``"auto"``: the model's own distribution where it has one; otherwise negative binomial for targets that are
+    treated as
       counts (:func:`foretide.data.counts.count_like`), normal for the others.
 
     The point forecast is that of the model, unchanged, and so is its name.
@@ -45,63 +46,66 @@ class WithIntervals(Around):
     ----------
     model : Forecaster, str or {name: settings}
         The model; a forecaster is copied and not fitted itself.
-    law : {"auto", "negative_binomial", "normal", "empirical"}
+    distribution : {"auto", "negative_binomial", "normal", "empirical"}
     h : int, optional
         Steps forecast; by default that of the model.
     alias : str, optional
         Name in frames and tables; the model's by default.
     """
 
-    has_law = True
+    has_distribution = True
 
     def __init__(
         self,
         model: Member,
-        law: Literal["auto", "negative_binomial", "normal", "empirical"] = "auto",
+        distribution: Literal["auto", "negative_binomial", "normal", "empirical"] = "auto",
         *,
         h: int | None = None,
         alias: str | None = None,
     ) -> None:
-        if law not in ("auto", *LAWS):
-            raise ConfigError(f"There is no law {law!r}. {nearest(law, ('auto', *LAWS))}")
+        if distribution not in ("auto", *DISTRIBUTIONS):
+            raise ConfigError(
+                f"There is no distribution {distribution!r}. {nearest(distribution, ('auto', *DISTRIBUTIONS))}"
+            )
         super().__init__(model, h, alias=alias)
-        self.law = law
-        self.errors_: ErrorLaw | None = None
-        """What the errors said; None before fit, and for a model that keeps its own law."""
+        self.distribution = distribution
+        self.errors_: ErrorDistribution | None = None
+        """What the errors said; None before fit, and for a model that keeps its own distribution."""
 
     @property
-    def keeps_law(self) -> bool:
-        """Whether the model's own law is passed through."""
-        return self.law == "auto" and self.inner.has_law
+    def keeps_distribution(self) -> bool:
+        """Whether the model's own distribution is passed through."""
+        return self.distribution == "auto" and self.inner.has_distribution
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles of the model's own law, where that is passed through."""
-        return self.inner.quantile_range if self.keeps_law else None
+        """Outermost quantiles of the model's own distribution, where that is passed through."""
+        return self.inner.quantile_range if self.keeps_distribution else None
 
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
         self.errors_ = None
-        kinds = None if self.keeps_law else self._kinds(part.panel)
+        kinds = None if self.keeps_distribution else self._kinds(part.panel)
         self._fit_model(part)
         if kinds is not None:
             season = int(main_season(part.train))
             past = self._past_forecasts(part.panel, season)
-            self.errors_ = ErrorLaw.fit(past.errors, kinds, part.panel.ids, self.h, season)
+            self.errors_ = ErrorDistribution.fit(past.errors, kinds, part.panel.ids, self.h, season)
 
     def _kinds(self, panel: Panel) -> tuple[str, ...]:
-        """Return the law of each target."""
+        """Return the distribution of each target."""
         counts = are_counts(panel)
-        if self.law == "negative_binomial" and not counts.all():
+        if self.distribution == "negative_binomial" and not counts.all():
             wrong = panel.targets[int(np.argmin(counts))]
             raise DataError(
-                f"A negative binomial law needs counts, whole numbers of at least 0; target {wrong!r} has other "
-                "values. Take law='normal', or 'auto' to choose by target."
+                "A negative binomial distribution needs counts, whole numbers of at least 0; "
+                f"target {wrong!r} has other "
+                "values. Take distribution='normal', or 'auto' to choose by target."
             )
-        if self.law == "empirical":
+        if self.distribution == "empirical":
             return tuple("empirical_counts" if count else "empirical" for count in counts)
-        if self.law != "auto":
-            return (self.law,) * panel.n_targets
+        if self.distribution != "auto":
+            return (self.distribution,) * panel.n_targets
         return tuple("negative_binomial" if count else "normal" for count in count_like(panel))
 
     # ---------------------------------------------------------------- forecasting
@@ -120,18 +124,22 @@ class WithIntervals(Around):
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments; the model as ``{name: settings}``."""
-        return {"model": self.model, "law": self.law, "h": self.h, "alias": self.alias}
+        return {"model": self.model, "distribution": self.distribution, "h": self.h, "alias": self.alias}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The model's arrays, and what the errors said."""
         own = self.errors_.arrays() if self.errors_ is not None else {}
-        return {**self._model_state(), **{f"law/{k}": a for k, a in own.items()}}
+        return {**self._model_state(), **{f"distribution/{k}": a for k, a in own.items()}}
 
     def facts(self) -> dict[str, Any]:
-        """The model's facts, the panel it was fitted on, and the laws of the targets."""
-        return {**self._model_facts(), "law": self.errors_.facts() if self.errors_ is not None else None}
+        """The model's facts, the panel it was fitted on, and the distributions of the targets."""
+        return {**self._model_facts(), "distribution": self.errors_.facts() if self.errors_ is not None else None}
 
     def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
-        law = self._restore_model(state, facts, "law")
-        self.errors_ = ErrorLaw.restore(law, facts["law"]) if facts["law"] is not None else None
+        distribution = self._restore_model(state, facts, "distribution")
+        self.errors_ = (
+            ErrorDistribution.restore(distribution, facts["distribution"])
+            if facts["distribution"] is not None
+            else None
+        )

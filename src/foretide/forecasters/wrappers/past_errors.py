@@ -59,7 +59,7 @@ class PastForecasts:
 def predict_within(
     model: Forecaster, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...] = ()
 ) -> Prediction:
-    """Forecast; where a law does not hold a quantile, its outermost one stands in, for errors to correct."""
+    """Forecast; where a distribution does not hold a quantile, its outermost one stands in, for errors to correct."""
     limits = model.quantile_range
     if limits is None or not quantiles:
         return model._answer(panel, windows, quantiles, traces)
@@ -81,7 +81,7 @@ class Around(Forecaster):
         Name in frames and tables; the model's by default.
     """
 
-    has_law = True
+    has_distribution = True
     nests = "model"
 
     def __init__(self, model: Member, h: int | None, *, alias: str | None) -> None:

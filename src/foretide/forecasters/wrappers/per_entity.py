@@ -109,13 +109,13 @@ class PerEntity(Forecaster):
         return self.alias or f"{self.inner.name}-per-entity"
 
     @property
-    def has_law(self) -> bool:  # type: ignore[override]  # depends on the model
+    def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the model
         """Whether the model gives quantiles."""
-        return self.inner.has_law
+        return self.inner.has_distribution
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles that the model's law holds."""
+        """Outermost quantiles that the model's distribution holds."""
         return self.inner.quantile_range
 
     @property
@@ -180,7 +180,7 @@ class PerEntity(Forecaster):
     ) -> Prediction:
         shape = (len(windows), self.h, panel.n_targets)
         mean = np.full(shape, np.nan)
-        laws = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_law else None
+        distributions = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_distribution else None
         make, settings = type(self.inner), self.inner.settings()
         for i, chosen in by_entity(windows):
             entity, cutoffs = self.entities_[panel.ids[i]], windows.cutoff[chosen]
@@ -191,9 +191,9 @@ class PerEntity(Forecaster):
             model.restore(entity.state, entity.facts)
             got = model._predict(panel.take([i]), Windows(np.zeros(len(chosen), np.int64), cutoffs), quantiles, ())
             mean[chosen] = got.mean
-            if laws is not None:
-                laws[chosen] = got.quantiles
-        return Prediction(mean, laws)
+            if distributions is not None:
+                distributions[chosen] = got.quantiles
+        return Prediction(mean, distributions)
 
     # ---------------------------------------------------------------- keeping
     def settings(self) -> dict[str, Any]:
