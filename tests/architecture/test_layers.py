@@ -10,7 +10,7 @@ import pytest
 
 SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
 ORDER = [
-    {"errors"}, {"seeding"}, {"data"}, {"parallel"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
+    {"errors", "seeding", "typing", "text"}, {"data"}, {"parallel"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
     {"tuning", "explain"}, {"report"}, {"jobs"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
