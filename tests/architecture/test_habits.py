@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,14 +49,17 @@ def undocumented(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
-def test_no_bad_habits(path: Path) -> None:
-    assert bad_habits(path.read_text(encoding="utf-8")) == []
+def everywhere(check: Callable[[str], list[str]]) -> dict[str, list[str]]:
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in FILES}
+    return {name: found for name, text in texts.items() if (found := check(text))}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
-def test_public_names_are_documented(path: Path) -> None:
-    assert undocumented(path.read_text(encoding="utf-8")) == []
+def test_no_bad_habits() -> None:
+    assert everywhere(bad_habits) == {}
+
+
+def test_public_names_are_documented() -> None:
+    assert everywhere(undocumented) == {}
 
 
 @pytest.mark.parametrize(

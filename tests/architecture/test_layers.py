@@ -1,25 +1,29 @@
-"""A room imports only from rooms below it, imports inside functions and for types included."""
+"""A room imports only from rooms below it, imports inside functions and for types included; no circles inside."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
 ORDER = [
-    {"errors", "seeding", "typing", "text"}, {"data"}, {"parallel"}, {"models", "heads"}, {"training"}, {"forecasters"}, {"evaluation"},
-    {"tuning", "explain"}, {"report"}, {"jobs"}, {"cli"}, {"__main__"},
+    {"errors", "seeding", "typing", "text"}, {"data"}, {"parallel"}, {"models", "heads"}, {"training"}, {"forecasters"},
+    {"evaluation"}, {"tuning", "explain"}, {"report"}, {"jobs", "serving"}, {"cli"}, {"__main__"},
 ]  # fmt: skip
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-NO_TORCH = {"data", "parallel", "evaluation", "report", "errors"}
+NO_TORCH = {"data", "parallel", "evaluation", "report", "errors", "typing", "text"}
 FILES = sorted(p for p in SRC.rglob("*.py") if p != SRC / "__init__.py")
 
 
 def room_of(path: Path) -> str:
     return path.relative_to(SRC).parts[0].removesuffix(".py")
+
+
+def package_of(path: Path) -> str:
+    return ".".join(["foretide", *path.relative_to(SRC).parts[:-1]])
 
 
 def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
@@ -31,10 +35,7 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
             parts = package.split(".")
             base = ".".join(parts[: len(parts) - node.level + 1]) if node.level else ""
             module = ".".join(filter(None, [base, node.module]))
-            if module == "foretide":
-                yield from ((node.lineno, f"foretide.{alias.name}") for alias in node.names)
-            else:
-                yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
 def violations(source: str, room: str, package: str) -> list[str]:
@@ -55,10 +56,75 @@ def violations(source: str, room: str, package: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SRC)))
-def test_imports_only_from_below(path: Path) -> None:
-    package = ".".join(["foretide", *path.relative_to(SRC).parts[:-1]])
-    assert violations(path.read_text(encoding="utf-8"), room_of(path), package) == []
+class WithoutTypes(ast.NodeTransformer):
+    """Leaves out what stands under ``if TYPE_CHECKING``: it is never imported."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            return None
+        self.generic_visit(node)
+        return node
+
+
+def graph(sources: Mapping[str, tuple[str, str]]) -> dict[str, set[str]]:
+    """Module -> the modules it imports, of ``{module: (package, source)}``; imports inside functions included."""
+    edges: dict[str, set[str]] = {}
+    for module, (package, source) in sources.items():
+        targets = set()
+        for _, name in imports(WithoutTypes().visit(ast.parse(source)), package):
+            for candidate in (name, name.rpartition(".")[0]):
+                if candidate in sources and candidate != module:
+                    targets.add(candidate)
+                    break
+        edges[module] = targets
+    return edges
+
+
+def circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other, by Tarjan's algorithm."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    groups: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in edges[node]:
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            place = stack.index(node)
+            group, stack[place:] = stack[place:], []
+            if len(group) > 1:
+                groups.append(sorted(group))
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return groups
+
+
+def dotted(path: Path) -> str:
+    return ".".join([package_of(path), path.stem] if path.stem != "__init__" else [package_of(path)])
+
+
+def test_imports_only_from_below() -> None:
+    wrong = {
+        str(path.relative_to(SRC)): found
+        for path in FILES
+        if (found := violations(path.read_text(encoding="utf-8"), room_of(path), package_of(path)))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.xfail(strict=True, reason="five are left, being opened")
+def test_no_circles_inside_rooms() -> None:
+    sources = {dotted(path): (package_of(path), path.read_text(encoding="utf-8")) for path in FILES}
+    assert circles(graph(sources)) == []
 
 
 def test_every_room_has_a_place_in_the_order() -> None:
@@ -85,3 +151,14 @@ def test_every_room_has_a_place_in_the_order() -> None:
 )
 def test_the_check_itself_sees_wrong_imports(source: str, room: str, package: str, n: int) -> None:
     assert len(violations(source, room, package)) == n
+
+
+def test_the_check_itself_sees_circles() -> None:
+    sources = {
+        "r.a": ("r", "from r.b import f"),
+        "r.b": ("r", "def f():\n    from r import c"),
+        "r.c": ("r", "import r.a"),
+        "r.d": ("r", "from r.a import x\nif TYPE_CHECKING:\n    from r.e import y"),
+        "r.e": ("r", "from r import d"),
+    }
+    assert circles(graph(sources)) == [["r.a", "r.b", "r.c"]]
