@@ -182,11 +182,16 @@ def test_an_interrupted_run_says_it_is_unfinished(tmp_path: Path, ending: signal
 
 
 def test_the_quick_demo(tmp_path: Path) -> None:
-    start = time.perf_counter()
     done = foretide("demo", "--quick", cwd=tmp_path)
     assert done.stdout.strip().splitlines()[-1] == "report: runs/demo/summary.md"
     scores = pd.read_csv(tmp_path / "runs" / "demo" / "metrics.csv").set_index("model")
     assert {"Attention", "LSTM", "ARIMA", "Ridge", "oracle"} <= set(scores.index)
+
+
+@pytest.mark.timing
+def test_the_quick_demo_takes_a_minute_at_most(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    foretide("demo", "--quick", cwd=tmp_path)
     assert time.perf_counter() - start < 60
 
 

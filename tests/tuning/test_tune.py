@@ -297,6 +297,7 @@ def test_no_trial_starts_after_the_timeout(panel: Panel) -> None:
     assert search("SeasonalES", panel, n_trials=2, timeout="1h").trials["number"].tolist() == [0, 1]
 
 
+@pytest.mark.timing
 def test_by_time_every_class_gets_its_share(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     study = search(
         ["SeasonalES", ft.LSTM(H, input_size=14, hidden=8, epochs=3)], panel, n_trials=None, timeout=2.0,

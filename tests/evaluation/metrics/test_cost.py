@@ -13,7 +13,7 @@ def test_seconds_and_memory_of_a_block() -> None:
     with measured() as cost:
         kept = np.ones(40 * 2**20 // 8)
         time.sleep(0.05)
-    assert 0.05 <= cost.seconds < 5
+    assert cost.seconds >= 0.05
     assert 35 < cost.peak_mib < 120
     assert kept[0] == 1
 

@@ -157,6 +157,7 @@ class _Failing(_Slow):
         raise Exception("tiny datasets")
 
 
+@pytest.mark.timing
 def test_time_budget_at_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "_kind", lambda name: _Slow)
     panel = make_panel((60, 60))
