@@ -10,7 +10,7 @@ DEMO_ARGS ?=
 # One thread per worker: the same bits on every machine, and workers do not fight for cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test unit timing frames browser chromium lint format clean
+.PHONY: help setup demo test unit timing frames browser chromium docs lint format clean
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -29,6 +29,9 @@ chromium: ## Debian's Chromium where it is missing and can be installed; its tes
 	@.ci/chromium
 frames: $(VENV3)/.stamp ## the frame boundary on pandas 3
 	$(VENV3)/bin/python -m pytest -q -m frames tests/data tests/evaluation
+
+docs: $(VENV)/.stamp ## the documentation with the reference as a site in site/
+	$(BIN)/python -m mkdocs build -q --strict
 
 lint: $(VENV)/.stamp ## ruff and mypy --strict, no change
 	$(BIN)/ruff check .
