@@ -1,0 +1,81 @@
+"""Compares what a case gives now with what was recorded, and says where they differ."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import platform
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+VALUES = Path(__file__).parent / "values"
+SAME = 1e-9
+"""Relative and absolute, on the machine that recorded: networks give the same bits there."""
+ELSEWHERE = 1e-7
+"""Of models in closed form on any machine: another BLAS adds in another order."""
+TRAINED = re.compile(r"Attention|LSTM|LAVAR|blend|best")
+"""Models that are trained, by their names in the cases; elsewhere theirs are other bits, and are not compared."""
+
+
+def machine() -> dict[str, str]:
+    """Return what the bits of a trained network depend on."""
+    import numpy
+    import torch
+
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.is_file() else platform.processor()
+    names = re.findall(r"^(?:model name|flags)\s*:\s*(.+)$", text, re.M)
+    simd = " ".join(f for f in (names[1].split() if len(names) > 1 else ()) if f.startswith(("avx", "fma", "amx")))
+    return {
+        "processor": names[0] if names else text,
+        "instructions": simd,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+    }
+
+
+def recorded(name: str) -> Any:
+    """Return a recorded file."""
+    return json.loads((VALUES / f"{name}.json").read_text("utf-8"))
+
+
+def closed_form(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores and forecasts of models in closed form."""
+    return {
+        part: {name: v for name, v in numbers[part].items() if not TRAINED.search(name)}
+        for part in ("scores", "forecasts")
+        if part in numbers
+    }
+
+
+def differences(old: Any, new: Any, tolerance: float, path: str = "") -> Iterator[str]:
+    """Yield a line for every number that is missing, new, or not equal."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            place = f"{path} > {key}" if path else key
+            if key not in new:
+                yield f"{place}: is missing"
+            elif key not in old:
+                yield f"{place}: is new"
+            else:
+                yield from differences(old[key], new[key], tolerance, place)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for k, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from differences(a, b, tolerance, f"{path}[{k}]")
+    elif isinstance(old, int | float) and isinstance(new, int | float):
+        if not math.isclose(old, new, rel_tol=tolerance, abs_tol=tolerance):
+            yield f"{path}: {old!r} is now {new!r}"
+    elif old != new:
+        yield f"{path}: {str(old)[:200]} is now {str(new)[:200]}"
+
+
+def changed_words(old: dict[str, list[str]], new: dict[str, list[str]]) -> Iterator[str]:
+    """Yield the lines that are gone (-) and new (+), by their source."""
+    for part in {**old, **new}:
+        lines = difflib.unified_diff(old.get(part, []), new.get(part, []), lineterm="", n=0)
+        for line in lines:
+            if not line.startswith(("---", "+++", "@@")):
+                yield f"{part}: {line}"

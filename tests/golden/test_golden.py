@@ -1,0 +1,48 @@
+"""Every case gives the numbers and the words that were recorded by ``python tests/golden/record.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from comparing import ELSEWHERE, SAME, changed_words, closed_form, differences, machine, recorded
+from exceptions import CHANGED, listed
+from golden_cases import CASES, make, missing_data
+
+SHOWN = 40
+"""Lines of a message."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_case_gives_what_was_recorded(name: str, tmp_path: Path) -> None:
+    reason = missing_data(name)
+    if reason:
+        pytest.skip(reason)
+    numbers, words = make(name, tmp_path)
+    old = recorded(f"{name}.numbers")
+    if machine() != recorded("machine"):
+        wrong = [
+            line
+            for line in differences(closed_form(old), closed_form(numbers), ELSEWHERE, name)
+            if not listed(line, CHANGED)
+        ]
+        assert not wrong, "\n".join(wrong[:SHOWN])
+        pytest.skip("values that hang on trained networks are compared on the machine that recorded them alone")
+    wrong = [line for line in differences(old, numbers, SAME, name) if not listed(line, CHANGED)]
+    lines = changed_words(recorded(f"{name}.words"), words)
+    said = [line for line in lines if not listed(f"{name} > {line}", CHANGED)]
+    counts = f"{name}: {len(wrong)} numbers and {len(said)} lines of words differ"
+    assert not wrong + said, "\n".join([counts, *wrong[:SHOWN], *said[:SHOWN]])
+
+
+def test_differences_are_seen() -> None:
+    old = {"a": [1.0, 2.0], "b": {"c": "x"}, "d": 1}
+    assert not list(differences(old, {"a": [1.0 + 1e-10, 2.0], "b": {"c": "x"}, "d": 1}, SAME))
+    new = {"a": [1.0, 2.00001], "b": {"c": "y"}, "e": 2}
+    assert list(differences(old, new, SAME)) == [
+        "a[1]: 2.0 is now 2.00001",
+        "b > c: x is now y",
+        "d: is missing",
+        "e: is new",
+    ]
+    assert list(changed_words({"page": ["one", "two"]}, {"page": ["one", "2"]})) == ["page: -two", "page: +2"]
