@@ -52,7 +52,10 @@ def closed_form(numbers: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(old: Any, new: Any, tolerance: float, path: str = "") -> Iterator[str]:
-    """Yield a line for every number that is missing, new, or not equal."""
+    """Yield a line for every number that is missing, new, or not equal.
+
+    Lists of numbers have an order; lists of tables, pictures or traces have none.
+    """
     if isinstance(old, dict) and isinstance(new, dict):
         for key in {**old, **new}:
             place = f"{path} > {key}" if path else key
@@ -62,6 +65,19 @@ def differences(old: Any, new: Any, tolerance: float, path: str = "") -> Iterato
                 yield f"{place}: is new"
             else:
                 yield from differences(old[key], new[key], tolerance, place)
+    elif is_bag(old) and is_bag(new):
+        missing, added = dict(enumerate(old)), list(new)
+        for k, part in enumerate(old):
+            same = next((at for at, other in enumerate(added) if not any(differences(part, other, tolerance))), None)
+            if same is not None:
+                del missing[k], added[same]
+        # What is left stands in the same order in most cases: shown side by side, it says what changed.
+        for k, part in missing.items():
+            if added:
+                yield from differences(part, added.pop(0), tolerance, f"{path}[{k}]")
+            else:
+                yield f"{path}[{k}]: is missing"
+        yield from (f"{path}: {str(part)[:200]} is new" for part in added)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for k, (a, b) in enumerate(zip(old, new, strict=True)):
             yield from differences(a, b, tolerance, f"{path}[{k}]")
@@ -70,6 +86,25 @@ def differences(old: Any, new: Any, tolerance: float, path: str = "") -> Iterato
             yield f"{path}: {old!r} is now {new!r}"
     elif old != new:
         yield f"{path}: {str(old)[:200]} is now {str(new)[:200]}"
+
+
+def is_bag(value: Any) -> bool:
+    """Whether a value is a list of things that are no numbers and no texts."""
+    return isinstance(value, list) and all(isinstance(part, list | dict) for part in value)
+
+
+def in_short(lines: list[str], words: dict[str, list[str]]) -> list[str]:
+    """Return one line for every table or picture that differs: how often, and the first difference."""
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        groups.setdefault(" > ".join(line.split(": ")[0].split(" > ")[:3]), []).append(line)
+    pictures = [line for line in words.get("page pictures", []) if re.match(r"\d+ choice", line)]
+    short = []
+    for place, found in groups.items():
+        at = re.search(r"page pictures\[(\d+)\]", place)
+        title = f" ({pictures[int(at[1])][:80]})" if at else ""
+        short.append(f"{place}{title}: {len(found)}, such as {found[0].removeprefix(place)}")
+    return short
 
 
 def changed_words(old: dict[str, list[str]], new: dict[str, list[str]]) -> Iterator[str]:

@@ -22,11 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("FORETIDE_DATA") or ROOT.parent / "shared" / "data")
 
 Case = Callable[[], tuple[Numbers, Words]]
-ATTENTION = {"hidden": 16, "heads": 2, "epochs": 1}
-COUNTS = {**ATTENTION, "head": "nb"}
-AUTO_ETS = {"model": "AutoETS", "alias": "AutoETS"}
-LSTM = {"hidden": 16, "epochs": 1}
-LAVAR = {"order": 7, "latent": 4, "epochs": 2, "head_epochs": 2}
+ATTENTION: dict[str, Any] = {"hidden": 16, "heads": 2, "epochs": 1}
+COUNTS: dict[str, Any] = {**ATTENTION, "head": "nb"}
+AUTO_ETS: dict[str, Any] = {"model": "AutoETS", "alias": "AutoETS"}
+LSTM: dict[str, Any] = {"hidden": 16, "epochs": 1}
+LAVAR: dict[str, Any] = {"order": 7, "latent": 4, "epochs": 2, "head_epochs": 2}
 
 
 def foretide(*arguments: str) -> str:

@@ -196,14 +196,15 @@ class Page(HTMLParser):
         }
 
     def numbers(self) -> Numbers:
-        """Return summaries of the columns of every table and of every picture's lines, bars and fields."""
-        tables = {f"{k}": summaries_of_cells(rows) for k, rows in enumerate(self.tables)}
-        pictures: Numbers = {}
-        for k, (key, view, drawn) in enumerate(self.drawings()):
+        """Return summaries of the columns of every table and of every picture's lines, bars and fields.
+
+        Tables and pictures have no names here: their titles are words, and may be put better.
+        """
+        tables = [summaries_of_cells(rows) for rows in self.tables]
+        pictures = []
+        for key, _, drawn in self.drawings():
             words = " ".join([self.titles.get(key, ""), json.dumps(drawn["layout"].get("yaxis", {}))])
-            if not listed(words, PICTURES):
-                traces = [trace_of(t) for t in drawn["data"]]
-                pictures[f"{k} choice {view}"] = sorted(traces, key=sortable)
+            pictures.append([] if listed(words, PICTURES) else [trace_of(t) for t in drawn["data"]])
         attention = {}
         for name, kept in self.data.get("attention", {}).items():
             weights = np.frombuffer(base64.b64decode(kept["data"]), "<u2") * kept["scale"]
@@ -223,23 +224,24 @@ class Page(HTMLParser):
                 yield key, view, drawn
 
 
-def summaries_of_cells(rows: list[list[tuple[str, str, str | None]]]) -> list[list[Any]]:
+def summaries_of_cells(rows: list[list[tuple[str, str, str | None]]]) -> Numbers:
     """Return a summary of every column of a table that holds numbers."""
     head = [text for _, text, _ in rows[0]] if rows else []
-    found = []
+    found: Numbers = {}
     for k, name in enumerate(head):
         cells = [row[k] for row in rows[1:] if len(row) > k]
         values = [number_of(value if value is not None else text) for _, text, value in cells]
         if not listed(name, COLUMNS) and any(v is not None for v in values):
-            found.append(summary_of(values))
+            found[name] = summary_of(values)
     return found
 
 
 def trace_of(trace: dict[str, Any]) -> Numbers:
-    """Return summaries of what a trace draws."""
+    """Return a trace's name and summaries of what it draws."""
     error = {"error": trace["error_y"].get("array")} if isinstance(trace.get("error_y"), dict) else {}
-    drawn = {key: trace[key] for key in ("x", "y", "z", "base", "value", "values") if trace.get(key) is not None}
-    return {key: summary_of(flat(value)) for key, value in (drawn | error).items() if value is not None}
+    drawn = {key: trace.get(key) for key in ("x", "y", "z", "base", "value", "values")} | error
+    sums = {key: summary_of(flat(value)) for key, value in drawn.items() if value is not None}
+    return {"name": str(trace.get("name", "")), **sums}
 
 
 # ---- numbers ----
@@ -283,8 +285,3 @@ def flat(value: Any) -> list[Any]:
     if not isinstance(value, list):
         return [value]
     return [cell for part in value for cell in (flat(part) if isinstance(part, list) else [part])]
-
-
-def sortable(trace: Numbers) -> str:
-    """Return a key that puts traces into one order, whatever the order they are drawn in."""
-    return json.dumps({k: [f"{x:.6g}" if isinstance(x, float) else x for x in v] for k, v in trace.items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from comparing import ELSEWHERE, SAME, changed_words, closed_form, differences, machine, recorded
+from comparing import ELSEWHERE, SAME, changed_words, closed_form, differences, in_short, machine, recorded
 from exceptions import CHANGED, listed
 from golden_cases import CASES, make, missing_data
 
@@ -29,10 +29,10 @@ def test_a_case_gives_what_was_recorded(name: str, tmp_path: Path) -> None:
         assert not wrong, "\n".join(wrong[:SHOWN])
         pytest.skip("values that hang on trained networks are compared on the machine that recorded them alone")
     wrong = [line for line in differences(old, numbers, SAME, name) if not listed(line, CHANGED)]
-    lines = changed_words(recorded(f"{name}.words"), words)
-    said = [line for line in lines if not listed(f"{name} > {line}", CHANGED)]
+    old_words = recorded(f"{name}.words")
+    said = [line for line in changed_words(old_words, words) if not listed(f"{name} > {line}", CHANGED)]
     counts = f"{name}: {len(wrong)} numbers and {len(said)} lines of words differ"
-    assert not wrong + said, "\n".join([counts, *wrong[:SHOWN], *said[:SHOWN]])
+    assert not wrong + said, "\n".join([counts, *in_short(wrong, old_words)[:SHOWN], *said[:SHOWN]])
 
 
 def test_differences_are_seen() -> None:
@@ -46,3 +46,14 @@ def test_differences_are_seen() -> None:
         "e: is new",
     ]
     assert list(changed_words({"page": ["one", "two"]}, {"page": ["one", "2"]})) == ["page: -two", "page: +2"]
+
+
+def test_tables_pictures_and_traces_have_no_order() -> None:
+    old = {"pictures": [[{"name": "a", "y": [1.0]}, {"name": "b", "y": [2.0]}], [{"name": "c", "y": [3.0]}]]}
+    assert not list(differences(old, {"pictures": [old["pictures"][1], old["pictures"][0][::-1]]}, SAME))
+    swapped = {"pictures": [[{"name": "a", "y": [2.0]}, {"name": "b", "y": [1.0]}], [{"name": "c", "y": [3.0]}]]}
+    assert list(differences(old, swapped, SAME)) == [
+        "pictures[0][0] > y[0]: 1.0 is now 2.0",
+        "pictures[0][1] > y[0]: 2.0 is now 1.0",
+    ]
+    assert list(differences(old, {"pictures": old["pictures"][1:]}, SAME)) == ["pictures[0]: is missing"]
