@@ -97,13 +97,14 @@ def in_short(lines: list[str], words: dict[str, list[str]]) -> list[str]:
     """Return one line for every table or picture that differs: how often, and the first difference."""
     groups: dict[str, list[str]] = {}
     for line in lines:
-        groups.setdefault(" > ".join(line.split(": ")[0].split(" > ")[:3]), []).append(line)
+        head = re.match(r"\w+ > page (?:pictures|tables)\[\d+\]|\w+ > [^>:]+", line)
+        groups.setdefault(head[0].strip() if head else line, []).append(line)
     pictures = [line for line in words.get("page pictures", []) if re.match(r"\d+ choice", line)]
     short = []
     for place, found in groups.items():
         at = re.search(r"page pictures\[(\d+)\]", place)
         title = f" ({pictures[int(at[1])][:80]})" if at else ""
-        short.append(f"{place}{title}: {len(found)}, such as {found[0].removeprefix(place)}")
+        short.append(f"{place}{title}: {len(found)}, such as {found[0].removeprefix(place).strip()}")
     return short
 
 

@@ -35,8 +35,10 @@ def read_folder(folder: Path) -> tuple[Numbers, Words]:
     """Return the numbers and the words of a finished folder."""
     numbers: Numbers = {}
     words: Words = {}
-    for name, table in sorted(tables_of(folder).items()):
-        if name in SCORES:
+    tables = tables_of(folder)
+    scores = next((name for name in SCORES if name in tables), None)
+    for name, table in sorted(tables.items()):
+        if name == scores:
             numbers["scores"] = scores_of(table)
         elif name == LONG:
             numbers["forecasts"] = columns_of(in_order(table))

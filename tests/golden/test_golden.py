@@ -57,3 +57,12 @@ def test_tables_pictures_and_traces_have_no_order() -> None:
         "pictures[0][1] > y[0]: 2.0 is now 1.0",
     ]
     assert list(differences(old, {"pictures": old["pictures"][1:]}, SAME)) == ["pictures[0]: is missing"]
+
+
+def test_a_message_names_each_picture_once() -> None:
+    lines = ["demo > page pictures[1][0] > y[2]: 1 is now 2", "demo > page pictures[1][3] > y[2]: 1 is now 3"]
+    words = {"page pictures": ["0 choice : One: a", "a caption", "1 choice : Two: b"]}
+    assert in_short([*lines, "demo > scores > LSTM > mae: 1 is now 2"], words) == [
+        "demo > page pictures[1] (1 choice : Two: b): 2, such as [0] > y[2]: 1 is now 2",
+        "demo > scores: 1, such as > LSTM > mae: 1 is now 2",
+    ]
