@@ -23,8 +23,8 @@ from safetensors.numpy import load_file
 Numbers = dict[str, Any]
 Words = dict[str, list[str]]
 
-LONG = "forecasts"
-"""Name of the table of forecasts."""
+LONG = ("forecasts", "scorecard")
+"""Names of the table of forecasts beside the truth."""
 SCORES = ("metrics", "leaderboard")
 """Names of the table of scores, one row per model: the first that is there."""
 KEYS = ("unique_id", "cutoff", "ds", "h_step")
@@ -40,7 +40,7 @@ def read_folder(folder: Path) -> tuple[Numbers, Words]:
     for name, table in sorted(tables.items()):
         if name == scores:
             numbers["scores"] = scores_of(table)
-        elif name == LONG:
+        elif name in LONG:
             numbers["forecasts"] = columns_of(in_order(table))
         else:
             numbers[f"table {name}"] = columns_of(table)
