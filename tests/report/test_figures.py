@@ -14,7 +14,6 @@ import foretide as ft
 from foretide.data.windows import slide
 from foretide.forecasters.forecast import Forecast
 from foretide.report.figures import Stretch, attention_figure, forecast_figure, stretch, write_png
-from foretide.report.style import unit_of
 
 H = 6
 
@@ -123,20 +122,3 @@ def test_integer_time_and_single_steps_can_be_drawn() -> None:
     figure = forecast_figure(piece, {"A": np.array([1.0])}, freq=1)
     assert "steps" in figure.axes[1].get_xlabel()
     inside(figure)
-
-
-@pytest.mark.parametrize(
-    ("freq", "many", "one"),
-    [
-        ("h", "hours", "hour"),
-        ("30min", "steps of 30 minutes", "step of 30 minutes"),
-        ("D", "days", "day"),
-        ("W-SUN", "weeks", "week"),
-        ("MS", "months", "month"),
-        (1, "steps", "step"),
-        ("cbd", "steps of cbd", "step of cbd"),
-    ],
-)
-def test_units(freq: str | int, many: str, one: str) -> None:
-    assert unit_of(freq) == many
-    assert unit_of(freq, plural=False) == one

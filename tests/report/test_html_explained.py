@@ -10,7 +10,7 @@ import pages
 import pandas as pd
 import pytest
 
-from foretide.report.explained_data import leading_loadings, ranked, shortened, with_extremes
+from foretide.report.explained_data import leading_loadings, ranked, with_extremes
 from foretide.report.html import Explained
 from foretide.report.html.belief_charts import belief_charts
 from foretide.report.html.chart import Chart, View
@@ -320,9 +320,3 @@ def test_many_inputs_come_in_pages_and_few_cutoffs_are_said() -> None:
     assert "20 of 45 inputs, the cutoffs are too few for a test" in chart.caption
     assert chart.layout["xaxis"]["title"]["text"] == "growth of the MAE when replaced, original units"
     assert input_chart("i", "Net", table.head(0)) is None
-
-
-@pytest.mark.parametrize(("name", "short"), [("a b", "a b"), ("abc" * 9, "abcabcabcabc…bcabcabcabc"), ("a\n b", "a b")])
-def test_long_names_lose_their_middle(name: str, short: str) -> None:
-    assert shortened(name, 24) == short
-    assert len(short) <= 24

@@ -12,13 +12,12 @@ from scipy import stats
 from foretide.errors import ConfigError
 from foretide.report.search_summary import (
     SearchFacts,
-    duration,
     escaped,
     importance_words,
     search_verdict,
     without_password,
     write_search_summary,
-)  # fmt: skip
+)
 
 
 def trials(n: int = 12) -> pd.DataFrame:
@@ -192,14 +191,6 @@ def test_time_of_each_model() -> None:
         ["B", "2", "1", "1", "0", "0", "35.0 s", f"{35 / 158:.0%}", "30.0 s"],
         ["C", "4", "0", "0", "3", "1", "3.0 s", f"{3 / 158:.0%}", "–"],
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.04, "0.0 s"), (59.96, "1 min 0 s"), (3599.7, "1 h 0 min"), (7530, "2 h 6 min"), (np.nan, "–")],
-)
-def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_how_to_repeat_it() -> None:

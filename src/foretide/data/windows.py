@@ -15,6 +15,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
+    from foretide.typing import Ints
+
+
+def evenly(n: int, most: int, *, newest: bool = False, down: bool = False) -> Ints:
+    """Return at most ``most`` of ``n`` positions, evenly spread, both ends among them.
+
+    Parameters
+    ----------
+    n, most : int
+    newest : bool
+        Whether positions are counted from the last one, so that a single one is the last and not the first.
+    down : bool
+        Whether positions between two whole numbers are the lower one, not the nearest.
+
+    Returns
+    -------
+    int array ``[min(n, most)]``
+        Ascending.
+
+    Examples
+    --------
+    >>> from foretide.data.windows import evenly
+    >>> evenly(9, 3).tolist(), evenly(9, 1, newest=True).tolist()
+    ([0, 4, 8], [8])
+    """
+    first, last = (n - 1, 0) if newest else (0, n - 1)
+    places = np.linspace(first, last, max(0, min(n, most)))
+    return np.unique((places if down else places.round()).astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.time.seasons import seasons_of
+from foretide.data.windows import evenly
 from foretide.forecasters.gaussian import normal_quantiles, unit_of
 from foretide.forecasters.simple.history import (
     ahead_rows,
@@ -65,7 +66,7 @@ class StandIn:
         season = min(seasons_of(train.grid.freq), default=1)
         d = train.n_targets
         ratios: list[Floats] = []
-        for i in np.unique(np.linspace(0, train.n_entities - 1, min(train.n_entities, LOOKED_AT)).astype(int)):
+        for i in evenly(train.n_entities, LOOKED_AT, down=True):
             y = np.asarray(train.rows(int(i))[:, :d], dtype=np.float64)
             lag, y = season if len(y) > season else 1, y / _unit(y)
             square, count = _sums((y[lag:] - y[:-lag]) ** 2)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.jobs.results import cutoff_times, evenly, select
+from foretide.data.windows import evenly
+from foretide.jobs.results import cutoff_times, select
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -31,7 +32,7 @@ def with_attention(model: Forecaster, panel: Panel, windows: Windows) -> Forecas
     first = windows[:1]
     one = select(model.predict(panel, cutoffs=cutoff_times(panel, first), levels=(), attention=True), first)
     allowed = max(1, MOST_BYTES // max(1, one.extras["attention"].nbytes))
-    kept = windows[evenly(len(windows), allowed)]
+    kept = windows[evenly(len(windows), allowed, newest=True)]
     return select(model.predict(panel, cutoffs=cutoff_times(panel, kept), levels=(), attention=True), kept)
 
 

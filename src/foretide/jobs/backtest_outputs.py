@@ -11,12 +11,12 @@ from foretide.evaluation.cards.align import ORACLE
 from foretide.evaluation.compare.pairs import rank_over_series
 from foretide.evaluation.compare.tests import holm
 from foretide.evaluation.metrics.quantiles import LEAST_DENSE
-from foretide.evaluation.rolling.dates import shown
 from foretide.jobs.data_outputs import write_audit, write_before, write_card
 from foretide.jobs.pictures import write_picture
 from foretide.report.backtest_figures import calibration_figure, error_by_step_figure, fold_figure, skill_figure
 from foretide.report.backtest_summary import BacktestFacts, write_backtest_summary
 from foretide.report.words import error_words
+from foretide.text import time_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,7 +158,7 @@ def _fold_words(card: Scorecard, model: str) -> str:
     metric = card.main.upper()
     if line["n_folds"] < 2:
         return f"{metric} of the one fold."
-    worst = f"worst {line['worst']:.4g} after {shown(line['worst_cutoff'])}"
+    worst = f"worst {line['worst']:.4g} after {time_text(line['worst_cutoff'])}"
     return f"{model}'s {metric} by fold: mean {line['mean']:.4g}, {worst}, 95th percentile {line['p95']:.4g}."
 
 
@@ -174,7 +174,8 @@ def _facts(card: Scorecard, config: Config, log: Log) -> dict[str, Any]:
             "targets": panel.targets, "past": panel.past, "future": panel.future, "panel": repr(panel),
         },
         "folds": {
-            "n": len(plan.folds), "first_cutoff": shown(plan.folds[0].time), "last_cutoff": shown(plan.folds[-1].time),
+            "n": len(plan.folds), "first_cutoff": time_text(plan.folds[0].time),
+            "last_cutoff": time_text(plan.folds[-1].time),
             "step": plan.step, "gap": plan.gap, "train_size": plan.train_size, "val_size": plan.val_size,
             "fits": len(plan.blocks), "season": plan.season,
         },

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretide.data.files import file_name, read_text
+from foretide.data.windows import evenly
 from foretide.evaluation.rolling.backtest import backtest
 from foretide.evaluation.rolling.fold_store import ABOUT, BLOCKS
 from foretide.explain.weights.stream import lens_on
@@ -20,7 +21,6 @@ from foretide.jobs.folder import LOG, RunFolder, free_name, read_status
 from foretide.jobs.job import explain_networks
 from foretide.jobs.log import Log
 from foretide.jobs.prepare import make_calendar, prepare, tell
-from foretide.jobs.results import evenly
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import MODELS, saved_models
 from foretide.jobs.threads import network_threads
@@ -122,7 +122,7 @@ def _write_attention(panel: Panel, most: int, folder: RunFolder) -> None:
         if "attention" not in model.traces or not most:
             continue
         lens = lens_on(model, panel, None)
-        kept[model.name] = with_attention(model, panel, lens.windows[evenly(len(lens.windows), most)])
+        kept[model.name] = with_attention(model, panel, lens.windows[evenly(len(lens.windows), most, newest=True)])
         about[model.name] = f"of the last fit, {lens.about}"
     write_attention(kept, folder, about)
 

@@ -26,6 +26,7 @@ from foretide.jobs.sections import (
     Section,
     SplitConfig,
 )
+from foretide.text import phrase
 
 READING = tuple(f.name for f in fields(Options) if "help" in f.metadata)
 """Options of reading a table, which stand in the section data and are flags of the commands."""
@@ -237,7 +238,7 @@ def find_data(path: str, folder: Path) -> Path:
 
 
 def _explain(error: ValidationError, title: str) -> str:
-    lines = [f"{title} has {error.error_count()} problem{'s' if error.error_count() > 1 else ''}:"]
+    lines = [f"{title} has {phrase('problem', error.error_count())}:"]
     for problem in error.errors():
         where = ".".join(str(part) for part in problem["loc"]) or "whole"
         if problem["type"] == "extra_forbidden":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretide.data.files import file_name
+from foretide.data.windows import evenly
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.metrics.quantiles import DECILES
 from foretide.jobs.attention_outputs import with_attention
@@ -17,7 +18,7 @@ from foretide.jobs.folder import LOG, RunFolder
 from foretide.jobs.log import Log
 from foretide.jobs.outputs import write_outputs, write_scores
 from foretide.jobs.prepare import Prepared, make_calendar, prepare, tell, with_form
-from foretide.jobs.results import Result, evenly
+from foretide.jobs.results import Result
 from foretide.jobs.roster import Entry, roster
 from foretide.jobs.saved import model_place
 from foretide.jobs.threads import network_threads, networks_in
@@ -190,7 +191,7 @@ def _predict(
     log(f"forecast {len(windows)} windows with {entry.name} in {seconds:.2f} s", show=False)
     attention = None
     if "attention" in model.traces and config.attention_windows:
-        attention = with_attention(model, panel, windows[evenly(len(windows), config.attention_windows)])
+        attention = with_attention(model, panel, windows[evenly(len(windows), config.attention_windows, newest=True)])
     return Result(entry, forecast, attention, fit_seconds, seconds)
 
 

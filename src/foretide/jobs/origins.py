@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from foretide.data.windows import slide
+from foretide.data.windows import evenly, slide
 from foretide.explain.weights.stream import FEWEST_WINDOWS
-from foretide.jobs.results import evenly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,4 +62,4 @@ class Origins:
 
     def _chosen(self, most: int) -> NDArray[np.int64]:
         room = max(FEWEST, MOST_WINDOWS // max(1, self.panel.n_entities))
-        return evenly(len(self.steps), min(most, room))
+        return evenly(len(self.steps), min(most, room), newest=True)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.reading.problems import DataWarning, Problem, phrase
+from foretide.data.reading.problems import DataWarning, Problem
 from foretide.data.splits import split
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.base import FitPart, held_back
 from foretide.forecasters.simple.unasked import made
+from foretide.text import phrase, time_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,13 +131,9 @@ def _named(panel: Panel, chosen: NDArray[np.bool_], at: NDArray[np.int64] | None
     rows = panel.observed - first_observed(panel)
     said = []
     for i in where[:NAMED]:
-        time = "" if at is None else f"{_short(panel.grid.output_times([int(at[i])])[0])}, "
+        time = "" if at is None else f"{time_text(panel.grid.output_times([int(at[i])])[0])}, "
         said.append(f"{panel.ids[i] or panel.targets[0]!r} ({time}{phrase('row|rows', int(rows[i]))})")
     return ", ".join(said) + (f" and {len(where) - NAMED} more" if len(where) > NAMED else "")
-
-
-def _short(time: Any) -> str:
-    return str(time).removesuffix(" 00:00:00")
 
 
 # -------------------------------------------------------------------- lengths

@@ -11,8 +11,6 @@ from foretide.data.files import file_name as file_name
 from foretide.errors import DataError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.forecast import Forecast
@@ -55,13 +53,6 @@ def select(forecast: Forecast, windows: Windows) -> Forecast:
     if not np.array_equal(keys[at], wanted):
         raise DataError(f"{forecast.model} did not forecast every test window; it needs more history than it said.")
     return forecast.take(at)
-
-
-def evenly(n: int, k: int) -> NDArray[np.int64]:
-    """At most ``k`` of ``n`` positions, evenly spread, the last among them."""
-    if k >= n:
-        return np.arange(n)
-    return np.unique(np.linspace(n - 1, 0, k).round().astype(np.int64))
 
 
 def cutoff_times(panel: Panel, windows: Windows) -> list[Any]:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.evaluation.rolling.dates import shown
 from foretide.jobs.data_outputs import write_card
 from foretide.jobs.pictures import write_picture
 from foretide.report.search_figures import history_figure, importance_figure, parallel_figure, slice_figure
 from foretide.report.search_summary import SearchFacts, write_search_summary
+from foretide.text import time_text
 from foretide.tuning.result import STUDY, TRIALS
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def write_study(
     return SearchFacts(
         config.name, study.metric.upper(), _unit(study), study.trials, study.baselines, study.all_importances(),
         command="foretide tune settings.yaml --out again",
-        folds=f"{len(folds)} inner folds, cutoffs from {shown(folds[0].time)} to {shown(folds[-1].time)}",
+        folds=f"{len(folds)} inner folds, cutoffs from {time_text(folds[0].time)} to {time_text(folds[-1].time)}",
         storage=study.storage, settings=search.model_dump() if search is not None else {},
         seconds=seconds, test=test, pictures={name: text for name, (_, text) in pictures.items()}, notes=study.notes,
     )  # fmt: skip

@@ -87,9 +87,3 @@ class Executor(ABC):
         Whatever was started or written for the job is gone when the iterator ends, is closed, or raises. An ordinary
         exception of the function is an outcome, not an error of the executor.
         """
-
-
-def shown(item: Any, longest: int = 80) -> str:
-    """Return an item as one short line."""
-    text = " ".join(repr(item).split())
-    return text if len(text) <= longest else text[: longest - 4] + " ..."

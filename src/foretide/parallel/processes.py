@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from foretide.errors import WorkerDiedError
-from foretide.parallel.executor import Executor, Job, Outcome, shown
+from foretide.parallel.executor import Executor, Job, Outcome
 from foretide.parallel.serial import SerialExecutor
 from foretide.parallel.sharing import written_job
 from foretide.parallel.threads import cores, environment
 from foretide.parallel.worker import begin, in_worker, load, run_chunk
+from foretide.text import clipped
 
 CHUNKS_PER_WORKER, LONGEST_CHUNK = 32, 100
 # loky restarts workers that seem to leak; pages of mapped files and a first import of torch look like a leak to it.
@@ -186,8 +187,9 @@ class _Crew:
         index = task.indices[0]
         if _is_death(error):
             text = (
-                f"The worker of item {index} ({shown(self.items[index])}) died {deaths} times{_code(error)}. "
-                "It may have needed more memory than there is: give a lower n_jobs, or smaller tasks."
+                f"The worker of item {index} ({clipped(repr(self.items[index]), 80, ' ...')}) died {deaths} "
+                f"times{_code(error)}. It may have needed more memory than there is: "
+                "give a lower n_jobs, or smaller tasks."
             )
             return [Outcome(index, error=WorkerDiedError(text), attempts=attempts)]
         cause = "" if error.__cause__ is None else str(error.__cause__)

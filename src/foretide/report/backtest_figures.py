@@ -11,7 +11,8 @@ import pandas as pd
 from foretide.report.calibration_figure import calibration_figure
 from foretide.report.figures import OVERLAID, draw_by_step
 from foretide.report.many_models import known, legend_beside, model_styles, new_figure, short_names, something
-from foretide.report.style import COLOURS, QUIET, TRUTH, tidy, unit_of
+from foretide.report.style import COLOURS, QUIET, TRUTH, tidy
+from foretide.text import phrase, unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -181,7 +182,7 @@ def fold_figure(
         axes.plot(at, values[name], marker=_marker(at), label=f"{labels[name]} ({role})", **style)
     _mark_worst(axes, at, values[best_model], labels[best_model])
     axes.set(xlabel=_fold_label(at, freq), ylabel=f"{metric} ({unit})", ylim=(0, limit * 1.08))
-    title = f"Error of each fold over time: {metric}, {len(at)} fold{'s' if len(at) > 1 else ''}"
+    title = f"Error of each fold over time: {metric}, {phrase('fold', len(at))}"
     axes.set_title(title, loc="left", fontsize=11)
     _tidy_times(axes, at)
     legend_beside(axes)

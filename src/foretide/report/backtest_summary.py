@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from foretide.evaluation.rolling.dates import shown
-from foretide.report.style import unit_of
-from foretide.report.summary import markdown, model_lines, number, shown_columns, table
+from foretide.report.summary import markdown, model_lines, shown_columns, table
+from foretide.text import number, time_text, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +103,7 @@ def _fits(folds: Mapping[str, Any]) -> str:
 def _fold_table(folds: pd.DataFrame, error: str) -> str:
     columns = ["mean", "sd", "p95", "worst"]
     rows = [
-        [str(line["model"]), *(number(line[c]) for c in columns), shown(line["worst_cutoff"])]
+        [str(line["model"]), *(number(line[c]) for c in columns), time_text(line["worst_cutoff"])]
         for line in folds.sort_values("mean").to_dict("records")
     ]
     return markdown([f"{error} by fold", "mean", "sd", "95th percentile", "worst", "after"], rows)

@@ -9,7 +9,8 @@ import numpy as np
 
 from foretide.errors import ConfigError
 from foretide.report.many_models import model_styles, new_figure, short_names, something
-from foretide.report.style import TRUTH, tidy, unit_of
+from foretide.report.style import TRUTH, tidy
+from foretide.text import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

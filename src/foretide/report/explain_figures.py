@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.report.explained_data import (
-    MASKS,
-    MEASURED,
-    Ranked,
-    both_tests,
-    difference_words,
-    input_scale,
-    kind_of,
-    shortened,
-)  # fmt: skip
+from foretide.report.explained_data import MASKS, MEASURED, Ranked, both_tests, difference_words, input_scale, kind_of
 from foretide.report.many_models import new_figure
 from foretide.report.search_trials import plain
-from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy, unit_of
+from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy
+from foretide.text import shortened, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd

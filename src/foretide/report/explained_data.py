@@ -124,15 +124,6 @@ def with_extremes(values: Floats, most: int) -> NDArray[np.int64]:
     return np.array(sorted(kept), dtype=np.int64)
 
 
-def shortened(name: object, longest: int = 24) -> str:
-    """Return a name for an axis; a long one loses its middle."""
-    text = " ".join(str(name).split())
-    if len(text) <= longest:
-        return text
-    tail = longest // 2 - 1
-    return f"{text[: longest - tail - 1]}…{text[-tail:]}"
-
-
 def input_scale(table: pd.DataFrame) -> tuple[float, str]:
     """Return what an increase of the loss is multiplied by in pictures, and the unit it has then."""
     metric, loss = str(table["metric"].iloc[0]).upper(), float(table["loss"].iloc[0])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy, unit_of
+from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy
+from foretide.text import phrase, unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -230,7 +231,7 @@ def attention_figure(
     upper = figure.add_subplot(grid[0, :])
     _heatmap(upper, mean.mean(axis=0), figure)
     upper.set_title(
-        f"{model}: attention, mean of {heads} heads and {n} window{'s' if n > 1 else ''} ({windows})",
+        f"{model}: attention, mean of {heads} heads and {phrase('window', n)} ({windows})",
         loc="left",
         fontsize=11,
     )

@@ -10,7 +10,8 @@ import numpy as np
 
 from foretide.forecasters.forecast import quantiles_of_levels
 from foretide.report.figures import READABLE_STEPS, in_a_row
-from foretide.report.style import COLOURS, QUIET, TRUTH, tidy, unit_of
+from foretide.report.style import COLOURS, QUIET, TRUTH, tidy
+from foretide.text import unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.report.explained_data import leading_loadings, most_moved, shortened
+from foretide.report.explained_data import leading_loadings, most_moved
 from foretide.report.many_models import new_figure
 from foretide.report.search_trials import plain
-from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy, unit_of
+from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy
+from foretide.text import shortened, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from foretide.errors import ConfigError, nearest
 from foretide.report.figures import MARKERS, OVERLAID, greys
 from foretide.report.style import COLOURS, DASHES
+from foretide.text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,8 +23,7 @@ LONGEST = 34
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """Return names for a legend: long ones lose their middle, unless two would look the same then."""
     names = list(names)
-    head, tail = LONGEST - 15, 14
-    short = {name: name if len(name) <= LONGEST else f"{name[:head]}…{name[-tail:]}" for name in names}
+    short = {name: shortened(name, LONGEST, tail=14) for name in names}
     return short if len(set(short.values())) == len(names) else {name: name for name in names}
 
 

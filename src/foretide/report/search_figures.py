@@ -23,6 +23,7 @@ from foretide.report.search_trials import (
     wrapped,
 )  # fmt: skip
 from foretide.report.style import COLOURS, QUIET, TRUTH, tidy
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,7 @@ def _draw_values(
     values, numbers = done["value"].to_numpy(dtype=np.float64), done["number"].to_numpy()
     above_all = int((values > high).sum())
     if above_all:
-        what = f"{above_all} trial{'s' if above_all > 1 else ''} above the picture (worst {values.max():.4g})"
+        what = f"{phrase('trial', above_all)} above the picture (worst {values.max():.4g})"
         axes.plot([], [], "^", color=QUIET, markersize=4, label=what)
     best = int(values.argmin())
     axes.plot(
@@ -182,7 +183,7 @@ def _label_history(axes: Axes, table: pd.DataFrame, how: NDArray[Any], metric: s
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.set_xlabel("number of the trial, in order of its start →")
     axes.set_ylabel(value_label(metric, unit))
-    title = f"History of the search: {len(table)} trial{'s' if len(table) > 1 else ''} ({counted(how)})"
+    title = f"History of the search: {phrase('trial', len(table))} ({counted(how)})"
     axes.set_title(title, loc="left", fontsize=11)
     tidy(axes)
     legend_beside(axes)

@@ -23,6 +23,7 @@ from foretide.report.search_trials import (
     wrapped,
 )  # fmt: skip
 from foretide.report.style import COLOURS, QUIET, TRUTH, tidy
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -342,7 +343,7 @@ def _of_model(trials: pd.DataFrame, model: str) -> tuple[pd.DataFrame, pd.DataFr
 
 def _heading(table: pd.DataFrame, model: str, done: pd.DataFrame) -> str:
     short = plain(short_names([model, ""])[model])
-    return f"{short}: {len(done)} of {len(table)} trial{'s' if len(table) > 1 else ''} finished"
+    return f"{short}: {len(done)} of {phrase('trial', len(table))} finished"
 
 
 def _nothing(table: pd.DataFrame, model: str, done: pd.DataFrame, names: list[str]) -> Figure:

@@ -24,7 +24,8 @@ from foretide.report.search_trials import (
     scale_of,
     shown_cell,
 )
-from foretide.report.summary import markdown, number
+from foretide.report.summary import markdown
+from foretide.text import duration, number, phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -226,19 +227,6 @@ def _time_table(trials: pd.DataFrame) -> str:
     return markdown(head, rows)
 
 
-def duration(seconds: float) -> str:
-    """Return a time in words: ``0.8 s``, ``2 min 5 s``, ``1 h 3 min``; a dash where it is not known."""
-    if not math.isfinite(seconds):
-        return "–"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
 # -------------------------------------------------------------------- failures
 def _failures(trials: pd.DataFrame) -> list[str]:
     bad = trials[np.isin(outcomes(trials), ["failed", "without a finite value"])]
@@ -289,7 +277,7 @@ def importance_words(trials: pd.DataFrame, model: str, importances: Mapping[str,
     if not names:
         return "no parameter was searched"
     if len(done) < ENOUGH:
-        return f"no clear pattern can be told from {len(done)} finished trial{'s' if len(done) != 1 else ''}"
+        return f"no clear pattern can be told from {phrase('finished trial', len(done))}"
     known = {name: float(v) for name, v in importances.items() if math.isfinite(v) and v > 0}
     values = done["value"].to_numpy(dtype=np.float64)
     if not known or values.min() == values.max():

@@ -1,10 +1,8 @@
-"""How pictures look, and the words for time steps."""
+"""How pictures look."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-from foretide.explain.wording import unit_of as unit_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from foretide.report.style import unit_of
+from foretide.text import number, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,13 +189,6 @@ def _cell(column: str, value: Any) -> str:
     ):
         return f"{value:.1%}"
     return number(value)
-
-
-def number(value: Any) -> str:
-    """Return a figure with four digits, a dash where there is none."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.4g}"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

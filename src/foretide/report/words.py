@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.explain.weights.profiles import by_distance as by_distance
-from foretide.explain.wording import joined, unit_of
 from foretide.explain.wording import start_words as start_words
+from foretide.text import joined, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

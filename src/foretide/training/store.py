@@ -11,6 +11,7 @@ from torch import Tensor
 from foretide.data.time.ahead import no_value_ahead
 from foretide.data.windows import Windows
 from foretide.models.inputs import Inputs, Labels
+from foretide.text import first_few
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,8 +137,7 @@ class WindowBatches:
         panel = self.store.panel
         ids = sorted({panel.ids[i] or ", ".join(panel.targets) for i in picked.entity})
         times = panel.grid.output_times(picked.steps(panel))
-        shown = ", ".join(repr(i) for i in ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-        return f"series {shown}; cutoffs from {times.min()} to {times.max()}"
+        return f"series {first_few([repr(i) for i in ids], 5)}; cutoffs from {times.min()} to {times.max()}"
 
     def _check_known(self) -> None:
         store, panel = self.store, self.store.panel

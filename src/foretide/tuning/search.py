@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretide.errors import ConfigError, DataError, MissingExtraError
-from foretide.evaluation.rolling.backtest import duration
+from foretide.text import duration
 from foretide.training.watch import watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
@@ -257,7 +257,7 @@ class Reporter:
             times.append(max(self.search.n_trials - len(done), 0) * typical / self.n_jobs)
         if self.search.deadline is not None:
             times.append(max(self.search.deadline - time.time(), 0.0))
-        return f", about {duration(min(times))} left" if times and min(times) > 0 else ""
+        return f", about {duration(min(times), rough=True)} left" if times and min(times) > 0 else ""
 
 
 @contextlib.contextmanager

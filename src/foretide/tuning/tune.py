@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -15,6 +14,7 @@ from foretide.errors import ConfigError, nearest
 from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster, class_slug
+from foretide.text import seconds_in
 from foretide.tuning.candidates import Candidate, candidates_of
 from foretide.tuning.ledger import COMPLETE, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 DEFAULT_TRIALS = 50
-_UNITS = {"h": 3600.0, "m": 60.0, "min": 60.0, "s": 1.0}
 
 
 class TuneOptions(TypedDict, total=False):
@@ -151,9 +150,7 @@ def seconds_of(timeout: float | str | None) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, str):
-        parts = re.findall(r"(\d+(?:\.\d+)?)\s*(h|min|m|s)?", timeout.strip())
-        whole = re.fullmatch(r"(?:\d+(?:\.\d+)?\s*(?:h|min|m|s)\s*)+|\d+(?:\.\d+)?", timeout.strip())
-        found = sum(float(n) * _UNITS[unit or "s"] for n, unit in parts) if whole else float("nan")
+        found = seconds_in(timeout)
     else:
         found = float(timeout) if not isinstance(timeout, bool) else float("nan")
     if not found > 0:

@@ -13,7 +13,7 @@ from foretide.data.panel import Panel
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError
 from foretide.evaluation.cards.scorecard import Scorecard
-from foretide.evaluation.rolling.backtest import backtest, duration
+from foretide.evaluation.rolling.backtest import backtest
 from foretide.evaluation.rolling.folds import BacktestWarning
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.ridge import Ridge
@@ -334,8 +334,3 @@ def test_progress_tells_the_time_left() -> None:
         )
     ]  # fmt: skip
     assert said[5] == "6 of 6 fits, last SeasonalES (cutoff 2023-04-07)"
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (45.3, "45 s"), (200, "3 min"), (7500, "2 h 05 min")])
-def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

@@ -10,7 +10,7 @@ from scipy.stats import entropy as scipy_entropy
 from foretide.errors import ConfigError
 from foretide.explain.weights.figures import AttentionFigures
 from foretide.explain.weights.words import attention_sentences, leading_distances
-from foretide.explain.wording import start_words, unit_of
+from foretide.explain.wording import start_words
 
 N, M, H, L = 5, 3, 4, 7
 
@@ -209,6 +209,5 @@ def test_wrong_questions_say_what_to_type(weights: np.ndarray) -> None:
         AttentionFigures.of_weights(weights * 2, freq="h")
 
 
-def test_units_and_starts() -> None:
-    assert unit_of("30min") == "steps of 30 minutes"
+def test_starts() -> None:
     assert "3 seasonal waves" in start_words({"waves": 3, "known": False, "level": "last"})

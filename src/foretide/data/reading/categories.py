@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import strings
-from foretide.data.reading.problems import Problem, phrase, where
+from foretide.data.reading.problems import Problem, where
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

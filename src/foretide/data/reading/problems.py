@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import DataError
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -260,9 +261,3 @@ def where(entity: str, column: str | None) -> str:
 def sentence(text: str) -> str:
     """Return the text with a capital letter in front."""
     return text[:1].upper() + text[1:]
-
-
-def phrase(what: str, count: int) -> str:
-    """Return ``"1 gap"`` or ``"3 gaps"`` from ``"gap|gaps"``."""
-    one, many = what.split("|")
-    return f"{count} {one if count == 1 else many}"

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.problems import Place, Problem, located, phrase, where
+from foretide.data.reading.problems import Place, Problem, located, where
 from foretide.data.time.frequency import DAY, HOUR, as_ns, find_freq, fixed_step, is_daily_or_longer, place_on_grid
 from foretide.data.time.grid import Grid
 from foretide.data.time.resampling import resample, suggestion
 from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ import pandas as pd
 from foretide.data.panel import Static
 from foretide.data.reading import columns as col
 from foretide.data.reading.frames import backend_of, codes_of, open_frame
-from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, located, phrase
+from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, located
 from foretide.data.reading.regular import regularise
 from foretide.data.reading.roles import Options, Roles, check_roles
 from foretide.data.reading.wide import melt
@@ -19,6 +19,7 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.time.times import Times, parse_times
 from foretide.data.time.zones import localise
 from foretide.errors import ConfigError, DataError
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     import narwhals as nw

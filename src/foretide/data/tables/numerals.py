@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foretide.data.reading.problems import Problem, phrase
+from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

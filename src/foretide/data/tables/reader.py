@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from foretide.data.reading.problems import Problem, phrase
+from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.numerals import MISSING, Column, Pair, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
 from foretide.errors import DataError
+from foretide.text import phrase
 
 WIDEST = 10_000
 """Most columns of a table."""

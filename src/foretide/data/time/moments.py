@@ -11,6 +11,7 @@ import pandas as pd
 
 from foretide.data.time.forms import NOWHERE, in_periods, looks_like_digits, looks_like_epoch, readings
 from foretide.errors import DataError
+from foretide.text import time_text
 
 _ISO = re.compile(
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?:(?:T| +)\d{1,2}(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?\s*(?:Z|[+-]\d\d(?::?\d\d)?)?)?"
@@ -49,15 +50,11 @@ def read_moment(time: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     period = in_periods(words)
     if period is not None and NOWHERE not in (period[0].values[0], period[1][0]):
         return pd.Timestamp(int(period[0].values[0])), pd.Timestamp(int(period[1][0]))
-    meant = [_short(pd.Timestamp(int(r.values[0]))) for r in readings(words) if r.count]
+    meant = [time_text(pd.Timestamp(int(r.values[0]))) for r in readings(words) if r.count]
     if len(meant) > 1:
         ways = " or ".join(repr(way) for way in meant)
         raise DataError(f"{EXPECTED}, got {time!r}, which may be {ways}. Type the one that is meant.")
     raise DataError(f"{EXPECTED}, got {time!r}." + (f" Type {meant[0]!r}." if meant else ""))
-
-
-def _short(stamp: pd.Timestamp) -> str:
-    return str(stamp).removesuffix(" 00:00:00")
 
 
 def _stamp(value: Any, given: Any) -> pd.Timestamp:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of
+from foretide.data.windows import evenly
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ def telling(train: Panel, season: int = 1) -> list[int]:
 def _series(panel: Panel, least: int) -> Iterator[NDArray[np.floating]]:
     """Yield the observed values of a sample of the series with at least so many rows."""
     able = np.flatnonzero(panel.observed >= least)
-    picks = np.unique(np.linspace(0, len(able) - 1, min(len(able), _SERIES_LOOKED_AT)).astype(int))
-    for i in able[picks]:
+    for i in able[evenly(len(able), _SERIES_LOOKED_AT, down=True)]:
         rows = panel.rows(int(i))[: panel.observed[i]]
         for d in range(panel.n_targets):
             yield rows[:, d]

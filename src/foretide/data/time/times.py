@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import strings
-from foretide.data.reading.problems import Problem, phrase
+from foretide.data.reading.problems import Problem
 from foretide.data.tables.numerals import plain_numbers
 from foretide.data.time import forms
 from foretide.data.time.zones import zone_name, zone_of_offsets
+from foretide.text import phrase, time_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +135,7 @@ def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
         return []
     row, n = int(np.argmax(beyond)), int(beyond.sum())
     text = f"Column {name!r}: {phrase('time lies|times lie', n)} beyond the years 1678 to 2261, the first is "
-    text += f"{str(column[row]).removesuffix(' 00:00:00')} in row {row}."
+    text += f"{time_text(column[row])} in row {row}."
     return [Problem("time", text, _COUNT_THEM.format(name), column=name, count=n)]
 
 

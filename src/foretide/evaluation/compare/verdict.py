@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.evaluation.cards.align import ORACLE
+from foretide.text import percent
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
@@ -68,12 +69,12 @@ def _means(scores: Scores) -> str:
         elif abs(skill) < LEVEL:
             said = (
                 f"{model} does not beat the best simple baseline ({baseline}): their {name} "
-                f"{f'differs by less than {_percent(LEVEL)}' if skill else 'is equal'}."
+                f"{f'differs by less than {percent(LEVEL)}' if skill else 'is equal'}."
             )
         elif skill > 0:
-            said = f"{model} beats the best simple baseline ({baseline}) by {_percent(skill)} in {name}."
+            said = f"{model} beats the best simple baseline ({baseline}) by {percent(skill)} in {name}."
         else:
-            behind = f"it is {_percent(-skill)} worse in {name}"
+            behind = f"it is {percent(-skill)} worse in {name}"
             said = f"{model} does not beat the best simple baseline ({baseline}): {behind}."
     if ORACLE in scores.forecasts and scores.value(ORACLE, metric) > 0:
         ratio = scores.value(model or baseline or "", metric) / scores.value(ORACLE, metric)
@@ -90,7 +91,7 @@ def _distributions(scores: Scores) -> str:
     model, baseline = min(own, key=own.__getitem__, default=None), min(others, key=others.__getitem__, default=None)
     if model is not None and baseline is not None and known[baseline] > 0:
         gain = 1 - known[model] / known[baseline]
-        beats = f"beats {baseline} by {_percent(gain)}" if gain >= LEVEL else _behind(baseline, gain)
+        beats = f"beats {baseline} by {percent(gain)}" if gain >= LEVEL else _behind(baseline, gain)
         said = f"In weighted quantile loss {model} ({known[model]:.4g}) {beats}."
     elif model is not None or baseline is not None:
         best = model or baseline or ""
@@ -104,9 +105,5 @@ def _distributions(scores: Scores) -> str:
 
 def _behind(baseline: str, gain: float) -> str:
     if gain <= -LEVEL:
-        return f"does not beat {baseline}: it is {_percent(-gain)} worse"
-    return f"differs from {baseline} by less than {_percent(LEVEL)}" if gain else f"equals {baseline}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+        return f"does not beat {baseline}: it is {percent(-gain)} worse"
+    return f"differs from {baseline} by less than {percent(LEVEL)}" if gain else f"equals {baseline}"

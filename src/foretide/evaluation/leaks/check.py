@@ -13,9 +13,10 @@ import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.leaks.poison import POISONS, poisoned
-from foretide.evaluation.leaks.report import Finding, LeakReport, difference, shown
+from foretide.evaluation.leaks.report import Finding, LeakReport, difference
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.forecast import Forecast
+from foretide.text import time_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -321,8 +322,8 @@ class _Check:
                 got = self._compared(_up_to(clean, step), forecast, poison, "joint", cutoffs[k])
                 if got is not None and got.error is not None:
                     self.notes += (
-                        f"Several cutoffs in one pass, {POISONS[poison]} after {shown(cutoff)}: not judged, because "
-                        f"later cutoffs may look at these values and the model failed on them ({got.error}).",
+                        f"Several cutoffs in one pass, {POISONS[poison]} after {time_text(cutoff)}: not judged, "
+                        f"because later cutoffs may look at these values and the model failed on them ({got.error}).",
                     )
                 elif got is not None:
                     found.append(got)

@@ -9,6 +9,7 @@ import numpy as np
 
 from foretide.errors import ConfigError, LeakageError
 from foretide.evaluation.leaks.poison import POISONS
+from foretide.text import time_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,12 +92,12 @@ class Finding:
         """Say what happened, in one sentence."""
         start = f"With {POISONS[self.poison]} ('{self.poison}'): " if self.poison else ""
         if self.error is not None:
-            after = f" where these come after {shown(self.cutoff)}" if self.poison else ""
+            after = f" where these come after {time_text(self.cutoff)}" if self.poison else ""
             return f"{start}the model does not answer as before{after}: {self.error}"
         assert self.change is not None
         size = f"by up to {self.change:.3g}" if np.isfinite(self.change) else "to or from a missing or infinite value"
         return (
-            f"{start}the forecast of {self.series!r} from {shown(self.cutoff)} changes {size}; "
+            f"{start}the forecast of {self.series!r} from {time_text(self.cutoff)} changes {size}; "
             f"first at step {self.step}; {self.touched} of {self.compared} series are touched."
         )
 
@@ -144,7 +145,7 @@ class LeakReport:
         for stage in STAGES:
             found = [finding for finding in self.findings if finding.stage == stage]
             if found:
-                lines += ["", _HEADS[stage].format(until=shown(self.until))]
+                lines += ["", _HEADS[stage].format(until=time_text(self.until))]
                 lines += [f"  {finding.to_text()}" for finding in found[:SHOWN]]
                 lines += [f"  ... and {len(found) - SHOWN} more of this kind."] if len(found) > SHOWN else []
                 lines += [f"  Expected: {_EXPECTED[stage]}", f"  Look at: {_LOOK[stage]}"]
@@ -165,7 +166,7 @@ class LeakReport:
         return f"{self.model} leaks: its forecasts depend on values it cannot have when it forecasts."
 
     def _checked(self) -> str:
-        first, last, until = shown(self.cutoffs[0]), shown(self.cutoffs[-1]), shown(self.until)
+        first, last, until = time_text(self.cutoffs[0]), time_text(self.cutoffs[-1]), time_text(self.until)
         origins = f"the cutoff {first}" if first == last else f"{len(self.cutoffs)} cutoffs from {first} to {last}"
         if not self.deterministic:
             return f"Checked: two fits until {until}, forecasts from it and from {origins}. Nothing was poisoned."
@@ -176,11 +177,6 @@ class LeakReport:
             f"Checked: a fit until {until} and forecasts from {origins}, each with all later values of targets "
             f"and past columns poisoned ({', '.join(self.poisons)}); forecasts had to be {equal}."
         )
-
-
-def shown(time: Any) -> str:
-    """Return a time as text, without an hour where it is midnight."""
-    return str(time).removesuffix(" 00:00:00")
 
 
 def difference(

@@ -22,7 +22,7 @@ from foretide.evaluation.cards.align import oracle_forecast
 from foretide.evaluation.cards.scorecard import ModelRun, Scorecard
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.metrics.quantiles import DECILES
-from foretide.evaluation.rolling.dates import moment, shown
+from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, digest_of_panel, key_of
 from foretide.evaluation.rolling.folds import Fold, FoldOptions, Plan, make_plan
 from foretide.evaluation.rolling.members import Member, call, members_of, warn_of_empty_validation, warn_of_overlap
@@ -31,6 +31,7 @@ from foretide.forecasters.answer import Note
 from foretide.forecasters.forecast import Forecast, sentences_of
 from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
 from foretide.parallel import Outcome, check_jobs, stream_tasks
+from foretide.text import duration, time_text
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -162,7 +163,7 @@ def run_task(shared: _Shared, task: _Task) -> list[BlockResult]:
         except (DataError, ConfigError) as error:
             if not member.asked:
                 raise
-            where = f"{member.name}, fold {block[0].index} (cutoff {shown(block[0].time)})"
+            where = f"{member.name}, fold {block[0].index} (cutoff {time_text(block[0].time)})"
             raise type(error)(f"{where}: {error}") from error
         former = model if shared.warms(member) else None
         results.append(result)
@@ -284,23 +285,15 @@ class _Work:
         }
         left = [task for task in todo[done:] if task.name in self.found]
         block = self.shared.plan.blocks[last.blocks[-1]]
-        text = f"{done} of {len(todo)} fits, last {last.name} (cutoff {shown(block[0].time)})"
+        text = f"{done} of {len(todo)} fits, last {last.name} (cutoff {time_text(block[0].time)})"
         if not left or any(task.name not in typical for task in left):
             return text
         seconds = sum(typical[task.name] * len(task.blocks) for task in left) / max(self.n_jobs, 1)
-        return f"{text}, about {duration(seconds)} left"
+        return f"{text}, about {duration(seconds, rough=True)} left"
 
     def _say(self, text: str) -> None:
         if self.progress is not None:
             self.progress(text)
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in words: ``45 s``, ``3 min``, ``2 h 05 min``."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _card(

@@ -12,7 +12,8 @@ import numpy as np
 
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.evaluation.rolling.dates import moment, shown, span
+from foretide.evaluation.rolling.dates import moment
+from foretide.text import season_text, time_text
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -214,8 +215,8 @@ def _first_cutoff(panel: Panel, start: Any, low: int, high: int) -> int:
     begin = panel.grid.step_of(start)
     if not low <= begin <= high:
         raise ConfigError(
-            f"start={start!s} is the first cutoff; it must lie between {shown(moment(panel, low))} and "
-            f"{shown(moment(panel, high))}, so that there is something to learn from and the horizon to score."
+            f"start={start!s} is the first cutoff; it must lie between {time_text(moment(panel, low))} and "
+            f"{time_text(moment(panel, high))}, so that there is something to learn from and the horizon to score."
         )
     return begin
 
@@ -273,12 +274,12 @@ def _warn_of_one_phase(plan: Plan, panel: Panel) -> None:
     season = plan.season
     if len(plan.folds) < 2 or season < 2 or plan.step % season:
         return
-    shared = span(panel.grid.freq, season)
+    shared = season_text(panel.grid.freq, season)
     better = rotating_step(plan.step + 1, season)
     warnings.warn(
         f"All {len(plan.folds)} cutoffs lie a multiple of {season} steps ({shared}) apart, so every forecast begins "
-        f"at the same point of the season, as after {shown(plan.folds[0].time)}; the others are never tried. Take a "
-        f"step that rotates through the season, e.g. step={better}.",
+        f"at the same point of the season, as after {time_text(plan.folds[0].time)}; the others are never tried. "
+        f"Take a step that rotates through the season, e.g. step={better}.",
         BacktestWarning,
         stacklevel=4,
     )

@@ -15,7 +15,7 @@ import pandas as pd
 from foretide.data.counts import count_like
 from foretide.data.windows import slide
 from foretide.errors import ConfigError
-from foretide.evaluation.rolling.dates import moment, shown
+from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.fold_store import digest_of_arrays
 from foretide.evaluation.rolling.folds import BacktestWarning
 from foretide.forecasters.artifact import class_place
@@ -23,6 +23,7 @@ from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple.unasked import is_baseline, simple_set
 from foretide.forecasters.wrappers.ensemble import unfitted
+from foretide.text import time_text
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -184,8 +185,9 @@ def warn_of_overlap(members: Sequence[Member], panel: Panel, plan: Plan) -> None
         seen: Any = int(until) if panel.grid.is_integer else pd.Timestamp(until)
         if seen > first:
             warnings.warn(
-                f"{member.name} was fitted on steps up to {shown(seen)}, later than the first cutoff {shown(first)}: "
-                "test and training overlap, and its figures flatter it. Give it unfitted, or fitted up to there.",
+                f"{member.name} was fitted on steps up to {time_text(seen)}, later than the first cutoff "
+                f"{time_text(first)}: test and training overlap, and its figures flatter it. "
+                "Give it unfitted, or fitted up to there.",
                 BacktestWarning,
                 stacklevel=4,
             )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.time.seasons import main_season
-from foretide.data.windows import Windows, at_cutoffs, slide
+from foretide.data.windows import Windows, at_cutoffs, evenly, slide
 from foretide.errors import ConfigError, DataError, NotFittedError, nearest
 from foretide.explain.importance.summary import InputImportance, Reducer, summarise
 from foretide.explain.window_panels import (
@@ -169,7 +169,7 @@ class _Replaced:
         if size is None:
             return self.panel, None
         full = carried(self.panel)
-        few = self.windows[np.unique(np.linspace(0, len(self.windows) - 1, 32).astype(np.int64))]
+        few = self.windows[evenly(len(self.windows), 32, down=True)]
         whole = _mean(self.model, self.panel, few)
         gap = np.abs(_mean(self.model, *windows_apart(full, few, size, self.model.h)) - whole)
         return (full, size) if gap.max() <= SAME * np.abs(whole).max() else (self.panel, None)
@@ -191,7 +191,7 @@ def _windows(model: Forecaster, panel: Panel, cutoffs: Sequence[Any] | None) -> 
     steps = found.steps(panel)
     in_sample = not (steps >= fitted).any()
     every = np.unique(steps if in_sample else steps[steps >= fitted])
-    few = every[np.unique(np.linspace(0, len(every) - 1, MOST_CUTOFFS).round().astype(np.int64))]
+    few = every[evenly(len(every), MOST_CUTOFFS)]
     return found[np.isin(steps, few)], in_sample
 
 

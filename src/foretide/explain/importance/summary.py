@@ -11,6 +11,7 @@ import pandas as pd
 
 from foretide.data.reading.frames import as_backend
 from foretide.evaluation.compare.tests import Comparison, diebold_mariano, fewest, holm
+from foretide.text import joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,17 +141,17 @@ class InputImportance:
             top = table[table["more_than_chance"]]
             shown = [f"{r.group} (+{r.relative:.0%})" for r in top.head(NAMED).itertuples()]
             said = [
-                f"{self.model} relies most on {_listed(shown)}: so much its {name} grows when they are replaced. "
+                f"{self.model} relies most on {joined(shown)}: so much its {name} grows when they are replaced. "
                 f"{len(top)} of {len(table)} inputs matter by more than chance (p below {ALPHA:g}, corrected for their "
                 "number)."
             ]
         unused = table.loc[(table["increase"] == 0) & (table["repeat_sd"] == 0), "group"].tolist()
         if unused:
-            said.append(f"{self.model} does not use {_listed([str(u) for u in unused])} at all: no forecast changes.")
+            said.append(f"{self.model} does not use {joined([str(u) for u in unused])} at all: no forecast changes.")
         worse = table.loc[table["high"] < 0, "group"].tolist()
         if worse:
             said.append(
-                f"Replacing {_listed([str(w) for w in worse])} lowers the {name} (its {self.level:g} % interval is "
+                f"Replacing {joined([str(w) for w in worse])} lowers the {name} (its {self.level:g} % interval is "
                 "below zero, not corrected for the number of inputs): without, the model may forecast better."
             )
         if self.in_sample:
@@ -250,7 +251,3 @@ def _test(gaps: Floats, overlap: int) -> Comparison | None:
     if len(gaps) < fewest(overlap):
         return None
     return diebold_mariano(gaps, np.zeros_like(gaps), h=overlap, alternative="greater")
-
-
-def _listed(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

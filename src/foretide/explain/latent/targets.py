@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.windows import evenly
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def target_responses(reading: Reading, shocks: Floats) -> tuple[Floats, Floats]:
     from foretide.forecasters.lavar.features import Look, answers
 
     parts, panel = reading.parts, reading.panel
-    chosen = np.unique(np.linspace(0, len(reading.windows) - 1, MOST_WINDOWS).round().astype(np.int64))
+    chosen = evenly(len(reading.windows), MOST_WINDOWS)
     windows = reading.windows[chosen]
     plain = Look.at(panel, windows, reading.h, parts.state, parts.preparation, parts.own_history, all_rows=True)
     k, n_shocks = shocks.shape[1:]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.explain.latent.modes import mode_table
+from foretide.text import joined, phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def _cycles(summary: DynamicsSummary) -> str:
     if waves.empty:
         return "No clear pattern of cycles: every wave of the state halves before one period is over."
     shown = [f"{row.period:.3g} steps (halves in {row.half_life:.3g})" for row in waves.head(NAMED).itertuples()]
-    return f"Cycles that last at least one period before they halve: {_listed(shown)}."
+    return f"Cycles that last at least one period before they halve: {joined(shown)}."
 
 
 def _errors(summary: DynamicsSummary, errors: pd.DataFrame) -> str:
@@ -112,7 +113,7 @@ def _targets(summary: DynamicsSummary, effects: pd.DataFrame) -> str:
     ]
     return (
         f"{len(moved)} of {len(effects)} targets follow the latent state (one standard deviation of its shocks moves "
-        f"them by {MOVED:.0%} of their mean or more), most of all {_listed(shown)}."
+        f"them by {MOVED:.0%} of their mean or more), most of all {joined(shown)}."
     )
 
 
@@ -123,19 +124,15 @@ def _covariates(summary: DynamicsSummary) -> str:
         top = [int(c) for c in np.argsort(-size[:, k], kind="stable")[:NAMED] if size[c, k] >= TOGETHER]
         if top:
             shown = [f"{summary.columns[c]} ({summary.correlation[c, k]:+.2f})" for c in top]
-            said.append(f"{latent} with {_listed(shown)}")
+            said.append(f"{latent} with {joined(shown)}")
     if not said:
         return (
             f"No clear pattern in the covariates: none has a correlation of {TOGETHER:g} with a latent "
             f"(at most {size.max(initial=0.0):.2f})."
         )
     silent = len(summary.latents) - len(said)
-    rest = f"; {silent} latent{'s' if silent > 1 else ''} with none" if silent else ""
+    rest = f"; {phrase('latent', silent)} with none" if silent else ""
     return f"Latents that go with covariates (correlation of {TOGETHER:g} or more): {'; '.join(said)}{rest}."
-
-
-def _listed(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _ranges(steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:

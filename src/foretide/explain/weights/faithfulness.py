@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.errors import ConfigError, DataError
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     import torch
@@ -110,9 +111,9 @@ class Faithfulness:
         sure = "no interval" if np.isnan(low + high) else f"95 % interval {low:+.1%} to {high:+.1%}"
         said = (
             f"Masking {lags} of {self.lookback} changes the squared error by {harm:+.1%}, masking as many random ones "
-            f"by {chance:+.1%} (difference {self.difference:+.1%} of the error, {sure} over {self.n_cutoffs} "
-            f"cutoff{'s' if self.n_cutoffs > 1 else ''}; "
-            f"p = {self.p_masking:.2g} by {len(self.random)} random draws). With the weights moved to random lags the "
+            f"by {chance:+.1%} (difference {self.difference:+.1%} of the error, {sure} over "
+            f"{phrase('cutoff', self.n_cutoffs)}; p = {self.p_masking:.2g} by {len(self.random)} random draws). "
+            f"With the weights moved to random lags the "
             f"error changes by {self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
         )
         return (

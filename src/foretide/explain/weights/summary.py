@@ -17,7 +17,8 @@ from foretide.explain.weights.regimes import N_DISTANCES, RegimeSplit, inside_of
 from foretide.explain.weights.stream import Lens, Sums, lens_on
 from foretide.explain.weights.table import MOST_ROWS, weights_frame, write_weights
 from foretide.explain.weights.words import attention_sentences, leading_distances
-from foretide.explain.wording import start_words, unit_of
+from foretide.explain.wording import start_words
+from foretide.text import unit_of
 
 if TYPE_CHECKING:
     from os import PathLike

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.explain.weights.profiles import mass_by_distance, n_recent
-from foretide.explain.wording import joined, unit_of
+from foretide.text import joined, unit_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.forecasters.answer import Note
+from foretide.text import first_few
 from foretide.training.prepare import moments
 
 if TYPE_CHECKING:
@@ -109,14 +110,8 @@ def left_out_notes(name: str, columns: Sequence[str], found: Sequence[tuple[Regr
     for regressors, windows in found:
         for reason, left in regressors.left_out.items():
             names = tuple(columns[k] for k in left)
-            places.setdefault((f"{name} leaves out {enumeration(names)}: {reason}", names), []).append(windows)
+            places.setdefault((f"{name} leaves out {first_few(names, SHOWN)}: {reason}", names), []).append(windows)
     return [Note("left-out", text, np.unique(np.concatenate(at)), names) for (text, names), at in places.items()]
-
-
-def enumeration(names: Sequence[str]) -> str:
-    """Names in a row, the first ones only where there are many."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _note(left_out: dict[str, list[int]], reason: str, columns: Positions) -> None:

@@ -14,10 +14,11 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.answer import Note
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.classical.regressors import enumeration
+from foretide.forecasters.classical.regressors import SHOWN
 from foretide.forecasters.simple.history import by_entity
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.start import MARGIN, Series, Start, StartConfig, fit_start, window_level
+from foretide.text import first_few
 from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class Ridge(Forecaster):
     def _left_out(self, panel: Panel, n: int) -> tuple[Note, ...]:
         if "known" in self._arrays or not panel.future or self.known == "off":
             return ()
-        why = f"{self.name} leaves out {enumeration(panel.future)}: on validation it is no better with them"
+        why = f"{self.name} leaves out {first_few(panel.future, SHOWN)}: on validation it is no better with them"
         return (Note("left-out", why, np.arange(n), panel.future),)
 
     def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> NDArray[np.float64] | None:

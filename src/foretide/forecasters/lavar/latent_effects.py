@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.windows import truth_of
+from foretide.data.windows import evenly, truth_of
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
@@ -116,7 +116,7 @@ def fit_effects(
     start = np.zeros((d, k)) if prior is None else prior
     effects = LatentEffects(np.repeat(start[None], n, axis=0), start)
     y = truth_of(train, windows, h) + base.shift[windows.entity][:, None, :]
-    leads = np.unique(np.linspace(0, h - 1, min(h, MAX_LEADS)).round().astype(int))
+    leads = evenly(h, MAX_LEADS)
     for turn in range(ROUNDS):
         past = effects.past(train, z)
         if turn and turn <= CHOOSING_ROUNDS:

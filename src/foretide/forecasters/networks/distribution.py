@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.counts import first_no_count
+from foretide.data.windows import evenly
 from foretide.errors import DataError
 from foretide.heads.table import Route, mask_of
 
@@ -83,7 +84,7 @@ def begin_head(
         return
     batches = validation if len(validation) >= FEWEST_VALIDATION else train
     device = network.unit.device
-    number = np.unique(np.linspace(0, len(batches) - 1, min(len(batches), BEGIN_WINDOWS)).round().astype(np.int64))
+    number = evenly(len(batches), BEGIN_WINDOWS)
     parts: list[tuple[Any, ...]] = []
     network.eval()
     with torch.no_grad():

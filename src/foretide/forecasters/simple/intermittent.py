@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.time.seasons import telling
+from foretide.data.windows import evenly
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.gaussian import missing, too_large
@@ -208,7 +209,7 @@ def _sample(train: Panel) -> Iterator[Floats]:
     """Yield the observed values of some series, those with at least three and a demand."""
     entities = telling(train)
     n = len(entities) * train.n_targets
-    for number in np.unique(np.linspace(0, n - 1, min(n, SERIES_LOOKED_AT)).astype(int)):
+    for number in evenly(n, SERIES_LOOKED_AT, down=True):
         entity, d = divmod(int(number), train.n_targets)
         y = np.array(train.rows(entities[entity])[:, d], dtype=np.float64)
         y = y[~np.isnan(y)]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.windows import evenly
 from foretide.explain.weights.profiles import mass_by_distance
-from foretide.explain.wording import joined
 from foretide.report.html.chart import titles
 from foretide.report.html.escape import rounded
+from foretide.text import joined, phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,15 +76,15 @@ def _entries(weights: Floats, attention: AttentionWeights, room: int) -> tuple[F
     of = np.array([order[name] for name in attention.series], dtype=np.int64)
     single = len(order) == 1
     rows = [_mean(weights)]
-    windows: list[list[Any]] = [[0 if single else ALL, f"mean of {_counted(len(weights))}"]]
-    series = [0] if single else [int(k) for k in _evenly(len(order), (room - 1) // 2)]
+    windows: list[list[Any]] = [[0 if single else ALL, f"mean of {phrase('window', len(weights))}"]]
+    series = [0] if single else [int(k) for k in evenly(len(order), (room - 1) // 2)]
     left = room - 1 - (0 if single else len(series))
     for k in series:
         own = np.flatnonzero(of == k)
         if not single:
             rows.append(_mean(weights[own]))
-            windows.append([k, f"mean of {_counted(len(own))}"])
-        for i in own[_evenly(len(own), left // len(series))]:
+            windows.append([k, f"mean of {phrase('window', len(own))}"])
+        for i in own[evenly(len(own), left // len(series))]:
             rows.append(weights[i][None])
             windows.append([k, attention.windows[i]])
     return np.concatenate(rows), windows
@@ -92,15 +93,6 @@ def _entries(weights: Floats, attention: AttentionWeights, room: int) -> tuple[F
 def _mean(weights: Floats) -> Floats:
     mean: Floats = weights.mean(axis=0, keepdims=True, dtype=np.float64)
     return mean
-
-
-def _counted(n: int) -> str:
-    return f"{n} window{'s' if n > 1 else ''}"
-
-
-def _evenly(n: int, most: int) -> NDArray[np.int64]:
-    """Return at most ``most`` of ``n`` places, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, max(0, min(n, most))).round().astype(np.int64))
 
 
 def packed(weights: Floats) -> tuple[str, float]:

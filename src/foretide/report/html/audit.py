@@ -9,6 +9,7 @@ import pandas as pd
 
 from foretide.data.audit import FAR
 from foretide.report.html.tables import MOST_ROWS, Cell, Table, cell
+from foretide.text import time_text
 
 if TYPE_CHECKING:
     from foretide.report.html.content import Content
@@ -107,4 +108,4 @@ def _when(time: Any) -> Cell:
         return Cell("–")
     if isinstance(time, int | float):
         return Cell(str(int(time)), float(time))
-    return Cell(str(time).removesuffix(" 00:00:00"), pd.Timestamp(time).timestamp())
+    return Cell(time_text(time), pd.Timestamp(time).timestamp())

@@ -13,7 +13,7 @@ from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import rounded
 from foretide.report.html.marks import bars_of, level_line, line_of, whole_steps
 from foretide.report.style import COLOURS
-from foretide.report.summary import number
+from foretide.text import number
 
 if TYPE_CHECKING:
     Tables = Mapping[str, pd.DataFrame]

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.windows import evenly
 from foretide.report.html.chart import Chart, titles
 from foretide.report.html.content import ORACLE, Content
 from foretide.report.html.escape import plot_text, rounded
 from foretide.report.html.marks import level_line
-from foretide.report.summary import number
 from foretide.report.words import error_words
+from foretide.text import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def series_chart(content: Content) -> Chart | None:
     if not models or not np.isfinite(ratios[models[0]]).any():
         return None
     order = np.argsort(ratios[models[0]], kind="stable")
-    order = order[np.unique(np.linspace(0, len(order) - 1, min(len(order), MOST_SERIES)).round().astype(int))]
+    order = order[evenly(len(order), MOST_SERIES)]
     names = [plot_text(table.iloc[i, 0]) for i in order]
     data = [
         {

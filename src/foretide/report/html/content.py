@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from foretide.report.style import COLOURS, unit_of
+from foretide.report.style import COLOURS
+from foretide.text import unit_of
 
 if TYPE_CHECKING:
     import numpy as np

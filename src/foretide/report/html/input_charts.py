@@ -11,7 +11,7 @@ from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import plot_text, rounded
 from foretide.report.html.marks import HATCHED, name_axis
 from foretide.report.style import COLOURS
-from foretide.report.summary import number
+from foretide.text import number, phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,4 +109,4 @@ def _caption(model: str, part: pd.DataFrame, of: int, table: pd.DataFrame) -> st
 
 
 def _inputs(n: int) -> str:
-    return f"{n} input{'s' if n > 1 else ''}"
+    return phrase("input", n)

@@ -14,7 +14,7 @@ from foretide.report.html.latent_path import path_chart
 from foretide.report.html.latent_shocks import response_chart, share_chart
 from foretide.report.html.marks import name_axis, whole_steps
 from foretide.report.style import COLOURS
-from foretide.report.summary import number
+from foretide.text import number
 
 if TYPE_CHECKING:
     import pandas as pd

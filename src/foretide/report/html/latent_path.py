@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.windows import evenly
 from foretide.report.explained_data import with_extremes
 from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import rounded
 from foretide.report.html.marks import characters, line_of
-from foretide.report.summary import number
+from foretide.text import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def path_chart(identity: str, model: str, table: pd.DataFrame, steps: str, room:
     names = [str(name) for name in rows]
     first = _view(model, names[0], table.iloc[rows[names[0]]])
     most = max(1, room // characters([first]) - 1)  # the first one is in the page twice
-    kept = [names[k] for k in np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))]
+    kept = [names[k] for k in evenly(len(names), most)]
     left = f" {len(kept)} of {len(names)} series can be picked, evenly spread." if len(kept) < len(names) else ""
     views = {}
     for k, name in enumerate(kept):

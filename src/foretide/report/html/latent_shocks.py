@@ -11,7 +11,7 @@ from foretide.report.explained_data import most_moved
 from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import rounded
 from foretide.report.html.marks import bars_of, characters, line_of, whole_steps
-from foretide.report.summary import number
+from foretide.text import number
 
 if TYPE_CHECKING:
     import pandas as pd

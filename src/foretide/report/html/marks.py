@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from foretide.report.explained_data import shortened
 from foretide.report.html.escape import plot_text
 from foretide.report.style import COLOURS
+from foretide.text import shortened
 
 if TYPE_CHECKING:
     from foretide.report.html.chart import View

@@ -16,7 +16,7 @@ from foretide.report.many_models import short_names
 from foretide.report.search_figures import MOST_BARS
 from foretide.report.search_summary import importance_words
 from foretide.report.search_trials import FINISHED, NOT_FINITE, ceiling, counted, missing, outcomes, parameters
-from foretide.report.summary import number
+from foretide.text import number, phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,7 +226,7 @@ def _hovers(content: SearchContent, rows: pd.DataFrame) -> list[str]:
 
 def _history_words(content: SearchContent, values: Floats, how: NDArray[Any], limits: Limits) -> str:
     total = len(content.trials)
-    said = f"{total} trial{'s' if total > 1 else ''}: {counted(how)}."
+    said = f"{phrase('trial', total)}: {counted(how)}."
     if len(values):
         done, best = content.done, int(values.argmin())
         first, found = done.iloc[0], done.iloc[best]
@@ -237,7 +237,7 @@ def _history_words(content: SearchContent, values: Floats, how: NDArray[Any], li
             share = f" by {1 - values[best] / values[0]:.1%}" if values[0] > 0 else ""
             said += f"; the best so far fell{share} from {number(values[0])}, trial {first['number']}"
         after = len(values) - 1 - best
-        said += f"; {after} trial{'s' if after > 1 else ''} finished after it." if after else "."
+        said += f"; {phrase('trial', after)} finished after it." if after else "."
         said += limits.words(values)
     said += baseline_words(content, limits)
     if (how != FINISHED).any():

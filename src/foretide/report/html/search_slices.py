@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.windows import evenly
 from foretide.report.html.chart import Chart, Picker, View, titles
 from foretide.report.html.escape import plot_text, rounded
 from foretide.report.html.search_charts import BEST, Limits, baseline_line, baseline_words, empty_view
 from foretide.report.html.search_words import short, told
 from foretide.report.search_trials import Scale, scale_of
-from foretide.report.summary import number
+from foretide.text import number, phrase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,10 +151,7 @@ def _slice_words(content: SearchContent, placed: Placed, done: pd.DataFrame) -> 
             (float(values[scale.values == k].min()), int((scale.values == k).sum())) for k in range(len(scale.choices))
         ]
         order = sorted(range(len(least)), key=lambda k: least[k])
-        parts = [
-            f"{scale.choices[k]} {number(least[k][0])} ({least[k][1]} trial{'s' if least[k][1] > 1 else ''})"
-            for k in order[:NAMED]
-        ]
+        parts = [f"{scale.choices[k]} {number(least[k][0])} ({phrase('trial', least[k][1])})" for k in order[:NAMED]]
         more = f", and {len(order) - NAMED} more" if len(order) > NAMED else ""
         spread = "" if len(done) == len(scale.choices) else SPREAD_WORDS
         return f"{said} Least {content.metric} by choice: {', '.join(parts)}{more}.{spread}"
@@ -232,7 +230,7 @@ def thinned(done: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return at most ``most`` trials, evenly spread over the search, the best among them."""
     if len(done) <= most:
         return done
-    kept = set(np.linspace(0, len(done) - 1, most - 1).round().astype(int).tolist())
+    kept = set(evenly(len(done), most - 1).tolist())
     kept.add(int(done["value"].to_numpy(dtype=np.float64).argmin()))
     part: pd.DataFrame = done.iloc[sorted(kept)].reset_index(drop=True)
     return part

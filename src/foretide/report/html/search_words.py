@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from foretide.report.html.escape import plot_text
-from foretide.report.search_summary import duration, without_password
+from foretide.report.search_summary import without_password
 from foretide.report.search_trials import counted, missing, outcomes, shown_cell
+from foretide.text import clipped, duration, phrase, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,12 +28,10 @@ def lead(content: SearchContent) -> list[str]:
 def facts_lines(content: SearchContent) -> list[str]:
     """Return what the verdict rests on: trials, folds, the best settings, notes."""
     trials, facts = content.trials, content.facts
-    many = f"{len(trials)} trial{'s' if len(trials) > 1 else ''} of {len(content.ranked)} "
-    many += f"model{'s' if len(content.ranked) > 1 else ''}"
-    lines = [f"{many}: {counted(outcomes(trials))}"]
+    lines = [f"{phrase('trial', len(trials))} of {phrase('model', len(content.ranked))}: {counted(outcomes(trials))}"]
     folds = (content.about.get("folds") or {}).get("folds") or []
     if folds:
-        first, last = (str(folds[k]["time"]).removesuffix(" 00:00:00") for k in (0, -1))
+        first, last = (time_text(folds[k]["time"]) for k in (0, -1))
         windows = content.about["folds"].get("windows")
         several = (
             f"{len(folds)} inner folds, cutoffs from {first} to {last}"
@@ -70,8 +69,7 @@ def told(value: Any) -> str:
 
 def short(text: object, most: int = LONGEST) -> str:
     """Return text on one line as plotly.js shows it letter by letter; a long one loses its end."""
-    line = " ".join(str(text).split())
-    return plot_text(line if len(line) <= most else f"{line[: most - 1]}…")
+    return plot_text(clipped(text, most))
 
 
 def unescaped(text: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foretide.report.html.content import Content
-from foretide.report.summary import TEXTS, number, shown_columns
+from foretide.report.summary import TEXTS, shown_columns
+from foretide.text import number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from typing import Any
 
 from foretide.report.html.content import Content
 from foretide.report.html.tables import Cell, Table
-from foretide.report.style import unit_of
 from foretide.report.summary import WRAPPED
+from foretide.text import unit_of
 
 
 def lead(content: Content) -> list[str]:
