@@ -86,6 +86,7 @@ def test_times() -> None:
 @pytest.mark.parametrize(("n", "most"), [(0, 3), (1, 1), (7, 7), (7, 3), (100, 1), (1001, 10)])
 def test_even_positions(n: int, most: int) -> None:
     for found in (evenly(n, most), evenly(n, most, newest=True), evenly(n, most, down=True)):
-        assert len(found) == min(n, most) and (found >= 0).all() and (found < max(n, 1)).all()
+        assert len(found) == min(n, most)
+        assert ((found >= 0) & (found < max(n, 1))).all()
         assert len(set(found[1:] - found[:-1])) <= 2
     assert not n or evenly(n, most, newest=True)[-1] == n - 1
