@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.time.seasons import main_season
+from foretide.typing import Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
 
-    Floats = NDArray[np.float64]
 
 FAR = 6.0
 """A value is a spike where it is so many robust standard deviations from its neighbours one season before and after."""

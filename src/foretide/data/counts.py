@@ -8,6 +8,7 @@ import numpy as np
 
 from foretide.data.time.seasons import telling
 from foretide.errors import ConfigError
+from foretide.typing import Bools, Floats, Reals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ SHARE = 0.1
 """So many of the series are enough where they are small or have zeros; of moderate ones it takes half."""
 
 
-def are_counts(panel: Panel) -> NDArray[np.bool_]:
+def are_counts(panel: Panel) -> Bools:
     """Say of each target whether every value observed is a whole number of at least zero, ``[D]``.
 
     Where it is, a count head or a negative binomial may be used. Whether that is worth it, so that it should be done
@@ -40,7 +41,7 @@ def are_counts(panel: Panel) -> NDArray[np.bool_]:
     return found & seen
 
 
-def count_like(panel: Panel) -> NDArray[np.bool_]:
+def count_like(panel: Panel) -> Bools:
     """Say of each target whether it is to be treated as a count unasked, ``[D]``.
 
     It must be one (:func:`are_counts`), and zeros or small numbers must make that worth it. Of all series of counts,
@@ -62,12 +63,12 @@ def count_like(panel: Panel) -> NDArray[np.bool_]:
     return np.zeros_like(counts)
 
 
-def _has_zeros(y: NDArray[np.floating]) -> bool:
+def _has_zeros(y: Reals) -> bool:
     positive = y[y > 0]
     return bool(positive.size <= (1 - ZEROS) * y.size and np.median(positive) < LARGE)
 
 
-def first_no_count(panel: Panel, targets: NDArray[np.bool_]) -> tuple[int, int, int] | None:
+def first_no_count(panel: Panel, targets: Bools) -> tuple[int, int, int] | None:
     """Return entity, target and row of the earliest value that is no count among some targets ``[D]``, or None."""
     worst: tuple[int, int, int, int] | None = None
     for entity in range(panel.n_entities):
@@ -82,7 +83,7 @@ def first_no_count(panel: Panel, targets: NDArray[np.bool_]) -> tuple[int, int, 
     return None if worst is None else worst[1:]
 
 
-def density(panel: Panel) -> NDArray[np.float64]:
+def density(panel: Panel) -> Floats:
     """Return the nonzero rate of each series, the share of its observed values above zero, ``[N, D]``.
 
     Zero for a series of which nothing is observed. A panel cut by ``until`` gives the rates of that part alone.

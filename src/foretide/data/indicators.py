@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.panel import Static
+from foretide.typing import Array, Floats, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
 
 MOST = 64
@@ -56,7 +55,7 @@ class Indicators:
         static = self._static(panel, strange)
         if not self.columns:
             return (panel if static is panel.static else replace(panel, static=static)), strange
-        parts: list[NDArray[Any]] = []
+        parts: list[Array] = []
         names: dict[str, list[str]] = {"targets": [], "past": [], "future": []}
         for role, own in (("targets", panel.targets), ("past", panel.past), ("future", panel.future)):
             for name in own:
@@ -132,7 +131,7 @@ def _names(column: str, labels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{column}={label}" for label in labels)
 
 
-def _numbers(labels: tuple[str, ...]) -> NDArray[np.float64]:
+def _numbers(labels: tuple[str, ...]) -> Floats:
     """The number that each label is read as, NaN for words."""
     words = {"true": 1.0, "false": 0.0}
 
@@ -145,11 +144,11 @@ def _numbers(labels: tuple[str, ...]) -> NDArray[np.float64]:
     return np.array([number(label) for label in labels], dtype=np.float64)
 
 
-def _are_labels(cells: NDArray[np.floating], labels: tuple[str, ...]) -> bool:
+def _are_labels(cells: Reals, labels: tuple[str, ...]) -> bool:
     return bool((np.isnan(cells) | np.isin(cells, _numbers(labels))).all())
 
 
-def _codes(cells: NDArray[np.floating], labels: tuple[str, ...]) -> NDArray[np.float64]:
+def _codes(cells: Reals, labels: tuple[str, ...]) -> Floats:
     """The position of the label that each cell was read from; NaN for empty cells."""
     codes = np.full(cells.shape, np.nan)
     for code, number in enumerate(_numbers(labels)):
@@ -157,14 +156,14 @@ def _codes(cells: NDArray[np.floating], labels: tuple[str, ...]) -> NDArray[np.f
     return codes
 
 
-def _frequent(cells: NDArray[np.floating], labels: tuple[str, ...]) -> tuple[str, ...]:
+def _frequent(cells: Reals, labels: tuple[str, ...]) -> tuple[str, ...]:
     """Categories that have values, at most :data:`MOST`, in the order of the codes."""
     counts = np.bincount(cells[~np.isnan(cells)].astype(np.int64), minlength=len(labels))
     chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST])
     return tuple(labels[k] for k in chosen if counts[k])
 
 
-def _flags(cells: NDArray[np.floating], present: tuple[str, ...], labels: tuple[str, ...]) -> NDArray[np.float64]:
+def _flags(cells: Reals, present: tuple[str, ...], labels: tuple[str, ...]) -> Floats:
     """``[R]`` codes of the categories ``present`` -> ``[R, len(labels)]``."""
     table = np.array([[float(label == own) for label in labels] for own in (*present, None)]).reshape(-1, len(labels))
     codes = np.where(np.isnan(cells), len(present), cells).astype(np.int64)

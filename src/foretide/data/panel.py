@@ -5,45 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from foretide.data.tables.form import Origin
+from foretide.data.static import Names as Names
+from foretide.data.static import Static as Static
+from foretide.data.tables.form import Form, Origin
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError, nearest
+from foretide.typing import Frame, Ints, Reals, Time
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class Names:
-    """Column names of the frame the panel came from, so that answers speak the user's language."""
-
-    id: str = "unique_id"
-    time: str = "ds"
-    backend: str = "pandas"
-
-
-@dataclass(frozen=True)
-class Static:
-    """What does not change over time, one row per entity.
-
-    Attributes
-    ----------
-    names : tuple of str
-    values : float array ``[N, S]``
-        Numbers as they are, categories as codes.
-    categories : dict
-        Column name -> its categories in the order of the codes (absent for numbers).
-    """
-
-    names: tuple[str, ...] = ()
-    values: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
-    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    from foretide.data.reading.options import FrameOptions, TableOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,14 +48,20 @@ class Panel:
         NaN is none of them.
     indicators : dict
         Text column that a model sees as 0/1 columns, one per category -> their names.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.synthetic.hourly(T=48).panel
+    Panel(1 entities x 1 targets, 2 past; 48 rows, every h, 2019-01-01 00:00:00 to 2019-01-02 23:00:00)
     """
 
     grid: Grid
     ids: tuple[str, ...]
-    values: NDArray[np.floating]
-    row0: NDArray[np.int64]
-    length: NDArray[np.int64]
-    first: NDArray[np.int64]
+    values: Reals
+    row0: Ints
+    length: Ints
+    first: Ints
     targets: tuple[str, ...]
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
@@ -93,47 +75,155 @@ class Panel:
     @classmethod
     def from_frame(
         cls,
-        frame: Any,
+        frame: Frame,
         *,
         id: str | Sequence[str] | None = "unique_id",
         time: str = "ds",
         target: str | Sequence[str] = "y",
-        past: Sequence[str] = (),
-        future: Sequence[str] = (),
-        static: Sequence[str] = (),
-        freq: str | int | None = None,
-        **options: Any,
+        past: str | Sequence[str] = (),
+        future: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
+        **options: Unpack[FrameOptions],
     ) -> Panel:
-        """Build a panel from a long frame; see :func:`foretide.data.reading.panels.from_frame`."""
-        from foretide.data.reading.panels import from_frame
+        """Build a panel from a long frame, one row per entity and time; or one per entity, its last columns the steps.
 
-        return from_frame(
-            frame, id=id, time=time, target=target, past=past, future=future, static=static, freq=freq, **options
-        )
+        Parameters
+        ----------
+        frame : pandas or polars data frame
+            Not changed. Times and ids may stand in the index of a pandas frame.
+        id : str, sequence of str or None
+            Column that names the entity, or several together (``"north/milk"``); None: the frame holds one.
+        time : str
+            Datetimes (with or without a zone), dates, text, or integers.
+        target, past, future, static : str or sequence of str
+            Columns by role: forecast; known up to the cutoff; known ahead; one value per entity. Booleans become 0 and
+            1, text that is no target categories (empty: none of them). Rows after the end hold future columns only.
+        **options
+            How the frame is read: see :class:`foretide.data.reading.options.FrameOptions`.
+
+        Returns
+        -------
+        Panel
+            Entities in order of appearance; values are float64, or float32 when all columns are.
+
+        Raises
+        ------
+        DataError
+            One that lists every problem found; constant columns are a :class:`DataWarning`.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> import pandas as pd
+        >>> days = ["2024-01-01", "2024-01-02", "2024-01-03"]
+        >>> frame = pd.DataFrame({"shop": ["a"] * 3 + ["b"] * 3, "day": days * 2, "sold": [3, 1, 4, 1, 5, 9]})
+        >>> ft.Panel.from_frame(frame, id="shop", time="day", target="sold")
+        Panel(2 entities x 1 targets; 6 rows, every D, 2024-01-01 00:00:00 to 2024-01-03 00:00:00)
+        """
+        from foretide.data.reading.surveys import build, survey_long
+
+        columns = {"target": target, "past": past, "future": future, "static": static}
+        return build(cls, survey_long(frame, id, time, columns, options))
 
     @classmethod
     def from_wide(
         cls,
-        frame: Any,
+        frame: Frame,
         *,
         time: str = "ds",
         target: str | Sequence[str],
-        past: Sequence[str] | str = (),
-        future: Sequence[str] = (),
-        freq: str | int | None = None,
-        **options: Any,
+        past: str | Sequence[str] = (),
+        future: str | Sequence[str] = (),
+        **options: Unpack[FrameOptions],
     ) -> Panel:
-        """Build a panel of one entity whose columns are series; see :func:`foretide.data.reading.panels.from_wide`."""
-        from foretide.data.reading.panels import from_wide
+        """Build a panel from a frame whose columns are series, one row per time.
 
-        return from_wide(frame, time=time, target=target, past=past, future=future, freq=freq, **options)
+        Several targets make a panel of one unnamed entity, whose targets are forecast together. With ``melt=True`` they
+        make a panel of many entities, which may begin and end at different times: many series alike.
+
+        Parameters
+        ----------
+        frame : pandas or polars data frame
+        time : str
+        target, past, future : str or sequence of str
+            Columns by role; ``"rest"`` as target or past takes all columns that have no other role.
+        **options
+            As in :meth:`from_frame`.
+
+        Returns
+        -------
+        Panel
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"ds": ["2024-01", "2024-02", "2024-03"], "milk": [3, 1, 4], "tea": [1, 5, 9]})
+        >>> ft.Panel.from_wide(frame, target="rest").targets
+        ('milk', 'tea')
+        >>> ft.Panel.from_wide(frame, target="rest", melt=True).ids
+        ('milk', 'tea')
+        """
+        from foretide.data.reading.surveys import build, survey_wide
+
+        return build(cls, survey_wide(frame, time, {"target": target, "past": past, "future": future}, options))
 
     @classmethod
-    def read(cls, path: str | PathLike[str], **options: Any) -> Panel:
-        """Read a CSV or Parquet file into a panel; see :func:`foretide.data.reading.panels.read`."""
-        from foretide.data.reading.panels import read
+    def read(
+        cls,
+        path: str | PathLike[str],
+        *,
+        id: str | Sequence[str] | None = None,
+        time: str = "ds",
+        target: str | Sequence[str] = "y",
+        backend: str = "pandas",
+        likely: Form | None = None,
+        **options: Unpack[TableOptions],
+    ) -> Panel:
+        r"""Read a CSV or Parquet file into a panel.
 
-        return read(path, **options)
+        What is not given is found by looking at the whole file: encoding, separator, decimal and thousands mark.
+        ``panel.origin`` says what was found. The file is long when ``id`` is given or it has a column ``unique_id``,
+        wide (one entity) otherwise.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.csv``, ``.tsv``, ``.tab``, ``.txt``, ``.dat``, ``.parquet`` or ``.pq``, maybe followed by
+            ``.gz``, ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
+        id, time, target
+            As in :meth:`from_frame`.
+        backend : {"pandas", "polars"}
+            Kind of frame that forecasts are returned in.
+        likely : Form, optional
+            How a table of the same kind was written: decides where this one leaves a choice.
+        **options
+            Further roles and options of :meth:`from_frame` (long) or :meth:`from_wide` (wide), and of a CSV file
+            ``sep`` and ``encoding``.
+
+        Returns
+        -------
+        Panel
+
+        Raises
+        ------
+        DataError
+            When the file cannot be read, or as in :meth:`from_frame`.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> import pathlib, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> file = pathlib.Path(folder.name, "sales.csv")
+        >>> _ = file.write_text("day;sold\n2024-01-01;1,5\n2024-01-02;2,5\n2024-01-03;2\n")
+        >>> ft.Panel.read(file, time="day", target="sold").origin.text()
+        "Read sales.csv as utf-8, separator ';', decimal ','."
+        >>> folder.cleanup()
+        """
+        from foretide.data.reading.surveys import build, survey_file
+
+        return build(cls, *survey_file(path, id, time, target, backend, likely, options))
 
     # ---------------------------------------------------------------- shape and names
     @property
@@ -152,12 +242,12 @@ class Panel:
         return self.targets + self.past + self.future
 
     @property
-    def last(self) -> NDArray[np.int64]:
+    def last(self) -> Ints:
         """Grid step of each entity's last row, ``[N]``."""
         return self.first + self.length - 1
 
     @cached_property
-    def observed(self) -> NDArray[np.int64]:
+    def observed(self) -> Ints:
         """Rows of each entity up to its last observed target, ``[N]`` (later rows hold known-future values only)."""
         counts = np.zeros(self.n_entities, dtype=np.int64)
         for i in range(self.n_entities):
@@ -165,27 +255,77 @@ class Panel:
             counts[i] = seen[-1] + 1 if seen.size else 0
         return counts
 
-    def rows(self, entity: int) -> NDArray[np.floating]:
-        """Values of one entity, a view ``[T_i, C]``."""
+    def rows(self, entity: int) -> Reals:
+        """Return the values of one entity.
+
+        Parameters
+        ----------
+        entity : int
+            Its position.
+
+        Returns
+        -------
+        float array ``[T_i, C]``
+            A view.
+        """
         start = self.row0[entity]
         return self.values[start : start + self.length[entity]]
 
     def index(self, column: str) -> int:
-        """Position of a column in ``values``; a :class:`DataError` names the nearest column otherwise."""
-        try:
-            return self.columns.index(column)
-        except ValueError:
-            raise DataError(f"The panel has no column {column!r}. {nearest(column, self.columns)}") from None
+        """Return the position of a column in ``values``.
+
+        Parameters
+        ----------
+        column : str
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        DataError
+            For a column that is not there; it names the nearest one.
+        """
+        return self._position("column", column, self.columns)
 
     def entity(self, name: str) -> int:
-        """Position of an entity; a :class:`DataError` names the nearest one otherwise."""
+        """Return the position of an entity.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        DataError
+            For an entity that is not there; it names the nearest one.
+        """
+        return self._position("entity", name, self.ids)
+
+    @staticmethod
+    def _position(kind: str, name: str, known: tuple[str, ...]) -> int:
         try:
-            return self.ids.index(name)
+            return known.index(name)
         except ValueError:
-            raise DataError(f"The panel has no entity {name!r}. {nearest(name, self.ids)}") from None
+            raise DataError(f"The panel has no {kind} {name!r}. {nearest(name, known)}") from None
 
     def series_name(self, entity: int, target: int) -> str:
-        """Name of one series: the entity, the target, or ``entity/target`` where both are needed."""
+        """Return the name of one series: the entity, the target, or ``entity/target`` where both are needed.
+
+        Parameters
+        ----------
+        entity, target : int
+            Their positions.
+
+        Returns
+        -------
+        str
+        """
         if self.ids[entity] == "":
             return self.targets[target]
         return self.ids[entity] if self.n_targets == 1 else f"{self.ids[entity]}/{self.targets[target]}"
@@ -207,37 +347,73 @@ class Panel:
     def _repr_html_(self) -> str:
         from html import escape
 
-        roles = [("forecast", self.targets), ("known up to the cutoff", self.past), ("known ahead", self.future)]
-        roles += [("static", self.static.names), ("entities", self.ids if self.ids != ("",) else ())]
-        rows = "".join(
-            f"<tr><th>{what}</th><td>{escape(', '.join(names[:12]) + (', …' if len(names) > 12 else ''))}</td></tr>"
-            for what, names in roles
-            if names
-        )
+        def first(names: tuple[str, ...]) -> str:
+            return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+
         labels = "; ".join(f"{name}: {', '.join(found[:12])}" for name, found in self.categories.items())
-        rows += f"<tr><th>categories</th><td>{escape(labels)}</td></tr>" if labels else ""
         missing = sum(int(np.isnan(self.rows(i)).sum()) for i in range(self.n_entities))
-        rows += f"<tr><th>missing cells</th><td>{missing}</td></tr>"
+        lines = {
+            "forecast": first(self.targets), "known up to the cutoff": first(self.past),
+            "known ahead": first(self.future), "static": first(self.static.names), "entities": first(self.ids),
+            "categories": labels, "missing cells": str(missing),
+        }  # fmt: skip
+        rows = "".join(f"<tr><th>{what}</th><td>{escape(text)}</td></tr>" for what, text in lines.items() if text)
         return f"<div><p><b>{escape(repr(self))}</b></p><table>{rows}</table></div>"
 
     # ---------------------------------------------------------------- parts of it
-    def until(self, time: Any) -> Panel:
-        """Return the part up to and including ``time``: a view, nothing is copied.
+    def until(self, time: Time) -> Panel:
+        """Return the part up to and including a time. Entities that start later are dropped.
 
-        Entities that start later are dropped. Raises :class:`DataError` when nothing is left.
+        Parameters
+        ----------
+        time : time
+            Text, a datetime or Timestamp; an int on an integer grid.
+
+        Returns
+        -------
+        Panel
+            A view, nothing is copied.
+
+        Raises
+        ------
+        DataError
+            When nothing is left.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.synthetic.hourly(T=48).panel.until("2019-01-01 11:00").length.tolist()
+        [12]
         """
         step = self.grid.step_at_or_before(time)
         keep = np.clip(step - self.first + 1, 0, self.length)
         if not keep.any():
             starts = self.grid.output_times([self.first.min()])[0]
             raise DataError(f"No series has a value up to {time!s}: the panel starts at {starts}.")
-        chosen = np.flatnonzero(keep)
-        return replace(self.take(chosen), length=keep[chosen])
+        return self.head(keep)
 
-    def since(self, time: Any) -> Panel:
-        """Return the part from ``time`` on, ``time`` included: a view, nothing is copied.
+    def since(self, time: Time) -> Panel:
+        """Return the part from a time on, the time included. Entities that end earlier are dropped.
 
-        Entities that end earlier are dropped. Raises :class:`DataError` when nothing is left.
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        Panel
+            A view, nothing is copied.
+
+        Raises
+        ------
+        DataError
+            When nothing is left.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.synthetic.hourly(T=48).panel.since("2019-01-02").length.tolist()
+        [24]
         """
         step = self.grid.step_at_or_before(time)
         step += int(self.grid.times([step])[0] != self.grid.normalise(time))
@@ -249,36 +425,82 @@ class Panel:
         later = replace(self, row0=self.row0 + drop, first=self.first + drop, length=self.length - drop)
         return later.take(chosen)
 
-    def head(self, rows: NDArray[np.int64]) -> Panel:
-        """Return the first ``rows`` ``[N]`` of each entity: a view. Entities of which nothing is left are dropped."""
+    def head(self, rows: Ints) -> Panel:
+        """Return the first rows of each entity. Entities of which nothing is left are dropped.
+
+        Parameters
+        ----------
+        rows : int array ``[N]``
+
+        Returns
+        -------
+        Panel
+            A view, nothing is copied.
+        """
         keep = np.clip(rows, 0, self.length)
         chosen = np.flatnonzero(keep)
         cut = self if len(chosen) == self.n_entities else self.take(chosen)
         return cut if np.array_equal(cut.length, keep[chosen]) else replace(cut, length=keep[chosen])
 
     def take(self, entities: Iterable[int]) -> Panel:
-        """Return the panel with these entities (positions) only, sharing the values."""
-        chosen = np.asarray(list(entities), dtype=np.int64)
-        static = self.static
-        if static.names:
-            static = replace(static, values=static.values[chosen])
-        return replace(
-            self,
-            ids=tuple(self.ids[i] for i in chosen),
-            row0=self.row0[chosen],
-            length=self.length[chosen],
-            first=self.first[chosen],
-            static=static,
-        )
+        """Return the panel with some entities only.
 
-    def with_values(self, values: NDArray[np.floating]) -> Panel:
-        """Return the same panel over other values of the same shape ``[R, C]``."""
+        Parameters
+        ----------
+        entities : iterable of int
+            Their positions.
+
+        Returns
+        -------
+        Panel
+            Shares the values.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.synthetic.supplies(T=30, n_sites=3).panel.take([2, 0]).ids
+        ('site3', 'site1')
+        """
+        chosen = np.asarray(list(entities), dtype=np.int64)
+        static = replace(self.static, values=self.static.values[chosen]) if self.static.names else self.static
+        ids = tuple(self.ids[i] for i in chosen)
+        row0, length, first = self.row0[chosen], self.length[chosen], self.first[chosen]
+        return replace(self, ids=ids, row0=row0, length=length, first=first, static=static)
+
+    def with_values(self, values: Reals) -> Panel:
+        """Return the same panel over other values.
+
+        Parameters
+        ----------
+        values : float array ``[R, C]``
+
+        Returns
+        -------
+        Panel
+
+        Raises
+        ------
+        ConfigError
+            For values of another shape.
+        """
         if values.shape != self.values.shape:
             raise ConfigError(f"Expected values of shape {self.values.shape}, got {values.shape}.")
         return replace(self, values=values)
 
-    def to_frame(self) -> Any:
-        """Return a long frame (id, time, columns) of the kind the panel was made from."""
-        from foretide.data.reading.panels import panel_to_frame
+    def to_frame(self) -> Frame:
+        """Return a long frame (id, time, columns, static columns) of the kind the panel was made from.
 
-        return panel_to_frame(self)
+        Returns
+        -------
+        DataFrame
+            One row per entity and time; one unnamed entity gives no id column. Missing cells are NaN (null in polars).
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> list(ft.synthetic.hourly(T=48).panel.to_frame())
+        ['ds', 'x1', 'x2', 'x3']
+        """
+        from foretide.data.reading.surveys import frame_of
+
+        return frame_of(self)

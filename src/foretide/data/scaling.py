@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
+from foretide.typing import Array, Floats, Ints, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
 
-    Fit = Callable[[NDArray[np.float64], NDArray[np.int64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    Fit = Callable[[Floats, Ints], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +40,8 @@ class Scaler:
     kind: str
     columns: tuple[str, ...]
     ids: tuple[str, ...]
-    location: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    location: Floats
+    scale: Floats
     seen_from: Any
     seen_to: Any
     rows: int
@@ -77,7 +76,7 @@ class Scaler:
         first, last = (int(t) if panel.grid.is_integer else str(t) for t in seen)
         return cls(kind, names, panel.ids, location, scale, first, last, len(at))
 
-    def _of(self, entity: NDArray[np.int64] | int, columns: Sequence[str] | None) -> tuple[Any, Any]:
+    def _of(self, entity: Ints | int, columns: Sequence[str] | None) -> tuple[Any, Any]:
         which = [self._index(c) for c in (self.columns if columns is None else columns)]
         return self.location[entity][..., which], self.scale[entity][..., which]
 
@@ -86,7 +85,7 @@ class Scaler:
             raise ConfigError(f"The scaler was not fitted on column {column!r}. {nearest(column, self.columns)}")
         return self.columns.index(column)
 
-    def transform(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> NDArray[np.floating]:
+    def transform(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> Reals:
         """Scale values.
 
         Parameters
@@ -102,7 +101,7 @@ class Scaler:
         location, scale = (_along(part, values) for part in self._of(entity, columns))
         return np.asarray((values - location) / scale)
 
-    def inverse(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> NDArray[np.floating]:
+    def inverse(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> Reals:
         """Undo :meth:`transform`."""
         values = np.asarray(values)
         location, scale = (_along(part, values) for part in self._of(entity, columns))
@@ -157,21 +156,21 @@ class Scaler:
         )
 
 
-def _along(part: NDArray[np.float64], values: NDArray[Any]) -> NDArray[np.float64]:
+def _along(part: Floats, values: Array) -> Floats:
     """Put entity-wise parameters ``[n, C]`` beside values ``[n, ..., C]``."""
     if part.ndim == 1 or values.ndim <= part.ndim:
         return part
     return part.reshape(part.shape[0], *(1,) * (values.ndim - 2), part.shape[1])
 
 
-def _safe(location: NDArray[np.float64], scale: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _safe(location: Floats, scale: Floats) -> tuple[Floats, Floats]:
     """Replace unknown locations by 0 and scales of columns that do not vary (rounding apart) by 1."""
     location = np.where(np.isfinite(location), location, 0.0)
     varies = np.isfinite(scale) & (scale > 1e-12 * np.maximum(np.abs(location), 1e-290))
     return location, np.where(varies, scale, 1.0)
 
 
-def _standard(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _standard(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
     known = ~np.isnan(x)
     counts = np.add.reduceat(known.astype(np.float64), starts)
     sizes = np.diff(np.append(starts, len(x)))
@@ -182,12 +181,12 @@ def _standard(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArra
         return mean, np.sqrt(np.add.reduceat(rest * rest, starts) / counts)
 
 
-def _minmax(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _minmax(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
     low, high = np.fmin.reduceat(x, starts), np.fmax.reduceat(x, starts)
     return low, high - low
 
 
-def _robust(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _robust(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
     quartiles = np.full((3, len(starts)), np.nan)
     for i, part in enumerate(np.split(x, starts[1:])):
         known = part[~np.isnan(part)]
@@ -196,7 +195,7 @@ def _robust(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[
     return quartiles[1], (quartiles[2] - quartiles[0]) / 1.3489795003921634
 
 
-def _none(x: NDArray[np.float64], starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _none(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
     return np.zeros(len(starts)), np.ones(len(starts))
 
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.time.grid import Grid
 
@@ -88,7 +87,7 @@ class Split:
             last_target=panel.first + ends[k + 1] - 1, stride=stride,
         )  # fmt: skip
 
-    def rows(self, panel: Panel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def rows(self, panel: Panel) -> tuple[Ints, Ints]:
         """Return how many rows of each entity are for training, and for training and validation together, ``[N]``.
 
         A series too short to spare a part keeps it.

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.typing import Ints
 
@@ -57,8 +56,8 @@ class Windows:
         Row of the last observed step, counted from the entity's first row.
     """
 
-    entity: NDArray[np.int64]
-    cutoff: NDArray[np.int64]
+    entity: Ints
+    cutoff: Ints
 
     def __len__(self) -> int:
         return len(self.entity)
@@ -66,16 +65,16 @@ class Windows:
     def __getitem__(self, chosen: Any) -> Windows:
         return Windows(self.entity[chosen], self.cutoff[chosen])
 
-    def rows(self, panel: Panel) -> NDArray[np.int64]:
+    def rows(self, panel: Panel) -> Ints:
         """Row of each cutoff in ``panel.values``, ``[W]``."""
         return panel.row0[self.entity] + self.cutoff
 
-    def steps(self, panel: Panel) -> NDArray[np.int64]:
+    def steps(self, panel: Panel) -> Ints:
         """Grid step of each cutoff, ``[W]``."""
         return panel.first[self.entity] + self.cutoff
 
 
-def truth_of(panel: Panel, windows: Windows, h: int) -> NDArray[np.float64]:
+def truth_of(panel: Panel, windows: Windows, h: int) -> Floats:
     """Return the targets of the ``h`` steps after each window's cutoff, ``[W, h, D]``.
 
     All of these steps must lie inside the panel, as those of :func:`slide` do.
@@ -89,8 +88,8 @@ def slide(
     *,
     input_size: int,
     h: int,
-    first_target: int | NDArray[np.int64] | None = None,
-    last_target: int | NDArray[np.int64] | None = None,
+    first_target: int | Ints | None = None,
+    last_target: int | Ints | None = None,
     stride: int = 1,
 ) -> Windows:
     """Return every window whose targets lie wholly in a part of the grid.

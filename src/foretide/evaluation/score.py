@@ -327,7 +327,7 @@ class Scores:
         return pd.concat([groups.keys, pd.DataFrame(columns)], axis=1)
 
     def _frame(self, table: pd.DataFrame) -> Any:
-        from foretide.data.reading.panels import as_backend
+        from foretide.data.reading.frames import as_backend
 
         return as_backend(table, self.panel.names.backend)
 

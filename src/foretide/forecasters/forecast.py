@@ -179,7 +179,7 @@ class Forecast:
         The bounds of level 80 stand under ``<Model>-lo-80`` and ``<Model>-hi-80``, every quantile that was asked for by
         itself under ``<Model>-ql0.1``, whether or not it bounds an interval too.
         """
-        from foretide.data.reading.panels import as_backend
+        from foretide.data.reading.frames import as_backend
 
         panel, (_, h, d) = self.panel, self.mean.shape
         check_columns((panel.names.id, panel.names.time), ("cutoff", self.model, *(["note"] if notes else [])))

@@ -84,7 +84,7 @@ class StandIn:
         nonnegative = ((values >= 0) | unknown).all(axis=0)
         whole = ((values == np.floor(values)) | unknown).all(axis=0) & ~unknown.all(axis=0)
         floor = nonnegative & (values == 0).any(axis=0)
-        return cls(season, tuple(spread), *(tuple(map(bool, own)) for own in (nonnegative, whole, floor)))
+        return cls(season, tuple(spread), *(tuple(np.asarray(own).tolist()) for own in (nonnegative, whole, floor)))
 
     def forecast(
         self, panel: Panel, windows: Windows, h: int, quantiles: Sequence[float]

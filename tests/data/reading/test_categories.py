@@ -11,7 +11,6 @@ from foretide.data.audit import column_audit
 from foretide.data.panel import Panel
 from foretide.data.reading.categories import most_frequent
 from foretide.data.reading.checks import DataWarning, inspect
-from foretide.data.reading.panels import from_frame
 from foretide.errors import DataError
 
 pytestmark = pytest.mark.frames
@@ -45,7 +44,7 @@ def labels_of(table: Any) -> list[str | None]:
 def test_text_becomes_codes_with_labels(backend: str, role: str) -> None:
     given = BACKENDS[backend](frame())
     roles: dict[str, Any] = {"past": ["x"], role: ["x", "event"] if role == "past" else ["event"]}
-    panel = from_frame(given, **roles)
+    panel = Panel.from_frame(given, **roles)
     assert panel.categories == {"event": ("delivery", "payday")}
     np.testing.assert_array_equal(panel.values[:6, 2], [0, np.nan, 1, np.nan, np.nan, 1])
     assert np.isnan(panel.values[6:, 2]).all()
@@ -61,18 +60,18 @@ def test_text_becomes_codes_with_labels(backend: str, role: str) -> None:
 def test_labels_are_sorted_whatever_the_order_of_rows() -> None:
     shuffled = frame().sample(frac=1, random_state=1)
     np.testing.assert_array_equal(
-        from_frame(shuffled, future=["event"]).values, from_frame(frame(), future=["event"]).values
+        Panel.from_frame(shuffled, future=["event"]).values, Panel.from_frame(frame(), future=["event"]).values
     )
 
 
 def test_words_for_yes_and_no_and_categorical_numbers_are_labels() -> None:
-    panel = from_frame(frame(event=["True", "False"] * 6, x=pd.Categorical([1, 2, 10] * 4)), past=["event", "x"])
+    panel = Panel.from_frame(frame(event=["True", "False"] * 6, x=pd.Categorical([1, 2, 10] * 4)), past=["event", "x"])
     assert panel.categories == {"event": ("False", "True"), "x": ("1", "10", "2")}
 
 
 @pytest.mark.parametrize("missing", ["error", "mask", "ffill"])
 def test_an_empty_cell_is_none_of_the_categories_under_every_policy(missing: str) -> None:
-    panel = from_frame(frame(), future=["event"], missing=missing)
+    panel = Panel.from_frame(frame(), future=["event"], missing=missing)
     assert int(np.isnan(panel.values[:, 1]).sum()) == 9
     report = inspect(frame(), future=["event"], missing=missing)
     assert report.ok
@@ -81,7 +80,7 @@ def test_an_empty_cell_is_none_of_the_categories_under_every_policy(missing: str
 
 
 def test_a_gap_that_is_filled_holds_none_of_them() -> None:
-    panel = from_frame(frame().drop(index=[2]), future=["event"], fill_gaps=True, missing="mask")
+    panel = Panel.from_frame(frame().drop(index=[2]), future=["event"], fill_gaps=True, missing="mask")
     assert panel.length[0] == 12
     assert np.isnan(panel.values[2]).all()
 
@@ -89,12 +88,12 @@ def test_a_gap_that_is_filled_holds_none_of_them() -> None:
 def test_numbers_before_a_first_sale_are_refused_or_marked() -> None:
     early = frame(x=[np.nan] * 3 + [2.5] * 4 + [3.0] * 5)
     with pytest.raises(DataError, match=r"Column 'x': 3 missing values|column 'x': 3 missing values.*missing=\"mask\""):
-        from_frame(early, future=["x"])
-    assert np.isnan(from_frame(early, future=["x"], missing="mask").values[:3, 1]).all()
+        Panel.from_frame(early, future=["x"])
+    assert np.isnan(Panel.from_frame(early, future=["x"], missing="mask").values[:3, 1]).all()
 
 
 def test_resampled_text_is_the_most_frequent_of_a_step() -> None:
-    weekly = from_frame(frame(), future=["event"], resample="W-SUN")
+    weekly = Panel.from_frame(frame(), future=["event"], resample="W-SUN")
     assert set(labels_of(weekly.to_frame())) <= {"delivery", "payday", None}
     twin = [[0.0, 1, 1, np.nan], [2, 0], [np.nan], [1, 0, 0, 1]]
     starts = np.cumsum([0, *map(len, twin)])[:-1]
@@ -103,18 +102,18 @@ def test_resampled_text_is_the_most_frequent_of_a_step() -> None:
 
 def test_one_label_everywhere_warns_and_one_label_here_and_there_does_not() -> None:
     with pytest.warns(DataWarning, match="Column 'event': always 'none', so nothing can be learned"):
-        from_frame(frame(event="none"), future=["event"])
-    assert from_frame(frame(event=["sale", None] * 6), future=["event"]).categories == {"event": ("sale",)}
+        Panel.from_frame(frame(event="none"), future=["event"])
+    assert Panel.from_frame(frame(event=["sale", None] * 6), future=["event"]).categories == {"event": ("sale",)}
 
 
 def test_very_many_labels_are_free_text() -> None:
     long = pd.DataFrame({"ds": pd.date_range("2020-01-01", periods=2500), "y": 1.0 * np.arange(2500)})
     with pytest.raises(DataError, match=r"Column 'c': 1250 different texts in 2500 rows are no categories.*Leave the"):
-        from_frame(long.assign(c=[f"n{k // 2}" for k in range(2500)]), id=None, past=["c"])
+        Panel.from_frame(long.assign(c=[f"n{k // 2}" for k in range(2500)]), id=None, past=["c"])
 
 
 def test_the_audit_shows_no_quantities_of_labels() -> None:
-    table = column_audit(from_frame(frame(), future=["event"])).set_index("column")
+    table = column_audit(Panel.from_frame(frame(), future=["event"])).set_index("column")
     assert np.isnan(table.loc["event", "mean"])
     assert table.loc["event", "missing"] == 0.75
 

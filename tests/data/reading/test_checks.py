@@ -11,8 +11,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from foretide.data.panel import Panel
 from foretide.data.reading.checks import DataWarning, inspect
-from foretide.data.reading.panels import from_frame, from_wide
 from foretide.errors import ConfigError, DataError
 
 pytestmark = pytest.mark.frames
@@ -161,11 +161,11 @@ def test_bad_input_gets_a_clear_error(name: str, backend: str) -> None:
     frame = change(good()).reset_index(drop=True)
     given = pl.from_pandas(frame) if backend == "polars" else frame
     with pytest.raises(DataError, match=message):
-        from_frame(given, **{"past": ["x"], **options})
+        Panel.from_frame(given, **{"past": ["x"], **options})
 
 
 def test_the_good_frame_is_good() -> None:
-    assert from_frame(good(), past=["x", "w"]).length.tolist() == [48, 48]
+    assert Panel.from_frame(good(), past=["x", "w"]).length.tolist() == [48, 48]
 
 
 def test_everything_is_found_at_once() -> None:
@@ -173,7 +173,7 @@ def test_everything_is_found_at_once() -> None:
     frame.loc[3, "y"], frame.loc[60, "x"] = np.nan, np.inf
     frame = as_text("w", _9="red")(pd.concat([frame.drop(index=[70]), frame.iloc[[5]]], ignore_index=True))
     with pytest.raises(DataError) as caught:
-        from_frame(frame, past=["x", "w", "v"], input_size=50, h=10)
+        Panel.from_frame(frame, past=["x", "w", "v"], input_size=50, h=10)
     text = str(caught.value)
     assert text.startswith("7 problems in the data:\n  1. ")
     kinds = ("no column 'v'", "no number", "infinite", "occurs more", "is missing", "1 missing value,", "50 + h")
@@ -186,18 +186,18 @@ def test_many_bad_series_are_summed_up() -> None:
     frame = pd.concat(parts, ignore_index=True)
     frame.loc[frame.index % 10 < 2, "y"] = np.nan
     with pytest.raises(DataError, match=r"(?s)^3 problems.*'s0'.*'s1'.*'s2'.*17 more series have .*; 40 in all"):
-        from_frame(frame)
+        Panel.from_frame(frame)
 
 
 def test_constant_columns_warn() -> None:
     with pytest.warns(DataWarning, match="Column 'x': always 2, so nothing can be learned"):
-        from_frame(good().assign(x=2.0), past=["x"])
+        Panel.from_frame(good().assign(x=2.0), past=["x"])
     with pytest.warns(DataWarning, match="Column 'x': no value at all"):
-        from_frame(good().assign(x=np.nan), past=["x"], missing="mask")
+        Panel.from_frame(good().assign(x=np.nan), past=["x"], missing="mask")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         report = inspect(good().assign(x=np.where(good()["unique_id"] == "a", 1.0, good()["x"])))
-        from_frame(good().iloc[:1], freq="h")
+        Panel.from_frame(good().iloc[:1], freq="h")
     assert [p.entity for p in report.notes if p.kind == "constant"] == ["a"]
 
 
@@ -216,7 +216,7 @@ def test_constant_columns_warn() -> None:
 )
 def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        from_frame(good(), **options)
+        Panel.from_frame(good(), **options)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
 )
 def test_what_is_no_usable_frame(value: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        from_wide(value, target="y")
+        Panel.from_wide(value, target="y")
 
 
 def test_inspect_guesses_roles_and_raises_nothing() -> None:

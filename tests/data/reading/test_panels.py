@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.data.panel import Panel
-from foretide.data.reading.panels import as_backend, from_frame, from_wide, read
+from foretide.data.reading.frames import as_backend
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError
 
@@ -49,7 +49,7 @@ def as_pandas(frame: Any) -> pd.DataFrame:
 def test_a_long_frame_with_all_roles(make: Make, shuffled: bool) -> None:
     frame = long({"b": 50, "a": 30, "c": 44})
     given_ = frame.sample(frac=1, random_state=1).reset_index(drop=True) if shuffled else frame
-    panel = from_frame(make(given_), past=["p"], future=["f"], static=["kind", "area"])
+    panel = Panel.from_frame(make(given_), past=["p"], future=["f"], static=["kind", "area"])
     assert set(panel.ids) == {"a", "b", "c"}
     assert panel.ids == tuple(pd.unique(given_["unique_id"]))
     assert (panel.targets, panel.past, panel.future) == (("y",), ("p",), ("f",))
@@ -63,7 +63,7 @@ def test_a_long_frame_with_all_roles(make: Make, shuffled: bool) -> None:
 
 def test_there_and_back(make: Make) -> None:
     frame = long({"b": 20, "a": 30})
-    panel = from_frame(make(frame), past=["p"], future=["f"], static=["area", "kind"])
+    panel = Panel.from_frame(make(frame), past=["p"], future=["f"], static=["area", "kind"])
     back = panel.to_frame()
     assert type(back) is type(make(frame))
     expected = frame.astype({"p": float, "f": float, "area": float})
@@ -73,28 +73,28 @@ def test_there_and_back(make: Make) -> None:
 def test_the_frame_is_left_alone(make: Make) -> None:
     frame = make(long({"b": 20, "a": 30}))
     before = as_pandas(frame).copy()
-    panel = from_frame(frame, past=["p"])
+    panel = Panel.from_frame(frame, past=["p"])
     panel.values[:] = -1
     pd.testing.assert_frame_equal(as_pandas(frame), before)
 
 
 def test_a_wide_frame(make: Make) -> None:
     frame = long({"a": 30}).drop(columns=["unique_id", "kind"]).assign(area=np.arange(30) % 7)
-    panel = from_wide(make(frame), target="y", past="rest", future=["f"])
+    panel = Panel.from_wide(make(frame), target="y", past="rest", future=["f"])
     assert (panel.ids, panel.targets, panel.past, panel.future) == (("",), ("y",), ("p", "area"), ("f",))
     assert panel.columns == ("y", "p", "area", "f")
     assert panel.series == ("y",)
     back = panel.to_frame()
     assert list(back.columns) == ["ds", "y", "p", "area", "f"]
-    several = from_wide(make(frame), target=["y", "p"])
+    several = Panel.from_wide(make(frame), target=["y", "p"])
     assert (several.targets, several.past, several.series) == (("y", "p"), (), ("y", "p"))
 
 
 def test_float32_stays_float32_only_when_all_columns_are(make: Make) -> None:
     frame = long({"a": 30}).astype({"y": "float32"})
-    assert from_frame(make(frame)).values.dtype == np.float32
-    assert from_frame(make(frame), past=["p"]).values.dtype == np.float64
-    assert from_frame(make(frame.astype({"p": "float32"})), past=["p"]).values.dtype == np.float32
+    assert Panel.from_frame(make(frame)).values.dtype == np.float32
+    assert Panel.from_frame(make(frame), past=["p"]).values.dtype == np.float64
+    assert Panel.from_frame(make(frame.astype({"p": "float32"})), past=["p"]).values.dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_null_and_nan_are_the_same(make: Make, kind: str, expected: list[float])
     cells = [None if np.isnan(v) else (bool(v) if kind == "boolean" else v) for v in expected]
     column = pd.array(cells, dtype=kind) if kind != "float64" else np.array(expected)
     frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=3), "y": column})
-    np.testing.assert_array_equal(from_frame(make(frame), id=None, missing="mask").values[:, 0], expected)
+    np.testing.assert_array_equal(Panel.from_frame(make(frame), id=None, missing="mask").values[:, 0], expected)
 
 
 @pytest.mark.parametrize("backend", ["numpy_nullable", "pyarrow"])
 def test_pandas_extension_types(backend: Any) -> None:
     frame = long({"b": 20, "a": 30})
-    plain = from_frame(frame, past=["p"], future=["f"], static=["kind"])
-    extended = from_frame(frame.convert_dtypes(dtype_backend=backend), past=["p"], future=["f"], static=["kind"])
+    plain = Panel.from_frame(frame, past=["p"], future=["f"], static=["kind"])
+    extended = Panel.from_frame(frame.convert_dtypes(dtype_backend=backend), past=["p"], future=["f"], static=["kind"])
     np.testing.assert_array_equal(plain.values, extended.values)
     assert (plain.grid, plain.ids, plain.static.categories) == (extended.grid, extended.ids, extended.static.categories)
 
@@ -123,8 +123,8 @@ def test_pandas_extension_types(backend: Any) -> None:
 def test_identifiers_of_any_type(make: Make) -> None:
     frame = long({"b": 20, "a": 30})
     for ids, expected in (({"b": 7, "a": 3}, ("7", "3")), ({"b": "007", "a": "x y"}, ("007", "x y"))):
-        assert from_frame(make(frame.assign(unique_id=frame["unique_id"].map(ids)))).ids == expected
-    assert from_frame(make(frame.astype({"unique_id": "category"}))).ids == ("b", "a")
+        assert Panel.from_frame(make(frame.assign(unique_id=frame["unique_id"].map(ids)))).ids == expected
+    assert Panel.from_frame(make(frame.astype({"unique_id": "category"}))).ids == ("b", "a")
 
 
 TIMES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
@@ -140,7 +140,7 @@ TIMES: dict[str, Callable[[pd.DatetimeIndex], Any]] = {
 @pytest.mark.parametrize("kind", sorted(TIMES))
 def test_times_of_any_kind(make: Make, kind: str) -> None:
     days = pd.date_range("2024-02-27", periods=60, freq="h")
-    panel = from_frame(make(pd.DataFrame({"ds": TIMES[kind](days), "y": np.arange(60.0)})), id=None)
+    panel = Panel.from_frame(make(pd.DataFrame({"ds": TIMES[kind](days), "y": np.arange(60.0)})), id=None)
     assert panel.grid.freq == "h"
     assert panel.grid.times(range(60)).equals(days.as_unit("ns"))
 
@@ -148,12 +148,12 @@ def test_times_of_any_kind(make: Make, kind: str) -> None:
 def test_dates_and_written_formats(make: Make) -> None:
     days = [dt.date(2024, 2, 27) + dt.timedelta(days=k) for k in range(9)]
     dates = pd.DataFrame({"ds": pd.Series(days, dtype=object), "y": np.arange(9.0)})
-    assert from_frame(make(dates), id=None).grid.start == pd.Timestamp("2024-02-27")
+    assert Panel.from_frame(make(dates), id=None).grid.start == pd.Timestamp("2024-02-27")
     german = dates.assign(ds=[d.strftime("%d.%m.%Y") for d in days])
-    panel = from_frame(make(german), id=None, time_format="%d.%m.%Y")
+    panel = Panel.from_frame(make(german), id=None, time_format="%d.%m.%Y")
     assert (panel.grid.start, panel.grid.freq) == (pd.Timestamp("2024-02-27"), "D")
     number = dates.assign(ds=[int(d.strftime("%Y%m%d")) for d in days])
-    assert from_frame(make(number), id=None, time_format="%Y%m%d").grid == panel.grid
+    assert Panel.from_frame(make(number), id=None, time_format="%Y%m%d").grid == panel.grid
 
 
 @pytest.mark.parametrize(
@@ -167,20 +167,20 @@ def test_dates_and_written_formats(make: Make) -> None:
 def test_the_frequency_is_found(make: Make, freq: str, found: str, n: int) -> None:
     days = pd.date_range("2023-01-01", periods=n, freq=freq)
     frame = pd.DataFrame({"ds": days, "y": np.arange(float(n))})
-    panel = from_frame(make(frame), id=None)
+    panel = Panel.from_frame(make(frame), id=None)
     assert panel.grid.freq == found
     assert panel.grid.times(range(n)).equals(days.as_unit("ns"))
     pieces = frame.drop(index=[n // 2])
-    filled = from_frame(make(pieces), id=None, fill_gaps=True, missing="mask")
+    filled = Panel.from_frame(make(pieces), id=None, fill_gaps=True, missing="mask")
     assert np.flatnonzero(np.isnan(filled.values[:, 0])).tolist() == [n // 2]
 
 
 def test_integer_time(make: Make) -> None:
     frame = pd.DataFrame({"ds": np.arange(100, 160, 3), "y": np.arange(20.0)})
-    panel = from_frame(make(frame), id=None)
+    panel = Panel.from_frame(make(frame), id=None)
     assert (panel.grid.start, panel.grid.freq, panel.grid.is_integer) == (100, 3, True)
     assert panel.to_frame()["ds"].to_list() == frame["ds"].to_list()
-    filled = from_frame(make(frame.drop(index=[4, 5])), id=None, fill_gaps=True)
+    filled = Panel.from_frame(make(frame.drop(index=[4, 5])), id=None, fill_gaps=True)
     assert np.flatnonzero(np.isnan(filled.values[:, 0])).tolist() == [4, 5]
 
 
@@ -191,7 +191,7 @@ def test_filling_gaps_agrees_with_a_pandas_reindex(data: st.DataObject) -> None:
     full = long({"a": 41, "b": 41, "c": 41})
     parts = [full[full["unique_id"] == n].iloc[sorted(k)] for n, k in zip("abc", keep, strict=True)]
     missing = data.draw(st.sampled_from(["mask", "ffill"]))
-    panel = from_frame(pd.concat(parts), freq="h", past=["p"], fill_gaps=True, missing=missing)
+    panel = Panel.from_frame(pd.concat(parts), freq="h", past=["p"], fill_gaps=True, missing=missing)
     for i, part in enumerate(parts):
         hours = pd.date_range(part["ds"].min(), part["ds"].max(), freq="h")
         twin = part.set_index("ds")[["y", "p"]].reindex(hours)
@@ -204,10 +204,10 @@ def test_missing_policies(make: Make) -> None:
     frame["p"] = frame["p"].astype(float)
     frame.loc[[1, 2, 6], "y"] = np.nan
     frame.loc[4, "p"] = np.inf
-    masked = from_frame(make(frame), past=["p"], missing="mask")
+    masked = Panel.from_frame(make(frame), past=["p"], missing="mask")
     twin = frame.replace(np.inf, np.nan)
     np.testing.assert_array_equal(masked.values, twin[["y", "p"]])
-    filled = from_frame(make(frame), past=["p"], missing="ffill")
+    filled = Panel.from_frame(make(frame), past=["p"], missing="ffill")
     np.testing.assert_array_equal(filled.values, twin.groupby("unique_id")[["y", "p"]].ffill())
     assert np.isnan(filled.values[6, 0])  # nothing to fill a leading value from, least of all another series
 
@@ -217,13 +217,13 @@ def test_rows_known_ahead_are_legal(make: Make) -> None:
     frame["p"] = frame["p"].astype(float)
     ahead = frame.groupby("unique_id").cumcount() >= 20
     frame.loc[ahead, ["y", "p"]] = np.nan
-    panel = from_frame(make(frame), past=["p"], future=["f"])
+    panel = Panel.from_frame(make(frame), past=["p"], future=["f"])
     assert panel.observed.tolist() == [20, 20]
     assert panel.length.tolist() == [30, 24]
-    filled = from_frame(make(frame), past=["p"], future=["f"], missing="ffill")
+    filled = Panel.from_frame(make(frame), past=["p"], future=["f"], missing="ffill")
     assert np.isnan(filled.rows(0)[20:, :2]).all()  # the future is not made up
     with pytest.raises(DataError, match="column 'y': 10 missing values, first at 2024-02-27 20:00:00"):
-        from_frame(make(frame), past=["p"])
+        Panel.from_frame(make(frame), past=["p"])
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_rows_known_ahead_are_legal(make: Make) -> None:
 def test_resampling_agrees_with_pandas(make: Make, rule: str, freq: str) -> None:
     frame = long({"a": 400, "b": 333}, freq)
     frame.loc[5:8, "y"] = np.nan
-    panel = from_frame(make(frame), past=["p"], resample=rule, missing="mask")
+    panel = Panel.from_frame(make(frame), past=["p"], resample=rule, missing="mask")
     for i, name in enumerate(panel.ids):
         part = frame[frame["unique_id"] == name].set_index("ds")[["y", "p"]]
         twin = part.resample(rule).mean()
@@ -243,35 +243,35 @@ def test_resampling_agrees_with_pandas(make: Make, rule: str, freq: str) -> None
 def test_zones(make: Make) -> None:
     hours = pd.date_range("2024-03-30 20:00", periods=40, freq="h", tz="Europe/Berlin")
     frame = pd.DataFrame({"ds": hours, "y": np.arange(40.0)})
-    panel = from_frame(make(frame), id=None)
+    panel = Panel.from_frame(make(frame), id=None)
     assert (panel.grid.tz, panel.grid.freq) == ("Europe/Berlin", "h")
     assert panel.grid.start == pd.Timestamp("2024-03-30 19:00")
     assert (panel.grid.output_times(range(40)) == hours).all()
-    moved = from_frame(make(frame), id=None, tz="Asia/Tokyo")
+    moved = Panel.from_frame(make(frame), id=None, tz="Asia/Tokyo")
     assert moved.grid.tz == "Asia/Tokyo"
     assert moved.grid.start == panel.grid.start
     as_text = frame.assign(ds=[t.isoformat() for t in hours])  # offsets +01:00 and +02:00
-    assert from_frame(make(as_text), id=None).grid.tz == "UTC"
+    assert Panel.from_frame(make(as_text), id=None).grid.tz == "UTC"
     one_offset = frame.assign(ds=[t.tz_convert("Etc/GMT-10").isoformat() for t in hours])
-    assert from_frame(make(one_offset), id=None).grid.tz == "+10:00"
+    assert Panel.from_frame(make(one_offset), id=None).grid.tz == "+10:00"
 
 
 @pytest.mark.parametrize("start", ["2024-03-30 20:00", "2024-10-26 20:00"])
 def test_wall_clock_times_through_a_clock_change(make: Make, start: str) -> None:
     hours = pd.date_range(start, periods=40, freq="h", tz="Europe/Berlin")
     parts = [pd.DataFrame({"unique_id": n, "ds": hours.tz_localize(None), "y": np.arange(40.0)}) for n in "ab"]
-    panel = from_frame(make(pd.concat(parts)), tz="Europe/Berlin")
+    panel = Panel.from_frame(make(pd.concat(parts)), tz="Europe/Berlin")
     assert panel.values[:, 0].tolist() == [*range(40), *range(40)]  # of the hour shown twice, the first is earlier
     assert (panel.grid.output_times(range(40)) == hours).all()
 
 
 def test_days_in_a_zone_are_dates(make: Make) -> None:
     days = pd.date_range("2024-03-20", periods=30, tz="Europe/Berlin")
-    panel = from_frame(make(pd.DataFrame({"ds": days, "y": np.arange(30.0)})), id=None)
+    panel = Panel.from_frame(make(pd.DataFrame({"ds": days, "y": np.arange(30.0)})), id=None)
     assert panel.grid == Grid(pd.Timestamp("2024-03-20"), "D", "Europe/Berlin", wall=True)
     assert (panel.grid.output_times(range(30)) == days).all()
     hours = pd.date_range("2024-03-20", periods=23 + 20 * 24, freq="h", tz="Europe/Berlin")
-    means = from_frame(make(pd.DataFrame({"ds": hours, "y": np.arange(len(hours)) % 7.0})), id=None, resample="D")
+    means = Panel.from_frame(make(pd.DataFrame({"ds": hours, "y": np.arange(len(hours)) % 7.0})), id=None, resample="D")
     twin = pd.Series(np.arange(len(hours)) % 7.0, index=hours.tz_localize(None)).resample("D").mean()
     np.testing.assert_allclose(means.values[:, 0], twin)
 
@@ -283,10 +283,12 @@ def test_files(make: Make, tmp_path: Path) -> None:
     wide = frame[frame["unique_id"] == "007"].drop(columns="unique_id").rename(columns={"ds": "date"})
     wide.to_csv(tmp_path / "wide.CSV", index=False, sep=";", decimal=",")
     for name in ("long.csv", "long.parquet"):
-        panel = read(tmp_path / name, past=["p"], future=["f"], static="kind")
+        panel = Panel.read(tmp_path / name, past=["p"], future=["f"], static="kind")
         assert panel.ids == ("007", "01")
         np.testing.assert_allclose(panel.values, frame[["y", "p", "f"]].to_numpy(dtype=float))
-    panel = read(tmp_path / "wide.CSV", time="date", target="y", past=["p"], sep=";", decimal=",", backend="polars")
+    panel = Panel.read(
+        tmp_path / "wide.CSV", time="date", target="y", past=["p"], sep=";", decimal=",", backend="polars"
+    )
     assert (panel.ids, panel.length.tolist()) == (("",), [20])
     assert isinstance(panel.to_frame(), pl.DataFrame)
     renamed = frame.rename(columns={"unique_id": "shop"})
@@ -308,7 +310,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         "none/x.csv": "There is no folder .*none'",
     }.items():
         with pytest.raises(DataError, match=message):
-            read(tmp_path / name, target="b")
+            Panel.read(tmp_path / name, target="b")
 
 
 def test_polars_output_has_null_not_nan() -> None:
@@ -324,6 +326,6 @@ def test_a_million_rows_take_a_second_or_two() -> None:
     frame = pd.DataFrame({"ds": pd.date_range("1990-01-01", periods=n, freq="min")})
     frame = frame.assign(**{f"x{k}": np.random.default_rng(k).normal(size=n) for k in range(8)})
     begin = dt.datetime.now()
-    panel = from_wide(frame, target="x0", past="rest")
+    panel = Panel.from_wide(frame, target="x0", past="rest")
     assert (dt.datetime.now() - begin).total_seconds() < 5
     assert panel.values.nbytes == n * 8 * 8

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foretide.data.reading.panels import from_frame
+from foretide.data.panel import Panel
 from foretide.data.time.frequency import offset_of, read_freq
 from foretide.data.time.seasons import seasons_of
 from foretide.errors import ConfigError, DataError
@@ -19,7 +19,7 @@ BERLIN = "Europe/Berlin"
 
 
 def panel_of(times: Any, **options: Any) -> Any:
-    return from_frame(pd.DataFrame({"ds": times, "y": np.arange(len(times)) * 1.0}), id=None, **options)
+    return Panel.from_frame(pd.DataFrame({"ds": times, "y": np.arange(len(times)) * 1.0}), id=None, **options)
 
 
 def date_range(start: str, n: int, freq: str) -> pd.DatetimeIndex:

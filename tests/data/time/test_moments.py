@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from foretide.data.panel import Panel
-from foretide.data.reading.panels import from_frame
 from foretide.data.splits import split_at
 from foretide.data.time.grid import Grid
 from foretide.errors import DataError
@@ -22,7 +21,9 @@ DAILY = Grid(pd.Timestamp("2024-01-01"), "D")
 
 
 def daily() -> Panel:
-    return from_frame(pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=366), "y": np.arange(366.0)}), id=None)
+    return Panel.from_frame(
+        pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=366), "y": np.arange(366.0)}), id=None
+    )
 
 
 def stamp(text: str) -> pd.Timestamp:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foretide.data.panel import Panel
 from foretide.data.reading.checks import inspect
-from foretide.data.reading.panels import from_frame
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError
 
@@ -43,7 +43,9 @@ def table(start: str = "2023-11-09", n: int = 460, freq: str = "D", zone: str | 
 def test_labels_and_values_are_those_of_pandas(rule: str, zone: str | None) -> None:
     frame = table(zone=zone)
     choice = {"y": "sum", "price": "mean", "stock": "last"}
-    panel = from_frame(frame, past=["price", "stock"], resample=rule, aggregate=choice, missing="mask", fill_gaps=True)
+    panel = Panel.from_frame(
+        frame, past=["price", "stock"], resample=rule, aggregate=choice, missing="mask", fill_gaps=True
+    )
     wall = frame.assign(ds=frame["ds"].dt.tz_localize(None))
     for i, name in enumerate(panel.ids):
         groups = wall[wall["unique_id"] == name].set_index("ds").resample(rule)
@@ -58,7 +60,7 @@ def test_labels_and_values_are_those_of_pandas(rule: str, zone: str | None) -> N
 def test_parts_of_a_day_are_those_of_pandas(rule: str, zone: str | None) -> None:
     times = pd.date_range("2024-03-28 03:00", periods=5000, freq="3min", tz=zone)
     frame = pd.DataFrame({"ds": times, "y": np.random.default_rng(0).normal(size=5000)})
-    panel = from_frame(frame, id=None, resample=rule, aggregate="max")
+    panel = Panel.from_frame(frame, id=None, resample=rule, aggregate="max")
     twin = frame.set_index("ds")["y"].resample(rule).max()
     np.testing.assert_allclose(panel.values[:, 0], twin)
     assert (panel.grid.output_times(range(len(twin))) == twin.index).all()
@@ -67,17 +69,17 @@ def test_parts_of_a_day_are_those_of_pandas(rule: str, zone: str | None) -> None
 def test_the_case_of_february_and_march() -> None:
     days = pd.date_range("2024-02-01", "2024-03-31")
     frame = pd.DataFrame({"ds": days, "y": np.where(days.month == 2, 2.0, 3.0)})
-    panel = from_frame(frame, id=None, resample="ME")
+    panel = Panel.from_frame(frame, id=None, resample="ME")
     assert list(zip(map(str, panel.grid.times([0, 1]).date), panel.values[:, 0], strict=True)) == [
         ("2024-02-29", 2.0), ("2024-03-31", 3.0),
     ]  # fmt: skip
-    assert from_frame(frame, id=None, resample="ME", aggregate="sum").values[:, 0].tolist() == [58, 93]
+    assert Panel.from_frame(frame, id=None, resample="ME", aggregate="sum").values[:, 0].tolist() == [58, 93]
 
 
 def test_months_that_begin_on_the_fifteenth() -> None:
     days = pd.date_range("2024-01-15", "2024-04-14")
-    panel = from_frame(pd.DataFrame({"ds": days, "y": 1.0 + 0 * days.day}), id=None, resample="MS+14D", aggregate="sum",
-                       missing="mask")  # fmt: skip
+    frame = pd.DataFrame({"ds": days, "y": 1.0 + 0 * days.day})
+    panel = Panel.from_frame(frame, id=None, resample="MS+14D", aggregate="sum", missing="mask")
     assert panel.values[:, 0].tolist() == [31, 29, 31]
     assert panel.grid == Grid(pd.Timestamp("2024-01-15"), "MS+14D")
 
@@ -85,12 +87,12 @@ def test_months_that_begin_on_the_fifteenth() -> None:
 def test_aggregations_by_column_as_text_and_for_all() -> None:
     frame = table()
     wanted = {"y": "sum", "stock": "max"}
-    by_dict = from_frame(frame, past=["price", "stock"], resample="W", aggregate=wanted)
-    by_text = from_frame(frame, past=["price", "stock"], resample="W", aggregate="y=sum, stock=max")
+    by_dict = Panel.from_frame(frame, past=["price", "stock"], resample="W", aggregate=wanted)
+    by_text = Panel.from_frame(frame, past=["price", "stock"], resample="W", aggregate="y=sum, stock=max")
     np.testing.assert_array_equal(by_dict.values, by_text.values)
-    means = from_frame(frame, past=["price", "stock"], resample="W")
+    means = Panel.from_frame(frame, past=["price", "stock"], resample="W")
     np.testing.assert_allclose(by_dict.values[:, 1], means.values[:, 1])
-    least = from_frame(frame, past=["price", "stock"], resample="W", aggregate="min")
+    least = Panel.from_frame(frame, past=["price", "stock"], resample="W", aggregate="min")
     assert (least.values <= means.values + 1e-12).all()
 
 
@@ -99,7 +101,7 @@ def test_a_step_of_missing_cells_is_missing(choice: str) -> None:
     frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=60), "y": np.arange(60.0)})
     frame.loc[31:, "y"] = np.nan
     frame.loc[3, "y"] = np.nan
-    panel = from_frame(frame, id=None, resample="MS", aggregate=choice, missing="mask")
+    panel = Panel.from_frame(frame, id=None, resample="MS", aggregate=choice, missing="mask")
     assert not np.isnan(panel.values[0, 0])
     assert np.isnan(panel.values[1, 0])
 
@@ -115,12 +117,12 @@ def test_a_step_of_missing_cells_is_missing(choice: str) -> None:
 )
 def test_wrong_aggregations_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        from_frame(table(), **options)
+        Panel.from_frame(table(), **options)
 
 
 def test_columns_that_are_not_there_are_named() -> None:
     with pytest.raises(DataError, match="aggregate names 'yy', which is no column of the panel. Did you mean 'y'"):
-        from_frame(table(), resample="W", aggregate="yy=sum")
+        Panel.from_frame(table(), resample="W", aggregate="yy=sum")
 
 
 @pytest.mark.parametrize(
@@ -157,8 +159,8 @@ def test_steps_far_too_short_are_refused_with_a_longer_one() -> None:
     with pytest.raises(
         DataError, match="resample='s' makes 241315201 steps of 400 rows. Type a longer step, such as resample='W'"
     ):
-        from_frame(frame, id=None, resample="1s")
-    assert from_frame(frame, id=None, resample="W").length.tolist() == [400]
+        Panel.from_frame(frame, id=None, resample="1s")
+    assert Panel.from_frame(frame, id=None, resample="W").length.tolist() == [400]
 
 
 def test_the_configuration_and_check_take_it(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_the_configuration_and_check_take_it(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     section = read_yaml(done.output[done.output.index("data:") :])
     panel = read_panel(load_config(section).data)
-    twin = from_frame(frame, past=["price"], resample="W", aggregate={"y": "sum", "price": "max"})
+    twin = Panel.from_frame(frame, past=["price"], resample="W", aggregate={"y": "sum", "price": "max"})
     np.testing.assert_allclose(panel.values, twin.values)
 
 
@@ -187,12 +189,12 @@ def test_filling_forward_stops_at_the_last_observation() -> None:
     frame.loc[25:, ["y", "x"]] = np.nan
     frame.loc[[4, 5], ["y", "x"]] = np.nan
     for roles in ({}, {"past": ["x"]}, {"target": ["y", "x"]}):
-        panel = from_frame(frame, id=None, missing="ffill", **roles)
+        panel = Panel.from_frame(frame, id=None, missing="ffill", **roles)
         assert panel.observed.tolist() == [25]
         assert panel.values[4:6].tolist() == [[3.0] * panel.values.shape[1]] * 2
         assert np.isnan(panel.values[25:]).all()
     frame.loc[20:, "x"] = np.nan
-    panel = from_frame(frame, id=None, missing="ffill", target=["y", "x"])
+    panel = Panel.from_frame(frame, id=None, missing="ffill", target=["y", "x"])
     assert np.isnan(panel.values[20:25, 1]).all()  # each series has an end of its own
-    panel = from_frame(frame, id=None, missing="ffill", past=["x"])
+    panel = Panel.from_frame(frame, id=None, missing="ffill", past=["x"])
     assert panel.values[20:25, 1].tolist() == [19.0] * 5

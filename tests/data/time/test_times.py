@@ -13,8 +13,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from foretide.data.panel import Panel
 from foretide.data.reading.checks import inspect
-from foretide.data.reading.panels import from_frame
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.simple.baselines import Persistence
 
@@ -29,7 +29,7 @@ def frame_of(times: Any) -> pd.DataFrame:
 
 def read_back(times: Any, **options: Any) -> list[str]:
     frame = frame_of(times)
-    seen = [from_frame(f, id=None, **options).to_frame()["ds"] for f in (frame, pl.from_pandas(frame))]
+    seen = [Panel.from_frame(f, id=None, **options).to_frame()["ds"] for f in (frame, pl.from_pandas(frame))]
     assert list(map(str, seen[0])) == list(map(str, seen[1].to_pandas()))
     return [str(time).removesuffix(" 00:00:00") for time in seen[0]]
 
@@ -116,7 +116,7 @@ def test_forms_that_mean_two_things_are_refused_with_both(words: list[str]) -> N
     with pytest.raises(
         DataError, match=r"times do not have the form .* is \d{4}-.* with time_format=.*, or "
     ) as caught:
-        from_frame(frame_of(words), id=None, freq="D", fill_gaps=True)
+        Panel.from_frame(frame_of(words), id=None, freq="D", fill_gaps=True)
     ways = typed(str(caught.value))
     assert len(ways) >= 2
     for way in ways:
@@ -124,7 +124,7 @@ def test_forms_that_mean_two_things_are_refused_with_both(words: list[str]) -> N
                          str(caught.value))  # fmt: skip
         assert told
         assert str(pd.to_datetime(told[1], format=way["time_format"]).date()) == told[2]
-        assert len(from_frame(frame_of(words[:1]), id=None, freq="D", **way).values) == 1
+        assert len(Panel.from_frame(frame_of(words[:1]), id=None, freq="D", **way).values) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,21 +158,21 @@ def test_epochs_with_fractions_zones_and_holes() -> None:
     assert read_back(seconds, time_format="epoch_s")[0] == "2024-01-30 00:00:00.500000+00:00"
     assert read_back([1706572800, 1706576400], time_format="epoch_s", tz=BERLIN)[0] == "2024-01-30 01:00:00+01:00"
     with pytest.raises(DataError, match="1 row has no time, the first is row 1"):
-        from_frame(frame_of([1706572800, None, 1706580000]), id=None, time_format="epoch_s")
+        Panel.from_frame(frame_of([1706572800, None, 1706580000]), id=None, time_format="epoch_s")
     with pytest.raises(DataError, match=r"do not have the form 'epoch_s'; the first is 'x' in row 1.*time_format out"):
-        from_frame(frame_of(["1706572800", "x", "1706580000"]), id=None, time_format="epoch_s")
+        Panel.from_frame(frame_of(["1706572800", "x", "1706580000"]), id=None, time_format="epoch_s")
 
 
 def test_small_counters_and_years_stay_integers() -> None:
     for numbers in ([1, 2, 3], [0, 5, 10], [100_001, 100_002, 100_003], [2020, 2021, 2022]):
-        assert from_frame(frame_of(numbers), id=None).grid.is_integer
+        assert Panel.from_frame(frame_of(numbers), id=None).grid.is_integer
     assert "time_format='%Y'" in notes([2020, 2021, 2022])
     assert read_back([2020, 2021, 2022], time_format="%Y") == ["2020-01-01", "2021-01-01", "2022-01-01"]
 
 
 def test_a_bad_cell_among_good_ones_is_named() -> None:
     with pytest.raises(DataError, match=r"1 of 4 times do not have the form '%d/%m/%Y'; the first is 'soon' in row 3"):
-        from_frame(frame_of(["30/01/2024", "31/01/2024", "01/02/2024", "soon"]), id=None)
+        Panel.from_frame(frame_of(["30/01/2024", "31/01/2024", "01/02/2024", "soon"]), id=None)
 
 
 def test_a_wrong_format_is_answered_with_the_right_one() -> None:
@@ -182,14 +182,14 @@ def test_a_wrong_format_is_answered_with_the_right_one() -> None:
         (["2024-01-30", "2024-01-31"], "%d.%m.%Y"), (["1706572800", "1706659200"], "%Y%m%d"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=re.escape(f"do not have the form {given!r}")) as caught:
-            from_frame(frame_of(words), id=None, time_format=given)
+            Panel.from_frame(frame_of(words), id=None, time_format=given)
         ways = typed(str(caught.value)) or [{}]
         assert ("leave time_format out" in str(caught.value)) == (ways == [{}])
         for way in ways:
-            assert len(from_frame(frame_of(words), id=None, **{"freq": "D", "fill_gaps": True, **way}).values) > 1
+            assert len(Panel.from_frame(frame_of(words), id=None, **{"freq": "D", "fill_gaps": True, **way}).values) > 1
     for given in ("dd.mm.yyyy", "epoch", "%Q", "mixed", "unix"):
         with pytest.raises(ConfigError, match="Expected a format such as '%d.%m.%Y' or .*, or one of epoch_s"):
-            from_frame(frame_of(FORMS["dots"][0]), id=None, time_format=given)
+            Panel.from_frame(frame_of(FORMS["dots"][0]), id=None, time_format=given)
 
 
 # ------------------------------------------------------------------------------ beyond 1678 to 2261
@@ -209,16 +209,16 @@ FAR: dict[str, Any] = {
 def test_dates_beyond_nanoseconds_are_named_and_can_be_counted(name: str) -> None:
     frame = frame_of(FAR[name])
     with pytest.raises(DataError, match=r"lie beyond the years 1678 to 2261, the first is (2270-01-0[12]|1500-01-01)"):
-        from_frame(frame, id=None)
+        Panel.from_frame(frame, id=None)
     frame["ds"] = frame["ds"].rank(method="dense").astype(int)  # as the message says
-    assert from_frame(frame, id=None).length.tolist() == [3]
+    assert Panel.from_frame(frame, id=None).length.tolist() == [3]
 
 
 def test_the_case_of_the_year_2270() -> None:
     if not CASES.is_dir():
         pytest.skip("no shared cases beside this checkout")
     with pytest.raises(DataError, match="30 times lie beyond the years 1678 to 2261, the first is 2270-01-01 in row 0"):
-        from_frame(pd.read_parquet(CASES / "year_2270.parquet"), id=None)
+        Panel.from_frame(pd.read_parquet(CASES / "year_2270.parquet"), id=None)
 
 
 # ------------------------------------------------------------------------------------------- zones
@@ -234,20 +234,20 @@ def test_zones_of_any_kind_keep_their_name(tmp_path: Path) -> None:
         frame = frame_of(pd.date_range("2024-03-25", periods=10, tz=zone))
         frame.to_parquet(tmp_path / "zone.parquet")
         for read in (frame, pd.read_parquet(tmp_path / "zone.parquet")):
-            panel = from_frame(read, id=None)
+            panel = Panel.from_frame(read, id=None)
             assert panel.grid.tz == name
             assert "2024-03-25 00:00:00" in repr(panel)
             forecast = Persistence(h=2).fit(panel).predict(panel).to_frame()
             assert list(forecast["ds"]) == list(pd.date_range("2024-04-04", periods=2, tz=zone))
             assert list(panel.to_frame()["ds"]) == list(frame["ds"])
     berlin = frame_of(pd.date_range("2024-03-25", periods=10, tz=tz.gettz(BERLIN)))
-    assert from_frame(berlin, id=None).grid.tz == BERLIN
+    assert Panel.from_frame(berlin, id=None).grid.tz == BERLIN
 
 
 def test_the_case_of_the_fixed_offset() -> None:
     if not CASES.is_dir():
         pytest.skip("no shared cases beside this checkout")
-    panel = from_frame(pd.read_parquet(CASES / "fixed_offset.parquet"), id=None)
+    panel = Panel.from_frame(pd.read_parquet(CASES / "fixed_offset.parquet"), id=None)
     assert (panel.grid.tz, panel.grid.freq) == ("+05:30", "D")
     assert "2024-01-01 05:30:00+05:30" in repr(panel)
     assert str(Persistence(h=1).fit(panel).predict(panel).to_frame()["ds"][0]) == "2024-01-31 05:30:00+05:30"
@@ -257,7 +257,7 @@ def test_the_case_of_the_fixed_offset() -> None:
     ("tz", "kept"), [("UTC+2", "+02:00"), ("+0530", "+05:30"), ("-03", "-03:00"), ("+00:00", "UTC")]
 )
 def test_offsets_are_zones(tz: str, kept: str) -> None:
-    panel = from_frame(frame_of(pd.date_range("2024-03-25", periods=10, freq="h")), id=None, tz=tz)
+    panel = Panel.from_frame(frame_of(pd.date_range("2024-03-25", periods=10, freq="h")), id=None, tz=tz)
     assert panel.grid.tz == kept
     assert str(panel.grid.output_times([0])[0]).startswith("2024-03-25 00:00:00")
 
@@ -265,7 +265,7 @@ def test_offsets_are_zones(tz: str, kept: str) -> None:
 def test_zones_that_are_not_known() -> None:
     for tz, message in (("GMT+2", "not a known time zone"), ("UTC+25", "not a known"), ("", "not a known")):
         with pytest.raises(ConfigError, match=message):
-            from_frame(frame_of(pd.date_range("2024-03-25", periods=10)), id=None, tz=tz)
+            Panel.from_frame(frame_of(pd.date_range("2024-03-25", periods=10)), id=None, tz=tz)
 
 
 @pytest.mark.parametrize("zone", [BERLIN, "America/New_York", "Australia/Sydney"])
@@ -273,21 +273,23 @@ def test_offsets_that_change_are_kept_in_utc_and_a_zone_is_named(zone: str) -> N
     start = "2024-03-05" if zone == "America/New_York" else "2024-03-30"
     hours = pd.date_range(start, periods=24 * 9, freq="h", tz=zone)
     words = [time.isoformat() for time in hours]
-    panel = from_frame(frame_of(words), id=None)
+    panel = Panel.from_frame(frame_of(words), id=None)
     assert (panel.grid.tz, panel.grid.freq) == ("UTC", "h")
     way = typed(notes(words))[0]
-    assert (from_frame(frame_of(words), id=None, **way).grid.output_times(range(len(hours))) == hours).all()
+    assert (Panel.from_frame(frame_of(words), id=None, **way).grid.output_times(range(len(hours))) == hours).all()
     assert "several offsets" not in notes(words, **way)
     days = pd.date_range(start, periods=14, freq="D", tz=zone)
     with pytest.raises(DataError, match=r"do not lie on steps of D.*Name the zone: tz=") as caught:
-        from_frame(frame_of([day.isoformat() for day in days]), id=None)
+        Panel.from_frame(frame_of([day.isoformat() for day in days]), id=None)
     way = typed(str(caught.value))[0]
-    assert list(from_frame(frame_of([day.isoformat() for day in days]), id=None, **way).to_frame()["ds"]) == list(days)
+    assert list(Panel.from_frame(frame_of([day.isoformat() for day in days]), id=None, **way).to_frame()["ds"]) == list(
+        days
+    )
 
 
 def test_datetime_objects_of_one_zone_keep_it() -> None:
     hours = pd.date_range("2024-03-30", periods=50, freq="h", tz=BERLIN)
-    assert from_frame(frame_of(pd.Series(list(hours), dtype=object)), id=None).grid.tz == BERLIN
+    assert Panel.from_frame(frame_of(pd.Series(list(hours), dtype=object)), id=None).grid.tz == BERLIN
 
 
 def test_a_skipped_hour_can_be_taken_as_it_is() -> None:
@@ -295,8 +297,8 @@ def test_a_skipped_hour_can_be_taken_as_it_is() -> None:
     with pytest.raises(
         DataError, match=r"1 time does not exist in Europe/Berlin .* 2024-03-31 02:00:00\. Leave tz out"
     ):
-        from_frame(frame, id=None, tz=BERLIN)
-    assert from_frame(frame, id=None).length.tolist() == [72]
+        Panel.from_frame(frame, id=None, tz=BERLIN)
+    assert Panel.from_frame(frame, id=None).length.tolist() == [72]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -305,9 +307,9 @@ def test_irregular_times_follow_the_advice(seed: int) -> None:
     gaps = rng.integers(1, [9, 90, 5_000, 50_000, 400_000][seed], 80)
     times = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.cumsum(gaps), "min")
     with pytest.raises(DataError, match="the steps have no regular length|The steps have no regular length") as caught:
-        from_frame(frame_of(times), id=None)
+        Panel.from_frame(frame_of(times), id=None)
     way = next(w for w in typed(str(caught.value)) if "resample" in w)
-    panel = from_frame(frame_of(times), id=None, fill_gaps=True, **way)
+    panel = Panel.from_frame(frame_of(times), id=None, fill_gaps=True, **way)
     means = pd.Series(np.arange(80.0), times).resample(way["resample"]).mean()
     np.testing.assert_allclose(panel.values[:, 0], means)
 
@@ -328,7 +330,7 @@ def test_damaged_times_get_an_error_of_ours() -> None:
             words.append("".join(letters))
         options = [{}, {"time_format": "%d/%m/%Y"}, {"time_format": "epoch_s"}, {"tz": BERLIN}, {"resample": "ME"}]
         try:
-            panel = from_frame(frame_of(words), id=None, missing="mask", **options[int(rng.integers(5))])
+            panel = Panel.from_frame(frame_of(words), id=None, missing="mask", **options[int(rng.integers(5))])
         except DataError:
             continue
         assert len(panel.to_frame()) == panel.length.sum()
@@ -347,4 +349,4 @@ def test_damaged_times_get_an_error_of_ours() -> None:
 @pytest.mark.parametrize("time_format", [None, "%Y-%m-%d", "epoch_ns"])
 def test_what_is_no_time_at_all(times: Any, time_format: str | None) -> None:
     with pytest.raises(DataError, match="'ds'"):
-        from_frame(frame_of(times), id=None, time_format=time_format)
+        Panel.from_frame(frame_of(times), id=None, time_format=time_format)

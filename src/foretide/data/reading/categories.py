@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -11,9 +11,10 @@ import pandas as pd
 from foretide.data.reading.frames import strings
 from foretide.data.reading.problems import Problem, where
 from foretide.text import phrase
+from foretide.typing import Array, Floats, Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from foretide.data.reading.frames import ColumnView
 
 MOST = 1000
 """More labels than this are free text."""
@@ -22,7 +23,7 @@ FEW = 10
 _NUMBER = r"[^\w]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[^\w]?"
 
 
-def is_text(series: nw.Series[Any]) -> bool:
+def is_text(series: ColumnView) -> bool:
     """Whether a column holds text and nothing else."""
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         return True
@@ -31,7 +32,7 @@ def is_text(series: nw.Series[Any]) -> bool:
     return pd.api.types.infer_dtype(strings(series), skipna=True) == "string"
 
 
-def holds_categories(series: nw.Series[Any]) -> bool:
+def holds_categories(series: ColumnView) -> bool:
     """Whether a column holds labels: categorical by type, or text most of which does not look like numbers.
 
     Words beside one or two numbers, such as 0 for none, are labels too.
@@ -47,7 +48,7 @@ def holds_categories(series: nw.Series[Any]) -> bool:
     return words > counts.sum() / 2 or (int(numeric.sum()) <= 2 and words > 2 * int((~numeric).sum()))
 
 
-def read_categories(series: nw.Series[Any]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def read_categories(series: ColumnView) -> tuple[Floats, tuple[str, ...]]:
     """Return the code of each row's label ``[R]``, NaN where there is none, and the labels, sorted.
 
     Text that is empty or blank is no label.
@@ -57,13 +58,13 @@ def read_categories(series: nw.Series[Any]) -> tuple[NDArray[np.float64], tuple[
     return place[codes], tuple(sorted(labels))
 
 
-def names_of(codes: NDArray[np.floating], labels: tuple[str, ...]) -> NDArray[Any]:
+def names_of(codes: Reals, labels: tuple[str, ...]) -> Array:
     """Return the label of each code as objects, None for NaN: what :func:`read_categories` read."""
     known = np.array([*labels, None], dtype=object)
     return np.asarray(known[np.where(np.isnan(codes), len(labels), codes).astype(np.int64)])
 
 
-def check_labels(name: str, codes: NDArray[np.floating], labels: tuple[str, ...]) -> list[Problem]:
+def check_labels(name: str, codes: Reals, labels: tuple[str, ...]) -> list[Problem]:
     """Return what is wrong with a column of labels: too many for categories, always the same one; and empty cells."""
     empty = int(np.isnan(codes).sum())
     if len(labels) > MOST or len(labels) > max(FEW, len(codes) / 2):
@@ -79,7 +80,7 @@ def check_labels(name: str, codes: NDArray[np.floating], labels: tuple[str, ...]
     return [Problem("missing", text, column=name, count=empty, severity="note")]
 
 
-def most_frequent(codes: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.floating]:
+def most_frequent(codes: Reals, starts: Ints) -> Reals:
     """Return the code that comes most often in each stretch of rows ``[S]``, the smallest of several; NaN where none.
 
     Parameters
@@ -97,7 +98,7 @@ def most_frequent(codes: NDArray[np.floating], starts: NDArray[np.int64]) -> NDA
     return found
 
 
-def _coded(series: nw.Series[Any]) -> tuple[NDArray[np.int64], pd.Series[str]]:
+def _coded(series: ColumnView) -> tuple[Ints, pd.Series]:
     """Return the position of each row's text among the distinct ones, -1 for empty and blank cells, and these."""
     codes, found = pd.factorize(strings(series))
     text = pd.Series([str(cell) for cell in found], dtype=object)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import Unpack
 
 from foretide.data.panel import Panel
-from foretide.data.reading.frames import columns_of_index, join_ids, open_frame
+from foretide.data.reading.frames import columns_of_index, join_ids, names_tuple, open_frame
 from foretide.data.reading.guess import guess_roles
-from foretide.data.reading.panels import panel_of, with_origin
+from foretide.data.reading.options import FileOptions, Options
 from foretide.data.reading.problems import DataWarning, Problem, Report, raise_errors
-from foretide.data.reading.roles import Options
 from foretide.data.reading.survey import survey
+from foretide.data.reading.surveys import panel_of
 from foretide.data.reading.upright import stand_up
 from foretide.data.tables.reader import read_table
+from foretide.typing import Frame
 
 __all__ = ["DataWarning", "Problem", "Report", "examine", "inspect", "raise_errors"]
 
 
 def inspect(
-    data: Any,
+    data: Frame | str | PathLike[str],
     *,
     id: str | Sequence[str] | None = None,
     time: str | None = None,
@@ -29,7 +30,7 @@ def inspect(
     past: str | Sequence[str] | None = None,
     future: str | Sequence[str] | None = None,
     static: str | Sequence[str] | None = None,
-    **options: Any,
+    **options: Unpack[FileOptions],
 ) -> Report:
     """Look at a frame or file and return what is in it and what is wrong, without raising for problems of the data.
 
@@ -39,55 +40,57 @@ def inspect(
     id, time, target, past, future, static : str or sequence of str, optional
         Roles; those not given are guessed, and a note says so. An empty one is given.
     **options
-        As in :func:`foretide.data.reading.panels.from_frame`, and for files as in
-        :func:`foretide.data.reading.panels.read`.
+        As in :meth:`foretide.Panel.from_frame`, and for files as in :meth:`foretide.Panel.read`.
 
     Returns
     -------
     Report
+
+    Examples
+    --------
+    >>> from foretide.data.reading.checks import inspect
+    >>> import pandas as pd
+    >>> report = inspect(pd.DataFrame({"day": ["2024-01-01", "2024-01-02", "2024-01-04"], "sold": [3, 1, 4]}))
+    >>> report.freq, report.problems[0].message
+    ('D', '1 step of D is missing, first at 2024-01-03 00:00:00.')
     """
     roles = {"id": id, "time": time, "target": target, "past": past, "future": future, "static": static}
     return examine(data, roles, **options)[0]
 
 
-def examine(data: Any, roles: dict[str, Any], **options: Any) -> tuple[Report, Panel | None]:
+def examine(
+    data: Frame | str | PathLike[str], roles: Mapping[str, str | Sequence[str] | None], **options: Unpack[FileOptions]
+) -> tuple[Report, Panel | None]:
     """Return what :func:`inspect` does, and the panel where there is no error."""
     checked, file = Options(**options).checked(), None
-    time, given = roles.get("time"), {role: _names(names) for role, names in roles.items() if role != "time"}
-    ids = given["id"] or ("unique_id",)
+    named = {role: None if columns is None else names_tuple(columns) for role, columns in roles.items()}
+    (time,) = named.pop("time", None) or (None,)
+    ids = named["id"] or ("unique_id",)
     if isinstance(data, (str, PathLike)):
         file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
         data, checked = file.frame, replace(checked, sep=file.origin.form.sep)
-    data = columns_of_index(data, time, ids, None)
-    target = (given["target"] or ("y",))[0]
-    data, steps = stand_up(data, time or "ds", target)
-    guess = guess_roles(open_frame(data), time=time, melt=checked.melt, form=checked.form, **given)
+    frame = columns_of_index(data, time, ids, None)
+    target = (named["target"] or ("y",))[0]
+    frame, steps = stand_up(frame, time or "ds", target)
+    guess = guess_roles(open_frame(frame), time=time, melt=checked.melt, form=checked.form, **named)
     if file is not None:  # as Panel.read does: names and times keep their text
-        data = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
-        data, _ = stand_up(data, guess.roles.time, target)
-    one_id = guess.ids[0] if guess.ids else None
-    if len(guess.ids) > 1:
-        data, one_id = join_ids(data, guess.ids)
-    found = survey(data, replace(guess.roles, id=one_id), replace(checked, melt=guess.melt))
-    named = {*guess.ids, *(name for _, name in guess.roles.named())}
+        frame = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
+        frame, _ = stand_up(frame, guess.roles.time, target)
+    frame, one = join_ids(frame, guess.ids)
+    found = survey(frame, replace(guess.roles, id=one), replace(checked, melt=guess.melt))
     found.problems += guess.notes
     if steps:
-        text = (
-            f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r} "
-        )
-        found.problems.append(Problem("guess", f"{text}and {target!r} here.", severity="note"))
+        text = f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r}"
+        found.problems.append(Problem("guess", f"{text} and {target!r} here.", severity="note"))
+    origin = None if file is None else file.origin.with_times(found.time_format)
     if file is not None:
-        doubts = [problem for name, problem in file.doubts.items() if name not in named]
-        found.problems += [_beside(problem, guess.roles.target, given["target"] is not None) for problem in doubts]
+        used = {*guess.ids, *(name for _, name in guess.roles.named())}
+        doubts = [problem for name, problem in file.doubts.items() if name not in used]
+        found.problems += [_beside(problem, guess.roles.target, named["target"] is not None) for problem in doubts]
     report = found.report()
-    panel = panel_of(found) if report.ok else None
-    if file is not None:
-        form = replace(file.origin.form, time_format=found.time_format)
-        report = replace(report, read=replace(file.origin, form=form).text())
-        panel = with_origin(panel, file.origin) if panel is not None else None
-    if guess.ids:
-        report = replace(report, roles={**report.roles, "id": guess.ids})
-    return report, panel
+    shown = {**report.roles, **({"id": guess.ids} if guess.ids else {})}
+    report = replace(report, roles=shown, read=None if origin is None else origin.text())
+    return report, panel_of(Panel, found, origin) if report.ok else None
 
 
 def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Problem:
@@ -96,9 +99,3 @@ def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Probl
         return replace(problem, severity="note" if is_given else problem.severity)
     named = targets[0] if len(targets) == 1 else list(targets)
     return replace(problem, fix=f"{problem.fix} Or do without it: target={named!r}.")
-
-
-def _names(given: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    if given is None:
-        return None
-    return (given,) if isinstance(given, str) else tuple(given)

@@ -17,10 +17,10 @@ from foretide.data.reading.problems import Place, Problem, Severity, located, wh
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
 from foretide.text import phrase
+from foretide.typing import Bools, Floats, Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from foretide.data.reading.frames import ColumnView, FrameView
     from foretide.data.reading.roles import Options, Roles
     from foretide.data.reading.survey import Survey
 
@@ -28,8 +28,8 @@ Order = Any
 
 
 def read_columns(
-    table: nw.DataFrame[Any], roles: Roles, order: Order, place: Place, options: Options
-) -> tuple[NDArray[np.floating], list[Problem], Static, dict[str, tuple[str, ...]]]:
+    table: FrameView, roles: Roles, order: Order, place: Place, options: Options
+) -> tuple[Reals, list[Problem], Static, dict[str, tuple[str, ...]]]:
     """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
 
     Text in a column that is no target becomes codes, whose labels are the categories. A column that is absent or holds
@@ -55,12 +55,12 @@ def read_columns(
     return values, problems + found, static, categories
 
 
-def number_column(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.floating] | None, list[Problem]]:
+def number_column(series: ColumnView, form: Form) -> tuple[Reals | None, list[Problem]]:
     """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
     return (numbers(series), []) if is_number(series) else _unusual(series, form)
 
 
-def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+def _unusual(series: ColumnView, form: Form) -> tuple[Floats | None, list[Problem]]:
     """Return a column that is no number by type: empty, Decimal, mixed objects and numbers written as text pass."""
     column = strings(series)
     name = str(series.name)
@@ -73,7 +73,7 @@ def _unusual(series: nw.Series[Any], form: Form) -> tuple[NDArray[np.float64] | 
     return _written(column, name, form)
 
 
-def _written(column: pd.Series[Any], name: str, form: Form) -> tuple[NDArray[np.float64] | None, list[Problem]]:
+def _written(column: pd.Series, name: str, form: Form) -> tuple[Floats | None, list[Problem]]:
     """Return numbers written as text, or what keeps the column from being numbers."""
     known = column.notna().to_numpy()
     cells = [None if not k else v if isinstance(v, str) else _as_text(v) for k, v in zip(known, column, strict=True)]
@@ -102,7 +102,7 @@ def _as_text(cell: Any) -> str:
 
 
 def _read_static(
-    table: nw.DataFrame[Any], names: tuple[str, ...], order: Order, place: Place, missing: str
+    table: FrameView, names: tuple[str, ...], order: Order, place: Place, missing: str
 ) -> tuple[Static, list[Problem]]:
     """Return one row of static values per entity, and the columns that change within one."""
     if not names or not len(place.codes):
@@ -194,11 +194,11 @@ def check_values(found: Survey) -> list[Problem]:
     return problems
 
 
-def _sizes(starts: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+def _sizes(starts: Ints, rows: int) -> Ints:
     return np.diff(np.append(starts, rows))
 
 
-def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+def _observed(targets: Reals, starts: Ints) -> Ints:
     """Return the rows of each entity up to its last observed target."""
     if not targets.shape[1]:
         return np.zeros(len(starts), np.int64)
@@ -209,12 +209,12 @@ def _observed(targets: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArr
     return np.where(last >= 0, last - starts + 1, 0)
 
 
-def _after_last(column: NDArray[np.floating], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _after_last(column: Reals, starts: Ints) -> Bools:
     sizes = _sizes(starts, len(column))
     return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
 
 
-def _check_missing(found: Survey, k: int, exempt: NDArray[np.bool_], starts: NDArray[np.int64]) -> list[Problem]:
+def _check_missing(found: Survey, k: int, exempt: Bools, starts: Ints) -> list[Problem]:
     name, missing = found.roles.numeric[k], np.isnan(found.values[:, k]) & ~exempt
     if not missing.any():
         return []
@@ -246,7 +246,7 @@ def _noted(name: str, what: str, n: int) -> list[Problem]:
     return [Problem("missing", f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")]
 
 
-def _check_constant(column: NDArray[np.floating], name: str, place: Place, starts: NDArray[np.int64]) -> list[Problem]:
+def _check_constant(column: Reals, name: str, place: Place, starts: Ints) -> list[Problem]:
     low, high = np.fmin.reduceat(column, starts), np.fmax.reduceat(column, starts)
     least, most = np.fmin.reduce(low), np.fmax.reduce(high)
     if np.isnan(least):
@@ -264,7 +264,7 @@ def _check_constant(column: NDArray[np.floating], name: str, place: Place, start
     return [Problem("constant", text, entity=entity, column=name, count=int(same.size), severity="note")]
 
 
-def _check_lengths(found: Survey, observed: NDArray[np.int64], starts: NDArray[np.int64]) -> list[Problem]:
+def _check_lengths(found: Survey, observed: Ints, starts: Ints) -> list[Problem]:
     """Return series without an observed target, and series shorter than one window."""
     place, options = found.place, found.options
     target = found.roles.target[0] if len(found.roles.target) == 1 else None

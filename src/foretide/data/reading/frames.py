@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
+from foretide.typing import Frame, Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import polars as pl
+
+    FrameView: TypeAlias = nw.DataFrame[pd.DataFrame | pl.DataFrame]
+    """A frame of either library behind one interface."""
+    ColumnView: TypeAlias = nw.Series[pd.Series | pl.Series]
 
 
-def open_frame(frame: Any) -> nw.DataFrame[Any]:
+def open_frame(frame: object) -> FrameView:
     """Return any supported frame behind one interface; a DataError says what to do with others."""
     if isinstance(frame, (str, Path)):
         raise DataError(f"Expected a data frame, got the path {str(frame)!r}. Type: Panel.read({str(frame)!r}, ...)")
@@ -27,48 +32,48 @@ def open_frame(frame: Any) -> nw.DataFrame[Any]:
     if isinstance(frame, pd.DataFrame) and not all(isinstance(name, str) for name in frame.columns):
         frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     try:
-        return nw.from_native(frame, eager_only=True)
+        return nw.from_native(cast("Frame", frame), eager_only=True)
     except TypeError as error:
         lazy = " Collect it first: frame.collect()" if hasattr(frame, "collect") else ""
         raise DataError(f"Expected a pandas or polars data frame, got {type(frame).__name__}.{lazy}") from error
     except ValueError as error:  # narwhals refuses column names that occur twice
-        names = [str(c) for c in frame.columns]
+        names = [str(c) for c in cast("Frame", frame).columns]
         twice = sorted({c for c in names if names.count(c) > 1})
         names_twice = ", ".join(twice) or str(error)
         raise DataError(f"Column names occur twice: {names_twice}. Rename or drop one of each.") from error
 
 
-def backend_of(table: nw.DataFrame[Any]) -> str:
+def backend_of(table: FrameView) -> str:
     """Return ``"polars"`` or ``"pandas"``: the kind of frame to answer with."""
     return "polars" if table.implementation.is_polars() else "pandas"
 
 
-def is_number(series: nw.Series[Any]) -> bool:
+def is_number(series: ColumnView) -> bool:
     """Whether a column holds numbers or booleans."""
     return bool(series.dtype.is_numeric()) or series.dtype == nw.Boolean
 
 
-def numbers(series: nw.Series[Any]) -> NDArray[np.floating]:
+def numbers(series: ColumnView) -> Reals:
     """Return a column of numbers or booleans as floats ``[R]``, null as NaN; float32 stays float32."""
     kind = nw.Float32 if series.dtype == nw.Float32 else nw.Float64
     if series.implementation.is_pandas():
-        native = series.to_native()
+        native = cast("pd.Series", series.to_native())
         dtype = np.float32 if kind == nw.Float32 else np.float64
         return np.asarray(native.to_numpy(dtype=dtype, na_value=np.nan))
     return np.asarray(series.cast(kind).fill_null(float("nan")).to_numpy())
 
 
-def strings(series: nw.Series[Any]) -> pd.Series[Any]:
+def strings(series: ColumnView) -> pd.Series:
     """Return a column as pandas objects: text, or what is in it; null as None or NaN."""
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         series = series.cast(nw.String)
     native = series.to_native() if series.implementation.is_pandas() else series.to_pandas()
     if isinstance(native.dtype, pd.ArrowDtype):
-        native = native.array.__arrow_array__().to_pandas()
+        native = cast("pd.arrays.ArrowExtensionArray", native.array).__arrow_array__().to_pandas()
     return pd.Series(native).reset_index(drop=True)
 
 
-def codes_of(series: nw.Series[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def codes_of(series: ColumnView) -> tuple[Ints, tuple[str, ...]]:
     """Return the position of each row's value among the distinct ones, and these as text, in order of appearance.
 
     Spaces around text are no part of it. A missing value, and blank text, has the code -1.
@@ -85,16 +90,23 @@ def codes_of(series: nw.Series[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]
     return codes, tuple(str(label) for label in labels)
 
 
-def _any_null(series: nw.Series[Any]) -> bool:
+def _any_null(series: ColumnView) -> bool:
     return bool(series.null_count() > 0)
 
 
-def join_ids(frame: Any, names: Sequence[str]) -> tuple[Any, str]:
+def names_tuple(columns: str | Sequence[str]) -> tuple[str, ...]:
+    """Return one column or several as several."""
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def join_ids(frame: Frame, names: Sequence[str]) -> tuple[Frame, str | None]:
     """Return the frame with a column that joins several identifiers, ``"north/milk"``, and the name of it.
 
-    A row that lacks one of them has none. Raises :class:`DataError` where a column is absent, or where two
-    combinations would share a name.
+    A row that lacks one of them has none; the frame of one identifier stays as it is. Raises :class:`DataError` where a
+    column is absent, or where two combinations would share a name.
     """
+    if len(names) < 2:
+        return frame, names[0] if names else None
     table, joined = open_frame(frame), "/".join(names)
     known = [str(c) for c in table.columns]
     for name in names:
@@ -126,7 +138,7 @@ def join_ids(frame: Any, names: Sequence[str]) -> tuple[Any, str]:
     ).to_native(), joined
 
 
-def columns_of_index(frame: Any, time: str | None, ids: Sequence[str], others: Sequence[str] | None = ()) -> Any:
+def columns_of_index(frame: Frame, time: str | None, ids: Sequence[str], others: Sequence[str] | None = ()) -> Frame:
     """Return a pandas frame whose times and ids stand in its index with these as columns; others as they are.
 
     Parameters
@@ -156,7 +168,7 @@ def columns_of_index(frame: Any, time: str | None, ids: Sequence[str], others: S
     return frame.reset_index(drop=True).assign(**{n: pd.Series(v) for n, v in cells.items()}) if cells else frame
 
 
-def as_backend(frame: pd.DataFrame, backend: str) -> Any:
+def as_backend(frame: pd.DataFrame, backend: str) -> Frame:
     """Return a pandas frame as it is, or as a polars frame in which NaN has become null."""
     if backend == "pandas":
         return frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -22,11 +22,12 @@ from foretide.data.reading.words import AHEAD, CALENDAR, COVARIATES, TARGETS, TI
 from foretide.data.tables.form import Form
 from foretide.data.time.times import Times, looks_counted, parse_times
 from foretide.errors import DataError
+from foretide.typing import Bools, Ints, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import NDArray
+    from foretide.data.reading.frames import ColumnView, FrameView
 
 _LOOKED_AT = 200
 _SHOWN = 20
@@ -57,7 +58,7 @@ class Guess:
 
 
 def guess_roles(
-    table: nw.DataFrame[Any],
+    table: FrameView,
     *,
     id: tuple[str, ...] | None = None,
     time: str | None = None,
@@ -113,14 +114,14 @@ def guess_roles(
 class _Look:
     """A table under inspection, and what is known about its columns so far."""
 
-    table: nw.DataFrame[Any]
+    table: FrameView
     form: Form
     taken: set[str]
     time: str = ""
     ids: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     notes: list[Problem] = field(default_factory=list)
-    read: dict[str, NDArray[np.floating] | None] = field(default_factory=dict)
+    read: dict[str, Reals | None] = field(default_factory=dict)
     labels: dict[str, bool] = field(default_factory=dict)
 
     @property
@@ -147,14 +148,14 @@ class _Look:
         return Parts.of(self.times)
 
     @cached_property
-    def entity(self) -> NDArray[np.int64]:
+    def entity(self) -> Ints:
         """Position of each row's entity ``[R]``."""
         known = [name for name in self.ids if name in self.table.columns]
         codes = entities_of(self.table, known)[0] if known else np.zeros(len(self.table), np.int64)
         return np.asarray(np.where(codes < 0, codes.max(initial=-1) + 1, codes), dtype=np.int64)
 
     @cached_property
-    def after(self) -> NDArray[np.bool_]:
+    def after(self) -> Bools:
         """Rows after the last observed target of their entity ``[R]``."""
         observed = np.zeros(len(self.table), dtype=bool)
         for name in self.target:
@@ -166,7 +167,7 @@ class _Look:
         later = self.times.values > last[self.entity]
         return np.asarray(seen[self.entity] & later & ~self.times.bad, dtype=bool)
 
-    def empty(self, name: str) -> NDArray[np.bool_]:
+    def empty(self, name: str) -> Bools:
         values = self.numbers(name)
         empty = strings(self.table[name]).isna() if values is None else np.isnan(values)
         return np.asarray(empty, dtype=bool)
@@ -188,7 +189,7 @@ class _Look:
         return bool(same.all()) and int((np.bincount(self.entity) > 1).sum()) > 1
 
     @cached_property
-    def starts(self) -> NDArray[np.int64]:
+    def starts(self) -> Ints:
         """One row of every entity ``[N]``."""
         return np.asarray(np.unique(self.entity, return_index=True)[1], dtype=np.int64)
 
@@ -217,7 +218,7 @@ class _Look:
                 found.append(name)
         return [c for c in found if not self.counts_rows(c)] or found
 
-    def numbers(self, name: str) -> NDArray[np.floating] | None:
+    def numbers(self, name: str) -> Reals | None:
         """Values of a column that holds numbers in any form ``[R]``, None for one that does not."""
         if name not in self.read:
             series = self.table[name]
@@ -257,11 +258,11 @@ def _guess_time(look: _Look) -> str:
     raise DataError(f"No column looks like a time among {shown}. Type: time='...'")
 
 
-def _is_time(series: nw.Series[Any]) -> bool:
+def _is_time(series: ColumnView) -> bool:
     return series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime)
 
 
-def _irregular(series: nw.Series[Any], time_format: str | None) -> tuple[bool, int]:
+def _irregular(series: ColumnView, time_format: str | None) -> tuple[bool, int]:
     """Return whether the times of a column lie at no regular steps, and less the more times there are."""
     times = parse_times(series, time_format)
     steps = np.diff(np.unique(times.values[~times.bad]))
@@ -269,7 +270,7 @@ def _irregular(series: nw.Series[Any], time_format: str | None) -> tuple[bool, i
     return 2 * usual < len(steps), -len(steps)
 
 
-def _reads_as_time(series: nw.Series[Any], time_format: str | None) -> bool:
+def _reads_as_time(series: ColumnView, time_format: str | None) -> bool:
     if is_number(series):
         return False
     column = strings(series)
@@ -347,7 +348,7 @@ def _leave_out(look: _Look) -> None:
             look.taken.add(name)
 
 
-def _free_text(series: nw.Series[Any]) -> str | None:
+def _free_text(series: ColumnView) -> str | None:
     problems = check_labels(str(series.name), *read_categories(series))
     return (
         f"holds free text ({problems[0].count} different ones)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -12,11 +12,12 @@ import pandas as pd
 from foretide.data.reading.categories import is_text
 from foretide.data.reading.frames import codes_of, is_number
 from foretide.data.reading.words import AHEAD, CALENDAR, COVARIATES, IDS, TARGETS, rank, said
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from foretide.data.reading.frames import FrameView
 
 MOST = 5
 """Columns that name a series together."""
@@ -29,12 +30,12 @@ _ROWS, _LEAST = 300_000, 20
 @dataclass(frozen=True)
 class _Candidate:
     name: str
-    codes: NDArray[np.int64]
+    codes: Ints
     likely: int
     cost: float
 
 
-def find_ids(table: nw.DataFrame[Any], times: NDArray[np.int64], free: Sequence[str]) -> tuple[str, ...]:
+def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that name the series together; none where the table is one series.
 
     A choice costs the share of rows whose series and time occur before, and the share of steps within its series that
@@ -77,7 +78,7 @@ def find_ids(table: nw.DataFrame[Any], times: NDArray[np.int64], free: Sequence[
     return tuple(sorted((c.name for c in chosen), key=order.index))
 
 
-def entities_of(table: nw.DataFrame[Any], names: Sequence[str]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def entities_of(table: FrameView, names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
     """Return the entity of each row ``[R]``, -1 where a part of its name is missing, and the names, joined by ``/``.
 
     Entities are numbered in order of appearance.
@@ -91,13 +92,13 @@ def entities_of(table: nw.DataFrame[Any], names: Sequence[str]) -> tuple[NDArray
     return codes.astype(np.int64), labels
 
 
-def _first_rank(ranks: NDArray[np.int64]) -> int:
+def _first_rank(ranks: Ints) -> int:
     """Return from where on the last times hold about :data:`_ROWS` rows, which are enough to see series in."""
     later = np.cumsum(np.bincount(ranks)[::-1])[::-1]
     return min(int(np.argmax(later <= _ROWS)), max(len(later) - _LEAST, 0))
 
 
-def _candidates(table: nw.DataFrame[Any], free: Sequence[str], ranks: NDArray[np.int64]) -> list[_Candidate]:
+def _candidates(table: FrameView, free: Sequence[str], ranks: Ints) -> list[_Candidate]:
     found = []
     for name in free:
         series = table[name]
@@ -121,7 +122,7 @@ def _candidates(table: nw.DataFrame[Any], free: Sequence[str], ranks: NDArray[np
     return found
 
 
-def _cost(codes: NDArray[np.int64], ranks: NDArray[np.int64]) -> float:
+def _cost(codes: Ints, ranks: Ints) -> float:
     """Share of rows that occur twice, and of steps within a series that skip times."""
     order = np.lexsort((ranks, codes))
     codes, ranks = codes[order], ranks[order]
@@ -134,12 +135,12 @@ def _cost(codes: NDArray[np.int64], ranks: NDArray[np.int64]) -> float:
     return float(again / len(codes) + 1 - regular)
 
 
-def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+def _joined(first: Ints, second: Ints) -> Ints:
     both = first * (int(second.max()) + 2) + second
     return np.asarray(np.unique(both, return_inverse=True)[1], dtype=np.int64)
 
 
-def _without_spare(chosen: list[_Candidate], ranks: NDArray[np.int64]) -> list[_Candidate]:
+def _without_spare(chosen: list[_Candidate], ranks: Ints) -> list[_Candidate]:
     """Leave out columns without which the others name the series as well."""
     for spare in sorted(chosen, key=lambda c: -c.likely):
         rest = [c for c in chosen if c is not spare]
@@ -148,7 +149,7 @@ def _without_spare(chosen: list[_Candidate], ranks: NDArray[np.int64]) -> list[_
     return chosen
 
 
-def _together(chosen: list[_Candidate], ranks: NDArray[np.int64]) -> float:
+def _together(chosen: list[_Candidate], ranks: Ints) -> float:
     codes = chosen[0].codes
     for other in chosen[1:]:
         codes = _joined(codes, other.codes)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from foretide.data.tables.form import Form
 from foretide.errors import ConfigError, nearest
@@ -19,12 +19,78 @@ def _flag(text: str, default: Any = None) -> Any:
     return field(default=default, metadata={"help": text})
 
 
+class FrameOptions(TypedDict, total=False):
+    """How a frame is read.
+
+    Attributes
+    ----------
+    freq : str, int or None
+        Length of a step (``"h"``, ``"30min"``, ``"D"``, ``"MS"``; for integer time an integer); found by default.
+    fill_gaps : bool
+        Insert rows of missing values where steps are missing, which are an error otherwise.
+    missing : {"error", "mask", "ffill"}
+        NaN, null and infinite values: an error; kept as NaN; the last known value, up to the last observation.
+    resample : str or None
+        Bring each entity's rows together into steps of this length, labelled as by ``DataFrame.resample``.
+    aggregate : str, dict of str to str, or None
+        ``"mean"`` (by default), ``"sum"``, ``"last"``, ``"max"``, ``"min"``, or by column: ``{"y": "sum"}``.
+    tz : str or None
+        Zone of the wall clock: times are moved to it; those without a zone are taken to be in it.
+    time_format : str or None
+        ``strptime`` format of text or whole numbers, or ``epoch_s``, ``epoch_ms`` ...; found where all rows agree.
+    decimal, thousands : str or None
+        Marks of numbers stored as text, such as ``,`` and ``.``; found by default.
+    melt : bool
+        Every target column is an entity of its own (:meth:`foretide.Panel.from_wide`).
+    input_size, h : int or None
+        Series shorter than one window are an error.
+    """
+
+    freq: str | int | None
+    fill_gaps: bool
+    missing: str
+    resample: str | None
+    aggregate: str | dict[str, str] | None
+    tz: str | None
+    time_format: str | None
+    decimal: str | None
+    thousands: str | None
+    melt: bool
+    input_size: int | None
+    h: int | None
+
+
+class FileOptions(FrameOptions, total=False):
+    """How a file is read: as a frame, and how the text of a CSV file is written.
+
+    Attributes
+    ----------
+    sep, encoding : str or None
+        Found by default.
+    """
+
+    sep: str | None
+    encoding: str | None
+
+
+class TableOptions(FileOptions, total=False):
+    """How a file is read, and which columns have a role beside the target.
+
+    Attributes
+    ----------
+    past, future, static : str or sequence of str
+    """
+
+    past: str | Sequence[str]
+    future: str | Sequence[str]
+    static: str | Sequence[str]
+
+
 @dataclass(frozen=True)
 class Options:
     """How a table is read, the same in Python, in a configuration and on the command line.
 
-    See :func:`foretide.data.reading.panels.from_frame`, and :func:`foretide.data.reading.panels.read` for what concerns
-    files.
+    What they mean says :class:`FileOptions`.
     """
 
     freq: str | int | None = _flag("Frequency such as h, 30min, D, MS; found otherwise.")

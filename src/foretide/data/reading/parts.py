@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
 import numpy as np
 
 from foretide.data.reading.frames import is_number, numbers, strings
@@ -14,13 +13,14 @@ from foretide.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from foretide.data.reading.frames import ColumnView, FrameView
     from foretide.data.time.times import Times
 
 _DAY = 86_400_000_000_000
 _CLOCK = r"^(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?$"
 
 
-def refuse_clock_beside(table: nw.DataFrame[Any], time: str, times: Times, free: Sequence[str]) -> None:
+def refuse_clock_beside(table: FrameView, time: str, times: Times, free: Sequence[str]) -> None:
     """Raise a :class:`DataError` where a free column holds the time of day of a column of dates that come again."""
     known = times.values[~times.bad]
     if times.integer or not len(known) or (known % _DAY != known[0] % _DAY).any() or _all_differ(known):
@@ -36,7 +36,7 @@ def refuse_clock_beside(table: nw.DataFrame[Any], time: str, times: Times, free:
             )
 
 
-def refuse_parts(table: nw.DataFrame[Any], free: Sequence[str]) -> None:
+def refuse_parts(table: FrameView, free: Sequence[str]) -> None:
     """Raise a :class:`DataError` where the time is spread over columns of whole numbers: a year, a month, a day."""
     parts: dict[str, str] = {}
     for name in free:
@@ -62,7 +62,7 @@ def refuse_parts(table: nw.DataFrame[Any], free: Sequence[str]) -> None:
     )
 
 
-def _clock_of(series: nw.Series[Any], name: str) -> str | None:
+def _clock_of(series: ColumnView, name: str) -> str | None:
     """Return how a column of times of day becomes a distance from midnight, None for another column."""
     if is_number(series):
         hours = numbers(series)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import DataError
 from foretide.text import phrase
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from foretide.typing import Array, Ints
 
 Severity = Literal["error", "warning", "note"]
 _SERIES_NAMED = 3
@@ -188,8 +186,8 @@ class Place:
     """
 
     ids: tuple[str, ...]
-    codes: NDArray[np.int64]
-    times: NDArray[np.int64]
+    codes: Ints
+    times: Ints
     integer: bool = False
     tz: str | None = None
 
@@ -212,14 +210,14 @@ def show(time: int, integer: bool, tz: str | None) -> Any:
 
 def located(
     kind: str,
-    rows: NDArray[Any],
+    rows: Array,
     place: Place,
     what: str,
     fix: str,
     *,
     column: str | None = None,
     severity: Severity = "error",
-    weights: NDArray[np.int64] | None = None,
+    weights: Ints | None = None,
 ) -> list[Problem]:
     """Return one problem per offending entity, at most three; the last one tells how many more there are.
 

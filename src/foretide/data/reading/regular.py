@@ -13,13 +13,12 @@ from foretide.data.time.grid import Grid
 from foretide.data.time.resampling import resample, suggestion
 from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
 from foretide.text import phrase
+from foretide.typing import Bools, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.reading.survey import Survey
 
-    Placed = tuple[Grid, NDArray[np.int64], NDArray[np.bool_]]
+    Placed = tuple[Grid, Ints, Bools]
 
 _MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
@@ -61,7 +60,7 @@ def regularise(found: Survey) -> None:
         found.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
 
 
-def _one_row_per_time(found: Survey, again: NDArray[np.bool_]) -> str:
+def _one_row_per_time(found: Survey, again: Bools) -> str:
     """Return what to type where times occur more than once: a zone where a clock was put back, else the two ways."""
     place, roles = found.place, found.named or found.roles
     zone = None if place.integer or place.tz is not None else zone_put_back(place.times[again])
@@ -106,7 +105,7 @@ def _may_count_on_the_wall(freq: str | int, resampled: bool) -> bool:
     return not resampled and step > HOUR and DAY % step == 0
 
 
-def _on_clock(place: Place, times: NDArray[np.int64], freq: str | int, tz: str | None) -> Placed:
+def _on_clock(place: Place, times: Ints, freq: str | int, tz: str | None) -> Placed:
     """Place rows on the grid of one clock; on the wall, a label that the clock skips is the first time after it."""
     start, freq, steps, off = place_on_grid(times, freq)
     grid = Grid(start, freq, None if place.integer else place.tz, wall=tz is not None)
@@ -142,7 +141,7 @@ def _no_frequency(place: Place) -> Problem:
     )
 
 
-def _use_grid(found: Survey, grid: Grid, steps: NDArray[np.int64], off: NDArray[np.bool_]) -> None:
+def _use_grid(found: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
     """Take a grid: report rows off it; gaps are reported or filled."""
     place, freq = found.place, grid.freq
     found.grid = grid
@@ -195,7 +194,7 @@ def _fill_or_zone(absent: Place) -> str:
     return "Fill them with rows of missing values: fill_gaps=True."
 
 
-def _fill(found: Survey, jump: NDArray[np.int64], extra: int) -> None:
+def _fill(found: Survey, jump: Ints, extra: int) -> None:
     """Insert rows of NaN where steps are missing."""
     place, n = found.place, len(found.steps)
     at = np.concatenate([[0], np.cumsum(jump)])
@@ -210,7 +209,7 @@ def _fill(found: Survey, jump: NDArray[np.int64], extra: int) -> None:
     found.place = Place(place.ids, place.codes[source], times, place.integer, place.tz)
 
 
-def _times(grid: Grid, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+def _times(grid: Grid, steps: Ints) -> Ints:
     """Return the times of grid steps as places count them: integers, or nanoseconds, in UTC where there is a zone."""
     times: Any = grid.output_times(steps)
     if grid.is_integer:
@@ -218,6 +217,6 @@ def _times(grid: Grid, steps: NDArray[np.int64]) -> NDArray[np.int64]:
     return as_ns(times if times.tz is None else times.tz_convert("UTC").tz_localize(None))
 
 
-def _keep(found: Survey, rows: NDArray[np.bool_]) -> None:
+def _keep(found: Survey, rows: Bools) -> None:
     found.place = found.place.take(rows)
     found.values = found.values[rows]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import codes_of, is_number, numbers, strings
+from foretide.typing import Array, Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from foretide.data.reading.frames import ColumnView
     from foretide.data.time.times import Times
 
 _LOOKED_AT = 20_000
@@ -35,9 +34,9 @@ class Parts:
         Part of the calendar -> the first three letters of its English names ``[L]``, where these differ.
     """
 
-    rows: NDArray[np.int64]
-    numbers: dict[str, NDArray[np.int64]]
-    texts: dict[str, NDArray[Any]]
+    rows: Ints
+    numbers: dict[str, Ints]
+    texts: dict[str, Array]
 
     @classmethod
     def of(cls, times: Times) -> Parts:
@@ -56,7 +55,7 @@ class Parts:
         return cls(rows, numbers, {part: own for part, own in names.items() if len(np.unique(own)) > 1})
 
 
-def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> str | None:
+def calendar_part(series: ColumnView, parts: Parts, named: str | None) -> str | None:
     """Return the part of the calendar that a column repeats (``"weekday"``), None where it is none.
 
     A column whose name says nothing must hold just the part, counted from 0 or 1, or its English name; one named after
@@ -82,7 +81,7 @@ def calendar_part(series: nw.Series[Any], parts: Parts, named: str | None) -> st
     return next((part for part, own in parts.texts.items() if (begins == own).all()), None)
 
 
-def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
+def _part(stamps: pd.DatetimeIndex, part: str) -> Ints:
     if part == "week":
         return np.asarray(stamps.isocalendar()["week"], dtype=np.int64)
     # The names that pandas 2 and 3 share.
@@ -90,7 +89,7 @@ def _part(stamps: pd.DatetimeIndex, part: str) -> NDArray[np.int64]:
     return np.asarray(found, dtype=np.int64)
 
 
-def _is(values: NDArray[np.floating], own: NDArray[np.int64]) -> bool:
+def _is(values: Reals, own: Ints) -> bool:
     """Whether values, in order of time, are a part of the calendar that begins again, counted from 0 or from 1.
 
     A part that only grows, as years do, must be the same to the digit, and come to several values.
@@ -100,7 +99,7 @@ def _is(values: NDArray[np.floating], own: NDArray[np.int64]) -> bool:
     return distinct > 2 and any(bool((values == own + shift).all()) for shift in shifts)
 
 
-def _follows(codes: NDArray[np.int64], own: NDArray[np.int64]) -> bool:
+def _follows(codes: Ints, own: Ints) -> bool:
     """Whether the same part always has the same value, on several parts that come twice."""
     pairs = np.unique(own * (int(codes.max(initial=0)) + 2) + codes)
     distinct = len(np.unique(own))

@@ -12,7 +12,7 @@ from foretide.data.reading.problems import Problem
 from foretide.errors import nearest
 
 if TYPE_CHECKING:
-    import narwhals as nw
+    from foretide.data.reading.frames import FrameView
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Roles:
         return [*single, ("time", self.time), *many]
 
 
-def check_roles(table: nw.DataFrame[Any], roles: Roles, frame: Any) -> tuple[Roles, list[Problem]]:
+def check_roles(table: FrameView, roles: Roles, frame: Any) -> tuple[Roles, list[Problem]]:
     """Return the roles that can be looked at; and unknown columns, columns with two roles, roles without a column."""
     problems: list[Problem] = []
     seen: dict[str, str] = {}

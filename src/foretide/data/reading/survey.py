@@ -20,11 +20,10 @@ from foretide.data.time.times import Times, parse_times
 from foretide.data.time.zones import localise
 from foretide.errors import ConfigError, DataError
 from foretide.text import phrase
+from foretide.typing import Bools, Ints, Reals
 
 if TYPE_CHECKING:
-    import narwhals as nw
-    from numpy.typing import NDArray
-
+    from foretide.data.reading.frames import FrameView
     from foretide.data.time.grid import Grid
 
 
@@ -55,9 +54,9 @@ class Survey:
     backend: str = "pandas"
     rows: int = 0
     place: Place = field(default_factory=lambda: Place((), np.zeros(0, np.int64), np.zeros(0, np.int64)))
-    values: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
-    steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    inserted: NDArray[np.bool_] | None = None
+    values: Reals = field(default_factory=lambda: np.zeros((0, 0)))
+    steps: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    inserted: Bools | None = None
     grid: Grid | None = None
     static: Static = field(default_factory=Static)
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -132,14 +131,14 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     return found
 
 
-def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | slice:
+def _place_rows(found: Survey, table: FrameView) -> Ints | slice:
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
     roles, options = found.roles, found.options
     times = parse_times(table[roles.time], options.time_format)
     found.time_format = times.form
     # With a zone named, that the times have several offsets is no news.
     found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
-    codes: NDArray[np.int64] = np.zeros(len(table), np.int64)
+    codes: Ints = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
     if roles.id is not None:
         codes, ids = codes_of(table[roles.id])
@@ -161,7 +160,7 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
             )
         )
     bad |= nowhere
-    order: NDArray[np.int64] | slice = slice(None)
+    order: Ints | slice = slice(None)
     if bad.any():
         order = np.flatnonzero(~bad)
         codes, values = codes[order], values[order]
@@ -187,9 +186,7 @@ def _place_rows(found: Survey, table: nw.DataFrame[Any]) -> NDArray[np.int64] | 
     return order
 
 
-def _zoned(
-    times: Times, codes: NDArray[np.int64], options: Options
-) -> tuple[NDArray[np.int64], str | None, NDArray[np.bool_]]:
+def _zoned(times: Times, codes: Ints, options: Options) -> tuple[Ints, str | None, Bools]:
     """Return times in UTC where a zone is known, the zone, and which wall-clock times do not exist."""
     nowhere = np.zeros(len(times.values), dtype=bool)
     tz = options.tz or times.tz
@@ -205,7 +202,7 @@ def _zoned(
     return values, tz, nowhere
 
 
-def _check_ids(codes: NDArray[np.int64], ids: tuple[str, ...], name: str) -> list[Problem]:
+def _check_ids(codes: Ints, ids: tuple[str, ...], name: str) -> list[Problem]:
     problems = []
     if (codes < 0).any():
         n, row = int((codes < 0).sum()), int(np.argmax(codes < 0))

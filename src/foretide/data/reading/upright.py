@@ -16,6 +16,8 @@ from foretide.data.time.times import parse_times
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from foretide.data.reading.frames import ColumnView
+
 _NUMBERED = re.compile(r"(\D*)(\d{1,9})")
 _LEAST_NUMBERED, _LEAST_TIMES = 8, 4
 """Fewest columns that are taken for steps: such as V1, V2 …; such as 2024-01, 2024-02 …."""
@@ -60,7 +62,7 @@ def stand_up(frame: Any, time: str, *targets: str) -> tuple[Any, tuple[str, ...]
     kept = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
     rows, steps = np.nonzero(kept)
     native = table.select(others).to_native()
-    native = native.iloc[rows].reset_index(drop=True) if table.implementation.is_pandas() else native[rows]
+    native = native.iloc[rows].reset_index(drop=True) if isinstance(native, pd.DataFrame) else native[rows]
     own = nw.from_native(native, eager_only=True)
     columns = [nw.new_series(name, cells, backend=table.implementation)
                for name, cells in ((time, times[steps]), (targets[0], values[kept]))]  # fmt: skip
@@ -74,7 +76,7 @@ def names_of_series(frame: Any, steps: Sequence[str]) -> str | None:
     return next((name for name in others if table[name].n_unique() == len(table)), None)
 
 
-def _may_be_step(series: nw.Series[Any]) -> bool:
+def _may_be_step(series: ColumnView) -> bool:
     """Whether a column holds numbers, or nothing, and has a digit in its name."""
     return any(c.isdigit() for c in series.name) and (is_number(series) or series.null_count() == len(series))
 
@@ -103,7 +105,7 @@ def _timed(names: list[str]) -> tuple[list[str], Any] | None:
     return names[begin:], words[begin:]
 
 
-def _tells_times(series: nw.Series[Any]) -> bool:
+def _tells_times(series: ColumnView) -> bool:
     """Whether every row has a time of its own, by type or text, or by the name of the column."""
     if len(series) < 2 or series.n_unique() < len(series):
         return False

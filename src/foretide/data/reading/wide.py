@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -13,12 +13,13 @@ from foretide.data.reading.problems import Problem
 from foretide.data.time.times import parse_times
 
 if TYPE_CHECKING:
+    from foretide.data.reading.frames import FrameView
     from foretide.data.reading.roles import Options, Roles
 
 ID, VALUE = "unique_id", "y"
 
 
-def melt(table: nw.DataFrame[Any], roles: Roles, options: Options) -> tuple[nw.DataFrame[Any], Roles, list[Problem]]:
+def melt(table: FrameView, roles: Roles, options: Options) -> tuple[FrameView, Roles, list[Problem]]:
     """Return the long table, its roles, and what is wrong.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,7 @@ import pandas as pd
 from foretide.data.panel import Names, Panel
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from foretide.typing import Floats, Ints
 
 START = pd.Timestamp("2019-01-01")
 
@@ -22,7 +20,7 @@ START = pd.Timestamp("2019-01-01")
 class Truth(Protocol):
     """What is known about generated data beside the data."""
 
-    def oracle(self, cutoffs: Any, h: int) -> NDArray[np.float64]:
+    def oracle(self, cutoffs: Any, h: int) -> Floats:
         """Return the exact conditional mean ``[n, h, D]`` of the targets, ``h`` steps from each of ``n`` cutoffs."""
         ...
 
@@ -46,7 +44,7 @@ class Synthetic:
         return self.panel.to_frame()
 
 
-def hourly_panel(values: NDArray[np.float64], names: Sequence[str], target: str | Sequence[str]) -> Panel:
+def hourly_panel(values: Floats, names: Sequence[str], target: str | Sequence[str]) -> Panel:
     """Return one entity whose channels are targets or past columns; ``values`` is ``[T, C]`` in the order of names."""
     targets = (target,) if isinstance(target, str) else tuple(target)
     unknown = [t for t in targets if t not in names]
@@ -71,7 +69,7 @@ def hourly_panel(values: NDArray[np.float64], names: Sequence[str], target: str 
     )
 
 
-def cutoff_steps(grid: Grid, cutoffs: Any, n_steps: int) -> NDArray[np.int64]:
+def cutoff_steps(grid: Grid, cutoffs: Any, n_steps: int) -> Ints:
     """Return cutoffs, given as grid steps or as times, as grid steps ``[n]`` inside the generated part."""
     given = [cutoffs] if isinstance(cutoffs, (str, int, np.integer)) or not isinstance(cutoffs, Iterable) else cutoffs
     array = given if isinstance(given, np.ndarray) else np.array(list(given), dtype=object)

@@ -10,10 +10,9 @@ import numpy as np
 
 from foretide.data.synthetic.base import Synthetic, count, cutoff_steps, hourly_panel, stream
 from foretide.errors import ConfigError
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.time.grid import Grid
 
 RHO = 0.7
@@ -51,21 +50,21 @@ class HourlyTruth:
     grid : Grid
     """
 
-    components: dict[str, NDArray[np.float64]]
+    components: dict[str, Floats]
     channels: tuple[str, ...]
     targets: tuple[str, ...]
-    event_mask: NDArray[np.bool_]
-    change_points: NDArray[np.int64]
-    trend_factor: NDArray[np.float64]
+    event_mask: Bools
+    change_points: Ints
+    trend_factor: Floats
     coupling_weight: float
     grid: Grid
 
     @property
-    def values(self) -> NDArray[np.float64]:
+    def values(self) -> Floats:
         """The series themselves, ``[T, n]``."""
         return _total(self.components)
 
-    def oracle(self, cutoffs: Any, h: int) -> NDArray[np.float64]:
+    def oracle(self, cutoffs: Any, h: int) -> Floats:
         """Return the exact conditional mean of the targets given every component up to the cutoff.
 
         The deterministic part is known; the noise decays as ``rho**k``; an event is expected with its mean,
@@ -94,7 +93,7 @@ class HourlyTruth:
         self._add_coupling(mean, ahead, steps)
         return mean[..., [self.channels.index(t) for t in self.targets]]
 
-    def _add_coupling(self, mean: NDArray[np.float64], ahead: NDArray[np.int64], steps: NDArray[np.int64]) -> None:
+    def _add_coupling(self, mean: Floats, ahead: Ints, steps: Ints) -> None:
         values, level = self.values, self.components["level"][0]
         source = ahead - COUPLING_LAG
         seen = source <= steps[:, None]
@@ -188,7 +187,7 @@ def _generate(T: int, n: int, seed: int, traits: dict[str, float], target: str |
     return Synthetic(panel, truth)
 
 
-def deterministic(t: NDArray[np.int64], trend_factor: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def deterministic(t: Ints, trend_factor: Floats) -> dict[str, Floats]:
     """Return the components that are known for any step, each ``[len(t), n]``."""
     n = len(trend_factor)
     s, t = np.arange(n, dtype=np.float64), t[:, None]
@@ -203,8 +202,8 @@ def deterministic(t: NDArray[np.int64], trend_factor: NDArray[np.float64]) -> di
     }
 
 
-def _total(components: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    total: NDArray[np.float64] = np.sum(list(components.values()), axis=0)
+def _total(components: dict[str, Floats]) -> Floats:
+    total: Floats = np.sum(list(components.values()), axis=0)
     return total
 
 
@@ -217,21 +216,21 @@ def _expected_event() -> float:
     return EVENT_PROBABILITY * EVENT_HIGH / 2 * EVENT_SHARE
 
 
-def _events(n_steps: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _events(n_steps: int, seed: int) -> tuple[Bools, Floats]:
     """Return the event mask and the shocks, each ``[T]``."""
     draws = stream(seed, 1).uniform(size=(n_steps, 2))
     mask = draws[:, 0] < EVENT_PROBABILITY
     return mask, np.where(mask, EVENT_HIGH * draws[:, 1], 0.0)
 
 
-def _activity(events: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _activity(events: Bools) -> Floats:
     """Return ``g``: 1 at an event, then decaying, ``[T]``."""
     steps = np.arange(len(events))
     latest = np.maximum.accumulate(np.where(events, steps, -1))
     return np.where(latest >= 0, ACTIVITY_DECAY ** (steps - latest).astype(float), 0.0)
 
 
-def _noise(n_steps: int, n: int, seed: int, widening: NDArray[np.float64]) -> NDArray[np.float64]:
+def _noise(n_steps: int, n: int, seed: int, widening: Floats) -> Floats:
     w = (1 - RHO) * NOISE_SD * stream(seed, 2).standard_normal((n_steps, n)) * widening[:, None]
     noise, last = np.empty_like(w), np.zeros(n)
     for t in range(n_steps):
@@ -240,7 +239,7 @@ def _noise(n_steps: int, n: int, seed: int, widening: NDArray[np.float64]) -> ND
     return noise * (0.6 + 0.2 * np.arange(n))
 
 
-def _shifts(n_steps: int, n: int, seed: int, strength: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _shifts(n_steps: int, n: int, seed: int, strength: float) -> tuple[Ints, Floats]:
     """Return the change points and the level they have led to so far, ``[T, n]``."""
     if strength == 0:
         return np.zeros(0, np.int64), np.zeros((n_steps, n))
@@ -250,7 +249,7 @@ def _shifts(n_steps: int, n: int, seed: int, strength: float) -> tuple[NDArray[n
     return np.flatnonzero(moves), strength * np.cumsum(jumps, axis=0)
 
 
-def _coupling(values: NDArray[np.float64], level: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+def _coupling(values: Floats, level: Floats, weight: float) -> Floats:
     term = np.zeros_like(values)
     for driven, driver in coupled_pairs(values.shape[1]):
         term[COUPLING_LAG:, driven] = weight * (values[:-COUPLING_LAG, driver] - level[driver])

@@ -10,10 +10,9 @@ import numpy as np
 
 from foretide.data.synthetic.base import Synthetic, count, cutoff_steps, hourly_panel, stream
 from foretide.errors import ConfigError
+from foretide.typing import Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.time.grid import Grid
 
 
@@ -39,11 +38,11 @@ class PlantedTruth:
     lags: tuple[int, ...]
     weights: tuple[float, ...]
     noise: float
-    history: NDArray[np.float64]
+    history: Floats
     n_steps: int
     grid: Grid
 
-    def oracle(self, cutoffs: Any, h: int) -> NDArray[np.float64]:
+    def oracle(self, cutoffs: Any, h: int) -> Floats:
         """Return the exact conditional mean of the target, ``[n, h, 1]``, by recursion of expectations.
 
         Parameters
@@ -124,7 +123,7 @@ def _checked(lags: Sequence[int], weights: Sequence[float]) -> tuple[tuple[int, 
     return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
 
 
-def _driven(shocks: NDArray[np.float64], lags: tuple[int, ...], weights: tuple[float, ...]) -> NDArray[np.float64]:
+def _driven(shocks: Floats, lags: tuple[int, ...], weights: tuple[float, ...]) -> Floats:
     """Run the recursion from zeros; blocks as long as the shortest lag do not depend on themselves."""
     if not lags:
         return shocks

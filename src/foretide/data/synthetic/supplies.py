@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from foretide.data.panel import Names, Panel
@@ -11,11 +9,7 @@ from foretide.data.synthetic.base import START, Synthetic, count, stream
 from foretide.data.synthetic.supplies_truth import SuppliesTruth, companion, day_kinds
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+from foretide.typing import Floats, Ints
 
 WEEK = 7
 BURN_IN = 600
@@ -160,7 +154,7 @@ def _paths(matrices: Floats, shock: Floats, n: int, n_steps: int, seed: int) -> 
     return found
 
 
-def _bases(n: int, d: int, seed: int) -> tuple[Floats, NDArray[np.int64]]:
+def _bases(n: int, d: int, seed: int) -> tuple[Floats, Ints]:
     """Return the mean rates ``[N, D]``, and each target's rank by density (0: the densest)."""
     rng = stream(seed, 2)
     rank = np.asarray(rng.permutation(d), dtype=np.int64)
@@ -181,7 +175,7 @@ def _loadings(d: int, k: int, effect: float, seed: int) -> Floats:
     return np.asarray(effect * rng.uniform(0.5, 1.5, size=(d, 1)) * direction)
 
 
-def _target_parameters(base: Floats, rank: NDArray[np.int64], seed: int) -> dict[str, Floats]:
+def _target_parameters(base: Floats, rank: Ints, seed: int) -> dict[str, Floats]:
     rng, d = stream(seed, 4), len(base)
     sunday_open = (rank % 8 == 0) | ((rank < d // 4) & (rank % 2 == 0))
     week = np.array([2.0, 1.05, 1.15, 0.95, 1.3, 0.5, 0.0]) * np.exp(0.15 * rng.standard_normal((d, WEEK)))

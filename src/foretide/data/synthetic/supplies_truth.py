@@ -12,14 +12,11 @@ import numpy as np
 from foretide.data.synthetic.base import count, cutoff_steps
 from foretide.data.time.calendar import Calendar
 from foretide.errors import ConfigError
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.time.grid import Grid
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 WIDEST = 5.5
 """Standard deviations of the log-rate that the rule over it spans."""
@@ -174,7 +171,7 @@ class SuppliesTruth:
         fixed = self.base[place][:, None, :] * self.calendar(days.ravel()).reshape(*days.shape, -1)
         return mean, variance, fixed
 
-    def _origins(self, cutoffs: Any, site: Any) -> tuple[Steps, Steps]:
+    def _origins(self, cutoffs: Any, site: Any) -> tuple[Ints, Ints]:
         """Return step and site of every origin, each ``[n]``."""
         steps = cutoff_steps(self.grid, cutoffs, self.level.shape[1])
         if site is None:
@@ -202,9 +199,7 @@ def companion(matrices: Floats) -> Floats:
     return whole
 
 
-def day_kinds(
-    grid: Grid, steps: Steps, country: str | tuple[str, str] | None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+def day_kinds(grid: Grid, steps: Ints, country: str | tuple[str, str] | None) -> tuple[Bools, Bools, Bools]:
     """Say of each day, ``[n]``, whether it is a holiday, the first working day after one, the last before one.
 
     A working day is neither a holiday nor a Sunday. A day can be both: the Saturday between Good Friday and Easter
@@ -219,7 +214,7 @@ def day_kinds(
     day = grid.times(every).to_numpy().astype("datetime64[D]").astype(np.int64)
     working = ~free & ((day + 3) % 7 != SUNDAY)
 
-    def next_to(free: NDArray[np.bool_], working: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def next_to(free: Bools, working: Bools) -> Bools:
         """Whether a holiday lies between a working day and the working day before it."""
         holidays = np.cumsum(free)
         position = np.arange(len(working))

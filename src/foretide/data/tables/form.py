@@ -82,6 +82,10 @@ class Origin:
     form: Form
     left_out: tuple[str, ...] = ()
 
+    def with_times(self, form: str | None) -> Origin:
+        """Return the origin with the form that its times were found to have."""
+        return replace(self, form=replace(self.form, time_format=form))
+
     def text(self) -> str:
         """Return what was found, in one line."""
         more = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +13,7 @@ import pyarrow.compute as pc
 from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form
 from foretide.text import phrase
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from foretide.typing import Array, Bools, Floats
 
 MISSING = (
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -139,7 +136,7 @@ def _by_habit(text: pa.Array, sep: str | None) -> str | None:
     return other if grouped else None
 
 
-def convert(column: Column, pair: Pair) -> tuple[NDArray[Any] | None, Problem | None]:
+def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
     """Return the values, int64 where all are whole and none is missing; or why a float cannot hold one."""
     decimal, thousands = pair
     text = column.text
@@ -220,7 +217,7 @@ def _strip(name: str, known: pa.Array) -> str:
     return ""
 
 
-def plain_numbers(cells: Iterable[object]) -> NDArray[np.float64]:
+def plain_numbers(cells: Iterable[object]) -> Floats:
     """Return text as numbers, NaN where it is none.
 
     For ``pandas.to_numeric``, which ends the process on an exponent of eleven digits.
@@ -258,7 +255,7 @@ def _all(values: pa.Array, pattern: str) -> bool:
     return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False
 
 
-def _fit(values: pa.Array, pattern: str) -> NDArray[np.bool_]:
+def _fit(values: pa.Array, pattern: str) -> Bools:
     """Return where a pattern is found; nowhere in missing values."""
     found = pc.match_substring_regex(values, pattern).fill_null(False)
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)

@@ -251,14 +251,14 @@ def _any(cell: pa.ChunkedArray, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(cell, pattern)).as_py())
 
 
-def _plain(cell: pa.ChunkedArray) -> pd.Series[Any]:
+def _plain(cell: pa.ChunkedArray) -> pd.Series:
     """Return a column that is not made of numbers: booleans, or text in which an empty cell is missing."""
     cell = pc.if_else(pc.equal(cell, ""), pa.scalar(None, pa.string()), cell)
     known = pc.drop_null(cell)
     if len(known) and pc.all(pc.match_substring_regex(known, "^(?i:true|false)$")).as_py():
-        truth: pd.Series[Any] = pc.equal(pc.utf8_lower(cell), "true").to_pandas()
+        truth: pd.Series = pc.equal(pc.utf8_lower(cell), "true").to_pandas()
         return truth if not cell.null_count else truth.astype("boolean")
-    text: pd.Series[Any] = cell.to_pandas()
+    text: pd.Series = cell.to_pandas()
     return text
 
 

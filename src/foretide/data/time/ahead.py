@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.errors import DataError
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
-
-    Floats = NDArray[np.float64]
 
 
 def known_rows(panel: Panel, entity: int, h: int) -> Floats:
@@ -34,9 +31,7 @@ def known_rows(panel: Panel, entity: int, h: int) -> Floats:
     return out
 
 
-def check_known(
-    panel: Panel, entity: int, table: Floats, cutoffs: NDArray[np.int64], h: int, columns: Sequence[int]
-) -> None:
+def check_known(panel: Panel, entity: int, table: Floats, cutoffs: Ints, h: int, columns: Sequence[int]) -> None:
     """Raise the error of :func:`no_value_ahead` where a column has no value in the horizon of a cutoff.
 
     ``table`` as :func:`known_rows` gives it, ``columns`` positions in it.

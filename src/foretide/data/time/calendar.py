@@ -11,42 +11,41 @@ import pandas as pd
 
 from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, read_freq
 from foretide.errors import ConfigError, MissingExtraError, nearest
+from foretide.typing import Floats, Singles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.time.grid import Grid
 
-    Part = Callable[[pd.DatetimeIndex], NDArray[np.float64]]
+    Part = Callable[[pd.DatetimeIndex], Floats]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def _fraction_of_hour(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _fraction_of_hour(t: pd.DatetimeIndex) -> Floats:
     return np.asarray((t.minute + t.second / 60) / 60, dtype=np.float64)
 
 
-def _fraction_of_day(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _fraction_of_day(t: pd.DatetimeIndex) -> Floats:
     return (np.asarray(t.hour, dtype=np.float64) + _fraction_of_hour(t)) / 24
 
 
-def _fraction_of_week(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _fraction_of_week(t: pd.DatetimeIndex) -> Floats:
     return (np.asarray(t.day_of_week, dtype=np.float64) + _fraction_of_day(t)) / 7
 
 
-def _fraction_of_month(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _fraction_of_month(t: pd.DatetimeIndex) -> Floats:
     return (np.asarray(t.day, dtype=np.float64) - 1) / np.asarray(t.days_in_month, dtype=np.float64)
 
 
-def _fraction_of_year(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _fraction_of_year(t: pd.DatetimeIndex) -> Floats:
     return (np.asarray(t.day_of_year, dtype=np.float64) - 1) / np.where(t.is_leap_year, 366, 365)
 
 
-def _month(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _month(t: pd.DatetimeIndex) -> Floats:
     return (np.asarray(t.month, dtype=np.float64) - 1) / 12
 
 
-def _quarter(t: pd.DatetimeIndex) -> NDArray[np.float64]:
+def _quarter(t: pd.DatetimeIndex) -> Floats:
     return (np.asarray(t.quarter, dtype=np.float64) - 1) / 4
 
 
@@ -153,7 +152,7 @@ class Calendar:
             found += ["holiday", "holiday_before", "holiday_after"]
         return tuple(found)
 
-    def values(self, grid: Grid, steps: Any) -> NDArray[np.float32]:
+    def values(self, grid: Grid, steps: Any) -> Singles:
         """Return the features of grid steps (before, inside or after the data), int ``[n]`` -> float32 ``[n, K]``.
 
         Times are those of the wall clock in the grid's zone.
@@ -239,7 +238,7 @@ def _spaced(name: str) -> str:
     return "".join(f" {c}" if c.isupper() and k else c for k, c in enumerate(name)).strip()
 
 
-def _counts(grid: Grid, steps: Any, code: str, subdivision: str | None) -> NDArray[np.float32]:
+def _counts(grid: Grid, steps: Any, code: str, subdivision: str | None) -> Singles:
     """Return how many holidays, days before and days after one lie in each step, ``[n, 3]``."""
     first, after = grid.days(steps)
     if not len(first):
@@ -251,7 +250,7 @@ def _counts(grid: Grid, steps: Any, code: str, subdivision: str | None) -> NDArr
     return np.asarray(before[high] - before[low], dtype=np.float32)
 
 
-def _holiday_flags(times: pd.DatetimeIndex, code: str, subdivision: str | None) -> NDArray[np.float32]:
+def _holiday_flags(times: pd.DatetimeIndex, code: str, subdivision: str | None) -> Singles:
     """Return holiday, day before and day after, ``[n, 3]``; looked up once per day."""
     if not len(times):
         return np.zeros((0, 3), dtype=np.float32)

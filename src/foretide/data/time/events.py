@@ -10,14 +10,11 @@ import numpy as np
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.frequency import DAY, fixed_step, offset_of
 from foretide.errors import DataError
+from foretide.typing import Bools, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 RARE = 0.2
 """A known 0/1 column marks events when it is set in at most this share of the training rows."""
@@ -87,9 +84,7 @@ class Events:
             return self.columns
         return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
 
-    def flags(
-        self, panel: Panel, entity: int, low: int, high: int, needed: int | Steps | None = None
-    ) -> NDArray[np.bool_]:
+    def flags(self, panel: Panel, entity: int, low: int, high: int, needed: int | Ints | None = None) -> Bools:
         """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
 
         Rows may lie beyond the panel's end when all events come from a calendar. A row without a value counts as an
@@ -119,7 +114,7 @@ class Events:
             sides = {
                 side: beside_marked(days, table, SIDES[side], closed)[:, inner] for side in SIDES if self.neighbours
             }
-            flags: list[NDArray[np.bool_]] = []
+            flags: list[Bools] = []
             for s, name in enumerate(self._sources):
                 flags.append(table[s, inner])
                 flags += [sides[side][s] for side in self._sides(name)]
@@ -147,7 +142,7 @@ class Events:
             return ()
         return tuple(side for side in SIDES if name + side not in self.columns)
 
-    def _column(self, panel: Panel, entity: int, name: str, wanted: Steps, needed: Steps) -> NDArray[np.bool_]:
+    def _column(self, panel: Panel, entity: int, name: str, wanted: Ints, needed: Ints) -> Bools:
         column = panel.rows(entity)[:, panel.index(name)]
         inside = (wanted >= 0) & (wanted < len(column))
         values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
@@ -162,14 +157,14 @@ class Events:
         return np.nan_to_num(values) > 0.5
 
 
-def beside(days: Steps, event_days: Steps, direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+def beside(days: Ints, event_days: Ints, direction: int, closed: tuple[int, ...]) -> Bools:
     """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
     both = np.concatenate([days, event_days])
     marked = np.arange(len(both)) >= len(days)
     return beside_marked(both, marked[None], direction, closed)[0, : len(days)]
 
 
-def beside_marked(days: Steps, marked: NDArray[np.bool_], direction: int, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+def beside_marked(days: Ints, marked: Bools, direction: int, closed: tuple[int, ...]) -> Bools:
     """As :func:`beside` for several events, each ``marked`` ``[S, n]`` on some of the days ``[n]``; ``[S, n]``."""
     if not marked.any():
         return np.zeros_like(marked)
@@ -242,15 +237,15 @@ def _steps_per_day(panel: Panel) -> int:
     return max(1, round(DAY / step)) if step is not None else 1
 
 
-def _days(panel: Panel, steps: Steps) -> Steps:
+def _days(panel: Panel, steps: Ints) -> Ints:
     """Return local day numbers since 1970-01-01, ``[n]``."""
     times = panel.grid.local_times(steps).to_numpy()
     return np.asarray(times.astype("datetime64[D]").astype(np.int64))
 
 
-def _weekday(days: Steps) -> Steps:
+def _weekday(days: Ints) -> Ints:
     return (days + 3) % 7
 
 
-def _closed(days: Steps, closed: tuple[int, ...]) -> NDArray[np.bool_]:
+def _closed(days: Ints, closed: tuple[int, ...]) -> Bools:
     return np.isin(_weekday(days), closed)

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, nearest
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Words = pd.Series[str]
+    Words = pd.Series
 
 NOWHERE = np.iinfo(np.int64).min
 _FIRST_SECOND, _END_SECOND = (int(np.datetime64(day, "s").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
@@ -64,7 +65,7 @@ class Reading:
         Whether the form ends in a zone. (Words of ISO 8601 may differ in that.)
     """
 
-    values: NDArray[np.int64]
+    values: Ints
     form: str = ""
     zoned: bool = False
 
@@ -137,7 +138,7 @@ def in_format(words: Words, form: str) -> Reading:
     return Reading(_nanoseconds(parsed), form, "%z" in form or "%Z" in form)
 
 
-def in_epoch(numbers: NDArray[np.float64] | NDArray[np.int64], form: str) -> NDArray[np.int64]:
+def in_epoch(numbers: Floats | Ints, form: str) -> Ints:
     """Return numbers that count from 1970, finite ones, as nanoseconds; the least integer beyond what these count."""
     size = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[EPOCHS[form]]
     seconds = numbers.astype(np.float64) * (size / 10**9)
@@ -148,7 +149,7 @@ def in_epoch(numbers: NDArray[np.float64] | NDArray[np.int64], form: str) -> NDA
     return np.where(beyond, NOWHERE, whole * size + rest)
 
 
-def in_periods(words: Words) -> tuple[Reading, NDArray[np.int64]] | None:
+def in_periods(words: Words) -> tuple[Reading, Ints] | None:
     """Return the begins of quarters, months, weeks or years and, in nanoseconds, their ends; None for other words."""
     for name, patterns in _PERIODS.items():
         for pattern in patterns:
@@ -161,7 +162,7 @@ def in_periods(words: Words) -> tuple[Reading, NDArray[np.int64]] | None:
     return None
 
 
-def _period_of(parts: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _period_of(parts: pd.DataFrame) -> tuple[Ints, Ints]:
     """Return begin and end of periods given by year and quarter, half-year, month or week."""
     if "w" in parts:
         text = parts["y"] + parts["w"].str.zfill(2) + parts["d"].fillna("1")
@@ -174,18 +175,18 @@ def _period_of(parts: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64
     return _month_starts(first), _month_starts(first + months)
 
 
-def _month_starts(number: pd.Series[int]) -> NDArray[np.int64]:
+def _month_starts(number: pd.Series) -> Ints:
     text = (number // 12).astype(str).str.zfill(4) + (number % 12 + 1).astype(str).str.zfill(2)
     return _nanoseconds(pd.to_datetime(text, format="%Y%m", errors="coerce"))
 
 
-def _nanoseconds(parsed: pd.Series[pd.Timestamp]) -> NDArray[np.int64]:
+def _nanoseconds(parsed: pd.Series) -> Ints:
     """Return parsed times as nanoseconds; those beyond what nanoseconds can count cannot be read."""
     naive = parsed.dt.tz_localize(None).to_numpy()
     return to_nanoseconds(naive)[0]
 
 
-def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[Ints, Bools]:
     """Return stamps of any unit as nanoseconds, and which of them lie beyond what nanoseconds can count."""
     low, high = (np.datetime64(day).astype(stamps.dtype) for day in ("1678-01-01", "2262-01-01"))
     beyond = ~np.isnat(stamps) & ((stamps < low) | (stamps >= high))
@@ -193,7 +194,7 @@ def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], N
     return kept.view(np.int64), beyond
 
 
-def looks_like_epoch(values: NDArray[np.int64]) -> str | None:
+def looks_like_epoch(values: Ints) -> str | None:
     """Return the format of whole numbers that all lie between the years 1990 and 2100 when counted from 1970."""
     for form, size in (("epoch_s", 1), ("epoch_ms", 10**3), ("epoch_us", 10**6), ("epoch_ns", 10**9)):
         if len(values) and values.min() >= 631_152_000 * size and values.max() < 4_102_444_800 * size:
@@ -201,7 +202,7 @@ def looks_like_epoch(values: NDArray[np.int64]) -> str | None:
     return None
 
 
-def looks_like_digits(values: NDArray[np.int64]) -> tuple[str, str] | None:
+def looks_like_digits(values: Ints) -> tuple[str, str] | None:
     """Return what whole numbers such as 20240131 are, and their format."""
     if not len(values) or values.min() < 190001 or len({len(str(v)) for v in (values.min(), values.max())}) > 1:
         return None

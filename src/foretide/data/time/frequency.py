@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Stamps = NDArray[np.int64]
+from foretide.typing import Bools, Ints
 
 DAY = 86_400_000_000_000
 HOUR = DAY // 24
@@ -149,7 +145,7 @@ def is_daily_or_longer(freq: str | int) -> bool:
 
 
 # ------------------------------------------------------------------------------------ found
-def find_freq(times: Stamps, codes: Stamps, integer: bool) -> str | int | None:
+def find_freq(times: Ints, codes: Ints, integer: bool) -> str | int | None:
     """Return the frequency of sorted times without duplicates, or None where none is plain to see.
 
     The most frequent distance between neighbours of one entity is the step; it must be at least half of all
@@ -175,18 +171,18 @@ def find_freq(times: Stamps, codes: Stamps, integer: bool) -> str | int | None:
     return alias_of(step)
 
 
-def _weekly(times: Stamps, n: int) -> str:
+def _weekly(times: Ints, n: int) -> str:
     days = (times // DAY + 3) % 7  # 1970-01-01 was a Thursday
     weekday = _WEEKDAYS[int(np.bincount(days.astype(int)).argmax())]
     return f"{n if n > 1 else ''}W-{weekday}"
 
 
-def _no_weekend(times: Stamps) -> bool:
+def _no_weekend(times: Ints) -> bool:
     days = times // DAY + 3
     return bool((days % 7 < 5).all() and (days // 7).max() > (days // 7).min())
 
 
-def _by_calendar(times: Stamps, codes: Stamps, step: int, *, even: bool) -> str | None:
+def _by_calendar(times: Ints, codes: Ints, step: int, *, even: bool) -> str | None:
     """Return the frequency of half months up to years on which nine in ten dates lie, the best first.
 
     Even distances of whole weeks are weeks, unless the dates begin or end months.
@@ -212,7 +208,7 @@ def _by_calendar(times: Stamps, codes: Stamps, step: int, *, even: bool) -> str 
     return _every(best, n, pd.DatetimeIndex(days[on].view("datetime64[ns]")))
 
 
-def _candidates(days: Stamps, step: int, *, weeks: bool) -> list[str]:
+def _candidates(days: Ints, step: int, *, weeks: bool) -> list[str]:
     """Return frequencies that the dates may have, those most often meant first."""
     index = pd.DatetimeIndex(days.view("datetime64[ns]"))
     common = np.bincount(index.day)
@@ -253,7 +249,7 @@ def range_of(freq: str, low: int, high: int) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(dates + pd.Timedelta(shift))
 
 
-def place_on_grid(times: Stamps, freq: str | int) -> tuple[Any, str | int, Stamps, NDArray[np.bool_]]:
+def place_on_grid(times: Ints, freq: str | int) -> tuple[Any, str | int, Ints, Bools]:
     """Put times on a regular grid.
 
     Returns
@@ -284,11 +280,11 @@ def place_on_grid(times: Stamps, freq: str | int) -> tuple[Any, str | int, Stamp
     return pd.Timestamp(int(grid[0])), freq, steps.astype(np.int64), grid[steps] != times
 
 
-def _commonest(values: Stamps) -> int:
+def _commonest(values: Ints) -> int:
     found, counts = np.unique(values, return_counts=True)
     return int(found[np.argmax(counts)])
 
 
-def as_ns(index: pd.Index[Any]) -> Stamps:
+def as_ns(index: pd.Index) -> Ints:
     """Return an index of naive times as nanoseconds since 1970."""
     return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)

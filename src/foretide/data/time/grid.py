@@ -13,11 +13,11 @@ from foretide.data.time.frequency import DAY, PER_YEAR, code_of, ends_steps, fix
 from foretide.data.time.moments import read_moment
 from foretide.data.time.zones import on_the_clock
 from foretide.errors import DataError
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Steps = NDArray[np.int64]
 
 _FEW, _NEAR = 8, 50_000  # times, and steps from the start, that are counted one by one and not out of all times
 _LOW, _HIGH = pd.Timestamp.min.value, pd.Timestamp.max.value
@@ -57,7 +57,7 @@ class Grid:
         """The pandas offset of one step, without its shift (datetime grids only)."""
         return offset_of(self.freq)
 
-    def times(self, steps: Any) -> pd.Index[Any]:
+    def times(self, steps: Any) -> pd.Index:
         """Return the times of grid steps, int array ``[n]`` -> index ``[n]``.
 
         They are naive; with a ``tz`` in UTC, or, with ``wall``, as the clock there shows.
@@ -69,7 +69,7 @@ class Grid:
         """
         steps = np.asarray(steps, dtype=np.int64).ravel()
         if isinstance(self.freq, int):
-            counted: pd.Index[Any] = pd.Index(int(self.start) + steps * int(self.freq))
+            counted: pd.Index = pd.Index(int(self.start) + steps * int(self.freq))
             return counted
         if steps.size == 0:
             return pd.DatetimeIndex([], dtype="datetime64[ns]")
@@ -104,13 +104,13 @@ class Grid:
             "nanoseconds can count. Lower h, or count time in whole numbers."
         )
 
-    def local_times(self, steps: Any) -> pd.Index[Any]:
+    def local_times(self, steps: Any) -> pd.Index:
         """Return the times a clock on the wall shows (as :meth:`times`, moved to ``tz``, naive)."""
         if self.is_integer or self.tz is None:
             return self.times(steps)
         return pd.DatetimeIndex(self.output_times(steps)).tz_localize(None)
 
-    def output_times(self, steps: Any) -> pd.Index[Any]:
+    def output_times(self, steps: Any) -> pd.Index:
         """Return the times as the user knows them: zone-aware where the input was."""
         times = self.times(steps)
         if self.is_integer or self.tz is None:
@@ -132,7 +132,7 @@ class Grid:
         steps = np.asarray(steps, dtype=np.int64).ravel()
         ends = ends_steps(str(self.freq))
 
-        def day(at: Steps) -> NDArray[np.datetime64]:
+        def day(at: Ints) -> NDArray[np.datetime64]:
             days: Any = self.local_times(at).to_numpy().astype("datetime64[D]")
             return days + np.timedelta64(int(ends), "D")  # type: ignore[no-any-return]
 
@@ -203,7 +203,7 @@ class Grid:
         values[other[moved]] = labels[other[moved]].to_numpy()
         return pd.DatetimeIndex(values)
 
-    def _at_or_before(self, stamps: pd.DatetimeIndex) -> Steps:
+    def _at_or_before(self, stamps: pd.DatetimeIndex) -> Ints:
         """Return the last steps not after times of the grid's own clock, ``[n]``."""
         assert isinstance(self.freq, str)
         fixed = fixed_step(self.freq)
@@ -247,7 +247,7 @@ class Grid:
             )
         return step
 
-    def steps_of(self, times: Sequence[Any] | pd.Index) -> Steps:
+    def steps_of(self, times: Sequence[Any] | pd.Index) -> Ints:
         """Return the grid steps of many times, ``[n]``; as :meth:`step_of`, in one go."""
         stamps = self._normalise_all(times)
         if not len(stamps):

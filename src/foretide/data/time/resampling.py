@@ -22,14 +22,12 @@ from foretide.data.time.frequency import (
 from foretide.data.time.grid import Grid
 from foretide.data.time.zones import from_wall, to_wall
 from foretide.errors import DataError, nearest
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.reading.survey import Survey
 
-    Stamps = NDArray[np.int64]
-    Labels = Callable[[Stamps], Stamps]
+    Labels = Callable[[Ints], Ints]
 
 MOST_STEPS = 20
 """Steps of the new length from the first to the last row, as a multiple of the rows; more are a mistake."""
@@ -88,7 +86,7 @@ def _labels(place: Place, freq: str) -> Labels:
     """
     daily, tz, shift = is_daily_or_longer(freq), place.tz, shift_of(freq)
 
-    def labels(times: Stamps) -> Stamps:
+    def labels(times: Ints) -> Ints:
         clock = to_wall(times, tz) if tz is not None and daily else times
         unique, where = np.unique(clock, return_inverse=True)
         index = pd.DatetimeIndex((unique - shift).view("datetime64[ns]"))
@@ -134,7 +132,7 @@ def _longer(place: Place) -> str:
     return suggestion(place.times, place.codes)
 
 
-def suggestion(times: Stamps, codes: Stamps) -> str:
+def suggestion(times: Ints, codes: Ints) -> str:
     """Return the shortest common step that is at least nearly as long as the middle distance between rows."""
     gaps = np.diff(times)[np.diff(codes) == 0]
     middle = float(np.median(gaps)) if gaps.size else 0.0

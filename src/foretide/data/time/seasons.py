@@ -10,11 +10,10 @@ import pandas as pd
 from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of
 from foretide.data.windows import evenly
 from foretide.errors import ConfigError
+from foretide.typing import Floats, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
 
@@ -109,7 +108,7 @@ def telling(train: Panel, season: int = 1) -> list[int]:
     return found.tolist() if len(found) else list(range(train.n_entities))
 
 
-def _series(panel: Panel, least: int) -> Iterator[NDArray[np.floating]]:
+def _series(panel: Panel, least: int) -> Iterator[Reals]:
     """Yield the observed values of a sample of the series with at least so many rows."""
     able = np.flatnonzero(panel.observed >= least)
     for i in able[evenly(len(able), _SERIES_LOOKED_AT, down=True)]:
@@ -118,7 +117,7 @@ def _series(panel: Panel, least: int) -> Iterator[NDArray[np.floating]]:
             yield rows[:, d]
 
 
-def _naive_errors(y: NDArray[np.floating], seasons: list[int]) -> NDArray[np.float64] | None:
+def _naive_errors(y: Reals, seasons: list[int]) -> Floats | None:
     """Return the seasonal-naive error of each season relative to the smallest, on the same steps; None if unknown."""
     longest = max(seasons)
     if len(y) < 2 * longest:

@@ -16,12 +16,11 @@ from foretide.data.tables.numerals import plain_numbers
 from foretide.data.time import forms
 from foretide.data.time.zones import zone_name, zone_of_offsets
 from foretide.text import phrase, time_text
+from foretide.typing import Bools, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from foretide.data.reading.frames import ColumnView
 
-    Bools = NDArray[np.bool_]
-    Stamps = NDArray[np.int64]
 
 NOWHERE = forms.NOWHERE
 _ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
@@ -58,7 +57,7 @@ class Times:
         The ``strptime`` format of text, as given or found; None for ISO 8601 and for what is no text.
     """
 
-    values: Stamps
+    values: Ints
     bad: Bools
     integer: bool = False
     aware: bool = False
@@ -67,7 +66,7 @@ class Times:
     form: str | None = None
 
 
-def parse_times(series: nw.Series[Any], time_format: str | None = None) -> Times:
+def parse_times(series: ColumnView, time_format: str | None = None) -> Times:
     """Return the times of a column of datetimes, dates, text or integers.
 
     Parameters
@@ -96,16 +95,16 @@ def parse_times(series: nw.Series[Any], time_format: str | None = None) -> Times
     return _text(column, name, time_format)
 
 
-def _from_periods(column: pd.Series[Any]) -> pd.Series[Any]:
+def _from_periods(column: pd.Series) -> pd.Series:
     """Return the begins of periods; as text where nanoseconds cannot count them."""
     try:
-        begins: pd.Series[Any] = column.dt.to_timestamp()
+        begins: pd.Series = column.dt.to_timestamp()
     except pd.errors.OutOfBoundsDatetime:
         begins = column.dt.asfreq("D", how="start").dt.strftime("%Y-%m-%d")
     return begins
 
 
-def _shared_zone(column: pd.Series[Any]) -> str | None:
+def _shared_zone(column: pd.Series) -> str | None:
     """Return the zone of datetime objects that all have the same one."""
     if pd.api.types.infer_dtype(column, skipna=True) != "datetime":
         return None
@@ -114,7 +113,7 @@ def _shared_zone(column: pd.Series[Any]) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def _instants(column: pd.Series[Any], name: str, tz: str | None) -> Times:
+def _instants(column: pd.Series, name: str, tz: str | None) -> Times:
     values, beyond = forms.to_nanoseconds(column.to_numpy())
     bad = values == NOWHERE
     problems = _no_time(bad & ~beyond, name) + _beyond(beyond, column, name)
@@ -140,19 +139,19 @@ def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
 
 
 # ---------------------------------------------------------------------------------- numbers
-def _integers(series: nw.Series[Any], name: str) -> Times:
+def _integers(series: ColumnView, name: str) -> Times:
     bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
     values = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
     return _counted(values, bad, name)
 
 
-def looks_counted(series: nw.Series[Any]) -> bool:
+def looks_counted(series: ColumnView) -> bool:
     """Whether whole numbers look like dates written in digits, or like time since 1970."""
     values = np.asarray(series.drop_nulls().to_numpy()).astype(np.int64)
     return forms.looks_like_digits(values) is not None or forms.looks_like_epoch(values) is not None
 
 
-def _look(values: Stamps, name: str) -> list[Problem]:
+def _look(values: Ints, name: str) -> list[Problem]:
     """Return what is to be said of whole numbers that look like dates."""
     digits, epoch = forms.looks_like_digits(values), forms.looks_like_epoch(values)
     if digits:
@@ -174,7 +173,7 @@ def _look(values: Stamps, name: str) -> list[Problem]:
     return [Problem("time", f"Column {name!r}: whole numbers {text}.", f"Type: time_format={form!r}.", column=name)]
 
 
-def _floats(series: nw.Series[Any], name: str, time_format: str | None) -> Times:
+def _floats(series: ColumnView, name: str, time_format: str | None) -> Times:
     """Read whole numbers among floats, as they become beside missing ones."""
     values = np.asarray(series.cast(nw.Float64).fill_null(float("nan")).to_numpy())
     bad = ~np.isfinite(values)
@@ -192,13 +191,13 @@ def _floats(series: nw.Series[Any], name: str, time_format: str | None) -> Times
     return _counted(whole, bad, name)
 
 
-def _counted(values: Stamps, bad: Bools, name: str) -> Times:
+def _counted(values: Ints, bad: Bools, name: str) -> Times:
     look = _look(values[~bad], name)
     unread = any(problem.severity == "error" for problem in look)  # gaps between such numbers would mean nothing
     return Times(values, bad | unread, integer=True, problems=_no_time(bad, name) + look)
 
 
-def _epoch(series: nw.Series[Any], name: str, form: str) -> Times:
+def _epoch(series: ColumnView, name: str, form: str) -> Times:
     if series.dtype.is_integer():
         bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
         numbers: Any = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
@@ -220,7 +219,7 @@ def _epoch(series: nw.Series[Any], name: str, form: str) -> Times:
 
 
 # ------------------------------------------------------------------------------------- text
-def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
+def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
     text = column.astype(str).str.strip()
     empty = np.asarray(column.isna() | (text == ""))
     codes, found = pd.factorize(text.where(~empty))
@@ -255,7 +254,7 @@ def _text(column: pd.Series[Any], name: str, time_format: str | None) -> Times:
     return Times(values, bad, aware=True, tz=tz, problems=problems + notes, form=form)
 
 
-def _far_years(text: pd.Series[Any], time_format: str | None) -> Bools:
+def _far_years(text: pd.Series, time_format: str | None) -> Bools:
     """Which words begin with a year that nanoseconds cannot count."""
     if time_format is not None and not time_format.startswith("%Y"):
         return np.zeros(len(text), dtype=bool)
@@ -263,7 +262,7 @@ def _far_years(text: pd.Series[Any], time_format: str | None) -> Bools:
     return np.asarray((years < 1678) | (years > 2261))
 
 
-def _without_zone(text: pd.Series[Any], rows: Bools, name: str) -> list[Problem]:
+def _without_zone(text: pd.Series, rows: Bools, name: str) -> list[Problem]:
     if not rows.any():
         return []
     row, n = int(np.argmax(rows)), int(rows.sum())
@@ -273,7 +272,7 @@ def _without_zone(text: pd.Series[Any], rows: Bools, name: str) -> list[Problem]
     return [Problem("zone", message, fix, column=name, count=n)]
 
 
-def _zone_of(words: pd.Series[Any], reading: forms.Reading, name: str) -> tuple[str, list[Problem]]:
+def _zone_of(words: pd.Series, reading: forms.Reading, name: str) -> tuple[str, list[Problem]]:
     """Return the one offset that all times share, or UTC with a note that names a zone of these offsets."""
     parts = words.str.extract(_OFFSET)
     sign = np.where(parts[0] == "-", -1, 1)
@@ -288,12 +287,12 @@ def _zone_of(words: pd.Series[Any], reading: forms.Reading, name: str) -> tuple[
 
 
 def _not_read(
-    column: pd.Series[Any],
+    column: pd.Series,
     bad: Bools,
     name: str,
     form: str | None,
     ways: list[forms.Reading] | None = None,
-    words: pd.Series[Any] | None = None,
+    words: pd.Series | None = None,
 ) -> list[Problem]:
     """Say what cannot be read, and the format to type: each of them where several fit."""
     if not bad.any():
@@ -317,7 +316,7 @@ def _not_read(
     return [Problem("time", text, fix, column=name, count=n)]
 
 
-def _instead(words: pd.Series[Any], form: str | None, ways: list[forms.Reading] | None) -> str:
+def _instead(words: pd.Series, form: str | None, ways: list[forms.Reading] | None) -> str:
     """Return what to do about words that have another form than ``form``, empty where none is known."""
     other = ways[0].form if ways else form
     if other != form:

@@ -10,13 +10,10 @@ import pandas as pd
 
 from foretide.data.time.frequency import DAY, fixed_step
 from foretide.data.time.grid import Grid
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
-
-    Steps = NDArray[np.int64]
 
 
 def wall_grid(grid: Grid) -> Grid:
@@ -28,7 +25,7 @@ def wall_grid(grid: Grid) -> Grid:
     return Grid(pd.Timestamp(grid.local_times([0])[0]), grid.freq)
 
 
-def wall_steps(grid: Grid, wall: Grid, steps: Steps) -> Steps:
+def wall_steps(grid: Grid, wall: Grid, steps: Ints) -> Ints:
     """Return where steps of a grid with a zone lie on a grid of its wall clock, ``[n]``.
 
     The hour that a clock shows twice is one step there, the hour that it leaves out is a hole.
@@ -43,7 +40,7 @@ def wall_steps(grid: Grid, wall: Grid, steps: Steps) -> Steps:
     return np.asarray(np.floor(np.asarray(local.asi8) / step + 0.5), dtype=np.int64)
 
 
-def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Steps]]:
+def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Ints]]:
     """Put a panel on the wall clock.
 
     Of an hour that comes twice the first value is kept, so that nothing later is seen from it. A row that the clock
@@ -96,7 +93,7 @@ def extended(panel: Panel, rows: int) -> Panel:
     return replace(panel, values=np.concatenate(parts), row0=row0, length=length)
 
 
-def ahead_index(grid: Grid, wall: Grid, cutoffs: Steps, h: int) -> Steps | None:
+def ahead_index(grid: Grid, wall: Grid, cutoffs: Ints, h: int) -> Ints | None:
     """Return which step of a forecast on the wall clock each step of one on the grid is, ``[W, h]``; None: its own.
 
     A forecast through a clock that jumps ahead ends a step early on the wall; its last step is that of the day before

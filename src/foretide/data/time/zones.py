@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Stamps = NDArray[np.int64]
+from foretide.typing import Bools, Ints
 
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?(\d\d))?(?::00)?")
 _LIKELY = (
@@ -75,7 +71,7 @@ def _file_of(zone: Any) -> tuple[str, ...]:
     return (found[1],) if found else ()
 
 
-def zone_of_offsets(utc: Stamps, offsets: Stamps) -> str | None:
+def zone_of_offsets(utc: Ints, offsets: Ints) -> str | None:
     """Return a zone whose clock shows these offsets (nanoseconds) at these times, or None."""
     index = pd.DatetimeIndex(utc.view("datetime64[ns]"))
     for name in (*_LIKELY, *sorted(zoneinfo.available_timezones())):
@@ -88,22 +84,22 @@ def zone_of_offsets(utc: Stamps, offsets: Stamps) -> str | None:
     return None
 
 
-def zone_put_back(wall: Stamps) -> str | None:
+def zone_put_back(wall: Ints) -> str | None:
     """Return a zone whose clock shows all of these times twice, as when it is put back in autumn, or None."""
     return _zone_where(wall, {"ambiguous": "NaT", "nonexistent": "shift_forward"})
 
 
-def zone_put_forward(wall: Stamps) -> str | None:
+def zone_put_forward(wall: Ints) -> str | None:
     """Return a zone whose clock shows none of these times, as when it is put forward in spring, or None."""
     return _zone_where(wall, {"ambiguous": np.zeros(len(wall), dtype=bool), "nonexistent": "NaT"})
 
 
-def _zone_where(wall: Stamps, unclear: dict[str, Any]) -> str | None:
+def _zone_where(wall: Ints, unclear: dict[str, Any]) -> str | None:
     index = pd.DatetimeIndex(wall.view("datetime64[ns]"))
     return next((name for name in _LIKELY if index.tz_localize(name, **unclear).isna().all()), None)
 
 
-def localise(values: Stamps, codes: Stamps, tz: str) -> tuple[Stamps, NDArray[np.bool_]]:
+def localise(values: Ints, codes: Ints, tz: str) -> tuple[Ints, Bools]:
     """Return wall-clock times of a zone in UTC, and which of them do not exist there.
 
     In the hour that a clock shows twice, an entity's first time is the earlier one. A time in the hour that a clock
@@ -119,7 +115,7 @@ def localise(values: Stamps, codes: Stamps, tz: str) -> tuple[Stamps, NDArray[np
     return utc, skipped
 
 
-def on_the_clock(labels: pd.Index[Any], tz: str) -> pd.DatetimeIndex:
+def on_the_clock(labels: pd.Index, tz: str) -> pd.DatetimeIndex:
     """Return labels of a regular wall clock with their zone.
 
     One in the hour that the clock skips becomes the first time after it, one in the hour that comes twice the first.
@@ -128,17 +124,17 @@ def on_the_clock(labels: pd.Index[Any], tz: str) -> pd.DatetimeIndex:
     return index.tz_localize(tz, ambiguous=np.ones(len(index), dtype=bool), nonexistent="shift_forward")
 
 
-def to_wall(values: Stamps, tz: str) -> Stamps:
+def to_wall(values: Ints, tz: str) -> Ints:
     """Return UTC nanoseconds as nanoseconds on a wall clock of the zone."""
     index = pd.DatetimeIndex(values.view("datetime64[ns]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
     return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)
 
 
-def from_wall(values: Stamps, tz: str) -> Stamps:
+def from_wall(values: Ints, tz: str) -> Ints:
     """Return nanoseconds of labels on a regular wall clock in UTC; see :func:`on_the_clock`."""
     return _to_utc(on_the_clock(pd.DatetimeIndex(values.view("datetime64[ns]")), tz))
 
 
-def _to_utc(index: pd.DatetimeIndex) -> Stamps:
+def _to_utc(index: pd.DatetimeIndex) -> Ints:
     utc = index.tz_convert("UTC").tz_localize(None)
     return np.asarray(utc.to_numpy().astype("datetime64[ns]")).view(np.int64)

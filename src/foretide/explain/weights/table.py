@@ -24,7 +24,7 @@ COLUMNS = ("series", "cutoff", "head", "h_step", "lag", "weight")
 
 def weights_frame(lens: Lens, places: NDArray[np.int64] | None, most_rows: int) -> Any:
     """Return one row per window, head, horizon step and lag; see ``AttentionSummary.to_frame``."""
-    from foretide.data.reading.panels import as_backend
+    from foretide.data.reading.frames import as_backend
 
     n = len(lens.windows) if places is None else len(places)
     rows = n * int(np.prod(lens.backbone.bias.shape))

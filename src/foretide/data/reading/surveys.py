@@ -1,0 +1,131 @@
+"""From a long frame, a wide one, or a file to a survey and a panel, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+import pandas as pd
+
+from foretide.data.reading.categories import names_of
+from foretide.data.reading.frames import as_backend, columns_of_index, join_ids, names_tuple, open_frame
+from foretide.data.reading.options import Options
+from foretide.data.reading.problems import raise_errors, warn
+from foretide.data.reading.roles import Roles
+from foretide.data.reading.survey import Survey, survey
+from foretide.data.reading.upright import names_of_series, stand_up
+from foretide.data.static import Names
+from foretide.data.tables.form import Form, Origin
+from foretide.data.tables.reader import read_table
+from foretide.errors import ConfigError, nearest
+from foretide.typing import Frame
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from foretide.data.panel import Panel
+
+    Columns: TypeAlias = str | Sequence[str]
+
+REST = "rest"
+
+
+def survey_long(
+    frame: Frame, id: Columns | None, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]
+) -> Survey:
+    """Read a frame of one row per entity and time, or of one row per entity; ``roles`` name columns by role."""
+    named = {role: names_tuple(columns) for role, columns in roles.items()}
+    ids = () if id is None else names_tuple(id)
+    frame = columns_of_index(frame, time, ids, [name for names in named.values() for name in names])
+    frame, _ = stand_up(frame, time, *named["target"])
+    frame, one = join_ids(frame, ids)
+    return survey(frame, Roles(one, time, **named), _options(options))
+
+
+def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]) -> Survey:
+    """Read a frame of one row per time; ``"rest"`` as target or past stands for the columns without another role."""
+    checked = _options(options)
+    named = {role: names_tuple(columns) for role, columns in roles.items()}
+    frame = columns_of_index(frame, time, (), [n for names in named.values() for n in names if n != REST])
+    names = [str(c) for c in open_frame(frame).columns]
+    rest = [role for role in ("target", "past") if roles.get(role) == REST and REST not in names]
+    if len(rest) > 1:
+        raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
+    for role in rest:
+        others = {time, *(name for other in named if other != role for name in named[other])}
+        named[role] = tuple(name for name in names if name not in others)
+    return survey(frame, Roles(None, time, **named), checked)
+
+
+def survey_file(
+    path: str | PathLike[str], id: Columns | None, time: str, target: Columns, backend: str, likely: Form | None,
+    options: Mapping[str, object],
+) -> tuple[Survey, Origin]:  # fmt: skip
+    """Read a file, long when ``id`` is given or it has a column ``unique_id``; return where it was read from too."""
+    given = _options({name: value for name, value in options.items() if name in Options.__dataclass_fields__})
+    ids = names_tuple(id) if id else ("unique_id",)
+    table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
+    frame = as_backend(table.frame, backend)
+    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.origin.form.sep}
+    if not id and "unique_id" not in table.frame.columns and isinstance(target, str):
+        id = names_of_series(table.frame, steps) if (steps := stand_up(table.frame, time, target)[1]) else None
+    long = bool(id) or "unique_id" in table.frame.columns or table.frame.index.nlevels > 1
+    named = [role for role in ("past", "future", *["static"] * long) if role in options]
+    roles: dict[str, Columns] = {"target": target, **{role: cast("Columns", options[role]) for role in named}}
+    ways = {name: value for name, value in options.items() if name not in named}
+    if long:
+        return survey_long(frame, id or "unique_id", time, roles, ways), table.origin
+    return survey_wide(frame, time, roles, ways), table.origin
+
+
+def build(kind: type[Panel], found: Survey, origin: Origin | None = None) -> Panel:
+    """Return the panel of a survey; raise its errors, issue its warnings at the caller of the caller."""
+    raise_errors(found.problems)
+    warn(found.problems, stacklevel=3)
+    return panel_of(kind, found, origin)
+
+
+def panel_of(kind: type[Panel], found: Survey, origin: Origin | None = None) -> Panel:
+    """Return the panel of a survey without errors, and of the file that was surveyed."""
+    place, roles = found.place, found.roles
+    row0 = np.searchsorted(place.codes, np.arange(len(place.ids))).astype(np.int64)
+    if origin is None and found.time_format is not None:
+        origin = Origin("a frame", Form())
+    return kind(
+        found.require_grid(), place.ids, found.values, row0, np.diff(np.append(row0, len(place.codes))),
+        found.steps[row0], roles.target, roles.past, roles.future, found.static,
+        Names(roles.id or "unique_id", roles.time, found.backend), origin and origin.with_times(found.time_format),
+        found.categories,
+    )  # fmt: skip
+
+
+def frame_of(panel: Panel) -> Frame:
+    """Return what :meth:`foretide.Panel.to_frame` does."""
+    local = np.concatenate([np.zeros(0, np.int64), *(np.arange(n) for n in panel.length)])
+    entity = np.repeat(np.arange(panel.n_entities), panel.length)
+    ids = {} if panel.ids == ("",) else {panel.names.id: np.array(panel.ids, dtype=object)[entity]}
+    cells = {name: panel.values[panel.row0[entity] + local, k] for k, name in enumerate(panel.columns)}
+    cells |= {name: panel.static.values[entity, k] for k, name in enumerate(panel.static.names)}
+    labels = {**panel.categories, **panel.static.categories}
+    named = {name: names_of(own, labels[name]) if name in labels else own for name, own in cells.items()}
+    times = panel.grid.output_times(panel.first[entity] + local)
+    return as_backend(pd.DataFrame({**ids, panel.names.time: times, **named}), panel.names.backend)
+
+
+def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | None) -> dict[str, str]:
+    """Return the form of the times of a table of the same kind where all times here have it, ISO 8601 aside."""
+    if likely is None or likely.time_format is None or given.time_format is not None or time not in frame.columns:
+        return {}
+    times = frame[time].dropna().astype(str)
+    fits = len(times) and pd.to_datetime(times, format=likely.time_format, errors="coerce").notna().all()
+    return {"time_format": likely.time_format} if fits else {}
+
+
+def _options(given: Mapping[str, object]) -> Options:
+    """Return the options of a frame; say which there are when one is not known."""
+    known = tuple(Options.__dataclass_fields__)
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"There is no option {name!r} for reading a frame. {nearest(name, known)}")
+    return Options(**given)  # type: ignore[arg-type]  # their values are checked when they are used
