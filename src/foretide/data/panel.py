@@ -404,11 +404,6 @@ class Panel:
         Panel
             A view, nothing is copied.
 
-        Raises
-        ------
-        DataError
-            When nothing is left.
-
         Examples
         --------
         >>> import foretide as ft
@@ -473,15 +468,11 @@ class Panel:
         Parameters
         ----------
         values : float array ``[R, C]``
+            Of the same shape; another one is a :class:`ConfigError`.
 
         Returns
         -------
         Panel
-
-        Raises
-        ------
-        ConfigError
-            For values of another shape.
         """
         if values.shape != self.values.shape:
             raise ConfigError(f"Expected values of shape {self.values.shape}, got {values.shape}.")
