@@ -43,7 +43,7 @@ def test_location_and_scale_agree_with_pandas(kind: str, seed: int) -> None:
     np.testing.assert_allclose(scaler.scale, twins[kind][1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30),
     kind=st.sampled_from(sorted(SCALERS)),

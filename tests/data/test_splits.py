@@ -18,7 +18,7 @@ def panel(n: int = 100, freq: str = "h", tail: int = 0) -> Panel:
     return Panel.from_wide(frame, target="y", future=["f"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(n=st.integers(20, 400), train=st.integers(10, 80), val=st.integers(0, 15))
 def test_parts_follow_one_another_and_cover_everything(n: int, train: int, val: int) -> None:
     found = split(panel(n), (train / 100, val / 100, 1 - train / 100 - val / 100)) if n >= 100 else split(panel(n))

@@ -9,7 +9,7 @@ from foretide.data.synthetic import planted_lags
 from foretide.errors import ConfigError
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     lags=st.lists(st.integers(1, 30), max_size=3, unique=True),
     share=st.floats(-0.3, 0.3),

@@ -23,7 +23,7 @@ def ragged(sizes: list[int], starts: list[int], tail: int = 0) -> Panel:
     return Panel.from_frame(pd.concat(parts), future=["f"], freq="h")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 25), min_size=1, max_size=4), data=st.data(), size=st.integers(1, 6),
     h=st.integers(1, 4), stride=st.integers(1, 5), tail=st.integers(0, 3),

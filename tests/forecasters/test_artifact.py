@@ -33,7 +33,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=values)
 def test_settings_come_back_as_they_were(value: Any) -> None:
     text = json.dumps(artifact.to_json(value), allow_nan=False)

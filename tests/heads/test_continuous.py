@@ -51,7 +51,7 @@ def test_samples_have_the_distribution(name: str) -> None:
     assert distribution.sample().shape == (3,)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(DISTRIBUTIONS)), st.floats(0.01, 0.99))
 def test_cdf_and_quantile_are_inverse(name: str, level: float) -> None:
     distribution: Distribution = DISTRIBUTIONS[name][0]

@@ -90,7 +90,7 @@ def test_quantiles_at_extremes() -> None:
     assert nbinom.quantiles([0.5], np.zeros((2, 0)), 1.0).shape == (2, 0, 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.floats(-6, 5), st.floats(-3, 6), st.floats(0, 0.95), st.floats(0.001, 0.999), st.integers(0, 500)
 )  # fmt: skip

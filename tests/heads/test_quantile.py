@@ -40,7 +40,7 @@ def by_hand(distribution: QuantileDistribution, row: int, level: float) -> float
     return float(np.interp(level, q, v))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.floats(1e-6, 1 - 1e-6))
 def test_quantile_function(seed: int, level: float) -> None:
     distribution = distribution_of(seed)

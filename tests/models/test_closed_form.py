@@ -69,7 +69,7 @@ def test_no_rows() -> None:
         ridge_path([])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(1, 3), st.integers(0, 10_000))
 def test_rows_agree_with_slow_loops(size: int, h: int, n_columns: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

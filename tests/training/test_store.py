@@ -24,7 +24,7 @@ def batches(
     return WindowBatches(Store(panel, made, input_size=size, h=h), windows), made
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     lengths=st.lists(st.integers(1, 25), min_size=1, max_size=4),
     size=st.integers(1, 6),

@@ -184,7 +184,7 @@ def test_integer_time(make: Make) -> None:
     assert np.flatnonzero(np.isnan(filled.values[:, 0])).tolist() == [4, 5]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_filling_gaps_agrees_with_a_pandas_reindex(data: st.DataObject) -> None:
     keep = [data.draw(st.lists(st.integers(0, 40), min_size=2, max_size=30, unique=True)) for _ in range(3)]

@@ -138,7 +138,7 @@ def test_check_says_what_keeps_a_column_from_being_numbers(tmp_path: Path) -> No
 FORMS = st.sampled_from([(",", None), (",", "."), (".", ","), (".", None), (",", " "), (".", "'")])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     values=st.lists(st.decimals(-10**8, 10**8, places=2), min_size=1, max_size=30), form=FORMS,
     sep=st.sampled_from([";", "\t", "|"]),

@@ -17,7 +17,7 @@ from foretide.errors import ConfigError
 HOURLY = Grid(pd.Timestamp("2023-12-20 07:00"), "h")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(step=st.integers(-50_000, 50_000), freq=st.sampled_from(["h", "30min", "D"]))
 def test_features_agree_with_python_datetimes(step: int, freq: str) -> None:
     grid = Grid(pd.Timestamp("2023-12-20 07:00"), freq)

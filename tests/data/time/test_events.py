@@ -47,7 +47,7 @@ def slow_beside(day: int, events: set[int], direction: int, closed: set[int]) ->
     return False
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     events=st.sets(st.integers(0, 40), max_size=12),
     closed=st.sets(st.integers(0, 6), max_size=3),

@@ -13,7 +13,7 @@ FREQS = ["h", "30min", "10s", "D", "2D", "B", "W-WED", "MS", "ME", "QS-JAN", "YS
 
 
 @pytest.mark.frames
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(freq=st.sampled_from(FREQS), step=st.integers(-60, 200), start=st.integers(0, 500))
 def test_times_agree_with_date_range_and_steps_come_back(freq: str, step: int, start: int) -> None:
     origin = pd.date_range(pd.Timestamp("2020-01-01") + pd.Timedelta(start, "D"), periods=1, freq=freq)[0]

@@ -49,7 +49,7 @@ def slow(name: str, y: np.ndarray, f: np.ndarray, near_zero: float = 0.0) -> flo
 
 
 @pytest.mark.parametrize("name", METRICS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(y=tables, f=tables)
 def test_equal_to_a_slow_loop(name: str, y: np.ndarray, f: np.ndarray) -> None:
     scale = SCALE if METRICS[name].scale in ("mae", "rmse") else None
@@ -57,7 +57,7 @@ def test_equal_to_a_slow_loop(name: str, y: np.ndarray, f: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", METRICS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(y=tables, f=tables)
 def test_axes_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
     scale = SCALE if METRICS[name].scale in ("mae", "rmse") else None
@@ -67,7 +67,7 @@ def test_axes_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", ["rmse", "mae", "mape", "smape", "mase", "rmsse", "mse"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(y=full, f=full)
 def test_errors_are_never_negative_and_zero_for_the_truth(name: str, y: np.ndarray, f: np.ndarray) -> None:
     scale = SCALE if METRICS[name].scale in ("mae", "rmse") else None
@@ -76,7 +76,7 @@ def test_errors_are_never_negative_and_zero_for_the_truth(name: str, y: np.ndarr
         assert METRICS[name](y, y, scale) == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(y=full, f=full, unit=st.sampled_from([1e-3, 7.0, 1e4]))
 def test_units(y: np.ndarray, f: np.ndarray, unit: float) -> None:
     assert METRICS["rmse"](unit * y, unit * f) == pytest.approx(unit * METRICS["rmse"](y, f))

@@ -38,7 +38,7 @@ def nb_quantiles(levels: Any, shape: tuple[int, ...] = ()) -> np.ndarray:
     return np.broadcast_to(stats.nbinom.ppf(np.asarray(levels), 2, 0.3), (*shape, len(levels)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0.01, 0.99))
 def test_pinball_is_the_asymmetric_loss(y: float, q: float, level: float) -> None:
     expected = level * (y - q) if y >= q else (1 - level) * (q - y)
@@ -109,7 +109,7 @@ def test_crps_from_few_levels_is_refused() -> None:
         pit_from_quantiles(np.ones(1), np.zeros((1, 9)), DECILES, np.random.default_rng(0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 50), st.sampled_from([50.0, 80.0, 95.0]))
 def test_winkler_and_coverage(y: float, low: float, width: float, level: float) -> None:
     high, alpha = low + width, 1 - level / 100

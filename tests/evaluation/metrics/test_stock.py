@@ -56,7 +56,7 @@ def test_measures_of_a_stocked_quantile_by_a_slow_loop() -> None:
         assert np.nansum(points) / size == pytest.approx(expected / size)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(0, 50), st.floats(0, 50), st.sampled_from([50.0, 80.0, 97.5]))
 def test_the_cost_of_stock_is_the_quantile_loss_and_its_parts(y: float, q: float, level: float) -> None:
     distribution = Quantiles((level / 100,), np.array([[q]]))

@@ -47,7 +47,7 @@ def weighted(y: np.ndarray, weight: np.ndarray, rows: np.ndarray, alpha: float) 
     return above / below if below > 0 else np.nan
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=series, alpha=st.sampled_from([0.0, 0.01, 0.3, 1.0]))
 def test_discounted_is_the_sum_by_hand(values: np.ndarray, alpha: float) -> None:
     found = discounted(values, alpha)
@@ -56,7 +56,7 @@ def test_discounted_is_the_sum_by_hand(values: np.ndarray, alpha: float) -> None
         np.testing.assert_allclose(found[t], by_hand, rtol=1e-9, atol=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=series, season=st.integers(1, 8), alpha=st.sampled_from([0.05, 0.3, 0.9]))
 def test_season_level_without_events_and_gaps_is_that_of_the_history(
     values: np.ndarray, season: int, alpha: float

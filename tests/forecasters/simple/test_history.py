@@ -24,27 +24,27 @@ def by_position(values: np.ndarray, season: int, function: object) -> np.ndarray
     return out
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=series)
 def test_last_seen_is_the_forward_fill_of_pandas(values: np.ndarray) -> None:
     np.testing.assert_array_equal(hist.last_seen(values), pd.DataFrame(values).ffill().to_numpy())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=series, season=st.integers(1, 8))
 def test_season_last_is_the_forward_fill_of_each_position(values: np.ndarray, season: int) -> None:
     expected = by_position(values, season, lambda s: s.ffill())
     np.testing.assert_array_equal(hist.season_last(values, season), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(values=series, season=st.integers(1, 8), alpha=st.sampled_from([0.05, 0.3, 0.9, 1.0]))
 def test_season_level_is_the_weighted_mean_of_pandas(values: np.ndarray, season: int, alpha: float) -> None:
     expected = by_position(values, season, lambda s: s.ewm(alpha=alpha, adjust=True, ignore_na=True).mean())
     np.testing.assert_allclose(hist.season_level(values, season, alpha), expected, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values=series, season=st.integers(1, 8), cut=st.integers(1, 30))
 def test_rows_depend_on_earlier_rows_only(values: np.ndarray, season: int, cut: int) -> None:
     part = values[:cut]

@@ -231,7 +231,7 @@ def test_counts_are_whole_not_negative_and_hold_what_the_real_interval_holds(met
     np.testing.assert_array_equal(one[:, :, 1], whole[:, :, 1])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.floats(-3, 8), min_size=5, max_size=5), st.integers(0, 5))
 def test_whole_bounds_keep_the_whole_numbers_of_every_interval(bounds: list[float], lower: int) -> None:
     real = np.sort(bounds)

@@ -85,7 +85,7 @@ def test_quantiles_of_counts_stay_whole_numbers() -> None:
     np.testing.assert_allclose(other.quantiles[0, 0, 0], last + np.arange(4) + 0.35)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 5), st.integers(0, 10_000))
 def test_simplex_weights_are_the_least_of_all_shares(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
