@@ -13,10 +13,10 @@ from tests.support.cases import make_panel, times
 import foretide as ft
 from foretide.errors import ArtifactError
 from foretide.evaluation.cards.scorecard import Scorecard
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class, registered
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.forecasters.simple.baselines import Persistence
+from foretide.forecasters.table import FORECASTERS, forecaster_class, registered
 from foretide.jobs.threads import has_network, networks_in
 
 H = 3

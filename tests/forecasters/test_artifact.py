@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters import artifact
-from foretide.forecasters.classical.statistical import ARIMA
+from foretide.forecasters.classical.arima import ARIMA
 from foretide.forecasters.simple.baselines import BASELINES, Persistence, SeasonalNaive
+from foretide.forecasters.table import forecaster_class
 
 
 @pytest.fixture
@@ -155,12 +156,12 @@ def test_a_class_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'SeasonalNaive'"):
-        artifact.forecaster_class("SeasonalNaiv")
+        forecaster_class("SeasonalNaiv")
 
 
 def test_the_tables_agree() -> None:
     for name, cls in BASELINES.items():
-        assert artifact.forecaster_class(name) is cls
+        assert forecaster_class(name) is cls
 
 
 def test_tuples_of_settings_come_back(tmp_path: Path) -> None:

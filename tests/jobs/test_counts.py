@@ -12,10 +12,10 @@ import pytest
 
 import foretide as ft
 from foretide.errors import ConfigError, MissingExtraError
-from foretide.forecasters.artifact import FORECASTERS
 from foretide.forecasters.simple import intermittent
 from foretide.forecasters.simple.baselines import SeasonalES
 from foretide.forecasters.simple.unasked import UNASKED, UNASKED_COUNTS
+from foretide.forecasters.table import FORECASTERS
 from foretide.forecasters.wrappers.ensemble import Ensemble
 from foretide.jobs import RunFolder
 from foretide.jobs.config import load_config

@@ -9,7 +9,7 @@ from cases import make_panel
 
 import foretide as ft
 from foretide.errors import ConfigError
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.tuning.candidates import candidates_of, known_settings
 from foretide.tuning.space import Choice, Float, Int, grid, key_of, parameter, settings_of
 from foretide.tuning.spaces import SPACES, Setting

@@ -14,6 +14,7 @@ import numpy as np
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer, in_order, reordered
+from foretide.forecasters.artifact import save
 from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE
@@ -292,8 +293,6 @@ class Forecaster(ABC):
     @final
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings (JSON) and what was learned (safetensors) to a folder; :func:`foretide.load` reads it."""
-        from foretide.forecasters.artifact import save
-
         save(self, folder)
 
     # ---------------------------------------------------------------- what a subclass gives

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from foretide.data.time.seasons import seasons_of
 from foretide.errors import ConfigError, MissingExtraError, nearest
-from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple.unasked import is_baseline, lacking, parameters, unasked_names, with_intervals
+from foretide.forecasters.table import forecaster_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.rolling.backtest import backtest
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.simple.unasked import parameters
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.jobs.config import Config, load_config, write_yaml
 from foretide.jobs.folder import LOG, RunFolder, free_name, read_status
 from foretide.jobs.log import Log

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretide.errors import ConfigError, nearest
-from foretide.forecasters.artifact import FORECASTERS, class_place, forecaster_class, registered, to_json
+from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.forecasters.table import FORECASTERS, class_place, forecaster_class, registered
 from foretide.tuning.space import Space, described, key_of, parameter
 from foretide.tuning.spaces import SPACES, Setting
 

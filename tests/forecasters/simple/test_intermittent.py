@@ -11,8 +11,8 @@ from cases import make_panel, times
 import foretide as ft
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError, MissingExtraError
-from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.table import forecaster_class
 
 models = pytest.importorskip("statsforecast.models", reason="the extra 'baselines' is not installed")
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from foretide.data.time.calendar import Calendar
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.classical.ridge import Ridge
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.simple.baselines import Drift, SeasonalNaive
@@ -15,6 +14,7 @@ from foretide.forecasters.simple.unasked import (
     unasked_names,
     with_intervals,
 )
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.forecasters.wrappers.conformal import Conformal
 from foretide.forecasters.wrappers.intervals import WithIntervals
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from foretide.data.time.seasons import seasons_of
 from foretide.errors import MissingExtraError
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import folded
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.forecasters.wrappers.past_errors import Around
 
 UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")

@@ -11,9 +11,9 @@ import numpy as np
 
 from foretide.data.windows import slide, truth_of
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.fitted import Fitted
+from foretide.forecasters.table import forecaster_class
 from foretide.heads.table import shared_range
 from foretide.parallel import check_jobs, stream_tasks
 
