@@ -113,10 +113,10 @@ def test_a_class_called_as_one_of_the_table_is_none_of_it(tmp_path: Path) -> Non
 
 
 def test_a_search_knows_a_subclass() -> None:
+    from foretide.forecasters.sizes import Sizes
     from foretide.tuning.candidates import candidates_of
-    from foretide.tuning.spaces import Setting
 
-    setting = Setting(rows=200, h=H, seasons=(7,))
+    setting = Sizes(rows=200, h=H, seasons=(7,))
     own, var = candidates_of([MyAttention, VAR], h=H, space=None, fixed={"epochs": 1}, calendar=None, setting=setting)
     assert set(own.space) >= {"hidden", "heads", "lr"}
     assert "max_order" not in var.space

@@ -11,11 +11,12 @@ from cases import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import foretide as ft
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters import artifact
 from foretide.forecasters.classical.arima import ARIMA
-from foretide.forecasters.simple.baselines import BASELINES, Persistence, SeasonalNaive
-from foretide.forecasters.table import forecaster_class
+from foretide.forecasters.simple.baselines import Persistence, SeasonalNaive
+from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
 
 
 @pytest.fixture
@@ -159,9 +160,12 @@ def test_unknown_name() -> None:
         forecaster_class("SeasonalNaiv")
 
 
-def test_the_tables_agree() -> None:
-    for name, cls in BASELINES.items():
-        assert forecaster_class(name) is cls
+def test_names_of_the_table_are_those_of_the_classes() -> None:
+    for name in FORECASTERS:
+        assert forecaster_class(name).__name__ == name
+        assert getattr(ft, name) is forecaster_class(name)
+    assert as_typed("seasonal-naive") == "SeasonalNaive"
+    assert as_typed("nothing") == "nothing"
 
 
 def test_tuples_of_settings_come_back(tmp_path: Path) -> None:

@@ -171,6 +171,6 @@ def test_a_share_outside_is_refused(alpha: float) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_extra_is_named_when_it_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("foretide.forecasters.simple.intermittent")
-    monkeypatch.setitem(sys.modules, "statsforecast.models", None)
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
     with pytest.raises(MissingExtraError, match=rf"{name} needs the package 'statsforecast'.*foretide\[baselines\]"):
         getattr(module, name)(3)

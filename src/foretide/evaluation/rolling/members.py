@@ -22,7 +22,7 @@ from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple.unasked import is_baseline, simple_set
 from foretide.forecasters.table import class_place
-from foretide.forecasters.wrappers.ensemble import unfitted
+from foretide.forecasters.wrappers.wrapper import unfitted
 from foretide.text import time_text
 
 if TYPE_CHECKING:
