@@ -24,7 +24,7 @@ from common import arguments, real_data, save
 from in_use_cases import CASES
 
 import foretide as ft
-from foretide.forecasters.artifact import forecaster_class
+from foretide.forecasters.table import forecaster_class
 
 H = 6
 NETWORK = {"input_size": 21, "hidden": 16, "epochs": 2, "waves": 2}

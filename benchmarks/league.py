@@ -18,7 +18,7 @@ import pandas as pd
 from common import RESULTS, arguments, real_data, save
 
 import foretide as ft
-from foretide.forecasters.artifact import forecaster_class
+from foretide.forecasters.table import forecaster_class
 
 NAME = "league_as_is"
 QUANTILES = tuple(round(0.1 * k, 1) for k in range(1, 10))

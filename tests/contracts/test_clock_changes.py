@@ -11,7 +11,7 @@ import pytest
 
 import foretide as ft
 from foretide.data.panel import Panel
-from foretide.forecasters.artifact import forecaster_class
+from foretide.forecasters.table import forecaster_class
 
 H = 24
 ZONE = "Europe/Berlin"

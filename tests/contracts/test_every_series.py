@@ -21,6 +21,7 @@ from foretide.errors import DataError
 from foretide.evaluation.rolling.folds import make_plan
 from foretide.forecasters.base import FitPart, Forecaster
 from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.table import forecaster_class
 
 H = 5
 SHORT = ("short", "tiny", "one")
@@ -176,8 +177,8 @@ def test_a_new_shop_leaves_the_forecasts_of_the_old_ones_as_they_were(case: str,
 
     name, settings = SHOPS[case]
     old, cutoff = table(*shops), [days[-8]]
-    alone = artifact.forecaster_class(name)(h=7, **settings).fit(old).predict(old, cutoff, (80,))
-    model = artifact.forecaster_class(name)(h=7, **settings).fit(table(newcomer, *shops))
+    alone = forecaster_class(name)(h=7, **settings).fit(old).predict(old, cutoff, (80,))
+    model = forecaster_class(name)(h=7, **settings).fit(table(newcomer, *shops))
     beside = model.predict(old, cutoff, (80,))
     np.testing.assert_allclose(beside.mean, alone.mean, rtol=1e-6)
     if alone.quantiles is not None and beside.quantiles is not None:

@@ -13,10 +13,10 @@ from tests.support.cases import make_panel, times
 import foretide as ft
 from foretide.errors import ArtifactError
 from foretide.evaluation.cards.scorecard import Scorecard
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class, registered
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.forecasters.simple.baselines import Persistence
+from foretide.forecasters.table import FORECASTERS, forecaster_class, registered
 from foretide.jobs.threads import has_network, networks_in
 
 H = 3
@@ -113,10 +113,10 @@ def test_a_class_called_as_one_of_the_table_is_none_of_it(tmp_path: Path) -> Non
 
 
 def test_a_search_knows_a_subclass() -> None:
+    from foretide.forecasters.sizes import Sizes
     from foretide.tuning.candidates import candidates_of
-    from foretide.tuning.spaces import Setting
 
-    setting = Setting(rows=200, h=H, seasons=(7,))
+    setting = Sizes(rows=200, h=H, seasons=(7,))
     own, var = candidates_of([MyAttention, VAR], h=H, space=None, fixed={"epochs": 1}, calendar=None, setting=setting)
     assert set(own.space) >= {"hidden", "heads", "lr"}
     assert "max_order" not in var.space

@@ -11,6 +11,7 @@ import pytest
 import foretide as ft
 import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
+from foretide.forecasters.table import forecaster_class
 
 DAYS, AWAKE, H = 300, 40, 7
 
@@ -29,7 +30,7 @@ def shops(others: int, *, each_day: float = 10.0) -> tuple[Panel, Any]:
 @pytest.mark.parametrize("kind", ["LSTM", "Attention"])
 def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> None:
     panel, until = shops(others)
-    model = artifact.forecaster_class(kind)(h=H, input_size=28, hidden=8, epochs=1, device="cpu", head=head)
+    model = forecaster_class(kind)(h=H, input_size=28, hidden=8, epochs=1, device="cpu", head=head)
     found = model.fit(panel, until=until).predict(panel, levels=(80,))
     assert abs(found.mean[0].mean() - 10) < (2 if others else 6)  # the last value, where all there was is silence
     low, high = found.quantile(0.1)[0], found.quantile(0.9)[0]
@@ -46,7 +47,7 @@ def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> N
 def test_the_others_wake_up(name: str) -> None:
     settings: dict[str, Any] = {"Ridge": {"input_size": 28}}.get(name, {})
     panel, until = shops(3)
-    found = artifact.forecaster_class(name)(h=H, **settings).fit(panel, until=until).predict(panel)
+    found = forecaster_class(name)(h=H, **settings).fit(panel, until=until).predict(panel)
     assert abs(found.mean[0].mean() - 10) < 3
 
 

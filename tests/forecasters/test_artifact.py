@@ -11,10 +11,12 @@ from cases import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import foretide as ft
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters import artifact
-from foretide.forecasters.classical.statistical import ARIMA
-from foretide.forecasters.simple.baselines import BASELINES, Persistence, SeasonalNaive
+from foretide.forecasters.classical.arima import ARIMA
+from foretide.forecasters.simple.baselines import Persistence, SeasonalNaive
+from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
 
 
 @pytest.fixture
@@ -155,12 +157,15 @@ def test_a_class_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'SeasonalNaive'"):
-        artifact.forecaster_class("SeasonalNaiv")
+        forecaster_class("SeasonalNaiv")
 
 
-def test_the_tables_agree() -> None:
-    for name, cls in BASELINES.items():
-        assert artifact.forecaster_class(name) is cls
+def test_names_of_the_table_are_those_of_the_classes() -> None:
+    for name in FORECASTERS:
+        assert forecaster_class(name).__name__ == name
+        assert getattr(ft, name) is forecaster_class(name)
+    assert as_typed("seasonal-naive") == "SeasonalNaive"
+    assert as_typed("nothing") == "nothing"
 
 
 def test_tuples_of_settings_come_back(tmp_path: Path) -> None:

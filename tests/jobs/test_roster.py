@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from foretide.errors import ConfigError
-from foretide.forecasters.simple.unasked import UNASKED
+from foretide.forecasters.simple.unasked import unasked_names
 from foretide.jobs.config import load_config
 from foretide.jobs.roster import roster
 
+UNASKED = unasked_names(counts=False, seasonal=True)
 DATA = {"synthetic": {"generator": "hourly"}}
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 
 from foretide.data.panel import Panel
 from foretide.data.time.grid import Grid
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 
 SEASON = 7
 

@@ -9,12 +9,13 @@ from cases import make_panel
 
 import foretide as ft
 from foretide.errors import ConfigError
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
+from foretide.forecasters.sizes import Sizes
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.tuning.candidates import candidates_of, known_settings
 from foretide.tuning.space import Choice, Float, Int, grid, key_of, parameter, settings_of
-from foretide.tuning.spaces import SPACES, Setting
+from foretide.tuning.spaces import default_space
 
-SETTING = Setting(400, 7, (7,))
+SETTING = Sizes(400, 7, (7,))
 
 
 def candidates(models: Any, **options: Any) -> Any:
@@ -65,10 +66,13 @@ def test_what_optuna_cannot_hold_goes_by_its_text_and_comes_back() -> None:
     assert (5, 1, 1) not in entry
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+WITH_SPACE = [name for name in FORECASTERS if default_space(forecaster_class(name), SETTING)]
+
+
+@pytest.mark.parametrize("name", WITH_SPACE)
 def test_every_setting_of_a_default_space_can_be_made(name: str) -> None:
     """At their ends, one after the other; networks on a short and a long part."""
-    for setting in (SETTING, Setting(60, 7, (7,)), Setting(1400, 10, (24, 168)), Setting(30, 3, ())):
+    for setting in (SETTING, Sizes(60, 7, (7,)), Sizes(1400, 10, (24, 168)), Sizes(30, 3, ())):
         (candidate,) = candidates(name, setting=setting, h=setting.h)
         for key, entry in candidate.space.items():
             ends = entry.options if isinstance(entry, Choice) else (entry.low, entry.high)
@@ -83,13 +87,17 @@ def test_every_setting_of_a_default_space_can_be_made(name: str) -> None:
 def test_lookbacks_leave_room_to_learn() -> None:
     for rows in (20, 60, 400, 5000):
         for seasons in ((), (7,), (24, 168)):
-            sizes = Setting(rows, 7, seasons).lookbacks().options
+            sizes = Sizes(rows, 7, seasons).lookbacks()
             assert max(sizes) <= max(2, rows // 3)
-    assert 60 in Setting(400, 7, (7,)).lookbacks().options
+    assert 60 in Sizes(400, 7, (7,)).lookbacks()
 
 
-def test_the_table_names_forecasters() -> None:
-    assert set(SPACES) <= set(FORECASTERS)
+def test_those_with_settings_worth_a_search_have_a_space() -> None:
+    assert set(WITH_SPACE) == {
+        "Attention", "LSTM", "LAVAR", "Ridge", "WindowMean", "SeasonalMean", "SeasonalES", "CalendarMean", "CalendarES",
+        "TSB", "ARIMA", "VAR",
+    }  # fmt: skip
+    assert set(default_space(ft.SeasonalNaive, Sizes(400, 7, (24, 168)))) == {"season"}
 
 
 def test_an_instance_fixes_what_differs_from_the_defaults() -> None:

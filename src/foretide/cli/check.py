@@ -92,10 +92,9 @@ def _names(text: str | None) -> list[str] | None:
 
 def _known_models(text: str) -> list[str]:
     """Return the names of forecasters, however they are spelt."""
-    from foretide.forecasters.artifact import FORECASTERS
+    from foretide.forecasters.table import FORECASTERS, as_typed
 
-    spelt = {name.lower(): name for name in FORECASTERS}
-    names = [spelt.get(name.lower(), name) for name in _names(text) or ()]
+    names = [as_typed(name) for name in _names(text) or ()]
     unknown = next((name for name in names if name not in FORECASTERS), None)
     if unknown is not None or not names:
         raise ConfigError(
@@ -186,7 +185,7 @@ def _maker(name: str | None, given: Sequence[str], h: int) -> Callable[[], Any] 
 
 
 def _known(name: str) -> Any:
-    from foretide.forecasters.artifact import forecaster_class
+    from foretide.forecasters.table import forecaster_class
 
     try:
         return forecaster_class(name)

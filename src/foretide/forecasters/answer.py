@@ -15,14 +15,10 @@ from foretide.forecasters.stand_in import NAMES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.stand_in import StandIn
+    from foretide.typing import Bools, Ints, Reals
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
-    Mask = NDArray[np.bool_]
 
 REACH = 5.0
 """A forecast so many times the range of its series' history away from that history is noted."""
@@ -53,10 +49,10 @@ class Note:
 
     kind: str
     text: str
-    windows: Steps
+    windows: Ints
     columns: tuple[str, ...] = ()
 
-    def take(self, chosen: Steps, n: int) -> Note:
+    def take(self, chosen: Ints, n: int) -> Note:
         """Return the note for some of ``n`` forecasts, by their positions."""
         about = np.zeros(n, dtype=bool)
         about[self.windows] = True
@@ -67,8 +63,8 @@ class Note:
 class Prediction:
     """What a forecaster's own ``_predict`` returns: mean ``[W, H, D]``, quantiles ``[W, H, D, Q]`` or None."""
 
-    mean: NDArray[np.floating]
-    quantiles: NDArray[np.floating] | None = None
+    mean: Reals
+    quantiles: Reals | None = None
     extras: dict[str, Any] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
@@ -110,7 +106,7 @@ def answer(
     panel: Panel,
     windows: Windows,
     quantiles: tuple[float, ...],
-    woken: Mask,
+    woken: Bools,
 ) -> Prediction:
     """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others.
 
@@ -148,7 +144,7 @@ def answer(
     return _in_range(limits.name, panel, windows, found, np.array(limits.stand_in.floor))
 
 
-def first_observed(panel: Panel) -> Steps:
+def first_observed(panel: Panel) -> Ints:
     """Return each entity's first row with an observed target, ``[N]``; its length where there is none."""
     d = panel.n_targets
     out = np.zeros(panel.n_entities, dtype=np.int64)
@@ -160,7 +156,7 @@ def first_observed(panel: Panel) -> Steps:
     return out
 
 
-def _without_future(panel: Panel, windows: Windows, h: int) -> Mask:
+def _without_future(panel: Panel, windows: Windows, h: int) -> Bools:
     """Whether a known-future column has no value in some step ahead of a window, ``[W]``.
 
     Gaps before a series' last observed target do not count: they are filled.
@@ -194,7 +190,7 @@ def separated(panel: Panel, windows: Windows, limits: Limits) -> tuple[Panel, Wi
     return made, Windows(np.arange(len(windows)), windows.cutoff - low)
 
 
-def _without(panel: Panel, windows: Windows, stranger: Mask) -> tuple[Panel, Windows]:
+def _without(panel: Panel, windows: Windows, stranger: Bools) -> tuple[Panel, Windows]:
     """Leave out entities that no window belongs to and that the model does not know."""
     if not stranger.any():
         return panel, windows
@@ -213,7 +209,7 @@ def _names(panel: Panel, windows: Windows, known: frozenset[str]) -> tuple[str, 
 
 
 def _joined(
-    parts: Sequence[tuple[Steps, Prediction]], shape: tuple[int, int, int], quantiles: tuple[float, ...]
+    parts: Sequence[tuple[Ints, Prediction]], shape: tuple[int, int, int], quantiles: tuple[float, ...]
 ) -> Prediction:
     mean = np.full(shape, np.nan)
     bounds = None
@@ -241,8 +237,8 @@ def _completed(
     panel: Panel,
     windows: Windows,
     quantiles: tuple[float, ...],
-    missing: dict[str, Mask],
-    begun: Mask,
+    missing: dict[str, Bools],
+    begun: Bools,
 ) -> Prediction:
     """Let the stand-in answer where there is no finite forecast, and say so."""
     broken = ~np.isfinite(found.mean)
@@ -308,7 +304,7 @@ def _widened(
     return replace(found, quantiles=own, notes=(*found.notes, *notes))
 
 
-def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floors: Mask) -> Prediction:
+def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floors: Bools) -> Prediction:
     """Keep targets that never fall below zero from doing so, and note what a series' own history makes absurd.
 
     ``floors`` ``[D]`` marks the targets that were zero at times and never below. Bounds of such a series are put to
@@ -345,7 +341,7 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floo
     return replace(found, notes=(*found.notes, *notes)) if notes else found
 
 
-def _raised(found: Prediction, negative: Mask) -> Prediction:
+def _raised(found: Prediction, negative: Bools) -> Prediction:
     """Put what is below zero to zero where ``negative`` ``[W, D]``."""
     if not negative.any():
         return found
@@ -356,7 +352,7 @@ def _raised(found: Prediction, negative: Mask) -> Prediction:
     return replace(found, mean=mean, quantiles=bounds)
 
 
-def reordered(got: Prediction, ahead: Steps) -> Prediction:
+def reordered(got: Prediction, ahead: Ints) -> Prediction:
     """Take a step of the forecast ``ahead`` ``[W, h]`` for each step of the horizon."""
     each = np.arange(len(ahead))[:, None]
     quantiles = None if got.quantiles is None else got.quantiles[each, ahead]

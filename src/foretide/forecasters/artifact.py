@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib
 import json
 import math
 import os
@@ -22,68 +21,23 @@ import tempfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.files import PART, flush_to_disk, storing
-from foretide.errors import ArtifactError, ConfigError, NotFittedError, StorageError, nearest
-from foretide.forecasters.base import Forecaster
+from foretide.errors import ArtifactError, NotFittedError, StorageError, nearest
 from foretide.forecasters.fitted import Fitted
+from foretide.forecasters.table import FORECASTERS, forecaster_class, registered
 
-FORECASTERS: dict[str, str] = {
-    "Persistence": "foretide.forecasters.simple.baselines:Persistence",
-    "SeasonalNaive": "foretide.forecasters.simple.baselines:SeasonalNaive",
-    "WindowMean": "foretide.forecasters.simple.baselines:WindowMean",
-    "SeasonalMean": "foretide.forecasters.simple.baselines:SeasonalMean",
-    "SeasonalES": "foretide.forecasters.simple.baselines:SeasonalES",
-    "Drift": "foretide.forecasters.simple.baselines:Drift",
-    "ARIMA": "foretide.forecasters.classical.arima:ARIMA",
-    "VAR": "foretide.forecasters.classical.var:VAR",
-    "Stats": "foretide.forecasters.classical.stats:Stats",
-    "Croston": "foretide.forecasters.simple.intermittent:Croston",
-    "SBA": "foretide.forecasters.simple.intermittent:SBA",
-    "TSB": "foretide.forecasters.simple.intermittent:TSB",
-    "ADIDA": "foretide.forecasters.simple.intermittent:ADIDA",
-    "IMAPA": "foretide.forecasters.simple.intermittent:IMAPA",
-    "CalendarES": "foretide.forecasters.simple.calendar_es:CalendarES",
-    "CalendarMean": "foretide.forecasters.simple.calendar_es:CalendarMean",
-    "Ridge": "foretide.forecasters.classical.ridge:Ridge",
-    "LSTM": "foretide.forecasters.networks.lstm:LSTM",
-    "Attention": "foretide.forecasters.networks.attention:Attention",
-    "LAVAR": "foretide.forecasters.lavar.lavar:LAVAR",
-    "Ensemble": "foretide.forecasters.wrappers.ensemble:Ensemble",
-    "PerEntity": "foretide.forecasters.wrappers.per_entity:PerEntity",
-    "WithIntervals": "foretide.forecasters.wrappers.intervals:WithIntervals",
-    "Conformal": "foretide.forecasters.wrappers.conformal:Conformal",
-}
-"""Name -> ``module:class`` of every forecaster that can be saved; a module is imported when first asked for."""
+if TYPE_CHECKING:
+    from foretide.forecasters.base import Forecaster
 
 FORMAT = 2
 KEPT = "history/"
 """Before the names of the arrays that hold the rows seen at fit."""
 SETTINGS, STATE, MANIFEST = "settings.json", "state.safetensors", "manifest.json"
-
-
-def forecaster_class(name: str) -> type[Forecaster]:
-    """Return a forecaster's class by its name; a :class:`ConfigError` names the nearest one otherwise."""
-    if name not in FORECASTERS:
-        raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, FORECASTERS)}")
-    module, _, attribute = FORECASTERS[name].partition(":")
-    found: type[Forecaster] = getattr(importlib.import_module(module), attribute)
-    return found
-
-
-def registered(kind: type) -> str | None:
-    """Return the name of a class in the table; None for one that is not in it, whatever it is called."""
-    place = f"{kind.__module__}:{kind.__qualname__}"
-    return next((name for name, known in FORECASTERS.items() if known == place), None)
-
-
-def class_place(kind: type) -> str:
-    """Return what tells a class from all others: its name in the table, or module and name."""
-    return registered(kind) or f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _all_parts(forecaster: Forecaster) -> Iterator[Forecaster]:

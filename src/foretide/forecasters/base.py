@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 
+from foretide.data.time.calendar import Calendar
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Limits, Note, Prediction, answer, in_order, reordered
+from foretide.forecasters.artifact import save
 from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
-from foretide.forecasters.gaussian import LARGEST, TOO_LARGE
+from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
+from foretide.forecasters.options import default_of, other_parameters, own_parameters
 from foretide.forecasters.part import FitPart, held_back
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.forecasters.sizes import Sizes, SpaceEntry
+    from foretide.typing import Array, Bools, Ints
 
+Unasked: TypeAlias = Literal["never", "always", "counts", "seasonal counts"]
 
 __all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
 
@@ -47,6 +52,18 @@ class Forecaster(ABC):
         Name of the model in frames and tables; the class name by default.
     """
 
+    unasked: ClassVar[Unasked] = "never"
+    """For which data it joins a run or backtest that does not name it; ``"seasonal counts"``: those with a season."""
+    needs: ClassVar[str | None] = None
+    """The package of the extra ``baselines`` that it cannot do without."""
+    quick: ClassVar[Mapping[str, object]] = {}
+    """Settings for a quick try, with which it is tested, too."""
+    configs: ClassVar[tuple[type, ...]] = ()
+    """Frozen dataclasses whose fields are settings too, given as ``**options``."""
+    former: ClassVar[Mapping[str, str]] = {}
+    """Former name of a setting -> its name; taken with a warning."""
+    learned: ClassVar[tuple[str, ...]] = ()
+    """Attributes that ``fit`` sets and that are saved: in ``state`` (arrays) or ``facts``, without a final ``_``."""
     has_distribution: bool = False
     """Whether intervals come with the mean."""
     baseline: bool = False
@@ -59,7 +76,7 @@ class Forecaster(ABC):
     """Setting that names the forecasters inside, for one that is made of others."""
     watched: ClassVar[bool] = False
     """Whether a search can follow its validation error epoch by epoch, and stop a bad trial."""
-    uses_validation: ClassVar[bool] = False
+    uses_validation: bool = False
     """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
     can_warm_start: ClassVar[bool] = False
     """Whether ``fit(..., warm_start=True)`` can begin at what an earlier fit learned."""
@@ -72,13 +89,21 @@ class Forecaster(ABC):
     uses_future: bool = False
     """Whether known-future columns enter the forecast."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "configs" in cls.__dict__ and "__doc__" in cls.__dict__ and cls.__doc__:
+            cls.__doc__ = inspect.cleandoc(cls.__doc__) + "\n" + other_parameters(cls.configs, own_parameters(cls)[0])
+
     def __init__(self, h: int, *, alias: str | None = None) -> None:
         if not isinstance(h, (int, np.integer)) or isinstance(h, bool) or h < 1:
             raise ConfigError(f"h is the number of steps to forecast, a whole number of at least 1; got {h!r}.")
         self.h = int(h)
+        if self.needs is not None:
+            require(self.needs, type(self).__name__)
         self.alias = alias
+        self._options: dict[str, object] = {}
         self._fitted: Fitted | None = None
-        self._former: dict[str, NDArray[Any]] = {}
+        self._former: dict[str, Array] = {}
 
     # ---------------------------------------------------------------- what a person calls
     @final
@@ -122,7 +147,7 @@ class Forecaster(ABC):
         self._fitted = replace(fitted, ids=learned.panel.ids, history=history, stand_in=stand_in)
         return self
 
-    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+    def _learnable(self, part: FitPart) -> Ints:
         """Return the entities (positions) to learn from; the others are forecast as series unseen at fit are."""
         return np.arange(part.panel.n_entities)
 
@@ -261,7 +286,7 @@ class Forecaster(ABC):
         woken = self._woken(panel, windows)
         return answer(lambda p, w: self._predict(p, w, quantiles, traces), limits, panel, windows, quantiles, woken)
 
-    def _woken(self, panel: Panel, windows: Windows) -> NDArray[np.bool_]:
+    def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Whether what was learned of a window's series says nothing of it, ``[W]``: it is forecast as a new one is."""
         return np.zeros(len(windows), dtype=bool)
 
@@ -292,8 +317,6 @@ class Forecaster(ABC):
     @final
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings (JSON) and what was learned (safetensors) to a folder; :func:`foretide.load` reads it."""
-        from foretide.forecasters.artifact import save
-
         save(self, folder)
 
     # ---------------------------------------------------------------- what a subclass gives
@@ -307,16 +330,21 @@ class Forecaster(ABC):
     ) -> Prediction:
         """Forecast from ``windows``; only rows up to each cutoff and known-future columns may be read."""
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """What was learned, as arrays by name."""
-        return {}
+        return {name: value for name, value in self._learned().items() if isinstance(value, np.ndarray)}
 
     def facts(self) -> dict[str, Any]:
         """What was learned and is no array, as JSON."""
-        return {}
+        return {name: value for name, value in self._learned().items() if not isinstance(value, np.ndarray)}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:  # noqa: B027
-        """Take back what :meth:`state` and :meth:`facts` gave; nothing to do for a model that keeps nothing."""
+    def _learned(self) -> dict[str, object]:
+        return {name.rstrip("_"): getattr(self, name) for name in self.learned}
+
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+        """Take back what :meth:`state` and :meth:`facts` gave."""
+        for name in self.learned:
+            setattr(self, name, {**facts, **state}[name.rstrip("_")])
 
     @property
     def min_history(self) -> int:
@@ -378,10 +406,56 @@ class Forecaster(ABC):
         grid = replace(panel.grid, tz=None)
         return grid.step_at_or_before(int(until) if grid.is_integer else until)
 
+    @classmethod
+    def parameters(cls) -> dict[str, object]:
+        """Return every setting that the constructor takes, options included, and its default.
+
+        Returns
+        -------
+        dict
+            :data:`foretide.forecasters.options.REQUIRED` in place of a default where there is none.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.Attention.parameters()["epochs"]
+        12
+        """
+        named = cls._named()
+        more = (f for config in cls.configs for f in dataclasses.fields(config) if f.name not in named)
+        return {**named, **{f.name: default_of(f) for f in more}}
+
+    @classmethod
+    def _named(cls) -> dict[str, object]:
+        """The settings that the constructor names, and their defaults."""
+        return {name: default for name, default in own_parameters(cls)[0].items() if name not in cls.former}
+
+    @classmethod
+    def takes_any(cls) -> bool:
+        """Whether its constructor takes settings by any name."""
+        return own_parameters(cls)[1] and not cls.configs
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Return what :func:`foretide.tune` chooses from unless it is told otherwise, in its own notation.
+
+        Parameters
+        ----------
+        at : Sizes
+            What the space may depend on.
+
+        Returns
+        -------
+        dict
+            Setting -> list of options, or range ``(low, high)``, or ``(low, high, "log")``; empty for a forecaster
+            without settings worth a search.
+        """
+        return {}
+
     def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, by name."""
-        names = [p for p in inspect.signature(type(self).__init__).parameters if p not in ("self", "options")]
-        return {name: getattr(self, name) for name in names}
+        """The constructor's arguments by name, as a file can hold them; of the options, those that were given."""
+        own = {name: getattr(self, name) for name in self._named()} | self._options
+        return {name: value.to_dict() if isinstance(value, Calendar) else value for name, value in own.items()}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{k}={v!r}" for k, v in self.settings().items() if v is not None)

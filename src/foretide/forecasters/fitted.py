@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,11 @@ from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, w
 from foretide.data.windows import Windows
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
+from foretide.forecasters.keeping import arrays_of, facts_of, rebuilt
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Steps = NDArray[np.int64]
+    from foretide.typing import Array, Bools, Ints, Json
 
 HISTORY = ("values", "row0", "length", "first")
 
@@ -48,9 +47,9 @@ class View:
 
     panel: Panel
     windows: Windows
-    ahead: Steps | None = None
+    ahead: Ints | None = None
     strange: dict[str, list[str]] = field(default_factory=dict)
-    large: NDArray[np.bool_] | None = None
+    large: Bools | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +203,7 @@ class Fitted:
             moved, windows = completed(moved, windows, self.history, memory)
         return View(moved, windows, ahead, strange, large)
 
-    def apart(self, view: View, memory: int | None) -> NDArray[np.bool_]:
+    def apart(self, view: View, memory: int | None) -> Bools:
         """Say of each window whether rows that its forecast depends on are missing between the fit and the table."""
         if self.history is None:
             return np.zeros(len(view.windows), dtype=bool)
@@ -214,7 +213,7 @@ class Fitted:
         late = view.panel.first > begins + 1
         return np.asarray(late[entity] & ((memory is None) | (cutoff + 1 < (memory or 0))))
 
-    def follows(self, panel: Panel) -> NDArray[np.bool_]:
+    def follows(self, panel: Panel) -> Bools:
         """Say of each entity whether its rows begin right after the last one that was seen at fit, ``[N]``."""
         if self.history is None:
             return np.zeros(panel.n_entities, dtype=bool)
@@ -225,7 +224,7 @@ class Fitted:
         moved, ends = completed(moved, ends, self.history, None)
         return np.asarray(ends.cutoff >= 0)
 
-    def say_without(self, panel: Panel, chosen: NDArray[np.bool_], name: str) -> None:
+    def say_without(self, panel: Panel, chosen: Bools, name: str) -> None:
         """Warn of the entities that are not ``chosen`` ``[N]``: nothing is known of them. An error where none is."""
         first = int(np.argmin(chosen))
         begin = panel.grid.output_times([int(panel.first[first])])[0]
@@ -257,53 +256,39 @@ class Fitted:
         return replace(panel, grid=grid, first=panel.first + ahead)
 
     # ---------------------------------------------------------------- saving
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """Everything but the history, as JSON."""
-        names = ("targets", "past", "future", "static", "freq", "start", "tz", "wall", "ids", "until")
         kept = None
         if self.history is not None:
             kept = {"ids": self.history.ids, "static": len(self.history.static.names)}
-        stand_in = None if self.stand_in is None else self.stand_in.to_dict()
-        return {
-            **{n: getattr(self, n) for n in names},
-            "indicators": self.indicators.to_dict(), "history": kept, "stand_in": stand_in,
-        }  # fmt: skip
+        stand_in = None if self.stand_in is None else facts_of(self.stand_in)
+        return {**facts_of(self), "indicators": self.indicators.to_dict(), "history": kept, "stand_in": stand_in}
 
     def without_history(self) -> Fitted:
         """Return the same without the rows that were seen; enough for a model inside another."""
         return replace(self, history=None)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """The history."""
-        if self.history is None:
-            return {}
-        return {name: np.asarray(getattr(self.history, name)) for name in HISTORY}
+        return {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
 
     @classmethod
-    def restore(cls, facts: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Fitted:
+    def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Fitted:
         """Rebuild from :meth:`facts` and :meth:`arrays`."""
-        known = {k: _tuple(v) for k, v in facts.items()}
-        kept, stand_in = known.pop("history"), known.pop("stand_in")
-        own = None if stand_in is None else StandIn(**{k: _tuple(v) for k, v in stand_in.items()})
-        found = cls(**{**known, "indicators": Indicators.from_dict(facts["indicators"])}, stand_in=own)
-        if kept is None:
+        stand_in = None if facts["stand_in"] is None else rebuilt(StandIn, facts["stand_in"])
+        indicators = Indicators.from_dict(facts["indicators"])
+        found = rebuilt(cls, {**facts, "indicators": indicators, "history": None, "stand_in": stand_in})
+        if facts["history"] is None:
             return found
-        grid = found.grid if found.tz is None else wall_grid(found.grid)
-        values = arrays["values"]
-        n = len(found.targets)
-        named = [f"c{k}" for k in range(values.shape[1] - n)]
-        history = Panel(
-            grid, tuple(kept["ids"]), values, arrays["row0"], arrays["length"], arrays["first"],
-            found.targets, tuple(named),
-        )  # fmt: skip
-        return replace(found, history=history)
+        columns = arrays["values"].shape[1] - len(found.targets)
+        about = {
+            "grid": found.grid if found.tz is None else wall_grid(found.grid), "ids": list(facts["history"]["ids"]),
+            "targets": found.targets, "past": [f"c{k}" for k in range(columns)],
+        }  # fmt: skip
+        return replace(found, history=rebuilt(Panel, arrays, about))
 
 
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def within_reach(panel: Panel) -> tuple[Panel, Steps | None]:
+def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
     """Take targets whose squares leave what a computer can count as missing.
 
     Returns
@@ -328,7 +313,7 @@ def within_reach(panel: Panel) -> tuple[Panel, Steps | None]:
     return panel.with_values(values), first
 
 
-def check_panel(panel: Any) -> None:
+def check_panel(panel: object) -> None:
     """Raise a :class:`DataError` for what is no panel."""
     if isinstance(panel, Panel):
         return

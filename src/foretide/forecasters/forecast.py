@@ -22,10 +22,9 @@ from foretide.forecasters.naming import check_columns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Note
+    from foretide.typing import Floats, Ints, Reals
 
 
 UNUSED = ("unused", "left-out")
@@ -74,10 +73,10 @@ class Forecast:
     model: str
     panel: Panel
     windows: Windows
-    mean: NDArray[np.floating]
+    mean: Reals
     levels: tuple[float, ...] = ()
     quantile_levels: tuple[float, ...] = ()
-    quantiles: NDArray[np.floating] | None = None
+    quantiles: Reals | None = None
     extras: dict[str, Any] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     quantile_columns: tuple[float, ...] = ()
@@ -92,11 +91,11 @@ class Forecast:
         return int(self.mean.shape[1])
 
     @property
-    def cutoff_steps(self) -> NDArray[np.int64]:
+    def cutoff_steps(self) -> Ints:
         """Grid step of each origin, ``[N]``."""
         return self.windows.steps(self.panel)
 
-    def quantile(self, level: float) -> NDArray[np.floating]:
+    def quantile(self, level: float) -> Reals:
         """Forecast of one quantile, a fraction, ``[N, H, D]``.
 
         Raises
@@ -119,7 +118,7 @@ class Forecast:
             f"Ask for it: model.predict(panel, quantiles=[{asked}])"
         )
 
-    def truth(self, panel: Panel | None = None) -> NDArray[np.floating]:
+    def truth(self, panel: Panel | None = None) -> Floats:
         """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet)."""
         panel = panel or self.panel
         ahead = self.windows.cutoff[:, None] + np.arange(1, self.h + 1)
@@ -135,7 +134,7 @@ class Forecast:
         everywhere = [note for note in self.notes if note.kind in UNUSED and len(note.windows) == len(self)]
         return tuple(dict.fromkeys(column for note in everywhere for column in note.columns))
 
-    def take(self, chosen: NDArray[np.int64]) -> Forecast:
+    def take(self, chosen: Ints) -> Forecast:
         """Return the forecasts of some windows, by their positions."""
         n = len(self)
         if len(chosen) == n and np.array_equal(chosen, np.arange(n)):
@@ -231,6 +230,6 @@ def sentences_of(forecasts: Sequence[Forecast]) -> list[str]:
     return found
 
 
-def _series_first(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def _series_first(values: Reals) -> Reals:
     """``[N, H, D]`` -> flat, ordered origin, target, step."""
     return np.swapaxes(values, 1, 2).reshape(-1)

@@ -15,10 +15,7 @@ from foretide.forecasters.simple.history import SLEEP, ahead_rows, at_rows, firs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+    from foretide.typing import Bools, Floats, Ints
 
 
 EXPLODED = 100.0
@@ -43,7 +40,7 @@ def normal_quantiles(mean: Floats, sd: Floats, quantiles: Sequence[float]) -> Fl
         return np.asarray(np.clip(mean[..., None] + sd[..., None] * z, -most, most))
 
 
-def naive_distribution(history: Floats, cutoffs: Steps, h: int, season: int) -> tuple[Floats, Floats]:
+def naive_distribution(history: Floats, cutoffs: Ints, h: int, season: int) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of the (seasonal) random walk, each ``[n, H, D]``.
 
     The variance of one cycle is the mean of the squared one-cycle differences up to each cutoff, of the
@@ -83,7 +80,7 @@ def unit_of(largest: Floats) -> Floats:
     return np.asarray(np.exp2(np.floor(np.log2(np.where(largest > 0, largest, 1.0)))))
 
 
-def runs_away(mean: Floats, history: Floats, cutoffs: Steps) -> NDArray[np.bool_]:
+def runs_away(mean: Floats, history: Floats, cutoffs: Ints) -> Bools:
     """Say which forecasts ``[n, H]`` go more than :data:`EXPLODED` ranges of a history ``[T]`` beyond it, ``[n]``."""
     low, high = np.fmin.accumulate(history)[cutoffs][:, None], np.fmax.accumulate(history)[cutoffs][:, None]
     with np.errstate(over="ignore"):

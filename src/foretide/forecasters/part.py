@@ -14,9 +14,8 @@ from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Ints
 
 HELD_BACK = 0.15
 """Share of each series, at its end, that is kept back for validation."""
@@ -40,7 +39,7 @@ class FitPart:
     """
 
     panel: Panel
-    train_rows: NDArray[np.int64]
+    train_rows: Ints
     train_until: Any = None
 
     @property
@@ -54,17 +53,17 @@ class FitPart:
         return self.panel.head(self.train_rows)
 
     @property
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> Ints:
         """Training rows of each entity up to its last observed one, ``[N]``."""
         return np.minimum(self.train_rows, self.panel.observed)
 
-    def take(self, entities: NDArray[np.int64]) -> FitPart:
+    def take(self, entities: Ints) -> FitPart:
         """Return the part with these entities (positions) only."""
         if len(entities) == self.panel.n_entities:
             return self
         return replace(self, panel=self.panel.take(entities), train_rows=self.train_rows[entities])
 
-    def with_windows(self, input_size: int, h: int) -> NDArray[np.int64]:
+    def with_windows(self, input_size: int, h: int) -> Ints:
         """Return the entities (positions) that give a training window; all where none does."""
         found = np.flatnonzero(self.rows >= input_size + h)
         return found if len(found) else np.arange(self.panel.n_entities)
@@ -109,7 +108,7 @@ class FitPart:
         return fitting
 
 
-def held_back(panel: Panel, h: int) -> NDArray[np.int64]:
+def held_back(panel: Panel, h: int) -> Ints:
     """Return the training rows of each entity ``[N]``: all but its own last ``max(h, 15 %)``.
 
     An entity too short to spare them, with fewer than ``h + 2`` rows left, keeps nothing back.
@@ -119,13 +118,13 @@ def held_back(panel: Panel, h: int) -> NDArray[np.int64]:
     return np.where(rows - kept >= h + 2, rows - kept, rows)
 
 
-def _for_half(rows: NDArray[np.int64], input_size: int, h: int, least: int, season: int) -> tuple[int, int]:
+def _for_half(rows: Ints, input_size: int, h: int, least: int, season: int) -> tuple[int, int]:
     """Return the lookback that suits half of all rows, and the room for it that they leave."""
     room = _row_quantile(rows, 0.5) - h
     return (input_size if room >= input_size else min(input_size, max(least, room // 2, min(season, room)))), room
 
 
-def _row_quantile(rows: NDArray[np.int64], share: float) -> int:
+def _row_quantile(rows: Ints, share: float) -> int:
     """Return the length below which series hold at most a share of all rows; 0 where there are none."""
     ordered = np.sort(rows)
     return int(ordered[np.searchsorted(np.cumsum(ordered), share * ordered.sum())]) if len(rows) else 0

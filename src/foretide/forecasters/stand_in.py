@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +23,10 @@ from foretide.forecasters.simple.history import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Floats, Ints
 
-    Floats = NDArray[np.float64]
 
 LOOKED_AT = 200
 """The usual spread is found on at most this many series, evenly spaced."""
@@ -88,7 +86,7 @@ class StandIn:
 
     def forecast(
         self, panel: Panel, windows: Windows, h: int, quantiles: Sequence[float]
-    ) -> tuple[Floats, Floats | None, NDArray[np.int64]]:
+    ) -> tuple[Floats, Floats | None, Ints]:
         """Forecast from windows: mean ``[W, h, D]``, quantiles ``[W, h, D, Q]`` or None, and which of :data:`NAMES`."""
         mean = np.full((len(windows), h, panel.n_targets), np.nan)
         sd = np.full_like(mean, np.nan)
@@ -131,17 +129,13 @@ class StandIn:
         cycles = 1 + np.arange(h) // season if seasonal else np.ones(h)
         return mean * unit, np.sqrt(cycles[:, None] * variance) * unit, seasonal
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able facts."""
-        return {name: getattr(self, name) for name in ("season", "spread", "nonnegative", "whole", "floor")}
-
 
 def _unit(values: Floats) -> Floats:
     """Unit of each column ``[T, D]`` in which its squares can be added up."""
     return unit_of(np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)))
 
 
-def _sums(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def _sums(values: Floats) -> tuple[Floats, Ints]:
     """Sum and number of the observed values of each column."""
     seen = ~np.isnan(values)
     return np.where(seen, values, 0.0).sum(axis=0), seen.sum(axis=0)

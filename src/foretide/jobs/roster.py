@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foretide.data.time.seasons import seasons_of
 from foretide.errors import ConfigError, MissingExtraError, nearest
-from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.naming import check_names
-from foretide.forecasters.simple.unasked import is_baseline, lacking, parameters, unasked_names, with_intervals
+from foretide.forecasters.simple.unasked import is_baseline, lacking, unasked_names, with_intervals
+from foretide.forecasters.table import forecaster_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +107,7 @@ def _with_intervals(entry: Entry) -> Entry:
 
 def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
     """One forecaster, or one per seed where the model draws random numbers and several seeds are asked for."""
-    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in parameters(forecaster_class(model.name)):
+    if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in forecaster_class(model.name).parameters():
         return [_build(model.name, model.settings, config, calendar)]
     base = model.settings.get("alias") or model.name
     return [
@@ -119,10 +118,9 @@ def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecas
 
 def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -> Forecaster:
     cls = forecaster_class(name)
-    known = parameters(cls)
-    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
+    known = cls.parameters()
     for key in settings:
-        if key not in known and not open_ended:
+        if key not in known and key not in cls.former and not cls.takes_any():
             raise ConfigError(f"models.{name}.{key}: no such setting. {nearest(key, known)}")
     shared = {"input_size": config.input_size, "seed": config.seeds[0], "calendar": calendar}
     if config.season is not None:

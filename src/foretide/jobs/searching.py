@@ -11,8 +11,7 @@ from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.rolling.backtest import backtest
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
-from foretide.forecasters.simple.unasked import parameters
+from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
 from foretide.jobs.config import Config, load_config, write_yaml
 from foretide.jobs.folder import LOG, RunFolder, free_name, read_status
 from foretide.jobs.log import Log
@@ -61,7 +60,7 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
         shared["input_size"] = config.input_size
     models = []
     for model in searched(config):
-        known = parameters(forecaster_class(model.name))
+        known = forecaster_class(model.name).parameters()
         models.append({model.name: {**{k: v for k, v in shared.items() if k in known}, **model.settings}})
     return tune(
         models, prepared.known, h=config.h, n_trials=wanted.n_trials, timeout=wanted.timeout,
@@ -191,8 +190,8 @@ def _with_budget(
 
 def _class_name(name: str) -> str:
     """``lstm`` -> ``LSTM``: in commands the case does not matter."""
-    found = {known.lower(): known for known in FORECASTERS}.get(name.strip().lower().replace("-", ""))
-    if found is None:
+    found = as_typed(name)
+    if found not in FORECASTERS:
         raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, FORECASTERS)}")
     return found
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from foretide.errors import ConfigError, nearest
-from foretide.forecasters.artifact import FORECASTERS, class_place, forecaster_class, registered, to_json
+from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import check_names
-from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.forecasters.options import REQUIRED
+from foretide.forecasters.sizes import Sizes
+from foretide.forecasters.table import as_typed, class_place, forecaster_class
 from foretide.tuning.space import Space, described, key_of, parameter
-from foretide.tuning.spaces import SPACES, Setting
+from foretide.tuning.spaces import default_space
 
-_REQUIRED = inspect.Parameter.empty
 _LOSS_SETTINGS = ("head", "fit_mean_first", "level", "batch_size")
 """With one of these in a space, validation losses by epoch do not compare, or not at the same epoch."""
 
@@ -89,7 +88,7 @@ def candidates_of(
     space: Mapping[str, Any] | None,
     fixed: Mapping[str, Any] | None,
     calendar: Any,
-    setting: Setting,
+    setting: Sizes,
 ) -> tuple[Candidate, ...]:
     """Read the classes of a search.
 
@@ -105,7 +104,7 @@ def candidates_of(
         Settings of every trial, in either form too.
     calendar : Calendar, optional
         For the classes that know it and have none given.
-    setting : Setting
+    setting : Sizes
         What default spaces depend on.
 
     Raises
@@ -132,33 +131,7 @@ def candidates_of(
 
 def known_settings(kind: type[Forecaster]) -> dict[str, Any] | None:
     """Return a class's settings and their defaults, options included; None where it takes any."""
-    found, is_open = {}, False
-    for name, p in inspect.signature(kind).parameters.items():
-        if p.kind is inspect.Parameter.VAR_KEYWORD:
-            is_open = True
-        elif p.kind is not inspect.Parameter.VAR_POSITIONAL and name != "h":
-            found[name] = p.default
-    if not is_open:
-        return found
-    configs = _configs(kind)
-    if configs is None:
-        return None
-    for config in configs:
-        found.update({f.name: f.default for f in dataclasses.fields(config) if f.name not in found})
-    return {**found, "device": "auto"} if issubclass(kind, NeuralForecaster) else found
-
-
-def _configs(kind: type[Forecaster]) -> tuple[type, ...] | None:
-    """Return the dataclasses whose fields a class takes as options; None where that is not known."""
-    from foretide.forecasters.lavar.config import StagesConfig, SupplyConfig
-    from foretide.forecasters.lavar.lavar import LAVAR
-    from foretide.models.config import LatentConfig
-    from foretide.models.start import StartConfig
-    from foretide.training.config import TrainingConfig
-
-    if issubclass(kind, NeuralForecaster):
-        return (TrainingConfig, StartConfig, kind.model_config)
-    return (LatentConfig, SupplyConfig, StagesConfig) if issubclass(kind, LAVAR) else None
+    return None if kind.takes_any() else {name: value for name, value in kind.parameters().items() if name != "h"}
 
 
 def _read(model: Any, h: int) -> tuple[str, type[Forecaster], dict[str, Any]]:
@@ -180,14 +153,13 @@ def _read(model: Any, h: int) -> tuple[str, type[Forecaster], dict[str, Any]]:
     if model.h != h:
         raise ConfigError(f"All models of a search forecast h={h} steps; {model.name} has h={model.h}.")
     defaults = known_settings(type(model)) or {}
-    given = {k: v for k, v in model.settings().items() if k != "h" and not _same(v, defaults.get(k, _REQUIRED))}
+    given = {k: v for k, v in model.settings().items() if k != "h" and not _same(v, defaults.get(k, REQUIRED))}
     return model.name, type(model), given
 
 
 def _class_named(name: str) -> type[Forecaster]:
     """As in commands, the case of a name does not matter."""
-    exact = {known.lower(): known for known in FORECASTERS}.get(name.lower().replace("-", ""), name)
-    return forecaster_class(exact)
+    return forecaster_class(as_typed(name))
 
 
 def _per_label(
@@ -224,7 +196,7 @@ def _candidate(
     *,
     h: int,
     calendar: Any,
-    setting: Setting,
+    setting: Sizes,
 ) -> Candidate:
     _refuse_unknown(fixed, {label: known})
     if known is not None and "calendar" in known and calendar is not None:
@@ -232,15 +204,14 @@ def _candidate(
     if given is not None:
         space = {name: parameter(name, entry) for name, entry in given.items()}
     else:
-        make = next((SPACES[n] for base in kind.__mro__ if (n := registered(base)) in SPACES), None)
-        space = {} if make is None else make(setting)
+        space = default_space(kind, setting)
         space = {k: v for k, v in space.items() if k not in fixed and (known is None or k in known)}
     if "h" in space or "alias" in space:
         raise ConfigError("Neither h nor alias can be searched: all trials forecast the same steps.")
     defaults = known or {}
-    start = {name: fixed.get(name, defaults.get(name, _REQUIRED)) for name in space}
+    start = {name: fixed.get(name, defaults.get(name, REQUIRED)) for name in space}
     for name, value in start.items():
-        if value is _REQUIRED or value is dataclasses.MISSING:
+        if value is REQUIRED:
             start[name] = next(_ends(space[name]))
         elif isinstance(value, list):
             start[name] = tuple(value)

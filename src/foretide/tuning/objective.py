@@ -22,7 +22,7 @@ from foretide.evaluation.rolling.members import call, members_of
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.forecast import Forecast
-from foretide.tuning.spaces import Setting
+from foretide.forecasters.sizes import Sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,11 +173,11 @@ def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) 
     return make_plan(part, h, step=first.step, n_windows=n_windows)
 
 
-def setting_of(part: Panel, plan: Plan) -> Setting:
+def setting_of(part: Panel, plan: Plan) -> Sizes:
     """Return what default spaces may know."""
     seen = part.observed - _before_end(part, plan)[0]
     seen = seen[seen > 0]
-    return Setting(int(np.median(seen)) if len(seen) else 0, plan.h, tuple(seasons_of(part.grid.freq)))
+    return Sizes(int(np.median(seen)) if len(seen) else 0, plan.h, tuple(seasons_of(part.grid.freq)))
 
 
 def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | None) -> Task:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -211,11 +211,6 @@ def key_of(settings: Mapping[str, Any]) -> str:
 def described(space: Mapping[str, Parameter]) -> dict[str, Any]:
     """Return a space as JSON."""
     return {name: entry.to_dict() for name, entry in space.items()}
-
-
-def options_near(sizes: Sequence[int], low: int, high: int) -> tuple[int, ...]:
-    """Return the sizes between two bounds, each once, in order."""
-    return tuple(sorted({int(size) for size in sizes if low <= size <= high}))
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,7 @@ from cases import make_panel, times
 import foretide as ft
 from foretide.cli.demo import demo_config
 from foretide.errors import ConfigError, MissingExtraError
-from foretide.forecasters.classical.statistical import ARIMA
+from foretide.forecasters.classical.arima import ARIMA
 
 H = 6
 STEPS = [59, 60, 75, 119]

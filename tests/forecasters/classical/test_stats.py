@@ -11,7 +11,7 @@ from cases import make_panel, times
 
 from foretide.errors import ConfigError, MissingExtraError
 from foretide.forecasters.classical import stats
-from foretide.forecasters.classical.statistical import Stats
+from foretide.forecasters.classical.stats import Stats
 from foretide.forecasters.gaussian import naive_distribution
 
 H = 5

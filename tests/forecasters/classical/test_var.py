@@ -6,7 +6,7 @@ from cases import make_panel, times
 
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError
-from foretide.forecasters.classical.statistical import VAR
+from foretide.forecasters.classical.var import VAR
 
 H = 8
 STEPS = [139, 150, 199]

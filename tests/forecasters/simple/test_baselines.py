@@ -14,7 +14,6 @@ from foretide.data.panel import Panel
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError
 from foretide.forecasters.simple.baselines import (
-    BASELINES,
     Drift,
     Persistence,
     SeasonalES,
@@ -26,6 +25,7 @@ from foretide.forecasters.simple.baselines import (
 H = 17
 SEASON = 7
 STEPS = [59, 60, 66, 101, 119]
+BASELINES = {cls.__name__: cls for cls in (Persistence, SeasonalNaive, WindowMean, SeasonalMean, SeasonalES, Drift)}
 each = pytest.mark.parametrize("name", BASELINES)
 
 

@@ -11,8 +11,8 @@ from cases import make_panel, times
 import foretide as ft
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError, MissingExtraError
-from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.table import forecaster_class
 
 models = pytest.importorskip("statsforecast.models", reason="the extra 'baselines' is not installed")
 
@@ -171,6 +171,6 @@ def test_a_share_outside_is_refused(alpha: float) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_extra_is_named_when_it_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("foretide.forecasters.simple.intermittent")
-    monkeypatch.setitem(sys.modules, "statsforecast.models", None)
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
     with pytest.raises(MissingExtraError, match=rf"{name} needs the package 'statsforecast'.*foretide\[baselines\]"):
         getattr(module, name)(3)

@@ -3,21 +3,21 @@ from __future__ import annotations
 import pytest
 
 from foretide.data.time.calendar import Calendar
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.classical.ridge import Ridge
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.simple.baselines import Drift, SeasonalNaive
 from foretide.forecasters.simple.unasked import (
-    UNASKED,
-    UNASKED_COUNTS,
     is_baseline,
     simple_set,
     unasked_names,
     with_intervals,
 )
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.forecasters.wrappers.conformal import Conformal
 from foretide.forecasters.wrappers.intervals import WithIntervals
 
+UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
+UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
 NETWORKS = {"LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal", "PerEntity"}
 
 

@@ -13,11 +13,11 @@ from cases import make_panel, times
 
 import foretide as ft
 from foretide.data.panel import Panel
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.classical.stats import _NO_MODELS
 from foretide.forecasters.gaussian import naive_distribution, runs_away
 from foretide.forecasters.simple.history import wakes
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 
 H, N = 14, 60
 NEEDED = {

@@ -184,10 +184,10 @@ def shared_distributions(
         own = chosen[name]
         same = len(own) == len(forecast) and np.array_equal(own, np.arange(len(own)))
         values, levels = forecast.quantiles if same else forecast.quantiles[own], forecast.quantile_levels
-        held = ~np.isnan(values).all(axis=(0, 1, 2))
+        held = np.atleast_1d(~np.isnan(values).all(axis=(0, 1, 2)))
         if held.any() and not held.all():  # quantiles beyond what a distribution holds are none of it
             values, levels = values[..., held], tuple(q for q, known in zip(levels, held, strict=True) if known)
-        empty = np.isnan(values).any(axis=-1)
+        empty = np.asarray(np.isnan(values).any(axis=-1))
         if empty[whole].all():
             notes.append(f"{name} has no quantiles on the points scored, so its distribution is not scored.")
             continue

@@ -18,11 +18,11 @@ from foretide.errors import ConfigError
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.fold_store import digest_of_arrays
 from foretide.evaluation.rolling.folds import BacktestWarning
-from foretide.forecasters.artifact import class_place
 from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple.unasked import is_baseline, simple_set
-from foretide.forecasters.wrappers.ensemble import unfitted
+from foretide.forecasters.table import class_place
+from foretide.forecasters.wrappers.wrapper import unfitted
 from foretide.text import time_text
 
 if TYPE_CHECKING:

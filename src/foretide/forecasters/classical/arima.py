@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,24 +15,20 @@ from foretide.forecasters.classical.regressors import Regressors, left_out_notes
 from foretide.forecasters.gaussian import (
     naive_distribution,
     normal_quantiles,
-    require,
     runs_away,
     say_replaced,
     too_large,
 )
 from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.history import by_entity, targets_until, wakes
+from foretide.forecasters.sizes import Sizes, SpaceEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+    from foretide.typing import Array, Floats, Ints
 
 
 ROUNDS = 2
@@ -86,6 +82,8 @@ class ARIMA(Forecaster):
     Durbin & Koopman, *Time Series Analysis by State Space Methods*, 2nd ed., chapters 3 and 4.
     """
 
+    needs = "statsmodels"
+    quick: ClassVar[Mapping[str, object]] = {"order": (2, 1, 0)}
     has_distribution = True
     knows_ids = True
     accepts_new_ids = False
@@ -96,7 +94,6 @@ class ARIMA(Forecaster):
         self, h: int, order: Sequence[int] = (5, 1, 0), fit_rows: int | None = 20_000, *, alias: str | None = None
     ) -> None:
         super().__init__(h, alias=alias)
-        require("statsmodels", "ARIMA")
         if len(order) != 3 or any(not isinstance(k, (int, np.integer)) or k < 0 for k in order):
             raise ConfigError(f"order is three whole numbers (p, d, q) such as (5, 1, 0), got {order!r}.")
         if fit_rows is not None and fit_rows < 50:
@@ -109,6 +106,11 @@ class ARIMA(Forecaster):
         self._effects: dict[str, Floats] = {}
         self._failed: dict[str, str] = {}
         """Series name -> why no parameters could be estimated."""
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Orders ``(p, d, q)`` in common use."""
+        return {"order": [(5, 1, 0), (1, 0, 0), (2, 0, 0), (3, 0, 1), (0, 1, 1), (1, 1, 1), (2, 1, 2)]}
 
     @property
     def needs_future(self) -> bool:
@@ -209,7 +211,7 @@ class ARIMA(Forecaster):
         mean = np.empty((len(windows), self.h, panel.n_targets))
         sd = np.empty_like(mean)
         replaced = Replaced(self.name, "the random walk")
-        used: list[tuple[Regressors, Steps]] = []
+        used: list[tuple[Regressors, Ints]] = []
         for entity, chosen in by_entity(windows):
             cutoffs = windows.cutoff[chosen]
             history = targets_until(panel, entity, int(cutoffs.max()))
@@ -232,7 +234,7 @@ class ARIMA(Forecaster):
         why = f" ({self._failed[key]})" if key in self._failed else ""
         return f"no parameters could be estimated for them at fit{why}"
 
-    def _effect(self, key: str, panel: Panel, entity: int, cutoffs: Steps) -> Floats | None:
+    def _effect(self, key: str, panel: Panel, entity: int, cutoffs: Ints) -> Floats | None:
         """Effects of the known-future columns on an entity's rows and the ``h`` after them; None without any."""
         regressors = self._regressors.get(key)
         if regressors is None or not len(regressors.columns):
@@ -242,7 +244,7 @@ class ARIMA(Forecaster):
         return np.asarray(regressors.of(table) @ self._effects[key])
 
     def _roll(
-        self, series: Floats, cutoffs: Steps, params: Floats, effect: Floats | None = None
+        self, series: Floats, cutoffs: Ints, params: Floats, effect: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Filter once, forecast from every cutoff: mean and standard deviation, each ``[n, H]``."""
         location, scale = params[:2]
@@ -272,7 +274,7 @@ class ARIMA(Forecaster):
             mean += effect[cutoffs[:, None] + 1 + np.arange(self.h)]
         return mean, scale * np.sqrt(variance + filtered.obs_cov[0, 0, -1])
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Location, scale and parameters of every series, ``[series, 2 + parameters]``."""
         return {"params": np.stack(list(self._params.values()))} if self._params else {}
 
@@ -281,7 +283,7 @@ class ARIMA(Forecaster):
         known = {name: [found.to_dict(), self._effects[name].tolist()] for name, found in self._regressors.items()}
         return {"series": list(self._params), "known": known, "failed": self._failed}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Take the parameters back."""
         self._params = {name: state["params"][i] for i, name in enumerate(facts["series"])}
         self._regressors = {name: Regressors.from_dict(found) for name, (found, _) in facts["known"].items()}

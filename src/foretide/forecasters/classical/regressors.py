@@ -14,10 +14,8 @@ from foretide.training.prepare import moments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from foretide.typing import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Positions = NDArray[np.int64]
 
 ROWS_PER_COLUMN = 8
 """A series needs so many observed rows for each column that is used; the columns that follow it most closely stay."""
@@ -44,7 +42,7 @@ class Regressors:
         Reason -> positions of the columns that are not used for it.
     """
 
-    columns: Positions
+    columns: Ints
     location: Floats
     scale: Floats
     left_out: dict[str, list[int]]
@@ -104,9 +102,9 @@ class Regressors:
         return np.asarray(np.nan_to_num((table[..., self.columns] - self.location) / self.scale))
 
 
-def left_out_notes(name: str, columns: Sequence[str], found: Sequence[tuple[Regressors, Positions]]) -> list[Note]:
+def left_out_notes(name: str, columns: Sequence[str], found: Sequence[tuple[Regressors, Ints]]) -> list[Note]:
     """Return notes on the columns that models left out: each model's regressors and the windows it answers."""
-    places: dict[tuple[str, tuple[str, ...]], list[Positions]] = {}
+    places: dict[tuple[str, tuple[str, ...]], list[Ints]] = {}
     for regressors, windows in found:
         for reason, left in regressors.left_out.items():
             names = tuple(columns[k] for k in left)
@@ -114,12 +112,12 @@ def left_out_notes(name: str, columns: Sequence[str], found: Sequence[tuple[Regr
     return [Note("left-out", text, np.unique(np.concatenate(at)), names) for (text, names), at in places.items()]
 
 
-def _note(left_out: dict[str, list[int]], reason: str, columns: Positions) -> None:
+def _note(left_out: dict[str, list[int]], reason: str, columns: Ints) -> None:
     if len(columns):
         left_out[reason] = [int(k) for k in columns]
 
 
-def _independent(moves: Floats, candidates: Positions) -> Positions:
+def _independent(moves: Floats, candidates: Ints) -> Ints:
     """Return the candidates that are no combination of earlier ones; columns have length 1."""
     basis: list[Floats] = []
     chosen = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,17 +16,17 @@ from foretide.forecasters.answer import Note
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.regressors import SHOWN
 from foretide.forecasters.simple.history import by_entity
+from foretide.forecasters.sizes import Sizes, SpaceEntry
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.start import MARGIN, Series, Start, StartConfig, fit_start, window_level
 from foretide.text import first_few
 from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from foretide.data.panel import Panel
+    from foretide.typing import Array, Floats, Ints, Reals
 
 
 MAX_WIDTH = 3_000
@@ -64,6 +64,8 @@ class Ridge(Forecaster):
     the last value is carried forward.
     """
 
+    unasked = "always"
+    quick: ClassVar[Mapping[str, object]] = {"input_size": 14}
     uses_validation = True
     knows_ids = True
     baseline = True
@@ -94,8 +96,14 @@ class Ridge(Forecaster):
         self.lookback_ = self.input_size
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
         self._preparation: Preparation | None = None
-        self._arrays: dict[str, NDArray[Any]] = {}
+        self._arrays: dict[str, Reals] = {}
         self._chosen: dict[str, Any] = {}
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Lookback, which lags enter, and the level taken off."""
+        levels = ["auto", "last", "mean", "none"]
+        return {"input_size": at.lookbacks(), "channels": ["all", "own", "shared"], "level": levels}
 
     @property
     def min_history(self) -> int:
@@ -107,7 +115,7 @@ class Ridge(Forecaster):
         """Rows up to a cutoff that a forecast depends on: the lookback."""
         return self.lookback_
 
-    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+    def _learnable(self, part: FitPart) -> Ints:
         self.lookback_ = part.lookback(self.name, self.input_size, self.h, least=1)
         return part.with_windows(self.lookback_, self.h)
 
@@ -194,7 +202,7 @@ class Ridge(Forecaster):
         why = f"{self.name} leaves out {first_few(panel.future, SHOWN)}: on validation it is no better with them"
         return (Note("left-out", why, np.arange(n), panel.future),)
 
-    def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> NDArray[np.float64] | None:
+    def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> Floats | None:
         """Effects of the known-future columns on every row of the panel, then on every window's horizon, scaled.
 
         ``[R + W h, C]``; None where they are not used.
@@ -212,7 +220,7 @@ class Ridge(Forecaster):
         scaled = (rows - preparation.known_location) / preparation.known_scale
         return np.asarray(np.nan_to_num(scaled) @ weights)
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Weights, intercept and scales."""
         assert self._preparation is not None
         return {**self._arrays, **self._preparation.arrays()}
@@ -222,8 +230,9 @@ class Ridge(Forecaster):
         assert self._preparation is not None
         return {"ids": list(self._preparation.ids), "lookback": self.lookback_, **self._chosen}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
-        self._arrays = {name: state[name] for name in ("weights", "intercept", "known") if name in state}
+        names = [name for name in ("weights", "intercept", "known") if name in state]
+        self._arrays = {name: np.asarray(state[name], dtype=np.float64) for name in names}
         self._chosen, self.lookback_ = {name: facts[name] for name in CHOSEN}, int(facts["lookback"])

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 SIDE_BY_SIDE = 20_000
 """Recipes are judged on blocks of series that hold no more numbers than this per origin."""
@@ -50,7 +47,7 @@ def pooled_profile(train: Panel, season: int, shift: Floats) -> Floats:
     return np.maximum(profile, 0.0)
 
 
-def blocks(panel: Panel, entities: Any, width: int = 1) -> Iterator[Steps]:
+def blocks(panel: Panel, entities: Any, width: int = 1) -> Iterator[Ints]:
     """Yield groups of entities that share first step and length, so that they can stand side by side.
 
     A group holds at most :data:`SIDE_BY_SIDE` numbers per origin when an entity has ``width`` of them.
@@ -65,13 +62,13 @@ def blocks(panel: Panel, entities: Any, width: int = 1) -> Iterator[Steps]:
             yield np.array(members[low : low + most], dtype=np.int64)
 
 
-def values_of(panel: Panel, block: Steps, rows: int, shift: Floats) -> Floats:
+def values_of(panel: Panel, block: Ints, rows: int, shift: Floats) -> Floats:
     """Shifted targets of a block side by side, ``[rows, n D]``."""
     parts = [np.asarray(panel.rows(int(i))[:rows, : panel.n_targets], dtype=np.float64) for i in block]
     return np.concatenate(parts, axis=1) + shift.reshape(-1)
 
 
-def effects_of(panel: Panel, block: Steps, rows: int, past: Floats | None) -> Floats | float:
+def effects_of(panel: Panel, block: Ints, rows: int, past: Floats | None) -> Floats | float:
     """Further effects of a block's rows side by side, ``[rows, n D]``; 1 where there are none."""
     if past is None:
         return 1.0
@@ -79,7 +76,7 @@ def effects_of(panel: Panel, block: Steps, rows: int, past: Floats | None) -> Fl
     return np.concatenate([past[row0[i] : row0[i] + rows] for i in block], axis=1)
 
 
-def some_targets(panel: Panel, entity: int, columns: Steps) -> Panel:
+def some_targets(panel: Panel, entity: int, columns: Ints) -> Panel:
     """Some targets of one entity, and all its other columns."""
     others = np.arange(panel.n_targets, len(panel.columns))
     values = panel.rows(entity)[:, np.concatenate([columns, others])]

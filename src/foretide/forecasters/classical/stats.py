@@ -7,7 +7,7 @@ import inspect
 import time
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -33,13 +33,10 @@ from foretide.forecasters.simple.baselines import check_count
 from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, targets_until, wakes
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Array, Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 _NO_MODELS = frozenset({"SklearnModel", "NaNModel", "ConformalSeasonalPool"})
 _NO_DISTRIBUTION = frozenset(
@@ -102,6 +99,7 @@ class Stats(Forecaster):
         Name in frames and tables; the model's name by default.
     """
 
+    quick: ClassVar[Mapping[str, object]] = {"model": "AutoETS"}
     knows_ids = True
     accepts_new_ids = False
     baseline = True
@@ -227,7 +225,7 @@ class Stats(Forecaster):
         found = np.full((*mean.shape, len(quantiles)), np.nan)
         replaced = Replaced(self.name, "the seasonal naive")
         wide = Replaced(self.name, "the seasonal naive", "intervals of")
-        used: list[tuple[Regressors, Steps]] = []
+        used: list[tuple[Regressors, Ints]] = []
         for entity, chosen in by_entity(windows):
             cutoffs = windows.cutoff[chosen]
             history = targets_until(panel, entity, int(cutoffs.max()))
@@ -320,7 +318,7 @@ class Stats(Forecaster):
         return series.fit(self._build()).predict(h=self.h, level=level, **ahead)
 
     # ---------------------------------------------------------------- saving
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """The training series and their regressors, one after the other, their lengths and first steps."""
         kept = list(self._train.values())
         known = [k.series.x.reshape(-1) for k in kept if k.series.x.size]
@@ -336,11 +334,12 @@ class Stats(Forecaster):
         regressors = [k.regressors and k.regressors.to_dict() for k in self._train.values()]
         return {"season": self.season_, "series": list(self._train), "known": regressors, "failed": self._failed}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Take the training series back; models are estimated when first needed."""
         self.season_, self._failed = facts["season"], dict(facts["failed"])
         self._train, self._models = {}, {}
-        parts, known = np.split(state["train"], np.cumsum(state["lengths"])), state.get("known", np.zeros(0))
+        train, known = (np.asarray(state.get(name, ()), dtype=np.float64) for name in ("train", "known"))
+        parts = np.split(train, np.cumsum(state["lengths"]))
         for i, name in enumerate(facts["series"]):
             regressors = facts["known"][i] and Regressors.from_dict(facts["known"][i])
             size = len(parts[i]) * len(regressors.columns) if regressors else 0

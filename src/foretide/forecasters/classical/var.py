@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.gaussian import LARGEST, naive_distribution, normal_quantiles, runs_away, say_replaced
+from foretide.forecasters.keeping import arrays_of, rebuilt
 from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.baselines import check_count
 from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, wakes
+from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Array, Floats, Ints, Json
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
-PARTS = ("weights", "sigma", "location", "scale", "radius")
 GROWTH = 2.0
 """A deviation may at most double over the horizon."""
 TRUSTED = 2.0
@@ -87,6 +87,7 @@ class VAR(Forecaster):
     Luetkepohl, *New Introduction to Multiple Time Series Analysis*, sections 2.2, 3.2 and 4.3.
     """
 
+    quick: ClassVar[Mapping[str, object]] = {"max_order": 3}
     has_distribution = True
     knows_ids = True
     accepts_new_ids = False
@@ -99,6 +100,11 @@ class VAR(Forecaster):
             raise ConfigError("max_order is a whole number of lags of at least 1, got None.")
         self.max_order = int(max_order)
         self._fits: dict[str, _Fit] = {}
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Most lags tried."""
+        return {"max_order": near((4, 8, 12, 24, 48), 1, max(4, at.rows // 10))}
 
     def _fit(self, part: FitPart) -> None:
         train, self._fits = part.train, {}
@@ -182,17 +188,21 @@ class VAR(Forecaster):
         """Number of lags in use, by entity, or ``entity, target`` of a target that woke later than the others."""
         return {name.replace("\n", ", "): fit.order for name, fit in self._fits.items()}
 
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Weights, covariance, location and scale of every entity."""
-        return {f"{part}.{i}": getattr(fit, part) for i, fit in enumerate(self._fits.values()) for part in PARTS}
+        fits = enumerate(self._fits.values())
+        return {f"{name}.{i}": array for i, fit in fits for name, array in arrays_of(fit).items()}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """Names of the entities in the order of the state."""
         return {"entities": list(self._fits)}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take the models back."""
-        self._fits = {name: _Fit(*(state[f"{part}.{i}"] for part in PARTS)) for i, name in enumerate(facts["entities"])}
+        self._fits = {
+            name: rebuilt(_Fit, {part.name: state[f"{part.name}.{i}"] for part in fields(_Fit)})
+            for i, name in enumerate(facts["entities"])
+        }
 
 
 def _key(entity: str, target: str) -> str:
@@ -258,7 +268,7 @@ def _by_aic(values: Floats, most: int) -> int:
     return int(np.argmin(scores)) + 1
 
 
-def _roll(fit: _Fit, rows: Floats, cutoffs: NDArray[np.int64], h: int, n_targets: int) -> tuple[Floats, Floats]:
+def _roll(fit: _Fit, rows: Floats, cutoffs: Ints, h: int, n_targets: int) -> tuple[Floats, Floats]:
     """Forecast from every cutoff: mean and standard deviation, each ``[n, H, D]`` (0 for inactive targets)."""
     active = np.flatnonzero(fit.scale > 0)
     location, scale = fit.location[active], fit.scale[active]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from foretide.data.counts import check_thresholds
 from foretide.errors import ConfigError
@@ -103,3 +104,38 @@ class StagesConfig:
     head_weight_decay: float = 1e-2
     clip: float | None = 1.0
     patience: int | None = 20
+
+
+class LAVAROptions(TypedDict, total=False):
+    """Further settings of LAVAR, for editors and type checkers: fields of its three dataclasses."""
+
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...]
+    dynamics: str
+    stable: bool
+    recon_weight: float
+    dynamics_weight: float
+    multi_step: bool
+    zero_epsilon: float
+    dense: float
+    ultra: float
+    base: str
+    encode: str
+    effects: bool
+    own_history: bool
+    horizon_weights: tuple[float, ...] | None
+    refit: bool
+    bound_quantile: float
+    bound_factor: float
+    gate: int | None
+    whole: bool
+    epochs: int
+    head_epochs: int
+    batch_size: int
+    steps_per_epoch: int | None
+    lr: float
+    head_lr: float
+    weight_decay: float
+    head_weight_decay: float
+    clip: float | None
+    patience: int | None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from foretide.data.reading.problems import DataWarning
 from foretide.data.time.calendar import Calendar
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.lavar.config import StagesConfig, SupplyConfig
-from foretide.forecasters.networks.neural import split_options
+from foretide.forecasters.keeping import rebuilt
+from foretide.forecasters.lavar.config import LAVAROptions, StagesConfig, SupplyConfig
+from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import calendar_of
+from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 from foretide.heads.table import routes, shared_range
 from foretide.models.config import LatentConfig
 
@@ -52,15 +54,17 @@ class LAVAR(Forecaster):
     calendar : Calendar, dict, "auto" or None
         Features known ahead; one with a country brings its public holidays. "auto" takes those of the frequency.
     seed : int
+        Same seed, machine and thread count: same weights to the bit.
     alias : str, optional
-    **options
-        Fields of :class:`foretide.models.config.LatentConfig`, :class:`SupplyConfig` and :class:`StagesConfig`.
+        Name in frames and tables.
 
     Notes
     -----
     Source: the LAVAR specification; the base and the closed-form latent effects are this library's own.
     """
 
+    configs = (LatentConfig, SupplyConfig, StagesConfig)
+    quick: ClassVar[Mapping[str, object]] = {"order": 3, "latent": 2, "epochs": 2, "head_epochs": 2}
     has_distribution = True
     uses_validation = True
     knows_ids = True
@@ -79,16 +83,17 @@ class LAVAR(Forecaster):
         calendar: Calendar | dict[str, Any] | str | None = "auto",
         seed: int = 0,
         alias: str | None = None,
-        **options: Any,
+        **options: Unpack[LAVAROptions],
     ) -> None:
         super().__init__(h, alias=alias)
         self.order, self.latent, self.seed = order, latent, seed
         self.heads = heads if isinstance(heads, str) else tuple(heads)
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = calendar if calendar == "auto" else calendar_of(calendar)
-        given = {"order": order, "latent": latent, **options}
-        self.config, self.supply, self.stages = split_options(given, LatentConfig, SupplyConfig, StagesConfig)
-        self._options = options
+        check_options(options, self.configs)
+        self.config = rebuilt(LatentConfig, {"order": order, "latent": latent, **options})
+        self.supply, self.stages = rebuilt(SupplyConfig, options), rebuilt(StagesConfig, options)
+        self._options = dict(options)
         self._check_heads()
         self._teacher: LAVAR | None = None
         self._lags = order
@@ -134,6 +139,12 @@ class LAVAR(Forecaster):
         return other
 
     # ---------------------------------------------------------------- protocol
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Size and memory of the latent state, and the rate of its stage."""
+        orders = near((3, 7, 14), 1, max(3, at.rows // 4))
+        return {"latent": [2, 4, 8, 12], "order": orders, "lr": (3e-4, 3e-3, "log")}
+
     @property
     def min_history(self) -> int:
         """Rows needed up to a cutoff: the lags of the VAR, as many as were fitted."""
@@ -154,11 +165,6 @@ class LAVAR(Forecaster):
     def traces(self) -> tuple[str, ...]:
         """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
         return ("base", "latent")
-
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, options included."""
-        calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
-        return {**super().settings(), "calendar": calendar, **self._options}
 
     def _learnable(self, part: FitPart) -> NDArray[np.int64]:
         shared = None if self._teacher is None else self._teacher._parts().state.model.config.order

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from foretide.data.time.calendar import Calendar
+from foretide.forecasters.keeping import arrays_of, facts_of, rebuilt
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import like_fitted
 from foretide.forecasters.lavar.latent_effects import LatentEffects
@@ -111,9 +112,8 @@ class Parts:
         effects = {}
         if self.effects is not None:
             effects = {"effects.weights": self.effects.weights, "effects.shared": self.effects.shared}
-        distribution = (
-            {} if self.distribution is None else {f"distribution.{k}": v for k, v in self.distribution.arrays().items()}
-        )
+        learned = {} if self.distribution is None else arrays_of(self.distribution)
+        distribution = {f"distribution.{name}": array for name, array in learned.items()}
         return {
             **self.preparation.arrays(), **self.state.arrays(), **self.base.arrays(), **bank, **own, **guard,
             **effects, **distribution,
@@ -134,7 +134,7 @@ class Parts:
             "source": self.state.source,
             "base": self.base.facts(),
             "shape": dataclasses.asdict(self.shape),
-            "distribution": None if self.distribution is None else self.distribution.facts(),
+            "distribution": None if self.distribution is None else facts_of(self.distribution),
             "guard": {name: getattr(self.guard, name) for name in ("gate", "whole", "factor")},
             "own_history": self.own_history,
         }
@@ -158,7 +158,7 @@ class Parts:
             LatentState.restore(state, facts["channels"], h, config, facts["source"]),
             SeasonalBase.restore(state, facts["base"]), effects, bank.eval(), shape, unit,
             state["positive"].astype(bool),
-            ErrorDistribution.restore(_under(state, "distribution."), facts["distribution"])
+            rebuilt(ErrorDistribution, _under(state, "distribution."), facts["distribution"])
             if facts["distribution"] else None,
             Guard(state["guard.upper"], state["guard.nonnegative"].astype(bool), **facts["guard"]),
             facts["own_history"],

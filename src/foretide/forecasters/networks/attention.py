@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
-from foretide.data.time.calendar import Calendar
-from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.forecasters.networks.neural import CalendarSpec, NeuralForecaster
+from foretide.forecasters.networks.options import AttentionOptions
+from foretide.forecasters.sizes import LEARNING_RATES, Sizes, SpaceEntry
 from foretide.heads.table import HeadSpec
 from foretide.models.config import AttentionConfig
+from foretide.models.start import StartConfig
+from foretide.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from foretide.models.backbone import Backbone
@@ -29,9 +32,16 @@ class Attention(NeuralForecaster):
         Width, and attention heads; the width is divisible by the heads.
     head : str or dict
         ``"point"`` (squared error), ``"gaussian"``, ``"quantile"``, ``"nb"`` for counts, and others.
-    seasons, calendar, seed, alias, **options
-        As in :class:`foretide.forecasters.networks.neural.NeuralForecaster`;
-        own options are ``encoder_layers``, ``patch`` and ``dropout``.
+    seasons : sequence of float, optional
+        Periods in steps; found from the frequency by default.
+    calendar : Calendar, dict, "auto" or None
+        Calendar features known ahead; "auto" takes those of the frequency, without holidays.
+    seed : int
+        Same seed, machine and thread count: same weights to the bit.
+    alias : str, optional
+        Name in frames and tables.
+    device : {"auto", "cpu", "cuda"}
+        "auto" takes a GPU where there is one.
 
     Notes
     -----
@@ -39,7 +49,8 @@ class Attention(NeuralForecaster):
     lag first, each row summing to one. See :class:`foretide.models.attention.AttentionBackbone`.
     """
 
-    model_config = AttentionConfig
+    configs = (TrainingConfig, StartConfig, AttentionConfig)
+    quick: ClassVar[Mapping[str, object]] = {"input_size": 14, "hidden": 8, "heads": 2, "epochs": 1, "device": "cpu"}
     explains = ("attention",)
 
     def __init__(
@@ -51,14 +62,15 @@ class Attention(NeuralForecaster):
         heads: int = 4,
         head: HeadSpec = "point",
         seasons: Sequence[float] | None = None,
-        calendar: Calendar | dict[str, Any] | str | None = "auto",
+        calendar: CalendarSpec = "auto",
         seed: int = 0,
         alias: str | None = None,
-        **options: Any,
+        device: str = "auto",
+        **options: Unpack[AttentionOptions],
     ) -> None:
         super().__init__(
             h, input_size=input_size, head=head, seasons=seasons, calendar=calendar, seed=seed, alias=alias,
-            hidden=hidden, heads=heads, **options,
+            device=device, hidden=hidden, heads=heads, **options,
         )  # fmt: skip
         self.hidden, self.heads = hidden, heads
 
@@ -66,6 +78,13 @@ class Attention(NeuralForecaster):
     def traces(self) -> tuple[str, ...]:
         """``attention``: weights ``[N, M, H, L]``."""
         return ("attention",)
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Width, heads and rate of the specification, and the lookback, which mattered most; dropout did nothing."""
+        return {
+            "hidden": [64, 96, 128, 160], "heads": [2, 4, 8], "lr": LEARNING_RATES, "input_size": at.lookbacks(),
+        }  # fmt: skip
 
     def _backbone(self, frame: Frame, shape: Shape) -> Backbone:
         from foretide.models.attention import AttentionBackbone

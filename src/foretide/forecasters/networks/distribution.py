@@ -13,12 +13,11 @@ from foretide.errors import DataError
 from foretide.heads.table import Route, mask_of
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.training.network import Network
     from foretide.training.prepare import Preparation
     from foretide.training.store import WindowBatches
+    from foretide.typing import Bools, Floats, Ints
 
 BEGIN_WINDOWS = 2048
 """Spreads are first found from at most this many windows, evenly spaced."""
@@ -48,7 +47,7 @@ def check_counts(panel: Panel, found: Sequence[Route]) -> None:
     )
 
 
-def training_rates(train: Panel, preparation: Preparation) -> NDArray[np.float64]:
+def training_rates(train: Panel, preparation: Preparation) -> Floats:
     """Mean of each target over the training part in the network's units, ``[N, D]``.
 
     A series without values gets the mean of the others, so that it does not pass for one that is always zero.
@@ -69,7 +68,7 @@ def begin_head(
     network: Network,
     train: WindowBatches,
     validation: WindowBatches,
-    rates: NDArray[np.float64],
+    rates: Floats,
     points: Network | None = None,
 ) -> None:
     """Give the head its spreads from errors on windows that nothing was fitted to.
@@ -102,10 +101,10 @@ def begin_head(
 def unscaled_quantiles(
     preparation: Preparation,
     panel: Panel,
-    entity: NDArray[np.int64],
-    quantiles: NDArray[np.float64],
-    counts: NDArray[np.bool_],
-) -> NDArray[np.float64]:
+    entity: Ints,
+    quantiles: Floats,
+    counts: Bools,
+) -> Floats:
     """Quantiles ``[W, H, D, Q]`` in original units; whole numbers of at least 0 where ``counts`` ``[D]``."""
     out = preparation.unscale(panel, entity, quantiles)
     if counts.any():

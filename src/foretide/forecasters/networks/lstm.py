@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
-from foretide.data.time.calendar import Calendar
-from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.forecasters.networks.neural import CalendarSpec, NeuralForecaster
+from foretide.forecasters.networks.options import LSTMOptions
+from foretide.forecasters.sizes import LEARNING_RATES, Sizes, SpaceEntry
 from foretide.heads.table import HeadSpec
 from foretide.models.config import LSTMConfig
+from foretide.models.start import StartConfig
+from foretide.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from foretide.models.backbone import Backbone
@@ -29,12 +32,20 @@ class LSTM(NeuralForecaster):
         Width and layers of encoder and decoder.
     head : str or dict
         ``"point"`` (squared error), ``"gaussian"``, ``"quantile"``, ``"nb"`` for counts, and others.
-    seasons, calendar, seed, alias, **options
-        As in :class:`foretide.forecasters.networks.neural.NeuralForecaster`;
-        an own option is ``dropout`` (between layers).
+    seasons : sequence of float, optional
+        Periods in steps; found from the frequency by default.
+    calendar : Calendar, dict, "auto" or None
+        Calendar features known ahead; "auto" takes those of the frequency, without holidays.
+    seed : int
+        Same seed, machine and thread count: same weights to the bit.
+    alias : str, optional
+        Name in frames and tables.
+    device : {"auto", "cpu", "cuda"}
+        "auto" takes a GPU where there is one.
     """
 
-    model_config = LSTMConfig
+    configs = (TrainingConfig, StartConfig, LSTMConfig)
+    quick: ClassVar[Mapping[str, object]] = {"input_size": 14, "hidden": 8, "epochs": 1, "device": "cpu"}
 
     def __init__(
         self,
@@ -45,16 +56,22 @@ class LSTM(NeuralForecaster):
         layers: int = 1,
         head: HeadSpec = "point",
         seasons: Sequence[float] | None = None,
-        calendar: Calendar | dict[str, Any] | str | None = "auto",
+        calendar: CalendarSpec = "auto",
         seed: int = 0,
         alias: str | None = None,
-        **options: Any,
+        device: str = "auto",
+        **options: Unpack[LSTMOptions],
     ) -> None:
         super().__init__(
             h, input_size=input_size, head=head, seasons=seasons, calendar=calendar, seed=seed, alias=alias,
-            hidden=hidden, layers=layers, **options,
+            device=device, hidden=hidden, layers=layers, **options,
         )  # fmt: skip
         self.hidden, self.layers = hidden, layers
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Width, layers and rate of the specification; lookback."""
+        return {"hidden": [32, 64, 96], "layers": [1, 2], "lr": LEARNING_RATES, "input_size": at.lookbacks()}
 
     def _backbone(self, frame: Frame, shape: Shape) -> Backbone:
         from foretide.models.lstm import LSTMBackbone

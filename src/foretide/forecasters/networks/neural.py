@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
+from foretide.forecasters.options import check_options
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
@@ -22,7 +24,6 @@ from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
     from foretide.models.backbone import Backbone
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from foretide.models.inputs import Shape
     from foretide.training.network import Network
     from foretide.training.store import Store, WindowBatches
+    from foretide.typing import Array, Bools, Ints, Reals
 
+CalendarSpec: TypeAlias = Calendar | dict[str, Any] | str | None
 PREDICT_BATCH = 128
 CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
 
@@ -56,9 +59,8 @@ class NeuralForecaster(Forecaster):
     seed : int
         Same seed, machine and thread count: same weights to the bit.
     alias : str, optional
-    **options
-        Fields of :class:`TrainingConfig`, :class:`StartConfig` and the model's own configuration, and ``device``
-        (``"auto"``, ``"cpu"``, ``"cuda"``).
+    device : {"auto", "cpu", "cuda"}
+        "auto" takes a GPU where there is one.
     """
 
     uses_validation = True
@@ -66,20 +68,21 @@ class NeuralForecaster(Forecaster):
     knows_ids = True
     uses_future = True
     neural, watched = True, True
-    model_config: ClassVar[type]
-    """Dataclass of the model's own settings."""
+    configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
+    """Beside them, a subclass names the dataclass of its own settings, the last one."""
 
     def __init__(
         self,
         h: int,
         *,
-        input_size: int,
-        head: HeadSpec,
-        seasons: Sequence[float] | None,
-        calendar: Calendar | dict[str, Any] | str | None,
-        seed: int,
-        alias: str | None,
-        **options: Any,
+        input_size: int = 60,
+        head: HeadSpec = "point",
+        seasons: Sequence[float] | None = None,
+        calendar: CalendarSpec = "auto",
+        seed: int = 0,
+        alias: str | None = None,
+        device: str = "auto",
+        **options: object,
     ) -> None:
         super().__init__(h, alias=alias)
         if not isinstance(input_size, (int, np.integer)) or input_size < 2:
@@ -90,11 +93,12 @@ class NeuralForecaster(Forecaster):
         self.has_distribution = any(route.kind.has_distribution for route in routes(head))
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
-        self.device = options.pop("device", "auto")
-        self.training, self.start_config, self.config = split_options(
-            options, TrainingConfig, StartConfig, self.model_config
-        )
-        self._options = options
+        self.device = device
+        check_options(options, self.configs, ("device",))
+        self.training, self.start_config = rebuilt(TrainingConfig, options), rebuilt(StartConfig, options)
+        self.config: Any = rebuilt(self.configs[-1], options)
+        named = self._named()
+        self._options = {name: value for name, value in options.items() if name not in named}
         self._tried: list[dict[str, Any]] = []
         self.history: list[dict[str, Any]] = []
         self.best_epoch = 0
@@ -130,12 +134,7 @@ class NeuralForecaster(Forecaster):
         """Whether it cannot forecast without known-future values over the whole horizon."""
         return True
 
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, options included."""
-        calendar = self.calendar.to_dict() if isinstance(self.calendar, Calendar) else self.calendar
-        return {**super().settings(), "calendar": calendar, "device": self.device, **self._options}
-
-    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+    def _learnable(self, part: FitPart) -> Ints:
         self.lookback_ = part.lookback(self.name, self.input_size, self.h)
         return part.with_windows(self.lookback_, self.h)
 
@@ -173,7 +172,7 @@ class NeuralForecaster(Forecaster):
         self.history, self.best_epoch = history.epochs, history.best_epoch
         self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]
 
-    def _woken(self, panel: Panel, windows: Windows) -> NDArray[np.bool_]:
+    def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Series that never moved in training and do in the window: scale and spread are not those they had."""
         found = np.zeros(len(windows), dtype=bool)
         for k, (i, cutoff) in enumerate(zip(windows.entity, windows.cutoff, strict=True)):
@@ -191,7 +190,7 @@ class NeuralForecaster(Forecaster):
         batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
         bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
-        kept: dict[str, list[NDArray[Any]]] = {name: [] for name in traces}
+        kept: dict[str, list[Array]] = {name: [] for name in traces}
         with torch.inference_mode():
             for place, chosen in in_batches(batches):
                 distribution, found = network(batches.inputs(chosen))
@@ -217,7 +216,7 @@ class NeuralForecaster(Forecaster):
         return _batches(*self._parts(), view.panel, view.windows, self.lookback_, self.h)
 
     # ---------------------------------------------------------------- saving
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Network parameters and scales."""
         network, preparation = self._parts()
         arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
@@ -238,7 +237,7 @@ class NeuralForecaster(Forecaster):
             "start": self.start_report(),
         }
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Rebuild the network from :meth:`state` and :meth:`facts`."""
         import torch
 
@@ -306,9 +305,7 @@ class NeuralForecaster(Forecaster):
         unit = torch.as_tensor(self.preparation.scale[:, : shape.targets], dtype=torch.float32)
         return Network(backbone, make_head(self.head, sizes, self._targets), unit)
 
-    def _find_start(
-        self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_rows: NDArray[np.int64]
-    ) -> Start:
+    def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_rows: Ints) -> Start:
         assert self.preparation is not None
         panel = store.panel
         series = self.preparation.series(panel, store.array, store.future_array, store.calendar, train_rows)
@@ -358,7 +355,7 @@ def _flat(train: Panel) -> frozenset[str]:
     return frozenset() if len(found) == train.n_entities else found
 
 
-def _constant(values: NDArray[np.floating]) -> bool:
+def _constant(values: Reals) -> bool:
     """Whether no column ``[T, D]`` has two different values."""
     seen = ~np.isnan(values)
     low, high = np.where(seen, values, np.inf).min(axis=0), np.where(seen, values, -np.inf).max(axis=0)
@@ -375,22 +372,3 @@ def pick_device(name: str) -> torch.device:
         return torch.device(name)
     except RuntimeError as error:
         raise ConfigError(f"device={name!r} is not known. Type 'auto', 'cpu' or 'cuda'.") from error
-
-
-def split_options(options: dict[str, Any], *configs: type) -> list[Any]:
-    """Distribute keyword options over frozen dataclasses.
-
-    Raises
-    ------
-    ConfigError
-        When an option belongs to none of them; the nearest name is suggested.
-    """
-    fields = {f.name: cls for cls in configs for f in dataclasses.fields(cls)}
-    for name in options:
-        if name not in fields:
-            raise ConfigError(f"There is no setting {name!r}. {nearest(name, [*fields, 'device'])}")
-    made = []
-    for cls in configs:
-        names = {f.name for f in dataclasses.fields(cls)}
-        made.append(cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items() if k in names}))
-    return made

@@ -11,7 +11,7 @@ All of them predict every cutoff of an entity in one vectorised pass, in float64
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -30,17 +30,17 @@ from foretide.forecasters.simple.history import (
     season_level,
     targets_until,
 )
+from foretide.forecasters.sizes import CYCLES, SHARES, Sizes, SpaceEntry, near
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Sequence
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+    OneAhead = Callable[[Floats, float], Floats]
+
 
 CHOICE_CYCLES = 1000
 """Settings are chosen on at most this many of the last cycles of each training series."""
@@ -64,7 +64,7 @@ class _Simple(Forecaster):
         return Prediction(mean)
 
     @abstractmethod
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         """Forecast from rows ``cutoffs`` ``[n]`` of ``history`` ``[T, D]``: ``[n, H, D]``."""
 
 
@@ -79,7 +79,9 @@ class Persistence(_Simple):
         Name in frames and tables.
     """
 
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+    unasked = "always"
+
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         return np.repeat(last_seen(history)[cutoffs][:, None, :], self.h, axis=1)
 
 
@@ -98,7 +100,9 @@ class Drift(_Simple):
         Name in frames and tables.
     """
 
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+    unasked = "always"
+
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         seen = ~np.isnan(history)
         first = np.argmax(seen, axis=0)
         start = history[first, np.arange(history.shape[1])]
@@ -113,6 +117,9 @@ class Drift(_Simple):
 class _Seasonal(_Simple):
     """A formula that knows the season: given, or found on the training part."""
 
+    unasked = "always"
+    learned: ClassVar[tuple[str, ...]] = ("season_",)
+
     def __init__(self, h: int, season: int | None = None, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
         self.season = check_count("season", season)
@@ -121,13 +128,10 @@ class _Seasonal(_Simple):
     def _fit(self, part: FitPart) -> None:
         self.season_ = int(main_season(part.train, self.season))
 
-    def facts(self) -> dict[str, Any]:
-        """The season in use."""
-        return {"season": self.season_}
-
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Take the season back."""
-        self.season_ = facts["season"]
+    def _of_season(self, table: Floats, history: Floats, cutoffs: Ints) -> Floats:
+        """The last value of a table ``[T, D]`` at the season position of each step; else the last observed value."""
+        found = at_rows(table, ahead_rows(cutoffs, self.h, self.season_))
+        return first_known(found, last_seen(history)[cutoffs][:, None, :])
 
 
 class SeasonalNaive(_Seasonal):
@@ -143,11 +147,14 @@ class SeasonalNaive(_Seasonal):
         Name in frames and tables.
     """
 
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
-        table = season_last(history, self.season_)
-        return first_known(
-            at_rows(table, ahead_rows(cutoffs, self.h, self.season_)), last_seen(history)[cutoffs][:, None, :]
-        )
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
+        return self._of_season(season_last(history, self.season_), history, cutoffs)
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """The seasons of the frequency; nothing where there is at most one."""
+        fitting = [season for season in at.seasons if 2 * season <= at.rows]
+        return {"season": fitting} if len(fitting) > 1 else {}
 
 
 class WindowMean(_Seasonal):
@@ -163,6 +170,8 @@ class WindowMean(_Seasonal):
         Name in frames and tables.
     """
 
+    learned = ("season_", "window_")
+
     def __init__(self, h: int, window: int | None = None, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
         self.window = check_count("window", window)
@@ -175,20 +184,12 @@ class WindowMean(_Seasonal):
         super()._fit(part)
         self.window_ = self.season_ if self.season_ > 1 else self.h
 
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, by name."""
-        return {"h": self.h, "window": self.window, "alias": self.alias}
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Windows around horizon and season."""
+        return {"window": near([k * size for k in (1, 2, 4) for size in (at.h, *at.seasons)], 1, at.rows)}
 
-    def facts(self) -> dict[str, Any]:
-        """The window in use."""
-        return {"season": self.season_, "window": self.window_}
-
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Take the window back."""
-        super().restore(state, facts)
-        self.window_ = facts["window"]
-
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         rows = cutoffs[:, None] - np.arange(min(self.window_, len(history)))[None, :]
         mean = _mean_over(history, rows[:, None, :])
         return np.repeat(first_known(mean, last_seen(history)[cutoffs][:, None, :]), self.h, axis=1)
@@ -210,6 +211,7 @@ class SeasonalMean(_Seasonal):
         Name in frames and tables.
     """
 
+    learned = ("season_", "cycles_")
     grid = (2, 3, 4, 8, 16)
 
     def __init__(
@@ -219,30 +221,23 @@ class SeasonalMean(_Seasonal):
         self.cycles = check_count("cycles", cycles)
         self.cycles_ = cycles or self.grid[0]
 
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Cycles averaged over."""
+        return {"cycles": CYCLES}
+
     def _fit(self, part: FitPart) -> None:
         super()._fit(part)
-        self.cycles_ = self.cycles or int(self._choose(part.train, self.grid))
+        self.cycles_ = self.cycles or int(_best_setting(part.train, self.season_, self.grid, self._one_ahead))
 
-    def facts(self) -> dict[str, Any]:
-        """The season and the number of cycles in use."""
-        return {"season": self.season_, "cycles": self.cycles_}
+    def _one_ahead(self, history: Floats, cycles: float) -> Floats:
+        rows = np.arange(len(history))[:, None] - self.season_ * np.arange(1, int(cycles) + 1)
+        return _mean_over(history, rows[:, None, :])[:, 0]
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Take the season and the number of cycles back."""
-        super().restore(state, facts)
-        self.cycles_ = facts["cycles"]
-
-    def _choose(self, train: Panel, grid: Sequence[int]) -> float:
-        def one_ahead(history: Floats, cycles: float) -> Floats:
-            rows = np.arange(len(history))[:, None] - self.season_ * np.arange(1, int(cycles) + 1)
-            return _mean_over(history, rows[:, None, :])[:, 0]
-
-        return _best_setting(train, self.season_, grid, one_ahead)
-
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
-        near = ahead_rows(cutoffs, min(self.h, self.season_), self.season_)
-        rows = near[:, :, None] - self.season_ * np.arange(self.cycles_)
-        mean = first_known(_mean_over(history, rows), at_rows(season_last(history, self.season_), near))
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
+        places = ahead_rows(cutoffs, min(self.h, self.season_), self.season_)
+        rows = places[:, :, None] - self.season_ * np.arange(self.cycles_)
+        mean = first_known(_mean_over(history, rows), at_rows(season_last(history, self.season_), places))
         mean = mean[:, np.arange(self.h) % self.season_]
         return first_known(mean, last_seen(history)[cutoffs][:, None, :])
 
@@ -266,42 +261,30 @@ class SeasonalES(_Seasonal):
         Name in frames and tables.
     """
 
+    learned = ("season_", "alpha_")
     grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
     def __init__(
         self, h: int, season: int | None = None, alpha: float | None = None, *, alias: str | None = None
     ) -> None:
         super().__init__(h, season, alias=alias)
-        if alpha is not None and not 0 < alpha <= 1:
-            raise ConfigError(f"alpha is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen.")
-        self.alpha = alpha
+        self.alpha = check_share("alpha", alpha)
         self.alpha_ = alpha or self.grid[0]
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Share of the newest cycle."""
+        return {"alpha": SHARES}
 
     def _fit(self, part: FitPart) -> None:
         super()._fit(part)
-        self.alpha_ = self.alpha or self._choose(part.train, self.grid)
+        self.alpha_ = self.alpha or _best_setting(part.train, self.season_, self.grid, self._one_ahead)
 
-    def facts(self) -> dict[str, Any]:
-        """The season and the share in use."""
-        return {"season": self.season_, "alpha": self.alpha_}
+    def _one_ahead(self, history: Floats, alpha: float) -> Floats:
+        return at_rows(season_level(history, self.season_, alpha), np.arange(len(history)) - self.season_)
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Take the season and the share back."""
-        super().restore(state, facts)
-        self.alpha_ = facts["alpha"]
-
-    def _choose(self, train: Panel, grid: Sequence[float]) -> float:
-        def one_ahead(history: Floats, alpha: float) -> Floats:
-            before = np.arange(len(history)) - self.season_
-            return at_rows(season_level(history, self.season_, alpha), before)
-
-        return _best_setting(train, self.season_, grid, one_ahead)
-
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
-        level = season_level(history, self.season_, self.alpha_)
-        return first_known(
-            at_rows(level, ahead_rows(cutoffs, self.h, self.season_)), last_seen(history)[cutoffs][:, None, :]
-        )
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
+        return self._of_season(season_level(history, self.season_, self.alpha_), history, cutoffs)
 
 
 def check_count(what: str, value: int | None) -> int | None:
@@ -313,7 +296,15 @@ def check_count(what: str, value: int | None) -> int | None:
     return int(value)
 
 
-def _mean_over(history: Floats, rows: Steps) -> Floats:
+def check_share(what: str, value: float | None) -> float | None:
+    """Return a share above 0 and at most 1, or None; a :class:`ConfigError` otherwise."""
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if value is not None and not (number and 0 < value <= 1):
+        raise ConfigError(f"{what} is a share above 0 and at most 1, got {value!r}. Leave it out to have it chosen.")
+    return value
+
+
+def _mean_over(history: Floats, rows: Ints) -> Floats:
     """Mean of observed values over the last axis of ``rows`` ``[n, K, J]``: ``[n, K, D]``.
 
     Added up one by one, so that a row's mean does not depend on how many rows are asked for.
@@ -328,7 +319,7 @@ def _mean_over(history: Floats, rows: Steps) -> Floats:
     return np.where(count > 0, total / np.where(count > 0, count, 1.0), np.nan)
 
 
-def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: Any) -> float:
+def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: OneAhead) -> float:
     """Return the setting with the least squared error one cycle ahead on the training part.
 
     Errors are taken relative to each series' mean error over the grid, so that no series rules by its unit.
@@ -344,14 +335,3 @@ def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: A
         mean = sums.mean(axis=0)
         total += (sums / np.where(mean > 0, mean, 1.0)).sum(axis=1)
     return grid[int(np.argmin(total))] if total.any() else grid[len(grid) // 2]
-
-
-BASELINES: dict[str, type[Forecaster]] = {
-    "Persistence": Persistence,
-    "SeasonalNaive": SeasonalNaive,
-    "WindowMean": WindowMean,
-    "SeasonalMean": SeasonalMean,
-    "SeasonalES": SeasonalES,
-    "Drift": Drift,
-}
-"""Name -> class of the simple forecasters that every run includes."""

@@ -13,14 +13,15 @@ from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
-from foretide.forecasters.simple.baselines import check_count
+from foretide.forecasters.simple.baselines import check_count, check_share
+from foretide.forecasters.sizes import CYCLES, SHARES, Sizes, SpaceEntry
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Array, Ints
 
 
 class _CalendarLevel(Forecaster):
@@ -52,7 +53,7 @@ class _CalendarLevel(Forecaster):
         """Whether it cannot forecast without known-future values over the whole horizon."""
         return self.base_ is not None and bool(self.base_.events.columns)
 
-    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+    def _learnable(self, part: FitPart) -> Ints:
         # A whole season before h rows to judge by; what shorter ones prefer is chance.
         return part.with_windows(int(self.season or min(seasons_of(part.panel.grid.freq), default=1)) + 1, self.h)
 
@@ -85,12 +86,7 @@ class _CalendarLevel(Forecaster):
         table = np.moveaxis(self.base_.factors, 1, 0).reshape(events, entities * targets)
         return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
 
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments, by name."""
-        calendar = self.calendar.to_dict() if self.calendar is not None else None
-        return {**super().settings(), "calendar": calendar}
-
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Choices, profiles and factors."""
         assert self.base_ is not None
         return self.base_.arrays()
@@ -100,7 +96,7 @@ class _CalendarLevel(Forecaster):
         assert self.base_ is not None
         return self.base_.facts()
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         self.base_ = SeasonalBase.restore(state, facts)
 
@@ -128,6 +124,7 @@ class CalendarES(_CalendarLevel):
         Name in frames and tables.
     """
 
+    unasked = "seasonal counts"
     grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
     def __init__(
@@ -140,13 +137,15 @@ class CalendarES(_CalendarLevel):
         alias: str | None = None,
     ) -> None:
         super().__init__(h, season, calendar=calendar, alias=alias)
-        number = isinstance(alpha, (int, float, np.number)) and not isinstance(alpha, bool)
-        if alpha is not None and not (number and 0 < alpha <= 1):
-            raise ConfigError(f"alpha is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen.")
-        self.alpha = alpha
+        self.alpha = check_share("alpha", alpha)
 
     def _recipes(self, season: int) -> tuple[Recipe, ...]:
         return tuple(Recipe("level", season, a) for a in ((self.alpha,) if self.alpha else self.grid))
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Share of the newest cycle."""
+        return {"alpha": SHARES}
 
 
 class CalendarMean(_CalendarLevel):
@@ -182,6 +181,11 @@ class CalendarMean(_CalendarLevel):
 
     def _recipes(self, season: int) -> tuple[Recipe, ...]:
         return tuple(Recipe("mean", season, float(c)) for c in ((self.cycles,) if self.cycles else self.grid))
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Cycles averaged over."""
+        return {"cycles": CYCLES}
 
 
 def calendar_of(given: Any) -> Calendar | None:

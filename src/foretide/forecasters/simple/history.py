@@ -11,20 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+    from foretide.typing import Floats, Ints
 
 
 SLEEP = 10
 """So many equal values at the beginning of a series are taken for sleep."""
 
 
-def by_entity(windows: Windows) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def by_entity(windows: Windows) -> Iterator[tuple[int, Ints]]:
     """Yield every entity that has windows, with the positions of its windows."""
     if not len(windows):
         return
@@ -44,7 +40,7 @@ def last_seen(history: Floats) -> Floats:
     return np.asarray(np.take_along_axis(history, last_seen_row(history).clip(0), axis=0))
 
 
-def last_seen_row(history: Floats) -> Steps:
+def last_seen_row(history: Floats) -> Ints:
     """Return the row of the last observed value at or before each row, ``[T, D]``; -1 before the first."""
     rows = np.where(np.isnan(history), -1, np.arange(len(history))[:, None])
     return np.asarray(np.maximum.accumulate(rows, axis=0), dtype=np.int64)
@@ -105,7 +101,7 @@ def season_level(history: Floats, season: int, alpha: float) -> Floats:
     return level.reshape(-1, history.shape[1])[: len(history)]
 
 
-def ahead_rows(cutoffs: Steps, h: int, season: int) -> Steps:
+def ahead_rows(cutoffs: Ints, h: int, season: int) -> Ints:
     """Return the row one or more whole cycles before each forecast step, within the last cycle: ``[n, H]``.
 
     Rows before the history are negative.
@@ -114,7 +110,7 @@ def ahead_rows(cutoffs: Steps, h: int, season: int) -> Steps:
     return np.asarray(cutoffs[:, None] - season + 1 + position[None, :], dtype=np.int64)
 
 
-def at_rows(table: Floats, rows: Steps) -> Floats:
+def at_rows(table: Floats, rows: Ints) -> Floats:
     """Return ``table[rows]``, ``[..., D]``, with NaN for negative rows."""
     found = table[rows.clip(0)]
     found[rows < 0] = np.nan

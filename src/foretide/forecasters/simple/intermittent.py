@@ -11,27 +11,23 @@ All of them forecast the mean demand of a step, the same for every step ahead. T
 from __future__ import annotations
 
 import importlib
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from foretide.data.time.seasons import telling
 from foretide.data.windows import evenly
-from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart
-from foretide.forecasters.gaussian import missing, too_large
-from foretide.forecasters.simple.baselines import _Simple
+from foretide.forecasters.gaussian import too_large
+from foretide.forecasters.simple.baselines import _Simple, check_share
+from foretide.forecasters.sizes import SHARES, Sizes, SpaceEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 SERIES_LOOKED_AT = 200
 """Smoothing shares are chosen on at most this many series, evenly spaced."""
@@ -40,16 +36,15 @@ SERIES_LOOKED_AT = 200
 class _Intermittent(_Simple):
     """A model of statsforecast that is a formula of the whole history, computed anew at every cutoff."""
 
-    def __init__(self, h: int, *, alias: str | None = None) -> None:
-        super().__init__(h, alias=alias)
-        _library(type(self).__name__)
+    needs = "statsforecast"
+    method: ClassVar[str]
+    """Name of the model there."""
 
-    @abstractmethod
-    def _build(self) -> Any:
-        """Return the model of statsforecast."""
+    def _arguments(self) -> dict[str, float]:
+        return {}
 
-    def _ahead(self, history: Floats, cutoffs: Steps) -> Floats:
-        model, mean = self._build(), np.full((len(cutoffs), history.shape[1]), np.nan)
+    def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
+        model, mean = _model(self.method, **self._arguments()), np.full((len(cutoffs), history.shape[1]), np.nan)
         for d, series in enumerate(history.T):
             seen = ~np.isnan(series)
             y = np.ascontiguousarray(series[seen])
@@ -72,8 +67,8 @@ class Croston(_Intermittent):
         Name in frames and tables.
     """
 
-    def _build(self) -> Any:
-        return _library("Croston").CrostonClassic()
+    method = "CrostonClassic"
+    unasked = "counts"
 
 
 class SBA(_Intermittent):
@@ -89,8 +84,8 @@ class SBA(_Intermittent):
         Name in frames and tables.
     """
 
-    def _build(self) -> Any:
-        return _library("SBA").CrostonSBA()
+    method = "CrostonSBA"
+    unasked = "counts"
 
 
 class TSB(_Intermittent):
@@ -110,6 +105,9 @@ class TSB(_Intermittent):
         Name in frames and tables.
     """
 
+    method = "TSB"
+    unasked = "counts"
+    learned = ("alphas_",)
     grid_d = (0.05, 0.1, 0.2, 0.3)
     grid_p = (0.02, 0.05, 0.1, 0.2, 0.3)
 
@@ -117,12 +115,7 @@ class TSB(_Intermittent):
         self, h: int, alpha_d: float | None = None, alpha_p: float | None = None, *, alias: str | None = None
     ) -> None:
         super().__init__(h, alias=alias)
-        for name, alpha in (("alpha_d", alpha_d), ("alpha_p", alpha_p)):
-            if alpha is not None and not 0 < alpha <= 1:
-                raise ConfigError(
-                    f"{name} is a share above 0 and at most 1, got {alpha!r}. Leave it out to have it chosen."
-                )
-        self.alpha_d, self.alpha_p = alpha_d, alpha_p
+        self.alpha_d, self.alpha_p = check_share("alpha_d", alpha_d), check_share("alpha_p", alpha_p)
         self.alphas_ = (alpha_d or 0.1, alpha_p or 0.1)
 
     def _fit(self, part: FitPart) -> None:
@@ -131,16 +124,13 @@ class TSB(_Intermittent):
         pairs = [(size, share) for size in sizes for share in shares]
         self.alphas_ = pairs[0] if len(pairs) == 1 else _least_error(part.train, pairs)
 
-    def _build(self) -> Any:
-        return _library("TSB").TSB(alpha_d=self.alphas_[0], alpha_p=self.alphas_[1])
+    def _arguments(self) -> dict[str, float]:
+        return {"alpha_d": self.alphas_[0], "alpha_p": self.alphas_[1]}
 
-    def facts(self) -> dict[str, Any]:
-        """The shares in use."""
-        return {"alphas": list(self.alphas_)}
-
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Take the shares back."""
-        self.alphas_ = (facts["alphas"][0], facts["alphas"][1])
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Both shares."""
+        return {"alpha_d": SHARES, "alpha_p": SHARES}
 
 
 class ADIDA(_Intermittent):
@@ -156,8 +146,7 @@ class ADIDA(_Intermittent):
         Name in frames and tables.
     """
 
-    def _build(self) -> Any:
-        return _library("ADIDA").ADIDA()
+    method = "ADIDA"
 
 
 class IMAPA(_Intermittent):
@@ -173,15 +162,11 @@ class IMAPA(_Intermittent):
         Name in frames and tables.
     """
 
-    def _build(self) -> Any:
-        return _library("IMAPA").IMAPA()
+    method = "IMAPA"
 
 
-def _library(name: str) -> Any:
-    try:
-        return importlib.import_module("statsforecast.models")
-    except ImportError as error:
-        raise missing("statsforecast", name) from error
+def _model(method: str, **arguments: float) -> Any:
+    return getattr(importlib.import_module("statsforecast.models"), method)(**arguments)
 
 
 def _one(model: Any, y: Floats) -> float:
@@ -196,9 +181,10 @@ def _least_error(train: Panel, pairs: list[tuple[float, float]]) -> tuple[float,
 
     Errors are taken relative to each series' mean error over all pairs, so that no series rules by its unit.
     """
-    total, tsb = np.zeros(len(pairs)), _library("TSB").TSB
+    total = np.zeros(len(pairs))
     for y in _sample(train):
-        fitted = [tsb(*pair).forecast(y=y, h=1, fitted=True)["fitted"] for pair in pairs]
+        models = [_model("TSB", alpha_d=size, alpha_p=share) for size, share in pairs]
+        fitted = [model.forecast(y=y, h=1, fitted=True)["fitted"] for model in models]
         errors = np.array([np.nanmean((y[1:] - values[1:]) ** 2) for values in fitted])
         if errors.mean() > 0:
             total += errors / errors.mean()

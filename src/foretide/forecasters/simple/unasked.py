@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foretide.data.time.seasons import seasons_of
 from foretide.errors import MissingExtraError
-from foretide.forecasters.artifact import FORECASTERS, forecaster_class
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import folded
+from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.forecasters.wrappers.past_errors import Around
-
-UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
-"""Run beside every model, so that skill is stated against the best of them."""
-UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
-"""Run beside these where every target is a count."""
 
 
 def is_baseline(forecaster: object) -> bool:
@@ -62,20 +56,14 @@ def unasked_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
     seasonal : bool
         Whether a season is known or holidays are; without either there is no CalendarES.
     """
-    of_counts = UNASKED_COUNTS if seasonal else UNASKED_COUNTS[1:]
-    return (*UNASKED, *(of_counts if counts else ()))
-
-
-def parameters(cls: type[Forecaster]) -> dict[str, inspect.Parameter]:
-    """Return what a forecaster's constructor takes."""
-    kinds = inspect.signature(cls).parameters.items()
-    return {name: p for name, p in kinds if p.kind is not inspect.Parameter.VAR_POSITIONAL}
+    wanted = {"always", *(("counts",) if counts else ()), *(("seasonal counts",) if counts and seasonal else ())}
+    return tuple(name for name in FORECASTERS if forecaster_class(name).unasked in wanted)
 
 
 def made(name: str, h: int, shared: Mapping[str, Any], alias: str | None = None) -> Forecaster:
     """Return a forecaster by its name, with those of the shared settings that it knows."""
     cls = forecaster_class(name)
-    known = parameters(cls)
+    known = cls.parameters()
     return cls(h=h, alias=alias, **{key: value for key, value in shared.items() if key in known})
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -22,22 +22,175 @@ from foretide.forecasters.wrappers.conformal_quantiles import (
     units,
     units_of_all,
 )
-from foretide.forecasters.wrappers.ensemble import Member
 from foretide.forecasters.wrappers.past_errors import Around, PastForecasts, predict_within
+from foretide.forecasters.wrappers.wrapper import Member
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Bools, Floats, Ints, Reals
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 BY = ("step", "bucket", "series")
 """What errors can be told apart by; where too few are known, the last of these is given up first."""
 _TAIL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
 GRID = np.array([*_TAIL, 0.5, *(round(1 - q, 10) for q in reversed(_TAIL))])
 """Levels at which a model's own quantiles are kept; in between they are interpolated."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Some forecasts: truth ``[W, H, D]``, quantiles ``[W, H, D, Q]``, step ``[W]``, and ``[W, D]`` each:
+    unit, bucket, and series, -1 where a series was not known when the errors were made.
+    """
+
+    truth: Floats
+    own: Floats
+    step: Ints
+    unit: Floats
+    bucket: Ints
+    series: Ints
+
+    @classmethod
+    def joined(cls, blocks: Sequence[_Block]) -> _Block:
+        parts: dict[str, Any] = {name: [getattr(b, name) for b in blocks] for name in cls.__dataclass_fields__}
+        return cls(**{name: np.concatenate(part) for name, part in parts.items()})
+
+    def groups(self, by: tuple[str, ...]) -> Ints:
+        """Codes of what is pooled, ``[W, H, D]``."""
+        h = self.truth.shape[1]
+        code = np.zeros(self.truth.shape, dtype=np.int64)
+        if "series" in by:
+            code += self.series[:, None, :] + 1
+        if "bucket" in by:
+            code = code * (len(BUCKETS) + 1) + self.bucket[:, None, :]
+        return code * h + np.arange(h)[:, None] if "step" in by else code
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Past forecasts of entities ``N``, and what makes them comparable.
+
+    Attributes
+    ----------
+    own : float array ``[W, H, D, K]``
+        Quantiles at the levels of ``GRID``, or the point forecast alone (``K = 1``).
+    truth : float array ``[W, H, D]``
+    entity : int array ``[W]``
+        Position among ``ids``.
+    step : int array ``[W]``
+        Steps from the end of the part to each origin; below zero.
+    unit : float array ``[N, D]``
+        What errors of a series are divided by.
+    bucket : int array ``[N, D]``
+        Position among ``BUCKETS``; behind them for a target that is no count.
+    counts : bool array ``[D]``
+    ids : tuple of str
+        The entities that past forecasts could be made of.
+    end : str or int
+        Time of the last observed step of the part.
+    stride, season : int
+        Steps between origins; of one season.
+    """
+
+    own: Floats
+    truth: Floats
+    entity: Ints
+    step: Ints
+    unit: Floats
+    bucket: Ints
+    counts: Bools
+    ids: tuple[str, ...]
+    end: str | int
+    stride: int
+    season: int
+
+    # ---------------------------------------------------------------- learning
+    @classmethod
+    def of(cls, past: PastForecasts, panel: Panel, season: int) -> Calibration:
+        """Take over past forecasts of a panel; units and buckets are those of what their model knew."""
+        known, errors = past.known, past.errors
+        ends = Windows(np.arange(known.n_entities), known.length - 1)
+        counts = are_counts(panel)
+        sorts = buckets(density(known))
+        bucket = np.select([sorts == name for name in BUCKETS], range(len(BUCKETS)))
+        place = {name: i for i, name in enumerate(known.ids)}
+        where = np.array([place.get(name, -1) for name in panel.ids], dtype=np.int64)
+        end = panel.grid.output_times([past.last])[0]
+        return cls(
+            _filled(errors.mean, past.quantiles),
+            errors.truth,
+            where[errors.entity],
+            errors.step - past.last,
+            units_of_all(known, ends, panel, where, season),
+            np.where(counts, bucket, len(BUCKETS)).astype(np.int64),
+            counts,
+            known.ids,
+            int(end) if panel.grid.is_integer else str(end),
+            past.stride,
+            season,
+        )
+
+    @property
+    def usable(self) -> Bools:
+        """Whether an error is known, ``[W, H, D]``."""
+        return np.isfinite(self.truth) & np.isfinite(self.own).all(axis=-1)
+
+    # ---------------------------------------------------------------- forecasting
+    def weights(self, levels: Sequence[float]) -> tuple[tuple[float, ...], Floats]:
+        """Levels to ask the model for, and weights ``[Q, K]`` of the kept quantiles, linear between two of them."""
+        if self.own.shape[-1] == 1:
+            return (), np.ones((len(levels), 1))
+        at = np.clip(np.asarray(levels), GRID[0], GRID[-1])
+        near = np.abs(at[:, None] - GRID) < 1e-9
+        at = np.where(near.any(axis=1), GRID[near.argmax(axis=1)], at)
+        weights = np.stack([np.interp(at, GRID, one) for one in np.eye(len(GRID))], axis=1)
+        return tuple(float(q) for q in GRID[(weights > 0).any(axis=0)]), weights
+
+    def learned(self, weights: Floats) -> _Block:
+        """Return the past forecasts with quantiles as they are asked for."""
+        d = self.truth.shape[2]
+        series = self.entity[:, None] * d + np.arange(d)
+        own = self.own @ weights.T
+        return _Block(self.truth, own, self.step, self.unit[self.entity], self.bucket[self.entity], series)
+
+    def block(
+        self, panel: Panel, windows: Windows, made: Prediction, weights: Floats, step: Ints, with_truth: bool
+    ) -> _Block:
+        """Return other forecasts, beside what came or with nothing known of it."""
+        mean = np.asarray(made.mean, dtype=np.float64)
+        own = _filled(mean, made.quantiles)
+        kept = weights[:, (weights > 0).any(axis=0)] if made.quantiles is not None else weights
+        truth: Floats = np.full(mean.shape, np.nan)
+        if with_truth:
+            truth = np.asarray(Forecast("", panel, windows, mean).truth(), dtype=np.float64)
+        row, d = self.rows(panel)[windows.entity], mean.shape[2]
+        strange = row == len(self.ids)
+        unit: Floats = np.concatenate([self.unit, np.ones((1, d))])[row]
+        still = strange | (unit == 0).any(axis=1)
+        if still.any():
+            now = units(panel, windows[still], self.season)
+            unit[still] = np.where(strange[still, None] | (unit[still] == 0), now, unit[still])
+        bucket = np.concatenate([self.bucket, np.zeros((1, d), dtype=np.int64)])[row]
+        series = np.where(strange[:, None], -1, row[:, None] * d + np.arange(d))
+        return _Block(truth, own @ kept.T, step, unit, bucket, series)
+
+    def rows(self, panel: Panel) -> Ints:
+        """Position of a panel's entities among ``ids``, one behind them where unknown, ``[N]``."""
+        where = {name: i for i, name in enumerate(self.ids)}
+        return np.array([where.get(name, len(self.ids)) for name in panel.ids], dtype=np.int64)
+
+
+def _filled(mean: Floats, quantiles: Reals | None) -> Floats:
+    """Quantiles ``[W, H, D, K]``, the mean where a target has none; the mean alone for a point forecaster."""
+    mean = np.asarray(mean, dtype=np.float64)[..., None]
+    return mean if quantiles is None else np.where(np.isnan(quantiles), mean, quantiles)
+
+
+def _poolings(by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """What errors are told apart by, less and less, and the fewest that will do."""
+    for kept in range(len(by), -1, -1):
+        yield by[:kept], FEWEST
+    yield (), 1
 
 
 class Conformal(Around):
@@ -78,6 +231,9 @@ class Conformal(Around):
         Name in frames and tables; the model's by default.
     """
 
+    quick: ClassVar[Mapping[str, object]] = {"model": {"SeasonalES": {}}}
+    keeps = ("past", "calibration_", Calibration)
+
     def __init__(
         self,
         model: Member,
@@ -103,7 +259,7 @@ class Conformal(Around):
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
         self.calibration_ = None
-        self._fit_model(part)
+        super()._fit(part)
         season = int(main_season(part.train))
         past = self._past_forecasts(part.panel, season, tuple(GRID) if self.inner.has_distribution else ())
         found = Calibration.of(past, part.panel, season)
@@ -184,195 +340,3 @@ class Conformal(Around):
             if not np.isnan(out[~np.isnan(blocks[1].own)]).any():
                 break
         return np.where(np.isnan(out), blocks[1].own, out)
-
-    # ---------------------------------------------------------------- keeping
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments; the model as ``{name: settings}``."""
-        own = {name: getattr(self, name) for name in ("method", "by", "window", "rate", "h", "alias")}
-        return {"model": self.model, **own}
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """The model's arrays, and the past forecasts beside what came."""
-        assert self.calibration_ is not None
-        return {**self._model_state(), **{f"past/{k}": a for k, a in self.calibration_.arrays().items()}}
-
-    def facts(self) -> dict[str, Any]:
-        """The model's facts, the panel it was fitted on, and what else belongs to the past forecasts."""
-        assert self.calibration_ is not None
-        return {**self._model_facts(), "past": self.calibration_.facts()}
-
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Rebuild from :meth:`state` and :meth:`facts`."""
-        arrays = self._restore_model(state, facts, "past")
-        self.calibration_ = Calibration.restore(arrays, facts["past"])
-
-
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Some forecasts: truth ``[W, H, D]``, quantiles ``[W, H, D, Q]``, step ``[W]``, and ``[W, D]`` each:
-    unit, bucket, and series, -1 where a series was not known when the errors were made.
-    """
-
-    truth: Floats
-    own: Floats
-    step: Steps
-    unit: Floats
-    bucket: Steps
-    series: Steps
-
-    @classmethod
-    def joined(cls, blocks: Sequence[_Block]) -> _Block:
-        parts: dict[str, Any] = {name: [getattr(b, name) for b in blocks] for name in cls.__dataclass_fields__}
-        return cls(**{name: np.concatenate(part) for name, part in parts.items()})
-
-    def groups(self, by: tuple[str, ...]) -> Steps:
-        """Codes of what is pooled, ``[W, H, D]``."""
-        h = self.truth.shape[1]
-        code = np.zeros(self.truth.shape, dtype=np.int64)
-        if "series" in by:
-            code += self.series[:, None, :] + 1
-        if "bucket" in by:
-            code = code * (len(BUCKETS) + 1) + self.bucket[:, None, :]
-        return code * h + np.arange(h)[:, None] if "step" in by else code
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Past forecasts of entities ``N``, and what makes them comparable.
-
-    Attributes
-    ----------
-    own : float array ``[W, H, D, K]``
-        Quantiles at the levels of ``GRID``, or the point forecast alone (``K = 1``).
-    truth : float array ``[W, H, D]``
-    entity : int array ``[W]``
-        Position among ``ids``.
-    step : int array ``[W]``
-        Steps from the end of the part to each origin; below zero.
-    unit : float array ``[N, D]``
-        What errors of a series are divided by.
-    bucket : int array ``[N, D]``
-        Position among ``BUCKETS``; behind them for a target that is no count.
-    counts : bool array ``[D]``
-    ids : tuple of str
-        The entities that past forecasts could be made of.
-    end : str or int
-        Time of the last observed step of the part.
-    stride, season : int
-        Steps between origins; of one season.
-    """
-
-    own: Floats
-    truth: Floats
-    entity: Steps
-    step: Steps
-    unit: Floats
-    bucket: Steps
-    counts: NDArray[np.bool_]
-    ids: tuple[str, ...]
-    end: str | int
-    stride: int
-    season: int
-
-    # ---------------------------------------------------------------- learning
-    @classmethod
-    def of(cls, past: PastForecasts, panel: Panel, season: int) -> Calibration:
-        """Take over past forecasts of a panel; units and buckets are those of what their model knew."""
-        known, errors = past.known, past.errors
-        ends = Windows(np.arange(known.n_entities), known.length - 1)
-        counts = are_counts(panel)
-        sorts = buckets(density(known))
-        bucket = np.select([sorts == name for name in BUCKETS], range(len(BUCKETS)))
-        place = {name: i for i, name in enumerate(known.ids)}
-        where = np.array([place.get(name, -1) for name in panel.ids], dtype=np.int64)
-        end = panel.grid.output_times([past.last])[0]
-        return cls(
-            _filled(errors.mean, past.quantiles),
-            errors.truth,
-            where[errors.entity],
-            errors.step - past.last,
-            units_of_all(known, ends, panel, where, season),
-            np.where(counts, bucket, len(BUCKETS)).astype(np.int64),
-            counts,
-            known.ids,
-            int(end) if panel.grid.is_integer else str(end),
-            past.stride,
-            season,
-        )
-
-    @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Whether an error is known, ``[W, H, D]``."""
-        return np.isfinite(self.truth) & np.isfinite(self.own).all(axis=-1)
-
-    # ---------------------------------------------------------------- forecasting
-    def weights(self, levels: Sequence[float]) -> tuple[tuple[float, ...], Floats]:
-        """Levels to ask the model for, and weights ``[Q, K]`` of the kept quantiles, linear between two of them."""
-        if self.own.shape[-1] == 1:
-            return (), np.ones((len(levels), 1))
-        at = np.clip(np.asarray(levels), GRID[0], GRID[-1])
-        near = np.abs(at[:, None] - GRID) < 1e-9
-        at = np.where(near.any(axis=1), GRID[near.argmax(axis=1)], at)
-        weights = np.stack([np.interp(at, GRID, one) for one in np.eye(len(GRID))], axis=1)
-        return tuple(float(q) for q in GRID[(weights > 0).any(axis=0)]), weights
-
-    def learned(self, weights: Floats) -> _Block:
-        """Return the past forecasts with quantiles as they are asked for."""
-        d = self.truth.shape[2]
-        series = self.entity[:, None] * d + np.arange(d)
-        own = self.own @ weights.T
-        return _Block(self.truth, own, self.step, self.unit[self.entity], self.bucket[self.entity], series)
-
-    def block(
-        self, panel: Panel, windows: Windows, made: Prediction, weights: Floats, step: Steps, with_truth: bool
-    ) -> _Block:
-        """Return other forecasts, beside what came or with nothing known of it."""
-        mean = np.asarray(made.mean, dtype=np.float64)
-        own = _filled(mean, made.quantiles)
-        kept = weights[:, (weights > 0).any(axis=0)] if made.quantiles is not None else weights
-        truth: Floats = np.full(mean.shape, np.nan)
-        if with_truth:
-            truth = np.asarray(Forecast("", panel, windows, mean).truth(), dtype=np.float64)
-        row, d = self.rows(panel)[windows.entity], mean.shape[2]
-        strange = row == len(self.ids)
-        unit: Floats = np.concatenate([self.unit, np.ones((1, d))])[row]
-        still = strange | (unit == 0).any(axis=1)
-        if still.any():
-            now = units(panel, windows[still], self.season)
-            unit[still] = np.where(strange[still, None] | (unit[still] == 0), now, unit[still])
-        bucket = np.concatenate([self.bucket, np.zeros((1, d), dtype=np.int64)])[row]
-        series = np.where(strange[:, None], -1, row[:, None] * d + np.arange(d))
-        return _Block(truth, own @ kept.T, step, unit, bucket, series)
-
-    def rows(self, panel: Panel) -> Steps:
-        """Position of a panel's entities among ``ids``, one behind them where unknown, ``[N]``."""
-        where = {name: i for i, name in enumerate(self.ids)}
-        return np.array([where.get(name, len(self.ids)) for name in panel.ids], dtype=np.int64)
-
-    # ---------------------------------------------------------------- keeping
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What is an array."""
-        return {n: getattr(self, n) for n in ("own", "truth", "entity", "step", "unit", "bucket", "counts")}
-
-    def facts(self) -> dict[str, Any]:
-        """What is none."""
-        return {"ids": list(self.ids), "end": self.end, "stride": self.stride, "season": self.season}
-
-    @classmethod
-    def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Calibration:
-        """Rebuild from :meth:`arrays` and :meth:`facts`."""
-        kept: dict[str, Any] = {**arrays, **facts, "ids": tuple(facts["ids"])}
-        return cls(**kept)
-
-
-def _filled(mean: Floats, quantiles: NDArray[np.floating] | None) -> Floats:
-    """Quantiles ``[W, H, D, K]``, the mean where a target has none; the mean alone for a point forecaster."""
-    mean = np.asarray(mean, dtype=np.float64)[..., None]
-    return mean if quantiles is None else np.where(np.isnan(quantiles), mean, quantiles)
-
-
-def _poolings(by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """What errors are told apart by, less and less, and the fewest that will do."""
-    for kept in range(len(by), -1, -1):
-        yield by[:kept], FEWEST
-    yield (), 1

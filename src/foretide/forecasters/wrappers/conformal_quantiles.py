@@ -26,12 +26,9 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.simple.history import SLEEP
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Bools, Floats, Ints
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 METHODS = ("split", "adaptive")
 FEWEST = 20
@@ -45,16 +42,16 @@ def rolling_conformal(
     truth: Floats,
     own: Floats,
     levels: Sequence[float],
-    step: Steps,
-    group: Steps,
+    step: Ints,
+    group: Ints,
     unit: Floats,
     *,
     method: Literal["split", "adaptive"] = "split",
-    counts: bool | NDArray[np.bool_] = False,
+    counts: bool | Bools = False,
     window: int | None = None,
     rate: float = 0.05,
     fewest: int = FEWEST,
-    learns: NDArray[np.bool_] | None = None,
+    learns: Bools | None = None,
 ) -> Floats:
     """Correct the quantiles of every cutoff by the errors that were known at that cutoff.
 
@@ -121,24 +118,24 @@ class _Pool:
     """
 
     scores: Floats
-    group: Steps
-    cutoff: Steps
-    arrives: Steps
-    leaves: Steps
+    group: Ints
+    cutoff: Ints
+    arrives: Ints
+    leaves: Ints
     groups: int
-    orders: list[Steps]
+    orders: list[Ints]
 
     @classmethod
     def of(
         cls,
         truth: Floats,
         own: Floats,
-        step: Steps,
-        at: Steps,
-        codes: Steps,
+        step: Ints,
+        at: Ints,
+        codes: Ints,
         unit: Floats,
         window: int | None,
-        learns: NDArray[np.bool_] | None,
+        learns: Bools | None,
     ) -> _Pool:
         known = np.isfinite(truth) & np.isfinite(own).all(axis=-1) & np.isfinite(unit)
         if learns is not None:
@@ -155,18 +152,18 @@ class _Pool:
             leaves[inside] = taught[later[inside]] + k[inside] + 1
         scores = (truth[n, k, d, None] - own[n, k, d]) / unit[n, k, d, None]
         group = codes[n, k, d]
-        orders: list[Steps] = []
+        orders: list[Ints] = []
         for q in range(scores.shape[1]):
             same = next((p for p in range(q) if np.array_equal(scores[:, p], scores[:, q])), None)
             orders.append(orders[same] if same is not None else np.lexsort((scores[:, q], group)))
         return cls(scores, group, at.reshape(-1)[n], arrives, leaves, int(codes.max(initial=-1)) + 1, orders)
 
-    def alive(self, time: int) -> NDArray[np.bool_]:
+    def alive(self, time: int) -> Bools:
         """Whether a cell is learned from at a grid step, ``[S]``."""
         return np.asarray((self.arrives <= time) & (time < self.leaves))
 
 
-def _shifts(pool: _Pool, cutoffs: Steps, taus: Floats, rate: float, fewest: int) -> Floats:
+def _shifts(pool: _Pool, cutoffs: Ints, taus: Floats, rate: float, fewest: int) -> Floats:
     """Return what is added at each cutoff, in units, ``[C, G, Q]``; a rate above zero moves the levels."""
     out = np.full((len(cutoffs), pool.groups, len(taus)), np.nan)
     used = np.tile(taus, (pool.groups, 1))
@@ -181,7 +178,7 @@ def _shifts(pool: _Pool, cutoffs: Steps, taus: Floats, rate: float, fewest: int)
     return out
 
 
-def _at_ranks(pool: _Pool, alive: NDArray[np.bool_], used: Floats, taus: Floats, fewest: int) -> Floats:
+def _at_ranks(pool: _Pool, alive: Bools, used: Floats, taus: Floats, fewest: int) -> Floats:
     """Return the finite-sample quantiles of the scores alive in each group, ``[G, Q]``."""
     n = np.bincount(pool.group[alive], minlength=pool.groups)
     enough = n >= fewest
@@ -192,7 +189,7 @@ def _at_ranks(pool: _Pool, alive: NDArray[np.bool_], used: Floats, taus: Floats,
     exact = (n[:, None] + 1) * used
     rank = np.where(taus < 0.5, np.floor(exact + ROUNDING), np.ceil(exact - ROUNDING))
     index = before[:, None] + np.clip(rank, 1, np.maximum(n, 1)[:, None]).astype(np.int64) - 1
-    kept: dict[int, Steps] = {}
+    kept: dict[int, Ints] = {}
     for q in range(len(taus)):
         order = pool.orders[q]
         if id(order) not in kept:
@@ -254,7 +251,7 @@ def _checked_levels(levels: Sequence[float]) -> Floats:
     return taus
 
 
-def _checked_arrays(truth: Any, own: Any, step: Any, unit: Any, q: int) -> tuple[Floats, Floats, Steps, Floats]:
+def _checked_arrays(truth: Any, own: Any, step: Any, unit: Any, q: int) -> tuple[Floats, Floats, Ints, Floats]:
     truth, own, step = np.asarray(truth, dtype=float), np.asarray(own, dtype=float), np.asarray(step, dtype=np.int64)
     if truth.ndim != 3 or own.shape != (*truth.shape, q) or step.shape != truth.shape[:1]:
         raise DataError(
@@ -292,7 +289,7 @@ def units(panel: Panel, windows: Windows, season: int) -> Floats:
     return out
 
 
-def units_of_all(known: Panel, ends: Windows, panel: Panel, where: Steps, season: int) -> Floats:
+def units_of_all(known: Panel, ends: Windows, panel: Panel, where: Ints, season: int) -> Floats:
     """Return the units of what a model knew, ``[N, D]``; of all rows for those that did not move before.
 
     ``where`` is the place among ``known`` of each entity of the panel, -1 for those that are not there.

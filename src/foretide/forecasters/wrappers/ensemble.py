@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from foretide.data.windows import slide, truth_of
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.forecasters.artifact import forecaster_class
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.fitted import Fitted
-from foretide.heads.table import shared_range
+from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
 from foretide.parallel import check_jobs, stream_tasks
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Array, Floats, Json, Reals, Time
 
-    Floats = NDArray[np.float64]
 
 Weights = Literal["validated"] | Sequence[float] | None
 Combine = Literal["mean", "median"]
-Member = Forecaster | str | Mapping[str, Mapping[str, Any]]
 
 
-class Ensemble(Forecaster):
+class Ensemble(Wrapper):
     """Weighted mean, or median, of several forecasters, of seeds or of configurations.
 
     Means are averaged, and so are quantiles, level by level (quantile averaging keeps the shape of the distributions,
@@ -64,6 +58,7 @@ class Ensemble(Forecaster):
     """
 
     nests = "models"
+    quick: ClassVar[Mapping[str, object]] = {"models": [{"SeasonalES": {}}, {"Drift": {}}]}
     traces_by_target = ("spread",)
 
     def __init__(
@@ -78,38 +73,34 @@ class Ensemble(Forecaster):
     ) -> None:
         if isinstance(models, (str, Mapping, Forecaster)) or not len(models):
             raise ConfigError(f"models is a list of at least one forecaster, got {models!r}. Try Ensemble([a, b]).")
-        self.members = [unfitted(model, h) for model in models]
-        horizons = [member.h for member in self.members]
+        members = [unfitted(model, h) for model in models]
+        horizons = [member.h for member in members]
         if len(set(horizons)) > 1 or (h is not None and h != horizons[0]):
             raise ConfigError(
                 f"All members forecast the same number of steps; got h={sorted({*horizons, h or 0} - {0})}."
             )
-        super().__init__(horizons[0], alias=alias)
+        super().__init__(members, alias=alias)
         self.weights = _checked(weights, len(self.members))
         if combine not in ("mean", "median"):
             raise ConfigError(f"There is no way {combine!r} to combine. {nearest(combine, ('mean', 'median'))}")
         if combine == "median" and self.weights is not None:
             raise ConfigError(f"A median has no weights, got {weights!r}. Leave them out, or take combine='mean'.")
         self.combine, self.n_jobs = combine, check_jobs(n_jobs)
-        self.uses_future = any(member.uses_future for member in self.members)
         self.shares: Floats | None = None
         """What each member counts, ``[M]``; known after fit, None for a median."""
-        self.uses_validation = weights == "validated" or any(  # type: ignore[misc]  # depends on the members
-            member.uses_validation for member in self.members
-        )
-        self.neural = any(member.neural for member in self.members)
+        self.uses_validation = self.uses_validation or weights == "validated"
 
     @classmethod
     def of_seeds(
         cls,
-        make: Forecaster | Callable[..., Forecaster],
+        make: Forecaster | type[Forecaster],
         seeds: int | Sequence[int],
         *,
         weights: Weights = None,
         alias: str | None = None,
         combine: Combine = "mean",
         n_jobs: int = 1,
-        **settings: Any,
+        **settings: object,
     ) -> Self:
         """Return an ensemble of one model with several seeds.
 
@@ -129,11 +120,11 @@ class Ensemble(Forecaster):
         ConfigError
             For a model without a seed.
         """
-        kind: Callable[..., Forecaster] = type(make) if isinstance(make, Forecaster) else make
-        known = inspect.signature(kind).parameters
-        if "seed" not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-            name = getattr(kind, "__name__", repr(kind))
-            raise ConfigError(f"{name} has no seed: its members would all be equal. Take a model that is trained.")
+        kind = type(make) if isinstance(make, Forecaster) else make
+        if "seed" not in kind.parameters() and not kind.takes_any():
+            raise ConfigError(
+                f"{kind.__name__} has no seed: its members would all be equal. Take a model that is trained."
+            )
         if isinstance(seeds, bool) or (isinstance(seeds, (int, np.integer)) and seeds < 1):
             raise ConfigError(f"seeds is how many seeds, at least 1, or a list of them; got {seeds!r}.")
         chosen = range(int(seeds)) if isinstance(seeds, (int, np.integer)) else seeds
@@ -146,62 +137,29 @@ class Ensemble(Forecaster):
         """The members as ``{name: settings}``."""
         return [{type(member).__name__: member.settings()} for member in self.members]
 
-    @property
-    def parts(self) -> tuple[Forecaster, ...]:
-        """The members."""
-        return tuple(self.members)
-
-    def fresh(self) -> Self:
-        """Return an unfitted forecaster with the same settings."""
-        return type(self)(**{**self.settings(), "models": self.members})
-
-    @property
-    def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the members
-        """Whether every member gives quantiles."""
-        return all(member.has_distribution for member in self.members)
-
-    @property
-    def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles that the distributions of all members hold."""
-        return shared_range(member.quantile_range for member in self.members)
-
-    @property
-    def min_history(self) -> int:
-        """Rows needed up to a cutoff, by the member that needs least; a stand-in answers for the others."""
-        return min(member.min_history for member in self.members)
-
-    @property
-    def memory(self) -> int | None:
-        """Rows up to a cutoff that a forecast depends on."""
-        found = [member.memory for member in self.members]
-        return max((m for m in found if m is not None), default=None) if None not in found else None
-
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
-        n = len(self.members)
         if self.combine == "median":
             self.shares = None
         elif self.weights == "validated":
             self.shares = self._validated(part)
         else:
-            self.shares = np.full(n, 1 / n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+            equal = [1 / len(self.members)] * len(self.members)
+            self.shares = np.array(equal if self.weights is None else self.weights, dtype=np.float64)
         # A member that sets nothing on the validation part learns from it too.
-        self.members = self._all_fitted(part.panel, part.train_until)
+        self.members = self._fit_all(part.panel, part.train_until)
 
-    def _all_fitted(self, panel: Panel, train_until: Any = None) -> list[Forecaster]:
-        """Return copies of all members, fitted; the first error there is ends it."""
-        fresh = [unfitted(member, self.h) for member in self.members]
-        tasks = stream_tasks(
-            _fit_member, [(m, train_until if m.uses_validation else None) for m in fresh], shared=panel,
-            n_jobs=self.n_jobs, chunk=1,
-        )  # fmt: skip
+    def _fit_all(self, panel: Panel, train_until: Time | None = None) -> list[Forecaster]:
+        """Return copies of all members, fitted side by side; the first error there is ends it."""
+        items = [(m.fresh(), train_until if m.uses_validation else None) for m in self.members]
+        tasks = stream_tasks(fit_member, items, shared=panel, n_jobs=self.n_jobs, chunk=1)
         with closing(tasks) as outcomes:
             found = {outcome.index: outcome.get() for outcome in outcomes}
-        return [found[k] for k in range(len(fresh))]
+        return [found[k] for k in range(len(items))]
 
     def _validated(self, part: FitPart) -> Floats:
         """Shares with the least squared error of forecasts into the validation part."""
-        members = self._all_fitted(part.train)
+        members = self._fit_all(part.train)
         history = max(member.min_history for member in members)
         windows = slide(part.panel, input_size=history, h=self.h, first_target=part.panel.first + part.train_rows)
         if not len(windows):
@@ -235,43 +193,14 @@ class Ensemble(Forecaster):
         return Prediction(mean, blended, {"spread": spread}, tuple(note for one in made for note in one.notes))
 
     # ---------------------------------------------------------------- keeping
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments; members as ``{name: settings}``."""
-        return {
-            "models": self.models,
-            "weights": self.weights,
-            "h": self.h,
-            "alias": self.alias,
-            "combine": self.combine,
-            "n_jobs": self.n_jobs,
-        }
-
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """The shares, and every member's arrays under its number."""
-        shares = {} if self.shares is None else {"shares": self.shares}
-        of_members = {f"{k}/{name}": a for k, member in enumerate(self.members) for name, a in member.state().items()}
-        return {**shares, **of_members}
+        return {**({} if self.shares is None else {"shares": self.shares}), **super().state()}
 
-    def facts(self) -> dict[str, Any]:
-        """Every member's facts, and the panel it was fitted on."""
-        fitted = [m._fitted.without_history().facts() for m in self.members if m._fitted is not None]
-        return {"members": [member.facts() for member in self.members], "fitted": fitted}
-
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
-        """Rebuild the members from :meth:`state` and :meth:`facts`."""
-        self.shares = state.get("shares")
-        for k, (member, known, fitted) in enumerate(zip(self.members, facts["members"], facts["fitted"], strict=True)):
-            own = {name.partition("/")[2]: a for name, a in state.items() if name.partition("/")[0] == str(k)}
-            member.restore(own, known)
-            member._fitted = Fitted.restore(fitted, {})
-
-
-def _fit_member(panel: Panel, item: tuple[Forecaster, Any]) -> Forecaster:
-    member, train_until = item
-    member.fit(panel, train_until=train_until)
-    if member._fitted is not None:  # what was seen need not travel between processes: the ensemble keeps it
-        member._fitted = member._fitted.without_history()
-    return member
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
+        """Rebuild shares and members from :meth:`state` and :meth:`facts`."""
+        super().restore(state, facts)
+        self.shares = None if "shares" not in state else np.asarray(state["shares"], dtype=np.float64)
 
 
 def simplex_weights(gram: Floats) -> Floats:
@@ -290,7 +219,7 @@ def simplex_weights(gram: Floats) -> Floats:
     return np.asarray(found / found.sum())
 
 
-def blend_quantiles(distributions: NDArray[np.floating], shares: Floats | None) -> Floats:
+def blend_quantiles(distributions: Reals, shares: Floats | None) -> Floats:
     """Blend quantiles ``[M, N, H, D, Q]`` level by level; those of counts stay whole numbers.
 
     Parameters
@@ -308,22 +237,6 @@ def blend_quantiles(distributions: NDArray[np.floating], shares: Floats | None) 
         mixed = np.einsum("m,mnhdq->nhdq" if shares.ndim == 1 else "nm,mnhdq->nhdq", shares, values)
     whole = bool(((values == np.round(values)) | np.isnan(values)).all())
     return np.asarray(np.round(mixed) if whole else mixed)
-
-
-def unfitted(model: Member, h: int | None) -> Forecaster:
-    """Return an unfitted forecaster like ``model``, or the one that a name with settings describes."""
-    if isinstance(model, Forecaster):
-        return model.fresh()
-    if isinstance(model, str):
-        model = {model: {}}
-    if not isinstance(model, Mapping) or len(model) != 1:
-        raise ConfigError(f"A member is a forecaster, a name or {{name: settings}}; got {model!r}.")
-    ((name, settings),) = model.items()
-    given = dict(settings or {})
-    if "h" not in given and h is None:
-        raise ConfigError(f"The member {name} has no horizon. Type: Ensemble([...], h=14)")
-    given.setdefault("h", h)
-    return forecaster_class(name)(**given)
 
 
 def _checked(weights: Weights, n: int) -> Literal["validated"] | tuple[float, ...] | None:

@@ -11,10 +11,7 @@ import numpy as np
 from foretide.forecasters.gaussian import normal_quantiles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+    from foretide.typing import Bools, Floats, Ints
 
 DISTRIBUTIONS = ("negative_binomial", "normal", "empirical")
 GROUPS = 4
@@ -47,8 +44,8 @@ class Errors:
 
     mean: Floats
     truth: Floats
-    entity: Steps
-    step: Steps
+    entity: Ints
+    step: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +76,7 @@ class ErrorDistribution:
 
     kinds: tuple[str, ...]
     ids: tuple[str, ...]
-    group: Steps
+    group: Ints
     period: int
     dispersion: Floats
     floor: Floats
@@ -107,7 +104,7 @@ class ErrorDistribution:
         return cls(kinds, ids, group, period, dispersion, floor, sd, errors)
 
     # ---------------------------------------------------------------- forecasting
-    def quantiles(self, mean: Floats, names: Sequence[str], step: Steps, levels: tuple[float, ...]) -> Floats:
+    def quantiles(self, mean: Floats, names: Sequence[str], step: Ints, levels: tuple[float, ...]) -> Floats:
         """Return quantiles ``[W, H, D, Q]`` around point forecasts ``[W, H, D]`` of named entities from grid steps."""
         where = {name: i for i, name in enumerate(self.ids)}
         rows = np.array([where.get(name, len(self.ids)) for name in names], dtype=np.int64)
@@ -138,7 +135,7 @@ class ErrorDistribution:
         dispersion, floor = (np.repeat(table[-1:], len(ids) + 1, axis=0) for table in (self.dispersion, self.floor))
         return replace(self, ids=ids, sd=sd, dispersion=dispersion, floor=floor)
 
-    def _at(self, table: Floats, rows: Steps, unit: Floats | None = None) -> Floats:
+    def _at(self, table: Floats, rows: Ints, unit: Floats | None = None) -> Floats:
         """``[N + 1, D, G]`` -> ``[W, H, D]``; with units ``[W, D]``, times them where a series is not known."""
         found = table[rows]
         if unit is not None:
@@ -146,13 +143,13 @@ class ErrorDistribution:
             found = np.where(strange, table[-1] * unit[:, :, None], found)
         return np.asarray(np.moveaxis(found[:, :, self.group], 1, 2))
 
-    def _counts(self, mean: Floats, rows: Steps, step: Steps, own: NDArray[np.bool_], levels: Any) -> Floats:
+    def _counts(self, mean: Floats, rows: Ints, step: Ints, own: Bools, levels: Any) -> Floats:
         from foretide.heads.nbinom import quantiles
 
         raised = np.nan_to_num(_raised(mean, self.floor[rows], step, self.period)[..., own])
         return quantiles(levels, raised, self._at(self.dispersion, rows)[..., own])
 
-    def _empirical(self, mean: Floats, rows: Steps, own: NDArray[np.bool_], unit: Floats, levels: Any) -> Floats:
+    def _empirical(self, mean: Floats, rows: Ints, own: Bools, unit: Floats, levels: Any) -> Floats:
         out = np.empty((*mean.shape, len(levels)))
         for j, level in enumerate(levels):
             high = int(np.clip(np.searchsorted(GRID, level), 1, len(GRID) - 1))
@@ -161,20 +158,6 @@ class ErrorDistribution:
             out[..., j] = mean + self._at(at_level, rows, unit)[..., own]
         return out
 
-    # ---------------------------------------------------------------- keeping
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """What was estimated."""
-        return {name: getattr(self, name) for name in ("group", "dispersion", "floor", "sd", "errors")}
-
-    def facts(self) -> dict[str, Any]:
-        """What is no array."""
-        return {"kinds": list(self.kinds), "ids": list(self.ids), "period": self.period}
-
-    @classmethod
-    def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> ErrorDistribution:
-        """Rebuild from :meth:`arrays` and :meth:`facts`."""
-        return cls(tuple(facts["kinds"]), tuple(facts["ids"]), period=facts["period"], **arrays)
-
 
 def _median(values: Floats) -> float:
     """Median of what is known; 0 where nothing is."""
@@ -182,11 +165,11 @@ def _median(values: Floats) -> float:
     return float(np.median(known)) if len(known) else 0.0
 
 
-def _columns(past: Errors, chosen: NDArray[np.bool_]) -> Errors:
+def _columns(past: Errors, chosen: Bools) -> Errors:
     return Errors(past.mean[..., chosen], past.truth[..., chosen], past.entity, past.step)
 
 
-def _raised(mean: Floats, floor: Floats, step: Steps, period: int) -> Floats:
+def _raised(mean: Floats, floor: Floats, step: Ints, period: int) -> Floats:
     """Return means ``[W, H, D]``: at least the floor ``[W, D, period]`` of the step's season position."""
     position = (step[:, None] + np.arange(1, mean.shape[1] + 1)) % period
     least = np.take_along_axis(np.swapaxes(floor, 1, 2), position[:, :, None], axis=1)
@@ -209,7 +192,7 @@ def _floors(past: Errors, n: int, period: int) -> Floats:
     return np.concatenate([np.where(count > 0, total / np.maximum(count, 1), together), together])
 
 
-def _dispersions(mean: Floats, truth: Floats, entity: Steps, n: int, group: Steps) -> Floats:
+def _dispersions(mean: Floats, truth: Floats, entity: Ints, n: int, group: Ints) -> Floats:
     """Return dispersions ``[N + 1, D, G]``: a series' drawn to that of all, a part's drawn to the series'."""
     from foretide.heads.dispersion import fit_of_series
 
@@ -228,7 +211,7 @@ def _dispersions(mean: Floats, truth: Floats, entity: Steps, n: int, group: Step
     return np.concatenate([known, np.full((1, d, g), together)])
 
 
-def _deviations(past: Errors, n: int, group: Steps) -> Floats:
+def _deviations(past: Errors, n: int, group: Ints) -> Floats:
     """Return root mean squared errors ``[N + 1, D, G]``, drawn together."""
     d, g = past.mean.shape[2], int(group[-1]) + 1
     squares = (past.truth - past.mean) ** 2
@@ -255,7 +238,7 @@ def _deviations(past: Errors, n: int, group: Steps) -> Floats:
     return np.concatenate([np.sqrt(drawn), np.broadcast_to(relative, (1, d, g))])
 
 
-def _error_quantiles(past: Errors, n: int, group: Steps, sd: Floats) -> Floats:
+def _error_quantiles(past: Errors, n: int, group: Ints, sd: Floats) -> Floats:
     """Return quantiles of the errors ``[N + 1, D, G, 203]``; the last row from errors in units of their deviations."""
     d, g = past.mean.shape[2], int(group[-1]) + 1
     out = np.full((n + 1, d, g, len(GRID)), np.nan)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -11,15 +13,16 @@ from foretide.data.counts import are_counts, count_like
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
-from foretide.forecasters.wrappers.ensemble import Member
 from foretide.forecasters.wrappers.error_distribution import DISTRIBUTIONS, ErrorDistribution
 from foretide.forecasters.wrappers.past_errors import Around
+from foretide.forecasters.wrappers.wrapper import Member
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Array, Json
+
+ErrorKind: TypeAlias = Literal["auto", "negative_binomial", "normal", "empirical"]
 
 
 class WithIntervals(Around):
@@ -37,8 +40,7 @@ class WithIntervals(Around):
     - ``"normal"``: the standard deviation is that of the errors.
     - ``"empirical"``: quantiles of the errors, added to the point forecast; whole and not negative for counts.
     - ``"auto"``: the model's own distribution where it has one; otherwise negative binomial for targets that are
-    treated as
-      counts (:func:`foretide.data.counts.count_like`), normal for the others.
+      treated as counts (:func:`foretide.data.counts.count_like`), normal for the others.
 
     The point forecast is that of the model, unchanged, and so is its name.
 
@@ -51,24 +53,34 @@ class WithIntervals(Around):
         Steps forecast; by default that of the model.
     alias : str, optional
         Name in frames and tables; the model's by default.
+    law : str, optional
+        The former name of ``distribution``.
     """
 
-    has_distribution = True
+    former: ClassVar[Mapping[str, str]] = {"law": "distribution"}
+    quick: ClassVar[Mapping[str, object]] = {"model": {"SeasonalES": {}}}
+    keeps = ("distribution", "errors_", ErrorDistribution)
 
     def __init__(
         self,
         model: Member,
-        distribution: Literal["auto", "negative_binomial", "normal", "empirical"] = "auto",
+        distribution: ErrorKind = "auto",
         *,
         h: int | None = None,
         alias: str | None = None,
+        law: ErrorKind | None = None,
     ) -> None:
+        if law is not None:
+            warnings.warn(
+                f"law is called distribution now. Type distribution={law!r}.", DeprecationWarning, stacklevel=2
+            )
+            distribution = law
         if distribution not in ("auto", *DISTRIBUTIONS):
             raise ConfigError(
                 f"There is no distribution {distribution!r}. {nearest(distribution, ('auto', *DISTRIBUTIONS))}"
             )
         super().__init__(model, h, alias=alias)
-        self.distribution = distribution
+        self.distribution: ErrorKind = distribution
         self.errors_: ErrorDistribution | None = None
         """What the errors said; None before fit, and for a model that keeps its own distribution."""
 
@@ -86,7 +98,7 @@ class WithIntervals(Around):
     def _fit(self, part: FitPart) -> None:
         self.errors_ = None
         kinds = None if self.keeps_distribution else self._kinds(part.panel)
-        self._fit_model(part)
+        super()._fit(part)
         if kinds is not None:
             season = int(main_season(part.train))
             past = self._past_forecasts(part.panel, season)
@@ -122,24 +134,9 @@ class WithIntervals(Around):
         return replace(got, quantiles=found)
 
     # ---------------------------------------------------------------- keeping
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments; the model as ``{name: settings}``."""
-        return {"model": self.model, "distribution": self.distribution, "h": self.h, "alias": self.alias}
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """The model's arrays, and what the errors said."""
-        own = self.errors_.arrays() if self.errors_ is not None else {}
-        return {**self._model_state(), **{f"distribution/{k}": a for k, a in own.items()}}
-
-    def facts(self) -> dict[str, Any]:
-        """The model's facts, the panel it was fitted on, and the distributions of the targets."""
-        return {**self._model_facts(), "distribution": self.errors_.facts() if self.errors_ is not None else None}
-
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
-        distribution = self._restore_model(state, facts, "distribution")
-        self.errors_ = (
-            ErrorDistribution.restore(distribution, facts["distribution"])
-            if facts["distribution"] is not None
-            else None
-        )
+        if "law" in facts:  # as it was saved before
+            state = {name.replace("law/", "distribution/", 1): array for name, array in state.items()}
+            facts = {**facts, "distribution": facts["law"]}
+        super().restore(state, facts)

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, slide, truth_of
-from foretide.errors import ConfigError, DataError
-from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.fitted import Fitted
-from foretide.forecasters.wrappers.ensemble import Member, unfitted
+from foretide.errors import DataError
+from foretide.forecasters.base import Forecaster, Prediction
 from foretide.forecasters.wrappers.error_distribution import Errors
+from foretide.forecasters.wrappers.wrapper import Single
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Floats, Ints
 
-    Floats = NDArray[np.float64]
 
 ORIGINS = 60
 """Past forecasts are made from at most this many origins."""
@@ -68,7 +64,7 @@ def predict_within(
     return made if made.quantiles is None else replace(made, quantiles=made.quantiles[..., place])
 
 
-class Around(Forecaster):
+class Around(Single):
     """A forecaster that stands around another one, bears its name and learns from its past errors.
 
     Parameters
@@ -81,50 +77,7 @@ class Around(Forecaster):
         Name in frames and tables; the model's by default.
     """
 
-    has_distribution = True
-    nests = "model"
-
-    def __init__(self, model: Member, h: int | None, *, alias: str | None) -> None:
-        if not isinstance(model, Forecaster) and h is None:
-            given = next(iter(model.values()), None) if isinstance(model, Mapping) else None
-            if not isinstance(given, Mapping) or "h" not in given:
-                raise ConfigError(f"The model has no horizon. Type: {type(self).__name__}({model!r}, h=14)")
-        self.inner = unfitted(model, h)
-        if h is not None and self.inner.h != h:
-            raise ConfigError(f"The model forecasts {self.inner.h} steps, but h={h!r}. Leave h out.")
-        super().__init__(self.inner.h, alias=alias)
-        self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
-        self.uses_future = self.inner.uses_future
-        self.baseline, self.neural = self.inner.baseline, self.inner.neural
-
-    @property
-    def model(self) -> dict[str, dict[str, Any]]:
-        """The model as ``{name: settings}``."""
-        return {type(self.inner).__name__: self.inner.settings()}
-
-    @property
-    def parts(self) -> tuple[Forecaster, ...]:
-        """The model."""
-        return (self.inner,)
-
-    def fresh(self) -> Self:
-        """Return an unfitted forecaster with the same settings."""
-        return type(self)(**{**self.settings(), "model": self.inner})
-
-    @property
-    def name(self) -> str:
-        """Name in frames and tables."""
-        return self.alias or self.inner.name
-
-    @property
-    def min_history(self) -> int:
-        """Rows needed up to a cutoff."""
-        return self.inner.min_history
-
-    @property
-    def memory(self) -> int | None:
-        """Rows up to a cutoff that a forecast depends on."""
-        return self.inner.memory
+    adds_intervals = True
 
     @property
     def traces(self) -> tuple[str, ...]:
@@ -132,9 +85,6 @@ class Around(Forecaster):
         return self.inner.traces
 
     # ---------------------------------------------------------------- learning
-    def _fit_model(self, part: FitPart) -> None:
-        self.inner = unfitted(self.inner, self.h).fit(part.panel, train_until=part.train_until)
-
     def _past_forecasts(self, panel: Panel, season: int, quantiles: tuple[float, ...] = ()) -> PastForecasts:
         """Forecast the end of every series from inside it, by a model that knows only what lies before."""
         rows = panel.observed
@@ -142,7 +92,8 @@ class Around(Forecaster):
         kept_back = np.maximum(kept_back, self.h)
         telling_ones = np.isin(np.arange(panel.n_entities), telling(panel, season))
         known = panel.head(np.where(telling_ones, rows - kept_back, 0))
-        early = self._early(known) if known.n_entities else None
+        members = self._fit_early(known)
+        early = None if members is None else members[0]
         windows = inside = None
         if early is not None:
             place = {name: i for i, name in enumerate(panel.ids)}
@@ -174,16 +125,7 @@ class Around(Forecaster):
         distinct, last = np.unique(at), int((panel.first + rows - 1).max())
         return PastForecasts(errors, own, known, last, int(np.diff(distinct).min()) if len(distinct) > 1 else 1)
 
-    def _early(self, known: Panel) -> Forecaster | None:
-        """Return the model fitted on a shorter part; None where there is too little for that."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return unfitted(self.inner, self.h).fit(known)
-        except DataError:
-            return None
-
-    def _origins(self, panel: Panel, history: int, first_target: NDArray[np.int64], season: int) -> Windows:
+    def _origins(self, panel: Panel, history: int, first_target: Ints, season: int) -> Windows:
         windows = slide(panel, input_size=history, h=self.h, first_target=first_target)
         if not len(windows):
             return windows
@@ -193,23 +135,3 @@ class Around(Forecaster):
         while gcd(stride, season) > 1:  # or some season positions would never be an origin
             stride += 1
         return windows[(int(steps.max()) - steps) % stride == 0]
-
-    # ---------------------------------------------------------------- keeping
-    def _model_state(self) -> dict[str, NDArray[Any]]:
-        return {f"model/{k}": a for k, a in self.inner.state().items()}
-
-    def _model_facts(self) -> dict[str, Any]:
-        assert self.inner._fitted is not None
-        return {"model": self.inner.facts(), "fitted": self.inner._fitted.without_history().facts()}
-
-    def _restore_model(
-        self, state: dict[str, NDArray[Any]], facts: dict[str, Any], own: str
-    ) -> dict[str, NDArray[Any]]:
-        """Rebuild the model, and return the arrays under the other name."""
-        parts: dict[str, dict[str, NDArray[Any]]] = {"model": {}, own: {}}
-        for key, array in state.items():
-            which, _, name = key.partition("/")
-            parts[which][name] = array
-        self.inner.restore(parts["model"], facts["model"])
-        self.inner._fitted = Fitted.restore(facts["fitted"], {})
-        return parts[own]

@@ -6,22 +6,22 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from foretide.data.windows import Windows
-from foretide.errors import ConfigError, DataError
+from foretide.errors import DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.simple.history import by_entity
-from foretide.forecasters.wrappers.ensemble import Member, unfitted
+from foretide.forecasters.wrappers.wrapper import Member, Single
 from foretide.parallel import Outcome, check_jobs, stream_tasks
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
+    from foretide.typing import Array
 
 FITTED, FAILED = "fitted", "failed"
 TOGETHER = "all"
@@ -46,7 +46,7 @@ class Entity(NamedTuple):
         Why it failed; empty where it did not.
     """
 
-    state: dict[str, NDArray[Any]]
+    state: dict[str, Array]
     facts: dict[str, Any]
     min_history: int
     n_observed: int
@@ -54,7 +54,7 @@ class Entity(NamedTuple):
     error: str = ""
 
 
-class PerEntity(Forecaster):
+class PerEntity(Single):
     """One model per entity: a copy of a forecaster for each, fitted on that entity alone.
 
     An entity whose fit fails does not end the others': it stands in :attr:`table` with its error, and a simple stand-in
@@ -74,49 +74,19 @@ class PerEntity(Forecaster):
 
     knows_ids = True
     accepts_new_ids = False
-    nests = "model"
+    quick: ClassVar[Mapping[str, object]] = {"model": {"SeasonalES": {}}}
 
     def __init__(self, model: Member, *, n_jobs: int = 1, h: int | None = None, alias: str | None = None) -> None:
-        if not isinstance(model, Forecaster) and h is None:
-            given = next(iter(model.values()), None) if isinstance(model, Mapping) else None
-            if not isinstance(given, Mapping) or "h" not in given:
-                raise ConfigError(f"The model has no horizon. Type: PerEntity({model!r}, h=14)")
-        self.inner = unfitted(model, h)
-        if h is not None and self.inner.h != h:
-            raise ConfigError(f"The model forecasts {self.inner.h} steps, but h={h!r}. Leave h out.")
-        super().__init__(self.inner.h, alias=alias)
+        super().__init__(model, h, alias=alias)
         self.n_jobs = check_jobs(n_jobs)
-        self.uses_validation = self.inner.uses_validation  # type: ignore[misc]  # depends on the model
-        self.uses_future = self.inner.uses_future
-        self.baseline, self.neural = self.inner.baseline, self.inner.neural
         self.entities_: dict[str, Entity] = {}
         """What was learned of each entity, by name."""
         self._progress: Progress | None = None
 
     @property
-    def model(self) -> dict[str, dict[str, Any]]:
-        """The model as ``{name: settings}``."""
-        return {type(self.inner).__name__: self.inner.settings()}
-
-    @property
-    def parts(self) -> tuple[Forecaster, ...]:
-        """The model."""
-        return (self.inner,)
-
-    @property
     def name(self) -> str:
         """Name in frames and tables."""
         return self.alias or f"{self.inner.name}-per-entity"
-
-    @property
-    def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the model
-        """Whether the model gives quantiles."""
-        return self.inner.has_distribution
-
-    @property
-    def quantile_range(self) -> tuple[float, float] | None:
-        """Outermost quantiles that the model's distribution holds."""
-        return self.inner.quantile_range
 
     @property
     def min_history(self) -> int:
@@ -125,11 +95,6 @@ class PerEntity(Forecaster):
         if any(entity.error for entity in found):
             return 1
         return min((entity.min_history for entity in found), default=self.inner.min_history)
-
-    @property
-    def memory(self) -> int | None:
-        """Rows up to a cutoff that a forecast depends on."""
-        return self.inner.memory
 
     @property
     def table(self) -> pd.DataFrame:
@@ -196,15 +161,7 @@ class PerEntity(Forecaster):
         return Prediction(mean, distributions)
 
     # ---------------------------------------------------------------- keeping
-    def settings(self) -> dict[str, Any]:
-        """The constructor's arguments; the model as ``{name: settings}``."""
-        return {"model": self.model, "n_jobs": self.n_jobs, "h": self.h, "alias": self.alias}
-
-    def fresh(self) -> Self:
-        """Return an unfitted forecaster with the same settings."""
-        return type(self)(self.inner, n_jobs=self.n_jobs, alias=self.alias)
-
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Every entity's arrays: one stack for all, ``all/<name>`` ``[N, ...]``, where they agree in shape."""
         found = self.entities_.values()
         return _stacked([entity.state for entity in found], [not entity.error for entity in found])
@@ -216,7 +173,7 @@ class PerEntity(Forecaster):
             "entities": {name: {key: getattr(e, key) for key in shown} for name, e in self.entities_.items()},
         }
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
         known: dict[str, dict[str, Any]] = facts["entities"]
         states = _unstacked(state, [not told["error"] for told in known.values()])
@@ -291,10 +248,10 @@ def _failed(outcome: Outcome, n_observed: int) -> Entity:
     return Entity({}, {}, 1, n_observed, outcome.seconds, error)
 
 
-def _stacked(states: Sequence[dict[str, NDArray[Any]]], fitted: Sequence[bool]) -> dict[str, NDArray[Any]]:
+def _stacked(states: Sequence[dict[str, Array]], fitted: Sequence[bool]) -> dict[str, Array]:
     """Put the arrays of many entities under one name each, stacked where all that are fitted agree in shape."""
     own = [(k, state) for k, (state, is_fitted) in enumerate(zip(states, fitted, strict=True)) if is_fitted]
-    found: dict[str, NDArray[Any]] = {}
+    found: dict[str, Array] = {}
     for name in dict.fromkeys(name for _, state in own for name in state):
         arrays = [state[name] for _, state in own if name in state]
         if len(arrays) == len(own) and len({(array.shape, array.dtype) for array in arrays}) == 1:
@@ -304,9 +261,9 @@ def _stacked(states: Sequence[dict[str, NDArray[Any]]], fitted: Sequence[bool]) 
     return found
 
 
-def _unstacked(arrays: Mapping[str, NDArray[Any]], fitted: Sequence[bool]) -> list[dict[str, NDArray[Any]]]:
+def _unstacked(arrays: Mapping[str, Array], fitted: Sequence[bool]) -> list[dict[str, Array]]:
     """Undo :func:`_stacked`."""
-    found: list[dict[str, NDArray[Any]]] = [{} for _ in fitted]
+    found: list[dict[str, Array]] = [{} for _ in fitted]
     for key, array in arrays.items():
         which, _, name = key.partition("/")
         if which != TOGETHER:
