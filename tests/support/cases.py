@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -68,100 +67,54 @@ def times(panel: Panel, steps: Sequence[int]) -> list[Any]:
     return list(panel.grid.output_times(np.array(steps)))
 
 
-def _named(name: str, **settings: Any) -> Callable[[int], Forecaster]:
-    return lambda h: forecaster_class(name)(h=h, **settings)
+def made(name: str, **settings: Any) -> Callable[[int], Forecaster]:
+    """Return a function of the horizon that makes a fresh forecaster of the table, quick but for these settings."""
+    kind = forecaster_class(name)
+    return lambda h: kind(**{"h": h, **kind.quick, **settings})
 
 
-_NEURAL = {"input_size": 14, "hidden": 8, "epochs": 1, "device": "cpu"}
-_SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "Persistence": ("Persistence", {}),
-    "SeasonalNaive": ("SeasonalNaive", {}),
+_LSTM, _ATTENTION = dict(forecaster_class("LSTM").quick), dict(forecaster_class("Attention").quick)
+_SHORT_LAVAR = {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}
+_FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "SeasonalNaive-5": ("SeasonalNaive", {"season": 5, "alias": "naive5"}),
-    "WindowMean": ("WindowMean", {}),
     "WindowMean-3": ("WindowMean", {"window": 3}),
-    "SeasonalMean": ("SeasonalMean", {}),
-    "SeasonalES": ("SeasonalES", {}),
-    "Drift": ("Drift", {}),
-    "ARIMA": ("ARIMA", {"order": (2, 1, 0)}),
     "ARIMA-mean": ("ARIMA", {"order": (1, 0, 1)}),
-    "VAR": ("VAR", {"max_order": 3}),
-    "AutoETS": ("Stats", {"model": "AutoETS"}),
     "Theta": ("Stats", {"model": "Theta"}),
     "SES": ("Stats", {"model": "SimpleExponentialSmoothing", "params": {"alpha": 0.3}}),
     "Stats-TSB": ("Stats", {"model": "TSB", "params": {"alpha_d": 0.3, "alpha_p": 0.1}}),
-    "Croston": ("Croston", {}),
-    "SBA": ("SBA", {}),
-    "TSB": ("TSB", {}),
-    "ADIDA": ("ADIDA", {}),
-    "IMAPA": ("IMAPA", {}),
-    "CalendarES": ("CalendarES", {}),
     "CalendarES-de": ("CalendarES", {"calendar": {"features": ["weekday"], "country": "DE"}}),
-    "CalendarMean": ("CalendarMean", {"cycles": 4}),
-    "LAVAR": ("LAVAR", {"order": 3, "latent": 2, "epochs": 2, "head_epochs": 2}),
-    "LAVAR-gaussian": ("LAVAR", {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1, "heads": ("gaussian",) * 3}),
-    "Ridge": ("Ridge", {"input_size": 14}),
-    "LSTM": ("LSTM", _NEURAL),
-    "Attention": ("Attention", {**_NEURAL, "heads": 2}),
-    "LSTM-student_t": ("LSTM", {**_NEURAL, "head": "student_t"}),
-    "Attention-nb": ("Attention", {**_NEURAL, "heads": 2, "head": "nb"}),
-    "Attention-quantile": ("Attention", {**_NEURAL, "heads": 2, "head": "quantile"}),
-    "LSTM-calendar": ("LSTM", {**_NEURAL, "calendar": "auto", "known": "on"}),
-    "Attention-waves": ("Attention", {**_NEURAL, "heads": 2, "seasons": (7, 24), "waves": 3, "head": "gaussian"}),
-}
-
-
-def present(name: str) -> bool:
-    """Whether the module of a forecaster is in the package."""
-    return importlib.util.find_spec(FORECASTERS[name].partition(":")[0]) is not None
-
+    "LAVAR-gaussian": ("LAVAR", {**_SHORT_LAVAR, "heads": ("gaussian",) * 3}),
+    "LSTM-student_t": ("LSTM", {"head": "student_t"}),
+    "Attention-nb": ("Attention", {"head": "nb"}),
+    "Attention-quantile": ("Attention", {"head": "quantile"}),
+    "LSTM-calendar": ("LSTM", {"calendar": "auto", "known": "on"}),
+    "Attention-waves": ("Attention", {"seasons": (7, 24), "waves": 3, "head": "gaussian"}),
+    "Ensemble-distribution": (
+        "Ensemble",
+        {"models": [{"ARIMA": {"order": (1, 0, 1)}}, {"ARIMA": {"order": (2, 0, 0)}}], "weights": (0.3, 0.7)},
+    ),
+    "Ensemble-networks": ("Ensemble", {"models": [{"LSTM": {**_LSTM, "waves": 2}}, {"LAVAR": _SHORT_LAVAR}]}),
+    "Ensemble-median": (
+        "Ensemble", {"weights": None, "combine": "median"},
+    ),
+    "WithIntervals-empirical": (
+        "WithIntervals", {"model": {"SeasonalMean": {"alias": "means"}}, "distribution": "empirical"},
+    ),
+    "WithIntervals-validation": ("WithIntervals", {"model": {"Ridge": {"input_size": 14}}, "distribution": "normal"}),
+    "WithIntervals-network": (
+        "WithIntervals", {"model": {"Attention": {**_ATTENTION, "waves": 2}}, "distribution": "normal"},
+    ),
+    "WithIntervals-passed-on": ("WithIntervals", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
+    "Conformal-adaptive": ("Conformal", {"method": "adaptive"}),
+    "Conformal-network": ("Conformal", {"model": {"LSTM": {**_LSTM, "calendar": "auto"}}}),
+    "Conformal-distribution": ("Conformal", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
+    "PerEntity-distribution": ("PerEntity", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
+    "PerEntity-LSTM": ("PerEntity", {"model": {"LSTM": _LSTM}}),
+}  # fmt: skip
+"""Beside every forecaster of the table with its quick settings: name of the case -> forecaster, and what differs."""
 
 CASES: dict[str, Callable[[int], Forecaster]] = {
-    case: _named(name, **settings) for case, (name, settings) in _SETTINGS.items() if present(name)
+    **{name: made(name) for name in FORECASTERS},
+    **{case: made(name, **settings) for case, (name, settings) in _FURTHER.items()},
 }
 """Name of a case -> a function of the horizon that returns a fresh forecaster."""
-
-
-def _ensemble(weights: Any, *members: tuple[str, dict[str, Any]]) -> Callable[[int], Forecaster]:
-    return lambda h: forecaster_class("Ensemble")([{n: s} for n, s in members], weights, h=h)  # type: ignore[call-arg, arg-type]
-
-
-CASES["Ensemble"] = _ensemble("validated", ("SeasonalNaive", {}), ("Ridge", {"input_size": 14}), ("Drift", {}))
-CASES["Ensemble-distribution"] = _ensemble((0.3, 0.7), ("ARIMA", {"order": (1, 0, 1)}), ("ARIMA", {"order": (2, 0, 0)}))
-CASES["Ensemble-networks"] = _ensemble(
-    None, ("LSTM", {**_NEURAL, "waves": 2}), ("LAVAR", {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1})
-)
-CASES["Ensemble-median"] = lambda h: forecaster_class("Ensemble")(  # type: ignore[call-arg]
-    [{"SeasonalNaive": {}}, {"Ridge": {"input_size": 14}}, {"Drift": {}}],  # type: ignore[arg-type]
-    h=h,
-    combine="median",
-)
-
-
-def _with_intervals(distribution: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
-    return lambda h: forecaster_class("WithIntervals")({model: settings}, distribution, h=h)  # type: ignore[call-arg, arg-type]
-
-
-CASES["WithIntervals"] = _with_intervals("auto", "SeasonalES")
-CASES["WithIntervals-empirical"] = _with_intervals("empirical", "SeasonalMean", alias="means")
-CASES["WithIntervals-validation"] = _with_intervals("normal", "Ridge", input_size=14)
-CASES["WithIntervals-network"] = _with_intervals("normal", "Attention", **_NEURAL, heads=2, waves=2)
-CASES["WithIntervals-passed-on"] = _with_intervals("auto", "ARIMA", order=(1, 0, 1))
-
-
-def _conformal(method: str, model: str, **settings: Any) -> Callable[[int], Forecaster]:
-    return lambda h: forecaster_class("Conformal")({model: settings}, method, h=h)  # type: ignore[call-arg, arg-type]
-
-
-CASES["Conformal"] = _conformal("split", "SeasonalES")
-CASES["Conformal-adaptive"] = _conformal("adaptive", "SeasonalES")
-CASES["Conformal-network"] = _conformal("split", "LSTM", **_NEURAL, calendar="auto")
-CASES["Conformal-distribution"] = _conformal("split", "ARIMA", order=(1, 0, 1))
-
-
-def _per_entity(model: str, **settings: Any) -> Callable[[int], Forecaster]:
-    return lambda h: forecaster_class("PerEntity")({model: settings}, h=h)  # type: ignore[call-arg, arg-type]
-
-
-CASES["PerEntity"] = _per_entity("SeasonalES")
-CASES["PerEntity-distribution"] = _per_entity("ARIMA", order=(1, 0, 1))
-CASES["PerEntity-LSTM"] = _per_entity("LSTM", **_NEURAL)

@@ -58,7 +58,9 @@ class Ensemble(Wrapper):
     """
 
     nests = "models"
-    quick: ClassVar[Mapping[str, object]] = {"models": [{"SeasonalES": {}}, {"Drift": {}}]}
+    quick: ClassVar[Mapping[str, object]] = {
+        "models": [{"SeasonalNaive": {}}, {"Ridge": {"input_size": 14}}, {"Drift": {}}], "weights": "validated",
+    }  # fmt: skip
     traces_by_target = ("spread",)
 
     def __init__(
