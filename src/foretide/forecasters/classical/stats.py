@@ -110,7 +110,7 @@ class Stats(Forecaster):
         h: int,
         season: int | None = None,
         *,
-        params: dict[str, Any] | None = None,
+        params: Mapping[str, object] | None = None,
         budget: float | None = 30.0,
         alias: str | None = None,
     ) -> None:
@@ -211,7 +211,7 @@ class Stats(Forecaster):
     def _period(self) -> int:
         """Steps after which the model's season positions come again."""
         given = (self.params or {}).get("season_length", self.season_)
-        return int(np.max(given))
+        return int(np.asarray(given).max())
 
     @property
     def _slow(self) -> str:

@@ -10,15 +10,14 @@ import numpy as np
 
 from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
-from foretide.data.time.calendar import Calendar
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.lavar.config import LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.options import check_options
-from foretide.forecasters.simple.calendar_es import calendar_of
+from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
-from foretide.heads.table import routes, shared_range
+from foretide.heads.table import HeadSpec, routes, shared_range
 from foretide.models.config import LatentConfig
 
 if TYPE_CHECKING:
@@ -78,9 +77,9 @@ class LAVAR(Forecaster):
         order: int = 7,
         latent: int = 8,
         *,
-        heads: str | Sequence[Any] = "auto",
+        heads: str | Sequence[HeadSpec] = "auto",
         seasons: Sequence[int] | None = None,
-        calendar: Calendar | dict[str, Any] | str | None = "auto",
+        calendar: CalendarSpec | str = "auto",
         seed: int = 0,
         alias: str | None = None,
         **options: Unpack[LAVAROptions],
@@ -89,7 +88,7 @@ class LAVAR(Forecaster):
         self.order, self.latent, self.seed = order, latent, seed
         self.heads = heads if isinstance(heads, str) else tuple(heads)
         self.seasons = None if seasons is None else tuple(seasons)
-        self.calendar = calendar if calendar == "auto" else calendar_of(calendar)
+        self.calendar = "auto" if calendar == "auto" else calendar_of(calendar)
         check_options(options, self.configs)
         self.config = rebuilt(LatentConfig, {"order": order, "latent": latent, **options})
         self.supply, self.stages = rebuilt(SupplyConfig, options), rebuilt(StagesConfig, options)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
-from foretide.forecasters.networks.neural import CalendarSpec, NeuralForecaster
+from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.forecasters.networks.options import AttentionOptions
+from foretide.forecasters.simple.calendar_es import CalendarSpec
 from foretide.forecasters.sizes import LEARNING_RATES, Sizes, SpaceEntry
 from foretide.heads.table import HeadSpec
 from foretide.models.config import AttentionConfig
@@ -62,7 +63,7 @@ class Attention(NeuralForecaster):
         heads: int = 4,
         head: HeadSpec = "point",
         seasons: Sequence[float] | None = None,
-        calendar: CalendarSpec = "auto",
+        calendar: CalendarSpec | str = "auto",
         seed: int = 0,
         alias: str | None = None,
         device: str = "auto",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
+from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
 from foretide.models.start import Start, StartConfig, fit_start
 from foretide.training.config import TrainingConfig
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from foretide.training.store import Store, WindowBatches
     from foretide.typing import Array, Bools, Ints, Reals
 
-CalendarSpec: TypeAlias = Calendar | dict[str, Any] | str | None
 PREDICT_BATCH = 128
 CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
 
@@ -78,7 +78,7 @@ class NeuralForecaster(Forecaster):
         input_size: int = 60,
         head: HeadSpec = "point",
         seasons: Sequence[float] | None = None,
-        calendar: CalendarSpec = "auto",
+        calendar: CalendarSpec | str = "auto",
         seed: int = 0,
         alias: str | None = None,
         device: str = "auto",
@@ -92,7 +92,7 @@ class NeuralForecaster(Forecaster):
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
         self.has_distribution = any(route.kind.has_distribution for route in routes(head))
         self.seasons = None if seasons is None else tuple(seasons)
-        self.calendar = Calendar.from_dict(calendar) if isinstance(calendar, dict) else calendar
+        self.calendar = calendar if isinstance(calendar, str) else calendar_of(calendar)
         self.device = device
         check_options(options, self.configs, ("device",))
         self.training, self.start_config = rebuilt(TrainingConfig, options), rebuilt(StartConfig, options)

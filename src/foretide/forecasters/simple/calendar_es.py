@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from foretide.typing import Array, Ints
 
 
+CalendarSpec: TypeAlias = Calendar | Mapping[str, object] | None
+"""A calendar as a person gives it: one, or its settings as a file holds them."""
+
+
 class _CalendarLevel(Forecaster):
     """A same-season level times the factors of the events of a day."""
 
@@ -36,7 +41,7 @@ class _CalendarLevel(Forecaster):
         h: int,
         season: int | None = None,
         *,
-        calendar: Calendar | dict[str, Any] | None = None,
+        calendar: CalendarSpec = None,
         alias: str | None = None,
     ) -> None:
         super().__init__(h, alias=alias)
@@ -133,7 +138,7 @@ class CalendarES(_CalendarLevel):
         season: int | None = None,
         alpha: float | None = None,
         *,
-        calendar: Calendar | dict[str, Any] | None = None,
+        calendar: CalendarSpec = None,
         alias: str | None = None,
     ) -> None:
         super().__init__(h, season, calendar=calendar, alias=alias)
@@ -173,7 +178,7 @@ class CalendarMean(_CalendarLevel):
         season: int | None = None,
         cycles: int | None = None,
         *,
-        calendar: Calendar | dict[str, Any] | None = None,
+        calendar: CalendarSpec = None,
         alias: str | None = None,
     ) -> None:
         super().__init__(h, season, calendar=calendar, alias=alias)
@@ -188,10 +193,10 @@ class CalendarMean(_CalendarLevel):
         return {"cycles": CYCLES}
 
 
-def calendar_of(given: Any) -> Calendar | None:
+def calendar_of(given: CalendarSpec | str) -> Calendar | None:
     """Return a calendar from one, from its settings, or None; a :class:`ConfigError` otherwise."""
     if given is None or isinstance(given, Calendar):
         return given
-    if isinstance(given, dict):
-        return Calendar.from_dict(given)
+    if isinstance(given, Mapping):
+        return Calendar.from_dict(dict(given))
     raise ConfigError(f"calendar is None or a foretide Calendar, e.g. ft.Calendar(country='DE'); got {given!r}.")
