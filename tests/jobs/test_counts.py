@@ -147,7 +147,7 @@ def test_a_missing_package_leaves_out_baselines_with_a_note(monkeypatch: pytest.
     found = [entry.name for entry in roster(config, counts=True, say=said.append)]
     assert "Croston" not in found
     assert "SeasonalES" in found
-    assert any("left out Croston: Croston needs the package 'statsforecast'" in line for line in said)
+    assert any("Croston left out: Croston needs the package 'statsforecast'" in line for line in said)
     with pytest.raises(MissingExtraError, match="statsforecast"):
         roster(load_config({**CONFIG, "models": ["TSB"]}), counts=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Prediction:
 
     mean: Reals
     quantiles: Reals | None = None
-    extras: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Reals] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
 
 
@@ -215,7 +215,7 @@ def _joined(
     bounds = None
     if quantiles and (not parts or any(p.quantiles is not None for _, p in parts)):
         bounds = np.full((*shape, len(quantiles)), np.nan)
-    extras: dict[str, Any] = {}
+    extras: dict[str, Reals] = {}
     notes: list[Note] = []
     for where, part in parts:
         mean[where] = part.mean

@@ -33,6 +33,7 @@ from foretide.forecasters.table import FORECASTERS, forecaster_class, registered
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
+    from foretide.typing import Json
 
 FORMAT = 2
 KEPT = "history/"
@@ -128,7 +129,7 @@ def load(folder: str | os.PathLike[str]) -> Forecaster:
     return forecaster
 
 
-def manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def manifest(folder: str | os.PathLike[str]) -> Json:
     """Return the manifest of a saved forecaster: its files with their SHA-256, and the versions that wrote it."""
     path = Path(folder) / MANIFEST
     try:
@@ -158,7 +159,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: object) -> object:
     """Return a value in JSON's own types; tuples and non-finite numbers are marked, so that they come back."""
     if isinstance(value, np.generic):
         value = value.item()

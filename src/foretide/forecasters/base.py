@@ -6,9 +6,9 @@ import dataclasses
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, final
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, final
 
 import numpy as np
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.forecasters.sizes import Sizes, SpaceEntry
-    from foretide.typing import Array, Bools, Ints
+    from foretide.typing import Array, Bools, Ints, Json, Time, Times
 
 Unasked: TypeAlias = Literal["never", "always", "counts", "seasonal counts"]
 
@@ -107,7 +107,9 @@ class Forecaster(ABC):
 
     # ---------------------------------------------------------------- what a person calls
     @final
-    def fit(self, panel: Panel, until: Any = None, *, train_until: Any = None, warm_start: bool = False) -> Self:
+    def fit(
+        self, panel: Panel, until: Time | None = None, *, train_until: Time | None = None, warm_start: bool = False
+    ) -> Self:
         """Learn from the steps up to ``until`` and nothing later.
 
         Parameters
@@ -151,7 +153,7 @@ class Forecaster(ABC):
         """Return the entities (positions) to learn from; the others are forecast as series unseen at fit are."""
         return np.arange(part.panel.n_entities)
 
-    def _part(self, fitted: Fitted, part: Panel, train_until: Any) -> FitPart:
+    def _part(self, fitted: Fitted, part: Panel, train_until: Time | None) -> FitPart:
         """Return the part to learn from as the model sees it, without entities that have no training rows."""
         ends = Windows(np.arange(part.n_entities), part.observed - 1)
         step = None if train_until is None else self._train_step(part, train_until)
@@ -167,7 +169,7 @@ class Forecaster(ABC):
         until = seen.panel.grid.output_times([int((seen.panel.first + rows - 1).max())])[0]
         return FitPart(seen.panel, rows, until)
 
-    def _train_step(self, part: Panel, train_until: Any) -> int:
+    def _train_step(self, part: Panel, train_until: Time) -> int:
         step = part.grid.step_at_or_before(train_until)
         if step > int((part.first + part.observed - 1).max()):
             raise ConfigError(f"train_until={train_until!s} lies after the last step that may be seen (`until`).")
@@ -178,15 +180,32 @@ class Forecaster(ABC):
             )
         return step
 
-    def fresh(self) -> Self:
-        """Return an unfitted forecaster with the same settings."""
-        return type(self)(**self.settings())
+    def fresh(self, **changes: object) -> Self:
+        """Return an unfitted forecaster with the same settings, but for those given.
+
+        Parameters
+        ----------
+        **changes
+            Settings that are to differ.
+
+        Returns
+        -------
+        Forecaster
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.SeasonalNaive(h=7, season=7).fresh(season=14)
+        SeasonalNaive(h=7, season=14)
+        """
+        given: Json = {**self.settings(), **changes}
+        return type(self)(**given)
 
     @final
     def predict(
         self,
         panel: Panel,
-        cutoffs: Sequence[Any] | Windows | None = None,
+        cutoffs: Times | Windows | None = None,
         levels: float | Iterable[float] = DEFAULT_LEVELS,
         *,
         quantiles: float | Iterable[float] = (),
@@ -247,7 +266,7 @@ class Forecaster(ABC):
         self._fitted.check(panel, self.name)
         return self._fitted.view(panel, windows, self.h, memory=self.memory)
 
-    def _origins_of(self, panel: Panel, cutoffs: Any) -> Windows:
+    def _origins_of(self, panel: Panel, cutoffs: Times | Windows | None) -> Windows:
         if self._fitted is None:
             raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
         self._fitted.check(panel, self.name)
@@ -334,14 +353,14 @@ class Forecaster(ABC):
         """What was learned, as arrays by name."""
         return {name: value for name, value in self._learned().items() if isinstance(value, np.ndarray)}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What was learned and is no array, as JSON."""
         return {name: value for name, value in self._learned().items() if not isinstance(value, np.ndarray)}
 
     def _learned(self) -> dict[str, object]:
         return {name.rstrip("_"): getattr(self, name) for name in self.learned}
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
         for name in self.learned:
             setattr(self, name, {**facts, **state}[name.rstrip("_")])
@@ -399,7 +418,7 @@ class Forecaster(ABC):
 
     def fitted_step(self, panel: Panel) -> int | None:
         """Step of :attr:`fitted_until` on the grid of a panel; None where it is not known."""
-        until: Any = self.fitted_until
+        until = self.fitted_until
         if until is None:
             return None
         # Said in UTC where the panel has a zone, as the grid's start is.
@@ -452,7 +471,7 @@ class Forecaster(ABC):
         """
         return {}
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The constructor's arguments by name, as a file can hold them; of the options, those that were given."""
         own = {name: getattr(self, name) for name in self._named()} | self._options
         return {name: value.to_dict() if isinstance(value, Calendar) else value for name, value in own.items()}

@@ -256,7 +256,7 @@ class Fitted:
         return replace(panel, grid=grid, first=panel.first + ahead)
 
     # ---------------------------------------------------------------- saving
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, object]:
         """Everything but the history, as JSON."""
         kept = None
         if self.history is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Note
-    from foretide.typing import Floats, Ints, Reals
+    from foretide.typing import Floats, Frame, Ints, Reals
 
 
 UNUSED = ("unused", "left-out")
 """Kinds of notes on columns that do not enter a forecast."""
 
 
-def quantiles_of_levels(levels: Any) -> tuple[float, ...]:
+def quantiles_of_levels(levels: object) -> tuple[float, ...]:
     """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
     return tuple(sorted({bound for level in interval_levels(levels) for bound in bounds_of(level)}))
 
 
-def all_quantiles(levels: Any, quantiles: Any = ()) -> tuple[float, ...]:
+def all_quantiles(levels: object, quantiles: object = ()) -> tuple[float, ...]:
     """Return the sorted quantiles of central levels and further ones, each once."""
     return tuple(sorted({*quantiles_of_levels(levels), *quantile_levels(quantiles)}))
 
@@ -77,7 +77,7 @@ class Forecast:
     levels: tuple[float, ...] = ()
     quantile_levels: tuple[float, ...] = ()
     quantiles: Reals | None = None
-    extras: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Reals] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     quantile_columns: tuple[float, ...] = ()
     baseline: bool = False
@@ -169,7 +169,7 @@ class Forecast:
         """Return the same forecast under another model name."""
         return replace(self, model=model)
 
-    def to_frame(self, *, notes: bool = False) -> Any:
+    def to_frame(self, *, notes: bool = False) -> Frame:
         """Return a long frame: id, time, ``cutoff``, ``<Model>``, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
 
         One row per series, cutoff and step; of the kind (pandas or polars) the panel was made from. ``notes=True``
@@ -180,12 +180,26 @@ class Forecast:
         """
         from foretide.data.reading.frames import as_backend
 
+        return as_backend(self.pandas(notes=notes), self.panel.names.backend)
+
+    def pandas(self, *, notes: bool = False) -> pd.DataFrame:
+        """Return the same as :meth:`to_frame`, always of pandas.
+
+        Parameters
+        ----------
+        notes : bool
+            Whether a column ``note`` says of each row what there is to know of it.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
         panel, (_, h, d) = self.panel, self.mean.shape
         check_columns((panel.names.id, panel.names.time), ("cutoff", self.model, *(["note"] if notes else [])))
         cutoffs = self.cutoff_steps
         ahead = cutoffs[:, None] + np.arange(1, h + 1)
         series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[self.windows.entity]
-        columns: dict[str, Any] = {
+        columns: dict[str, object] = {
             panel.names.id: np.repeat(series.reshape(-1), h),
             panel.names.time: panel.grid.output_times(np.repeat(ahead[:, None, :], d, axis=1)),
             "cutoff": panel.grid.output_times(np.repeat(cutoffs, d * h)),
@@ -198,13 +212,12 @@ class Forecast:
             columns[quantile_column(self.model, quantile)] = _series_first(self.quantile(quantile))
         if notes:
             columns["note"] = np.repeat(np.array(self.note_texts(), dtype=object), d * h)
-        return as_backend(pd.DataFrame(columns), panel.names.backend)
+        return pd.DataFrame(columns)
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        panel = replace(self.panel, names=replace(self.panel.names, backend="pandas"))
-        first = replace(self.take(np.arange(min(1, len(self)))), panel=panel).to_frame()
+        first = self.take(np.arange(min(1, len(self)))).pandas()
         shown = first.head(24).to_html(index=False, float_format=lambda x: f"{x:.4g}", border=0)
         return f"<div><p><b>{escape(repr(self))}</b></p>{shown}</div>"
 

@@ -6,7 +6,6 @@ import math
 import re
 import warnings
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ PYTHON, YAML, COMMAND = "python", "yaml", "command"
 """Where a person types: in a call, in a configuration, on the command line."""
 
 
-def interval_levels(levels: Any, *, typed: str = PYTHON, name: str = "levels") -> tuple[float, ...]:
+def interval_levels(levels: object, *, typed: str = PYTHON, name: str = "levels") -> tuple[float, ...]:
     """Read central interval levels in percent.
 
     Parameters
@@ -62,14 +61,14 @@ def interval_levels(levels: Any, *, typed: str = PYTHON, name: str = "levels") -
     raise ConfigError(f"{said} {_given(levels)}{why}. Type {_typed(name, example, typed)}.")
 
 
-def interval_level(level: Any) -> float:
+def interval_level(level: object) -> float:
     """Read one central level in percent; as :func:`interval_levels`."""
-    if np.ndim(level) == 0 and level is not None:
+    if level is not None and np.asarray(level).ndim == 0:
         return interval_levels(level, name="level")[0]
     raise ConfigError(f"{_ONE} {_given(level)}. Type level=95.")
 
 
-def quantile_levels(quantiles: Any, *, typed: str = PYTHON) -> tuple[float, ...]:
+def quantile_levels(quantiles: object, *, typed: str = PYTHON) -> tuple[float, ...]:
     """Read quantiles as fractions; as :func:`interval_levels`, in ascending order.
 
     Raises
@@ -94,7 +93,9 @@ def quantile_levels(quantiles: Any, *, typed: str = PYTHON) -> tuple[float, ...]
     )
 
 
-def levels_held(name: str, limits: tuple[float, float] | None, levels: Any, quantiles: Any) -> tuple[Floats, Floats]:
+def levels_held(
+    name: str, limits: tuple[float, float] | None, levels: object, quantiles: object
+) -> tuple[Floats, Floats]:
     """Read levels and quantiles as asked of a distribution that may be known within limits only.
 
     Such a distribution is not continued by a guess. Default levels that it does not hold are left out; for what was
@@ -151,18 +152,17 @@ def quantile_column(model: str, quantile: float) -> str:
     return f"{model}-ql{_shown(quantile)}"
 
 
-def _numbers(given: Any) -> tuple[list[float], bool]:
+def _numbers(given: object) -> tuple[list[float], bool]:
     """Return the finite numbers among what was given, and whether there was nothing else."""
     if given is None:
         return [], True
     if isinstance(given, str):
         return _in_text(given), False
-    single = (
-        not isinstance(given, Iterable)
-        or isinstance(given, bytes)
-        or (isinstance(given, np.ndarray) and not given.ndim)
-    )
-    items = [given] if single else sorted(given, key=str) if isinstance(given, (set, frozenset)) else list(given)
+    given = np.atleast_1d(given) if isinstance(given, np.ndarray) else given
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        items: list[object] = [given]
+    else:
+        items = sorted(given, key=str) if isinstance(given, (set, frozenset)) else list(given)
     found: list[float] = []
     clean = not isinstance(given, dict)
     for item in items:
@@ -171,7 +171,7 @@ def _numbers(given: Any) -> tuple[list[float], bool]:
             continue
         try:
             # A float32 of 0.1 is meant as 0.1, which its text says.
-            value = float(str(item)) if isinstance(item, np.floating) else float(item)
+            value = float(str(item) if isinstance(item, np.floating) else item)  # type: ignore[arg-type]  # else refused
         except (TypeError, ValueError, OverflowError):
             clean = False
             continue
@@ -193,7 +193,7 @@ def _typed(name: str, values: list[float], where: str) -> str:
     return f"{name}={shown[0]}" if len(shown) == 1 else f"{name}=({', '.join(shown)})"
 
 
-def _given(value: Any) -> str:
+def _given(value: object) -> str:
     return repr(value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from foretide.errors import DataError
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
-    from foretide.typing import Ints
+    from foretide.typing import Ints, Time
 
 HELD_BACK = 0.15
 """Share of each series, at its end, that is kept back for validation."""
@@ -40,7 +40,7 @@ class FitPart:
 
     panel: Panel
     train_rows: Ints
-    train_until: Any = None
+    train_until: Time | None = None
 
     @property
     def train_end(self) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from foretide.forecasters.answer import Note
 from foretide.forecasters.gaussian import say_replaced
+from foretide.typing import Ints
 
 
 class Replaced:
@@ -28,7 +28,7 @@ class Replaced:
         self.name, self.instead, self.what = name, instead, what
         self._found: dict[str, tuple[list[str], list[int]]] = {}
 
-    def add(self, reason: str, series: str, windows: Any) -> None:
+    def add(self, reason: str, series: str, windows: int | Ints) -> None:
         """Count the windows of a series that were replaced for a reason."""
         names, places = self._found.setdefault(reason, ([], []))
         own = np.atleast_1d(windows).tolist()

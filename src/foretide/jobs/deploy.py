@@ -135,7 +135,7 @@ def predict_with(
     if progress is not None:
         for sentence in forecast.summary():
             progress(sentence)
-    return forecast.to_frame(notes=notes)  # type: ignore[no-any-return]  # pandas or polars, as the table
+    return forecast.pandas(notes=notes)
 
 
 def _time(integer: bool, cutoff: Any) -> Any:

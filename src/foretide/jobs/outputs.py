@@ -119,19 +119,14 @@ def write_outputs(
 
 def forecast_table(forecasts: Sequence[Forecast]) -> pd.DataFrame:
     """Return one long table: id, time, ``cutoff``, ``h_step``, truth ``y``, then the columns of every model."""
-    first = _as_pandas(forecasts[0])
+    first = forecasts[0]
     n, h, d = first.mean.shape
-    table = first.to_frame()
+    table = first.pandas()
     table.insert(3, "h_step", np.tile(np.arange(1, h + 1), n * d))
     table.insert(4, "y", np.swapaxes(first.truth(), 1, 2).reshape(-1))
-    others = [_as_pandas(forecast).to_frame().iloc[:, 3:] for forecast in forecasts[1:]]
+    others = [forecast.pandas().iloc[:, 3:] for forecast in forecasts[1:]]
     whole: pd.DataFrame = pd.concat([table, *others], axis=1)
     return whole
-
-
-def _as_pandas(forecast: Forecast) -> Forecast:
-    panel = forecast.panel
-    return replace(forecast, panel=replace(panel, names=replace(panel.names, backend="pandas")))
 
 
 def _csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:

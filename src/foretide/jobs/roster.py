@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from foretide.data.time.seasons import seasons_of
-from foretide.errors import ConfigError, MissingExtraError, nearest
+from foretide.errors import ConfigError, nearest
 from foretide.forecasters.naming import check_names
-from foretide.forecasters.simple.unasked import is_baseline, lacking, unasked_names, with_intervals
+from foretide.forecasters.simple.unasked import is_baseline, simple_set, with_intervals
 from foretide.forecasters.table import forecaster_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from foretide.data.time.calendar import Calendar
     from foretide.forecasters.base import Forecaster
     from foretide.jobs.config import Config
     from foretide.jobs.sections import ModelConfig
+    from foretide.typing import Json
 
 RENAME = "Name one of them: {{{}: {{alias: other-name}}}}."
 """How a configuration gives a model another name."""
@@ -48,7 +49,7 @@ class Entry:
 
 def roster(
     config: Config,
-    calendar: Any = None,
+    calendar: Calendar | None = None,
     *,
     counts: bool = False,
     freq: str | int = "D",
@@ -73,66 +74,48 @@ def roster(
     ConfigError
         For an unknown model or setting, with the nearest known name, and for two models of the same name.
     """
-    entries = [Entry(f, is_baseline(f), True) for model in config.models for f in _per_seed(model, config, calendar)]
+    shared = {"input_size": config.input_size, "seed": config.seeds[0], "calendar": calendar}
+    if config.season is not None:
+        shared["season"] = config.season
+    asked = [forecaster for model in config.models for forecaster in _per_seed(model, config, shared)]
+    entries = [Entry(with_intervals(f) if counts and is_baseline(f) else f, is_baseline(f), True) for f in asked]
     if config.baselines:
-        seasonal = config.season is not None or bool(seasons_of(freq)) or config.calendar.country is not None
-        names = unasked_names(counts=counts, seasonal=seasonal)
-        wanted = lacking(names, [entry.forecaster for entry in entries])
-        unasked = [_unasked(name, alias, config, calendar, say) for name, alias in wanted.items()]
-        entries = [*(Entry(forecaster, True, False) for forecaster in unasked if forecaster is not None), *entries]
-    if counts:
-        entries = [_with_intervals(entry) for entry in entries]
+        found, notes = simple_set(config.h, counts=counts, intervals=counts, freq=freq, shared=shared, beside=asked)
+        entries = [*(Entry(forecaster, True, False) for forecaster in found), *entries]
+        if say is not None:
+            for note in notes:
+                say(note)
     ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
     columns = [*ids, *([config.data.time] if config.data.time is not None else [])]
     check_names([entry.name for entry in entries], columns=columns, another=RENAME)
     return entries
 
 
-def _unasked(
-    name: str, alias: str | None, config: Config, calendar: Any, say: Callable[[str], None] | None
-) -> Forecaster | None:
-    """Build a baseline nobody asked for; None, and a line, where its package is missing."""
-    try:
-        return _build(name, {} if alias is None else {"alias": alias}, config, calendar)
-    except MissingExtraError as error:
-        if say is not None:
-            say(f"left out {name}: {error}")
-        return None
-
-
-def _with_intervals(entry: Entry) -> Entry:
-    """Give a point baseline intervals under its own name; others stay as they are."""
-    return Entry(with_intervals(entry.forecaster), True, entry.asked) if entry.baseline else entry
-
-
-def _per_seed(model: ModelConfig, config: Config, calendar: Any) -> list[Forecaster]:
+def _per_seed(model: ModelConfig, config: Config, shared: Mapping[str, object]) -> list[Forecaster]:
     """One forecaster, or one per seed where the model draws random numbers and several seeds are asked for."""
     if len(config.seeds) == 1 or "seed" in model.settings or "seed" not in forecaster_class(model.name).parameters():
-        return [_build(model.name, model.settings, config, calendar)]
+        return [_build(model.name, model.settings, config, shared)]
     base = model.settings.get("alias") or model.name
     return [
-        _build(model.name, {**model.settings, "seed": seed, "alias": f"{base}-seed{seed}"}, config, calendar)
+        _build(model.name, {**model.settings, "seed": seed, "alias": f"{base}-seed{seed}"}, config, shared)
         for seed in config.seeds
     ]
 
 
-def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -> Forecaster:
+def _build(name: str, settings: Json, config: Config, shared: Mapping[str, object]) -> Forecaster:
     cls = forecaster_class(name)
     known = cls.parameters()
     for key in settings:
         if key not in known and key not in cls.former and not cls.takes_any():
             raise ConfigError(f"models.{name}.{key}: no such setting. {nearest(key, known)}")
-    shared = {"input_size": config.input_size, "seed": config.seeds[0], "calendar": calendar}
-    if config.season is not None:
-        shared["season"] = config.season
-    given = {key: value for key, value in shared.items() if key in known}
+    given: Json = {key: value for key, value in shared.items() if key in known}
     given.update(settings)
     given.setdefault("h", config.h)
     if given["h"] != config.h:
         raise ConfigError(f"models.{name}.h: all models of a run share one horizon, h: {config.h}; got {given['h']}.")
     if cls.nests is not None:
         given = {key: value for key, value in given.items() if key in settings}
-        given[cls.nests] = _inner(name, cls.nests, settings.get(cls.nests), config, calendar)
+        given[cls.nests] = _inner(name, cls.nests, settings.get(cls.nests), config, shared)
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
         return cls(**given)
@@ -140,7 +123,9 @@ def _build(name: str, settings: dict[str, Any], config: Config, calendar: Any) -
         raise ConfigError(f"models.{name}: {error}") from error
 
 
-def _inner(name: str, setting: str, members: Any, config: Config, calendar: Any) -> Any:
+def _inner(
+    name: str, setting: str, members: object, config: Config, shared: Mapping[str, object]
+) -> Forecaster | list[Forecaster]:
     """Build the forecasters inside another one, with the settings that all models of a run share."""
     many = setting == "models"
     built = []
@@ -153,5 +138,5 @@ def _inner(name: str, setting: str, members: Any, config: Config, calendar: Any)
                 + f", got {members!r}."
             )
         ((kind, settings),) = named.items()
-        built.append(_build(str(kind), dict(settings or {}), config, calendar))
+        built.append(_build(str(kind), dict(settings or {}), config, shared))
     return built if many else built[0]

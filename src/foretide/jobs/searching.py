@@ -159,7 +159,7 @@ def judge(config: Config, prepared: Prepared, study: Study, say: Callable[[str],
     default = study.default_of(study.best.model)
     models = [winner]
     if default.settings() != winner.settings():
-        models.append(type(default)(**{**default.settings(), "alias": f"{winner.name} (defaults)"}))
+        models.append(default.fresh(alias=f"{winner.name} (defaults)"))
     try:
         return backtest(
             models, prepared.panel, start=prepared.split.val_until, season=config.season, baselines=config.baselines,

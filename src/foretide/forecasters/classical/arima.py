@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-    from foretide.typing import Array, Floats, Ints
+    from foretide.typing import Array, Floats, Ints, Json
 
 
 ROUNDS = 2
@@ -278,12 +278,12 @@ class ARIMA(Forecaster):
         """Location, scale and parameters of every series, ``[series, 2 + parameters]``."""
         return {"params": np.stack(list(self._params.values()))} if self._params else {}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Names of the series in the order of the parameters, effects of their regressors, and what failed."""
         known = {name: [found.to_dict(), self._effects[name].tolist()] for name, found in self._regressors.items()}
         return {"series": list(self._params), "known": known, "failed": self._failed}
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take the parameters back."""
         self._params = {name: state["params"][i] for i, name in enumerate(facts["series"])}
         self._regressors = {name: Regressors.from_dict(found) for name, (found, _) in facts["known"].items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from foretide.training.prepare import moments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from foretide.typing import Floats, Ints
+    from foretide.typing import Floats, Ints, Json
 
 
 ROWS_PER_COLUMN = 8
@@ -86,13 +86,13 @@ class Regressors:
         empty = np.zeros(0)
         return cls(empty.astype(np.int64), empty, empty, {reason: list(columns)})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything as JSON-able facts."""
         arrays = {name: getattr(self, name).tolist() for name in ("columns", "location", "scale")}
         return {**arrays, "left_out": self.left_out}
 
     @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Regressors:
+    def from_dict(cls, facts: Json) -> Regressors:
         """Rebuild from :meth:`to_dict`."""
         columns = np.array(facts["columns"], dtype=np.int64)
         return cls(columns, np.array(facts["location"]), np.array(facts["scale"]), dict(facts["left_out"]))

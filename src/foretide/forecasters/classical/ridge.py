@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from foretide.data.panel import Panel
-    from foretide.typing import Array, Floats, Ints, Reals
+    from foretide.typing import Array, Floats, Ints, Json, Reals
 
 
 MAX_WIDTH = 3_000
@@ -97,7 +97,7 @@ class Ridge(Forecaster):
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
         self._preparation: Preparation | None = None
         self._arrays: dict[str, Reals] = {}
-        self._chosen: dict[str, Any] = {}
+        self._chosen: Json = {}
 
     @classmethod
     def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
@@ -150,7 +150,9 @@ class Ridge(Forecaster):
             self._arrays["known"] = start.season.known
         self._chosen = {name: start.chosen[name] for name in CHOSEN}
 
-    def _start(self, series: Series, places: Any, channels: str, known: str, seasons: Sequence[float]) -> Start:
+    def _start(
+        self, series: Series, places: tuple[Ints, Ints], channels: str, known: str, seasons: Sequence[float]
+    ) -> Start:
         """Solve for the cutoffs in ``places``: rows of training and of validation."""
         config = StartConfig(level=self.level, channels=channels, waves=0, known=known, apart=known == "on")
         return fit_start(series, *places, input_size=self.lookback_, h=self.h, seasons=seasons, config=config)
@@ -225,12 +227,12 @@ class Ridge(Forecaster):
         assert self._preparation is not None
         return {**self._arrays, **self._preparation.arrays()}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Entities and what was chosen on validation."""
         assert self._preparation is not None
         return {"ids": list(self._preparation.ids), "lookback": self.lookback_, **self._chosen}
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
         names = [name for name in ("weights", "intercept", "known") if name in state]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def pooled_profile(train: Panel, season: int, shift: Floats) -> Floats:
     return np.maximum(profile, 0.0)
 
 
-def blocks(panel: Panel, entities: Any, width: int = 1) -> Iterator[Ints]:
+def blocks(panel: Panel, entities: Iterable[int], width: int = 1) -> Iterator[Ints]:
     """Yield groups of entities that share first step and length, so that they can stand side by side.
 
     A group holds at most :data:`SIDE_BY_SIDE` numbers per origin when an entity has ``width`` of them.

@@ -6,8 +6,8 @@ import importlib
 import inspect
 import time
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.regressors import Regressors, left_out_notes
-from foretide.forecasters.classical.stats_series import FittedSeries, Series
+from foretide.forecasters.classical.stats_series import FittedSeries, Model, Series
 from foretide.forecasters.classical.time_limit import OutOfTime as _OutOfTime
 from foretide.forecasters.classical.time_limit import limit as _limit
 from foretide.forecasters.gaussian import (
@@ -35,7 +35,7 @@ from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, tar
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-    from foretide.typing import Array, Floats, Ints
+    from foretide.typing import Array, Floats, Ints, Json
 
 
 _NO_MODELS = frozenset({"SklearnModel", "NaNModel", "ConformalSeasonalPool"})
@@ -59,7 +59,7 @@ _WIDE = f"a bound of their own lay more than {EXPLODED:g} times the range of the
 _DISORDER = "their own were not finite or not in order"
 _AWAY = f"its own forecast lay more than {EXPLODED:g} times the range of the history beyond it"
 _FAILED_WITH = "its estimation failed with them ({})"
-_DEFAULTS: dict[str, dict[str, Any]] = {"TSB": {"alpha_d": 0.2, "alpha_p": 0.2}}
+_DEFAULTS: dict[str, dict[str, float]] = {"TSB": {"alpha_d": 0.2, "alpha_p": 0.2}}
 
 
 class Stats(Forecaster):
@@ -128,7 +128,7 @@ class Stats(Forecaster):
         self.uses_future = bool(takes) or model in _TAKES_REGRESSORS
         self._rolls = model not in _NO_FORWARD and hasattr(built, "forward")
         self._train: dict[str, FittedSeries] = {}
-        self._models: dict[str, Any] = {}
+        self._models: dict[str, Model] = {}
         self._failed: dict[str, str] = {}
         """Series name -> why no model could be estimated."""
 
@@ -137,7 +137,7 @@ class Stats(Forecaster):
         """Name in frames and tables."""
         return self.alias or self.model
 
-    def _build(self) -> Any:
+    def _build(self) -> Model:
         """Return a fresh model of statsforecast."""
         return _built(self.model, {**_DEFAULTS.get(self.model, {}), **(self.params or {})}, self.season_, self.h)
 
@@ -189,7 +189,7 @@ class Stats(Forecaster):
         regressors = Regressors.choose(table, y)
         return FittedSeries(Series(y, regressors.of(table)), first, regressors)
 
-    def _estimated(self, train: FittedSeries) -> tuple[FittedSeries, Any]:
+    def _estimated(self, train: FittedSeries) -> tuple[FittedSeries, Model]:
         """Estimate a model with the regressors; without them where that fails."""
         if not train.series.x.shape[1]:
             return train, self._learn(train.series)
@@ -199,7 +199,7 @@ class Stats(Forecaster):
             plain = train.without(_FAILED_WITH.format(error))
             return plain, self._learn(plain.series)
 
-    def _learn(self, series: Series) -> Any:
+    def _learn(self, series: Series) -> Model:
         model = self._build()
         if not self._rolls:
             return model
@@ -309,13 +309,13 @@ class Stats(Forecaster):
             return _DISORDER
         return _WIDE if quantiles and runs_away(found.reshape(1, -1), series.y, end)[0] else None
 
-    def _forward(self, model: Any, series: Series, level: list[float] | None) -> Any:
-        known = {"X": series.x, "X_future": series.ahead} if series.x.shape[1] else {}
+    def _forward(self, model: Model, series: Series, level: list[float] | None) -> Mapping[str, Floats]:
+        known = series.x.shape[1] and series.ahead is not None
         if self._rolls:
-            return model.forward(y=series.y, h=self.h, level=level, **known)
+            more = {"X": series.x, "X_future": series.ahead} if known else {}
+            return model.forward(y=series.y, h=self.h, level=level, **more)
         # `forecast` has no intervals where `predict` of the same model has them
-        ahead = {"X": series.ahead} if known else {}
-        return series.fit(self._build()).predict(h=self.h, level=level, **ahead)
+        return series.fit(self._build()).predict(h=self.h, level=level, **({"X": series.ahead} if known else {}))
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, Array]:
@@ -329,12 +329,12 @@ class Stats(Forecaster):
             **({"known": np.concatenate(known)} if known else {}),
         }
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The season, the names of the series that have a model, their regressors, and what failed."""
         regressors = [k.regressors and k.regressors.to_dict() for k in self._train.values()]
         return {"season": self.season_, "series": list(self._train), "known": regressors, "failed": self._failed}
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take the training series back; models are estimated when first needed."""
         self.season_, self._failed = facts["season"], dict(facts["failed"])
         self._train, self._models = {}, {}
@@ -347,7 +347,7 @@ class Stats(Forecaster):
             self._train[name] = FittedSeries(Series(parts[i], x), int(state["first"][i]), regressors)
 
 
-def _built(name: str, given: Mapping[str, Any], season: int, h: int) -> Any:
+def _built(name: str, given: Mapping[str, object], season: int, h: int) -> Model:
     """Return a model of statsforecast with settings ``given``, and the season where it takes one."""
     kind = _kind(name)
     known = inspect.signature(kind.__init__).parameters
@@ -371,7 +371,7 @@ def _built(name: str, given: Mapping[str, Any], season: int, h: int) -> Any:
         raise missing("scikit-learn", name) from error
 
 
-def _kind(name: str) -> Any:
+def _kind(name: str) -> Callable[..., Model]:
     try:
         models = importlib.import_module("statsforecast.models")
     except ImportError as error:
@@ -379,7 +379,8 @@ def _kind(name: str) -> Any:
     known = [n for n in models.__all__ if n not in _NO_MODELS]
     if name not in known:
         raise ConfigError(f"statsforecast has no model {name!r}. {nearest(name, known)}")
-    return getattr(models, name)
+    kind: Callable[..., Model] = getattr(models, name)
+    return kind
 
 
 def _key(entity: str, target: str) -> str:

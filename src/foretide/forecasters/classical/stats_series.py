@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from foretide.forecasters.classical.regressors import Regressors
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from foretide.typing import Floats
+
+
+class Model(Protocol):
+    """What the models of statsforecast have in common; some cannot go ``forward``."""
+
+    def fit(self, y: Floats, X: Floats | None = None) -> Model:
+        """Estimate it."""
+
+    def predict(self, h: int, level: list[float] | None = None, **known: Floats | None) -> Mapping[str, Floats]:
+        """Forecast after the values it was estimated on."""
+
+    def forward(
+        self, y: Floats, h: int, level: list[float] | None = None, **known: Floats | None
+    ) -> Mapping[str, Floats]:
+        """Forecast after other values with the parameters it has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +36,7 @@ class Series:
     x: Floats
     ahead: Floats | None = None
 
-    def fit(self, model: Any) -> Any:
+    def fit(self, model: Model) -> Model:
         """Estimate a model of statsforecast."""
         return model.fit(self.y, self.x) if self.x.shape[1] else model.fit(self.y)
 

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 
 class OutOfTime(BaseException):
@@ -22,7 +21,7 @@ def limit(seconds: float | None) -> Iterator[None]:
         yield
         return
 
-    def stop(*_: Any) -> None:
+    def stop(*_: object) -> None:
         raise OutOfTime
 
     before = signal.signal(signal.SIGALRM, stop)

@@ -193,7 +193,7 @@ class VAR(Forecaster):
         fits = enumerate(self._fits.values())
         return {f"{name}.{i}": array for i, fit in fits for name, array in arrays_of(fit).items()}
 
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, object]:
         """Names of the entities in the order of the state."""
         return {"entities": list(self._fits)}
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar.parts import Parts
+    from foretide.typing import Json
 
 
 class LAVAR(Forecaster):
@@ -131,7 +132,7 @@ class LAVAR(Forecaster):
         if self._fitted is None:
             raise ConfigError(f"{self.name} has no stage 1 to share yet. Type: model.fit(panel) first.")
         self._fitted.check(panel, self.name)
-        other = type(self)(**self.settings())
+        other = self.fresh()
         other._teacher = self
         other.fit(panel, until, train_until=train_until)
         other._teacher = None
@@ -189,11 +190,11 @@ class LAVAR(Forecaster):
         """Everything learned that is an array."""
         return self._parts().arrays()
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Everything learned that is not."""
         return {**self._parts().facts(), "history": self.history}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, NDArray[Any]], facts: Json) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         from foretide.forecasters.lavar.parts import Parts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from foretide.errors import DataError
 from foretide.heads.table import Route, mask_of
 
 if TYPE_CHECKING:
+    import torch
+
     from foretide.data.panel import Panel
     from foretide.training.network import Network
     from foretide.training.prepare import Preparation
@@ -84,15 +86,18 @@ def begin_head(
     batches = validation if len(validation) >= FEWEST_VALIDATION else train
     device = network.unit.device
     number = evenly(len(batches), BEGIN_WINDOWS)
-    parts: list[tuple[Any, ...]] = []
+    parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    masks: list[torch.Tensor | None] = []
     network.eval()
     with torch.no_grad():
         for low in range(0, len(number), BATCH):
             inputs, labels = batches.batch(torch.from_numpy(number[low : low + BATCH]))
             centre = network.base(inputs) if points is None else points(inputs)[0].mean()
-            parts.append((centre, labels.y, inputs.entity, labels.observed))
+            parts.append((centre, labels.y, inputs.entity))
+            masks.append(labels.observed)
         base, y, entity = (torch.cat([part[k] for part in parts]) for k in range(3))
-        observed = None if parts[0][3] is None else torch.cat([part[3] for part in parts])
+        known = [mask for mask in masks if mask is not None]
+        observed = torch.cat(known) if known else None
         rate = torch.as_tensor(rates, dtype=torch.float32, device=device)[entity]
         place = network.head.begin if points is None else network.head.settle
         place(base, y, SeriesInfo(entity, network.unit[entity], rate), observed)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from foretide.models.inputs import Shape
     from foretide.training.network import Network
     from foretide.training.store import Store, WindowBatches
-    from foretide.typing import Array, Bools, Ints, Reals
+    from foretide.typing import Array, Bools, Ints, Json, Reals
 
 PREDICT_BATCH = 128
 CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
@@ -190,7 +190,7 @@ class NeuralForecaster(Forecaster):
         batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
         bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
-        kept: dict[str, list[Array]] = {name: [] for name in traces}
+        kept: dict[str, list[Reals]] = {name: [] for name in traces}
         with torch.inference_mode():
             for place, chosen in in_batches(batches):
                 distribution, found = network(batches.inputs(chosen))
@@ -222,7 +222,7 @@ class NeuralForecaster(Forecaster):
         arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
         return {**arrays, **preparation.arrays()}
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Sizes, the frame's structure, calendar, history."""
         network, preparation = self._parts()
         return {
@@ -237,7 +237,7 @@ class NeuralForecaster(Forecaster):
             "start": self.start_report(),
         }
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild the network from :meth:`state` and :meth:`facts`."""
         import torch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-    from foretide.typing import Array, Ints
+    from foretide.typing import Array, Ints, Json
 
 
 CalendarSpec: TypeAlias = Calendar | Mapping[str, object] | None
@@ -96,12 +96,12 @@ class _CalendarLevel(Forecaster):
         assert self.base_ is not None
         return self.base_.arrays()
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Recipes and events."""
         assert self.base_ is not None
         return self.base_.facts()
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         self.base_ = SeasonalBase.restore(state, facts)
 

@@ -6,7 +6,7 @@ Every function is causal: row ``t`` of what it returns depends on rows ``0 .. t`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def at_rows(table: Floats, rows: Ints) -> Floats:
     return np.asarray(found)
 
 
-def first_known(*choices: Any) -> Floats:
+def first_known(*choices: Floats | float) -> Floats:
     """Return the first of several broadcastable arrays that is not NaN, cell by cell."""
     result = np.array(np.broadcast_arrays(*choices)[0], dtype=np.float64)
     for other in choices[1:]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from foretide.data.time.seasons import seasons_of
 from foretide.errors import MissingExtraError
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import folded
 from foretide.forecasters.table import FORECASTERS, forecaster_class
+from foretide.forecasters.wrappers.intervals import WithIntervals
 from foretide.forecasters.wrappers.past_errors import Around
+from foretide.typing import Json
 
 
 def is_baseline(forecaster: object) -> bool:
@@ -60,20 +61,19 @@ def unasked_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
     return tuple(name for name in FORECASTERS if forecaster_class(name).unasked in wanted)
 
 
-def made(name: str, h: int, shared: Mapping[str, Any], alias: str | None = None) -> Forecaster:
+def made(name: str, h: int, shared: Mapping[str, object], alias: str | None = None) -> Forecaster:
     """Return a forecaster by its name, with those of the shared settings that it knows."""
     cls = forecaster_class(name)
     known = cls.parameters()
-    return cls(h=h, alias=alias, **{key: value for key, value in shared.items() if key in known})
+    own: Json = {key: value for key, value in shared.items() if key in known}
+    return cls(h=h, alias=alias, **own)
 
 
 def with_intervals(forecaster: Forecaster) -> Forecaster:
     """Give a point forecaster the intervals of its own past errors, under its own name; others stay as they are."""
     if forecaster.has_distribution:
         return forecaster
-    wrap: Any = forecaster_class("WithIntervals")
-    wrapped: Forecaster = wrap(forecaster, alias=forecaster.name)
-    return wrapped
+    return WithIntervals(forecaster, alias=forecaster.name)
 
 
 def simple_set(
@@ -82,7 +82,7 @@ def simple_set(
     counts: bool,
     intervals: bool,
     freq: str | int,
-    shared: Mapping[str, Any],
+    shared: Mapping[str, object],
     beside: Iterable[object] = (),
 ) -> tuple[list[Forecaster], list[str]]:
     """Return the baselines that run unasked, and a line for each that cannot because a package is missing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.wrappers.conformal_quantiles import (
     FEWEST,
     check_settings,
@@ -52,8 +53,8 @@ class _Block:
 
     @classmethod
     def joined(cls, blocks: Sequence[_Block]) -> _Block:
-        parts: dict[str, Any] = {name: [getattr(b, name) for b in blocks] for name in cls.__dataclass_fields__}
-        return cls(**{name: np.concatenate(part) for name, part in parts.items()})
+        parts = {name: [getattr(b, name) for b in blocks] for name in cls.__dataclass_fields__}
+        return rebuilt(cls, {name: np.concatenate(part) for name, part in parts.items()})
 
     def groups(self, by: tuple[str, ...]) -> Ints:
         """Codes of what is pooled, ``[W, H, D]``."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.simple.history import SLEEP
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from foretide.data.panel import Panel
     from foretide.typing import Bools, Floats, Ints
 
@@ -232,7 +234,7 @@ def whole_bounds(bounds: Floats, levels: Sequence[float] | Floats) -> Floats:
     return np.asarray(out)
 
 
-def check_settings(method: Any, window: Any, rate: Any, fewest: int = FEWEST) -> None:
+def check_settings(method: object, window: object, rate: object, fewest: int = FEWEST) -> None:
     """Raise a :class:`ConfigError` for a setting of :func:`rolling_conformal` that cannot work."""
     if method not in METHODS:
         raise ConfigError(f"There is no conformal method {method!r}. {nearest(method, METHODS)}")
@@ -251,7 +253,9 @@ def _checked_levels(levels: Sequence[float]) -> Floats:
     return taus
 
 
-def _checked_arrays(truth: Any, own: Any, step: Any, unit: Any, q: int) -> tuple[Floats, Floats, Ints, Floats]:
+def _checked_arrays(
+    truth: ArrayLike, own: ArrayLike, step: ArrayLike, unit: ArrayLike, q: int
+) -> tuple[Floats, Floats, Ints, Floats]:
     truth, own, step = np.asarray(truth, dtype=float), np.asarray(own, dtype=float), np.asarray(step, dtype=np.int64)
     if truth.ndim != 3 or own.shape != (*truth.shape, q) or step.shape != truth.shape[:1]:
         raise DataError(

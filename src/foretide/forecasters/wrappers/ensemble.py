@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -130,12 +130,12 @@ class Ensemble(Wrapper):
         if isinstance(seeds, bool) or (isinstance(seeds, (int, np.integer)) and seeds < 1):
             raise ConfigError(f"seeds is how many seeds, at least 1, or a list of them; got {seeds!r}.")
         chosen = range(int(seeds)) if isinstance(seeds, (int, np.integer)) else seeds
-        given = {**make.settings(), **settings} if isinstance(make, Forecaster) else settings
+        given: Json = {**make.settings(), **settings} if isinstance(make, Forecaster) else settings
         members = [kind(**{**given, "seed": int(seed)}) for seed in chosen]
         return cls(members, weights, alias=alias, combine=combine, n_jobs=n_jobs)
 
     @property
-    def models(self) -> list[dict[str, dict[str, Any]]]:
+    def models(self) -> list[dict[str, dict[str, object]]]:
         """The members as ``{name: settings}``."""
         return [{type(member).__name__: member.settings()} for member in self.members]
 

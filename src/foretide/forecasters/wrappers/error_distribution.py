@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -143,13 +143,13 @@ class ErrorDistribution:
             found = np.where(strange, table[-1] * unit[:, :, None], found)
         return np.asarray(np.moveaxis(found[:, :, self.group], 1, 2))
 
-    def _counts(self, mean: Floats, rows: Ints, step: Ints, own: Bools, levels: Any) -> Floats:
+    def _counts(self, mean: Floats, rows: Ints, step: Ints, own: Bools, levels: Sequence[float]) -> Floats:
         from foretide.heads.nbinom import quantiles
 
         raised = np.nan_to_num(_raised(mean, self.floor[rows], step, self.period)[..., own])
         return quantiles(levels, raised, self._at(self.dispersion, rows)[..., own])
 
-    def _empirical(self, mean: Floats, rows: Ints, own: Bools, unit: Floats, levels: Any) -> Floats:
+    def _empirical(self, mean: Floats, rows: Ints, own: Bools, unit: Floats, levels: Sequence[float]) -> Floats:
         out = np.empty((*mean.shape, len(levels)))
         for j, level in enumerate(levels):
             high = int(np.clip(np.searchsorted(GRID, level), 1, len(GRID) - 1))

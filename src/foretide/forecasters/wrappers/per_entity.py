@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.data.panel import Panel
-    from foretide.typing import Array
+    from foretide.typing import Array, Json, Time
 
 FITTED, FAILED = "fitted", "failed"
 TOGETHER = "all"
@@ -47,7 +47,7 @@ class Entity(NamedTuple):
     """
 
     state: dict[str, Array]
-    facts: dict[str, Any]
+    facts: dict[str, object]
     min_history: int
     n_observed: int
     seconds: float
@@ -146,13 +146,12 @@ class PerEntity(Single):
         shape = (len(windows), self.h, panel.n_targets)
         mean = np.full(shape, np.nan)
         distributions = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_distribution else None
-        make, settings = type(self.inner), self.inner.settings()
         for i, chosen in by_entity(windows):
             entity, cutoffs = self.entities_[panel.ids[i]], windows.cutoff[chosen]
             chosen, cutoffs = (a[cutoffs + 1 >= entity.min_history] for a in (chosen, cutoffs))
             if entity.error or not len(chosen):
                 continue
-            model = make(**settings)
+            model = self.inner.fresh()
             model.restore(entity.state, entity.facts)
             got = model._predict(panel.take([i]), Windows(np.zeros(len(chosen), np.int64), cutoffs), quantiles, ())
             mean[chosen] = got.mean
@@ -166,16 +165,16 @@ class PerEntity(Single):
         found = self.entities_.values()
         return _stacked([entity.state for entity in found], [not entity.error for entity in found])
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Every entity's facts, and what the table shows of it."""
         shown = [name for name in Entity._fields if name != "state"]
         return {
             "entities": {name: {key: getattr(e, key) for key in shown} for name, e in self.entities_.items()},
         }
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
-        known: dict[str, dict[str, Any]] = facts["entities"]
+        known: dict[str, Json] = facts["entities"]
         states = _unstacked(state, [not told["error"] for told in known.values()])
         self.entities_ = {
             name: Entity(state=own, **told) for own, (name, told) in zip(states, known.items(), strict=True)
@@ -185,9 +184,9 @@ class PerEntity(Single):
 def fit_each(
     model: Member,
     panel: Panel,
-    until: Any = None,
+    until: Time | None = None,
     *,
-    train_until: Any = None,
+    train_until: Time | None = None,
     n_jobs: int = 1,
     h: int | None = None,
     alias: str | None = None,
@@ -229,7 +228,7 @@ class _Shared(NamedTuple):
 
     panel: Panel
     model: Forecaster
-    train_until: Any
+    train_until: Time | None
 
 
 def _fit_one(shared: _Shared, i: int) -> Entity:

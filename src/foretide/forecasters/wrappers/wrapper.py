@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import Forecaster
@@ -94,11 +94,10 @@ class Wrapper(Forecaster):
         """The members."""
         return tuple(self.members)
 
-    def fresh(self) -> Self:
-        """Return an unfitted forecaster with the same settings."""
+    def fresh(self, **changes: object) -> Self:
+        """Return an unfitted forecaster with the same settings, but for those given, around copies of the members."""
         assert self.nests is not None
-        given = self.members[0] if self.nests == "model" else self.members
-        return type(self)(**{**self.settings(), self.nests: given})
+        return super().fresh(**{self.nests: self.members[0] if self.nests == "model" else self.members, **changes})
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
@@ -144,7 +143,7 @@ class Wrapper(Forecaster):
         named = zip(self._keys, self.members, strict=True)
         return {name: array for key, member in named for name, array in under(key, member.state()).items()}
 
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, object]:
         """Every member's facts, and the panel it was fitted on."""
         fitted = [m._fitted.without_history().facts() for m in self.members if m._fitted is not None]
         return {"members": [member.facts() for member in self.members], "fitted": fitted}
@@ -193,7 +192,7 @@ class Single(Wrapper):
         return self.members[0]
 
     @property
-    def model(self) -> dict[str, dict[str, Any]]:
+    def model(self) -> dict[str, dict[str, object]]:
         """The model as ``{name: settings}``."""
         return {type(self.inner).__name__: self.inner.settings()}
 
@@ -210,7 +209,7 @@ class Single(Wrapper):
         name, own = self._kept()
         return {**super().state(), **({} if own is None else under(name, arrays_of(own)))}
 
-    def facts(self) -> Json:
+    def facts(self) -> dict[str, object]:
         """The model's facts, the panel it was fitted on, and what else was learned."""
         name, own = self._kept()
         return {**super().facts(), name: None if own is None else facts_of(own)}
