@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.wrappers.ensemble import blend_quantiles, simplex_weights
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from foretide.typing import Floats, Ints
 
 HOW = ("mean", "median", "weights")
 FEWEST = 30
@@ -20,10 +20,10 @@ FEWEST = 30
 
 
 def blend_by_fold(
-    means: Any,
-    truth: Any,
-    step: Any,
-    unit: Any,
+    means: ArrayLike,
+    truth: ArrayLike,
+    step: ArrayLike,
+    unit: ArrayLike,
     *,
     how: Literal["mean", "median", "weights"] = "mean",
     fewest: int = FEWEST,
@@ -73,7 +73,7 @@ def blend_by_fold(
     return np.einsum("nm,mnhd->nhd", weights, means), weights
 
 
-def blend_quantiles_by_fold(distributions: Any, weights_or_how: Any) -> Floats:
+def blend_quantiles_by_fold(distributions: ArrayLike, weights_or_how: ArrayLike) -> Floats:
     """Blend the quantiles of several models, level by level; those of counts stay whole numbers.
 
     Parameters
@@ -111,7 +111,7 @@ def blend_quantiles_by_fold(distributions: Any, weights_or_how: Any) -> Floats:
     return blend_quantiles(distributions, weights)
 
 
-def _learned(means: Floats, truth: Floats, step: NDArray[np.int64], unit: Any, fewest: int) -> Floats:
+def _learned(means: Floats, truth: Floats, step: Ints, unit: ArrayLike, fewest: int) -> Floats:
     """Shares of least squared error at each cutoff, ``[N, M]``, from Gram matrices summed up by target time."""
     unit = np.broadcast_to(np.asarray(unit, dtype=float), truth.shape)
     if (unit <= 0).any():
