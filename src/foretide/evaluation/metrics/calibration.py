@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError
 from foretide.evaluation.metrics.pit import jump_range
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike
 
     from foretide.typing import Floats, Ints
@@ -51,8 +51,6 @@ class PitHistogram:
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per cell: (``group``,) ``low``, ``high``, ``nominal``, ``observed``, ``n``."""
-        import pandas as pd
-
         cells = len(self.nominal)
         observed = self.observed.reshape(-1, cells)
         repeats = len(observed)
@@ -139,8 +137,6 @@ def reliability(
     pandas.DataFrame
         (``group``,) ``level``, ``below``, ``at_or_below``, ``n``; NaN where no point is known.
     """
-    import pandas as pd
-
     y, values, grid = _checked(y, values, levels)
     numbers, place = _groups(groups, y.shape)
     shape = (len(numbers), len(grid))

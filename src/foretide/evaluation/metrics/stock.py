@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike
 
     from foretide.typing import Bools, Floats, Ints
@@ -122,8 +122,6 @@ def stock_decisions(
     >>> stock_decisions([1.0, 4.0], [2.0, 2.0], 9, 1)[["service_level", "fill_rate", "cost"]].values.tolist()
     [[0.5, 0.6, 9.5]]
     """
-    import pandas as pd
-
     critical_ratio(shortage_cost, holding_cost)
     demand, held = np.asarray(y, dtype=np.float64), np.asarray(quantity, dtype=np.float64)
     if demand.shape != held.shape:
