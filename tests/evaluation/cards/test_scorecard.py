@@ -390,6 +390,13 @@ def test_other_kinds_of_time_and_frame_come_back(kind: str, tmp_path: Path) -> N
     pd.testing.assert_frame_equal(again.folds(), made.folds())
 
 
+def test_cards_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    distributions().save(tmp_path)
+    table = pd.read_parquet(tmp_path / "scorecard.parquet")
+    table.rename(columns={"y-of-distributions": "y-of-laws"}).to_parquet(tmp_path / "scorecard.parquet")
+    pd.testing.assert_frame_equal(Scorecard.load(tmp_path).leaderboard(), distributions().leaderboard())
+
+
 def test_files_that_are_no_card(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"holds no scorecard: scorecard\.json is missing"):
         Scorecard.load(tmp_path)

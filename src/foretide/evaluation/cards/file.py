@@ -34,7 +34,7 @@ FORECASTS, ABOUT = "scorecard.parquet", "scorecard.json"
 DISTRIBUTION_TRUTH = "y-of-distributions"
 """Truth as far as the metrics of distributions count it, where that is less than ``y``."""
 FORMER_TRUTH = "y-of-laws"
-"""Its name in cards that were saved before version 0.5."""
+"""Its name in cards that earlier versions saved."""
 
 
 def save(card: Scorecard, folder: str | PathLike[str]) -> None:
