@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from foretide.errors import ConfigError
-from foretide.evaluation.cards.blend import blend_by_fold, blend_quantiles_by_fold
+from foretide.evaluation.cards.blend import blend_by_fold
 from foretide.evaluation.cards.groups import groups_of
 from foretide.evaluation.metrics.quantiles import DECILES, Quantiles
 from foretide.forecasters.levels import bounds_of
 from foretide.forecasters.wrappers.conformal_quantiles import rolling_conformal
+from foretide.forecasters.wrappers.ensemble import blend_quantiles
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
@@ -99,8 +100,8 @@ def blended(
     members = [card.distributions.quantiles[name] for name in models if name in card.distributions.quantiles]
     if len(members) < len(models) or len({member.levels for member in members}) > 1:
         return mean, None
-    values = blend_quantiles_by_fold(np.stack([m.values for m in members]), how if weights is None else weights)
-    return mean, Quantiles(members[0].levels, values)
+    values = np.stack([np.asarray(member.values, dtype=np.float64) for member in members])
+    return mean, Quantiles(members[0].levels, blend_quantiles(values, weights))
 
 
 def conformal(

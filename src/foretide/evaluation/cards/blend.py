@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.forecasters.wrappers.ensemble import blend_quantiles, simplex_weights
+from foretide.forecasters.wrappers.ensemble import simplex_weights
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -71,44 +71,6 @@ def blend_by_fold(
     m, n = means.shape[:2]
     weights = np.full((n, m), 1 / m) if how == "mean" else _learned(means, truth, step, unit, fewest)
     return np.einsum("nm,mnhd->nhd", weights, means), weights
-
-
-def blend_quantiles_by_fold(distributions: ArrayLike, weights_or_how: ArrayLike) -> Floats:
-    """Blend the quantiles of several models, level by level; those of counts stay whole numbers.
-
-    Parameters
-    ----------
-    distributions : float array ``[M, N, H, D, Q]``
-        Quantiles of the models from the same cutoffs at the same levels.
-    weights_or_how : {"mean", "median"} or float array ``[N, M]``
-        What each model counts at each cutoff, as :func:`blend_by_fold` returns it; None, too, is a median.
-
-    Returns
-    -------
-    ``[N, H, D, Q]``; NaN where a model has no distribution.
-
-    Raises
-    ------
-    ConfigError, DataError
-        For an unknown way to blend, and for arrays that do not fit together.
-    """
-    distributions = np.asarray(distributions, dtype=float)
-    if distributions.ndim != 5 or not len(distributions):
-        raise DataError(f"Expected distributions [M, N, H, D, Q], got {distributions.shape}.")
-    m, n = distributions.shape[:2]
-    if weights_or_how is None or (isinstance(weights_or_how, str) and weights_or_how == "median"):
-        return blend_quantiles(distributions, None)
-    if isinstance(weights_or_how, str):
-        if weights_or_how != "mean":
-            raise ConfigError(
-                f"There is no way {weights_or_how!r} to blend quantiles. Type 'mean', 'median', or the weights [N, M] "
-                "that blend_by_fold returns."
-            )
-        return blend_quantiles(distributions, np.full(m, 1 / m))
-    weights = np.asarray(weights_or_how, dtype=float)
-    if weights.shape != (n, m):
-        raise DataError(f"Expected weights [N, M] = {(n, m)}, got {weights.shape}.")
-    return blend_quantiles(distributions, weights)
 
 
 def _learned(means: Floats, truth: Floats, step: Ints, unit: ArrayLike, fewest: int) -> Floats:

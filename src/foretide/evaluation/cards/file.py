@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -67,36 +67,18 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
     write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-class Contents(TypedDict):
-    """What a card is made from, as its constructor takes it."""
-
-    panel: Panel
-    windows: Windows
-    truth: Floats
-    forecasts: dict[str, Floats]
-    baselines: tuple[str, ...]
-    scale: TrainingScale
-    notes: tuple[str, ...]
-    distributions: Distributions
-    rates: Floats
-    counts: bool
-    unused: dict[str, tuple[str, ...]]
-    plan: Plan | None
-    runs: tuple[ModelRun, ...]
-    about: Json
-
-
-def load(folder: str | PathLike[str]) -> Contents:
+def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:
     """Read a card that :func:`save` wrote.
 
     Parameters
     ----------
+    kind : type
+        Of the card.
     folder : path
 
     Returns
     -------
-    dict
-        Of what a card is made from.
+    Scorecard
 
     Raises
     ------
@@ -126,20 +108,17 @@ def load(folder: str | PathLike[str]) -> Contents:
         for name, levels in about["quantiles"].items()
     }
     scale = {name: np.asarray(about["scale"][name], dtype=np.float64) for name in ("mae", "rmse", "near_zero")}
-    return {
-        "panel": panel, "windows": _windows(table, panel, h, d), "truth": array("y"),
-        "forecasts": {name: array(name) for name in about["models"]}, "baselines": tuple(about["baselines"]),
-        "scale": TrainingScale(about["scale"]["season"], **scale, dropped=_tuples(about["scale"]["dropped"])),
-        "notes": tuple(about["notes"]),
-        "distributions": Distributions(
-            array(DISTRIBUTION_TRUTH if DISTRIBUTION_TRUTH in table else FORMER_TRUTH), quantiles,
-            *(tuple(about.get(k, ())) for k in ("levels", "grid", "columns"))
-        ),
-        "rates": np.asarray(about["rates"], dtype=np.float64), "counts": about["counts"],
-        "unused": _tuples(about.get("unused", {})),
-        "plan": None if about["plan"] is None else Plan.from_dict(about["plan"], panel),
-        "runs": tuple(ModelRun(**run) for run in about["runs"]), "about": about["about"],
-    }  # fmt: skip
+    judged = array(DISTRIBUTION_TRUTH if DISTRIBUTION_TRUTH in table else FORMER_TRUTH)
+    return kind(
+        panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in about["models"]},
+        tuple(about["baselines"]),
+        TrainingScale(about["scale"]["season"], **scale, dropped=_tuples(about["scale"]["dropped"])),
+        tuple(about["notes"]),
+        Distributions(judged, quantiles, *(tuple(about.get(k, ())) for k in ("levels", "grid", "columns"))),
+        np.asarray(about["rates"], dtype=np.float64), about["counts"], _tuples(about.get("unused", {})),
+        plan=None if about["plan"] is None else Plan.from_dict(about["plan"], panel),
+        runs=tuple(ModelRun(**run) for run in about["runs"]), about=about["about"],
+    )  # fmt: skip
 
 
 def _tuples(lists: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:

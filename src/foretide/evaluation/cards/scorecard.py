@@ -424,7 +424,7 @@ class Scorecard(Figures):
         ArtifactError
             When a file is missing, does not belong to the other, or has a later format.
         """
-        return cls(**file.load(folder))
+        return file.load(cls, folder)
 
     def __repr__(self) -> str:
         n = len(np.unique(self.windows.steps(self.panel)))
