@@ -14,7 +14,8 @@ import numpy as np
 from common import arguments, save
 
 import foretide as ft
-from foretide.evaluation.metrics.quantiles import fair_coverage, weighted_quantile_loss
+from foretide.evaluation.metrics.pit import fair_coverage
+from foretide.evaluation.metrics.quantiles import weighted_quantile_loss
 
 H, DAYS, LEARNED, STRIDE = 14, 1095, 0.85, 2
 LEVELS = tuple(round(k / 100, 2) for k in range(1, 100))

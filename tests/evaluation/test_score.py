@@ -11,8 +11,9 @@ from cases import make_panel, times
 from foretide.data.panel import Names, Panel
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError
-from foretide.evaluation.metrics.points import METRICS
-from foretide.evaluation.score import Scores, score
+from foretide.evaluation.cards.scorecard import Scorecard
+from foretide.evaluation.metrics.table import METRICS
+from foretide.evaluation.score import score
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.simple.baselines import Drift, Persistence, SeasonalMean, SeasonalNaive
 
@@ -36,7 +37,7 @@ def around_truth(panel: Panel, like: Forecast, noise: float, model: str = "mine"
     return replace(like, model=model, baseline=False, mean=like.truth() + noise * rng.normal(size=like.mean.shape))
 
 
-def scored(**options: Any) -> Scores:
+def scored(**options: Any) -> Scorecard:
     panel = panel_()
     return score(forecasts(panel), season=7, **options)
 
@@ -93,7 +94,11 @@ def test_leaderboard() -> None:
     made = forecasts(panel)
     made.append(around_truth(panel, made[0], 0.5))
     board = score(made).leaderboard()
-    assert list(board.columns) == ["model", "kind", *METRICS, "skill_vs_best_baseline", "best_baseline"]
+    of_means = [name for name, metric in METRICS.items() if metric.quantiles is None and not metric.counts]
+    assert list(board.columns) == [
+        "model", "kind", *of_means, "skill_vs_best_baseline", "best_baseline", "series_won", "median_series_skill",
+        "p_vs_best_baseline", "fold_sd", "p95_fold", "worst_fold",
+    ]  # fmt: skip
     assert board["rmse"].is_monotonic_increasing
     assert board["model"][0] == "mine"
     kinds = board.set_index("model")["kind"].to_dict()
@@ -122,7 +127,7 @@ def test_verdicts() -> None:
     assert "no baseline was scored" in score([good]).verdict()
     perfect = replace(around_truth(panel, made[0], 0.0, "SeasonalNaive"), baseline=True)
     assert "makes no error; mine cannot beat it" in score([perfect, good]).verdict()
-    assert "Scores(3 models, 9 windows" in repr(score([*made, good]))
+    assert "Scorecard(3 models, 9 windows, 3 cutoffs; mine beats" in repr(score([*made, good]))
 
 
 def test_baselines_can_be_named() -> None:
@@ -246,7 +251,7 @@ def test_the_default_training_part_ends_at_the_first_cutoff() -> None:
 
 def test_long_frame() -> None:
     scores = scored()
-    frame = scores.to_frame()
+    frame = scores.figures()
     assert list(frame.columns) == ["model", "scope", "key", "metric", "value"]
     assert not frame.duplicated(["model", "scope", "key", "metric"]).any()
     chosen = frame.query("model == 'Persistence' and scope == 'h_step' and key == '3' and metric == 'mae'")

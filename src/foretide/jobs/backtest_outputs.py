@@ -32,10 +32,11 @@ CALIBRATED = 4
 
 def write_backtest(card: Scorecard, config: Config, folder: RunFolder, log: Log) -> None:
     """Write everything there is to keep of a backtest."""
+    assert card.plan is not None
     write_card(card, folder)
     write_before(card.panel, card.windows, card.plan.h, folder)
     write_audit(card.panel, card.plan.season, folder)
-    board, folds = card.leaderboard(), card.frame_of(card.main, "cutoff")
+    board, folds = card.pandas(card.leaderboard()), card.frame_of(card.main, "cutoff")
     comparisons, ranks = comparison_table(card), rank_table(card)
     tables = {
         "metrics.csv": board, "folds.csv": folds, "fold_summary.csv": card.fold_summary(),
@@ -52,7 +53,7 @@ def write_backtest(card: Scorecard, config: Config, folder: RunFolder, log: Log)
     pictures = _write_pictures(card, folder)
     facts = _facts(card, config, log)
     folder.write_json("run.json", facts)
-    told = BacktestFacts(config.name, facts, board, card.fold_summary(), comparisons, ranks, pictures)
+    told = BacktestFacts(config.name, facts, board, card.pandas(card.fold_summary()), comparisons, ranks, pictures)
     folder.write_text("summary.md", write_backtest_summary(told))
 
 
@@ -132,6 +133,7 @@ def _write_pictures(card: Scorecard, folder: RunFolder) -> dict[str, str]:
 def _scored_folds(card: Scorecard, folds: pd.DataFrame) -> list[Any]:
     """Return the folds that have scores, in the order of the table's rows."""
     scored = set(np.unique(card.windows.steps(card.panel)).tolist())
+    assert card.plan is not None
     kept = [fold for fold in card.plan.folds if fold.cutoff in scored]
     assert len(kept) == len(folds)
     return kept
@@ -164,6 +166,7 @@ def _fold_words(card: Scorecard, model: str) -> str:
 
 def _facts(card: Scorecard, config: Config, log: Log) -> dict[str, Any]:
     panel, plan = card.panel, card.plan
+    assert plan is not None
     return {
         "kind": "backtest",
         "verdict": card.verdict(),

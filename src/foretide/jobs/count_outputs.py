@@ -17,20 +17,20 @@ from foretide.report.intervals import bands, interval_figure, interval_words, ty
 from foretide.report.summary import BY_BUCKET, markdown
 
 if TYPE_CHECKING:
-    from foretide.evaluation.score import Scores
+    from foretide.evaluation.cards.scorecard import Scorecard
     from foretide.jobs.folder import RunFolder
 
 SHOWN_LEVEL = 80.0
 MOST_ROWS = 60
 
 
-def bucket_sizes(scores: Scores) -> dict[str, int]:
+def bucket_sizes(scores: Scorecard) -> dict[str, int]:
     """Return how many of the series scored lie in each density bucket."""
     table = scores.by_bucket(scores.main)
     return {str(b): int(n) for b, n in zip(table["bucket"], table["n_series"], strict=True)}
 
 
-def shown_series(scores: Scores) -> dict[str, tuple[int, int]]:
+def shown_series(scores: Scorecard) -> dict[str, tuple[int, int]]:
     """Return for each density the (entity, target) that pictures show."""
     sold = np.zeros(scores.rates.shape)
     np.add.at(sold, scores.windows.entity, np.nansum(scores.truth, axis=1))
@@ -38,12 +38,12 @@ def shown_series(scores: Scores) -> dict[str, tuple[int, int]]:
     return typical_series(scores.rates, buckets(scores.rates), entities, sold)
 
 
-def by_bucket(scores: Scores) -> pd.DataFrame:
+def by_bucket(scores: Scorecard) -> pd.DataFrame:
     """Return the figures that the summary shows by density: ``model, bucket`` and one column per metric."""
     parts = []
     for metric in (name for name in BY_BUCKET if name in scores.metrics):
         long = (
-            scores.by_bucket(metric)
+            scores.pandas(scores.by_bucket(metric))
             .drop(columns="n_series")
             .melt(id_vars="bucket", var_name="model", value_name=metric)
         )
@@ -52,7 +52,7 @@ def by_bucket(scores: Scores) -> pd.DataFrame:
     return whole
 
 
-def write_interval_picture(results: Sequence[Result], scores: Scores, folder: RunFolder) -> dict[str, str]:
+def write_interval_picture(results: Sequence[Result], scores: Scorecard, folder: RunFolder) -> dict[str, str]:
     """Draw the best model with a distribution on one series of each density; return file name -> what it shows."""
     forecasts = {r.entry.name: r.forecast for r in results if r.forecast.levels and scores.has("wql", r.entry.name)}
     if not forecasts:

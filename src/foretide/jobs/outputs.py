@@ -37,7 +37,7 @@ from foretide.report.words import attention_words, error_words, start_words
 
 if TYPE_CHECKING:
     from foretide.data.splits import Split
-    from foretide.evaluation.score import Scores
+    from foretide.evaluation.cards.scorecard import Scorecard
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.forecast import Forecast
     from foretide.jobs.config import Config
@@ -51,7 +51,7 @@ VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "
 
 def write_scores(
     results: Sequence[Result], prepared: Prepared, config: Config, folder: RunFolder, quantiles: tuple[float, ...]
-) -> Scores:
+) -> Scorecard:
     """Score all forecasts and write the tables; ``quantiles`` are those forecast beside the levels'."""
     forecasts = [r.forecast for r in results]
     oracle = prepared.oracle(forecasts[0].windows, config.h, config.levels, quantiles)
@@ -60,8 +60,8 @@ def write_scores(
         baselines=[r.entry.name for r in results if r.entry.baseline],
     )  # fmt: skip
     scores = replace(scores, notes=(*scores.notes, *told_of(prepared.split), *sentences_of(forecasts)))
-    _csv(folder, "metrics.csv", scores.leaderboard())
-    figures = scores.to_frame()
+    _csv(folder, "metrics.csv", scores.pandas(scores.leaderboard()))
+    figures = scores.pandas(scores.figures())
     for scope, key, name in (("h_step", "h_step", "step"), ("series", prepared.panel.names.id, "series")):
         _csv(folder, f"metrics_by_{name}.csv", _one_line_each(figures, scope, key))
     if scores.counts:
@@ -90,7 +90,7 @@ def _one_line_each(figures: pd.DataFrame, scope: str, key: str) -> pd.DataFrame:
 
 
 def write_outputs(
-    results: Sequence[Result], scores: Scores, prepared: Prepared, config: Config, folder: RunFolder, log: Log,
+    results: Sequence[Result], scores: Scorecard, prepared: Prepared, config: Config, folder: RunFolder, log: Log,
     study: Study | None = None,
 ) -> None:  # fmt: skip
     """Write forecasts, attention, training history, pictures, facts and the summary; what a search found before."""
@@ -111,7 +111,7 @@ def write_outputs(
     if study is not None:
         facts["search"], sections["Search"] = write_run_search(study, config, folder)
     folder.write_json("run.json", facts)
-    board = scores.leaderboard()
+    board = scores.pandas(scores.leaderboard())
     density = by_bucket(scores) if scores.counts else None
     summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, board, pictures, density, sections)
     folder.write_text("summary.md", write_summary(summary))
@@ -153,7 +153,9 @@ def _history(forecaster: Forecaster) -> list[dict[str, Any]]:
     return list(found)
 
 
-def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepared, folder: RunFolder) -> dict[str, str]:
+def _write_pictures(
+    results: Sequence[Result], scores: Scorecard, prepared: Prepared, folder: RunFolder
+) -> dict[str, str]:
     """Write the pictures; return file name -> what it shows."""
     by_name = {r.entry.name: r for r in results}
     ranked = [name for name in scores.leaderboard()["model"] if name in by_name]
@@ -162,7 +164,7 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
     shown = [by_name[name].forecast for name in (asked + best_baseline) or ranked[:2]]
     freq = prepared.panel.grid.freq
     metric = scores.main
-    steps = scores.by_step(metric)
+    steps = scores.frame_of(metric, "h_step")
     errors = {name: steps[name].to_numpy(float) for name in ranked}
     floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
     entity, target = next(iter(shown_series(scores).values())) if scores.counts else (0, 0)
@@ -187,7 +189,9 @@ def _write_pictures(results: Sequence[Result], scores: Scores, prepared: Prepare
     return pictures
 
 
-def _facts(results: Sequence[Result], scores: Scores, prepared: Prepared, config: Config, log: Log) -> dict[str, Any]:
+def _facts(
+    results: Sequence[Result], scores: Scorecard, prepared: Prepared, config: Config, log: Log
+) -> dict[str, Any]:
     panel, split = prepared.panel, prepared.split
     torch: Any = sys.modules.get("torch")
     times = panel.grid.output_times([int(panel.first.min()), split.train_end, split.val_end, split.test_end])

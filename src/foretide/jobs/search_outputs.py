@@ -27,7 +27,7 @@ def write_search(study: Study, card: Scorecard | None, config: Config, folder: R
     """Write everything there is to keep of a search that is a job of its own."""
     if card is not None:
         write_card(card, folder)
-        board = card.leaderboard()
+        board = card.pandas(card.leaderboard())
         folder.write("metrics.csv", lambda path: board.to_csv(path, index=False, float_format="%.10g"))
     test = "" if card is None else f"On the test part, which no trial has seen: {_judged(card, study.unfitted().name)}"
     facts = write_study(study, config, folder, seconds=log.seconds, test=test)
@@ -46,7 +46,7 @@ def _judged(card: Scorecard, winner: str) -> str:
     """Return the verdict on the test part; of a winner that is a baseline itself, beside the best of the others."""
     if winner not in card.baselines:
         return card.verdict()
-    errors = card.leaderboard().set_index("model")[card.main]
+    errors = card.pandas(card.leaderboard()).set_index("model")[card.main]
     others = errors[[name for name in card.baselines if name != winner]].dropna()
     if not len(others) or not np.isfinite(errors[winner]):
         return card.verdict()

@@ -13,9 +13,10 @@ import numpy as np
 from foretide.data.counts import count_like
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
-from foretide.errors import ConfigError, DataError, ForetideError, nearest
-from foretide.evaluation.metrics.points import METRICS, TrainingScale, grouped, metric_of, training_scale
-from foretide.evaluation.metrics.quantiles import DECILES, distribution_metric
+from foretide.errors import ConfigError, DataError, ForetideError
+from foretide.evaluation.metrics.quantiles import DECILES
+from foretide.evaluation.metrics.scale import TrainingScale, training_scale
+from foretide.evaluation.metrics.table import METRICS, example, metric_of
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.folds import Plan, make_plan
 from foretide.evaluation.rolling.members import call, members_of
@@ -36,8 +37,6 @@ Measured on twelve seeds of the hourly generator that no benchmark is judged by:
 of the part chose were 0.5 % better than the default on the test part, those over two fifths 1.7 %; the best had 2.1 %.
 """
 MOST_WINDOWS = 100
-LOSS_FAMILIES = ("wql", "crps", "winkler", "stock_cost")
-"""Measures of distributions that are least where a distribution is best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +84,7 @@ class Task:
     @property
     def is_distribution(self) -> bool:
         """Whether the measure needs quantiles."""
-        return self.metric not in METRICS
+        return metric_of(self.metric).quantiles is not None
 
     def evaluate(self, forecaster: Any) -> float:
         """Fit a forecaster, forecast from every inner cutoff, and return its error in original units.
@@ -125,8 +124,8 @@ class Task:
         errors = measure.points(self.truth, forecast.mean, scale)
         one = np.zeros(errors.shape, dtype=np.int64)
         d = self.panel.n_targets
-        series = self.windows.entity[:, None, None] * d + np.arange(d)
-        return float(grouped(measure, errors, one, 1, np.broadcast_to(series, errors.shape))[0])
+        series = np.broadcast_to(self.windows.entity[:, None, None] * d + np.arange(d), errors.shape)
+        return float(measure.reduce(errors, self.truth, one, 1, series)[0])
 
     def baselines(self, calendar: Any, without: Sequence[str]) -> dict[str, Any]:
         """Return ``{"figures": {name: {"value", "seconds"}}, "notes": [...]}`` of the simple baselines."""
@@ -150,8 +149,8 @@ class Task:
 
     @property
     def _levels(self) -> tuple[float, ...]:
-        found = distribution_metric(self.metric)
-        needed = found.levels if found is not None else ()
+        metric = metric_of(self.metric)
+        needed = metric.quantiles(metric.level) if metric.quantiles is not None else ()
         return tuple(round(100 * (1 - 2 * q), 6) for q in needed if q < 0.5) or (80, 95)
 
     def _training_scale(self) -> TrainingScale:
@@ -217,14 +216,11 @@ def _before_end(part: Panel, plan: Plan) -> NDArray[np.int64]:
 
 
 def checked_metric(name: str) -> str:
-    """Return a measure's name; refuse one that is unknown, or not least where forecasts are best."""
-    family = name.rstrip("0123456789.").rstrip("_")
-    if name in METRICS or (distribution_metric(name) is not None and family in LOSS_FAMILIES):
+    """Return a metric's name; refuse one that is unknown, or not least where forecasts are best."""
+    if metric_of(name).searchable:
         return name
-    known = [*METRICS, "wql", "crps", "winkler_80"]
-    if distribution_metric(name) is not None or name == "zero_accuracy":
-        raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
-    raise ConfigError(f"There is no metric {name!r}. {nearest(name, known)}")
+    known = [example(metric) for metric in METRICS.values() if metric.searchable]
+    raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
 
 
 def _truth(panel: Panel, windows: Windows, h: int) -> NDArray[np.floating]:

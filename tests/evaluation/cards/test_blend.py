@@ -9,7 +9,8 @@ import pytest
 from scipy.optimize import minimize
 
 from foretide.errors import ConfigError, DataError
-from foretide.evaluation.cards.blend import blend_by_fold, blend_quantiles_by_fold
+from foretide.evaluation.cards.blend import blend_by_fold
+from foretide.forecasters.wrappers.ensemble import blend_quantiles
 
 
 def case(seed: int, m: int = 3) -> tuple[Any, Any, Any, Any]:
@@ -104,23 +105,23 @@ def test_quantiles_level_by_level() -> None:
     rng = np.random.default_rng(4)
     distributions = np.sort(rng.normal(size=(3, 5, 2, 1, 4)), axis=-1)
     weights = rng.dirichlet(np.ones(3), size=5)
-    found = blend_quantiles_by_fold(distributions, weights)
+    found = blend_quantiles(distributions, weights)
     for n in range(5):
         np.testing.assert_allclose(found[n], sum(weights[n, m] * distributions[m, n] for m in range(3)), rtol=1e-12)
-    np.testing.assert_allclose(blend_quantiles_by_fold(distributions, "mean"), distributions.mean(axis=0), rtol=1e-12)
-    for how in ("median", None):
-        np.testing.assert_array_equal(blend_quantiles_by_fold(distributions, how), np.sort(distributions, axis=0)[1])
+    equal = np.full((5, 3), 1 / 3)
+    np.testing.assert_allclose(blend_quantiles(distributions, equal), distributions.mean(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(blend_quantiles(distributions, None), np.sort(distributions, axis=0)[1])
     assert (np.diff(found, axis=-1) >= 0).all()
 
 
 def test_quantiles_of_counts_stay_whole_and_missing_ones_missing() -> None:
     distributions = np.array([[0.0, 1.0, 4.0], [1.0, 3.0, 6.0]]).reshape(2, 1, 1, 1, 3)
-    assert blend_quantiles_by_fold(distributions, np.array([[0.25, 0.75]])).ravel().tolist() == [1.0, 2.0, 6.0]
+    assert blend_quantiles(distributions, np.array([[0.25, 0.75]])).ravel().tolist() == [1.0, 2.0, 6.0]
     both = np.concatenate([distributions, np.full_like(distributions, np.nan)], axis=1)
-    found = blend_quantiles_by_fold(both, "mean")
+    found = blend_quantiles(both, np.full((2, 2), 0.5))
     assert found[0].ravel().tolist() == [0.0, 2.0, 5.0]
     assert np.isnan(found[1]).all()
-    assert np.isnan(blend_quantiles_by_fold(both, "median")[1]).all()
+    assert np.isnan(blend_quantiles(both, None)[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -130,9 +131,6 @@ def test_quantiles_of_counts_stay_whole_and_missing_ones_missing() -> None:
         (lambda m, t, s, u: blend_by_fold(m[0], t, s, u), DataError, r"Expected means \[M, N, H, D\]"),
         (lambda m, t, s, u: blend_by_fold(m, t, s, 0.0, how="weights"), DataError, "Units of errors are above zero"),
         (lambda m, t, s, u: blend_by_fold(m, t, s, u, how="weights", fewest=0), ConfigError, "fewest is a number"),
-        (lambda m, t, s, u: blend_quantiles_by_fold(m, "mean"), DataError, r"Expected distributions \[M, N, H, D, Q\]"),
-        (lambda m, t, s, u: blend_quantiles_by_fold(m[..., None], "max"), ConfigError, "no way 'max' to blend"),
-        (lambda m, t, s, u: blend_quantiles_by_fold(m[..., None], [1.0]), DataError, r"weights \[N, M\] = \(24, 3\)"),
     ],
 )
 def test_wrong_settings_are_named(make: Any, error: Any, message: str) -> None:

@@ -13,8 +13,9 @@ from scipy import stats
 
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError
+from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.quantiles import DECILES, DENSE, weighted_quantile_loss
-from foretide.evaluation.score import Scores, score
+from foretide.evaluation.score import score
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.simple.baselines import Persistence, SeasonalNaive
 
@@ -54,14 +55,15 @@ def naive() -> list[Forecast]:
 
 
 @pytest.fixture(scope="module")
-def scores(naive: list[Forecast]) -> Scores:
+def scores(naive: list[Forecast]) -> Scorecard:
     made = [*naive, with_distribution("right", naive[0], 1.0), with_distribution("wide", naive[0], 1.5)]
     return score(made, oracle=with_distribution("any", naive[0], 1.0))
 
 
-def test_the_leaderboard_of_counts(scores: Scores, naive: list[Forecast]) -> None:
+def test_the_leaderboard_of_counts(scores: Scorecard, naive: list[Forecast]) -> None:
     board = scores.leaderboard().set_index("model")
-    assert list(board.columns[-9:]) == [
+    columns = board.columns.tolist()
+    assert columns[columns.index("winkler_80") : columns.index("series_won")] == [
         "winkler_80", "winkler_95", "width_80", "width_95", "zero_accuracy", "skill_vs_best_baseline", "best_baseline",
         "ratio_to_oracle", "wql_ratio_to_oracle",
     ]  # fmt: skip
@@ -90,7 +92,7 @@ def test_the_leaderboard_of_counts(scores: Scores, naive: list[Forecast]) -> Non
     assert board["wql_ratio_to_oracle"]["right"] == 1
 
 
-def test_buckets_by_hand(scores: Scores, naive: list[Forecast]) -> None:
+def test_buckets_by_hand(scores: Scorecard, naive: list[Forecast]) -> None:
     truth = naive[0].truth()
     table = scores.by_bucket("mse").set_index("bucket")
     assert table.index.tolist() == ["dense", "sparse", "ultra"]
@@ -121,7 +123,7 @@ def test_buckets_follow_the_training_part_alone(naive: list[Forecast]) -> None:
     assert table["bucket"].tolist() == ["dense", "sparse", "ultra"]
 
 
-def test_coverage_by_anything(scores: Scores, naive: list[Forecast]) -> None:
+def test_coverage_by_anything(scores: Scorecard, naive: list[Forecast]) -> None:
     truth, distribution = naive[0].truth(), with_distribution("wide", naive[0], 1.5)
     inside = (truth >= distribution.quantile(0.025)) & (truth <= distribution.quantile(0.975))
     whole = scores.coverage(95)
@@ -224,8 +226,8 @@ def test_other_data_keep_their_main_figure(naive: list[Forecast]) -> None:
     assert np.isnan(found.value("Persistence", "wql"))
 
 
-def test_long_frame_has_buckets(scores: Scores) -> None:
-    frame = scores.to_frame()
+def test_long_frame_has_buckets(scores: Scorecard) -> None:
+    frame = scores.figures()
     assert set(frame["scope"]) == {"all", "h_step", "series", "bucket"}
     chosen = frame.query("model == 'wide' and scope == 'bucket' and key == 'sparse' and metric == 'wql'")
     assert chosen["value"].item() == scores.by_bucket("wql").set_index("bucket")["wide"]["sparse"]

@@ -6,21 +6,22 @@ import pytest
 from cases import make_panel, times
 
 from foretide.errors import ConfigError
+from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.cards.tidy import tidy_frame
-from foretide.evaluation.metrics.points import METRICS
-from foretide.evaluation.score import Scores, score
+from foretide.evaluation.metrics.table import METRICS
+from foretide.evaluation.score import score
 from foretide.forecasters.simple.baselines import Drift, Persistence
 
 H = 5
 
 
-def scored() -> Scores:
+def scored() -> Scorecard:
     panel = make_panel((100, 96, 90), targets=2, first=(0, 0, 4), missing=0.05)
     cutoffs = times(panel, [70, 78, 80, 84])
     return score([m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs) for m in (Persistence(H), Drift(H))], season=7)
 
 
-def tidy(scores: Scores) -> pd.DataFrame:
+def tidy(scores: Scorecard) -> pd.DataFrame:
     """The points with every grouping as a column, worked out from the tidy frame alone."""
     frame = tidy_frame(scores)
     parts = frame["unique_id"].str.split("/", expand=True)

@@ -310,7 +310,7 @@ def test_weights_of_a_blend_come_from_earlier_folds() -> None:
     late = cutoffs >= np.unique(cutoffs)[12]
     from dataclasses import replace
 
-    poisoned = replace(card(), truth=np.where(late[:, None, None], 1e6, card().truth), _errors={})
+    poisoned = replace(card(), truth=np.where(late[:, None, None], 1e6, card().truth))
     again = poisoned.ensemble(["ES", "Persistence"], "weights", name="w")
     np.testing.assert_array_equal(again.forecasts["w"][~late], made.forecasts["w"][~late])
     assert np.abs(again.forecasts["w"][late] - made.forecasts["w"][late]).max() > 0
@@ -328,7 +328,7 @@ def test_conformal_intervals_from_past_folds(method: Any) -> None:
     late = made.windows.steps(made.panel) >= made.plan.folds[15].cutoff
     from dataclasses import replace
 
-    poisoned = replace(card(), truth=np.where(late[:, None, None], 1e6, card().truth), _errors={})
+    poisoned = replace(card(), truth=np.where(late[:, None, None], 1e6, card().truth))
     again = poisoned.conformal("ES", method, by=["h_step"], levels=(80,)).distributions.quantiles["ES-conformal"]
     np.testing.assert_array_equal(again.values[~late], distribution.values[~late])
 
@@ -388,6 +388,13 @@ def test_other_kinds_of_time_and_frame_come_back(kind: str, tmp_path: Path) -> N
         return
     pd.testing.assert_frame_equal(again.to_frame(), made.to_frame())
     pd.testing.assert_frame_equal(again.folds(), made.folds())
+
+
+def test_cards_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    distributions().save(tmp_path)
+    table = pd.read_parquet(tmp_path / "scorecard.parquet")
+    table.rename(columns={"y-of-distributions": "y-of-laws"}).to_parquet(tmp_path / "scorecard.parquet")
+    pd.testing.assert_frame_equal(Scorecard.load(tmp_path).leaderboard(), distributions().leaderboard())
 
 
 def test_files_that_are_no_card(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from scipy import stats
 
 from foretide.errors import ConfigError
 from foretide.evaluation.metrics.calibration import pit_histogram, reliability
-from foretide.evaluation.metrics.quantiles import DECILES, DENSE, pit_from_quantiles
+from foretide.evaluation.metrics.pit import pit_from_quantiles
+from foretide.evaluation.metrics.quantiles import DECILES, DENSE
 
 UNEVEN = (0.025, 0.1, 0.5, 0.8, 0.975)
 

@@ -12,23 +12,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from foretide.errors import ConfigError
+from foretide.evaluation.metrics.pit import fair_coverage, pit_from_quantiles, randomised_pit
 from foretide.evaluation.metrics.quantiles import (
     DECILES,
     DENSE,
     Quantiles,
     coverage,
     crps,
-    distribution_metric,
-    fair_coverage,
-    interval_metrics,
     pinball,
-    pit_from_quantiles,
-    randomised_pit,
     says_zero,
     weighted_quantile_loss,
     winkler,
     zero_accuracy,
 )
+from foretide.evaluation.metrics.table import metric_of
 
 RNG = np.random.default_rng(0)
 Y = RNG.negative_binomial(2, 0.3, size=(50, 4)).astype(float)
@@ -188,27 +185,20 @@ def test_zero_accuracy_uses_the_median_and_else_the_mean() -> None:
     np.testing.assert_array_equal(zero_accuracy(y, mean, without), zero_accuracy(y, mean))
 
 
-def test_measures_by_name() -> None:
+def test_metrics_by_name() -> None:
     distribution = Quantiles((0.1, 0.5, 0.9), np.array([[0.0, 1, 4], [2, 3, 9]]))
     y = np.array([5.0, 2.0])
     values = {}
-    for name in interval_metrics((80,)):
-        found = distribution_metric(name)
-        assert found is not None
-        if name == "fair_coverage_80":  # Needs a dense grid.
-            assert not found.known_of(distribution)
-            assert found.known_of(Quantiles(DENSE, np.zeros((2, 99))))
-            continue
-        assert found.known_of(distribution)
-        values[name] = found.point(y, distribution).tolist()
+    for name in ("coverage_80", "winkler_80", "width_80"):
+        assert metric_of(name).judges(distribution)
+        values[name] = metric_of(name).points(y, y, quantiles=distribution).tolist()
     assert values == {"coverage_80": [0.0, 1.0], "winkler_80": [pytest.approx(14.0), 7.0], "width_80": [4.0, 7.0]}
-    assert distribution_metric("coverage_97.5") is not None
-    for name in ("coverage_100", "coverage_0", "covrage_80", "rmse"):
-        assert distribution_metric(name) is None
-    wql = distribution_metric("wql")
-    assert wql is not None
-    assert not wql.known_of(distribution)
-    assert not wql.known_of(None)
+    assert metric_of("winkler_80")(y, y, quantiles=distribution) == pytest.approx(10.5)
+    fair = metric_of("fair_coverage_80")  # Needs a dense grid.
+    assert not fair.judges(distribution)
+    assert fair.judges(Quantiles(DENSE, np.zeros((2, 99))))
+    assert not metric_of("wql").judges(distribution)
+    assert not metric_of("wql").judges(None)
     with pytest.raises(ConfigError, match=r"quantiles \(0\.2,\) are wanted and only \(0\.1, 0\.5, 0\.9\) are held"):
         distribution.at((0.2,))
 

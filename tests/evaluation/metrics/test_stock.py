@@ -13,16 +13,14 @@ from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.metrics.quantiles import (
     DENSE,
     Quantiles,
-    distribution_metric,
-    interval_metrics,
     pinball,
-    stock_metrics,
-    unknown_metric,
 )
 from foretide.evaluation.metrics.stock import newsvendor_quantity, stock_decisions
+from foretide.evaluation.metrics.table import METRICS, find_metric, metric_of
 
 DEMAND = stats.nbinom(2, 0.3)
 LEVELS = (0.1, 0.5, 0.9)
+FAMILIES = [name for name, metric in METRICS.items() if metric.parameter == "quantile"]
 
 
 # ---------------------------------------------------------------- measures by name
@@ -44,27 +42,26 @@ def test_measures_of_a_stocked_quantile_by_a_slow_loop() -> None:
         total["shortage"] += truth - held if truth > held else 0
         total["fill_rate"] += min(truth, held)
         total["stock_cost"] += 0.9 * (truth - held) if truth > held else 0.1 * (held - truth)
-    assert set(stock_metrics((90,))) == {f"{family}_90" for family in total}
+    assert set(FAMILIES) == set(total)
     for family, expected in total.items():
-        metric = distribution_metric(f"{family}_90")
-        assert metric is not None
-        assert metric.levels == (0.9,)
-        assert metric.by_size == (family == "fill_rate")
-        points = metric.point(y, distribution)
+        metric = metric_of(f"{family}_90")
+        assert metric.quantiles is not None
+        assert metric.quantiles(metric.level) == (0.9,)
+        assert metric.pooled == ("size" if family == "fill_rate" else "points")
+        points = metric.points(y, y, quantiles=distribution)
         assert np.isnan(points[2, 1])
-        size = demand if metric.by_size else n
-        assert np.nansum(points) / size == pytest.approx(expected / size)
+        size = demand if metric.pooled == "size" else n
+        assert metric(y, y, quantiles=distribution) == pytest.approx(expected / size)
 
 
 @settings(max_examples=100)
 @given(st.floats(0, 50), st.floats(0, 50), st.sampled_from([50.0, 80.0, 97.5]))
 def test_the_cost_of_stock_is_the_quantile_loss_and_its_parts(y: float, q: float, level: float) -> None:
     distribution = Quantiles((level / 100,), np.array([[q]]))
-    figures = {}
-    for name in stock_metrics((level,)):
-        metric = distribution_metric(name)
-        assert metric is not None
-        figures[name.rsplit("_", 1)[0]] = float(metric.point(np.array([y]), distribution)[0])
+    at = np.array([y])
+    figures = {
+        family: float(METRICS[family].at(level).points(at, at, quantiles=distribution)[0]) for family in FAMILIES
+    }
     share = level / 100
     assert figures["stock_cost"] == pytest.approx(share * figures["shortage"] + (1 - share) * figures["holding"])
     assert figures["stock_cost"] == pytest.approx(float(pinball(y, q, share)))
@@ -72,19 +69,19 @@ def test_the_cost_of_stock_is_the_quantile_loss_and_its_parts(y: float, q: float
     assert figures["service_level"] == 1 - figures["stock_out"]
 
 
-def test_laws_know_the_measures_whose_quantile_they_hold() -> None:
+def test_distributions_know_the_metrics_whose_quantile_they_hold() -> None:
     truth = np.array([[[1.0], [4.0]]])
     distributions = Distributions(truth, {"A": Quantiles(LEVELS, np.array([[[[0.0, 1, 3]], [[0, 2, 3]]]]))}, (80.0,))
-    for name in stock_metrics((90, 50)):
-        assert distributions.known(name, "A")
-    assert not distributions.known("service_level_95", "A")
-    assert not distributions.known("service_level_90", "B")
-    assert distributions.points("service_level_90", "A").ravel().tolist() == [1, 0]
-    assert distributions.points("shortage_90", "A").ravel().tolist() == [0, 1]
-    # Names that every distribution is judged by stay those of intervals.
-    assert interval_metrics((80,)) == ("coverage_80", "fair_coverage_80", "winkler_80", "width_80")
-    assert distribution_metric("service_level_100") is None
-    assert "Did you mean 'service_level_90'?" in str(unknown_metric("servce_level_90", ()))
+    for family in FAMILIES:
+        assert all(distributions.suffice("A", METRICS[family].at(level)) for level in (90, 50))
+    assert not distributions.suffice("A", metric_of("service_level_95"))
+    assert not distributions.suffice("B", metric_of("service_level_90"))
+    own = distributions.judged("A", metric_of("service_level_90"))
+    assert metric_of("service_level_90").points(truth, truth, quantiles=own).ravel().tolist() == [1, 0]
+    assert metric_of("shortage_90").points(truth, truth, quantiles=own).ravel().tolist() == [0, 1]
+    assert find_metric("service_level_100") is None
+    with pytest.raises(ConfigError, match="Did you mean 'service_level_90'"):
+        metric_of("servce_level_90")
 
 
 # ---------------------------------------------------------------- quantities

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.counts import density
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.evaluation.metrics.points import TrainingScale
+from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.metrics.quantiles import LEAST_DENSE, Quantiles
 from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.text import first_few
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
-
-    Floats = NDArray[np.float64]
+    from foretide.data.synthetic.base import Truth
+    from foretide.evaluation.metrics.scale import TrainingScale
+    from foretide.typing import Floats, Ints, Json, Reals
 
 ORACLE = "oracle"
+_FAR = np.int64(2**40)
 
 
-def named_forecasts(forecasts: list[Forecast], oracle: Forecast | NDArray[np.floating] | None) -> dict[str, Forecast]:
-    """Return the forecasts by model, the oracle last, after a check that they can be compared."""
+def named_forecasts(forecasts: Sequence[Forecast], oracle: Forecast | Reals | None) -> dict[str, Forecast]:
+    """Return the forecasts by model, the oracle last, after a check that they can be compared.
+
+    Parameters
+    ----------
+    forecasts : sequence of Forecast
+    oracle : Forecast or float array ``[N, H, D]``, optional
+        An array goes with the windows of the first forecast.
+
+    Returns
+    -------
+    dict
+        Model -> forecast.
+
+    Raises
+    ------
+    ConfigError
+        For no forecasts, two of one name, or shapes that differ.
+    """
     if not forecasts:
         raise ConfigError("There is no forecast to score. Give at least one: score([model.predict(panel, cutoffs)])")
     named, first = {forecast.model: forecast for forecast in forecasts}, forecasts[0]
@@ -42,12 +60,7 @@ def named_forecasts(forecasts: list[Forecast], oracle: Forecast | NDArray[np.flo
     return named
 
 
-def _start_of(panel: Panel) -> Any:
-    """Return the time of step 0 as the user knows it."""
-    return panel.grid.output_times([0])[0]
-
-
-def _as_forecast(oracle: Any, like: Forecast) -> Forecast:
+def _as_forecast(oracle: Reals, like: Forecast) -> Forecast:
     mean = np.asarray(oracle, dtype=np.float64)
     if mean.shape != like.mean.shape:
         raise ConfigError(f"The oracle has shape {mean.shape}; {like.model} has {like.mean.shape}. They must agree.")
@@ -55,64 +68,109 @@ def _as_forecast(oracle: Any, like: Forecast) -> Forecast:
 
 
 def oracle_forecast(
-    truth: Any, panel: Panel, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]
+    truth: Truth | None, panel: Panel, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]
 ) -> Forecast | None:
-    """Return the best forecast possible of a synthetic series, with quantiles where known; None without a truth.
+    """Return the best forecast possible of a synthetic series, with quantiles where known.
 
     Parameters
     ----------
     truth : object or None
-        Has ``oracle(cutoff steps, h)``, and maybe ``oracle_quantiles(cutoff steps, h, quantiles)``.
+        Has ``oracle(cutoff steps, h)``, and maybe ``oracle_quantiles(cutoff steps, h, quantiles)``; both with
+        ``site=`` where it has several ``sites``.
+    panel : Panel
+    windows : Windows
+    h : int
+    levels, quantiles : sequence of float
+        Central levels in percent, and further quantiles as fractions.
+
+    Returns
+    -------
+    Forecast or None
+        None without a truth.
     """
     if truth is None:
         return None
     steps = windows.steps(panel)
     # Truths of several entities need to know whose cutoff it is.
-    sites = {"site": [panel.ids[int(i)] for i in windows.entity]} if hasattr(truth, "sites") else {}
+    sites: Json = {"site": [panel.ids[int(i)] for i in windows.entity]} if hasattr(truth, "sites") else {}
     mean = truth.oracle(steps, h, **sites)
-    if not hasattr(truth, "oracle_quantiles"):
+    of_quantiles = getattr(truth, "oracle_quantiles", None)
+    if of_quantiles is None:
         return Forecast(ORACLE, panel, windows, mean)
     wanted = all_quantiles(levels, quantiles)
-    found = truth.oracle_quantiles(steps, h, wanted, **sites)
-    return Forecast(ORACLE, panel, windows, mean, tuple(levels), wanted, found)
+    return Forecast(ORACLE, panel, windows, mean, tuple(levels), wanted, of_quantiles(steps, h, wanted, **sites))
 
 
-def baseline_names(given: Sequence[str] | None, named: dict[str, Forecast]) -> tuple[str, ...]:
-    """Return the names of the baselines: those given, after a check, or those whose forecasts say so."""
-    if given is None:
+def baseline_names(names: Sequence[str] | None, named: Mapping[str, Forecast]) -> tuple[str, ...]:
+    """Return the names of the baselines: those asked for, after a check, or those whose forecasts say so.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+    named : mapping
+        Model -> forecast.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    ConfigError
+        For a name without a forecast.
+    """
+    if names is None:
         return tuple(name for name, forecast in named.items() if forecast.baseline and name != ORACLE)
-    for name in given:
+    for name in names:
         if name not in named or name == ORACLE:
             raise ConfigError(f"The baseline {name!r} was not among the forecasts. {nearest(name, named)}")
-    return tuple(given)
+    return tuple(names)
 
 
-def shared_windows(named: dict[str, Forecast], panel: Panel) -> tuple[Windows, dict[str, NDArray[np.int64]], list[str]]:
-    """Return the windows all forecasts have, where they stand in each, and what was left out."""
+def shared_windows(named: Mapping[str, Forecast], panel: Panel) -> tuple[Windows, dict[str, Ints], list[str]]:
+    """Return the windows that all forecasts have.
+
+    Parameters
+    ----------
+    named : mapping
+        Model -> forecast.
+    panel : Panel
+        In whose terms windows are counted.
+
+    Returns
+    -------
+    windows : Windows
+        ``N`` of them.
+    places : dict
+        Model -> where they stand in its forecast ``[N]``.
+    notes : list of str
+        What was left out.
+
+    Raises
+    ------
+    DataError
+        When there is none, or a forecast does not belong to the panel.
+    """
     keys = {name: _keys(forecast, panel) for name, forecast in named.items()}
-    shared = None
+    shared = np.unique(next(iter(keys.values())))
     for own in keys.values():
-        shared = own if shared is None else np.intersect1d(shared, own)
-    if shared is None or not len(shared):
+        shared = np.intersect1d(shared, own)
+    if not len(shared):
         raise DataError(
             f"The models {list(named)} share no window (series and cutoff). Predict all of them at the same cutoffs."
         )
-    shared = np.unique(shared)
-    chosen, notes = {}, []
+    places, notes = {}, []
     for name, own in keys.items():
         order = np.argsort(own, kind="stable")
-        chosen[name] = order[np.searchsorted(own[order], shared)]
+        places[name] = order[np.searchsorted(own[order], shared)]
         if len(own) > len(shared):
             less = len(own) - len(shared)
             notes.append(f"{less} of {len(own)} windows of {name} left out: not every model forecast them.")
     entity, step = np.divmod(shared, _FAR)
-    return Windows(entity, step - _FAR // 2 - panel.first[entity]), chosen, notes
+    return Windows(entity, step - _FAR // 2 - panel.first[entity]), places, notes
 
 
-_FAR = np.int64(2**40)
-
-
-def _keys(forecast: Forecast, panel: Panel) -> NDArray[np.int64]:
+def _keys(forecast: Forecast, panel: Panel) -> Ints:
     """One number for each (entity, cutoff) in the terms of ``panel``, ``[N]``."""
     theirs = forecast.panel
     if theirs.targets != panel.targets or theirs.grid.freq != panel.grid.freq:
@@ -121,14 +179,33 @@ def _keys(forecast: Forecast, panel: Panel) -> NDArray[np.int64]:
             f"the panel has {list(panel.targets)} every {panel.grid.freq}. Score it on the panel it belongs to."
         )
     where = np.array([panel.entity(name) for name in theirs.ids], dtype=np.int64)
-    shift = 0
-    if theirs.grid.start != panel.grid.start:
-        shift = panel.grid.step_of(_start_of(theirs))
+    same = theirs.grid.start == panel.grid.start
+    shift = 0 if same else panel.grid.step_of(theirs.grid.output_times([0])[0])
     return np.asarray(where[forecast.windows.entity] * _FAR + forecast.cutoff_steps + shift + _FAR // 2)
 
 
-def countable(panel: Panel, windows: Windows, means: dict[str, Floats]) -> tuple[Floats, list[str]]:
-    """Return the truth, NaN where a point does not count for all models, and what was left out."""
+def countable(panel: Panel, windows: Windows, means: Mapping[str, Floats]) -> tuple[Floats, list[str]]:
+    """Return the truth of the points that count for all models.
+
+    Parameters
+    ----------
+    panel : Panel
+    windows : Windows
+    means : mapping
+        Model -> mean forecasts ``[N, H, D]``.
+
+    Returns
+    -------
+    truth : float array ``[N, H, D]``
+        NaN where a point does not count.
+    notes : list of str
+        What was left out.
+
+    Raises
+    ------
+    DataError
+        When no point is left.
+    """
     shape = next(iter(means.values())).shape
     truth = np.array(Forecast("", panel, windows, np.zeros(shape)).truth())
     observed, notes = ~np.isnan(truth), []
@@ -145,7 +222,19 @@ def countable(panel: Panel, windows: Windows, means: dict[str, Floats]) -> tuple
 
 
 def scale_notes(scale: TrainingScale, panel: Panel, truth: Floats, windows: Windows) -> list[str]:
-    """Say which series and points scaled measures leave out."""
+    """Say which series and points scaled metrics leave out.
+
+    Parameters
+    ----------
+    scale : TrainingScale
+    panel : Panel
+    truth : float array ``[N, H, D]``
+    windows : Windows
+
+    Returns
+    -------
+    list of str
+    """
     notes = []
     scored = {panel.series_name(int(i), d) for i in np.unique(windows.entity) for d in range(panel.n_targets)}
     for reason, names in scale.dropped.items():
@@ -159,29 +248,35 @@ def scale_notes(scale: TrainingScale, panel: Panel, truth: Floats, windows: Wind
     return notes
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+def _some(names: Sequence[str]) -> str:
+    return first_few([repr(name) for name in names], 3)
 
 
 def shared_distributions(
-    named: dict[str, Forecast], chosen: dict[str, NDArray[np.int64]], truth: Floats
-) -> tuple[dict[str, Quantiles], Floats, list[str]]:
-    """Return the distributions of the models that have one, and the truth where every one of them is whole.
+    named: Mapping[str, Forecast], places: Mapping[str, Ints], truth: Floats
+) -> tuple[Distributions, list[str]]:
+    """Return the distributions of the models that have one, and the points where every one of them is whole.
+
+    Parameters
+    ----------
+    named : mapping
+        Model -> forecast.
+    places : mapping
+        Model -> windows scored ``[N]``.
+    truth : float array ``[N, H, D]``
 
     Returns
     -------
-    distributions : dict
-        Model -> quantiles ``[N, H, D, Q]``.
-    truth : float array ``[N, H, D]``
-        NaN, beside where it was, where some distribution holds a NaN.
+    distributions : Distributions
     notes : list of str
         What was left out.
     """
-    distributions, notes, whole = {}, [], ~np.isnan(truth)
+    quantiles: dict[str, Quantiles] = {}
+    notes, whole = [], ~np.isnan(truth)
     for name, forecast in named.items():
         if forecast.quantiles is None or not forecast.quantile_levels:
             continue
-        own = chosen[name]
+        own = places[name]
         same = len(own) == len(forecast) and np.array_equal(own, np.arange(len(own)))
         values, levels = forecast.quantiles if same else forecast.quantiles[own], forecast.quantile_levels
         held = np.atleast_1d(~np.isnan(values).all(axis=(0, 1, 2)))
@@ -191,27 +286,29 @@ def shared_distributions(
         if empty[whole].all():
             notes.append(f"{name} has no quantiles on the points scored, so its distribution is not scored.")
             continue
-        if (empty & whole).any():
-            lost, of = int((empty & whole).sum()), int(whole.sum())
+        lost = int((empty & whole).sum())
+        if lost:
             notes.append(
-                f"{lost} of {of} points left out of the measures of distributions: {name} has no quantiles there."
+                f"{lost} of {int(whole.sum())} points left out of the measures of distributions: {name} has no "
+                "quantiles there."
             )
             whole = whole & ~empty
-        distributions[name] = Quantiles(tuple(levels), values)
-    return distributions, np.where(whole, truth, np.nan), notes
+        quantiles[name] = Quantiles(tuple(levels), values)
+    grid, of_grid = _dense_grid(quantiles)
+    asked = [named[name] for name in quantiles]
+    reported = sorted({level for forecast in asked for level in forecast.levels})
+    columns = sorted({q for forecast in asked for q in forecast.quantile_columns})
+    judged = np.where(whole, truth, np.nan)
+    return Distributions(judged, quantiles, tuple(reported), grid, tuple(columns)), [*notes, *of_grid]
 
 
-def dense_grid(distributions: dict[str, Quantiles]) -> tuple[tuple[float, ...], list[str]]:
+def _dense_grid(distributions: Mapping[str, Quantiles]) -> tuple[tuple[float, ...], list[str]]:
     """Return the levels that all dense grids share, for CRPS; empty where there is no such grid, and say so."""
-    dense = {
-        name: distribution for name, distribution in distributions.items() if len(distribution.levels) >= LEAST_DENSE
-    }
+    dense = {name: own for name, own in distributions.items() if len(own.levels) >= LEAST_DENSE}
     if not dense:
         return (), []
     first = next(iter(dense.values()))
-    grid = tuple(
-        level for level in first.levels if all(distribution.holds((level,)) for distribution in dense.values())
-    )
+    grid = tuple(level for level in first.levels if all(own.holds((level,)) for own in dense.values()))
     if len(grid) < LEAST_DENSE:
         return (), [f"No CRPS: the grids of {_some(list(dense))} share only {len(grid)} levels of {LEAST_DENSE}."]
     sparse = [name for name in distributions if name not in dense]
@@ -221,17 +318,39 @@ def dense_grid(distributions: dict[str, Quantiles]) -> tuple[tuple[float, ...], 
 
 
 def nonzero_rates(panel: Panel, train: Panel) -> Floats:
-    """Nonzero rates of the training part in the panel's order of entities, ``[N, D]``; 0 for an entity not in it."""
-    found, rates = density(train), np.zeros((panel.n_entities, panel.n_targets))
+    """Return the nonzero rates of the training part.
+
+    Parameters
+    ----------
+    panel, train : Panel
+        The panel scored, in whose order of entities they are; its training part.
+
+    Returns
+    -------
+    float array ``[N, D]``
+        0 for an entity that is not in the training part.
+    """
+    of_train, rates = density(train), np.zeros((panel.n_entities, panel.n_targets))
     where = {name: i for i, name in enumerate(train.ids)}
     for i, name in enumerate(panel.ids):
         if name in where:
-            rates[i] = found[where[name]]
+            rates[i] = of_train[where[name]]
     return rates
 
 
-def first_cutoffs(panel: Panel, windows: Windows) -> NDArray[np.int64]:
-    """Row of each entity's first cutoff, ``[N]``; of the first of all for an entity without any."""
+def first_cutoffs(panel: Panel, windows: Windows) -> Ints:
+    """Return the row of each entity's first cutoff.
+
+    Parameters
+    ----------
+    panel : Panel
+    windows : Windows
+
+    Returns
+    -------
+    int array ``[entities]``
+        That of the first of all for an entity without any.
+    """
     rows = int(windows.steps(panel).min()) - panel.first
     first = np.full(panel.n_entities, np.iinfo(np.int64).max)
     np.minimum.at(first, windows.entity, windows.cutoff)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.forecasters.wrappers.ensemble import blend_quantiles, simplex_weights
+from foretide.forecasters.wrappers.ensemble import simplex_weights
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from foretide.typing import Floats, Ints
 
 HOW = ("mean", "median", "weights")
 FEWEST = 30
@@ -20,10 +20,10 @@ FEWEST = 30
 
 
 def blend_by_fold(
-    means: Any,
-    truth: Any,
-    step: Any,
-    unit: Any,
+    means: ArrayLike,
+    truth: ArrayLike,
+    step: ArrayLike,
+    unit: ArrayLike,
     *,
     how: Literal["mean", "median", "weights"] = "mean",
     fewest: int = FEWEST,
@@ -73,45 +73,7 @@ def blend_by_fold(
     return np.einsum("nm,mnhd->nhd", weights, means), weights
 
 
-def blend_quantiles_by_fold(distributions: Any, weights_or_how: Any) -> Floats:
-    """Blend the quantiles of several models, level by level; those of counts stay whole numbers.
-
-    Parameters
-    ----------
-    distributions : float array ``[M, N, H, D, Q]``
-        Quantiles of the models from the same cutoffs at the same levels.
-    weights_or_how : {"mean", "median"} or float array ``[N, M]``
-        What each model counts at each cutoff, as :func:`blend_by_fold` returns it; None, too, is a median.
-
-    Returns
-    -------
-    ``[N, H, D, Q]``; NaN where a model has no distribution.
-
-    Raises
-    ------
-    ConfigError, DataError
-        For an unknown way to blend, and for arrays that do not fit together.
-    """
-    distributions = np.asarray(distributions, dtype=float)
-    if distributions.ndim != 5 or not len(distributions):
-        raise DataError(f"Expected distributions [M, N, H, D, Q], got {distributions.shape}.")
-    m, n = distributions.shape[:2]
-    if weights_or_how is None or (isinstance(weights_or_how, str) and weights_or_how == "median"):
-        return blend_quantiles(distributions, None)
-    if isinstance(weights_or_how, str):
-        if weights_or_how != "mean":
-            raise ConfigError(
-                f"There is no way {weights_or_how!r} to blend quantiles. Type 'mean', 'median', or the weights [N, M] "
-                "that blend_by_fold returns."
-            )
-        return blend_quantiles(distributions, np.full(m, 1 / m))
-    weights = np.asarray(weights_or_how, dtype=float)
-    if weights.shape != (n, m):
-        raise DataError(f"Expected weights [N, M] = {(n, m)}, got {weights.shape}.")
-    return blend_quantiles(distributions, weights)
-
-
-def _learned(means: Floats, truth: Floats, step: NDArray[np.int64], unit: Any, fewest: int) -> Floats:
+def _learned(means: Floats, truth: Floats, step: Ints, unit: ArrayLike, fewest: int) -> Floats:
     """Shares of least squared error at each cutoff, ``[N, M]``, from Gram matrices summed up by target time."""
     unit = np.broadcast_to(np.asarray(unit, dtype=float), truth.shape)
     if (unit <= 0).any():

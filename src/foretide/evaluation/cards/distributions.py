@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from foretide.evaluation.metrics.quantiles import Quantiles, distribution_metric, interval_metrics
+from foretide.evaluation.metrics.quantiles import Quantiles
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+    from foretide.evaluation.metrics.metric import Metric
+    from foretide.typing import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,23 +36,37 @@ class Distributions:
     grid: tuple[float, ...] = ()
     columns: tuple[float, ...] = ()
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Names of the measures that at least one distribution can be judged by."""
-        names = ("wql", "crps", *interval_metrics(self.levels))
-        return tuple(name for name in names if any(self.known(name, model) for model in self.quantiles))
+    def suffice(self, model: str, metric: Metric) -> bool:
+        """Whether a model has the quantiles that a metric needs.
 
-    def known(self, metric: str, model: str) -> bool:
-        """Whether the quantiles of a model suffice for a measure."""
-        distribution, found = self.quantiles.get(model), distribution_metric(metric)
-        if metric == "crps":
-            return distribution is not None and bool(self.grid) and distribution.holds(self.grid)
-        return found is not None and found.known_of(distribution)
+        Parameters
+        ----------
+        model : str
+        metric : Metric
 
-    def points(self, metric: str, model: str) -> Floats:
-        """Return the figure of each point, ``[N, H, D]``."""
-        found, distribution = distribution_metric(metric), self.quantiles[model]
-        assert found is not None
-        if metric == "crps":
-            distribution = Quantiles(self.grid, distribution.at(self.grid))
-        return found.point(self.truth, distribution)
+        Returns
+        -------
+        bool
+        """
+        quantiles = self.quantiles.get(model)
+        if metric.shared_grid:
+            return quantiles is not None and bool(self.grid) and quantiles.holds(self.grid)
+        return metric.judges(quantiles)
+
+    def judged(self, model: str, metric: Metric) -> Quantiles | None:
+        """Return the quantiles of a model that a metric judges.
+
+        Parameters
+        ----------
+        model : str
+        metric : Metric
+
+        Returns
+        -------
+        Quantiles or None
+            On the grid that all share, where the metric wants it.
+        """
+        quantiles = self.quantiles.get(model)
+        if quantiles is None or not metric.shared_grid:
+            return quantiles
+        return Quantiles(self.grid, quantiles.at(self.grid))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,13 @@ from foretide.data.time.grid import Grid
 from foretide.data.windows import Windows
 from foretide.errors import ArtifactError
 from foretide.evaluation.cards.distributions import Distributions
+from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.tidy import column_of, flat, tidy_frame, unflat
-from foretide.evaluation.metrics.points import TrainingScale
 from foretide.evaluation.metrics.quantiles import Quantiles
+from foretide.evaluation.metrics.scale import TrainingScale
 from foretide.evaluation.rolling.folds import Plan
 from foretide.forecasters.artifact import from_json, to_json
+from foretide.typing import Floats, Json
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -30,104 +32,109 @@ if TYPE_CHECKING:
 FORMAT = 1
 FORECASTS, ABOUT = "scorecard.parquet", "scorecard.json"
 DISTRIBUTION_TRUTH = "y-of-distributions"
-"""Truth as far as the measures of distributions count it, where that is less than ``y``."""
+"""Truth as far as the metrics of distributions count it, where that is less than ``y``."""
+FORMER_TRUTH = "y-of-laws"
+"""Its name in cards that earlier versions saved."""
 
 
 def save(card: Scorecard, folder: str | PathLike[str]) -> None:
-    """Write a card; each file appears whole or not at all."""
-    target = Path(folder)
+    """Write a card; each file appears whole or not at all.
+
+    Parameters
+    ----------
+    card : Scorecard
+    folder : path
+    """
+    target, panel, own = Path(folder), card.panel, card.distributions
     table = tidy_frame(card, all_points=True, every_quantile=True)
-    table[DISTRIBUTION_TRUTH] = flat(card.distributions.truth)
-    panel = card.panel
-    start = panel.grid.start
+    table[DISTRIBUTION_TRUTH] = flat(own.truth)
     about = {
-        "format": FORMAT,
-        "shape": card.truth.shape,
+        "format": FORMAT, "shape": card.truth.shape,
         "panel": {
-            "start": int(start) if panel.grid.is_integer else str(start), "freq": panel.grid.freq, "tz": panel.grid.tz,
-            "wall": panel.grid.wall,
-            "ids": list(panel.ids), "length": panel.length, "first": panel.first, "targets": list(panel.targets),
-            "past": list(panel.past), "future": list(panel.future), "names": asdict(panel.names),
+            "start": int(panel.grid.start) if panel.grid.is_integer else str(panel.grid.start),
+            **{name: getattr(panel.grid, name) for name in ("freq", "tz", "wall")},
+            **{name: getattr(panel, name) for name in ("ids", "length", "first", "targets", "past", "future")},
+            "names": asdict(panel.names),
         },
-        "models": list(card.forecasts),
-        "quantiles": {name: list(distribution.levels) for name, distribution in card.distributions.quantiles.items()},
-        "levels": list(card.distributions.levels), "grid": list(card.distributions.grid),
-        "columns": list(card.distributions.columns),
-        "baselines": list(card.baselines),
-        "scale": {
-            "season": card.scale.season, "mae": card.scale.mae, "rmse": card.scale.rmse,
-            "near_zero": card.scale.near_zero, "dropped": {k: list(v) for k, v in card.scale.dropped.items()},
-        },
-        "rates": card.rates, "counts": card.counts, "unused": card.unused, "notes": list(card.notes),
-        "plan": card.plan.to_dict(),
+        "models": list(card.forecasts), "quantiles": {name: q.levels for name, q in own.quantiles.items()},
+        **{name: getattr(own, name) for name in ("levels", "grid", "columns")},
+        "scale": asdict(card.scale), "plan": None if card.plan is None else card.plan.to_dict(),
+        **{name: getattr(card, name) for name in ("baselines", "rates", "counts", "unused", "notes", "about")},
         "runs": [asdict(run) for run in card.runs],
-        "about": card.about,
     }  # fmt: skip
     write_whole(target / FORECASTS, lambda path: table.to_parquet(path, index=False))
     text = json.dumps(to_json(_plain(about)), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def load(folder: str | PathLike[str]) -> Scorecard:
+def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:
     """Read a card that :func:`save` wrote.
+
+    Parameters
+    ----------
+    kind : type
+        Of the card.
+    folder : path
+
+    Returns
+    -------
+    Scorecard
 
     Raises
     ------
     ArtifactError
         When a file is missing, does not belong to the other, or has a later format.
     """
-    from foretide.evaluation.cards.scorecard import ModelRun, Scorecard
-
     path = Path(folder)
     try:
-        found = from_json(json.loads((path / ABOUT).read_text(encoding="utf-8")))
+        about = from_json(json.loads((path / ABOUT).read_text(encoding="utf-8")))
         table = pd.read_parquet(path / FORECASTS)
     except FileNotFoundError as error:
         raise ArtifactError(f"{folder} holds no scorecard: {Path(error.filename).name} is missing.") from None
-    if found["format"] > FORMAT:
+    if about["format"] > FORMAT:
         raise ArtifactError(
-            f"{folder} was written in format {found['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
+            f"{folder} was written in format {about['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
         )
-    n, h, d = found["shape"]
+    n, h, d = about["shape"]
     if len(table) != n * h * d:
         raise ArtifactError(f"{path / FORECASTS} has {len(table)} rows, {ABOUT} speaks of {n * h * d}. Save it again.")
-    panel, shape = _panel(found["panel"]), (n, h, d)
+    panel = _panel(about["panel"])
 
-    def array(column: str) -> Any:
-        return unflat(table[column].to_numpy(np.float64), shape)
+    def array(column: str) -> Floats:
+        return np.asarray(unflat(table[column].to_numpy(np.float64), (n, h, d)))
 
     quantiles = {
         name: Quantiles(tuple(levels), np.stack([array(column_of(name, level)) for level in levels], axis=-1))
-        for name, levels in found["quantiles"].items()
+        for name, levels in about["quantiles"].items()
     }
-    scale = found["scale"]
-    own = {name: np.asarray(scale[name], dtype=np.float64) for name in ("mae", "rmse", "near_zero")}
-    dropped = {reason: tuple(names) for reason, names in scale["dropped"].items()}
-    return Scorecard(
-        panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in found["models"]},
-        tuple(found["baselines"]), TrainingScale(scale["season"], **own, dropped=dropped), tuple(found["notes"]),
-        Distributions(
-            array(DISTRIBUTION_TRUTH), quantiles,
-            *(tuple(found.get(name, ())) for name in ("levels", "grid", "columns")),
-        ),
-        np.asarray(found["rates"], dtype=np.float64), found["counts"],
-        {k: tuple(v) for k, v in found.get("unused", {}).items()}, plan=Plan.from_dict(found["plan"], panel),
-        runs=tuple(ModelRun(**run) for run in found["runs"]), about=found["about"],
+    scale = {name: np.asarray(about["scale"][name], dtype=np.float64) for name in ("mae", "rmse", "near_zero")}
+    judged = array(DISTRIBUTION_TRUTH if DISTRIBUTION_TRUTH in table else FORMER_TRUTH)
+    return kind(
+        panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in about["models"]},
+        tuple(about["baselines"]),
+        TrainingScale(about["scale"]["season"], **scale, dropped=_tuples(about["scale"]["dropped"])),
+        tuple(about["notes"]),
+        Distributions(judged, quantiles, *(tuple(about.get(k, ())) for k in ("levels", "grid", "columns"))),
+        np.asarray(about["rates"], dtype=np.float64), about["counts"], _tuples(about.get("unused", {})),
+        plan=None if about["plan"] is None else Plan.from_dict(about["plan"], panel),
+        runs=tuple(ModelRun(**run) for run in about["runs"]), about=about["about"],
     )  # fmt: skip
 
 
-def _panel(known: dict[str, Any]) -> Panel:
+def _tuples(lists: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(items) for name, items in lists.items()}
+
+
+def _panel(about: Json) -> Panel:
     """Return a panel that knows names and times; its values are all missing and take no memory."""
-    start = known["start"] if isinstance(known["freq"], int) else pd.Timestamp(known["start"])
-    length, first = (np.asarray(known[name], dtype=np.int64) for name in ("length", "first"))
-    columns = len(known["targets"]) + len(known["past"]) + len(known["future"])
-    values = np.broadcast_to(np.float64(np.nan), (int(length.sum()), columns))
+    start = about["start"] if isinstance(about["freq"], int) else pd.Timestamp(about["start"])
+    length, first = (np.asarray(about[name], dtype=np.int64) for name in ("length", "first"))
+    targets, past, future = (tuple(about[role]) for role in ("targets", "past", "future"))
+    values = np.broadcast_to(np.float64(np.nan), (int(length.sum()), len(targets) + len(past) + len(future)))
     row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
-    targets, past, future = (tuple(known[role]) for role in ("targets", "past", "future"))
-    grid = Grid(start, known["freq"], known["tz"], known.get("wall", False))
-    return Panel(
-        grid, tuple(known["ids"]), values, row0, length, first, targets, past, future, names=Names(**known["names"]),
-    )  # fmt: skip
+    grid = Grid(start, about["freq"], about["tz"], about.get("wall", False))
+    names = Names(**about["names"])
+    return Panel(grid, tuple(about["ids"]), values, row0, length, first, targets, past, future, names=names)
 
 
 def _windows(table: pd.DataFrame, panel: Panel, h: int, d: int) -> Windows:
@@ -140,16 +147,11 @@ def _windows(table: pd.DataFrame, panel: Panel, h: int, d: int) -> Windows:
     return Windows(entity, steps - panel.first[entity])
 
 
-def _plain(value: Any) -> Any:
-    """Arrays as lists; keys as text; what JSON cannot hold as what it shows."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
+def _plain(value: object) -> object:
+    """Keys as text; what JSON cannot hold as what it shows."""
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    if isinstance(value, tuple):
-        return tuple(_plain(v) for v in value)
-    if value is None or isinstance(value, (bool, int, float, str, np.generic)):
-        return value
-    return str(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)([_plain(v) for v in value])
+    known = (bool, int, float, str, np.generic, np.ndarray)
+    return value if value is None or isinstance(value, known) else str(value)

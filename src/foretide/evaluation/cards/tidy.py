@@ -1,23 +1,39 @@
-"""Forecasts and truth of a scorecard as one tidy frame, in the field's column names."""
+"""Forecasts and truth of a scorecard as one tidy frame, in the field's column names; and its figures as a long one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from foretide.evaluation.cards.groups import groups_of
 from foretide.forecasters.levels import bounds_of, quantile_column
+from foretide.typing import Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from foretide.evaluation.score import Scores
+    from foretide.evaluation.cards.figures import Figures
 
 
 def column_of(model: str, level: float) -> str:
-    """Return the column of a quantile: 0.1 -> ``<Model>-lo-80``, 0.9 -> ``<Model>-hi-80``, 0.5 -> ``-median``."""
+    """Return the column of a quantile.
+
+    Parameters
+    ----------
+    model : str
+    level : float
+        As a fraction.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> column_of("A", 0.1), column_of("A", 0.9), column_of("A", 0.5)
+    ('A-lo-80', 'A-hi-80', 'A-median')
+    """
     if abs(level - 0.5) < 1e-9:
         return f"{model}-median"
     side = "lo" if level < 0.5 else "hi"
@@ -25,48 +41,104 @@ def column_of(model: str, level: float) -> str:
 
 
 def tidy_frame(
-    scores: Scores, *, levels: Sequence[float] | None = None, all_points: bool = False, every_quantile: bool = False
+    card: Figures, *, levels: Sequence[float] | None = None, all_points: bool = False, every_quantile: bool = False
 ) -> pd.DataFrame:
     """Return one row per series, cutoff and step.
 
-    Columns: id, time, ``cutoff``, ``h_step``, ``y`` (missing where the point does not count), then of every model the
-    mean, the bounds of its intervals, those of ``levels`` or of all its quantiles, and the quantiles that were asked
-    for by themselves, as ``<Model>-ql0.1``. Ordered by series and cutoff.
+    Parameters
+    ----------
+    card : Figures
+    levels : sequence of float, optional
+        Central levels in percent whose bounds are columns; those reported by default.
+    all_points : bool
+        With the points that do not count.
+    every_quantile : bool
+        With all quantiles, whatever ``levels``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Id, time, ``cutoff``, ``h_step``, ``y`` (missing where the point does not count), then of every model the
+        mean, the bounds of its intervals, and the quantiles that were asked for by themselves, as ``<Model>-ql0.1``.
+        Ordered by series and cutoff.
     """
-    panel, (_, h, d) = scores.panel, scores.truth.shape
-    cutoffs = scores.windows.steps(panel)
+    panel, (_, h, d) = card.panel, card.truth.shape
+    cutoffs = card.windows.steps(panel)
     ahead = cutoffs[:, None] + np.arange(1, h + 1)
-    series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[scores.windows.entity]
-    columns: dict[str, Any] = {
+    series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[card.windows.entity]
+    columns = {
         panel.names.id: np.repeat(series.reshape(-1), h),
         panel.names.time: panel.grid.output_times(np.repeat(ahead[:, None, :], d, axis=1)),
         "cutoff": panel.grid.output_times(np.repeat(cutoffs, d * h)),
         "h_step": np.tile(np.arange(1, h + 1), len(cutoffs) * d),
-        "y": flat(scores.truth),
+        "y": flat(card.truth),
     }
-    wanted = scores.distributions.levels if levels is None else levels
-    for model, mean in scores.forecasts.items():
+    wanted = card.distributions.levels if levels is None else levels
+    bounds = [q for level in wanted for q in bounds_of(level)]
+    for model, mean in card.forecasts.items():
         columns[model] = flat(mean)
-        distribution = scores.distributions.quantiles.get(model)
-        if distribution is None:
+        own = card.distributions.quantiles.get(model)
+        if own is None:
             continue
-        bounds = [q for level in wanted for q in bounds_of(level)]
-        for k, level in enumerate(distribution.levels):
+        for k, level in enumerate(own.levels):
             if every_quantile or any(abs(level - bound) < 1e-9 for bound in bounds):
-                columns[column_of(model, level)] = flat(distribution.values[..., k])
-        for level in scores.distributions.columns:
-            if distribution.holds((level,)):
-                columns[quantile_column(model, level)] = flat(distribution.at((level,))[..., 0])
+                columns[column_of(model, level)] = flat(own.values[..., k])
+        for level in card.distributions.columns:
+            if own.holds((level,)):
+                columns[quantile_column(model, level)] = flat(own.at((level,))[..., 0])
     table = pd.DataFrame(columns)
     return table if all_points else table[table["y"].notna()].reset_index(drop=True)
 
 
-def flat(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """``[N, H, D]`` -> flat, ordered window, target, step."""
+def figures_frame(card: Figures) -> pd.DataFrame:
+    """Return every metric of the leaderboard in a long frame.
+
+    Parameters
+    ----------
+    card : Figures
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``model, scope, key, metric, value``, as :meth:`Figures.figures` says.
+    """
+    scopes = {"h_step": "h_step", "series": "series", **({"bucket": "bucket"} if card.counts else {}), "all": ()}
+    parts = []
+    for scope, by in scopes.items():
+        groups = groups_of(card, by)
+        keys = groups.keys.iloc[:, 0].astype(str) if by else [""]
+        for metric in card.metrics:
+            values = {model: card.values_of(model, metric, groups) for model in card.forecasts}
+            table = pd.DataFrame({"key": keys, **values}).melt(id_vars="key", var_name="model", value_name="value")
+            parts.append(table.assign(scope=scope, metric=metric))
+    return pd.concat(parts, ignore_index=True)[["model", "scope", "key", "metric", "value"]]
+
+
+def flat(values: Reals) -> Reals:
+    """Lay an array out as the rows of a tidy frame: window, target, step.
+
+    Parameters
+    ----------
+    values : float array ``[N, H, D]``
+
+    Returns
+    -------
+    float array ``[N * D * H]``
+    """
     return np.swapaxes(values, 1, 2).reshape(-1)
 
 
-def unflat(values: NDArray[np.floating], shape: tuple[int, int, int]) -> NDArray[np.floating]:
-    """Undo :func:`flat`."""
+def unflat(values: Reals, shape: tuple[int, int, int]) -> Reals:
+    """Undo :func:`flat`.
+
+    Parameters
+    ----------
+    values : float array ``[N * D * H]``
+    shape : (N, H, D)
+
+    Returns
+    -------
+    float array ``[N, H, D]``
+    """
     n, h, d = shape
     return np.swapaxes(values.reshape(n, d, h), 1, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +12,12 @@ from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from foretide.typing import Floats
 
 
-def variance_components(losses: Any, names: Sequence[str] = ("seed", "fold", "series")) -> pd.DataFrame:
+def variance_components(losses: ArrayLike, names: Sequence[str] = ("seed", "fold", "series")) -> pd.DataFrame:
     """Split the variance of one model's loss by its sources: crossed random effects, one loss in each cell.
 
     The mean over seeds has a small standard error over seeds however few folds were scored; it is no interval of the

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError
-from foretide.evaluation.compare.by_fold import loss_by_cutoff, loss_name, smaller_is_better
+from foretide.evaluation.compare.by_fold import loss_by_cutoff
 from foretide.evaluation.compare.ranking import Ranking, rank_models
 from foretide.evaluation.compare.tests import Comparison, block_bootstrap, compare_many, diebold_mariano, fewest
+from foretide.evaluation.metrics.table import metric_of
 from foretide.seeding import numpy_generator
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from foretide.evaluation.score import Scores
-
-    Floats = NDArray[np.float64]
+    from foretide.evaluation.cards.figures import Figures
 
 SEED = 0
 """Of the bootstrap: the same card gives the same interval."""
@@ -84,48 +81,85 @@ class Pair:
         )
 
 
-def overlap_of(scores: Scores) -> int:
-    """Return how many neighbouring cutoffs forecast the same step, from the least distance of cutoffs."""
-    steps = np.unique(scores.windows.steps(scores.panel))
-    distance = int(np.diff(steps).min()) if len(steps) > 1 else scores.truth.shape[1]
-    return -(-int(scores.truth.shape[1]) // distance)
+def overlap_of(card: Figures) -> int:
+    """Return how many neighbouring cutoffs forecast the same step, from the least distance of cutoffs.
+
+    Parameters
+    ----------
+    card : Figures
+
+    Returns
+    -------
+    int
+    """
+    steps, h = np.unique(card.windows.steps(card.panel)), card.truth.shape[1]
+    distance = int(np.diff(steps).min()) if len(steps) > 1 else h
+    return -(-int(h) // distance)
 
 
 def compare_pair(
-    scores: Scores, a: str, b: str, metric: str | None = None, *, level: float = 95, variance: str = "cosine"
+    card: Figures, a: str, b: str, metric: str | None = None, *, level: float = 95, variance: str = "cosine"
 ) -> Pair:
-    """Compare two models over all series; see :class:`Pair`.
+    """Compare two models over all series.
 
     The loss of a cutoff is the mean over its points. The test's variance is robust to autocorrelation of neighbouring
     cutoffs; :func:`foretide.evaluation.compare.tests.diebold_mariano` says how, and what else ``variance`` can be.
+
+    Parameters
+    ----------
+    card : Figures
+    a, b : str
+        Models.
+    metric : str, optional
+        Of which less is better; the main one by default.
+    level : float
+        Of intervals, in percent.
+    variance : {"cosine", "acf", "bartlett"}
+
+    Returns
+    -------
+    Pair
+
+    Raises
+    ------
+    ConfigError
+        For a metric of which less is not better, or that a model cannot be judged by.
     """
-    metric = _loss(metric or scores.main)
+    metric = _loss(metric or card.main)
     for name in (a, b):
-        if not scores.has(metric, name):
+        if not card.has(metric, name):
             raise ConfigError(
-                f"{name} has no {metric}. " + ("" if name in scores.forecasts else f"Scored: {list(scores.forecasts)}.")
+                f"{name} has no {metric}. " + ("" if name in card.forecasts else f"Scored: {list(card.forecasts)}.")
             )
-    first, second = loss_by_cutoff(scores, a, metric), loss_by_cutoff(scores, b, metric)
+    first, second = loss_by_cutoff(card, a, metric), loss_by_cutoff(card, b, metric)
     known = ~np.isnan(first - second)
     first, second = first[known], second[known]
-    gap, overlap = first - second, overlap_of(scores)
-    mean = float(gap.mean()) if len(gap) else float("nan")
-    base = float(second.mean()) if len(gap) else float("nan")
-    relative = mean / base if base else float("nan")
-    if len(gap) < fewest(overlap):
-        return Pair(a, b, metric, len(gap), overlap, mean, relative, None, None, None, level)
+    gap, overlap, n = first - second, overlap_of(card), int(known.sum())
+    mean, base = (float(x.mean()) if n else float("nan") for x in (gap, second))
+    pair = Pair(a, b, metric, n, overlap, mean, mean / base if base else float("nan"), None, None, None, level)
+    if n < fewest(overlap):
+        return pair
     test = diebold_mariano(first, second, h=overlap, variance=variance)
-    block = min(max(int(np.ceil(len(gap) ** (1 / 3))), overlap), len(gap))
+    block = min(max(int(np.ceil(n ** (1 / 3))), overlap), n)
     bootstrap = block_bootstrap(gap, numpy_generator(SEED), block=block, level=level)
-    return Pair(
-        a, b, metric, len(gap), overlap, mean, relative, test, test.interval(level), bootstrap, level
-    )  # fmt: skip
+    return replace(pair, test=test, interval=test.interval(level), bootstrap=bootstrap)
 
 
 def compare_by_series(
-    scores: Scores, a: str, b: str, metric: str | None = None, *, alpha: float = 0.05, variance: str = "cosine"
+    card: Figures, a: str, b: str, metric: str | None = None, *, alpha: float = 0.05, variance: str = "cosine"
 ) -> pd.DataFrame:
     """Test the two models on every series apart, corrected for the number of series.
+
+    Parameters
+    ----------
+    card : Figures
+    a, b : str
+        Models.
+    metric : str, optional
+        Of which less is better; the main one by default.
+    alpha : float
+        Level of the test.
+    variance : {"cosine", "acf", "bartlett"}
 
     Returns
     -------
@@ -134,35 +168,62 @@ def compare_by_series(
         (``a``'s or ``b``'s name where the corrected value is below ``alpha``, else empty). Series with too few cutoffs
         have NaN.
     """
-    metric = _loss(metric or scores.main)
-    first = loss_by_cutoff(scores, a, metric, per_series=True)
-    second = loss_by_cutoff(scores, b, metric, per_series=True)
-    found = compare_many(first, second, h=overlap_of(scores), variance=variance)
-    better = np.where(found.p_holm < alpha, np.where(found.difference < 0, a, b), "")
+    metric = _loss(metric or card.main)
+    first, second = (loss_by_cutoff(card, name, metric, per_series=True) for name in (a, b))
+    tests = compare_many(first, second, h=overlap_of(card), variance=variance)
+    better = np.where(tests.p_holm < alpha, np.where(tests.difference < 0, a, b), "")
     return pd.DataFrame({
-        scores.panel.names.id: list(scores.panel.series), "n": found.n, "difference": found.difference,
-        "p_value": found.p_value, "p_holm": found.p_holm, "better": better,
+        card.panel.names.id: list(card.panel.series), "n": tests.n, "difference": tests.difference,
+        "p_value": tests.p_value, "p_holm": tests.p_holm, "better": better,
     })  # fmt: skip
 
 
-def against_reference(scores: Scores, reference: str, metric: str | None = None) -> dict[str, Pair]:
-    """Compare every other model that has the metric with one of them."""
-    metric = _loss(metric or scores.main)
-    others = [name for name in scores.models if name != reference and scores.has(metric, name)]
-    return {name: compare_pair(scores, name, reference, metric) for name in others}
+def against_reference(card: Figures, reference: str, metric: str | None = None) -> dict[str, Pair]:
+    """Compare every other model that has the metric with one of them.
+
+    Parameters
+    ----------
+    card : Figures
+    reference : str
+        A model.
+    metric : str, optional
+        Of which less is better; the main one by default.
+
+    Returns
+    -------
+    dict
+        Model -> :class:`Pair`.
+    """
+    metric = _loss(metric or card.main)
+    others = [name for name in card.models if name != reference and card.has(metric, name)]
+    return {name: compare_pair(card, name, reference, metric) for name in others}
 
 
-def rank_over_series(scores: Scores, metric: str | None = None, *, alpha: float = 0.05) -> Ranking:
-    """Rank the models over series (Demšar 2006): mean ranks, Friedman test, critical difference."""
-    metric = metric or scores.main
-    if not smaller_is_better(metric):
+def rank_over_series(card: Figures, metric: str | None = None, *, alpha: float = 0.05) -> Ranking:
+    """Rank the models over series (Demšar 2006): mean ranks, Friedman test, critical difference.
+
+    Parameters
+    ----------
+    card : Figures
+    metric : str, optional
+        Of which less is better; the main one by default.
+    alpha : float
+        Level of the critical difference.
+
+    Returns
+    -------
+    Ranking
+    """
+    metric = metric or card.main
+    if metric_of(metric).better != "lower":
         raise ConfigError(f"Models are ranked by a loss, of which less is better; {metric} is none. Try 'mase'.")
-    table = scores.frame_of(metric, "series")
-    names = [name for name in scores.models if scores.has(metric, name)]
-    return rank_models(table[names].to_numpy(np.float64), names, alpha=alpha)
+    names = [name for name in card.models if card.has(metric, name)]
+    return rank_models(card.frame_of(metric, "series")[names].to_numpy(np.float64), names, alpha=alpha)
 
 
-def _loss(metric: str) -> str:
-    if not smaller_is_better(metric):
-        raise ConfigError(f"A comparison needs a loss, of which less is better; {metric} is none. Try 'mse' or 'mae'.")
-    return loss_name(metric)
+def _loss(name: str) -> str:
+    """Return the loss of single points behind a metric, whose mean can be tested: of RMSE, MSE."""
+    metric = metric_of(name)
+    if metric.better != "lower":
+        raise ConfigError(f"A comparison needs a loss, of which less is better; {name} is none. Try 'mse' or 'mae'.")
+    return metric.loss or name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from foretide.typing import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Ranking:
         )
 
 
-def rank_models(losses: Any, names: Sequence[str], *, alpha: float = 0.05, ties: bool = True) -> Ranking:
+def rank_models(losses: ArrayLike, names: Sequence[str], *, alpha: float = 0.05, ties: bool = True) -> Ranking:
     """Rank models on each series, and say which mean ranks differ by more than chance.
 
     Friedman's test asks whether any model differs; the pairs are worth reading only where it rejects. Series are taken

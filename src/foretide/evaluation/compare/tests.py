@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.levels import interval_level
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from foretide.typing import Floats, Ints
 
 VARIANCES = ("cosine", "acf", "bartlett")
 ALTERNATIVES = ("two-sided", "less", "greater")
@@ -90,13 +90,13 @@ class Comparisons:
     statistic: Floats
     p_value: Floats
     p_holm: Floats
-    n: NDArray[np.int64]
+    n: Ints
     n_too_few: int
 
 
 def diebold_mariano(
-    loss_a: Any,
-    loss_b: Any,
+    loss_a: ArrayLike,
+    loss_b: ArrayLike,
     *,
     h: int = 1,
     variance: str = "cosine",
@@ -150,8 +150,8 @@ def diebold_mariano(
 
 
 def compare_many(
-    losses_a: Any,
-    losses_b: Any,
+    losses_a: ArrayLike,
+    losses_b: ArrayLike,
     *,
     h: int = 1,
     variance: str = "cosine",
@@ -232,7 +232,7 @@ def _tested(gap: Floats, h: int, variance: str, lags: int | None, alternative: s
     return Comparison(mean, error, mean / error, chance, n, freedom, variance, alternative)
 
 
-def cosine_variance(values: Any, terms: int, *, overlap: int = 1) -> float:
+def cosine_variance(values: ArrayLike, terms: int, *, overlap: int = 1) -> float:
     """Variance of ``sqrt(n)`` times the mean of an autocorrelated series, from its slowest cosine transforms.
 
     Parameters
@@ -258,19 +258,21 @@ def cosine_variance(values: Any, terms: int, *, overlap: int = 1) -> float:
     return float(estimate * expected[0] / np.mean(expected[1:]))
 
 
-def autocovariance_sum(values: Any, lags: int) -> float:
+def autocovariance_sum(values: ArrayLike, lags: int) -> float:
     """Variance of ``sqrt(n)`` times the mean of a series, all of ``lags`` autocovariances at equal weight.
 
     Not positive for some series (Diebold & Mariano 1995).
     """
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
+    centred = np.asarray(values, dtype=np.float64)
+    centred = centred - centred.mean()
     n = len(centred)
     return sum((1 if k == 0 else 2) * float(centred[k:] @ centred[: n - k]) for k in range(min(lags, n - 1) + 1)) / n
 
 
-def long_run_variance(values: Any, lags: int) -> float:
+def long_run_variance(values: ArrayLike, lags: int) -> float:
     """Variance of ``sqrt(n)`` times the mean of an autocorrelated series, by Bartlett weights (never negative)."""
-    centred = np.asarray(values, dtype=np.float64) - np.mean(values)
+    centred = np.asarray(values, dtype=np.float64)
+    centred = centred - centred.mean()
     n = len(centred)
     total = float(centred @ centred)
     for k in range(1, lags + 1):
@@ -293,7 +295,7 @@ def holm(p_values: Sequence[float]) -> Floats:
 
 
 def block_bootstrap(
-    values: Any, rng: np.random.Generator, *, block: int | None = None, level: float = 95, n_draws: int = 2000
+    values: ArrayLike, rng: np.random.Generator, *, block: int | None = None, level: float = 95, n_draws: int = 2000
 ) -> tuple[float, float]:
     """Interval of the mean of an autocorrelated series by the moving-block bootstrap (Künsch 1989).
 

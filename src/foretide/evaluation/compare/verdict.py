@@ -11,8 +11,6 @@ from foretide.text import percent
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
-    from foretide.evaluation.score import Scores
-
 
 LEVEL = 0.001
 """A share of the error below this is no lead."""
@@ -20,87 +18,94 @@ CHANCE = 0.05
 """A p-value below this is called more than chance."""
 
 
-def verdict(scores: Scores) -> str:
-    """Say whether the best model beats the best baseline, and how far the oracle is; of counts by distribution too."""
-    said = _means(scores)
-    if scores.counts and scores.models:
-        said = " ".join(part for part in (said, _distributions(scores)) if part)
-    return said
+def verdict(card: Scorecard) -> str:
+    """Say whether the best model beats the best baseline, and how far the oracle is; of counts by distribution too.
+
+    Of a backtest also whether that is more than chance, on how many series, and which models fall behind.
+
+    Parameters
+    ----------
+    card : Scorecard
+
+    Returns
+    -------
+    str
+        Sentences.
+    """
+    sentences = [_means(card)]
+    if card.plan is not None and card.best_model is not None and card.best_baseline is not None:
+        sentences += _chance(card, card.best_model, card.best_baseline)
+    if card.counts and card.models:
+        sentences.append(_distributions(card))
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def verdict_on_folds(card: Scorecard) -> str:
-    """Say the same of a backtest: whether it is more than chance, on how many series, and which models fall behind."""
-    said, distributions = [_means(card)], [_distributions(card)] if card.counts and card.models else []
-    model, baseline = card.best_model, card.best_baseline
-    if model is None or baseline is None:
-        return " ".join(part for part in (*said, *distributions) if part)
-    pair = card.pairs[model]
+def _chance(card: Scorecard, model: str, baseline: str) -> list[str]:
+    pair, sentences = card.pairs[model], []
     if pair.test is None:
-        said.append(f"{pair.n_cutoffs} cutoffs are too few to test whether that is chance.")
+        sentences.append(f"{pair.n_cutoffs} cutoffs are too few to test whether that is chance.")
     elif np.isnan(pair.p_value):
-        said.append(f"Their difference is the same on all {pair.n_cutoffs} cutoffs.")
+        sentences.append(f"Their difference is the same on all {pair.n_cutoffs} cutoffs.")
     else:
         chance = "more than chance" if pair.p_value < CHANCE else "no more than chance"
         p = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.2g}"
-        said.append(f"Over {pair.n_cutoffs} cutoffs the difference is {chance} (Diebold–Mariano, {p}).")
+        sentences.append(f"Over {pair.n_cutoffs} cutoffs the difference is {chance} (Diebold–Mariano, {p}).")
     skill = card.series_skill[model].dropna()
     if len(skill) > 1:
         won = f"{100 * float((skill > 0).mean()):.0f} %"
-        said.append(f"{model} beats the best baseline of the series itself on {won} of {len(skill)} series.")
+        sentences.append(f"{model} beats the best baseline of the series itself on {won} of {len(skill)} series.")
     behind = [name for name in card.models if name not in card.baselines and name != model and card.skill(name) <= 0]
-    if behind:
-        said.append(f"No better than {baseline}: {', '.join(behind)}.")
-    return " ".join(part for part in (*said, *distributions) if part)
+    return [*sentences, f"No better than {baseline}: {', '.join(behind)}."] if behind else sentences
 
 
-def _means(scores: Scores) -> str:
-    model, baseline, metric = scores.best_model, scores.best_baseline, scores.main
+def _means(card: Scorecard) -> str:
+    model, baseline, metric = card.best_model, card.best_baseline, card.main
     name = metric.upper()
     if model is None and baseline is None:
         return "Nothing was scored."
     if baseline is None:
-        said = f"{model} has the least {name}; no baseline was scored beside it."
+        text = f"{model} has the least {name}; no baseline was scored beside it."
     elif model is None:
-        said = f"{baseline} is the best of the baselines ({name} {scores.value(baseline, metric):.4g})."
+        text = f"{baseline} is the best of the baselines ({name} {card.value(baseline, metric):.4g})."
     else:
-        skill = scores.skill(model)
+        skill = card.skill(model)
         if not np.isfinite(skill):
-            said = f"The best simple baseline ({baseline}) makes no error; {model} cannot beat it."
+            text = f"The best simple baseline ({baseline}) makes no error; {model} cannot beat it."
         elif abs(skill) < LEVEL:
-            said = (
+            text = (
                 f"{model} does not beat the best simple baseline ({baseline}): their {name} "
                 f"{f'differs by less than {percent(LEVEL)}' if skill else 'is equal'}."
             )
         elif skill > 0:
-            said = f"{model} beats the best simple baseline ({baseline}) by {percent(skill)} in {name}."
+            text = f"{model} beats the best simple baseline ({baseline}) by {percent(skill)} in {name}."
         else:
             behind = f"it is {percent(-skill)} worse in {name}"
-            said = f"{model} does not beat the best simple baseline ({baseline}): {behind}."
-    if ORACLE in scores.forecasts and scores.value(ORACLE, metric) > 0:
-        ratio = scores.value(model or baseline or "", metric) / scores.value(ORACLE, metric)
-        said += f" Its {name} is {ratio:.3g} times the oracle's."
-    return said
+            text = f"{model} does not beat the best simple baseline ({baseline}): {behind}."
+    if ORACLE in card.forecasts and card.value(ORACLE, metric) > 0:
+        ratio = card.value(model or baseline or "", metric) / card.value(ORACLE, metric)
+        text += f" Its {name} is {ratio:.3g} times the oracle's."
+    return text
 
 
-def _distributions(scores: Scores) -> str:
+def _distributions(card: Scorecard) -> str:
     """The same in weighted quantile loss."""
-    known = {name: scores.value(name, "wql") for name in scores.models if scores.has("wql", name)}
+    known = {name: card.value(name, "wql") for name in card.models if card.has("wql", name)}
     known = {name: value for name, value in known.items() if np.isfinite(value)}
-    own = {name: value for name, value in known.items() if name not in scores.baselines}
-    others = {name: value for name, value in known.items() if name in scores.baselines}
+    own = {name: value for name, value in known.items() if name not in card.baselines}
+    others = {name: value for name, value in known.items() if name in card.baselines}
     model, baseline = min(own, key=own.__getitem__, default=None), min(others, key=others.__getitem__, default=None)
     if model is not None and baseline is not None and known[baseline] > 0:
         gain = 1 - known[model] / known[baseline]
         beats = f"beats {baseline} by {percent(gain)}" if gain >= LEVEL else _behind(baseline, gain)
-        said = f"In weighted quantile loss {model} ({known[model]:.4g}) {beats}."
+        text = f"In weighted quantile loss {model} ({known[model]:.4g}) {beats}."
     elif model is not None or baseline is not None:
         best = model or baseline or ""
-        said = f"In weighted quantile loss {best} is best ({known[best]:.4g})."
+        text = f"In weighted quantile loss {best} is best ({known[best]:.4g})."
     else:
         return ""
-    if scores.has("wql", ORACLE) and scores.value(ORACLE, "wql") > 0:
-        said += f" That is {known[model or baseline or ''] / scores.value(ORACLE, 'wql'):.3g} times the oracle's."
-    return said
+    if card.has("wql", ORACLE) and card.value(ORACLE, "wql") > 0:
+        text += f" That is {known[model or baseline or ''] / card.value(ORACLE, 'wql'):.3g} times the oracle's."
+    return text
 
 
 def _behind(baseline: str, gain: float) -> str:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
+from foretide.evaluation.leaks.model import Maker, Model, fitted, forecast_of, maker_of
 from foretide.evaluation.leaks.poison import POISONS, poisoned
 from foretide.evaluation.leaks.report import Finding, LeakReport, difference
-from foretide.forecasters.base import Forecaster
 from foretide.forecasters.forecast import Forecast
 from foretide.text import time_text
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
+    from foretide.typing import Ints, Time, Times
 
 __all__ = ["Finding", "LeakReport", "check_leaks"]
 
@@ -36,14 +34,9 @@ JOINT = ("huge", "shuffled")
 
 
 def check_leaks(
-    model: Any,
-    panel: Panel,
-    *,
-    until: Any = None,
-    cutoffs: Sequence[Any] | None = None,
-    poisons: Sequence[str] = ("nan", "huge", "shuffled"),
-    tolerance: float = 0.0,
-) -> LeakReport:
+    model: Model | Maker, panel: Panel, *, until: Time | None = None, cutoffs: Times | None = None,
+    poisons: Sequence[str] = ("nan", "huge", "shuffled"), tolerance: float = 0.0,
+) -> LeakReport:  # fmt: skip
     """Find out whether any forecaster, one's own included, uses values it cannot have when it forecasts.
 
     1. Control: two fits on the same data must forecast the same; otherwise nothing can be said.
@@ -60,8 +53,7 @@ def check_leaks(
     ----------
     model : Forecaster, or any object with ``fit(panel, until=...)`` and ``predict(panel, cutoffs)``
         ``predict`` returns a :class:`~foretide.Forecast`. The object stays as it is: fresh ones are made from its
-        ``settings()``, or by ``copy.deepcopy`` where it has none. Or a class or function without arguments that
-        returns a fresh one.
+        ``settings()``, or by ``copy.deepcopy``. Or a class or function without arguments that returns a fresh one.
     panel : Panel
     until : time, optional
         Last step to fit on; by default the earliest of ``cutoffs``, or about 70 % of the steps.
@@ -70,8 +62,7 @@ def check_leaks(
     poisons : sequence of {"nan", "huge", "shuffled", "truncated"}
         See :func:`~foretide.evaluation.leaks.poison.poisoned`.
     tolerance : float
-        Largest change that counts as rounding, as a share of the largest forecast of the same series. 0: equal to the
-        bit.
+        Largest change that counts as rounding, as a share of the largest forecast of the same series.
 
     Returns
     -------
@@ -79,20 +70,19 @@ def check_leaks(
 
     Raises
     ------
-    DataError
-        When the panel is too short, or nothing lies after ``until`` or a cutoff.
-    ConfigError
-        When the model cannot be made anew, or does not answer with a forecast.
+    ConfigError, DataError
+        When the model cannot be made anew or does not answer with a forecast; when nothing lies after a cutoff.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.check_leaks(ft.Persistence(h=3), ft.synthetic.hourly(T=100, n_series=1, seed=1).panel).ok
+    True
     """
     _check_options(panel, poisons, tolerance)
-    make = _maker(model)
-    plan = _plan(make, panel, until, cutoffs)
-    check = _Check(make, plan, tuple(poisons), float(tolerance))
-    name, found = check.control()
-    if not found:
-        with _quiet():
-            found = [*check.fit(), *check.predict(), *check.joint()]
-    return LeakReport(name, plan.until, plan.cutoffs, tuple(poisons), float(tolerance), tuple(found), check.notes)
+    make = maker_of(model)
+    check = _Check(make, _plan(make, panel, until, cutoffs), tuple(poisons), float(tolerance))
+    return check.report()
 
 
 def _check_options(panel: Panel, poisons: Sequence[str], tolerance: float) -> None:
@@ -117,101 +107,26 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-# -------------------------------------------------------------------- fresh models
-def _maker(model: Any) -> Callable[[], Any]:
-    """Return a function that makes a fresh, unfitted model."""
-    if isinstance(model, type) or not _is_model(model):
-        if not callable(model):
-            raise ConfigError(
-                f"A model has fit(panel, until=...) and predict(panel, cutoffs), or is a class or function without "
-                f"arguments that returns one; got {model!r}."
-            )
-        return lambda: _called(model)
-    if isinstance(model, Forecaster) or callable(getattr(model, "settings", None)):
-        return lambda: _rebuilt(model)
-    return lambda: _copied(model)
-
-
-def _is_model(model: Any) -> bool:
-    return callable(getattr(model, "fit", None)) and callable(getattr(model, "predict", None))
-
-
-def _called(factory: Callable[[], Any]) -> Any:
-    name = getattr(factory, "__name__", repr(factory))
-    try:
-        made = factory()
-    except TypeError as error:
-        raise ConfigError(f"{name}() cannot be made without arguments ({error}). Type: lambda: {name}(...)") from error
-    if isinstance(made, type) or not _is_model(made):
-        raise ConfigError(f"{name}() returns {made!r}, which has no fit(panel, until=...) and predict(panel, cutoffs).")
-    return made
-
-
-def _rebuilt(model: Any) -> Any:
-    name = type(model).__name__
-    try:
-        return type(model)(**copy.deepcopy(model.settings()))
-    except (TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"A fresh {name} cannot be made from its settings ({error}). Keep every argument of the constructor as an "
-            f"attribute of the same name, or give a function that makes one: check_leaks(lambda: {name}(...), panel)"
-        ) from error
-
-
-def _copied(model: Any) -> Any:
-    name = type(model).__name__
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:
-        raise ConfigError(
-            f"{name} cannot be copied ({error}). Give a function that makes one: "
-            f"check_leaks(lambda: {name}(...), panel)"
-        ) from error
-
-
-def _fitted(model: Any, panel: Panel, until: Any) -> Any:
-    got = model.fit(panel, until=until)
-    return got if _is_model(got) else model
-
-
-def _forecast(model: Any, panel: Panel, cutoffs: Sequence[Any]) -> Forecast:
-    """Predict by a copy, so that nothing a model keeps from one forecast serves it in the next one."""
-    # The panel a model may have kept is large and is only read: it is shared, not copied.
-    shared: dict[int, Any] = {id(panel): panel, id(panel.values): panel.values}
-    try:
-        twin = copy.deepcopy(model, shared)
-    except Exception:  # what cannot be copied (a handle, a lock) is used as it is
-        twin = model
-    got = twin.predict(panel, list(cutoffs))
-    if not isinstance(got, Forecast):
-        raise ConfigError(
-            f"{type(model).__name__}.predict returned {type(got).__name__}, expected a foretide.Forecast. "
-            "Type: return ft.Forecast(name, panel, windows, mean)  # mean: [windows, steps, targets]"
-        )
-    return got
-
-
-# -------------------------------------------------------------------- what is checked
+# -------------------------------------------------------------------- times
 @dataclass(frozen=True)
 class _Plan:
     """Panel, the time fitted until, and the cutoffs, oldest first."""
 
     panel: Panel
-    until: Any
-    cutoffs: tuple[Any, ...]
+    until: Time
+    cutoffs: tuple[Time, ...]
 
     @property
-    def origins(self) -> list[Any]:
+    def origins(self) -> list[Time]:
         """All times to forecast from after a fit: its end, the cutoffs, and some between them."""
-        grid = self.panel.grid
-        steps = grid.steps_of([self.until, *self.cutoffs])
+        steps = self.panel.grid.steps_of([self.until, *self.cutoffs])
         between = np.linspace(steps[0], max(steps), N_ORIGINS).astype(np.int64)
-        return list(grid.output_times(np.unique([*steps, *between])))
+        return list(self.panel.grid.output_times(np.unique([*steps, *between])))
 
 
-def _plan(make: Callable[[], Any], panel: Panel, until: Any, cutoffs: Sequence[Any] | None) -> _Plan:
-    grid, seen = panel.grid, panel.first + panel.observed - 1
-    start, end = int(panel.first.min()), int(seen.max())
+def _plan(make: Maker, panel: Panel, until: Time | None, cutoffs: Times | None) -> _Plan:
+    grid, last_rows = panel.grid, panel.first + panel.observed - 1
+    start, end = int(panel.first.min()), int(last_rows.max())
     steps = None if cutoffs is None else np.unique(grid.steps_of(list(cutoffs)))
     if steps is not None and not len(steps):
         raise DataError("cutoffs is empty: expected at least one time, or None for three after `until`.")
@@ -228,7 +143,7 @@ def _plan(make: Callable[[], Any], panel: Panel, until: Any, cutoffs: Sequence[A
             f"from {low} on and before {high}."
         )
     part = panel.take(known)
-    last = int(seen[known].max())
+    last = int(last_rows[known].max())
     if steps is None:
         steps = _default_cutoffs(make, part, fit_end, last)
     late = steps[steps >= last]
@@ -240,13 +155,13 @@ def _plan(make: Callable[[], Any], panel: Panel, until: Any, cutoffs: Sequence[A
     return _Plan(part, time, tuple(grid.output_times(steps)))
 
 
-def _default_cutoffs(make: Callable[[], Any], panel: Panel, fit_end: int, last: int) -> NDArray[np.int64]:
+def _default_cutoffs(make: Maker, panel: Panel, fit_end: int, last: int) -> Ints:
     """Return three steps after the end of the fit: the first, the middle and the last one with all its truth."""
     model = make()
     h = getattr(model, "h", None)
     if not isinstance(h, (int, np.integer)):
         time = panel.grid.output_times([fit_end])[0]
-        h = _forecast(_fitted(model, panel, time), panel, [time]).h
+        h = forecast_of(fitted(model, panel, time), panel, [time]).h
     low, high = fit_end + 1, last - int(h)
     if high - low + 1 < N_CUTOFFS:
         raise DataError(
@@ -257,93 +172,78 @@ def _default_cutoffs(make: Callable[[], Any], panel: Panel, fit_end: int, last: 
     return np.unique(np.linspace(low, high, N_CUTOFFS).astype(np.int64))
 
 
-@dataclass
-class _Check:
-    """The stages of one check; ``control`` comes first and keeps the model fitted on clean data."""
+# -------------------------------------------------------------------- what is checked
+@dataclass(frozen=True)
+class _Question:
+    """A forecast that must stay the same when all values after a time are poisoned; without a model, of a fit anew."""
 
-    make: Callable[[], Any]
+    stage: str
+    after: Time
+    clean: Forecast
+    cutoffs: Sequence[Time]
+    model: Model | None = None
+
+
+@dataclass(frozen=True)
+class _Check:
+    """The stages of one check."""
+
+    make: Maker
     plan: _Plan
     poisons: tuple[str, ...]
     tolerance: float
-    notes: tuple[str, ...] = ()
-    model: Any = None
-    clean: Any = None
 
-    def control(self) -> tuple[str, list[Finding]]:
-        """Fit twice on the same data; return the model's name and what differs."""
-        panel, until = self.plan.panel, self.plan.until
-        one, other = self.make(), self.make()
+    def report(self) -> LeakReport:
+        """Compare two fits on the same data first; where these agree, ask every question with every poison."""
+        plan, one, other = self.plan, self.make(), self.make()
         if one is other:
             raise ConfigError("The function that makes the model returned the same object twice. Return a fresh one.")
-        self.model = _fitted(one, panel, until)
-        self.clean = _forecast(self.model, panel, self.plan.origins)
+        model = fitted(one, plan.panel, plan.until)
+        clean = forecast_of(model, plan.panel, plan.origins)
+        notes: list[str] = []
         with _quiet():
-            again = _forecast(_fitted(other, panel, until), panel, self.plan.origins)
-        found = difference(self.clean, again, self.tolerance, "control", "")
-        return self.clean.model, [found] if found else []
+            again = forecast_of(fitted(other, plan.panel, plan.until), plan.panel, plan.origins)
+            findings = [difference(clean, again, self.tolerance, "control", "")]
+            for question in () if findings[0] else self._questions(model, clean, notes):
+                poisons = [p for p in self.poisons if question.stage != "joint" or p in JOINT]
+                findings += [self._answer(question, poison, notes) for poison in poisons]
+        real = tuple(finding for finding in findings if finding is not None)
+        return LeakReport(clean.model, plan.until, plan.cutoffs, self.poisons, self.tolerance, real, tuple(notes))
 
-    def fit(self) -> list[Finding]:
-        """Fit on data poisoned after ``until``; forecast on clean data, from all origins."""
-        panel, until = self.plan.panel, self.plan.until
-
-        def forecast(poison: str) -> Forecast:
-            model = _fitted(self.make(), poisoned(panel, until, poison), until)
-            return _forecast(model, panel, self.plan.origins)
-
-        return [f for p in self.poisons if (f := self._compared(self.clean, forecast, p, "fit", until))]
-
-    def predict(self) -> list[Finding]:
-        """Forecast from each cutoff on data poisoned after it."""
-        panel, found = self.plan.panel, []
-        for cutoff in self.plan.cutoffs:
-            clean = _forecast(self.model, panel, [cutoff])
-
-            def forecast(poison: str, at: Any = cutoff) -> Forecast:
-                return _forecast(self.model, poisoned(panel, at, poison), [at])
-
-            found += [self._compared(clean, forecast, p, "predict", cutoff) for p in self.poisons]
-        return [f for f in found if f is not None]
-
-    def joint(self) -> list[Finding]:
-        """Forecast from all cutoffs in one pass on data poisoned after the earlier ones."""
+    def _questions(self, model: Model, clean: Forecast, notes: list[str]) -> Iterator[_Question]:
         panel, cutoffs = self.plan.panel, self.plan.cutoffs
-        usable = [poison for poison in self.poisons if poison in JOINT]
-        if len(cutoffs) < 2 or not usable:
-            self.notes += (f"Several cutoffs in one pass: not checked; it takes two cutoffs and one of {JOINT}.",)
-            return []
-        clean, found = _forecast(self.model, panel, cutoffs), []
-        for k, cutoff in enumerate(cutoffs[:-1]):
-            step = panel.grid.step_of(cutoff)
-            for poison in usable:
+        yield _Question("fit", self.plan.until, clean, self.plan.origins)
+        for cutoff in cutoffs:
+            yield _Question("predict", cutoff, forecast_of(model, panel, [cutoff]), [cutoff], model)
+        if len(cutoffs) < 2 or not set(self.poisons) & set(JOINT):
+            notes.append(f"Several cutoffs in one pass: not checked; it takes two cutoffs and one of {JOINT}.")
+            return
+        together = forecast_of(model, panel, cutoffs)
+        for cutoff in cutoffs[:-1]:
+            yield _Question("joint", cutoff, _up_to(together, panel.grid.step_of(cutoff)), cutoffs, model)
 
-                def forecast(poison: str, at: Any = cutoff, upto: int = step) -> Forecast:
-                    return _up_to(_forecast(self.model, poisoned(panel, at, poison), cutoffs), upto)
-
-                got = self._compared(_up_to(clean, step), forecast, poison, "joint", cutoffs[k])
-                if got is not None and got.error is not None:
-                    self.notes += (
-                        f"Several cutoffs in one pass, {POISONS[poison]} after {time_text(cutoff)}: not judged, "
-                        f"because later cutoffs may look at these values and the model failed on them ({got.error}).",
-                    )
-                elif got is not None:
-                    found.append(got)
-        return found
-
-    def _compared(
-        self, clean: Forecast, forecast: Callable[[str], Forecast], poison: str, stage: str, cutoff: Any
-    ) -> Finding | None:
+    def _answer(self, question: _Question, poison: str, notes: list[str]) -> Finding | None:
+        stage, after, panel = question.stage, question.after, self.plan.panel
+        data = poisoned(panel, after, poison)
+        finding: Finding | None
         try:
-            got = forecast(poison)
+            if question.model is None:
+                answer = forecast_of(fitted(self.make(), data, after), panel, question.cutoffs)
+            else:
+                answer = forecast_of(question.model, data, question.cutoffs)
+            answer = _up_to(answer, panel.grid.step_of(after)) if stage == "joint" else answer
+            finding = difference(question.clean, answer, self.tolerance, stage, poison, after)
         except Exception as error:  # whatever it is, a model that fails on poison has looked at it
-            return Finding(stage, poison, cutoff, error=f"{type(error).__name__}: {error}")
-        return difference(clean, got, self.tolerance, stage, poison, cutoff)
+            finding = Finding(stage, poison, after, error=f"{type(error).__name__}: {error}")
+        if stage != "joint" or finding is None or finding.error is None:
+            return finding
+        notes.append(
+            f"Several cutoffs in one pass, {POISONS[poison]} after {time_text(after)}: not judged, because later "
+            f"cutoffs may look at these values and the model failed on them ({finding.error})."
+        )
+        return None
 
 
 def _up_to(forecast: Forecast, step: int) -> Forecast:
     """Return the forecasts whose cutoff is not after a grid step."""
-    kept = forecast.cutoff_steps <= step
-    quantiles = None if forecast.quantiles is None else forecast.quantiles[kept]
-    return Forecast(
-        forecast.model, forecast.panel, forecast.windows[kept], forecast.mean[kept], forecast.levels,
-        forecast.quantile_levels, quantiles,
-    )  # fmt: skip
+    return forecast.take(np.flatnonzero(forecast.cutoff_steps <= step))

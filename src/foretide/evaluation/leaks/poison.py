@@ -4,38 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
-
-    Rows = NDArray[np.floating]
+    from foretide.typing import Reals, Time
 
 HUGE = 1e9
 
 
-def _nan(rows: Rows, generator: np.random.Generator) -> None:
+def _nan(rows: Reals, generator: np.random.Generator) -> None:
     rows[:] = np.nan
 
 
-def _huge(rows: Rows, generator: np.random.Generator) -> None:
+def _huge(rows: Reals, generator: np.random.Generator) -> None:
     # Whole and all different, so that a model of counts takes them and no two of them can stand for one another.
     rows[:] = HUGE * (1 + np.arange(rows.size).reshape(rows.shape))
 
 
-def _shuffled(rows: Rows, generator: np.random.Generator) -> None:
+def _shuffled(rows: Reals, generator: np.random.Generator) -> None:
     # One cycle through all rows: none stays where it was.
     order = generator.permutation(len(rows))
     rows[order] = rows[np.roll(order, 1)]
 
 
-_VALUES: dict[str, Callable[[Rows, np.random.Generator], None]] = {"nan": _nan, "huge": _huge, "shuffled": _shuffled}
+_VALUES: dict[str, Callable[[Reals, np.random.Generator], None]] = {"nan": _nan, "huge": _huge, "shuffled": _shuffled}
 
 POISONS: dict[str, str] = {
     "nan": "missing values",
@@ -46,7 +43,7 @@ POISONS: dict[str, str] = {
 """Name -> what the values after a time become, in words."""
 
 
-def poisoned(panel: Panel, after: Any, poison: str, *, seed: int = 0) -> Panel:
+def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
     """Return a panel like another one up to a time, and worthless behind it.
 
     Targets and past columns of all entities are replaced; known-future and static columns are known, so they stay.
@@ -63,10 +60,21 @@ def poisoned(panel: Panel, after: Any, poison: str, *, seed: int = 0) -> Panel:
     seed : int
         Of the shuffle.
 
+    Returns
+    -------
+    Panel
+
     Raises
     ------
     ConfigError
         For an unknown poison, and for ``"truncated"`` with known-future columns, which would go too.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.Panel.from_wide({"t": [1, 2, 3], "y": [5.0, 6.0, 7.0]}, time="t", target="y")
+    >>> poisoned(panel, 2, "nan").values.ravel().tolist()
+    [5.0, 6.0, nan]
     """
     if poison not in POISONS:
         raise ConfigError(f"There is no poison {poison!r}. {nearest(poison, POISONS)}")
@@ -82,7 +90,7 @@ def poisoned(panel: Panel, after: Any, poison: str, *, seed: int = 0) -> Panel:
     return panel.with_values(values)
 
 
-def _truncated(panel: Panel, after: Any) -> Panel:
+def _truncated(panel: Panel, after: Time) -> Panel:
     """Cut the rows away for good, not only out of sight as :meth:`Panel.until` does."""
     if panel.future:
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +12,8 @@ from foretide.evaluation.leaks.poison import POISONS
 from foretide.text import time_text
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.forecasters.forecast import Forecast
-
-    Floats = NDArray[np.float64]
+    from foretide.typing import Floats, Time
 
 STAGES = ("control", "fit", "predict", "joint")
 SHOWN = 3
@@ -80,7 +77,7 @@ class Finding:
 
     stage: str
     poison: str
-    cutoff: Any
+    cutoff: Time | None
     series: str | None = None
     step: int | None = None
     change: float | None = None
@@ -122,8 +119,8 @@ class LeakReport:
     """
 
     model: str
-    until: Any
-    cutoffs: tuple[Any, ...]
+    until: Time
+    cutoffs: tuple[Time, ...]
     poisons: tuple[str, ...]
     tolerance: float = 0.0
     findings: tuple[Finding, ...] = ()
@@ -180,7 +177,7 @@ class LeakReport:
 
 
 def difference(
-    clean: Forecast, other: Forecast, tolerance: float, stage: str, poison: str, cutoff: Any = None
+    clean: Forecast, other: Forecast, tolerance: float, stage: str, poison: str, cutoff: Time | None = None
 ) -> Finding | None:
     """Return what differs between two forecasts that should be equal; None where nothing does.
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError
-from foretide.evaluation.metrics.quantiles import jump_range
+from foretide.evaluation.metrics.pit import jump_range
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
-    Numbers = NDArray[np.int64]
+    from foretide.typing import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +45,12 @@ class PitHistogram:
     edges: Floats
     nominal: Floats
     observed: Floats
-    n: Numbers
+    n: Ints
     distance: Floats
-    groups: Numbers | None = None
+    groups: Ints | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per cell: (``group``,) ``low``, ``high``, ``nominal``, ``observed``, ``n``."""
-        import pandas as pd
-
         cells = len(self.nominal)
         observed = self.observed.reshape(-1, cells)
         repeats = len(observed)
@@ -66,7 +63,7 @@ class PitHistogram:
 
 
 def pit_histogram(
-    y: Any, values: Any, levels: Sequence[float], *, bins: int | None = 10, groups: Any = None
+    y: ArrayLike, values: ArrayLike, levels: Sequence[float], *, bins: int | None = 10, groups: ArrayLike | None = None
 ) -> PitHistogram:
     """Count the truths in each cell between held quantile levels, below the first and above the last included.
 
@@ -117,7 +114,9 @@ def pit_histogram(
     return PitHistogram(edges, nominal, observed, n, distance, numbers)
 
 
-def reliability(y: Any, values: Any, levels: Sequence[float], *, groups: Any = None) -> pd.DataFrame:
+def reliability(
+    y: ArrayLike, values: ArrayLike, levels: Sequence[float], *, groups: ArrayLike | None = None
+) -> pd.DataFrame:
     """Return how often the truth lies below each quantile, and at or below it.
 
     A right distribution has ``below <= level <= at_or_below`` up to chance; for a continuous distribution all three are
@@ -138,8 +137,6 @@ def reliability(y: Any, values: Any, levels: Sequence[float], *, groups: Any = N
     pandas.DataFrame
         (``group``,) ``level``, ``below``, ``at_or_below``, ``n``; NaN where no point is known.
     """
-    import pandas as pd
-
     y, values, grid = _checked(y, values, levels)
     numbers, place = _groups(groups, y.shape)
     shape = (len(numbers), len(grid))
@@ -160,7 +157,7 @@ def reliability(y: Any, values: Any, levels: Sequence[float], *, groups: Any = N
     return frame
 
 
-def _checked(y: Any, values: Any, levels: Sequence[float]) -> tuple[Floats, Floats, Floats]:
+def _checked(y: ArrayLike, values: ArrayLike, levels: Sequence[float]) -> tuple[Floats, Floats, Floats]:
     y, values = np.asarray(y, dtype=np.float64), np.asarray(values, dtype=np.float64)
     grid = np.asarray(levels, dtype=np.float64)
     if grid.ndim != 1 or not len(grid) or np.any(np.diff([0.0, *grid, 1.0]) <= 0):
@@ -172,7 +169,7 @@ def _checked(y: Any, values: Any, levels: Sequence[float]) -> tuple[Floats, Floa
     return y, values, grid
 
 
-def _groups(groups: Any, shape: tuple[int, ...]) -> tuple[Numbers, Numbers]:
+def _groups(groups: ArrayLike | None, shape: tuple[int, ...]) -> tuple[Ints, Ints]:
     """Return the numbers of the groups, and of each point its place among them; one group where there are none."""
     if groups is None:
         return np.zeros(1, dtype=np.int64), np.zeros(shape, dtype=np.int64)

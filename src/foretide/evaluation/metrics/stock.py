@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
+    from foretide.typing import Bools, Floats, Ints
 
 
 def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
@@ -31,7 +31,7 @@ def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
 
 
 def newsvendor_quantity(
-    values: Any, levels: Sequence[float], shortage_cost: float, holding_cost: float, *, counts: bool = False
+    values: ArrayLike, levels: Sequence[float], shortage_cost: float, holding_cost: float, *, counts: bool = False
 ) -> Floats:
     """Return the stock that costs least under a predictive distribution: its quantile at the critical ratio.
 
@@ -82,7 +82,13 @@ def newsvendor_quantity(
 
 
 def stock_decisions(
-    y: Any, quantity: Any, shortage_cost: float, holding_cost: float, *, groups: Any = None, n_groups: int | None = None
+    y: ArrayLike,
+    quantity: ArrayLike,
+    shortage_cost: float,
+    holding_cost: float,
+    *,
+    groups: ArrayLike | None = None,
+    n_groups: int | None = None,
 ) -> pd.DataFrame:
     """Return what stocking ``quantity`` at every step led to.
 
@@ -110,34 +116,41 @@ def stock_decisions(
     ------
     ConfigError
         For shapes that do not fit, costs that are not positive, or a group outside ``0 .. n_groups - 1``.
-    """
-    import pandas as pd
 
+    Examples
+    --------
+    >>> stock_decisions([1.0, 4.0], [2.0, 2.0], 9, 1)[["service_level", "fill_rate", "cost"]].values.tolist()
+    [[0.5, 0.6, 9.5]]
+    """
     critical_ratio(shortage_cost, holding_cost)
-    y, held = np.asarray(y, dtype=np.float64), np.asarray(quantity, dtype=np.float64)
-    numbers = np.zeros((), dtype=np.int64) if groups is None else np.asarray(groups, dtype=np.int64)
+    demand, held = np.asarray(y, dtype=np.float64), np.asarray(quantity, dtype=np.float64)
+    if demand.shape != held.shape:
+        raise ConfigError(f"Demand has shape {demand.shape}, stock {held.shape}; they must be equal.")
+    place, size = _places(groups, n_groups, demand.shape)
+    known = ~np.isnan(demand + held)
+    demand, held, place = demand[known], held[known], place[known]
+
+    def total(figures: Floats | Bools) -> Floats:
+        return np.bincount(place, weights=figures, minlength=size).astype(np.float64)
+
+    n, wanted, met = total(np.ones(len(demand))), total(demand), total(np.maximum(np.minimum(demand, held), 0))
+    steps = np.where(n > 0, n, np.nan)
+    out, over, under = total(demand > held), total(np.maximum(held - demand, 0)), total(np.maximum(demand - held, 0))
+    return pd.DataFrame({
+        "service_level": 1 - out / steps, "stock_out_days": out.astype(np.int64),
+        "fill_rate": met / np.where(wanted > 0, wanted, np.nan), "holding": over / steps, "shortage": under / steps,
+        "cost": (shortage_cost * under + holding_cost * over) / steps, "n": n.astype(np.int64),
+    })  # fmt: skip
+
+
+def _places(groups: ArrayLike | None, n_groups: int | None, shape: tuple[int, ...]) -> tuple[Ints, int]:
+    """Return the group of each point, and how many groups there are."""
+    numbers = np.asarray(0 if groups is None else groups, dtype=np.int64)
     try:
-        place = np.broadcast_to(numbers, y.shape)
+        place = np.broadcast_to(numbers, shape)
     except ValueError as error:
-        raise ConfigError(f"groups of shape {numbers.shape} do not broadcast to the demand's {y.shape}.") from error
-    if y.shape != held.shape:
-        raise ConfigError(f"Demand has shape {y.shape}, stock {held.shape}; they must be equal.")
+        raise ConfigError(f"groups of shape {numbers.shape} do not broadcast to the demand's {shape}.") from error
     size = int(place.max(initial=0)) + 1 if n_groups is None else n_groups
     if place.min(initial=0) < 0 or place.max(initial=0) >= size:
         raise ConfigError(f"groups are numbered 0 .. {size - 1}, got {place.min()} to {place.max()}.")
-    known = ~np.isnan(y + held)
-    y, held, place = y[known], held[known], place[known]
-
-    def total(figures: Any) -> Floats:
-        return np.bincount(place, weights=figures, minlength=size).astype(np.float64)
-
-    n, demand = total(np.ones(len(y))), total(y)
-    steps = np.where(n > 0, n, np.nan)
-    out, holding, shortage = total(y > held), total(np.maximum(held - y, 0)), total(np.maximum(y - held, 0))
-    met = total(np.maximum(np.minimum(y, held), 0))
-    return pd.DataFrame({
-        "service_level": 1 - out / steps, "stock_out_days": out.astype(np.int64),
-        "fill_rate": met / np.where(demand > 0, demand, np.nan),
-        "holding": holding / steps, "shortage": shortage / steps,
-        "cost": (shortage_cost * shortage + holding_cost * holding) / steps, "n": n.astype(np.int64),
-    })  # fmt: skip
+    return place, size

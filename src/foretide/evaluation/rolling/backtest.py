@@ -19,7 +19,8 @@ from foretide.data.files import file_name
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.cards.align import oracle_forecast
-from foretide.evaluation.cards.scorecard import ModelRun, Scorecard
+from foretide.evaluation.cards.runs import ModelRun
+from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.metrics.quantiles import DECILES
 from foretide.evaluation.rolling.dates import moment
@@ -303,11 +304,11 @@ def _card(
     panel, plan = shared.panel, shared.plan
     forecasts = [_joined(name, shared, results) for name, (_, results) in found.items()]
     oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, shared.levels, shared.quantiles)
-    scores = score(
+    runs = [_run_of(name, member, results) for name, (member, results) in found.items()]
+    return score(
         forecasts, panel, train_until=moment(panel, plan.fit_end(plan.blocks[0])), season=plan.season, oracle=oracle,
+        plan=plan, runs=runs, notes=[*notes, *_untested(panel, forecasts), *sentences_of(forecasts)],
     )  # fmt: skip
-    runs = tuple(_run_of(name, member, results) for name, (member, results) in found.items())
-    return Scorecard.of(scores, plan, runs, [*notes, *_untested(panel, forecasts), *sentences_of(forecasts)])
 
 
 def _joined(name: str, shared: _Shared, results: Sequence[BlockResult]) -> Forecast:

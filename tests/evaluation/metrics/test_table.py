@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from foretide.errors import ConfigError
-from foretide.evaluation.metrics.points import METRICS, NEAR_ZERO, grouped, metric_of, training_scale
+from foretide.evaluation.metrics.scale import NEAR_ZERO, training_scale
+from foretide.evaluation.metrics.table import METRICS, example, find_metric, metric_of, shown_metrics
 
 numbers = st.floats(-1e4, 1e4).map(lambda v: round(v, 6))
 cells = st.one_of(numbers, st.just(np.nan))
@@ -20,6 +22,7 @@ shape = (3, 2, 2)
 tables = arrays(np.float64, shape, elements=cells)
 full = arrays(np.float64, shape, elements=numbers)
 SCALE = 2.5
+OF_MEANS = [name for name, metric in METRICS.items() if metric.quantiles is None and not metric.counts]
 
 
 def slow(name: str, y: np.ndarray, f: np.ndarray, near_zero: float = 0.0) -> float:
@@ -48,7 +51,7 @@ def slow(name: str, y: np.ndarray, f: np.ndarray, near_zero: float = 0.0) -> flo
     return math.sqrt(mean) if name in ("rmse", "rmsse") else mean
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_MEANS)
 @settings(max_examples=40)
 @given(y=tables, f=tables)
 def test_equal_to_a_slow_loop(name: str, y: np.ndarray, f: np.ndarray) -> None:
@@ -56,7 +59,7 @@ def test_equal_to_a_slow_loop(name: str, y: np.ndarray, f: np.ndarray) -> None:
     assert METRICS[name](y, f, scale) == pytest.approx(slow(name, y, f), rel=1e-9, abs=1e-9, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_MEANS)
 @settings(max_examples=20)
 @given(y=tables, f=tables)
 def test_axes_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
@@ -95,7 +98,7 @@ def test_equal_to_utilsforecast(name: str, factor: float) -> None:
 
     frame, y, f, groups, series = long_frame()
     expected = getattr(losses, name)(frame, ["m"])["m"].to_numpy() * factor
-    got = grouped(METRICS[name], METRICS[name].points(y, f), groups, 3, series)
+    got = METRICS[name].reduce(METRICS[name].points(y, f), y, groups, 3, series)
     np.testing.assert_allclose(got, expected, rtol=1e-9)
 
 
@@ -117,9 +120,9 @@ def test_scaled_metrics_are_utilsforecasts(ours: str, field: str, season: int) -
     expected = getattr(losses, ours)(frame, ["m"], seasonality=season, train_df=train)["m"].to_numpy()
     scale = getattr(training_scale(panel, panel, season), field)[groups, 0]
     points = METRICS[ours].points(y, f, scale)
-    np.testing.assert_allclose(grouped(METRICS[ours], points, groups, 3, series), expected, rtol=1e-9)
+    np.testing.assert_allclose(METRICS[ours].reduce(points, y, groups, 3, series), expected, rtol=1e-9)
     # Over all series: the mean of the series' values.
-    whole = grouped(METRICS[ours], points, np.zeros_like(groups), 1, series)
+    whole = METRICS[ours].reduce(points, y, np.zeros_like(groups), 1, series)
     np.testing.assert_allclose(whole, [expected.mean()], rtol=1e-9)
 
 
@@ -178,3 +181,59 @@ def test_clear_errors() -> None:
     reject(lambda: METRICS["mase"](one, one), "Give scale=")
     reject(lambda: METRICS["rmse"](one, np.ones(3)), r"truth has shape \(2,\), forecast \(3,\)")
     reject(lambda: metric_of("rmsee"), r"There is no metric 'rmsee'\. Did you mean 'rmse'")
+
+
+def test_families_have_members_at_any_level() -> None:
+    member = metric_of("winkler_97.5")
+    assert (member.name, member.family, member.level) == ("winkler_97.5", "winkler", 97.5)
+    assert "97.5 %" in member.meaning
+    assert metric_of("coverage_80").goal == 0.8
+    assert metric_of("service_level_90").better == "higher"
+    for name in ("coverage_100", "coverage_0", "covrage_80", "rmse_80", "coverage", "coverage_", "coverage_x"):
+        assert find_metric(name) is None
+    reject(lambda: metric_of("coverage"), "Did you mean 'coverage_80'")
+    reject(lambda: metric_of("stock_cost_0.9"), "levels of metrics are percentages above 1. Type stock_cost_90")
+
+
+def test_only_losses_that_the_best_forecast_makes_least_can_be_searched() -> None:
+    searchable = {name for name, metric in METRICS.items() if metric.searchable}
+    assert searchable == {
+        "rmse", "mae", "mape", "smape", "mase", "rmsse", "mse", "wql", "crps", "winkler", "stock_cost",
+    }  # fmt: skip
+
+
+def test_what_pages_and_notebooks_show() -> None:
+    board = [
+        "model", "kind", "rmse", "mae", "mape", "mase", "rmsse", "bias", "mse", "wql", "crps", "coverage_80",
+        "coverage_95", "fair_coverage_80", "fair_coverage_95", "winkler_80", "winkler_95", "width_80", "zero_accuracy",
+        "skill_vs_best_baseline",
+    ]  # fmt: skip
+    assert shown_metrics(board, "page", "rmse") == ["rmse", "mae", "mase", "bias"]
+    assert shown_metrics(board, "page of counts", "mse") == [
+        "mse", "mae", "rmsse", "wql", "crps", "coverage_80", "coverage_95", "fair_coverage_80", "winkler_80",
+        "zero_accuracy",
+    ]  # fmt: skip
+    assert shown_metrics(board, "notebook", "rmse") == ["rmse", "mae", "mase", "mse", "wql", "coverage_80"]
+
+
+def test_the_documented_table_is_this_one() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert [line for line in documented() if line not in text] == []
+    assert sum(line.startswith("| `") and line.count("|") == 6 for line in text.splitlines()) == len(METRICS)
+
+
+def documented() -> list[str]:
+    """The table of docs/metrics.md."""
+    better = {"lower": "lower", "higher": "higher"}
+    units = {"target": "of the target", "target squared": "squared", "%": "percent", "share": "share", "": "none"}
+    pooled = {
+        "points": "over all points together",
+        "series": "mean of the series' values",
+        "size": "over all points together",
+    }
+    lines = []
+    for metric in METRICS.values():
+        shown = metric_of(example(metric))
+        best = better.get(shown.better, f"nearest to {'its level' if shown.family else '0'}")
+        lines.append(f"| `{shown.name}` | {shown.meaning} | {best} | {units[shown.unit]} | {pooled[shown.pooled]} |")
+    return lines

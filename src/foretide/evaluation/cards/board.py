@@ -1,0 +1,155 @@
+"""The columns of a leaderboard beside the metrics: what each is worked out from, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from foretide.evaluation.cards.align import ORACLE
+from foretide.evaluation.metrics.metric import Unit
+from foretide.evaluation.metrics.table import find_metric
+
+if TYPE_CHECKING:
+    from foretide.evaluation.cards.scorecard import Scorecard
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the leaderboard.
+
+    Attributes
+    ----------
+    name, meaning : str
+    unit : {"target", "target squared", "%", "share", "", "seconds", "MiB", "count", "text"}
+        ``"share"``: from 0 to 1, shown in percent.
+    of : callable
+        ``(card, model)`` -> what stands in the model's row.
+    there : callable
+        Whether a card has the column.
+    """
+
+    name: str
+    meaning: str
+    unit: Unit | Literal["seconds", "MiB", "count", "text"]
+    of: Callable[[Scorecard, str], object]
+    there: Callable[[Scorecard], bool] = lambda card: True
+
+
+def _with_baseline(card: Scorecard) -> bool:
+    return card.best_baseline is not None
+
+
+def _with_oracle(card: Scorecard) -> bool:
+    return ORACLE in card.forecasts
+
+
+def _with_runs(card: Scorecard) -> bool:
+    return bool(card.runs)
+
+
+def _to_oracle(metric: str, card: Scorecard, model: str) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.divide(card.value(model, metric), card.value(ORACLE, metric)))
+
+
+def _of_run(name: str) -> Callable[[Scorecard, str], object]:
+    return lambda card, model: getattr(card.run_of(model), name, nan)
+
+
+def _of_fold(name: str) -> Callable[[Scorecard, str], object]:
+    return lambda card, model: card.main_by_fold[name].get(model, nan)
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column(
+        "skill_vs_best_baseline", "share of the best baseline's error that is saved; below 0 % the model is worse",
+        "share", lambda card, model: card.skill(model), _with_baseline,
+    ),
+    Column(
+        "best_baseline", "the baseline with the least error", "text", lambda card, model: card.best_baseline,
+        _with_baseline,
+    ),
+    Column(
+        "ratio_to_oracle", "error over that of the conditional mean, which no model beats on average", "",
+        lambda card, model: _to_oracle(card.main, card, model), _with_oracle,
+    ),
+    Column(
+        "wql_ratio_to_oracle", "the same, of the weighted quantile loss", "",
+        lambda card, model: _to_oracle("wql", card, model), lambda card: card.has("wql", ORACLE),
+    ),
+    Column(
+        "unused", "columns known ahead that the model does not use", "text",
+        lambda card, model: ", ".join(card.unused.get(model, ())), lambda card: bool(card.unused),
+    ),
+    Column(
+        "series_won", "share of series on which the model beats that series' best baseline, chosen with hindsight",
+        "share", lambda card, model: (card.series_skill[model].dropna() > 0).mean(), _with_baseline,
+    ),
+    Column(
+        "median_series_skill", "median over series of the skill against that series' best baseline", "share",
+        lambda card, model: card.series_skill[model].dropna().median(), _with_baseline,
+    ),
+    Column(
+        "p_vs_best_baseline", "Diebold–Mariano test on the mean losses by cutoff, two-sided", "",
+        lambda card, model: card.pairs[model].p_value if model in card.pairs else nan, _with_baseline,
+    ),
+    Column("fold_sd", "standard deviation of the main error between folds", "target", _of_fold("sd")),
+    Column("p95_fold", "95th percentile of the main error by fold", "target", _of_fold("p95")),
+    Column("worst_fold", "main error of the worst fold", "target", _of_fold("worst")),
+    Column("fits", "how often the model was fitted", "count", _of_run("n_fits"), _with_runs),
+    Column("fit_seconds", "time of all fits", "seconds", _of_run("fit_seconds"), _with_runs),
+    Column("predict_seconds", "time of all forecasts", "seconds", _of_run("predict_seconds"), _with_runs),
+    Column("peak_mib", "most memory above that of the process before", "MiB", _of_run("peak_mib"), _with_runs),
+)  # fmt: skip
+"""In the order of the leaderboard, behind the metrics."""
+
+
+def leaderboard(card: Scorecard) -> pd.DataFrame:
+    """Return one row per model, least main error first, in pandas.
+
+    Parameters
+    ----------
+    card : Scorecard
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :meth:`Scorecard.leaderboard` says.
+    """
+    models = list(card.forecasts)
+    kinds = [ORACLE if name == ORACLE else "baseline" if name in card.baselines else "model" for name in models]
+    table = pd.DataFrame({"model": models, "kind": kinds})
+    for metric in card.metrics:
+        table[metric] = [card.value(model, metric) for model in models]
+    for column in COLUMNS:
+        if column.there(card):
+            table[column.name] = pd.Series([column.of(card, model) for model in models])
+    return table.sort_values(card.main, kind="stable", ignore_index=True)
+
+
+def column_of_board(name: str) -> Column | None:
+    """Return what a column of a leaderboard is: a metric, or one of :data:`COLUMNS`.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Column or None
+        None for a name that is neither, such as ``model``.
+
+    Examples
+    --------
+    >>> column_of_board("coverage_80").unit, column_of_board("fits").meaning
+    ('share', 'how often the model was fitted')
+    """
+    metric = find_metric(name)
+    if metric is not None:
+        return Column(name, metric.meaning, metric.unit, lambda card, model: card.value(model, name))
+    return next((column for column in COLUMNS if column.name == name), None)

@@ -1,0 +1,65 @@
+"""How the models of a scorecard were made, and where."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+
+from foretide.forecasters.artifact import versions
+from foretide.typing import Json
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """How one model of a backtest was made.
+
+    Attributes
+    ----------
+    name, kind : str
+        Its name, and the name of its class.
+    baseline, asked : bool
+        Whether skill is measured against it; whether it was named, or ran unasked.
+    settings : dict
+    seed : int or None
+    n_fits : int
+    fit_seconds, predict_seconds : float
+        Sums over all fits.
+    peak_mib : float
+        Most memory above that of the process before, over all fits, in MiB.
+    account : dict
+        What the last fit says of itself: epochs, start, buckets, interventions.
+    """
+
+    name: str
+    kind: str
+    baseline: bool
+    asked: bool
+    settings: Json
+    seed: int | None
+    n_fits: int
+    fit_seconds: float
+    predict_seconds: float
+    peak_mib: float
+    account: Json = field(default_factory=dict)
+
+
+def surroundings() -> Json:
+    """Return versions, threads and machine.
+
+    Returns
+    -------
+    dict
+        ``versions``, ``platform``, ``cores`` and ``OMP_NUM_THREADS``.
+
+    Examples
+    --------
+    >>> sorted(surroundings())
+    ['OMP_NUM_THREADS', 'cores', 'platform', 'versions']
+    """
+    return {
+        "versions": versions(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+    }
