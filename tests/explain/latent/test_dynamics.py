@@ -302,7 +302,16 @@ def test_what_is_shown() -> None:
     assert "<script>" not in odd._repr_html_()
     assert "&lt;script&gt;" in odd._repr_html_()
     assert sorted(said().frames()) == sorted(
-        ["modes", "impulse_responses", "variance_decomposition", "target_effects", "loadings", "path", "latent_errors"]
+        [
+            "modes",
+            "impulse_responses",
+            "variance_decomposition",
+            "target_effects",
+            "loadings",
+            "path",
+            "latent_errors",
+            "latent_about",
+        ]
     )
     assert ft.LAVAR is LAVAR
 

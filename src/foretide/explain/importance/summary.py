@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import as_backend
-from foretide.evaluation.compare.tests import Comparison, diebold_mariano, fewest, holm
+from foretide.evaluation.compare.tests import fewest, holm
+from foretide.explain.chance import mean_test
+from foretide.explain.summary import Summary
 from foretide.text import joined
+from foretide.typing import Bools, Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.typing import Frame
 
-    Floats = NDArray[np.float64]
+    Means = tuple[Floats, Floats, float]
 
 ALPHA = 0.05
 NAMED = 3
@@ -27,7 +28,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
-class InputImportance:
+class InputImportance(Summary):
     """How much the loss grows when a group of inputs is replaced; ``G`` groups, ``R`` repeats, ``C`` cutoffs.
 
     Attributes
@@ -80,7 +81,7 @@ class InputImportance:
     target_increase: Floats
     target_loss: Floats
     targets: tuple[str, ...]
-    times: Any
+    times: pd.Index
     overlap: int
     in_sample: bool
     level: float
@@ -92,74 +93,79 @@ class InputImportance:
         return self.increase / self.loss if self.loss > 0 else np.full(len(self.increase), np.nan)
 
     @property
-    def more_than_chance(self) -> NDArray[np.bool_]:
+    def more_than_chance(self) -> Bools:
         """Groups whose replacement makes the loss grow by more than chance, corrected for the number of groups."""
         return (self.increase > 0) & (np.nan_to_num(self.p_holm, nan=1.0) < ALPHA)
 
     # ---------------------------------------------------------------- tables
-    def table(self) -> Any:
+    def table(self) -> Frame:
         """One row per group, largest increase first.
 
         Columns ``group, kind, increase, relative, low, high, p_value, p_holm, more_than_chance, repeat_sd``.
         """
-        return as_backend(self._table(), self._backend)
+        return self._frame(self._table())
 
-    def by_target(self) -> Any:
+    def by_target(self) -> Frame:
         """Columns ``group, target, increase, relative``."""
         d = len(self.targets)
         share = self.target_increase / np.where(self.target_loss > 0, self.target_loss, np.nan)
-        frame = pd.DataFrame({
+        return self._frame(pd.DataFrame({
             "group": np.repeat(list(self.names), d), "target": list(self.targets) * len(self.names),
             "increase": self.target_increase.reshape(-1), "relative": share.reshape(-1),
-        })  # fmt: skip
-        return as_backend(frame, self._backend)
+        }))  # fmt: skip
 
-    def by_cutoff(self) -> Any:
+    def by_cutoff(self) -> Frame:
         """Columns ``group, cutoff, increase``."""
-        frame = pd.DataFrame({
+        return self._frame(pd.DataFrame({
             "group": np.repeat(list(self.names), len(self.losses)),
             "cutoff": np.tile(np.asarray(self.times), len(self.names)), "increase": self.gaps.reshape(-1),
-        })  # fmt: skip
-        return as_backend(frame, self._backend)
+        }))  # fmt: skip
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """``inputs``: :meth:`table`, with the loss and the level of the intervals in every row."""
+        return {"inputs": self._table().assign(metric=self.metric, loss=self.loss, level=self.level)}
 
     # ---------------------------------------------------------------- words
     def sentences(self) -> list[str]:
         """What the figures say, in plain words."""
         table, name = self._table(), self.metric.upper()
-        if table["p_holm"].isna().all():
-            said = [
-                f"{len(self.losses)} cutoffs are too few to tell importance from chance ({fewest(self.overlap)} are "
-                "needed)."
-            ]
-        elif not table["more_than_chance"].any():
-            which = f"any one of {len(table)} inputs" if len(table) > 1 else "the one input"
-            said = [
-                f"No clear pattern: replacing {which} raises the {name} of {self.model} by no "
-                f"more than chance (p below {ALPHA:g}, corrected for their number)."
-            ]
-        else:
-            top = table[table["more_than_chance"]]
-            shown = [f"{r.group} (+{r.relative:.0%})" for r in top.head(NAMED).itertuples()]
-            said = [
-                f"{self.model} relies most on {joined(shown)}: so much its {name} grows when they are replaced. "
-                f"{len(top)} of {len(table)} inputs matter by more than chance (p below {ALPHA:g}, corrected for their "
-                "number)."
-            ]
-        unused = table.loc[(table["increase"] == 0) & (table["repeat_sd"] == 0), "group"].tolist()
+        groups = table["group"].astype(str)
+        sentences = [self._main(table, name)]
+        unused = groups[(table["increase"] == 0) & (table["repeat_sd"] == 0)].tolist()
         if unused:
-            said.append(f"{self.model} does not use {joined([str(u) for u in unused])} at all: no forecast changes.")
-        worse = table.loc[table["high"] < 0, "group"].tolist()
+            sentences.append(f"{self.model} does not use {joined(unused)} at all: no forecast changes.")
+        worse = groups[table["high"] < 0].tolist()
         if worse:
-            said.append(
-                f"Replacing {joined([str(w) for w in worse])} lowers the {name} (its {self.level:g} % interval is "
+            sentences.append(
+                f"Replacing {joined(worse)} lowers the {name} (its {self.level:g} % interval is "
                 "below zero, not corrected for the number of inputs): without, the model may forecast better."
             )
         if self.in_sample:
-            said.append(
+            sentences.append(
                 f"{self.model} learned from rows after the first of these cutoffs, so what it merely remembers counts "
                 "as important. Fit with until=... and give a panel that goes on."
             )
-        return said
+        return sentences
+
+    def _main(self, table: pd.DataFrame, name: str) -> str:
+        if table["p_holm"].isna().all():
+            return (
+                f"{len(self.losses)} cutoffs are too few to tell importance from chance ({fewest(self.overlap)} are "
+                "needed)."
+            )
+        top = table[table["more_than_chance"]]
+        if top.empty:
+            which = f"any one of {len(table)} inputs" if len(table) > 1 else "the one input"
+            return (
+                f"No clear pattern: replacing {which} raises the {name} of {self.model} by no "
+                f"more than chance (p below {ALPHA:g}, corrected for their number)."
+            )
+        shown = [f"{r.group} (+{r.relative:.0%})" for r in top.head(NAMED).itertuples()]
+        return (
+            f"{self.model} relies most on {joined(shown)}: so much its {name} grows when they are replaced. "
+            f"{len(top)} of {len(table)} inputs matter by more than chance (p below {ALPHA:g}, corrected for their "
+            "number)."
+        )
 
     def __repr__(self) -> str:
         n = int(self.more_than_chance.sum())
@@ -169,10 +175,7 @@ class InputImportance:
         )
 
     def _repr_html_(self) -> str:
-        import html
-
-        said = "".join(f"<li>{html.escape(s)}</li>" for s in self.sentences())
-        return f"<p>{html.escape(repr(self))}</p><ul>{said}</ul>{self._table().to_html(index=False, escape=True)}"
+        return super()._repr_html_() + self._table().to_html(index=False, escape=True)
 
     def _table(self) -> pd.DataFrame:
         sd = self.by_repeat.std(axis=1, ddof=1) if self.by_repeat.shape[1] > 1 else np.zeros(len(self.names))
@@ -191,34 +194,34 @@ class Reducer:
     ----------
     panel : Panel
     windows : Windows
-    seen : bool ``[W, H, D]``
+    known : bool ``[W, H, D]``
         Points whose truth is known.
     """
 
-    def __init__(self, panel: Panel, windows: Windows, seen: NDArray[np.bool_]) -> None:
-        self.panel, self.seen, self.h = panel, seen, seen.shape[1]
+    def __init__(self, panel: Panel, windows: Windows, known: Bools) -> None:
+        self.panel, self.known, self.h = panel, known, known.shape[1]
         steps, self._where = np.unique(windows.steps(panel), return_inverse=True)
-        count = np.bincount(self._where, weights=seen.sum(axis=(1, 2)), minlength=len(steps))
+        count = np.bincount(self._where, weights=known.sum(axis=(1, 2)), minlength=len(steps))
         self._used, self._count = count > 0, count[count > 0]
-        self._points = np.maximum(seen.sum(axis=(0, 1)), 1)
+        self._points = np.maximum(known.sum(axis=(0, 1)), 1)
         self.steps = steps[self._used]
         distance = int(np.diff(self.steps).min()) if len(self.steps) > 1 else self.h
         self.overlap = -(-self.h // distance)
 
-    def __call__(self, points: Floats) -> tuple[Floats, Floats, float]:
+    def __call__(self, points: Floats) -> Means:
         """Losses of points ``[W, H, D]`` -> means by cutoff ``[C]``, by target ``[D]``, and over all."""
-        known = np.where(self.seen, points, 0.0)
-        total = np.bincount(self._where, weights=known.sum(axis=(1, 2)), minlength=len(self._used))
-        by_target = known.sum(axis=(0, 1))
-        return total[self._used] / self._count, by_target / self._points, float(by_target.sum() / self.seen.sum())
+        losses = np.where(self.known, points, 0.0)
+        total = np.bincount(self._where, weights=losses.sum(axis=(1, 2)), minlength=len(self._used))
+        by_target = losses.sum(axis=(0, 1))
+        return total[self._used] / self._count, by_target / self._points, float(by_target.sum() / self.known.sum())
 
 
 def summarise(
     about: tuple[str, str, bool, float],
     reducer: Reducer,
     groups: Sequence[tuple[str, str, tuple[str, ...]]],
-    plain: tuple[Floats, Floats, float],
-    replaced: Sequence[Sequence[tuple[Floats, Floats, float]]],
+    plain: Means,
+    replaced: Sequence[Sequence[Means]],
 ) -> InputImportance:
     """Average over repeats, and test against no replacement.
 
@@ -236,18 +239,10 @@ def summarise(
     gaps = np.array([np.mean([r[0] - losses for r in repeats], axis=0) for repeats in replaced])
     by_repeat = np.array([[r[2] - loss for r in repeats] for repeats in replaced])
     of_targets = np.array([np.mean([r[1] - by_target for r in repeats], axis=0) for repeats in replaced])
-    tests = [_test(own, reducer.overlap) for own in gaps]
-    low, high = np.array([(np.nan, np.nan) if t is None else t.interval(level) for t in tests]).T
-    p = np.array([np.nan if t is None else t.p_value for t in tests])
+    low, high, p = np.array([mean_test(own, reducer.overlap, level=level, alternative="greater") for own in gaps]).T
     names, kinds, members = zip(*groups, strict=True)
     return InputImportance(
         model, metric, names, kinds, members, loss, by_repeat.mean(axis=1), low, high, p, holm(p.tolist()),
         by_repeat, losses, gaps, of_targets, by_target, panel.targets,
         panel.grid.output_times(reducer.steps), reducer.overlap, in_sample, level, panel.names.backend,
     )  # fmt: skip
-
-
-def _test(gaps: Floats, overlap: int) -> Comparison | None:
-    if len(gaps) < fewest(overlap):
-        return None
-    return diebold_mariano(gaps, np.zeros_like(gaps), h=overlap, alternative="greater")

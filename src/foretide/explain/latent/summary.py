@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import as_backend
-from foretide.explain.latent.modes import mode_table, variance_shares
+from foretide.explain.latent.modes import Complexes, mode_table, variance_shares
 from foretide.explain.latent.words import latent_sentences
+from foretide.explain.summary import Summary
+from foretide.typing import Array, Bools, Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Complexes = NDArray[np.complex128]
+    from foretide.typing import Frame
 
 INVARIANT = (
     "The latent state is known only up to an invertible map. Mixing the latents by a matrix changes no forecast and no "
@@ -27,7 +25,7 @@ INVARIANT = (
 
 
 @dataclass(frozen=True, eq=False)
-class DynamicsSummary:
+class DynamicsSummary(Summary):
     """Eigenvalues, responses, loadings, paths and errors of a latent state; ``K`` latents, ``p`` lags.
 
     All states are in standard units of the training part. :data:`INVARIANT` says which figures depend on the basis.
@@ -84,6 +82,7 @@ class DynamicsSummary:
     _path: pd.DataFrame
     _errors: pd.DataFrame
     _backend: str = "pandas"
+    _fitted: Bools | None = None
 
     @property
     def h(self) -> int:
@@ -101,62 +100,65 @@ class DynamicsSummary:
         return self.spectral_radius < 1
 
     # ---------------------------------------------------------------- tables
-    def modes(self) -> Any:
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table below by its name, and ``latent_about``, a row of what they are about.
+
+        ``path`` says besides which rows ``fit`` saw, ``latent_errors`` the level of its intervals.
+        """
+        path = self._path if self._fitted is None or self._path.empty else self._path.assign(fitted=self._fitted)
+        about = {
+            "kind": self.kind, "shocks": self.shocks, "order": ", ".join(self.latents[k] for k in self.order),
+            "n_windows": self.n_windows, "in_sample": self.in_sample, "level": self.level,
+            "latents": len(self.latents), "targets": len(self.targets), "columns": len(self.columns),
+        }  # fmt: skip
+        return {
+            "modes": mode_table(self.eigenvalues), "impulse_responses": self._impulse_responses(),
+            "variance_decomposition": self._variance_decomposition(), "target_effects": self._target_effects(),
+            "loadings": self._loadings(), "path": path, "latent_errors": self._errors.assign(level=self.level),
+            "latent_about": pd.DataFrame([about]),
+        }  # fmt: skip
+
+    def frames(self) -> dict[str, Frame]:
+        """The same tables, of the kind (pandas or polars) that the panel was made from."""
+        return {name: self._frame(table) for name, table in self.tables().items()}
+
+    def modes(self) -> Frame:
         """One row per eigenvalue, largest modulus first; see :func:`foretide.explain.latent.modes.mode_table`."""
         return self._frame(mode_table(self.eigenvalues))
 
-    def impulse_responses(self) -> Any:
+    def impulse_responses(self) -> Frame:
         """Columns ``kind`` (state or target), ``name, shock, step, response, relative``.
 
         ``step`` 0 is that of the shock, the first step ahead. ``relative`` is a share of the mean forecast (targets).
         """
-        base = np.where(self.forecast > 0, self.forecast, np.nan)[:, :, None]
-        relative = self.target_responses / base
-        nothing = np.full(self.responses.shape, np.nan)
-        return self._tidy(
-            {"response": (self.responses, self.target_responses), "relative": (nothing, relative)}, first=0
-        )
+        return self._frame(self._impulse_responses())
 
-    def variance_decomposition(self) -> Any:
+    def variance_decomposition(self) -> Frame:
         """Columns ``kind, name, shock, h_step, share`` of the variance of the error ``h_step`` ahead.
 
         For a target it is the part of the variance that the latent state causes, in a linear approximation; noise of
         the counts comes on top.
         """
-        shares = variance_shares(self.responses), variance_shares(self.target_responses)
-        return self._tidy({"share": shares}, first=1, step="h_step")
+        return self._frame(self._variance_decomposition())
 
-    def target_effects(self) -> Any:
+    def target_effects(self) -> Frame:
         """One row per target, most moved first: ``target, size, relative, step``.
 
         ``size`` is the root of the summed squared responses to all shocks at the ``step`` (from 0) where its share
         ``relative`` of the mean forecast is largest. For uncorrelated shocks it depends on their order and on the basis
         only as far as the forecasts are not linear in the state.
         """
-        size = np.sqrt((self.target_responses**2).sum(axis=2))
-        share = np.where(self.forecast > 0, size / np.where(self.forecast > 0, self.forecast, 1.0), 0.0)
-        step = share.argmax(axis=0)
-        columns = np.arange(len(self.targets))
-        table = pd.DataFrame({
-            "target": list(self.targets), "size": size[step, columns], "relative": share[step, columns], "step": step,
-        })  # fmt: skip
-        return self._frame(table.sort_values("relative", ascending=False, kind="stable", ignore_index=True))
+        return self._frame(self._target_effects())
 
-    def loadings(self) -> Any:
+    def loadings(self) -> Frame:
         """Columns ``column, latent, jacobian, correlation``."""
-        c, k = self.jacobian.shape
-        return self._frame(
-            pd.DataFrame({
-                "column": np.repeat(list(self.columns), k), "latent": list(self.latents) * c,
-                "jacobian": self.jacobian.reshape(-1), "correlation": self.correlation.reshape(-1),
-            })
-        )  # fmt: skip
+        return self._frame(self._loadings())
 
-    def path(self) -> Any:
+    def path(self) -> Frame:
         """Columns: id, time and one per latent, for every row whose covariates are known."""
         return self._frame(self._path)
 
-    def latent_errors(self) -> Any:
+    def latent_errors(self) -> Frame:
         """One row per step ahead: ``h_step, n, mse, persistence, skill, difference, low, high, p_value, p_holm``.
 
         Mean squared error of the rolled-out state and of the last state kept, in standard units, the mean over latents;
@@ -165,20 +167,10 @@ class DynamicsSummary:
         """
         return self._frame(self._errors)
 
-    def frames(self) -> dict[str, Any]:
-        """Every table by name."""
-        names = (
-            "modes", "impulse_responses", "variance_decomposition", "target_effects", "loadings", "path",
-            "latent_errors",
-        )  # fmt: skip
-        return {name: getattr(self, name)() for name in names}
-
     # ---------------------------------------------------------------- words
     def sentences(self) -> list[str]:
         """What the figures say, in plain words; thresholds are those of :mod:`foretide.explain.latent.words`."""
-        effects = self.target_effects()
-        effects = effects if isinstance(effects, pd.DataFrame) else effects.to_pandas()
-        return latent_sentences(self, effects, self._errors, INVARIANT)
+        return latent_sentences(self, self._target_effects(), self._errors, INVARIANT)
 
     def __repr__(self) -> str:
         state = "stable" if self.stable else "NOT stable"
@@ -187,26 +179,45 @@ class DynamicsSummary:
             f"modulus {self.spectral_radius:.3f} ({state}), {self.n_windows} windows)"
         )
 
-    def _repr_html_(self) -> str:
-        import html
-
-        said = "".join(f"<li>{html.escape(s)}</li>" for s in self.sentences())
-        return f"<p>{html.escape(repr(self))}</p><ul>{said}</ul>"
-
     # ---------------------------------------------------------------- inside
-    def _frame(self, table: pd.DataFrame) -> Any:
-        return as_backend(table, self._backend)
+    def _impulse_responses(self) -> pd.DataFrame:
+        base = np.where(self.forecast > 0, self.forecast, np.nan)[:, :, None]
+        nothing = np.full(self.responses.shape, np.nan)
+        return self._tidy({
+            "response": (self.responses, self.target_responses), "relative": (nothing, self.target_responses / base)
+        }, first=0)  # fmt: skip
 
-    def _tidy(self, values: dict[str, tuple[Floats, Floats]], *, first: int, step: str = "step") -> Any:
+    def _variance_decomposition(self) -> pd.DataFrame:
+        shares = variance_shares(self.responses), variance_shares(self.target_responses)
+        return self._tidy({"share": shares}, first=1, step="h_step")
+
+    def _target_effects(self) -> pd.DataFrame:
+        size = np.sqrt((self.target_responses**2).sum(axis=2))
+        share = np.where(self.forecast > 0, size / np.where(self.forecast > 0, self.forecast, 1.0), 0.0)
+        step = share.argmax(axis=0)
+        columns = np.arange(len(self.targets))
+        table = pd.DataFrame({
+            "target": list(self.targets), "size": size[step, columns], "relative": share[step, columns], "step": step,
+        })  # fmt: skip
+        return table.sort_values("relative", ascending=False, kind="stable", ignore_index=True)
+
+    def _loadings(self) -> pd.DataFrame:
+        c, k = self.jacobian.shape
+        return pd.DataFrame({
+            "column": np.repeat(list(self.columns), k), "latent": list(self.latents) * c,
+            "jacobian": self.jacobian.reshape(-1), "correlation": self.correlation.reshape(-1),
+        })  # fmt: skip
+
+    def _tidy(self, values: dict[str, tuple[Floats, Floats]], *, first: int, step: str = "step") -> pd.DataFrame:
         """State and target arrays ``[H, V, J]`` under one another, a row per name, shock and step."""
         parts = []
         for which, (kind, names) in enumerate((("state", self.latents), ("target", self.targets))):
             v, j = len(names), len(self.latents)
-            columns: dict[str, Any] = {
+            columns: dict[str, str | Array] = {
                 "kind": kind, "name": np.repeat(list(names), j * self.h),
                 "shock": np.tile(np.repeat(list(self.latents), self.h), v),
                 step: np.tile(np.arange(first, first + self.h), v * j),
             }  # fmt: skip
             columns |= {name: np.moveaxis(arrays[which], 0, 2).reshape(-1) for name, arrays in values.items()}
             parts.append(pd.DataFrame(columns))
-        return self._frame(pd.concat(parts, ignore_index=True))
+        return pd.concat(parts, ignore_index=True)

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.windows import evenly
+from foretide.forecasters.lavar.features import Look, answers
+from foretide.typing import Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.explain.latent.reading import Reading
-
-    Floats = NDArray[np.float64]
 
 MOST_WINDOWS = 98
 """Windows looked at, evenly spread."""
@@ -35,11 +33,8 @@ def target_responses(reading: Reading, shocks: Floats) -> tuple[Floats, Floats]:
     -------
     Responses ``[H, D, J]`` and mean forecasts without a shock ``[H, D]``, in original units.
     """
-    from foretide.forecasters.lavar.features import Look, answers
-
     parts, panel = reading.parts, reading.panel
-    chosen = evenly(len(reading.windows), MOST_WINDOWS)
-    windows = reading.windows[chosen]
+    windows = reading.windows[evenly(len(reading.windows), MOST_WINDOWS)]
     plain = Look.at(panel, windows, reading.h, parts.state, parts.preparation, parts.own_history, all_rows=True)
     k, n_shocks = shocks.shape[1:]
     # All shocks side by side as windows of their own: one pass through base and heads.

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
-    from numpy.typing import NDArray
-
     from foretide.explain.weights.stream import Lens
 
 MOST_ROWS = 5_000_000
-COLUMNS = ("series", "cutoff", "head", "h_step", "lag", "weight")
 
 
-def weights_frame(lens: Lens, places: NDArray[np.int64] | None, most_rows: int) -> Any:
+def weights_frame(lens: Lens, places: Ints | None, most_rows: int) -> pd.DataFrame:
     """Return one row per window, head, horizon step and lag; see ``AttentionSummary.to_frame``."""
-    from foretide.data.reading.frames import as_backend
-
     n = len(lens.windows) if places is None else len(places)
     rows = n * int(np.prod(lens.backbone.bias.shape))
     if rows > most_rows:
@@ -35,10 +31,10 @@ def weights_frame(lens: Lens, places: NDArray[np.int64] | None, most_rows: int) 
             "summary.to_frame(places=[0, 1])."
         )
     frame = pd.concat(list(_pieces(lens, places)), ignore_index=True)
-    return as_backend(frame.astype({"series": object}), lens.panel.names.backend)
+    return frame.astype({"series": object})
 
 
-def write_weights(lens: Lens, path: str | PathLike[str], places: NDArray[np.int64] | None) -> int:
+def write_weights(lens: Lens, path: str | PathLike[str], places: Ints | None) -> int:
     """Write the table to a Parquet file batch by batch and return the number of rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -57,7 +53,7 @@ def write_weights(lens: Lens, path: str | PathLike[str], places: NDArray[np.int6
     return rows
 
 
-def _pieces(lens: Lens, places: NDArray[np.int64] | None) -> Iterator[pd.DataFrame]:
+def _pieces(lens: Lens, places: Ints | None) -> Iterator[pd.DataFrame]:
     """Tidy pieces, oldest lag first in each row of weights."""
     heads, h, lookback = lens.backbone.bias.shape
     windows = lens.windows if places is None else lens.windows[places]
