@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from foretide.errors import ConfigError, DataError, MissingExtraError
 from foretide.text import duration
@@ -16,9 +16,15 @@ from foretide.training.watch import watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
 from foretide.tuning.objective import Task
-from foretide.tuning.propose import distributions_of, is_exhausted, make_pruner, params_of, propose
-from foretide.tuning.space import key_of
+from foretide.tuning.propose import make_pruner, propose
+from foretide.tuning.space import distributions_of, key_of, params_of
 from foretide.tuning.storage import Place, get_optuna, quiet
+
+if TYPE_CHECKING:
+    import optuna
+
+    from foretide.forecasters.base import Forecaster
+    from foretide.typing import Json
 
 Say = Callable[[str], None]
 HOPELESS = 3
@@ -96,7 +102,7 @@ def _work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None
 
 def _next(search: Search, rows: Sequence[Row]) -> Candidate | None:
     """Return the class with the least time so far (where time is the budget), or the fewest trials."""
-    open_ones = [c for c in search.candidates if not is_exhausted(c, rows)]
+    open_ones = [c for c in search.candidates if not c.is_exhausted(rows)]
     if len(search.candidates) > 1:
         open_ones = [c for c in open_ones if not _is_hopeless(c, rows)]
 
@@ -117,12 +123,10 @@ def _claim(search: Search, ledger: Ledger, candidate: Candidate, rows: Sequence[
     offer = propose(candidate, rows, ledger, sampler=search.sampler, seed=search.seed)
     if offer is None:
         return None
-    params = params_of(candidate, offer.settings)
-    distributions = {k: v for k, v in distributions_of(candidate).items() if k in params}
+    params = params_of(candidate.space, offer.settings)
+    distributions = {k: v for k, v in distributions_of(candidate.space).items() if k in params}
     seed = offer.seed if offer.seed is not None else _seed(search, candidate, offer.position)
-    trial = ledger.claim(
-        candidate.label, offer.settings, params, distributions, position=offer.position, seed=seed
-    )  # fmt: skip
+    trial = ledger.claim(candidate.label, offer.settings, params, distributions, position=offer.position, seed=seed)
     rows = [row for row in ledger.rows() if row.counts or row.id == trial]
     mine = next(row for row in rows if row.id == trial)
     before = [row for row in rows if row.id < trial]
@@ -159,21 +163,17 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
     except optuna.TrialPruned:
         ledger.finish(row.id, PRUNED, epochs=curve.epochs, rungs=curve.rungs)
     except Exception as error:  # whatever a model raises is its trial's affair, not the study's
-        if (
-            is_default
-            and len(search.candidates) == 1
-            and isinstance(error, (ConfigError, DataError, MissingExtraError))
-        ):
-            ledger.finish(row.id, WITHDRAWN, error=_told(error))
+        message = f"{type(error).__name__}: {error}"
+        hopeless = is_default and len(search.candidates) == 1
+        if hopeless and isinstance(error, (ConfigError, DataError, MissingExtraError)):
+            ledger.finish(row.id, WITHDRAWN, error=message)
             raise
-        ledger.finish(row.id, FAILED, error=_told(error))
+        ledger.finish(row.id, FAILED, error=message)
 
 
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _pruned_study(search: Search, ledger: Ledger, candidate: Candidate, forecaster: Any, row: Row) -> Any:
+def _pruned_study(
+    search: Search, ledger: Ledger, candidate: Candidate, forecaster: Forecaster, row: Row
+) -> optuna.Study | None:
     """Return the earlier trials for a pruner to compare with; None where nothing is pruned."""
     epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
     pruner = make_pruner(search.pruner, epochs) if candidate.prunes else None
@@ -185,10 +185,10 @@ class _Curve:
 
     def __init__(self) -> None:
         self.epochs: dict[int, float] = {}
-        self.rungs: dict[str, Any] = {}
+        self.rungs: dict[str, object] = {}
 
     @contextlib.contextmanager
-    def watched(self, study: Any, *, may_stop: bool) -> Iterator[None]:
+    def watched(self, study: optuna.Study | None, *, may_stop: bool) -> Iterator[None]:
         """Report every epoch, and stop the fit where the pruner says so; the defaults always come to their end."""
         if study is None:
             yield
@@ -196,7 +196,7 @@ class _Curve:
         optuna = get_optuna()
         trial = study.ask()
 
-        def look(epoch: dict[str, Any]) -> None:
+        def look(epoch: Json) -> None:
             number, value = int(epoch["epoch"]), float(epoch["val_loss"])
             if number == 0 or number in self.epochs or not math.isfinite(value):
                 return

@@ -20,17 +20,17 @@ def study_verdict(study: Study) -> str:
         return "No trial was completed."
     best, metric = study.best, study.metric.upper()
     n = len(study.task.plan.folds)
-    said = f"{best.model} (trial {best.number}) is best of {len(done)} completed trials: {metric} {best.value:.4g} "
-    said += f"on {n} inner {'fold' if n == 1 else 'folds'}."
+    text = f"{best.model} (trial {best.number}) is best of {len(done)} completed trials: {metric} {best.value:.4g} "
+    text += f"on {n} inner {'fold' if n == 1 else 'folds'}."
     if not study.baselines:
-        return f"{said} No baseline was scored beside it. {CAUTION}"
+        return f"{text} No baseline was scored beside it. {CAUTION}"
     name = min(study.baselines, key=study.baselines.__getitem__)
     least = study.baselines[name]
     gain = 1 - best.value / least if least > 0 else None
     if gain is None:
-        said += f" The best simple baseline ({name}) makes no error."
+        text += f" The best simple baseline ({name}) makes no error."
     elif gain > 0:
-        said += f" It beats the best simple baseline ({name}, {least:.4g}) by {100 * gain:.1f} %."
+        text += f" It beats the best simple baseline ({name}, {least:.4g}) by {100 * gain:.1f} %."
     else:
-        said += f" It does not beat the best simple baseline ({name}, {least:.4g}): take that one."
-    return f"{said} {CAUTION}"
+        text += f" It does not beat the best simple baseline ({name}, {least:.4g}): take that one."
+    return f"{text} {CAUTION}"

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from foretide.data.files import storing
 from foretide.errors import ConfigError, nearest
@@ -15,16 +15,18 @@ from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster, class_slug
 from foretide.text import seconds_in
-from foretide.tuning.candidates import Candidate, candidates_of
-from foretide.tuning.ledger import COMPLETE, Ledger
+from foretide.tuning.candidates import Candidate, Models, candidates_of, listed
+from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
 from foretide.tuning.propose import check_names
-from foretide.tuning.result import Study, seen, trials_frame
+from foretide.tuning.result import Study
 from foretide.tuning.search import Reporter, Search, looking, work, work_beside
 from foretide.tuning.storage import Place, get_optuna, quiet
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.data.time.calendar import Calendar
+    from foretide.typing import Json, Time
 
 DEFAULT_TRIALS = 50
 
@@ -71,7 +73,7 @@ class TuneOptions(TypedDict, total=False):
     pruner: str | None
     seed: int
     baselines: bool
-    calendar: Any
+    calendar: Calendar | None
     refit: bool
     progress: Callable[[str], None] | None
 
@@ -84,15 +86,15 @@ _DEFAULTS: TuneOptions = {
 
 
 def tune(
-    models: Any,
+    models: Models,
     panel: Panel,
     *,
     h: int | None = None,
     n_trials: int | None = None,
     timeout: float | str | None = None,
-    space: Mapping[str, Any] | None = None,
-    fixed: Mapping[str, Any] | None = None,
-    until: Any = None,
+    space: Mapping[str, object] | None = None,
+    fixed: Mapping[str, object] | None = None,
+    until: Time | None = None,
     **options: Unpack[TuneOptions],
 ) -> Study:
     """Search for settings of one or several model classes on the training part.
@@ -120,6 +122,10 @@ def tune(
     **options
         As in :class:`TuneOptions`.
 
+    Returns
+    -------
+    Study
+
     Raises
     ------
     ConfigError, DataError, StorageError
@@ -135,10 +141,10 @@ def tune(
         ledger.agree(about)
         notes, baselines = _baselines(search, ledger, chosen)
         _carry_out(search, ledger, chosen["n_jobs"], chosen["progress"])
-        rows = seen(ledger.rows())
+        rows = tuple(row for row in ledger.rows() if row.state != WITHDRAWN)
     study = Study(
-        search.name, search.place.where, search.task.metric, trials_frame(rows, search.candidates), baselines,
-        tuple(notes), about, search.task, part, search.candidates, rows,
+        search.name, search.place.where, search.task.metric, baselines, tuple(notes), about, search.task, part,
+        search.candidates, rows,
     )  # fmt: skip
     if chosen["refit"] and any(row.state == COMPLETE for row in rows):
         _ = study.best_model
@@ -150,12 +156,12 @@ def seconds_of(timeout: float | str | None) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, str):
-        found = seconds_in(timeout)
+        seconds = seconds_in(timeout)
     else:
-        found = float(timeout) if not isinstance(timeout, bool) else float("nan")
-    if not found > 0:
+        seconds = float(timeout) if not isinstance(timeout, bool) else float("nan")
+    if not seconds > 0:
         raise ConfigError(f"timeout is a time span above 0: seconds, or a text such as '30m' or '2h'; got {timeout!r}.")
-    return found
+    return seconds
 
 
 def _options(options: TuneOptions) -> TuneOptions:
@@ -168,20 +174,19 @@ def _options(options: TuneOptions) -> TuneOptions:
     return chosen
 
 
-def _horizon(models: Any, h: int | None) -> int:
-    several = models if isinstance(models, (list, tuple)) else [models]
-    given = [model.h for model in several if isinstance(model, Forecaster)]
-    given += [int(v["h"]) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
-    found = h if h is not None else given[0] if given else None
-    if found is None:
+def _horizon(models: Models, h: int | None) -> int:
+    several = listed(models)
+    horizons = [model.h for model in several if isinstance(model, Forecaster)]
+    horizons += [int(str(v["h"])) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
+    if h is None and not horizons:
         raise ConfigError("No model says how many steps to forecast. Give h=..., the horizon.")
-    return int(found)
+    return int(horizons[0] if h is None else h)
 
 
 def _search(
-    models: Any, part: Panel, h: int, options: TuneOptions, *, space: Any, fixed: Any, n_trials: int | None,
-    timeout: float | str | None,
-) -> tuple[Search, dict[str, Any]]:  # fmt: skip
+    models: Models, part: Panel, h: int, options: TuneOptions, *, space: Mapping[str, object] | None,
+    fixed: Mapping[str, object] | None, n_trials: int | None, timeout: float | str | None,
+) -> tuple[Search, Json]:  # fmt: skip
     seconds = seconds_of(timeout)
     if n_trials is None and seconds is None:
         n_trials = DEFAULT_TRIALS
@@ -206,7 +211,7 @@ def _search(
     return search, about
 
 
-def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) -> dict[str, Any]:
+def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) -> Json:
     """Return what the figures of a study depend on, in words that an error can name."""
     return {
         "data": digest_of_panel(task.panel),
@@ -223,11 +228,8 @@ def _baselines(
     """Return notes and figures of the simple baselines, made once per study."""
     if not options["baselines"]:
         return (), {}
-    found = ledger.baselines()
-    if found is None:
-        found = search.task.baselines(options["calendar"], search.labels)
-        ledger.set_baselines(found)
-    return tuple(found["notes"]), {name: float(entry["value"]) for name, entry in found["figures"].items()}
+    kept = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
+    return tuple(kept["notes"]), {name: float(entry["value"]) for name, entry in kept["figures"].items()}
 
 
 def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:
