@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from html import escape
 from typing import TYPE_CHECKING, Self
 
@@ -56,6 +57,12 @@ class Summary(ABC):
     def _repr_html_(self) -> str:
         items = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.sentences())
         return f"<p>{escape(repr(self))}</p><ul>{items}</ul>"
+
+    def _pandas(self, *names: str) -> dict[str, pd.DataFrame]:
+        """What some methods return, by their names, always as pandas."""
+        plain = copy(self)
+        object.__setattr__(plain, "_backend", "pandas")
+        return {name: getattr(plain, name)() for name in names}
 
     def _frame(self, table: pd.DataFrame) -> Frame:
         """A table of the kind (pandas or polars) that the panel was made from."""

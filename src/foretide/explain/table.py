@@ -90,7 +90,7 @@ EXPLAINERS: dict[str, Explainer] = {
     row.name: row
     for row in (
         Explainer("attention", "foretide.explain.weights.summary", "Attention", needs="attention"),
-        Explainer("dynamics", "foretide.explain.latent.dynamics", "Latent state", needs="latent"),
+        Explainer("dynamics", "foretide.explain.latent.summary", "Latent state", needs="latent"),
         Explainer(
             "inputs", "foretide.explain.importance.importance", "Inputs", slow=True, most_cutoffs=200,
             options={"n_repeats": 5},

@@ -13,8 +13,8 @@ from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.explain.origins import fit_end
 from foretide.explain.summary import Summary
-from foretide.text import joined
 from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.text import joined
 from foretide.typing import Floats
 
 if TYPE_CHECKING:
@@ -67,37 +67,31 @@ class InputGradients(Summary):
 
     def table(self) -> Frame:
         """Columns ``column, mean_size, share``: mean over windows of the absolute attributions, summed over steps."""
-        return self._frame(self._table())
-
-    def _table(self) -> pd.DataFrame:
         size = np.concatenate([np.abs(self.past).sum(axis=1).mean(axis=0), np.abs(self.known).sum(axis=1).mean(axis=0)])
         whole = size.sum()
         frame = pd.DataFrame({
             "column": [*self.channels, *self.known_names], "mean_size": size,
             "share": size / whole if whole > 0 else np.full(len(size), np.nan),
         })  # fmt: skip
-        return frame.sort_values("mean_size", ascending=False, kind="stable", ignore_index=True)
+        return self._frame(frame.sort_values("mean_size", ascending=False, kind="stable", ignore_index=True))
 
     def by_lag(self) -> Frame:
         """Columns ``column, lag, mean_size``: lag 0 is the newest step; mean absolute attribution over windows."""
-        return self._frame(self._by_lag())
-
-    def _by_lag(self) -> pd.DataFrame:
         n, size = len(self.channels), self.past.shape[1]
-        return pd.DataFrame({
+        return self._frame(pd.DataFrame({
             "column": np.repeat(list(self.channels), size), "lag": np.tile(np.arange(size)[::-1], n),
             "mean_size": np.abs(self.past).mean(axis=0).T.reshape(-1),
-        })  # fmt: skip
+        }))  # fmt: skip
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """``gradients``, as :meth:`table`, and ``gradients_by_lag``."""
-        return {"gradients": self._table(), "gradients_by_lag": self._by_lag()}
+        tables = self._pandas("table", "by_lag")
+        return {"gradients": tables["table"], "gradients_by_lag": tables["by_lag"]}
 
     def sentences(self) -> list[str]:
         """What the forecast answers to most, and how exact that is."""
-        table, gap = self._table(), float(np.abs(self.gap).max(initial=0.0))
-        shares = table.dropna().head(NAMED)
-        top = [f"{row.column} ({row.share:.0%})" for row in shares.itertuples()]
+        table, gap = self._pandas("table")["table"], float(np.abs(self.gap).max(initial=0.0))
+        top = [f"{row.column} ({row.share:.0%})" for row in table.dropna().head(NAMED).itertuples()]
         most = f"answers most to {joined(top)} of what its inputs add" if top else "answers to none of its inputs"
         return [
             f"The forecast of {self.target} by {self.model} {most}, over {len(self.total)} windows.",

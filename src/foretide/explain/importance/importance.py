@@ -14,7 +14,9 @@ import numpy as np
 from foretide.data.time.seasons import main_season
 from foretide.data.windows import Windows, evenly
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.explain.importance.summary import InputImportance, Reducer, summarise
+from foretide.evaluation.compare.tests import holm
+from foretide.explain.chance import mean_test
+from foretide.explain.importance.summary import InputImportance, Losses
 from foretide.explain.origins import fit_end, windows_at
 from foretide.explain.window_panels import (
     carried,
@@ -108,12 +110,12 @@ def inputs(
     windows, in_sample = _windows(model, panel, cutoffs, end)
     truth = _truth(panel, windows, model.h)
     chosen = _default_groups(model, panel) if groups is None else _named_groups(groups, panel)
-    reduced, replaced = Reducer(panel, windows, ~np.isnan(truth)), _Replaced(model, panel, windows, block)
-    losses = [reduced(_loss(mean, truth, metric)) for mean in replaced.forecasts(chosen, n_repeats, seed)]
-    about, named = (model.name, metric, in_sample, level), [(g.name, g.kind, replaced.says(g)) for g in chosen]
-    return summarise(
-        about, reduced, named, losses[0], [losses[k : k + n_repeats] for k in range(1, len(losses), n_repeats)]
-    )
+    replaced = _Replaced(model, panel, windows, block)
+    known = ~np.isnan(truth)
+    steps, cutoff = np.unique(windows.steps(panel), return_inverse=True)
+    points = (_loss(mean, truth, metric) for mean in replaced.forecasts(chosen, n_repeats, seed))
+    losses = Losses.of(points, known, cutoff)
+    return replaced.summary(chosen, losses, steps[losses.counted], metric, in_sample, level)
 
 
 class _Replaced:
@@ -150,6 +152,21 @@ class _Replaced:
             return tuple(str(lag) for lag in group.members)
         names = self.panel.static.names if group.kind == "static" else self.panel.columns
         return tuple(names[c] for c in group.members)
+
+    def summary(
+        self, groups: Sequence[Group], losses: Losses, steps: Ints, metric: str, in_sample: bool, level: float
+    ) -> InputImportance:
+        """Test each group against no replacement, by the cutoffs at grid ``steps``."""
+        model, panel = self.model, self.panel
+        gaps, of_targets, by_repeat = losses.increases(len(groups))
+        overlap = -(-model.h // int(np.diff(steps).min())) if len(steps) > 1 else 1
+        low, high, p = np.array([mean_test(own, overlap, level=level, alternative="greater") for own in gaps]).T
+        return InputImportance(
+            model.name, metric, tuple(g.name for g in groups), tuple(g.kind for g in groups),
+            tuple(self.says(g) for g in groups), float(losses.whole[0]), by_repeat.mean(axis=1), low, high, p,
+            holm(p.tolist()), by_repeat, losses.by_cutoff[0], gaps, of_targets, losses.by_target[0], panel.targets,
+            panel.grid.output_times(steps), overlap, in_sample, level, panel.names.backend,
+        )  # fmt: skip
 
     def _other_lags(self, lags: Ints, generator: np.random.Generator) -> Floats:
         donors = other_windows(self.windows, generator)

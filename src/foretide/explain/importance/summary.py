@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.evaluation.compare.tests import fewest, holm
-from foretide.explain.chance import mean_test
+from foretide.evaluation.compare.tests import fewest
 from foretide.explain.summary import Summary
 from foretide.text import joined
-from foretide.typing import Bools, Floats
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
     from foretide.typing import Frame
-
-    Means = tuple[Floats, Floats, float]
 
 ALPHA = 0.05
 NAMED = 3
@@ -103,7 +98,13 @@ class InputImportance(Summary):
 
         Columns ``group, kind, increase, relative, low, high, p_value, p_holm, more_than_chance, repeat_sd``.
         """
-        return self._frame(self._table())
+        sd = self.by_repeat.std(axis=1, ddof=1) if self.by_repeat.shape[1] > 1 else np.zeros(len(self.names))
+        frame = pd.DataFrame({
+            "group": list(self.names), "kind": list(self.kinds), "increase": self.increase, "relative": self.relative,
+            "low": self.low, "high": self.high, "p_value": self.p_value, "p_holm": self.p_holm,
+            "more_than_chance": self.more_than_chance, "repeat_sd": sd,
+        })  # fmt: skip
+        return self._frame(frame.sort_values("increase", ascending=False, kind="stable", ignore_index=True))
 
     def by_target(self) -> Frame:
         """Columns ``group, target, increase, relative``."""
@@ -123,12 +124,12 @@ class InputImportance(Summary):
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """``inputs``: :meth:`table`, with the loss and the level of the intervals in every row."""
-        return {"inputs": self._table().assign(metric=self.metric, loss=self.loss, level=self.level)}
+        return {"inputs": self._table.assign(metric=self.metric, loss=self.loss, level=self.level)}
 
     # ---------------------------------------------------------------- words
     def sentences(self) -> list[str]:
         """What the figures say, in plain words."""
-        table, name = self._table(), self.metric.upper()
+        table, name = self._table, self.metric.upper()
         groups = table["group"].astype(str)
         sentences = [self._main(table, name)]
         unused = groups[(table["increase"] == 0) & (table["repeat_sd"] == 0)].tolist()
@@ -175,74 +176,48 @@ class InputImportance(Summary):
         )
 
     def _repr_html_(self) -> str:
-        return super()._repr_html_() + self._table().to_html(index=False, escape=True)
+        return super()._repr_html_() + self._table.to_html(index=False, escape=True)
 
+    @property
     def _table(self) -> pd.DataFrame:
-        sd = self.by_repeat.std(axis=1, ddof=1) if self.by_repeat.shape[1] > 1 else np.zeros(len(self.names))
-        frame = pd.DataFrame({
-            "group": list(self.names), "kind": list(self.kinds), "increase": self.increase, "relative": self.relative,
-            "low": self.low, "high": self.high, "p_value": self.p_value, "p_holm": self.p_holm,
-            "more_than_chance": self.more_than_chance, "repeat_sd": sd,
-        })  # fmt: skip
-        return frame.sort_values("increase", ascending=False, kind="stable", ignore_index=True)
+        return self._pandas("table")["table"]
 
 
-class Reducer:
-    """Means of the losses of points over cutoffs, targets and all; points without a truth are left out.
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """Means of the losses of points without a replacement, and for each group and repeat: ``n = 1 + G R`` of them.
 
-    Parameters
+    Attributes
     ----------
-    panel : Panel
-    windows : Windows
-    known : bool ``[W, H, D]``
-        Points whose truth is known.
+    by_cutoff : ``[n, C]``
+    by_target : ``[n, D]``
+    whole : ``[n]``
+    counted : bool array
+        Which of the cutoffs are the ``C`` with a truth.
     """
 
-    def __init__(self, panel: Panel, windows: Windows, known: Bools) -> None:
-        self.panel, self.known, self.h = panel, known, known.shape[1]
-        steps, self._where = np.unique(windows.steps(panel), return_inverse=True)
-        count = np.bincount(self._where, weights=known.sum(axis=(1, 2)), minlength=len(steps))
-        self._used, self._count = count > 0, count[count > 0]
-        self._points = np.maximum(known.sum(axis=(0, 1)), 1)
-        self.steps = steps[self._used]
-        distance = int(np.diff(self.steps).min()) if len(self.steps) > 1 else self.h
-        self.overlap = -(-self.h // distance)
+    by_cutoff: Floats
+    by_target: Floats
+    whole: Floats
+    counted: Bools
 
-    def __call__(self, points: Floats) -> Means:
-        """Losses of points ``[W, H, D]`` -> means by cutoff ``[C]``, by target ``[D]``, and over all."""
-        losses = np.where(self.known, points, 0.0)
-        total = np.bincount(self._where, weights=losses.sum(axis=(1, 2)), minlength=len(self._used))
-        by_target = losses.sum(axis=(0, 1))
-        return total[self._used] / self._count, by_target / self._points, float(by_target.sum() / self.known.sum())
+    @classmethod
+    def of(cls, points: Iterable[Floats], known: Bools, cutoff: Ints) -> Losses:
+        """Reduce losses of points ``[W, H, D]`` to cutoffs, numbered ``[W]``; points without a truth are left out."""
+        count = np.bincount(cutoff, weights=known.sum(axis=(1, 2)))
+        cutoffs, targets = [], []
+        for losses in (np.where(known, each, 0.0) for each in points):
+            cutoffs.append((np.bincount(cutoff, weights=losses.sum(axis=(1, 2))) / np.maximum(count, 1))[count > 0])
+            targets.append(losses.sum(axis=(0, 1)))
+        sums = np.array(targets)
+        by_target = sums / np.maximum(known.sum(axis=(0, 1)), 1)
+        return cls(np.array(cutoffs), by_target, sums.sum(axis=1) / known.sum(), count > 0)
 
-
-def summarise(
-    about: tuple[str, str, bool, float],
-    reducer: Reducer,
-    groups: Sequence[tuple[str, str, tuple[str, ...]]],
-    plain: Means,
-    replaced: Sequence[Sequence[Means]],
-) -> InputImportance:
-    """Average over repeats, and test against no replacement.
-
-    Parameters
-    ----------
-    about : (model, metric, in_sample, level)
-    reducer : Reducer
-    groups : sequence of (name, kind, members)
-    plain : means as a reducer gives them
-    replaced : the same for each group and repeat
-    """
-    model, metric, in_sample, level = about
-    panel, (losses, by_target, loss) = reducer.panel, plain
-    # Differences are averaged, not losses: what changes nothing has a difference of exactly zero.
-    gaps = np.array([np.mean([r[0] - losses for r in repeats], axis=0) for repeats in replaced])
-    by_repeat = np.array([[r[2] - loss for r in repeats] for repeats in replaced])
-    of_targets = np.array([np.mean([r[1] - by_target for r in repeats], axis=0) for repeats in replaced])
-    low, high, p = np.array([mean_test(own, reducer.overlap, level=level, alternative="greater") for own in gaps]).T
-    names, kinds, members = zip(*groups, strict=True)
-    return InputImportance(
-        model, metric, names, kinds, members, loss, by_repeat.mean(axis=1), low, high, p, holm(p.tolist()),
-        by_repeat, losses, gaps, of_targets, by_target, panel.targets,
-        panel.grid.output_times(reducer.steps), reducer.overlap, in_sample, level, panel.names.backend,
-    )  # fmt: skip
+    def increases(self, n_groups: int) -> tuple[Floats, Floats, Floats]:
+        """Differences to no replacement: means over repeats, ``[G, C]`` and ``[G, D]``; by repeat, ``[G, R]``."""
+        # Differences are averaged, not losses: what changes nothing has a difference of exactly zero.
+        cutoffs, targets, whole = (
+            (each[1:] - each[0]).reshape(n_groups, -1, *each.shape[1:])
+            for each in (self.by_cutoff, self.by_target, self.whole)
+        )
+        return cutoffs.mean(axis=1), targets.mean(axis=1), whole

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, evenly
 from foretide.errors import ConfigError, NotFittedError
 from foretide.evaluation.compare.tests import holm
 from foretide.explain.chance import mean_test
 from foretide.explain.latent.modes import companion_of
 from foretide.explain.origins import fit_end, windows_at
+from foretide.forecasters.lavar.features import Look, answers
 from foretide.forecasters.lavar.latent_state import compact_rows, covariates
 from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.training.latent import rolled_out
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.lavar.parts import Parts
     from foretide.typing import Times
+
+MOST_WINDOWS = 98
+"""Windows at which responses of targets are looked at, evenly spread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +160,38 @@ class Reading:
         truth, now = self.z[rows], self.z[self.rows()][:, None, :]
         ahead, kept = (np.where(known, ((truth - guess) ** 2).mean(axis=2), np.nan) for guess in (self.ahead, now))
         return ahead, kept
+
+    def target_responses(self, shocks: Floats) -> tuple[Floats, Floats]:
+        """Change of the forecasts when the state is shocked at the first step ahead, the mean over windows.
+
+        The forecast with the shocked rollout minus the one without, as the model would give both; what was observed up
+        to the cutoff stays as it is. At most :data:`MOST_WINDOWS` windows are looked at.
+
+        Parameters
+        ----------
+        shocks : ``[H, K, J]``
+            What each shock adds to the state at each step ahead, in standard units.
+
+        Returns
+        -------
+        Responses ``[H, D, J]`` and mean forecasts without a shock ``[H, D]``, in original units.
+        """
+        parts, panel = self.parts, self.panel
+        windows = self.windows[evenly(len(self.windows), MOST_WINDOWS)]
+        plain = Look.at(panel, windows, self.h, parts.state, parts.preparation, parts.own_history, all_rows=True)
+        k, n_shocks = shocks.shape[1:]
+        # All shocks side by side as windows of their own: one pass through base and heads.
+        added = np.concatenate([np.zeros((1, self.h, k)), np.moveaxis(shocks, 2, 0)])
+        ahead = (plain.ahead[None] + added[:, None]).reshape(-1, self.h, k)
+        copies = np.tile(np.arange(len(windows)), n_shocks + 1)
+        features = plain.features[copies]
+        features[:, :, :k] = ahead
+        look = replace(plain, windows=windows[copies], ahead=ahead, features=features, learning=False)
+        mean, _ = answers(parts, look, look.base(parts.base, parts.effects))
+        guard = replace(parts.guard, whole=False)
+        mean, _, _ = guard.apply(panel, look.windows, parts.base.positions(panel)[look.windows.entity], mean, None)
+        mean = mean.reshape(n_shocks + 1, len(windows), self.h, -1).mean(axis=1)
+        return np.moveaxis(mean[1:] - mean[0], 0, 2), mean[0]
 
     def errors_by_step(self, level: float) -> pd.DataFrame:
         """Errors of rollout and persistence by step ahead, tested by cutoff; see ``DynamicsSummary.latent_errors``."""

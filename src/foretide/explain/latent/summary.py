@@ -1,20 +1,33 @@
-"""What the latent state of a LAVAR says, as tables and sentences."""
+"""``ft.explain.dynamics``: how a LAVAR's latent state moves, and what it moves, as tables and sentences."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.explain.latent.modes import Complexes, mode_table, variance_shares
+from foretide.errors import ConfigError
+from foretide.explain.latent.modes import (
+    Complexes,
+    eigenvalues_of,
+    impact_of,
+    mode_table,
+    state_responses,
+    variance_shares,
+)
+from foretide.explain.latent.reading import Reading
 from foretide.explain.latent.words import latent_sentences
 from foretide.explain.summary import Summary
 from foretide.typing import Array, Bools, Floats
 
 if TYPE_CHECKING:
-    from foretide.typing import Frame
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.typing import Frame, Times
 
 INVARIANT = (
     "The latent state is known only up to an invertible map. Mixing the latents by a matrix changes no forecast and no "
@@ -105,18 +118,19 @@ class DynamicsSummary(Summary):
 
         ``path`` says besides which rows ``fit`` saw, ``latent_errors`` the level of its intervals.
         """
-        path = self._path if self._fitted is None or self._path.empty else self._path.assign(fitted=self._fitted)
+        tables = self._pandas(
+            "modes", "impulse_responses", "variance_decomposition", "target_effects", "loadings", "path",
+            "latent_errors",
+        )  # fmt: skip
+        if self._fitted is not None and len(self._path):
+            tables["path"] = self._path.assign(fitted=self._fitted)
+        tables["latent_errors"] = self._errors.assign(level=self.level)
         about = {
             "kind": self.kind, "shocks": self.shocks, "order": ", ".join(self.latents[k] for k in self.order),
             "n_windows": self.n_windows, "in_sample": self.in_sample, "level": self.level,
             "latents": len(self.latents), "targets": len(self.targets), "columns": len(self.columns),
         }  # fmt: skip
-        return {
-            "modes": mode_table(self.eigenvalues), "impulse_responses": self._impulse_responses(),
-            "variance_decomposition": self._variance_decomposition(), "target_effects": self._target_effects(),
-            "loadings": self._loadings(), "path": path, "latent_errors": self._errors.assign(level=self.level),
-            "latent_about": pd.DataFrame([about]),
-        }  # fmt: skip
+        return {**tables, "latent_about": pd.DataFrame([about])}
 
     def frames(self) -> dict[str, Frame]:
         """The same tables, of the kind (pandas or polars) that the panel was made from."""
@@ -131,7 +145,11 @@ class DynamicsSummary(Summary):
 
         ``step`` 0 is that of the shock, the first step ahead. ``relative`` is a share of the mean forecast (targets).
         """
-        return self._frame(self._impulse_responses())
+        base = np.where(self.forecast > 0, self.forecast, np.nan)[:, :, None]
+        nothing = np.full(self.responses.shape, np.nan)
+        return self._tidy({
+            "response": (self.responses, self.target_responses), "relative": (nothing, self.target_responses / base)
+        }, first=0)  # fmt: skip
 
     def variance_decomposition(self) -> Frame:
         """Columns ``kind, name, shock, h_step, share`` of the variance of the error ``h_step`` ahead.
@@ -139,7 +157,8 @@ class DynamicsSummary(Summary):
         For a target it is the part of the variance that the latent state causes, in a linear approximation; noise of
         the counts comes on top.
         """
-        return self._frame(self._variance_decomposition())
+        shares = variance_shares(self.responses), variance_shares(self.target_responses)
+        return self._tidy({"share": shares}, first=1, step="h_step")
 
     def target_effects(self) -> Frame:
         """One row per target, most moved first: ``target, size, relative, step``.
@@ -148,11 +167,22 @@ class DynamicsSummary(Summary):
         ``relative`` of the mean forecast is largest. For uncorrelated shocks it depends on their order and on the basis
         only as far as the forecasts are not linear in the state.
         """
-        return self._frame(self._target_effects())
+        size = np.sqrt((self.target_responses**2).sum(axis=2))
+        share = np.where(self.forecast > 0, size / np.where(self.forecast > 0, self.forecast, 1.0), 0.0)
+        step = share.argmax(axis=0)
+        columns = np.arange(len(self.targets))
+        table = pd.DataFrame({
+            "target": list(self.targets), "size": size[step, columns], "relative": share[step, columns], "step": step,
+        })  # fmt: skip
+        return self._frame(table.sort_values("relative", ascending=False, kind="stable", ignore_index=True))
 
     def loadings(self) -> Frame:
         """Columns ``column, latent, jacobian, correlation``."""
-        return self._frame(self._loadings())
+        c, k = self.jacobian.shape
+        return self._frame(pd.DataFrame({
+            "column": np.repeat(list(self.columns), k), "latent": list(self.latents) * c,
+            "jacobian": self.jacobian.reshape(-1), "correlation": self.correlation.reshape(-1),
+        }))  # fmt: skip
 
     def path(self) -> Frame:
         """Columns: id, time and one per latent, for every row whose covariates are known."""
@@ -170,7 +200,7 @@ class DynamicsSummary(Summary):
     # ---------------------------------------------------------------- words
     def sentences(self) -> list[str]:
         """What the figures say, in plain words; thresholds are those of :mod:`foretide.explain.latent.words`."""
-        return latent_sentences(self, self._target_effects(), self._errors, INVARIANT)
+        return latent_sentences(self, self._pandas("target_effects")["target_effects"], self._errors, INVARIANT)
 
     def __repr__(self) -> str:
         state = "stable" if self.stable else "NOT stable"
@@ -180,35 +210,7 @@ class DynamicsSummary(Summary):
         )
 
     # ---------------------------------------------------------------- inside
-    def _impulse_responses(self) -> pd.DataFrame:
-        base = np.where(self.forecast > 0, self.forecast, np.nan)[:, :, None]
-        nothing = np.full(self.responses.shape, np.nan)
-        return self._tidy({
-            "response": (self.responses, self.target_responses), "relative": (nothing, self.target_responses / base)
-        }, first=0)  # fmt: skip
-
-    def _variance_decomposition(self) -> pd.DataFrame:
-        shares = variance_shares(self.responses), variance_shares(self.target_responses)
-        return self._tidy({"share": shares}, first=1, step="h_step")
-
-    def _target_effects(self) -> pd.DataFrame:
-        size = np.sqrt((self.target_responses**2).sum(axis=2))
-        share = np.where(self.forecast > 0, size / np.where(self.forecast > 0, self.forecast, 1.0), 0.0)
-        step = share.argmax(axis=0)
-        columns = np.arange(len(self.targets))
-        table = pd.DataFrame({
-            "target": list(self.targets), "size": size[step, columns], "relative": share[step, columns], "step": step,
-        })  # fmt: skip
-        return table.sort_values("relative", ascending=False, kind="stable", ignore_index=True)
-
-    def _loadings(self) -> pd.DataFrame:
-        c, k = self.jacobian.shape
-        return pd.DataFrame({
-            "column": np.repeat(list(self.columns), k), "latent": list(self.latents) * c,
-            "jacobian": self.jacobian.reshape(-1), "correlation": self.correlation.reshape(-1),
-        })  # fmt: skip
-
-    def _tidy(self, values: dict[str, tuple[Floats, Floats]], *, first: int, step: str = "step") -> pd.DataFrame:
+    def _tidy(self, values: dict[str, tuple[Floats, Floats]], *, first: int, step: str = "step") -> Frame:
         """State and target arrays ``[H, V, J]`` under one another, a row per name, shock and step."""
         parts = []
         for which, (kind, names) in enumerate((("state", self.latents), ("target", self.targets))):
@@ -220,4 +222,72 @@ class DynamicsSummary(Summary):
             }  # fmt: skip
             columns |= {name: np.moveaxis(arrays[which], 0, 2).reshape(-1) for name, arrays in values.items()}
             parts.append(pd.DataFrame(columns))
-        return pd.concat(parts, ignore_index=True)
+        return self._frame(pd.concat(parts, ignore_index=True))
+
+
+def dynamics(
+    lavar: LAVAR,
+    panel: Panel,
+    cutoffs: Times | Windows | None = None,
+    *,
+    shocks: str = "cholesky",
+    order: Sequence[int] | None = None,
+    level: float = 95,
+) -> DynamicsSummary:
+    """Say how the latent state of a fitted LAVAR moves, which targets it moves, and what it stands for.
+
+    Eigenvalues, impulse responses, variance decomposition, loadings, paths, and the error of the rolled-out state
+    against persistence; see :class:`foretide.explain.latent.summary.DynamicsSummary`.
+
+    Parameters
+    ----------
+    lavar : LAVAR
+        Fitted. The eigenvalues of a GRU are those of its linearisation at the mean state.
+    panel : Panel
+        Best the whole one, training part included: covariances and correlations come from the rows that ``fit`` saw.
+    cutoffs : sequence of times, optional
+        Origins for errors and responses of targets; by default all after what ``fit`` saw, or all, where there are none
+        (``in_sample`` is then true and the sentences say so).
+    shocks : {"cholesky", "generalised"}
+        How correlated one-step errors become shocks; see :func:`foretide.explain.latent.modes.impact_of`.
+    order : sequence of int, optional
+        Order of the latents in the Cholesky factor; z1, z2, ... by default.
+    level : float
+        Of the intervals, in percent.
+
+    Returns
+    -------
+    DynamicsSummary
+
+    Raises
+    ------
+    ConfigError
+        For another model, and for shocks, an order or a level that cannot be.
+    NotFittedError, DataError
+        For a model that is not fitted, and a panel it cannot read.
+
+    Notes
+    -----
+    Source: Lütkepohl (2005), "New Introduction to Multiple Time Series Analysis", chapter 2.
+    """
+    if not 0 < level < 100:
+        raise ConfigError(f"level is in percent, between 0 and 100; got {level!r}. Type level=95.")
+    reading = Reading.of(lavar, panel, cutoffs)
+    error = reading.one_step_errors()
+    # Without the mean taken off: a bias of the dynamics is an error too.
+    covariance = error.T @ error / max(len(error), 1)
+    impact = impact_of(covariance, shocks, order)
+    companion = reading.companion()
+    responses = state_responses(companion, impact, reading.h)
+    moved, forecast = reading.target_responses(responses)
+    positions = range(len(covariance)) if order is None else order
+    jacobian, correlation = reading.loadings()
+    return DynamicsSummary(
+        model=lavar.name, kind=reading.parts.state.model.config.dynamics, latents=reading.latents,
+        targets=panel.targets, columns=reading.columns, eigenvalues=eigenvalues_of(companion), covariance=covariance,
+        shocks=shocks, order=tuple(int(k) for k in positions) if shocks == "cholesky" else (), responses=responses,
+        target_responses=moved, forecast=forecast, jacobian=jacobian, correlation=correlation,
+        in_sample=reading.in_sample, n_windows=len(reading.windows), level=level, _path=reading.path(),
+        _errors=reading.errors_by_step(level), _backend=panel.names.backend,
+        _fitted=reading.steps()[reading.known] <= reading.end,
+    )  # fmt: skip

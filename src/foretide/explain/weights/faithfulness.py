@@ -116,7 +116,8 @@ class Faithfulness:
             f"Masking {lags} of {self.lookback} changes the squared error by {harm:+.1%}, masking as many random ones "
             f"by {chance:+.1%} (difference {self.difference:+.1%} of the error, {sure} over "
             f"{phrase('cutoff', self.n_cutoffs)}; p = {self.p_masking:.2g} by {len(self.random)} random draws). "
-            f"With the weights moved to random lags the error changes by {self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
+            "With the weights moved to random lags the error changes by "
+            f"{self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
         )
         return (
             rule

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
@@ -90,6 +91,35 @@ class Lens:
                 inputs, labels = batches.batch(chosen)
                 seen = backbone.look(inputs)
             yield at, seen, inputs.entity, labels
+
+    # ---------------------------------------------------------------- a tidy table
+    def frame(self, places: Ints | None, most_rows: int) -> pd.DataFrame:
+        """One row per window, head, horizon step and lag; see ``AttentionSummary.to_frame``."""
+        n = len(self.windows) if places is None else len(places)
+        rows = n * int(np.prod(self.backbone.bias.shape))
+        if rows > most_rows:
+            raise ConfigError(
+                f"The weights of {n} windows are {rows} rows, more than most_rows={most_rows}. Type "
+                "summary.write_parquet('attention.parquet') to have them written in pieces, or choose windows: "
+                "summary.to_frame(places=[0, 1])."
+            )
+        return pd.concat(list(self.pieces(places)), ignore_index=True).astype({"series": object})
+
+    def pieces(self, places: Ints | None) -> Iterator[pd.DataFrame]:
+        """The same table batch by batch, oldest lag first in each row of weights."""
+        heads, h, lookback = self.backbone.bias.shape
+        windows = self.windows if places is None else self.windows[places]
+        cutoffs, names = windows.steps(self.panel), pd.Index(self.names())
+        for at, weights, _ in self.weights(places):
+            n, each = at.stop - at.start, heads * h * lookback
+            yield pd.DataFrame({
+                "series": pd.Categorical.from_codes(np.repeat(windows.entity[at], each), categories=names),
+                "cutoff": self.panel.grid.output_times(cutoffs[at]).repeat(each),
+                "head": np.tile(np.repeat(np.arange(1, heads + 1, dtype=np.int16), h * lookback), n),
+                "h_step": np.tile(np.repeat(np.arange(1, h + 1, dtype=np.int16), lookback), n * heads),
+                "lag": np.tile(np.arange(lookback - 1, -1, -1, dtype=np.int16), n * heads * h),
+                "weight": weights.cpu().numpy().reshape(-1),
+            })  # fmt: skip
 
     def _batches(self, places: Ints | None) -> WindowBatches:
         return self.model.window_batches(self.panel, self.windows if places is None else self.windows[places])

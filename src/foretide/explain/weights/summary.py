@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -17,7 +18,6 @@ from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
 from foretide.explain.weights.figures import AttentionFigures
 from foretide.explain.weights.regimes import N_DISTANCES, RegimeSplit, inside_of, split_by
 from foretide.explain.weights.stream import Lens, Sums, lens_on
-from foretide.explain.weights.table import MOST_ROWS, weights_frame, write_weights
 from foretide.explain.weights.words import attention_sentences, leading_distances
 from foretide.explain.wording import start_words
 from foretide.text import unit_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.networks.attention import Attention
     from foretide.typing import Frame, Times
 
-LIMIT_MIB = 512
+LIMIT_MIB, MOST_ROWS = 512, 5_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +99,26 @@ class AttentionSummary(AttentionFigures, Summary):
             ``series, cutoff, head, h_step, lag, weight``. Targets of one entity share their weights, so ``series`` is
             the entity, or its targets where it has no name.
         """
-        table = weights_frame(self._lens, None if places is None else self._places(places), most_rows)
+        table = self._lens.frame(None if places is None else self._places(places), most_rows)
         frame: Frame = as_backend(table, self._lens.panel.names.backend)
         return frame
 
     def write_parquet(self, path: str | PathLike[str], places: Sequence[int] | None = None) -> int:
         """Write the same table to a Parquet file, batch by batch, and return the number of rows."""
-        return write_weights(self._lens, path, None if places is None else self._places(places))
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows, writer = 0, None
+        try:
+            for piece in self._lens.pieces(None if places is None else self._places(places)):
+                table = pa.Table.from_pandas(piece, preserve_index=False)
+                writer = writer or pq.ParquetWriter(Path(path), table.schema, compression="zstd")
+                writer.write_table(table)
+                rows += len(piece)
+        finally:
+            if writer is not None:
+                writer.close()
+        return rows
 
     # ---------------------------------------------------------------- tests
     def by_regime(self, mask: Mask | None = None, *, reach: int | None = None) -> RegimeSplit:
