@@ -20,7 +20,6 @@ from foretide.tuning.candidates import Candidate, plain
 from foretide.tuning.ledger import COMPLETE, FAILED, Row
 from foretide.tuning.space import Settings, Space, distributions_of, params_of
 from foretide.tuning.storage import get_optuna, quiet
-from foretide.tuning.summary import study_verdict
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
 
 COLUMNS = ("number", "model", "state", "value", "seconds", "seed", "error")
 TRIALS, STUDY = "trials.csv", "study.json"
+CAUTION = (
+    "The winner was chosen by these very folds, so its figure flatters it; judge it on data the search has not seen: "
+    "ft.backtest, or the test part."
+)
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,25 @@ class Study:
     # ---------------------------------------------------------------- words and files
     def verdict(self) -> str:
         """Say whether the winner beats the best simple baseline on the inner folds, and what that is worth."""
-        return study_verdict(self)
+        done = sum(row.value is not None for row in self.rows)
+        if not done:
+            return "No trial was completed."
+        best, metric, n = self.best, self.metric.upper(), len(self.task.plan.folds)
+        text = (
+            f"{best.model} (trial {best.number}) is best of {done} completed trials: {metric} {best.value:.4g} "
+            f"on {n} inner {'fold' if n == 1 else 'folds'}."
+        )
+        if not self.baselines:
+            return f"{text} No baseline was scored beside it. {CAUTION}"
+        name, least = min(self.baselines.items(), key=lambda pair: pair[1])
+        gain = 1 - best.value / least if least > 0 else None
+        if gain is None:
+            judged = f"The best simple baseline ({name}) makes no error."
+        elif gain > 0:
+            judged = f"It beats the best simple baseline ({name}, {least:.4g}) by {100 * gain:.1f} %."
+        else:
+            judged = f"It does not beat the best simple baseline ({name}, {least:.4g}): take that one."
+        return f"{text} {judged} {CAUTION}"
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write ``trials.csv`` and ``study.json`` (winner, data, folds, spaces, seeds, versions) to a folder."""

@@ -18,9 +18,8 @@ from foretide.text import seconds_in
 from foretide.tuning.candidates import Candidate, Models, candidates_of, listed
 from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
-from foretide.tuning.propose import check_names
 from foretide.tuning.result import Study
-from foretide.tuning.search import Reporter, Search, looking, work, work_beside
+from foretide.tuning.search import Reporter, Search, check_names, looking, work, work_beside
 from foretide.tuning.storage import Place, get_optuna, quiet
 
 if TYPE_CHECKING:
@@ -99,10 +98,9 @@ def tune(
 ) -> Study:
     """Search for settings of one or several model classes on the training part.
 
-    Every trial is fitted once, before the first inner cutoff, and scored by its forecasts from all of them; all trials
-    and the simple baselines on the same windows. Nothing after ``until`` is seen. The defaults are the first trial of
-    each class. The study survives Ctrl-C and kill -9: the same call goes on, interrupted trials run again, and several
-    processes may work on one study.
+    Every trial is fitted once, before the first inner cutoff, and scored by its forecasts from all of them, on the same
+    windows as the simple baselines. The defaults are the first trial of each class. The study survives Ctrl-C and
+    kill -9: the same call goes on, and several processes may work on one study.
 
     Parameters
     ----------
@@ -113,7 +111,7 @@ def tune(
     n_trials : int, optional
         Finished trials in all, of all sessions and processes; 50 without a ``timeout``. The classes take turns.
     timeout : float or str, optional
-        Seconds, or "30m", "2h": no trial of this call starts later. The class with the least time so far is next.
+        Seconds, or "30m", "2h": no trial of this call starts later; the class with the least time is next.
     space, fixed : mapping, optional
         ``{setting: [options] or (low, high) or (low, high, "log")}``, which replaces the default space, and settings of
         every trial; either of them by class too: ``{"LSTM": {...}}``.
@@ -130,23 +128,19 @@ def tune(
     ------
     ConfigError, DataError, StorageError
         For what cannot work or be written; before anything is fitted where that can be known.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> ft.tune("SeasonalES", panel, h=2, n_trials=3, storage="memory", baselines=False).best.model
+    'SeasonalES'
     """
     chosen = _options(options)
     part = panel if until is None else panel.until(until)
-    search, about = _search(
-        models, part, _horizon(models, h), chosen, space=space, fixed=fixed, n_trials=n_trials, timeout=timeout
-    )  # fmt: skip
-    with quiet(), storing(search.place.where, "Trials that have ended are kept.", deed="keep the study in"):
-        ledger = Ledger(search.place.open(), search.name, search.labels)
-        ledger.agree(about)
-        notes, baselines = _baselines(search, ledger, chosen)
-        _carry_out(search, ledger, chosen["n_jobs"], chosen["progress"])
-        rows = tuple(row for row in ledger.rows() if row.state != WITHDRAWN)
-    study = Study(
-        search.name, search.place.where, search.task.metric, baselines, tuple(notes), about, search.task, part,
-        search.candidates, rows,
-    )  # fmt: skip
-    if chosen["refit"] and any(row.state == COMPLETE for row in rows):
+    search, about = _search(models, part, _horizon(models, h), chosen, space, fixed, n_trials, timeout)
+    study = _carried_out(search, about, part, chosen)
+    if chosen["refit"] and any(row.state == COMPLETE for row in study.rows):
         _ = study.best_model
     return study
 
@@ -184,7 +178,7 @@ def _horizon(models: Models, h: int | None) -> int:
 
 
 def _search(
-    models: Models, part: Panel, h: int, options: TuneOptions, *, space: Mapping[str, object] | None,
+    models: Models, part: Panel, h: int, options: TuneOptions, space: Mapping[str, object] | None,
     fixed: Mapping[str, object] | None, n_trials: int | None, timeout: float | str | None,
 ) -> tuple[Search, Json]:  # fmt: skip
     seconds = seconds_of(timeout)
@@ -230,6 +224,20 @@ def _baselines(
         return (), {}
     kept = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
     return tuple(kept["notes"]), {name: float(entry["value"]) for name, entry in kept["figures"].items()}
+
+
+def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions) -> Study:
+    """Run trials until they are done, and return all there are."""
+    with quiet(), storing(search.place.where, "Trials that have ended are kept.", deed="keep the study in"):
+        ledger = Ledger(search.place.open(), search.name, search.labels)
+        ledger.agree(about)
+        notes, baselines = _baselines(search, ledger, options)
+        _carry_out(search, ledger, options["n_jobs"], options["progress"])
+        rows = tuple(row for row in ledger.rows() if row.state != WITHDRAWN)
+    return Study(
+        search.name, search.place.where, search.task.metric, baselines, notes, about, search.task, part,
+        search.candidates, rows,
+    )  # fmt: skip
 
 
 def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:

@@ -133,9 +133,22 @@ def input_gradients(
     n_steps : int
         Points of the Gauss–Legendre rule along the way from the baseline.
 
+    Returns
+    -------
+    InputGradients
+
     Notes
     -----
     Source: Sundararajan, Taly & Yan (2017), "Axiomatic attribution for deep networks"; computed by captum.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> model = ft.LSTM(h=2, input_size=10, hidden=8, epochs=0).fit(panel)
+    >>> summary = ft.explain.input_gradients(model, panel, n_steps=8)
+    >>> bool(abs(summary.past.sum() + summary.known.sum() - summary.total.sum()) < 0.01)
+    True
     """
     column, steps = _checked(model, panel, target, h_step, n_steps)
     network, preparation = model._parts()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -69,26 +69,21 @@ def inputs(
 ) -> InputImportance:
     """Say how much the error grows when an input no longer belongs to its window (permutation importance).
 
-    - Columns: within each entity, blocks of time trade places, so that a column keeps its course and loses its time.
-      Past columns move up to the last cutoff, known-future ones up to its last step ahead; so a window may get values
-      from after its cutoff, but at the wrong time. Static columns are traded between entities.
-    - Lags of the targets: each window gets those of another window of its series. By default only for models with a
-      lookback (``input_size``), in bands by the season; for others name them in ``groups``.
-
-    A strong input whose twin stays in place looks weak: put both into one group. Calendar features follow from the time
-    and stay.
+    Blocks of time of a column trade places within each entity, so that it keeps its course and loses its time: past
+    columns up to the last cutoff, known-future ones up to its last step ahead; calendar features stay. Static columns
+    are traded between entities. Lags of the targets come from another window of the series. A strong input whose twin
+    stays in place looks weak: put both into one group.
 
     Parameters
     ----------
     model : Forecaster
         Fitted; any kind.
     panel : Panel
-        Is not changed.
     cutoffs : sequence of times, optional
         Origins; by default up to :data:`MOST_CUTOFFS` of those after what ``fit`` saw, or of all where there are none.
     groups : mapping, optional
-        Name -> columns, or lags as whole numbers, 0 the newest observed step. Every column and bands of lags by
-        default.
+        Name -> columns, or lags as whole numbers, 0 the newest observed step. By default every column and, for models
+        with a lookback (``input_size``), lags in bands by the season.
     n_repeats : int
         Draws per group, averaged.
     metric : {"mse", "mae"}
@@ -99,33 +94,65 @@ def inputs(
         Of the intervals, in percent.
     seed : int
 
+    Returns
+    -------
+    InputImportance
+
     Notes
     -----
     Source: Breiman (2001), "Random forests"; Fisher, Rudin & Dominici (2019), "All models are wrong".
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> model = ft.Ridge(h=1, input_size=10).fit(panel, until=panel.grid.output_times([120])[0])
+    >>> ft.explain.inputs(model, panel, groups={"a week ago": [6], "newest": [0]}).more_than_chance.tolist()
+    [True, False]
     """
-    end = fit_end(model, panel)
     _check(n_repeats, metric, block, level)
     # What a prediction leaves on the model (as LAVAR's interventions) stays with the copy.
-    model = copy.copy(model)
-    windows, in_sample = _windows(model, panel, cutoffs, end)
-    truth = _truth(panel, windows, model.h)
+    replaced = _Replaced.at(copy.copy(model), panel, *_windows(model, panel, cutoffs), block)
     chosen = _default_groups(model, panel) if groups is None else _named_groups(groups, panel)
-    replaced = _Replaced(model, panel, windows, block)
-    known = ~np.isnan(truth)
-    steps, cutoff = np.unique(windows.steps(panel), return_inverse=True)
-    points = (_loss(mean, truth, metric) for mean in replaced.forecasts(chosen, n_repeats, seed))
-    losses = Losses.of(points, known, cutoff)
-    return replaced.summary(chosen, losses, steps[losses.counted], metric, in_sample, level)
+    return replaced.importance(chosen, n_repeats, metric, level, seed)
 
 
+@dataclass(frozen=True, eq=False)
 class _Replaced:
     """Forecasts with one group of inputs replaced."""
 
-    def __init__(self, model: Forecaster, panel: Panel, windows: Windows, block: int | None) -> None:
-        self.model, self.panel, self.windows = model, panel, windows
-        self.block = model.min_history + model.h if block is None else block
-        self.last = np.full(panel.n_entities, -1, dtype=np.int64)
-        np.maximum.at(self.last, windows.entity, windows.cutoff)
+    model: Forecaster
+    panel: Panel
+    windows: Windows
+    in_sample: bool
+    block: int
+    last: Ints
+    """Row of each entity's last cutoff, -1 where it has none, ``[N]``."""
+
+    @classmethod
+    def at(cls, model: Forecaster, panel: Panel, windows: Windows, in_sample: bool, block: int | None) -> Self:
+        last = np.full(panel.n_entities, -1, dtype=np.int64)
+        np.maximum.at(last, windows.entity, windows.cutoff)
+        return cls(model, panel, windows, in_sample, block or model.min_history + model.h, last)
+
+    def importance(
+        self, groups: Sequence[Group], n_repeats: int, metric: str, level: float, seed: int
+    ) -> InputImportance:  # fmt: skip
+        """Test each group against no replacement, by cutoff."""
+        model, panel, truth = self.model, self.panel, _truth(self.panel, self.windows, self.model.h)
+        steps, cutoff = np.unique(self.windows.steps(panel), return_inverse=True)
+        points = (_loss(mean, truth, metric) for mean in self.forecasts(groups, n_repeats, seed))
+        losses = Losses.of(points, ~np.isnan(truth), cutoff)
+        gaps, of_targets, by_repeat = losses.increases(len(groups))
+        steps = steps[losses.counted]
+        overlap = -(-model.h // int(np.diff(steps).min())) if len(steps) > 1 else 1
+        low, high, p = np.array([mean_test(own, overlap, level=level, alternative="greater") for own in gaps]).T
+        return InputImportance(
+            model.name, metric, tuple(g.name for g in groups), tuple(g.kind for g in groups),
+            tuple(self.says(g) for g in groups), float(losses.whole[0]), by_repeat.mean(axis=1), low, high, p,
+            holm(p.tolist()), by_repeat, losses.by_cutoff[0], gaps, of_targets, losses.by_target[0], panel.targets,
+            panel.grid.output_times(steps), overlap, self.in_sample, level, panel.names.backend,
+        )  # fmt: skip
 
     def forecasts(self, groups: Sequence[Group], n_repeats: int, seed: int) -> Iterator[Floats]:
         """Mean forecasts ``[W, H, D]`` as they are, then ``n_repeats`` for each group."""
@@ -153,21 +180,6 @@ class _Replaced:
         names = self.panel.static.names if group.kind == "static" else self.panel.columns
         return tuple(names[c] for c in group.members)
 
-    def summary(
-        self, groups: Sequence[Group], losses: Losses, steps: Ints, metric: str, in_sample: bool, level: float
-    ) -> InputImportance:
-        """Test each group against no replacement, by the cutoffs at grid ``steps``."""
-        model, panel = self.model, self.panel
-        gaps, of_targets, by_repeat = losses.increases(len(groups))
-        overlap = -(-model.h // int(np.diff(steps).min())) if len(steps) > 1 else 1
-        low, high, p = np.array([mean_test(own, overlap, level=level, alternative="greater") for own in gaps]).T
-        return InputImportance(
-            model.name, metric, tuple(g.name for g in groups), tuple(g.kind for g in groups),
-            tuple(self.says(g) for g in groups), float(losses.whole[0]), by_repeat.mean(axis=1), low, high, p,
-            holm(p.tolist()), by_repeat, losses.by_cutoff[0], gaps, of_targets, losses.by_target[0], panel.targets,
-            panel.grid.output_times(steps), overlap, in_sample, level, panel.names.backend,
-        )  # fmt: skip
-
     def _other_lags(self, lags: Ints, generator: np.random.Generator) -> Floats:
         donors = other_windows(self.windows, generator)
         panel, size = self._source
@@ -193,10 +205,8 @@ class _Replaced:
 
 
 # ---------------------------------------------------------------- windows and losses
-def _windows(
-    model: Forecaster, panel: Panel, cutoffs: Times | Windows | None, end: int
-) -> tuple[Windows, bool]:  # fmt: skip
-    windows, in_sample = windows_at(panel, cutoffs, rows=model.min_history, h=model.h, end=end)
+def _windows(model: Forecaster, panel: Panel, cutoffs: Times | Windows | None) -> tuple[Windows, bool]:
+    windows, in_sample = windows_at(panel, cutoffs, rows=model.min_history, h=model.h, end=fit_end(model, panel))
     if cutoffs is None:
         steps = windows.steps(panel)
         every = np.unique(steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -96,6 +96,30 @@ class DynamicsSummary(Summary):
     _errors: pd.DataFrame
     _backend: str = "pandas"
     _fitted: Bools | None = None
+
+    @classmethod
+    def of(
+        cls, name: str, reading: Reading, panel: Panel, shocks: str, order: Sequence[int] | None, level: float
+    ) -> Self:  # fmt: skip
+        """Summarise what was read of a panel; as :func:`dynamics`."""
+        error = reading.one_step_errors()
+        # Without the mean taken off: a bias of the dynamics is an error too.
+        covariance = error.T @ error / max(len(error), 1)
+        companion = reading.companion()
+        responses = state_responses(companion, impact_of(covariance, shocks, order), reading.h)
+        moved, forecast = reading.target_responses(responses)
+        positions = range(len(covariance)) if order is None else order
+        jacobian, correlation = reading.loadings()
+        return cls(
+            model=name, kind=reading.parts.state.model.config.dynamics, latents=reading.latents,
+            targets=panel.targets, columns=reading.columns, eigenvalues=eigenvalues_of(companion),
+            covariance=covariance, shocks=shocks,
+            order=tuple(int(k) for k in positions) if shocks == "cholesky" else (), responses=responses,
+            target_responses=moved, forecast=forecast, jacobian=jacobian, correlation=correlation,
+            in_sample=reading.in_sample, n_windows=len(reading.windows), level=level, _path=reading.path(),
+            _errors=reading.errors_by_step(level), _backend=panel.names.backend,
+            _fitted=reading.steps()[reading.known] <= reading.end,
+        )  # fmt: skip
 
     @property
     def h(self) -> int:
@@ -269,25 +293,15 @@ def dynamics(
     Notes
     -----
     Source: Lütkepohl (2005), "New Introduction to Multiple Time Series Analysis", chapter 2.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=120, n_targets=2, n_covariates=2, seed=1).panel
+    >>> model = ft.LAVAR(h=2, order=1, latent=1, epochs=0, head_epochs=0).fit(panel)
+    >>> ft.explain.dynamics(model, panel).stable
+    True
     """
     if not 0 < level < 100:
         raise ConfigError(f"level is in percent, between 0 and 100; got {level!r}. Type level=95.")
-    reading = Reading.of(lavar, panel, cutoffs)
-    error = reading.one_step_errors()
-    # Without the mean taken off: a bias of the dynamics is an error too.
-    covariance = error.T @ error / max(len(error), 1)
-    impact = impact_of(covariance, shocks, order)
-    companion = reading.companion()
-    responses = state_responses(companion, impact, reading.h)
-    moved, forecast = reading.target_responses(responses)
-    positions = range(len(covariance)) if order is None else order
-    jacobian, correlation = reading.loadings()
-    return DynamicsSummary(
-        model=lavar.name, kind=reading.parts.state.model.config.dynamics, latents=reading.latents,
-        targets=panel.targets, columns=reading.columns, eigenvalues=eigenvalues_of(companion), covariance=covariance,
-        shocks=shocks, order=tuple(int(k) for k in positions) if shocks == "cholesky" else (), responses=responses,
-        target_responses=moved, forecast=forecast, jacobian=jacobian, correlation=correlation,
-        in_sample=reading.in_sample, n_windows=len(reading.windows), level=level, _path=reading.path(),
-        _errors=reading.errors_by_step(level), _backend=panel.names.backend,
-        _fitted=reading.steps()[reading.known] <= reading.end,
-    )  # fmt: skip
+    return DynamicsSummary.of(lavar.name, Reading.of(lavar, panel, cutoffs), panel, shocks, order, level)

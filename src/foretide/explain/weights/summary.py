@@ -265,6 +265,10 @@ def attention(
     limit_mib : float
         Most memory for it, in MiB.
 
+    Returns
+    -------
+    AttentionSummary
+
     Raises
     ------
     ConfigError
@@ -276,6 +280,14 @@ def attention(
     -----
     The weights look at the window after season and level are taken off (``model.start_report()``), and at what the
     linear map leaves to them: they say what the model copies, not what causes the series.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> model = ft.Attention(h=2, input_size=10, hidden=8, heads=2, epochs=0).fit(panel)
+    >>> ft.explain.attention(model, panel).top_lags(1, by="distance")["distance"].tolist()
+    [7]
     """
     lens = lens_on(model, panel, cutoffs)
     keep = _room(lens, limit_mib) if keep_weights else None
