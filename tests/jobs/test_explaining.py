@@ -19,7 +19,7 @@ from foretide.explain.weights import summary as attention_summary
 from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
 from foretide.forecasters.artifact import load
 from foretide.jobs.config import Config, read_yaml
-from foretide.jobs.explained_tables import attention_found, read_table
+from foretide.jobs.explained_tables import read_table
 from foretide.jobs.explaining import EXPLAINED, explain_models, explain_run
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.prepare import Prepared, prepare
@@ -97,7 +97,7 @@ def test_events_are_compared_or_it_is_said_why_not(run: Path) -> None:
     values[850] += 30.0
     cutoffs = panel.grid.output_times(np.arange(800, 890))
     summary: Any = ft.explain.attention(model, panel.with_values(values), cutoffs)  # type: ignore[arg-type]
-    sentences, tables = attention_found(summary)
+    sentences, tables = summary.findings(), summary.tables()
     # The shock itself, and a day later, when it is copied.
     assert summary.by_regime().inside.tolist() == [850 <= c <= 855 or 874 <= c <= 879 for c in range(800, 890)]
     assert "; 12 of 90 windows)" in sentences[-1]

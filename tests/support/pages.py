@@ -10,7 +10,6 @@ import pandas as pd
 from foretide.explain.latent.summary import DynamicsSummary
 from foretide.explain.weights.faithfulness import Faithfulness
 from foretide.explain.weights.figures import AttentionFigures
-from foretide.jobs.explained_tables import faithfulness_tables
 from foretide.report.html import AttentionWeights, Content, Explained
 
 EVIL = "<script>alert(1)</script>"
@@ -85,7 +84,7 @@ def attention_tables() -> dict[str, pd.DataFrame]:
     return {
         "lags_by_distance": figures.lag_importance(by="distance"), "lags": figures.lag_importance(),
         "entropy": figures.entropy(), "top1": figures.top1_counts(), "heads": figures.head_profiles().table,
-        "horizon": figures.horizon_dependence(), **faithfulness_tables(found), "regimes": regimes,
+        "horizon": figures.horizon_dependence(), **found.tables(), "regimes": regimes,
         "regime_profiles": pd.DataFrame({"distance": [1, 2, 3], "inside": [0.5, 0.3, 0.2], "outside": [0.3, 0.3, 0.4]}),
     }  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 
-import numpy as np
 import pytest
 from cases import make_panel
 
@@ -50,7 +49,6 @@ def test_trials_are_counted_by_state_and_a_study_without_a_value_says_so(study: 
     rows = [dataclasses.replace(row, state=state, value=None) for row, state in zip(
         study.rows, ("failed", "pruned", "failed", "interrupted"), strict=True
     )]  # fmt: skip
-    trials = study.trials.assign(state=[row.state for row in rows], value=np.nan)
-    shown = dataclasses.replace(study, rows=tuple(rows), trials=trials)._repr_html_()
+    shown = dataclasses.replace(study, rows=tuple(rows))._repr_html_()
     assert "<p>4 trials: 2 failed, 1 pruned, 1 interrupted</p>" in shown
     assert "<b>No trial was completed.</b>" in shown

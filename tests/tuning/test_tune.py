@@ -340,7 +340,7 @@ def test_the_best_model_is_refitted_on_the_whole_part(panel: Panel) -> None:
     np.testing.assert_array_equal(forecast.mean, twin.predict(panel, cutoffs=[until]).mean)
     assert study.best_model is study.best_model
     lazy = search("SeasonalES", panel, n_trials=1, refit=False)
-    assert lazy._refitted == []
+    assert "best_model" not in vars(lazy)
     assert lazy.best_model.is_fitted
 
 

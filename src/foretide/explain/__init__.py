@@ -5,28 +5,17 @@ No module is named like a function: importing ``foretide.explain.x`` puts the mo
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 from foretide.errors import nearest
+from foretide.explain.table import EXPLAINERS
 
-_WHERE: dict[str, str] = {
-    "attention": "foretide.explain.weights.summary",
-    "dynamics": "foretide.explain.latent.dynamics",
-    "inputs": "foretide.explain.importance.importance",
-    "input_gradients": "foretide.explain.importance.gradients",
-}
-"""Public name -> the module it lives in."""
-
-__all__ = [*_WHERE]
+__all__ = [*EXPLAINERS]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"foretide.explain has no {name!r}. {nearest(name, _WHERE)}")
-    value = getattr(importlib.import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
+def __getattr__(name: str) -> object:
+    if name not in EXPLAINERS:
+        raise AttributeError(f"foretide.explain has no {name!r}. {nearest(name, EXPLAINERS)}")
+    globals()[name] = EXPLAINERS[name].function
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

@@ -10,27 +10,23 @@ import numpy as np
 
 from foretide.data.windows import Windows
 from foretide.errors import DataError
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 FEWEST_BLOCKS = 4
 
 
-def one_cycle(n: int, generator: np.random.Generator) -> Steps:
+def one_cycle(n: int, generator: np.random.Generator) -> Ints:
     """A random permutation in one cycle: from two items on, none stays in its place."""
     order = generator.permutation(n)
-    found = np.empty(n, dtype=np.int64)
-    found[order] = np.roll(order, 1)
-    return found
+    moved = np.empty(n, dtype=np.int64)
+    moved[order] = np.roll(order, 1)
+    return moved
 
 
-def moved_blocks(n: int, block: int, generator: np.random.Generator) -> Steps:
+def moved_blocks(n: int, block: int, generator: np.random.Generator) -> Ints:
     """Where each of ``n`` neighbouring places takes its value from when blocks of time trade places, ``[n]``.
 
     Time is cut, at a random place and as a ring, into blocks of about the same length, at least
@@ -46,7 +42,7 @@ def moved_blocks(n: int, block: int, generator: np.random.Generator) -> Steps:
 
 
 def with_moved_columns(
-    panel: Panel, columns: Sequence[int], last: Steps, block: int, generator: np.random.Generator
+    panel: Panel, columns: Sequence[int], last: Ints, block: int, generator: np.random.Generator
 ) -> Panel:
     """Return a copy in which blocks of time of some columns trade places, the same ones for all of these columns.
 
@@ -131,7 +127,7 @@ def other_windows(windows: Windows, generator: np.random.Generator) -> Windows:
     return windows[donor]
 
 
-def with_other_lags(apart: Panel, own: Windows, panel: Panel, donors: Windows, lags: Steps) -> Panel:
+def with_other_lags(apart: Panel, own: Windows, panel: Panel, donors: Windows, lags: Ints) -> Panel:
     """Return a copy of windows that stand apart in which each has the targets of another window at some lags.
 
     Parameters

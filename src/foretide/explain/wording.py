@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from foretide.text import joined, phrase
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def start_words(chosen: Mapping[str, Any]) -> str:
+def start_words(chosen: Mapping[str, str | float]) -> str:
     """Say what a closed-form start took off the window before attention looks at it."""
     waves, known = int(chosen["waves"]), bool(chosen["known"])
     parts = [phrase("seasonal wave", waves)] if waves else []
     parts += ["what known-future columns explain"] if known else []
-    level = {"last": "the last value", "mean": "the window's mean"}.get(chosen["level"])
+    level = {"last": "the last value", "mean": "the window's mean"}.get(str(chosen["level"]))
     parts += [f"{level} (given back to the forecast)"] if level else []
     return f"It looks at what is left after taking off {joined(parts)}." if parts else ""

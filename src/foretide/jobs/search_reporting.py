@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -14,10 +14,9 @@ from foretide.forecasters.artifact import from_json
 from foretide.jobs.config import read_yaml
 from foretide.jobs.folder import read_status
 from foretide.report.html.search_content import SearchContent
-from foretide.report.search_trials import FIXED, by_number, missing
-from foretide.tuning.candidates import Candidate
-from foretide.tuning.ledger import Row
-from foretide.tuning.result import STUDY, TRIALS, Study
+from foretide.report.search_trials import FIXED, by_number
+from foretide.tuning.ledger import COMPLETE
+from foretide.tuning.result import STUDY, TRIALS, importances_of
 from foretide.tuning.space import Choice, Float, Int, Parameter
 from foretide.tuning.storage import get_optuna
 
@@ -158,15 +157,10 @@ def _importances(trials: pd.DataFrame, spaces: Spaces) -> tuple[dict[str, dict[s
         get_optuna()
     except MissingExtraError as error:
         return {}, f"The importances of the settings are left out. {error}"
-    # Importances look at spaces and trials alone: neither classes nor data nor folds are needed.
-    nothing = cast("Any", None)
-    candidates = tuple(Candidate(label, nothing, 1, {}, space, {}, False) for label, space in spaces.items())
-    rows = tuple(
-        Row(
-            int(line["number"]), line["model"], line["state"], None if missing(line["value"]) else line["value"],
-            line["seconds"], None, 0, {name: line[name] for name in spaces.get(line["model"], {})}, line["error"], {},
-        )
-        for line in trials.to_dict("records")
-    )  # fmt: skip
-    study = Study("", "", "", trials, {}, (), {}, nothing, nothing, candidates, rows)
-    return study.all_importances(), ""
+    done = trials[(trials["state"] == COMPLETE) & trials["value"].notna()]
+    shares = {}
+    for label, space in spaces.items():
+        own = done[done["model"] == label]
+        settings = [{name: line[name] for name in space} for line in own.to_dict("records")]
+        shares[label] = importances_of(space, settings, own["value"].tolist())
+    return shares, ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretide.report.explained_data import MASKS, MEASURED, Ranked, both_tests, difference_words, input_scale, kind_of
+from foretide.report.figures import attention_figure
+from foretide.report.latent_figures import latent_figure
 from foretide.report.many_models import new_figure
 from foretide.report.search_trials import plain
 from foretide.report.style import COLOURS, DASHES, QUIET, TRUTH, tidy
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from foretide.explain.weights.summary import AttentionSummary
+
+    Tables = Mapping[str, pd.DataFrame]
 
 MARKERS = ("o", "D", "s", "^", "v", "P", "X", "*")
 MOST_BARS = 30
@@ -164,3 +170,21 @@ def _whole(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+
+
+# ---------------------------------------------------------------- by subject
+def _of_attention(
+    summary: AttentionSummary, tables: Tables, *, model: str, freq: str | int
+) -> dict[str, Figure]:  # fmt: skip
+    heat = attention_figure(
+        summary.mean_weights[None], model=model, freq=freq, windows=summary.about, n_windows=summary.shape[0]
+    )
+    return {"attention": heat, "attention-belief": belief_figure(tables, model=model, freq=freq)}
+
+
+PICTURES: dict[str, Callable[..., dict[str, Figure]]] = {
+    "Attention": _of_attention,
+    "Latent state": lambda _, tables, **about: {"latent-state": latent_figure(tables, **about)},
+    "Inputs": lambda _, tables, model, freq: {"inputs": input_figure(tables["inputs"], model=model)},
+}
+"""Subject of an explanation -> its pictures, by the name of their files, from summary and tables."""

@@ -31,7 +31,7 @@ def latent_figure(tables: Mapping[str, pd.DataFrame], *, model: str, freq: str |
     Parameters
     ----------
     tables : mapping
-        As :meth:`foretide.explain.latent.summary.DynamicsSummary.frames`.
+        As :meth:`foretide.explain.latent.summary.DynamicsSummary.tables`.
     model : str
     freq : str or int
         Step of the grid, for the labels.

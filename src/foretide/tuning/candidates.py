@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.artifact import to_json
@@ -13,8 +13,17 @@ from foretide.forecasters.naming import check_names
 from foretide.forecasters.options import REQUIRED
 from foretide.forecasters.sizes import Sizes
 from foretide.forecasters.table import as_typed, class_place, forecaster_class
-from foretide.tuning.space import Space, described, key_of, parameter
+from foretide.tuning.space import Settings, Space, grid, is_inside, key_of, parameter
 from foretide.tuning.spaces import default_space
+
+if TYPE_CHECKING:
+    from foretide.data.time.calendar import Calendar
+    from foretide.tuning.ledger import Row
+    from foretide.typing import Json
+
+Model: TypeAlias = str | type[Forecaster] | Forecaster | Mapping[str, Mapping[str, object] | None]
+"""One model of a search: a class, its name, ``{name: settings}`` or an unfitted forecaster."""
+Models: TypeAlias = Model | Sequence[Model]
 
 _LOSS_SETTINGS = ("head", "fit_mean_first", "level", "batch_size")
 """With one of these in a space, validation losses by epoch do not compare, or not at the same epoch."""
@@ -44,9 +53,9 @@ class Candidate:
     label: str
     kind: type[Forecaster]
     h: int
-    fixed: dict[str, Any]
+    fixed: Settings
     space: Space
-    start: dict[str, Any]
+    start: Settings
     seeded: bool
 
     @property
@@ -54,40 +63,46 @@ class Candidate:
         """Whether a bad trial can be told by its validation error before it ends."""
         return self.kind.watched and not any(name in self.space for name in _LOSS_SETTINGS)
 
-    def settings(self, chosen: Mapping[str, Any], seed: int | None) -> dict[str, Any]:
+    def settings(self, chosen: Mapping[str, object], seed: int | None) -> Settings:
         """Return what the constructor takes besides ``h``."""
         more = {"seed": seed} if self.seeded and seed is not None else {}
         return {**self.fixed, **chosen, **more}
 
-    def make(self, chosen: Mapping[str, Any], seed: int | None) -> Forecaster:
+    def make(self, chosen: Mapping[str, object], seed: int | None) -> Forecaster:
         """Return an unfitted forecaster with these settings."""
-        return self.kind(h=self.h, **self.settings(chosen, seed))
+        kind: Callable[..., Forecaster] = self.kind
+        return kind(h=self.h, **self.settings(chosen, seed))
 
     def histories(self) -> set[int]:
         """Return the rows that trials need up to a cutoff: of the default, and of every setting at its ends."""
-        found = set()
-        for name, entry in [("", None), *self.space.items()]:
-            ends = [None] if entry is None else list(_ends(entry))
-            for end in ends:
-                try:
-                    found.add(int(self.make({**self.start, **({name: end} if name else {})}, 0).min_history))
-                except (ConfigError, TypeError, ValueError):
-                    continue  # such a trial fails by itself, and says why
-        return found or {1}
+        rows = set()
+        for changed in [{}, *({name: end} for name, entry in self.space.items() for end in entry.ends())]:
+            try:
+                rows.add(int(self.make({**self.start, **changed}, 0).min_history))
+            except (ConfigError, TypeError, ValueError):
+                continue  # such a trial fails by itself, and says why
+        return rows or {1}
 
-    def to_dict(self) -> dict[str, Any]:
+    def is_exhausted(self, rows: Sequence[Row]) -> bool:
+        """Whether every setting of a finite space was tried, or is being tried."""
+        mine = {row.key: row.settings for row in rows if row.label == self.label and row.counts}
+        inside = sum(is_inside(self.space, settings) for settings in mine.values())
+        return key_of(self.start) in mine and inside >= grid(self.space)
+
+    def to_dict(self) -> Json:
         """The candidate as JSON."""
         fixed = {name: plain(value) for name, value in self.fixed.items()}
-        return {"class": class_place(self.kind), "fixed": to_json(fixed), "space": described(self.space)}
+        space = {name: entry.to_dict() for name, entry in self.space.items()}
+        return {"class": class_place(self.kind), "fixed": to_json(fixed), "space": space}
 
 
 def candidates_of(
-    models: Any,
+    models: Models,
     *,
     h: int,
-    space: Mapping[str, Any] | None,
-    fixed: Mapping[str, Any] | None,
-    calendar: Any,
+    space: Mapping[str, object] | None,
+    fixed: Mapping[str, object] | None,
+    calendar: Calendar | None,
     setting: Sizes,
 ) -> tuple[Candidate, ...]:
     """Read the classes of a search.
@@ -104,15 +119,19 @@ def candidates_of(
         Settings of every trial, in either form too.
     calendar : Calendar, optional
         For the classes that know it and have none given.
-    setting : Sizes
+    setting : Setting
         What default spaces depend on.
+
+    Returns
+    -------
+    tuple of Candidate
 
     Raises
     ------
     ConfigError
         For unknown classes and settings, with the nearest name.
     """
-    several = list(models) if isinstance(models, (list, tuple)) else [models]
+    several = listed(models)
     if not several:
         raise ConfigError("There is nothing to search: name a model, e.g. ft.tune(ft.Attention, panel, h=10).")
     read = [_read(model, h) for model in several]
@@ -129,21 +148,26 @@ def candidates_of(
     )  # fmt: skip
 
 
-def known_settings(kind: type[Forecaster]) -> dict[str, Any] | None:
+def listed(models: Models) -> list[Model]:
+    """Return one model, or several, as a list."""
+    return list(models) if isinstance(models, (list, tuple)) else [models]  # type: ignore[list-item]
+
+
+def known_settings(kind: type[Forecaster]) -> Settings | None:
     """Return a class's settings and their defaults, options included; None where it takes any."""
     return None if kind.takes_any() else {name: value for name, value in kind.parameters().items() if name != "h"}
 
 
-def _read(model: Any, h: int) -> tuple[str, type[Forecaster], dict[str, Any]]:
+def _read(model: Model, h: int) -> tuple[str, type[Forecaster], Settings]:
     """Return label, class and the settings that were given."""
     if isinstance(model, Mapping):
         if len(model) != 1:
             raise ConfigError(f"Expected one {{name: settings}}, got {dict(model)!r}.")
-        ((name, given),) = model.items()
-        kind, given = _class_named(str(name)), dict(given or {})
-        if int(given.pop("h", h)) != h:
+        ((name, settings),) = model.items()
+        kind, own = _class_named(str(name)), dict(settings or {})
+        if own.pop("h", h) != h:
             raise ConfigError(f"All models of a search forecast h={h} steps; {name} was given another h.")
-        return str(given.get("alias") or kind.__name__), kind, given
+        return str(own.get("alias") or kind.__name__), kind, own
     if isinstance(model, str):
         model = _class_named(model)
     if isinstance(model, type) and issubclass(model, Forecaster):
@@ -153,8 +177,8 @@ def _read(model: Any, h: int) -> tuple[str, type[Forecaster], dict[str, Any]]:
     if model.h != h:
         raise ConfigError(f"All models of a search forecast h={h} steps; {model.name} has h={model.h}.")
     defaults = known_settings(type(model)) or {}
-    given = {k: v for k, v in model.settings().items() if k != "h" and not _same(v, defaults.get(k, REQUIRED))}
-    return model.name, type(model), given
+    own = {k: v for k, v in model.settings().items() if k != "h" and not _same(v, defaults.get(k, REQUIRED))}
+    return model.name, type(model), own
 
 
 def _class_named(name: str) -> type[Forecaster]:
@@ -163,24 +187,28 @@ def _class_named(name: str) -> type[Forecaster]:
 
 
 def _per_label(
-    what: str, given: Mapping[str, Any] | None, known: Mapping[str, dict[str, Any] | None]
-) -> dict[str, dict[str, Any]] | None:
+    what: str, entries: Mapping[str, object] | None, known: Mapping[str, Settings | None]
+) -> dict[str, Settings] | None:
     """Hand the entries of a mapping to the classes they are for."""
-    if given is None:
+    if entries is None:
         return None
-    if not isinstance(given, Mapping):
-        raise ConfigError(f"{what} is a dictionary of settings, or of classes and their settings; got {given!r}.")
+    if not isinstance(entries, Mapping):
+        raise ConfigError(f"{what} is a dictionary of settings, or of classes and their settings; got {entries!r}.")
     labels = {label.lower(): label for label in known}
-    if given and all(str(name).lower() in labels and isinstance(value, Mapping) for name, value in given.items()):
-        found = {labels[str(name).lower()]: dict(value) for name, value in given.items()}
-        for label, entries in found.items():
-            _refuse_unknown(entries, {label: known[label]})
-        return {label: found.get(label, {}) for label in known}
-    _refuse_unknown(given, known)
-    return {label: {k: v for k, v in given.items() if own is None or k in own} for label, own in known.items()}
+    by_label = {
+        labels[str(name).lower()]: dict(value)
+        for name, value in entries.items()
+        if str(name).lower() in labels and isinstance(value, Mapping)
+    }
+    if entries and len(by_label) == len(entries):
+        for label, own in by_label.items():
+            _refuse_unknown(own, {label: known[label]})
+        return {label: by_label.get(label, {}) for label in known}
+    _refuse_unknown(entries, known)
+    return {label: {k: v for k, v in entries.items() if own is None or k in own} for label, own in known.items()}
 
 
-def _refuse_unknown(entries: Mapping[str, Any], known: Mapping[str, dict[str, Any] | None]) -> None:
+def _refuse_unknown(entries: Mapping[str, object], known: Mapping[str, Settings | None]) -> None:
     for name in entries:
         if not any(own is None or name in own for own in known.values()):
             names = [n for own in known.values() if own is not None for n in own]
@@ -190,19 +218,19 @@ def _refuse_unknown(entries: Mapping[str, Any], known: Mapping[str, dict[str, An
 def _candidate(
     label: str,
     kind: type[Forecaster],
-    fixed: dict[str, Any],
-    given: dict[str, Any] | None,
-    known: dict[str, Any] | None,
+    fixed: Settings,
+    entries: Settings | None,
+    known: Settings | None,
     *,
     h: int,
-    calendar: Any,
+    calendar: Calendar | None,
     setting: Sizes,
 ) -> Candidate:
     _refuse_unknown(fixed, {label: known})
     if known is not None and "calendar" in known and calendar is not None:
         fixed = {"calendar": calendar, **fixed}
-    if given is not None:
-        space = {name: parameter(name, entry) for name, entry in given.items()}
+    if entries is not None:
+        space = {name: parameter(name, entry) for name, entry in entries.items()}
     else:
         space = default_space(kind, setting)
         space = {k: v for k, v in space.items() if k not in fixed and (known is None or k in known)}
@@ -212,30 +240,25 @@ def _candidate(
     start = {name: fixed.get(name, defaults.get(name, REQUIRED)) for name in space}
     for name, value in start.items():
         if value is REQUIRED:
-            start[name] = next(_ends(space[name]))
+            start[name] = space[name].ends()[0]
         elif isinstance(value, list):
             start[name] = tuple(value)
     seeded = "seed" in defaults and "seed" not in fixed and "seed" not in space
-    made = Candidate(label, kind, h, {k: v for k, v in fixed.items() if k not in space}, space, start, seeded)
-    made.make(start, 0)  # what cannot be made at all is said before anything is fitted
-    return made
+    candidate = Candidate(label, kind, h, {k: v for k, v in fixed.items() if k not in space}, space, start, seeded)
+    candidate.make(start, 0)  # what cannot be made at all is said before anything is fitted
+    return candidate
 
 
-def _ends(entry: Any) -> Any:
-    """Go through a choice's options, or the two ends of a range."""
-    return iter(entry.options) if hasattr(entry, "options") else iter((entry.low, entry.high))
-
-
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     if a is b:
         return True
-    plain = (type(None), bool, int, float, str, tuple, list, dict)
-    if not isinstance(a, plain) or not isinstance(b, plain):
+    simple = (type(None), bool, int, float, str, tuple, list, dict)
+    if not isinstance(a, simple) or not isinstance(b, simple):
         return False
     return key_of({"": list(a) if isinstance(a, tuple) else a}) == key_of({"": list(b) if isinstance(b, tuple) else b})
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a setting in a form that JSON can hold: calendars and forecasters by their own settings."""
     if isinstance(value, Forecaster):
         return {type(value).__name__: {k: plain(v) for k, v in value.settings().items()}}

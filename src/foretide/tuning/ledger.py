@@ -9,20 +9,26 @@ from __future__ import annotations
 import datetime
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from foretide.errors import ConfigError
 from foretide.forecasters.artifact import from_json, to_json
 from foretide.tuning.owner import is_alive, this_process
-from foretide.tuning.space import key_of
+from foretide.tuning.space import Settings, key_of
 from foretide.tuning.storage import get_optuna
 
 if TYPE_CHECKING:
+    from optuna import Study as Mirror
     from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
+
+    from foretide.tuning.space import Held
+    from foretide.typing import Json
 
 ABOUT, BASELINES, END = "about", "baselines", "end"
 COMPLETE, PRUNED, FAILED, INTERRUPTED, RUNNING, WITHDRAWN = (
@@ -30,6 +36,20 @@ COMPLETE, PRUNED, FAILED, INTERRUPTED, RUNNING, WITHDRAWN = (
 )  # fmt: skip
 SILENT_HOURS, PATIENCE = 1.0, 20.0
 """A trial of another host counts as dead after so many hours, or times the longest trial so far where that is more."""
+
+
+class Baseline(TypedDict):
+    """How a simple baseline does on the inner folds."""
+
+    value: float
+    seconds: float
+
+
+class Baselines(TypedDict):
+    """Figures of the simple baselines, and what was left out."""
+
+    figures: dict[str, Baseline]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -63,9 +83,9 @@ class Row:
     seconds: float
     seed: int | None
     position: int
-    settings: dict[str, Any]
+    settings: Settings
     error: str
-    owner: dict[str, Any]
+    owner: Mapping[str, object]
 
     @property
     def counts(self) -> bool:
@@ -105,36 +125,35 @@ class Ledger:
         self._session = uuid.uuid4().hex
 
     # ---------------------------------------------------------------- the study as a whole
-    def agree(self, about: Mapping[str, Any]) -> None:
+    def agree(self, about: Mapping[str, object]) -> None:
         """Write down what the study is about; refuse one that is about something else."""
-        told = json.loads(json.dumps(to_json(dict(about))))
+        own: Json = json.loads(json.dumps(to_json(dict(about))))
         known = self.storage.get_study_user_attrs(self._head).get(ABOUT)
         if known is None:
-            self.storage.set_study_user_attr(self._head, ABOUT, told)
+            self.storage.set_study_user_attr(self._head, ABOUT, own)
             return
-        differs = sorted(k for k in told.keys() | known.keys() if told.get(k) != known.get(k))
+        differs = sorted(k for k in own.keys() | known.keys() if own.get(k) != known.get(k))
         if differs:
             raise ConfigError(
                 f"The study {self.name!r} is another one: it differs in {', '.join(differs)}. Go on with the same "
                 "data and settings, or choose another name (name=...) or storage."
             )
 
-    def baselines(self) -> dict[str, Any] | None:
-        """Return the figures of the simple baselines, None where nobody has made them yet."""
-        found: dict[str, Any] | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
-        return found
-
-    def set_baselines(self, found: Mapping[str, Any]) -> None:
-        """Keep the figures of the simple baselines."""
-        self.storage.set_study_user_attr(self._head, BASELINES, dict(found))
+    def baselines(self, make: Callable[[], Baselines]) -> Baselines:
+        """Return the figures of the simple baselines, made where nobody has made them yet."""
+        kept: Baselines | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
+        if kept is None:
+            kept = make()
+            self.storage.set_study_user_attr(self._head, BASELINES, kept)
+        return kept
 
     def rows(self) -> list[Row]:
         """Return all trials of all classes, oldest first."""
-        found = []
-        for label, study in self.ids.items():
-            for trial in self.storage.get_all_trials(study, deepcopy=False):
-                found.append(self._row(label, trial))
-        return sorted(found, key=lambda row: row.id)
+        trials = (
+            (label, trial) for label, study in self.ids.items()
+            for trial in self.storage.get_all_trials(study, deepcopy=False)
+        )  # fmt: skip
+        return sorted((self._row(label, trial) for label, trial in trials), key=lambda row: row.id)
 
     def _row(self, label: str, trial: FrozenTrial) -> Row:
         number = int(trial._trial_id)
@@ -147,8 +166,8 @@ class Ledger:
     def claim(
         self,
         label: str,
-        settings: Mapping[str, Any],
-        params: Mapping[str, Any],
+        settings: Mapping[str, object],
+        params: Mapping[str, Held],
         distributions: Mapping[str, BaseDistribution],
         *,
         position: int,
@@ -178,7 +197,7 @@ class Ledger:
         value: float | None = None,
         error: str = "",
         epochs: Mapping[int, float] | None = None,
-        rungs: Mapping[str, Any] | None = None,
+        rungs: Mapping[str, object] | None = None,
     ) -> bool:
         """End a trial; False where another process had given it up.
 
@@ -197,7 +216,7 @@ class Ledger:
         """
         optuna = get_optuna()
         states, kinds = optuna.trial.TrialState, {COMPLETE: "COMPLETE", PRUNED: "PRUNED"}
-        end: dict[str, Any] = {"outcome": state} if state not in kinds else {}
+        end: Json = {"outcome": state} if state not in kinds else {}
         end.update({"error": error} if error else {})
         if epochs:
             end.update({"epochs": {str(k): v for k, v in epochs.items()}, "rungs": dict(rungs or {})})
@@ -211,8 +230,14 @@ class Ledger:
             return False
 
     def mirror(
-        self, label: str, *, sampler: Any = None, pruner: Any = None, sampled: bool = False, without: int | None = None
-    ) -> Any:
+        self,
+        label: str,
+        *,
+        sampler: BaseSampler | None = None,
+        pruner: BasePruner | None = None,
+        sampled: bool = False,
+        without: int | None = None,
+    ) -> Mirror:
         """Return a class's trials as an Optuna study in memory, for its samplers and pruners to look at.
 
         They write notes of their own beside the trials they judge. Here these cost nothing, and numbers count the
@@ -229,7 +254,7 @@ class Ledger:
             Id of a trial to leave out.
         """
         optuna = get_optuna()
-        study = optuna.create_study(study_name=label, sampler=sampler, pruner=pruner)
+        study: Mirror = optuna.create_study(study_name=label, sampler=sampler, pruner=pruner)
         for trial in self.storage.get_all_trials(self.ids[label], deepcopy=False):
             row = self._row(label, trial)
             left_out = row.id == without or (sampled and (row.state == FAILED or not trial.params))
@@ -274,7 +299,7 @@ def _row(label: str, trial: FrozenTrial) -> Row:
         named = {"COMPLETE": COMPLETE, "PRUNED": PRUNED}.get(state, RUNNING)
     begun = trial.datetime_start or datetime.datetime.now()
     ended = trial.datetime_complete or datetime.datetime.now()
-    settings: dict[str, Any] = from_json(attrs.get("settings", {}))
+    settings: Settings = from_json(attrs.get("settings", {}))
     return Row(
         int(trial._trial_id), label, named, trial.value if named == COMPLETE else None,
         (ended - begun).total_seconds(), attrs.get("seed"), int(attrs.get("position", 0)), settings,

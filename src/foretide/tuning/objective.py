@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +24,16 @@ from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.sizes import Sizes
+from foretide.tuning.ledger import Baselines
+from foretide.typing import Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    import pandas as pd
 
     from foretide.data.panel import Panel
+    from foretide.data.time.calendar import Calendar
+    from foretide.forecasters.base import Forecaster
+    from foretide.typing import Time
 
 INNER = 0.4
 """Share of the training part that the inner cutoffs are spread over.
@@ -59,12 +64,12 @@ class Task:
     plan: Plan
     windows: Windows
     metric: str
-    _scale: list[TrainingScale] = field(default_factory=list, repr=False)
 
     @property
-    def fit_until(self) -> Any:
+    def fit_until(self) -> Time:
         """Time of the last step that trials learn from."""
-        return moment(self.panel, self.plan.fit_end(self.plan.blocks[0]))
+        time: Time = moment(self.panel, self.plan.fit_end(self.plan.blocks[0]))
+        return time
 
     @cached_property
     def inner(self) -> Panel:
@@ -72,12 +77,12 @@ class Task:
         return self.panel.head(self.panel.observed - _before_end(self.panel, self.plan)[0])
 
     @cached_property
-    def cutoffs(self) -> Any:
+    def cutoffs(self) -> pd.Index:
         """Times of all origins scored."""
         return self.panel.grid.output_times(np.unique(self.windows.steps(self.panel)))
 
     @cached_property
-    def truth(self) -> NDArray[np.floating]:
+    def truth(self) -> Reals:
         """Observed targets ``[N, H, D]``."""
         return _truth(self.panel, self.windows, self.plan.h)
 
@@ -86,7 +91,7 @@ class Task:
         """Whether the measure needs quantiles."""
         return metric_of(self.metric).quantiles is not None
 
-    def evaluate(self, forecaster: Any) -> float:
+    def evaluate(self, forecaster: Forecaster) -> float:
         """Fit a forecaster, forecast from every inner cutoff, and return its error in original units.
 
         Raises
@@ -120,21 +125,21 @@ class Task:
         measure = metric_of(self.metric)
         scale = None
         if measure.scale:
-            scale = getattr(self._training_scale(), measure.scale)[self.windows.entity][:, None, :]
+            scale = getattr(self._training_scale, measure.scale)[self.windows.entity][:, None, :]
         errors = measure.points(self.truth, forecast.mean, scale)
         one = np.zeros(errors.shape, dtype=np.int64)
         d = self.panel.n_targets
         series = np.broadcast_to(self.windows.entity[:, None, None] * d + np.arange(d), errors.shape)
         return float(measure.reduce(errors, self.truth, one, 1, series)[0])
 
-    def baselines(self, calendar: Any, without: Sequence[str]) -> dict[str, Any]:
-        """Return ``{"figures": {name: {"value", "seconds"}}, "notes": [...]}`` of the simple baselines."""
+    def baselines(self, calendar: Calendar | None, without: Sequence[str]) -> Baselines:
+        """Return the figures of the simple baselines, those that can be scored and are not searched themselves."""
         part = self.panel.until(self.fit_until)
         members, notes = members_of(
             [], self.panel, part, h=self.plan.h, baselines=True,
             shared={"season": self.plan.season if self.plan.season > 1 else None, "calendar": calendar},
         )  # fmt: skip
-        figures = {}
+        made: Baselines = {"figures": {}, "notes": notes}
         for member in members:
             if member.name in without or (self.is_distribution and not member.forecaster.has_distribution):
                 continue
@@ -144,8 +149,8 @@ class Task:
             except ForetideError as error:
                 notes.append(f"{member.name} left out: {error}")
                 continue
-            figures[member.name] = {"value": value, "seconds": time.perf_counter() - started}
-        return {"figures": figures, "notes": notes}
+            made["figures"][member.name] = {"value": value, "seconds": time.perf_counter() - started}
+        return made
 
     @property
     def _levels(self) -> tuple[float, ...]:
@@ -153,10 +158,9 @@ class Task:
         needed = metric.quantiles(metric.level) if metric.quantiles is not None else ()
         return tuple(round(100 * (1 - 2 * q), 6) for q in needed if q < 0.5) or (80, 95)
 
+    @cached_property
     def _training_scale(self) -> TrainingScale:
-        if not self._scale:
-            self._scale.append(training_scale(self.panel, self.inner, self.plan.season))
-        return self._scale[0]
+        return training_scale(self.panel, self.inner, self.plan.season)
 
 
 def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
@@ -174,9 +178,9 @@ def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) 
 
 def setting_of(part: Panel, plan: Plan) -> Sizes:
     """Return what default spaces may know."""
-    seen = part.observed - _before_end(part, plan)[0]
-    seen = seen[seen > 0]
-    return Sizes(int(np.median(seen)) if len(seen) else 0, plan.h, tuple(seasons_of(part.grid.freq)))
+    rows = part.observed - _before_end(part, plan)[0]
+    rows = rows[rows > 0]
+    return Sizes(int(np.median(rows)) if len(rows) else 0, plan.h, tuple(seasons_of(part.grid.freq)))
 
 
 def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | None) -> Task:
@@ -209,7 +213,7 @@ def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | N
     return Task(part, plan, windows[np.flatnonzero(known)], checked_metric(metric))
 
 
-def _before_end(part: Panel, plan: Plan) -> NDArray[np.int64]:
+def _before_end(part: Panel, plan: Plan) -> Ints:
     """Steps from each inner cutoff to the end of a series, ``[folds]``, the largest first."""
     last = int((part.first + part.observed - 1).max())
     return last - np.array([plan.fit_end(plan.blocks[0]), *(fold.cutoff for fold in plan.folds[1:])], dtype=np.int64)
@@ -223,15 +227,15 @@ def checked_metric(name: str) -> str:
     raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
 
 
-def _truth(panel: Panel, windows: Windows, h: int) -> NDArray[np.floating]:
+def _truth(panel: Panel, windows: Windows, h: int) -> Reals:
     """Observed targets ``[N, H, D]``, NaN beyond a series' end too."""
     return Forecast("truth", panel, windows, np.empty((len(windows), h, panel.n_targets))).truth()
 
 
-def _positions(found: Windows, wanted: Windows) -> NDArray[np.int64]:
-    """Return where the wanted windows stand among those found."""
-    width = int(max(found.cutoff.max(initial=0), wanted.cutoff.max(initial=0))) + 1
-    keys, asked = found.entity * width + found.cutoff, wanted.entity * width + wanted.cutoff
+def _positions(windows: Windows, wanted: Windows) -> Ints:
+    """Return where the wanted windows stand among others."""
+    width = int(max(windows.cutoff.max(initial=0), wanted.cutoff.max(initial=0))) + 1
+    keys, asked = windows.entity * width + windows.cutoff, wanted.entity * width + wanted.cutoff
     order = np.argsort(keys, kind="stable")
     at = np.searchsorted(keys[order], asked)
     inside = at < len(keys)

@@ -6,22 +6,34 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def this_process() -> dict[str, Any]:
+class Owner(TypedDict):
+    """What tells a process from all others."""
+
+    host: str
+    pid: int
+    began: str | None
+    """Boot and clock tick, where the system tells."""
+    session: NotRequired[str]
+
+
+def this_process() -> Owner:
     """Return what tells this process from all others: host, number, and when it began."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "began": _began(os.getpid())}
 
 
-def is_alive(owner: dict[str, Any]) -> bool | None:
+def is_alive(owner: Mapping[str, object]) -> bool | None:
     """Whether the process of a trial still runs; None where that cannot be known (another host, Windows)."""
     if owner.get("host") != socket.gethostname() or sys.platform == "win32":
         return None
-    pid = int(owner["pid"])
+    pid = owner["pid"]
+    assert isinstance(pid, int)
     if owner.get("began") is not None:
         # A number is given again to a later process, the time it began is not.
         return bool(_began(pid) == owner["began"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,10 +17,9 @@ from foretide.data.files import write_text, write_whole
 from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.forecasters.artifact import to_json, versions
 from foretide.tuning.candidates import Candidate, plain
-from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, WITHDRAWN, Row
-from foretide.tuning.propose import distributions_of, params_of
+from foretide.tuning.ledger import COMPLETE, FAILED, Row
+from foretide.tuning.space import Settings, Space, distributions_of, params_of
 from foretide.tuning.storage import get_optuna, quiet
-from foretide.tuning.summary import study_verdict
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
     from foretide.tuning.objective import Task
+    from foretide.typing import Json
 
 COLUMNS = ("number", "model", "state", "value", "seconds", "seed", "error")
 TRIALS, STUDY = "trials.csv", "study.json"
+CAUTION = (
+    "The winner was chosen by these very folds, so its figure flatters it; judge it on data the search has not seen: "
+    "ft.backtest, or the test part."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Best:
     number: int
     value: float
     seed: int | None
-    settings: dict[str, Any]
+    settings: Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +68,6 @@ class Study:
         Of the study; with both, the same call goes on.
     metric : str
         What was made small.
-    trials : DataFrame
-        ``number, model, state, value, seconds, seed, error``, then one column per setting that was searched; ``state``
-        is ``complete``, ``pruned``, ``failed``, ``interrupted`` or, of other processes, ``running``.
     baselines : dict
         Simple baseline -> its error on the same inner folds.
     notes : tuple of str
@@ -74,20 +77,39 @@ class Study:
         Inner folds, their windows and measure.
     part : Panel
         The training part.
+    candidates : tuple of Candidate
+        The classes that were searched.
+    rows : tuple of Row
+        Every trial, oldest first, without those that were given back before they began.
     """
 
     name: str
     storage: str
     metric: str
-    trials: pd.DataFrame
     baselines: dict[str, float]
     notes: tuple[str, ...]
-    about: dict[str, Any]
+    about: Json
     task: Task
     part: Panel = field(repr=False)
     candidates: tuple[Candidate, ...] = field(repr=False)
     rows: tuple[Row, ...] = field(repr=False)
-    _refitted: list[Forecaster] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: ``number, model, state, value, seconds, seed, error``, and each setting that was searched.
+
+        ``state`` is ``complete``, ``pruned``, ``failed``, ``interrupted`` or, of other processes, ``running``.
+        """
+        names = dict.fromkeys(name for candidate in self.candidates for name in candidate.space)
+        lines = [
+            {
+                "number": number, "model": row.label, "state": row.state,
+                "value": np.nan if row.value is None else row.value, "seconds": row.seconds, "seed": row.seed,
+                "error": row.error, **{name: row.settings.get(name) for name in names},
+            }
+            for number, row in enumerate(self.rows)
+        ]  # fmt: skip
+        return pd.DataFrame(lines, columns=[*COLUMNS, *names]).astype({"seed": "Int64"})
 
     # ---------------------------------------------------------------- the winner
     @property
@@ -103,21 +125,28 @@ class Study:
 
     def best_of(self, model: str | None = None) -> Best:
         """Return the trial with the least error, of one class or of all; raises as :attr:`best`."""
-        number, row = self._best(model)
-        assert row.value is not None
-        return Best(row.label, number, row.value, row.seed, dict(row.settings))
+        if model is not None:
+            self._candidate(model)
+        mine = [(number, row) for number, row in enumerate(self.rows) if model in (None, row.label)]
+        done = [
+            Best(row.label, number, row.value, row.seed, dict(row.settings)) for number, row in mine
+            if row.state == COMPLETE and row.value is not None
+        ]  # fmt: skip
+        if not done:
+            errors = list(dict.fromkeys(row.error for _, row in mine if row.state == FAILED))
+            why = f" What went wrong: {' '.join(errors[:3])}" if errors else " Give it more trials or time."
+            raise ForetideError(f"No trial of {model or 'the search'} was completed.{why}")
+        return min(done, key=lambda best: (best.value, best.number))
 
-    @property
+    @cached_property
     def best_model(self) -> Forecaster:
         """The best settings, refitted on the whole training part and nothing after it; fitted once."""
-        if not self._refitted:
-            self._refitted.append(self.unfitted().fit(self.part))
-        return self._refitted[0]
+        return self.unfitted().fit(self.part)
 
     def unfitted(self, model: str | None = None) -> Forecaster:
         """Return an unfitted forecaster with the best settings, of one class or of all."""
-        row = self._best(model)[1]
-        return self._candidate(row.label).make(row.settings, row.seed)
+        best = self.best_of(model)
+        return self._candidate(best.model).make(best.settings, best.seed)
 
     def default_of(self, model: str) -> Forecaster:
         """Return an unfitted forecaster with the settings of a class's first trial."""
@@ -125,11 +154,11 @@ class Study:
         return candidate.make(candidate.start, self.about["seed"])
 
     @property
-    def settings(self) -> dict[str, dict[str, Any]]:
+    def settings(self) -> dict[str, Settings]:
         """``{class: settings}`` of the winner, as a run's configuration takes it."""
-        row = self._best()[1]
-        candidate = self._candidate(row.label)
-        chosen = candidate.settings(row.settings, row.seed)
+        best = self.best
+        candidate = self._candidate(best.model)
+        chosen = candidate.settings(best.settings, best.seed)
         return {candidate.kind.__name__: {k: plain(v) for k, v in chosen.items() if v is not None}}
 
     # ---------------------------------------------------------------- tables
@@ -139,24 +168,21 @@ class Study:
         Columns: ``model``; ``kind`` (searched or baseline); the error under its name;
         ``skill_vs_best_baseline``; ``trials``, ``seconds`` in all; ``number`` of its best trial.
         """
-        lines: list[dict[str, Any]] = []
-        for candidate in self.candidates:
-            mine = [row for row in self.rows if row.label == candidate.label and row.finished]
-            done = [row for row in mine if row.state == COMPLETE]
-            number, row = self._best(candidate.label) if done else (None, None)
-            lines.append(
-                {
-                    "model": candidate.label, "kind": "searched", self.metric: np.nan if row is None else row.value,
-                    "trials": len(mine), "seconds": sum(r.seconds for r in mine), "number": number,
-                }
-            )  # fmt: skip
+        lines: list[Settings] = []
+        for label in [candidate.label for candidate in self.candidates]:
+            mine = [row for row in self.rows if row.label == label and row.finished]
+            best = self.best_of(label) if any(row.state == COMPLETE for row in mine) else None
+            lines.append({
+                "model": label, "kind": "searched", self.metric: np.nan if best is None else best.value,
+                "trials": len(mine), "seconds": sum(row.seconds for row in mine),
+                "number": None if best is None else best.number,
+            })  # fmt: skip
         lines += [{"model": name, "kind": "baseline", self.metric: v} for name, v in self.baselines.items()]
         board = pd.DataFrame(lines, columns=["model", "kind", self.metric, "trials", "seconds", "number"])
         least = min(self.baselines.values(), default=np.nan)
         skill = 1 - board[self.metric] / least if least > 0 else np.nan
         board.insert(3, "skill_vs_best_baseline", skill)
-        for name in ("trials", "number"):
-            board[name] = board[name].astype("Int64")
+        board = board.astype({"trials": "Int64", "number": "Int64"})
         return board.sort_values(self.metric, kind="stable", ignore_index=True)
 
     def history(self) -> pd.DataFrame:
@@ -177,28 +203,40 @@ class Study:
         PED-ANOVA (Watanabe et al. 2023): how far the best fifth of the trials differs from all in each setting. It has
         rows for the settings of completed trials inside the space; too few of these give zeros.
         """
-        label = model if model is not None else self._best()[1].label
-        candidate = self._candidate(label)
-        space = distributions_of(candidate)
-        done = [row for row in self.rows if row.label == label and row.state == COMPLETE]
-        found = _importances(candidate, done) if space else {}
-        values = {name: float(found.get(name, 0.0)) for name in space}
-        total = sum(values.values())
-        table = pd.DataFrame({"parameter": list(values), "importance": list(values.values())})
-        table["importance"] = table["importance"].astype(float) / (total if total > 0 else 1.0)
-        return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+        shares = self._importances(self._candidate(self.best.model if model is None else model))
+        table = pd.DataFrame({"parameter": list(shares), "importance": list(shares.values())})
+        return table.astype({"importance": float})
 
     def all_importances(self) -> dict[str, dict[str, float]]:
         """Return ``{class: {setting: importance}}`` of all classes."""
-        tables = {candidate.label: self.importances(candidate.label) for candidate in self.candidates}
-        return {
-            label: dict(zip(table["parameter"], table["importance"], strict=True)) for label, table in tables.items()
-        }
+        return {candidate.label: self._importances(candidate) for candidate in self.candidates}
+
+    def _importances(self, candidate: Candidate) -> dict[str, float]:
+        done = [row for row in self.rows if row.label == candidate.label and row.value is not None]
+        return importances_of(candidate.space, [row.settings for row in done], [row.value or 0.0 for row in done])
 
     # ---------------------------------------------------------------- words and files
     def verdict(self) -> str:
         """Say whether the winner beats the best simple baseline on the inner folds, and what that is worth."""
-        return study_verdict(self)
+        done = sum(row.value is not None for row in self.rows)
+        if not done:
+            return "No trial was completed."
+        best, metric, n = self.best, self.metric.upper(), len(self.task.plan.folds)
+        text = (
+            f"{best.model} (trial {best.number}) is best of {done} completed trials: {metric} {best.value:.4g} "
+            f"on {n} inner {'fold' if n == 1 else 'folds'}."
+        )
+        if not self.baselines:
+            return f"{text} No baseline was scored beside it. {CAUTION}"
+        name, least = min(self.baselines.items(), key=lambda pair: pair[1])
+        gain = 1 - best.value / least if least > 0 else None
+        if gain is None:
+            judged = f"The best simple baseline ({name}) makes no error."
+        elif gain > 0:
+            judged = f"It beats the best simple baseline ({name}, {least:.4g}) by {100 * gain:.1f} %."
+        else:
+            judged = f"It does not beat the best simple baseline ({name}, {least:.4g}): take that one."
+        return f"{text} {judged} {CAUTION}"
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write ``trials.csv`` and ``study.json`` (winner, data, folds, spaces, seeds, versions) to a folder."""
@@ -209,20 +247,18 @@ class Study:
         }  # fmt: skip
         write_whole(path / TRIALS, lambda part: self.trials.astype(whole).to_csv(part, index=False))
         complete = any(row.state == COMPLETE for row in self.rows)
-        told = {
+        facts = {
             "name": self.name, "storage": self.storage, "metric": self.metric, "verdict": self.verdict(),
             "best": {**vars(self.best), "configuration": self.settings} if complete else None,
             "baselines": self.baselines, "notes": list(self.notes), "about": self.about,
             "versions": {**versions(), "optuna": get_optuna().__version__},
         }  # fmt: skip
-        write_text(path / STUDY, json.dumps(to_json(told), indent=1))
+        write_text(path / STUDY, json.dumps(to_json(facts), indent=1))
 
     def __repr__(self) -> str:
         return f"Study({self.name}: {len(self.trials)} trials; {self.verdict()})"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         states = ", ".join(f"{n} {state}" for state, n in self.trials["state"].value_counts().items())
         counted = f"{len(self.trials)} trials{f': {states}' if states else ''}"
         board = self.leaderboard()
@@ -232,19 +268,6 @@ class Study:
         return f"<div><p><b>{escape(self.verdict())}</b></p><p>{escape(counted)}</p>{table}</div>"
 
     # ---------------------------------------------------------------- inside
-    def _best(self, model: str | None = None) -> tuple[int, Row]:
-        if model is not None:
-            self._candidate(model)
-        done = [
-            (number, row) for number, row in enumerate(self.rows)
-            if row.state == COMPLETE and row.value is not None and model in (None, row.label)
-        ]  # fmt: skip
-        if not done:
-            errors = dict.fromkeys(row.error for row in self.rows if row.state == FAILED)
-            said = f" What went wrong: {' '.join(list(errors)[:3])}" if errors else " Give it more trials or time."
-            raise ForetideError(f"No trial of {model or 'the search'} was completed.{said}")
-        return min(done, key=lambda pair: (pair[1].value, pair[0]))
-
     def _candidate(self, label: str) -> Candidate:
         known = {candidate.label: candidate for candidate in self.candidates}
         if label not in known:
@@ -252,43 +275,34 @@ class Study:
         return known[label]
 
 
-def trials_frame(rows: Sequence[Row], candidates: Sequence[Candidate]) -> pd.DataFrame:
-    """Return the table of trials; ``rows`` without those that were withdrawn."""
-    names = dict.fromkeys(name for candidate in candidates for name in candidate.space)
-    lines = [
-        {
-            "number": number, "model": row.label, "state": row.state,
-            "value": np.nan if row.value is None else row.value, "seconds": row.seconds, "seed": row.seed,
-            "error": row.error, **{name: row.settings.get(name) for name in names},
-        }
-        for number, row in enumerate(rows)
-    ]  # fmt: skip
-    frame = pd.DataFrame(lines, columns=[*COLUMNS, *names])
-    frame["seed"] = frame["seed"].astype("Int64")
-    return frame
+def importances_of(space: Space, settings: Sequence[Settings], values: Sequence[float]) -> dict[str, float]:
+    """Return how much each setting of a space matters, most first, with sum one; see :meth:`Study.importances`.
 
+    Parameters
+    ----------
+    space : dict
+        Setting -> what it was chosen from.
+    settings : sequence of dict
+        Those of each completed trial.
+    values : sequence of float
+        Their errors.
 
-def seen(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Return the rows of a table: all but those given back before they began."""
-    return tuple(row for row in rows if row.state != WITHDRAWN)
-
-
-def interrupted(rows: Sequence[Row]) -> int:
-    """Return how many trials were interrupted."""
-    return sum(row.state == INTERRUPTED for row in rows)
-
-
-def _importances(candidate: Candidate, done: Sequence[Row]) -> Mapping[str, float]:
-    optuna = get_optuna()
-    space = distributions_of(candidate)
+    Returns
+    -------
+    dict
+        Setting -> importance; without those that have one value only.
+    """
+    optuna, distributions = get_optuna(), distributions_of(space)
     with quiet():
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        for row in done:
-            params = params_of(candidate, row.settings)
+        for chosen, value in zip(settings, values, strict=True):
+            params = params_of(space, chosen)
             if params:
-                study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=row.value))
-        if len(study.trials) < 2:
-            return {}
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        found: dict[str, float] = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
-        return found
+                study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=value))
+        raw: dict[str, float] = {}
+        if len(study.trials) > 1:
+            evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+            raw = optuna.importance.get_param_importances(study, evaluator=evaluator, normalize=False)
+    total = sum(float(raw.get(name, 0.0)) for name in distributions) or 1.0
+    shares = {name: float(raw.get(name, 0.0)) / total for name in distributions}
+    return dict(sorted(shares.items(), key=lambda pair: -pair[1]))

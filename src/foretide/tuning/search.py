@@ -6,21 +6,35 @@ import contextlib
 import math
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from foretide.errors import ConfigError, DataError, MissingExtraError
+from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
+from foretide.seeding import numpy_generator
 from foretide.text import duration
 from foretide.training.watch import watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
 from foretide.tuning.objective import Task
-from foretide.tuning.propose import distributions_of, is_exhausted, make_pruner, params_of, propose
-from foretide.tuning.space import key_of
+from foretide.tuning.space import Settings, distributions_of, grid, key_of, params_of, settings_of
 from foretide.tuning.storage import Place, get_optuna, quiet
 
+if TYPE_CHECKING:
+    import optuna
+
+    from foretide.forecasters.base import Forecaster
+    from foretide.typing import Json
+
 Say = Callable[[str], None]
+SAMPLERS = ("tpe", "random")
+PRUNERS = ("median", "hyperband")
+TRIES = 20
+"""Draws before the settings not tried yet are listed instead."""
+MOST_LISTED = 20_000
+STARTUP, WARMUP = 5, 3
+"""The median pruner waits for so many finished trials, and lets each train so many epochs."""
 HOPELESS = 3
 """Failures without a success after which a class leaves a search of several."""
 
@@ -96,7 +110,7 @@ def _work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None
 
 def _next(search: Search, rows: Sequence[Row]) -> Candidate | None:
     """Return the class with the least time so far (where time is the budget), or the fewest trials."""
-    open_ones = [c for c in search.candidates if not is_exhausted(c, rows)]
+    open_ones = [c for c in search.candidates if not c.is_exhausted(rows)]
     if len(search.candidates) > 1:
         open_ones = [c for c in open_ones if not _is_hopeless(c, rows)]
 
@@ -117,12 +131,10 @@ def _claim(search: Search, ledger: Ledger, candidate: Candidate, rows: Sequence[
     offer = propose(candidate, rows, ledger, sampler=search.sampler, seed=search.seed)
     if offer is None:
         return None
-    params = params_of(candidate, offer.settings)
-    distributions = {k: v for k, v in distributions_of(candidate).items() if k in params}
+    params = params_of(candidate.space, offer.settings)
+    distributions = {k: v for k, v in distributions_of(candidate.space).items() if k in params}
     seed = offer.seed if offer.seed is not None else _seed(search, candidate, offer.position)
-    trial = ledger.claim(
-        candidate.label, offer.settings, params, distributions, position=offer.position, seed=seed
-    )  # fmt: skip
+    trial = ledger.claim(candidate.label, offer.settings, params, distributions, position=offer.position, seed=seed)
     rows = [row for row in ledger.rows() if row.counts or row.id == trial]
     mine = next(row for row in rows if row.id == trial)
     before = [row for row in rows if row.id < trial]
@@ -143,6 +155,87 @@ def _seed(search: Search, candidate: Candidate, position: int) -> int | None:
     return search.seed + position if candidate.seeded else None
 
 
+# -------------------------------------------------------------------- what is tried next
+@dataclass(frozen=True)
+class Proposal:
+    """Settings to try.
+
+    Attributes
+    ----------
+    settings : dict
+    position : int
+        How many trials of the class came before.
+    seed : int or None
+        That of the trial whose place it takes, where there was one.
+    """
+
+    settings: Settings
+    position: int
+    seed: int | None = None
+
+
+def check_names(sampler: str, pruner: str | None) -> None:
+    """Refuse names that are unknown."""
+    if sampler not in SAMPLERS:
+        raise ConfigError(f"There is no sampler {sampler!r}. {nearest(sampler, SAMPLERS)}")
+    if pruner is not None and pruner not in PRUNERS:
+        raise ConfigError(f"There is no pruner {pruner!r}. {nearest(pruner, PRUNERS)} Or None: no trial is cut short.")
+
+
+def propose(candidate: Candidate, rows: Sequence[Row], ledger: Ledger, *, sampler: str, seed: int) -> Proposal | None:
+    """Return settings that no trial of the class has tried; None where none are left.
+
+    The sampler is made anew for every trial, from the seed, the class and the trial's place, so that a search that was
+    interrupted and goes on proposes what it would have proposed anyway.
+    """
+    own = [row for row in rows if row.label == candidate.label]
+    tried = {row.key for row in own if row.counts}
+    for row in own:
+        if row.state == INTERRUPTED and row.key not in tried:
+            return Proposal(row.settings, row.position, row.seed)
+    position = sum(row.counts for row in own)
+    if key_of(candidate.start) not in tried:
+        return Proposal(dict(candidate.start), position)
+    if candidate.is_exhausted(rows):
+        return None
+    draws = numpy_generator(seed, zlib.crc32(candidate.label.encode()), position)
+    study = ledger.mirror(candidate.label, sampler=_sampler(sampler, int(draws.integers(2**31))), sampled=True)
+    for _ in range(TRIES):
+        held = study.ask(distributions_of(candidate.space)).params
+        settings = {
+            name: entry.decode(held[name]) if name in held else next(entry.values())
+            for name, entry in candidate.space.items()
+        }
+        if key_of(settings) not in tried:
+            return Proposal(settings, position)
+    if grid(candidate.space) > MOST_LISTED:
+        return Proposal(settings, position)
+    left = [s for s in settings_of(candidate.space) if key_of(s) not in tried]
+    return Proposal(left[int(draws.integers(len(left)))], position) if left else None
+
+
+def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
+    samplers = get_optuna().samplers
+    # Trials of other processes that still run count as bad, so that two do not try the same corner.
+    sampler: optuna.samplers.BaseSampler = (
+        samplers.RandomSampler(seed=seed) if name == "random"
+        else samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    )  # fmt: skip
+    return sampler
+
+
+def make_pruner(name: str | None, epochs: int) -> optuna.pruners.BasePruner | None:
+    """Return Optuna's pruner; None: none."""
+    pruners = get_optuna().pruners
+    pruner: optuna.pruners.BasePruner | None = None
+    if name == "median":
+        pruner = pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
+    if name == "hyperband":
+        pruner = pruners.HyperbandPruner(min_resource=1, max_resource=max(epochs, 2), reduction_factor=3)
+    return pruner
+
+
+# -------------------------------------------------------------------- one trial
 def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None:
     optuna = get_optuna()
     is_default = row.key == key_of(candidate.start)
@@ -159,21 +252,17 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
     except optuna.TrialPruned:
         ledger.finish(row.id, PRUNED, epochs=curve.epochs, rungs=curve.rungs)
     except Exception as error:  # whatever a model raises is its trial's affair, not the study's
-        if (
-            is_default
-            and len(search.candidates) == 1
-            and isinstance(error, (ConfigError, DataError, MissingExtraError))
-        ):
-            ledger.finish(row.id, WITHDRAWN, error=_told(error))
+        message = f"{type(error).__name__}: {error}"
+        hopeless = is_default and len(search.candidates) == 1
+        if hopeless and isinstance(error, (ConfigError, DataError, MissingExtraError)):
+            ledger.finish(row.id, WITHDRAWN, error=message)
             raise
-        ledger.finish(row.id, FAILED, error=_told(error))
+        ledger.finish(row.id, FAILED, error=message)
 
 
-def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _pruned_study(search: Search, ledger: Ledger, candidate: Candidate, forecaster: Any, row: Row) -> Any:
+def _pruned_study(
+    search: Search, ledger: Ledger, candidate: Candidate, forecaster: Forecaster, row: Row
+) -> optuna.Study | None:
     """Return the earlier trials for a pruner to compare with; None where nothing is pruned."""
     epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
     pruner = make_pruner(search.pruner, epochs) if candidate.prunes else None
@@ -185,10 +274,10 @@ class _Curve:
 
     def __init__(self) -> None:
         self.epochs: dict[int, float] = {}
-        self.rungs: dict[str, Any] = {}
+        self.rungs: dict[str, object] = {}
 
     @contextlib.contextmanager
-    def watched(self, study: Any, *, may_stop: bool) -> Iterator[None]:
+    def watched(self, study: optuna.Study | None, *, may_stop: bool) -> Iterator[None]:
         """Report every epoch, and stop the fit where the pruner says so; the defaults always come to their end."""
         if study is None:
             yield
@@ -196,7 +285,7 @@ class _Curve:
         optuna = get_optuna()
         trial = study.ask()
 
-        def look(epoch: dict[str, Any]) -> None:
+        def look(epoch: Json) -> None:
             number, value = int(epoch["epoch"]), float(epoch["val_loss"])
             if number == 0 or number in self.epochs or not math.isfinite(value):
                 return

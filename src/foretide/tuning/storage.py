@@ -8,13 +8,15 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from foretide.data.files import file_name, storing
 from foretide.errors import ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+    from optuna.storages.journal import JournalFileOpenLock
 
 FOLDER = "studies"
 MEMORY = "memory"
@@ -63,18 +65,18 @@ class Place:
         with storing(self.where, "What was written before is kept.", deed="open the journal"):
             return self._journal(optuna)
 
-    def _database(self, optuna: Any) -> BaseStorage:
+    def _database(self, optuna: ModuleType) -> BaseStorage:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            found: BaseStorage = optuna.storages.get_storage(self.where)
+            storage: BaseStorage = optuna.storages.get_storage(self.where)
         except ImportError as error:
             raise MissingExtraError(error.name or "a database driver", "tune", f"The storage {self.where!r}") from error
         except SQLAlchemyError as error:
             raise ConfigError(f"The storage {self.where!r} cannot be opened: {error}") from error
-        return found
+        return storage
 
-    def _journal(self, optuna: Any) -> BaseStorage:
+    def _journal(self, optuna: ModuleType) -> BaseStorage:
         path = Path(self.where)
         if path.is_dir():
             raise ConfigError(
@@ -91,7 +93,7 @@ class Place:
         return storage
 
 
-def get_optuna() -> Any:
+def get_optuna() -> ModuleType:
     """Import Optuna, or say how to install it."""
     try:
         import optuna
@@ -135,15 +137,16 @@ class _Flock:
         os.close(self._file)
 
 
-def _lock(path: Path, journal: Any) -> Any:
+def _lock(path: Path, journal: ModuleType) -> _Flock | JournalFileOpenLock:
     try:
         import fcntl  # noqa: F401
     except ModuleNotFoundError:  # Windows
-        return journal.JournalFileOpenLock(str(path))
+        windows: JournalFileOpenLock = journal.JournalFileOpenLock(str(path))
+        return windows
     return _Flock(path.with_name(f"{path.name}.lock"))
 
 
-def _drop_broken_line(path: Path, lock: Any) -> None:
+def _drop_broken_line(path: Path, lock: _Flock | JournalFileOpenLock) -> None:
     """Cut off a line that was not written whole: nobody was told it was there, and it would spoil the next one."""
     if not path.exists():
         return

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from foretide.data.files import storing
 from foretide.errors import ConfigError, nearest
@@ -15,16 +15,17 @@ from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster, class_slug
 from foretide.text import seconds_in
-from foretide.tuning.candidates import Candidate, candidates_of
-from foretide.tuning.ledger import COMPLETE, Ledger
+from foretide.tuning.candidates import Candidate, Models, candidates_of, listed
+from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
-from foretide.tuning.propose import check_names
-from foretide.tuning.result import Study, seen, trials_frame
-from foretide.tuning.search import Reporter, Search, looking, work, work_beside
+from foretide.tuning.result import Study
+from foretide.tuning.search import Reporter, Search, check_names, looking, work, work_beside
 from foretide.tuning.storage import Place, get_optuna, quiet
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.data.time.calendar import Calendar
+    from foretide.typing import Json, Time
 
 DEFAULT_TRIALS = 50
 
@@ -71,7 +72,7 @@ class TuneOptions(TypedDict, total=False):
     pruner: str | None
     seed: int
     baselines: bool
-    calendar: Any
+    calendar: Calendar | None
     refit: bool
     progress: Callable[[str], None] | None
 
@@ -84,23 +85,22 @@ _DEFAULTS: TuneOptions = {
 
 
 def tune(
-    models: Any,
+    models: Models,
     panel: Panel,
     *,
     h: int | None = None,
     n_trials: int | None = None,
     timeout: float | str | None = None,
-    space: Mapping[str, Any] | None = None,
-    fixed: Mapping[str, Any] | None = None,
-    until: Any = None,
+    space: Mapping[str, object] | None = None,
+    fixed: Mapping[str, object] | None = None,
+    until: Time | None = None,
     **options: Unpack[TuneOptions],
 ) -> Study:
     """Search for settings of one or several model classes on the training part.
 
-    Every trial is fitted once, before the first inner cutoff, and scored by its forecasts from all of them; all trials
-    and the simple baselines on the same windows. Nothing after ``until`` is seen. The defaults are the first trial of
-    each class. The study survives Ctrl-C and kill -9: the same call goes on, interrupted trials run again, and several
-    processes may work on one study.
+    Every trial is fitted once, before the first inner cutoff, and scored by its forecasts from all of them, on the same
+    windows as the simple baselines. The defaults are the first trial of each class. The study survives Ctrl-C and
+    kill -9: the same call goes on, and several processes may work on one study.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def tune(
     n_trials : int, optional
         Finished trials in all, of all sessions and processes; 50 without a ``timeout``. The classes take turns.
     timeout : float or str, optional
-        Seconds, or "30m", "2h": no trial of this call starts later. The class with the least time so far is next.
+        Seconds, or "30m", "2h": no trial of this call starts later; the class with the least time is next.
     space, fixed : mapping, optional
         ``{setting: [options] or (low, high) or (low, high, "log")}``, which replaces the default space, and settings of
         every trial; either of them by class too: ``{"LSTM": {...}}``.
@@ -120,27 +120,27 @@ def tune(
     **options
         As in :class:`TuneOptions`.
 
+    Returns
+    -------
+    Study
+
     Raises
     ------
     ConfigError, DataError, StorageError
         For what cannot work or be written; before anything is fitted where that can be known.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> ft.tune("SeasonalES", panel, h=2, n_trials=3, storage="memory", baselines=False).best.model
+    'SeasonalES'
     """
     chosen = _options(options)
     part = panel if until is None else panel.until(until)
-    search, about = _search(
-        models, part, _horizon(models, h), chosen, space=space, fixed=fixed, n_trials=n_trials, timeout=timeout
-    )  # fmt: skip
-    with quiet(), storing(search.place.where, "Trials that have ended are kept.", deed="keep the study in"):
-        ledger = Ledger(search.place.open(), search.name, search.labels)
-        ledger.agree(about)
-        notes, baselines = _baselines(search, ledger, chosen)
-        _carry_out(search, ledger, chosen["n_jobs"], chosen["progress"])
-        rows = seen(ledger.rows())
-    study = Study(
-        search.name, search.place.where, search.task.metric, trials_frame(rows, search.candidates), baselines,
-        tuple(notes), about, search.task, part, search.candidates, rows,
-    )  # fmt: skip
-    if chosen["refit"] and any(row.state == COMPLETE for row in rows):
+    search, about = _search(models, part, _horizon(models, h), chosen, space, fixed, n_trials, timeout)
+    study = _carried_out(search, about, part, chosen)
+    if chosen["refit"] and any(row.state == COMPLETE for row in study.rows):
         _ = study.best_model
     return study
 
@@ -150,12 +150,12 @@ def seconds_of(timeout: float | str | None) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, str):
-        found = seconds_in(timeout)
+        seconds = seconds_in(timeout)
     else:
-        found = float(timeout) if not isinstance(timeout, bool) else float("nan")
-    if not found > 0:
+        seconds = float(timeout) if not isinstance(timeout, bool) else float("nan")
+    if not seconds > 0:
         raise ConfigError(f"timeout is a time span above 0: seconds, or a text such as '30m' or '2h'; got {timeout!r}.")
-    return found
+    return seconds
 
 
 def _options(options: TuneOptions) -> TuneOptions:
@@ -168,20 +168,19 @@ def _options(options: TuneOptions) -> TuneOptions:
     return chosen
 
 
-def _horizon(models: Any, h: int | None) -> int:
-    several = models if isinstance(models, (list, tuple)) else [models]
-    given = [model.h for model in several if isinstance(model, Forecaster)]
-    given += [int(v["h"]) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
-    found = h if h is not None else given[0] if given else None
-    if found is None:
+def _horizon(models: Models, h: int | None) -> int:
+    several = listed(models)
+    horizons = [model.h for model in several if isinstance(model, Forecaster)]
+    horizons += [int(str(v["h"])) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
+    if h is None and not horizons:
         raise ConfigError("No model says how many steps to forecast. Give h=..., the horizon.")
-    return int(found)
+    return int(horizons[0] if h is None else h)
 
 
 def _search(
-    models: Any, part: Panel, h: int, options: TuneOptions, *, space: Any, fixed: Any, n_trials: int | None,
-    timeout: float | str | None,
-) -> tuple[Search, dict[str, Any]]:  # fmt: skip
+    models: Models, part: Panel, h: int, options: TuneOptions, space: Mapping[str, object] | None,
+    fixed: Mapping[str, object] | None, n_trials: int | None, timeout: float | str | None,
+) -> tuple[Search, Json]:  # fmt: skip
     seconds = seconds_of(timeout)
     if n_trials is None and seconds is None:
         n_trials = DEFAULT_TRIALS
@@ -206,7 +205,7 @@ def _search(
     return search, about
 
 
-def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) -> dict[str, Any]:
+def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) -> Json:
     """Return what the figures of a study depend on, in words that an error can name."""
     return {
         "data": digest_of_panel(task.panel),
@@ -223,11 +222,22 @@ def _baselines(
     """Return notes and figures of the simple baselines, made once per study."""
     if not options["baselines"]:
         return (), {}
-    found = ledger.baselines()
-    if found is None:
-        found = search.task.baselines(options["calendar"], search.labels)
-        ledger.set_baselines(found)
-    return tuple(found["notes"]), {name: float(entry["value"]) for name, entry in found["figures"].items()}
+    kept = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
+    return tuple(kept["notes"]), {name: float(entry["value"]) for name, entry in kept["figures"].items()}
+
+
+def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions) -> Study:
+    """Run trials until they are done, and return all there are."""
+    with quiet(), storing(search.place.where, "Trials that have ended are kept.", deed="keep the study in"):
+        ledger = Ledger(search.place.open(), search.name, search.labels)
+        ledger.agree(about)
+        notes, baselines = _baselines(search, ledger, options)
+        _carry_out(search, ledger, options["n_jobs"], options["progress"])
+        rows = tuple(row for row in ledger.rows() if row.state != WITHDRAWN)
+    return Study(
+        search.name, search.place.where, search.task.metric, baselines, notes, about, search.task, part,
+        search.candidates, rows,
+    )  # fmt: skip
 
 
 def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:

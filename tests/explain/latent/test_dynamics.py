@@ -17,9 +17,8 @@ from foretide.data.synthetic.supplies import supplies
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.evaluation.compare.tests import diebold_mariano
 from foretide.evaluation.leaks.poison import poisoned
-from foretide.explain.latent.dynamics import dynamics
 from foretide.explain.latent.reading import Reading
-from foretide.explain.latent.summary import DynamicsSummary
+from foretide.explain.latent.summary import DynamicsSummary, dynamics
 from foretide.forecasters.lavar.latent_state import covariates
 from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.seeding import torch_generator
@@ -302,7 +301,16 @@ def test_what_is_shown() -> None:
     assert "<script>" not in odd._repr_html_()
     assert "&lt;script&gt;" in odd._repr_html_()
     assert sorted(said().frames()) == sorted(
-        ["modes", "impulse_responses", "variance_decomposition", "target_effects", "loadings", "path", "latent_errors"]
+        [
+            "modes",
+            "impulse_responses",
+            "variance_decomposition",
+            "target_effects",
+            "loadings",
+            "path",
+            "latent_errors",
+            "latent_about",
+        ]
     )
     assert ft.LAVAR is LAVAR
 

@@ -104,7 +104,7 @@ def test_without_cutoffs_the_windows_after_the_fit_are_taken(model: ft.Attention
     short = ft.explain.attention(model, panel.until(panel.grid.output_times([240])[0]))
     assert "of the whole panel, those it learned from among them" in short.text(test=False)
     assert short.windows.cutoff.min() == L - 1
-    with pytest.raises(DataError, match="input_size=16 and h=4 need 20 rows"):
+    with pytest.raises(DataError, match="16 rows up to a cutoff and 4 after it are needed"):
         ft.explain.attention(model, panel.until(panel.grid.output_times([15])[0]))
 
 

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import as_backend
 from foretide.data.windows import Windows, at_cutoffs
-from foretide.errors import ConfigError, MissingExtraError, NotFittedError, nearest
+from foretide.errors import ConfigError, MissingExtraError, nearest
+from foretide.explain.origins import fit_end
+from foretide.explain.summary import Summary
+from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.text import joined
+from foretide.typing import Floats
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
-    from foretide.forecasters.networks.neural import NeuralForecaster
     from foretide.models.inputs import Inputs
+    from foretide.training.network import Network
     from foretide.training.store import WindowBatches
+    from foretide.typing import Frame, Times
 
-    Floats = NDArray[np.float64]
-
+NAMED = 3
+"""So many columns are named."""
 AT_ONCE = 1024
 """Rows of a forward pass: windows times steps of the integral."""
 
 
 @dataclass(frozen=True, eq=False)
-class InputGradients:
+class InputGradients(Summary):
     """Attributions of one target at some horizon steps; ``N`` windows, ``L`` lookback, ``C`` channels.
 
     Attributes
@@ -61,7 +65,7 @@ class InputGradients:
     windows: Windows
     _backend: str = "pandas"
 
-    def table(self) -> Any:
+    def table(self) -> Frame:
         """Columns ``column, mean_size, share``: mean over windows of the absolute attributions, summed over steps."""
         size = np.concatenate([np.abs(self.past).sum(axis=1).mean(axis=0), np.abs(self.known).sum(axis=1).mean(axis=0)])
         whole = size.sum()
@@ -69,17 +73,30 @@ class InputGradients:
             "column": [*self.channels, *self.known_names], "mean_size": size,
             "share": size / whole if whole > 0 else np.full(len(size), np.nan),
         })  # fmt: skip
-        frame = frame.sort_values("mean_size", ascending=False, kind="stable", ignore_index=True)
-        return as_backend(frame, self._backend)
+        return self._frame(frame.sort_values("mean_size", ascending=False, kind="stable", ignore_index=True))
 
-    def by_lag(self) -> Any:
+    def by_lag(self) -> Frame:
         """Columns ``column, lag, mean_size``: lag 0 is the newest step; mean absolute attribution over windows."""
         n, size = len(self.channels), self.past.shape[1]
-        frame = pd.DataFrame({
+        return self._frame(pd.DataFrame({
             "column": np.repeat(list(self.channels), size), "lag": np.tile(np.arange(size)[::-1], n),
             "mean_size": np.abs(self.past).mean(axis=0).T.reshape(-1),
-        })  # fmt: skip
-        return as_backend(frame, self._backend)
+        }))  # fmt: skip
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """``gradients``, as :meth:`table`, and ``gradients_by_lag``."""
+        tables = self._pandas("table", "by_lag")
+        return {"gradients": tables["table"], "gradients_by_lag": tables["by_lag"]}
+
+    def sentences(self) -> list[str]:
+        """What the forecast answers to most, and how exact that is."""
+        table, gap = self._pandas("table")["table"], float(np.abs(self.gap).max(initial=0.0))
+        top = [f"{row.column} ({row.share:.0%})" for row in table.dropna().head(NAMED).itertuples()]
+        most = f"answers most to {joined(top)} of what its inputs add" if top else "answers to none of its inputs"
+        return [
+            f"The forecast of {self.target} by {self.model} {most}, over {len(self.total)} windows.",
+            f"The attributions miss the forecasts' change by at most {gap:.2g}.",
+        ]
 
     def __repr__(self) -> str:
         worst = float(np.abs(self.gap).max(initial=0.0))
@@ -90,7 +107,7 @@ class InputGradients:
 def input_gradients(
     model: NeuralForecaster,
     panel: Panel,
-    cutoffs: Sequence[Any] | None = None,
+    cutoffs: Times | Windows | None = None,
     *,
     target: str | None = None,
     h_step: int | None = None,
@@ -116,26 +133,41 @@ def input_gradients(
     n_steps : int
         Points of the Gauss–Legendre rule along the way from the baseline.
 
+    Returns
+    -------
+    InputGradients
+
     Notes
     -----
     Source: Sundararajan, Taly & Yan (2017), "Axiomatic attribution for deep networks"; computed by captum.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> model = ft.LSTM(h=2, input_size=10, hidden=8, epochs=0).fit(panel)
+    >>> summary = ft.explain.input_gradients(model, panel, n_steps=8)
+    >>> bool(abs(summary.past.sum() + summary.known.sum() - summary.total.sum()) < 0.01)
+    True
     """
     column, steps = _checked(model, panel, target, h_step, n_steps)
     network, preparation = model._parts()
     windows = at_cutoffs(panel, cutoffs, min_history=model.min_history)
     batches = model.window_batches(panel, windows)
-    seen = batches.store.panel
-    found = _attributions(network, batches, column, steps, n_steps)
+    view = batches.store.panel
+    parts = _attributions(network, batches, column, steps, n_steps)
     unit = preparation.scale[preparation.positions(panel)[windows.entity], column]
-    past, known, total, gap = (part * unit.reshape(-1, *[1] * (part.ndim - 1)) for part in found)
-    calendar = preparation.calendar.names(seen.grid) if preparation.calendar else ()
+    past, known, total, gap = (part * unit.reshape(-1, *[1] * (part.ndim - 1)) for part in parts)
+    calendar = preparation.calendar.names(view.grid) if preparation.calendar else ()
     return InputGradients(
-        model.name, panel.targets[column], tuple(s + 1 for s in steps), past, known, seen.targets + seen.past,
-        (*seen.future, *calendar), total, gap, windows, panel.names.backend,
+        model.name, panel.targets[column], tuple(s + 1 for s in steps), past, known, view.targets + view.past,
+        (*view.future, *calendar), total, gap, windows, panel.names.backend,
     )  # fmt: skip
 
 
-def _attributions(network: Any, batches: WindowBatches, column: int, steps: list[int], n_steps: int) -> list[Floats]:
+def _attributions(
+    network: Network, batches: WindowBatches, column: int, steps: list[int], n_steps: int
+) -> list[Floats]:  # fmt: skip
     """Attributions of past and known values, their total and the integral's gap, in scaled units."""
     try:
         from captum.attr import IntegratedGradients  # type: ignore[import-untyped, unused-ignore]
@@ -143,30 +175,30 @@ def _attributions(network: Any, batches: WindowBatches, column: int, steps: list
         raise MissingExtraError("captum", "explain", "A gradient-based attribution") from error
     import torch
 
-    parts: list[list[NDArray[Any]]] = []
+    parts: list[list[Floats]] = []
     every = torch.arange(len(batches), device=batches.store.device)
     for chosen in torch.split(every, max(1, AT_ONCE // n_steps)):
         inputs = batches.inputs(chosen)
         values = tuple(t for t in (inputs.past, inputs.known_past, inputs.known) if t is not None)
         # cuDNN gives no gradients of an LSTM in evaluation mode.
         with torch.backends.cudnn.flags(enabled=False):
-            found, gap = IntegratedGradients(_forward(network, inputs, column, steps)).attribute(
+            added, gap = IntegratedGradients(_forward(network, inputs, column, steps)).attribute(
                 values, additional_forward_args=(inputs.step, inputs.entity, inputs.static), n_steps=n_steps,
                 method="gausslegendre", return_convergence_delta=True,
             )  # fmt: skip
-        known = torch.cat(found[1:], dim=1) if len(found) > 1 else inputs.past.new_zeros(len(chosen), 0, 0)
-        total = found[0].sum((1, 2)) + known.sum((1, 2)) - gap.to(found[0])
-        parts.append([t.detach().double().cpu().numpy() for t in (found[0], known, total, gap)])
+        known = torch.cat(added[1:], dim=1) if len(added) > 1 else inputs.past.new_zeros(len(chosen), 0, 0)
+        total = added[0].sum((1, 2)) + known.sum((1, 2)) - gap.to(added[0])
+        parts.append([t.detach().double().cpu().numpy() for t in (added[0], known, total, gap)])
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _forward(network: Any, like: Inputs, column: int, steps: list[int]) -> Any:
+def _forward(network: Network, like: Inputs, column: int, steps: list[int]) -> Callable[..., torch.Tensor]:
     """Function of the input tensors that gives the mean forecast ``[B]`` of a target over some steps."""
     from foretide.models.inputs import Inputs
 
     has_known = like.known is not None
 
-    def forward(past: torch.Tensor, *rest: Any) -> torch.Tensor:
+    def forward(past: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         known_past, known = rest[:2] if has_known else (None, None)
         step, entity, static = rest[-3:]
         distribution, _ = network(Inputs(past, step, entity, like.h, known_past, known, static))
@@ -179,16 +211,12 @@ def _forward(network: Any, like: Inputs, column: int, steps: list[int]) -> Any:
 def _checked(
     model: NeuralForecaster, panel: Panel, target: str | None, h_step: int | None, n_steps: int
 ) -> tuple[int, list[int]]:
-    from foretide.forecasters.networks.neural import NeuralForecaster
-
     if not isinstance(model, NeuralForecaster):
         raise ConfigError(
             f"Gradients are those of an LSTM or Attention, got {type(model).__name__}. For any forecaster: "
             "ft.explain.inputs(model, panel)."
         )
-    if model._fitted is None:
-        raise NotFittedError(f"{model.name} is not fitted. Type: model.fit(panel, until=...)")
-    model._fitted.check(panel, model.name)
+    fit_end(model, panel)
     target = panel.targets[0] if target is None else target
     if target not in panel.targets:
         raise ConfigError(f"There is no target {target!r}. {nearest(target, panel.targets)}")

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from foretide.data.time.seasons import main_season
-from foretide.data.windows import Windows, at_cutoffs, evenly, slide
-from foretide.errors import ConfigError, DataError, NotFittedError, nearest
-from foretide.explain.importance.summary import InputImportance, Reducer, summarise
+from foretide.data.windows import Windows, evenly
+from foretide.errors import ConfigError, DataError, nearest
+from foretide.evaluation.compare.tests import holm
+from foretide.explain.chance import mean_test
+from foretide.explain.importance.summary import InputImportance, Losses
+from foretide.explain.origins import fit_end, windows_at
 from foretide.explain.window_panels import (
     carried,
     other_windows,
@@ -23,16 +26,14 @@ from foretide.explain.window_panels import (
     with_moved_static,
     with_other_lags,
 )
+from foretide.forecasters.forecast import Forecast
 from foretide.seeding import numpy_generator
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+    from foretide.typing import Times
 
 LOSSES = ("mse", "mae")
 MOST_CUTOFFS = 200
@@ -51,13 +52,13 @@ class Group:
 
     name: str
     kind: str
-    members: tuple[Any, ...]
+    members: tuple[int, ...]
 
 
 def inputs(
     model: Forecaster,
     panel: Panel,
-    cutoffs: Sequence[Any] | None = None,
+    cutoffs: Times | Windows | None = None,
     *,
     groups: Mapping[str, Sequence[str] | Sequence[int]] | None = None,
     n_repeats: int = 10,
@@ -68,26 +69,21 @@ def inputs(
 ) -> InputImportance:
     """Say how much the error grows when an input no longer belongs to its window (permutation importance).
 
-    - Columns: within each entity, blocks of time trade places, so that a column keeps its course and loses its time.
-      Past columns move up to the last cutoff, known-future ones up to its last step ahead; so a window may get values
-      from after its cutoff, but at the wrong time. Static columns are traded between entities.
-    - Lags of the targets: each window gets those of another window of its series. By default only for models with a
-      lookback (``input_size``), in bands by the season; for others name them in ``groups``.
-
-    A strong input whose twin stays in place looks weak: put both into one group. Calendar features follow from the time
-    and stay.
+    Blocks of time of a column trade places within each entity, so that it keeps its course and loses its time: past
+    columns up to the last cutoff, known-future ones up to its last step ahead; calendar features stay. Static columns
+    are traded between entities. Lags of the targets come from another window of the series. A strong input whose twin
+    stays in place looks weak: put both into one group.
 
     Parameters
     ----------
     model : Forecaster
         Fitted; any kind.
     panel : Panel
-        Is not changed.
     cutoffs : sequence of times, optional
         Origins; by default up to :data:`MOST_CUTOFFS` of those after what ``fit`` saw, or of all where there are none.
     groups : mapping, optional
-        Name -> columns, or lags as whole numbers, 0 the newest observed step. Every column and bands of lags by
-        default.
+        Name -> columns, or lags as whole numbers, 0 the newest observed step. By default every column and, for models
+        with a lookback (``input_size``), lags in bands by the season.
     n_repeats : int
         Draws per group, averaged.
     metric : {"mse", "mae"}
@@ -98,32 +94,65 @@ def inputs(
         Of the intervals, in percent.
     seed : int
 
+    Returns
+    -------
+    InputImportance
+
     Notes
     -----
     Source: Breiman (2001), "Random forests"; Fisher, Rudin & Dominici (2019), "All models are wrong".
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> model = ft.Ridge(h=1, input_size=10).fit(panel, until=panel.grid.output_times([120])[0])
+    >>> ft.explain.inputs(model, panel, groups={"a week ago": [6], "newest": [0]}).more_than_chance.tolist()
+    [True, False]
     """
-    _check(model, panel, n_repeats, metric, block, level)
+    _check(n_repeats, metric, block, level)
     # What a prediction leaves on the model (as LAVAR's interventions) stays with the copy.
-    model = copy.copy(model)
-    windows, in_sample = _windows(model, panel, cutoffs)
-    truth = _truth(panel, windows, model.h)
+    replaced = _Replaced.at(copy.copy(model), panel, *_windows(model, panel, cutoffs), block)
     chosen = _default_groups(model, panel) if groups is None else _named_groups(groups, panel)
-    reduced, replaced = Reducer(panel, windows, ~np.isnan(truth)), _Replaced(model, panel, windows, block)
-    losses = [reduced(_loss(mean, truth, metric)) for mean in replaced.forecasts(chosen, n_repeats, seed)]
-    about, named = (model.name, metric, in_sample, level), [(g.name, g.kind, replaced.says(g)) for g in chosen]
-    return summarise(
-        about, reduced, named, losses[0], [losses[k : k + n_repeats] for k in range(1, len(losses), n_repeats)]
-    )
+    return replaced.importance(chosen, n_repeats, metric, level, seed)
 
 
+@dataclass(frozen=True, eq=False)
 class _Replaced:
     """Forecasts with one group of inputs replaced."""
 
-    def __init__(self, model: Forecaster, panel: Panel, windows: Windows, block: int | None) -> None:
-        self.model, self.panel, self.windows = model, panel, windows
-        self.block = model.min_history + model.h if block is None else block
-        self.last = np.full(panel.n_entities, -1, dtype=np.int64)
-        np.maximum.at(self.last, windows.entity, windows.cutoff)
+    model: Forecaster
+    panel: Panel
+    windows: Windows
+    in_sample: bool
+    block: int
+    last: Ints
+    """Row of each entity's last cutoff, -1 where it has none, ``[N]``."""
+
+    @classmethod
+    def at(cls, model: Forecaster, panel: Panel, windows: Windows, in_sample: bool, block: int | None) -> Self:
+        last = np.full(panel.n_entities, -1, dtype=np.int64)
+        np.maximum.at(last, windows.entity, windows.cutoff)
+        return cls(model, panel, windows, in_sample, block or model.min_history + model.h, last)
+
+    def importance(
+        self, groups: Sequence[Group], n_repeats: int, metric: str, level: float, seed: int
+    ) -> InputImportance:  # fmt: skip
+        """Test each group against no replacement, by cutoff."""
+        model, panel, truth = self.model, self.panel, _truth(self.panel, self.windows, self.model.h)
+        steps, cutoff = np.unique(self.windows.steps(panel), return_inverse=True)
+        points = (_loss(mean, truth, metric) for mean in self.forecasts(groups, n_repeats, seed))
+        losses = Losses.of(points, ~np.isnan(truth), cutoff)
+        gaps, of_targets, by_repeat = losses.increases(len(groups))
+        steps = steps[losses.counted]
+        overlap = -(-model.h // int(np.diff(steps).min())) if len(steps) > 1 else 1
+        low, high, p = np.array([mean_test(own, overlap, level=level, alternative="greater") for own in gaps]).T
+        return InputImportance(
+            model.name, metric, tuple(g.name for g in groups), tuple(g.kind for g in groups),
+            tuple(self.says(g) for g in groups), float(losses.whole[0]), by_repeat.mean(axis=1), low, high, p,
+            holm(p.tolist()), by_repeat, losses.by_cutoff[0], gaps, of_targets, losses.by_target[0], panel.targets,
+            panel.grid.output_times(steps), overlap, self.in_sample, level, panel.names.backend,
+        )  # fmt: skip
 
     def forecasts(self, groups: Sequence[Group], n_repeats: int, seed: int) -> Iterator[Floats]:
         """Mean forecasts ``[W, H, D]`` as they are, then ``n_repeats`` for each group."""
@@ -151,16 +180,16 @@ class _Replaced:
         names = self.panel.static.names if group.kind == "static" else self.panel.columns
         return tuple(names[c] for c in group.members)
 
-    def _other_lags(self, lags: Steps, generator: np.random.Generator) -> Floats:
+    def _other_lags(self, lags: Ints, generator: np.random.Generator) -> Floats:
         donors = other_windows(self.windows, generator)
         panel, size = self._source
         rows = self.windows.cutoff.sum() if size is None else size * len(self.windows)
         pieces = max(1, int(rows * panel.values.shape[1] // MOST_CELLS))
-        found = []
+        means = []
         for chosen in np.array_split(np.arange(len(self.windows)), min(pieces, len(self.windows))):
             apart, own = windows_apart(panel, self.windows[chosen], size, self.model.h)
-            found.append(_mean(self.model, with_other_lags(apart, own, panel, donors[chosen], lags), own))
-        return np.concatenate(found)
+            means.append(_mean(self.model, with_other_lags(apart, own, panel, donors[chosen], lags), own))
+        return np.concatenate(means)
 
     @cached_property
     def _source(self) -> tuple[Panel, int | None]:
@@ -169,39 +198,25 @@ class _Replaced:
         if size is None:
             return self.panel, None
         full = carried(self.panel)
-        few = self.windows[evenly(len(self.windows), 32, down=True)]
+        few = self.windows[evenly(len(self.windows), 32)]
         whole = _mean(self.model, self.panel, few)
         gap = np.abs(_mean(self.model, *windows_apart(full, few, size, self.model.h)) - whole)
         return (full, size) if gap.max() <= SAME * np.abs(whole).max() else (self.panel, None)
 
 
 # ---------------------------------------------------------------- windows and losses
-def _windows(model: Forecaster, panel: Panel, cutoffs: Sequence[Any] | None) -> tuple[Windows, bool]:
-    until = model.fitted_step(panel)
-    fitted = -1 if until is None else until
-    if cutoffs is not None:
-        found = at_cutoffs(panel, cutoffs, min_history=model.min_history)
-        return found, bool((found.steps(panel) < fitted).any())
-    found = slide(panel, input_size=model.min_history, h=model.h)
-    if not len(found):
-        raise DataError(
-            f"No window fits: {model.min_history} rows up to a cutoff and {model.h} after it are needed, the longest "
-            f"series has {int(panel.observed.max())} observed rows."
-        )
-    steps = found.steps(panel)
-    in_sample = not (steps >= fitted).any()
-    every = np.unique(steps if in_sample else steps[steps >= fitted])
-    few = every[evenly(len(every), MOST_CUTOFFS)]
-    return found[np.isin(steps, few)], in_sample
+def _windows(model: Forecaster, panel: Panel, cutoffs: Times | Windows | None) -> tuple[Windows, bool]:
+    windows, in_sample = windows_at(panel, cutoffs, rows=model.min_history, h=model.h, end=fit_end(model, panel))
+    if cutoffs is None:
+        steps = windows.steps(panel)
+        every = np.unique(steps)
+        windows = windows[np.isin(steps, every[evenly(len(every), MOST_CUTOFFS)])]
+    return windows, in_sample
 
 
 def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
     """Truth ``[W, H, D]``, NaN where it is not there."""
-    ahead = windows.cutoff[:, None] + np.arange(1, h + 1)
-    inside = ahead < panel.length[windows.entity][:, None]
-    rows = panel.row0[windows.entity][:, None] + np.where(inside, ahead, 0)
-    truth = np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
-    truth[~inside] = np.nan
+    truth = Forecast("truth", panel, windows, np.empty((len(windows), h, panel.n_targets))).truth().astype(np.float64)
     if np.isnan(truth).all():
         raise DataError("None of the windows has an observed truth. Give cutoffs at least a step before the end.")
     return truth
@@ -217,21 +232,21 @@ def _loss(mean: Floats, truth: Floats, metric: str) -> Floats:
 
 # ---------------------------------------------------------------- groups
 def _default_groups(model: Forecaster, panel: Panel) -> list[Group]:
-    found = [
+    groups = [
         Group(name, "past" if name in panel.past else "future", (panel.index(name),))
         for name in panel.past + panel.future
     ]
     if panel.n_entities > 1:
-        found += [Group(name, "static", (s,)) for s, name in enumerate(panel.static.names)]
+        groups += [Group(name, "static", (s,)) for s, name in enumerate(panel.static.names)]
     size = model.memory
     if size is not None:
-        return found + lag_bands(int(size), main_season(panel))
-    if not found:
+        return groups + lag_bands(int(size), main_season(panel))
+    if not groups:
         raise ConfigError(
             f"{model.name} has no lookback and the panel no columns besides the targets, so there is no default group. "
             "Name lags: groups={'last week': range(7)}."
         )
-    return found
+    return groups
 
 
 def lag_bands(size: int, season: int) -> list[Group]:
@@ -251,33 +266,32 @@ def _named_groups(groups: Mapping[str, Sequence[str] | Sequence[int]], panel: Pa
             for name, members in groups.items()]  # fmt: skip
 
 
-def _named(name: str, members: list[Any], panel: Panel) -> Group:
-    if members and all(isinstance(m, (int, np.integer)) and not isinstance(m, bool) for m in members):
-        if min(members) < 0:
-            raise ConfigError(f"Group {name!r} has the lag {min(members)}. Lags count back from 0, the newest step.")
-        return Group(name, "lags", tuple(int(m) for m in members))
-    if not members or not all(isinstance(m, str) for m in members):
+def _named(name: str, members: Sequence[str | int], panel: Panel) -> Group:
+    lags = [int(m) for m in members if isinstance(m, (int, np.integer)) and not isinstance(m, bool)]
+    columns = [m for m in members if isinstance(m, str)]
+    if lags and len(lags) == len(members):
+        if min(lags) < 0:
+            raise ConfigError(f"Group {name!r} has the lag {min(lags)}. Lags count back from 0, the newest step.")
+        return Group(name, "lags", tuple(lags))
+    if not columns or len(columns) < len(members):
         raise ConfigError(f"Group {name!r} names columns or lags, at least one, never both; got {members!r}.")
     static, moving = panel.static.names, panel.past + panel.future
-    for member in members:
-        if member in panel.targets:
-            raise ConfigError(f"Group {name!r} names the target {member!r}. Name lags of the targets: range(0, 7).")
-        if member not in (*static, *moving):
+    for column in columns:
+        if column in panel.targets:
+            raise ConfigError(f"Group {name!r} names the target {column!r}. Name lags of the targets: range(0, 7).")
+        if column not in (*static, *moving):
             raise ConfigError(
-                f"Group {name!r} names {member!r}, which is no column. {nearest(member, (*moving, *static))}"
+                f"Group {name!r} names {column!r}, which is no column. {nearest(column, (*moving, *static))}"
             )
-    if all(m in static for m in members):
-        return Group(name, "static", tuple(static.index(m) for m in members))
-    if any(m in static for m in members):
+    if all(c in static for c in columns):
+        return Group(name, "static", tuple(static.index(c) for c in columns))
+    if any(c in static for c in columns):
         raise ConfigError(f"Group {name!r} holds static columns and others. They move differently: make two groups.")
-    kinds = {"past" if m in panel.past else "future" for m in members}
-    return Group(name, "past and future" if len(kinds) > 1 else kinds.pop(), tuple(panel.index(m) for m in members))
+    kinds = {"past" if c in panel.past else "future" for c in columns}
+    return Group(name, "past and future" if len(kinds) > 1 else kinds.pop(), tuple(panel.index(c) for c in columns))
 
 
-def _check(model: Forecaster, panel: Panel, n_repeats: int, metric: str, block: int | None, level: float) -> None:
-    if model._fitted is None:
-        raise NotFittedError(f"{model.name} is not fitted. Type: model.fit(panel, until=...)")
-    model._fitted.check(panel, model.name)
+def _check(n_repeats: int, metric: str, block: int | None, level: float) -> None:
     if metric not in LOSSES:
         raise ConfigError(f"metric is 'mse' or 'mae', the loss of single points; got {metric!r}.")
     if n_repeats < 1 or (block is not None and block < 1) or not 0 < level < 100:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import as_backend
-from foretide.evaluation.compare.tests import Comparison, diebold_mariano, fewest, holm
+from foretide.evaluation.compare.tests import fewest
+from foretide.explain.summary import Summary
 from foretide.text import joined
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
-
-    Floats = NDArray[np.float64]
+    from foretide.typing import Frame
 
 ALPHA = 0.05
 NAMED = 3
@@ -27,7 +23,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
-class InputImportance:
+class InputImportance(Summary):
     """How much the loss grows when a group of inputs is replaced; ``G`` groups, ``R`` repeats, ``C`` cutoffs.
 
     Attributes
@@ -80,7 +76,7 @@ class InputImportance:
     target_increase: Floats
     target_loss: Floats
     targets: tuple[str, ...]
-    times: Any
+    times: pd.Index
     overlap: int
     in_sample: bool
     level: float
@@ -92,74 +88,85 @@ class InputImportance:
         return self.increase / self.loss if self.loss > 0 else np.full(len(self.increase), np.nan)
 
     @property
-    def more_than_chance(self) -> NDArray[np.bool_]:
+    def more_than_chance(self) -> Bools:
         """Groups whose replacement makes the loss grow by more than chance, corrected for the number of groups."""
         return (self.increase > 0) & (np.nan_to_num(self.p_holm, nan=1.0) < ALPHA)
 
     # ---------------------------------------------------------------- tables
-    def table(self) -> Any:
+    def table(self) -> Frame:
         """One row per group, largest increase first.
 
         Columns ``group, kind, increase, relative, low, high, p_value, p_holm, more_than_chance, repeat_sd``.
         """
-        return as_backend(self._table(), self._backend)
+        sd = self.by_repeat.std(axis=1, ddof=1) if self.by_repeat.shape[1] > 1 else np.zeros(len(self.names))
+        frame = pd.DataFrame({
+            "group": list(self.names), "kind": list(self.kinds), "increase": self.increase, "relative": self.relative,
+            "low": self.low, "high": self.high, "p_value": self.p_value, "p_holm": self.p_holm,
+            "more_than_chance": self.more_than_chance, "repeat_sd": sd,
+        })  # fmt: skip
+        return self._frame(frame.sort_values("increase", ascending=False, kind="stable", ignore_index=True))
 
-    def by_target(self) -> Any:
+    def by_target(self) -> Frame:
         """Columns ``group, target, increase, relative``."""
         d = len(self.targets)
         share = self.target_increase / np.where(self.target_loss > 0, self.target_loss, np.nan)
-        frame = pd.DataFrame({
+        return self._frame(pd.DataFrame({
             "group": np.repeat(list(self.names), d), "target": list(self.targets) * len(self.names),
             "increase": self.target_increase.reshape(-1), "relative": share.reshape(-1),
-        })  # fmt: skip
-        return as_backend(frame, self._backend)
+        }))  # fmt: skip
 
-    def by_cutoff(self) -> Any:
+    def by_cutoff(self) -> Frame:
         """Columns ``group, cutoff, increase``."""
-        frame = pd.DataFrame({
+        return self._frame(pd.DataFrame({
             "group": np.repeat(list(self.names), len(self.losses)),
             "cutoff": np.tile(np.asarray(self.times), len(self.names)), "increase": self.gaps.reshape(-1),
-        })  # fmt: skip
-        return as_backend(frame, self._backend)
+        }))  # fmt: skip
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """``inputs``: :meth:`table`, with the loss and the level of the intervals in every row."""
+        return {"inputs": self._table.assign(metric=self.metric, loss=self.loss, level=self.level)}
 
     # ---------------------------------------------------------------- words
     def sentences(self) -> list[str]:
         """What the figures say, in plain words."""
-        table, name = self._table(), self.metric.upper()
-        if table["p_holm"].isna().all():
-            said = [
-                f"{len(self.losses)} cutoffs are too few to tell importance from chance ({fewest(self.overlap)} are "
-                "needed)."
-            ]
-        elif not table["more_than_chance"].any():
-            which = f"any one of {len(table)} inputs" if len(table) > 1 else "the one input"
-            said = [
-                f"No clear pattern: replacing {which} raises the {name} of {self.model} by no "
-                f"more than chance (p below {ALPHA:g}, corrected for their number)."
-            ]
-        else:
-            top = table[table["more_than_chance"]]
-            shown = [f"{r.group} (+{r.relative:.0%})" for r in top.head(NAMED).itertuples()]
-            said = [
-                f"{self.model} relies most on {joined(shown)}: so much its {name} grows when they are replaced. "
-                f"{len(top)} of {len(table)} inputs matter by more than chance (p below {ALPHA:g}, corrected for their "
-                "number)."
-            ]
-        unused = table.loc[(table["increase"] == 0) & (table["repeat_sd"] == 0), "group"].tolist()
+        table, name = self._table, self.metric.upper()
+        groups = table["group"].astype(str)
+        sentences = [self._main(table, name)]
+        unused = groups[(table["increase"] == 0) & (table["repeat_sd"] == 0)].tolist()
         if unused:
-            said.append(f"{self.model} does not use {joined([str(u) for u in unused])} at all: no forecast changes.")
-        worse = table.loc[table["high"] < 0, "group"].tolist()
+            sentences.append(f"{self.model} does not use {joined(unused)} at all: no forecast changes.")
+        worse = groups[table["high"] < 0].tolist()
         if worse:
-            said.append(
-                f"Replacing {joined([str(w) for w in worse])} lowers the {name} (its {self.level:g} % interval is "
+            sentences.append(
+                f"Replacing {joined(worse)} lowers the {name} (its {self.level:g} % interval is "
                 "below zero, not corrected for the number of inputs): without, the model may forecast better."
             )
         if self.in_sample:
-            said.append(
+            sentences.append(
                 f"{self.model} learned from rows after the first of these cutoffs, so what it merely remembers counts "
                 "as important. Fit with until=... and give a panel that goes on."
             )
-        return said
+        return sentences
+
+    def _main(self, table: pd.DataFrame, name: str) -> str:
+        if table["p_holm"].isna().all():
+            return (
+                f"{len(self.losses)} cutoffs are too few to tell importance from chance ({fewest(self.overlap)} are "
+                "needed)."
+            )
+        top = table[table["more_than_chance"]]
+        if top.empty:
+            which = f"any one of {len(table)} inputs" if len(table) > 1 else "the one input"
+            return (
+                f"No clear pattern: replacing {which} raises the {name} of {self.model} by no "
+                f"more than chance (p below {ALPHA:g}, corrected for their number)."
+            )
+        shown = [f"{r.group} (+{r.relative:.0%})" for r in top.head(NAMED).itertuples()]
+        return (
+            f"{self.model} relies most on {joined(shown)}: so much its {name} grows when they are replaced. "
+            f"{len(top)} of {len(table)} inputs matter by more than chance (p below {ALPHA:g}, corrected for their "
+            "number)."
+        )
 
     def __repr__(self) -> str:
         n = int(self.more_than_chance.sum())
@@ -169,85 +176,48 @@ class InputImportance:
         )
 
     def _repr_html_(self) -> str:
-        import html
+        return super()._repr_html_() + self._table.to_html(index=False, escape=True)
 
-        said = "".join(f"<li>{html.escape(s)}</li>" for s in self.sentences())
-        return f"<p>{html.escape(repr(self))}</p><ul>{said}</ul>{self._table().to_html(index=False, escape=True)}"
-
+    @property
     def _table(self) -> pd.DataFrame:
-        sd = self.by_repeat.std(axis=1, ddof=1) if self.by_repeat.shape[1] > 1 else np.zeros(len(self.names))
-        frame = pd.DataFrame({
-            "group": list(self.names), "kind": list(self.kinds), "increase": self.increase, "relative": self.relative,
-            "low": self.low, "high": self.high, "p_value": self.p_value, "p_holm": self.p_holm,
-            "more_than_chance": self.more_than_chance, "repeat_sd": sd,
-        })  # fmt: skip
-        return frame.sort_values("increase", ascending=False, kind="stable", ignore_index=True)
+        return self._pandas("table")["table"]
 
 
-class Reducer:
-    """Means of the losses of points over cutoffs, targets and all; points without a truth are left out.
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """Means of the losses of points without a replacement, and for each group and repeat: ``n = 1 + G R`` of them.
 
-    Parameters
+    Attributes
     ----------
-    panel : Panel
-    windows : Windows
-    seen : bool ``[W, H, D]``
-        Points whose truth is known.
+    by_cutoff : ``[n, C]``
+    by_target : ``[n, D]``
+    whole : ``[n]``
+    counted : bool array
+        Which of the cutoffs are the ``C`` with a truth.
     """
 
-    def __init__(self, panel: Panel, windows: Windows, seen: NDArray[np.bool_]) -> None:
-        self.panel, self.seen, self.h = panel, seen, seen.shape[1]
-        steps, self._where = np.unique(windows.steps(panel), return_inverse=True)
-        count = np.bincount(self._where, weights=seen.sum(axis=(1, 2)), minlength=len(steps))
-        self._used, self._count = count > 0, count[count > 0]
-        self._points = np.maximum(seen.sum(axis=(0, 1)), 1)
-        self.steps = steps[self._used]
-        distance = int(np.diff(self.steps).min()) if len(self.steps) > 1 else self.h
-        self.overlap = -(-self.h // distance)
+    by_cutoff: Floats
+    by_target: Floats
+    whole: Floats
+    counted: Bools
 
-    def __call__(self, points: Floats) -> tuple[Floats, Floats, float]:
-        """Losses of points ``[W, H, D]`` -> means by cutoff ``[C]``, by target ``[D]``, and over all."""
-        known = np.where(self.seen, points, 0.0)
-        total = np.bincount(self._where, weights=known.sum(axis=(1, 2)), minlength=len(self._used))
-        by_target = known.sum(axis=(0, 1))
-        return total[self._used] / self._count, by_target / self._points, float(by_target.sum() / self.seen.sum())
+    @classmethod
+    def of(cls, points: Iterable[Floats], known: Bools, cutoff: Ints) -> Losses:
+        """Reduce losses of points ``[W, H, D]`` to cutoffs, numbered ``[W]``; points without a truth are left out."""
+        count = np.bincount(cutoff, weights=known.sum(axis=(1, 2)))
+        cutoffs, targets = [], []
+        for losses in (np.where(known, each, 0.0) for each in points):
+            cutoffs.append((np.bincount(cutoff, weights=losses.sum(axis=(1, 2))) / np.maximum(count, 1))[count > 0])
+            targets.append(losses.sum(axis=(0, 1)))
+        sums = np.array(targets)
+        by_target = sums / np.maximum(known.sum(axis=(0, 1)), 1)
+        return cls(np.array(cutoffs), by_target, sums.sum(axis=1) / known.sum(), count > 0)
 
-
-def summarise(
-    about: tuple[str, str, bool, float],
-    reducer: Reducer,
-    groups: Sequence[tuple[str, str, tuple[str, ...]]],
-    plain: tuple[Floats, Floats, float],
-    replaced: Sequence[Sequence[tuple[Floats, Floats, float]]],
-) -> InputImportance:
-    """Average over repeats, and test against no replacement.
-
-    Parameters
-    ----------
-    about : (model, metric, in_sample, level)
-    reducer : Reducer
-    groups : sequence of (name, kind, members)
-    plain : means as a reducer gives them
-    replaced : the same for each group and repeat
-    """
-    model, metric, in_sample, level = about
-    panel, (losses, by_target, loss) = reducer.panel, plain
-    # Differences are averaged, not losses: what changes nothing has a difference of exactly zero.
-    gaps = np.array([np.mean([r[0] - losses for r in repeats], axis=0) for repeats in replaced])
-    by_repeat = np.array([[r[2] - loss for r in repeats] for repeats in replaced])
-    of_targets = np.array([np.mean([r[1] - by_target for r in repeats], axis=0) for repeats in replaced])
-    tests = [_test(own, reducer.overlap) for own in gaps]
-    low, high = np.array([(np.nan, np.nan) if t is None else t.interval(level) for t in tests]).T
-    p = np.array([np.nan if t is None else t.p_value for t in tests])
-    names, kinds, members = zip(*groups, strict=True)
-    return InputImportance(
-        model, metric, names, kinds, members, loss, by_repeat.mean(axis=1), low, high, p, holm(p.tolist()),
-        by_repeat, losses, gaps, of_targets, by_target, panel.targets,
-        panel.grid.output_times(reducer.steps), reducer.overlap, in_sample, level, panel.names.backend,
-    )  # fmt: skip
-
-
-def _test(gaps: Floats, overlap: int) -> Comparison | None:
-    if len(gaps) < fewest(overlap):
-        return None
-    return diebold_mariano(gaps, np.zeros_like(gaps), h=overlap, alternative="greater")
+    def increases(self, n_groups: int) -> tuple[Floats, Floats, Floats]:
+        """Differences to no replacement: means over repeats, ``[G, C]`` and ``[G, D]``; by repeat, ``[G, R]``."""
+        # Differences are averaged, not losses: what changes nothing has a difference of exactly zero.
+        cutoffs, targets, whole = (
+            (each[1:] - each[0]).reshape(n_groups, -1, *each.shape[1:])
+            for each in (self.by_cutoff, self.by_target, self.whole)
+        )
+        return cutoffs.mean(axis=1), targets.mean(axis=1), whole

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from foretide.errors import ConfigError, nearest
+from foretide.typing import Floats
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Complexes = NDArray[np.complex128]
+Complexes = NDArray[np.complex128]
 
 SHOCKS = ("cholesky", "generalised")
 ROUNDING = 1e-9
@@ -32,9 +29,8 @@ def companion_of(coefficients: Floats) -> Floats:
 
 def eigenvalues_of(companion: Floats) -> Complexes:
     """Eigenvalues, largest modulus first; of a conjugate pair the one above the real line first."""
-    found = np.linalg.eigvals(companion).astype(np.complex128)
-    order = np.lexsort((-found.imag, -found.real, -np.round(np.abs(found), 12)))
-    return np.asarray(found[order])
+    values = np.linalg.eigvals(companion).astype(np.complex128)
+    return np.asarray(values[np.lexsort((-values.imag, -values.real, -np.round(np.abs(values), 12)))])
 
 
 def mode_table(eigenvalues: Complexes) -> pd.DataFrame:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+import torch
 
-from foretide.data.windows import Windows, at_cutoffs, slide
-from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.data.windows import Windows, evenly
+from foretide.errors import ConfigError, NotFittedError
+from foretide.evaluation.compare.tests import holm
+from foretide.explain.chance import mean_test
 from foretide.explain.latent.modes import companion_of
+from foretide.explain.origins import fit_end, windows_at
+from foretide.forecasters.lavar.features import Look, answers
 from foretide.forecasters.lavar.latent_state import compact_rows, covariates
+from foretide.forecasters.lavar.lavar import LAVAR
+from foretide.training.latent import rolled_out
+from foretide.typing import Array, Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from foretide.data.panel import Panel
-    from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.forecasters.base import Forecaster
     from foretide.forecasters.lavar.parts import Parts
+    from foretide.typing import Times
 
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+MOST_WINDOWS = 98
+"""Windows at which responses of targets are looked at, evenly spread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,8 @@ class Reading:
         Where the state is rolled out.
     in_sample : bool
         Whether the model learned from rows after the first of the windows' cutoffs.
+    end : int
+        Last grid step that ``fit`` saw.
     x : ``[R, C]``
         What the encoder reads, scaled; entities one after the other.
     z : ``[R, K]``
@@ -53,34 +64,32 @@ class Reading:
     h: int
     windows: Windows
     in_sample: bool
+    end: int
     x: Floats
     z: Floats
     ahead: Floats
-    known: NDArray[np.bool_]
-    learned: NDArray[np.bool_]
+    known: Bools
+    learned: Bools
 
     @classmethod
-    def of(cls, model: LAVAR, panel: Panel, cutoffs: Sequence[Any] | None) -> Reading:
+    def of(cls, model: Forecaster, panel: Panel, cutoffs: Times | Windows | None) -> Reading:
         """Read a panel at cutoffs; None: all windows after what ``fit`` saw, or all windows where there are none."""
-        parts = parts_of(model, panel)
+        parts, end = parts_of(model), fit_end(model, panel)
         state, order = parts.state, parts.state.model.config.order
-        known = _known_rows(panel, state.source)
-        until = model.fitted_step(panel)
-        fitted = int(np.iinfo(np.int64).max) if until is None else until
-        windows = _windows(panel, known, order, model.h, cutoffs, fitted)
-        in_sample = bool((windows.steps(panel) < fitted).any())
+        windows, in_sample = windows_at(
+            panel, cutoffs, rows=order, h=model.h, end=end, usable=_known_rows(panel, state.source)
+        )
         view, at = model.view(panel, windows), windows.steps(panel)
         panel, windows = view.panel, view.windows
-        if until is not None:
-            fitted += int(windows.steps(panel)[0] - at[0])
+        end += int(windows.steps(panel)[0] - at[0])
         known = _known_rows(panel, state.source)
         z, ahead = state.read(panel, parts.preparation, windows, model.h, all_rows=True)
         x = covariates(panel, parts.preparation, state.source).astype(np.float64)
         step, last = _steps(panel), np.repeat(_last_cutoffs(panel, windows), panel.length)
-        learned = known & (step <= fitted)
+        learned = known & (step <= end)
         if learned.sum() < 2 * (order * z.shape[1] + 1):
             learned = known & (step <= last)
-        return cls(panel, parts, model.h, windows, in_sample, x, z, ahead, known, learned)
+        return cls(panel, parts, model.h, windows, in_sample, end, x, z, ahead, known, learned)
 
     @property
     def order(self) -> int:
@@ -98,7 +107,7 @@ class Reading:
         """Names of the latent states, ``z1 ..``."""
         return tuple(f"z{k + 1}" for k in range(self.z.shape[1]))
 
-    def rows(self) -> Steps:
+    def rows(self) -> Ints:
         """Row of each cutoff among the compact rows, ``[W]``."""
         return np.asarray(compact_rows(self.panel)[self.windows.entity] + self.windows.cutoff)
 
@@ -107,10 +116,7 @@ class Reading:
 
         A GRU's are those of its linearisation at the mean state.
         """
-        import torch
-
-        state = self.parts.state
-        dynamics: Any = state.model.dynamics
+        state, dynamics = self.parts.state, self.parts.state.model.dynamics
         with torch.no_grad():
             if state.model.config.dynamics == "var":
                 a, c = (t.double().numpy() for t in dynamics.coefficients())
@@ -118,8 +124,7 @@ class Reading:
             else:
                 rest = torch.from_numpy(np.tile(state.location, (self.order, 1))).float()[None]
                 with torch.enable_grad():
-                    jacobian_of: Any = torch.autograd.functional.jacobian
-                    slope = jacobian_of(dynamics.step, rest)
+                    slope = _jacobian(dynamics.step, rest)
                 a = slope[0, :, 0].transpose(0, 1).flip(0).double().numpy()
                 c = dynamics.step(rest)[0].double().numpy() - state.location
         return a * state.scale / state.scale[:, None], c / state.scale
@@ -133,21 +138,17 @@ class Reading:
         rows = self._with_history(self.learned)
         return np.asarray(self.z[rows] - self._one_step(rows - 1))
 
-    def _with_history(self, wanted: NDArray[np.bool_]) -> Steps:
+    def _with_history(self, wanted: Bools) -> Ints:
         """Wanted rows whose ``p`` predecessors belong to the same entity."""
         place = _steps(self.panel) - np.repeat(self.panel.first, self.panel.length)
         return np.flatnonzero(wanted & (place >= self.order))
 
-    def _one_step(self, cutoff_rows: Steps) -> Floats:
+    def _one_step(self, cutoff_rows: Ints) -> Floats:
         """State expected one step after some rows, ``[n, K]``."""
-        import torch
-
-        from foretide.training.latent import rolled_out
-
         state = self.parts.state
         raw = torch.from_numpy(self.z * state.scale + state.location).float()
-        found = rolled_out(state.model, raw, torch.from_numpy(cutoff_rows), 1)[:, 0].double().numpy()
-        return np.asarray((found - state.location) / state.scale)
+        ahead = rolled_out(state.model, raw, torch.from_numpy(cutoff_rows), 1)[:, 0].double().numpy()
+        return np.asarray((ahead - state.location) / state.scale)
 
     def errors_ahead(self) -> tuple[Floats, Floats]:
         """Squared errors of rollout and persistence, ``[W, h]`` each, means over latents; NaN where not known."""
@@ -155,58 +156,125 @@ class Reading:
         inside = cutoff < self.panel.length[self.windows.entity][:, None]
         rows = self.rows()[:, None] + np.arange(1, self.h + 1)
         rows = np.where(inside, rows, 0)
-        seen = inside & self.known[rows]
+        known = inside & self.known[rows]
         truth, now = self.z[rows], self.z[self.rows()][:, None, :]
-        return tuple(  # type: ignore[return-value]
-            np.where(seen, ((truth - guess) ** 2).mean(axis=2), np.nan) for guess in (self.ahead, now)
-        )
+        ahead, kept = (np.where(known, ((truth - guess) ** 2).mean(axis=2), np.nan) for guess in (self.ahead, now))
+        return ahead, kept
+
+    def target_responses(self, shocks: Floats) -> tuple[Floats, Floats]:
+        """Change of the forecasts when the state is shocked at the first step ahead, the mean over windows.
+
+        The forecast with the shocked rollout minus the one without, as the model would give both; what was observed up
+        to the cutoff stays as it is. At most :data:`MOST_WINDOWS` windows are looked at.
+
+        Parameters
+        ----------
+        shocks : ``[H, K, J]``
+            What each shock adds to the state at each step ahead, in standard units.
+
+        Returns
+        -------
+        Responses ``[H, D, J]`` and mean forecasts without a shock ``[H, D]``, in original units.
+        """
+        parts, panel = self.parts, self.panel
+        windows = self.windows[evenly(len(self.windows), MOST_WINDOWS)]
+        plain = Look.at(panel, windows, self.h, parts.state, parts.preparation, parts.own_history, all_rows=True)
+        k, n_shocks = shocks.shape[1:]
+        # All shocks side by side as windows of their own: one pass through base and heads.
+        added = np.concatenate([np.zeros((1, self.h, k)), np.moveaxis(shocks, 2, 0)])
+        ahead = (plain.ahead[None] + added[:, None]).reshape(-1, self.h, k)
+        copies = np.tile(np.arange(len(windows)), n_shocks + 1)
+        features = plain.features[copies]
+        features[:, :, :k] = ahead
+        look = replace(plain, windows=windows[copies], ahead=ahead, features=features, learning=False)
+        mean, _ = answers(parts, look, look.base(parts.base, parts.effects))
+        guard = replace(parts.guard, whole=False)
+        mean, _, _ = guard.apply(panel, look.windows, parts.base.positions(panel)[look.windows.entity], mean, None)
+        mean = mean.reshape(n_shocks + 1, len(windows), self.h, -1).mean(axis=1)
+        return np.moveaxis(mean[1:] - mean[0], 0, 2), mean[0]
+
+    def errors_by_step(self, level: float) -> pd.DataFrame:
+        """Errors of rollout and persistence by step ahead, tested by cutoff; see ``DynamicsSummary.latent_errors``."""
+        steps, where = np.unique(self.windows.steps(self.panel), return_inverse=True)
+        distance = int(np.diff(steps).min()) if len(steps) > 1 else 1
+        ours, kept = (_by_cutoff(e, where, len(steps)) for e in self.errors_ahead())
+        lines = []
+        for h in range(1, self.h + 1):
+            a, b = ours[:, h - 1], kept[:, h - 1]
+            known = ~np.isnan(a - b)
+            n = int(known.sum())
+            mse, persistence = (float(v[known].mean()) if n else np.nan for v in (a, b))
+            low, high, p_value = mean_test((a - b)[known], -(-h // distance), level=level)
+            lines.append({
+                "h_step": h, "n": n, "mse": mse, "persistence": persistence,
+                "skill": 1 - mse / persistence if n and persistence > 0 else np.nan,
+                "difference": mse - persistence, "low": low, "high": high, "p_value": p_value,
+            })  # fmt: skip
+        table = pd.DataFrame(lines)
+        return table.assign(p_holm=holm(table["p_value"].to_list()))
+
+    def loadings(self) -> tuple[Floats, Floats]:
+        """Jacobian of the decoder at the mean state and correlations, ``[C, K]`` each."""
+        state = self.parts.state
+        jacobian = _jacobian(state.model.decode, torch.from_numpy(state.location).float()).double().numpy()
+        x, z = self.x[self.learned], self.z[self.learned]
+        x, z = x - x.mean(axis=0), z - z.mean(axis=0)
+        size = np.sqrt(np.outer((x**2).sum(axis=0), (z**2).sum(axis=0)))
+        return jacobian * state.scale, np.where(size > 0, x.T @ z / np.where(size > 0, size, 1.0), np.nan)
+
+    def path(self) -> pd.DataFrame:
+        """Columns: id, time and one per latent, for the known rows."""
+        panel = self.panel
+        entity = np.repeat(np.arange(panel.n_entities), panel.length)[self.known]
+        columns: dict[str, Array | pd.Index] = {
+            panel.names.id: np.array(panel.ids, dtype=object)[entity],
+            panel.names.time: panel.grid.output_times(self.steps()[self.known]),
+        }
+        return pd.DataFrame({**columns, **dict(zip(self.latents, self.z[self.known].T, strict=True))})
+
+    def steps(self) -> Ints:
+        """Grid step of each compact row, ``[R]``."""
+        return _steps(self.panel)
 
 
-def parts_of(model: Any, panel: Panel) -> Parts:
-    """Return what a fitted LAVAR is made of, after a check that the panel has its columns."""
-    from foretide.forecasters.lavar.lavar import LAVAR
-
+def parts_of(model: Forecaster) -> Parts:
+    """Return what a fitted LAVAR is made of."""
     if not isinstance(model, LAVAR):
-        name = getattr(model, "name", type(model).__name__)
         raise ConfigError(
-            f"Only a LAVAR has a latent state, got {name}. Type ft.explain.dynamics(ft.LAVAR(h=14).fit(panel), panel); "
-            "for the inputs of other models, ft.explain.inputs."
+            f"Only a LAVAR has a latent state, got {getattr(model, 'name', model)}. Type "
+            "ft.explain.dynamics(ft.LAVAR(h=14).fit(panel), panel); for the inputs of other models, ft.explain.inputs."
         )
-    if model.parts_ is None or model._fitted is None:
+    if model.parts_ is None:
         raise NotFittedError(f"{model.name} is not fitted. Type: model.fit(panel, until=...)")
-    model._fitted.check(panel, model.name)
     return model.parts_
 
 
-def _windows(
-    panel: Panel, known: NDArray[np.bool_], order: int, h: int, cutoffs: Sequence[Any] | None, fitted: int
-) -> Windows:
-    if cutoffs is not None:
-        return at_cutoffs(panel, cutoffs, min_history=order)
-    found = slide(panel, input_size=order, h=h)
-    seen = known[compact_rows(panel)[found.entity] + found.cutoff]
-    later = seen & (found.steps(panel) >= fitted)
-    found = found[later if later.any() else seen]
-    if not len(found):
-        raise DataError(
-            f"No window fits: {order} rows up to a cutoff and {h} after it are needed, the longest series has "
-            f"{int(panel.observed.max())} observed rows. Give longer series, or cutoffs=[...]."
-        )
-    return found
+def _jacobian(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> torch.Tensor:
+    jacobian: torch.Tensor = torch.autograd.functional.jacobian(function, at)  # type: ignore[no-untyped-call]
+    return jacobian
 
 
-def _known_rows(panel: Panel, source: str) -> NDArray[np.bool_]:
+def _by_cutoff(errors: Floats, where: Ints, n: int) -> Floats:
+    """Mean over entities, ``[W, H] -> [cutoffs, H]``; NaN where nothing is known."""
+    known = ~np.isnan(errors)
+    total, count = np.zeros((n, errors.shape[1])), np.zeros((n, errors.shape[1]))
+    np.add.at(total, where, np.where(known, errors, 0.0))
+    np.add.at(count, where, known)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _known_rows(panel: Panel, source: str) -> Bools:
     d, c = panel.n_targets, panel.n_targets + len(panel.past)
     low, high = {"past": (d, c), "targets": (0, d), "both": (0, c)}[source]
     return np.concatenate([(~np.isnan(panel.rows(i)[:, low:high])).any(axis=1) for i in range(panel.n_entities)])
 
 
-def _steps(panel: Panel) -> Steps:
+def _steps(panel: Panel) -> Ints:
     """Grid step of each compact row, ``[R]``."""
     return np.concatenate([panel.first[i] + np.arange(panel.length[i]) for i in range(panel.n_entities)])
 
 
-def _last_cutoffs(panel: Panel, windows: Windows) -> Steps:
+def _last_cutoffs(panel: Panel, windows: Windows) -> Ints:
     """Step of each entity's last cutoff, ``[N]``; before all rows where it has none."""
     last = np.full(panel.n_entities, np.iinfo(np.int64).min)
     np.maximum.at(last, windows.entity, windows.steps(panel))

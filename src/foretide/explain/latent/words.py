@@ -8,6 +8,7 @@ import numpy as np
 
 from foretide.explain.latent.modes import mode_table
 from foretide.text import joined, phrase
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,18 +30,18 @@ def latent_sentences(
     summary: DynamicsSummary, effects: pd.DataFrame, errors: pd.DataFrame, basis: str
 ) -> list[str]:  # fmt: skip
     """Stability, memory, cycles, errors, targets, covariates; then what to be careful with."""
-    found = [
+    sentences = [
         _stability(summary), _cycles(summary), _errors(summary, errors), _targets(summary, effects),
         _covariates(summary),
     ]  # fmt: skip
     if summary.in_sample:
-        found.append(
+        sentences.append(
             f"{summary.model} learned from rows after the first of these cutoffs, so the errors are smaller than those "
             "of a forecast. Fit with until=... and give a panel that goes on."
         )
     if summary.kind == "gru":
-        found.append("The dynamics are a GRU, here linearised at the mean state: far from it they may differ.")
-    return [*found, basis]
+        sentences.append("The dynamics are a GRU, here linearised at the mean state: far from it they may differ.")
+    return [*sentences, basis]
 
 
 def _stability(summary: DynamicsSummary) -> str:
@@ -135,7 +136,7 @@ def _covariates(summary: DynamicsSummary) -> str:
     return f"Latents that go with covariates (correlation of {TOGETHER:g} or more): {'; '.join(said)}{rest}."
 
 
-def _ranges(steps: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+def _ranges(steps: Ints) -> str:
     """Ascending numbers as ranges: ``1 to 3, 7``."""
     runs = np.split(steps, np.flatnonzero(np.diff(steps) != 1) + 1)
     return ", ".join(f"{r[0]} to {r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)

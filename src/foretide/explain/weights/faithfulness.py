@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError, DataError
+from foretide.explain.chance import mean_test
+from foretide.explain.weights.stream import backbone_of
+from foretide.seeding import torch_generator
 from foretide.text import phrase
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
     from foretide.explain.weights.stream import Lens
     from foretide.forecasters.networks.attention import Attention
     from foretide.models.attention import Look
 
-    Floats = NDArray[np.float64]
     Edit = Callable[[torch.Tensor], torch.Tensor]
 
 ALPHA = 0.05
@@ -109,15 +112,15 @@ class Faithfulness:
         lags = "the most attended lag" if self.k == 1 else f"the {self.k} most attended lags"
         low, high = self.interval
         sure = "no interval" if np.isnan(low + high) else f"95 % interval {low:+.1%} to {high:+.1%}"
-        said = (
+        rule = (
             f"Masking {lags} of {self.lookback} changes the squared error by {harm:+.1%}, masking as many random ones "
             f"by {chance:+.1%} (difference {self.difference:+.1%} of the error, {sure} over "
             f"{phrase('cutoff', self.n_cutoffs)}; p = {self.p_masking:.2g} by {len(self.random)} random draws). "
-            f"With the weights moved to random lags the "
-            f"error changes by {self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
+            "With the weights moved to random lags the error changes by "
+            f"{self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
         )
         return (
-            said
+            rule
             + {
                 "faithful": "The attention is faithful: the forecast needs the lags it points at.",
                 "not faithful": "The attention is not faithful: the forecast does not need the lags it points at more "
@@ -125,6 +128,33 @@ class Faithfulness:
                 "undecided": "That does not decide whether the attention is faithful; look at more cutoffs.",
             }[self.verdict]
         )
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Figures of the test.
+
+        Returns
+        -------
+        dict
+            ``faithfulness``, one row: errors without a mask, with the most attended lags masked, and the means of the
+            ``random`` masks and of the ``moved`` weights; ``difference, low, high`` as shares of the error; p-values,
+            sizes and verdict. ``faithfulness_by_step``: ``h_step, error, attended, random``. ``faithfulness_draws``:
+            ``draw, random, moved``, the errors of each relabelling.
+        """
+        low, high = self.interval
+        draws = np.arange(1, len(self.random) + 1)
+        one = {
+            "error": self.error, "attended": self.attended, "random": float(self.random.mean()),
+            "moved": float(self.moved.mean()), "difference": self.difference, "low": low, "high": high,
+            "p_masking": self.p_masking, "p_moving": self.p_moving, "k": self.k, "lookback": self.lookback,
+            "draws": len(draws), "n_windows": self.n_windows, "n_cutoffs": self.n_cutoffs, "verdict": self.verdict,
+        }  # fmt: skip
+        steps = {"h_step": np.arange(1, self.by_step.shape[1] + 1)}
+        steps |= dict(zip(("error", "attended", "random"), self.by_step, strict=True))
+        return {
+            "faithfulness": pd.DataFrame([one]),
+            "faithfulness_by_step": pd.DataFrame(steps),
+            "faithfulness_draws": pd.DataFrame({"draw": draws, "random": self.random, "moved": self.moved}),
+        }
 
     def __repr__(self) -> str:
         return (
@@ -187,12 +217,10 @@ def faithfulness_of(
 
 
 def _losses(
-    lens: Lens, places: NDArray[np.int64], k: int, draws: int, seed: int, edits: tuple[Edit | None, Edit | None]
+    lens: Lens, places: Ints, k: int, draws: int, seed: int, edits: tuple[Edit | None, Edit | None]
 ) -> tuple[Floats, Floats]:
     """Squared errors ``[2 + 2 draws, n, H]``, summed over the targets, and how many targets are known ``[n, H]``."""
     import torch
-
-    from foretide.seeding import torch_generator
 
     shape, generator = tuple(lens.backbone.bias.shape), torch_generator(seed)
     relabel = torch.rand((draws, *shape), generator=generator).argsort(dim=-1).to(lens.backbone.bias.device)
@@ -231,8 +259,9 @@ def forecast_by(model: Attention, seen: Look, weights: torch.Tensor, entity: tor
     """Mean forecast ``[B, H, D]``, in the network's units, that the model makes by other weights ``[B, M, H, L]``."""
     from foretide.heads.base import SeriesInfo
 
-    network: Any = model.network
-    hidden = network.backbone.decode(seen, weights)
+    network = model.network
+    assert network is not None
+    hidden = backbone_of(model).decode(seen, weights)
     series = None if network.unit is None else SeriesInfo(entity, network.unit[entity])
     mean: torch.Tensor = network.head(hidden.features, hidden.base, hidden.scale, series).mean()
     return mean
@@ -249,7 +278,7 @@ def _checked(k: int | None, lookback: int, draws: int) -> int:
     return int(k)
 
 
-def _thinned(lens: Lens, most: int) -> NDArray[np.int64]:
+def _thinned(lens: Lens, most: int) -> Ints:
     """Places of windows with a truth, at most ``most``: first cutoffs are thinned out evenly, then series."""
     places = lens.with_truth()
     if not len(places):
@@ -270,7 +299,7 @@ def _thinned(lens: Lens, most: int) -> NDArray[np.int64]:
     return places[np.isin(lens.windows.entity[places], keep)]
 
 
-def _judged(lens: Lens, places: NDArray[np.int64], losses: Floats, known: Floats, k: int) -> Faithfulness:
+def _judged(lens: Lens, places: Ints, losses: Floats, known: Floats, k: int) -> Faithfulness:
     """Reduce squared errors ``[2 + 2 draws, n, H]``, sums over ``known`` ``[n, H]`` values, to cutoffs and judge."""
     steps, at = np.unique(lens.windows.steps(lens.panel)[places], return_inverse=True)
     count = np.bincount(at, weights=known.sum(axis=1), minlength=len(steps))
@@ -281,7 +310,7 @@ def _judged(lens: Lens, places: NDArray[np.int64], losses: Floats, known: Floats
     steps = steps[count > 0]
     mean, draws = by_cutoff.mean(axis=1), len(by_cutoff) // 2 - 1
     gap = by_cutoff[1] - by_cutoff[2 : 2 + draws].mean(axis=0)
-    low, high = interval_of(gap, overlap_of(steps, lens.model.h))
+    low, high, _ = mean_test(gap, overlap_of(steps, lens.model.h))
     error = float(mean[0])
     per_step = losses.sum(axis=1) / np.maximum(known.sum(axis=0), 1)
     by_step = np.stack([per_step[0], per_step[1], per_step[2 : 2 + draws].mean(axis=0)])
@@ -291,16 +320,7 @@ def _judged(lens: Lens, places: NDArray[np.int64], losses: Floats, known: Floats
     return Faithfulness(k, lens.backbone.bias.shape[-1], error, float(mean[1]), random, moved, by_step, relative, *n)
 
 
-def overlap_of(steps: NDArray[np.int64], reach: int) -> int:
+def overlap_of(steps: Ints, reach: int) -> int:
     """How many neighbouring cutoffs share one of ``reach`` steps."""
     stride = float(np.median(np.diff(steps))) if len(steps) > 1 else float(reach)
     return max(1, int(np.ceil(reach / stride)))
-
-
-def interval_of(values: Floats, overlap: int, level: float = 95) -> tuple[float, float]:
-    """Interval, ``level`` in percent, of the mean of autocorrelated values in order of time; NaN for too few."""
-    from foretide.evaluation.compare.tests import diebold_mariano, fewest
-
-    if len(values) < fewest(overlap):
-        return float("nan"), float("nan")
-    return diebold_mariano(values, np.zeros_like(values), h=overlap).interval(level)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,7 @@ import pandas as pd
 from foretide.errors import ConfigError, nearest
 from foretide.explain.weights.profiles import distances, divergence, entropy_of, kinds, mass_by_distance
 from foretide.explain.weights.stream import Sums
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+from foretide.typing import Array, Bools, Floats, Reals
 
 AXES = ("lag", "distance")
 PER = (None, "h_step", "head")
@@ -68,7 +63,7 @@ class AttentionFigures:
 
     @classmethod
     def of_weights(
-        cls, weights: NDArray[np.floating], *, freq: str | int, seasons: tuple[int, ...] = (), name: str = "Attention"
+        cls, weights: Reals, *, freq: str | int, seasons: tuple[int, ...] = (), name: str = "Attention"
     ) -> AttentionFigures:
         """Make the figures of an array ``[N, M, H, L]``, oldest lag first, each row summing to one."""
         if weights.ndim != 4 or not len(weights) or not np.allclose(weights.sum(axis=-1), 1.0, atol=1e-3):
@@ -114,7 +109,7 @@ class AttentionFigures:
         """
         profile, labels = self._profile(by, per)
         first = 0 if by == "lag" else 1
-        columns: dict[str, NDArray[np.generic]] = {}
+        columns: dict[str, Array] = {}
         if per is not None:
             columns[per] = np.repeat(np.arange(1, len(profile) + 1), profile.shape[1])
         columns[by] = np.tile(np.arange(first, first + profile.shape[1]), len(profile))
@@ -122,7 +117,7 @@ class AttentionFigures:
         frame = pd.DataFrame(columns)
         return frame if labels is None else frame[labels.reshape(-1)].reset_index(drop=True)
 
-    def _profile(self, by: str, per: str | None) -> tuple[Floats, NDArray[np.bool_] | None]:
+    def _profile(self, by: str, per: str | None) -> tuple[Floats, Bools | None]:
         """Profiles ``[groups, lags or distances]``, newest first, and which of their cells exist."""
         if by not in AXES:
             raise ConfigError(f"by is 'lag' or 'distance', got {by!r}. {nearest(by, AXES)}")
@@ -210,7 +205,7 @@ class AttentionFigures:
         })  # fmt: skip
 
     @cached_property
-    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
+    def _kinds(self) -> dict[str, Bools]:
         return kinds(self.shape[2], self.shape[3], self.seasons)
 
     def head_profiles(self) -> HeadProfiles:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError
-from foretide.explain.weights.faithfulness import forecast_by, interval_of, overlap_of
+from foretide.explain.chance import mean_test
+from foretide.explain.weights.faithfulness import forecast_by, overlap_of
 from foretide.explain.weights.profiles import distances, kinds, mass_by_distance
+from foretide.typing import Array, Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from foretide.explain.weights.stream import Lens
 
-    Floats = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
+    Mask: TypeAlias = "str | Sequence[bool] | Array | EventTruth"
 
 OUTLIER = 4.0
 """A step is an event where its error exceeds so many standard deviations, by the median absolute error."""
@@ -28,6 +29,14 @@ ROUNDING = 1e-4
 N_DISTANCES = 3
 LEVEL = 95.0
 """That all intervals of a split hold together, in percent."""
+
+
+class EventTruth(Protocol):
+    """The truth of made-up data that knows its events, as that of ``ft.synthetic.hourly``."""
+
+    @property
+    def event_mask(self) -> Array:
+        """Which grid steps lie in an event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +62,7 @@ class RegimeSplit:
 
     table: pd.DataFrame
     profiles: pd.DataFrame
-    inside: Flags
+    inside: Bools
     about: str
     level: float
 
@@ -70,16 +79,25 @@ class RegimeSplit:
         where = f"Inside event windows ({self.about}; {n} of {len(self.inside)} windows)"
         if self.table[["low", "high"]].isna().all(axis=None):
             return f"{where} there are too few cutoffs to tell whether attention differs."
-        found = self.differing
-        if found.empty:
+        differing = self.differing
+        if differing.empty:
             return f"{where} no figure of the attention differs by more than chance ({self._rule})."
-        said = [
+        figures = [
             f"{row['figure']} {row['inside']:.3g} instead of {row['outside']:.3g} "
             f"(difference {row['difference']:+.3g}, interval {row['low']:+.3g} to {row['high']:+.3g})"
-            for _, row in found.iterrows()
+            for _, row in differing.iterrows()
         ]
-        told = f"{len(said)} of {len(self.table)} figures differ{'s' if len(said) == 1 else ''}"
-        return f"{where}: {'; '.join(said)}. {told} by more than chance ({self._rule})."
+        counted = f"{len(figures)} of {len(self.table)} figures differ{'s' if len(figures) == 1 else ''}"
+        return f"{where}: {'; '.join(figures)}. {counted} by more than chance ({self._rule})."
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """``regimes``, :attr:`table` with what it is about in every row, and ``regime_profiles``."""
+        n = int(self.inside.sum())
+        table = self.table.assign(
+            more_than_chance=self.table.index.isin(self.differing.index), n_inside=n, n_outside=len(self.inside) - n,
+            level=self.level, events=self.about,
+        )  # fmt: skip
+        return {"regimes": table, "regime_profiles": self.profiles}
 
     @property
     def _rule(self) -> str:
@@ -90,7 +108,7 @@ class RegimeSplit:
         return f"RegimeSplit({int(self.inside.sum())} of {len(self.inside)} windows inside: {self.about})"
 
 
-def split_by(lens: Lens, inside: Flags, about: str, top: NDArray[np.int64]) -> RegimeSplit:
+def split_by(lens: Lens, inside: Bools, about: str, top: Ints) -> RegimeSplit:
     """Go over the windows once more and compare those inside with those outside.
 
     Parameters
@@ -142,7 +160,7 @@ def simultaneous(n: int) -> float:
     return 100 - (100 - LEVEL) / n
 
 
-def inside_of(lens: Lens, mask: Any, reach: int | None) -> tuple[Flags, str]:
+def inside_of(lens: Lens, mask: Mask | None, reach: int | None) -> tuple[Bools, str]:
     """Return which windows are inside, ``[N]``, and what that means; see ``AttentionSummary.by_regime``."""
     reach = lens.model.h if reach is None else reach
     if isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 1:
@@ -151,28 +169,27 @@ def inside_of(lens: Lens, mask: Any, reach: int | None) -> tuple[Flags, str]:
         near = f"a forecast error beyond {OUTLIER:g} standard deviations {_reach(reach)}"
         return _near(lens, _outliers(lens), reach), near
     if hasattr(mask, "event_mask"):
-        events = np.asarray(mask.event_mask, dtype=bool)
-        if len(events) <= int(lens.windows.steps(lens.panel).max()):
+        events, last = np.asarray(mask.event_mask, dtype=bool), int(lens.windows.steps(lens.panel).max())
+        if len(events) <= last:
             raise DataError(
-                f"The truth knows {len(events)} steps, the windows reach to step "
-                f"{int(lens.windows.steps(lens.panel).max())}. Give the truth of this panel."
+                f"The truth knows {len(events)} steps, the windows reach to step {last}. Give the truth of this panel."
             )
         stamped = {i: np.flatnonzero(events) - int(lens.panel.first[i]) for i in range(lens.panel.n_entities)}
         return _near(lens, stamped, reach), f"an event of the truth {_reach(reach)}"
-    given = np.asarray(mask)
-    if given.dtype != bool or given.shape != (len(lens.windows),):
+    inside = np.asarray(mask)
+    if inside.dtype != bool or inside.shape != (len(lens.windows),):
         raise DataError(
             f"mask is a bool array, one entry for each of the {len(lens.windows)} windows (see summary.windows); "
-            f"got {given.dtype} of shape {given.shape}. Or type mask='events'."
+            f"got {inside.dtype} of shape {inside.shape}. Or type mask='events'."
         )
-    return given, "as given"
+    return inside, "as given"
 
 
 def _reach(reach: int) -> str:
     return f"in the {reach} steps up to the cutoff" if reach > 1 else "at the cutoff"
 
 
-def _cells(h: int, lookback: int, seasons: tuple[int, ...], top: NDArray[np.int64]) -> dict[str, Floats]:
+def _cells(h: int, lookback: int, seasons: tuple[int, ...], top: Ints) -> dict[str, Floats]:
     """Weight ``[H, L]`` of each cell in a figure that is linear in the weights."""
     out: dict[str, Floats] = {f"share of {kind} lags": cells / h for kind, cells in kinds(h, lookback, seasons).items()}
     out["mean lag"] = np.broadcast_to(np.arange(lookback - 1, -1, -1.0) / h, (h, lookback))
@@ -184,8 +201,8 @@ def _cells(h: int, lookback: int, seasons: tuple[int, ...], top: NDArray[np.int6
 
 
 def _compared(
-    name: str, x: Floats, inside: Flags, steps: NDArray[np.int64], lookback: int, level: float = LEVEL
-) -> dict[str, Any]:
+    name: str, x: Floats, inside: Bools, steps: Ints, lookback: int, level: float = LEVEL
+) -> dict[str, str | float]:
     """Difference of two means with an interval, by what each cutoff adds to it."""
     a, b = float(x[inside].mean()), float(x[~inside].mean())
     pull = np.where(inside, (x - a) / inside.sum(), -(x - b) / (~inside).sum())
@@ -194,11 +211,11 @@ def _compared(
     # Windows share steps of their lookbacks; where cutoffs are few for that, the forecasts' slower drift is all that
     # the variance can be taken from, so the overlap is kept to an eighth of them.
     overlap = max(1, min(overlap_of(cutoffs, lookback), len(cutoffs) // 8))
-    low, high = interval_of(np.asarray(a - b + by_cutoff, dtype=np.float64), overlap, level)
+    low, high, _ = mean_test(np.asarray(a - b + by_cutoff, dtype=np.float64), overlap, level=level)
     return {"figure": name, "inside": a, "outside": b, "difference": a - b, "low": low, "high": high}
 
 
-def _near(lens: Lens, events: dict[int, NDArray[np.int64]], reach: int) -> Flags:
+def _near(lens: Lens, events: dict[int, Ints], reach: int) -> Bools:
     """Whether an event row lies in the ``reach`` steps up to each cutoff, ``[N]``."""
     out = np.zeros(len(lens.windows), dtype=bool)
     for i, rows in events.items():
@@ -209,7 +226,7 @@ def _near(lens: Lens, events: dict[int, NDArray[np.int64]], reach: int) -> Flags
     return out
 
 
-def _outliers(lens: Lens) -> dict[int, NDArray[np.int64]]:
+def _outliers(lens: Lens) -> dict[int, Ints]:
     """Rows of each entity whose error stands out, forecast from the newest cutoff before them."""
     import torch
 
@@ -226,7 +243,7 @@ def _outliers(lens: Lens) -> dict[int, NDArray[np.int64]]:
             if labels.observed is not None:
                 gap = torch.where(labels.observed[:, :ahead], gap, torch.nan)
             errors[at] = gap.abs().cpu().numpy()
-    found: dict[int, NDArray[np.int64]] = {}
+    events: dict[int, Ints] = {}
     windows = lens.windows[places]
     for i in np.unique(windows.entity):
         own = windows.entity == i
@@ -235,5 +252,5 @@ def _outliers(lens: Lens) -> dict[int, NDArray[np.int64]]:
         spread = np.array([NORMAL_MAD * np.median(errors) if len(errors) else np.inf for errors in known])
         out = (size > OUTLIER * np.maximum(spread, 1e-9)).any(axis=2)
         rows = windows.cutoff[own][:, None] + np.arange(1, ahead + 1)
-        found[int(i)] = np.unique(rows[out])
-    return found
+        events[int(i)] = np.unique(rows[out])
+    return events

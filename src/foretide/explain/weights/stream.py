@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+import pandas as pd
 
-from foretide.data.windows import Windows, at_cutoffs, slide
-from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.data.time.seasons import seasons_of
+from foretide.data.windows import Windows
+from foretide.errors import ConfigError, NotFittedError
+from foretide.explain.origins import AFTER, FEWEST_WINDOWS, WHOLE, fit_end, windows_at
 from foretide.explain.weights.profiles import entropy_of
+from foretide.forecasters.networks.attention import Attention
 from foretide.forecasters.networks.neural import in_batches
+from foretide.typing import Floats, Ints, Reals, Singles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import torch
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
-    from foretide.forecasters.networks.attention import Attention
+    from foretide.forecasters.base import Forecaster
     from foretide.models.attention import AttentionBackbone, Look
     from foretide.models.inputs import Labels
     from foretide.training.store import WindowBatches
-
-FEWEST_WINDOWS = 30
-"""Windows after the fitted part below which ``cutoffs=None`` takes all windows of the panel."""
+    from foretide.typing import Times
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,22 +56,20 @@ class Lens:
     @property
     def seasons(self) -> tuple[int, ...]:
         """Whole seasons, in steps, that the model was given or that the frequency suggests, within its reach."""
-        from foretide.data.time.seasons import seasons_of
-
-        given = self.model.seasons
-        found = seasons_of(self.panel.grid.freq) if given is None else given
+        own = self.model.seasons
+        seasons = seasons_of(self.panel.grid.freq) if own is None else own
         reach = self.model.min_history + self.model.h - 1
-        return tuple(sorted(int(s) for s in found if 1 < s <= reach and float(s).is_integer()))
+        return tuple(sorted(int(s) for s in seasons if 1 < s <= reach and float(s).is_integer()))
 
     def names(self) -> list[str]:
         """Name of each entity; of its targets where it has none."""
         return [name or ", ".join(self.panel.targets) for name in self.panel.ids]
 
-    def with_truth(self) -> NDArray[np.int64]:
+    def with_truth(self) -> Ints:
         """Places of the windows whose whole horizon lies inside the panel."""
         return np.flatnonzero(self.windows.cutoff + self.model.h < self.panel.length[self.windows.entity])
 
-    def weights(self, places: NDArray[np.int64] | None = None) -> Iterator[tuple[slice, torch.Tensor, Look]]:
+    def weights(self, places: Ints | None = None) -> Iterator[tuple[slice, torch.Tensor, Look]]:
         """Yield the weights ``[B, M, H, L]`` of the windows at ``places``, and what they were made from, in order."""
         import torch
 
@@ -83,7 +81,7 @@ class Lens:
                 weights = torch.softmax(seen.scores, dim=-1)
             yield at, weights, seen
 
-    def with_truth_of(self, places: NDArray[np.int64]) -> Iterator[tuple[slice, Look, torch.Tensor, Labels]]:
+    def with_truth_of(self, places: Ints) -> Iterator[tuple[slice, Look, torch.Tensor, Labels]]:
         """Yield what the decoder knows before its softmax, the fitted entity ``[B]``, and the truth."""
         import torch
 
@@ -94,7 +92,36 @@ class Lens:
                 seen = backbone.look(inputs)
             yield at, seen, inputs.entity, labels
 
-    def _batches(self, places: NDArray[np.int64] | None) -> WindowBatches:
+    # ---------------------------------------------------------------- a tidy table
+    def frame(self, places: Ints | None, most_rows: int) -> pd.DataFrame:
+        """One row per window, head, horizon step and lag; see ``AttentionSummary.to_frame``."""
+        n = len(self.windows) if places is None else len(places)
+        rows = n * int(np.prod(self.backbone.bias.shape))
+        if rows > most_rows:
+            raise ConfigError(
+                f"The weights of {n} windows are {rows} rows, more than most_rows={most_rows}. Type "
+                "summary.write_parquet('attention.parquet') to have them written in pieces, or choose windows: "
+                "summary.to_frame(places=[0, 1])."
+            )
+        return pd.concat(list(self.pieces(places)), ignore_index=True).astype({"series": object})
+
+    def pieces(self, places: Ints | None) -> Iterator[pd.DataFrame]:
+        """The same table batch by batch, oldest lag first in each row of weights."""
+        heads, h, lookback = self.backbone.bias.shape
+        windows = self.windows if places is None else self.windows[places]
+        cutoffs, names = windows.steps(self.panel), pd.Index(self.names())
+        for at, weights, _ in self.weights(places):
+            n, each = at.stop - at.start, heads * h * lookback
+            yield pd.DataFrame({
+                "series": pd.Categorical.from_codes(np.repeat(windows.entity[at], each), categories=names),
+                "cutoff": self.panel.grid.output_times(cutoffs[at]).repeat(each),
+                "head": np.tile(np.repeat(np.arange(1, heads + 1, dtype=np.int16), h * lookback), n),
+                "h_step": np.tile(np.repeat(np.arange(1, h + 1, dtype=np.int16), lookback), n * heads),
+                "lag": np.tile(np.arange(lookback - 1, -1, -1, dtype=np.int16), n * heads * h),
+                "weight": weights.cpu().numpy().reshape(-1),
+            })  # fmt: skip
+
+    def _batches(self, places: Ints | None) -> WindowBatches:
         return self.model.window_batches(self.panel, self.windows if places is None else self.windows[places])
 
 
@@ -114,12 +141,12 @@ class Sums:
     """
 
     n: int
-    mean: NDArray[np.float64]
-    entropy: NDArray[np.float64]
-    top1: NDArray[np.int64]
+    mean: Floats
+    entropy: Floats
+    top1: Ints
 
     @classmethod
-    def of_array(cls, weights: NDArray[np.floating]) -> Sums:
+    def of_array(cls, weights: Reals) -> Sums:
         """Take the sums of an array ``[N, M, H, L]``."""
         n, _, _, lookback = weights.shape
         entropy = np.mean([entropy_of(w) for w in weights], axis=0)
@@ -128,7 +155,7 @@ class Sums:
         return cls(n, weights.mean(axis=0, dtype=np.float64), entropy, top1.astype(np.int64))
 
     @classmethod
-    def streamed(cls, lens: Lens, keep: NDArray[np.float32] | None = None) -> Sums:
+    def streamed(cls, lens: Lens, keep: Singles | None = None) -> Sums:
         """Go over all windows once; ``keep`` ``[N, M, H, L]`` is filled with the weights."""
         import torch
 
@@ -140,9 +167,9 @@ class Sums:
             rows = torch.arange(heads * h, device=lens.backbone.bias.device).view(heads, h) * lookback
             for at, weights, seen in lens.weights():
                 mean += weights.sum(dim=0).cpu().numpy()
-                found, top = weights.max(dim=-1)
+                largest, top = weights.max(dim=-1)
                 # -sum w log w without a logarithm per weight: log w = score - log Z, and log Z = top score - log top w.
-                log_z = seen.scores.gather(-1, top[..., None])[..., 0] - found.log()
+                log_z = seen.scores.gather(-1, top[..., None])[..., 0] - largest.log()
                 entropy += (log_z - (weights * seen.scores).sum(dim=-1)).sum(dim=0).cpu().numpy()
                 top1 += torch.bincount((top + rows).flatten(), minlength=len(top1)).cpu().numpy()
                 if keep is not None:
@@ -151,38 +178,23 @@ class Sums:
         return cls(n, mean / n, np.maximum(entropy / n, 0.0), top1.reshape(shape))
 
 
-def lens_on(model: Any, panel: Panel, cutoffs: Sequence[Any] | None) -> Lens:
+def lens_on(model: Forecaster, panel: Panel, cutoffs: Times | Windows | None) -> Lens:
     """Check the model and find the windows; see :func:`foretide.explain.attention`."""
     backbone_of(model)
-    model._fitted.check(panel, model.name)
-    size, h = model.min_history, model.h
-    if cutoffs is not None:
-        windows = at_cutoffs(panel, cutoffs, min_history=size)
-        return Lens(model, panel, windows, "at the cutoffs given")
-    fitted = model.fitted_step(panel)
-    first = (int(panel.last.max()) if fitted is None else fitted) + 1
-    windows, about = slide(panel, input_size=size, h=h, first_target=first), "after what the model was fitted on"
-    if len(windows) < FEWEST_WINDOWS:
-        windows, about = slide(panel, input_size=size, h=h), "of the whole panel, those it learned from among them"
-    if not len(windows):
-        raise DataError(
-            f"No window fits: input_size={size} and h={h} need {size + h} rows, the longest series has "
-            f"{int(panel.observed.max())}. Give longer series, or cutoffs=[...] for windows without a truth."
-        )
-    return Lens(model, panel, windows, about)
+    windows, in_sample = windows_at(
+        panel, cutoffs, rows=model.min_history, h=model.h, end=fit_end(model, panel), fewest=FEWEST_WINDOWS
+    )
+    about = "at the cutoffs given" if cutoffs is not None else WHOLE if in_sample else AFTER
+    return Lens(cast("Attention", model), panel, windows, about)
 
 
-def backbone_of(model: Any) -> AttentionBackbone:
+def backbone_of(model: Forecaster) -> AttentionBackbone:
     """Return the part of a fitted model that attends, or say what was expected."""
-    from foretide.forecasters.networks.attention import Attention
-
     if not isinstance(model, Attention):
         raise ConfigError(
             f"Attention weights are those of a foretide Attention model, got {type(model).__name__}. "
             "Type: ft.Attention(h=...).fit(panel)" + (", or hand in its .model." if hasattr(model, "model") else ".")
         )
-    if model.network is None or model._fitted is None:
+    if model.network is None:
         raise NotFittedError(f"{model.name} is not fitted. Type: model.fit(panel, until=...)")
-    backbone: Any = model.network.backbone
-    found: AttentionBackbone = backbone
-    return found
+    return cast("AttentionBackbone", model.network.backbone)

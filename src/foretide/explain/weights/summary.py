@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from foretide.errors import ConfigError
+from foretide.data.reading.frames import as_backend
+from foretide.errors import ConfigError, DataError
+from foretide.explain.summary import Summary
 from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
 from foretide.explain.weights.figures import AttentionFigures
 from foretide.explain.weights.regimes import N_DISTANCES, RegimeSplit, inside_of, split_by
 from foretide.explain.weights.stream import Lens, Sums, lens_on
-from foretide.explain.weights.table import MOST_ROWS, weights_frame, write_weights
 from foretide.explain.weights.words import attention_sentences, leading_distances
 from foretide.explain.wording import start_words
 from foretide.text import unit_of
+from foretide.typing import Floats, Ints, Singles
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from numpy.typing import NDArray
+    import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.explain.weights.regimes import Mask
     from foretide.forecasters.networks.attention import Attention
+    from foretide.typing import Frame, Times
 
-LIMIT_MIB = 512
+LIMIT_MIB, MOST_ROWS = 512, 5_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionSummary(AttentionFigures):
+class AttentionSummary(AttentionFigures, Summary):
     """What the attention of a fitted model says on some windows, and whether to believe it.
 
     Sums are kept, not weights; what needs the weights again (a regime split, a table, the test) goes over the windows
@@ -48,7 +53,7 @@ class AttentionSummary(AttentionFigures):
     """
 
     lens: Lens | None = None
-    kept: NDArray[np.float32] | None = None
+    kept: Singles | None = None
 
     # ---------------------------------------------------------------- weights
     @property
@@ -62,7 +67,7 @@ class AttentionSummary(AttentionFigures):
         return self._lens.about
 
     @property
-    def weights(self) -> NDArray[np.float32]:
+    def weights(self) -> Singles:
         """Weights ``[N, M, H, L]``, oldest lag first, where they were kept."""
         if self.kept is None:
             raise ConfigError(
@@ -71,14 +76,14 @@ class AttentionSummary(AttentionFigures):
             )
         return self.kept
 
-    def weights_of(self, places: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+    def weights_of(self, places: Sequence[int] | Ints) -> Singles:
         """Weights of the windows at some places, ``[n, M, H, L]``, made anew."""
         chosen = self._places(places)
         if not len(chosen):
             return np.zeros((0, *self.shape[1:]), dtype=np.float32)
         return np.concatenate([weights.cpu().numpy() for _, weights, _ in self._lens.weights(chosen)])
 
-    def to_frame(self, places: Sequence[int] | None = None, *, most_rows: int = MOST_ROWS) -> Any:
+    def to_frame(self, places: Sequence[int] | None = None, *, most_rows: int = MOST_ROWS) -> Frame:
         """Return the weights as a tidy frame, of the kind (pandas or polars) the panel was made from.
 
         Parameters
@@ -94,14 +99,29 @@ class AttentionSummary(AttentionFigures):
             ``series, cutoff, head, h_step, lag, weight``. Targets of one entity share their weights, so ``series`` is
             the entity, or its targets where it has no name.
         """
-        return weights_frame(self._lens, None if places is None else self._places(places), most_rows)
+        table = self._lens.frame(None if places is None else self._places(places), most_rows)
+        frame: Frame = as_backend(table, self._lens.panel.names.backend)
+        return frame
 
     def write_parquet(self, path: str | PathLike[str], places: Sequence[int] | None = None) -> int:
         """Write the same table to a Parquet file, batch by batch, and return the number of rows."""
-        return write_weights(self._lens, path, None if places is None else self._places(places))
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows, writer = 0, None
+        try:
+            for piece in self._lens.pieces(None if places is None else self._places(places)):
+                table = pa.Table.from_pandas(piece, preserve_index=False)
+                writer = writer or pq.ParquetWriter(Path(path), table.schema, compression="zstd")
+                writer.write_table(table)
+                rows += len(piece)
+        finally:
+            if writer is not None:
+                writer.close()
+        return rows
 
     # ---------------------------------------------------------------- tests
-    def by_regime(self, mask: Any = None, *, reach: int | None = None) -> RegimeSplit:
+    def by_regime(self, mask: Mask | None = None, *, reach: int | None = None) -> RegimeSplit:
         """Compare the figures inside and outside event windows.
 
         Parameters
@@ -149,14 +169,49 @@ class AttentionSummary(AttentionFigures):
         first = f"{self.name}, {n} windows {self._lens.about}: {heads} heads, {h} horizon steps, {lookback} lags."
         chosen = self._lens.model.start_report()
         start = start_words(chosen[0]) if chosen else ""
-        found = self.belief if test else None
-        if test and found is None:
+        belief = self.belief if test else None
+        if test and belief is None:
             start += " No window has a truth, so whether to believe the weights was not tested."
-        return [s.strip() for s in (first, start, *attention_sentences(self, found)) if s.strip()]
+        return [s.strip() for s in (first, start, *attention_sentences(self, belief)) if s.strip()]
+
+    def findings(self) -> list[str]:
+        """The :meth:`sentences`, and what event windows change, or why that is not known."""
+        events = self._events
+        if isinstance(events, RegimeSplit):
+            return [*self.sentences(), events.text()]
+        why = str(events).partition(" Give ")[0]  # what to type is for those who call it
+        return [*self.sentences(), f"Attention inside event windows was not compared with the rest. {why}"]
 
     def text(self, *, test: bool = True) -> str:
         """Return the :meth:`sentences` as one paragraph."""
         return " ".join(self.sentences(test=test))
+
+    # ---------------------------------------------------------------- reports
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Where it looks, how sharply, whether to believe it, and what event windows change, where there are any."""
+        tables = {
+            "lags_by_distance": self.lag_importance(by="distance"), "lags": self.lag_importance(),
+            "entropy": self.entropy(), "top1": self.top1_counts(), "heads": self.head_profiles().table,
+            "horizon": self.horizon_dependence(),
+        }  # fmt: skip
+        tables |= {} if self.belief is None else self.belief.tables()
+        return tables | (self._events.tables() if isinstance(self._events, RegimeSplit) else {})
+
+    def arrays(self) -> dict[str, Floats]:
+        """``mean_weights`` ``[M, H, L]``."""
+        return {"mean_weights": self.mean_weights}
+
+    def named(self, windows: str) -> Self:
+        """Return the summary with other words for its windows."""
+        return replace(self, lens=replace(self._lens, about=windows))
+
+    @cached_property
+    def _events(self) -> RegimeSplit | DataError:
+        """:meth:`by_regime` by its defaults, or why there is no such split."""
+        try:
+            return self.by_regime()
+        except DataError as error:
+            return error
 
     def __repr__(self) -> str:
         n, heads, h, lookback = self.shape
@@ -166,9 +221,9 @@ class AttentionSummary(AttentionFigures):
 
     def _repr_html_(self) -> str:
         table = self.top_lags(5, by="distance").to_html(index=False, float_format=lambda x: f"{x:.3g}", border=0)
-        said = " ".join(self.sentences(test="belief" in self.__dict__))
+        text = self.text(test="belief" in self.__dict__)
         hint = "" if "belief" in self.__dict__ else "<p>Whether to believe it: <code>.text()</code></p>"
-        return f"<div><p><b>{escape(repr(self))}</b></p><p>{escape(said)}</p>{table}{hint}</div>"
+        return f"<div><p><b>{escape(repr(self))}</b></p><p>{escape(text)}</p>{table}{hint}</div>"
 
     # ---------------------------------------------------------------- parts
     @property
@@ -176,7 +231,7 @@ class AttentionSummary(AttentionFigures):
         assert self.lens is not None
         return self.lens
 
-    def _places(self, places: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    def _places(self, places: Sequence[int] | Ints) -> Ints:
         chosen = np.asarray(places, dtype=np.int64).reshape(-1)
         if len(chosen) and not 0 <= int(chosen.min()) <= int(chosen.max()) < self.shape[0]:
             raise ConfigError(f"places lie between 0 and {self.shape[0] - 1}, got {chosen.min()} to {chosen.max()}.")
@@ -186,7 +241,7 @@ class AttentionSummary(AttentionFigures):
 def attention(
     model: Attention,
     panel: Panel,
-    cutoffs: Sequence[Any] | None = None,
+    cutoffs: Times | Windows | None = None,
     *,
     keep_weights: bool = False,
     limit_mib: float = LIMIT_MIB,
@@ -210,6 +265,10 @@ def attention(
     limit_mib : float
         Most memory for it, in MiB.
 
+    Returns
+    -------
+    AttentionSummary
+
     Raises
     ------
     ConfigError
@@ -221,13 +280,21 @@ def attention(
     -----
     The weights look at the window after season and level are taken off (``model.start_report()``), and at what the
     linear map leaves to them: they say what the model copies, not what causes the series.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.planted_lags(T=160, lags=(7,), weights=(0.8,), seed=1).panel
+    >>> model = ft.Attention(h=2, input_size=10, hidden=8, heads=2, epochs=0).fit(panel)
+    >>> ft.explain.attention(model, panel).top_lags(1, by="distance")["distance"].tolist()
+    [7]
     """
     lens = lens_on(model, panel, cutoffs)
     keep = _room(lens, limit_mib) if keep_weights else None
     return AttentionSummary(Sums.streamed(lens, keep), panel.grid.freq, lens.seasons, model.name, lens, keep)
 
 
-def _room(lens: Lens, limit_mib: float) -> NDArray[np.float32]:
+def _room(lens: Lens, limit_mib: float) -> Singles:
     shape = (len(lens.windows), *lens.backbone.bias.shape)
     need = float(np.prod(shape, dtype=np.float64)) * 4 / 2**20
     if need > limit_mib:

@@ -8,10 +8,9 @@ import numpy as np
 
 from foretide.explain.weights.profiles import mass_by_distance, n_recent
 from foretide.text import joined, unit_of
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.explain.weights.faithfulness import Faithfulness
     from foretide.explain.weights.figures import AttentionFigures
 
@@ -31,30 +30,30 @@ MOVES = 0.1
 """The focus moves with the horizon when a share changes by at least this much from the first step to the last."""
 
 
-def leading_distances(figures: AttentionFigures) -> NDArray[np.int64]:
+def leading_distances(figures: AttentionFigures) -> Ints:
     """Distances worth a name, the largest weight first; see :data:`PEAK` and :data:`OF_LARGEST`. May be empty."""
     far = mass_by_distance(figures.mean_weights.mean(axis=0))
     order = np.argsort(-far, kind="stable")[:NAMED]
-    kept: NDArray[np.int64] = order[(far[order] >= PEAK * figures.even) & (far[order] >= OF_LARGEST * far[order[0]])]
+    kept: Ints = order[(far[order] >= PEAK * figures.even) & (far[order] >= OF_LARGEST * far[order[0]])]
     return kept
 
 
-def attention_sentences(figures: AttentionFigures, found: Faithfulness | None) -> list[str]:
+def attention_sentences(figures: AttentionFigures, test: Faithfulness | None) -> list[str]:
     """Where it looks, how sharply, how heads and horizon steps differ, and whether to believe it.
 
     Parameters
     ----------
     figures : AttentionFigures
-    found : Faithfulness, optional
+    test : Faithfulness, optional
         Without it nothing is said about belief, and a pattern is one of the weights alone.
     """
-    refuted = found is not None and found.verdict == "not faithful"
-    said = [_focus(figures, refuted=refuted), _sharpness(figures)]
+    refuted = test is not None and test.verdict == "not faithful"
+    sentences = [_focus(figures, refuted=refuted), _sharpness(figures)]
     if not refuted:
-        said += [_heads(figures), _horizon(figures), _windows(figures)]
-    if found is not None:
-        said.append(found.text())
-    return [sentence for sentence in said if sentence]
+        sentences += [_heads(figures), _horizon(figures), _windows(figures)]
+    if test is not None:
+        sentences.append(test.text())
+    return [sentence for sentence in sentences if sentence]
 
 
 def _focus(figures: AttentionFigures, *, refuted: bool) -> str:
@@ -136,13 +135,13 @@ def _horizon(figures: AttentionFigures) -> str:
         "recent": f"the newest {n_recent(figures.shape[3], figures.seasons)}",
         "seasonal": f"whole seasons ({', '.join(map(str, figures.seasons))} {unit_of(figures.freq)}) back",
     }
-    said = [
+    changes = [
         f"the share of {kind} lags ({what[kind]}) {'grows' if last > first else 'falls'} from {first:.0%} to {last:.0%}"
         for kind, (first, last) in shares.items()
         if abs(last - first) >= MOVES
     ]
-    if said:
-        return f"From horizon step 1 to {h}, {joined(said)} ({rule})."
+    if changes:
+        return f"From horizon step 1 to {h}, {joined(changes)} ({rule})."
     return f"The focus stays much the same from horizon step 1 to {h} ({rule})."
 
 

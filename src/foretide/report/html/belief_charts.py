@@ -31,7 +31,7 @@ def belief_charts(place: int, model: str, tables: Tables, steps: str) -> list[Ch
         Of the model among those with attention; part of the pictures' identities.
     model : str
     tables : mapping
-        As :func:`foretide.jobs.explained_tables.attention_found` makes them.
+        As :meth:`foretide.explain.weights.summary.AttentionSummary.tables`.
     steps : str
         The word for steps of time.
     """

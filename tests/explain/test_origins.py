@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 import foretide as ft
-from foretide.jobs import origins
-from foretide.jobs.origins import Origins
+from foretide.errors import DataError
+from foretide.explain import origins
+from foretide.explain.origins import Origins
 
 
 def fitted(until: int | None) -> tuple[ft.Ridge, ft.Panel]:
@@ -52,4 +53,5 @@ def test_fewer_cutoffs_of_many_entities(monkeypatch: pytest.MonkeyPatch) -> None
 def test_no_window_at_all() -> None:
     model, panel = fitted(99)
     short = panel.until(pd.Timestamp("2024-01-08"))
-    assert Origins.of(model, short).cutoffs(10) is None
+    with pytest.raises(DataError, match="No window fits: 10 rows up to a cutoff and 5 after it are needed"):
+        Origins.of(model, short)
