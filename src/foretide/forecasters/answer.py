@@ -13,9 +13,8 @@ from foretide.forecasters.simple.history import by_entity, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from foretide.data.panel import Panel
+    from foretide.forecasters.base import Forecaster
     from foretide.forecasters.stand_in import StandIn
     from foretide.typing import Bools, Ints, Reals
 
@@ -69,79 +68,48 @@ class Prediction:
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a model can forecast by itself.
-
-    Attributes
-    ----------
-    name : str
-        Of the model.
-    h : int
-    min_history : int
-        Rows from the first observed one to a cutoff.
-    memory : int or None
-        Rows up to a cutoff that its forecast depends on; None: all.
-    ids : set of str or None
-        Entities it knows; None: it needs to know none.
-    accepts_new_ids : bool
-    needs_future : bool
-        Whether it reads known-future columns over the whole horizon.
-    stand_in : StandIn
-    """
-
-    name: str
-    h: int
-    min_history: int
-    memory: int | None
-    ids: frozenset[str] | None
-    accepts_new_ids: bool
-    needs_future: bool
-    stand_in: StandIn
-
-
 def answer(
-    predict: Callable[[Panel, Windows], Prediction],
-    limits: Limits,
+    model: Forecaster,
+    stand_in: StandIn,
+    ids: frozenset[str],
     panel: Panel,
     windows: Windows,
     quantiles: tuple[float, ...],
-    woken: Bools,
+    traces: tuple[str, ...],
 ) -> Prediction:
     """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others.
 
-    ``woken`` ``[W]`` marks windows of known series that are to be forecast as those of new ones.
+    ``ids`` are the entities the model knows, where it knows any. What it forecasts by itself follows from its
+    ``min_history``, ``memory``, ``knows_ids``, ``accepts_new_ids`` and ``needs_future``.
     """
+
+    def predict(part: Panel, own: Windows) -> Prediction:
+        return model._predict(part, own, quantiles, traces)
+
     rows = windows.cutoff - first_observed(panel)[windows.entity] + 1
-    short = rows < limits.min_history
-    new = np.zeros(len(windows), dtype=bool)
-    if limits.ids is not None and not limits.ids.issuperset(panel.ids):
-        known = np.array([name in limits.ids for name in panel.ids])
-        new = ~known[windows.entity] & ~short
-        stranger = ~known
-    else:
-        stranger = np.zeros(panel.n_entities, dtype=bool)
-    new |= woken & ~short
-    unseen = _without_future(panel, windows, limits.h) & ~short if limits.needs_future else np.zeros_like(short)
+    short = rows < model.min_history
+    stranger = np.array([model.knows_ids and name not in ids for name in panel.ids], dtype=bool)
+    new = (stranger[windows.entity] | model._woken(panel, windows)) & ~short
+    unseen = _without_future(panel, windows, model.h) & ~short if model.needs_future else np.zeros_like(short)
     if unseen.sum() == (~short).sum():
         unseen[:] = False  # the table brings no known-future rows at all, and the model says what to add
-    alone = new & ~unseen if limits.accepts_new_ids else np.zeros_like(new)
+    alone = new & ~unseen if model.accepts_new_ids else np.zeros_like(new)
     apart = short | unseen | (new & ~alone)
     if not (alone.any() or apart.any() or stranger.any()):
         found = predict(panel, windows)
     else:
-        shape = (len(windows), limits.h, panel.n_targets)
+        shape = (len(windows), model.h, panel.n_targets)
         own, shared = np.flatnonzero(~apart & ~alone), np.flatnonzero(alone)
         parts = []
         if len(own):
             parts.append((own, predict(*_without(panel, windows[own], stranger))))
         if len(shared):
-            parts.append((shared, predict(*separated(panel, windows[shared], limits))))
+            parts.append((shared, predict(*separated(panel, windows[shared], model, ids))))
         found = _joined(parts, shape, quantiles)
     missing = {"short": short, "ahead": unseen, "new": new & ~alone & ~unseen}
-    found = _completed(found, limits, panel, windows, quantiles, missing, rows > 0)
-    found = _widened(found, limits, panel, windows, quantiles)
-    return _in_range(limits.name, panel, windows, found, np.array(limits.stand_in.floor))
+    found = _completed(found, model, stand_in, panel, windows, quantiles, missing, rows > 0)
+    found = _widened(found, model.name, stand_in, panel, windows, quantiles)
+    return _in_range(model.name, panel, windows, found, np.array(stand_in.floor))
 
 
 def first_observed(panel: Panel) -> Ints:
@@ -170,9 +138,9 @@ def _without_future(panel: Panel, windows: Windows, h: int) -> Bools:
     return np.asarray((~inside | (empty & (ahead >= panel.observed[windows.entity][:, None]))).any(axis=1))
 
 
-def separated(panel: Panel, windows: Windows, limits: Limits) -> tuple[Panel, Windows]:
+def separated(panel: Panel, windows: Windows, model: Forecaster, ids: frozenset[str]) -> tuple[Panel, Windows]:
     """Return each window as an entity of its own, of none of the known names, that ends at its cutoff."""
-    h, memory = limits.h, limits.memory
+    h, memory = model.h, model.memory
     low = np.zeros(len(windows), dtype=np.int64) if memory is None else (windows.cutoff - memory + 1).clip(0)
     high = np.minimum(windows.cutoff + 1 + h, panel.length[windows.entity])
     unseen = panel.n_targets + len(panel.past)
@@ -182,7 +150,7 @@ def separated(panel: Panel, windows: Windows, limits: Limits) -> tuple[Panel, Wi
         rows[c - a + 1 :, :unseen] = np.nan
         parts.append(rows)
     length = high - low
-    names, first = _names(panel, windows, limits.ids or frozenset()), panel.first[windows.entity] + low
+    names, first = _names(panel, windows, ids if model.knows_ids else frozenset()), panel.first[windows.entity] + low
     made = replace(
         panel.take(windows.entity), ids=names, values=np.concatenate(parts), length=length, first=first,
         row0=np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64),
@@ -233,7 +201,8 @@ def _joined(
 
 def _completed(
     found: Prediction,
-    limits: Limits,
+    model: Forecaster,
+    stand_in: StandIn,
     panel: Panel,
     windows: Windows,
     quantiles: tuple[float, ...],
@@ -250,7 +219,7 @@ def _completed(
     where = np.flatnonzero(broken.any(axis=(1, 2)) & begun)
     if not len(where):
         return found
-    mean, bounds, kind = limits.stand_in.forecast(panel, windows[where], limits.h, quantiles)
+    mean, bounds, kind = stand_in.forecast(panel, windows[where], model.h, quantiles)
     whole = np.array(found.mean, dtype=np.float64)
     gone = broken[where]
     whole[where] = np.where(gone, mean, whole[where])
@@ -259,10 +228,10 @@ def _completed(
         all_bounds = np.array(all_bounds, dtype=np.float64)
         all_bounds[where] = np.where(gone[..., None], bounds, all_bounds[where])
     reasons = {
-        "short": f"fewer than the {limits.min_history} rows that {limits.name} reads",
-        "ahead": f"known-future columns without values over the {limits.h} steps ahead, which {limits.name} reads",
-        "new": f"a series that {limits.name}, one model per series, was not fitted on",
-        "failed": f"{limits.name} gave no finite forecast",
+        "short": f"fewer than the {model.min_history} rows that {model.name} reads",
+        "ahead": f"known-future columns without values over the {model.h} steps ahead, which {model.name} reads",
+        "new": f"a series that {model.name}, one model per series, was not fitted on",
+        "failed": f"{model.name} gave no finite forecast",
     }
     failed = ~np.logical_or.reduce(list(missing.values()))
     notes = list(found.notes)
@@ -276,7 +245,7 @@ def _completed(
 
 
 def _widened(
-    found: Prediction, limits: Limits, panel: Panel, windows: Windows, quantiles: tuple[float, ...]
+    found: Prediction, name: str, stand_in: StandIn, panel: Panel, windows: Windows, quantiles: tuple[float, ...]
 ) -> Prediction:
     """Give a series that has woken the stand-in's interval where the model's has no width: it learned from silence."""
     if found.quantiles is None or len(quantiles) < 2 or not len(windows):
@@ -294,13 +263,13 @@ def _widened(
     where = np.flatnonzero(flat.any(axis=1))
     if not len(where):
         return found
-    mean, bounds, kind = limits.stand_in.forecast(panel, windows[where], limits.h, quantiles)
+    mean, bounds, kind = stand_in.forecast(panel, windows[where], found.mean.shape[1], quantiles)
     assert bounds is not None
     own, around = np.array(found.quantiles, dtype=np.float64), bounds - mean[..., None]
     chosen = flat[where][:, None, :, None] & np.isfinite(around)
     own[where] = np.where(chosen, np.asarray(found.mean)[where][..., None] + around, own[where])
-    text = f"{limits.name} has learned no spread of the series, its interval is that of "
-    notes = [Note("stand-in", text + name, where[kind == k]) for k, name in enumerate(NAMES) if (kind == k).any()]
+    text = f"{name} has learned no spread of the series, its interval is that of "
+    notes = [Note("stand-in", text + other, where[kind == k]) for k, other in enumerate(NAMES) if (kind == k).any()]
     return replace(found, quantiles=own, notes=(*found.notes, *notes))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from foretide.data.time.calendar import Calendar
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.forecasters.answer import Limits, Note, Prediction, answer, in_order, reordered
+from foretide.forecasters.answer import Note, Prediction, answer, in_order, reordered
 from foretide.forecasters.artifact import save
 from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
@@ -297,13 +297,7 @@ class Forecaster(ABC):
         fitted = self._fitted
         assert fitted is not None
         assert fitted.stand_in is not None
-        ids = frozenset(fitted.ids) if self.knows_ids else None
-        limits = Limits(
-            self.name, self.h, self.min_history, self.memory, ids, self.accepts_new_ids, self.needs_future,
-            fitted.stand_in,
-        )  # fmt: skip
-        woken = self._woken(panel, windows)
-        return answer(lambda p, w: self._predict(p, w, quantiles, traces), limits, panel, windows, quantiles, woken)
+        return answer(self, fitted.stand_in, frozenset(fitted.ids), panel, windows, quantiles, traces)
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Whether what was learned of a window's series says nothing of it, ``[W]``: it is forecast as a new one is."""

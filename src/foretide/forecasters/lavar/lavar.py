@@ -69,7 +69,9 @@ class LAVAR(Forecaster):
     uses_validation = True
     knows_ids = True
     uses_future = True
-    neural, explains = True, ("latent",)
+    neural, needs_future, explains = True, True, ("latent",)
+    traces = ("base", "latent")
+    """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
     traces_by_target = ("base",)
 
     def __init__(
@@ -155,16 +157,6 @@ class LAVAR(Forecaster):
         """Outermost quantiles that quantile heads among the heads were trained for."""
         specs = () if isinstance(self.heads, str) else self.heads
         return shared_range(route.quantile_range for spec in specs for route in routes(spec))
-
-    @property
-    def needs_future(self) -> bool:
-        """Whether it cannot forecast without known-future values over the whole horizon."""
-        return True
-
-    @property
-    def traces(self) -> tuple[str, ...]:
-        """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
-        return ("base", "latent")
 
     def _learnable(self, part: FitPart) -> NDArray[np.int64]:
         shared = None if self._teacher is None else self._teacher._parts().state.model.config.order

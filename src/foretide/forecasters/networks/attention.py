@@ -52,7 +52,7 @@ class Attention(NeuralForecaster):
 
     configs = (TrainingConfig, StartConfig, AttentionConfig)
     quick: ClassVar[Mapping[str, object]] = {"input_size": 14, "hidden": 8, "heads": 2, "epochs": 1, "device": "cpu"}
-    explains = ("attention",)
+    explains = traces = ("attention",)
 
     def __init__(
         self,
@@ -74,11 +74,6 @@ class Attention(NeuralForecaster):
             device=device, hidden=hidden, heads=heads, **options,
         )  # fmt: skip
         self.hidden, self.heads = hidden, heads
-
-    @property
-    def traces(self) -> tuple[str, ...]:
-        """``attention``: weights ``[N, M, H, L]``."""
-        return ("attention",)
 
     @classmethod
     def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:

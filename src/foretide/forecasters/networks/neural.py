@@ -67,7 +67,7 @@ class NeuralForecaster(Forecaster):
     can_warm_start = True
     knows_ids = True
     uses_future = True
-    neural, watched = True, True
+    neural, watched, needs_future = True, True, True
     configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
     """Beside them, a subclass names the dataclass of its own settings, the last one."""
 
@@ -128,11 +128,6 @@ class NeuralForecaster(Forecaster):
     def quantile_range(self) -> tuple[float, float] | None:
         """Outermost quantiles that a quantile head was trained for."""
         return shared_range(route.quantile_range for route in routes(self.head))
-
-    @property
-    def needs_future(self) -> bool:
-        """Whether it cannot forecast without known-future values over the whole horizon."""
-        return True
 
     def _learnable(self, part: FitPart) -> Ints:
         self.lookback_ = part.lookback(self.name, self.input_size, self.h)
