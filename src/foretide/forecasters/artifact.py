@@ -109,10 +109,28 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
 def load(folder: str | os.PathLike[str]) -> Forecaster:
     """Read a forecaster that :func:`save` wrote; it predicts as the one that was saved.
 
+    Parameters
+    ----------
+    folder : path
+        Made by ``model.save(folder)``.
+
+    Returns
+    -------
+    Forecaster
+
     Raises
     ------
     ArtifactError
         When a file is missing, was changed since, or was written by a later version of the format.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> import foretide as ft
+    >>> panel, folder = ft.synthetic.hourly(T=240, seed=1).panel, mkdtemp()
+    >>> ft.SeasonalNaive(h=24, season=24).fit(panel).save(folder)
+    >>> ft.load(folder)
+    SeasonalNaive(h=24, season=24)
     """
     from safetensors.numpy import load as from_bytes
 

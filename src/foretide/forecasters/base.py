@@ -122,6 +122,23 @@ class Forecaster(ABC):
             of each series, at least ``h`` steps, are for validation where the model needs any.
         warm_start : bool
             Begin training at the weights of the last fit; without, every fit begins anew.
+
+        Returns
+        -------
+        Forecaster
+            Itself.
+
+        Raises
+        ------
+        DataError, ConfigError
+            Where nothing can be learned from the panel, and what to do about it.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> ft.SeasonalNaive(h=24, season=24).fit(panel, until=panel.grid.output_times([200])[0]).is_fitted
+        True
         """
         if warm_start and not self.can_warm_start:
             raise ConfigError(f"{self.name} cannot begin at what an earlier fit learned. Leave warm_start out.")
@@ -230,6 +247,23 @@ class Forecaster(ABC):
             quantile head) is NaN, and a warning says so.
         **traces : bool
             What else to return in ``Forecast.extras``, e.g. ``attention=True``.
+
+        Returns
+        -------
+        Forecast
+
+        Raises
+        ------
+        NotFittedError, DataError, ConfigError
+            Before ``fit``; for a table of other columns or steps; for a trace that the model has not.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=24, season=24)).fit(panel)
+        >>> model.predict(panel, levels=80)
+        Forecast(SeasonalNaive: 1 origins x 24 steps x 1 targets, levels [80.0])
         """
         windows = self._origins_of(panel, cutoffs)
         kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles)
@@ -250,6 +284,16 @@ class Forecaster(ABC):
         """Keep the rows of a later table as the past of tables to come, which may then begin right after them.
 
         Nothing is learned from them.
+
+        Parameters
+        ----------
+        panel : Panel
+            Of the same columns and steps.
+
+        Returns
+        -------
+        Forecaster
+            Itself.
         """
         view = self.view(panel, Windows(np.arange(panel.n_entities), panel.observed - 1))
         assert self._fitted is not None
@@ -260,6 +304,16 @@ class Forecaster(ABC):
         """Return a panel and its windows as the fitted model sees them: columns, categories, grid and wall clock.
 
         For those who look inside; ``predict`` does it by itself. Raises :class:`DataError` for another kind of table.
+
+        Parameters
+        ----------
+        panel : Panel
+        windows : Windows
+            Origins in the panel.
+
+        Returns
+        -------
+        View
         """
         if self._fitted is None:
             raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
@@ -329,7 +383,23 @@ class Forecaster(ABC):
 
     @final
     def save(self, folder: str | PathLike[str]) -> None:
-        """Write settings (JSON) and what was learned (safetensors) to a folder; :func:`foretide.load` reads it."""
+        """Write settings (JSON) and what was learned (safetensors) to a folder; :func:`foretide.load` reads it.
+
+        Parameters
+        ----------
+        folder : path
+            New, or one that holds a saved forecaster, which is replaced.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from tempfile import mkdtemp
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> folder = mkdtemp()
+        >>> ft.SeasonalNaive(h=24, season=24).fit(panel).save(folder)
+        >>> ft.load(folder)
+        SeasonalNaive(h=24, season=24)
+        """
         save(self, folder)
 
     # ---------------------------------------------------------------- what a subclass gives
@@ -344,18 +414,51 @@ class Forecaster(ABC):
         """Forecast from ``windows``; only rows up to each cutoff and known-future columns may be read."""
 
     def state(self) -> dict[str, Array]:
-        """What was learned, as arrays by name."""
+        """What was learned, as arrays by name.
+
+        Returns
+        -------
+        dict
+            Name -> array.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> sorted(ft.Ridge(h=24, input_size=24).fit(panel).state())[:2]
+        ['intercept', 'preparation.known_location']
+        """
         return {name: value for name, value in self._learned().items() if isinstance(value, np.ndarray)}
 
     def facts(self) -> dict[str, object]:
-        """What was learned and is no array, as JSON."""
+        """What was learned and is no array, as JSON.
+
+        Returns
+        -------
+        dict
+            Name -> what a JSON file can hold.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> ft.SeasonalNaive(h=24).fit(panel).facts()
+        {'season': 24}
+        """
         return {name: value for name, value in self._learned().items() if not isinstance(value, np.ndarray)}
 
     def _learned(self) -> dict[str, object]:
         return {name.rstrip("_"): getattr(self, name) for name in self.learned}
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
-        """Take back what :meth:`state` and :meth:`facts` gave."""
+        """Take back what :meth:`state` and :meth:`facts` gave.
+
+        Parameters
+        ----------
+        state : dict
+            Name -> array.
+        facts : dict
+        """
         for name in self.learned:
             setattr(self, name, {**facts, **state}[name.rstrip("_")])
 
@@ -411,7 +514,23 @@ class Forecaster(ABC):
         return None if self._fitted is None else self._fitted.until
 
     def fitted_step(self, panel: Panel) -> int | None:
-        """Step of :attr:`fitted_until` on the grid of a panel; None where it is not known."""
+        """Step of :attr:`fitted_until` on the grid of a panel; None where it is not known.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        int or None
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> ft.Drift(h=24).fit(panel).fitted_step(panel)
+        239
+        """
         until = self.fitted_until
         if until is None:
             return None
@@ -445,7 +564,18 @@ class Forecaster(ABC):
 
     @classmethod
     def takes_any(cls) -> bool:
-        """Whether its constructor takes settings by any name."""
+        """Whether its constructor takes settings by any name.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.Attention.takes_any()
+        False
+        """
         return own_parameters(cls)[1] and not cls.configs
 
     @classmethod
@@ -462,11 +592,30 @@ class Forecaster(ABC):
         dict
             Setting -> list of options, or range ``(low, high)``, or ``(low, high, "log")``; empty for a forecaster
             without settings worth a search.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from foretide.forecasters.sizes import Sizes
+        >>> ft.SeasonalES.search_space(Sizes(rows=400, h=7, seasons=(7,)))
+        {'alpha': (0.01, 0.95, 'log')}
         """
         return {}
 
     def settings(self) -> dict[str, object]:
-        """The constructor's arguments by name, as a file can hold them; of the options, those that were given."""
+        """The constructor's arguments by name, as a file can hold them; of the options, those that were given.
+
+        Returns
+        -------
+        dict
+            Setting -> value, such as a configuration has.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.SeasonalNaive(h=24, season=24).settings()
+        {'h': 24, 'season': 24, 'alias': None}
+        """
         own = {name: getattr(self, name) for name in self._named()} | self._options
         return {name: value.to_dict() if isinstance(value, Calendar) else value for name, value in own.items()}
 

@@ -68,6 +68,14 @@ class Forecast:
         Quantiles asked for by themselves, beside those of the levels; each has a column in :meth:`to_frame`.
     baseline : bool
         Whether the model is one that skill is measured against.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+    >>> forecast.mean.shape
+    (1, 24, 1)
     """
 
     model: str
@@ -102,6 +110,23 @@ class Forecast:
         ------
         ConfigError
             For a quantile that was not asked of ``predict``, with what to type.
+
+        Parameters
+        ----------
+        level : float
+            A fraction.
+
+        Returns
+        -------
+        float array ``[N, H, D]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=24, season=24)).fit(panel)
+        >>> model.predict(panel, quantiles=0.9).quantile(0.9).shape
+        (1, 24, 1)
         """
         (wanted,) = quantile_levels(level)
         if self.quantiles is None:
@@ -119,7 +144,25 @@ class Forecast:
         )
 
     def truth(self, panel: Panel | None = None) -> Floats:
-        """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet)."""
+        """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet).
+
+        Parameters
+        ----------
+        panel : Panel, optional
+            A table that holds what came; that of the forecast by default.
+
+        Returns
+        -------
+        float array ``[N, H, D]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> forecast.truth().shape
+        (1, 24, 1)
+        """
         panel = panel or self.panel
         ahead = self.windows.cutoff[:, None] + np.arange(1, self.h + 1)
         inside = ahead < panel.length[self.windows.entity][:, None]
@@ -135,7 +178,26 @@ class Forecast:
         return tuple(dict.fromkeys(column for note in everywhere for column in note.columns))
 
     def take(self, chosen: Ints) -> Forecast:
-        """Return the forecasts of some windows, by their positions."""
+        """Return the forecasts of some windows, by their positions.
+
+        Parameters
+        ----------
+        chosen : int array
+            Positions of the windows.
+
+        Returns
+        -------
+        Forecast
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> import numpy as np
+        >>> len(forecast.take(np.array([0])))
+        1
+        """
         n = len(self)
         if len(chosen) == n and np.array_equal(chosen, np.arange(n)):
             return self
@@ -147,7 +209,20 @@ class Forecast:
         )
 
     def note_texts(self) -> list[str]:
-        """Return what there is to know of each forecast, ``N`` texts, empty where there is nothing."""
+        """Return what there is to know of each forecast, ``N`` texts, empty where there is nothing.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> forecast.note_texts()
+        ['']
+        """
         found: list[list[str]] = [[] for _ in range(len(self))]
         for note in self.notes:
             for k in note.windows:
@@ -155,7 +230,20 @@ class Forecast:
         return ["; ".join(texts) for texts in found]
 
     def summary(self) -> list[str]:
-        """Return one sentence for each kind of note: how many forecasts, of which series, and what."""
+        """Return one sentence for each kind of note: how many forecasts, of which series, and what.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> forecast.summary()
+        []
+        """
         sentences = []
         for note in self.notes:
             names = list(dict.fromkeys(self.panel.ids[i] for i in self.windows.entity[note.windows]))
@@ -166,7 +254,24 @@ class Forecast:
         return sentences
 
     def renamed(self, model: str) -> Forecast:
-        """Return the same forecast under another model name."""
+        """Return the same forecast under another model name.
+
+        Parameters
+        ----------
+        model : str
+
+        Returns
+        -------
+        Forecast
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> forecast.renamed("naive").model
+        'naive'
+        """
         return replace(self, model=model)
 
     def to_frame(self, *, notes: bool = False) -> Frame:
@@ -177,6 +282,23 @@ class Forecast:
 
         The bounds of level 80 stand under ``<Model>-lo-80`` and ``<Model>-hi-80``, every quantile that was asked for by
         itself under ``<Model>-ql0.1``, whether or not it bounds an interval too.
+
+        Parameters
+        ----------
+        notes : bool
+            Whether a column ``note`` says of each row what there is to know of it.
+
+        Returns
+        -------
+        pandas or polars frame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> list(forecast.to_frame().columns)
+        ['unique_id', 'ds', 'cutoff', 'SeasonalNaive']
         """
         from foretide.data.reading.frames import as_backend
 
@@ -193,6 +315,13 @@ class Forecast:
         Returns
         -------
         pandas.DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> len(ft.Drift(h=24).fit(panel).predict(panel).pandas())
+        24
         """
         panel, (_, h, d) = self.panel, self.mean.shape
         check_columns((panel.names.id, panel.names.time), ("cutoff", self.model, *(["note"] if notes else [])))

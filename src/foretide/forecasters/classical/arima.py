@@ -80,6 +80,13 @@ class ARIMA(Forecaster):
     References
     ----------
     Durbin & Koopman, *Time Series Analysis by State Space Methods*, 2nd ed., chapters 3 and 4.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.ARIMA(h=24, order=(1, 0, 0)).fit(panel).predict(panel)
+    Forecast(ARIMA: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     needs = "statsmodels"

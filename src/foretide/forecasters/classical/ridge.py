@@ -62,6 +62,13 @@ class Ridge(Forecaster):
     Direct multi-step least squares with an L2 penalty (Hoerl & Kennard 1970), all penalties of
     :data:`foretide.models.closed_form.PENALTIES` from one eigendecomposition. Where a gap in the lookback is filled,
     the last value is carried forward.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.Ridge(h=24, input_size=48).fit(panel).predict(panel)
+    Forecast(Ridge: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     unasked = "always"

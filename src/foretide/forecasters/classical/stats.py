@@ -97,6 +97,13 @@ class Stats(Forecaster):
         cannot be interrupted, and outside the main thread time is only looked at between calls. None: no limit.
     alias : str, optional
         Name in frames and tables; the model's name by default.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.Stats("Theta", h=24, season=24).fit(panel).predict(panel)
+    Forecast(Theta: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     quick: ClassVar[Mapping[str, object]] = {"model": "AutoETS"}

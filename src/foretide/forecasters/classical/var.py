@@ -85,6 +85,13 @@ class VAR(Forecaster):
     References
     ----------
     Luetkepohl, *New Introduction to Multiple Time Series Analysis*, sections 2.2, 3.2 and 4.3.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.VAR(h=24, order=2).fit(panel).predict(panel)
+    Forecast(VAR: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     quick: ClassVar[Mapping[str, object]] = {"max_order": 3}
@@ -185,7 +192,20 @@ class VAR(Forecaster):
         return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None, notes=replaced.notes())
 
     def orders(self) -> dict[str, int]:
-        """Number of lags in use, by entity, or ``entity, target`` of a target that woke later than the others."""
+        """Number of lags in use, by entity, or ``entity, target`` of a target that woke later than the others.
+
+        Returns
+        -------
+        dict
+            Name -> number of lags.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> ft.VAR(h=24, order=2).fit(panel).orders()
+        {'': 2}
+        """
         return {name.replace("\n", ", "): fit.order for name, fit in self._fits.items()}
 
     def state(self) -> dict[str, Array]:

@@ -48,6 +48,12 @@ class Attention(NeuralForecaster):
     -----
     ``predict(..., attention=True)`` returns the weights in ``Forecast.extras["attention"]``, ``[N, M, H, L]``, oldest
     lag first, each row summing to one. See :class:`foretide.models.attention.AttentionBackbone`.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.Attention(h=24, input_size=48, head="quantile", epochs=3).quantile_range
+    (0.025, 0.975)
     """
 
     configs = (TrainingConfig, StartConfig, AttentionConfig)

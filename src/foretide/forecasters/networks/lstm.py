@@ -43,6 +43,12 @@ class LSTM(NeuralForecaster):
         Name in frames and tables.
     device : {"auto", "cpu", "cuda"}
         "auto" takes a GPU where there is one.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.LSTM(h=24, input_size=48, hidden=32, epochs=3)
+    LSTM(h=24, input_size=48, hidden=32, layers=1, head='point', calendar='auto', seed=0, device='auto', epochs=3)
     """
 
     configs = (TrainingConfig, StartConfig, LSTMConfig)

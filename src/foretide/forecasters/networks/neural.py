@@ -206,6 +206,16 @@ class NeuralForecaster(Forecaster):
         """Return the windows of a panel as the network reads them, and put the network into its state for use.
 
         :func:`in_batches` goes over them. Rows after a cutoff are read by ``WindowBatches.batch`` only (the truth).
+
+        Parameters
+        ----------
+        panel : Panel
+        windows : Windows
+            Origins in the panel.
+
+        Returns
+        -------
+        WindowBatches
         """
         view = self.view(panel, windows)
         return _batches(*self._parts(), view.panel, view.windows, self.lookback_, self.h)
@@ -254,7 +264,19 @@ class NeuralForecaster(Forecaster):
         self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]
 
     def start_report(self) -> list[dict[str, Any]]:
-        """What the closed-form start tried, with validation errors, the chosen combination first."""
+        """What the closed-form start tried, with validation errors, the chosen combination first.
+
+        Returns
+        -------
+        list of dict
+            One per combination: what it takes, and its error on validation; empty before fit.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.LSTM(h=24).start_report()
+        []
+        """
         return self._tried
 
     # ---------------------------------------------------------------- parts

@@ -77,6 +77,13 @@ class Persistence(_Simple):
         Steps forecast from each cutoff.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.Persistence(h=24).fit(panel).predict(panel)
+    Forecast(Persistence: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     unasked = "always"
@@ -98,6 +105,13 @@ class Drift(_Simple):
         Steps forecast from each cutoff.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.Drift(h=24).fit(panel).predict(panel)
+    Forecast(Drift: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     unasked = "always"
@@ -145,6 +159,13 @@ class SeasonalNaive(_Seasonal):
         Steps of one season; found from the frequency and the training part by default.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+    Forecast(SeasonalNaive: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
@@ -168,6 +189,13 @@ class WindowMean(_Seasonal):
         Steps averaged over; one season by default, or ``h`` steps for a series without a season.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.WindowMean(h=24, window=48).fit(panel).predict(panel)
+    Forecast(WindowMean: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     learned = ("season_", "window_")
@@ -209,6 +237,13 @@ class SeasonalMean(_Seasonal):
         one cycle ahead.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.SeasonalMean(h=24, season=24).fit(panel).predict(panel)
+    Forecast(SeasonalMean: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     learned = ("season_", "cycles_")
@@ -259,6 +294,13 @@ class SeasonalES(_Seasonal):
         part, by the squared error one cycle ahead.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.SeasonalES(h=24, season=24).fit(panel).alpha_
+    0.9
     """
 
     learned = ("season_", "alpha_")

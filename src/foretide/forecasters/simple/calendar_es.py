@@ -82,7 +82,21 @@ class _CalendarLevel(Forecaster):
         return Prediction(base.at(panel, windows, self.h))
 
     def factors(self) -> pd.DataFrame:
-        """Return what each event multiplies each series by: one row per event, one column per series (in fit order)."""
+        """Return what each event multiplies each series by: one row per event, one column per series (in fit order).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per event, one column per series, in the order of the fit.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.supplies(T=400, seed=1).panel
+        >>> model = ft.CalendarES(h=7, calendar=ft.Calendar(("weekday",), country="DE")).fit(panel)
+        >>> model.factors().shape[1] == panel.n_targets
+        True
+        """
         import pandas as pd
 
         if self.base_ is None:
@@ -127,6 +141,13 @@ class CalendarES(_CalendarLevel):
         Its country's public holidays are events.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.CalendarES(h=24, season=24).fit(panel).predict(panel)
+    Forecast(CalendarES: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     unasked = "seasonal counts"
@@ -168,6 +189,13 @@ class CalendarMean(_CalendarLevel):
         Its country's public holidays are events.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.CalendarMean(h=24, season=24).fit(panel).predict(panel)
+    Forecast(CalendarMean: 1 origins x 24 steps x 1 targets, levels [])
     """
 
     grid = (2, 4, 8, 16)

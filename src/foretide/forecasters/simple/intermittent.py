@@ -65,6 +65,13 @@ class Croston(_Intermittent):
         Steps forecast from each cutoff.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=120, seed=1).panel
+    >>> ft.Croston(h=7).fit(panel).predict(panel).mean.shape[1]
+    7
     """
 
     method = "CrostonClassic"
@@ -82,6 +89,13 @@ class SBA(_Intermittent):
         Steps forecast from each cutoff.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=120, seed=1).panel
+    >>> ft.SBA(h=7).fit(panel).predict(panel).mean.shape[1]
+    7
     """
 
     method = "CrostonSBA"
@@ -103,6 +117,13 @@ class TSB(_Intermittent):
         default chosen from :attr:`grid_d` and :attr:`grid_p` on the training part, by the squared error one step ahead.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=120, seed=1).panel
+    >>> ft.TSB(h=7, alpha_d=0.1, alpha_p=0.1).fit(panel).predict(panel).mean.shape[1]
+    7
     """
 
     method = "TSB"
@@ -144,6 +165,13 @@ class ADIDA(_Intermittent):
         Steps forecast from each cutoff.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=120, seed=1).panel
+    >>> ft.ADIDA(h=7).fit(panel).predict(panel).mean.shape[1]
+    7
     """
 
     method = "ADIDA"
@@ -160,6 +188,13 @@ class IMAPA(_Intermittent):
         Steps forecast from each cutoff.
     alias : str, optional
         Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=120, seed=1).panel
+    >>> ft.IMAPA(h=7).fit(panel).predict(panel).mean.shape[1]
+    7
     """
 
     method = "IMAPA"

@@ -230,6 +230,13 @@ class Conformal(Around):
         Steps forecast; by default that of the model.
     alias : str, optional
         Name in frames and tables; the model's by default.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.Conformal(ft.SeasonalES(h=24, season=24)).fit(panel).predict(panel)
+    Forecast(SeasonalES: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     quick: ClassVar[Mapping[str, object]] = {"model": {"SeasonalES": {}}}

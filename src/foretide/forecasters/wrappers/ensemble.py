@@ -55,6 +55,14 @@ class Ensemble(Wrapper):
     ------
     ConfigError
         For no member, unequal horizons, weights that are no shares, or weights of a median.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> model = ft.Ensemble([ft.SeasonalNaive(24, 24), ft.Drift(24)], (0.8, 0.2)).fit(panel)
+    >>> model.predict(panel).extras["spread"].shape
+    (1, 24, 1)
     """
 
     nests = "models"
@@ -121,6 +129,16 @@ class Ensemble(Wrapper):
         ------
         ConfigError
             For a model without a seed.
+
+        Returns
+        -------
+        Ensemble
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> len(ft.Ensemble.of_seeds(ft.LSTM, 3, h=24).members)
+        3
         """
         kind = type(make) if isinstance(make, Forecaster) else make
         if "seed" not in kind.parameters() and not kind.takes_any():

@@ -55,6 +55,13 @@ class WithIntervals(Around):
         Name in frames and tables; the model's by default.
     law : str, optional
         The former name of ``distribution``.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.WithIntervals(ft.SeasonalES(h=24, season=24)).fit(panel).predict(panel)
+    Forecast(SeasonalES: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     former: ClassVar[Mapping[str, str]] = {"law": "distribution"}

@@ -70,6 +70,13 @@ class PerEntity(Single):
         Steps forecast; by default that of the model.
     alias : str, optional
         Name in frames and tables; by default the model's with ``-per-entity``.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.PerEntity(ft.SeasonalES(h=24)).fit(panel).table[["id", "status"]].shape
+    (1, 2)
     """
 
     knows_ids = True
@@ -214,6 +221,13 @@ def fit_each(
     ------
     DataError
         When no entity could be fitted.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+    >>> ft.fit_each("SeasonalES", panel, h=24).name
+    'SeasonalES-per-entity'
     """
     made = PerEntity(model, n_jobs=n_jobs, h=h, alias=alias)
     made._progress = progress
