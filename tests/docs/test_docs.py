@@ -28,7 +28,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv("FORETIDE_DATA", str(data))
     names: dict[str, object] = {"__name__": "docs"}
     code = "\n\n".join(blocks(page, "python"))
-    exec(compile(code, str(page), "exec"), names)
+    exec(compile(code, str(page), "exec", dont_inherit=True), names)
     assert "ft" in names
 
 
