@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from foretide.typing import Bools, Ints, Reals
 
 
+Quantiles: TypeAlias = tuple[float, ...]
+"""As fractions, ascending."""
+Traces: TypeAlias = tuple[str, ...]
+"""Names of what else is to be returned."""
 REACH = 5.0
 """A forecast so many times the range of its series' history away from that history is noted."""
 NARROW = 1e-3
@@ -74,8 +78,8 @@ def answer(
     ids: frozenset[str],
     panel: Panel,
     windows: Windows,
-    quantiles: tuple[float, ...],
-    traces: tuple[str, ...],
+    quantiles: Quantiles,
+    traces: Traces,
 ) -> Prediction:
     """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others.
 
@@ -176,9 +180,7 @@ def _names(panel: Panel, windows: Windows, known: frozenset[str]) -> tuple[str, 
     )
 
 
-def _joined(
-    parts: Sequence[tuple[Ints, Prediction]], shape: tuple[int, int, int], quantiles: tuple[float, ...]
-) -> Prediction:
+def _joined(parts: Sequence[tuple[Ints, Prediction]], shape: tuple[int, int, int], quantiles: Quantiles) -> Prediction:
     mean = np.full(shape, np.nan)
     bounds = None
     if quantiles and (not parts or any(p.quantiles is not None for _, p in parts)):
@@ -205,7 +207,7 @@ def _completed(
     stand_in: StandIn,
     panel: Panel,
     windows: Windows,
-    quantiles: tuple[float, ...],
+    quantiles: Quantiles,
     missing: dict[str, Bools],
     begun: Bools,
 ) -> Prediction:
@@ -245,7 +247,7 @@ def _completed(
 
 
 def _widened(
-    found: Prediction, name: str, stand_in: StandIn, panel: Panel, windows: Windows, quantiles: tuple[float, ...]
+    found: Prediction, name: str, stand_in: StandIn, panel: Panel, windows: Windows, quantiles: Quantiles
 ) -> Prediction:
     """Give a series that has woken the stand-in's interval where the model's has no width: it learned from silence."""
     if found.quantiles is None or len(quantiles) < 2 or not len(windows):

@@ -15,7 +15,7 @@ import numpy as np
 from foretide.data.time.calendar import Calendar
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.forecasters.answer import Note, Prediction, answer, in_order, reordered
+from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, in_order, reordered
 from foretide.forecasters.artifact import save
 from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
@@ -335,7 +335,7 @@ class Forecaster(ABC):
         return Windows(places, panel.observed[places] - 1)
 
     def _seen(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...] = (), traces: tuple[str, ...] = ()
+        self, panel: Panel, windows: Windows, quantiles: Quantiles = (), traces: Traces = ()
     ) -> tuple[Prediction, View]:
         """Forecast every window of any table, in the table's own steps."""
         view = self.view(panel, windows)
@@ -344,9 +344,7 @@ class Forecaster(ABC):
             got = reordered(got, view.ahead)
         return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
 
-    def _answer(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _answer(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         """Forecast every window of a panel that is seen as at fit; a stand-in answers where the model cannot."""
         fitted = self._fitted
         assert fitted is not None
@@ -408,9 +406,7 @@ class Forecaster(ABC):
         """Learn from ``part``."""
 
     @abstractmethod
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         """Forecast from ``windows``; only rows up to each cutoff and known-future columns may be read."""
 
     def state(self) -> dict[str, Array]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Floats, Ints, Json
 
 
@@ -212,9 +213,7 @@ class ARIMA(Forecaster):
         params = np.concatenate([[location, scale], np.asarray(found.params, dtype=np.float64)])
         return _Estimate(params, float(criterion), effects)
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         mean = np.empty((len(windows), self.h, panel.n_targets))
         sd = np.empty_like(mean)
         replaced = Replaced(self.name, "the random walk")

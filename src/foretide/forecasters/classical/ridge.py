@@ -12,7 +12,7 @@ from foretide.data.time.ahead import check_known, known_rows
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
-from foretide.forecasters.answer import Note
+from foretide.forecasters.answer import Note, Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.regressors import SHOWN
 from foretide.forecasters.simple.history import by_entity
@@ -177,9 +177,7 @@ class Ridge(Forecaster):
         )
         return "own"
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         preparation = self._preparation
         assert preparation is not None
         if panel.n_entities and panel.ids[0] not in preparation.ids:

@@ -35,6 +35,7 @@ from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, tar
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Floats, Ints, Json
 
 
@@ -225,9 +226,7 @@ class Stats(Forecaster):
         return f"its time budget of {self.budget} s per series ran out (raise it: Stats(..., budget=...))"
 
     # ---------------------------------------------------------------- predicting
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         mean = np.full((len(windows), self.h, panel.n_targets), np.nan)
         found = np.full((*mean.shape, len(quantiles)), np.nan)
         replaced = Replaced(self.name, "the seasonal naive")

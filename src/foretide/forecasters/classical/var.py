@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Floats, Ints, Json
 
 
@@ -164,9 +165,7 @@ class VAR(Forecaster):
             weights[1:] *= ((self._limit / radius) ** lag)[:, None]
         return _Fit(weights, sigma, location, scale, np.array(radius))
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         n, width = panel.n_targets, panel.n_targets + len(panel.past)
         mean = np.full((len(windows), self.h, n), np.nan)
         sd = np.full_like(mean, np.nan)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from foretide.data.panel import Panel
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.models.backbone import Backbone
     from foretide.models.frame import Frame
     from foretide.models.inputs import Shape
@@ -176,9 +177,7 @@ class NeuralForecaster(Forecaster):
                 found[k] = not _constant(panel.rows(int(i))[low : cutoff + 1, : panel.n_targets])
         return found
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         import torch
 
         network, preparation = self._parts_for(panel)

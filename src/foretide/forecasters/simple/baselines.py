@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Floats, Ints
 
     OneAhead = Callable[[Floats, float], Floats]
@@ -54,9 +55,7 @@ class _Simple(Forecaster):
     def _fit(self, part: FitPart) -> None:
         pass
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         mean = np.empty((len(windows), self.h, panel.n_targets))
         for entity, chosen in by_entity(windows):
             cutoffs = windows.cutoff[chosen]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Ints, Json
 
 
@@ -72,9 +73,7 @@ class _CalendarLevel(Forecaster):
         recipes = self._recipes(season)
         self.base_ = SeasonalBase.fit(part.train, self.h, recipes, season, calendar=self.calendar, top=1)
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         base = self.base_
         assert base is not None
         if panel.ids[0] not in base.ids:

@@ -28,6 +28,7 @@ from foretide.forecasters.wrappers.wrapper import Member
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Bools, Floats, Ints, Reals
 
 
@@ -287,9 +288,7 @@ class Conformal(Around):
         self.calibration_ = found
 
     # ---------------------------------------------------------------- forecasting
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         past = self.calibration_
         assert past is not None
         if not quantiles:
@@ -321,7 +320,7 @@ class Conformal(Around):
         entity, which = np.nonzero((local >= self.min_history - 1) & (local < panel.length[chosen, None]))
         return Windows(chosen[entity].astype(np.int64), local[entity, which])
 
-    def _corrected(self, blocks: list[_Block], quantiles: tuple[float, ...]) -> Floats:
+    def _corrected(self, blocks: list[_Block], quantiles: Quantiles) -> Floats:
         """Quantiles of the second block, ``[W, H, D, Q]``; pooled further where too little is known."""
         past = self.calibration_
         assert past is not None

@@ -17,6 +17,7 @@ from foretide.parallel import check_jobs, stream_tasks
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Floats, Json, Reals, Time
 
 
@@ -196,9 +197,7 @@ class Ensemble(Wrapper):
             return np.full(len(members), 1 / len(members))
         return simplex_weights(flat @ flat.T)
 
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         wanted = quantiles if self.has_distribution else ()
         made = [member._answer(panel, windows, wanted, ()) for member in self.members]
         means = np.stack([one.mean for one in made]).astype(np.float64)

@@ -20,6 +20,7 @@ from foretide.forecasters.wrappers.wrapper import Member
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Json
 
 ErrorKind: TypeAlias = Literal["auto", "negative_binomial", "normal", "empirical"]
@@ -128,9 +129,7 @@ class WithIntervals(Around):
         return tuple("negative_binomial" if count else "normal" for count in count_like(panel))
 
     # ---------------------------------------------------------------- forecasting
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         if self.errors_ is None:
             return self.inner._answer(panel, windows, quantiles, traces)
         got = self.inner._answer(panel, windows, (), traces)

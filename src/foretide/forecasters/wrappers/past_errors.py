@@ -18,6 +18,7 @@ from foretide.forecasters.wrappers.wrapper import Single
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Floats, Ints
 
 
@@ -53,7 +54,7 @@ class PastForecasts:
 
 
 def predict_within(
-    model: Forecaster, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...] = ()
+    model: Forecaster, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces = ()
 ) -> Prediction:
     """Forecast; where a distribution does not hold a quantile, its outermost one stands in, for errors to correct."""
     limits = model.quantile_range
@@ -85,7 +86,7 @@ class Around(Single):
         return self.inner.traces
 
     # ---------------------------------------------------------------- learning
-    def _past_forecasts(self, panel: Panel, season: int, quantiles: tuple[float, ...] = ()) -> PastForecasts:
+    def _past_forecasts(self, panel: Panel, season: int, quantiles: Quantiles = ()) -> PastForecasts:
         """Forecast the end of every series from inside it, by a model that knows only what lies before."""
         rows = panel.observed
         kept_back = np.maximum(np.round(KEPT_BACK * rows), np.minimum(2 * self.h, rows // 2)).astype(np.int64)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.data.panel import Panel
+    from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Array, Json, Time
 
 FITTED, FAILED = "fitted", "failed"
@@ -147,9 +148,7 @@ class PerEntity(Single):
         )
 
     # ---------------------------------------------------------------- forecasting
-    def _predict(
-        self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
-    ) -> Prediction:
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         shape = (len(windows), self.h, panel.n_targets)
         mean = np.full(shape, np.nan)
         distributions = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_distribution else None
