@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from foretide.data.panel import Static
+from foretide.data.static import Static
 from foretide.typing import Array, Floats, Reals
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from foretide.data.panel import Static
 from foretide.data.reading.categories import check_labels, holds_categories, read_categories
 from foretide.data.reading.frames import codes_of, is_number, numbers, strings
 from foretide.data.reading.problems import Place, Problem, Severity, located, where
+from foretide.data.static import Static
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
 from foretide.text import phrase

@@ -12,7 +12,7 @@ import pandas as pd
 
 from foretide.errors import DataError
 from foretide.text import phrase
-from foretide.typing import Array, Ints
+from foretide.typing import Array, Bools, Ints
 
 Severity = Literal["error", "warning", "note"]
 _SERIES_NAMED = 3
@@ -246,6 +246,26 @@ def located(
             message += f" ({others} more series have this problem too; {int(counts.sum())} in all.)"
         found.append(Problem(kind, message, fix, name or None, column, time, int(count), severity))
     return found
+
+
+def in_column(
+    kind: str, name: str, rows: Bools, what: str, fix: str = "", *, cells: Sequence[object] | None = None
+) -> list[Problem]:
+    """Return one problem for the wrong rows of a column, none where none is wrong.
+
+    Parameters
+    ----------
+    rows : bool array ``[R]``
+    what : str
+        What they are, singular and plural: ``"row has no time|rows have no time"``.
+    cells : sequence ``[R]``, optional
+        What stands in the rows, to be shown.
+    """
+    if not rows.any():
+        return []
+    row, n = int(np.argmax(rows)), int(rows.sum())
+    first = f"row {row}" if cells is None else f"{cells[row]} in row {row}"
+    return [Problem(kind, f"Column {name!r}: {phrase(what, n)}, the first is {first}.", fix, column=name, count=n)]
 
 
 def where(entity: str, column: str | None) -> str:

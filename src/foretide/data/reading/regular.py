@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.data.reading.problems import Place, Problem, located, where
-from foretide.data.time.frequency import DAY, HOUR, as_ns, find_freq, fixed_step, is_daily_or_longer, place_on_grid
+from foretide.data.time.frequency import find_freq, fixed_step, is_daily_or_longer, place_on_grid
 from foretide.data.time.grid import Grid
 from foretide.data.time.resampling import resample, suggestion
+from foretide.data.time.stamps import DAY, HOUR, as_ns
 from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
 from foretide.text import phrase
 from foretide.typing import Bools, Ints
@@ -211,10 +212,8 @@ def _fill(found: Survey, jump: Ints, extra: int) -> None:
 
 def _times(grid: Grid, steps: Ints) -> Ints:
     """Return the times of grid steps as places count them: integers, or nanoseconds, in UTC where there is a zone."""
-    times: Any = grid.output_times(steps)
-    if grid.is_integer:
-        return np.asarray(times, dtype=np.int64)
-    return as_ns(times if times.tz is None else times.tz_convert("UTC").tz_localize(None))
+    times = grid.output_times(steps)
+    return np.asarray(times, dtype=np.int64) if grid.is_integer else as_ns(times)
 
 
 def _keep(found: Survey, rows: Bools) -> None:

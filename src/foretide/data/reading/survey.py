@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.panel import Static
 from foretide.data.reading import columns as col
 from foretide.data.reading.frames import backend_of, codes_of, open_frame
-from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, located
+from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, in_column, located
 from foretide.data.reading.regular import regularise
 from foretide.data.reading.roles import Options, Roles, check_roles
 from foretide.data.reading.wide import melt
+from foretide.data.static import Static
 from foretide.data.time.seasons import seasons_of
 from foretide.data.time.times import Times, parse_times
 from foretide.data.time.zones import localise
@@ -203,18 +203,8 @@ def _zoned(times: Times, codes: Ints, options: Options) -> tuple[Ints, str | Non
 
 
 def _check_ids(codes: Ints, ids: tuple[str, ...], name: str) -> list[Problem]:
-    problems = []
-    if (codes < 0).any():
-        n, row = int((codes < 0).sum()), int(np.argmax(codes < 0))
-        problems.append(
-            Problem(
-                "id",
-                f"Column {name!r}: {phrase('row has|rows have', n)} no identifier, the first is row {row}.",
-                "Name the series they belong to, or drop them.",
-                column=name,
-                count=n,
-            )
-        )
+    fix = "Name the series they belong to, or drop them."
+    problems = in_column("id", name, codes < 0, "row has no identifier|rows have no identifier", fix)
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
         problems.append(

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from foretide.data.panel import Names, Panel
+from foretide.data.panel import Panel
+from foretide.data.static import Names
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Floats, Ints

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from foretide.data.panel import Names, Panel
+from foretide.data.panel import Panel
+from foretide.data.static import Names
 from foretide.data.synthetic.base import START, Synthetic, count, stream
 from foretide.data.synthetic.supplies_truth import SuppliesTruth, companion, day_kinds
 from foretide.data.time.grid import Grid

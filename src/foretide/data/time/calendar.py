@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, read_freq
+from foretide.data.time.frequency import PER_YEAR, code_of, fixed_step, read_freq
+from foretide.data.time.stamps import DAY
 from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.typing import Floats, Singles
 

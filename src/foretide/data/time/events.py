@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.time.calendar import Calendar
-from foretide.data.time.frequency import DAY, fixed_step, offset_of
+from foretide.data.time.frequency import fixed_step, offset_of
+from foretide.data.time.stamps import DAY
 from foretide.errors import DataError
 from foretide.typing import Bools, Ints
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.time.stamps import NOWHERE
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Bools, Floats, Ints
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     Words = pd.Series
 
-NOWHERE = np.iinfo(np.int64).min
 _FIRST_SECOND, _END_SECOND = (int(np.datetime64(day, "s").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
 EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us", "epoch_ns": "ns"}
 """Formats of numbers that count from 1970 in UTC."""

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.time.stamps import DAY, HOUR, as_index, as_ns
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Bools, Ints
 
-DAY = 86_400_000_000_000
-HOUR = DAY // 24
 _OLD = {
     "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE",
     "AS": "YS", "BM": "BME", "BQ": "BQE", "BY": "BYE", "BA": "BYE", "BAS": "BYS", "SM": "SME", "C": "B",
@@ -205,12 +204,12 @@ def _by_calendar(times: Ints, codes: Ints, step: int, *, even: bool) -> str | No
     n = int(sizes[np.argmax(counts)])
     if n < 1 or 2 * counts.max() < gaps.size:
         return None
-    return _every(best, n, pd.DatetimeIndex(days[on].view("datetime64[ns]")))
+    return _every(best, n, as_index(days[on]))
 
 
 def _candidates(days: Ints, step: int, *, weeks: bool) -> list[str]:
     """Return frequencies that the dates may have, those most often meant first."""
-    index = pd.DatetimeIndex(days.view("datetime64[ns]"))
+    index = as_index(days)
     common = np.bincount(index.day)
     if step < 28 * DAY:
         halves = sorted(int(day) for day in np.argsort(-common, kind="stable")[:2] if 2 <= day <= 27)
@@ -283,8 +282,3 @@ def place_on_grid(times: Ints, freq: str | int) -> tuple[Any, str | int, Ints, B
 def _commonest(values: Ints) -> int:
     found, counts = np.unique(values, return_counts=True)
     return int(found[np.argmax(counts)])
-
-
-def as_ns(index: pd.Index) -> Ints:
-    """Return an index of naive times as nanoseconds since 1970."""
-    return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)

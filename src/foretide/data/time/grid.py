@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, PER_YEAR, code_of, ends_steps, fixed_step, offset_of, shift_of
+from foretide.data.time.frequency import PER_YEAR, code_of, ends_steps, fixed_step, offset_of, shift_of
 from foretide.data.time.moments import read_moment
+from foretide.data.time.stamps import DAY
 from foretide.data.time.zones import on_the_clock
 from foretide.errors import DataError
 from foretide.typing import Ints

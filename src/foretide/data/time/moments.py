@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.forms import NOWHERE, in_periods, looks_like_digits, looks_like_epoch, readings
+from foretide.data.time.forms import in_periods, looks_like_digits, looks_like_epoch, readings
+from foretide.data.time.stamps import NOWHERE
 from foretide.errors import DataError
 from foretide.text import time_text
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of
+from foretide.data.time.frequency import PER_YEAR, code_of, fixed_step, offset_of
+from foretide.data.time.stamps import DAY
 from foretide.data.windows import evenly
 from foretide.errors import ConfigError
 from foretide.typing import Floats, Reals
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MINUTE, _HOUR, _DAY = 60, 3600, DAY // 10**9
 # Cycles of the calendar, in seconds, for steps of a fixed length; a step sees those at least two steps long.
 _CYCLES: tuple[tuple[int, int, int], ...] = (
     # shortest step, longest step (seconds, both included), cycle length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import strings
-from foretide.data.reading.problems import Problem
+from foretide.data.reading.problems import Problem, in_column
 from foretide.data.tables.numerals import plain_numbers
 from foretide.data.time import forms
+from foretide.data.time.stamps import DAY, NOWHERE
 from foretide.data.time.zones import zone_name, zone_of_offsets
 from foretide.text import phrase, time_text
 from foretide.typing import Bools, Ints
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from foretide.data.reading.frames import ColumnView
 
 
-NOWHERE = forms.NOWHERE
 _ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
 _MIDNIGHT = re.compile(r"(?<=\d)([T ] *)24([:.]00(?:[:.]00)?(?!\d))")
@@ -34,7 +35,6 @@ _ANOTHER = (
     "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M', and where "
     "none fits and the rows are in order, count the steps: frame[{0!r}] = pd.factorize(frame[{0!r}])[0]."
 )
-_DAY = 86_400_000_000_000
 _COUNT_THEM = "Leave these rows out, or count the steps: frame[{0!r}] = frame[{0!r}].rank(method='dense').astype(int)."
 
 
@@ -121,21 +121,14 @@ def _instants(column: pd.Series, name: str, tz: str | None) -> Times:
 
 
 def _no_time(bad: Bools, name: str) -> list[Problem]:
-    if not bad.any():
-        return []
-    row, n = int(np.argmax(bad)), int(bad.sum())
-    text = f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}."
     fix = f"Fill it in, or leave them out: frame = frame.dropna(subset=[{name!r}])."
-    return [Problem("time", text, fix, column=name, count=n)]
+    return in_column("time", name, bad, "row has no time|rows have no time", fix)
 
 
-def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
-    if not beyond.any():
-        return []
-    row, n = int(np.argmax(beyond)), int(beyond.sum())
-    text = f"Column {name!r}: {phrase('time lies|times lie', n)} beyond the years 1678 to 2261, the first is "
-    text += f"{time_text(column[row])} in row {row}."
-    return [Problem("time", text, _COUNT_THEM.format(name), column=name, count=n)]
+def _beyond(beyond: Bools, column: Iterable[object], name: str) -> list[Problem]:
+    what = "time lies beyond the years 1678 to 2261|times lie beyond the years 1678 to 2261"
+    cells = [time_text(cell) for cell in column] if beyond.any() else []
+    return in_column("time", name, beyond, what, _COUNT_THEM.format(name), cells=cells)
 
 
 # ---------------------------------------------------------------------------------- numbers
@@ -231,7 +224,7 @@ def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
         words = words.str.replace(_MIDNIGHT, r"\g<1>00\g<2>", regex=True)
     ways = forms.readings(words) if time_format is None else [forms.in_format(words, time_format)]
     reading = ways[0] if len(ways) == 1 else forms.Reading(np.full(len(words), NOWHERE))
-    reading = replace(reading, values=reading.values + np.where(late_midnight & (reading.values != NOWHERE), _DAY, 0))
+    reading = replace(reading, values=reading.values + np.where(late_midnight & (reading.values != NOWHERE), DAY, 0))
     values = np.append(reading.values, NOWHERE)[codes]
     bad = values == NOWHERE
     if time_format is not None and 2 * reading.count < len(words):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, fixed_step
+from foretide.data.time.frequency import fixed_step
 from foretide.data.time.grid import Grid
+from foretide.data.time.stamps import DAY
 from foretide.typing import Ints
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foretide.data.time.stamps import as_index, as_ns
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Bools, Ints
 
@@ -17,7 +18,6 @@ _LIKELY = (
     "Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "America/Los_Angeles", "Europe/Athens",
     "Australia/Sydney",
 )  # fmt: skip
-NOWHERE = np.iinfo(np.int64).min
 
 
 def read_zone(tz: str | None) -> str | None:
@@ -73,13 +73,12 @@ def _file_of(zone: Any) -> tuple[str, ...]:
 
 def zone_of_offsets(utc: Ints, offsets: Ints) -> str | None:
     """Return a zone whose clock shows these offsets (nanoseconds) at these times, or None."""
-    index = pd.DatetimeIndex(utc.view("datetime64[ns]"))
     for name in (*_LIKELY, *sorted(zoneinfo.available_timezones())):
         try:
-            local = index.tz_localize("UTC").tz_convert(name).tz_localize(None)
+            wall = to_wall(utc, name)
         except (KeyError, ValueError, OSError):  # a name that pandas does not take
             continue
-        if np.array_equal(local.to_numpy().astype("datetime64[ns]").view(np.int64) - utc, offsets):
+        if np.array_equal(wall - utc, offsets):
             return name
     return None
 
@@ -95,7 +94,7 @@ def zone_put_forward(wall: Ints) -> str | None:
 
 
 def _zone_where(wall: Ints, unclear: dict[str, Any]) -> str | None:
-    index = pd.DatetimeIndex(wall.view("datetime64[ns]"))
+    index = as_index(wall)
     return next((name for name in _LIKELY if index.tz_localize(name, **unclear).isna().all()), None)
 
 
@@ -107,9 +106,9 @@ def localise(values: Ints, codes: Ints, tz: str) -> tuple[Ints, Bools]:
     it does not exist.
     """
     first = ~pd.DataFrame({"code": codes, "time": values}).duplicated().to_numpy()
-    index = pd.DatetimeIndex(values.view("datetime64[ns]"))
-    utc = _to_utc(index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward"))
-    skipped = _to_utc(index.tz_localize(tz, ambiguous=first, nonexistent="NaT")) == NOWHERE
+    index = as_index(values)
+    utc = as_ns(index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward"))
+    skipped = np.asarray(index.tz_localize(tz, ambiguous=first, nonexistent="NaT").isna())
     if skipped.any():
         skipped &= pd.DataFrame({"code": codes, "time": utc}).duplicated(keep=False).to_numpy()
     return utc, skipped
@@ -126,15 +125,9 @@ def on_the_clock(labels: pd.Index, tz: str) -> pd.DatetimeIndex:
 
 def to_wall(values: Ints, tz: str) -> Ints:
     """Return UTC nanoseconds as nanoseconds on a wall clock of the zone."""
-    index = pd.DatetimeIndex(values.view("datetime64[ns]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
-    return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)
+    return as_ns(as_index(values).tz_localize("UTC").tz_convert(tz).tz_localize(None))
 
 
 def from_wall(values: Ints, tz: str) -> Ints:
     """Return nanoseconds of labels on a regular wall clock in UTC; see :func:`on_the_clock`."""
-    return _to_utc(on_the_clock(pd.DatetimeIndex(values.view("datetime64[ns]")), tz))
-
-
-def _to_utc(index: pd.DatetimeIndex) -> Ints:
-    utc = index.tz_convert("UTC").tz_localize(None)
-    return np.asarray(utc.to_numpy().astype("datetime64[ns]")).view(np.int64)
+    return as_ns(on_the_clock(as_index(values), tz))
