@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from foretide.data.record import Record
 from foretide.data.static import Static
 from foretide.typing import Array, Floats, Reals
 
@@ -18,7 +19,7 @@ MOST = 64
 
 
 @dataclass(frozen=True)
-class Indicators:
+class Indicators(Record):
     """Categories of text columns, and the 0/1 columns that stand for them.
 
     Attributes
@@ -116,15 +117,6 @@ class Indicators:
             names += _names(name, labels)
             _remember(strange, name, present, labels, cells)
         return Static(tuple(names), np.concatenate(parts, axis=1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the categories as JSON-able facts."""
-        return {kind: {k: list(v) for k, v in getattr(self, kind).items()} for kind in ("columns", "static")}
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Indicators:
-        """Rebuild from :meth:`to_dict`."""
-        return cls(*({k: tuple(v) for k, v in facts[kind].items()} for kind in ("columns", "static")))
 
 
 def _names(column: str, labels: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from foretide.data.record import Record
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.typing import Array, Floats, Ints, Reals
+from foretide.typing import Array, Floats, Ints, Json, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Scaler:
+class Scaler(Record):
     """Shift and scale of every entity and column: ``(x - location) / scale``.
 
     Attributes
@@ -124,36 +125,15 @@ class Scaler:
             values[at, c] = (panel.values[at, c] - self.location[entity, k]) / self.scale[entity, k]
         return panel.with_values(values)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON-able facts."""
-        return {
-            "kind": self.kind,
-            "columns": list(self.columns),
-            "ids": list(self.ids),
-            "location": self.location.tolist(),
-            "scale": self.scale.tolist(),
-            "seen_from": self.seen_from,
-            "seen_to": self.seen_to,
-            "rows": self.rows,
-        }
-
     @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Scaler:
+    def from_dict(cls, facts: Json) -> Self:
         """Rebuild a scaler from :meth:`to_dict`."""
         missing = [name for name in cls.__dataclass_fields__ if name not in facts]
         if missing:
             raise ConfigError(f"These are no facts of a scaler: {', '.join(missing)} missing.")
-        n, c = len(facts["ids"]), len(facts["columns"])
-        return cls(
-            kind=str(facts["kind"]),
-            columns=tuple(facts["columns"]),
-            ids=tuple(facts["ids"]),
-            location=np.array(facts["location"], dtype=np.float64).reshape(n, c),
-            scale=np.array(facts["scale"], dtype=np.float64).reshape(n, c),
-            seen_from=facts["seen_from"],
-            seen_to=facts["seen_to"],
-            rows=int(facts["rows"]),
-        )
+        shape = len(facts["ids"]), len(facts["columns"])
+        location, scale = (np.array(facts[name], dtype=np.float64).reshape(shape) for name in ("location", "scale"))
+        return replace(super().from_dict(facts), location=location, scale=scale)
 
 
 def _along(part: Floats, values: Array) -> Floats:

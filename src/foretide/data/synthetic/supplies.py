@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from foretide.data.panel import Panel
-from foretide.data.static import Names
 from foretide.data.synthetic.base import START, Synthetic, count, stream
 from foretide.data.synthetic.supplies_truth import SuppliesTruth, companion, day_kinds
 from foretide.data.time.grid import Grid
@@ -38,7 +37,7 @@ def supplies(
     substitutions: float = 0.0,
     country: str | tuple[str, str] | None = ("DE", "BY"),
     ahead: int = 0,
-) -> Synthetic:
+) -> Synthetic[SuppliesTruth]:
     """Generate daily counts of many supplies, most of them sparse, together with their truth.
 
     - latent state: a stable VAR, ``z_t = sum_{i <= order} A_i z_{t-i} + A_7 z_{t-7} + e_t``, spectral radius 0.97,
@@ -81,6 +80,12 @@ def supplies(
     -------
     Synthetic
         ``.panel`` and ``.truth`` (:class:`SuppliesTruth`).
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.synthetic.supplies(T=90, n_targets=6, n_covariates=2).panel
+    Panel(1 entities x 6 targets, 2 past, 1 future; 90 rows, every D, 2019-01-01 00:00:00 to 2019-03-31 00:00:00)
     """
     sizes = _sizes(T=T, n_targets=n_targets, n_covariates=n_covariates, latent=latent, order=order, n_sites=n_sites)
     return _generate(sizes, count("seed", seed, 0), {"effect": effect, "substitutions": substitutions}, country, ahead)
@@ -93,7 +98,7 @@ def _sizes(**given: int) -> dict[str, int]:
 
 def _generate(
     sizes: dict[str, int], seed: int, strengths: dict[str, float], country: str | tuple[str, str] | None, ahead: int
-) -> Synthetic:
+) -> Synthetic[SuppliesTruth]:
     T, d, c, k, order, n = sizes.values()
     if order >= WEEK:
         raise ConfigError(f"order is at most {WEEK - 1}, since a lag of {WEEK} days comes on top; got {order}.")
@@ -257,16 +262,7 @@ def _panel(truth: SuppliesTruth, counts: Floats, observed: Floats, n_steps: int,
     values = np.full((n, rows, d + c + 1), np.nan)
     values[:, :n_steps, :d], values[:, :n_steps, d : d + c] = counts, observed
     values[..., -1] = day_kinds(truth.grid, np.arange(rows), truth.country)[0]
-    one = np.ones(n, dtype=np.int64)
-    return Panel(
-        grid=truth.grid,
-        ids=truth.sites,
-        values=values.reshape(n * rows, -1),
-        row0=rows * np.arange(n, dtype=np.int64),
-        length=rows * one,
-        first=0 * one,
-        targets=truth.targets,
-        past=_names("cov", c) if c else (),
-        future=("holiday",),
-        names=Names(time="ds"),
-    )
+    row0, length, none = rows * np.arange(n, dtype=np.int64), np.full(n, rows, dtype=np.int64), np.zeros(n, np.int64)
+    past = _names("cov", c) if c else ()
+    table = values.reshape(n * rows, -1)
+    return Panel(truth.grid, truth.sites, table, row0, length, none, truth.targets, past, ("holiday",))

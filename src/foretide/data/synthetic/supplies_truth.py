@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from foretide.data.synthetic.base import count, cutoff_steps
+from foretide.data.synthetic.base import Cutoffs, count, cutoff_steps
 from foretide.data.time.calendar import Calendar
+from foretide.data.time.grid import Steps
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Ints
 
@@ -24,6 +25,8 @@ CHUNK = 20_000
 SMALLEST = -650.0
 """Below this log-probability of zero the sum over single counts would start from nothing."""
 SUNDAY = 6
+Site: TypeAlias = str | int | Sequence[str | int]
+"""Name or position of a site, or one for each cutoff."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,13 @@ class SuppliesTruth:
         Whose public holidays are kept.
     sites, targets : tuples of str
     grid : Grid
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> truth = ft.synthetic.supplies(T=60, n_targets=3).truth
+    >>> truth.latent.shape, truth.rates.shape
+    ((1, 60, 4), (1, 60, 3))
     """
 
     history: Floats
@@ -101,8 +111,25 @@ class SuppliesTruth:
         """Companion matrix of the VAR, ``[P K, P K]``; all its eigenvalues lie inside the unit circle."""
         return companion(self.matrices)
 
-    def calendar(self, steps: Any) -> Floats:
-        """Return the factors of weekday and holidays at any grid steps, ``[n]`` -> ``[n, D]``."""
+    def calendar(self, steps: Steps) -> Floats:
+        """Return the factors of weekday and holidays.
+
+        Parameters
+        ----------
+        steps : int array ``[n]``
+            Any grid steps.
+
+        Returns
+        -------
+        float array ``[n, D]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> factors = ft.synthetic.supplies(T=30, n_targets=3, country=None).truth.calendar(range(7))
+        >>> factors.mean(axis=0).round(9).tolist()
+        [1.0, 1.0, 1.0]
+        """
         steps = np.asarray(steps, dtype=np.int64)
         day = np.asarray(self.grid.times(steps).to_numpy().astype("datetime64[D]").astype(np.int64))
         free, after, before = day_kinds(self.grid, steps, self.country)
@@ -110,7 +137,7 @@ class SuppliesTruth:
         return np.asarray(self.weekday.T[(day + 3) % 7] * np.where(free[:, None], self.holiday, factor))
 
     # ---------------------------------------------------------------- the best forecast
-    def oracle(self, cutoffs: Any, h: int, site: Any = None) -> Floats:
+    def oracle(self, cutoffs: Cutoffs, h: int, site: Site | None = None) -> Floats:
         """Return the exact conditional mean given the latent path and the level up to the cutoff.
 
         The log-rate ``k`` steps ahead is Gaussian, so that its exponential has mean ``exp(mean + variance / 2)``.
@@ -129,15 +156,46 @@ class SuppliesTruth:
         Returns
         -------
         float array ``[n, h, D]`` (``[N n, h, D]`` for all of several sites)
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> truth = ft.synthetic.supplies(T=60, n_targets=3, n_sites=2).truth
+        >>> truth.oracle(50, h=7).shape, truth.oracle(50, h=7, site="site1").shape
+        ((2, 7, 3), (1, 7, 3))
         """
         mean, variance, fixed = self._ahead(cutoffs, h, site)
         return np.asarray((1 - self.zero_probability) * fixed * np.exp(mean + variance / 2))
 
-    def oracle_quantiles(self, cutoffs: Any, h: int, levels: Sequence[float], site: Any = None) -> Floats:
-        """Return quantiles of the true predictive distribution, whole numbers ``[n, h, D, Q]``.
+    def oracle_quantiles(self, cutoffs: Cutoffs, h: int, levels: Sequence[float], site: Site | None = None) -> Floats:
+        """Return quantiles of the true predictive distribution.
 
         The distribution of the counts is mixed over the Gaussian log-rate; the quantile is the smallest count whose
-        probability not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with ``levels`` as fractions.
+        probability not to be exceeded reaches the level.
+
+        Parameters
+        ----------
+        cutoffs, h, site
+            As in :meth:`oracle`.
+        levels : sequence of float
+            Fractions.
+
+        Returns
+        -------
+        float array ``[n, h, D, Q]``
+            Whole numbers.
+
+        Raises
+        ------
+        ConfigError
+            For levels that are no fractions.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> truth = ft.synthetic.supplies(T=60, n_targets=3).truth
+        >>> truth.oracle_quantiles(50, h=7, levels=(0.1, 0.9)).shape
+        (1, 7, 3, 2)
         """
         wanted = np.asarray(levels, dtype=np.float64)
         if wanted.ndim != 1 or not ((wanted > 0) & (wanted < 1)).all():
@@ -150,7 +208,7 @@ class SuppliesTruth:
         found = mixed_quantiles(wanted, scale, spread, theta, zero)
         return found.reshape(*mean.shape, len(wanted))
 
-    def _ahead(self, cutoffs: Any, h: int, site: Any) -> tuple[Floats, Floats, Floats]:
+    def _ahead(self, cutoffs: Cutoffs, h: int, site: Site | None) -> tuple[Floats, Floats, Floats]:
         """Return mean ``[n, h, D]`` and variance ``[h, D]`` of the log-rate, and its fixed factor ``[n, h, D]``."""
         h = count("h", h, 1)
         steps, place = self._origins(cutoffs, site)
@@ -171,7 +229,7 @@ class SuppliesTruth:
         fixed = self.base[place][:, None, :] * self.calendar(days.ravel()).reshape(*days.shape, -1)
         return mean, variance, fixed
 
-    def _origins(self, cutoffs: Any, site: Any) -> tuple[Ints, Ints]:
+    def _origins(self, cutoffs: Cutoffs, site: Site | None) -> tuple[Ints, Ints]:
         """Return step and site of every origin, each ``[n]``."""
         steps = cutoff_steps(self.grid, cutoffs, self.level.shape[1])
         if site is None:
@@ -182,7 +240,7 @@ class SuppliesTruth:
             raise ConfigError(f"site is one site, or one for each of the {len(steps)} cutoffs; got {len(place)}.")
         return steps, np.broadcast_to(place, steps.shape)
 
-    def _site(self, site: Any) -> int:
+    def _site(self, site: str | int) -> int:
         if isinstance(site, str) and site in self.sites:
             return self.sites.index(site)
         if not isinstance(site, str) and 0 <= int(site) < len(self.sites):

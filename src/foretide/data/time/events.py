@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.record import Record
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.frequency import fixed_step, offset_of
 from foretide.data.time.stamps import DAY
@@ -35,7 +36,7 @@ TWO_WEEKS = 14
 
 
 @dataclass(frozen=True)
-class Events:
+class Events(Record):
     """Where events come from.
 
     Attributes
@@ -121,21 +122,6 @@ class Events:
                 flags += [sides[side][s] for side in self._sides(name)]
             out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
         return out
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able facts."""
-        country = list(self.country) if isinstance(self.country, tuple) else self.country
-        return {
-            "columns": list(self.columns), "country": country, "neighbours": self.neighbours,
-            "closed": [list(c) for c in self.closed],
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Events:
-        """Rebuild from :meth:`to_dict`."""
-        country = facts["country"]
-        country = tuple(country) if isinstance(country, list) else country
-        return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(tuple(c) for c in facts["closed"]))
 
     def _sides(self, name: str) -> tuple[str, ...]:
         """Neighbours that are derived from an event: none of a neighbour, none that a column gives already."""

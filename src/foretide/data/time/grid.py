@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Steps: TypeAlias = Sequence[int] | range | Ints | np.integer | int
+"""Grid steps as they are asked for."""
 _FEW, _NEAR = 8, 50_000  # times, and steps from the start, that are counted one by one and not out of all times
 _LOW, _HIGH = pd.Timestamp.min.value, pd.Timestamp.max.value
 
