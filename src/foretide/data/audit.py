@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -61,13 +61,13 @@ def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
         one season before and one after.
     """
     apart = season if season is not None else main_season(panel)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for i in range(panel.n_entities):
         block = panel.rows(i)
         for d in range(panel.n_targets):
             y = block[:, d].astype(np.float64)
             seen = np.flatnonzero(np.isfinite(y))
-            line: dict[str, Any] = {"series": panel.series_name(i, d), "first": None, "last": None, "steps": 0}
+            line: dict[str, object] = {"series": panel.series_name(i, d), "first": None, "last": None, "steps": 0}
             if len(seen):
                 y = y[seen[0] : seen[-1] + 1]
                 ends = panel.grid.output_times([panel.first[i] + seen[0], panel.first[i] + seen[-1]])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def density(panel: Panel) -> Floats:
     return rates
 
 
-def buckets(rates: Any, dense: float = 0.70, ultra: float = 0.005) -> NDArray[np.str_]:
+def buckets(rates: Floats | Sequence[float] | float, dense: float = 0.70, ultra: float = 0.005) -> NDArray[np.str_]:
     """Sort series by their nonzero rate.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -163,7 +163,7 @@ def _flags(cells: Reals, present: tuple[str, ...], labels: tuple[str, ...]) -> F
 
 
 def _remember(
-    strange: dict[str, list[str]], name: str, present: tuple[str, ...], labels: tuple[str, ...], cells: Any
+    strange: dict[str, list[str]], name: str, present: tuple[str, ...], labels: tuple[str, ...], cells: Reals
 ) -> None:
     used = np.unique(cells[~np.isnan(cells)]).astype(np.int64)
     found = [present[k] for k in used if present[k] not in labels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -43,8 +43,8 @@ class Scaler(Record):
     ids: tuple[str, ...]
     location: Floats
     scale: Floats
-    seen_from: Any
-    seen_to: Any
+    seen_from: str | int
+    seen_to: str | int
     rows: int
 
     @classmethod
@@ -77,7 +77,7 @@ class Scaler(Record):
         first, last = (int(t) if panel.grid.is_integer else str(t) for t in seen)
         return cls(kind, names, panel.ids, location, scale, first, last, len(at))
 
-    def _of(self, entity: Ints | int, columns: Sequence[str] | None) -> tuple[Any, Any]:
+    def _of(self, entity: Ints | int, columns: Sequence[str] | None) -> tuple[Floats, Floats]:
         which = [self._index(c) for c in (self.columns if columns is None else columns)]
         return self.location[entity][..., which], self.scale[entity][..., which]
 
@@ -86,7 +86,9 @@ class Scaler(Record):
             raise ConfigError(f"The scaler was not fitted on column {column!r}. {nearest(column, self.columns)}")
         return self.columns.index(column)
 
-    def transform(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> Reals:
+    def transform(
+        self, values: Reals | Sequence[float], entity: Ints | int = 0, columns: Sequence[str] | None = None
+    ) -> Reals:
         """Scale values.
 
         Parameters
@@ -102,7 +104,9 @@ class Scaler(Record):
         location, scale = (_along(part, values) for part in self._of(entity, columns))
         return np.asarray((values - location) / scale)
 
-    def inverse(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> Reals:
+    def inverse(
+        self, values: Reals | Sequence[float], entity: Ints | int = 0, columns: Sequence[str] | None = None
+    ) -> Reals:
         """Undo :meth:`transform`."""
         values = np.asarray(values)
         location, scale = (_along(part, values) for part in self._of(entity, columns))

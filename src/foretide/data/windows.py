@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError
-from foretide.typing import Floats, Ints
+from foretide.typing import Bools, Floats, Ints, Time, Times
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -62,7 +62,7 @@ class Windows:
     def __len__(self) -> int:
         return len(self.entity)
 
-    def __getitem__(self, chosen: Any) -> Windows:
+    def __getitem__(self, chosen: Ints | Bools | slice) -> Windows:
         return Windows(self.entity[chosen], self.cutoff[chosen])
 
     def rows(self, panel: Panel) -> Ints:
@@ -124,7 +124,7 @@ def slide(
     return Windows(entity, high[entity] - stride * (counts[entity] - 1 - number))
 
 
-def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history: int = 1) -> Windows:
+def at_cutoffs(panel: Panel, cutoffs: Windows | Time | Times | None, *, min_history: int = 1) -> Windows:
     """Return the windows of given forecast origins.
 
     Parameters
@@ -175,7 +175,7 @@ def _at_ends(panel: Panel, min_history: int) -> Windows:
     return Windows(np.arange(panel.n_entities, dtype=np.int64), panel.observed - 1)
 
 
-def _as_times(cutoffs: Any) -> Any:
+def _as_times(cutoffs: Time | Times) -> Sequence[Time] | pd.DatetimeIndex:
     """One time or many -> something with a length that holds times; an index stays one."""
     if isinstance(cutoffs, pd.DatetimeIndex):
         return cutoffs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -24,11 +24,9 @@ if TYPE_CHECKING:
     from foretide.data.reading.roles import Options, Roles
     from foretide.data.reading.survey import Survey
 
-Order = Any
-
 
 def read_columns(
-    table: FrameView, roles: Roles, order: Order, place: Place, options: Options
+    table: FrameView, roles: Roles, order: Ints, place: Place, options: Options
 ) -> tuple[Reals, list[Problem], Static, dict[str, tuple[str, ...]]]:
     """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
 
@@ -92,7 +90,7 @@ def _written(column: pd.Series, name: str, form: Form) -> tuple[Floats | None, l
     return None, [problem]
 
 
-def _as_text(cell: Any) -> str:
+def _as_text(cell: object) -> str:
     """Return a cell that is no text as the text of its number; what is none stays readable in messages."""
     if isinstance(cell, (bool, np.bool_)):
         return str(int(cell))
@@ -102,7 +100,7 @@ def _as_text(cell: Any) -> str:
 
 
 def _read_static(
-    table: FrameView, names: tuple[str, ...], order: Order, place: Place, missing: str
+    table: FrameView, names: tuple[str, ...], order: Ints, place: Place, missing: str
 ) -> tuple[Static, list[Problem]]:
     """Return one row of static values per entity, and the columns that change within one."""
     if not names or not len(place.codes):

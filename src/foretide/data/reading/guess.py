@@ -12,8 +12,8 @@ import pandas as pd
 
 from foretide.data.reading.categories import check_labels, holds_categories, read_categories
 from foretide.data.reading.columns import number_column
-from foretide.data.reading.frames import is_number, strings
-from foretide.data.reading.identify import entities_of, find_ids
+from foretide.data.reading.frames import entities_of, is_number, strings
+from foretide.data.reading.identify import find_ids
 from foretide.data.reading.parts import refuse_clock_beside, refuse_parts
 from foretide.data.reading.problems import Problem
 from foretide.data.reading.repeats import Parts, calendar_part

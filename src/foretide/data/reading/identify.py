@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from foretide.data.reading.categories import is_text
 from foretide.data.reading.frames import codes_of, is_number
@@ -45,7 +44,7 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
     ----------
     table : narwhals frame
     times : int array ``[R]``
-        Any numbers that sort as the times do; rows without a time are among the smallest.
+        Numbers that sort as the times do; rows without a time are among the smallest.
     free : sequence of str
         Columns without a role.
     """
@@ -76,20 +75,6 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
         return (min(named, key=lambda c: (_cost(c.codes, ranks), c.likely)).name,) if named else ()
     order = list(table.columns)
     return tuple(sorted((c.name for c in chosen), key=order.index))
-
-
-def entities_of(table: FrameView, names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
-    """Return the entity of each row ``[R]``, -1 where a part of its name is missing, and the names, joined by ``/``.
-
-    Entities are numbered in order of appearance.
-    """
-    codes, labels = codes_of(table[names[0]])
-    for name in names[1:]:
-        own, more = codes_of(table[name])
-        both = np.where((codes < 0) | (own < 0), -1, codes * max(len(more), 1) + own)
-        codes, pairs = pd.factorize(np.where(both < 0, np.nan, both))
-        labels = tuple(f"{labels[int(k) // len(more)]}/{more[int(k) % len(more)]}" for k in pairs)
-    return codes.astype(np.int64), labels
 
 
 def _first_rank(ranks: Ints) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from foretide.data.reading.frames import is_number, numbers, strings
 from foretide.data.reading.words import CALENDAR, said
 from foretide.data.time.stamps import DAY
 from foretide.errors import DataError
+from foretide.typing import Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,5 +77,5 @@ def _clock_of(series: ColumnView, name: str) -> str | None:
     return f"frame.pop({name!r}){as_text}" + (" + ':00'" if text.str.count(":").max() == 1 else "")
 
 
-def _all_differ(values: Any) -> bool:
+def _all_differ(values: Array) -> bool:
     return len(np.unique(values)) == len(values)

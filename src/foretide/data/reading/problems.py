@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,8 @@ from foretide.errors import DataError
 from foretide.text import phrase
 from foretide.typing import Array, Bools, Ints
 
+Moment: TypeAlias = pd.Timestamp | int
+"""A time as the user knows it."""
 Severity = Literal["error", "warning", "note"]
 _SERIES_NAMED = 3
 _PROBLEMS_NAMED = 40
@@ -50,7 +52,7 @@ class Problem:
     fix: str = ""
     entity: str | None = None
     column: str | None = None
-    time: Any = None
+    time: Moment | None = None
     count: int = 1
     severity: Severity = "error"
 
@@ -107,8 +109,8 @@ class Report:
     roles: dict[str, tuple[str, ...]]
     freq: str | int | None = None
     tz: str | None = None
-    start: Any = None
-    end: Any = None
+    start: Moment | None = None
+    end: Moment | None = None
     seasons: tuple[int, ...] = ()
     columns: tuple[ColumnFacts, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
@@ -191,16 +193,16 @@ class Place:
     integer: bool = False
     tz: str | None = None
 
-    def time(self, row: int) -> Any:
+    def time(self, row: int) -> Moment:
         """Return a row's time as the user knows it."""
         return show(int(self.times[row]), self.integer, self.tz)
 
-    def take(self, rows: Any) -> Place:
+    def take(self, rows: Ints | Bools) -> Place:
         """Return the place of some rows."""
         return Place(self.ids, self.codes[rows], self.times[rows], self.integer, self.tz)
 
 
-def show(time: int, integer: bool, tz: str | None) -> Any:
+def show(time: int, integer: bool, tz: str | None) -> Moment:
     """Return a time as the user knows it, from an integer time or nanoseconds."""
     if integer:
         return int(time)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from foretide.data.reading.options import Options as Options
 from foretide.data.reading.problems import Problem
 from foretide.errors import nearest
+from foretide.typing import Frame
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import FrameView
@@ -38,7 +39,7 @@ class Roles:
         return [*single, ("time", self.time), *many]
 
 
-def check_roles(table: FrameView, roles: Roles, frame: Any) -> tuple[Roles, list[Problem]]:
+def check_roles(table: FrameView, roles: Roles, frame: Frame) -> tuple[Roles, list[Problem]]:
     """Return the roles that can be looked at; and unknown columns, columns with two roles, roles without a column."""
     problems: list[Problem] = []
     seen: dict[str, str] = {}

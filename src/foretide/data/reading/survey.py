@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from foretide.data.time.times import Times, parse_times
 from foretide.data.time.zones import localise
 from foretide.errors import ConfigError, DataError
 from foretide.text import phrase
-from foretide.typing import Bools, Ints, Reals
+from foretide.typing import Bools, Frame, Ints, Reals
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import FrameView
@@ -102,7 +102,7 @@ class Survey:
         )
 
 
-def survey(frame: Any, roles: Roles, options: Options) -> Survey:
+def survey(frame: Frame, roles: Roles, options: Options) -> Survey:
     """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
     options = options.checked()
     table = open_frame(frame)
@@ -131,7 +131,7 @@ def survey(frame: Any, roles: Roles, options: Options) -> Survey:
     return found
 
 
-def _place_rows(found: Survey, table: FrameView) -> Ints | slice:
+def _place_rows(found: Survey, table: FrameView) -> Ints:
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
     roles, options = found.roles, found.options
     times = parse_times(table[roles.time], options.time_format)
@@ -146,58 +146,33 @@ def _place_rows(found: Survey, table: FrameView) -> Ints | slice:
     bad = times.bad | (codes < 0)
     values, tz, nowhere = _zoned(times, codes, options)
     if (nowhere & ~bad).any():
-        n, row = int((nowhere & ~bad).sum()), int(np.argmax(nowhere & ~bad))
-        shown = pd.Timestamp(int(times.values[row]))
+        shown = pd.Timestamp(int(times.values[np.argmax(nowhere & ~bad)]))
+        n = int((nowhere & ~bad).sum())
+        what = phrase("time does not exist|times do not exist", n)
+        text = f"Column {roles.time!r}: {what} in {options.tz} (clock change); "
+        fix = "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's."
         found.problems.append(
-            Problem(
-                "zone",
-                f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
-                f"the first is {shown}.",
-                "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's.",
-                column=roles.time,
-                time=shown,
-                count=n,
-            )
+            Problem("zone", f"{text}the first is {shown}.", fix, column=roles.time, time=shown, count=n)
         )
-    bad |= nowhere
-    order: Ints | slice = slice(None)
-    if bad.any():
-        order = np.flatnonzero(~bad)
-        codes, values = codes[order], values[order]
-    if (np.diff(codes) < 0).any():
-        by_entity = np.argsort(codes, kind="stable")
-        order = by_entity if isinstance(order, slice) else order[by_entity]
-        codes, values = codes[by_entity], values[by_entity]
-    backwards = np.flatnonzero((np.diff(values) < 0) & (np.diff(codes) == 0)) + 1
-    place = Place(ids, codes, values, times.integer, tz)
+    order = np.flatnonzero(~(bad | nowhere))
+    order = order[np.argsort(codes[order], kind="stable")]
+    found.place = place = Place(ids, codes[order], values[order], times.integer, tz)
+    backwards = np.flatnonzero((np.diff(place.times) < 0) & (np.diff(place.codes) == 0)) + 1
     if backwards.size:
-        found.problems += located(
-            "unsorted",
-            backwards,
-            place,
-            "time earlier than the row before|times earlier than the row before",
-            "The rows were sorted.",
-            severity="note",
-        )
-        by_time = np.lexsort((values, codes))
-        order = by_time if isinstance(order, slice) else order[by_time]
-        place = place.take(by_time)
-    found.place = place
+        what = "time earlier than the row before|times earlier than the row before"
+        found.problems += located("unsorted", backwards, place, what, "The rows were sorted.", severity="note")
+        by_time = np.lexsort((place.times, place.codes))
+        order, found.place = order[by_time], place.take(by_time)
     return order
 
 
 def _zoned(times: Times, codes: Ints, options: Options) -> tuple[Ints, str | None, Bools]:
     """Return times in UTC where a zone is known, the zone, and which wall-clock times do not exist."""
-    nowhere = np.zeros(len(times.values), dtype=bool)
     tz = options.tz or times.tz
-    if times.integer:
-        if options.tz is not None:
-            raise ConfigError(f"tz={options.tz!r} needs dates; the time column counts in integers. Leave tz out.")
-        return times.values, None, nowhere
-    if tz is None:
-        return times.values, None, nowhere
-    if times.aware:
-        return times.values, tz, nowhere
+    if times.integer and options.tz is not None:
+        raise ConfigError(f"tz={options.tz!r} needs dates; the time column counts in integers. Leave tz out.")
+    if tz is None or times.integer or times.aware:
+        return times.values, None if times.integer else tz, np.zeros(len(times.values), dtype=bool)
     values, nowhere = localise(times.values, codes, tz)
     return values, tz, nowhere
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from foretide.data.reading.frames import is_number, numbers, open_frame, strings
 from foretide.data.reading.words import TIMES, rank
 from foretide.data.time.times import parse_times
+from foretide.typing import Array, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ _LEAST_NUMBERED, _LEAST_TIMES = 8, 4
 """Fewest columns that are taken for steps: such as V1, V2 …; such as 2024-01, 2024-02 …."""
 
 
-def stand_up(frame: Any, time: str, *targets: str) -> tuple[Any, tuple[str, ...]]:
+def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, ...]]:
     """Return a table with one row per series and step where its rows are series; any other as it is.
 
     Its last columns are steps where their names count (``V1``, ``V2`` …) or are times in order, they hold numbers, and
@@ -69,7 +70,7 @@ def stand_up(frame: Any, time: str, *targets: str) -> tuple[Any, tuple[str, ...]
     return own.with_columns(*columns).to_native(), tuple(names)
 
 
-def names_of_series(frame: Any, steps: Sequence[str]) -> str | None:
+def names_of_series(frame: Frame, steps: Sequence[str]) -> str | None:
     """Return the first column of a table whose rows are series that names every row, None where none does."""
     table = open_frame(frame)
     others = [name for name in table.columns if name not in set(steps)]
@@ -81,7 +82,7 @@ def _may_be_step(series: ColumnView) -> bool:
     return any(c.isdigit() for c in series.name) and (is_number(series) or series.null_count() == len(series))
 
 
-def _counted(names: list[str]) -> tuple[list[str], Any] | None:
+def _counted(names: list[str]) -> tuple[list[str], Array] | None:
     """Return the last names that count on evenly with one word in front, and their numbers."""
     parts = [_NUMBERED.fullmatch(name) for name in names]
     words, counts = [part and part[1] for part in parts], [int(part[2]) if part else -1 for part in parts]
@@ -93,7 +94,7 @@ def _counted(names: list[str]) -> tuple[list[str], Any] | None:
     return names[begin:], np.array(counts[begin:])
 
 
-def _timed(names: list[str]) -> tuple[list[str], Any] | None:
+def _timed(names: list[str]) -> tuple[list[str], Array] | None:
     """Return the last names where they are times in order; plain years count."""
     if len(names) < _LEAST_TIMES or (names[-1].isdigit() and len(names[-1]) < 5):
         return None

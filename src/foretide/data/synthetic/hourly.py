@@ -149,7 +149,7 @@ def hourly(
       nothing for ``t < 3``. Driving channels (odd) are driven by none, so that any strength is stable.
 
     Every component draws from a stream of its own: a trait switched on or off leaves the other components as
-    they were, and a longer series begins with the shorter one.
+    they were, and a longer series begins with the shorter one. Source: specification of the sequence models, section 1.
 
     Parameters
     ----------
@@ -174,10 +174,6 @@ def hourly(
     >>> data = ft.synthetic.hourly(T=500, n_series=2, target=["x1", "x2"])
     >>> data.panel.targets, data.truth.oracle(400, h=6).shape
     (('x1', 'x2'), (1, 6, 2))
-
-    Notes
-    -----
-    Source: specification of the sequence models, section 1.
     """
     traits = {"regime_shifts": regime_shifts, "heteroskedasticity": heteroskedasticity, "coupling": coupling}
     return _generate(T, n_series, seed, traits, target)

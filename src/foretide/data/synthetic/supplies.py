@@ -25,19 +25,10 @@ REPLACED = 0.03
 
 
 def supplies(
-    T: int = 1095,
-    n_targets: int = 48,
-    n_covariates: int = 35,
-    seed: int = 0,
-    *,
-    latent: int = 4,
-    order: int = 2,
-    effect: float = 0.25,
-    n_sites: int = 1,
-    substitutions: float = 0.0,
-    country: str | tuple[str, str] | None = ("DE", "BY"),
-    ahead: int = 0,
-) -> Synthetic[SuppliesTruth]:
+    T: int = 1095, n_targets: int = 48, n_covariates: int = 35, seed: int = 0, *, latent: int = 4, order: int = 2,
+    effect: float = 0.25, n_sites: int = 1, substitutions: float = 0.0,
+    country: str | tuple[str, str] | None = ("DE", "BY"), ahead: int = 0,
+) -> Synthetic[SuppliesTruth]:  # fmt: skip
     """Generate daily counts of many supplies, most of them sparse, together with their truth.
 
     - latent state: a stable VAR, ``z_t = sum_{i <= order} A_i z_{t-i} + A_7 z_{t-7} + e_t``, spectral radius 0.97,

@@ -11,6 +11,7 @@ import numpy as np
 
 from foretide.data.synthetic.base import Cutoffs, count, cutoff_steps
 from foretide.data.time.calendar import Calendar
+from foretide.data.time.events import beside_marked
 from foretide.data.time.grid import Steps
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Ints
@@ -117,7 +118,7 @@ class SuppliesTruth:
         Parameters
         ----------
         steps : int array ``[n]``
-            Any grid steps.
+            Grid steps, in the data or not.
 
         Returns
         -------
@@ -270,17 +271,7 @@ def day_kinds(grid: Grid, steps: Ints, country: str | tuple[str, str] | None) ->
     every = np.arange(low - pad, int(steps.max()) + pad + 1)
     free = Calendar((), country).values(grid, every)[:, 0] > 0
     day = grid.times(every).to_numpy().astype("datetime64[D]").astype(np.int64)
-    working = ~free & ((day + 3) % 7 != SUNDAY)
-
-    def next_to(free: Bools, working: Bools) -> Bools:
-        """Whether a holiday lies between a working day and the working day before it."""
-        holidays = np.cumsum(free)
-        position = np.arange(len(working))
-        earlier = np.maximum.accumulate(np.where(working, position, 0))
-        previous = np.concatenate([[0], earlier[:-1]])
-        return np.asarray(working & (holidays > holidays[previous]))
-
-    after, before = next_to(free, working), next_to(free[::-1], working[::-1])[::-1]
+    after, before = (beside_marked(day, free[None], side, (SUNDAY,))[0] for side in (-1, 1))
     rows = steps - low + pad
     return free[rows], after[rows], before[rows]
 

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,7 @@ from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
 from foretide.errors import DataError
 from foretide.text import phrase
+from foretide.typing import Array
 
 WIDEST = 10_000
 """Most columns of a table."""
@@ -99,7 +99,7 @@ def read_table(
         if not _any(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
     }
     chosen = settle(list(columns.values()), likely, found.form.sep)
-    frame: dict[str, Any] = {}
+    frame: dict[str, Array | pd.Series | None] = {}
     doubts: dict[str, Problem] = {}
     for name, cell in cells.items():
         if name in chosen and not _only_signs(cell, columns[name]):
@@ -175,7 +175,7 @@ def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
 
 def _without_empty(table: pa.Table) -> tuple[pa.Table, int]:
     """Leave out rows of empty cells, such as spreadsheets leave below a table."""
-    kept: Any = None
+    kept: pa.ChunkedArray | None = None
     for k in range(table.num_columns):
         full = pc.match_substring_regex(table.column(k), r"\S")
         kept = full if kept is None else pc.or_(kept, full)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.record import Record
+from foretide.data.time.ahead import no_value_ahead
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.frequency import fixed_step, offset_of
 from foretide.data.time.stamps import DAY
-from foretide.errors import DataError
 from foretide.typing import Bools, Ints
 
 if TYPE_CHECKING:
@@ -135,12 +135,8 @@ class Events(Record):
         values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
         missing = wanted[np.isnan(values) & np.isin(wanted, needed)]
         if len(missing):
-            row = int(missing[0])
-            raise DataError(
-                f"Known-future column {name!r} of {panel.series_name(entity, 0)!r} has no value at "
-                f"{panel.grid.output_times([int(panel.first[entity]) + row])[0]}, which the forecast needs. Add rows "
-                "with its values (targets left empty), or give the column the role 'past'."
-            )
+            step = int(panel.first[entity] + missing[0])
+            raise no_value_ahead(panel, entity, panel.future.index(name), step)
         return np.nan_to_num(values) > 0.5
 
 

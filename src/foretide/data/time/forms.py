@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     Words = pd.Series
 
 _FIRST_SECOND, _END_SECOND = (int(np.datetime64(day, "s").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
-EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us", "epoch_ns": "ns"}
-"""Formats of numbers that count from 1970 in UTC."""
-_NAMES = {"epoch_s": "seconds", "epoch_ms": "milliseconds", "epoch_us": "microseconds", "epoch_ns": "nanoseconds"}
+EPOCHS = {
+    "epoch_s": ("seconds", 1), "epoch_ms": ("milliseconds", 10**3), "epoch_us": ("microseconds", 10**6),
+    "epoch_ns": ("nanoseconds", 10**9),
+}  # fmt: skip
+"""Formats of numbers that count from 1970 in UTC: what they count, and how many of it a second has."""
 _YEAR = r"(?P<y>\d{4})"
 _PERIODS = {  # what they are called -> how they are written
     "quarters such as 2024Q1": (
@@ -140,7 +142,7 @@ def in_format(words: Words, form: str) -> Reading:
 
 def in_epoch(numbers: Floats | Ints, form: str) -> Ints:
     """Return numbers that count from 1970, finite ones, as nanoseconds; the least integer beyond what these count."""
-    size = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[EPOCHS[form]]
+    size = 10**9 // EPOCHS[form][1]
     seconds = numbers.astype(np.float64) * (size / 10**9)
     beyond = (seconds < _FIRST_SECOND) | (seconds >= _END_SECOND)
     near = np.where(beyond, 0, numbers)
@@ -196,7 +198,7 @@ def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[Ints, Bools]:
 
 def looks_like_epoch(values: Ints) -> str | None:
     """Return the format of whole numbers that all lie between the years 1990 and 2100 when counted from 1970."""
-    for form, size in (("epoch_s", 1), ("epoch_ms", 10**3), ("epoch_us", 10**6), ("epoch_ns", 10**9)):
+    for form, (_, size) in EPOCHS.items():
         if len(values) and values.min() >= 631_152_000 * size and values.max() < 4_102_444_800 * size:
             return form
     return None
@@ -222,7 +224,7 @@ def looks_like_digits(values: Ints) -> tuple[str, str] | None:
 
 def name_of_epoch(form: str) -> str:
     """Return ``seconds since 1970`` for ``epoch_s``."""
-    return f"{_NAMES[form]} since 1970"
+    return f"{EPOCHS[form][0]} since 1970"
 
 
 # ------------------------------------------------------------------------- strptime formats

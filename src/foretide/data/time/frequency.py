@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,20 +36,20 @@ _ENDS = ("W", "ME", "QE", "YE", "BME", "BQE", "BYE")
 
 
 @lru_cache(maxsize=256)
-def offset_of(freq: Any) -> Any:
+def offset_of(freq: str | pd.offsets.BaseOffset) -> pd.offsets.BaseOffset:
     """Return the pandas offset of a frequency, without its shift.
 
     Besides the aliases of pandas there are ``LWOM-FRI`` (the last Friday of the month) and a shift in days behind
     months, quarters and years: ``MS+14D`` is the 15th of every month, ``YS-APR+5D`` the 6th of April.
     """
-    to_offset: Any = pd.tseries.frequencies.to_offset
+    to_offset = pd.tseries.frequencies.to_offset
     if not isinstance(freq, str):
         return to_offset(freq)
     alias, _ = _parts(freq)
     last = _LAST_WEEK.fullmatch(alias)
     if last:
-        weekday: Any = _WEEKDAYS.index(last[2])
-        return pd.offsets.LastWeekOfMonth(n=int(last[1] or 1), weekday=weekday)
+        weekday = _WEEKDAYS.index(last[2])
+        return pd.offsets.LastWeekOfMonth(n=int(last[1] or 1), weekday=weekday)  # type: ignore[arg-type]
     return to_offset(alias)
 
 
@@ -75,7 +74,7 @@ def ends_steps(freq: str) -> bool:
     return code_of(freq) in _ENDS
 
 
-def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
+def read_freq(freq: str | int | pd.offsets.BaseOffset, name: str = "freq") -> str | int:
     """Return a frequency in its canonical spelling; a ConfigError names the nearest one otherwise."""
     if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool):
         if freq < 1:
@@ -98,7 +97,7 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
             f"{name}={freq!r}: type {name}='h' and fill_gaps=True: closed hours become rows without a value."
         )
     if isinstance(offset, pd.offsets.BusinessDay) and not known:
-        worked: Any = getattr(offset, "calendar", None)
+        worked = getattr(offset, "calendar", None)
         weekend = worked is not None and bool(np.is_busday(_WEEK, busdaycal=worked)[5:].any())
         plain = "D" if weekend else "B"
         raise ConfigError(
@@ -248,7 +247,7 @@ def range_of(freq: str, low: int, high: int) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(dates + pd.Timedelta(shift))
 
 
-def place_on_grid(times: Ints, freq: str | int) -> tuple[Any, str | int, Ints, Bools]:
+def place_on_grid(times: Ints, freq: str | int) -> tuple[pd.Timestamp | int, str | int, Ints, Bools]:
     """Put times on a regular grid.
 
     Returns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ _ISO = re.compile(
 EXPECTED = "Expected a time such as '2024-01-31 06:00'"
 
 
-def read_moment(time: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+def read_moment(time: object) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     """Return a time and, where a month, quarter, week or year is named, the end of it.
 
     Parameters
@@ -58,18 +58,18 @@ def read_moment(time: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     raise DataError(f"{EXPECTED}, got {time!r}." + (f" Type {meant[0]!r}." if meant else ""))
 
 
-def _stamp(value: Any, given: Any) -> pd.Timestamp:
+def _stamp(value: object, given: object) -> pd.Timestamp:
     try:
-        stamp: Any = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(value)
-        if stamp is not pd.NaT:
+        stamp = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(cast("str", value))
+        if not pd.isna(stamp):
             stamp = stamp.as_unit("ns")
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
         raise DataError(f"{given!s} lies beyond the years 1678 to 2261. {EXPECTED}.") from error
     except (TypeError, ValueError) as error:
         raise DataError(f"{EXPECTED}, got {given!r}.") from error
-    if stamp is pd.NaT:
+    if pd.isna(stamp):
         raise DataError(f"{EXPECTED}, got a missing time (NaT).")
-    return stamp  # type: ignore[no-any-return]
+    return stamp
 
 
 def _number(value: int) -> str:
@@ -81,6 +81,6 @@ def _number(value: int) -> str:
         return f" Type {'-'.join(part for part in (text[:4], text[4:6], text[6:8]) if part) + clock!r}."
     form = looks_like_epoch(found)
     if form:
-        unit: Any = form.removeprefix("epoch_")
+        unit = form.removeprefix("epoch_")
         return f" Counted from 1970 in {unit} it is {str(pd.Timestamp(value, unit=unit))!r}; type that."
     return " This panel's times are dates."

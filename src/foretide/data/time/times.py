@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
@@ -18,7 +18,7 @@ from foretide.data.time import forms
 from foretide.data.time.stamps import DAY, NOWHERE
 from foretide.data.time.zones import zone_name, zone_of_offsets
 from foretide.text import phrase, time_text
-from foretide.typing import Bools, Ints
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import ColumnView
@@ -193,7 +193,7 @@ def _counted(values: Ints, bad: Bools, name: str) -> Times:
 def _epoch(series: ColumnView, name: str, form: str) -> Times:
     if series.dtype.is_integer():
         bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
-        numbers: Any = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
+        numbers: Ints | Floats = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
     else:
         column = strings(series)
         parsed = plain_numbers(column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -108,7 +108,7 @@ def ahead_index(grid: Grid, wall: Grid, cutoffs: Ints, h: int) -> Ints | None:
     found = table[steps[:, 1:] - low] - table[steps[:, :1] - low] - 1
     if np.array_equal(found, np.broadcast_to(np.arange(h), found.shape)):
         return None
-    size: Any = None if isinstance(grid.freq, int) else fixed_step(grid.freq)
+    size = None if isinstance(grid.freq, int) else fixed_step(grid.freq)
     day = max(1, round(DAY / size)) if size else 1
     found = np.where((found >= h) & (found - day >= 0), found - day, found)
     return np.asarray(np.clip(found, 0, h - 1), dtype=np.int64)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from typing import Any
+from datetime import tzinfo
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def read_zone(tz: str | None) -> str | None:
     return tz
 
 
-def zone_name(zone: Any) -> str:
+def zone_name(zone: tzinfo) -> str:
     """Return the name of a zone object of the standard library, pytz or dateutil; where it has none, its offset.
 
     Raises
@@ -65,7 +66,7 @@ def zone_name(zone: Any) -> str:
     raise ConfigError(f"The time zone {zone!r} has no name. Type: tz='Europe/Berlin' (or the zone that is meant).")
 
 
-def _file_of(zone: Any) -> tuple[str, ...]:
+def _file_of(zone: tzinfo) -> tuple[str, ...]:
     """Return the name in a zone of dateutil, which knows the path it was read from."""
     found = re.search(r"zoneinfo/(.+?)'", repr(zone))
     return (found[1],) if found else ()
@@ -85,17 +86,17 @@ def zone_of_offsets(utc: Ints, offsets: Ints) -> str | None:
 
 def zone_put_back(wall: Ints) -> str | None:
     """Return a zone whose clock shows all of these times twice, as when it is put back in autumn, or None."""
-    return _zone_where(wall, {"ambiguous": "NaT", "nonexistent": "shift_forward"})
+    return _zone_where(wall, "NaT", "shift_forward")
 
 
 def zone_put_forward(wall: Ints) -> str | None:
     """Return a zone whose clock shows none of these times, as when it is put forward in spring, or None."""
-    return _zone_where(wall, {"ambiguous": np.zeros(len(wall), dtype=bool), "nonexistent": "NaT"})
+    return _zone_where(wall, np.zeros(len(wall), dtype=bool), "NaT")
 
 
-def _zone_where(wall: Ints, unclear: dict[str, Any]) -> str | None:
+def _zone_where(wall: Ints, twice: Literal["NaT"] | Bools, never: Literal["NaT", "shift_forward"]) -> str | None:
     index = as_index(wall)
-    return next((name for name in _LIKELY if index.tz_localize(name, **unclear).isna().all()), None)
+    return next((name for name in _LIKELY if index.tz_localize(name, twice, never).isna().all()), None)
 
 
 def localise(values: Ints, codes: Ints, tz: str) -> tuple[Ints, Bools]:
