@@ -57,21 +57,16 @@ class Indicators(Record):
         if not self.columns:
             return (panel if static is panel.static else replace(panel, static=static)), strange
         parts: list[Array] = []
-        names: dict[str, list[str]] = {"targets": [], "past": [], "future": []}
+        names: dict[str, tuple[str, ...]] = {}
         for role, own in (("targets", panel.targets), ("past", panel.past), ("future", panel.future)):
+            names[role] = ()
             for name in own:
-                cells = panel.values[:, panel.index(name)]
-                labels = self.columns.get(name)
-                if labels is None:
-                    parts.append(cells[:, None])
-                    names[role].append(name)
-                    continue
-                present = panel.categories.get(name, ())
-                parts.append(_flags(cells, present, labels).astype(panel.values.dtype))
-                names[role] += _names(name, labels)
-                _remember(strange, name, present, labels, cells)
+                cells, present = panel.values[:, panel.index(name)], panel.categories.get(name, ())
+                table, columns = _spread(name, cells, present, self.columns.get(name), strange)
+                parts.append(table.astype(cells.dtype))
+                names[role] += columns
         made = replace(
-            panel, values=np.concatenate(parts, axis=1), past=tuple(names["past"]), future=tuple(names["future"]),
+            panel, values=np.concatenate(parts, axis=1), past=names["past"], future=names["future"],
             categories={}, static=static, indicators={k: _names(k, own) for k, own in self.columns.items()},
         )  # fmt: skip
         return made, strange
@@ -105,18 +100,12 @@ class Indicators(Record):
     def _static(self, panel: Panel, strange: dict[str, list[str]]) -> Static:
         if not self.static:
             return panel.static
-        parts, names = [], []
-        for k, name in enumerate(panel.static.names):
-            cells, labels = panel.static.values[:, k], self.static.get(name)
-            if labels is None:
-                parts.append(cells[:, None])
-                names.append(name)
-                continue
-            present = panel.static.categories.get(name, ())
-            parts.append(_flags(cells, present, labels))
-            names += _names(name, labels)
-            _remember(strange, name, present, labels, cells)
-        return Static(tuple(names), np.concatenate(parts, axis=1))
+        own = panel.static
+        spread = [
+            _spread(name, own.values[:, k], own.categories.get(name, ()), self.static.get(name), strange)
+            for k, name in enumerate(own.names)
+        ]
+        return Static(tuple(n for _, names in spread for n in names), np.concatenate([table for table, _ in spread], 1))
 
 
 def _names(column: str, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -162,10 +151,14 @@ def _flags(cells: Reals, present: tuple[str, ...], labels: tuple[str, ...]) -> F
     return np.asarray(table[codes])
 
 
-def _remember(
-    strange: dict[str, list[str]], name: str, present: tuple[str, ...], labels: tuple[str, ...], cells: Reals
-) -> None:
+def _spread(
+    name: str, cells: Reals, present: tuple[str, ...], labels: tuple[str, ...] | None, strange: dict[str, list[str]]
+) -> tuple[Reals, tuple[str, ...]]:
+    """Return the columns that a column becomes, and their names; categories that are unknown are added to strange."""
+    if labels is None:
+        return cells[:, None], (name,)
     used = np.unique(cells[~np.isnan(cells)]).astype(np.int64)
-    found = [present[k] for k in used if present[k] not in labels]
-    if found:
-        strange[name] = found
+    unknown = [present[k] for k in used if present[k] not in labels]
+    if unknown:
+        strange[name] = unknown
+    return _flags(cells, present, labels), _names(name, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -237,22 +237,20 @@ def located(
         return []
     entities, starts = np.unique(place.codes[rows], return_index=True)
     counts = np.add.reduceat(np.ones(len(rows), np.int64) if weights is None else weights, starts)
-    found = []
-    for k, (entity, start, count) in enumerate(zip(entities, starts, counts, strict=True)):
-        if k == _SERIES_NAMED:
-            break
-        time, name = place.time(int(rows[start])), place.ids[entity]
-        message = sentence(f"{where(name, column)}{phrase(what, int(count))}, first at {time}.")
-        if k == _SERIES_NAMED - 1 and len(entities) > _SERIES_NAMED:
-            others = len(entities) - _SERIES_NAMED
+    others, found = len(entities) - _SERIES_NAMED, []
+    for k, (entity, start) in enumerate(zip(entities[:_SERIES_NAMED], starts, strict=False)):
+        time, name, count = place.time(int(rows[start])), place.ids[entity], int(counts[k])
+        message = sentence(f"{where(name, column)}{phrase(what, count)}, first at {time}.")
+        if k == _SERIES_NAMED - 1 and others > 0:
             message += f" ({others} more series have this problem too; {int(counts.sum())} in all.)"
-        found.append(Problem(kind, message, fix, name or None, column, time, int(count), severity))
+        found.append(Problem(kind, message, fix, name or None, column, time, count, severity))
     return found
 
 
 def in_column(
-    kind: str, name: str, rows: Bools, what: str, fix: str = "", *, cells: Sequence[object] | None = None
-) -> list[Problem]:
+    kind: str, name: str, rows: Bools, what: str, fix: str = "", *, show: Callable[[int], str] | None = None,
+    but: str = ",",
+) -> list[Problem]:  # fmt: skip
     """Return one problem for the wrong rows of a column, none where none is wrong.
 
     Parameters
@@ -260,14 +258,16 @@ def in_column(
     rows : bool array ``[R]``
     what : str
         What they are, singular and plural: ``"row has no time|rows have no time"``.
-    cells : sequence ``[R]``, optional
-        What stands in the rows, to be shown.
+    show : callable, optional
+        What stands in a row, in words.
+    but : str
+        Stands between what they are and the first of them.
     """
     if not rows.any():
         return []
     row, n = int(np.argmax(rows)), int(rows.sum())
-    first = f"row {row}" if cells is None else f"{cells[row]} in row {row}"
-    return [Problem(kind, f"Column {name!r}: {phrase(what, n)}, the first is {first}.", fix, column=name, count=n)]
+    first = f"row {row}" if show is None else f"{show(row)} in row {row}"
+    return [Problem(kind, f"Column {name!r}: {phrase(what, n)}{but} the first is {first}.", fix, column=name, count=n)]
 
 
 def where(entity: str, column: str | None) -> str:

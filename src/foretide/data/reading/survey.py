@@ -71,35 +71,27 @@ class Survey:
 
     def report(self) -> Report:
         """Return what was found, for people."""
-        seen = len(self.place.times) > 0
-        order = {"error": 0, "warning": 1, "note": 2}
+        order, place = {"error": 0, "warning": 1, "note": 2}, self.place
         named = (self.named or self.roles).named()
-        roles = {role: tuple(n for r, n in named if r == role) for role in dict.fromkeys(role for role, _ in named)}
-        kinds = {name: role for role, name in self.roles.named()}
-        low = int(np.argmin(self.place.times)) if seen else 0
-        high = int(np.argmax(self.place.times)) if seen else 0
-        facts = []
-        for k, name in enumerate(self.roles.numeric if self.values.size else ()):
-            v = self.values[:, k][np.isfinite(self.values[:, k])]
-            if name in self.categories:
-                facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), labels=self.categories[name]))
-                continue
-            mean = float(v.mean(dtype=np.float64)) if v.size else np.nan
-            least, most = (float(v.min()), float(v.max())) if v.size else (np.nan, np.nan)
-            facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), least, mean, most))
+        roles = {role: tuple(n for r, n in named if r == role) for role, _ in named}
+        seen, freq = len(place.times) > 0, self.grid.freq if self.grid else None
+        start, end = (place.time(int(at(place.times))) if seen else None for at in (np.argmin, np.argmax))
+        facts = tuple(self._facts(k) for k in range(len(self.roles.numeric))) if self.values.size else ()
+        problems = tuple(sorted(self.problems, key=lambda p: order[p.severity]))
+        seasons = () if freq is None else seasons_of(freq)
         return Report(
-            rows=self.rows,
-            entities=len(self.place.ids),
-            roles=roles,
-            freq=self.grid.freq if self.grid else None,
-            tz=self.place.tz,
-            start=self.place.time(low) if seen else None,
-            end=self.place.time(high) if seen else None,
-            seasons=seasons_of(self.grid.freq) if self.grid else (),
-            columns=tuple(facts),
-            problems=tuple(sorted(self.problems, key=lambda p: order[p.severity])),
-            melt=self.options.melt,
-        )
+            self.rows, len(place.ids), roles, freq, place.tz, start, end, seasons, facts, problems, self.options.melt
+        )  # fmt: skip
+
+    def _facts(self, k: int) -> ColumnFacts:
+        """Return what is in a column of ``values``."""
+        name, role = self.roles.numeric[k], {name: role for role, name in self.roles.named()}
+        known = self.values[:, k][np.isfinite(self.values[:, k])]
+        missing = len(self.values) - len(known)
+        if name in self.categories or not known.size:
+            return ColumnFacts(name, role[name], missing, labels=self.categories.get(name, ()))
+        mean = float(known.mean(dtype=np.float64))
+        return ColumnFacts(name, role[name], missing, float(known.min()), mean, float(known.max()))
 
 
 def survey(frame: Frame, roles: Roles, options: Options) -> Survey:

@@ -76,18 +76,18 @@ def look(name: str, text: pa.Array, given: Form) -> Column:
     text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
     known = pc.drop_null(text)
-    if len(known) and not _any(known.slice(0, 50), rf"\d|^{_SIGN}{_ENDLESS}$"):
+    if len(known) and not any_match(known.slice(0, 50), rf"\d|^{_SIGN}{_ENDLESS}$"):
         return Column(name, text)
     pairs = _allowed(known, given)
     plain = pairs[:1] == [(".", None)] and (".", ",") not in pairs and not _has(known, ".")
-    return Column(name, text, tuple(p for p in pairs if _all(known, _pattern(*p))), plain)
+    return Column(name, text, tuple(p for p in pairs if all_match(known, _pattern(*p))), plain)
 
 
 def _allowed(known: pa.Array, given: Form) -> list[Pair]:
     """Return the readings that the marks in a column and what was given leave; the simplest first."""
     here = {mark for mark in (".", ",") if _has(known, mark)}
-    if _any(known, _SPACED):
-        here |= {mark for mark in (" ", "'") if _any(known, _GROUPED[mark])}
+    if any_match(known, _SPACED):
+        here |= {mark for mark in (" ", "'") if any_match(known, _GROUPED[mark])}
     if not here & {".", ","}:
         return [(".", t) for t in (None, " ", "'") if t is None or (t in here and given.thousands in (None, t))]
     return [
@@ -126,13 +126,13 @@ def _by_habit(text: pa.Array, sep: str | None) -> str | None:
     number without a mark beside ``2,200``, which ends in zero, makes it a thousands mark: ``2,2`` would do otherwise.
     """
     known = pc.drop_null(text)
-    comma, point = _any(known, ","), _any(known, r"\.")
+    comma, point = any_match(known, ","), any_match(known, r"\.")
     if comma and point:  # 1,234 beside 1.234
         return None
     if sep == "," or (point and sep != ";"):
         return "."
     mark, other = (",", ".") if comma else (".", ",")
-    grouped = _any(known, rf"{_GROUPED[mark]}\d\d0$") and _any(known, r"^[+\-−]?\d{1,3}$")
+    grouped = any_match(known, rf"{_GROUPED[mark]}\d\d0$") and any_match(known, r"^[+\-−]?\d{1,3}$")
     return other if grouped else None
 
 
@@ -204,11 +204,15 @@ def _strip(name: str, known: pa.Array) -> str:
     for mark, more in ((".", ""), (",", ".str.replace(',', '.')")):
         text = pc.replace_substring_regex(known, rf"[^0-9{mark}+-]", "")
         other = "," if mark == "." else "."
-        pair = (mark, None) if not _has(text, mark) or _any(text, rf"{_GROUPED[mark]}(?:\d{{1,2}}|\d{{4,}})$") else None
+        pair = (
+            (mark, None)
+            if not _has(text, mark) or any_match(text, rf"{_GROUPED[mark]}(?:\d{{1,2}}|\d{{4,}})$")
+            else None
+        )
         if (
             pair
-            and _all(text, _pattern(*pair))
-            and not _any(known, rf"{_GROUPED[other]}(?:\d{{1,2}}|\d{{4,}})(?:\D|$)")
+            and all_match(text, _pattern(*pair))
+            and not any_match(known, rf"{_GROUPED[other]}(?:\d{{1,2}}|\d{{4,}})(?:\D|$)")
         ):
             return (
                 f" Or type: frame[{name!r}] = frame[{name!r}].str.replace(r'[^0-9{mark}+-]', '', regex=True){more}"
@@ -245,12 +249,14 @@ def _has(values: pa.Array, mark: str) -> bool:
     return bool(pc.any(pc.match_substring(values, mark)).as_py())
 
 
-def _any(values: pa.Array, pattern: str) -> bool:
+def any_match(values: pa.Array, pattern: str) -> bool:
+    """Whether a pattern is found in any value."""
     return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
-def _all(values: pa.Array, pattern: str) -> bool:
-    if len(values) > _FEW and not _all(values.slice(0, _FEW), pattern):
+def all_match(values: pa.Array, pattern: str) -> bool:
+    """Whether a pattern is found in all values that are not missing."""
+    if len(values) > _FEW and not all_match(values.slice(0, _FEW), pattern):
         return False
     return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False
 

@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form, Origin
-from foretide.data.tables.numerals import MISSING, Column, Pair, convert, doubt, look, settle
+from foretide.data.tables.numerals import MISSING, Column, Pair, all_match, any_match, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
 from foretide.errors import DataError
@@ -96,7 +96,7 @@ def read_table(
     columns = {
         name: look(name, cell, given)
         for name, cell in cells.items()
-        if not _any(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
+        if not any_match(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
     }
     chosen = settle(list(columns.values()), likely, found.form.sep)
     frame: dict[str, Array | pd.Series | None] = {}
@@ -167,9 +167,9 @@ def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
         cell, column = str(table.column(k)[0]).strip(), below.column(k)
         if cell in MISSING:
             continue
-        if re.match(_VALUE, cell) or (any(c.isdigit() for c in cell) and not _all(column, _NUMERIC)):
+        if re.match(_VALUE, cell) or (any(c.isdigit() for c in cell) and not all_match(column, _NUMERIC)):
             return table, False
-        numeric += _all(column, _NUMERIC) and _any(column, r"\d")
+        numeric += all_match(column, _NUMERIC) and any_match(column, r"\d")
     return (below, True) if numeric else (table, False)
 
 
@@ -229,7 +229,7 @@ def _counts_rows(cell: pa.ChunkedArray) -> bool:
 
 
 def _whole(cell: pa.ChunkedArray) -> bool:
-    return bool(pc.all(pc.match_substring_regex(cell, r"^-?\d{1,18}$")).as_py())
+    return all_match(cell, r"^-?\d{1,18}$")
 
 
 def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
@@ -240,22 +240,14 @@ def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
 def _months(cell: pa.ChunkedArray) -> bool:
     """Whether a column holds months such as ``01.2024``, which would pass for numbers."""
     head = cell.slice(0, 1000)
-    return len(head) > 2 and any(pc.all(pc.match_substring_regex(head, form)).as_py() for form in _MONTHS)
-
-
-def _all(cell: pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(cell, pattern)).as_py())
-
-
-def _any(cell: pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(cell, pattern)).as_py())
+    return len(head) > 2 and any(all_match(head, form) for form in _MONTHS)
 
 
 def _plain(cell: pa.ChunkedArray) -> pd.Series:
     """Return a column that is not made of numbers: booleans, or text in which an empty cell is missing."""
     cell = pc.if_else(pc.equal(cell, ""), pa.scalar(None, pa.string()), cell)
     known = pc.drop_null(cell)
-    if len(known) and pc.all(pc.match_substring_regex(known, "^(?i:true|false)$")).as_py():
+    if len(known) and all_match(known, "^(?i:true|false)$"):
         truth: pd.Series = pc.equal(pc.utf8_lower(cell), "true").to_pandas()
         return truth if not cell.null_count else truth.astype("boolean")
     text: pd.Series = cell.to_pandas()

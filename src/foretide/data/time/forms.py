@@ -236,9 +236,7 @@ def _forms(words: Words) -> list[str]:
     if clock:
         date = clock["date"]
         mark = clock["mark"]
-        behind = (
-            clock["gap"] + ("%I" if clock["half"] else "%H") + f"{mark}%M" + (f"{mark}%S" if clock["second"] else "")
-        )
+        behind = f"{clock['gap']}{'%I' if clock['half'] else '%H'}{mark}%M{f'{mark}%S' if clock['second'] else ''}"
         behind += ".%f" if clock["part"] else ""
         behind += f"{' ' if clock['half'].startswith(' ') else ''}%p" if clock["half"] else ""
         behind += f"{' ' if clock['zone'].startswith(' ') else ''}%z" if clock["zone"] else ""

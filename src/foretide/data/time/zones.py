@@ -61,9 +61,13 @@ def zone_name(zone: tzinfo) -> str:
             continue
     offsets = {pd.Timestamp(f"2024-{month:02d}-15", tz=zone).utcoffset() for month in (1, 4, 7, 10)}
     if len(offsets) == 1 and (offset := offsets.pop()) is not None:
-        minutes = round(offset.total_seconds() / 60)
-        return str(read_zone(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"))
+        return str(read_zone(offset_name(round(offset.total_seconds() / 60))))
     raise ConfigError(f"The time zone {zone!r} has no name. Type: tz='Europe/Berlin' (or the zone that is meant).")
+
+
+def offset_name(minutes: int) -> str:
+    """Return an offset from UTC as ``+02:00``."""
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 def _file_of(zone: tzinfo) -> tuple[str, ...]:
