@@ -25,7 +25,7 @@ from foretide.errors import DataError
 from foretide.typing import Bools, Ints, Reals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from foretide.data.reading.frames import ColumnView, FrameView
 
@@ -90,9 +90,8 @@ def guess_roles(
         target, melt = _guess_target(look, melt)
         look.take("target", target, guessed=True)
         if melt and len(target) > 1:
-            look.note(
-                "guess", f"These {len(target)} columns are alike: each is taken as a series of its own.", target[0]
-            )
+            text = f"These {len(target)} columns are alike: each is taken as a series of its own."
+            look.note("guess", text, target[0])
     look.target = tuple(name for name in target if name in table.columns)
     _leave_out(look)
     if static is None:
@@ -330,45 +329,38 @@ def _alike(look: _Look, names: list[str]) -> list[str]:
 # -------------------------------------------------------------------- the others
 def _leave_out(look: _Look) -> None:
     """Say which columns hold nothing to learn from: the calendar again, one value, free text, no numbers."""
-    reasons: tuple[Callable[[str], str | None], ...] = (
-        lambda c: (
-            f"repeats the {part} of the time, which calendar features know already"
-            if (part := look.calendar(c))
-            else None
-        ),
-        lambda c: None if look.usable(c) else "holds neither numbers nor categories",
-        lambda c: "holds one value only" if look.table[c].n_unique() < 2 else None,
-        lambda c: _free_text(look.table[c]) if look.labelled(c) else None,
-        lambda c: "counts the rows" if look.counts_rows(c) else None,
-    )
     for name in look.free:
-        reason = next((text for why in reasons if (text := why(name))), None)
+        reason = _reason_to_leave_out(look, name)
         if reason is not None:
             look.note("roles", f"Column {name!r} {reason}. It is left out.", name)
             look.taken.add(name)
 
 
+def _reason_to_leave_out(look: _Look, name: str) -> str | None:
+    if part := look.calendar(name):
+        return f"repeats the {part} of the time, which calendar features know already"
+    if not look.usable(name):
+        return "holds neither numbers nor categories"
+    if look.table[name].n_unique() < 2:
+        return "holds one value only"
+    text = _free_text(look.table[name]) if look.labelled(name) else None
+    return text or ("counts the rows" if look.counts_rows(name) else None)
+
+
 def _free_text(series: ColumnView) -> str | None:
     problems = check_labels(str(series.name), *read_categories(series))
-    return (
-        f"holds free text ({problems[0].count} different ones)"
-        if any(p.severity == "error" for p in problems)
-        else None
-    )
+    free = any(p.severity == "error" for p in problems)
+    return f"holds free text ({problems[0].count} different ones)" if free else None
 
 
 def _say_what_has_no_future(look: _Look, past: tuple[str, ...]) -> None:
     """Say of columns of events that the table ends with its target, and of others that it does not."""
     later = [c for c in past if look.after.any() and look.known_after(c)]
     without = [c for c in past if said(c, AHEAD) and c not in later]
-    for names, text, fix in (
-        (
-            without,
-            "no values after the end of the target, so taken as past.",
-            "add rows for the next steps, target empty; ",
-        ),
-        (later, "values after the end of the target, but taken as past.", ""),
-    ):
+    add = "add rows for the next steps, target empty; "
+    without_text = "no values after the end of the target, so taken as past."
+    later_text = "values after the end of the target, but taken as past."
+    for names, text, fix in ((without, without_text, add), (later, later_text, "")):
         if names:
             shown = ", ".join(map(repr, names))
             look.note("future", f"{shown}: {text}", names[0], f"If known ahead, {fix}type: future={names!r}.")

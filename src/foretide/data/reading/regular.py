@@ -26,32 +26,24 @@ _MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
 def regularise(found: Survey) -> None:
     """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps."""
-    options = found.options
+    freq, resampled, integer = found.options.freq, found.options.resample, found.place.integer
     again = np.concatenate([[False], (np.diff(found.place.times) == 0) & (np.diff(found.place.codes) == 0)])
-    if again.any() and (options.resample is None or found.place.integer):  # resampling brings such rows together
-        found.problems += located(
-            "duplicate",
-            again,
-            found.place,
-            "time occurs more than once|times occur more than once",
-            _one_row_per_time(found, again),
-        )
-        _keep(found, ~again)
-    freq = options.freq
-    place = found.place
-    if freq is not None and isinstance(freq, int) != place.integer:
-        kind = "integers" if place.integer else "dates"
-        fix = "Type: freq=1" if place.integer else "Type: freq='h' (or 'D', 'MS' ...)"
-        found.problems.append(Problem("frequency", f"Time is given in {kind}, freq={freq!r} does not fit.", fix))
+    if again.any() and (resampled is None or integer):  # resampling brings such rows together
+        what = "time occurs more than once|times occur more than once"
+        found.problems += located("duplicate", again, found.place, what, _one_row_per_time(found, again))
+        found.place, found.values = found.place.take(~again), found.values[~again]
+    if freq is not None and isinstance(freq, int) != integer:
+        text = f"Time is given in {'integers' if integer else 'dates'}, freq={freq!r} does not fit."
+        fix = "Type: freq=1" if integer else "Type: freq='h' (or 'D', 'MS' ...)"
+        found.problems.append(Problem("frequency", text, fix))
         freq = None
-    if options.resample is not None and place.integer:
-        found.problems.append(
-            Problem("frequency", "Time is given in integers; resample needs dates.", "Leave resample out.")
-        )
+    if resampled is not None and integer:
+        text = "Time is given in integers; resample needs dates."
+        found.problems.append(Problem("frequency", text, "Leave resample out."))
     try:
-        if options.resample is not None and not place.integer and not resample(found, options.resample):
+        if resampled is not None and not integer and not resample(found, resampled):
             return
-        placed = _placed(found.place, freq, resampled=options.resample is not None)
+        placed = _placed(found.place, freq, resampled=resampled is not None)
         if placed is None:
             found.problems.append(_no_frequency(found.place))
         else:
@@ -126,26 +118,22 @@ def _no_frequency(place: Place) -> Problem:
     step = int(sizes[np.argmax(counts)])
     row = int(np.flatnonzero(same & (gaps != step))[0]) + 1
     common = str(step) if place.integer else str(pd.Timedelta(step))
-    name = place.ids[place.codes[row]]
+    name, time = place.ids[place.codes[row]], place.time(row)
     fix = "Name the step: freq=1, with fill_gaps=True."
     if not place.integer:
         fix = f"Average onto regular steps: resample={suggestion(place.times, place.codes)!r}, or name the frequency: "
         fix += "freq='h' (or 'D', 'MS' ...). Where steps stay empty add fill_gaps=True."
-    return Problem(
-        "irregular",
+    text = (
         f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, "
-        f"and not the step to {place.time(row)}.",
-        fix,
-        entity=name or None,
-        time=place.time(row),
-        count=int((gaps[same] != step).sum()),
     )
+    text += f"and not the step to {time}."
+    return Problem("irregular", text, fix, name or None, None, time, int((gaps[same] != step).sum()))
 
 
 def _use_grid(found: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
     """Take a grid: report rows off it; gaps are reported or filled."""
     place, freq = found.place, grid.freq
-    found.grid = grid
+    found.grid, found.steps = grid, steps
     fix = "Name another frequency: freq=..."
     if not isinstance(freq, int):
         step = fixed_step(freq)
@@ -156,35 +144,23 @@ def _use_grid(found: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
         fix = next((p.fix for p in found.problems if p.kind == "zone"), fix)
     off_grid = f"time does not lie on steps of {freq}|times do not lie on steps of {freq}"
     found.problems += located("irregular", off, place, off_grid, fix)
-    found.steps = steps
     jump = np.where(np.diff(place.codes) == 0, np.diff(steps), 1)
     gaps = np.flatnonzero(jump > 1)
     if not gaps.size or off.any():  # with rows off the grid, what is missing cannot be told
         return
-    if not found.options.fill_gaps:
-        absent = Place(place.ids, place.codes[gaps], _times(found.grid, steps[gaps] + 1), place.integer, place.tz)
-        found.problems += located(
-            "gap",
-            np.arange(len(gaps)),
-            absent,
-            f"step of {freq} is missing|steps of {freq} are missing",
-            _fill_or_zone(absent),
-            weights=jump[gaps] - 1,
-        )
-        return
     extra, n = int((jump[gaps] - 1).sum()), len(steps)
-    if extra > _MOST_FILLED * n + 10_000:
-        found.problems += located(
-            "gap",
-            gaps[[int(np.argmax(jump[gaps]))]],
-            place,
-            "long gap|long gaps",
-            f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short.",
-        )
-        return
-    text = f"{phrase('missing step was|missing steps were', extra)} filled in."
-    found.problems.append(Problem("gap", text, count=extra, severity="note"))
-    _fill(found, jump, extra)
+    if not found.options.fill_gaps:
+        absent = Place(place.ids, place.codes[gaps], _times(grid, steps[gaps] + 1), place.integer, place.tz)
+        what = f"step of {freq} is missing|steps of {freq} are missing"
+        every = np.arange(len(gaps))
+        found.problems += located("gap", every, absent, what, _fill_or_zone(absent), weights=jump[gaps] - 1)
+    elif extra > _MOST_FILLED * n + 10_000:
+        fix = f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short."
+        found.problems += located("gap", gaps[[int(np.argmax(jump[gaps]))]], place, "long gap|long gaps", fix)
+    else:
+        text = f"{phrase('missing step was|missing steps were', extra)} filled in."
+        found.problems.append(Problem("gap", text, count=extra, severity="note"))
+        _fill(found, jump, extra)
 
 
 def _fill_or_zone(absent: Place) -> str:
@@ -214,8 +190,3 @@ def _times(grid: Grid, steps: Ints) -> Ints:
     """Return the times of grid steps as places count them: integers, or nanoseconds, in UTC where there is a zone."""
     times = grid.output_times(steps)
     return np.asarray(times, dtype=np.int64) if grid.is_integer else as_ns(times)
-
-
-def _keep(found: Survey, rows: Bools) -> None:
-    found.place = found.place.take(rows)
-    found.values = found.values[rows]
