@@ -48,6 +48,11 @@ def backend_of(table: FrameView) -> str:
     return "polars" if table.implementation.is_polars() else "pandas"
 
 
+def is_time(series: ColumnView) -> bool:
+    """Whether a column holds dates or datetimes by type."""
+    return series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime)
+
+
 def is_number(series: ColumnView) -> bool:
     """Whether a column holds numbers or booleans."""
     return bool(series.dtype.is_numeric()) or series.dtype == nw.Boolean

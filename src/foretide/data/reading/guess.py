@@ -12,7 +12,7 @@ import pandas as pd
 
 from foretide.data.reading.categories import check_labels, holds_categories, read_categories
 from foretide.data.reading.columns import number_column
-from foretide.data.reading.frames import entities_of, is_number, strings
+from foretide.data.reading.frames import entities_of, is_number, is_time, strings
 from foretide.data.reading.identify import find_ids
 from foretide.data.reading.parts import refuse_clock_beside, refuse_parts
 from foretide.data.reading.problems import Problem
@@ -243,7 +243,7 @@ def _guess_time(look: _Look) -> str:
     """
     table, free = look.table, look.free
     named = sorted((c for c in free if rank(c, TIMES) < len(TIMES)), key=lambda c: rank(c, TIMES))
-    found = [c for c in free if _is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.form.time_format)]
+    found = [c for c in free if is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.form.time_format)]
     if len(found) > 1:
         return min(found, key=lambda c: (*_irregular(table[c], look.form.time_format), rank(c, TIMES)))
     if not found:
@@ -255,10 +255,6 @@ def _guess_time(look: _Look) -> str:
         return counted[0]
     shown = ", ".join(map(str, table.columns[:_SHOWN])) + (", …" if len(table.columns) > _SHOWN else "")
     raise DataError(f"No column looks like a time among {shown}. Type: time='...'")
-
-
-def _is_time(series: ColumnView) -> bool:
-    return series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime)
 
 
 def _irregular(series: ColumnView, time_format: str | None) -> tuple[bool, int]:

@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import is_number, numbers, open_frame, strings
+from foretide.data.reading.frames import is_number, is_time, numbers, open_frame, strings
 from foretide.data.reading.words import TIMES, rank
 from foretide.data.time.times import parse_times
 from foretide.typing import Array, Frame
@@ -65,9 +65,9 @@ def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, 
     native = table.select(others).to_native()
     native = native.iloc[rows].reset_index(drop=True) if isinstance(native, pd.DataFrame) else native[rows]
     own = nw.from_native(native, eager_only=True)
-    columns = [nw.new_series(name, cells, backend=table.implementation)
-               for name, cells in ((time, times[steps]), (targets[0], values[kept]))]  # fmt: skip
-    return own.with_columns(*columns).to_native(), tuple(names)
+    when = nw.new_series(time, times[steps], backend=table.implementation)
+    cells = nw.new_series(targets[0], values[kept], backend=table.implementation)
+    return own.with_columns(when, cells).to_native(), tuple(names)
 
 
 def names_of_series(frame: Frame, steps: Sequence[str]) -> str | None:
@@ -110,7 +110,7 @@ def _tells_times(series: ColumnView) -> bool:
     """Whether every row has a time of its own, by type or text, or by the name of the column."""
     if len(series) < 2 or series.n_unique() < len(series):
         return False
-    if series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime) or rank(series.name, TIMES) < len(TIMES):
+    if is_time(series) or rank(series.name, TIMES) < len(TIMES):
         return True
     column = strings(series)
     digits = not is_number(series) and column.astype(str).str.contains(r"\d", regex=True).all()

@@ -153,13 +153,10 @@ def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
             decimal = "."
     values = np.array(text.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
     too_large = np.isinf(values)
-    if too_large.any():
-        too_large &= ~_fit(text, _ENDLESS)
-    if too_large.any():
+    if too_large.any() and (too_large := too_large & ~_fit(text, _ENDLESS)).any():
         row = int(np.argmax(too_large))
-        said = (
-            f"Column {column.name!r}: {_short(column.text[row])} in row {row} is larger than a number can be (1.8e308)."
-        )
+        place = f"Column {column.name!r}: {_short(column.text[row])} in row {row}"
+        said = f"{place} is larger than a number can be (1.8e308)."
         return None, Problem("text", said, "Correct it.", column=column.name, count=int(too_large.sum()))
     return values, None
 
@@ -176,48 +173,35 @@ def doubt(column: Column, given: Form) -> Problem | None:
     if max(any_way.mean(), _fit(known, _SIGNED).mean()) < 0.5:
         return None
     allowed = [pair for pair in _allowed(known, given) if fits[pair].any()] or list(fits)
-    pair = max(allowed, key=lambda p: float(fits[p].mean()))
-    good = fits[pair]
+    good = fits[max(allowed, key=lambda p: float(fits[p].mean()))]
     first = int(np.argmin(good))
-    rows = np.flatnonzero(~np.asarray(pc.is_null(column.text)))
-    value, row, n = _short(known[first]), int(rows[first]), int((~good).sum())
+    row = int(np.flatnonzero(~np.asarray(pc.is_null(column.text)))[first])
+    value, n = _short(known[first]), int((~good).sum())
     if any_way.mean() < 0.5:
-        text = (
-            f"Column {column.name!r}: {phrase('value carries|values carry', n)} a sign or a unit, the first is {value} "
-        )
-        text += f"in row {row}."
+        text = f"{phrase('value carries|values carry', n)} a sign or a unit, the first is {value} in row {row}."
         fix = f"Write the number alone, and its unit into the header.{_strip(column.name, known)}"
     elif good.all():
-        text = f"Column {column.name!r}: {_short(known[0])} in row {int(rows[0])} is no number with "
-        text += f"{Form(decimal=given.decimal, thousands=given.thousands).text()}."
+        marks = Form(decimal=given.decimal, thousands=given.thousands).text()
+        text = f"{value} in row {row} is no number with {marks}."
         fix = "Leave these options out to have the marks found, or name the marks in the file."
     else:
         other = _short(known[int(np.argmax(good))])
-        text = f"Column {column.name!r}: {phrase('value is no number|values are no numbers', n)}, the first is {value} "
-        text += f"in row {row}; others are such as {other}."
+        text = f"{phrase('value is no number|values are no numbers', n)}, the first is {value} in row {row}; "
+        text += f"others are such as {other}."
         fix = "Write all its numbers in one form, and leave a cell empty where there is none."
-    return Problem("text", text, fix, column=column.name, count=n)
+    return Problem("text", f"Column {column.name!r}: {text}", fix, column=column.name, count=n)
 
 
 def _strip(name: str, known: pa.Array) -> str:
     """Return what to type to take signs and units off the numbers of a column; nothing where that leaves a doubt."""
-    for mark, more in ((".", ""), (",", ".str.replace(',', '.')")):
+    odd = r"(?:\d{1,2}|\d{4,})"
+    for mark, other, more in ((".", ",", ""), (",", ".", ".str.replace(',', '.')")):
         text = pc.replace_substring_regex(known, rf"[^0-9{mark}+-]", "")
-        other = "," if mark == "." else "."
-        pair = (
-            (mark, None)
-            if not _has(text, mark) or any_match(text, rf"{_GROUPED[mark]}(?:\d{{1,2}}|\d{{4,}})$")
-            else None
-        )
-        if (
-            pair
-            and all_match(text, _pattern(*pair))
-            and not any_match(known, rf"{_GROUPED[other]}(?:\d{{1,2}}|\d{{4,}})(?:\D|$)")
-        ):
-            return (
-                f" Or type: frame[{name!r}] = frame[{name!r}].str.replace(r'[^0-9{mark}+-]', '', regex=True){more}"
-                ".astype(float)."
-            )
+        if _has(text, mark) and not any_match(text, rf"{_GROUPED[mark]}{odd}$"):
+            continue
+        if all_match(text, _pattern(mark, None)) and not any_match(known, rf"{_GROUPED[other]}{odd}(?:\D|$)"):
+            digits = f"frame[{name!r}].str.replace(r'[^0-9{mark}+-]', '', regex=True)"
+            return f" Or type: frame[{name!r}] = {digits}{more}.astype(float)."
     return ""
 
 

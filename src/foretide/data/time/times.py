@@ -28,6 +28,7 @@ _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
 _MIDNIGHT = re.compile(r"(?<=\d)([T ] *)24([:.]00(?:[:.]00)?(?!\d))")
 """24:00 is the midnight at the end of a day."""
 _NAMED = 5
+_WITHOUT = "leave time_format out: the others are read without."
 _EXCEL = (32874, 54789)
 """Days from 1899-12-30 to 1990 and to 2050, as spreadsheets count."""
 _ANOTHER = (
@@ -303,16 +304,11 @@ def _instead(words: pd.Series, form: str | None, ways: list[forms.Reading] | Non
     """Return what to do about words that have another form than ``form``, empty where none is known."""
     other = ways[0].form if ways else form
     if other != form:
-        return (
-            f"Correct it, or type its format: time_format={other!r}."
-            if other and "%" in other
-            else ("Correct it, or leave time_format out: the others are read without.")
-        )
+        typed = f"type its format: time_format={other!r}."
+        return f"Correct it, or {typed if '%' in (other or '') else _WITHOUT}"
     numbers = plain_numbers(words)
     whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
     epoch = forms.looks_like_epoch(whole.astype(np.int64))
     if epoch:
         return f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
-    if form in forms.EPOCHS:
-        return "Correct it, or leave time_format out."
-    return ""
+    return "Correct it, or leave time_format out." if form in forms.EPOCHS else ""
