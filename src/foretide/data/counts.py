@@ -32,14 +32,14 @@ def are_counts(panel: Panel) -> Bools:
     unasked, is what :func:`count_like` says. A target of which nothing is observed is no count: nothing is known
     about it.
     """
-    found = np.ones(panel.n_targets, dtype=bool)
-    seen = np.zeros(panel.n_targets, dtype=bool)
+    counts = np.ones(panel.n_targets, dtype=bool)
+    observed = np.zeros(panel.n_targets, dtype=bool)
     for entity in range(panel.n_entities):
         y = panel.rows(entity)[:, : panel.n_targets]
         known = ~np.isnan(y)
-        found &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
-        seen |= known.any(axis=0)
-    return found & seen
+        counts &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
+        observed |= known.any(axis=0)
+    return counts & observed
 
 
 def count_like(panel: Panel) -> Bools:

@@ -295,19 +295,19 @@ def _observed_range(panel: Panel) -> tuple[int, int]:
     return int(panel.first[seen].min()), int((panel.first + panel.observed - 1)[seen].max())
 
 
-def _long_enough(made: Split, shares: Sequence[float], h: int) -> Split:
+def _long_enough(parts: Split, shares: Sequence[float], h: int) -> Split:
     """Return a split whose validation and test part have ``h`` steps, where that leaves as many for training."""
-    val, test = (max(size, h) if share > 0 else 0 for size, share in zip(made.sizes[1:], shares[1:], strict=True))
-    train = sum(made.sizes) - val - test
+    val, test = (max(size, h) if share > 0 else 0 for size, share in zip(parts.sizes[1:], shares[1:], strict=True))
+    train = sum(parts.sizes) - val - test
     if train < max(h, 2) or shares[0] == 0:
-        return made
-    return replace(made, train_end=made.start + train - 1, val_end=made.start + train + val - 1)
+        return parts
+    return replace(parts, train_end=parts.start + train - 1, val_end=parts.start + train + val - 1)
 
 
-def _checked(found: Split, h: int | None, needed: tuple[bool, bool, bool]) -> Split:
+def _checked(parts: Split, h: int | None, needed: tuple[bool, bool, bool]) -> Split:
     """Return the split, or say which part is empty or too short."""
-    sizes = "/".join(map(str, found.sizes))
-    for name, size, is_needed in zip(("training", "validation", "test"), found.sizes, needed, strict=True):
+    sizes = "/".join(map(str, parts.sizes))
+    for name, size, is_needed in zip(("training", "validation", "test"), parts.sizes, needed, strict=True):
         if is_needed and size < 1:
             raise ConfigError(
                 f"The {name} part is empty (train/validation/test have {sizes} steps). Move the boundary."
@@ -317,4 +317,4 @@ def _checked(found: Split, h: int | None, needed: tuple[bool, bool, bool]) -> Sp
                 f"The {name} part has {size} steps and the horizon is h={h} (train/validation/test: {sizes}). "
                 "Give it more data, or lower h."
             )
-    return found
+    return parts

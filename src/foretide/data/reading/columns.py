@@ -122,27 +122,27 @@ def _read_static(
     return Static(names, values, categories), problems
 
 
-def check_infinite(found: Survey) -> list[Problem]:
+def check_infinite(survey: Survey) -> list[Problem]:
     """Report infinite values, or turn them into missing ones where the policy allows (in place)."""
     problems: list[Problem] = []
-    for k, name in enumerate(found.roles.numeric):
-        endless = np.isinf(found.values[:, k])
-        if found.options.missing == "error":
+    for k, name in enumerate(survey.roles.numeric):
+        endless = np.isinf(survey.values[:, k])
+        if survey.options.missing == "error":
             fix = 'Correct it, or treat it as missing: missing="mask" (or "ffill").'
             what = "infinite value|infinite values"
-            problems += located("infinite", endless, found.place, what, fix, column=name)
+            problems += located("infinite", endless, survey.place, what, fix, column=name)
         else:
-            found.values[endless, k] = np.nan
+            survey.values[endless, k] = np.nan
             what = "infinite value is taken as missing|infinite values are taken as missing"
             problems += _noted(name, what, int(endless.sum()), kind="infinite")
     return problems
 
 
-def check_values(found: Survey) -> list[Problem]:
+def check_values(survey: Survey) -> list[Problem]:
     """Apply the policy for missing values (in place) and return what is wrong with the values."""
-    values, place, roles = found.values, found.place, found.roles
+    values, place, roles = survey.values, survey.place, survey.roles
     _, starts = np.unique(place.codes, return_index=True)
-    unread = {p.column for p in found.problems if p.kind in ("text", "column")}
+    unread = {p.column for p in survey.problems if p.kind in ("text", "column")}
     observed = _observed(values[:, : len(roles.target)], starts)
     # Rows after the last observed target belong to the future: only columns known ahead have values there.
     beyond = _after_last(values[:, : len(roles.target)], starts)
@@ -150,17 +150,17 @@ def check_values(found: Survey) -> list[Problem]:
     for k, name in enumerate(roles.numeric):
         if name in unread:
             continue
-        if name in found.categories:
-            problems += check_labels(name, values[:, k], found.categories[name])
+        if name in survey.categories:
+            problems += check_labels(name, values[:, k], survey.categories[name])
             continue
         exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
-        if found.options.missing == "ffill" and name not in roles.future:
+        if survey.options.missing == "ffill" and name not in roles.future:
             # A series ends at its own last observation; what comes after must not be made up.
             exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
-        problems += _check_missing(found, k, exempt, starts)
+        problems += _check_missing(survey, k, exempt, starts)
         problems += _check_constant(values[:, k], name, place, starts)
     if not unread.intersection(roles.target) and roles.target:
-        problems += _check_lengths(found, observed, starts)
+        problems += _check_lengths(survey, observed, starts)
     return problems
 
 
@@ -182,23 +182,23 @@ def _after_last(column: Reals, starts: Ints) -> Bools:
     return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
 
 
-def _check_missing(found: Survey, k: int, exempt: Bools, starts: Ints) -> list[Problem]:
-    name, missing = found.roles.numeric[k], np.isnan(found.values[:, k]) & ~exempt
+def _check_missing(survey: Survey, k: int, exempt: Bools, starts: Ints) -> list[Problem]:
+    name, missing = survey.roles.numeric[k], np.isnan(survey.values[:, k]) & ~exempt
     if not missing.any():
         return []
-    if found.options.missing == "ffill":
+    if survey.options.missing == "ffill":
         source = np.maximum.accumulate(np.where(missing, -1, np.arange(len(missing))))
         known = source >= np.repeat(starts, _sizes(starts, len(missing)))
         fill = missing & known
-        found.values[fill, k] = found.values[source[fill], k]
+        survey.values[fill, k] = survey.values[source[fill], k]
         what = "leading missing value stays|leading missing values stay"
         return _noted(name, what, int((missing & ~known).sum()))
-    if found.inserted is not None:
-        missing &= ~found.inserted
-    if found.options.missing == "mask":
+    if survey.inserted is not None:
+        missing &= ~survey.inserted
+    if survey.options.missing == "mask":
         return _noted(name, "missing value is kept as such|missing values are kept as such", int(missing.sum()))
     fix = 'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".'
-    return located("missing", missing, found.place, "missing value|missing values", fix, column=name)
+    return located("missing", missing, survey.place, "missing value|missing values", fix, column=name)
 
 
 def _noted(name: str, what: str, n: int, kind: str = "missing") -> list[Problem]:
@@ -222,12 +222,12 @@ def _check_constant(column: Reals, name: str, place: Place, starts: Ints) -> lis
     return [Problem("constant", text, entity=entity, column=name, count=int(same.size), severity="note")]
 
 
-def _check_lengths(found: Survey, observed: Ints, starts: Ints) -> list[Problem]:
+def _check_lengths(survey: Survey, observed: Ints, starts: Ints) -> list[Problem]:
     """Return series without an observed target, and series shorter than one window."""
-    place, sizes = found.place, {"input_size": found.options.input_size, "h": found.options.h}
-    target = found.roles.target[0] if len(found.roles.target) == 1 else None
+    place, sizes = survey.place, {"input_size": survey.options.input_size, "h": survey.options.h}
+    target = survey.roles.target[0] if len(survey.roles.target) == 1 else None
     # A table may bring what is known ahead of a series whose past a fitted model has seen.
-    severity: Severity = "note" if found.roles.future else "error"
+    severity: Severity = "note" if survey.roles.future else "error"
     what = "series without any observed target|"
     problems = located(
         "unobserved", starts[observed == 0], place, what, "Drop it.", column=target, severity=severity

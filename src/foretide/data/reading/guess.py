@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -58,34 +59,36 @@ class Guess:
 
 
 def guess_roles(
-    table: FrameView,
-    *,
-    id: tuple[str, ...] | None = None,
-    time: str | None = None,
-    target: tuple[str, ...] | None = None,
-    past: tuple[str, ...] | None = None,
-    future: tuple[str, ...] | None = None,
-    static: tuple[str, ...] | None = None,
-    melt: bool = False,
+    table: FrameView, roles: Mapping[str, tuple[str, ...] | None], time: str | None = None, *, melt: bool = False,
     form: Form | None = None,
-) -> Guess:
-    """Return the roles of all columns; those that are None are guessed. ``form`` says how text is written.
+) -> Guess:  # fmt: skip
+    """Return the roles of all columns; those that are None are guessed.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    roles : dict
+        ``id, target, past, future, static`` -> columns.
+    time : str, optional
+    melt : bool
+        Whether every target is a series of its own.
+    form : Form, optional
+        How text is written.
 
     Raises
     ------
     DataError
         Where no column looks like a time.
     """
-    ids = id or ()
-    named = (*ids, time, *(target or ()), *(past or ()), *(future or ()), *(static or ()))
-    look = _Look(table, form or Form(), {c for c in named if c is not None})
+    taken = {name for names in roles.values() for name in names or ()} | ({time} if time else set())
+    look = _Look(table, form or Form(), taken, ids=roles["id"] or ())
     look.time = time or _guess_time(look)
     look.take("time", (look.time,), guessed=time is None)
-    look.ids = ids
-    if id is None and not melt and look.time in table.columns:
+    if roles["id"] is None and not melt and look.time in table.columns:
         refuse_clock_beside(table, look.time, look.times, look.free)
         look.ids = find_ids(table, look.times.values, look.free)
         look.take("id", look.ids, guessed=True)
+    target = roles["target"]
     if target is None:
         target, melt = _guess_target(look, melt)
         look.take("target", target, guessed=True)
@@ -94,19 +97,16 @@ def guess_roles(
             look.note("guess", text, target[0])
     look.target = tuple(name for name in target if name in table.columns)
     _leave_out(look)
-    if static is None:
-        static = tuple(c for c in look.free if look.is_static(c))
-        look.take("static", static, guessed=True)
-    if future is None:
-        future = tuple(c for c in look.free if said(c, AHEAD) and look.known_after(c))
-        look.take("future", future, guessed=True)
-    if past is None:
-        past = tuple(look.free)
-        look.take("past", past, guessed=True)
-        _say_what_has_no_future(look, past)
+    columns = {role: roles[role] or () for role in ("past", "future", "static")}
+    for role, fits in (("static", look.is_static), ("future", look.is_future), ("past", lambda _: True)):
+        if roles[role] is None:
+            columns[role] = tuple(name for name in look.free if fits(name))
+            look.take(role, columns[role], guessed=True)
+    if roles["past"] is None:
+        _say_what_has_no_future(look, columns["past"])
     for name in look.free:
         look.note("roles", f"Column {name!r} has no role. It is left out.", name)
-    return Guess(look.ids, Roles(None, look.time, target, past, future, static), melt, look.notes)
+    return Guess(look.ids, Roles(None, look.time, target, **columns), melt, look.notes)
 
 
 @dataclass
@@ -178,6 +178,10 @@ class _Look:
         known = float((~self.empty(name)[self.after]).mean())
         return known > 0 if self.labelled(name) else known > 0.9
 
+    def is_future(self, name: str) -> bool:
+        """Whether a column is known ahead, by its name and its values."""
+        return said(name, AHEAD) is not None and self.known_after(name)
+
     def is_static(self, name: str) -> bool:
         """Whether a column has one value for each of several entities, and none is missing."""
         if not self.ids or int(self.entity.max(initial=0)) == 0 or not self.usable(name):
@@ -206,7 +210,7 @@ class _Look:
 
     def quantities(self) -> list[str]:
         """Free columns that could be forecast: numbers that are no flags, no calendar, and change."""
-        found = []
+        names = []
         for name in self.free:
             values = self.numbers(name)
             if values is None or self.table[name].dtype == nw.Boolean:
@@ -214,8 +218,8 @@ class _Look:
             known = values[np.isfinite(values)]
             flag = len(known) != 1 and np.isin(known, (0, 1)).all()
             if said(name, TARGETS) or not (flag or self.calendar(name)):
-                found.append(name)
-        return [c for c in found if not self.counts_rows(c)] or found
+                names.append(name)
+        return [c for c in names if not self.counts_rows(c)] or names
 
     def numbers(self, name: str) -> Reals | None:
         """Values of a column that holds numbers in any form ``[R]``, None for one that does not."""
@@ -243,13 +247,14 @@ def _guess_time(look: _Look) -> str:
     """
     table, free = look.table, look.free
     named = sorted((c for c in free if rank(c, TIMES) < len(TIMES)), key=lambda c: rank(c, TIMES))
-    found = [c for c in free if is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.form.time_format)]
-    if len(found) > 1:
-        return min(found, key=lambda c: (*_irregular(table[c], look.form.time_format), rank(c, TIMES)))
-    if not found:
+    form = look.form.time_format
+    candidates = [c for c in free if is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), form)]
+    if len(candidates) > 1:
+        return min(candidates, key=lambda c: (*_irregular(table[c], form), rank(c, TIMES)))
+    if not candidates:
         refuse_parts(table, free)
-    if found or named:
-        return [*found, *named][0]
+    if candidates or named:
+        return [*candidates, *named][0]
     counted = [c for c in free if table[c].dtype.is_integer() and looks_counted(table[c])]
     if counted:
         return counted[0]

@@ -237,14 +237,14 @@ def located(
         return []
     entities, starts = np.unique(place.codes[rows], return_index=True)
     counts = np.add.reduceat(np.ones(len(rows), np.int64) if weights is None else weights, starts)
-    others, found = len(entities) - _SERIES_NAMED, []
+    others, problems = len(entities) - _SERIES_NAMED, []
     for k, (entity, start) in enumerate(zip(entities[:_SERIES_NAMED], starts, strict=False)):
         time, name, count = place.time(int(rows[start])), place.ids[entity], int(counts[k])
         message = sentence(f"{where(name, column)}{phrase(what, count)}, first at {time}.")
         if k == _SERIES_NAMED - 1 and others > 0:
             message += f" ({others} more series have this problem too; {int(counts.sum())} in all.)"
-        found.append(Problem(kind, message, fix, name or None, column, time, count, severity))
-    return found
+        problems.append(Problem(kind, message, fix, name or None, column, time, count, severity))
+    return problems
 
 
 def in_column(

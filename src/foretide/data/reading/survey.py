@@ -94,47 +94,48 @@ class Survey:
         return ColumnFacts(name, role[name], missing, float(known.min()), mean, float(known.max()))
 
 
-def survey(frame: Frame, roles: Roles, options: Options) -> Survey:
+def survey_of(frame: Frame, roles: Roles, options: Options) -> Survey:
     """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
     options = options.checked()
     table = open_frame(frame)
-    found = Survey(roles, options, backend=backend_of(table), rows=len(table))
-    roles, found.problems = check_roles(table, roles, frame)
-    found.roles = found.named = roles
+    survey = Survey(roles, options, backend=backend_of(table), rows=len(table))
+    roles, survey.problems = check_roles(table, roles, frame)
+    survey.roles = survey.named = roles
     if len(table) == 0:
-        found.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
+        survey.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
     known = set(table.columns)
     # Without these there is nothing to place rows by; what is wrong so far is all that can be said.
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
-        return found
+        return survey
     if options.melt:
         table, roles, problems = melt(table, roles, options)
-        found.problems += problems
-        found.roles = roles
-        if problems and roles is found.named:
-            return found
-    order = _place_rows(found, table)
-    found.values, problems, found.static, found.categories = col.read_columns(table, roles, order, found.place, options)
-    found.problems += problems
-    if len(found.place.times):
-        found.problems += col.check_infinite(found)
-        regularise(found)
-        found.problems += col.check_values(found)
-    return found
+        survey.problems += problems
+        survey.roles = roles
+        if problems and roles is survey.named:
+            return survey
+    order = _place_rows(survey, table)
+    columns = col.read_columns(table, roles, order, survey.place, options)
+    survey.values, problems, survey.static, survey.categories = columns
+    survey.problems += problems
+    if len(survey.place.times):
+        survey.problems += col.check_infinite(survey)
+        regularise(survey)
+        survey.problems += col.check_values(survey)
+    return survey
 
 
-def _place_rows(found: Survey, table: FrameView) -> Ints:
+def _place_rows(survey: Survey, table: FrameView) -> Ints:
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
-    roles, options = found.roles, found.options
+    roles, options = survey.roles, survey.options
     times = parse_times(table[roles.time], options.time_format)
-    found.time_format = times.form
+    survey.time_format = times.form
     # With a zone named, that the times have several offsets is no news.
-    found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
+    survey.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
     codes: Ints = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
     if roles.id is not None:
         codes, ids = codes_of(table[roles.id])
-        found.problems += _check_ids(codes, ids, roles.id)
+        survey.problems += _check_ids(codes, ids, roles.id)
     bad = times.bad | (codes < 0)
     values, tz, nowhere = _zoned(times, codes, options)
     if (nowhere & ~bad).any():
@@ -143,18 +144,18 @@ def _place_rows(found: Survey, table: FrameView) -> Ints:
         what = phrase("time does not exist|times do not exist", n)
         text = f"Column {roles.time!r}: {what} in {options.tz} (clock change); "
         fix = "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's."
-        found.problems.append(
+        survey.problems.append(
             Problem("zone", f"{text}the first is {shown}.", fix, column=roles.time, time=shown, count=n)
         )
     order = np.flatnonzero(~(bad | nowhere))
     order = order[np.argsort(codes[order], kind="stable")]
-    found.place = place = Place(ids, codes[order], values[order], times.integer, tz)
+    survey.place = place = Place(ids, codes[order], values[order], times.integer, tz)
     backwards = np.flatnonzero((np.diff(place.times) < 0) & (np.diff(place.codes) == 0)) + 1
     if backwards.size:
         what = "time earlier than the row before|times earlier than the row before"
-        found.problems += located("unsorted", backwards, place, what, "The rows were sorted.", severity="note")
+        survey.problems += located("unsorted", backwards, place, what, "The rows were sorted.", severity="note")
         by_time = np.lexsort((place.times, place.codes))
-        order, found.place = order[by_time], place.take(by_time)
+        order, survey.place = order[by_time], place.take(by_time)
     return order
 
 

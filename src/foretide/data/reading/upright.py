@@ -60,13 +60,13 @@ def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, 
         return frame, ()
     values = np.stack([numbers(table[name]) for name in names], axis=1)
     known = ~np.isnan(values)
-    kept = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
-    rows, steps = np.nonzero(kept)
+    inside = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+    rows, steps = np.nonzero(inside)
     native = table.select(others).to_native()
     native = native.iloc[rows].reset_index(drop=True) if isinstance(native, pd.DataFrame) else native[rows]
     own = nw.from_native(native, eager_only=True)
     when = nw.new_series(time, times[steps], backend=table.implementation)
-    cells = nw.new_series(targets[0], values[kept], backend=table.implementation)
+    cells = nw.new_series(targets[0], values[inside], backend=table.implementation)
     return own.with_columns(when, cells).to_native(), tuple(names)
 
 

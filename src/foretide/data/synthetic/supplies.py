@@ -139,7 +139,7 @@ def _dynamics(k: int, order: int, seed: int) -> tuple[Floats, Floats]:
 def _paths(matrices: Floats, shock: Floats, n: int, n_steps: int, seed: int) -> Floats:
     """Return latent paths ``[N, 7 + T, K]``, every site from a stream of its own."""
     k = len(shock)
-    found = np.empty((n, WEEK + n_steps, k))
+    paths = np.empty((n, WEEK + n_steps, k))
     root = np.linalg.cholesky(shock)
     newest_last = np.moveaxis(matrices[::-1], 0, 1).reshape(k, WEEK * k)
     for site in range(n):
@@ -147,8 +147,8 @@ def _paths(matrices: Floats, shock: Floats, n: int, n_steps: int, seed: int) -> 
         path = np.zeros((WEEK + len(draws), k))
         for t, e in enumerate(draws, start=WEEK):
             path[t] = newest_last @ path[t - WEEK : t].ravel() + e
-        found[site] = path[BURN_IN:]
-    return found
+        paths[site] = path[BURN_IN:]
+    return paths
 
 
 def _bases(n: int, d: int, seed: int) -> tuple[Floats, Ints]:
@@ -237,14 +237,14 @@ def _image(latent: Floats, by: dict[str, Floats], seed: int) -> Floats:
 
 def _draw(truth: SuppliesTruth, seed: int) -> Floats:
     """Return counts ``[N, T, D]``: Poisson with a gamma rate, zero where the inflation strikes."""
-    found = np.empty_like(truth.intensity)
+    counts = np.empty_like(truth.intensity)
     for site, mean in enumerate(truth.intensity):
         theta = np.broadcast_to(truth.dispersion, mean.shape)
         gamma = stream(seed, 6000 + site).standard_gamma(theta)
         drawn = stream(seed, 7000 + site).poisson(gamma * mean / theta)
         silent = stream(seed, 8000 + site).uniform(size=mean.shape) < truth.zero_probability
-        found[site] = np.where(silent, 0, drawn)
-    return found
+        counts[site] = np.where(silent, 0, drawn)
+    return counts
 
 
 def _panel(truth: SuppliesTruth, counts: Floats, observed: Floats, n_steps: int, ahead: int) -> Panel:

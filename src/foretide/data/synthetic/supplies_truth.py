@@ -282,7 +282,7 @@ def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: F
     The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``. The distribution is mixed by
     the trapezoid rule over ``g``, with a step below the counts' own standard deviation in units of the spread.
     """
-    found = np.empty((len(scale), len(levels)))
+    quantiles = np.empty((len(scale), len(levels)))
     high = scale * np.exp(1.5 * spread)
     own = np.sqrt(high + high**2 / dispersion) / np.maximum(spread * high, 1e-300)
     needed = np.ceil(np.log2(2 * WIDEST / np.clip(own, 2.0**-8, 0.5))).astype(np.int64)
@@ -294,30 +294,30 @@ def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: F
         for start in range(0, len(rows), part := CHUNK * 32 // 2**power + 1):
             some = rows[start : start + part]
             means = scale[some, None] * np.exp(spread[some, None] * points)
-            found[some] = _quantiles(levels, weights, means, dispersion[some], zero[some])
-    return found
+            quantiles[some] = _quantiles(levels, weights, means, dispersion[some], zero[some])
+    return quantiles
 
 
 def _quantiles(levels: Floats, weights: Floats, means: Floats, dispersion: Floats, zero: Floats) -> Floats:
     """Return quantiles ``[n, Q]`` of a mixture over means ``[n, J]``, count by count from zero up."""
     theta = dispersion[:, None]
     log_zero = -theta * np.log1p(means / theta)
-    found = np.zeros((len(means), len(levels)))
+    quantiles = np.zeros((len(means), len(levels)))
     large = log_zero.min(axis=1) < SMALLEST
     if large.any():
-        found[large] = _bisected(levels, weights, means[large], dispersion[large], zero[large])
+        quantiles[large] = _bisected(levels, weights, means[large], dispersion[large], zero[large])
     rows = np.flatnonzero(~large)
     pmf, ratio = np.exp(log_zero[rows]) * weights, means[rows] / (means[rows] + theta[rows])
     cdf, k = zero[rows] + (1 - zero[rows]) * pmf.sum(axis=1), 0
     while rows.size:
         open_ = cdf[:, None] < levels  # a level not reached yet lies at least one higher
-        found[rows] += open_
+        quantiles[rows] += open_
         keep = open_.any(axis=1)
         if not keep.all():
             rows, pmf, ratio, cdf = rows[keep], pmf[keep], ratio[keep], cdf[keep]
         pmf = pmf * ratio * ((k + dispersion[rows]) / (k + 1))[:, None]
         cdf, k = cdf + (1 - zero[rows]) * pmf.sum(axis=1), k + 1
-    return found
+    return quantiles
 
 
 def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats, zero: Floats) -> Floats:
@@ -331,7 +331,7 @@ def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats
         below = betainc(theta, np.maximum(k[:, None], 0) + 1.0, share)
         return np.where(k < 0, 0.0, zero + (1 - zero) * (below @ weights))
 
-    found = np.empty((len(means), len(levels)))
+    quantiles = np.empty((len(means), len(levels)))
     for j, level in enumerate(levels):
         low, high = np.full(len(means), -1.0), np.ceil(means.max(axis=1)) + 1.0
         while (short := cdf(high) < level).any():
@@ -340,5 +340,5 @@ def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats
             middle = np.floor((low + high) / 2)
             reached = cdf(middle) >= level
             low, high = np.where(reached, low, middle), np.where(reached, middle, high)
-        found[:, j] = high
-    return found
+        quantiles[:, j] = high
+    return quantiles

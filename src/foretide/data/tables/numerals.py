@@ -71,29 +71,29 @@ class Column:
         return None if self.plain or len({d for d, _ in self.pairs}) != 1 else self.pairs[0]
 
 
-def look(name: str, text: pa.Array, given: Form) -> Column:
+def look(name: str, text: pa.Array, preset: Form) -> Column:
     """Return a column with every reading that makes numbers of all its values."""
     text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
     known = pc.drop_null(text)
     if len(known) and not any_match(known.slice(0, 50), rf"\d|^{_SIGN}{_ENDLESS}$"):
         return Column(name, text)
-    pairs = _allowed(known, given)
+    pairs = _allowed(known, preset)
     plain = pairs[:1] == [(".", None)] and (".", ",") not in pairs and not _has(known, ".")
     return Column(name, text, tuple(p for p in pairs if all_match(known, _pattern(*p))), plain)
 
 
-def _allowed(known: pa.Array, given: Form) -> list[Pair]:
+def _allowed(known: pa.Array, preset: Form) -> list[Pair]:
     """Return the readings that the marks in a column and what was given leave; the simplest first."""
     here = {mark for mark in (".", ",") if _has(known, mark)}
     if any_match(known, _SPACED):
         here |= {mark for mark in (" ", "'") if any_match(known, _GROUPED[mark])}
     if not here & {".", ","}:
-        return [(".", t) for t in (None, " ", "'") if t is None or (t in here and given.thousands in (None, t))]
+        return [(".", t) for t in (None, " ", "'") if t is None or (t in here and preset.thousands in (None, t))]
     return [
         (d, t) for d, t in _PAIRS
         if (d in here or t in (".", ",")) and (t is None or t in here)
-        and given.decimal in (None, d) and d != given.thousands and (t is None or given.thousands in (None, t))
+        and preset.decimal in (None, d) and d != preset.thousands and (t is None or preset.thousands in (None, t))
     ]  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
     return values, None
 
 
-def doubt(column: Column, given: Form) -> Problem | None:
+def doubt(column: Column, preset: Form) -> Problem | None:
     """Return why a column that looks like numbers cannot be read; None for text, and for what can."""
     known = pc.drop_null(column.text)
     if not len(known):
@@ -172,7 +172,7 @@ def doubt(column: Column, given: Form) -> Problem | None:
     any_way = np.logical_or.reduce(list(fits.values()))
     if max(any_way.mean(), _fit(known, _SIGNED).mean()) < 0.5:
         return None
-    allowed = [pair for pair in _allowed(known, given) if fits[pair].any()] or list(fits)
+    allowed = [pair for pair in _allowed(known, preset) if fits[pair].any()] or list(fits)
     good = fits[max(allowed, key=lambda p: float(fits[p].mean()))]
     first = int(np.argmin(good))
     row = int(np.flatnonzero(~np.asarray(pc.is_null(column.text)))[first])
@@ -181,7 +181,7 @@ def doubt(column: Column, given: Form) -> Problem | None:
         text = f"{phrase('value carries|values carry', n)} a sign or a unit, the first is {value} in row {row}."
         fix = f"Write the number alone, and its unit into the header.{_strip(column.name, known)}"
     elif good.all():
-        marks = Form(decimal=given.decimal, thousands=given.thousands).text()
+        marks = Form(decimal=preset.decimal, thousands=preset.thousands).text()
         text = f"{value} in row {row} is no number with {marks}."
         fix = "Leave these options out to have the marks found, or name the marks in the file."
     else:

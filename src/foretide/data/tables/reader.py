@@ -65,7 +65,7 @@ class Table:
 
 
 def read_table(
-    path: str | os.PathLike[str], *, text: Iterable[str] = (), given: Form | None = None, likely: Form | None = None
+    path: str | os.PathLike[str], *, text: Iterable[str] = (), preset: Form | None = None, likely: Form | None = None
 ) -> Table:
     """Read a CSV or Parquet file into a pandas frame; what is not given is found by looking.
 
@@ -76,7 +76,7 @@ def read_table(
         ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
     text : iterable of str
         Columns kept as text (identifiers such as ``007`` or ``NA``, times).
-    given : Form, optional
+    preset : Form, optional
         What holds without a look.
     likely : Form, optional
         Of a table of the same kind, taken where a look leaves it open.
@@ -89,43 +89,43 @@ def read_table(
     source = open_source(path)
     if source.is_parquet:
         return Table(_parquet(source), Origin(source.name, Form()))
-    given, likely = (given or Form()).checked(), likely or Form()
-    found = read_text(source.data, source.name, given, likely)
-    cells, left_out = _cells(found, source.name)
+    preset, likely = (preset or Form()).checked(), likely or Form()
+    content = read_text(source.data, source.name, preset, likely)
+    cells, left_out = _cells(content, source.name)
     kept = set(text)
     columns = {
-        name: look(name, cell, given)
+        name: look(name, cell, preset)
         for name, cell in cells.items()
         if not any_match(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
     }
-    chosen = settle(list(columns.values()), likely, found.form.sep)
+    chosen = settle(list(columns.values()), likely, content.form.sep)
     frame: dict[str, Array | pd.Series | None] = {}
     doubts: dict[str, Problem] = {}
     for name, cell in cells.items():
         if name in chosen and not _only_signs(cell, columns[name]):
             frame[name], problem = convert(columns[name], chosen[name])
         else:
-            frame[name], problem = None, doubt(columns[name], given) if name in columns else None
+            frame[name], problem = None, doubt(columns[name], preset) if name in columns else None
         if frame[name] is None:
             frame[name] = _plain(cell)
         if problem is not None:
             doubts[name] = problem
     decimal, thousands = _marks(columns, chosen)
-    form = replace(found.form, decimal=decimal, thousands=thousands, time_format=given.time_format)
-    if found.left_out:
-        left_out = (f"{phrase('line|lines', found.left_out)} above the header", *left_out)
+    form = replace(content.form, decimal=decimal, thousands=thousands, time_format=preset.time_format)
+    if content.left_out:
+        left_out = (f"{phrase('line|lines', content.left_out)} above the header", *left_out)
     return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells)
 
 
-def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
+def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
     """Return the text of every column by its name, and what is left out."""
-    sep = found.form.sep or ","
-    header = header_of(found.body, sep)
+    sep = content.form.sep or ","
+    header = header_of(content.body, sep)
     if len(header) > WIDEST:
         raise DataError(
             f"{name} has {len(header)} columns; at most {WIDEST} are read. Write it long: one row per series and time."
         )
-    data = f"{found.body}\n".encode("utf-8", "surrogatepass")
+    data = f"{content.body}\n".encode("utf-8", "surrogatepass")
     try:
         table = pa.csv.read_csv(
             io.BytesIO(data),
@@ -137,16 +137,16 @@ def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[st
         )
     except pa.ArrowException as error:
         raise DataError(
-            _ragged(found, sep, len(header), name) or f"{name} cannot be read as a table: {error}."
+            _ragged(content, sep, len(header), name) or f"{name} cannot be read as a table: {error}."
         ) from error
     # A quotation mark that is not closed swallows the lines below it.
-    quotes = found.body.count('"')
-    if quotes and (quotes % 2 or table.num_rows < sum(1 for line in found.body.split("\n") if line)):
-        ragged = _ragged(found, sep, len(header), name)
+    quotes = content.body.count('"')
+    if quotes and (quotes % 2 or table.num_rows < sum(1 for line in content.body.split("\n") if line)):
+        ragged = _ragged(content, sep, len(header), name)
         if ragged:
             raise DataError(ragged)
     names = [str(table.column(k)[0]).strip() for k in range(table.num_columns)]
-    _check_names(names, found, name)
+    _check_names(names, content, name)
     if table.num_rows < 2:
         raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
     table, units = _without_units(table.slice(1))
@@ -175,34 +175,34 @@ def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
 
 def _without_empty(table: pa.Table) -> tuple[pa.Table, int]:
     """Leave out rows of empty cells, such as spreadsheets leave below a table."""
-    kept: pa.ChunkedArray | None = None
+    filled: pa.ChunkedArray | None = None
     for k in range(table.num_columns):
         full = pc.match_substring_regex(table.column(k), r"\S")
-        kept = full if kept is None else pc.or_(kept, full)
-        if pc.all(kept).as_py():
+        filled = full if filled is None else pc.or_(filled, full)
+        if pc.all(filled).as_py():
             return table, 0
-    rows = table.filter(kept)
+    rows = table.filter(filled)
     return rows, table.num_rows - rows.num_rows
 
 
-def _ragged(found: Text, sep: str, width: int, name: str) -> str | None:
-    bad = unsound_row(found.body, sep, width)
+def _ragged(content: Text, sep: str, width: int, name: str) -> str | None:
+    bad = unsound_row(content.body, sep, width)
     if bad is None:
         return None
     above, what = bad
-    return f"{name}, line {found.line + above}: {what}. Correct the line; a cell that holds {sep!r} is put in quotes."
+    return f"{name}, line {content.line + above}: {what}. Correct the line; a cell that holds {sep!r} is put in quotes."
 
 
-def _check_names(names: list[str], found: Text, file: str) -> None:
+def _check_names(names: list[str], content: Text, file: str) -> None:
     given = [name for name in names if name]
     twice = sorted(name for name, times in Counter(given).items() if times > 1)
     if twice:
         raise DataError(f"{file}: column names occur twice: {', '.join(twice[:5])}. Rename or drop one of each.")
     if not any(c.isalpha() for name in given for c in name):
-        shown = (found.form.sep or ",").join(names)[:60]
+        shown = (content.form.sep or ",").join(names)[:60]
         raise DataError(
-            f"{file} has no header: line {found.line} is {shown!r}. Write the names of the columns above it, such as "
-            f"ds{found.form.sep}y."
+            f"{file} has no header: line {content.line} is {shown!r}. Write the names of the columns above it, such as "
+            f"ds{content.form.sep}y."
         )
 
 

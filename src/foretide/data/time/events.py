@@ -158,13 +158,13 @@ def beside_marked(days: Ints, marked: Bools, direction: int, closed: tuple[int, 
     event, row = np.nonzero(marked)
     on[event, days[row] - low] = True
     inner = np.arange(REACH, len(span) - REACH)
-    found = np.zeros((len(marked), len(inner)), dtype=bool)
+    neighbours = np.zeros((len(marked), len(inner)), dtype=bool)
     alive = ~on[:, inner] & ~shut[inner]
     for k in range(1, REACH + 1):
         other = inner + direction * k
-        found |= alive & on[:, other]
+        neighbours |= alive & on[:, other]
         alive &= ~on[:, other] & shut[other]
-    return found[:, days - (low + REACH)]
+    return neighbours[:, days - (low + REACH)]
 
 
 def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:

@@ -210,8 +210,8 @@ def looks_like_digits(values: Ints) -> tuple[str, str] | None:
         return None
     kinds = {6: ("months", "%Y%m"), 8: ("dates", "%Y%m%d"), 10: ("hours", "%Y%m%d%H"), 12: ("times", "%Y%m%d%H%M"),
              14: ("times", "%Y%m%d%H%M%S")}  # fmt: skip
-    found = kinds.get(len(str(values.min())))
-    if found is None:
+    kind = kinds.get(len(str(values.min())))
+    if kind is None:
         return None
     rest = values
     for size, low, high in ((8, 0, 59), (6, 0, 59), (4, 0, 23), (2, 1, 31), (0, 1, 12)):
@@ -219,7 +219,7 @@ def looks_like_digits(values: Ints) -> tuple[str, str] | None:
             if not ((rest % 100 >= low) & (rest % 100 <= high)).all():
                 return None
             rest = rest // 100
-    return found if rest.min() >= 1900 and rest.max() <= 2100 else None
+    return kind if rest.min() >= 1900 and rest.max() <= 2100 else None
 
 
 def name_of_epoch(form: str) -> str:

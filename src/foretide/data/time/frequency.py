@@ -213,13 +213,13 @@ def _candidates(days: Ints, step: int, *, weeks: bool) -> list[str]:
     if step < 28 * DAY:
         halves = sorted(int(day) for day in np.argsort(-common, kind="stable")[:2] if 2 <= day <= 27)
         return [] if weeks else [f"{code}-{day}" for code in ("SMS", "SME") for day in halves]
-    found = ["MS", "ME"]
+    aliases = ["MS", "ME"]
     if weeks:
-        return found
+        return aliases
     day, weekday = int(common.argmax()), _WEEKDAYS[int(np.bincount(index.day_of_week).argmax())]
     week = int(np.bincount((np.asarray(index.day) - 1) // 7).argmax()) + 1
-    found += ["BMS", "BME", *([f"MS+{day - 1}D"] if 2 <= day <= 28 else [])]
-    return [*found, *([f"WOM-{week}{weekday}"] if week <= 4 else []), f"LWOM-{weekday}"]
+    aliases += ["BMS", "BME", *([f"MS+{day - 1}D"] if 2 <= day <= 28 else [])]
+    return [*aliases, *([f"WOM-{week}{weekday}"] if week <= 4 else []), f"LWOM-{weekday}"]
 
 
 def _every(alias: str, n: int, dates: pd.DatetimeIndex) -> str:

@@ -58,15 +58,15 @@ def read_moment(time: object) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     raise DataError(f"{EXPECTED}, got {time!r}." + (f" Type {meant[0]!r}." if meant else ""))
 
 
-def _stamp(value: object, given: object) -> pd.Timestamp:
+def _stamp(value: object, typed: object) -> pd.Timestamp:
     try:
         stamp = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(cast("str", value))
         if not pd.isna(stamp):
             stamp = stamp.as_unit("ns")
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
-        raise DataError(f"{given!s} lies beyond the years 1678 to 2261. {EXPECTED}.") from error
+        raise DataError(f"{typed!s} lies beyond the years 1678 to 2261. {EXPECTED}.") from error
     except (TypeError, ValueError) as error:
-        raise DataError(f"{EXPECTED}, got {given!r}.") from error
+        raise DataError(f"{EXPECTED}, got {typed!r}.") from error
     if pd.isna(stamp):
         raise DataError(f"{EXPECTED}, got a missing time (NaT).")
     return stamp

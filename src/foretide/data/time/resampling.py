@@ -31,7 +31,7 @@ MOST_STEPS = 20
 """Steps of the new length from the first to the last row, as a multiple of the rows; more are a mistake."""
 
 
-def resample(found: Survey, freq: str) -> bool:
+def resample(survey: Survey, freq: str) -> bool:
     """Bring the rows of each entity that fall into one step together, column by column, leaving missing cells out.
 
     Returns
@@ -39,32 +39,32 @@ def resample(found: Survey, freq: str) -> bool:
     bool
         False where it cannot be done; why is among the problems.
     """
-    place, options = found.place, found.options
+    place, options = survey.place, survey.options
     step = fixed_step(freq)
     span = int(place.times.max() - place.times.min())
     if step is not None and span // step > MOST_STEPS * len(place.times) + 10_000:
         text = f"resample={freq!r} makes {span // step + 1} steps of {len(place.times)} rows."
         fix = f"Type a longer step, such as resample={suggestion(place.times, place.codes)!r}."
-        found.problems.append(Problem("frequency", text, fix))
+        survey.problems.append(Problem("frequency", text, fix))
         return False
     aggregate = options.aggregate
-    choices = aggregate if isinstance(aggregate, dict) else dict.fromkeys(found.roles.numeric, aggregate or "mean")
+    choices = aggregate if isinstance(aggregate, dict) else dict.fromkeys(survey.roles.numeric, aggregate or "mean")
     for name in choices:
-        if name not in found.roles.numeric:
-            hint = nearest(name, found.roles.numeric)
-            found.problems.append(
+        if name not in survey.roles.numeric:
+            hint = nearest(name, survey.roles.numeric)
+            survey.problems.append(
                 Problem("column", f"aggregate names {name!r}, which is no column of the panel.", hint)
             )
     labels = _labels(place, freq)
-    found.problems += _incomplete(place, labels, freq)
+    survey.problems += _incomplete(place, labels, freq)
     times = labels(place.times)
-    groups = pd.DataFrame(found.values, copy=False).groupby([place.codes, times], sort=True)
-    values = np.empty((groups.ngroups, found.values.shape[1]), dtype=found.values.dtype)
+    groups = pd.DataFrame(survey.values, copy=False).groupby([place.codes, times], sort=True)
+    values = np.empty((groups.ngroups, survey.values.shape[1]), dtype=survey.values.dtype)
     by_choice: dict[str, list[int]] = {}
     starts = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(place.codes) != 0)))
-    for k, name in enumerate(found.roles.numeric):
-        if name in found.categories:
-            values[:, k] = most_frequent(found.values[:, k], starts)
+    for k, name in enumerate(survey.roles.numeric):
+        if name in survey.categories:
+            values[:, k] = most_frequent(survey.values[:, k], starts)
             continue
         by_choice.setdefault(choices.get(name, "mean"), []).append(k)
     for choice, columns in by_choice.items():
@@ -72,9 +72,9 @@ def resample(found: Survey, freq: str) -> bool:
         table = part.sum(min_count=1) if choice == "sum" else part.agg(choice)
         values[:, columns] = table.to_numpy()
     keys = groups.size().index
-    found.values = values
+    survey.values = values
     codes, stamps = (np.asarray(keys.get_level_values(level)).astype(np.int64) for level in (0, 1))
-    found.place = Place(place.ids, codes, stamps, False, place.tz)
+    survey.place = Place(place.ids, codes, stamps, False, place.tz)
     return True
 
 

@@ -63,7 +63,7 @@ def _cycle(steps: int, n: int) -> tuple[int, ...]:
     return (steps // n,) if steps % n == 0 and steps // n > 1 else ()
 
 
-def main_season(panel: Panel, given: int | None = None) -> int:
+def main_season(panel: Panel, season: int | None = None) -> int:
     """Return the season to use: the one given, or the candidate whose seasonal-naive error is lowest.
 
     The candidates come from the panel's frequency. Each is judged on the panel handed in, which is the
@@ -75,7 +75,7 @@ def main_season(panel: Panel, given: int | None = None) -> int:
     ----------
     panel : Panel
         The training part.
-    given : int, optional
+    season : int, optional
         A season chosen by the user; returned after a check.
 
     Returns
@@ -83,10 +83,10 @@ def main_season(panel: Panel, given: int | None = None) -> int:
     int
         At least 1; 1 means that no season is known.
     """
-    if given is not None:
-        if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < 1:
-            raise ConfigError(f"season is a number of steps, a whole number of at least 1; got {given!r}.")
-        return int(given)
+    if season is not None:
+        if isinstance(season, bool) or not isinstance(season, (int, np.integer)) or season < 1:
+            raise ConfigError(f"season is a number of steps, a whole number of at least 1; got {season!r}.")
+        return int(season)
     candidates = seasons_of(panel.grid.freq)
     fitting = [m for m in candidates if (panel.observed >= 2 * m).any()]
     if len(fitting) < 2:
