@@ -35,7 +35,16 @@ class Indicators(Record):
 
     @classmethod
     def learn(cls, panel: Panel) -> Indicators:
-        """Take over the categories that a panel has values of."""
+        """Take over the categories that a panel has values of.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        Indicators
+        """
         columns = {}
         for name, labels in panel.categories.items():
             at = panel.index(name)
@@ -48,9 +57,19 @@ class Indicators(Record):
         return cls(columns, static)
 
     def apply(self, panel: Panel) -> tuple[Panel, dict[str, list[str]]]:
-        """Return the panel with 0/1 columns ``column=category``, and categories that were not there at fit, by column.
+        """Return the panel with 0/1 columns ``column=category`` in the place of text columns.
 
         A missing cell, and a category that is not known, is none of the categories.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        panel : Panel
+        strange : dict
+            Column -> categories that were not there at fit.
         """
         strange: dict[str, list[str]] = {}
         static = self._static(panel, strange)
@@ -76,6 +95,14 @@ class Indicators(Record):
 
         A part of a table may hold none of a column's labels, or only those that look like numbers, such as 0 for none
         beside words. Columns with a number that is no label stay as they are.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        Panel
         """
         values, categories = panel.values, dict(panel.categories)
         for name, labels in self.columns.items():

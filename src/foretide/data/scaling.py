@@ -60,6 +60,26 @@ class Scaler(Record):
         kind : {"standard", "robust", "minmax", "none"}
             Mean and standard deviation (of the population); median and interquartile range divided by 1.349, which
             is a standard deviation on normal data; smallest value and range; 0 and 1.
+
+        Returns
+        -------
+        Scaler
+
+        Raises
+        ------
+        ConfigError
+            For a kind that is none.
+        DataError
+            For a panel without series.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from foretide.data.scaling import Scaler
+        >>> panel = ft.synthetic.hourly(T=100).panel
+        >>> scaled = Scaler.fit(panel, ["x1"]).transform_panel(panel)
+        >>> round(float(scaled.values[:, 0].std()), 6)
+        1.0
         """
         if kind not in SCALERS:
             raise ConfigError(f"There is no scaler {kind!r}. {nearest(kind, SCALERS)}")
@@ -99,6 +119,10 @@ class Scaler(Record):
             Entity of all values, or of each along their first axis.
         columns : sequence of str, optional
             Those of the last axis; all fitted ones by default.
+
+        Returns
+        -------
+        float array of the shape of ``values``
         """
         values = np.asarray(values)
         location, scale = (_along(part, values) for part in self._of(entity, columns))
@@ -107,15 +131,38 @@ class Scaler(Record):
     def inverse(
         self, values: Reals | Sequence[float], entity: Ints | int = 0, columns: Sequence[str] | None = None
     ) -> Reals:
-        """Undo :meth:`transform`."""
+        """Undo :meth:`transform`.
+
+        Parameters
+        ----------
+        values, entity, columns
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        float array of the shape of ``values``
+        """
         values = np.asarray(values)
         location, scale = (_along(part, values) for part in self._of(entity, columns))
         return np.asarray(values * scale + location)
 
     def transform_panel(self, panel: Panel) -> Panel:
-        """Return the panel with its fitted columns scaled (a copy, float dtype kept); other columns as they are.
+        """Return the panel with its fitted columns scaled; other columns stay as they are.
 
-        Entities are matched by name; one that was not fitted is an error.
+        Parameters
+        ----------
+        panel : Panel
+            Entities are matched by name.
+
+        Returns
+        -------
+        Panel
+            A copy, float dtype kept.
+
+        Raises
+        ------
+        DataError
+            For an entity that was not fitted.
         """
         position = {name: i for i, name in enumerate(self.ids)}
         unknown = [name for name in panel.ids if name not in position]
@@ -131,7 +178,21 @@ class Scaler(Record):
 
     @classmethod
     def from_dict(cls, facts: Json) -> Self:
-        """Rebuild a scaler from :meth:`to_dict`."""
+        """Rebuild a scaler from :meth:`to_dict`.
+
+        Parameters
+        ----------
+        facts : dict
+
+        Returns
+        -------
+        Scaler
+
+        Raises
+        ------
+        ConfigError
+            Where one is missing.
+        """
         missing = [name for name in cls.__dataclass_fields__ if name not in facts]
         if missing:
             raise ConfigError(f"These are no facts of a scaler: {', '.join(missing)} missing.")

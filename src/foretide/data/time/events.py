@@ -63,6 +63,15 @@ class Events(Record):
 
         They are rare 0/1 known-future columns, unusual categories of known-future text columns, and holidays of the
         calendar's country.
+
+        Parameters
+        ----------
+        train : Panel
+        calendar : Calendar, optional
+
+        Returns
+        -------
+        Events
         """
         country = calendar.country if calendar is not None else None
         daily = _steps_are_within_days(train)
@@ -87,15 +96,23 @@ class Events(Record):
         return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
 
     def flags(self, panel: Panel, entity: int, low: int, high: int, needed: int | Ints | None = None) -> Bools:
-        """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
+        """Return the 0/1 flags of an entity's rows.
 
         Rows may lie beyond the panel's end when all events come from a calendar. A row without a value counts as an
-        ordinary one, unless it is among those ``needed``: rows, or all from one row on (by default ``low``).
+        ordinary one, unless it is among those needed.
 
-        Raises
-        ------
-        DataError
-            When a known-future column has no value in one of the rows that are needed.
+        Parameters
+        ----------
+        panel : Panel
+        entity : int
+        low, high : int
+            First row, and the row after the last.
+        needed : int or int array, optional
+            Rows that must have a value, or all from one row on (by default ``low``).
+
+        Returns
+        -------
+        bool array ``[high - low, J, D]``
         """
         if needed is None or isinstance(needed, (int, np.integer)):
             needed = np.arange(max(low, low if needed is None else needed), high)
@@ -171,6 +188,15 @@ def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
     """Return the weekdays on which next to nothing happens, per target over all entities.
 
     A target too rare to tell takes the answer that most others give.
+
+    Parameters
+    ----------
+    train : Panel
+
+    Returns
+    -------
+    tuple of tuples of int
+        Monday 0.
     """
     total, count = np.zeros((7, train.n_targets)), np.zeros((7, train.n_targets))
     for i in range(train.n_entities):

@@ -75,7 +75,29 @@ def ends_steps(freq: str) -> bool:
 
 
 def read_freq(freq: str | int | pd.offsets.BaseOffset, name: str = "freq") -> str | int:
-    """Return a frequency in its canonical spelling; a ConfigError names the nearest one otherwise."""
+    """Return a frequency in its canonical spelling.
+
+    Parameters
+    ----------
+    freq : str, int or pandas offset
+    name : str
+        Of the option, for messages.
+
+    Returns
+    -------
+    str or int
+
+    Raises
+    ------
+    ConfigError
+        For what is none; the message names the nearest one.
+
+    Examples
+    --------
+    >>> from foretide.data.time.frequency import read_freq
+    >>> read_freq("H"), read_freq("60min"), read_freq("Q")
+    ('h', 'h', 'QE-DEC')
+    """
     if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool):
         if freq < 1:
             raise ConfigError(f"{name} counts integer time and is at least 1; got {freq}.")
@@ -148,6 +170,25 @@ def find_freq(times: Ints, codes: Ints, integer: bool) -> str | int | None:
 
     The most frequent distance between neighbours of one entity is the step; it must be at least half of all
     distances, and is taken for half months, months, quarters, years or business days where the dates say so.
+
+    Parameters
+    ----------
+    times : int array ``[R]``
+        Nanoseconds, or integer times.
+    codes : int array ``[R]``
+        Entity of each row; rows are sorted by it, then by time.
+    integer : bool
+
+    Returns
+    -------
+    str, int or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.time.frequency import find_freq
+    >>> find_freq(np.array([0, 3, 6, 9]), np.zeros(4, dtype=np.int64), integer=True)
+    3
     """
     gaps = np.diff(times)[np.diff(codes) == 0]
     if not gaps.size:

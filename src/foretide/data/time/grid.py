@@ -61,14 +61,24 @@ class Grid:
         return offset_of(self.freq)
 
     def times(self, steps: Steps) -> pd.Index:
-        """Return the times of grid steps, int array ``[n]`` -> index ``[n]``.
+        """Return the times of grid steps.
 
-        They are naive; with a ``tz`` in UTC, or, with ``wall``, as the clock there shows.
+        Parameters
+        ----------
+        steps : int array ``[n]``
 
-        Raises
-        ------
-        DataError
-            For a step beyond the year 2262, the last that nanoseconds can count.
+        Returns
+        -------
+        index ``[n]``
+            Naive; with a ``tz`` in UTC, or, with ``wall``, as the clock there shows.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> [str(time.date()) for time in grid.times([0, 1])]
+        ['2024-01-31', '2024-02-29']
         """
         steps = np.asarray(steps, dtype=np.int64).ravel()
         if isinstance(self.freq, int):
@@ -108,13 +118,32 @@ class Grid:
         )
 
     def local_times(self, steps: Steps) -> pd.Index:
-        """Return the times a clock on the wall shows (as :meth:`times`, moved to ``tz``, naive)."""
+        """Return the times that a clock on the wall shows.
+
+        Parameters
+        ----------
+        steps : int array ``[n]``
+
+        Returns
+        -------
+        index ``[n]``
+            Naive: as :meth:`times`, moved to ``tz``.
+        """
         if self.is_integer or self.tz is None:
             return self.times(steps)
         return pd.DatetimeIndex(self.output_times(steps)).tz_localize(None)
 
     def output_times(self, steps: Steps) -> pd.Index:
-        """Return the times as the user knows them: zone-aware where the input was."""
+        """Return the times as the user knows them: zone-aware where the input was.
+
+        Parameters
+        ----------
+        steps : int array ``[n]``
+
+        Returns
+        -------
+        index ``[n]``
+        """
         times = self.times(steps)
         if self.is_integer or self.tz is None:
             return times
@@ -128,9 +157,21 @@ class Grid:
         As pandas labels them: a week, and what is named by the end of a month, lasts up to its date, all others from
         their date on.
 
+        Parameters
+        ----------
+        steps : int array ``[n]``
+
         Returns
         -------
         first, after : datetime64[D] arrays ``[n]``
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> [str(day[0]) for day in grid.days([1])]
+        ['2024-02-01', '2024-03-01']
         """
         steps = np.asarray(steps, dtype=np.int64).ravel()
         ends = ends_steps(str(self.freq))
@@ -154,6 +195,14 @@ class Grid:
 
         A month, quarter, week or year (``"2024-06"``, ``"2024Q2"``, a Period) is the one step that lies in it; its
         first moment where steps are shorter. A naive time is one on the wall of ``tz``.
+
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        Timestamp or int
 
         Raises
         ------
@@ -217,7 +266,24 @@ class Grid:
         return np.asarray(low + found - 1, dtype=np.int64)
 
     def step_at_or_before(self, time: Time) -> int:
-        """Return the last grid step whose time is not after ``time``."""
+        """Return the last grid step whose time is not after a time.
+
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> grid.step_at_or_before("2024-04-15")
+        2
+        """
         moment = self.normalise(time)
         if isinstance(moment, pd.Timestamp):
             return self._step_at_or_before(moment)
@@ -237,12 +303,23 @@ class Grid:
         return int(back.searchsorted(time, side="right")) - periods
 
     def step_of(self, time: Time) -> int:
-        """Return the grid step that lies exactly at ``time``.
+        """Return the grid step that lies exactly at a time.
 
-        Raises
-        ------
-        DataError
-            When the time is not on the grid; the message names the nearest time that is.
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> grid.step_of("2024-03-31"), grid.step_of("2024-03")
+        (2, 2)
         """
         step = self.step_at_or_before(time)
         if self.times([step])[0] != self.normalise(time):
@@ -253,7 +330,16 @@ class Grid:
         return step
 
     def steps_of(self, times: Times) -> Ints:
-        """Return the grid steps of many times, ``[n]``; as :meth:`step_of`, in one go."""
+        """Return the grid steps of many times; as :meth:`step_of`, in one go.
+
+        Parameters
+        ----------
+        times : sequence of times
+
+        Returns
+        -------
+        int array ``[n]``
+        """
         stamps = self._normalise_all(times)
         if not len(stamps):
             return np.zeros(0, dtype=np.int64)

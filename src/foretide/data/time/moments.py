@@ -29,10 +29,21 @@ def read_moment(time: object) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     time : Timestamp, datetime, date, numpy.datetime64, Period, or text
         Text in ISO 8601, or ``2024-06``, ``2024Q2``, ``2024-W05``, ``2024``.
 
+    Returns
+    -------
+    time : Timestamp
+    end : Timestamp or None
+
     Raises
     ------
     DataError
         For numbers, for text in another form, with what to type, and beyond the years 1678 to 2261.
+
+    Examples
+    --------
+    >>> from foretide.data.time.moments import read_moment
+    >>> [str(time) for time in read_moment("2024-02")]
+    ['2024-02-01 00:00:00', '2024-03-01 00:00:00']
     """
     if isinstance(time, pd.Period):
         return _stamp(time, time), _stamp(time + 1, time)

@@ -37,6 +37,25 @@ def seasons_of(freq: str | int) -> tuple[int, ...]:
 
     Hourly steps give ``(24, 168)``, half-hourly ``(48, 336)``, minutes ``(60, 1440)``, days ``(7,)``, business
     days ``(5,)``, weeks ``(52,)``, months ``(12,)``, quarters ``(4,)``; years and integer time give ``()``.
+
+    Parameters
+    ----------
+    freq : str or int
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ConfigError
+        For what is no frequency.
+
+    Examples
+    --------
+    >>> from foretide.data.time.seasons import seasons_of
+    >>> seasons_of("h"), seasons_of("MS"), seasons_of("YS")
+    ((24, 168), (12,), ())
     """
     if isinstance(freq, (int, np.integer)):
         return ()
@@ -82,6 +101,13 @@ def main_season(panel: Panel, season: int | None = None) -> int:
     -------
     int
         At least 1; 1 means that no season is known.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> from foretide.data.time.seasons import main_season
+    >>> main_season(ft.synthetic.hourly(T=1000).panel)
+    24
     """
     if season is not None:
         if isinstance(season, bool) or not isinstance(season, (int, np.integer)) or season < 1:
@@ -104,6 +130,15 @@ def telling(train: Panel, season: int = 1) -> list[int]:
     """Return the entities (positions) long enough to choose shared settings on; all where none is.
 
     What a series of a few rows prefers is chance, and must not change what is forecast for the others.
+
+    Parameters
+    ----------
+    train : Panel
+    season : int
+
+    Returns
+    -------
+    list of int
     """
     found = np.flatnonzero(train.observed >= max(FEWEST_ROWS, 3 * season))
     return found.tolist() if len(found) else list(range(train.n_entities))

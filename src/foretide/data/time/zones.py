@@ -22,12 +22,22 @@ _LIKELY = (
 
 
 def read_zone(tz: str | None) -> str | None:
-    """Return the name of a zone as it is kept; offsets such as ``UTC+2`` and ``+0530`` become ``+02:00``, ``+05:30``.
+    """Return the name of a zone as it is kept.
 
-    Raises
-    ------
-    ConfigError
-        Names the nearest zone when a zone is not known.
+    Parameters
+    ----------
+    tz : str or None
+
+    Returns
+    -------
+    str or None
+        Offsets such as ``UTC+2`` and ``+0530`` become ``+02:00``, ``+05:30``.
+
+    Examples
+    --------
+    >>> from foretide.data.time.zones import read_zone
+    >>> read_zone("UTC+2"), read_zone("Europe/Berlin")
+    ('+02:00', 'Europe/Berlin')
     """
     if tz is None or tz == "UTC":
         return tz
