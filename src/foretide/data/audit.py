@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,11 +22,22 @@ MAD = 1.4826
 def column_audit(panel: Panel) -> pd.DataFrame:
     """Return one row per column.
 
+    Parameters
+    ----------
+    panel : Panel
+
     Returns
     -------
     DataFrame
         ``column, role`` (target, past, future); ``min, mean, max, std`` over all entities; ``zeros, missing``, shares
         of the known cells and of all cells.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> from foretide.data.audit import column_audit
+    >>> column_audit(ft.synthetic.hourly(T=48).panel)["role"].tolist()
+    ['target', 'past', 'past']
     """
     roles = {
         **dict.fromkeys(panel.targets, "target"), **dict.fromkeys(panel.past, "past"),
@@ -61,13 +72,13 @@ def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
         one season before and one after.
     """
     apart = season if season is not None else main_season(panel)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for i in range(panel.n_entities):
         block = panel.rows(i)
         for d in range(panel.n_targets):
             y = block[:, d].astype(np.float64)
             seen = np.flatnonzero(np.isfinite(y))
-            line: dict[str, Any] = {"series": panel.series_name(i, d), "first": None, "last": None, "steps": 0}
+            line: dict[str, object] = {"series": panel.series_name(i, d), "first": None, "last": None, "steps": 0}
             if len(seen):
                 y = y[seen[0] : seen[-1] + 1]
                 ends = panel.grid.output_times([panel.first[i] + seen[0], panel.first[i] + seen[-1]])
@@ -79,7 +90,23 @@ def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
 
 
 def longest_run(y: Floats) -> int:
-    """Return the length of the longest run of one value; missing values end a run."""
+    """Return the length of the longest run of one value; missing values end a run.
+
+    Parameters
+    ----------
+    y : float array ``[T]``
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.audit import longest_run
+    >>> longest_run(np.array([1.0, 2, 2, 2, 3]))
+    3
+    """
     if not len(y):
         return 0
     same = np.diff(y) == 0
@@ -89,7 +116,17 @@ def longest_run(y: Floats) -> int:
 
 
 def spikes(y: Floats, season: int) -> int:
-    """Return how many values lie far from those one season before and after, on the same side of both."""
+    """Return how many values lie far from those one season before and after, on the same side of both.
+
+    Parameters
+    ----------
+    y : float array ``[T]``
+    season : int
+
+    Returns
+    -------
+    int
+    """
     if len(y) < 4 * season:
         return 0
     step = y[season:] - y[:-season]

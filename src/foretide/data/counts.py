@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,20 +26,36 @@ SHARE = 0.1
 
 
 def are_counts(panel: Panel) -> Bools:
-    """Say of each target whether every value observed is a whole number of at least zero, ``[D]``.
+    """Say of each target whether every value observed is a whole number of at least zero.
 
     Where it is, a count head or a negative binomial may be used. Whether that is worth it, so that it should be done
     unasked, is what :func:`count_like` says. A target of which nothing is observed is no count: nothing is known
     about it.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    bool array ``[D]``
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=60, n_targets=4).panel
+    >>> from foretide.data.counts import are_counts
+    >>> are_counts(panel).tolist()
+    [True, True, True, True]
     """
-    found = np.ones(panel.n_targets, dtype=bool)
-    seen = np.zeros(panel.n_targets, dtype=bool)
+    counts = np.ones(panel.n_targets, dtype=bool)
+    observed = np.zeros(panel.n_targets, dtype=bool)
     for entity in range(panel.n_entities):
         y = panel.rows(entity)[:, : panel.n_targets]
         known = ~np.isnan(y)
-        found &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
-        seen |= known.any(axis=0)
-    return found & seen
+        counts &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
+        observed |= known.any(axis=0)
+    return counts & observed
 
 
 def count_like(panel: Panel) -> Bools:
@@ -48,6 +65,22 @@ def count_like(panel: Panel) -> Bools:
     either half have a median below 30, or 10 % are small: their median is below 10, or at least 1 % of their values are
     zero while the others have a median below 1000. Elsewhere, as for 35 pieces a day without a zero or for a revenue,
     a normal distribution does as well, and intermittent baselines have nothing to say.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    bool array ``[D]``
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=60, n_targets=4).panel
+    >>> from foretide.data.counts import count_like
+    >>> bool(count_like(panel).all())
+    True
     """
     counts = are_counts(panel)
     middles, small = [], 0
@@ -69,7 +102,19 @@ def _has_zeros(y: Reals) -> bool:
 
 
 def first_no_count(panel: Panel, targets: Bools) -> tuple[int, int, int] | None:
-    """Return entity, target and row of the earliest value that is no count among some targets ``[D]``, or None."""
+    """Return the place of the earliest value that is no count.
+
+    Parameters
+    ----------
+    panel : Panel
+    targets : bool array ``[D]``
+        Which targets are looked at.
+
+    Returns
+    -------
+    entity, target, row : int, or None
+        None where all values are counts.
+    """
     worst: tuple[int, int, int, int] | None = None
     for entity in range(panel.n_entities):
         y = panel.rows(entity)[:, : panel.n_targets]
@@ -84,9 +129,26 @@ def first_no_count(panel: Panel, targets: Bools) -> tuple[int, int, int] | None:
 
 
 def density(panel: Panel) -> Floats:
-    """Return the nonzero rate of each series, the share of its observed values above zero, ``[N, D]``.
+    """Return the nonzero rate of each series, the share of its observed values above zero.
 
-    Zero for a series of which nothing is observed. A panel cut by ``until`` gives the rates of that part alone.
+    A panel cut by ``until`` gives the rates of that part alone.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    float array ``[N, D]``
+        Zero for a series of which nothing is observed.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=60, n_targets=4).panel
+    >>> from foretide.data.counts import density
+    >>> density(panel).shape
+    (1, 4)
     """
     rates = np.zeros((panel.n_entities, panel.n_targets))
     for entity in range(panel.n_entities):
@@ -96,7 +158,7 @@ def density(panel: Panel) -> Floats:
     return rates
 
 
-def buckets(rates: Any, dense: float = 0.70, ultra: float = 0.005) -> NDArray[np.str_]:
+def buckets(rates: Floats | Sequence[float] | float, dense: float = 0.70, ultra: float = 0.005) -> NDArray[np.str_]:
     """Sort series by their nonzero rate.
 
     Parameters
@@ -116,6 +178,12 @@ def buckets(rates: Any, dense: float = 0.70, ultra: float = 0.005) -> NDArray[np
     ------
     ConfigError
         Unless ``0 <= ultra <= dense <= 1``.
+
+    Examples
+    --------
+    >>> from foretide.data.counts import buckets
+    >>> buckets([0.9, 0.2, 0.001]).tolist()
+    ['dense', 'sparse', 'ultra']
     """
     check_thresholds(dense, ultra)
     rates = np.asarray(rates, dtype=np.float64)

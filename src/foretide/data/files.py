@@ -62,6 +62,17 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
     A reader never sees half a file, and one that was there before stays until the new one is whole and on the disk. The
     folder is made where it is missing.
 
+    Parameters
+    ----------
+    path : Path
+    writer : callable
+        Gets the temporary path and writes it.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
     Raises
     ------
     StorageError
@@ -86,12 +97,30 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text file (UTF-8) as :func:`write_whole` does."""
+    """Write a text file (UTF-8) as :func:`write_whole` does.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+
+    Returns
+    -------
+    Path
+    """
     return write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def read_text(path: Path) -> str:
     """Read a text file (UTF-8).
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -120,6 +149,20 @@ def file_name(name: str) -> str:
     A name that every file system takes stays as it is; any other keeps what can be kept and gets eight digits of its
     own, so that ``A/B`` and ``A-B`` do not meet. Names that differ in case only still do where a file system says so;
     :func:`foretide.forecasters.naming.check_names` refuses these.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from foretide.data.files import file_name
+    >>> file_name("ETS"), file_name("A/B")
+    ('ETS', 'A-B-998d3ed8')
     """
     plain = "".join(c if c.isalnum() or c in "-_.()" else "-" for c in unicodedata.normalize("NFKC", name))
     if name and plain == name == _cut(plain, LONGEST) == plain.strip(".") and _DEVICES.fullmatch(plain) is None:
@@ -130,7 +173,22 @@ def file_name(name: str) -> str:
 
 
 def is_no_path(name: str) -> bool:
-    """Whether a text can name a folder that :func:`file_name` makes safe: it is visible, and leads nowhere else."""
+    """Whether a text can name a folder that :func:`file_name` makes safe: it is visible, and leads nowhere else.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from foretide.data.files import is_no_path
+    >>> is_no_path("my model"), is_no_path("../up")
+    (True, False)
+    """
     return name.isprintable() and not set(name) & set("/\\") and bool(name.strip(". "))
 
 

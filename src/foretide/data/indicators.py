@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.panel import Static
+from foretide.data.record import Record
+from foretide.data.static import Static
 from foretide.typing import Array, Floats, Reals
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ MOST = 64
 
 
 @dataclass(frozen=True)
-class Indicators:
+class Indicators(Record):
     """Categories of text columns, and the 0/1 columns that stand for them.
 
     Attributes
@@ -34,7 +35,16 @@ class Indicators:
 
     @classmethod
     def learn(cls, panel: Panel) -> Indicators:
-        """Take over the categories that a panel has values of."""
+        """Take over the categories that a panel has values of.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        Indicators
+        """
         columns = {}
         for name, labels in panel.categories.items():
             at = panel.index(name)
@@ -47,30 +57,35 @@ class Indicators:
         return cls(columns, static)
 
     def apply(self, panel: Panel) -> tuple[Panel, dict[str, list[str]]]:
-        """Return the panel with 0/1 columns ``column=category``, and categories that were not there at fit, by column.
+        """Return the panel with 0/1 columns ``column=category`` in the place of text columns.
 
         A missing cell, and a category that is not known, is none of the categories.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        panel : Panel
+        strange : dict
+            Column -> categories that were not there at fit.
         """
         strange: dict[str, list[str]] = {}
         static = self._static(panel, strange)
         if not self.columns:
             return (panel if static is panel.static else replace(panel, static=static)), strange
         parts: list[Array] = []
-        names: dict[str, list[str]] = {"targets": [], "past": [], "future": []}
+        names: dict[str, tuple[str, ...]] = {}
         for role, own in (("targets", panel.targets), ("past", panel.past), ("future", panel.future)):
+            names[role] = ()
             for name in own:
-                cells = panel.values[:, panel.index(name)]
-                labels = self.columns.get(name)
-                if labels is None:
-                    parts.append(cells[:, None])
-                    names[role].append(name)
-                    continue
-                present = panel.categories.get(name, ())
-                parts.append(_flags(cells, present, labels).astype(panel.values.dtype))
-                names[role] += _names(name, labels)
-                _remember(strange, name, present, labels, cells)
+                cells, present = panel.values[:, panel.index(name)], panel.categories.get(name, ())
+                table, columns = _spread(name, cells, present, self.columns.get(name), strange)
+                parts.append(table.astype(cells.dtype))
+                names[role] += columns
         made = replace(
-            panel, values=np.concatenate(parts, axis=1), past=tuple(names["past"]), future=tuple(names["future"]),
+            panel, values=np.concatenate(parts, axis=1), past=names["past"], future=names["future"],
             categories={}, static=static, indicators={k: _names(k, own) for k, own in self.columns.items()},
         )  # fmt: skip
         return made, strange
@@ -80,6 +95,14 @@ class Indicators:
 
         A part of a table may hold none of a column's labels, or only those that look like numbers, such as 0 for none
         beside words. Columns with a number that is no label stay as they are.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        Panel
         """
         values, categories = panel.values, dict(panel.categories)
         for name, labels in self.columns.items():
@@ -104,27 +127,12 @@ class Indicators:
     def _static(self, panel: Panel, strange: dict[str, list[str]]) -> Static:
         if not self.static:
             return panel.static
-        parts, names = [], []
-        for k, name in enumerate(panel.static.names):
-            cells, labels = panel.static.values[:, k], self.static.get(name)
-            if labels is None:
-                parts.append(cells[:, None])
-                names.append(name)
-                continue
-            present = panel.static.categories.get(name, ())
-            parts.append(_flags(cells, present, labels))
-            names += _names(name, labels)
-            _remember(strange, name, present, labels, cells)
-        return Static(tuple(names), np.concatenate(parts, axis=1))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the categories as JSON-able facts."""
-        return {kind: {k: list(v) for k, v in getattr(self, kind).items()} for kind in ("columns", "static")}
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Indicators:
-        """Rebuild from :meth:`to_dict`."""
-        return cls(*({k: tuple(v) for k, v in facts[kind].items()} for kind in ("columns", "static")))
+        own = panel.static
+        spread = [
+            _spread(name, own.values[:, k], own.categories.get(name, ()), self.static.get(name), strange)
+            for k, name in enumerate(own.names)
+        ]
+        return Static(tuple(n for _, names in spread for n in names), np.concatenate([table for table, _ in spread], 1))
 
 
 def _names(column: str, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -170,10 +178,14 @@ def _flags(cells: Reals, present: tuple[str, ...], labels: tuple[str, ...]) -> F
     return np.asarray(table[codes])
 
 
-def _remember(
-    strange: dict[str, list[str]], name: str, present: tuple[str, ...], labels: tuple[str, ...], cells: Any
-) -> None:
+def _spread(
+    name: str, cells: Reals, present: tuple[str, ...], labels: tuple[str, ...] | None, strange: dict[str, list[str]]
+) -> tuple[Reals, tuple[str, ...]]:
+    """Return the columns that a column becomes, and their names; categories that are unknown are added to strange."""
+    if labels is None:
+        return cells[:, None], (name,)
     used = np.unique(cells[~np.isnan(cells)]).astype(np.int64)
-    found = [present[k] for k in used if present[k] not in labels]
-    if found:
-        strange[name] = found
+    unknown = [present[k] for k in used if present[k] not in labels]
+    if unknown:
+        strange[name] = unknown
+    return _flags(cells, present, labels), _names(name, labels)

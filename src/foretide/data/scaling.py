@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from foretide.data.record import Record
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.typing import Array, Floats, Ints, Reals
+from foretide.typing import Array, Floats, Ints, Json, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Scaler:
+class Scaler(Record):
     """Shift and scale of every entity and column: ``(x - location) / scale``.
 
     Attributes
@@ -42,8 +43,8 @@ class Scaler:
     ids: tuple[str, ...]
     location: Floats
     scale: Floats
-    seen_from: Any
-    seen_to: Any
+    seen_from: str | int
+    seen_to: str | int
     rows: int
 
     @classmethod
@@ -59,6 +60,26 @@ class Scaler:
         kind : {"standard", "robust", "minmax", "none"}
             Mean and standard deviation (of the population); median and interquartile range divided by 1.349, which
             is a standard deviation on normal data; smallest value and range; 0 and 1.
+
+        Returns
+        -------
+        Scaler
+
+        Raises
+        ------
+        ConfigError
+            For a kind that is none.
+        DataError
+            For a panel without series.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from foretide.data.scaling import Scaler
+        >>> panel = ft.synthetic.hourly(T=100).panel
+        >>> scaled = Scaler.fit(panel, ["x1"]).transform_panel(panel)
+        >>> round(float(scaled.values[:, 0].std()), 6)
+        1.0
         """
         if kind not in SCALERS:
             raise ConfigError(f"There is no scaler {kind!r}. {nearest(kind, SCALERS)}")
@@ -76,7 +97,7 @@ class Scaler:
         first, last = (int(t) if panel.grid.is_integer else str(t) for t in seen)
         return cls(kind, names, panel.ids, location, scale, first, last, len(at))
 
-    def _of(self, entity: Ints | int, columns: Sequence[str] | None) -> tuple[Any, Any]:
+    def _of(self, entity: Ints | int, columns: Sequence[str] | None) -> tuple[Floats, Floats]:
         which = [self._index(c) for c in (self.columns if columns is None else columns)]
         return self.location[entity][..., which], self.scale[entity][..., which]
 
@@ -85,7 +106,9 @@ class Scaler:
             raise ConfigError(f"The scaler was not fitted on column {column!r}. {nearest(column, self.columns)}")
         return self.columns.index(column)
 
-    def transform(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> Reals:
+    def transform(
+        self, values: Reals | Sequence[float], entity: Ints | int = 0, columns: Sequence[str] | None = None
+    ) -> Reals:
         """Scale values.
 
         Parameters
@@ -96,21 +119,50 @@ class Scaler:
             Entity of all values, or of each along their first axis.
         columns : sequence of str, optional
             Those of the last axis; all fitted ones by default.
+
+        Returns
+        -------
+        float array of the shape of ``values``
         """
         values = np.asarray(values)
         location, scale = (_along(part, values) for part in self._of(entity, columns))
         return np.asarray((values - location) / scale)
 
-    def inverse(self, values: Any, entity: Any = 0, columns: Sequence[str] | None = None) -> Reals:
-        """Undo :meth:`transform`."""
+    def inverse(
+        self, values: Reals | Sequence[float], entity: Ints | int = 0, columns: Sequence[str] | None = None
+    ) -> Reals:
+        """Undo :meth:`transform`.
+
+        Parameters
+        ----------
+        values, entity, columns
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        float array of the shape of ``values``
+        """
         values = np.asarray(values)
         location, scale = (_along(part, values) for part in self._of(entity, columns))
         return np.asarray(values * scale + location)
 
     def transform_panel(self, panel: Panel) -> Panel:
-        """Return the panel with its fitted columns scaled (a copy, float dtype kept); other columns as they are.
+        """Return the panel with its fitted columns scaled; other columns stay as they are.
 
-        Entities are matched by name; one that was not fitted is an error.
+        Parameters
+        ----------
+        panel : Panel
+            Entities are matched by name.
+
+        Returns
+        -------
+        Panel
+            A copy, float dtype kept.
+
+        Raises
+        ------
+        DataError
+            For an entity that was not fitted.
         """
         position = {name: i for i, name in enumerate(self.ids)}
         unknown = [name for name in panel.ids if name not in position]
@@ -124,36 +176,29 @@ class Scaler:
             values[at, c] = (panel.values[at, c] - self.location[entity, k]) / self.scale[entity, k]
         return panel.with_values(values)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON-able facts."""
-        return {
-            "kind": self.kind,
-            "columns": list(self.columns),
-            "ids": list(self.ids),
-            "location": self.location.tolist(),
-            "scale": self.scale.tolist(),
-            "seen_from": self.seen_from,
-            "seen_to": self.seen_to,
-            "rows": self.rows,
-        }
-
     @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Scaler:
-        """Rebuild a scaler from :meth:`to_dict`."""
+    def from_dict(cls, facts: Json) -> Self:
+        """Rebuild a scaler from :meth:`to_dict`.
+
+        Parameters
+        ----------
+        facts : dict
+
+        Returns
+        -------
+        Scaler
+
+        Raises
+        ------
+        ConfigError
+            Where one is missing.
+        """
         missing = [name for name in cls.__dataclass_fields__ if name not in facts]
         if missing:
             raise ConfigError(f"These are no facts of a scaler: {', '.join(missing)} missing.")
-        n, c = len(facts["ids"]), len(facts["columns"])
-        return cls(
-            kind=str(facts["kind"]),
-            columns=tuple(facts["columns"]),
-            ids=tuple(facts["ids"]),
-            location=np.array(facts["location"], dtype=np.float64).reshape(n, c),
-            scale=np.array(facts["scale"], dtype=np.float64).reshape(n, c),
-            seen_from=facts["seen_from"],
-            seen_to=facts["seen_to"],
-            rows=int(facts["rows"]),
-        )
+        shape = len(facts["ids"]), len(facts["columns"])
+        location, scale = (np.array(facts[name], dtype=np.float64).reshape(shape) for name in ("location", "scale"))
+        return replace(super().from_dict(facts), location=location, scale=scale)
 
 
 def _along(part: Floats, values: Array) -> Floats:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
-from foretide.typing import Ints
+from foretide.typing import Ints, Json, Time
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.time.grid import Grid
+
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,13 @@ class Split:
     own : tuple of (float, float, int) or None
         Where series end at different times: the shares of each series' own rows that are for validation and for the
         test, and the least steps of a part. The steps above are then those of all series together.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> parts = ft.split(ft.synthetic.hourly(T=1000).panel)
+    >>> parts.sizes, str(parts.train_until)
+    ((700, 150, 150), '2019-01-30 03:00:00')
     """
 
     grid: Grid
@@ -41,19 +52,23 @@ class Split:
     own: tuple[float, float, int] | None = None
 
     @property
-    def train_until(self) -> Any:
+    def train_until(self) -> pd.Timestamp | int:
         """Time of the last training step."""
-        return self.grid.output_times([self.train_end])[0]
+        return self._time(self.train_end)
 
     @property
-    def val_until(self) -> Any:
+    def val_until(self) -> pd.Timestamp | int:
         """Time of the last validation step."""
-        return self.grid.output_times([self.val_end])[0]
+        return self._time(self.val_end)
 
     @property
-    def test_until(self) -> Any:
+    def test_until(self) -> pd.Timestamp | int:
         """Time of the last test step."""
-        return self.grid.output_times([self.test_end])[0]
+        return self._time(self.test_end)
+
+    def _time(self, step: int) -> pd.Timestamp | int:
+        time: pd.Timestamp | int = self.grid.output_times([step])[0]
+        return time
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -61,36 +76,89 @@ class Split:
         return self.train_end - self.start + 1, self.val_end - self.train_end, self.test_end - self.val_end
 
     def bounds(self, part: str) -> tuple[int, int]:
-        """Return first and last grid step of ``"train"``, ``"val"`` or ``"test"``."""
-        parts = {
-            "train": (self.start, self.train_end),
-            "val": (self.train_end + 1, self.val_end),
-            "test": (self.val_end + 1, self.test_end),
-        }
-        if part not in parts:
-            raise ConfigError(f"Expected one of {', '.join(parts)}; got {part!r}.")
-        return parts[part]
+        """Return the ends of a part.
+
+        Parameters
+        ----------
+        part : {"train", "val", "test"}
+
+        Returns
+        -------
+        first, last : int
+            Grid steps.
+
+        Raises
+        ------
+        ConfigError
+            For another name.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.split(ft.synthetic.hourly(T=1000).panel).bounds("val")
+        (700, 849)
+        """
+        if part not in PARTS:
+            raise ConfigError(f"Expected one of {', '.join(PARTS)}; got {part!r}.")
+        k, ends = PARTS.index(part), (self.start - 1, self.train_end, self.val_end, self.test_end)
+        return ends[k] + 1, ends[k + 1]
 
     def windows(self, panel: Panel, part: str, *, input_size: int, h: int, stride: int = 1) -> Windows:
         """Return the windows whose targets lie wholly inside a part.
 
         A training window lies wholly inside the training part; a validation or test window may look back into
         the parts before it.
+
+        Parameters
+        ----------
+        panel : Panel
+            The panel that was split.
+        part : {"train", "val", "test"}
+        input_size, h : int
+            Steps looked back at, and forecast.
+        stride : int
+            Steps between neighbouring cutoffs, counted back from the newest.
+
+        Returns
+        -------
+        Windows
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=1000).panel
+        >>> len(ft.split(panel).windows(panel, "test", input_size=48, h=24, stride=24))
+        6
         """
         first, last = self.bounds(part)
         if self.own is None:
             return slide(panel, input_size=input_size, h=h, first_target=first, last_target=last, stride=stride)
         ends = [np.zeros_like(panel.length), *self.rows(panel), panel.observed]
-        k = ("train", "val", "test").index(part)
+        k = PARTS.index(part)
         return slide(
             panel, input_size=input_size, h=h, first_target=panel.first + ends[k],
             last_target=panel.first + ends[k + 1] - 1, stride=stride,
         )  # fmt: skip
 
     def rows(self, panel: Panel) -> tuple[Ints, Ints]:
-        """Return how many rows of each entity are for training, and for training and validation together, ``[N]``.
+        """Return how many rows of each entity come before the validation and before the test part.
 
-        A series too short to spare a part keeps it.
+        Parameters
+        ----------
+        panel : Panel
+            The panel that was split.
+
+        Returns
+        -------
+        train, train_and_val : int arrays ``[N]``
+            A series too short to spare a part keeps it.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=1000).panel
+        >>> [rows.tolist() for rows in ft.split(panel).rows(panel)]
+        [[700], [850]]
         """
         if self.own is None:
             train, val = (np.clip(end - panel.first + 1, 0, panel.observed) for end in (self.train_end, self.val_end))
@@ -102,9 +170,20 @@ class Split:
             found.append(rows)
         return found[1], found[0]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return times and sizes as JSON-able facts."""
-        sizes = dict(zip(("train", "val", "test"), self.sizes, strict=True))
+    def to_dict(self) -> Json:
+        """Return times and sizes as JSON-able facts.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.split(ft.synthetic.hourly(T=1000).panel).to_dict()["sizes"]
+        {'train': 700, 'val': 150, 'test': 150}
+        """
+        sizes = dict(zip(PARTS, self.sizes, strict=True))
         ends = {"train_until": self.train_until, "val_until": self.val_until, "test_until": self.test_until}
         return {**{k: v if isinstance(v, (int, np.integer)) else str(v) for k, v in ends.items()}, "sizes": sizes}
 
@@ -123,6 +202,21 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
         Train, validation, test; they sum to 1. A validation fraction of 0 makes no such part.
     h : int, optional
         Horizon. Validation and test have at least so many steps, or that is an error.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ConfigError
+        For fractions that are none, and where a part would be empty or too short.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.split(ft.synthetic.hourly(T=1000).panel, (0.8, 0, 0.2)).sizes
+    (800, 0, 200)
     """
     shares = [float(f) for f in fractions]
     if len(shares) != 3 or any(not 0 <= f <= 1 for f in shares):
@@ -133,22 +227,23 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
     n = last - first + 1
     # The small addend keeps 0.7 + 0.15 from losing a step to rounding of binary fractions.
     train, val = int(np.floor(shares[0] * n + 1e-9)), int(np.floor((shares[0] + shares[1]) * n + 1e-9))
-    ends = (first + train - 1, first + val - 1 if shares[1] else first + train - 1, last)
-    made = Split(panel.grid, first, *ends)
-    over = panel.first + panel.observed - 1 < made.val_end + (h or 1)
-    if shares[2] > 0 and (over & (panel.observed > 0)).any() and made.sizes[2] >= (h or 1):
-        return replace(made, own=(shares[1], shares[2], h or 1))
-    made = made if h is None else _long_enough(made, shares, h)
-    return _checked(made, h, needs_val=shares[1] > 0, needs_test=shares[2] > 0)
+    parts = Split(panel.grid, first, first + train - 1, first + (val if shares[1] else train) - 1, last)
+    over = panel.first + panel.observed - 1 < parts.val_end + (h or 1)
+    if shares[2] > 0 and (over & (panel.observed > 0)).any() and parts.sizes[2] >= (h or 1):
+        return replace(parts, own=(shares[1], shares[2], h or 1))
+    parts = parts if h is None else _long_enough(parts, shares, h)
+    return _checked(parts, h, (True, shares[1] > 0, shares[2] > 0))
 
 
 def split_at(
-    panel: Panel, *, train_until: Any, val_until: Any = None, test_until: Any = None, h: int | None = None
-) -> Split:
+    panel: Panel, *, train_until: Time, val_until: Time | None = None, test_until: Time | None = None,
+    h: int | None = None,
+) -> Split:  # fmt: skip
     """Split a panel at times.
 
     Parameters
     ----------
+    panel : Panel
     train_until : time
         Last training step (the last grid step not after it).
     val_until : time, optional
@@ -157,26 +252,40 @@ def split_at(
         Last test step; the last observed one by default.
     h : int, optional
         Horizon; a part shorter than it is an error.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ConfigError
+        For times outside the observed steps or out of order, and where a part would be empty or too short.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.split_at(ft.synthetic.hourly(T=96).panel, train_until="2019-01-03 23:00").sizes
+    (72, 0, 24)
     """
     grid = panel.grid
     first, last = _observed_range(panel)
-    given = {"train_until": train_until, "val_until": val_until, "test_until": test_until}
-    steps = {name: grid.step_at_or_before(time) for name, time in given.items() if time is not None}
+    named = {"train_until": train_until, "val_until": val_until, "test_until": test_until}
+    steps = {name: grid.step_at_or_before(time) for name, time in named.items() if time is not None}
     for name, step in steps.items():
         if not first <= step <= last:
             low, high = grid.output_times([first, last])
             raise ConfigError(
-                f"{name}={given[name]!s} lies outside the observed steps. Choose a time from {low} to {high}."
+                f"{name}={named[name]!s} lies outside the observed steps. Choose a time from {low} to {high}."
             )
     train = steps["train_until"]
     val, test = steps.get("val_until", train), steps.get("test_until", last)
     if not train <= val <= test:
+        typed = ", ".join(f"{name}={named[name]!s}" for name in steps)
         raise ConfigError(
-            "The parts follow one another: expected train_until <= val_until <= test_until, got "
-            + ", ".join(f"{name}={given[name]!s}" for name in steps)
-            + "."
+            f"The parts follow one another: expected train_until <= val_until <= test_until, got {typed}."
         )
-    return _checked(Split(grid, first, train, val, test), h, needs_val=val_until is not None, needs_test=True)
+    return _checked(Split(grid, first, train, val, test), h, (True, val_until is not None, True))
 
 
 def _observed_range(panel: Panel) -> tuple[int, int]:
@@ -186,29 +295,26 @@ def _observed_range(panel: Panel) -> tuple[int, int]:
     return int(panel.first[seen].min()), int((panel.first + panel.observed - 1)[seen].max())
 
 
-def _long_enough(made: Split, shares: Sequence[float], h: int) -> Split:
+def _long_enough(parts: Split, shares: Sequence[float], h: int) -> Split:
     """Return a split whose validation and test part have ``h`` steps, where that leaves as many for training."""
-    val, test = (max(size, h) if share > 0 else 0 for size, share in zip(made.sizes[1:], shares[1:], strict=True))
-    train = sum(made.sizes) - val - test
+    val, test = (max(size, h) if share > 0 else 0 for size, share in zip(parts.sizes[1:], shares[1:], strict=True))
+    train = sum(parts.sizes) - val - test
     if train < max(h, 2) or shares[0] == 0:
-        return made
-    return replace(made, train_end=made.start + train - 1, val_end=made.start + train + val - 1)
+        return parts
+    return replace(parts, train_end=parts.start + train - 1, val_end=parts.start + train + val - 1)
 
 
-def _checked(found: Split, h: int | None, *, needs_val: bool, needs_test: bool) -> Split:
+def _checked(parts: Split, h: int | None, needed: tuple[bool, bool, bool]) -> Split:
     """Return the split, or say which part is empty or too short."""
-    names = ("training", "validation", "test")
-    for name, size, needed in zip(names, found.sizes, (True, needs_val, needs_test), strict=True):
-        if not needed:
-            continue
-        sizes = "/".join(map(str, found.sizes))
-        if size < 1:
+    sizes = "/".join(map(str, parts.sizes))
+    for name, size, is_needed in zip(("training", "validation", "test"), parts.sizes, needed, strict=True):
+        if is_needed and size < 1:
             raise ConfigError(
                 f"The {name} part is empty (train/validation/test have {sizes} steps). Move the boundary."
             )
-        if h is not None and size < h:
+        if is_needed and h is not None and size < h:
             raise ConfigError(
                 f"The {name} part has {size} steps and the horizon is h={h} (train/validation/test: {sizes}). "
                 "Give it more data, or lower h."
             )
-    return found
+    return parts

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError
-from foretide.typing import Floats, Ints
+from foretide.typing import Bools, Floats, Ints, Time, Times
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -62,22 +62,74 @@ class Windows:
     def __len__(self) -> int:
         return len(self.entity)
 
-    def __getitem__(self, chosen: Any) -> Windows:
+    def __getitem__(self, chosen: Ints | Bools | slice) -> Windows:
         return Windows(self.entity[chosen], self.cutoff[chosen])
 
     def rows(self, panel: Panel) -> Ints:
-        """Row of each cutoff in ``panel.values``, ``[W]``."""
+        """Return the row of each cutoff in ``panel.values``.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        int array ``[W]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from foretide.data.windows import slide
+        >>> panel = ft.synthetic.hourly(T=48).panel
+        >>> slide(panel, input_size=24, h=12, stride=6).rows(panel).tolist()
+        [23, 29, 35]
+        """
         return panel.row0[self.entity] + self.cutoff
 
     def steps(self, panel: Panel) -> Ints:
-        """Grid step of each cutoff, ``[W]``."""
+        """Return the grid step of each cutoff.
+
+        Parameters
+        ----------
+        panel : Panel
+
+        Returns
+        -------
+        int array ``[W]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from foretide.data.windows import at_cutoffs
+        >>> panel = ft.synthetic.hourly(T=48).panel
+        >>> at_cutoffs(panel, "2019-01-01 12:00").steps(panel).tolist()
+        [12]
+        """
         return panel.first[self.entity] + self.cutoff
 
 
 def truth_of(panel: Panel, windows: Windows, h: int) -> Floats:
-    """Return the targets of the ``h`` steps after each window's cutoff, ``[W, h, D]``.
+    """Return the targets of the steps after each window's cutoff.
 
     All of these steps must lie inside the panel, as those of :func:`slide` do.
+
+    Parameters
+    ----------
+    panel : Panel
+    windows : Windows
+    h : int
+
+    Returns
+    -------
+    float array ``[W, h, D]``
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> from foretide.data.windows import slide, truth_of
+    >>> panel = ft.synthetic.hourly(T=48).panel
+    >>> truth_of(panel, slide(panel, input_size=24, h=12), h=12).shape
+    (13, 12, 1)
     """
     rows = windows.rows(panel)[:, None] + np.arange(1, h + 1)
     return np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
@@ -109,6 +161,13 @@ def slide(
     -------
     Windows
         Ordered by entity, then time; may be empty.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> from foretide.data.windows import slide
+    >>> slide(ft.synthetic.hourly(T=48).panel, input_size=24, h=12, stride=6).cutoff.tolist()
+    [23, 29, 35]
     """
     if input_size < 1 or h < 1 or stride < 1:
         raise ConfigError(f"input_size, h and stride must be at least 1, got {input_size}, {h} and {stride}.")
@@ -124,7 +183,7 @@ def slide(
     return Windows(entity, high[entity] - stride * (counts[entity] - 1 - number))
 
 
-def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history: int = 1) -> Windows:
+def at_cutoffs(panel: Panel, cutoffs: Windows | Time | Times | None, *, min_history: int = 1) -> Windows:
     """Return the windows of given forecast origins.
 
     Parameters
@@ -135,10 +194,23 @@ def at_cutoffs(panel: Panel, cutoffs: Sequence[Any] | Any | None, *, min_history
     min_history : int
         Rows a series must have up to the cutoff.
 
+    Returns
+    -------
+    Windows
+        Ordered by entity, then time.
+
     Raises
     ------
     DataError
         When a series is too short at its own end (``cutoffs=None``), or a cutoff fits no series.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> from foretide.data.windows import at_cutoffs
+    >>> panel = ft.synthetic.supplies(T=60, n_sites=2).panel
+    >>> at_cutoffs(panel, ["2019-02-10", "2019-02-20"]).entity.tolist()
+    [0, 0, 1, 1]
     """
     if isinstance(cutoffs, Windows):
         return cutoffs
@@ -175,7 +247,7 @@ def _at_ends(panel: Panel, min_history: int) -> Windows:
     return Windows(np.arange(panel.n_entities, dtype=np.int64), panel.observed - 1)
 
 
-def _as_times(cutoffs: Any) -> Any:
+def _as_times(cutoffs: Time | Times) -> Sequence[Time] | pd.DatetimeIndex:
     """One time or many -> something with a length that holds times; an index stays one."""
     if isinstance(cutoffs, pd.DatetimeIndex):
         return cutoffs

@@ -107,7 +107,7 @@ class Fitted:
     @property
     def grid(self) -> Grid:
         """The grid that was fitted on."""
-        start = self.start if isinstance(self.freq, int) else pd.Timestamp(self.start)
+        start = int(self.start) if isinstance(self.freq, int) else pd.Timestamp(self.start)
         more = {"wall": True} if self.wall else {}
         return Grid(start, self.freq, self.tz, **more)
 

@@ -24,6 +24,7 @@ from foretide.jobs.prepare import make_calendar, prepare, tell
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import MODELS, saved_models
 from foretide.jobs.threads import network_threads
+from foretide.typing import Time
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -87,7 +88,7 @@ def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> No
     panel, folds = prepared.panel, config.backtest
     calendar = make_calendar(config.calendar, panel.grid.freq)
     asked = [entry for entry in roster(config, calendar, counts=prepared.counts, freq=panel.grid.freq) if entry.asked]
-    start = folds.start
+    start: Time | None = folds.start
     if start is None and folds.n_windows is None:
         start = prepared.split.val_until
     for name in (ABOUT, BLOCKS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -53,7 +54,11 @@ def read_categories(series: ColumnView) -> tuple[Floats, tuple[str, ...]]:
 
     Text that is empty or blank is no label.
     """
-    codes, labels = _coded(series)
+    return sorted_codes(*_coded(series))
+
+
+def sorted_codes(codes: Ints, labels: Sequence[str] | pd.Series) -> tuple[Floats, tuple[str, ...]]:
+    """Return codes of labels, -1 for none, as codes of the labels in order, NaN for none, and these."""
     place = np.append(np.argsort(np.argsort(labels)).astype(np.float64), np.nan)  # the code -1 picks NaN
     return place[codes], tuple(sorted(labels))
 

@@ -12,7 +12,7 @@ from foretide.data.reading.frames import columns_of_index, join_ids, names_tuple
 from foretide.data.reading.guess import guess_roles
 from foretide.data.reading.options import FileOptions, Options
 from foretide.data.reading.problems import DataWarning, Problem, Report, raise_errors
-from foretide.data.reading.survey import survey
+from foretide.data.reading.survey import survey_of
 from foretide.data.reading.surveys import panel_of
 from foretide.data.reading.upright import stand_up
 from foretide.data.tables.reader import read_table
@@ -67,30 +67,30 @@ def examine(
     (time,) = named.pop("time", None) or (None,)
     ids = named["id"] or ("unique_id",)
     if isinstance(data, (str, PathLike)):
-        file = read_table(data, text=ids if time is None else (*ids, time), given=checked.form)
+        file = read_table(data, text=ids if time is None else (*ids, time), preset=checked.form)
         data, checked = file.frame, replace(checked, sep=file.origin.form.sep)
     frame = columns_of_index(data, time, ids, None)
     target = (named["target"] or ("y",))[0]
     frame, steps = stand_up(frame, time or "ds", target)
-    guess = guess_roles(open_frame(frame), time=time, melt=checked.melt, form=checked.form, **named)
+    guess = guess_roles(open_frame(frame), named, time, melt=checked.melt, form=checked.form)
     if file is not None:  # as Panel.read does: names and times keep their text
         frame = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
         frame, _ = stand_up(frame, guess.roles.time, target)
     frame, one = join_ids(frame, guess.ids)
-    found = survey(frame, replace(guess.roles, id=one), replace(checked, melt=guess.melt))
-    found.problems += guess.notes
+    survey = survey_of(frame, replace(guess.roles, id=one), replace(checked, melt=guess.melt))
+    survey.problems += guess.notes
     if steps:
         text = f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r}"
-        found.problems.append(Problem("guess", f"{text} and {target!r} here.", severity="note"))
-    origin = None if file is None else file.origin.with_times(found.time_format)
+        survey.problems.append(Problem("guess", f"{text} and {target!r} here.", severity="note"))
+    origin = None if file is None else file.origin.with_times(survey.time_format)
     if file is not None:
         used = {*guess.ids, *(name for _, name in guess.roles.named())}
         doubts = [problem for name, problem in file.doubts.items() if name not in used]
-        found.problems += [_beside(problem, guess.roles.target, named["target"] is not None) for problem in doubts]
-    report = found.report()
+        survey.problems += [_beside(problem, guess.roles.target, named["target"] is not None) for problem in doubts]
+    report = survey.report()
     shown = {**report.roles, **({"id": guess.ids} if guess.ids else {})}
     report = replace(report, roles=shown, read=None if origin is None else origin.text())
-    return report, panel_of(Panel, found, origin) if report.ok else None
+    return report, panel_of(Panel, survey, origin) if report.ok else None
 
 
 def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Problem:

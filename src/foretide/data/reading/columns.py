@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from foretide.data.panel import Static
-from foretide.data.reading.categories import check_labels, holds_categories, read_categories
+from foretide.data.reading.categories import check_labels, holds_categories, read_categories, sorted_codes
 from foretide.data.reading.frames import codes_of, is_number, numbers, strings
 from foretide.data.reading.problems import Place, Problem, Severity, located, where
+from foretide.data.static import Static
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
 from foretide.text import phrase
-from foretide.typing import Bools, Floats, Ints, Reals
+from foretide.typing import Bools, Ints, Reals
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import ColumnView, FrameView
-    from foretide.data.reading.roles import Options, Roles
+    from foretide.data.reading.options import Options
+    from foretide.data.reading.roles import Roles
     from foretide.data.reading.survey import Survey
 
-Order = Any
+_CHANGES = "A static column has one value per series; name it past=[...] or future=[...] if it changes."
 
 
 def read_columns(
-    table: FrameView, roles: Roles, order: Order, place: Place, options: Options
+    table: FrameView, roles: Roles, order: Ints, place: Place, options: Options
 ) -> tuple[Reals, list[Problem], Static, dict[str, tuple[str, ...]]]:
     """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
 
@@ -42,12 +43,12 @@ def read_columns(
     for k, name in enumerate(roles.numeric):
         if name not in table.columns:
             continue
+        column: Reals | None
         if name not in roles.target and holds_categories(table[name]):
-            codes, categories[name] = read_categories(table[name])
-            values[:, k] = codes[order]
-            continue
-        column, problem = number_column(table[name], options.form)
-        problems += problem
+            column, categories[name] = read_categories(table[name])
+        else:
+            column, problem = number_column(table[name], options.form)
+            problems += problem
         if column is not None:
             values[:, k] = column[order]
     known = tuple(name for name in roles.static if name in table.columns)
@@ -56,26 +57,19 @@ def read_columns(
 
 
 def number_column(series: ColumnView, form: Form) -> tuple[Reals | None, list[Problem]]:
-    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers."""
-    return (numbers(series), []) if is_number(series) else _unusual(series, form)
+    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers.
 
-
-def _unusual(series: ColumnView, form: Form) -> tuple[Floats | None, list[Problem]]:
-    """Return a column that is no number by type: empty, Decimal, mixed objects and numbers written as text pass."""
-    column = strings(series)
-    name = str(series.name)
-    if column.isna().all():
+    Empty columns, Decimal, mixed objects and numbers written as text pass.
+    """
+    if is_number(series):
+        return numbers(series), []
+    column, name = strings(series), str(series.name)
+    known = column.notna().to_numpy()
+    if not known.any():
         return np.full(len(column), np.nan), []
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if kind.startswith(("datetime", "date", "timedelta", "period", "time")):
+    if pd.api.types.infer_dtype(column, skipna=True).startswith(("date", "time", "period")):
         text = f"Column {name!r} holds dates, not numbers."
         return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
-    return _written(column, name, form)
-
-
-def _written(column: pd.Series, name: str, form: Form) -> tuple[Floats | None, list[Problem]]:
-    """Return numbers written as text, or what keeps the column from being numbers."""
-    known = column.notna().to_numpy()
     cells = [None if not k else v if isinstance(v, str) else _as_text(v) for k, v in zip(known, column, strict=True)]
     found = look(name, pa.array(cells, pa.string()), form)
     pair = settle([found], Form(), form.sep).get(name)
@@ -92,7 +86,7 @@ def _written(column: pd.Series, name: str, form: Form) -> tuple[Floats | None, l
     return None, [problem]
 
 
-def _as_text(cell: Any) -> str:
+def _as_text(cell: object) -> str:
     """Return a cell that is no text as the text of its number; what is none stays readable in messages."""
     if isinstance(cell, (bool, np.bool_)):
         return str(int(cell))
@@ -102,77 +96,53 @@ def _as_text(cell: Any) -> str:
 
 
 def _read_static(
-    table: FrameView, names: tuple[str, ...], order: Order, place: Place, missing: str
+    table: FrameView, names: tuple[str, ...], order: Ints, place: Place, missing: str
 ) -> tuple[Static, list[Problem]]:
     """Return one row of static values per entity, and the columns that change within one."""
     if not names or not len(place.codes):
         return Static(), []
-    n = len(place.ids)
     present, starts = np.unique(place.codes, return_index=True)
-    values, categories, problems = np.full((n, len(names)), np.nan), {}, []
+    row = np.repeat(starts, _sizes(starts, len(place.codes)))
+    values, categories = np.full((len(place.ids), len(names)), np.nan), {}
+    problems: list[Problem] = []
     for k, name in enumerate(names):
-        series = table[name]
-        if is_number(series):
-            cells = numbers(series)[order].astype(np.float64)
+        if is_number(table[name]):
+            cells = numbers(table[name])[order].astype(np.float64)
         else:
-            codes, labels = codes_of(series)
-            rank = np.append(np.argsort(np.argsort(labels)).astype(np.float64), np.nan)  # the code -1 picks NaN
-            cells = rank[codes][order]
-            categories[name] = tuple(sorted(labels))
-        first = np.zeros(n)
-        first[present] = cells[starts]
+            codes, categories[name] = sorted_codes(*codes_of(table[name]))
+            cells = codes[order]
         values[present, k] = cells[starts]
-        expected = first[place.codes]
-        changed = (cells != expected) & ~(np.isnan(cells) & np.isnan(expected))
-        problems += located(
-            "static",
-            changed,
-            place,
-            "row differs from the first one|rows differ from the first one",
-            "A static column has one value per series; name it past=[...] or future=[...] if it changes.",
-            column=name,
-        )
+        changed = (cells != cells[row]) & ~(np.isnan(cells) & np.isnan(cells[row]))
+        what = "row differs from the first one|rows differ from the first one"
+        problems += located("static", changed, place, what, _CHANGES, column=name)
         if missing == "error":
-            problems += located(
-                "missing",
-                starts[np.isnan(cells[starts])],
-                place,
-                "missing static value|missing static values",
-                'Fill it in, or keep it marked: missing="mask".',
-                column=name,
-            )
+            fix, empty = 'Fill it in, or keep it marked: missing="mask".', starts[np.isnan(cells[starts])]
+            what = "missing static value|missing static values"
+            problems += located("missing", empty, place, what, fix, column=name)
     return Static(names, values, categories), problems
 
 
-def check_infinite(found: Survey) -> list[Problem]:
+def check_infinite(survey: Survey) -> list[Problem]:
     """Report infinite values, or turn them into missing ones where the policy allows (in place)."""
     problems: list[Problem] = []
-    for k, name in enumerate(found.roles.numeric):
-        endless = np.isinf(found.values[:, k])
-        if not endless.any():
-            continue
-        if found.options.missing == "error":
-            problems += located(
-                "infinite",
-                endless,
-                found.place,
-                "infinite value|infinite values",
-                'Correct it, or treat it as missing: missing="mask" (or "ffill").',
-                column=name,
-            )
-            continue
-        found.values[endless, k] = np.nan
-        n = int(endless.sum())
-        text = f"{where('', name)}{phrase('infinite value is|infinite values are', n)} taken as missing."
-        problems.append(Problem("infinite", text, column=name, count=n, severity="note"))
+    for k, name in enumerate(survey.roles.numeric):
+        endless = np.isinf(survey.values[:, k])
+        if survey.options.missing == "error":
+            fix = 'Correct it, or treat it as missing: missing="mask" (or "ffill").'
+            what = "infinite value|infinite values"
+            problems += located("infinite", endless, survey.place, what, fix, column=name)
+        else:
+            survey.values[endless, k] = np.nan
+            what = "infinite value is taken as missing|infinite values are taken as missing"
+            problems += _noted(name, what, int(endless.sum()), kind="infinite")
     return problems
 
 
-def check_values(found: Survey) -> list[Problem]:
+def check_values(survey: Survey) -> list[Problem]:
     """Apply the policy for missing values (in place) and return what is wrong with the values."""
-    values, place, roles = found.values, found.place, found.roles
+    values, place, roles = survey.values, survey.place, survey.roles
     _, starts = np.unique(place.codes, return_index=True)
-    unread = {p.column for p in found.problems if p.kind in ("text", "column")}
+    unread = {p.column for p in survey.problems if p.kind in ("text", "column")}
     observed = _observed(values[:, : len(roles.target)], starts)
     # Rows after the last observed target belong to the future: only columns known ahead have values there.
     beyond = _after_last(values[:, : len(roles.target)], starts)
@@ -180,17 +150,17 @@ def check_values(found: Survey) -> list[Problem]:
     for k, name in enumerate(roles.numeric):
         if name in unread:
             continue
-        if name in found.categories:
-            problems += check_labels(name, values[:, k], found.categories[name])
+        if name in survey.categories:
+            problems += check_labels(name, values[:, k], survey.categories[name])
             continue
         exempt = beyond if roles.future and name not in roles.future else np.zeros(len(values), dtype=bool)
-        if found.options.missing == "ffill" and name not in roles.future:
+        if survey.options.missing == "ffill" and name not in roles.future:
             # A series ends at its own last observation; what comes after must not be made up.
             exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
-        problems += _check_missing(found, k, exempt, starts)
+        problems += _check_missing(survey, k, exempt, starts)
         problems += _check_constant(values[:, k], name, place, starts)
     if not unread.intersection(roles.target) and roles.target:
-        problems += _check_lengths(found, observed, starts)
+        problems += _check_lengths(survey, observed, starts)
     return problems
 
 
@@ -200,8 +170,6 @@ def _sizes(starts: Ints, rows: int) -> Ints:
 
 def _observed(targets: Reals, starts: Ints) -> Ints:
     """Return the rows of each entity up to its last observed target."""
-    if not targets.shape[1]:
-        return np.zeros(len(starts), np.int64)
     seen = np.zeros(len(targets), dtype=bool)
     for k in range(targets.shape[1]):
         seen |= ~np.isnan(targets[:, k])
@@ -214,46 +182,36 @@ def _after_last(column: Reals, starts: Ints) -> Bools:
     return np.arange(len(column)) - np.repeat(starts, sizes) >= np.repeat(_observed(column, starts), sizes)
 
 
-def _check_missing(found: Survey, k: int, exempt: Bools, starts: Ints) -> list[Problem]:
-    name, missing = found.roles.numeric[k], np.isnan(found.values[:, k]) & ~exempt
+def _check_missing(survey: Survey, k: int, exempt: Bools, starts: Ints) -> list[Problem]:
+    name, missing = survey.roles.numeric[k], np.isnan(survey.values[:, k]) & ~exempt
     if not missing.any():
         return []
-    if found.options.missing == "ffill":
-        rows = np.arange(len(missing))
-        source = np.maximum.accumulate(np.where(missing, -1, rows))
+    if survey.options.missing == "ffill":
+        source = np.maximum.accumulate(np.where(missing, -1, np.arange(len(missing))))
         known = source >= np.repeat(starts, _sizes(starts, len(missing)))
         fill = missing & known
-        found.values[fill, k] = found.values[source[fill], k]
-        missing &= ~known
-        return _noted(name, "leading missing value stays|leading missing values stay", int(missing.sum()))
-    if found.inserted is not None:
-        missing &= ~found.inserted
-    if found.options.missing == "mask":
+        survey.values[fill, k] = survey.values[source[fill], k]
+        what = "leading missing value stays|leading missing values stay"
+        return _noted(name, what, int((missing & ~known).sum()))
+    if survey.inserted is not None:
+        missing &= ~survey.inserted
+    if survey.options.missing == "mask":
         return _noted(name, "missing value is kept as such|missing values are kept as such", int(missing.sum()))
-    return located(
-        "missing",
-        missing,
-        found.place,
-        "missing value|missing values",
-        'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".',
-        column=name,
-    )
+    fix = 'Fill it in, keep it marked: missing="mask", or fill forward: missing="ffill".'
+    return located("missing", missing, survey.place, "missing value|missing values", fix, column=name)
 
 
-def _noted(name: str, what: str, n: int) -> list[Problem]:
-    if not n:
-        return []
-    return [Problem("missing", f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")]
+def _noted(name: str, what: str, n: int, kind: str = "missing") -> list[Problem]:
+    return [Problem(kind, f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")] if n else []
 
 
 def _check_constant(column: Reals, name: str, place: Place, starts: Ints) -> list[Problem]:
     low, high = np.fmin.reduceat(column, starts), np.fmax.reduceat(column, starts)
     least, most = np.fmin.reduce(low), np.fmax.reduce(high)
-    if np.isnan(least):
-        text = f"{where('', name)}no value at all."
-        return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
-    if least == most and np.count_nonzero(~np.isnan(column)) > len(starts):  # one value per series says nothing
-        text = f"{where('', name)}always {least:g}, so nothing can be learned from it."
+    if np.isnan(least) or (least == most and np.count_nonzero(~np.isnan(column)) > len(starts)):
+        # One value per series says nothing.
+        text = "no value at all" if np.isnan(least) else f"always {least:g}, so nothing can be learned from it"
+        text = f"{where('', name)}{text}."
         return [Problem("constant", text, "Leave it out.", column=name, count=len(column), severity="warning")]
     same = np.flatnonzero((low == high) & (np.add.reduceat(~np.isnan(column), starts, dtype=np.int64) > 1))
     if not same.size:
@@ -264,29 +222,26 @@ def _check_constant(column: Reals, name: str, place: Place, starts: Ints) -> lis
     return [Problem("constant", text, entity=entity, column=name, count=int(same.size), severity="note")]
 
 
-def _check_lengths(found: Survey, observed: Ints, starts: Ints) -> list[Problem]:
+def _check_lengths(survey: Survey, observed: Ints, starts: Ints) -> list[Problem]:
     """Return series without an observed target, and series shorter than one window."""
-    place, options = found.place, found.options
-    target = found.roles.target[0] if len(found.roles.target) == 1 else None
+    place, sizes = survey.place, {"input_size": survey.options.input_size, "h": survey.options.h}
+    target = survey.roles.target[0] if len(survey.roles.target) == 1 else None
     # A table may bring what is known ahead of a series whose past a fitted model has seen.
-    severity: Severity = "note" if found.roles.future else "error"
+    severity: Severity = "note" if survey.roles.future else "error"
+    what = "series without any observed target|"
     problems = located(
-        "unobserved", starts[observed == 0], place, "series without any observed target|", "Drop it.", column=target,
-        severity=severity,
+        "unobserved", starts[observed == 0], place, what, "Drop it.", column=target, severity=severity
     )  # fmt: skip
-    need = (options.input_size or 0) + (options.h or 0)
+    need = sum(size or 0 for size in sizes.values())
     short = np.flatnonzero((observed < need) & (observed > 0))
-    if not need or not short.size:
+    if not short.size:
         return problems
-    first = int(short[0])
-    entity = place.ids[place.codes[starts[first]]]
-    parts = [f"{name}={value}" for name, value in (("input_size", options.input_size), ("h", options.h)) if value]
-    text = f"{where(entity, target)}{phrase('observed row|observed rows', int(observed[first]))} from "
-    text += f"{place.time(int(starts[first]))}, one window needs {need} ({' + '.join(parts)})."
-    if short.size > 1:
+    first, several = int(short[0]), short.size > 1
+    entity, time = place.ids[place.codes[starts[first]]], place.time(int(starts[first]))
+    parts = " + ".join(f"{name}={size}" for name, size in sizes.items() if size)
+    text = f"{where(entity, target)}{phrase('observed row', int(observed[first]))} from {time}, "
+    text += f"one window needs {need} ({parts})."
+    if several:
         text += f" ({short.size} of {len(starts)} series are too short, the shortest has {int(observed[short].min())}.)"
-    fix = "Drop them, or lower input_size." if short.size > 1 else "Lower input_size, or give it more rows."
-    problems.append(
-        Problem("short", text, fix, entity or None, target, place.time(int(starts[first])), int(short.size))
-    )
-    return problems
+    fix = "Drop them, or lower input_size." if several else "Lower input_size, or give it more rows."
+    return [*problems, Problem("short", text, fix, entity or None, target, time, int(short.size))]

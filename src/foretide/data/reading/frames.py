@@ -48,6 +48,11 @@ def backend_of(table: FrameView) -> str:
     return "polars" if table.implementation.is_polars() else "pandas"
 
 
+def is_time(series: ColumnView) -> bool:
+    """Whether a column holds dates or datetimes by type."""
+    return series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime)
+
+
 def is_number(series: ColumnView) -> bool:
     """Whether a column holds numbers or booleans."""
     return bool(series.dtype.is_numeric()) or series.dtype == nw.Boolean
@@ -114,28 +119,33 @@ def join_ids(frame: Frame, names: Sequence[str]) -> tuple[Frame, str | None]:
             raise DataError(f"There is no column {name!r} (id). {nearest(name, known)}")
     if joined in known or len(set(names)) < len(names):
         raise DataError(f"id={list(names)}: the column {joined!r} is there already. Name it: id={joined!r}.")
-    parts = [codes_of(table[name]) for name in names]
-    rows = pd.DataFrame({k: codes for k, (codes, _) in enumerate(parts)})
-    places = rows.groupby(list(rows.columns), sort=False).ngroup().to_numpy()
-    labels: list[str | None] = []
-    origin: dict[str, tuple[str, ...]] = {}
-    for row in rows.drop_duplicates().itertuples(index=False):
-        if min(row) < 0:
-            labels.append(None)
-            continue
-        cells = tuple(values[k] for k, (_, values) in zip(row, parts, strict=True))
-        label = "/".join(cells)
-        if label in origin:
-            raise DataError(
-                f"id={list(names)}: {origin[label]} and {cells} would both be named {label!r}. "
-                "Write one of the columns without '/'."
-            )
-        origin[label] = cells
-        labels.append(label)
-    column = np.array([*labels, None], dtype=object)[places]
-    return table.with_columns(
-        nw.new_series(joined, column, nw.String, backend=table.implementation)
-    ).to_native(), joined
+    codes, labels = entities_of(table, names)
+    twice = (
+        next((label for label in labels if labels.count(label) > 1), None) if len(set(labels)) < len(labels) else None
+    )
+    if twice is not None:
+        rows = [int(np.argmax(codes == k)) for k, label in enumerate(labels) if label == twice]
+        one, other = (tuple(strings(table[name]).astype(str).str.strip()[row] for name in names) for row in rows[:2])
+        raise DataError(
+            f"id={list(names)}: {one} and {other} would both be named {twice!r}. Write one of the columns without '/'."
+        )
+    cells = np.array([*labels, None], dtype=object)[codes]
+    column = nw.new_series(joined, cells, nw.String, backend=table.implementation)
+    return table.with_columns(column).to_native(), joined
+
+
+def entities_of(table: FrameView, names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
+    """Return the entity of each row ``[R]``, -1 where a part of its name is missing, and the names, joined by ``/``.
+
+    Entities are numbered in order of appearance.
+    """
+    codes, labels = codes_of(table[names[0]])
+    for name in names[1:]:
+        own, more = codes_of(table[name])
+        both = np.where((codes < 0) | (own < 0), -1, codes * max(len(more), 1) + own)
+        codes, pairs = pd.factorize(np.where(both < 0, np.nan, both))
+        labels = tuple(f"{labels[int(k) // len(more)]}/{more[int(k) % len(more)]}" for k in pairs)
+    return codes.astype(np.int64), labels
 
 
 def columns_of_index(frame: Frame, time: str | None, ids: Sequence[str], others: Sequence[str] | None = ()) -> Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,8 +13,8 @@ import pandas as pd
 
 from foretide.data.reading.categories import check_labels, holds_categories, read_categories
 from foretide.data.reading.columns import number_column
-from foretide.data.reading.frames import is_number, strings
-from foretide.data.reading.identify import entities_of, find_ids
+from foretide.data.reading.frames import entities_of, is_number, is_time, strings
+from foretide.data.reading.identify import find_ids
 from foretide.data.reading.parts import refuse_clock_beside, refuse_parts
 from foretide.data.reading.problems import Problem
 from foretide.data.reading.repeats import Parts, calendar_part
@@ -25,7 +26,7 @@ from foretide.errors import DataError
 from foretide.typing import Bools, Ints, Reals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from foretide.data.reading.frames import ColumnView, FrameView
 
@@ -58,56 +59,54 @@ class Guess:
 
 
 def guess_roles(
-    table: FrameView,
-    *,
-    id: tuple[str, ...] | None = None,
-    time: str | None = None,
-    target: tuple[str, ...] | None = None,
-    past: tuple[str, ...] | None = None,
-    future: tuple[str, ...] | None = None,
-    static: tuple[str, ...] | None = None,
-    melt: bool = False,
+    table: FrameView, roles: Mapping[str, tuple[str, ...] | None], time: str | None = None, *, melt: bool = False,
     form: Form | None = None,
-) -> Guess:
-    """Return the roles of all columns; those that are None are guessed. ``form`` says how text is written.
+) -> Guess:  # fmt: skip
+    """Return the roles of all columns; those that are None are guessed.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    roles : dict
+        ``id, target, past, future, static`` -> columns.
+    time : str, optional
+    melt : bool
+        Whether every target is a series of its own.
+    form : Form, optional
+        How text is written.
 
     Raises
     ------
     DataError
         Where no column looks like a time.
     """
-    ids = id or ()
-    named = (*ids, time, *(target or ()), *(past or ()), *(future or ()), *(static or ()))
-    look = _Look(table, form or Form(), {c for c in named if c is not None})
+    taken = {name for names in roles.values() for name in names or ()} | ({time} if time else set())
+    look = _Look(table, form or Form(), taken, ids=roles["id"] or ())
     look.time = time or _guess_time(look)
     look.take("time", (look.time,), guessed=time is None)
-    look.ids = ids
-    if id is None and not melt and look.time in table.columns:
+    if roles["id"] is None and not melt and look.time in table.columns:
         refuse_clock_beside(table, look.time, look.times, look.free)
         look.ids = find_ids(table, look.times.values, look.free)
         look.take("id", look.ids, guessed=True)
+    target = roles["target"]
     if target is None:
         target, melt = _guess_target(look, melt)
         look.take("target", target, guessed=True)
         if melt and len(target) > 1:
-            look.note(
-                "guess", f"These {len(target)} columns are alike: each is taken as a series of its own.", target[0]
-            )
+            text = f"These {len(target)} columns are alike: each is taken as a series of its own."
+            look.note("guess", text, target[0])
     look.target = tuple(name for name in target if name in table.columns)
     _leave_out(look)
-    if static is None:
-        static = tuple(c for c in look.free if look.is_static(c))
-        look.take("static", static, guessed=True)
-    if future is None:
-        future = tuple(c for c in look.free if said(c, AHEAD) and look.known_after(c))
-        look.take("future", future, guessed=True)
-    if past is None:
-        past = tuple(look.free)
-        look.take("past", past, guessed=True)
-        _say_what_has_no_future(look, past)
+    columns = {role: roles[role] or () for role in ("past", "future", "static")}
+    for role, fits in (("static", look.is_static), ("future", look.is_future), ("past", lambda _: True)):
+        if roles[role] is None:
+            columns[role] = tuple(name for name in look.free if fits(name))
+            look.take(role, columns[role], guessed=True)
+    if roles["past"] is None:
+        _say_what_has_no_future(look, columns["past"])
     for name in look.free:
         look.note("roles", f"Column {name!r} has no role. It is left out.", name)
-    return Guess(look.ids, Roles(None, look.time, target, past, future, static), melt, look.notes)
+    return Guess(look.ids, Roles(None, look.time, target, **columns), melt, look.notes)
 
 
 @dataclass
@@ -179,6 +178,10 @@ class _Look:
         known = float((~self.empty(name)[self.after]).mean())
         return known > 0 if self.labelled(name) else known > 0.9
 
+    def is_future(self, name: str) -> bool:
+        """Whether a column is known ahead, by its name and its values."""
+        return said(name, AHEAD) is not None and self.known_after(name)
+
     def is_static(self, name: str) -> bool:
         """Whether a column has one value for each of several entities, and none is missing."""
         if not self.ids or int(self.entity.max(initial=0)) == 0 or not self.usable(name):
@@ -207,7 +210,7 @@ class _Look:
 
     def quantities(self) -> list[str]:
         """Free columns that could be forecast: numbers that are no flags, no calendar, and change."""
-        found = []
+        names = []
         for name in self.free:
             values = self.numbers(name)
             if values is None or self.table[name].dtype == nw.Boolean:
@@ -215,8 +218,8 @@ class _Look:
             known = values[np.isfinite(values)]
             flag = len(known) != 1 and np.isin(known, (0, 1)).all()
             if said(name, TARGETS) or not (flag or self.calendar(name)):
-                found.append(name)
-        return [c for c in found if not self.counts_rows(c)] or found
+                names.append(name)
+        return [c for c in names if not self.counts_rows(c)] or names
 
     def numbers(self, name: str) -> Reals | None:
         """Values of a column that holds numbers in any form ``[R]``, None for one that does not."""
@@ -244,22 +247,19 @@ def _guess_time(look: _Look) -> str:
     """
     table, free = look.table, look.free
     named = sorted((c for c in free if rank(c, TIMES) < len(TIMES)), key=lambda c: rank(c, TIMES))
-    found = [c for c in free if _is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), look.form.time_format)]
-    if len(found) > 1:
-        return min(found, key=lambda c: (*_irregular(table[c], look.form.time_format), rank(c, TIMES)))
-    if not found:
+    form = look.form.time_format
+    candidates = [c for c in free if is_time(table[c]) or _reads_as_time(table[c].head(_LOOKED_AT), form)]
+    if len(candidates) > 1:
+        return min(candidates, key=lambda c: (*_irregular(table[c], form), rank(c, TIMES)))
+    if not candidates:
         refuse_parts(table, free)
-    if found or named:
-        return [*found, *named][0]
+    if candidates or named:
+        return [*candidates, *named][0]
     counted = [c for c in free if table[c].dtype.is_integer() and looks_counted(table[c])]
     if counted:
         return counted[0]
     shown = ", ".join(map(str, table.columns[:_SHOWN])) + (", …" if len(table.columns) > _SHOWN else "")
     raise DataError(f"No column looks like a time among {shown}. Type: time='...'")
-
-
-def _is_time(series: ColumnView) -> bool:
-    return series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime)
 
 
 def _irregular(series: ColumnView, time_format: str | None) -> tuple[bool, int]:
@@ -330,45 +330,38 @@ def _alike(look: _Look, names: list[str]) -> list[str]:
 # -------------------------------------------------------------------- the others
 def _leave_out(look: _Look) -> None:
     """Say which columns hold nothing to learn from: the calendar again, one value, free text, no numbers."""
-    reasons: tuple[Callable[[str], str | None], ...] = (
-        lambda c: (
-            f"repeats the {part} of the time, which calendar features know already"
-            if (part := look.calendar(c))
-            else None
-        ),
-        lambda c: None if look.usable(c) else "holds neither numbers nor categories",
-        lambda c: "holds one value only" if look.table[c].n_unique() < 2 else None,
-        lambda c: _free_text(look.table[c]) if look.labelled(c) else None,
-        lambda c: "counts the rows" if look.counts_rows(c) else None,
-    )
     for name in look.free:
-        reason = next((text for why in reasons if (text := why(name))), None)
+        reason = _reason_to_leave_out(look, name)
         if reason is not None:
             look.note("roles", f"Column {name!r} {reason}. It is left out.", name)
             look.taken.add(name)
 
 
+def _reason_to_leave_out(look: _Look, name: str) -> str | None:
+    if part := look.calendar(name):
+        return f"repeats the {part} of the time, which calendar features know already"
+    if not look.usable(name):
+        return "holds neither numbers nor categories"
+    if look.table[name].n_unique() < 2:
+        return "holds one value only"
+    text = _free_text(look.table[name]) if look.labelled(name) else None
+    return text or ("counts the rows" if look.counts_rows(name) else None)
+
+
 def _free_text(series: ColumnView) -> str | None:
     problems = check_labels(str(series.name), *read_categories(series))
-    return (
-        f"holds free text ({problems[0].count} different ones)"
-        if any(p.severity == "error" for p in problems)
-        else None
-    )
+    free = any(p.severity == "error" for p in problems)
+    return f"holds free text ({problems[0].count} different ones)" if free else None
 
 
 def _say_what_has_no_future(look: _Look, past: tuple[str, ...]) -> None:
     """Say of columns of events that the table ends with its target, and of others that it does not."""
     later = [c for c in past if look.after.any() and look.known_after(c)]
     without = [c for c in past if said(c, AHEAD) and c not in later]
-    for names, text, fix in (
-        (
-            without,
-            "no values after the end of the target, so taken as past.",
-            "add rows for the next steps, target empty; ",
-        ),
-        (later, "values after the end of the target, but taken as past.", ""),
-    ):
+    add = "add rows for the next steps, target empty; "
+    without_text = "no values after the end of the target, so taken as past."
+    later_text = "values after the end of the target, but taken as past."
+    for names, text, fix in ((without, without_text, add), (later, later_text, "")):
         if names:
             shown = ", ".join(map(repr, names))
             look.note("future", f"{shown}: {text}", names[0], f"If known ahead, {fix}type: future={names!r}.")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
-import pandas as pd
 
 from foretide.data.reading.categories import is_text
 from foretide.data.reading.frames import codes_of, is_number
@@ -45,7 +44,7 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
     ----------
     table : narwhals frame
     times : int array ``[R]``
-        Any numbers that sort as the times do; rows without a time are among the smallest.
+        Numbers that sort as the times do; rows without a time are among the smallest.
     free : sequence of str
         Columns without a role.
     """
@@ -54,16 +53,16 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
     if repeats and len(times) > _ROWS:
         kept = ranks >= _first_rank(ranks)
         table, ranks = table.filter(kept.tolist()), ranks[kept]
-    found = sorted(_candidates(table, free, ranks), key=lambda c: c.likely)[:_TRIED]
+    candidates = sorted(_candidates(table, free, ranks), key=lambda c: c.likely)[:_TRIED]
     if not repeats:
         # One row per time: a name that says id, and holds series that follow one another.
-        named = [c for c in found if c.likely < len(IDS) and len(times) >= 3 * (int(c.codes.max()) + 1)]
+        named = [c for c in candidates if c.likely < len(IDS) and len(times) >= 3 * (int(c.codes.max()) + 1)]
         return next(((c.name,) for c in named if _cost(c.codes, ranks) < 0.1), ())
-    if not found:
+    if not candidates:
         return ()
-    best = min(found, key=lambda c: (_cost(c.codes, ranks) + c.cost, c.likely))
+    best = min(candidates, key=lambda c: (_cost(c.codes, ranks) + c.cost, c.likely))
     chosen, codes, cost = [best], best.codes, _cost(best.codes, ranks)
-    while len(chosen) < MOST and (others := [c for c in found if c not in chosen]):
+    while len(chosen) < MOST and (others := [c for c in candidates if c not in chosen]):
         joined = {c.name: _joined(codes, c.codes) for c in others}
         more = min(others, key=lambda c: (_cost(joined[c.name], ranks) + c.cost, c.likely))
         lower = _cost(joined[more.name], ranks) + more.cost + _COLUMN
@@ -72,24 +71,10 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
         chosen, codes, cost = [*chosen, more], joined[more.name], lower - more.cost
     chosen = _without_spare(chosen, ranks)
     if cost > _GOOD:
-        named = [c for c in found if c.likely < len(IDS)]
+        named = [c for c in candidates if c.likely < len(IDS)]
         return (min(named, key=lambda c: (_cost(c.codes, ranks), c.likely)).name,) if named else ()
     order = list(table.columns)
     return tuple(sorted((c.name for c in chosen), key=order.index))
-
-
-def entities_of(table: FrameView, names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
-    """Return the entity of each row ``[R]``, -1 where a part of its name is missing, and the names, joined by ``/``.
-
-    Entities are numbered in order of appearance.
-    """
-    codes, labels = codes_of(table[names[0]])
-    for name in names[1:]:
-        own, more = codes_of(table[name])
-        both = np.where((codes < 0) | (own < 0), -1, codes * max(len(more), 1) + own)
-        codes, pairs = pd.factorize(np.where(both < 0, np.nan, both))
-        labels = tuple(f"{labels[int(k) // len(more)]}/{more[int(k) % len(more)]}" for k in pairs)
-    return codes.astype(np.int64), labels
 
 
 def _first_rank(ranks: Ints) -> int:
@@ -99,7 +84,7 @@ def _first_rank(ranks: Ints) -> int:
 
 
 def _candidates(table: FrameView, free: Sequence[str], ranks: Ints) -> list[_Candidate]:
-    found = []
+    candidates = []
     for name in free:
         series = table[name]
         likely = rank(name, IDS)
@@ -118,8 +103,8 @@ def _candidates(table: FrameView, free: Sequence[str], ranks: Ints) -> list[_Can
         if likely == len(IDS) and (not several or (codes < 0).any()):
             continue
         cost = 0.0 if likely < len(IDS) else _NUMBER if number else _UNNAMED
-        found.append(_Candidate(name, codes, likely + number * (likely == len(IDS)), cost))
-    return found
+        candidates.append(_Candidate(name, codes, likely + number * (likely == len(IDS)), cost))
+    return candidates
 
 
 def _cost(codes: Ints, ranks: Ints) -> float:

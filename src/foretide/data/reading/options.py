@@ -143,15 +143,15 @@ class Options:
         )  # fmt: skip
 
 
-def read_aggregate(given: str | Mapping[str, str]) -> str | dict[str, str]:
+def read_aggregate(typed: str | Mapping[str, str]) -> str | dict[str, str]:
     """Return one aggregation for all columns, or one by column; text may be ``"sum"`` or ``"y=sum,price=mean"``."""
-    if isinstance(given, str) and "=" in given:
-        parts = [part.partition("=") for part in given.split(",") if part.strip()]
-        given = {name.strip(): choice.strip() for name, _, choice in parts}
-    for choice in [given] if isinstance(given, str) else given.values():
+    if isinstance(typed, str) and "=" in typed:
+        parts = [part.partition("=") for part in typed.split(",") if part.strip()]
+        typed = {name.strip(): choice.strip() for name, _, choice in parts}
+    for choice in [typed] if isinstance(typed, str) else typed.values():
         if choice not in AGGREGATES:
             raise ConfigError(
                 f"aggregate={choice!r}: expected one of {', '.join(AGGREGATES)}, or one by column, such as "
                 f"'y=sum,price=mean'. {nearest(choice, AGGREGATES)}"
             )
-    return given if isinstance(given, str) else dict(given)
+    return typed if isinstance(typed, str) else dict(typed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.reading.frames import is_number, numbers, strings
 from foretide.data.reading.words import CALENDAR, said
+from foretide.data.time.stamps import DAY
 from foretide.errors import DataError
+from foretide.typing import Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +18,13 @@ if TYPE_CHECKING:
     from foretide.data.reading.frames import ColumnView, FrameView
     from foretide.data.time.times import Times
 
-_DAY = 86_400_000_000_000
 _CLOCK = r"^(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?$"
 
 
 def refuse_clock_beside(table: FrameView, time: str, times: Times, free: Sequence[str]) -> None:
     """Raise a :class:`DataError` where a free column holds the time of day of a column of dates that come again."""
     known = times.values[~times.bad]
-    if times.integer or not len(known) or (known % _DAY != known[0] % _DAY).any() or _all_differ(known):
+    if times.integer or not len(known) or (known % DAY != known[0] % DAY).any() or _all_differ(known):
         return
     for name in free:
         behind = _clock_of(table[name], name)
@@ -76,5 +77,5 @@ def _clock_of(series: ColumnView, name: str) -> str | None:
     return f"frame.pop({name!r}){as_text}" + (" + ':00'" if text.str.count(":").max() == 1 else "")
 
 
-def _all_differ(values: Any) -> bool:
+def _all_differ(values: Array) -> bool:
     return len(np.unique(values)) == len(values)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from foretide.errors import DataError
 from foretide.text import phrase
-from foretide.typing import Array, Ints
+from foretide.typing import Array, Bools, Ints
 
+Moment: TypeAlias = pd.Timestamp | int
+"""A time as the user knows it."""
 Severity = Literal["error", "warning", "note"]
 _SERIES_NAMED = 3
 _PROBLEMS_NAMED = 40
@@ -50,7 +52,7 @@ class Problem:
     fix: str = ""
     entity: str | None = None
     column: str | None = None
-    time: Any = None
+    time: Moment | None = None
     count: int = 1
     severity: Severity = "error"
 
@@ -107,8 +109,8 @@ class Report:
     roles: dict[str, tuple[str, ...]]
     freq: str | int | None = None
     tz: str | None = None
-    start: Any = None
-    end: Any = None
+    start: Moment | None = None
+    end: Moment | None = None
     seasons: tuple[int, ...] = ()
     columns: tuple[ColumnFacts, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
@@ -191,16 +193,16 @@ class Place:
     integer: bool = False
     tz: str | None = None
 
-    def time(self, row: int) -> Any:
+    def time(self, row: int) -> Moment:
         """Return a row's time as the user knows it."""
         return show(int(self.times[row]), self.integer, self.tz)
 
-    def take(self, rows: Any) -> Place:
+    def take(self, rows: Ints | Bools) -> Place:
         """Return the place of some rows."""
         return Place(self.ids, self.codes[rows], self.times[rows], self.integer, self.tz)
 
 
-def show(time: int, integer: bool, tz: str | None) -> Any:
+def show(time: int, integer: bool, tz: str | None) -> Moment:
     """Return a time as the user knows it, from an integer time or nanoseconds."""
     if integer:
         return int(time)
@@ -235,17 +237,37 @@ def located(
         return []
     entities, starts = np.unique(place.codes[rows], return_index=True)
     counts = np.add.reduceat(np.ones(len(rows), np.int64) if weights is None else weights, starts)
-    found = []
-    for k, (entity, start, count) in enumerate(zip(entities, starts, counts, strict=True)):
-        if k == _SERIES_NAMED:
-            break
-        time, name = place.time(int(rows[start])), place.ids[entity]
-        message = sentence(f"{where(name, column)}{phrase(what, int(count))}, first at {time}.")
-        if k == _SERIES_NAMED - 1 and len(entities) > _SERIES_NAMED:
-            others = len(entities) - _SERIES_NAMED
+    others, problems = len(entities) - _SERIES_NAMED, []
+    for k, (entity, start) in enumerate(zip(entities[:_SERIES_NAMED], starts, strict=False)):
+        time, name, count = place.time(int(rows[start])), place.ids[entity], int(counts[k])
+        message = sentence(f"{where(name, column)}{phrase(what, count)}, first at {time}.")
+        if k == _SERIES_NAMED - 1 and others > 0:
             message += f" ({others} more series have this problem too; {int(counts.sum())} in all.)"
-        found.append(Problem(kind, message, fix, name or None, column, time, int(count), severity))
-    return found
+        problems.append(Problem(kind, message, fix, name or None, column, time, count, severity))
+    return problems
+
+
+def in_column(
+    kind: str, name: str, rows: Bools, what: str, fix: str = "", *, show: Callable[[int], str] | None = None,
+    but: str = ",",
+) -> list[Problem]:  # fmt: skip
+    """Return one problem for the wrong rows of a column, none where none is wrong.
+
+    Parameters
+    ----------
+    rows : bool array ``[R]``
+    what : str
+        What they are, singular and plural: ``"row has no time|rows have no time"``.
+    show : callable, optional
+        What stands in a row, in words.
+    but : str
+        Stands between what they are and the first of them.
+    """
+    if not rows.any():
+        return []
+    row, n = int(np.argmax(rows)), int(rows.sum())
+    first = f"row {row}" if show is None else f"{show(row)} in row {row}"
+    return [Problem(kind, f"Column {name!r}: {phrase(what, n)}{but} the first is {first}.", fix, column=name, count=n)]
 
 
 def where(entity: str, column: str | None) -> str:

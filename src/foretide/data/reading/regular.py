@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.data.reading.problems import Place, Problem, located, where
-from foretide.data.time.frequency import DAY, HOUR, as_ns, find_freq, fixed_step, is_daily_or_longer, place_on_grid
+from foretide.data.time.frequency import find_freq, fixed_step, is_daily_or_longer, place_on_grid
 from foretide.data.time.grid import Grid
 from foretide.data.time.resampling import resample, suggestion
+from foretide.data.time.stamps import DAY, HOUR, as_ns
 from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
 from foretide.text import phrase
 from foretide.typing import Bools, Ints
@@ -23,46 +24,38 @@ if TYPE_CHECKING:
 _MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
 
-def regularise(found: Survey) -> None:
+def regularise(survey: Survey) -> None:
     """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps."""
-    options = found.options
-    again = np.concatenate([[False], (np.diff(found.place.times) == 0) & (np.diff(found.place.codes) == 0)])
-    if again.any() and (options.resample is None or found.place.integer):  # resampling brings such rows together
-        found.problems += located(
-            "duplicate",
-            again,
-            found.place,
-            "time occurs more than once|times occur more than once",
-            _one_row_per_time(found, again),
-        )
-        _keep(found, ~again)
-    freq = options.freq
-    place = found.place
-    if freq is not None and isinstance(freq, int) != place.integer:
-        kind = "integers" if place.integer else "dates"
-        fix = "Type: freq=1" if place.integer else "Type: freq='h' (or 'D', 'MS' ...)"
-        found.problems.append(Problem("frequency", f"Time is given in {kind}, freq={freq!r} does not fit.", fix))
+    freq, resampled, integer = survey.options.freq, survey.options.resample, survey.place.integer
+    again = np.concatenate([[False], (np.diff(survey.place.times) == 0) & (np.diff(survey.place.codes) == 0)])
+    if again.any() and (resampled is None or integer):  # resampling brings such rows together
+        what = "time occurs more than once|times occur more than once"
+        survey.problems += located("duplicate", again, survey.place, what, _one_row_per_time(survey, again))
+        survey.place, survey.values = survey.place.take(~again), survey.values[~again]
+    if freq is not None and isinstance(freq, int) != integer:
+        text = f"Time is given in {'integers' if integer else 'dates'}, freq={freq!r} does not fit."
+        fix = "Type: freq=1" if integer else "Type: freq='h' (or 'D', 'MS' ...)"
+        survey.problems.append(Problem("frequency", text, fix))
         freq = None
-    if options.resample is not None and place.integer:
-        found.problems.append(
-            Problem("frequency", "Time is given in integers; resample needs dates.", "Leave resample out.")
-        )
+    if resampled is not None and integer:
+        text = "Time is given in integers; resample needs dates."
+        survey.problems.append(Problem("frequency", text, "Leave resample out."))
     try:
-        if options.resample is not None and not place.integer and not resample(found, options.resample):
+        if resampled is not None and not integer and not resample(survey, resampled):
             return
-        placed = _placed(found.place, freq, resampled=options.resample is not None)
+        placed = _placed(survey.place, freq, resampled=resampled is not None)
         if placed is None:
-            found.problems.append(_no_frequency(found.place))
+            survey.problems.append(_no_frequency(survey.place))
         else:
-            _use_grid(found, *placed)
+            _use_grid(survey, *placed)
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
         text = "Some times lie so near the years 1678 and 2261 that steps of this length reach beyond them."
-        found.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
+        survey.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
 
 
-def _one_row_per_time(found: Survey, again: Bools) -> str:
+def _one_row_per_time(survey: Survey, again: Bools) -> str:
     """Return what to type where times occur more than once: a zone where a clock was put back, else the two ways."""
-    place, roles = found.place, found.named or found.roles
+    place, roles = survey.place, survey.named or survey.roles
     zone = None if place.integer or place.tz is not None else zone_put_back(place.times[again])
     if zone is not None:
         return f"The clock was put back then; type: tz={zone!r} (or another zone that does so)."
@@ -70,8 +63,8 @@ def _one_row_per_time(found: Survey, again: Bools) -> str:
     fix = f"Keep one row per time: frame.drop_duplicates({names!r}), or add them up: "
     if place.integer:
         return f"{fix}frame.groupby({names!r}, as_index=False).sum()."
-    own = find_freq(place.times[~again], place.codes[~again], False) if found.options.freq is None else None
-    return f"{fix}resample={str(found.options.freq or own or 'D')!r}, aggregate='sum'."
+    own = find_freq(place.times[~again], place.codes[~again], False) if survey.options.freq is None else None
+    return f"{fix}resample={str(survey.options.freq or own or 'D')!r}, aggregate='sum'."
 
 
 def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:
@@ -125,65 +118,49 @@ def _no_frequency(place: Place) -> Problem:
     step = int(sizes[np.argmax(counts)])
     row = int(np.flatnonzero(same & (gaps != step))[0]) + 1
     common = str(step) if place.integer else str(pd.Timedelta(step))
-    name = place.ids[place.codes[row]]
+    name, time = place.ids[place.codes[row]], place.time(row)
     fix = "Name the step: freq=1, with fill_gaps=True."
     if not place.integer:
         fix = f"Average onto regular steps: resample={suggestion(place.times, place.codes)!r}, or name the frequency: "
         fix += "freq='h' (or 'D', 'MS' ...). Where steps stay empty add fill_gaps=True."
-    return Problem(
-        "irregular",
+    text = (
         f"{where(name, None)}{'the' if name else 'The'} steps have no regular length; {common} is the most frequent, "
-        f"and not the step to {place.time(row)}.",
-        fix,
-        entity=name or None,
-        time=place.time(row),
-        count=int((gaps[same] != step).sum()),
     )
+    text += f"and not the step to {time}."
+    return Problem("irregular", text, fix, name or None, None, time, int((gaps[same] != step).sum()))
 
 
-def _use_grid(found: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
+def _use_grid(survey: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
     """Take a grid: report rows off it; gaps are reported or filled."""
-    place, freq = found.place, grid.freq
-    found.grid = grid
+    place, freq = survey.place, grid.freq
+    survey.grid, survey.steps = grid, steps
     fix = "Name another frequency: freq=..."
     if not isinstance(freq, int):
         step = fixed_step(freq)
         # Months that begin on no common day have a most frequent distance, which is no step.
-        vague = found.options.freq is None and step is not None and step > 8 * DAY
+        vague = survey.options.freq is None and step is not None and step > 8 * DAY
         longer = suggestion(place.times, place.codes) if vague else freq
         fix = f"Average onto regular steps: resample={longer!r}, or name another frequency: freq=..."
-        fix = next((p.fix for p in found.problems if p.kind == "zone"), fix)
+        fix = next((p.fix for p in survey.problems if p.kind == "zone"), fix)
     off_grid = f"time does not lie on steps of {freq}|times do not lie on steps of {freq}"
-    found.problems += located("irregular", off, place, off_grid, fix)
-    found.steps = steps
+    survey.problems += located("irregular", off, place, off_grid, fix)
     jump = np.where(np.diff(place.codes) == 0, np.diff(steps), 1)
     gaps = np.flatnonzero(jump > 1)
     if not gaps.size or off.any():  # with rows off the grid, what is missing cannot be told
         return
-    if not found.options.fill_gaps:
-        absent = Place(place.ids, place.codes[gaps], _times(found.grid, steps[gaps] + 1), place.integer, place.tz)
-        found.problems += located(
-            "gap",
-            np.arange(len(gaps)),
-            absent,
-            f"step of {freq} is missing|steps of {freq} are missing",
-            _fill_or_zone(absent),
-            weights=jump[gaps] - 1,
-        )
-        return
     extra, n = int((jump[gaps] - 1).sum()), len(steps)
-    if extra > _MOST_FILLED * n + 10_000:
-        found.problems += located(
-            "gap",
-            gaps[[int(np.argmax(jump[gaps]))]],
-            place,
-            "long gap|long gaps",
-            f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short.",
-        )
-        return
-    text = f"{phrase('missing step was|missing steps were', extra)} filled in."
-    found.problems.append(Problem("gap", text, count=extra, severity="note"))
-    _fill(found, jump, extra)
+    if not survey.options.fill_gaps:
+        absent = Place(place.ids, place.codes[gaps], _times(grid, steps[gaps] + 1), place.integer, place.tz)
+        what = f"step of {freq} is missing|steps of {freq} are missing"
+        every = np.arange(len(gaps))
+        survey.problems += located("gap", every, absent, what, _fill_or_zone(absent), weights=jump[gaps] - 1)
+    elif extra > _MOST_FILLED * n + 10_000:
+        fix = f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short."
+        survey.problems += located("gap", gaps[[int(np.argmax(jump[gaps]))]], place, "long gap|long gaps", fix)
+    else:
+        text = f"{phrase('missing step was|missing steps were', extra)} filled in."
+        survey.problems.append(Problem("gap", text, count=extra, severity="note"))
+        _fill(survey, jump, extra)
 
 
 def _fill_or_zone(absent: Place) -> str:
@@ -194,29 +171,22 @@ def _fill_or_zone(absent: Place) -> str:
     return "Fill them with rows of missing values: fill_gaps=True."
 
 
-def _fill(found: Survey, jump: Ints, extra: int) -> None:
+def _fill(survey: Survey, jump: Ints, extra: int) -> None:
     """Insert rows of NaN where steps are missing."""
-    place, n = found.place, len(found.steps)
+    place, n = survey.place, len(survey.steps)
     at = np.concatenate([[0], np.cumsum(jump)])
     source = np.repeat(np.arange(n), np.concatenate([jump, [1]]))
-    values = np.full((n + extra, found.values.shape[1]), np.nan, dtype=found.values.dtype)
-    values[at] = found.values
-    found.values = values
-    found.inserted = np.ones(n + extra, dtype=bool)
-    found.inserted[at] = False
-    found.steps = found.steps[source] + np.arange(n + extra) - at[source]
-    times = _times(found.require_grid(), found.steps)
-    found.place = Place(place.ids, place.codes[source], times, place.integer, place.tz)
+    values = np.full((n + extra, survey.values.shape[1]), np.nan, dtype=survey.values.dtype)
+    values[at] = survey.values
+    survey.values = values
+    survey.inserted = np.ones(n + extra, dtype=bool)
+    survey.inserted[at] = False
+    survey.steps = survey.steps[source] + np.arange(n + extra) - at[source]
+    times = _times(survey.require_grid(), survey.steps)
+    survey.place = Place(place.ids, place.codes[source], times, place.integer, place.tz)
 
 
 def _times(grid: Grid, steps: Ints) -> Ints:
     """Return the times of grid steps as places count them: integers, or nanoseconds, in UTC where there is a zone."""
-    times: Any = grid.output_times(steps)
-    if grid.is_integer:
-        return np.asarray(times, dtype=np.int64)
-    return as_ns(times if times.tz is None else times.tz_convert("UTC").tz_localize(None))
-
-
-def _keep(found: Survey, rows: Bools) -> None:
-    found.place = found.place.take(rows)
-    found.values = found.values[rows]
+    times = grid.output_times(steps)
+    return np.asarray(times, dtype=np.int64) if grid.is_integer else as_ns(times)

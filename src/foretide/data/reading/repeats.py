@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import codes_of, is_number, numbers, strings
+from foretide.data.time.stamps import as_index
+from foretide.data.time.zones import to_wall
 from foretide.typing import Array, Ints, Reals
 
 if TYPE_CHECKING:
@@ -46,9 +48,8 @@ class Parts:
             return cls(rows, {}, {})
         rows = rows[:: max(len(rows) // _LOOKED_AT, 1)]
         rows = rows[np.argsort(times.values[rows], kind="stable")]
-        stamps = pd.DatetimeIndex(times.values[rows].view("datetime64[ns]"))
-        if times.aware and times.tz is not None:
-            stamps = stamps.tz_localize("UTC").tz_convert(times.tz).tz_localize(None)
+        zoned = times.aware and times.tz is not None
+        stamps = as_index(to_wall(times.values[rows], str(times.tz)) if zoned else times.values[rows])
         numbers = {part: _part(stamps, part) for part in _PARTS}
         numbers["weekend"] = (numbers["weekday"] >= 5).astype(np.int64)
         names = {part: np.asarray(getattr(stamps, m)().str.lower().str[:3]) for part, m in _TEXTS.items()}

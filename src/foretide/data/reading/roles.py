@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from foretide.data.reading.options import Options as Options
 from foretide.data.reading.problems import Problem
 from foretide.errors import nearest
+from foretide.typing import Frame
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import FrameView
@@ -38,25 +39,25 @@ class Roles:
         return [*single, ("time", self.time), *many]
 
 
-def check_roles(table: FrameView, roles: Roles, frame: Any) -> tuple[Roles, list[Problem]]:
+def check_roles(table: FrameView, roles: Roles, frame: Frame) -> tuple[Roles, list[Problem]]:
     """Return the roles that can be looked at; and unknown columns, columns with two roles, roles without a column."""
     problems: list[Problem] = []
-    seen: dict[str, str] = {}
+    role_of: dict[str, str] = {}
     usable: dict[str, list[str]] = {role: [] for role in ("target", "past", "future", "static")}
     known = [str(c) for c in table.columns]
     for role, name in roles.named():
-        if name in seen:
-            both = f"as {seen[name]} and as {role}" if seen[name] != role else f"twice as {role}"
+        if name in role_of:
+            both = f"as {role_of[name]} and as {role}" if role_of[name] != role else f"twice as {role}"
             problems.append(
                 Problem("roles", f"Column {name!r} is named {both}.", "Give every column one role.", column=name)
             )
             continue
-        seen[name] = role
+        role_of[name] = role
         if name in known:
             if role in usable:
                 usable[role].append(name)
         else:
-            hint = nearest(name, [c for c in known if c not in seen] or known)
+            hint = nearest(name, [c for c in known if c not in role_of] or known)
             index = getattr(frame, "index", None)
             if role == "time" and isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)):
                 hint = f"The times stand in the index; type: time={index.name!r}"

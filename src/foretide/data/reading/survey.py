@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.panel import Static
 from foretide.data.reading import columns as col
 from foretide.data.reading.frames import backend_of, codes_of, open_frame
-from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, located
+from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, in_column, located
 from foretide.data.reading.regular import regularise
 from foretide.data.reading.roles import Options, Roles, check_roles
 from foretide.data.reading.wide import melt
+from foretide.data.static import Static
 from foretide.data.time.seasons import seasons_of
 from foretide.data.time.times import Times, parse_times
 from foretide.data.time.zones import localise
 from foretide.errors import ConfigError, DataError
 from foretide.text import phrase
-from foretide.typing import Bools, Ints, Reals
+from foretide.typing import Bools, Frame, Ints, Reals
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import FrameView
@@ -71,150 +71,108 @@ class Survey:
 
     def report(self) -> Report:
         """Return what was found, for people."""
-        seen = len(self.place.times) > 0
-        order = {"error": 0, "warning": 1, "note": 2}
+        order, place = {"error": 0, "warning": 1, "note": 2}, self.place
         named = (self.named or self.roles).named()
-        roles = {role: tuple(n for r, n in named if r == role) for role in dict.fromkeys(role for role, _ in named)}
-        kinds = {name: role for role, name in self.roles.named()}
-        low = int(np.argmin(self.place.times)) if seen else 0
-        high = int(np.argmax(self.place.times)) if seen else 0
-        facts = []
-        for k, name in enumerate(self.roles.numeric if self.values.size else ()):
-            v = self.values[:, k][np.isfinite(self.values[:, k])]
-            if name in self.categories:
-                facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), labels=self.categories[name]))
-                continue
-            mean = float(v.mean(dtype=np.float64)) if v.size else np.nan
-            least, most = (float(v.min()), float(v.max())) if v.size else (np.nan, np.nan)
-            facts.append(ColumnFacts(name, kinds[name], len(self.values) - len(v), least, mean, most))
+        roles = {role: tuple(n for r, n in named if r == role) for role, _ in named}
+        seen, freq = len(place.times) > 0, self.grid.freq if self.grid else None
+        start, end = (place.time(int(at(place.times))) if seen else None for at in (np.argmin, np.argmax))
+        facts = tuple(self._facts(k) for k in range(len(self.roles.numeric))) if self.values.size else ()
+        problems = tuple(sorted(self.problems, key=lambda p: order[p.severity]))
+        seasons = () if freq is None else seasons_of(freq)
         return Report(
-            rows=self.rows,
-            entities=len(self.place.ids),
-            roles=roles,
-            freq=self.grid.freq if self.grid else None,
-            tz=self.place.tz,
-            start=self.place.time(low) if seen else None,
-            end=self.place.time(high) if seen else None,
-            seasons=seasons_of(self.grid.freq) if self.grid else (),
-            columns=tuple(facts),
-            problems=tuple(sorted(self.problems, key=lambda p: order[p.severity])),
-            melt=self.options.melt,
-        )
+            self.rows, len(place.ids), roles, freq, place.tz, start, end, seasons, facts, problems, self.options.melt
+        )  # fmt: skip
+
+    def _facts(self, k: int) -> ColumnFacts:
+        """Return what is in a column of ``values``."""
+        name, role = self.roles.numeric[k], {name: role for role, name in self.roles.named()}
+        known = self.values[:, k][np.isfinite(self.values[:, k])]
+        missing = len(self.values) - len(known)
+        if name in self.categories or not known.size:
+            return ColumnFacts(name, role[name], missing, labels=self.categories.get(name, ()))
+        mean = float(known.mean(dtype=np.float64))
+        return ColumnFacts(name, role[name], missing, float(known.min()), mean, float(known.max()))
 
 
-def survey(frame: Any, roles: Roles, options: Options) -> Survey:
+def survey_of(frame: Frame, roles: Roles, options: Options) -> Survey:
     """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
     options = options.checked()
     table = open_frame(frame)
-    found = Survey(roles, options, backend=backend_of(table), rows=len(table))
-    roles, found.problems = check_roles(table, roles, frame)
-    found.roles = found.named = roles
+    survey = Survey(roles, options, backend=backend_of(table), rows=len(table))
+    roles, survey.problems = check_roles(table, roles, frame)
+    survey.roles = survey.named = roles
     if len(table) == 0:
-        found.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
+        survey.problems.append(Problem("empty", "The frame has no rows.", "Expected at least one row per time."))
     known = set(table.columns)
     # Without these there is nothing to place rows by; what is wrong so far is all that can be said.
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
-        return found
+        return survey
     if options.melt:
         table, roles, problems = melt(table, roles, options)
-        found.problems += problems
-        found.roles = roles
-        if problems and roles is found.named:
-            return found
-    order = _place_rows(found, table)
-    found.values, problems, found.static, found.categories = col.read_columns(table, roles, order, found.place, options)
-    found.problems += problems
-    if len(found.place.times):
-        found.problems += col.check_infinite(found)
-        regularise(found)
-        found.problems += col.check_values(found)
-    return found
+        survey.problems += problems
+        survey.roles = roles
+        if problems and roles is survey.named:
+            return survey
+    order = _place_rows(survey, table)
+    columns = col.read_columns(table, roles, order, survey.place, options)
+    survey.values, problems, survey.static, survey.categories = columns
+    survey.problems += problems
+    if len(survey.place.times):
+        survey.problems += col.check_infinite(survey)
+        regularise(survey)
+        survey.problems += col.check_values(survey)
+    return survey
 
 
-def _place_rows(found: Survey, table: FrameView) -> Ints | slice:
+def _place_rows(survey: Survey, table: FrameView) -> Ints:
     """Set entity and time of every row; return the order that sorts them, which leaves out unusable rows."""
-    roles, options = found.roles, found.options
+    roles, options = survey.roles, survey.options
     times = parse_times(table[roles.time], options.time_format)
-    found.time_format = times.form
+    survey.time_format = times.form
     # With a zone named, that the times have several offsets is no news.
-    found.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
+    survey.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
     codes: Ints = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
     if roles.id is not None:
         codes, ids = codes_of(table[roles.id])
-        found.problems += _check_ids(codes, ids, roles.id)
+        survey.problems += _check_ids(codes, ids, roles.id)
     bad = times.bad | (codes < 0)
     values, tz, nowhere = _zoned(times, codes, options)
     if (nowhere & ~bad).any():
-        n, row = int((nowhere & ~bad).sum()), int(np.argmax(nowhere & ~bad))
-        shown = pd.Timestamp(int(times.values[row]))
-        found.problems.append(
-            Problem(
-                "zone",
-                f"Column {roles.time!r}: {phrase('time does|times do', n)} not exist in {options.tz} (clock change); "
-                f"the first is {shown}.",
-                "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's.",
-                column=roles.time,
-                time=shown,
-                count=n,
-            )
+        shown = pd.Timestamp(int(times.values[np.argmax(nowhere & ~bad)]))
+        n = int((nowhere & ~bad).sum())
+        what = phrase("time does not exist|times do not exist", n)
+        text = f"Column {roles.time!r}: {what} in {options.tz} (clock change); "
+        fix = "Leave tz out: the times are then taken as they are. Or correct them, if the clock is another's."
+        survey.problems.append(
+            Problem("zone", f"{text}the first is {shown}.", fix, column=roles.time, time=shown, count=n)
         )
-    bad |= nowhere
-    order: Ints | slice = slice(None)
-    if bad.any():
-        order = np.flatnonzero(~bad)
-        codes, values = codes[order], values[order]
-    if (np.diff(codes) < 0).any():
-        by_entity = np.argsort(codes, kind="stable")
-        order = by_entity if isinstance(order, slice) else order[by_entity]
-        codes, values = codes[by_entity], values[by_entity]
-    backwards = np.flatnonzero((np.diff(values) < 0) & (np.diff(codes) == 0)) + 1
-    place = Place(ids, codes, values, times.integer, tz)
+    order = np.flatnonzero(~(bad | nowhere))
+    order = order[np.argsort(codes[order], kind="stable")]
+    survey.place = place = Place(ids, codes[order], values[order], times.integer, tz)
+    backwards = np.flatnonzero((np.diff(place.times) < 0) & (np.diff(place.codes) == 0)) + 1
     if backwards.size:
-        found.problems += located(
-            "unsorted",
-            backwards,
-            place,
-            "time earlier than the row before|times earlier than the row before",
-            "The rows were sorted.",
-            severity="note",
-        )
-        by_time = np.lexsort((values, codes))
-        order = by_time if isinstance(order, slice) else order[by_time]
-        place = place.take(by_time)
-    found.place = place
+        what = "time earlier than the row before|times earlier than the row before"
+        survey.problems += located("unsorted", backwards, place, what, "The rows were sorted.", severity="note")
+        by_time = np.lexsort((place.times, place.codes))
+        order, survey.place = order[by_time], place.take(by_time)
     return order
 
 
 def _zoned(times: Times, codes: Ints, options: Options) -> tuple[Ints, str | None, Bools]:
     """Return times in UTC where a zone is known, the zone, and which wall-clock times do not exist."""
-    nowhere = np.zeros(len(times.values), dtype=bool)
     tz = options.tz or times.tz
-    if times.integer:
-        if options.tz is not None:
-            raise ConfigError(f"tz={options.tz!r} needs dates; the time column counts in integers. Leave tz out.")
-        return times.values, None, nowhere
-    if tz is None:
-        return times.values, None, nowhere
-    if times.aware:
-        return times.values, tz, nowhere
+    if times.integer and options.tz is not None:
+        raise ConfigError(f"tz={options.tz!r} needs dates; the time column counts in integers. Leave tz out.")
+    if tz is None or times.integer or times.aware:
+        return times.values, None if times.integer else tz, np.zeros(len(times.values), dtype=bool)
     values, nowhere = localise(times.values, codes, tz)
     return values, tz, nowhere
 
 
 def _check_ids(codes: Ints, ids: tuple[str, ...], name: str) -> list[Problem]:
-    problems = []
-    if (codes < 0).any():
-        n, row = int((codes < 0).sum()), int(np.argmax(codes < 0))
-        problems.append(
-            Problem(
-                "id",
-                f"Column {name!r}: {phrase('row has|rows have', n)} no identifier, the first is row {row}.",
-                "Name the series they belong to, or drop them.",
-                column=name,
-                count=n,
-            )
-        )
+    fix = "Name the series they belong to, or drop them."
+    problems = in_column("id", name, codes < 0, "row has no identifier|rows have no identifier", fix)
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
         problems.append(

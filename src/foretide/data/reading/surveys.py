@@ -13,7 +13,7 @@ from foretide.data.reading.frames import as_backend, columns_of_index, join_ids,
 from foretide.data.reading.options import Options
 from foretide.data.reading.problems import raise_errors, warn
 from foretide.data.reading.roles import Roles
-from foretide.data.reading.survey import Survey, survey
+from foretide.data.reading.survey import Survey, survey_of
 from foretide.data.reading.upright import names_of_series, stand_up
 from foretide.data.static import Names
 from foretide.data.tables.form import Form, Origin
@@ -40,7 +40,7 @@ def survey_long(
     frame = columns_of_index(frame, time, ids, [name for names in named.values() for name in names])
     frame, _ = stand_up(frame, time, *named["target"])
     frame, one = join_ids(frame, ids)
-    return survey(frame, Roles(one, time, **named), _options(options))
+    return survey_of(frame, Roles(one, time, **named), _options(options))
 
 
 def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]) -> Survey:
@@ -55,7 +55,7 @@ def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: 
     for role in rest:
         others = {time, *(name for other in named if other != role for name in named[other])}
         named[role] = tuple(name for name in names if name not in others)
-    return survey(frame, Roles(None, time, **named), checked)
+    return survey_of(frame, Roles(None, time, **named), checked)
 
 
 def survey_file(
@@ -65,7 +65,7 @@ def survey_file(
     """Read a file, long when ``id`` is given or it has a column ``unique_id``; return where it was read from too."""
     given = _options({name: value for name, value in options.items() if name in Options.__dataclass_fields__})
     ids = names_tuple(id) if id else ("unique_id",)
-    table = read_table(path, text=(*ids, time), given=given.form, likely=likely)
+    table = read_table(path, text=(*ids, time), preset=given.form, likely=likely)
     frame = as_backend(table.frame, backend)
     options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.origin.form.sep}
     if not id and "unique_id" not in table.frame.columns and isinstance(target, str):
@@ -79,24 +79,24 @@ def survey_file(
     return survey_wide(frame, time, roles, ways), table.origin
 
 
-def build(kind: type[Panel], found: Survey, origin: Origin | None = None) -> Panel:
+def build(kind: type[Panel], survey: Survey, origin: Origin | None = None) -> Panel:
     """Return the panel of a survey; raise its errors, issue its warnings at the caller of the caller."""
-    raise_errors(found.problems)
-    warn(found.problems, stacklevel=3)
-    return panel_of(kind, found, origin)
+    raise_errors(survey.problems)
+    warn(survey.problems, stacklevel=3)
+    return panel_of(kind, survey, origin)
 
 
-def panel_of(kind: type[Panel], found: Survey, origin: Origin | None = None) -> Panel:
+def panel_of(kind: type[Panel], survey: Survey, origin: Origin | None = None) -> Panel:
     """Return the panel of a survey without errors, and of the file that was surveyed."""
-    place, roles = found.place, found.roles
+    place, roles = survey.place, survey.roles
     row0 = np.searchsorted(place.codes, np.arange(len(place.ids))).astype(np.int64)
-    if origin is None and found.time_format is not None:
+    if origin is None and survey.time_format is not None:
         origin = Origin("a frame", Form())
     return kind(
-        found.require_grid(), place.ids, found.values, row0, np.diff(np.append(row0, len(place.codes))),
-        found.steps[row0], roles.target, roles.past, roles.future, found.static,
-        Names(roles.id or "unique_id", roles.time, found.backend), origin and origin.with_times(found.time_format),
-        found.categories,
+        survey.require_grid(), place.ids, survey.values, row0, np.diff(np.append(row0, len(place.codes))),
+        survey.steps[row0], roles.target, roles.past, roles.future, survey.static,
+        Names(roles.id or "unique_id", roles.time, survey.backend), origin and origin.with_times(survey.time_format),
+        survey.categories,
     )  # fmt: skip
 
 
@@ -122,10 +122,10 @@ def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | No
     return {"time_format": likely.time_format} if fits else {}
 
 
-def _options(given: Mapping[str, object]) -> Options:
+def _options(options: Mapping[str, object]) -> Options:
     """Return the options of a frame; say which there are when one is not known."""
     known = tuple(Options.__dataclass_fields__)
-    for name in given:
+    for name in options:
         if name not in known:
             raise ConfigError(f"There is no option {name!r} for reading a frame. {nearest(name, known)}")
-    return Options(**given)  # type: ignore[arg-type]  # their values are checked when they are used
+    return Options(**options)  # type: ignore[arg-type]  # their values are checked when they are used

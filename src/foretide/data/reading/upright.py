@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import is_number, numbers, open_frame, strings
+from foretide.data.reading.frames import is_number, is_time, numbers, open_frame, strings
 from foretide.data.reading.words import TIMES, rank
 from foretide.data.time.times import parse_times
+from foretide.typing import Array, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ _LEAST_NUMBERED, _LEAST_TIMES = 8, 4
 """Fewest columns that are taken for steps: such as V1, V2 …; such as 2024-01, 2024-02 …."""
 
 
-def stand_up(frame: Any, time: str, *targets: str) -> tuple[Any, tuple[str, ...]]:
+def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, ...]]:
     """Return a table with one row per series and step where its rows are series; any other as it is.
 
     Its last columns are steps where their names count (``V1``, ``V2`` …) or are times in order, they hold numbers, and
@@ -59,17 +60,17 @@ def stand_up(frame: Any, time: str, *targets: str) -> tuple[Any, tuple[str, ...]
         return frame, ()
     values = np.stack([numbers(table[name]) for name in names], axis=1)
     known = ~np.isnan(values)
-    kept = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
-    rows, steps = np.nonzero(kept)
+    inside = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+    rows, steps = np.nonzero(inside)
     native = table.select(others).to_native()
     native = native.iloc[rows].reset_index(drop=True) if isinstance(native, pd.DataFrame) else native[rows]
     own = nw.from_native(native, eager_only=True)
-    columns = [nw.new_series(name, cells, backend=table.implementation)
-               for name, cells in ((time, times[steps]), (targets[0], values[kept]))]  # fmt: skip
-    return own.with_columns(*columns).to_native(), tuple(names)
+    when = nw.new_series(time, times[steps], backend=table.implementation)
+    cells = nw.new_series(targets[0], values[inside], backend=table.implementation)
+    return own.with_columns(when, cells).to_native(), tuple(names)
 
 
-def names_of_series(frame: Any, steps: Sequence[str]) -> str | None:
+def names_of_series(frame: Frame, steps: Sequence[str]) -> str | None:
     """Return the first column of a table whose rows are series that names every row, None where none does."""
     table = open_frame(frame)
     others = [name for name in table.columns if name not in set(steps)]
@@ -81,7 +82,7 @@ def _may_be_step(series: ColumnView) -> bool:
     return any(c.isdigit() for c in series.name) and (is_number(series) or series.null_count() == len(series))
 
 
-def _counted(names: list[str]) -> tuple[list[str], Any] | None:
+def _counted(names: list[str]) -> tuple[list[str], Array] | None:
     """Return the last names that count on evenly with one word in front, and their numbers."""
     parts = [_NUMBERED.fullmatch(name) for name in names]
     words, counts = [part and part[1] for part in parts], [int(part[2]) if part else -1 for part in parts]
@@ -93,7 +94,7 @@ def _counted(names: list[str]) -> tuple[list[str], Any] | None:
     return names[begin:], np.array(counts[begin:])
 
 
-def _timed(names: list[str]) -> tuple[list[str], Any] | None:
+def _timed(names: list[str]) -> tuple[list[str], Array] | None:
     """Return the last names where they are times in order; plain years count."""
     if len(names) < _LEAST_TIMES or (names[-1].isdigit() and len(names[-1]) < 5):
         return None
@@ -109,7 +110,7 @@ def _tells_times(series: ColumnView) -> bool:
     """Whether every row has a time of its own, by type or text, or by the name of the column."""
     if len(series) < 2 or series.n_unique() < len(series):
         return False
-    if series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime) or rank(series.name, TIMES) < len(TIMES):
+    if is_time(series) or rank(series.name, TIMES) < len(TIMES):
         return True
     column = strings(series)
     digits = not is_number(series) and column.astype(str).str.contains(r"\d", regex=True).all()

@@ -4,29 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.panel import Names, Panel
+from foretide.data.panel import Panel
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, nearest
-from foretide.typing import Floats, Ints
+from foretide.typing import Floats, Ints, Time, Times
 
 START = pd.Timestamp("2019-01-01")
+Cutoffs: TypeAlias = "Time | Times"
+"""Grid steps or times of the last observed step, one or several."""
 
 
 class Truth(Protocol):
     """What is known about generated data beside the data."""
 
-    def oracle(self, cutoffs: Any, h: int) -> Floats:
-        """Return the exact conditional mean ``[n, h, D]`` of the targets, ``h`` steps from each of ``n`` cutoffs."""
+    def oracle(self, cutoffs: Cutoffs, h: int) -> Floats:
+        """Return the exact conditional mean of the targets given all that is known up to a cutoff.
+
+        Parameters
+        ----------
+        cutoffs : int or time, or a sequence of them
+            Grid steps or times of the last observed step, ``n`` of them.
+        h : int
+            Steps ahead.
+
+        Returns
+        -------
+        float array ``[n, h, D]``
+        """
         ...
 
 
+TruthT = TypeVar("TruthT", bound=Truth, covariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class Synthetic:
+class Synthetic(Generic[TruthT]):
     """Generated data with its truth.
 
     Attributes
@@ -34,14 +51,33 @@ class Synthetic:
     panel : Panel
         On an hourly or daily grid from 2019-01-01; one unnamed entity unless several sites were asked for.
     truth : HourlyTruth, PlantedTruth or SuppliesTruth
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> data = ft.synthetic.planted_lags(T=500, lags=[24], weights=[0.8])
+    >>> data.truth.oracle("2019-01-15", h=3).shape
+    (1, 3, 1)
     """
 
     panel: Panel
-    truth: Any
+    truth: TruthT
 
-    def to_frame(self) -> Any:
-        """Return the data as a frame: ``ds`` and one column per channel (and ``unique_id`` where there are several)."""
-        return self.panel.to_frame()
+    def to_frame(self) -> pd.DataFrame:
+        """Return the data as a frame.
+
+        Returns
+        -------
+        DataFrame
+            ``ds`` and one column per channel, and ``unique_id`` where there are several sites.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> list(ft.synthetic.planted_lags(T=100, n_noise=1).to_frame())
+        ['ds', 'y', 'noise1']
+        """
+        return cast("pd.DataFrame", self.panel.to_frame())
 
 
 def hourly_panel(values: Floats, names: Sequence[str], target: str | Sequence[str]) -> Panel:
@@ -55,21 +91,12 @@ def hourly_panel(values: Floats, names: Sequence[str], target: str | Sequence[st
         )
     past = tuple(name for name in names if name not in targets)
     order = [list(names).index(name) for name in targets + past]
-    one = np.ones(1, dtype=np.int64)
-    return Panel(
-        grid=Grid(START, "h"),
-        ids=("",),
-        values=np.ascontiguousarray(values[:, order]),
-        row0=0 * one,
-        length=len(values) * one,
-        first=0 * one,
-        targets=targets,
-        past=past,
-        names=Names(time="ds"),
-    )
+    none = np.zeros(1, dtype=np.int64)
+    columns = np.ascontiguousarray(values[:, order])
+    return Panel(Grid(START, "h"), ("",), columns, none, none + len(values), none, targets, past)
 
 
-def cutoff_steps(grid: Grid, cutoffs: Any, n_steps: int) -> Ints:
+def cutoff_steps(grid: Grid, cutoffs: Cutoffs, n_steps: int) -> Ints:
     """Return cutoffs, given as grid steps or as times, as grid steps ``[n]`` inside the generated part."""
     given = [cutoffs] if isinstance(cutoffs, (str, int, np.integer)) or not isinstance(cutoffs, Iterable) else cutoffs
     array = given if isinstance(given, np.ndarray) else np.array(list(given), dtype=object)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.synthetic.base import Synthetic, count, cutoff_steps, hourly_panel, stream
+from foretide.data.synthetic.base import Cutoffs, Synthetic, count, cutoff_steps, hourly_panel, stream
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Ints
 
@@ -48,6 +48,12 @@ class HourlyTruth:
     coupling_weight : float
         Weight of the lagged driver in the driven channels.
     grid : Grid
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> sorted(ft.synthetic.hourly(T=48).truth.components)[:4]
+    ['coupling', 'daily', 'events', 'fortnightly']
     """
 
     components: dict[str, Floats]
@@ -64,7 +70,7 @@ class HourlyTruth:
         """The series themselves, ``[T, n]``."""
         return _total(self.components)
 
-    def oracle(self, cutoffs: Any, h: int) -> Floats:
+    def oracle(self, cutoffs: Cutoffs, h: int) -> Floats:
         """Return the exact conditional mean of the targets given every component up to the cutoff.
 
         The deterministic part is known; the noise decays as ``rho**k``; an event is expected with its mean,
@@ -82,6 +88,12 @@ class HourlyTruth:
         -------
         float array ``[n, h, D]``
             Targets in the order of ``targets``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.synthetic.hourly(T=500).truth.oracle([300, 400], h=24).shape
+        (2, 24, 1)
         """
         h = count("h", h, 1)
         steps = cutoff_steps(self.grid, cutoffs, len(self.event_mask))
@@ -114,7 +126,7 @@ def hourly(
     heteroskedasticity: float = 1.0,
     coupling: float = 1.0,
     target: str | Sequence[str] = "x1",
-) -> Synthetic:
+) -> Synthetic[HourlyTruth]:
     """Generate an hourly multivariate series together with its truth.
 
     With ``t = 0..T-1`` and channel ``s = 0..n-1`` the data are the sum of
@@ -137,7 +149,7 @@ def hourly(
       nothing for ``t < 3``. Driving channels (odd) are driven by none, so that any strength is stable.
 
     Every component draws from a stream of its own: a trait switched on or off leaves the other components as
-    they were, and a longer series begins with the shorter one.
+    they were, and a longer series begins with the shorter one. Source: specification of the sequence models, section 1.
 
     Parameters
     ----------
@@ -156,15 +168,20 @@ def hourly(
     Synthetic
         ``.panel`` and ``.truth`` (:class:`HourlyTruth`).
 
-    Notes
-    -----
-    Source: specification of the sequence models, section 1.
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> data = ft.synthetic.hourly(T=500, n_series=2, target=["x1", "x2"])
+    >>> data.panel.targets, data.truth.oracle(400, h=6).shape
+    (('x1', 'x2'), (1, 6, 2))
     """
     traits = {"regime_shifts": regime_shifts, "heteroskedasticity": heteroskedasticity, "coupling": coupling}
     return _generate(T, n_series, seed, traits, target)
 
 
-def _generate(T: int, n: int, seed: int, traits: dict[str, float], target: str | Sequence[str]) -> Synthetic:
+def _generate(
+    T: int, n: int, seed: int, traits: dict[str, float], target: str | Sequence[str]
+) -> Synthetic[HourlyTruth]:
     T, n = count("T", T, 1), count("n_series", n, 1)
     seed = count("seed", seed, 0)
     for name, strength in traits.items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.synthetic.base import Synthetic, count, cutoff_steps, hourly_panel, stream
+from foretide.data.synthetic.base import Cutoffs, Synthetic, count, cutoff_steps, hourly_panel, stream
 from foretide.errors import ConfigError
 from foretide.typing import Floats
 
@@ -33,6 +33,12 @@ class PlantedTruth:
     n_steps : int
         ``T``.
     grid : Grid
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.synthetic.planted_lags(T=100, lags=[48, 24], weights=[0.3, 0.6]).truth.lags
+    (24, 48)
     """
 
     lags: tuple[int, ...]
@@ -42,7 +48,7 @@ class PlantedTruth:
     n_steps: int
     grid: Grid
 
-    def oracle(self, cutoffs: Any, h: int) -> Floats:
+    def oracle(self, cutoffs: Cutoffs, h: int) -> Floats:
         """Return the exact conditional mean of the target, ``[n, h, 1]``, by recursion of expectations.
 
         Parameters
@@ -51,6 +57,18 @@ class PlantedTruth:
             Grid steps or times of the last observed step.
         h : int
             Steps ahead.
+
+        Returns
+        -------
+        float array ``[n, h, 1]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.planted_lags(T=100, lags=[24], weights=[0.5])
+        >>> y = data.panel.values[:, 0]
+        >>> bool(data.truth.oracle(80, h=1)[0, 0, 0] == 0.5 * y[81 - 24])
+        True
         """
         h = count("h", h, 1)
         now = cutoff_steps(self.grid, cutoffs, self.n_steps) + len(self.history) - self.n_steps
@@ -69,7 +87,7 @@ def planted_lags(
     seed: int = 0,
     *,
     n_noise: int = 2,
-) -> Synthetic:
+) -> Synthetic[PlantedTruth]:
     """Generate ``y_t = sum_k weight_k * y_{t - lag_k} + noise * w_t``, ``w ~ N(0, 1)``, on an hourly grid.
 
     The series starts from zeros and burns in for at least 500 steps and 50 times the longest lag. Without lags
@@ -93,6 +111,12 @@ def planted_lags(
     -------
     Synthetic
         ``.panel`` with the target ``y``, and ``.truth`` (:class:`PlantedTruth`).
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.synthetic.planted_lags(T=100, lags=[24], weights=[0.8]).panel
+    Panel(1 entities x 1 targets, 2 past; 100 rows, every h, 2019-01-01 00:00:00 to 2019-01-05 03:00:00)
     """
     T, n_noise, seed = count("T", T, 1), count("n_noise", n_noise, 0), count("seed", seed, 0)
     lags, weights = _checked(lags, weights)

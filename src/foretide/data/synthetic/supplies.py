@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foretide.data.panel import Names, Panel
+from foretide.data.panel import Panel
 from foretide.data.synthetic.base import START, Synthetic, count, stream
 from foretide.data.synthetic.supplies_truth import SuppliesTruth, companion, day_kinds
 from foretide.data.time.grid import Grid
@@ -25,19 +25,10 @@ REPLACED = 0.03
 
 
 def supplies(
-    T: int = 1095,
-    n_targets: int = 48,
-    n_covariates: int = 35,
-    seed: int = 0,
-    *,
-    latent: int = 4,
-    order: int = 2,
-    effect: float = 0.25,
-    n_sites: int = 1,
-    substitutions: float = 0.0,
-    country: str | tuple[str, str] | None = ("DE", "BY"),
-    ahead: int = 0,
-) -> Synthetic:
+    T: int = 1095, n_targets: int = 48, n_covariates: int = 35, seed: int = 0, *, latent: int = 4, order: int = 2,
+    effect: float = 0.25, n_sites: int = 1, substitutions: float = 0.0,
+    country: str | tuple[str, str] | None = ("DE", "BY"), ahead: int = 0,
+) -> Synthetic[SuppliesTruth]:  # fmt: skip
     """Generate daily counts of many supplies, most of them sparse, together with their truth.
 
     - latent state: a stable VAR, ``z_t = sum_{i <= order} A_i z_{t-i} + A_7 z_{t-7} + e_t``, spectral radius 0.97,
@@ -80,6 +71,12 @@ def supplies(
     -------
     Synthetic
         ``.panel`` and ``.truth`` (:class:`SuppliesTruth`).
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.synthetic.supplies(T=90, n_targets=6, n_covariates=2).panel
+    Panel(1 entities x 6 targets, 2 past, 1 future; 90 rows, every D, 2019-01-01 00:00:00 to 2019-03-31 00:00:00)
     """
     sizes = _sizes(T=T, n_targets=n_targets, n_covariates=n_covariates, latent=latent, order=order, n_sites=n_sites)
     return _generate(sizes, count("seed", seed, 0), {"effect": effect, "substitutions": substitutions}, country, ahead)
@@ -92,7 +89,7 @@ def _sizes(**given: int) -> dict[str, int]:
 
 def _generate(
     sizes: dict[str, int], seed: int, strengths: dict[str, float], country: str | tuple[str, str] | None, ahead: int
-) -> Synthetic:
+) -> Synthetic[SuppliesTruth]:
     T, d, c, k, order, n = sizes.values()
     if order >= WEEK:
         raise ConfigError(f"order is at most {WEEK - 1}, since a lag of {WEEK} days comes on top; got {order}.")
@@ -142,7 +139,7 @@ def _dynamics(k: int, order: int, seed: int) -> tuple[Floats, Floats]:
 def _paths(matrices: Floats, shock: Floats, n: int, n_steps: int, seed: int) -> Floats:
     """Return latent paths ``[N, 7 + T, K]``, every site from a stream of its own."""
     k = len(shock)
-    found = np.empty((n, WEEK + n_steps, k))
+    paths = np.empty((n, WEEK + n_steps, k))
     root = np.linalg.cholesky(shock)
     newest_last = np.moveaxis(matrices[::-1], 0, 1).reshape(k, WEEK * k)
     for site in range(n):
@@ -150,8 +147,8 @@ def _paths(matrices: Floats, shock: Floats, n: int, n_steps: int, seed: int) -> 
         path = np.zeros((WEEK + len(draws), k))
         for t, e in enumerate(draws, start=WEEK):
             path[t] = newest_last @ path[t - WEEK : t].ravel() + e
-        found[site] = path[BURN_IN:]
-    return found
+        paths[site] = path[BURN_IN:]
+    return paths
 
 
 def _bases(n: int, d: int, seed: int) -> tuple[Floats, Ints]:
@@ -240,14 +237,14 @@ def _image(latent: Floats, by: dict[str, Floats], seed: int) -> Floats:
 
 def _draw(truth: SuppliesTruth, seed: int) -> Floats:
     """Return counts ``[N, T, D]``: Poisson with a gamma rate, zero where the inflation strikes."""
-    found = np.empty_like(truth.intensity)
+    counts = np.empty_like(truth.intensity)
     for site, mean in enumerate(truth.intensity):
         theta = np.broadcast_to(truth.dispersion, mean.shape)
         gamma = stream(seed, 6000 + site).standard_gamma(theta)
         drawn = stream(seed, 7000 + site).poisson(gamma * mean / theta)
         silent = stream(seed, 8000 + site).uniform(size=mean.shape) < truth.zero_probability
-        found[site] = np.where(silent, 0, drawn)
-    return found
+        counts[site] = np.where(silent, 0, drawn)
+    return counts
 
 
 def _panel(truth: SuppliesTruth, counts: Floats, observed: Floats, n_steps: int, ahead: int) -> Panel:
@@ -256,16 +253,7 @@ def _panel(truth: SuppliesTruth, counts: Floats, observed: Floats, n_steps: int,
     values = np.full((n, rows, d + c + 1), np.nan)
     values[:, :n_steps, :d], values[:, :n_steps, d : d + c] = counts, observed
     values[..., -1] = day_kinds(truth.grid, np.arange(rows), truth.country)[0]
-    one = np.ones(n, dtype=np.int64)
-    return Panel(
-        grid=truth.grid,
-        ids=truth.sites,
-        values=values.reshape(n * rows, -1),
-        row0=rows * np.arange(n, dtype=np.int64),
-        length=rows * one,
-        first=0 * one,
-        targets=truth.targets,
-        past=_names("cov", c) if c else (),
-        future=("holiday",),
-        names=Names(time="ds"),
-    )
+    row0, length, none = rows * np.arange(n, dtype=np.int64), np.full(n, rows, dtype=np.int64), np.zeros(n, np.int64)
+    past = _names("cov", c) if c else ()
+    table = values.reshape(n * rows, -1)
+    return Panel(truth.grid, truth.sites, table, row0, length, none, truth.targets, past, ("holiday",))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from foretide.data.synthetic.base import count, cutoff_steps
+from foretide.data.synthetic.base import Cutoffs, count, cutoff_steps
 from foretide.data.time.calendar import Calendar
+from foretide.data.time.events import beside_marked
+from foretide.data.time.grid import Steps
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Ints
 
@@ -24,6 +26,8 @@ CHUNK = 20_000
 SMALLEST = -650.0
 """Below this log-probability of zero the sum over single counts would start from nothing."""
 SUNDAY = 6
+Site: TypeAlias = str | int | Sequence[str | int]
+"""Name or position of a site, or one for each cutoff."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,13 @@ class SuppliesTruth:
         Whose public holidays are kept.
     sites, targets : tuples of str
     grid : Grid
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> truth = ft.synthetic.supplies(T=60, n_targets=3).truth
+    >>> truth.latent.shape, truth.rates.shape
+    ((1, 60, 4), (1, 60, 3))
     """
 
     history: Floats
@@ -101,8 +112,25 @@ class SuppliesTruth:
         """Companion matrix of the VAR, ``[P K, P K]``; all its eigenvalues lie inside the unit circle."""
         return companion(self.matrices)
 
-    def calendar(self, steps: Any) -> Floats:
-        """Return the factors of weekday and holidays at any grid steps, ``[n]`` -> ``[n, D]``."""
+    def calendar(self, steps: Steps) -> Floats:
+        """Return the factors of weekday and holidays.
+
+        Parameters
+        ----------
+        steps : int array ``[n]``
+            Grid steps, in the data or not.
+
+        Returns
+        -------
+        float array ``[n, D]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> factors = ft.synthetic.supplies(T=30, n_targets=3, country=None).truth.calendar(range(7))
+        >>> factors.mean(axis=0).round(9).tolist()
+        [1.0, 1.0, 1.0]
+        """
         steps = np.asarray(steps, dtype=np.int64)
         day = np.asarray(self.grid.times(steps).to_numpy().astype("datetime64[D]").astype(np.int64))
         free, after, before = day_kinds(self.grid, steps, self.country)
@@ -110,7 +138,7 @@ class SuppliesTruth:
         return np.asarray(self.weekday.T[(day + 3) % 7] * np.where(free[:, None], self.holiday, factor))
 
     # ---------------------------------------------------------------- the best forecast
-    def oracle(self, cutoffs: Any, h: int, site: Any = None) -> Floats:
+    def oracle(self, cutoffs: Cutoffs, h: int, site: Site | None = None) -> Floats:
         """Return the exact conditional mean given the latent path and the level up to the cutoff.
 
         The log-rate ``k`` steps ahead is Gaussian, so that its exponential has mean ``exp(mean + variance / 2)``.
@@ -129,15 +157,46 @@ class SuppliesTruth:
         Returns
         -------
         float array ``[n, h, D]`` (``[N n, h, D]`` for all of several sites)
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> truth = ft.synthetic.supplies(T=60, n_targets=3, n_sites=2).truth
+        >>> truth.oracle(50, h=7).shape, truth.oracle(50, h=7, site="site1").shape
+        ((2, 7, 3), (1, 7, 3))
         """
         mean, variance, fixed = self._ahead(cutoffs, h, site)
         return np.asarray((1 - self.zero_probability) * fixed * np.exp(mean + variance / 2))
 
-    def oracle_quantiles(self, cutoffs: Any, h: int, levels: Sequence[float], site: Any = None) -> Floats:
-        """Return quantiles of the true predictive distribution, whole numbers ``[n, h, D, Q]``.
+    def oracle_quantiles(self, cutoffs: Cutoffs, h: int, levels: Sequence[float], site: Site | None = None) -> Floats:
+        """Return quantiles of the true predictive distribution.
 
         The distribution of the counts is mixed over the Gaussian log-rate; the quantile is the smallest count whose
-        probability not to be exceeded reaches the level. Parameters as in :meth:`oracle`, with ``levels`` as fractions.
+        probability not to be exceeded reaches the level.
+
+        Parameters
+        ----------
+        cutoffs, h, site
+            As in :meth:`oracle`.
+        levels : sequence of float
+            Fractions.
+
+        Returns
+        -------
+        float array ``[n, h, D, Q]``
+            Whole numbers.
+
+        Raises
+        ------
+        ConfigError
+            For levels that are no fractions.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> truth = ft.synthetic.supplies(T=60, n_targets=3).truth
+        >>> truth.oracle_quantiles(50, h=7, levels=(0.1, 0.9)).shape
+        (1, 7, 3, 2)
         """
         wanted = np.asarray(levels, dtype=np.float64)
         if wanted.ndim != 1 or not ((wanted > 0) & (wanted < 1)).all():
@@ -150,7 +209,7 @@ class SuppliesTruth:
         found = mixed_quantiles(wanted, scale, spread, theta, zero)
         return found.reshape(*mean.shape, len(wanted))
 
-    def _ahead(self, cutoffs: Any, h: int, site: Any) -> tuple[Floats, Floats, Floats]:
+    def _ahead(self, cutoffs: Cutoffs, h: int, site: Site | None) -> tuple[Floats, Floats, Floats]:
         """Return mean ``[n, h, D]`` and variance ``[h, D]`` of the log-rate, and its fixed factor ``[n, h, D]``."""
         h = count("h", h, 1)
         steps, place = self._origins(cutoffs, site)
@@ -171,7 +230,7 @@ class SuppliesTruth:
         fixed = self.base[place][:, None, :] * self.calendar(days.ravel()).reshape(*days.shape, -1)
         return mean, variance, fixed
 
-    def _origins(self, cutoffs: Any, site: Any) -> tuple[Ints, Ints]:
+    def _origins(self, cutoffs: Cutoffs, site: Site | None) -> tuple[Ints, Ints]:
         """Return step and site of every origin, each ``[n]``."""
         steps = cutoff_steps(self.grid, cutoffs, self.level.shape[1])
         if site is None:
@@ -182,7 +241,7 @@ class SuppliesTruth:
             raise ConfigError(f"site is one site, or one for each of the {len(steps)} cutoffs; got {len(place)}.")
         return steps, np.broadcast_to(place, steps.shape)
 
-    def _site(self, site: Any) -> int:
+    def _site(self, site: str | int) -> int:
         if isinstance(site, str) and site in self.sites:
             return self.sites.index(site)
         if not isinstance(site, str) and 0 <= int(site) < len(self.sites):
@@ -212,17 +271,7 @@ def day_kinds(grid: Grid, steps: Ints, country: str | tuple[str, str] | None) ->
     every = np.arange(low - pad, int(steps.max()) + pad + 1)
     free = Calendar((), country).values(grid, every)[:, 0] > 0
     day = grid.times(every).to_numpy().astype("datetime64[D]").astype(np.int64)
-    working = ~free & ((day + 3) % 7 != SUNDAY)
-
-    def next_to(free: Bools, working: Bools) -> Bools:
-        """Whether a holiday lies between a working day and the working day before it."""
-        holidays = np.cumsum(free)
-        position = np.arange(len(working))
-        earlier = np.maximum.accumulate(np.where(working, position, 0))
-        previous = np.concatenate([[0], earlier[:-1]])
-        return np.asarray(working & (holidays > holidays[previous]))
-
-    after, before = next_to(free, working), next_to(free[::-1], working[::-1])[::-1]
+    after, before = (beside_marked(day, free[None], side, (SUNDAY,))[0] for side in (-1, 1))
     rows = steps - low + pad
     return free[rows], after[rows], before[rows]
 
@@ -233,7 +282,7 @@ def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: F
     The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``. The distribution is mixed by
     the trapezoid rule over ``g``, with a step below the counts' own standard deviation in units of the spread.
     """
-    found = np.empty((len(scale), len(levels)))
+    quantiles = np.empty((len(scale), len(levels)))
     high = scale * np.exp(1.5 * spread)
     own = np.sqrt(high + high**2 / dispersion) / np.maximum(spread * high, 1e-300)
     needed = np.ceil(np.log2(2 * WIDEST / np.clip(own, 2.0**-8, 0.5))).astype(np.int64)
@@ -245,30 +294,30 @@ def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: F
         for start in range(0, len(rows), part := CHUNK * 32 // 2**power + 1):
             some = rows[start : start + part]
             means = scale[some, None] * np.exp(spread[some, None] * points)
-            found[some] = _quantiles(levels, weights, means, dispersion[some], zero[some])
-    return found
+            quantiles[some] = _quantiles(levels, weights, means, dispersion[some], zero[some])
+    return quantiles
 
 
 def _quantiles(levels: Floats, weights: Floats, means: Floats, dispersion: Floats, zero: Floats) -> Floats:
     """Return quantiles ``[n, Q]`` of a mixture over means ``[n, J]``, count by count from zero up."""
     theta = dispersion[:, None]
     log_zero = -theta * np.log1p(means / theta)
-    found = np.zeros((len(means), len(levels)))
+    quantiles = np.zeros((len(means), len(levels)))
     large = log_zero.min(axis=1) < SMALLEST
     if large.any():
-        found[large] = _bisected(levels, weights, means[large], dispersion[large], zero[large])
+        quantiles[large] = _bisected(levels, weights, means[large], dispersion[large], zero[large])
     rows = np.flatnonzero(~large)
     pmf, ratio = np.exp(log_zero[rows]) * weights, means[rows] / (means[rows] + theta[rows])
     cdf, k = zero[rows] + (1 - zero[rows]) * pmf.sum(axis=1), 0
     while rows.size:
         open_ = cdf[:, None] < levels  # a level not reached yet lies at least one higher
-        found[rows] += open_
+        quantiles[rows] += open_
         keep = open_.any(axis=1)
         if not keep.all():
             rows, pmf, ratio, cdf = rows[keep], pmf[keep], ratio[keep], cdf[keep]
         pmf = pmf * ratio * ((k + dispersion[rows]) / (k + 1))[:, None]
         cdf, k = cdf + (1 - zero[rows]) * pmf.sum(axis=1), k + 1
-    return found
+    return quantiles
 
 
 def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats, zero: Floats) -> Floats:
@@ -282,7 +331,7 @@ def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats
         below = betainc(theta, np.maximum(k[:, None], 0) + 1.0, share)
         return np.where(k < 0, 0.0, zero + (1 - zero) * (below @ weights))
 
-    found = np.empty((len(means), len(levels)))
+    quantiles = np.empty((len(means), len(levels)))
     for j, level in enumerate(levels):
         low, high = np.full(len(means), -1.0), np.ceil(means.max(axis=1)) + 1.0
         while (short := cdf(high) < level).any():
@@ -291,5 +340,5 @@ def _bisected(levels: Floats, weights: Floats, means: Floats, dispersion: Floats
             middle = np.floor((low + high) / 2)
             reached = cdf(middle) >= level
             low, high = np.where(reached, low, middle), np.where(reached, middle, high)
-        found[:, j] = high
-    return found
+        quantiles[:, j] = high
+    return quantiles

@@ -71,29 +71,29 @@ class Column:
         return None if self.plain or len({d for d, _ in self.pairs}) != 1 else self.pairs[0]
 
 
-def look(name: str, text: pa.Array, given: Form) -> Column:
+def look(name: str, text: pa.Array, preset: Form) -> Column:
     """Return a column with every reading that makes numbers of all its values."""
     text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
     known = pc.drop_null(text)
-    if len(known) and not _any(known.slice(0, 50), rf"\d|^{_SIGN}{_ENDLESS}$"):
+    if len(known) and not any_match(known.slice(0, 50), rf"\d|^{_SIGN}{_ENDLESS}$"):
         return Column(name, text)
-    pairs = _allowed(known, given)
+    pairs = _allowed(known, preset)
     plain = pairs[:1] == [(".", None)] and (".", ",") not in pairs and not _has(known, ".")
-    return Column(name, text, tuple(p for p in pairs if _all(known, _pattern(*p))), plain)
+    return Column(name, text, tuple(p for p in pairs if all_match(known, _pattern(*p))), plain)
 
 
-def _allowed(known: pa.Array, given: Form) -> list[Pair]:
+def _allowed(known: pa.Array, preset: Form) -> list[Pair]:
     """Return the readings that the marks in a column and what was given leave; the simplest first."""
     here = {mark for mark in (".", ",") if _has(known, mark)}
-    if _any(known, _SPACED):
-        here |= {mark for mark in (" ", "'") if _any(known, _GROUPED[mark])}
+    if any_match(known, _SPACED):
+        here |= {mark for mark in (" ", "'") if any_match(known, _GROUPED[mark])}
     if not here & {".", ","}:
-        return [(".", t) for t in (None, " ", "'") if t is None or (t in here and given.thousands in (None, t))]
+        return [(".", t) for t in (None, " ", "'") if t is None or (t in here and preset.thousands in (None, t))]
     return [
         (d, t) for d, t in _PAIRS
         if (d in here or t in (".", ",")) and (t is None or t in here)
-        and given.decimal in (None, d) and d != given.thousands and (t is None or given.thousands in (None, t))
+        and preset.decimal in (None, d) and d != preset.thousands and (t is None or preset.thousands in (None, t))
     ]  # fmt: skip
 
 
@@ -126,13 +126,13 @@ def _by_habit(text: pa.Array, sep: str | None) -> str | None:
     number without a mark beside ``2,200``, which ends in zero, makes it a thousands mark: ``2,2`` would do otherwise.
     """
     known = pc.drop_null(text)
-    comma, point = _any(known, ","), _any(known, r"\.")
+    comma, point = any_match(known, ","), any_match(known, r"\.")
     if comma and point:  # 1,234 beside 1.234
         return None
     if sep == "," or (point and sep != ";"):
         return "."
     mark, other = (",", ".") if comma else (".", ",")
-    grouped = _any(known, rf"{_GROUPED[mark]}\d\d0$") and _any(known, r"^[+\-−]?\d{1,3}$")
+    grouped = any_match(known, rf"{_GROUPED[mark]}\d\d0$") and any_match(known, r"^[+\-−]?\d{1,3}$")
     return other if grouped else None
 
 
@@ -153,18 +153,15 @@ def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
             decimal = "."
     values = np.array(text.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
     too_large = np.isinf(values)
-    if too_large.any():
-        too_large &= ~_fit(text, _ENDLESS)
-    if too_large.any():
+    if too_large.any() and (too_large := too_large & ~_fit(text, _ENDLESS)).any():
         row = int(np.argmax(too_large))
-        said = (
-            f"Column {column.name!r}: {_short(column.text[row])} in row {row} is larger than a number can be (1.8e308)."
-        )
+        place = f"Column {column.name!r}: {_short(column.text[row])} in row {row}"
+        said = f"{place} is larger than a number can be (1.8e308)."
         return None, Problem("text", said, "Correct it.", column=column.name, count=int(too_large.sum()))
     return values, None
 
 
-def doubt(column: Column, given: Form) -> Problem | None:
+def doubt(column: Column, preset: Form) -> Problem | None:
     """Return why a column that looks like numbers cannot be read; None for text, and for what can."""
     known = pc.drop_null(column.text)
     if not len(known):
@@ -175,45 +172,36 @@ def doubt(column: Column, given: Form) -> Problem | None:
     any_way = np.logical_or.reduce(list(fits.values()))
     if max(any_way.mean(), _fit(known, _SIGNED).mean()) < 0.5:
         return None
-    allowed = [pair for pair in _allowed(known, given) if fits[pair].any()] or list(fits)
-    pair = max(allowed, key=lambda p: float(fits[p].mean()))
-    good = fits[pair]
+    allowed = [pair for pair in _allowed(known, preset) if fits[pair].any()] or list(fits)
+    good = fits[max(allowed, key=lambda p: float(fits[p].mean()))]
     first = int(np.argmin(good))
-    rows = np.flatnonzero(~np.asarray(pc.is_null(column.text)))
-    value, row, n = _short(known[first]), int(rows[first]), int((~good).sum())
+    row = int(np.flatnonzero(~np.asarray(pc.is_null(column.text)))[first])
+    value, n = _short(known[first]), int((~good).sum())
     if any_way.mean() < 0.5:
-        text = (
-            f"Column {column.name!r}: {phrase('value carries|values carry', n)} a sign or a unit, the first is {value} "
-        )
-        text += f"in row {row}."
+        text = f"{phrase('value carries|values carry', n)} a sign or a unit, the first is {value} in row {row}."
         fix = f"Write the number alone, and its unit into the header.{_strip(column.name, known)}"
     elif good.all():
-        text = f"Column {column.name!r}: {_short(known[0])} in row {int(rows[0])} is no number with "
-        text += f"{Form(decimal=given.decimal, thousands=given.thousands).text()}."
+        marks = Form(decimal=preset.decimal, thousands=preset.thousands).text()
+        text = f"{value} in row {row} is no number with {marks}."
         fix = "Leave these options out to have the marks found, or name the marks in the file."
     else:
         other = _short(known[int(np.argmax(good))])
-        text = f"Column {column.name!r}: {phrase('value is no number|values are no numbers', n)}, the first is {value} "
-        text += f"in row {row}; others are such as {other}."
+        text = f"{phrase('value is no number|values are no numbers', n)}, the first is {value} in row {row}; "
+        text += f"others are such as {other}."
         fix = "Write all its numbers in one form, and leave a cell empty where there is none."
-    return Problem("text", text, fix, column=column.name, count=n)
+    return Problem("text", f"Column {column.name!r}: {text}", fix, column=column.name, count=n)
 
 
 def _strip(name: str, known: pa.Array) -> str:
     """Return what to type to take signs and units off the numbers of a column; nothing where that leaves a doubt."""
-    for mark, more in ((".", ""), (",", ".str.replace(',', '.')")):
+    odd = r"(?:\d{1,2}|\d{4,})"
+    for mark, other, more in ((".", ",", ""), (",", ".", ".str.replace(',', '.')")):
         text = pc.replace_substring_regex(known, rf"[^0-9{mark}+-]", "")
-        other = "," if mark == "." else "."
-        pair = (mark, None) if not _has(text, mark) or _any(text, rf"{_GROUPED[mark]}(?:\d{{1,2}}|\d{{4,}})$") else None
-        if (
-            pair
-            and _all(text, _pattern(*pair))
-            and not _any(known, rf"{_GROUPED[other]}(?:\d{{1,2}}|\d{{4,}})(?:\D|$)")
-        ):
-            return (
-                f" Or type: frame[{name!r}] = frame[{name!r}].str.replace(r'[^0-9{mark}+-]', '', regex=True){more}"
-                ".astype(float)."
-            )
+        if _has(text, mark) and not any_match(text, rf"{_GROUPED[mark]}{odd}$"):
+            continue
+        if all_match(text, _pattern(mark, None)) and not any_match(known, rf"{_GROUPED[other]}{odd}(?:\D|$)"):
+            digits = f"frame[{name!r}].str.replace(r'[^0-9{mark}+-]', '', regex=True)"
+            return f" Or type: frame[{name!r}] = {digits}{more}.astype(float)."
     return ""
 
 
@@ -245,12 +233,14 @@ def _has(values: pa.Array, mark: str) -> bool:
     return bool(pc.any(pc.match_substring(values, mark)).as_py())
 
 
-def _any(values: pa.Array, pattern: str) -> bool:
+def any_match(values: pa.Array, pattern: str) -> bool:
+    """Whether a pattern is found in any value."""
     return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
-def _all(values: pa.Array, pattern: str) -> bool:
-    if len(values) > _FEW and not _all(values.slice(0, _FEW), pattern):
+def all_match(values: pa.Array, pattern: str) -> bool:
+    """Whether a pattern is found in all values that are not missing."""
+    if len(values) > _FEW and not all_match(values.slice(0, _FEW), pattern):
         return False
     return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False
 

@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +18,12 @@ import pyarrow.parquet
 
 from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form, Origin
-from foretide.data.tables.numerals import MISSING, Column, Pair, convert, doubt, look, settle
+from foretide.data.tables.numerals import MISSING, Column, Pair, all_match, any_match, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
 from foretide.errors import DataError
 from foretide.text import phrase
+from foretide.typing import Array
 
 WIDEST = 10_000
 """Most columns of a table."""
@@ -65,7 +65,7 @@ class Table:
 
 
 def read_table(
-    path: str | os.PathLike[str], *, text: Iterable[str] = (), given: Form | None = None, likely: Form | None = None
+    path: str | os.PathLike[str], *, text: Iterable[str] = (), preset: Form | None = None, likely: Form | None = None
 ) -> Table:
     """Read a CSV or Parquet file into a pandas frame; what is not given is found by looking.
 
@@ -76,7 +76,7 @@ def read_table(
         ``.bz2``, ``.xz`` or ``.zip``; ``-`` is standard input.
     text : iterable of str
         Columns kept as text (identifiers such as ``007`` or ``NA``, times).
-    given : Form, optional
+    preset : Form, optional
         What holds without a look.
     likely : Form, optional
         Of a table of the same kind, taken where a look leaves it open.
@@ -89,43 +89,43 @@ def read_table(
     source = open_source(path)
     if source.is_parquet:
         return Table(_parquet(source), Origin(source.name, Form()))
-    given, likely = (given or Form()).checked(), likely or Form()
-    found = read_text(source.data, source.name, given, likely)
-    cells, left_out = _cells(found, source.name)
+    preset, likely = (preset or Form()).checked(), likely or Form()
+    content = read_text(source.data, source.name, preset, likely)
+    cells, left_out = _cells(content, source.name)
     kept = set(text)
     columns = {
-        name: look(name, cell, given)
+        name: look(name, cell, preset)
         for name, cell in cells.items()
-        if not _any(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
+        if not any_match(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
     }
-    chosen = settle(list(columns.values()), likely, found.form.sep)
-    frame: dict[str, Any] = {}
+    chosen = settle(list(columns.values()), likely, content.form.sep)
+    frame: dict[str, Array | pd.Series | None] = {}
     doubts: dict[str, Problem] = {}
     for name, cell in cells.items():
         if name in chosen and not _only_signs(cell, columns[name]):
             frame[name], problem = convert(columns[name], chosen[name])
         else:
-            frame[name], problem = None, doubt(columns[name], given) if name in columns else None
+            frame[name], problem = None, doubt(columns[name], preset) if name in columns else None
         if frame[name] is None:
             frame[name] = _plain(cell)
         if problem is not None:
             doubts[name] = problem
     decimal, thousands = _marks(columns, chosen)
-    form = replace(found.form, decimal=decimal, thousands=thousands, time_format=given.time_format)
-    if found.left_out:
-        left_out = (f"{phrase('line|lines', found.left_out)} above the header", *left_out)
+    form = replace(content.form, decimal=decimal, thousands=thousands, time_format=preset.time_format)
+    if content.left_out:
+        left_out = (f"{phrase('line|lines', content.left_out)} above the header", *left_out)
     return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells)
 
 
-def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
+def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
     """Return the text of every column by its name, and what is left out."""
-    sep = found.form.sep or ","
-    header = header_of(found.body, sep)
+    sep = content.form.sep or ","
+    header = header_of(content.body, sep)
     if len(header) > WIDEST:
         raise DataError(
             f"{name} has {len(header)} columns; at most {WIDEST} are read. Write it long: one row per series and time."
         )
-    data = f"{found.body}\n".encode("utf-8", "surrogatepass")
+    data = f"{content.body}\n".encode("utf-8", "surrogatepass")
     try:
         table = pa.csv.read_csv(
             io.BytesIO(data),
@@ -137,16 +137,16 @@ def _cells(found: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[st
         )
     except pa.ArrowException as error:
         raise DataError(
-            _ragged(found, sep, len(header), name) or f"{name} cannot be read as a table: {error}."
+            _ragged(content, sep, len(header), name) or f"{name} cannot be read as a table: {error}."
         ) from error
     # A quotation mark that is not closed swallows the lines below it.
-    quotes = found.body.count('"')
-    if quotes and (quotes % 2 or table.num_rows < sum(1 for line in found.body.split("\n") if line)):
-        ragged = _ragged(found, sep, len(header), name)
+    quotes = content.body.count('"')
+    if quotes and (quotes % 2 or table.num_rows < sum(1 for line in content.body.split("\n") if line)):
+        ragged = _ragged(content, sep, len(header), name)
         if ragged:
             raise DataError(ragged)
     names = [str(table.column(k)[0]).strip() for k in range(table.num_columns)]
-    _check_names(names, found, name)
+    _check_names(names, content, name)
     if table.num_rows < 2:
         raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
     table, units = _without_units(table.slice(1))
@@ -167,42 +167,42 @@ def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
         cell, column = str(table.column(k)[0]).strip(), below.column(k)
         if cell in MISSING:
             continue
-        if re.match(_VALUE, cell) or (any(c.isdigit() for c in cell) and not _all(column, _NUMERIC)):
+        if re.match(_VALUE, cell) or (any(c.isdigit() for c in cell) and not all_match(column, _NUMERIC)):
             return table, False
-        numeric += _all(column, _NUMERIC) and _any(column, r"\d")
+        numeric += all_match(column, _NUMERIC) and any_match(column, r"\d")
     return (below, True) if numeric else (table, False)
 
 
 def _without_empty(table: pa.Table) -> tuple[pa.Table, int]:
     """Leave out rows of empty cells, such as spreadsheets leave below a table."""
-    kept: Any = None
+    filled: pa.ChunkedArray | None = None
     for k in range(table.num_columns):
         full = pc.match_substring_regex(table.column(k), r"\S")
-        kept = full if kept is None else pc.or_(kept, full)
-        if pc.all(kept).as_py():
+        filled = full if filled is None else pc.or_(filled, full)
+        if pc.all(filled).as_py():
             return table, 0
-    rows = table.filter(kept)
+    rows = table.filter(filled)
     return rows, table.num_rows - rows.num_rows
 
 
-def _ragged(found: Text, sep: str, width: int, name: str) -> str | None:
-    bad = unsound_row(found.body, sep, width)
+def _ragged(content: Text, sep: str, width: int, name: str) -> str | None:
+    bad = unsound_row(content.body, sep, width)
     if bad is None:
         return None
     above, what = bad
-    return f"{name}, line {found.line + above}: {what}. Correct the line; a cell that holds {sep!r} is put in quotes."
+    return f"{name}, line {content.line + above}: {what}. Correct the line; a cell that holds {sep!r} is put in quotes."
 
 
-def _check_names(names: list[str], found: Text, file: str) -> None:
+def _check_names(names: list[str], content: Text, file: str) -> None:
     given = [name for name in names if name]
     twice = sorted(name for name, times in Counter(given).items() if times > 1)
     if twice:
         raise DataError(f"{file}: column names occur twice: {', '.join(twice[:5])}. Rename or drop one of each.")
     if not any(c.isalpha() for name in given for c in name):
-        shown = (found.form.sep or ",").join(names)[:60]
+        shown = (content.form.sep or ",").join(names)[:60]
         raise DataError(
-            f"{file} has no header: line {found.line} is {shown!r}. Write the names of the columns above it, such as "
-            f"ds{found.form.sep}y."
+            f"{file} has no header: line {content.line} is {shown!r}. Write the names of the columns above it, such as "
+            f"ds{content.form.sep}y."
         )
 
 
@@ -229,7 +229,7 @@ def _counts_rows(cell: pa.ChunkedArray) -> bool:
 
 
 def _whole(cell: pa.ChunkedArray) -> bool:
-    return bool(pc.all(pc.match_substring_regex(cell, r"^-?\d{1,18}$")).as_py())
+    return all_match(cell, r"^-?\d{1,18}$")
 
 
 def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
@@ -240,22 +240,14 @@ def _only_signs(cell: pa.ChunkedArray, column: Column) -> bool:
 def _months(cell: pa.ChunkedArray) -> bool:
     """Whether a column holds months such as ``01.2024``, which would pass for numbers."""
     head = cell.slice(0, 1000)
-    return len(head) > 2 and any(pc.all(pc.match_substring_regex(head, form)).as_py() for form in _MONTHS)
-
-
-def _all(cell: pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(cell, pattern)).as_py())
-
-
-def _any(cell: pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.any(pc.match_substring_regex(cell, pattern)).as_py())
+    return len(head) > 2 and any(all_match(head, form) for form in _MONTHS)
 
 
 def _plain(cell: pa.ChunkedArray) -> pd.Series:
     """Return a column that is not made of numbers: booleans, or text in which an empty cell is missing."""
     cell = pc.if_else(pc.equal(cell, ""), pa.scalar(None, pa.string()), cell)
     known = pc.drop_null(cell)
-    if len(known) and pc.all(pc.match_substring_regex(known, "^(?i:true|false)$")).as_py():
+    if len(known) and all_match(known, "^(?i:true|false)$"):
         truth: pd.Series = pc.equal(pc.utf8_lower(cell), "true").to_pandas()
         return truth if not cell.null_count else truth.astype("boolean")
     text: pd.Series = cell.to_pandas()

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from foretide.errors import DataError, nearest
 
@@ -25,8 +25,8 @@ PACKED = (".gz", ".bz2", ".xz", ".zip")
 STDIN = "-"
 _PIECE = 1 << 24
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
-_OPENERS: dict[bytes, Callable[[io.BytesIO], Any]] = {
-    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+_OPENERS: dict[bytes, Callable[[io.BytesIO], IO[bytes]]] = {
+    b"\x1f\x8b": lambda raw: cast("IO[bytes]", gzip.GzipFile(fileobj=raw)),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }

@@ -47,7 +47,7 @@ class Text:
     left_out: int = 0
 
 
-def read_text(data: bytes, name: str, given: Form, likely: Form) -> Text:
+def read_text(data: bytes, name: str, preset: Form, likely: Form) -> Text:
     """Decode a file and find its separator and header.
 
     Parameters
@@ -55,12 +55,12 @@ def read_text(data: bytes, name: str, given: Form, likely: Form) -> Text:
     data : bytes
     name : str
         For messages.
-    given : Form
+    preset : Form
         Holds without a look.
     likely : Form
         Of a table of the same kind; taken where a look leaves it open.
     """
-    text, encoding = _decode(data, name, given.encoding, likely.encoding)
+    text, encoding = _decode(data, name, preset.encoding, likely.encoding)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     strange = _NO_TEXT.search(text)
@@ -70,7 +70,7 @@ def read_text(data: bytes, name: str, given: Form, likely: Form) -> Text:
             f"{name} is no text table, or is damaged: line {line} holds the control character "
             f"{strange.group()!r}. Copy or export it anew; if it is text in UTF-16, type encoding='utf-16'."
         )
-    lines, first, sep = _skip_remarks(text, given.sep)
+    lines, first, sep = _skip_remarks(text, preset.sep)
     if first == len(lines):
         raise DataError(f"{name} is empty: expected a header line and rows below it.")
     sample = _sample(lines, first)
@@ -90,13 +90,13 @@ def read_text(data: bytes, name: str, given: Form, likely: Form) -> Text:
 
 
 # -------------------------------------------------------------------- encoding
-def _decode(data: bytes, name: str, given: str | None, likely: str | None) -> tuple[str, str]:
-    encoding = given or next((e for bom, e in _BOMS.items() if data.startswith(bom)), None) or _wide_by_zeros(data)
+def _decode(data: bytes, name: str, typed: str | None, likely: str | None) -> tuple[str, str]:
+    encoding = typed or next((e for bom, e in _BOMS.items() if data.startswith(bom)), None) or _wide_by_zeros(data)
     if encoding is not None:
         try:
             text = data.decode("utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding)
         except (UnicodeError, ValueError) as error:
-            fix = "Leave encoding out to have it found, or name another." if given else "Copy or export it anew."
+            fix = "Leave encoding out to have it found, or name another." if typed else "Copy or export it anew."
             raise DataError(f"{name} cannot be read as {encoding}: {_where(data, error)}. {fix}") from error
         return text.removeprefix("\ufeff"), encoding
     try:

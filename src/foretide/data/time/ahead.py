@@ -43,10 +43,11 @@ def check_known(panel: Panel, entity: int, table: Floats, cutoffs: Ints, h: int,
             raise no_value_ahead(panel, entity, columns[k], int(panel.first[entity] + cutoff + 1 + row), h)
 
 
-def no_value_ahead(panel: Panel, entity: int, column: int, step: int, h: int) -> DataError:
+def no_value_ahead(panel: Panel, entity: int, column: int, step: int, h: int | None = None) -> DataError:
     """Return the error for a known-future column, by its position, without a value at a grid step."""
+    needs = "the forecast" if h is None else f"a forecast of {h} steps"
     return DataError(
         f"Known-future column {panel.future[column]!r} of {panel.series_name(entity, 0)!r} has no value at "
-        f"{panel.grid.output_times([step])[0]}, which a forecast of {h} steps needs. Add rows with its "
-        "values (targets left empty), or give the column the role 'past'."
+        f"{panel.grid.output_times([step])[0]}, which {needs} needs. Add rows "
+        "with its values (targets left empty), or give the column the role 'past'."
     )

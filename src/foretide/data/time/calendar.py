@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, read_freq
+from foretide.data.record import Record
+from foretide.data.time.frequency import PER_YEAR, code_of, fixed_step, read_freq
+from foretide.data.time.grid import Steps
+from foretide.data.time.stamps import DAY
 from foretide.errors import ConfigError, MissingExtraError, nearest
-from foretide.typing import Floats, Singles
+from foretide.typing import Array, Floats, Singles
 
 if TYPE_CHECKING:
     from foretide.data.time.grid import Grid
@@ -21,43 +25,24 @@ if TYPE_CHECKING:
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def _fraction_of_hour(t: pd.DatetimeIndex) -> Floats:
+def _hour(t: pd.DatetimeIndex) -> Floats:
     return np.asarray((t.minute + t.second / 60) / 60, dtype=np.float64)
 
 
-def _fraction_of_day(t: pd.DatetimeIndex) -> Floats:
-    return (np.asarray(t.hour, dtype=np.float64) + _fraction_of_hour(t)) / 24
+def _day(t: pd.DatetimeIndex) -> Floats:
+    return (np.asarray(t.hour, dtype=np.float64) + _hour(t)) / 24
 
 
-def _fraction_of_week(t: pd.DatetimeIndex) -> Floats:
-    return (np.asarray(t.day_of_week, dtype=np.float64) + _fraction_of_day(t)) / 7
-
-
-def _fraction_of_month(t: pd.DatetimeIndex) -> Floats:
-    return (np.asarray(t.day, dtype=np.float64) - 1) / np.asarray(t.days_in_month, dtype=np.float64)
-
-
-def _fraction_of_year(t: pd.DatetimeIndex) -> Floats:
-    return (np.asarray(t.day_of_year, dtype=np.float64) - 1) / np.where(t.is_leap_year, 366, 365)
-
-
-def _month(t: pd.DatetimeIndex) -> Floats:
-    return (np.asarray(t.month, dtype=np.float64) - 1) / 12
-
-
-def _quarter(t: pd.DatetimeIndex) -> Floats:
-    return (np.asarray(t.quarter, dtype=np.float64) - 1) / 4
-
-
-CYCLES: dict[str, Part] = {
-    "minute": _fraction_of_hour,
-    "hour": _fraction_of_day,
-    "weekhour": _fraction_of_week,
-    "monthday": _fraction_of_month,
-    "month": _month,
-    "quarter": _quarter,
-    "yearday": _fraction_of_year,
+CYCLES: dict[str, Callable[[pd.DatetimeIndex], Floats]] = {
+    "minute": _hour,
+    "hour": _day,
+    "weekhour": lambda t: (np.asarray(t.day_of_week, dtype=np.float64) + _day(t)) / 7,
+    "monthday": lambda t: (np.asarray(t.day, dtype=np.float64) - 1) / np.asarray(t.days_in_month, dtype=np.float64),
+    "month": lambda t: (np.asarray(t.month, dtype=np.float64) - 1) / 12,
+    "quarter": lambda t: (np.asarray(t.quarter, dtype=np.float64) - 1) / 4,
+    "yearday": lambda t: (np.asarray(t.day_of_year, dtype=np.float64) - 1) / np.where(t.is_leap_year, 366, 365),
 }
+"""Fraction of a cycle that has passed."""
 FEATURES = ("weekday", "weekend", *CYCLES)
 _LONG: dict[int, tuple[str, ...]] = {
     52: ("yearday",),
@@ -70,7 +55,7 @@ _LONG: dict[int, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Calendar:
+class Calendar(Record):
     """Features that are known ahead because they follow from the wall-clock time alone.
 
     A cycle gives two columns, ``<name>_sin`` and ``<name>_cos`` of ``2 pi`` times its fraction, so that its end
@@ -99,24 +84,29 @@ class Calendar:
         Names out of the table.
     country : str, tuple of two str, or None
         ISO code, as in ``"DE"``, or with a subdivision, as in ``("AU", "VIC")``.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> ft.Calendar(("hour", "weekend"), country="DE").names()
+    ('hour_sin', 'hour_cos', 'weekend', 'holiday', 'holiday_before', 'holiday_after')
     """
 
     features: tuple[str, ...] = ("hour", "weekday", "yearday")
     country: str | tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
-        given: Any = self.features
+        given: str | Iterable[str] = self.features
         features = (given,) if isinstance(given, str) else tuple(given)
         for name in features:
             if name not in FEATURES:
                 raise ConfigError(f"There is no calendar feature {name!r}. {nearest(name, FEATURES)}")
         if len(set(features)) < len(features):
             raise ConfigError(f"A calendar feature is named twice: {features}.")
-        country = tuple(self.country) if isinstance(self.country, list) else self.country
         object.__setattr__(self, "features", features)
-        object.__setattr__(self, "country", country)
-        if country is not None:
-            _check_country(*_country_parts(country))
+        object.__setattr__(self, "country", tuple(self.country) if isinstance(self.country, list) else self.country)
+        if self.country is not None:
+            _check_country(*_country_parts(self.country))
 
     @classmethod
     def for_freq(cls, freq: str | int, country: str | tuple[str, str] | None = None) -> Calendar:
@@ -124,7 +114,27 @@ class Calendar:
 
         Steps below an hour: minute, hour, weekday, yearday; below a day: hour, weekday, yearday; days and business
         days: weekday, monthday, yearday; weeks: yearday; half months: monthday, month; months: month; quarters:
-        quarter; years: none, and no country. Integer time has no calendar, which is an error.
+        quarter; years: none, and no country.
+
+        Parameters
+        ----------
+        freq : str or int
+        country : str, tuple of two str, or None
+
+        Returns
+        -------
+        Calendar
+
+        Raises
+        ------
+        ConfigError
+            For integer time, which has no calendar.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.Calendar.for_freq("D").features
+        ('weekday', 'monthday', 'yearday')
         """
         freq = read_freq(freq)
         if isinstance(freq, int):
@@ -139,53 +149,65 @@ class Calendar:
         return cls((*below_hour, "hour", "weekday", "yearday"), country)
 
     def names(self, grid: Grid | None = None) -> tuple[str, ...]:
-        """Return the names of the columns, ``K`` of them."""
+        """Return the names of the columns.
+
+        Parameters
+        ----------
+        grid : Grid, optional
+            Time of the columns; a grid of integers has no calendar, which is a :class:`ConfigError`.
+
+        Returns
+        -------
+        tuple of str
+            ``K`` of them.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.Calendar(("month", "weekend")).names()
+        ('month_sin', 'month_cos', 'weekend')
+        """
         if grid is not None and grid.is_integer:
             raise ConfigError(_NO_CALENDAR)
-        found: list[str] = []
-        for name in self.features:
-            if name == "weekday":
-                found += [f"weekday_{day}" for day in WEEKDAYS]
-            else:
-                found += [name] if name == "weekend" else [f"{name}_sin", f"{name}_cos"]
-        if self.country is not None:
-            found += ["holiday", "holiday_before", "holiday_after"]
-        return tuple(found)
+        own = {"weekday": [f"weekday_{day}" for day in WEEKDAYS], "weekend": ["weekend"]}
+        found = [column for name in self.features for column in own.get(name, [f"{name}_sin", f"{name}_cos"])]
+        return (*found, *(() if self.country is None else ("holiday", "holiday_before", "holiday_after")))
 
-    def values(self, grid: Grid, steps: Any) -> Singles:
-        """Return the features of grid steps (before, inside or after the data), int ``[n]`` -> float32 ``[n, K]``.
+    def values(self, grid: Grid, steps: Steps) -> Singles:
+        """Return the features of grid steps, on the wall clock of the grid's zone.
 
-        Times are those of the wall clock in the grid's zone.
+        Parameters
+        ----------
+        grid : Grid
+        steps : int array ``[n]``
+            Before, inside or after the data.
+
+        Returns
+        -------
+        float32 array ``[n, K]``
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> days = ft.synthetic.supplies(T=30).panel.grid
+        >>> ft.Calendar(("weekend",)).values(days, range(7))[:, 0].tolist()
+        [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0]
         """
-        names = self.names(grid)
-        times = pd.DatetimeIndex(grid.local_times(steps))
-        out = np.empty((len(times), len(names)), dtype=np.float32)
-        k = 0
+        names, times = self.names(grid), pd.DatetimeIndex(grid.local_times(steps))
+        parts: list[Array] = [np.zeros((len(times), 0))]
+        weekday = np.asarray(times.day_of_week)[:, None]
         for name in self.features:
-            if name == "weekday":
-                out[:, k : k + 7] = np.asarray(times.day_of_week)[:, None] == np.arange(7)
-                k += 7
-            elif name == "weekend":
-                out[:, k] = np.asarray(times.day_of_week) >= 5
-                k += 1
-            else:
+            if name in CYCLES:
                 turn = 2 * np.pi * CYCLES[name](times)
-                out[:, k], out[:, k + 1] = np.sin(turn), np.cos(turn)
-                k += 2
+                parts += [np.sin(turn)[:, None], np.cos(turn)[:, None]]
+            else:
+                parts.append(weekday == np.arange(7) if name == "weekday" else weekday >= 5)
         if self.country is not None:
             code, part = _country_parts(self.country)
-            out[:, k:] = _counts(grid, steps, code, part) if grid.lasts_days else _holiday_flags(times, code, part)
+            counted = grid.lasts_days
+            parts.append(_counts(grid, steps, code, part) if counted else _holiday_flags(times, code, part))
+        out: Singles = np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe").reshape(-1, len(names))
         return out
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able facts."""
-        country = list(self.country) if isinstance(self.country, tuple) else self.country
-        return {"features": list(self.features), "country": country}
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Calendar:
-        """Rebuild a calendar from :meth:`to_dict`."""
-        return cls(tuple(facts["features"]), facts.get("country"))
 
 
 _NO_CALENDAR = (
@@ -193,7 +215,7 @@ _NO_CALENDAR = (
 )
 
 
-def _country_parts(country: Any) -> tuple[str, str | None]:
+def _country_parts(country: object) -> tuple[str, str | None]:
     if isinstance(country, str):
         return country, None
     if isinstance(country, tuple) and len(country) == 2 and all(isinstance(part, str) for part in country):
@@ -203,7 +225,7 @@ def _country_parts(country: Any) -> tuple[str, str | None]:
     )
 
 
-def _holidays() -> Any:
+def _holidays() -> ModuleType:
     try:
         import holidays
     except ImportError as error:  # pragma: no cover - a core dependency
@@ -230,15 +252,14 @@ def _check_country(code: str, subdivision: str | None) -> None:
 
 def _country_names() -> dict[str, str]:
     """Return code -> name of the class that the package keeps for a country."""
-    registry = _holidays().registry.COUNTRIES
-    return {names[1]: names[0] for names in registry.values()}
+    return {names[1]: names[0] for names in _holidays().registry.COUNTRIES.values()}
 
 
 def _spaced(name: str) -> str:
     return "".join(f" {c}" if c.isupper() and k else c for k, c in enumerate(name)).strip()
 
 
-def _counts(grid: Grid, steps: Any, code: str, subdivision: str | None) -> Singles:
+def _counts(grid: Grid, steps: Steps, code: str, subdivision: str | None) -> Singles:
     """Return how many holidays, days before and days after one lie in each step, ``[n, 3]``."""
     first, after = grid.days(steps)
     if not len(first):

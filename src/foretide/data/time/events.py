@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.record import Record
+from foretide.data.time.ahead import no_value_ahead
 from foretide.data.time.calendar import Calendar
-from foretide.data.time.frequency import DAY, fixed_step, offset_of
-from foretide.errors import DataError
+from foretide.data.time.frequency import fixed_step, offset_of
+from foretide.data.time.stamps import DAY
 from foretide.typing import Bools, Ints
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ TWO_WEEKS = 14
 
 
 @dataclass(frozen=True)
-class Events:
+class Events(Record):
     """Where events come from.
 
     Attributes
@@ -61,6 +63,15 @@ class Events:
 
         They are rare 0/1 known-future columns, unusual categories of known-future text columns, and holidays of the
         calendar's country.
+
+        Parameters
+        ----------
+        train : Panel
+        calendar : Calendar, optional
+
+        Returns
+        -------
+        Events
         """
         country = calendar.country if calendar is not None else None
         daily = _steps_are_within_days(train)
@@ -85,15 +96,23 @@ class Events:
         return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
 
     def flags(self, panel: Panel, entity: int, low: int, high: int, needed: int | Ints | None = None) -> Bools:
-        """Return the 0/1 flags of an entity's rows ``low .. high - 1``, ``[high - low, J, D]``.
+        """Return the 0/1 flags of an entity's rows.
 
         Rows may lie beyond the panel's end when all events come from a calendar. A row without a value counts as an
-        ordinary one, unless it is among those ``needed``: rows, or all from one row on (by default ``low``).
+        ordinary one, unless it is among those needed.
 
-        Raises
-        ------
-        DataError
-            When a known-future column has no value in one of the rows that are needed.
+        Parameters
+        ----------
+        panel : Panel
+        entity : int
+        low, high : int
+            First row, and the row after the last.
+        needed : int or int array, optional
+            Rows that must have a value, or all from one row on (by default ``low``).
+
+        Returns
+        -------
+        bool array ``[high - low, J, D]``
         """
         if needed is None or isinstance(needed, (int, np.integer)):
             needed = np.arange(max(low, low if needed is None else needed), high)
@@ -121,21 +140,6 @@ class Events:
             out[:, :, columns] = np.stack(flags, axis=1)[:, :, None]
         return out
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON-able facts."""
-        country = list(self.country) if isinstance(self.country, tuple) else self.country
-        return {
-            "columns": list(self.columns), "country": country, "neighbours": self.neighbours,
-            "closed": [list(c) for c in self.closed],
-        }  # fmt: skip
-
-    @classmethod
-    def from_dict(cls, facts: dict[str, Any]) -> Events:
-        """Rebuild from :meth:`to_dict`."""
-        country = facts["country"]
-        country = tuple(country) if isinstance(country, list) else country
-        return cls(tuple(facts["columns"]), country, facts["neighbours"], tuple(tuple(c) for c in facts["closed"]))
-
     def _sides(self, name: str) -> tuple[str, ...]:
         """Neighbours that are derived from an event: none of a neighbour, none that a column gives already."""
         if not self.neighbours or any(side[1:] in name.lower() for side in SIDES):
@@ -148,12 +152,8 @@ class Events:
         values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
         missing = wanted[np.isnan(values) & np.isin(wanted, needed)]
         if len(missing):
-            row = int(missing[0])
-            raise DataError(
-                f"Known-future column {name!r} of {panel.series_name(entity, 0)!r} has no value at "
-                f"{panel.grid.output_times([int(panel.first[entity]) + row])[0]}, which the forecast needs. Add rows "
-                "with its values (targets left empty), or give the column the role 'past'."
-            )
+            step = int(panel.first[entity] + missing[0])
+            raise no_value_ahead(panel, entity, panel.future.index(name), step)
         return np.nan_to_num(values) > 0.5
 
 
@@ -175,19 +175,28 @@ def beside_marked(days: Ints, marked: Bools, direction: int, closed: tuple[int, 
     event, row = np.nonzero(marked)
     on[event, days[row] - low] = True
     inner = np.arange(REACH, len(span) - REACH)
-    found = np.zeros((len(marked), len(inner)), dtype=bool)
+    neighbours = np.zeros((len(marked), len(inner)), dtype=bool)
     alive = ~on[:, inner] & ~shut[inner]
     for k in range(1, REACH + 1):
         other = inner + direction * k
-        found |= alive & on[:, other]
+        neighbours |= alive & on[:, other]
         alive &= ~on[:, other] & shut[other]
-    return found[:, days - (low + REACH)]
+    return neighbours[:, days - (low + REACH)]
 
 
 def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
     """Return the weekdays on which next to nothing happens, per target over all entities.
 
     A target too rare to tell takes the answer that most others give.
+
+    Parameters
+    ----------
+    train : Panel
+
+    Returns
+    -------
+    tuple of tuples of int
+        Monday 0.
     """
     total, count = np.zeros((7, train.n_targets)), np.zeros((7, train.n_targets))
     for i in range(train.n_entities):

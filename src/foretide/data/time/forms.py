@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.time.stamps import NOWHERE
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Bools, Floats, Ints
 
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
     Words = pd.Series
 
-NOWHERE = np.iinfo(np.int64).min
 _FIRST_SECOND, _END_SECOND = (int(np.datetime64(day, "s").astype(np.int64)) for day in ("1678-01-01", "2262-01-01"))
-EPOCHS = {"epoch_s": "s", "epoch_ms": "ms", "epoch_us": "us", "epoch_ns": "ns"}
-"""Formats of numbers that count from 1970 in UTC."""
-_NAMES = {"epoch_s": "seconds", "epoch_ms": "milliseconds", "epoch_us": "microseconds", "epoch_ns": "nanoseconds"}
+EPOCHS = {
+    "epoch_s": ("seconds", 1), "epoch_ms": ("milliseconds", 10**3), "epoch_us": ("microseconds", 10**6),
+    "epoch_ns": ("nanoseconds", 10**9),
+}  # fmt: skip
+"""Formats of numbers that count from 1970 in UTC: what they count, and how many of it a second has."""
 _YEAR = r"(?P<y>\d{4})"
 _PERIODS = {  # what they are called -> how they are written
     "quarters such as 2024Q1": (
@@ -140,7 +142,7 @@ def in_format(words: Words, form: str) -> Reading:
 
 def in_epoch(numbers: Floats | Ints, form: str) -> Ints:
     """Return numbers that count from 1970, finite ones, as nanoseconds; the least integer beyond what these count."""
-    size = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[EPOCHS[form]]
+    size = 10**9 // EPOCHS[form][1]
     seconds = numbers.astype(np.float64) * (size / 10**9)
     beyond = (seconds < _FIRST_SECOND) | (seconds >= _END_SECOND)
     near = np.where(beyond, 0, numbers)
@@ -196,7 +198,7 @@ def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[Ints, Bools]:
 
 def looks_like_epoch(values: Ints) -> str | None:
     """Return the format of whole numbers that all lie between the years 1990 and 2100 when counted from 1970."""
-    for form, size in (("epoch_s", 1), ("epoch_ms", 10**3), ("epoch_us", 10**6), ("epoch_ns", 10**9)):
+    for form, (_, size) in EPOCHS.items():
         if len(values) and values.min() >= 631_152_000 * size and values.max() < 4_102_444_800 * size:
             return form
     return None
@@ -208,8 +210,8 @@ def looks_like_digits(values: Ints) -> tuple[str, str] | None:
         return None
     kinds = {6: ("months", "%Y%m"), 8: ("dates", "%Y%m%d"), 10: ("hours", "%Y%m%d%H"), 12: ("times", "%Y%m%d%H%M"),
              14: ("times", "%Y%m%d%H%M%S")}  # fmt: skip
-    found = kinds.get(len(str(values.min())))
-    if found is None:
+    kind = kinds.get(len(str(values.min())))
+    if kind is None:
         return None
     rest = values
     for size, low, high in ((8, 0, 59), (6, 0, 59), (4, 0, 23), (2, 1, 31), (0, 1, 12)):
@@ -217,12 +219,12 @@ def looks_like_digits(values: Ints) -> tuple[str, str] | None:
             if not ((rest % 100 >= low) & (rest % 100 <= high)).all():
                 return None
             rest = rest // 100
-    return found if rest.min() >= 1900 and rest.max() <= 2100 else None
+    return kind if rest.min() >= 1900 and rest.max() <= 2100 else None
 
 
 def name_of_epoch(form: str) -> str:
     """Return ``seconds since 1970`` for ``epoch_s``."""
-    return f"{_NAMES[form]} since 1970"
+    return f"{EPOCHS[form][0]} since 1970"
 
 
 # ------------------------------------------------------------------------- strptime formats
@@ -234,9 +236,7 @@ def _forms(words: Words) -> list[str]:
     if clock:
         date = clock["date"]
         mark = clock["mark"]
-        behind = (
-            clock["gap"] + ("%I" if clock["half"] else "%H") + f"{mark}%M" + (f"{mark}%S" if clock["second"] else "")
-        )
+        behind = f"{clock['gap']}{'%I' if clock['half'] else '%H'}{mark}%M{f'{mark}%S' if clock['second'] else ''}"
         behind += ".%f" if clock["part"] else ""
         behind += f"{' ' if clock['half'].startswith(' ') else ''}%p" if clock["half"] else ""
         behind += f"{' ' if clock['zone'].startswith(' ') else ''}%z" if clock["zone"] else ""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from foretide.data.time.stamps import DAY, HOUR, as_index, as_ns
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Bools, Ints
 
-DAY = 86_400_000_000_000
-HOUR = DAY // 24
 _OLD = {
     "H": "h", "T": "min", "S": "s", "L": "ms", "U": "us", "N": "ns", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE",
     "AS": "YS", "BM": "BME", "BQ": "BQE", "BY": "BYE", "BA": "BYE", "BAS": "BYS", "SM": "SME", "C": "B",
@@ -38,20 +36,20 @@ _ENDS = ("W", "ME", "QE", "YE", "BME", "BQE", "BYE")
 
 
 @lru_cache(maxsize=256)
-def offset_of(freq: Any) -> Any:
+def offset_of(freq: str | pd.offsets.BaseOffset) -> pd.offsets.BaseOffset:
     """Return the pandas offset of a frequency, without its shift.
 
     Besides the aliases of pandas there are ``LWOM-FRI`` (the last Friday of the month) and a shift in days behind
     months, quarters and years: ``MS+14D`` is the 15th of every month, ``YS-APR+5D`` the 6th of April.
     """
-    to_offset: Any = pd.tseries.frequencies.to_offset
+    to_offset = pd.tseries.frequencies.to_offset
     if not isinstance(freq, str):
         return to_offset(freq)
     alias, _ = _parts(freq)
     last = _LAST_WEEK.fullmatch(alias)
     if last:
-        weekday: Any = _WEEKDAYS.index(last[2])
-        return pd.offsets.LastWeekOfMonth(n=int(last[1] or 1), weekday=weekday)
+        weekday = _WEEKDAYS.index(last[2])
+        return pd.offsets.LastWeekOfMonth(n=int(last[1] or 1), weekday=weekday)  # type: ignore[arg-type]
     return to_offset(alias)
 
 
@@ -76,8 +74,30 @@ def ends_steps(freq: str) -> bool:
     return code_of(freq) in _ENDS
 
 
-def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
-    """Return a frequency in its canonical spelling; a ConfigError names the nearest one otherwise."""
+def read_freq(freq: str | int | pd.offsets.BaseOffset, name: str = "freq") -> str | int:
+    """Return a frequency in its canonical spelling.
+
+    Parameters
+    ----------
+    freq : str, int or pandas offset
+    name : str
+        Of the option, for messages.
+
+    Returns
+    -------
+    str or int
+
+    Raises
+    ------
+    ConfigError
+        For what is none; the message names the nearest one.
+
+    Examples
+    --------
+    >>> from foretide.data.time.frequency import read_freq
+    >>> read_freq("H"), read_freq("60min"), read_freq("Q")
+    ('h', 'h', 'QE-DEC')
+    """
     if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool):
         if freq < 1:
             raise ConfigError(f"{name} counts integer time and is at least 1; got {freq}.")
@@ -99,7 +119,7 @@ def read_freq(freq: str | int | Any, name: str = "freq") -> str | int:
             f"{name}={freq!r}: type {name}='h' and fill_gaps=True: closed hours become rows without a value."
         )
     if isinstance(offset, pd.offsets.BusinessDay) and not known:
-        worked: Any = getattr(offset, "calendar", None)
+        worked = getattr(offset, "calendar", None)
         weekend = worked is not None and bool(np.is_busday(_WEEK, busdaycal=worked)[5:].any())
         plain = "D" if weekend else "B"
         raise ConfigError(
@@ -150,6 +170,25 @@ def find_freq(times: Ints, codes: Ints, integer: bool) -> str | int | None:
 
     The most frequent distance between neighbours of one entity is the step; it must be at least half of all
     distances, and is taken for half months, months, quarters, years or business days where the dates say so.
+
+    Parameters
+    ----------
+    times : int array ``[R]``
+        Nanoseconds, or integer times.
+    codes : int array ``[R]``
+        Entity of each row; rows are sorted by it, then by time.
+    integer : bool
+
+    Returns
+    -------
+    str, int or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.time.frequency import find_freq
+    >>> find_freq(np.array([0, 3, 6, 9]), np.zeros(4, dtype=np.int64), integer=True)
+    3
     """
     gaps = np.diff(times)[np.diff(codes) == 0]
     if not gaps.size:
@@ -205,23 +244,23 @@ def _by_calendar(times: Ints, codes: Ints, step: int, *, even: bool) -> str | No
     n = int(sizes[np.argmax(counts)])
     if n < 1 or 2 * counts.max() < gaps.size:
         return None
-    return _every(best, n, pd.DatetimeIndex(days[on].view("datetime64[ns]")))
+    return _every(best, n, as_index(days[on]))
 
 
 def _candidates(days: Ints, step: int, *, weeks: bool) -> list[str]:
     """Return frequencies that the dates may have, those most often meant first."""
-    index = pd.DatetimeIndex(days.view("datetime64[ns]"))
+    index = as_index(days)
     common = np.bincount(index.day)
     if step < 28 * DAY:
         halves = sorted(int(day) for day in np.argsort(-common, kind="stable")[:2] if 2 <= day <= 27)
         return [] if weeks else [f"{code}-{day}" for code in ("SMS", "SME") for day in halves]
-    found = ["MS", "ME"]
+    aliases = ["MS", "ME"]
     if weeks:
-        return found
+        return aliases
     day, weekday = int(common.argmax()), _WEEKDAYS[int(np.bincount(index.day_of_week).argmax())]
     week = int(np.bincount((np.asarray(index.day) - 1) // 7).argmax()) + 1
-    found += ["BMS", "BME", *([f"MS+{day - 1}D"] if 2 <= day <= 28 else [])]
-    return [*found, *([f"WOM-{week}{weekday}"] if week <= 4 else []), f"LWOM-{weekday}"]
+    aliases += ["BMS", "BME", *([f"MS+{day - 1}D"] if 2 <= day <= 28 else [])]
+    return [*aliases, *([f"WOM-{week}{weekday}"] if week <= 4 else []), f"LWOM-{weekday}"]
 
 
 def _every(alias: str, n: int, dates: pd.DatetimeIndex) -> str:
@@ -249,7 +288,7 @@ def range_of(freq: str, low: int, high: int) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(dates + pd.Timedelta(shift))
 
 
-def place_on_grid(times: Ints, freq: str | int) -> tuple[Any, str | int, Ints, Bools]:
+def place_on_grid(times: Ints, freq: str | int) -> tuple[pd.Timestamp | int, str | int, Ints, Bools]:
     """Put times on a regular grid.
 
     Returns
@@ -283,8 +322,3 @@ def place_on_grid(times: Ints, freq: str | int) -> tuple[Any, str | int, Ints, B
 def _commonest(values: Ints) -> int:
     found, counts = np.unique(values, return_counts=True)
     return int(found[np.argmax(counts)])
-
-
-def as_ns(index: pd.Index) -> Ints:
-    """Return an index of naive times as nanoseconds since 1970."""
-    return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)

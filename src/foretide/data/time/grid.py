@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, PER_YEAR, code_of, ends_steps, fixed_step, offset_of, shift_of
+from foretide.data.time.frequency import PER_YEAR, code_of, ends_steps, fixed_step, offset_of, shift_of
 from foretide.data.time.moments import read_moment
+from foretide.data.time.stamps import DAY
 from foretide.data.time.zones import on_the_clock
 from foretide.errors import DataError
-from foretide.typing import Ints
+from foretide.typing import Ints, Time, Times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Steps: TypeAlias = Sequence[int] | range | Ints | np.integer | int
+"""Grid steps as they are asked for."""
 _FEW, _NEAR = 8, 50_000  # times, and steps from the start, that are counted one by one and not out of all times
 _LOW, _HIGH = pd.Timestamp.min.value, pd.Timestamp.max.value
 
@@ -42,7 +45,7 @@ class Grid:
         that the clock on the wall skips is shown at the first time after it, one that comes twice at the earlier.
     """
 
-    start: Any
+    start: pd.Timestamp | int
     freq: str | int
     tz: str | None = None
     wall: bool = False
@@ -53,19 +56,29 @@ class Grid:
         return isinstance(self.freq, int)
 
     @property
-    def offset(self) -> Any:
+    def offset(self) -> pd.offsets.BaseOffset:
         """The pandas offset of one step, without its shift (datetime grids only)."""
         return offset_of(self.freq)
 
-    def times(self, steps: Any) -> pd.Index:
-        """Return the times of grid steps, int array ``[n]`` -> index ``[n]``.
+    def times(self, steps: Steps) -> pd.Index:
+        """Return the times of grid steps.
 
-        They are naive; with a ``tz`` in UTC, or, with ``wall``, as the clock there shows.
+        Parameters
+        ----------
+        steps : int array ``[n]``
 
-        Raises
-        ------
-        DataError
-            For a step beyond the year 2262, the last that nanoseconds can count.
+        Returns
+        -------
+        index ``[n]``
+            Naive; with a ``tz`` in UTC, or, with ``wall``, as the clock there shows.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> [str(time.date()) for time in grid.times([0, 1])]
+        ['2024-01-31', '2024-02-29']
         """
         steps = np.asarray(steps, dtype=np.int64).ravel()
         if isinstance(self.freq, int):
@@ -89,8 +102,8 @@ class Grid:
             # Never one date alone: pandas multiplies the offset by 0 then, which some offsets refuse.
             low, high = int(min(steps.min(), -1)), int(max(steps.max(), 1))
             forward = pd.date_range(start, periods=high + 1, freq=self.offset)
-            back: Any = pd.date_range(end=start, periods=1 - low, freq=self.offset)[:-1]
-            return pd.DatetimeIndex((back.append(forward) + shift).as_unit("ns")[steps - low])
+            back = pd.date_range(end=start, periods=1 - low, freq=self.offset)[:-1]
+            return pd.DatetimeIndex((pd.DatetimeIndex(back.append(forward)) + shift).as_unit("ns")[steps - low])
         except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError) as error:
             raise self._beyond(int(steps.max()) if steps.max() > 0 else int(steps.min())) from error
 
@@ -104,14 +117,33 @@ class Grid:
             "nanoseconds can count. Lower h, or count time in whole numbers."
         )
 
-    def local_times(self, steps: Any) -> pd.Index:
-        """Return the times a clock on the wall shows (as :meth:`times`, moved to ``tz``, naive)."""
+    def local_times(self, steps: Steps) -> pd.Index:
+        """Return the times that a clock on the wall shows.
+
+        Parameters
+        ----------
+        steps : int array ``[n]``
+
+        Returns
+        -------
+        index ``[n]``
+            Naive: as :meth:`times`, moved to ``tz``.
+        """
         if self.is_integer or self.tz is None:
             return self.times(steps)
         return pd.DatetimeIndex(self.output_times(steps)).tz_localize(None)
 
-    def output_times(self, steps: Any) -> pd.Index:
-        """Return the times as the user knows them: zone-aware where the input was."""
+    def output_times(self, steps: Steps) -> pd.Index:
+        """Return the times as the user knows them: zone-aware where the input was.
+
+        Parameters
+        ----------
+        steps : int array ``[n]``
+
+        Returns
+        -------
+        index ``[n]``
+        """
         times = self.times(steps)
         if self.is_integer or self.tz is None:
             return times
@@ -119,22 +151,34 @@ class Grid:
             return on_the_clock(times, self.tz)
         return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(self.tz)
 
-    def days(self, steps: Any) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
+    def days(self, steps: Steps) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
         """Return the days that steps of more than one day cover, on the wall: the first, and the first day after.
 
         As pandas labels them: a week, and what is named by the end of a month, lasts up to its date, all others from
         their date on.
 
+        Parameters
+        ----------
+        steps : int array ``[n]``
+
         Returns
         -------
         first, after : datetime64[D] arrays ``[n]``
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> [str(day[0]) for day in grid.days([1])]
+        ['2024-02-01', '2024-03-01']
         """
         steps = np.asarray(steps, dtype=np.int64).ravel()
         ends = ends_steps(str(self.freq))
 
         def day(at: Ints) -> NDArray[np.datetime64]:
-            days: Any = self.local_times(at).to_numpy().astype("datetime64[D]")
-            return days + np.timedelta64(int(ends), "D")  # type: ignore[no-any-return]
+            days = self.local_times(at).to_numpy().astype("datetime64[D]")
+            return np.asarray(days + np.timedelta64(int(ends), "D"), dtype="datetime64[D]")
 
         return (day(steps - 1), day(steps)) if ends else (day(steps), day(steps + 1))
 
@@ -146,11 +190,19 @@ class Grid:
         fixed = fixed_step(self.freq)
         return fixed > DAY if fixed is not None else code_of(self.freq) in PER_YEAR
 
-    def normalise(self, time: Any) -> Any:
+    def normalise(self, time: Time) -> pd.Timestamp | int:
         """Return one time in the grid's own terms: an int for integer grids, else naive, on the grid's own clock.
 
         A month, quarter, week or year (``"2024-06"``, ``"2024Q2"``, a Period) is the one step that lies in it; its
         first moment where steps are shorter. A naive time is one on the wall of ``tz``.
+
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        Timestamp or int
 
         Raises
         ------
@@ -173,17 +225,17 @@ class Grid:
             )
         return self._on_own_clock(stamp)
 
-    def _on_own_clock(self, stamp: pd.Timestamp) -> Any:
+    def _on_own_clock(self, stamp: pd.Timestamp) -> pd.Timestamp:
         """Return a time, naive or not, as the grid counts it."""
         if self.tz is None:
             return stamp
         if self.wall:
             return stamp if stamp.tzinfo is None else self._labels(pd.DatetimeIndex([stamp]))[0]
         if stamp.tzinfo is None:
-            known: Any = stamp.tz_localize(self.tz, ambiguous="NaT", nonexistent="NaT")
-            if known is pd.NaT:
+            known = stamp.tz_localize(self.tz, ambiguous="NaT", nonexistent="NaT")
+            if pd.isna(known):
                 raise DataError(f"{stamp!s} does not exist or comes twice in {self.tz}. {self._instead(stamp)}")
-            stamp = known
+            stamp = pd.Timestamp(known)
         return stamp.tz_convert("UTC").tz_localize(None).as_unit("ns")
 
     def _instead(self, stamp: pd.Timestamp) -> str:
@@ -213,10 +265,29 @@ class Grid:
         found = self.times(np.arange(low, high + 1)).searchsorted(stamps, side="right")
         return np.asarray(low + found - 1, dtype=np.int64)
 
-    def step_at_or_before(self, time: Any) -> int:
-        """Return the last grid step whose time is not after ``time``."""
-        time = self.normalise(time)
-        return int((time - int(self.start)) // int(self.freq)) if self.is_integer else self._step_at_or_before(time)
+    def step_at_or_before(self, time: Time) -> int:
+        """Return the last grid step whose time is not after a time.
+
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> grid.step_at_or_before("2024-04-15")
+        2
+        """
+        moment = self.normalise(time)
+        if isinstance(moment, pd.Timestamp):
+            return self._step_at_or_before(moment)
+        return int((moment - int(cast("int", self.start))) // int(self.freq))
 
     def _step_at_or_before(self, time: pd.Timestamp) -> int:
         fixed = fixed_step(str(self.freq))
@@ -231,13 +302,24 @@ class Grid:
         back = pd.date_range(end=start, periods=periods, freq=self.offset)
         return int(back.searchsorted(time, side="right")) - periods
 
-    def step_of(self, time: Any) -> int:
-        """Return the grid step that lies exactly at ``time``.
+    def step_of(self, time: Time) -> int:
+        """Return the grid step that lies exactly at a time.
 
-        Raises
-        ------
-        DataError
-            When the time is not on the grid; the message names the nearest time that is.
+        Parameters
+        ----------
+        time : time
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from foretide.data.time.grid import Grid
+        >>> grid = Grid(pd.Timestamp("2024-01-31"), "ME")
+        >>> grid.step_of("2024-03-31"), grid.step_of("2024-03")
+        (2, 2)
         """
         step = self.step_at_or_before(time)
         if self.times([step])[0] != self.normalise(time):
@@ -247,19 +329,30 @@ class Grid:
             )
         return step
 
-    def steps_of(self, times: Sequence[Any] | pd.Index) -> Ints:
-        """Return the grid steps of many times, ``[n]``; as :meth:`step_of`, in one go."""
+    def steps_of(self, times: Times) -> Ints:
+        """Return the grid steps of many times; as :meth:`step_of`, in one go.
+
+        Parameters
+        ----------
+        times : sequence of times
+
+        Returns
+        -------
+        int array ``[n]``
+        """
         stamps = self._normalise_all(times)
         if not len(stamps):
             return np.zeros(0, dtype=np.int64)
-        steps = (stamps - int(self.start)) // int(self.freq) if self.is_integer else self._at_or_before(stamps)
-        steps = np.asarray(steps, dtype=np.int64)
+        if isinstance(stamps, pd.DatetimeIndex):
+            steps = self._at_or_before(stamps)
+        else:
+            steps = (stamps - int(cast("int", self.start))) // int(self.freq)
         wrong = np.flatnonzero(np.asarray(self.times(steps) != stamps))
         if wrong.size:
             self.step_of(times[int(wrong[0])])
         return steps
 
-    def _normalise_all(self, times: Sequence[Any] | pd.Index) -> Any:
+    def _normalise_all(self, times: Times) -> Ints | pd.DatetimeIndex:
         """As :meth:`normalise`, at once where the times are an index of the grid's own kind."""
         index = times if isinstance(times, pd.DatetimeIndex) else None
         if index is not None and len(index) and not index.hasnans and not self.is_integer:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.forms import NOWHERE, in_periods, looks_like_digits, looks_like_epoch, readings
+from foretide.data.time.forms import in_periods, looks_like_digits, looks_like_epoch, readings
+from foretide.data.time.stamps import NOWHERE
 from foretide.errors import DataError
 from foretide.text import time_text
 
@@ -20,7 +21,7 @@ _ISO = re.compile(
 EXPECTED = "Expected a time such as '2024-01-31 06:00'"
 
 
-def read_moment(time: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
+def read_moment(time: object) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     """Return a time and, where a month, quarter, week or year is named, the end of it.
 
     Parameters
@@ -28,10 +29,21 @@ def read_moment(time: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     time : Timestamp, datetime, date, numpy.datetime64, Period, or text
         Text in ISO 8601, or ``2024-06``, ``2024Q2``, ``2024-W05``, ``2024``.
 
+    Returns
+    -------
+    time : Timestamp
+    end : Timestamp or None
+
     Raises
     ------
     DataError
         For numbers, for text in another form, with what to type, and beyond the years 1678 to 2261.
+
+    Examples
+    --------
+    >>> from foretide.data.time.moments import read_moment
+    >>> [str(time) for time in read_moment("2024-02")]
+    ['2024-02-01 00:00:00', '2024-03-01 00:00:00']
     """
     if isinstance(time, pd.Period):
         return _stamp(time, time), _stamp(time + 1, time)
@@ -57,18 +69,18 @@ def read_moment(time: Any) -> tuple[pd.Timestamp, pd.Timestamp | None]:
     raise DataError(f"{EXPECTED}, got {time!r}." + (f" Type {meant[0]!r}." if meant else ""))
 
 
-def _stamp(value: Any, given: Any) -> pd.Timestamp:
+def _stamp(value: object, typed: object) -> pd.Timestamp:
     try:
-        stamp: Any = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(value)
-        if stamp is not pd.NaT:
+        stamp = value.start_time if isinstance(value, pd.Period) else pd.Timestamp(cast("str", value))
+        if not pd.isna(stamp):
             stamp = stamp.as_unit("ns")
     except (pd.errors.OutOfBoundsDatetime, OverflowError) as error:
-        raise DataError(f"{given!s} lies beyond the years 1678 to 2261. {EXPECTED}.") from error
+        raise DataError(f"{typed!s} lies beyond the years 1678 to 2261. {EXPECTED}.") from error
     except (TypeError, ValueError) as error:
-        raise DataError(f"{EXPECTED}, got {given!r}.") from error
-    if stamp is pd.NaT:
+        raise DataError(f"{EXPECTED}, got {typed!r}.") from error
+    if pd.isna(stamp):
         raise DataError(f"{EXPECTED}, got a missing time (NaT).")
-    return stamp  # type: ignore[no-any-return]
+    return stamp
 
 
 def _number(value: int) -> str:
@@ -80,6 +92,6 @@ def _number(value: int) -> str:
         return f" Type {'-'.join(part for part in (text[:4], text[4:6], text[6:8]) if part) + clock!r}."
     form = looks_like_epoch(found)
     if form:
-        unit: Any = form.removeprefix("epoch_")
+        unit = form.removeprefix("epoch_")
         return f" Counted from 1970 in {unit} it is {str(pd.Timestamp(value, unit=unit))!r}; type that."
     return " This panel's times are dates."

@@ -10,16 +10,9 @@ import pandas as pd
 
 from foretide.data.reading.categories import most_frequent
 from foretide.data.reading.problems import Place, Problem, located
-from foretide.data.time.frequency import (
-    as_ns,
-    find_freq,
-    fixed_step,
-    is_daily_or_longer,
-    offset_of,
-    place_on_grid,
-    shift_of,
-)
+from foretide.data.time.frequency import find_freq, fixed_step, is_daily_or_longer, offset_of, place_on_grid, shift_of
 from foretide.data.time.grid import Grid
+from foretide.data.time.stamps import DAY, as_index, as_ns
 from foretide.data.time.zones import from_wall, to_wall
 from foretide.errors import DataError, nearest
 from foretide.typing import Ints
@@ -29,11 +22,16 @@ if TYPE_CHECKING:
 
     Labels = Callable[[Ints], Ints]
 
+_STEPS = {
+    "1s": 1 / 60, "10s": 1 / 6, "1min": 1, "5min": 5, "10min": 10, "15min": 15, "30min": 30, "1h": 60, "3h": 180,
+    "6h": 360, "12h": 720, "D": 1440, "W": 7 * 1440, "MS": 31 * 1440, "QS": 92 * 1440,
+}  # fmt: skip
+"""Common steps, in minutes."""
 MOST_STEPS = 20
 """Steps of the new length from the first to the last row, as a multiple of the rows; more are a mistake."""
 
 
-def resample(found: Survey, freq: str) -> bool:
+def resample(survey: Survey, freq: str) -> bool:
     """Bring the rows of each entity that fall into one step together, column by column, leaving missing cells out.
 
     Returns
@@ -41,31 +39,32 @@ def resample(found: Survey, freq: str) -> bool:
     bool
         False where it cannot be done; why is among the problems.
     """
-    place, options = found.place, found.options
+    place, options = survey.place, survey.options
     step = fixed_step(freq)
     span = int(place.times.max() - place.times.min())
     if step is not None and span // step > MOST_STEPS * len(place.times) + 10_000:
         text = f"resample={freq!r} makes {span // step + 1} steps of {len(place.times)} rows."
-        found.problems.append(Problem("frequency", text, f"Type a longer step, such as resample={_longer(place)!r}."))
+        fix = f"Type a longer step, such as resample={suggestion(place.times, place.codes)!r}."
+        survey.problems.append(Problem("frequency", text, fix))
         return False
     aggregate = options.aggregate
-    choices = aggregate if isinstance(aggregate, dict) else dict.fromkeys(found.roles.numeric, aggregate or "mean")
+    choices = aggregate if isinstance(aggregate, dict) else dict.fromkeys(survey.roles.numeric, aggregate or "mean")
     for name in choices:
-        if name not in found.roles.numeric:
-            hint = nearest(name, found.roles.numeric)
-            found.problems.append(
+        if name not in survey.roles.numeric:
+            hint = nearest(name, survey.roles.numeric)
+            survey.problems.append(
                 Problem("column", f"aggregate names {name!r}, which is no column of the panel.", hint)
             )
     labels = _labels(place, freq)
-    found.problems += _incomplete(place, labels, freq)
+    survey.problems += _incomplete(place, labels, freq)
     times = labels(place.times)
-    groups = pd.DataFrame(found.values, copy=False).groupby([place.codes, times], sort=True)
-    values = np.empty((groups.ngroups, found.values.shape[1]), dtype=found.values.dtype)
+    groups = pd.DataFrame(survey.values, copy=False).groupby([place.codes, times], sort=True)
+    values = np.empty((groups.ngroups, survey.values.shape[1]), dtype=survey.values.dtype)
     by_choice: dict[str, list[int]] = {}
     starts = np.flatnonzero(np.append(True, (np.diff(times) != 0) | (np.diff(place.codes) != 0)))
-    for k, name in enumerate(found.roles.numeric):
-        if name in found.categories:
-            values[:, k] = most_frequent(found.values[:, k], starts)
+    for k, name in enumerate(survey.roles.numeric):
+        if name in survey.categories:
+            values[:, k] = most_frequent(survey.values[:, k], starts)
             continue
         by_choice.setdefault(choices.get(name, "mean"), []).append(k)
     for choice, columns in by_choice.items():
@@ -73,9 +72,9 @@ def resample(found: Survey, freq: str) -> bool:
         table = part.sum(min_count=1) if choice == "sum" else part.agg(choice)
         values[:, columns] = table.to_numpy()
     keys = groups.size().index
-    found.values = values
+    survey.values = values
     codes, stamps = (np.asarray(keys.get_level_values(level)).astype(np.int64) for level in (0, 1))
-    found.place = Place(place.ids, codes, stamps, False, place.tz)
+    survey.place = Place(place.ids, codes, stamps, False, place.tz)
     return True
 
 
@@ -89,11 +88,11 @@ def _labels(place: Place, freq: str) -> Labels:
     def labels(times: Ints) -> Ints:
         clock = to_wall(times, tz) if tz is not None and daily else times
         unique, where = np.unique(clock, return_inverse=True)
-        index = pd.DatetimeIndex((unique - shift).view("datetime64[ns]"))
+        index = as_index(unique - shift)
         index = index.tz_localize("UTC").tz_convert(tz) if tz is not None and not daily else index
         sizes = pd.Series(1, index=index).resample(offset_of(freq)).size()
         names = pd.DatetimeIndex(sizes.index.repeat(sizes.to_numpy()))
-        stamps = as_ns(names if names.tz is None else names.tz_convert("UTC").tz_localize(None)) + shift
+        stamps = as_ns(names) + shift
         stamps = stamps[where.ravel()]
         return from_wall(stamps, tz) if tz is not None and daily else stamps
 
@@ -127,19 +126,8 @@ def _incomplete(place: Place, labels: Labels, freq: str) -> list[Problem]:
     return notes
 
 
-def _longer(place: Place) -> str:
-    """Return the shortest common step that holds a row about as often as not."""
-    return suggestion(place.times, place.codes)
-
-
 def suggestion(times: Ints, codes: Ints) -> str:
     """Return the shortest common step that is at least nearly as long as the middle distance between rows."""
     gaps = np.diff(times)[np.diff(codes) == 0]
     middle = float(np.median(gaps)) if gaps.size else 0.0
-    day = 86_400 * 10**9
-    minute = day // 1440
-    steps = (("1s", minute // 60), ("10s", minute // 6), ("1min", minute), ("5min", 5 * minute), ("10min", 10 * minute),
-             ("15min", 15 * minute), ("30min", 30 * minute), ("1h", 60 * minute), ("3h", 180 * minute),
-             ("6h", 360 * minute), ("12h", 720 * minute), ("D", day), ("W", 7 * day), ("MS", 31 * day),
-             ("QS", 92 * day))  # fmt: skip
-    return next((alias for alias, size in steps if 1.05 * size >= middle), "YS")
+    return next((alias for alias, size in _STEPS.items() if 1.05 * size * DAY / 1440 >= middle), "YS")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, PER_YEAR, code_of, fixed_step, offset_of
+from foretide.data.time.frequency import PER_YEAR, code_of, fixed_step, offset_of
+from foretide.data.time.stamps import DAY
 from foretide.data.windows import evenly
 from foretide.errors import ConfigError
 from foretide.typing import Floats, Reals
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MINUTE, _HOUR, _DAY = 60, 3600, DAY // 10**9
 # Cycles of the calendar, in seconds, for steps of a fixed length; a step sees those at least two steps long.
 _CYCLES: tuple[tuple[int, int, int], ...] = (
     # shortest step, longest step (seconds, both included), cycle length
@@ -36,6 +37,25 @@ def seasons_of(freq: str | int) -> tuple[int, ...]:
 
     Hourly steps give ``(24, 168)``, half-hourly ``(48, 336)``, minutes ``(60, 1440)``, days ``(7,)``, business
     days ``(5,)``, weeks ``(52,)``, months ``(12,)``, quarters ``(4,)``; years and integer time give ``()``.
+
+    Parameters
+    ----------
+    freq : str or int
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ConfigError
+        For what is no frequency.
+
+    Examples
+    --------
+    >>> from foretide.data.time.seasons import seasons_of
+    >>> seasons_of("h"), seasons_of("MS"), seasons_of("YS")
+    ((24, 168), (12,), ())
     """
     if isinstance(freq, (int, np.integer)):
         return ()
@@ -62,7 +82,7 @@ def _cycle(steps: int, n: int) -> tuple[int, ...]:
     return (steps // n,) if steps % n == 0 and steps // n > 1 else ()
 
 
-def main_season(panel: Panel, given: int | None = None) -> int:
+def main_season(panel: Panel, season: int | None = None) -> int:
     """Return the season to use: the one given, or the candidate whose seasonal-naive error is lowest.
 
     The candidates come from the panel's frequency. Each is judged on the panel handed in, which is the
@@ -74,18 +94,25 @@ def main_season(panel: Panel, given: int | None = None) -> int:
     ----------
     panel : Panel
         The training part.
-    given : int, optional
+    season : int, optional
         A season chosen by the user; returned after a check.
 
     Returns
     -------
     int
         At least 1; 1 means that no season is known.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> from foretide.data.time.seasons import main_season
+    >>> main_season(ft.synthetic.hourly(T=1000).panel)
+    24
     """
-    if given is not None:
-        if isinstance(given, bool) or not isinstance(given, (int, np.integer)) or given < 1:
-            raise ConfigError(f"season is a number of steps, a whole number of at least 1; got {given!r}.")
-        return int(given)
+    if season is not None:
+        if isinstance(season, bool) or not isinstance(season, (int, np.integer)) or season < 1:
+            raise ConfigError(f"season is a number of steps, a whole number of at least 1; got {season!r}.")
+        return int(season)
     candidates = seasons_of(panel.grid.freq)
     fitting = [m for m in candidates if (panel.observed >= 2 * m).any()]
     if len(fitting) < 2:
@@ -103,6 +130,15 @@ def telling(train: Panel, season: int = 1) -> list[int]:
     """Return the entities (positions) long enough to choose shared settings on; all where none is.
 
     What a series of a few rows prefers is chance, and must not change what is forecast for the others.
+
+    Parameters
+    ----------
+    train : Panel
+    season : int
+
+    Returns
+    -------
+    list of int
     """
     found = np.flatnonzero(train.observed >= max(FEWEST_ROWS, 3 * season))
     return found.tolist() if len(found) else list(range(train.n_entities))

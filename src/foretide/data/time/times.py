@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import strings
-from foretide.data.reading.problems import Problem
+from foretide.data.reading.problems import Problem, in_column
 from foretide.data.tables.numerals import plain_numbers
 from foretide.data.time import forms
-from foretide.data.time.zones import zone_name, zone_of_offsets
-from foretide.text import phrase, time_text
-from foretide.typing import Bools, Ints
+from foretide.data.time.stamps import DAY, NOWHERE
+from foretide.data.time.zones import offset_name, read_zone, zone_name, zone_of_offsets
+from foretide.text import time_text
+from foretide.typing import Array, Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import ColumnView
 
 
-NOWHERE = forms.NOWHERE
 _ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
 _MIDNIGHT = re.compile(r"(?<=\d)([T ] *)24([:.]00(?:[:.]00)?(?!\d))")
 """24:00 is the midnight at the end of a day."""
 _NAMED = 5
+_WITHOUT = "leave time_format out: the others are read without."
 _EXCEL = (32874, 54789)
 """Days from 1899-12-30 to 1990 and to 2050, as spreadsheets count."""
 _ANOTHER = (
     "Correct it, or name another column: time='...'. Other forms are read with time_format='%d.%m.%Y %H:%M', and where "
     "none fits and the rows are in order, count the steps: frame[{0!r}] = pd.factorize(frame[{0!r}])[0]."
 )
-_DAY = 86_400_000_000_000
 _COUNT_THEM = "Leave these rows out, or count the steps: frame[{0!r}] = frame[{0!r}].rank(method='dense').astype(int)."
 
 
@@ -79,19 +79,18 @@ def parse_times(series: ColumnView, time_format: str | None = None) -> Times:
     if time_format in forms.EPOCHS and not isinstance(dtype, (nw.Datetime, nw.Date, nw.Duration)):
         return _epoch(series, name, str(time_format))
     if dtype.is_integer() and time_format is None:
-        return _integers(series, name)
+        return _counted(*_whole_numbers(series), name)
     if dtype.is_float():
         return _floats(series, name, time_format)
     column = strings(series)
     if isinstance(column.dtype, pd.PeriodDtype):
         column = _from_periods(column)
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return _instants(column.dt.tz_convert("UTC").dt.tz_localize(None), name, zone_name(column.dt.tz))
-    if pd.api.types.is_datetime64_dtype(column.dtype):
-        return _instants(column, name, None)
-    zone = _shared_zone(column)
-    if zone is not None:
-        return _instants(pd.to_datetime(column, utc=True).dt.tz_localize(None), name, zone)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        zone = column.dt.tz
+        return _instants(column if zone is None else column.dt.tz_convert(None), name, zone and zone_name(zone))
+    shared = _shared_zone(column)
+    if shared is not None:
+        return _instants(pd.to_datetime(column, utc=True).dt.tz_convert(None), name, shared)
     return _text(column, name, time_format)
 
 
@@ -121,28 +120,20 @@ def _instants(column: pd.Series, name: str, tz: str | None) -> Times:
 
 
 def _no_time(bad: Bools, name: str) -> list[Problem]:
-    if not bad.any():
-        return []
-    row, n = int(np.argmax(bad)), int(bad.sum())
-    text = f"Column {name!r}: {phrase('row has|rows have', n)} no time, the first is row {row}."
     fix = f"Fill it in, or leave them out: frame = frame.dropna(subset=[{name!r}])."
-    return [Problem("time", text, fix, column=name, count=n)]
+    return in_column("time", name, bad, "row has no time|rows have no time", fix)
 
 
-def _beyond(beyond: Bools, column: Any, name: str) -> list[Problem]:
-    if not beyond.any():
-        return []
-    row, n = int(np.argmax(beyond)), int(beyond.sum())
-    text = f"Column {name!r}: {phrase('time lies|times lie', n)} beyond the years 1678 to 2261, the first is "
-    text += f"{time_text(column[row])} in row {row}."
-    return [Problem("time", text, _COUNT_THEM.format(name), column=name, count=n)]
+def _beyond(beyond: Bools, column: pd.Series | Array, name: str) -> list[Problem]:
+    what = "time lies beyond the years 1678 to 2261|times lie beyond the years 1678 to 2261"
+    return in_column("time", name, beyond, what, _COUNT_THEM.format(name), show=lambda row: time_text(column[row]))
 
 
 # ---------------------------------------------------------------------------------- numbers
-def _integers(series: ColumnView, name: str) -> Times:
+def _whole_numbers(series: ColumnView) -> tuple[Ints, Bools]:
+    """Return a column of integers, and which of them are missing."""
     bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
-    values = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
-    return _counted(values, bad, name)
+    return np.asarray(series.fill_null(0).to_numpy()).astype(np.int64), bad
 
 
 def looks_counted(series: ColumnView) -> bool:
@@ -154,23 +145,25 @@ def looks_counted(series: ColumnView) -> bool:
 def _look(values: Ints, name: str) -> list[Problem]:
     """Return what is to be said of whole numbers that look like dates."""
     digits, epoch = forms.looks_like_digits(values), forms.looks_like_epoch(values)
-    if digits:
-        text, form = f"that look like {digits[0]}, such as {int(values[0])}", digits[1]
-    elif epoch:
-        when = pd.Timestamp(int(forms.in_epoch(values[:1], epoch)[0]))
-        text, form = f"that look like {forms.name_of_epoch(epoch)}, such as {int(values[0])} ({when})", epoch
-    elif len(values) > 1 and values.min() >= 1800 and values.max() <= 2150:
-        text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
-        return [Problem("time", text, "As years with a calendar: time_format='%Y'.", column=name, severity="note")]
-    elif len(values) > 1 and values.min() >= _EXCEL[0] and values.max() <= _EXCEL[1]:
+    if digits or epoch:
+        text, form = f"that look like {digits[0]}, such as {int(values[0])}" if digits else "", digits and digits[1]
+        if epoch and not digits:
+            when = pd.Timestamp(int(forms.in_epoch(values[:1], epoch)[0]))
+            text, form = f"that look like {forms.name_of_epoch(epoch)}, such as {int(values[0])} ({when})", epoch
+        return [Problem("time", f"Column {name!r}: whole numbers {text}.", f"Type: time_format={form!r}.", column=name)]
+    if len(values) < 2:
+        return []
+    low, high = values.min(), values.max()
+    if low >= 1800 and high <= 2150:
+        fix = "As years with a calendar: time_format='%Y'."
+    elif low >= _EXCEL[0] and high <= _EXCEL[1]:
         when = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(values[0]))
-        text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
         fix = f"If a spreadsheet counted days, this one is {when.date()}; type: frame[{name!r}] = "
         fix += f"pd.to_datetime(frame[{name!r}], unit='D', origin='1899-12-30')."
-        return [Problem("time", text, fix, column=name, severity="note")]
     else:
         return []
-    return [Problem("time", f"Column {name!r}: whole numbers {text}.", f"Type: time_format={form!r}.", column=name)]
+    text = f"Column {name!r}: whole numbers such as {int(values[0])} are counted as they are."
+    return [Problem("time", text, fix, column=name, severity="note")]
 
 
 def _floats(series: ColumnView, name: str, time_format: str | None) -> Times:
@@ -198,9 +191,9 @@ def _counted(values: Ints, bad: Bools, name: str) -> Times:
 
 
 def _epoch(series: ColumnView, name: str, form: str) -> Times:
+    counted: Ints | Floats
     if series.dtype.is_integer():
-        bad = np.asarray(series.is_null().to_numpy(), dtype=bool)
-        numbers: Any = np.asarray(series.fill_null(0).to_numpy()).astype(np.int64)
+        counted, bad = _whole_numbers(series)
     else:
         column = strings(series)
         parsed = plain_numbers(column)
@@ -208,14 +201,12 @@ def _epoch(series: ColumnView, name: str, form: str) -> Times:
         text = bad & column.notna().to_numpy() & (column.astype(str).str.strip() != "").to_numpy()
         if text.any():
             nowhere = np.full(len(bad), NOWHERE)
-            problems = _not_read(column, text, name, form)
-            return Times(nowhere, nowhere == NOWHERE, aware=True, tz="UTC", problems=problems)
-        numbers = np.where(bad, 0.0, parsed)
-    values = forms.in_epoch(numbers, form)
+            return Times(nowhere, text | True, aware=True, tz="UTC", problems=_not_read(column, text, name, form))
+        counted = np.where(bad, 0.0, parsed)
+    values = forms.in_epoch(counted, form)
     beyond = ~bad & (values == NOWHERE)
-    values[bad] = NOWHERE
-    problems = _no_time(bad, name) + _beyond(beyond, numbers, name)
-    return Times(values, bad | beyond, aware=True, tz="UTC", problems=problems)
+    problems = _no_time(bad, name) + _beyond(beyond, counted, name)
+    return Times(np.where(bad, NOWHERE, values), bad | beyond, aware=True, tz="UTC", problems=problems)
 
 
 # ------------------------------------------------------------------------------------- text
@@ -231,7 +222,7 @@ def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
         words = words.str.replace(_MIDNIGHT, r"\g<1>00\g<2>", regex=True)
     ways = forms.readings(words) if time_format is None else [forms.in_format(words, time_format)]
     reading = ways[0] if len(ways) == 1 else forms.Reading(np.full(len(words), NOWHERE))
-    reading = replace(reading, values=reading.values + np.where(late_midnight & (reading.values != NOWHERE), _DAY, 0))
+    reading = replace(reading, values=reading.values + np.where(late_midnight & (reading.values != NOWHERE), DAY, 0))
     values = np.append(reading.values, NOWHERE)[codes]
     bad = values == NOWHERE
     if time_format is not None and 2 * reading.count < len(words):
@@ -249,7 +240,10 @@ def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
     form = time_format or (reading.form if reading.form.startswith("%") else None)
     if not with_zone[~bad].any():
         return Times(values, bad, problems=problems, form=form)
-    problems += _without_zone(text, ~bad & ~with_zone, name)
+    what = "time has no time zone|times have no time zone"
+    fix = "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none."
+    but = " while the others have one;"
+    problems += in_column("zone", name, ~bad & ~with_zone, what, fix, show=lambda row: repr(text[row]), but=but)
     tz, notes = _zone_of(words[zoned & (reading.values != NOWHERE)], reading, name)
     return Times(values, bad, aware=True, tz=tz, problems=problems + notes, form=form)
 
@@ -262,24 +256,14 @@ def _far_years(text: pd.Series, time_format: str | None) -> Bools:
     return np.asarray((years < 1678) | (years > 2261))
 
 
-def _without_zone(text: pd.Series, rows: Bools, name: str) -> list[Problem]:
-    if not rows.any():
-        return []
-    row, n = int(np.argmax(rows)), int(rows.sum())
-    message = f"Column {name!r}: {phrase('time has|times have', n)} no time zone while the others have one; "
-    message += f"the first is {text[row]!r} in row {row}."
-    fix = "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none."
-    return [Problem("zone", message, fix, column=name, count=n)]
-
-
 def _zone_of(words: pd.Series, reading: forms.Reading, name: str) -> tuple[str, list[Problem]]:
     """Return the one offset that all times share, or UTC with a note that names a zone of these offsets."""
     parts = words.str.extract(_OFFSET)
     sign = np.where(parts[0] == "-", -1, 1)
     minutes = (parts[1].fillna("0").astype(int) * 60 + parts[2].fillna("0").astype(int)).to_numpy() * sign
-    shown = [f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in dict.fromkeys(minutes.tolist())]
+    shown = [offset_name(m) for m in dict.fromkeys(minutes.tolist())]
     if len(shown) == 1:
-        return ("UTC" if shown[0][1:] == "00:00" else shown[0]), []
+        return str(read_zone(shown[0])), []
     zone = zone_of_offsets(reading.values[words.index], minutes * np.int64(60_000_000_000))
     text = f"Column {name!r}: the times have several offsets ({', '.join(shown[:3])}) and are kept in UTC."
     fix = f"Name the zone: tz={zone!r}." if zone else "Name the zone, such as tz='Europe/Berlin'."
@@ -320,16 +304,11 @@ def _instead(words: pd.Series, form: str | None, ways: list[forms.Reading] | Non
     """Return what to do about words that have another form than ``form``, empty where none is known."""
     other = ways[0].form if ways else form
     if other != form:
-        return (
-            f"Correct it, or type its format: time_format={other!r}."
-            if other and "%" in other
-            else ("Correct it, or leave time_format out: the others are read without.")
-        )
+        typed = f"type its format: time_format={other!r}."
+        return f"Correct it, or {typed if '%' in (other or '') else _WITHOUT}"
     numbers = plain_numbers(words)
     whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0)  # NaN and what no integer holds are no times
     epoch = forms.looks_like_epoch(whole.astype(np.int64))
     if epoch:
         return f"They look like {forms.name_of_epoch(epoch)}; type: time_format={epoch!r}."
-    if form in forms.EPOCHS:
-        return "Correct it, or leave time_format out."
-    return ""
+    return "Correct it, or leave time_format out." if form in forms.EPOCHS else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.time.frequency import DAY, fixed_step
+from foretide.data.time.frequency import fixed_step
 from foretide.data.time.grid import Grid
+from foretide.data.time.stamps import DAY
 from foretide.typing import Ints
 
 if TYPE_CHECKING:
@@ -104,10 +105,10 @@ def ahead_index(grid: Grid, wall: Grid, cutoffs: Ints, h: int) -> Ints | None:
         return None
     low = int(steps.min())
     table = wall_steps(grid, wall, np.arange(low, int(steps.max()) + 1))
-    found = table[steps[:, 1:] - low] - table[steps[:, :1] - low] - 1
-    if np.array_equal(found, np.broadcast_to(np.arange(h), found.shape)):
+    ahead = table[steps[:, 1:] - low] - table[steps[:, :1] - low] - 1
+    if np.array_equal(ahead, np.broadcast_to(np.arange(h), ahead.shape)):
         return None
-    size: Any = None if isinstance(grid.freq, int) else fixed_step(grid.freq)
+    size = None if isinstance(grid.freq, int) else fixed_step(grid.freq)
     day = max(1, round(DAY / size)) if size else 1
-    found = np.where((found >= h) & (found - day >= 0), found - day, found)
-    return np.asarray(np.clip(found, 0, h - 1), dtype=np.int64)
+    ahead = np.where((ahead >= h) & (ahead - day >= 0), ahead - day, ahead)
+    return np.asarray(np.clip(ahead, 0, h - 1), dtype=np.int64)

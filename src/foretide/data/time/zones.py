@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from typing import Any
+from datetime import tzinfo
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from foretide.data.time.stamps import as_index, as_ns
 from foretide.errors import ConfigError, nearest
 from foretide.typing import Bools, Ints
 
@@ -17,16 +19,25 @@ _LIKELY = (
     "Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "America/Los_Angeles", "Europe/Athens",
     "Australia/Sydney",
 )  # fmt: skip
-NOWHERE = np.iinfo(np.int64).min
 
 
 def read_zone(tz: str | None) -> str | None:
-    """Return the name of a zone as it is kept; offsets such as ``UTC+2`` and ``+0530`` become ``+02:00``, ``+05:30``.
+    """Return the name of a zone as it is kept.
 
-    Raises
-    ------
-    ConfigError
-        Names the nearest zone when a zone is not known.
+    Parameters
+    ----------
+    tz : str or None
+
+    Returns
+    -------
+    str or None
+        Offsets such as ``UTC+2`` and ``+0530`` become ``+02:00``, ``+05:30``.
+
+    Examples
+    --------
+    >>> from foretide.data.time.zones import read_zone
+    >>> read_zone("UTC+2"), read_zone("Europe/Berlin")
+    ('+02:00', 'Europe/Berlin')
     """
     if tz is None or tz == "UTC":
         return tz
@@ -43,7 +54,7 @@ def read_zone(tz: str | None) -> str | None:
     return tz
 
 
-def zone_name(zone: Any) -> str:
+def zone_name(zone: tzinfo) -> str:
     """Return the name of a zone object of the standard library, pytz or dateutil; where it has none, its offset.
 
     Raises
@@ -60,12 +71,16 @@ def zone_name(zone: Any) -> str:
             continue
     offsets = {pd.Timestamp(f"2024-{month:02d}-15", tz=zone).utcoffset() for month in (1, 4, 7, 10)}
     if len(offsets) == 1 and (offset := offsets.pop()) is not None:
-        minutes = round(offset.total_seconds() / 60)
-        return str(read_zone(f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"))
+        return str(read_zone(offset_name(round(offset.total_seconds() / 60))))
     raise ConfigError(f"The time zone {zone!r} has no name. Type: tz='Europe/Berlin' (or the zone that is meant).")
 
 
-def _file_of(zone: Any) -> tuple[str, ...]:
+def offset_name(minutes: int) -> str:
+    """Return an offset from UTC as ``+02:00``."""
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def _file_of(zone: tzinfo) -> tuple[str, ...]:
     """Return the name in a zone of dateutil, which knows the path it was read from."""
     found = re.search(r"zoneinfo/(.+?)'", repr(zone))
     return (found[1],) if found else ()
@@ -73,30 +88,29 @@ def _file_of(zone: Any) -> tuple[str, ...]:
 
 def zone_of_offsets(utc: Ints, offsets: Ints) -> str | None:
     """Return a zone whose clock shows these offsets (nanoseconds) at these times, or None."""
-    index = pd.DatetimeIndex(utc.view("datetime64[ns]"))
     for name in (*_LIKELY, *sorted(zoneinfo.available_timezones())):
         try:
-            local = index.tz_localize("UTC").tz_convert(name).tz_localize(None)
+            wall = to_wall(utc, name)
         except (KeyError, ValueError, OSError):  # a name that pandas does not take
             continue
-        if np.array_equal(local.to_numpy().astype("datetime64[ns]").view(np.int64) - utc, offsets):
+        if np.array_equal(wall - utc, offsets):
             return name
     return None
 
 
 def zone_put_back(wall: Ints) -> str | None:
     """Return a zone whose clock shows all of these times twice, as when it is put back in autumn, or None."""
-    return _zone_where(wall, {"ambiguous": "NaT", "nonexistent": "shift_forward"})
+    return _zone_where(wall, "NaT", "shift_forward")
 
 
 def zone_put_forward(wall: Ints) -> str | None:
     """Return a zone whose clock shows none of these times, as when it is put forward in spring, or None."""
-    return _zone_where(wall, {"ambiguous": np.zeros(len(wall), dtype=bool), "nonexistent": "NaT"})
+    return _zone_where(wall, np.zeros(len(wall), dtype=bool), "NaT")
 
 
-def _zone_where(wall: Ints, unclear: dict[str, Any]) -> str | None:
-    index = pd.DatetimeIndex(wall.view("datetime64[ns]"))
-    return next((name for name in _LIKELY if index.tz_localize(name, **unclear).isna().all()), None)
+def _zone_where(wall: Ints, twice: Literal["NaT"] | Bools, never: Literal["NaT", "shift_forward"]) -> str | None:
+    index = as_index(wall)
+    return next((name for name in _LIKELY if index.tz_localize(name, twice, never).isna().all()), None)
 
 
 def localise(values: Ints, codes: Ints, tz: str) -> tuple[Ints, Bools]:
@@ -107,9 +121,9 @@ def localise(values: Ints, codes: Ints, tz: str) -> tuple[Ints, Bools]:
     it does not exist.
     """
     first = ~pd.DataFrame({"code": codes, "time": values}).duplicated().to_numpy()
-    index = pd.DatetimeIndex(values.view("datetime64[ns]"))
-    utc = _to_utc(index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward"))
-    skipped = _to_utc(index.tz_localize(tz, ambiguous=first, nonexistent="NaT")) == NOWHERE
+    index = as_index(values)
+    utc = as_ns(index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward"))
+    skipped = np.asarray(index.tz_localize(tz, ambiguous=first, nonexistent="NaT").isna())
     if skipped.any():
         skipped &= pd.DataFrame({"code": codes, "time": utc}).duplicated(keep=False).to_numpy()
     return utc, skipped
@@ -126,15 +140,9 @@ def on_the_clock(labels: pd.Index, tz: str) -> pd.DatetimeIndex:
 
 def to_wall(values: Ints, tz: str) -> Ints:
     """Return UTC nanoseconds as nanoseconds on a wall clock of the zone."""
-    index = pd.DatetimeIndex(values.view("datetime64[ns]")).tz_localize("UTC").tz_convert(tz).tz_localize(None)
-    return np.asarray(index.to_numpy().astype("datetime64[ns]")).view(np.int64)
+    return as_ns(as_index(values).tz_localize("UTC").tz_convert(tz).tz_localize(None))
 
 
 def from_wall(values: Ints, tz: str) -> Ints:
     """Return nanoseconds of labels on a regular wall clock in UTC; see :func:`on_the_clock`."""
-    return _to_utc(on_the_clock(pd.DatetimeIndex(values.view("datetime64[ns]")), tz))
-
-
-def _to_utc(index: pd.DatetimeIndex) -> Ints:
-    utc = index.tz_convert("UTC").tz_localize(None)
-    return np.asarray(utc.to_numpy().astype("datetime64[ns]")).view(np.int64)
+    return as_ns(on_the_clock(as_index(values), tz))
