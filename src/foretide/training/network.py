@@ -13,6 +13,7 @@ from foretide.heads.base import Distribution, Head, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
+from foretide.training.network_training import Group
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,13 +89,13 @@ class Network(nn.Module):
         hidden: Hidden = self.backbone(inputs, own_prediction)
         return self.head(hidden.features, hidden.base, hidden.scale, series), hidden
 
-    def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[Group]:
         """Parameter groups: what begins at the closed-form start learns at its own rate and does not decay."""
         start = [p for n, p in self._named() if n.startswith(START_PARAMETERS) and p.numel()]
         rest = [p for n, p in self._named() if not n.startswith(START_PARAMETERS)]
-        groups = [{"params": rest, "lr": lr, "weight_decay": weight_decay}]
+        groups = [Group(params=rest, lr=lr, weight_decay=weight_decay)]
         if start and start_lr > 0:
-            groups.append({"params": start, "lr": start_lr, "weight_decay": 0.0})
+            groups.append(Group(params=start, lr=start_lr, weight_decay=0.0))
         return groups
 
     def take_over(self, arrays: Mapping[str, NDArray[Any]]) -> int:

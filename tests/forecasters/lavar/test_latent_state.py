@@ -14,8 +14,8 @@ from foretide.data.windows import Windows, slide
 from foretide.forecasters.lavar.latent_state import LatentState, compact_rows, covariates, stretches
 from foretide.models.config import LatentConfig
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training.config import Stage
 from foretide.training.prepare import Preparation
-from foretide.training.stages import Stage
 
 H, P, K = 5, 3, 2
 CONFIG = LatentConfig(latent=K, order=P, encoder=(6,), decoder=(6,))

@@ -27,9 +27,9 @@ from foretide.forecasters.networks.neural import covered_calendar
 from foretide.forecasters.wrappers.error_distribution import ErrorDistribution, Errors
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training.config import Stage
 from foretide.training.head_bank import HeadBank, train_heads
 from foretide.training.prepare import Preparation
-from foretide.training.stages import Stage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.training.watch import Epoch
 
     Floats = NDArray[np.float64]
-    History = dict[str, list[dict[str, Any]]]
+    History = dict[str, list[Epoch]]
 
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""

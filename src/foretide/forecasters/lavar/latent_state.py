@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.training.config import Stage
     from foretide.training.loop import History
     from foretide.training.prepare import Preparation
-    from foretide.training.stages import Stage
 
     Floats = NDArray[np.float64]
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar.parts import Parts
+    from foretide.training.watch import Epoch
     from foretide.typing import Json
 
 
@@ -98,7 +99,7 @@ class LAVAR(Forecaster):
         self._teacher: LAVAR | None = None
         self._lags = order
         self.parts_: Parts | None = None
-        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.history: dict[str, list[Epoch]] = {}
         self.interventions: dict[str, int] = {}
         """What the guardrails did in the last ``predict``: points by kind."""
 
@@ -259,7 +260,7 @@ class LAVAR(Forecaster):
 
 
 def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
-    """Settings of stage 1 or 2 as keywords of :class:`foretide.training.stages.Stage`."""
+    """Settings of stage 1 or 2 as keywords of :class:`foretide.training.config.Stage`."""
     head = "head_" if which == 2 else ""
     return {
         "name": f"stage {which}",

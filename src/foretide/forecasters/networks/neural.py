@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from foretide.models.inputs import Shape
     from foretide.training.network import Network
     from foretide.training.store import Store, WindowBatches
+    from foretide.training.watch import Epoch
     from foretide.typing import Array, Bools, Ints, Json, Reals
 
 PREDICT_BATCH = 128
@@ -100,7 +101,7 @@ class NeuralForecaster(Forecaster):
         named = self._named()
         self._options = {name: value for name, value in options.items() if name not in named}
         self._tried: list[dict[str, Any]] = []
-        self.history: list[dict[str, Any]] = []
+        self.history: list[Epoch] = []
         self.best_epoch = 0
         self.start: Start | None = None
         self.network: Network | None = None
@@ -140,7 +141,7 @@ class NeuralForecaster(Forecaster):
 
     def _fit(self, part: FitPart) -> None:
         from foretide.seeding import seeded_init, torch_generator
-        from foretide.training.loop import train
+        from foretide.training.network_training import train_network
         from foretide.training.progress import epoch_bar
         from foretide.training.store import Store, WindowBatches
 
@@ -162,7 +163,7 @@ class NeuralForecaster(Forecaster):
                 begin_head(network, batches, val_batches, rates)
             network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
             trained = network if points is None else points
-            history = train(
+            history = train_network(
                 trained, batches, val_batches if len(val_windows) else None, self.training,
                 groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
                 generator=torch_generator(self.seed), on_epoch=on_epoch,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from foretide.models.autoencoder import MLP
 from foretide.models.dynamics import VAR, doublings
 from foretide.models.latent import LatentModel
-from foretide.training.flat import Flat
+from foretide.training.fused.flat import Flat
 
 
 def written_out(model: LatentModel, learning: Sequence[nn.Parameter]) -> bool:
@@ -28,7 +28,7 @@ class Stage1Step:
     """Loss of one stretch of ``m`` cutoffs, and its gradient put into ``parameter.grad``.
 
     Every parameter must have a gradient tensor, and neither it nor the parameter's memory may be replaced while this
-    object is in use (:class:`foretide.training.flat.Flat` sees to both).
+    object is in use (:class:`foretide.training.fused.flat.Flat` sees to both).
 
     Parameters
     ----------

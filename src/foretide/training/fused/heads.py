@@ -28,7 +28,7 @@ from foretide.heads.count_heads import (
 from foretide.heads.delta import DeltaHead
 from foretide.heads.linear import Correction
 from foretide.heads.point import PointHead, squared
-from foretide.training.flat import Flat
+from foretide.training.fused.flat import Flat
 
 if TYPE_CHECKING:
     from foretide.heads.nbinom import Ints
