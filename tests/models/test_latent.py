@@ -9,7 +9,7 @@ from torch import Tensor
 from foretide.errors import ConfigError
 from foretide.models.config import LatentConfig
 from foretide.models.dynamics import roll_by_steps
-from foretide.models.latent import LatentModel, _Windows
+from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
 
 C, H, P, K = 5, 6, 4, 3
@@ -115,15 +115,6 @@ def test_a_state_that_moves_as_told_costs_nothing() -> None:
     assert float(losses.dynamics.detach()) < 1e-25
     assert losses.multi is not None
     assert float(losses.multi.detach()) < 1e-25
-
-
-@pytest.mark.parametrize(("n", "w"), [(5, 5), (9, 4), (80, 6), (33, 2), (34, 3)])
-def test_windows(n: int, w: int) -> None:
-    z = torch.randn(n, 2, dtype=torch.float64, generator=torch_generator(0), requires_grad=True)
-    windows = _Windows.apply(z, w)
-    for i in range(n - w + 1):
-        assert torch.equal(windows[i].view(w, 2), z[i : i + w])
-    assert torch.autograd.gradcheck(lambda z: _Windows.apply(z, w), (z,))
 
 
 def test_rollout_of_the_horizon() -> None:
