@@ -47,7 +47,7 @@ PICTURES: dict[str, str] = {
 """Title or axis of a picture (searched for) -> why its numbers are not compared."""
 
 CHANGED: dict[str, str] = {
-    r"^(supplies|pbs) > .*train_loss": "stage 2 divides the sum of an epoch's losses in single precision, as the others",
+    r"^(supplies|pbs) > .*train_loss": "stage 2 divides a sum of losses in single precision, as the others",
 }
 """Place of a difference, as the test names it (searched for), such as ``demo > scores > .* > mase`` -> why that value
 was changed on purpose. For values and words that are recorded anew, say the reason in the commit instead."""

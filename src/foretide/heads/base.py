@@ -100,8 +100,14 @@ class Head(nn.Module, ABC):
     """Whether targets are counts: scaled but never centred, and quantiles are whole numbers."""
     needs_series: bool = False
     """Whether ``forward`` must be told whose windows it sees."""
+    levels: tuple[float, ...] = ()
+    """Of a head that knows its distribution at some quantiles only: these, unless its option ``levels`` says others."""
     bounded: bool = True
     """Whether a window that errs wildly should count less in the loss: true where the loss grows with the square."""
+
+    def __init__(self, shape: HeadShape, **options: object) -> None:
+        super().__init__()
+        self.shape = shape
 
     @abstractmethod
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:

@@ -64,10 +64,10 @@ class CountHead(Head):
     alive: Tensor
 
     def __init__(self, shape: HeadShape, link: str = "additive") -> None:
-        super().__init__()
+        super().__init__(shape)
         if link not in ("additive", "log"):
             raise ConfigError(f"The link of a count head is 'additive' or 'log', got {link!r}.")
-        self.shape, self.link = shape, link
+        self.link = link
         self.linear = make_linear(shape)
         self.register_buffer("floor", torch.full((shape.entities, shape.targets), FLOOR))
         self.register_buffer("alive", torch.ones(shape.entities, shape.targets))

@@ -72,7 +72,7 @@ def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
         return {"cumulative": False, "on": "level", "weights": model.supply.horizon_weights}
     if model.supply.base in BY_CHANCE:
         return {}
-    return {"link": "log"} if HEADS[head].counts else {}
+    return {"link": "log"} if HEADS[head].cls.counts else {}
 
 
 def raise_not_counts(panel: Panel, column: int, head: Any) -> None:

@@ -83,7 +83,7 @@ class Parts:
         found = [""] * len(self.targets)
         for bucket, columns in columns_of(self.buckets).items():
             for route in self.routes(bucket):
-                for j in range(len(columns)) if route.columns is None else route.columns:
+                for j in range(len(columns)) if route.places is None else route.places:
                     found[columns[j]] = route.name
         return found
 

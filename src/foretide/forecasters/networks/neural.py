@@ -91,7 +91,7 @@ class NeuralForecaster(Forecaster):
         self.input_size, self.head, self.seed = int(input_size), head, seed
         self.lookback_ = self.input_size
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
-        self.has_distribution = any(route.kind.has_distribution for route in routes(head))
+        routes(head)  # refuses an unknown one now
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = calendar if isinstance(calendar, str) else calendar_of(calendar)
         self.device = device
@@ -124,6 +124,11 @@ class NeuralForecaster(Forecaster):
     def memory(self) -> int | None:
         """Rows up to a cutoff that a forecast depends on: the lookback."""
         return self.lookback_
+
+    @property
+    def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the head
+        """Whether intervals come with the mean."""
+        return any(route.cls.has_distribution for route in routes(self.head))
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:

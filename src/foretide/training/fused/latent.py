@@ -45,6 +45,7 @@ class Stage1Step:
         self.now = slice(p, p + m)
         self.encoder = _Layers(model.autoencoder.encoder, n)
         self.decoder = _Layers(model.autoencoder.decoder, m)
+        assert isinstance(model.dynamics, VAR)
         self.powers = _Powers(model.dynamics, h)
         self.z_now, self.grad_z_now = self.encoder.out[self.now], self.encoder.grad_out[self.now]
         # Windows of p + H states, one per row.
