@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from foretide.seeding import numpy_generator
+from foretide.typing import Bools, Floats
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Head(nn.Module, ABC):
 
 
 @torch.no_grad()
-def for_entities(module: nn.Module, n: int, of: NDArray[np.bool_] | None = None) -> nn.Module:
+def for_entities(module: nn.Module, n: int, of: Bools | None = None) -> nn.Module:
     """Return a copy for ``n`` entities that were not fitted: what belongs to single entities is the mean of it.
 
     ``of`` ``[N]``: the fitted entities that the mean is taken of; all by default.
@@ -167,12 +167,12 @@ def drawn_generator(generator: torch.Generator | None) -> np.random.Generator:
     return numpy_generator(int(torch.randint(2**62, (1,), generator=generator)))
 
 
-def as_numpy(x: Tensor) -> NDArray[np.float64]:
+def as_numpy(x: Tensor) -> Floats:
     """Values of a tensor in double precision."""
-    array: NDArray[np.float64] = x.detach().cpu().double().numpy()
+    array: Floats = x.detach().cpu().double().numpy()
     return array
 
 
-def as_tensor(x: NDArray[np.float64], like: Tensor) -> Tensor:
+def as_tensor(x: Floats, like: Tensor) -> Tensor:
     """Return a tensor in double precision on the device of ``like``."""
     return torch.as_tensor(x, dtype=torch.float64).to(like.device)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.heads.nbinom import rising
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from foretide.typing import Floats, Ints
 
 DISPERSIONS = (1e-4, 1e6)
 """Bounds of a fitted dispersion."""

@@ -15,8 +15,8 @@ from foretide.errors import ConfigError
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, drawn_generator, known_series
 from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplus
 from foretide.heads.linear import apply_linear, make_linear
-from foretide.heads.nbinom import Floats
 from foretide.heads.spread import Spread, rank_one
+from foretide.typing import Floats
 
 QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """What a quantile head is trained for, unless it is told otherwise."""

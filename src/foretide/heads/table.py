@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
+from foretide.typing import Bools
 
 if TYPE_CHECKING:
     from foretide.heads.base import Head, HeadShape
-    from foretide.typing import Bools
 
 HeadSpec = str | Mapping[str, object]
 """A head as a person writes it: ``"nb"``, ``{"name": "quantile", "levels": [0.1, 0.5, 0.9]}``, or columns by head,

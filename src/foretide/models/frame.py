@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from foretide.models.inputs import Inputs, Shape
+from foretide.models.season_term import SeasonTerm
 from foretide.models.start import Start
+from foretide.typing import Reals
 
 SMALLEST_SCALE = 0.1
 """In standard deviations of the series; a flat window does not blow its noise up."""
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -123,19 +122,17 @@ class Frame(nn.Module):
             season = known.transpose(1, 2) if season is None else season + known.transpose(1, 2)
         return season
 
-    def structure(self) -> dict[str, Any]:
+    def structure(self) -> dict[str, str]:
         """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""
         return {"level": self.level, "channels": self.channels}
 
 
-def empty_start(structure: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> Start:
+def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Reals], prefix: str) -> Start:
     """Return a start with the sizes of a saved frame, to be filled from its state dict."""
-    from foretide.models.season_term import SeasonTerm
-
     season = SeasonTerm(arrays[prefix + "frequencies"], arrays[prefix + "waves"], arrays[prefix + "known"])
     weights, intercept = arrays[prefix + "weights"], arrays[prefix + "intercept"]
     return Start(season, structure["level"], structure["channels"], weights, intercept, {"val_mse": float("nan")})
 
 
-def _float(array: Any) -> Tensor:
+def _float(array: Reals) -> Tensor:
     return torch.as_tensor(np.array(array, dtype=np.float32))

@@ -22,12 +22,10 @@ from foretide.models.season_term import (
     fit_season_term,
     rank_frequencies,
 )
+from foretide.typing import Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating]
-    Part = tuple[NDArray[np.int64], Floats, Floats | None]
+    Part = tuple[Ints, Reals, Reals | None]
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 MAX_BESIDE = 24
@@ -114,12 +112,12 @@ class Series:
     n_targets : int
     """
 
-    values: Floats
-    known: Callable[[int, int, int], Floats] | None
-    first: NDArray[np.int64]
-    row0: NDArray[np.int64]
-    length: NDArray[np.int64]
-    train_length: NDArray[np.int64]
+    values: Reals
+    known: Callable[[int, int, int], Reals] | None
+    first: Ints
+    row0: Ints
+    length: Ints
+    train_length: Ints
     n_targets: int
 
     def part(self, entity: int, low: int, high: int) -> Part:
@@ -168,8 +166,8 @@ class Start:
     season: SeasonTerm
     level: str
     channels: str
-    weights: Floats
-    intercept: Floats
+    weights: Reals
+    intercept: Reals
     chosen: dict[str, Any]
     tried: list[dict[str, Any]] = field(default_factory=list)
 
@@ -181,8 +179,8 @@ class Start:
 
 def fit_start(
     series: Series,
-    train: NDArray[np.int64],
-    validation: NDArray[np.int64],
+    train: Ints,
+    validation: Ints,
     *,
     input_size: int,
     h: int,
@@ -235,8 +233,8 @@ class _Search:
     def __init__(
         self,
         series: Series,
-        train: NDArray[np.int64],
-        validation: NDArray[np.int64],
+        train: Ints,
+        validation: Ints,
         input_size: int,
         h: int,
         seasons: Sequence[float],
@@ -283,12 +281,12 @@ class _Search:
         self.tried.append({**choice, "val_mse": float(errors[pick])})
         return Start(season, level, channels, *self._shaped(solved, channels), self.tried[-1], self.tried)
 
-    def _beside(self, count: int) -> Floats:
+    def _beside(self, count: int) -> Reals:
         """Return the waves that come next after the first ``count``, as many as the training part can carry."""
         most = min(MAX_BESIDE, int(self.series.train_length.max()) // 8)
         return np.asarray(self.ranked[count:most])
 
-    def _without(self, season: SeasonTerm, low: int, high: int) -> Floats:
+    def _without(self, season: SeasonTerm, low: int, high: int) -> Reals:
         """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""
         left = self.series.values[low:high].astype(np.float64)
         first = int(np.searchsorted(self.series.row0, low, side="right")) - 1
@@ -303,7 +301,7 @@ class _Search:
                 left[begin - low : end - low] -= season.at(i, steps, known)
         return left
 
-    def _thinned(self, n_inputs: int) -> NDArray[np.int64]:
+    def _thinned(self, n_inputs: int) -> Ints:
         width = n_inputs * self.input_size
         most = max(int(MAX_GRAM_FLOPS / (2.0 * width * (width + self.h))), 4 * width, 256)
         return thin(self.train, most)
@@ -311,12 +309,12 @@ class _Search:
     def _blocks(
         self,
         season: SeasonTerm,
-        rows: NDArray[np.int64],
+        rows: Ints,
         inputs: list[int],
         outputs: list[int],
         level: str,
         pooled: bool,
-    ) -> Iterable[tuple[Floats, Floats]]:
+    ) -> Iterable[tuple[Reals, Reals]]:
         """Lags ``X`` and truths ``Y`` of some windows; ``pooled`` stacks the channels as if they were windows."""
         position = [inputs.index(o) for o in outputs]
         for part in chunks(rows, len(inputs) * self.input_size):
@@ -328,7 +326,7 @@ class _Search:
             n = len(part) * len(inputs) if pooled else len(part)
             yield tamed((x - base[:, :, None]).reshape(n, -1), y.reshape(n, -1))
 
-    def _errors(self, path: RidgePath, blocks: Iterable[tuple[Floats, Floats]]) -> Floats:
+    def _errors(self, path: RidgePath, blocks: Iterable[tuple[Reals, Reals]]) -> Reals:
         solutions = [path.solve(p) if self.config.linear else _no_map(path) for p in self.config.penalties]
         errors = np.zeros(len(solutions))
         for x, y in blocks:
@@ -336,7 +334,7 @@ class _Search:
                 errors[k] += float(((y - x @ weights - intercept) ** 2).sum())
         return errors
 
-    def _shaped(self, solved: list[tuple[Floats, Floats]], channels: str) -> tuple[Floats, Floats]:
+    def _shaped(self, solved: list[tuple[Reals, Reals]], channels: str) -> tuple[Reals, Reals]:
         size, h, d = self.input_size, self.h, self.series.n_targets
         if channels != "all":
             intercepts = np.stack([b for _, b in solved])
@@ -345,7 +343,7 @@ class _Search:
         return weights.reshape(-1, size, d, h), intercept.reshape(d, h)
 
 
-def tamed(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def tamed(x: Reals, y: Reals) -> tuple[Reals, Reals]:
     """Shrink the windows that move more than :data:`LARGEST`, lags and truths alike.
 
     A series that slept through its training part and wakes later has scaled values in the hundreds; unshrunk, it
@@ -356,7 +354,7 @@ def tamed(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x * shrink, y * shrink
 
 
-def window_level(window: Floats, level: str) -> Floats:
+def window_level(window: Reals, level: str) -> Reals:
     """Level of each channel of a window ``[n, C, L]`` -> ``[n, C]``."""
     if level == "last":
         return np.asarray(window[:, :, -1])
@@ -365,11 +363,11 @@ def window_level(window: Floats, level: str) -> Floats:
     return np.zeros(window.shape[:2])
 
 
-def thin(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def thin(rows: Ints, most: int) -> Ints:
     """Return at most ``most`` of ``rows``, evenly spaced, the last one among them."""
     stride = max(1, -(-len(rows) // most))
     return rows[::-1][::stride][::-1]
 
 
-def _no_map(path: RidgePath) -> tuple[Floats, Floats]:
+def _no_map(path: RidgePath) -> tuple[Reals, Reals]:
     return np.zeros((len(path.mean_x), len(path.mean_y))), path.mean_y

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,9 +13,7 @@ from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
 from foretide.training.network_training import Group
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from foretide.typing import Array, Bools, Reals
 
 START_PARAMETERS = ("frame.", "bias", "gain")
 
@@ -52,7 +49,7 @@ class Network(nn.Module):
         distribution, hidden = self._distribution(inputs)
         return reduce(distribution.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
 
-    def for_new(self, unit: NDArray[np.floating], of: NDArray[np.bool_] | None = None) -> Network:
+    def for_new(self, unit: Reals, of: Bools | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
 
         ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target. ``of``
@@ -98,7 +95,7 @@ class Network(nn.Module):
             groups.append(Group(params=start, lr=start_lr, weight_decay=0.0))
         return groups
 
-    def take_over(self, arrays: Mapping[str, NDArray[Any]]) -> int:
+    def take_over(self, arrays: Mapping[str, Array]) -> int:
         """Begin at the weights of an earlier network; return how many parameters were taken.
 
         What comes from the closed-form start is left as it was found on the present data, and so is every parameter

@@ -12,10 +12,9 @@ from foretide.data.time.ahead import no_value_ahead
 from foretide.data.windows import Windows
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.training.prepare import Preparation
 
@@ -50,7 +49,7 @@ class Store:
         self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
         self.entities = preparation.positions(panel)
 
-    def rows(self, windows: Windows) -> NDArray[np.int64]:
+    def rows(self, windows: Windows) -> Ints:
         """Row of each cutoff in the store, ``[W]``."""
         return self.row0[windows.entity] + windows.cutoff
 

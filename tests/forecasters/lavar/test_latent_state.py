@@ -13,6 +13,7 @@ from foretide.data.panel import Panel
 from foretide.data.windows import Windows, slide
 from foretide.forecasters.lavar.latent_state import LatentState, compact_rows, covariates, stretches
 from foretide.models.config import LatentConfig
+from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.config import Stage
 from foretide.training.prepare import Preparation
@@ -104,7 +105,7 @@ def test_rows_after_the_last_cutoff_are_not_looked_at() -> None:
 def test_it_comes_back_from_its_arrays() -> None:
     given = panel()
     state, preparation = fitted(given, "both")
-    again = LatentState.restore(state.arrays(), 5, H, CONFIG, "both")
+    again = LatentState.rebuilt(state.arrays(), LatentModel(5, H, CONFIG), "both")
     for a, b in zip(
         state.read(given, preparation, windows_of(given)[0], H),
         again.read(given, preparation, windows_of(given)[0], H),

@@ -30,16 +30,14 @@ from foretide.seeding import seeded_init, torch_generator
 from foretide.training.config import Stage
 from foretide.training.head_bank import HeadBank, train_heads
 from foretide.training.prepare import Preparation
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.forecasters.lavar.lavar import LAVAR
     from foretide.training.watch import Epoch
 
-    Floats = NDArray[np.float64]
     History = dict[str, list[Epoch]]
 
 MAX_ELEMENTS = 40_000_000
@@ -265,7 +263,7 @@ def _harmless(rich: tuple[SeasonalBase, LatentEffects], plain: SeasonalBase, val
     return float(np.nanmean(np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE))) < MARGIN
 
 
-def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
+def _by_series(values: Floats, entity: Ints, n: int) -> Floats:
     """Mean over the windows of each entity, ``[W, H, D] -> [N, D]``; NaN where nothing was observed."""
     seen = ~np.isnan(values)
     total, count = np.zeros((n, values.shape[2])), np.zeros((n, values.shape[2]))
@@ -274,7 +272,7 @@ def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _units(base: Floats, y: Floats, entity: NDArray[np.int64], train: Panel) -> Floats:
+def _units(base: Floats, y: Floats, entity: Ints, train: Panel) -> Floats:
     """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give."""
     mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
     largest = np.zeros_like(mean_square)

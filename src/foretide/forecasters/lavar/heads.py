@@ -12,17 +12,14 @@ from foretide.data.counts import are_counts, buckets, density, first_no_count
 from foretide.errors import DataError
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.heads.table import HEADS, Route, mask_of, resolve
+from foretide.typing import Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.lavar.lavar import LAVAR
     from foretide.forecasters.lavar.parts import Parts
     from foretide.training.head_bank import HeadBank
     from foretide.training.prepare import Preparation
-
-    Floats = NDArray[np.float64]
 
 EFFECTIVE_ROWS = 20.0
 """So many neighbouring rows of a covariate say as much as one independent row."""

@@ -11,14 +11,12 @@ from foretide.data.windows import evenly, truth_of
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
+from foretide.training.saved import Saved
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-
-    Floats = NDArray[np.float64]
 
 ROUNDS = 3
 CHOOSING_ROUNDS = 2
@@ -36,7 +34,7 @@ FIRST_VARIANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class LatentEffects:
+class LatentEffects(Saved):
     """Log-linear effects: a row is multiplied by ``exp(weights z)``.
 
     Attributes
@@ -59,7 +57,7 @@ class LatentEffects:
             start = stop
         return out
 
-    def ahead(self, entity: NDArray[np.int64], z_ahead: Floats) -> Floats:
+    def ahead(self, entity: Ints, z_ahead: Floats) -> Floats:
         """Multipliers of steps ahead, ``[W, h, D]``, for latent states ``[W, h, K]``."""
         log = np.einsum("whk,wdk->whd", z_ahead, self.weights[entity], optimize=True)
         return np.asarray(np.exp(np.clip(log, -MAX_LOG, MAX_LOG)))
@@ -71,7 +69,7 @@ class LatentEffects:
         """Effects of ``n`` entities that were not there at fit: those of all entities together."""
         return LatentEffects(np.repeat(self.shared[None], n, axis=0), self.shared)
 
-    def take(self, entities: NDArray[np.int64]) -> LatentEffects:
+    def take(self, entities: Ints) -> LatentEffects:
         """Effects of some entities."""
         return LatentEffects(self.weights[entities], self.shared)
 

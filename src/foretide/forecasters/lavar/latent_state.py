@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,21 +13,19 @@ from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.models.linear_start import start_linear
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
+from foretide.training.saved import Saved, prefixed, put_weights, under, weights_of
+from foretide.typing import Array, Floats, Ints, Singles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.training.config import Stage
     from foretide.training.loop import History
     from foretide.training.prepare import Preparation
 
-    Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
-class LatentState:
+class LatentState(Saved):
     """A trained encoder with its dynamics.
 
     Attributes
@@ -80,25 +79,19 @@ class LatentState:
     def _standard(self, z: torch.Tensor) -> Floats:
         return np.asarray((z.double().numpy() - self.location) / self.scale)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything that is an array, by names that begin with ``latent.``."""
-        weights = {f"latent.model.{k}": v.detach().numpy() for k, v in self.model.state_dict().items()}
-        return {**weights, "latent.location": self.location, "latent.scale": self.scale}
+    def arrays(self) -> dict[str, Array]:
+        """Everything that is an array."""
+        return {**super().arrays(), **prefixed("model.", weights_of(self.model))}
 
     @classmethod
-    def restore(
-        cls, arrays: dict[str, NDArray[Any]], channels: int, h: int, config: LatentConfig, source: str
-    ) -> LatentState:
-        """Rebuild from :meth:`arrays`."""
-        model = LatentModel(channels, h, config)
-        prefix = "latent.model."
-        model.load_state_dict(
-            {k.removeprefix(prefix): torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith(prefix)}
-        )
-        return cls(model.eval(), arrays["latent.location"], arrays["latent.scale"], source)
+    def rebuilt(cls, arrays: Mapping[str, Array], model: LatentModel, source: str) -> LatentState:
+        """Rebuild from :meth:`arrays` and a model of the same sizes, which gets the weights."""
+        put_weights(model, under("model.", arrays))
+        own = {name: arrays[name] for name in ("location", "scale")}
+        return cls.restore(own, {"model": model.eval(), "source": source})
 
 
-def covariates(panel: Panel, preparation: Preparation, source: str) -> NDArray[np.float32]:
+def covariates(panel: Panel, preparation: Preparation, source: str) -> Singles:
     """What the encoder reads of each row, scaled and without gaps, ``[R, C]``.
 
     A column that did not vary in the training part has no scale and no known effect: it is zero whatever comes.
@@ -112,7 +105,7 @@ def covariates(panel: Panel, preparation: Preparation, source: str) -> NDArray[n
     return np.ascontiguousarray(values[:, d:] if source == "past" else values[:, :d])
 
 
-def compact_rows(panel: Panel) -> NDArray[np.int64]:
+def compact_rows(panel: Panel) -> Ints:
     """First row of each entity when entities stand one after the other without holes, ``[N]``."""
     return np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
 

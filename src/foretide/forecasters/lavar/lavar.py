@@ -19,10 +19,10 @@ from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 from foretide.heads.table import HeadSpec, routes, shared_range
 from foretide.models.config import LatentConfig
+from foretide.typing import Array, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
@@ -167,7 +167,7 @@ class LAVAR(Forecaster):
         """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
         return ("base", "latent")
 
-    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+    def _learnable(self, part: FitPart) -> Ints:
         shared = None if self._teacher is None else self._teacher._parts().state.model.config.order
         self._lags = self._fitting_order(part, shared)
         return part.with_windows(self._lags + 1, self.h)
@@ -187,7 +187,7 @@ class LAVAR(Forecaster):
         return prediction
 
     # ---------------------------------------------------------------- saving
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Everything learned that is an array."""
         return self._parts().arrays()
 
@@ -195,11 +195,11 @@ class LAVAR(Forecaster):
         """Everything learned that is not."""
         return {**self._parts().facts(), "history": self.history}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: Json) -> None:
+    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         from foretide.forecasters.lavar.parts import Parts
 
-        self.parts_ = Parts.restore(state, facts, self.h, self.config)
+        self.parts_ = Parts.rebuilt(state, facts, self.h, self.config)
         self.history = facts["history"]
 
     # ---------------------------------------------------------------- inside

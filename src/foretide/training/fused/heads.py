@@ -29,9 +29,9 @@ from foretide.heads.delta import DeltaHead
 from foretide.heads.linear import Correction
 from foretide.heads.point import PointHead, squared
 from foretide.training.fused.flat import Flat
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from foretide.heads.nbinom import Ints
     from foretide.training.head_bank import HeadBank, HeadData
 
 
