@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from foretide.training.saved import Saved, prefixed, put_weights, under, weights_of
+from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, rebuilt, under, weights_of
 from foretide.typing import Bools, Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Learned(Saved):
+class Learned:
     size: Floats
     flags: Bools
     names: tuple[str, ...]
@@ -19,10 +19,10 @@ class Learned(Saved):
 
 def test_what_was_learned_comes_back() -> None:
     made = Learned(np.arange(3.0), np.array([True, False]), ("a", "b"), 7)
-    assert list(made.arrays()) == ["size", "flags"]
-    assert made.facts() == {"names": ["a", "b"], "season": 7}
-    stored = {**made.arrays(), "flags": made.flags.astype(np.uint8)}
-    again = Learned.restore(stored, made.facts())
+    assert list(arrays_of(made)) == ["size", "flags"]
+    assert facts_of(made) == {"names": ["a", "b"], "season": 7}
+    stored = {**arrays_of(made), "flags": made.flags.astype(np.uint8)}
+    again = rebuilt(Learned, stored, facts_of(made), {"other": 1})
     np.testing.assert_array_equal(again.size, made.size)
     assert again.flags.dtype == bool
     assert (again.names, again.season) == (("a", "b"), 7)

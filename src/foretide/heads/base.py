@@ -102,6 +102,8 @@ class Head(nn.Module, ABC):
     """Whether ``forward`` must be told whose windows it sees."""
     levels: tuple[float, ...] = ()
     """Of a head that knows its distribution at some quantiles only: these, unless its option ``levels`` says others."""
+    links: tuple[str, ...] = ()
+    """What its option ``link`` may be, how the mean depends on the features; none without such an option."""
     bounded: bool = True
     """Whether a window that errs wildly should count less in the loss: true where the loss grows with the square."""
 

@@ -60,13 +60,14 @@ class CountHead(Head):
     """
 
     has_distribution, counts, needs_series, bounded = True, True, True, False
+    links = ("additive", "log")
     of_entities: tuple[str, ...] = ("floor", "alive")
     floor: Tensor
     alive: Tensor
 
     def __init__(self, shape: HeadShape, link: str = "additive") -> None:
         super().__init__(shape)
-        if link not in ("additive", "log"):
+        if link not in self.links:
             raise ConfigError(f"The link of a count head is 'additive' or 'log', got {link!r}.")
         self.link = link
         self.linear = make_linear(shape)

@@ -60,12 +60,11 @@ def fit_of_series(
         Inside :data:`DISPERSIONS`. A series without information gets the pooled value.
     """
     w = np.ones(len(y)) if weights is None else weights
-    if not (np.isfinite(y) & (w > 0) & (mean > 0)).any():
-        return np.full(n, 1.0 if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
     known = np.isfinite(y) & (w > 0) & (mean > 0)
     if not (y[known] > 0).any():
-        return np.full(n, UNKNOWN if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
+        without = UNKNOWN if known.any() else 1.0
+        return np.full(n, without if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     likelihood = _Likelihood(
         y[known], mean[known], w[known], series[known],
         None if pi is None else pi[known], None if log_factor is None else log_factor[known],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError, check_settings, nearest
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,7 @@ class LatentConfig:
             "dynamics_weight": self.dynamics_weight >= 0,
             "zero_epsilon": self.zero_epsilon >= 0,
         }
-        for name, fine in checks.items():
-            if not fine:
-                default = LatentConfig.__dataclass_fields__[name].default
-                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work. Try the default, {name}={default!r}.")
+        check_settings(self, checks)
         if not self.recon_weight + self.dynamics_weight > 0:
             raise ConfigError(
                 "recon_weight and dynamics_weight are both 0, so there is nothing to learn. Set one to 1.0."

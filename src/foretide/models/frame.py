@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 
 from foretide.models.inputs import Inputs, Shape
 from foretide.models.season_term import SeasonTerm
-from foretide.models.start import Start
-from foretide.typing import Reals
+from foretide.models.start import Start, Tried
+from foretide.typing import Array, Reals
 
 SMALLEST_SCALE = 0.1
 """In standard deviations of the series; a flat window does not blow its noise up."""
@@ -127,11 +128,32 @@ class Frame(nn.Module):
         return {"level": self.level, "channels": self.channels}
 
 
-def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Reals], prefix: str) -> Start:
-    """Return a start with the sizes of a saved frame, to be filled from its state dict."""
-    season = SeasonTerm(arrays[prefix + "frequencies"], arrays[prefix + "waves"], arrays[prefix + "known"])
-    weights, intercept = arrays[prefix + "weights"], arrays[prefix + "intercept"]
-    return Start(season, structure["level"], structure["channels"], weights, intercept, {"val_mse": float("nan")})
+def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefix: str) -> Start:
+    """Return a start with the sizes of a saved frame, to be filled from its state dict.
+
+    Parameters
+    ----------
+    structure : mapping
+        From :meth:`Frame.structure`.
+    arrays : mapping
+        State of a network.
+    prefix : str
+        What the names of the frame's arrays begin with.
+
+    Returns
+    -------
+    Start
+    """
+    names = ("frequencies", "waves", "known", "weights", "intercept")
+    frequencies, waves, known, weights, intercept = (
+        np.asarray(arrays[prefix + name], dtype=np.float64) for name in names
+    )
+    season = SeasonTerm(frequencies, waves, known)
+    level, channels = structure["level"], structure["channels"]
+    unknown = Tried(
+        waves=len(frequencies), known=bool(len(known)), level=level, channels=channels, penalty=nan, val_mse=nan
+    )
+    return Start(season, level, channels, weights, intercept, unknown)
 
 
 def _float(array: Reals) -> Tensor:

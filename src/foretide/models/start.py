@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict, overload
 
 import numpy as np
 
@@ -24,8 +24,8 @@ from foretide.models.season_term import (
 )
 from foretide.typing import Ints, Reals
 
-if TYPE_CHECKING:
-    Part = tuple[Ints, Reals, Reals | None]
+Part = tuple[Ints, Reals, Reals | None]
+"""Steps, values and known columns of some rows."""
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 MAX_BESIDE = 24
@@ -136,13 +136,27 @@ class TrainingParts(Sequence["Part"]):
     def __len__(self) -> int:
         return len(self.series.row0)
 
-    def __getitem__(self, entity: Any) -> Any:
-        if isinstance(entity, slice):
-            return [self[i] for i in range(*entity.indices(len(self)))]
-        stop = int(self.series.train_length[entity])
-        if not 0 <= entity < len(self):
-            raise IndexError(entity)
-        return self.series.part(entity, max(0, stop - MAX_SEASON_ROWS), stop)
+    @overload
+    def __getitem__(self, entity: int) -> Part: ...
+    @overload
+    def __getitem__(self, entity: slice) -> list[Part]: ...
+    def __getitem__(self, entity: int | slice) -> Part | list[Part]:
+        chosen = range(len(self))[entity]
+        if isinstance(chosen, range):
+            return [self[i] for i in chosen]
+        stop = int(self.series.train_length[chosen])
+        return self.series.part(chosen, max(0, stop - MAX_SEASON_ROWS), stop)
+
+
+class Tried(TypedDict):
+    """A combination that was tried, and its validation error in scaled units."""
+
+    waves: int
+    known: bool
+    level: str
+    channels: str
+    penalty: float
+    val_mse: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +182,13 @@ class Start:
     channels: str
     weights: Reals
     intercept: Reals
-    chosen: dict[str, Any]
-    tried: list[dict[str, Any]] = field(default_factory=list)
+    chosen: Tried
+    tried: list[Tried] = field(default_factory=list)
 
     @property
     def val_error(self) -> float:
         """Mean squared error on the validation windows, scaled units."""
-        return float(self.chosen["val_mse"])
+        return self.chosen["val_mse"]
 
 
 def fit_start(
@@ -242,7 +256,7 @@ class _Search:
     ) -> None:
         self.series, self.input_size, self.h, self.config = series, input_size, h, config
         self.train, self.validation = train, thin(validation, MAX_VALIDATION)
-        self.tried: list[dict[str, Any]] = []
+        self.tried: list[Tried] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
         self.longest = max(periods, default=float(series.train_length.max()))
         self.parts = TrainingParts(series)
@@ -277,9 +291,11 @@ class _Search:
         pick = int(np.argmin(errors)) if len(self.validation) else len(errors) // 2
         penalty = self.config.penalties[pick] if self.config.linear else float("inf")
         solved = [path.solve(penalty) for path in paths] if self.config.linear else [_no_map(p) for p in paths]
-        choice = {"waves": count, "known": known, "level": level, "channels": channels, "penalty": penalty}
-        self.tried.append({**choice, "val_mse": float(errors[pick])})
-        return Start(season, level, channels, *self._shaped(solved, channels), self.tried[-1], self.tried)
+        choice = Tried(
+            waves=count, known=known, level=level, channels=channels, penalty=penalty, val_mse=float(errors[pick])
+        )
+        self.tried.append(choice)
+        return Start(season, level, channels, *self._shaped(solved, channels), choice, self.tried)
 
     def _beside(self, count: int) -> Reals:
         """Return the waves that come next after the first ``count``, as many as the training part can carry."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from foretide.heads.base import Distribution, HeadShape, SeriesInfo, for_entities
-from foretide.heads.table import make_head
+from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, for_entities
+from foretide.heads.table import HeadSpec, make_head
 from foretide.training.config import Stage
 from foretide.training.fused.heads import HeadSteps
 from foretide.training.loop import History, shuffled, train
@@ -60,26 +59,23 @@ class HeadBank(nn.Module):
     Parameters
     ----------
     heads : mapping
-        Bucket -> name of its head; buckets without targets are left out.
+        Bucket -> its head; buckets without targets are left out.
     columns : mapping
         Bucket -> positions of its targets.
     shape : HeadShape
         Sizes for all targets together.
     unit : ``[N, D]``
         Original units in one unit of each series.
-    options : mapping, optional
-        Bucket -> options of its head.
     """
 
     unit: Tensor
 
     def __init__(
         self,
-        heads: Mapping[str, Any],
+        heads: Mapping[str, HeadSpec],
         columns: Mapping[str, Sequence[int]],
         shape: HeadShape,
         unit: Tensor,
-        options: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
         super().__init__()
         self.columns = {bucket: list(where) for bucket, where in columns.items() if len(where)}
@@ -87,7 +83,7 @@ class HeadBank(nn.Module):
         made = {}
         for bucket, where in self.columns.items():
             own = HeadShape(shape.features, len(where), shape.h, shape.entities, shape.private)
-            made[bucket] = make_head(heads[bucket], own, **(options or {}).get(bucket, {}))
+            made[bucket] = make_head(heads[bucket], own)
         self.heads = nn.ModuleDict(made)
 
     def for_new(self, unit: Tensor) -> HeadBank:
@@ -97,18 +93,22 @@ class HeadBank(nn.Module):
         new.unit = unit
         return new
 
+    def head(self, bucket: str) -> Head:
+        """Head of a bucket."""
+        head = self.heads[bucket]
+        assert isinstance(head, Head)
+        return head
+
+    def series(self, bucket: str, entity: Tensor, rate: Tensor | None = None) -> SeriesInfo:
+        """What a bucket's head may know of the series of windows ``[B]``; ``rate`` ``[N, D]``."""
+        unit = self.unit[:, self.columns[bucket]]
+        return SeriesInfo(entity, unit[entity], None if rate is None else rate[entity])
+
     def distribution(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Distribution:
         """Distribution of a bucket's targets for some windows; ``data`` holds its columns only."""
-        return self._distribution(
-            bucket, data.features[chosen], data.base[chosen], data.scale[chosen], data.entity[chosen]
-        )
-
-    def _distribution(self, bucket: str, features: Tensor, base: Tensor, scale: Tensor, entity: Tensor) -> Distribution:
-        head: Any = self.heads[bucket]
-        series = None
-        if head.needs_series:
-            series = SeriesInfo(entity, self.unit[:, self.columns[bucket]][entity])
-        distribution: Distribution = head(features, base, scale, series)
+        head = self.head(bucket)
+        series = self.series(bucket, data.entity[chosen]) if head.needs_series else None
+        distribution: Distribution = head(data.features[chosen], data.base[chosen], data.scale[chosen], series)
         return distribution
 
     def loss(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Tensor:
@@ -117,10 +117,8 @@ class HeadBank(nn.Module):
 
     def begin(self, bucket: str, data: HeadData) -> None:
         """Let a head find its spread from the errors of the base."""
-        head: Any = self.heads[bucket]
-        rate = self._rates(data)
-        series = SeriesInfo(data.entity, self.unit[:, self.columns[bucket]][data.entity], rate[data.entity])
-        head.begin(data.base, data.y, series, data.observed)
+        series = self.series(bucket, data.entity, self._rates(data))
+        self.head(bucket).begin(data.base, data.y, series, data.observed)
 
     def _rates(self, data: HeadData) -> Tensor:
         """Mean of each series ``[N, D]``; never zero, which would silence a series for good: its base may wake up."""

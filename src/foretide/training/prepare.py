@@ -13,7 +13,7 @@ from foretide.data.time.calendar import Calendar
 from foretide.errors import DataError, nearest
 from foretide.models.start import Series
 from foretide.training.calendar_table import CalendarTable
-from foretide.training.saved import Saved, prefixed, under
+from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Singles
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CHUNK_ROWS = 65_536
 
 
 @dataclass(frozen=True, eq=False)
-class Preparation(Saved):
+class Preparation:
     """What the training part taught about scales.
 
     Attributes
@@ -71,14 +71,14 @@ class Preparation(Saved):
 
     def arrays(self) -> dict[str, Array]:
         """Everything that is an array, by names that begin with ``preparation.``, for saving."""
-        return prefixed("preparation.", super().arrays())
+        return prefixed("preparation.", arrays_of(self))
 
     @classmethod
     def from_arrays(
         cls, arrays: Mapping[str, Array], ids: tuple[str, ...], calendar: Calendar | None
     ) -> Preparation:  # fmt: skip
         """Rebuild from :meth:`arrays`."""
-        return cls.restore(under("preparation.", arrays), {"ids": ids, "calendar": calendar})
+        return rebuilt(cls, under("preparation.", arrays), {"ids": ids, "calendar": calendar})
 
     def positions(self, panel: Panel) -> Ints:
         """Position of each of the panel's entities among the fitted ones, ``[N']``."""

@@ -1,10 +1,13 @@
-"""How what was learned is saved: arrays by the names of fields, and the rest as JSON (no torch until weights come)."""
+"""What was learned, as arrays and facts: how frozen dataclasses, networks and forecasters inside others are saved.
+
+No torch until weights are put back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,55 +16,119 @@ from foretide.typing import Array, Json
 if TYPE_CHECKING:
     from torch import nn
 
+T = TypeVar("T")
 
-class Saved:
-    """Mixin of a frozen dataclass whose fields are arrays, or what JSON can hold.
 
-    A class with other fields overrides :meth:`facts` and :meth:`restore`, and calls these.
+def arrays_of(value: object) -> dict[str, Array]:
+    """Return the fields of a dataclass that are arrays, by name.
+
+    Parameters
+    ----------
+    value : dataclass
+
+    Returns
+    -------
+    dict
     """
+    return {name: held for name, held in _held(value).items() if isinstance(held, np.ndarray)}
 
-    def arrays(self) -> dict[str, Array]:
-        """Fields that are arrays."""
-        return {name: value for name, value in self._by_name().items() if isinstance(value, np.ndarray)}
 
-    def facts(self) -> Json:
-        """All other fields; tuples as lists."""
-        rest = {name: value for name, value in self._by_name().items() if not isinstance(value, np.ndarray)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in rest.items()}
+def facts_of(value: object) -> Json:
+    """Return the fields of a dataclass that are no arrays, by name, tuples as lists.
 
-    @classmethod
-    def restore(cls, arrays: Mapping[str, Array], facts: Json) -> Self:
-        """Rebuild from :meth:`arrays` and :meth:`facts`; flags may come as small numbers, tuples as lists."""
-        given: dict[str, Any] = {**facts, **arrays}
-        for field in fields(cls):  # type: ignore[arg-type]  # a mixin of dataclasses
-            value = given.get(field.name)
-            if field.type == "Bools" and value is not None:
-                given[field.name] = value.astype(bool)
-            elif isinstance(value, list):
-                given[field.name] = tuple(value)
-        return cls(**given)
+    Parameters
+    ----------
+    value : dataclass
 
-    def _by_name(self) -> dict[str, object]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+    Returns
+    -------
+    dict
+    """
+    held = {name: one for name, one in _held(value).items() if not isinstance(one, np.ndarray)}
+    return {name: list(one) if isinstance(one, tuple) else one for name, one in held.items()}
+
+
+def rebuilt(kind: type[T], *parts: Mapping[str, object]) -> T:
+    """Make a dataclass of what :func:`arrays_of` and :func:`facts_of` gave.
+
+    Lists become tuples, and numbers become flags where the field is one of flags.
+
+    Parameters
+    ----------
+    kind : type
+    *parts : mappings
+        Name -> value; what is no field is left out.
+
+    Returns
+    -------
+    dataclass
+    """
+    given: dict[str, Any] = {name: value for part in parts for name, value in part.items()}
+    held = {}
+    for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
+        if field.name in given:
+            value = given[field.name]
+            as_flags = field.type == "Bools" and isinstance(value, np.ndarray)
+            held[field.name] = value.astype(bool) if as_flags else tuple(value) if isinstance(value, list) else value
+    return kind(**held)
 
 
 def prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Put a prefix before the names of arrays."""
-    return {prefix + name: value for name, value in arrays.items()}
+    """Put a prefix before the names of arrays.
+
+    Parameters
+    ----------
+    prefix : str
+    arrays : mapping
+
+    Returns
+    -------
+    dict
+    """
+    return {prefix + name: array for name, array in arrays.items()}
 
 
 def under(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the arrays whose names begin with a prefix, without it."""
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+    """Return the arrays whose names begin with a prefix, without it: the reverse of :func:`prefixed`.
+
+    Parameters
+    ----------
+    prefix : str
+    arrays : mapping
+
+    Returns
+    -------
+    dict
+    """
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def weights_of(module: nn.Module) -> dict[str, Array]:
-    """Return the parameters and buffers of a module as arrays."""
+    """Return the parameters and buffers of a module as arrays.
+
+    Parameters
+    ----------
+    module : nn.Module
+
+    Returns
+    -------
+    dict
+    """
     return {name: value.detach().cpu().numpy() for name, value in module.state_dict().items()}
 
 
 def put_weights(module: nn.Module, arrays: Mapping[str, Array]) -> None:
-    """Put arrays from :func:`weights_of` into a module of the same shape."""
+    """Put arrays from :func:`weights_of` into a module of the same shape.
+
+    Parameters
+    ----------
+    module : nn.Module
+    arrays : mapping
+    """
     import torch
 
     module.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in arrays.items()})
+
+
+def _held(value: object) -> dict[str, object]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]  # a dataclass

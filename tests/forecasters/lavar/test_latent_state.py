@@ -105,7 +105,7 @@ def test_rows_after_the_last_cutoff_are_not_looked_at() -> None:
 def test_it_comes_back_from_its_arrays() -> None:
     given = panel()
     state, preparation = fitted(given, "both")
-    again = LatentState.rebuilt(state.arrays(), LatentModel(5, H, CONFIG), "both")
+    again = LatentState.restore(state.arrays(), LatentModel(5, H, CONFIG), "both")
     for a, b in zip(
         state.read(given, preparation, windows_of(given)[0], H),
         again.read(given, preparation, windows_of(given)[0], H),

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from foretide.data.counts import check_thresholds
 from foretide.errors import ConfigError
+from foretide.training.config import Stage
 
 BASES = ("auto", "last", "season", "level", "mean", "profile")
 BY_CHANCE = ("last", "season")
@@ -104,6 +105,15 @@ class StagesConfig:
     head_weight_decay: float = 1e-2
     clip: float | None = 1.0
     patience: int | None = 20
+
+    def stage(self, number: int, epochs: int | None = None) -> Stage:
+        """Return stage 1 (latent state) or 2 (heads), or another number of ``epochs`` of it."""
+        lengths = (self.epochs, self.lr, self.weight_decay) if number == 1 else (
+            self.head_epochs, self.head_lr, self.head_weight_decay)  # fmt: skip
+        return Stage(
+            f"stage {number}", lengths[0] if epochs is None else epochs, self.batch_size, *lengths[1:],
+            clip=self.clip, patience=self.patience, steps=self.steps_per_epoch,
+        )  # fmt: skip
 
 
 class LAVAROptions(TypedDict, total=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import buckets_of, heads_of, inherit, like_teacher
 from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects, fit_effects
 from foretide.forecasters.lavar.latent_state import LatentState
-from foretide.forecasters.lavar.lavar import stage_kwargs
 from foretide.forecasters.lavar.parts import Parts, columns_of
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
@@ -27,7 +26,6 @@ from foretide.forecasters.networks.neural import covered_calendar
 from foretide.forecasters.wrappers.error_distribution import ErrorDistribution, Errors
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
-from foretide.training.config import Stage
 from foretide.training.head_bank import HeadBank, train_heads
 from foretide.training.prepare import Preparation
 from foretide.typing import Floats, Ints
@@ -73,7 +71,7 @@ def predict_parts(
         for columns, own in distributions:
             found[:, :, columns] = own
     mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
-    extras: dict[str, Any] = {}
+    extras: dict[str, Floats] = {}
     if "base" in traces:
         extras["base"] = base
     if "latent" in traces:
@@ -148,10 +146,9 @@ class _Fit:
         d, c = panel.n_targets, len(panel.past)
         channels = {"past": c, "targets": d, "both": d + c}[source]
         config = dataclasses.replace(model.config, order=self.order, latent=min(model.config.latent, channels))
-        stage = Stage(**stage_kwargs(model.stages, 1))
         with seeded_init(model.seed):
             state, history = LatentState.fit(
-                panel, self.preparation, self.windows, self.h, config, source, stage, self.generator
+                panel, self.preparation, self.windows, self.h, config, source, model.stages.stage(1), self.generator
             )
         self.history["stage1"] = history.epochs
         return state
@@ -201,7 +198,7 @@ class _Fit:
             for look, base in zip(looks, bases, strict=True)
         ]  # fmt: skip
         assert data[0] is not None
-        stage = Stage(**stage_kwargs(self.model.stages, 2))
+        stage = self.model.stages.stage(2)
         history = train_heads(parts.bank, data[0], data[1], stage, self.generator, MARGIN)
         self.history["stage2"] = history.epochs
         return history.parts
@@ -237,8 +234,7 @@ class _Fit:
                     {bucket: parts.heads[bucket]}, {bucket: parts.bank.columns[bucket]}, parts.shape, parts.bank.unit
                 )
                 one.heads[bucket].load_state_dict(fresh.bank.heads[bucket].state_dict())
-                stage = dataclasses.replace(Stage(**stage_kwargs(self.model.stages, 2)), epochs=epochs)
-                train_heads(one, data, None, stage, self.generator)
+                train_heads(one, data, None, self.model.stages.stage(2, epochs), self.generator)
                 parts.bank.heads[bucket].load_state_dict(one.heads[bucket].state_dict())
         return parts
 

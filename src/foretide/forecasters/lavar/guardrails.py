@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.forecasters.simple.history import by_entity, last_seen
-from foretide.training.saved import Saved
 from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ KINDS = ("non_finite", "below_zero", "bounded", "gated", "rounded")
 
 
 @dataclass(frozen=True, eq=False)
-class Guard(Saved):
+class Guard:
     """What forecasts are held to.
 
     Attributes

@@ -11,7 +11,6 @@ from foretide.data.windows import evenly, truth_of
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
-from foretide.training.saved import Saved
 from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ FIRST_VARIANCE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class LatentEffects(Saved):
+class LatentEffects:
     """Log-linear effects: a row is multiplied by ``exp(weights z)``.
 
     Attributes

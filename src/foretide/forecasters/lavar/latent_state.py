@@ -13,7 +13,7 @@ from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.models.linear_start import start_linear
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
-from foretide.training.saved import Saved, prefixed, put_weights, under, weights_of
+from foretide.training.saved import arrays_of, prefixed, put_weights, rebuilt, under, weights_of
 from foretide.typing import Array, Floats, Ints, Singles
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LatentState(Saved):
+class LatentState:
     """A trained encoder with its dynamics.
 
     Attributes
@@ -81,14 +81,13 @@ class LatentState(Saved):
 
     def arrays(self) -> dict[str, Array]:
         """Everything that is an array."""
-        return {**super().arrays(), **prefixed("model.", weights_of(self.model))}
+        return {**arrays_of(self), **prefixed("model.", weights_of(self.model))}
 
     @classmethod
-    def rebuilt(cls, arrays: Mapping[str, Array], model: LatentModel, source: str) -> LatentState:
+    def restore(cls, arrays: Mapping[str, Array], model: LatentModel, source: str) -> LatentState:
         """Rebuild from :meth:`arrays` and a model of the same sizes, which gets the weights."""
         put_weights(model, under("model.", arrays))
-        own = {name: arrays[name] for name in ("location", "scale")}
-        return cls.restore(own, {"model": model.eval(), "source": source})
+        return rebuilt(cls, arrays, {"model": model.eval(), "source": source})
 
 
 def covariates(panel: Panel, preparation: Preparation, source: str) -> Singles:

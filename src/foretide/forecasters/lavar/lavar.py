@@ -12,13 +12,13 @@ from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.lavar.config import LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 from foretide.heads.table import HeadSpec, routes, shared_range
 from foretide.models.config import LatentConfig
+from foretide.training.saved import rebuilt
 from foretide.typing import Array, Ints
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class LAVAR(Forecaster):
         """Rebuild from :meth:`state` and :meth:`facts`."""
         from foretide.forecasters.lavar.parts import Parts
 
-        self.parts_ = Parts.rebuilt(state, facts, self.h, self.config)
+        self.parts_ = Parts.restore(state, facts, self.h, self.config)
         self.history = facts["history"]
 
     # ---------------------------------------------------------------- inside
@@ -257,14 +257,3 @@ class LAVAR(Forecaster):
         if bucket == "ultra":
             return f"nonzero in {rate:.2%} of the training rows, at most {ultra:.2%}"
         return f"nonzero in {rate:.1%} of the training rows, between {ultra:.2%} and {dense:.1%}"
-
-
-def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
-    """Settings of stage 1 or 2 as keywords of :class:`foretide.training.config.Stage`."""
-    head = "head_" if which == 2 else ""
-    return {
-        "name": f"stage {which}",
-        "batch_size": stages.batch_size, "clip": stages.clip,
-        "steps": stages.steps_per_epoch, "patience": stages.patience,
-        **{field: getattr(stages, head + field) for field in ("epochs", "lr", "weight_decay")},
-    }  # fmt: skip

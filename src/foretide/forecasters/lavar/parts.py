@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from foretide.data.time.calendar import Calendar
-from foretide.forecasters.keeping import arrays_of, facts_of, rebuilt
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import like_fitted
 from foretide.forecasters.lavar.latent_effects import LatentEffects
@@ -19,11 +18,11 @@ from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.wrappers.error_distribution import ErrorDistribution
 from foretide.heads.base import HeadShape
-from foretide.heads.table import Route, resolve
+from foretide.heads.table import HeadSpec, Route, resolve
 from foretide.models.latent import LatentModel
 from foretide.training.head_bank import HeadBank
 from foretide.training.prepare import Preparation
-from foretide.training.saved import Saved, prefixed, put_weights, under, weights_of
+from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, rebuilt, under, weights_of
 from foretide.typing import Array, Bools, Floats, Json
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts(Saved):
+class Parts:
     """A fitted LAVAR.
 
     Attributes
@@ -61,7 +60,7 @@ class Parts(Saved):
     targets: tuple[str, ...]
     buckets: tuple[str, ...]
     rates: Floats
-    heads: dict[str, Any]
+    heads: dict[str, HeadSpec]
     preparation: Preparation
     state: LatentState
     base: SeasonalBase
@@ -107,12 +106,12 @@ class Parts(Saved):
     def arrays(self) -> dict[str, Array]:
         """Everything that is an array."""
         found = {
-            **super().arrays(), **self.preparation.arrays(), **self.base.arrays(),
+            **arrays_of(self), **self.preparation.arrays(), **self.base.arrays(),
             **prefixed("latent.", self.state.arrays()), **prefixed("bank.", weights_of(self.bank)),
         }  # fmt: skip
         for name in ("effects", "distribution", "guard"):
             part = getattr(self, name)
-            found |= prefixed(f"{name}.", {} if part is None else part.arrays())
+            found |= prefixed(f"{name}.", {} if part is None else arrays_of(part))
         return found
 
     def facts(self) -> Json:
@@ -130,13 +129,13 @@ class Parts(Saved):
             "source": self.state.source,
             "base": self.base.facts(),
             "shape": dataclasses.asdict(self.shape),
-            "distribution": None if self.distribution is None else self.distribution.facts(),
-            "guard": self.guard.facts(),
+            "distribution": None if self.distribution is None else facts_of(self.distribution),
+            "guard": facts_of(self.guard),
             "own_history": self.own_history,
         }
 
     @classmethod
-    def rebuilt(cls, state: Mapping[str, Array], facts: Json, h: int, config: LatentConfig) -> Parts:
+    def restore(cls, state: Mapping[str, Array], facts: Json, h: int, config: LatentConfig) -> Parts:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         shape = HeadShape(**facts["shape"])
@@ -148,16 +147,15 @@ class Parts(Saved):
         effects, distribution = under("effects.", state), under("distribution.", state)
         objects = {
             "preparation": Preparation.from_arrays(state, tuple(facts["ids"]), calendar),
-            "state": LatentState.rebuilt(under("latent.", state), model, facts["source"]),
+            "state": LatentState.restore(under("latent.", state), model, facts["source"]),
             "base": SeasonalBase.restore(state, facts["base"]),
-            "effects": LatentEffects.restore(effects, {}) if effects else None,
+            "effects": rebuilt(LatentEffects, effects) if effects else None,
             "bank": bank.eval(),
             "shape": shape,
-            "distribution": ErrorDistribution.restore(distribution, facts["distribution"]) if distribution else None,
-            "guard": Guard.restore(under("guard.", state), facts["guard"]),
+            "distribution": rebuilt(ErrorDistribution, distribution, facts["distribution"]) if distribution else None,
+            "guard": rebuilt(Guard, under("guard.", state), facts["guard"]),
         }
-        own = {name: facts[name] for name in ("targets", "buckets", "heads", "own_history")}
-        return cls.restore({name: state[name] for name in ("rates", "unit", "positive")}, {**own, **objects})
+        return rebuilt(cls, state, facts, objects)
 
 
 def columns_of(buckets: Sequence[str]) -> dict[str, list[int]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -149,7 +148,7 @@ class Block:
     events: Floats
     pooled: Mapping[int, Floats]
     noise: Floats
-    _kept: dict[tuple[Any, ...], Floats] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[str | float, ...], Floats] = field(default_factory=dict, repr=False)
 
     def take(self, columns: Ints) -> Block:
         """Return the block with these columns only."""
@@ -173,7 +172,7 @@ class Block:
         growth = self._once(("growth", alpha, *key), lambda: _growth(level, span))
         return Tables(profile, level, recipe.trend * growth, (1 - alpha) / max(alpha, 0.05), season)
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Floats]) -> Floats:
+    def _once(self, key: tuple[str | float, ...], make: Callable[[], Floats]) -> Floats:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from foretide.forecasters.lavar.event_factors import fit_factors, multiplied
 from foretide.forecasters.lavar.recipe_choice import best, judge, most_taken
 from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.forecasters.simple.history import by_entity
-from foretide.training.saved import Saved, prefixed, under
+from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Json
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
-class SeasonalBase(Saved):
+class SeasonalBase:
     """Recipes, chosen per series on a training part.
 
     Attributes
@@ -76,7 +76,7 @@ class SeasonalBase(Saved):
     shift: Floats
     judged: Bools
     season: int = 1
-    start: Any = 0
+    start: pd.Timestamp | int = 0
 
     # ---------------------------------------------------------------- learning
     @classmethod
@@ -279,7 +279,7 @@ class SeasonalBase(Saved):
 
     def _some_targets(self, position: int, columns: Ints) -> SeasonalBase:
         """What was learned of some targets of one entity."""
-        one = {name: getattr(self, name)[position : position + 1] for name in super().arrays()}
+        one = {name: getattr(self, name)[position : position + 1] for name in arrays_of(self)}
         some = {name: table[:, :, columns] if name == "factors" else table[:, columns] for name, table in one.items()}
         events = replace(self.events, closed=tuple(self.events.closed[int(c)] for c in columns))
         return replace(self, ids=(self.ids[position],), events=events, **some)
@@ -371,7 +371,7 @@ class SeasonalBase(Saved):
     def arrays(self) -> dict[str, Array]:
         """Everything that is an array, by names that begin with ``base.``."""
         pooled = {f"pooled.{season}": factors for season, factors in self.pooled.items()}
-        return prefixed("base.", {**super().arrays(), **pooled})
+        return prefixed("base.", {**arrays_of(self), **pooled})
 
     def facts(self) -> Json:
         """Everything that is no array, as JSON."""
@@ -384,7 +384,6 @@ class SeasonalBase(Saved):
     @classmethod
     def restore(cls, arrays: Mapping[str, Array], facts: Json) -> SeasonalBase:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
-        own = {name: value for name, value in under("base.", arrays).items() if not name.startswith("pooled.")}
         start = facts["start"]
         objects = {
             "recipes": tuple(Recipe(**recipe) for recipe in facts["recipes"]),
@@ -392,4 +391,4 @@ class SeasonalBase(Saved):
             "pooled": {int(season): value for season, value in under("base.pooled.", arrays).items()},
             "start": start if isinstance(start, int) else pd.Timestamp(start),
         }
-        return super().restore(own, {**facts, **objects})
+        return rebuilt(cls, under("base.", arrays), facts, objects)

@@ -14,14 +14,14 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
-from foretide.models.start import Start, StartConfig, fit_start
+from foretide.models.start import Start, StartConfig, Tried, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation
+from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +100,7 @@ class NeuralForecaster(Forecaster):
         self.config: Any = rebuilt(self.configs[-1], options)
         named = self._named()
         self._options = {name: value for name, value in options.items() if name not in named}
-        self._tried: list[dict[str, Any]] = []
+        self._tried: list[Tried] = []
         self.history: list[Epoch] = []
         self.best_epoch = 0
         self.start: Start | None = None
@@ -225,8 +225,7 @@ class NeuralForecaster(Forecaster):
     def state(self) -> dict[str, Array]:
         """Network parameters and scales."""
         network, preparation = self._parts()
-        arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
-        return {**arrays, **preparation.arrays()}
+        return {**prefixed("network.", weights_of(network)), **preparation.arrays()}
 
     def facts(self) -> dict[str, object]:
         """Sizes, the frame's structure, calendar, history."""
@@ -245,8 +244,6 @@ class NeuralForecaster(Forecaster):
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild the network from :meth:`state` and :meth:`facts`."""
-        import torch
-
         from foretide.models.frame import empty_start
         from foretide.models.inputs import Shape
         from foretide.seeding import seeded_init
@@ -256,15 +253,15 @@ class NeuralForecaster(Forecaster):
         self._targets = tuple(facts.get("targets", ()))
         self._flat = frozenset(facts.get("flat", ()))
         self.lookback_ = int(facts["shape"]["input_size"])
-        weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+        weights = under("network.", state)
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
             self.network = self._build(start, Shape(**facts["shape"]))
-        self.network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        put_weights(self.network, weights)
         self.network.to(pick_device(self.device)).eval()
         self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]
 
-    def start_report(self) -> list[dict[str, Any]]:
+    def start_report(self) -> list[Tried]:
         """What the closed-form start tried, with validation errors, the chosen combination first."""
         return self._tried
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.forecasters.gaussian import normal_quantiles
-from foretide.training.saved import Saved
 
 if TYPE_CHECKING:
     from foretide.typing import Bools, Floats, Ints
@@ -50,7 +49,7 @@ class Errors:
 
 
 @dataclass(frozen=True, eq=False)
-class ErrorDistribution(Saved):
+class ErrorDistribution:
     """What past errors say about every series ``[N, D]`` and part of the horizon ``G``.
 
     The last row of each array, ``[N]``, stands for entities that were not known at fit.

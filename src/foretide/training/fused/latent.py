@@ -99,7 +99,7 @@ class _Layers:
     """Forward and backward pass of an MLP on ``n`` rows."""
 
     def __init__(self, mlp: MLP, n: int) -> None:
-        layers: list[nn.Linear] = [layer for layer in mlp.layers if isinstance(layer, nn.Linear)]
+        layers = mlp.linears
         self.weights = [layer.weight.detach() for layer in layers]
         self.turned = [weight.t() for weight in self.weights]
         self.biases = [layer.bias.detach() for layer in layers]
