@@ -39,9 +39,8 @@ def fit_of_series(
     ----------
     mean, y : arrays ``[E]``
         Forecast means and observed counts of all elements; a ``y`` of NaN was not observed.
-    series : int array ``[E]``
+    series, n : int array ``[E]``, int
         Which of ``n`` series an element belongs to.
-    n : int
     weights : array ``[E]``, optional
         Weight of each element in the likelihood.
     zero_probability : array ``[E]`` or float, optional

@@ -62,6 +62,14 @@ class LAVAR(Forecaster):
     Notes
     -----
     Source: the LAVAR specification; the base and the closed-form latent effects are this library's own.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
+    >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(panel)
+    >>> model.predict(panel).mean.shape
+    (1, 3, 1)
     """
 
     configs = (LatentConfig, SupplyConfig, StagesConfig)
@@ -105,7 +113,21 @@ class LAVAR(Forecaster):
 
     # ---------------------------------------------------------------- what a person calls
     def bucket_table(self) -> pd.DataFrame:
-        """Return one row per target: ``target, nonzero_rate, bucket, head, why``."""
+        """Return which head each target got, and why.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per target: ``target, nonzero_rate, bucket, head, why``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
+        >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(panel)
+        >>> model.bucket_table()[["bucket", "head"]].values.tolist()
+        [['dense', 'delta']]
+        """
         import pandas as pd
 
         parts = self._parts()
@@ -129,6 +151,23 @@ class LAVAR(Forecaster):
         ----------
         panel, until, train_until
             As for :meth:`fit`.
+
+        Returns
+        -------
+        LAVAR
+
+        Raises
+        ------
+        ConfigError
+            When this model is not fitted.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> old, new = (ft.synthetic.hourly(T=150, n_series=1, seed=seed).panel for seed in (0, 1))
+        >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(old)
+        >>> model.fit_heads(new).predict(new).mean.shape
+        (1, 3, 1)
         """
         if self._fitted is None:
             raise ConfigError(f"{self.name} has no stage 1 to share yet. Type: model.fit(panel) first.")
