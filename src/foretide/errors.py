@@ -63,6 +63,28 @@ def nearest(name: object, known: Iterable[object]) -> str:
     return f"Known: {', '.join(names)}." if names else "None is known."
 
 
+def check_choice(name: str, value: object, known: Iterable[object]) -> None:
+    """Refuse a setting that is none of the names it can have.
+
+    Parameters
+    ----------
+    name : str
+        The setting.
+    value : object
+        What was given.
+    known : iterable
+        What it can be.
+
+    Raises
+    ------
+    ConfigError
+        With all it can be, the nearest one among them.
+    """
+    names = list(known)
+    if value not in names:
+        raise ConfigError(f"{name} is one of {', '.join(map(repr, names))}; got {value!r}. {nearest(value, names)}")
+
+
 def check_settings(config: object, fine: Mapping[str, bool], where: str = "") -> None:
     """Refuse the first field of a dataclass of settings that cannot work, and name its default.
 

@@ -57,7 +57,7 @@ def test_options() -> None:
     assert make_head("nb", SHAPE, link="log").link == "log"
     with pytest.raises(ConfigError, match=r"Head 'nb' cannot be made with \{'lnk': 'log'\}.*lnk"):
         make_head({"name": "nb", "lnk": "log"}, SHAPE)
-    with pytest.raises(ConfigError, match="'additive' or 'log', got 'logit'"):
+    with pytest.raises(ConfigError, match="link is one of 'additive', 'log'; got 'logit'"):
         make_head("nb", SHAPE, link="logit")
 
 

@@ -133,7 +133,7 @@ def test_wrong_stretches(n: int, counts: list[int] | None) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dynamics": "vr"}, "dynamics must be one of .*Did you mean 'var'"),
+        ({"dynamics": "vr"}, "dynamics is one of 'var', 'gru'; got 'vr'. Did you mean 'var'"),
         ({"dynamics": "gru", "stable": True}, "Only a VAR can be kept stable"),
         ({"latent": 0}, "latent=0 cannot work. Try the default, latent=8"),
         ({"order": 0}, "order=0 cannot work. Try the default, order=7"),

@@ -72,15 +72,37 @@ class Distribution(ABC):
     def mean(self) -> Tensor:
         """Point forecast ``[B, H, D]``."""
 
-    @abstractmethod
     def quantile(self, level: float) -> Tensor | None:
-        """Quantile ``[B, H, D]``; None for a distribution of points."""
+        """Quantile ``[B, H, D]``; None for a distribution of points.
+
+        A distribution overrides this or :meth:`quantiles`: each follows from the other.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        Tensor or None
+        """
+        found = self.quantiles((level,))
+        return None if found is None else found[..., 0]
 
     def quantiles(self, levels: Sequence[float]) -> Tensor | None:
-        """Quantiles ``[B, H, D, Q]``; None for a distribution of points."""
-        found = [self.quantile(level) for level in levels]
-        given = [q for q in found if q is not None]
-        return torch.stack(given, dim=-1) if given and len(given) == len(found) else None
+        """Quantiles ``[B, H, D, Q]``; None for a distribution of points.
+
+        Parameters
+        ----------
+        levels : sequence of float
+            ``Q`` of them, between 0 and 1.
+
+        Returns
+        -------
+        Tensor or None
+        """
+        known = [found for level in levels if (found := self.quantile(level)) is not None]
+        return torch.stack(known, dim=-1) if known else None
 
     @abstractmethod
     def cdf(self, y: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foretide.errors import ConfigError
+from foretide.errors import check_choice
 from foretide.heads import nbinom
 from foretide.heads.base import Head, HeadShape, SeriesInfo, as_numpy, known_series
 from foretide.heads.counts import CountDistribution, Counted, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
@@ -67,8 +67,7 @@ class CountHead(Head):
 
     def __init__(self, shape: HeadShape, link: str = "additive") -> None:
         super().__init__(shape)
-        if link not in self.links:
-            raise ConfigError(f"The link of a count head is 'additive' or 'log', got {link!r}.")
+        check_choice("link", link, self.links)
         self.link = link
         self.linear = make_linear(shape)
         self.register_buffer("floor", torch.full((shape.entities, shape.targets), FLOOR))

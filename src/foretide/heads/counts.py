@@ -55,12 +55,8 @@ class CountDistribution(Distribution):
         """Probability of at most ``y``, double precision."""
         return as_tensor(nbinom.cdf(as_numpy(y), *self._arrays()), self.mu)
 
-    def quantile(self, level: float) -> Tensor:
-        """Smallest whole number whose cumulative probability reaches ``level``, double precision."""
-        return self.quantiles((level,))[..., 0]
-
     def quantiles(self, levels: Sequence[float]) -> Tensor:
-        """Quantiles ``[..., Q]``, whole numbers in double precision."""
+        """Smallest whole numbers whose cumulative probability reaches each level ``[..., Q]``, double precision."""
         return as_tensor(nbinom.quantiles(levels, *self._arrays()), self.mu)
 
     def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
@@ -151,12 +147,8 @@ class Counted(Distribution):
         """Mean in the network's units."""
         return self.distribution.mean() / self.unit
 
-    def quantile(self, level: float) -> Tensor:
-        """Quantile in the network's units: a whole number of counts, double precision."""
-        return self.distribution.quantile(level) / self.unit
-
     def quantiles(self, levels: Sequence[float]) -> Tensor:
-        """Quantiles ``[B, H, D, Q]`` in the network's units."""
+        """Quantiles ``[B, H, D, Q]`` in the network's units: whole numbers of counts, double precision."""
         return self.distribution.quantiles(levels) / self.unit[..., None]
 
     def cdf(self, y: Tensor) -> Tensor:

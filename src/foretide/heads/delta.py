@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, check_choice
 from foretide.heads.base import Head, HeadShape, SeriesInfo
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.point import Points
-
-ON = ("increments", "level")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,8 +71,7 @@ class DeltaHead(Head):
         cumulative: bool = True,
     ) -> None:
         super().__init__(shape)
-        if on not in ON:
-            raise ConfigError(f"The loss of a delta head is on 'increments' or 'level', got {on!r}.")
+        check_choice("on", on, ("increments", "level"))
         if weights is not None and (len(weights) != shape.h or min(weights) < 0 or sum(weights) <= 0):
             raise ConfigError(
                 f"weights of a delta head are one number of at least 0 for each of the {shape.h} horizon steps, "

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from foretide.errors import check_choice
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
 from foretide.heads.linear import Correction, PrivateLinear, apply_linear, make_linear
 
@@ -82,6 +83,7 @@ class PointHead(Head):
         self, shape: HeadShape, error: str = "squared", linear: Correction | PrivateLinear | None = None
     ) -> None:
         super().__init__(shape)
+        check_choice("error", error, ERRORS)
         self.error = ERRORS[error]
         self.needs_series = shape.private
         self.linear = make_linear(shape) if linear is None else linear

@@ -49,12 +49,8 @@ class QuantileDistribution(Distribution):
         """Integral of the quantile function."""
         return self.values @ self.values.new_tensor(mean_weights(self.levels))
 
-    def quantile(self, level: float) -> Tensor:
-        """Quantile, linear between the levels, NaN beyond them."""
-        return self.quantiles([level])[..., 0]
-
     def quantiles(self, levels: Sequence[float]) -> Tensor:
-        """Quantiles ``[B, H, D, Q']``."""
+        """Quantiles ``[B, H, D, Q']``, linear between the levels, NaN beyond them."""
         wanted = np.asarray(levels, dtype=np.float64)
         weights = quantile_weights(self.levels, wanted)
         weights[(wanted < self.levels[0] - EQUAL) | (wanted > self.levels[-1] + EQUAL)] = np.nan

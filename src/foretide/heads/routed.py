@@ -40,11 +40,6 @@ class RoutedDistribution(Distribution):
         """Point forecast ``[B, H, D]``."""
         return self._joined([distribution.mean() for distribution in self.distributions])
 
-    def quantile(self, level: float) -> Tensor | None:
-        """Quantile ``[B, H, D]``; NaN where a column's distribution is one of points, None where all are."""
-        found = self.quantiles((level,))
-        return None if found is None else found[..., 0]
-
     def quantiles(self, levels: Sequence[float]) -> Tensor | None:
         """Quantiles ``[B, H, D, Q]``; NaN where a column's distribution is one of points, None where all are."""
         found = [distribution.quantiles(levels) for distribution in self.distributions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretide.errors import ConfigError, check_settings, nearest
+from foretide.errors import ConfigError, check_choice, check_settings
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,7 @@ class LatentConfig:
     zero_epsilon: float = 1e-6
 
     def __post_init__(self) -> None:
-        if self.dynamics not in LATENT_DYNAMICS:
-            raise ConfigError(
-                f"dynamics must be one of {list(LATENT_DYNAMICS)}, got {self.dynamics!r}. "
-                f"{nearest(self.dynamics, LATENT_DYNAMICS)}"
-            )
+        check_choice("dynamics", self.dynamics, LATENT_DYNAMICS)
         if self.stable and self.dynamics != "var":
             raise ConfigError('Only a VAR can be kept stable. Use dynamics="var", or stable=False.')
         checks = {

@@ -7,7 +7,6 @@ steps whose answers are appended to the window (``roll_by_steps`` does exactly t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +14,6 @@ from torch.nn import functional
 
 from foretide.errors import ConfigError
 from foretide.models.stationary import persistent_start, stationary_coefficients
-
-
-class Dynamics(Protocol):
-    """What a latent model asks of its dynamics."""
-
-    order: int
-
-    def step(self, z: Tensor) -> Tensor:
-        """Last states ``[B, p, K]``, oldest first -> the next state ``[B, K]``."""
-        ...
-
-    def rollout(self, z: Tensor, h: int) -> Tensor:
-        """Last states ``[B, p, K]``, oldest first -> the next ``h`` states ``[B, h, K]``."""
-        ...
 
 
 class VAR(nn.Module):
@@ -173,7 +158,9 @@ class GRUDynamics(nn.Module):
         return torch.stack(ahead, dim=1)
 
 
-DYNAMICS: dict[str, Callable[..., VAR | GRUDynamics]] = {"var": VAR, "gru": GRUDynamics}
+Dynamics = VAR | GRUDynamics
+"""What a latent model asks of either: ``step``, ``rollout``, ``latent`` and ``order``."""
+DYNAMICS: dict[str, Callable[..., Dynamics]] = {"var": VAR, "gru": GRUDynamics}
 """Every kind of latent dynamics by its name in ``LatentConfig.dynamics``."""
 
 

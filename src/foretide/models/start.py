@@ -12,7 +12,7 @@ from typing import TypedDict, overload
 
 import numpy as np
 
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, check_choice
 from foretide.models.closed_form import PENALTIES, RidgePath, chunks, future_rows, lagged_rows, ridge_path
 from foretide.models.season_term import (
     MAX_RANKED_ENTITIES,
@@ -85,8 +85,7 @@ class StartConfig:
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {getattr(self, name)!r}.")
+            check_choice(name, getattr(self, name), known)
         if self.waves != "auto" and (not isinstance(self.waves, (int, np.integer)) or self.waves < 0):
             raise ConfigError(f"waves is 'auto' or a number of waves, at least 0; got {self.waves!r}.")
         if not self.penalties or min(self.penalties) < 0:

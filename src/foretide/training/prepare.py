@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from foretide.data.scaling import Scaler
 from foretide.data.time.calendar import Calendar
+from foretide.data.windows import first_rows
 from foretide.errors import DataError, nearest
 from foretide.models.start import Series
 from foretide.training.calendar_table import CalendarTable
@@ -82,14 +83,7 @@ class Preparation:
 
     def positions(self, panel: Panel) -> Ints:
         """Position of each of the panel's entities among the fitted ones, ``[N']``."""
-        known = {name: i for i, name in enumerate(self.ids)}
-        for name in panel.ids:
-            if name not in known:
-                raise DataError(
-                    f"Entity {name!r} has no rows in the training part this model was fitted on, so its scale is not "
-                    f"known. Fit again with a training part that holds it, or leave it out. {nearest(name, self.ids)}"
-                )
-        return np.array([known[name] for name in panel.ids], dtype=np.int64)
+        return positions_among(self.ids, panel)
 
     def for_new(self, panel: Panel, uncentred: Bools | None = None) -> Preparation:
         """Return the preparation of entities that were not there at fit: scales are those of their own rows.
@@ -180,7 +174,7 @@ class Preparation:
 
         ``future`` and ``calendar`` as :meth:`future` and :meth:`calendar_table` give them; None leaves them out.
         """
-        row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+        row0 = first_rows(panel.length)
         h = 0 if future is None else (len(future) - len(values)) // panel.n_entities
 
         def known(entity: int, low: int, high: int) -> Singles:
@@ -226,3 +220,31 @@ def moments(values: Array) -> tuple[Floats, Floats]:
     scale = np.sqrt((np.where(seen, values - location, 0.0) ** 2).sum(axis=0) / counts)
     # A constant column keeps a spread of rounding, which must not blow up the first other value it takes.
     return location, np.where(scale > 1e-12 * np.abs(location), scale, 1.0)
+
+
+def positions_among(ids: Sequence[str], panel: Panel) -> Ints:
+    """Position of each of the panel's entities among those that were fitted.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        The fitted ones.
+    panel : Panel
+
+    Returns
+    -------
+    int array ``[N']``
+
+    Raises
+    ------
+    DataError
+        When one was not there; the nearest name is suggested.
+    """
+    known = {name: i for i, name in enumerate(ids)}
+    for name in panel.ids:
+        if name not in known:
+            raise DataError(
+                f"Entity {name!r} has no rows in the training part this model was fitted on. Fit again with a training "
+                f"part that holds it, or leave it out. {nearest(name, ids)}"
+            )
+    return np.array([known[name] for name in panel.ids], dtype=np.int64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from foretide.data.counts import check_thresholds
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, check_choice
 from foretide.training.config import Stage
 
 BASES = ("auto", "last", "season", "level", "mean", "profile")
@@ -62,8 +62,7 @@ class SupplyConfig:
     def __post_init__(self) -> None:
         check_thresholds(self.dense, self.ultra)
         for name, known in (("base", BASES), ("encode", INPUTS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {getattr(self, name)!r}.")
+            check_choice(name, getattr(self, name), known)
         if not 0 < self.bound_quantile <= 1 or self.bound_factor < 0:
             raise ConfigError(
                 f"bound_quantile is a fraction above 0 and bound_factor at least 0; got {self.bound_quantile!r} and "

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from foretide.data.windows import truth_of
-from foretide.forecasters.lavar.latent_state import LatentState, compact_rows
+from foretide.data.windows import first_rows, truth_of
+from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.heads.table import mask_of
 from foretide.training.head_bank import HeadData
 from foretide.training.store import Store, WindowBatches
@@ -71,7 +71,7 @@ class Look:
             known = [batches.inputs(c).known for c in torch.split(torch.arange(len(windows)), AT_ONCE)]
             found.append(torch.cat([k for k in known if k is not None]).numpy())
         if own_history:
-            d, rows = panel.n_targets, compact_rows(panel)[windows.entity] + windows.cutoff
+            d, rows = panel.n_targets, first_rows(panel.length)[windows.entity] + windows.cutoff
             recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
             found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
         return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows, own_history)

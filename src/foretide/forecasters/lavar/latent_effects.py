@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.windows import evenly, truth_of
+from foretide.data.windows import evenly, first_rows, truth_of
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
@@ -140,8 +140,7 @@ def _stride(windows: Windows) -> int:
 
 def _memory(base: SeasonalBase, train: Panel, entity: int, z: Floats, past: Floats) -> Floats:
     """Mean latent state over each series' level's memory, ``[T, D, K]``; NaN-free, zero where nothing is remembered."""
-    row0 = int(np.concatenate([[0], np.cumsum(train.length)])[entity])
-    rows = int(train.length[entity])
+    row0, rows = int(first_rows(train.length)[entity]), int(train.length[entity])
     state = z[row0 : row0 + rows]
     seen = ~np.isnan(np.asarray(train.rows(entity)[:, : train.n_targets]))
     explained = np.where(seen, past[row0 : row0 + rows], 0.0)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from foretide.data.windows import first_rows
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.models.linear_start import start_linear
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
 from foretide.training.saved import arrays_of, prefixed, put_weights, rebuilt, under, weights_of
-from foretide.typing import Array, Floats, Ints, Singles
+from foretide.typing import Array, Floats, Singles
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -67,7 +68,7 @@ class LatentState:
         part one may learn from; else their states are those of a row of zeros.
         """
         x = covariates(panel, preparation, self.source)
-        row0 = compact_rows(panel)
+        row0 = first_rows(panel.length)
         last = np.full(panel.n_entities, -1, dtype=np.int64)
         np.maximum.at(last, windows.entity, windows.cutoff)
         for i in range(panel.n_entities if not all_rows else 0):
@@ -104,14 +105,9 @@ def covariates(panel: Panel, preparation: Preparation, source: str) -> Singles:
     return np.ascontiguousarray(values[:, d:] if source == "past" else values[:, :d])
 
 
-def compact_rows(panel: Panel) -> Ints:
-    """First row of each entity when entities stand one after the other without holes, ``[N]``."""
-    return np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
-
-
 def stretches(panel: Panel, windows: Windows) -> list[Stretch]:
     """Neighbouring cutoffs of each entity."""
-    row0 = compact_rows(panel)
+    row0 = first_rows(panel.length)
     found = []
     for entity in np.unique(windows.entity):
         cutoffs = windows.cutoff[windows.entity == entity]

@@ -11,7 +11,6 @@ import pandas as pd
 
 from foretide.data.time.events import Events
 from foretide.data.windows import Windows
-from foretide.errors import DataError, nearest
 from foretide.forecasters.classical.side_by_side import (
     blocks,
     effects_of,
@@ -24,6 +23,7 @@ from foretide.forecasters.lavar.event_factors import fit_factors, multiplied
 from foretide.forecasters.lavar.recipe_choice import best, judge, most_taken
 from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.forecasters.simple.history import by_entity
+from foretide.training.prepare import positions_among
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Json
 
@@ -321,14 +321,7 @@ class SeasonalBase:
 
     def positions(self, panel: Panel) -> Ints:
         """Position of each of the panel's entities among the fitted ones."""
-        known = {name: i for i, name in enumerate(self.ids)}
-        for name in panel.ids:
-            if name not in known:
-                raise DataError(
-                    f"Entity {name!r} was not in the training part this model was fitted on. Fit again with a training "
-                    f"part that holds it, or leave it out. {nearest(name, self.ids)}"
-                )
-        return np.array([known[name] for name in panel.ids], dtype=np.int64)
+        return positions_among(self.ids, panel)
 
     def _block(self, panel: Panel, block: Ints, factors: Floats, fitted: Ints | None = None) -> Block:
         """Rows of a block of entities as far as there are ``factors`` ``[rows, S]``, side by side."""
