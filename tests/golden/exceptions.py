@@ -48,6 +48,9 @@ PICTURES: dict[str, str] = {
 
 CHANGED: dict[str, str] = {
     r"^(supplies|pbs) > .*train_loss": "stage 2 divides a sum of losses in single precision, as the others",
+    r"> scores > .* > (series_won|median_series_skill|p_vs_best_baseline|fold_sd|p95_fold|worst_fold): is new": (
+        "one Scorecard: the leaderboard of a run has the columns by series and by cutoff that a backtest's had"
+    ),
 }
 """Place of a difference, as the test names it (searched for), such as ``demo > scores > .* > mase`` -> why that value
 was changed on purpose. For values and words that are recorded anew, say the reason in the commit instead."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import optuna
 
     from foretide.forecasters.base import Forecaster
-    from foretide.typing import Json
 
 Say = Callable[[str], None]
 SAMPLERS = ("tpe", "random")

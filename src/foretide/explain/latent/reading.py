@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from foretide.data.windows import Windows, at_cutoffs, evenly, first_rows, slide
-from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.explain.latent.modes import companion_of
-from foretide.forecasters.lavar.latent_state import compact_rows, covariates
+from foretide.data.windows import Windows, evenly, first_rows
+from foretide.errors import ConfigError, NotFittedError
 from foretide.evaluation.compare.tests import holm
 from foretide.explain.chance import mean_test
+from foretide.explain.latent.modes import companion_of
 from foretide.explain.origins import fit_end, windows_at
 from foretide.forecasters.lavar.features import Look, answers
+from foretide.forecasters.lavar.latent_state import covariates
 from foretide.forecasters.lavar.lavar import LAVAR
+from foretide.models.dynamics import VAR
 from foretide.training.latent import rolled_out
 from foretide.typing import Array, Bools, Floats, Ints
 
@@ -118,7 +119,7 @@ class Reading:
         """
         state, dynamics = self.parts.state, self.parts.state.model.dynamics
         with torch.no_grad():
-            if state.model.config.dynamics == "var":
+            if isinstance(dynamics, VAR):
                 a, c = (t.double().numpy() for t in dynamics.coefficients())
                 c = c + a.sum(axis=0) @ state.location - state.location
             else:
@@ -249,21 +250,9 @@ def parts_of(model: Forecaster) -> Parts:
     return model.parts_
 
 
-def _windows(
-    panel: Panel, known: NDArray[np.bool_], order: int, h: int, cutoffs: Sequence[Any] | None, fitted: int
-) -> Windows:
-    if cutoffs is not None:
-        return at_cutoffs(panel, cutoffs, min_history=order)
-    found = slide(panel, input_size=order, h=h)
-    seen = known[first_rows(panel.length)[found.entity] + found.cutoff]
-    later = seen & (found.steps(panel) >= fitted)
-    found = found[later if later.any() else seen]
-    if not len(found):
-        raise DataError(
-            f"No window fits: {order} rows up to a cutoff and {h} after it are needed, the longest series has "
-            f"{int(panel.observed.max())} observed rows. Give longer series, or cutoffs=[...]."
-        )
-    return found
+def _jacobian(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> torch.Tensor:
+    jacobian: torch.Tensor = torch.autograd.functional.jacobian(function, at)  # type: ignore[no-untyped-call]
+    return jacobian
 
 
 def _by_cutoff(errors: Floats, where: Ints, n: int) -> Floats:

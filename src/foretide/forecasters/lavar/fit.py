@@ -28,7 +28,7 @@ from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, train_heads
 from foretide.training.prepare import Preparation
-from foretide.typing import Floats, Ints
+from foretide.typing import Floats, Ints, Reals
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -71,7 +71,7 @@ def predict_parts(
         for columns, own in distributions:
             found[:, :, columns] = own
     mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
-    extras: dict[str, Floats] = {}
+    extras: dict[str, Reals] = {}
     if "base" in traces:
         extras["base"] = base
     if "latent" in traces:

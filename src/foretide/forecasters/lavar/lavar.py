@@ -234,7 +234,7 @@ class LAVAR(Forecaster):
         """Everything learned that is not."""
         return {**self._parts().facts(), "history": self.history}
 
-    def restore(self, state: dict[str, Array], facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         from foretide.forecasters.lavar.parts import Parts
 
