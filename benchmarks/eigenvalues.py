@@ -18,8 +18,8 @@ from foretide.forecasters.base import FitPart
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.models.config import LatentConfig
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training.config import Stage
 from foretide.training.prepare import Preparation
-from foretide.training.stages import Stage
 
 ORDER, H = 7, 14
 WITHIN = 0.05

@@ -21,8 +21,8 @@ from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training.config import Stage
 from foretide.training.latent import Stretch, train_latent
-from foretide.training.stages import Stage
 
 DAYS, COVARIATES, TARGETS, P, H, K, BATCH = 1095, 35, 48, 7, 14, 8, 64
 DENSE, SPARSE = range(10), range(10, 40)

@@ -19,8 +19,8 @@ from foretide.data.windows import slide
 from foretide.models.inputs import Inputs, Labels
 from foretide.seeding import torch_generator
 from foretide.training.config import TrainingConfig
-from foretide.training.loop import train
 from foretide.training.network import reduce
+from foretide.training.network_training import train_network
 from foretide.training.prepare import Preparation
 from foretide.training.store import Store, WindowBatches
 
@@ -62,7 +62,7 @@ def ours(batches: WindowBatches, config: TrainingConfig) -> float:
     """Seconds per step of foretide's loop."""
     net = Linear()
     started = time.perf_counter()
-    train(net, batches, None, config, generator=torch_generator(0))
+    train_network(net, batches, None, config, generator=torch_generator(0))
     return (time.perf_counter() - started) / (EPOCHS * -(-len(batches) // BATCH))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class ForetideError(Exception):
@@ -61,3 +61,47 @@ def nearest(name: object, known: Iterable[object]) -> str:
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Known: {', '.join(names)}." if names else "None is known."
+
+
+def check_choice(name: str, value: object, known: Iterable[object]) -> None:
+    """Refuse a setting that is none of the names it can have.
+
+    Parameters
+    ----------
+    name : str
+        The setting.
+    value : object
+        What was given.
+    known : iterable
+        What it can be.
+
+    Raises
+    ------
+    ConfigError
+        With all it can be, the nearest one among them.
+    """
+    names = list(known)
+    if value not in names:
+        raise ConfigError(f"{name} is one of {', '.join(map(repr, names))}; got {value!r}. {nearest(value, names)}")
+
+
+def check_settings(config: object, fine: Mapping[str, bool], where: str = "") -> None:
+    """Refuse the first field of a dataclass of settings that cannot work, and name its default.
+
+    Parameters
+    ----------
+    config : dataclass
+    fine : mapping
+        Name of a field -> whether its value can work.
+    where : str
+        What stands behind "cannot work" in the message, e.g. ``" in stage 1"``.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot.
+    """
+    for name, works in fine.items():
+        if not works:
+            value, default = getattr(config, name), getattr(type(config), name)
+            raise ConfigError(f"{name}={value!r} cannot work{where}. Try the default, {name}={default!r}.")

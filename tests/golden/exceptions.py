@@ -47,6 +47,7 @@ PICTURES: dict[str, str] = {
 """Title or axis of a picture (searched for) -> why its numbers are not compared."""
 
 CHANGED: dict[str, str] = {
+    r"^(supplies|pbs) > .*train_loss": "stage 2 divides a sum of losses in single precision, as the others",
     r"> scores > .* > (series_won|median_series_skill|p_vs_best_baseline|fold_sd|p95_fold|worst_fold): is new": (
         "one Scorecard: the leaderboard of a run has the columns by series and by cutoff that a backtest's had"
     ),

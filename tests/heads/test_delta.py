@@ -68,7 +68,7 @@ def test_nonnegative_cuts_the_forecast_and_not_the_loss() -> None:
 
 
 def test_wrong_options() -> None:
-    with pytest.raises(ConfigError, match="on 'increments' or 'level', got 'levels'"):
+    with pytest.raises(ConfigError, match="on is one of 'increments', 'level'; got 'levels'"):
         make_head("delta", SHAPE, on="levels")
     for weights in ([1.0], [0.0, 0, 0], [1.0, -1, 1]):
         with pytest.raises(ConfigError, match="one number of at least 0 for each of the 3 horizon steps"):

@@ -11,8 +11,8 @@ from scipy import integrate
 
 from foretide.errors import ConfigError
 from foretide.heads.base import HeadShape, SeriesInfo
+from foretide.heads.quantile import QUANTILES as LEVELS
 from foretide.heads.quantile import QuantileDistribution, QuantileHead
-from foretide.heads.table import QUANTILES as LEVELS
 from foretide.heads.table import make_head
 from foretide.seeding import numpy_generator, torch_generator
 

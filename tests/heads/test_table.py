@@ -15,9 +15,10 @@ SHAPE = HeadShape(4, 3, h=2)
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_the_table_says_what_the_class_says(name: str) -> None:
-    head = make_head(name, SHAPE)
-    assert (head.has_distribution, head.counts) == (HEADS[name].has_distribution, HEADS[name].counts)
+def test_a_head_keeps_what_its_class_says(name: str) -> None:
+    head, kind = make_head(name, SHAPE), HEADS[name].cls
+    assert type(head) is kind
+    assert (head.has_distribution, head.counts) == (kind.has_distribution, kind.counts)
 
 
 @pytest.mark.parametrize("alias", ALIASES)
@@ -56,7 +57,7 @@ def test_options() -> None:
     assert make_head("nb", SHAPE, link="log").link == "log"
     with pytest.raises(ConfigError, match=r"Head 'nb' cannot be made with \{'lnk': 'log'\}.*lnk"):
         make_head({"name": "nb", "lnk": "log"}, SHAPE)
-    with pytest.raises(ConfigError, match="'additive' or 'log', got 'logit'"):
+    with pytest.raises(ConfigError, match="link is one of 'additive', 'log'; got 'logit'"):
         make_head("nb", SHAPE, link="logit")
 
 

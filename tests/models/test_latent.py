@@ -9,7 +9,7 @@ from torch import Tensor
 from foretide.errors import ConfigError
 from foretide.models.config import LatentConfig
 from foretide.models.dynamics import roll_by_steps
-from foretide.models.latent import LatentModel, _Windows
+from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
 
 C, H, P, K = 5, 6, 4, 3
@@ -117,15 +117,6 @@ def test_a_state_that_moves_as_told_costs_nothing() -> None:
     assert float(losses.multi.detach()) < 1e-25
 
 
-@pytest.mark.parametrize(("n", "w"), [(5, 5), (9, 4), (80, 6), (33, 2), (34, 3)])
-def test_windows(n: int, w: int) -> None:
-    z = torch.randn(n, 2, dtype=torch.float64, generator=torch_generator(0), requires_grad=True)
-    windows = _Windows.apply(z, w)
-    for i in range(n - w + 1):
-        assert torch.equal(windows[i].view(w, 2), z[i : i + w])
-    assert torch.autograd.gradcheck(lambda z: _Windows.apply(z, w), (z,))
-
-
 def test_rollout_of_the_horizon() -> None:
     made, z = model(), torch.randn(2, P, K, dtype=torch.float64, generator=torch_generator(0))
     assert made.rollout(z).shape == (2, H, K)
@@ -142,7 +133,7 @@ def test_wrong_stretches(n: int, counts: list[int] | None) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dynamics": "vr"}, "dynamics must be one of .*Did you mean 'var'"),
+        ({"dynamics": "vr"}, "dynamics is one of 'var', 'gru'; got 'vr'. Did you mean 'var'"),
         ({"dynamics": "gru", "stable": True}, "Only a VAR can be kept stable"),
         ({"latent": 0}, "latent=0 cannot work. Try the default, latent=8"),
         ({"order": 0}, "order=0 cannot work. Try the default, order=7"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from foretide.errors import ConfigError
-from foretide.training.config import TrainingConfig
+from foretide.training.config import Stage, TrainingConfig
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,24 @@ def test_limits_that_work() -> None:
     assert made.epochs == 0
     assert TrainingConfig().epochs == 12
     assert TrainingConfig().batch_size == 64
+
+
+def test_defaults_of_a_stage() -> None:
+    assert Stage("stage 1") == Stage("stage 1", 100, 64, 1e-3, 0.0, 1.0, 20, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": -1}, "epochs=-1 cannot work in stage 2. Try the default, epochs=100"),
+        ({"batch_size": 0}, "Try the default, batch_size=64"),
+        ({"lr": 0.0}, "Try the default, lr=0.001"),
+        ({"weight_decay": -1.0}, "weight_decay=-1.0 cannot work"),
+        ({"clip": 0.0}, "clip=0.0 cannot work"),
+        ({"patience": 0}, "patience=0 cannot work"),
+    ],
+)
+def test_what_cannot_work_in_a_stage(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Stage("stage 2", **changes)
+    Stage("stage 2", clip=None, patience=None, epochs=0)

@@ -15,8 +15,8 @@ from torch import Tensor
 from foretide.errors import TrainingError
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training.config import Stage
 from foretide.training.head_bank import HeadBank, HeadData, train_heads
-from foretide.training.stages import Stage
 
 W, H, D, F, N = 60, 4, 5, 3, 2
 COLUMNS = {"dense": [3, 0], "sparse": [1], "ultra": [4, 2]}
@@ -192,7 +192,10 @@ def test_no_epochs_keep_the_honest_start() -> None:
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
     broken = data()
     broken.base[3, 1, 3] = float("nan")
-    with pytest.raises(TrainingError, match=r"loss of the heads is nan in epoch 1 of stage 2. Lower lr"):
+    with pytest.raises(
+        TrainingError,
+        match=r"loss of the heads in stage 2 became nan in epoch 1, batch \d of 4 \(windows .*Lower head_lr",
+    ):
         fit(bank(dict.fromkeys(COLUMNS, "delta")), broken)
 
 

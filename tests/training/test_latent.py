@@ -12,8 +12,8 @@ from foretide.models.dynamics import roll_by_steps
 from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training import latent
+from foretide.training.config import Stage
 from foretide.training.latent import CHUNK, Stretch, batches, evaluate_latent, latent_path, rolled_out, train_latent
-from foretide.training.stages import Stage
 
 C, H, P = 4, 5, 3
 
@@ -240,13 +240,14 @@ def test_cutoffs_outside_the_path() -> None:
 
 def test_an_epoch_has_at_most_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    whole = latent._one_epoch
+    whole = latent.LatentLearner.batches
 
-    def counted(gradient: Any, optimizer: Any, data: Any, order: Any, stage: Any, epoch: int) -> float:
-        seen.append(len(order))
-        return whole(gradient, optimizer, data, order, stage, epoch)
+    def counted(learner: latent.LatentLearner) -> Any:
+        drawn = whole(learner)
+        seen.append(len(drawn))
+        return drawn
 
-    monkeypatch.setattr(latent, "_one_epoch", counted)
+    monkeypatch.setattr(latent.LatentLearner, "batches", counted)
     fit(model(), epochs=2, batch_size=8, patience=None, steps=3)
     fit(model(), epochs=1, batch_size=8, patience=None)
     assert seen[:2] == [3, 3]

@@ -17,6 +17,27 @@ if TYPE_CHECKING:
     from foretide.typing import Ints
 
 
+def first_rows(length: Ints) -> Ints:
+    """First row of each series when series of some lengths stand one after the other without holes.
+
+    Parameters
+    ----------
+    length : int array ``[N]``
+
+    Returns
+    -------
+    int array ``[N]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.windows import first_rows
+    >>> first_rows(np.array([3, 5, 2])).tolist()
+    [0, 3, 8]
+    """
+    return np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+
+
 def evenly(n: int, most: int, *, newest: bool = False, down: bool = False) -> Ints:
     """Return at most ``most`` of ``n`` positions, evenly spread, both ends among them.
 

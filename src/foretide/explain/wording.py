@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from foretide.text import joined, phrase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from foretide.models.start import Tried
 
 
-def start_words(chosen: Mapping[str, str | float]) -> str:
+def start_words(chosen: Tried) -> str:
     """Say what a closed-form start took off the window before attention looks at it."""
-    waves, known = int(chosen["waves"]), bool(chosen["known"])
+    waves, known = chosen["waves"], chosen["known"]
     parts = [phrase("seasonal wave", waves)] if waves else []
     parts += ["what known-future columns explain"] if known else []
-    level = {"last": "the last value", "mean": "the window's mean"}.get(str(chosen["level"]))
+    level = {"last": "the last value", "mean": "the window's mean"}.get(chosen["level"])
     parts += [f"{level} (given back to the forecast)"] if level else []
     return f"It looks at what is left after taking off {joined(parts)}." if parts else ""

@@ -19,8 +19,8 @@ from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, w
 from foretide.data.windows import Windows
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
-from foretide.forecasters.keeping import arrays_of, facts_of, rebuilt
 from foretide.forecasters.stand_in import StandIn
+from foretide.training.saved import arrays_of, facts_of, rebuilt
 
 if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Ints, Json

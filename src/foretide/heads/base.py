@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from foretide.seeding import numpy_generator
+from foretide.typing import Bools, Floats
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,37 @@ class Distribution(ABC):
     def mean(self) -> Tensor:
         """Point forecast ``[B, H, D]``."""
 
-    @abstractmethod
     def quantile(self, level: float) -> Tensor | None:
-        """Quantile ``[B, H, D]``; None for a distribution of points."""
+        """Quantile ``[B, H, D]``; None for a distribution of points.
+
+        A distribution overrides this or :meth:`quantiles`: each follows from the other.
+
+        Parameters
+        ----------
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        Tensor or None
+        """
+        found = self.quantiles((level,))
+        return None if found is None else found[..., 0]
 
     def quantiles(self, levels: Sequence[float]) -> Tensor | None:
-        """Quantiles ``[B, H, D, Q]``; None for a distribution of points."""
-        found = [self.quantile(level) for level in levels]
-        given = [q for q in found if q is not None]
-        return torch.stack(given, dim=-1) if given and len(given) == len(found) else None
+        """Quantiles ``[B, H, D, Q]``; None for a distribution of points.
+
+        Parameters
+        ----------
+        levels : sequence of float
+            ``Q`` of them, between 0 and 1.
+
+        Returns
+        -------
+        Tensor or None
+        """
+        known = [found for level in levels if (found := self.quantile(level)) is not None]
+        return torch.stack(known, dim=-1) if known else None
 
     @abstractmethod
     def cdf(self, y: Tensor) -> Tensor:
@@ -100,8 +122,16 @@ class Head(nn.Module, ABC):
     """Whether targets are counts: scaled but never centred, and quantiles are whole numbers."""
     needs_series: bool = False
     """Whether ``forward`` must be told whose windows it sees."""
+    levels: tuple[float, ...] = ()
+    """Of a head that knows its distribution at some quantiles only: these, unless its option ``levels`` says others."""
+    links: tuple[str, ...] = ()
+    """What its option ``link`` may be, how the mean depends on the features; none without such an option."""
     bounded: bool = True
     """Whether a window that errs wildly should count less in the loss: true where the loss grows with the square."""
+
+    def __init__(self, shape: HeadShape, **options: object) -> None:
+        super().__init__()
+        self.shape = shape
 
     @abstractmethod
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:
@@ -134,7 +164,7 @@ class Head(nn.Module, ABC):
 
 
 @torch.no_grad()
-def for_entities(module: nn.Module, n: int, of: NDArray[np.bool_] | None = None) -> nn.Module:
+def for_entities(module: nn.Module, n: int, of: Bools | None = None) -> nn.Module:
     """Return a copy for ``n`` entities that were not fitted: what belongs to single entities is the mean of it.
 
     ``of`` ``[N]``: the fitted entities that the mean is taken of; all by default.
@@ -161,12 +191,12 @@ def drawn_generator(generator: torch.Generator | None) -> np.random.Generator:
     return numpy_generator(int(torch.randint(2**62, (1,), generator=generator)))
 
 
-def as_numpy(x: Tensor) -> NDArray[np.float64]:
+def as_numpy(x: Tensor) -> Floats:
     """Values of a tensor in double precision."""
-    array: NDArray[np.float64] = x.detach().cpu().double().numpy()
+    array: Floats = x.detach().cpu().double().numpy()
     return array
 
 
-def as_tensor(x: NDArray[np.float64], like: Tensor) -> Tensor:
+def as_tensor(x: Floats, like: Tensor) -> Tensor:
     """Return a tensor in double precision on the device of ``like``."""
     return torch.as_tensor(x, dtype=torch.float64).to(like.device)

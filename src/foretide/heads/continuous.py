@@ -113,8 +113,7 @@ class GaussianHead(Head):
     has_distribution, needs_series = True, True
 
     def __init__(self, shape: HeadShape) -> None:
-        super().__init__()
-        self.shape = shape
+        super().__init__(shape)
         self.linear = make_linear(shape)
         self.spread = Spread(shape)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foretide.errors import ConfigError
+from foretide.errors import check_choice
 from foretide.heads import nbinom
 from foretide.heads.base import Head, HeadShape, SeriesInfo, as_numpy, known_series
 from foretide.heads.counts import CountDistribution, Counted, NegativeBinomial, Poisson, ZeroInflatedNegativeBinomial
@@ -16,6 +16,7 @@ from foretide.heads.dispersion import fit_of_series
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.point import PointHead
 from foretide.heads.spread import Spread, mean_by_series
+from foretide.typing import Floats, Ints
 
 FLOOR = 0.05
 """The mean is the base plus a correction down to this share of a series' own rate, and positive below."""
@@ -59,15 +60,15 @@ class CountHead(Head):
     """
 
     has_distribution, counts, needs_series, bounded = True, True, True, False
+    links = ("additive", "log")
     of_entities: tuple[str, ...] = ("floor", "alive")
     floor: Tensor
     alive: Tensor
 
     def __init__(self, shape: HeadShape, link: str = "additive") -> None:
-        super().__init__()
-        if link not in ("additive", "log"):
-            raise ConfigError(f"The link of a count head is 'additive' or 'log', got {link!r}.")
-        self.shape, self.link = shape, link
+        super().__init__(shape)
+        check_choice("link", link, self.links)
+        self.link = link
         self.linear = make_linear(shape)
         self.register_buffer("floor", torch.full((shape.entities, shape.targets), FLOOR))
         self.register_buffer("alive", torch.ones(shape.entities, shape.targets))
@@ -150,7 +151,7 @@ class CountHead(Head):
             counts = np.where(observed[chosen].cpu().numpy(), counts, np.nan)
         self._begin(as_numpy(self.mean_of(base[chosen], some)), counts, as_numpy(entity).astype(np.int64))
 
-    def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
+    def _begin(self, mean: Floats, counts: Floats, entity: Ints) -> None:
         """Set the dispersion from means and counts ``[W, H, D]`` of entities ``[W]``; NaN: not observed."""
 
 
@@ -182,7 +183,7 @@ class NegativeBinomialHead(CountHead):
         log: Tensor = self.dispersion(series, horizon)
         return log.clamp(low, high).exp()
 
-    def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
+    def _begin(self, mean: Floats, counts: Floats, entity: Ints) -> None:
         own, profile = fit_spread(mean, counts, entity, self.shape)
         self.dispersion.put(torch.from_numpy(own), torch.from_numpy(profile))
 
@@ -211,7 +212,7 @@ class ZeroInflatedHead(NegativeBinomialHead):
         pi = logit.clamp(*LOGITS).sigmoid()
         return ZeroInflatedNegativeBinomial(pi, mean / (1.0 - pi), self._dispersion(series, features.ndim == 3))
 
-    def _begin(self, mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints) -> None:
+    def _begin(self, mean: Floats, counts: Floats, entity: Ints) -> None:
         shape = (self.shape.entities, self.shape.targets)
         tried = []
         for pi in ZERO_PROBABILITIES:
@@ -230,14 +231,14 @@ class ZeroInflatedHead(NegativeBinomialHead):
 
 
 def fit_spread(
-    mean: nbinom.Floats,
-    counts: nbinom.Floats,
-    entity: nbinom.Ints,
+    mean: Floats,
+    counts: Floats,
+    entity: Ints,
     shape: HeadShape,
     *,
     pi: float | None = None,
     profile: bool = True,
-) -> tuple[nbinom.Floats, nbinom.Floats]:
+) -> tuple[Floats, Floats]:
     """Logarithms of the dispersion of each series ``[N, D]`` and of its profile over the horizon ``[H]``."""
     h, d = mean.shape[1:]
     series = np.broadcast_to((entity[:, None] * d + np.arange(d))[:, None], mean.shape)
@@ -254,9 +255,7 @@ def fit_spread(
     return own.reshape(shape.entities, d), np.log(times)
 
 
-def log_likelihood(
-    mean: nbinom.Floats, counts: nbinom.Floats, entity: nbinom.Ints, theta: nbinom.Floats, pi: float
-) -> nbinom.Floats:
+def log_likelihood(mean: Floats, counts: Floats, entity: Ints, theta: Floats, pi: float) -> Floats:
     """Log-likelihood of each series ``[N, D]``."""
     found = np.nan_to_num(nbinom.log_pmf(np.nan_to_num(counts), mean, theta[entity][:, None], pi), neginf=-1e3)
     out = np.zeros(theta.shape)

@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from foretide.heads import nbinom
 from foretide.heads.base import Distribution, as_numpy, as_tensor, drawn_generator
+from foretide.typing import Floats
 
 SMALLEST, LARGEST = 1e-30, 1e30
 CERTAIN = 1.0 - 1e-12
@@ -23,19 +24,28 @@ class CountDistribution(Distribution):
 
     Probabilities are computed in double precision, because in single precision they are off by 0.9 nats at a
     dispersion of 1e6, and come back in the precision of the parameters.
+
+    Attributes
+    ----------
+    mu : Tensor
+        Mean of the negative binomial distribution this is.
+    theta : Tensor or float
+        Its dispersion; infinite: a Poisson distribution.
+    pi : Tensor or None
+        Probability of a zero beside it.
     """
+
+    mu: Tensor
+    theta: Tensor | float = float("inf")
+    pi: Tensor | None = None
 
     @abstractmethod
     def log_prob(self, y: Tensor) -> Tensor:
         """Logarithm of the probability of whole numbers ``y``, with gradients to the parameters."""
 
-    @abstractmethod
-    def variance(self) -> Tensor:
-        """Variance of each element."""
-
-    @abstractmethod
-    def _parameters(self) -> tuple[Tensor, Tensor | float, Tensor | None]:
-        """Mean, dispersion and zero probability of the negative binomial distribution this is."""
+    def mean(self) -> Tensor:
+        """Mean of each element."""
+        return self.mu
 
     def loss(self, y: Tensor) -> Tensor:
         """Negative log-likelihood of each element."""
@@ -43,26 +53,20 @@ class CountDistribution(Distribution):
 
     def cdf(self, y: Tensor) -> Tensor:
         """Probability of at most ``y``, double precision."""
-        return as_tensor(nbinom.cdf(as_numpy(y), *self._arrays()), self._parameters()[0])
-
-    def quantile(self, level: float) -> Tensor:
-        """Smallest whole number whose cumulative probability reaches ``level``, double precision."""
-        return self.quantiles((level,))[..., 0]
+        return as_tensor(nbinom.cdf(as_numpy(y), *self._arrays()), self.mu)
 
     def quantiles(self, levels: Sequence[float]) -> Tensor:
-        """Quantiles ``[..., Q]``, whole numbers in double precision."""
-        return as_tensor(nbinom.quantiles(levels, *self._arrays()), self._parameters()[0])
+        """Smallest whole numbers whose cumulative probability reaches each level ``[..., Q]``, double precision."""
+        return as_tensor(nbinom.quantiles(levels, *self._arrays()), self.mu)
 
     def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
         """Draw counts, ``n`` of each element."""
-        mean = self._parameters()[0]
         drawn = nbinom.sample(drawn_generator(generator), *self._arrays(), n)
-        return as_tensor(drawn, mean).to(mean.dtype)
+        return as_tensor(drawn, self.mu).to(self.mu.dtype)
 
-    def _arrays(self) -> tuple[nbinom.Floats, nbinom.Floats | float, nbinom.Floats | None]:
-        mean, dispersion, zero = self._parameters()
-        theta = as_numpy(dispersion) if isinstance(dispersion, Tensor) else dispersion
-        return as_numpy(mean), theta, None if zero is None else as_numpy(zero)
+    def _arrays(self) -> tuple[Floats, Floats | float, Floats | None]:
+        theta = as_numpy(self.theta) if isinstance(self.theta, Tensor) else self.theta
+        return as_numpy(self.mu), theta, None if self.pi is None else as_numpy(self.pi)
 
 
 class Poisson(CountDistribution):
@@ -82,17 +86,6 @@ class Poisson(CountDistribution):
         out: Tensor = torch.special.xlogy(count, mu) - mu - torch.lgamma(count + 1.0)
         return out.to(self.mu.dtype)
 
-    def mean(self) -> Tensor:
-        """Mean of each element."""
-        return self.mu
-
-    def variance(self) -> Tensor:
-        """Variance, the mean."""
-        return self.mu
-
-    def _parameters(self) -> tuple[Tensor, Tensor | float, Tensor | None]:
-        return self.mu, float("inf"), None
-
 
 class NegativeBinomial(CountDistribution):
     """Negative binomial distribution with variance ``mean + mean^2 / dispersion``.
@@ -103,23 +96,14 @@ class NegativeBinomial(CountDistribution):
         Broadcast; positive.
     """
 
+    theta: Tensor
+
     def __init__(self, mean: Tensor, dispersion: Tensor) -> None:
         self.mu, self.theta = mean, dispersion
 
     def log_prob(self, y: Tensor) -> Tensor:
         """``ln G(y+t) - ln G(t) - ln y! + t ln(t/(t+mu)) + y ln(mu/(t+mu))``."""
         return _log_nb(y, self.mu, self.theta).to(self.mu.dtype)
-
-    def mean(self) -> Tensor:
-        """Mean of each element."""
-        return self.mu
-
-    def variance(self) -> Tensor:
-        """``mean + mean^2 / dispersion``."""
-        return self.mu + self.mu.square() / self.theta
-
-    def _parameters(self) -> tuple[Tensor, Tensor | float, Tensor | None]:
-        return self.mu, self.theta, None
 
 
 class ZeroInflatedNegativeBinomial(CountDistribution):
@@ -130,6 +114,9 @@ class ZeroInflatedNegativeBinomial(CountDistribution):
     zero_probability, mean, dispersion : Tensor
         Broadcast; a probability, and the mean and dispersion of the other part (Lambert 1992; Greene 1994).
     """
+
+    theta: Tensor
+    pi: Tensor
 
     def __init__(self, zero_probability: Tensor, mean: Tensor, dispersion: Tensor) -> None:
         self.pi, self.mu, self.theta = zero_probability, mean, dispersion
@@ -143,13 +130,6 @@ class ZeroInflatedNegativeBinomial(CountDistribution):
     def mean(self) -> Tensor:
         """``(1 - pi) mu``."""
         return (1.0 - self.pi) * self.mu
-
-    def variance(self) -> Tensor:
-        """``(1 - pi) mu (1 + mu / theta + pi mu)``."""
-        return self.mean() * (1.0 + self.mu / self.theta + self.pi * self.mu)
-
-    def _parameters(self) -> tuple[Tensor, Tensor | float, Tensor | None]:
-        return self.mu, self.theta, self.pi
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -167,12 +147,8 @@ class Counted(Distribution):
         """Mean in the network's units."""
         return self.distribution.mean() / self.unit
 
-    def quantile(self, level: float) -> Tensor:
-        """Quantile in the network's units: a whole number of counts, double precision."""
-        return self.distribution.quantile(level) / self.unit
-
     def quantiles(self, levels: Sequence[float]) -> Tensor:
-        """Quantiles ``[B, H, D, Q]`` in the network's units."""
+        """Quantiles ``[B, H, D, Q]`` in the network's units: whole numbers of counts, double precision."""
         return self.distribution.quantiles(levels) / self.unit[..., None]
 
     def cdf(self, y: Tensor) -> Tensor:

@@ -9,16 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from foretide.errors import ConfigError
-from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
+from foretide.errors import ConfigError, check_choice
+from foretide.heads.base import Head, HeadShape, SeriesInfo
 from foretide.heads.linear import apply_linear, make_linear
-
-ON = ("increments", "level")
+from foretide.heads.point import Points
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class DeltaDistribution(Distribution):
-    """A path ``[B, H, D]`` without a distribution, its squared error weighted over the horizon (``[H, 1]`` or None)."""
+class DeltaDistribution(Points):
+    """A path ``[B, H, D]`` of points, its squared error weighted over the horizon (``[H, 1]`` or None)."""
 
     path: Tensor
     on: str
@@ -36,19 +35,6 @@ class DeltaDistribution(Distribution):
     def mean(self) -> Tensor:
         """The path, cut off at zero where asked for."""
         return self.path.clamp(min=0.0) if self.nonnegative else self.path
-
-    def quantile(self, level: float) -> None:
-        """A path of points has no quantiles."""
-        return
-
-    def cdf(self, y: Tensor) -> Tensor:
-        """All probability lies on the path: 0 below it, 1 from it on."""
-        return (y >= self.mean().detach()).to(self.path.dtype)
-
-    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
-        """Return the path itself, ``n`` times."""
-        path = self.mean().detach()
-        return path if n is None else path.expand(n, *path.shape)
 
 
 class DeltaHead(Head):
@@ -84,9 +70,8 @@ class DeltaHead(Head):
         nonnegative: bool = False,
         cumulative: bool = True,
     ) -> None:
-        super().__init__()
-        if on not in ON:
-            raise ConfigError(f"The loss of a delta head is on 'increments' or 'level', got {on!r}.")
+        super().__init__(shape)
+        check_choice("on", on, ("increments", "level"))
         if weights is not None and (len(weights) != shape.h or min(weights) < 0 or sum(weights) <= 0):
             raise ConfigError(
                 f"weights of a delta head are one number of at least 0 for each of the {shape.h} horizon steps, "

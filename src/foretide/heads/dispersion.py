@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.heads.nbinom import rising
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import ArrayLike
-
-    from foretide.heads.nbinom import Floats, Ints
-
 
 DISPERSIONS = (1e-4, 1e6)
 """Bounds of a fitted dispersion."""
@@ -23,51 +19,6 @@ UNKNOWN = 10.0
 BIN, SMALLEST_BIN, MOST_BINS = 0.02, 1e-6, 16
 """To fit a dispersion, means whose logarithms differ by less are taken together, and so are all that are smaller; not
 where that would take more than so many bins for each element."""
-
-
-def fit_dispersion(
-    mean: ArrayLike,
-    y: ArrayLike,
-    *,
-    axis: int | tuple[int, ...] = 0,
-    weights: ArrayLike | None = None,
-    zero_probability: ArrayLike | None = None,
-    spread: float | None = 1.0,
-    pooled: float | None = None,
-) -> Floats:
-    """Dispersion of each series by maximum likelihood, drawn towards the one of all series together.
-
-    Parameters
-    ----------
-    mean, y : arrays
-        Forecast means and observed counts; broadcast. A ``y`` of NaN was not observed.
-    axis : int or tuple of int
-        The axes whose elements share one dispersion; the others are series.
-    weights : array, optional
-        Weight of each element in the likelihood.
-    zero_probability : array, optional
-        Of a zero-inflated distribution with ``mean`` as the mean of its other part.
-    spread : float or None
-        Standard deviation of ``ln theta`` among series that is thought plausible beforehand: the log-likelihood is
-        lowered by ``(ln theta - ln pooled)^2 / (2 spread^2)``. None: no drawing together.
-    pooled : float, optional
-        Where to draw towards; the maximum likelihood of all series together by default.
-
-    Returns
-    -------
-    float64 array
-        Shape of the series axes, inside :data:`DISPERSIONS`. A series without information gets the pooled value.
-    """
-    counts, mu, w, pi = _series_first(mean, y, axis, weights, zero_probability)
-    shape, size = counts.shape[:-1], counts.shape[-1]
-    n = int(np.prod(shape))
-    series = np.repeat(np.arange(n), size)
-    flat = [None if a is None else a.reshape(-1) for a in (w, pi)]
-    found = fit_of_series(
-        mu.reshape(-1), counts.reshape(-1), series, n,
-        weights=flat[0], zero_probability=flat[1], spread=spread, pooled=pooled,
-    )  # fmt: skip
-    return found.reshape(shape)
 
 
 def fit_of_series(
@@ -82,17 +33,37 @@ def fit_of_series(
     spread: float | None = 1.0,
     pooled: float | None = None,
 ) -> Floats:
-    """As :func:`fit_dispersion` for flat elements ``[E]`` that say which of ``n`` series they belong to.
+    """Dispersion of each series by maximum likelihood, drawn towards the one of all series together.
 
-    ``log_factor`` ``[E]`` is the logarithm of a known factor on each element's dispersion. Returns ``[n]``.
+    Parameters
+    ----------
+    mean, y : arrays ``[E]``
+        Forecast means and observed counts of all elements; a ``y`` of NaN was not observed.
+    series, n : int array ``[E]``, int
+        Which of ``n`` series an element belongs to.
+    weights : array ``[E]``, optional
+        Weight of each element in the likelihood.
+    zero_probability : array ``[E]`` or float, optional
+        Of a zero-inflated distribution with ``mean`` as the mean of its other part.
+    log_factor : array ``[E]``, optional
+        Logarithm of a known factor on each element's dispersion.
+    spread : float or None
+        Standard deviation of ``ln theta`` among series that is thought plausible beforehand: the log-likelihood is
+        lowered by ``(ln theta - ln pooled)^2 / (2 spread^2)``. None: no drawing together.
+    pooled : float, optional
+        Where to draw towards; the maximum likelihood of all series together by default.
+
+    Returns
+    -------
+    float64 array ``[n]``
+        Inside :data:`DISPERSIONS`. A series without information gets the pooled value.
     """
     w = np.ones(len(y)) if weights is None else weights
-    if not (np.isfinite(y) & (w > 0) & (mean > 0)).any():
-        return np.full(n, 1.0 if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     pi = None if zero_probability is None else np.broadcast_to(zero_probability, y.shape)
     known = np.isfinite(y) & (w > 0) & (mean > 0)
     if not (y[known] > 0).any():
-        return np.full(n, UNKNOWN if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
+        without = UNKNOWN if known.any() else 1.0
+        return np.full(n, without if pooled is None else float(np.clip(pooled, *DISPERSIONS)))
     likelihood = _Likelihood(
         y[known], mean[known], w[known], series[known],
         None if pi is None else pi[known], None if log_factor is None else log_factor[known],
@@ -224,15 +195,3 @@ def _search(objective: Callable[[Floats], Floats], grid: Floats, values: Floats)
         c, d = np.where(left, fresh, kept), np.where(left, kept, fresh)
         at_c, at_d = np.where(left, at_fresh, at_kept), np.where(left, at_kept, at_fresh)
     return np.asarray(0.5 * (a + b))
-
-
-def _series_first(
-    mean: ArrayLike, y: ArrayLike, axis: int | tuple[int, ...], weights: ArrayLike | None, pi: ArrayLike | None
-) -> tuple[Floats, Floats, Floats, Floats | None]:
-    """Counts, means, weights and zero probabilities, broadcast, with all shared axes as the last one."""
-    given = [y, mean, 1.0 if weights is None else weights, 0.0 if pi is None else pi]
-    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in given))
-    axes = sorted(a % arrays[0].ndim for a in ((axis,) if isinstance(axis, int) else axis))
-    rest = [a for a in range(arrays[0].ndim) if a not in axes]
-    moved = [a.transpose(*rest, *axes).reshape(*(a.shape[r] for r in rest), -1) for a in arrays]
-    return moved[0], moved[1], moved[2], None if pi is None else moved[3]

@@ -11,13 +11,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from foretide.errors import ConfigError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

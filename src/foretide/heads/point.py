@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from foretide.errors import check_choice
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
 from foretide.heads.linear import Correction, PrivateLinear, apply_linear, make_linear
 
@@ -33,9 +34,27 @@ def huber(forecast: Tensor, y: Tensor) -> Tensor:
 ERRORS: dict[str, ElementLoss] = {"squared": squared, "absolute": absolute, "huber": huber}
 
 
+class Points(Distribution):
+    """A forecast without a distribution: all probability lies on its mean."""
+
+    def quantile(self, level: float) -> None:
+        """A point has no quantiles."""
+        return
+
+    def cdf(self, y: Tensor) -> Tensor:
+        """0 below the point, 1 from it on."""
+        point = self.mean().detach()
+        return (y >= point).to(point.dtype)
+
+    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
+        """Return the point itself, ``n`` times."""
+        point = self.mean().detach()
+        return point if n is None else point.expand(n, *point.shape)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
-class PointDistribution(Distribution):
-    """A forecast without a distribution: ``point`` ``[B, H, D]`` and the error it is trained under."""
+class PointDistribution(Points):
+    """Points ``[B, H, D]`` and the error they are trained under."""
 
     point: Tensor
     error: ElementLoss
@@ -47,19 +66,6 @@ class PointDistribution(Distribution):
     def loss(self, y: Tensor) -> Tensor:
         """Error of each element."""
         return self.error(self.point, y)
-
-    def quantile(self, level: float) -> None:
-        """A point has no quantiles."""
-        return
-
-    def cdf(self, y: Tensor) -> Tensor:
-        """All probability lies on the point: 0 below it, 1 from it on."""
-        return (y >= self.point.detach()).to(self.point.dtype)
-
-    def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
-        """Return the point itself, ``n`` times."""
-        point = self.point.detach()
-        return point if n is None else point.expand(n, *point.shape)
 
 
 class PointHead(Head):
@@ -76,7 +82,8 @@ class PointHead(Head):
     def __init__(
         self, shape: HeadShape, error: str = "squared", linear: Correction | PrivateLinear | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(shape)
+        check_choice("error", error, ERRORS)
         self.error = ERRORS[error]
         self.needs_series = shape.private
         self.linear = make_linear(shape) if linear is None else linear

@@ -15,10 +15,11 @@ from foretide.errors import ConfigError
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, drawn_generator, known_series
 from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplus
 from foretide.heads.linear import apply_linear, make_linear
-from foretide.heads.nbinom import Floats
 from foretide.heads.spread import Spread, rank_one
-from foretide.heads.table import QUANTILES
+from foretide.typing import Floats
 
+QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
+"""What a quantile head is trained for, unless it is told otherwise."""
 SMALLEST_GAP = 1e-6
 EQUAL = 1e-9
 """Quantiles closer than this are one."""
@@ -48,12 +49,8 @@ class QuantileDistribution(Distribution):
         """Integral of the quantile function."""
         return self.values @ self.values.new_tensor(mean_weights(self.levels))
 
-    def quantile(self, level: float) -> Tensor:
-        """Quantile, linear between the levels, NaN beyond them."""
-        return self.quantiles([level])[..., 0]
-
     def quantiles(self, levels: Sequence[float]) -> Tensor:
-        """Quantiles ``[B, H, D, Q']``."""
+        """Quantiles ``[B, H, D, Q']``, linear between the levels, NaN beyond them."""
         wanted = np.asarray(levels, dtype=np.float64)
         weights = quantile_weights(self.levels, wanted)
         weights[(wanted < self.levels[0] - EQUAL) | (wanted > self.levels[-1] + EQUAL)] = np.nan
@@ -95,17 +92,18 @@ class QuantileHead(Head):
     """
 
     has_distribution, needs_series = True, True
+    levels: tuple[float, ...] = QUANTILES
 
     def __init__(self, shape: HeadShape, levels: Sequence[float] = QUANTILES) -> None:
-        super().__init__()
-        self.levels = tuple(float(q) for q in levels)
+        super().__init__(shape)
+        self.levels = levels = tuple(float(q) for q in levels)
         inner = all(a < b for a, b in pairwise((0.0, *self.levels, 1.0)))
         if not inner or 0.5 not in self.levels or self.levels.index(0.5) in (0, len(self.levels) - 1):
             raise ConfigError(
                 f"levels of a quantile head ascend between 0 and 1 and hold 0.5 and a level on each side of it; "
                 f"got {list(levels)}. Try [0.1, 0.5, 0.9]."
             )
-        self.shape, self.middle = shape, self.levels.index(0.5)
+        self.middle = self.levels.index(0.5)
         self.linear = make_linear(shape)
         self.gaps = make_linear(shape, shape.targets * (len(self.levels) - 1))
         self.spread = Spread(shape)

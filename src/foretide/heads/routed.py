@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
-from foretide.heads.table import Route
+
+if TYPE_CHECKING:
+    from foretide.heads.table import Route
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,11 +39,6 @@ class RoutedDistribution(Distribution):
     def mean(self) -> Tensor:
         """Point forecast ``[B, H, D]``."""
         return self._joined([distribution.mean() for distribution in self.distributions])
-
-    def quantile(self, level: float) -> Tensor | None:
-        """Quantile ``[B, H, D]``; NaN where a column's distribution is one of points, None where all are."""
-        found = self.quantiles((level,))
-        return None if found is None else found[..., 0]
 
     def quantiles(self, levels: Sequence[float]) -> Tensor | None:
         """Quantiles ``[B, H, D, Q]``; NaN where a column's distribution is one of points, None where all are."""
@@ -76,17 +74,17 @@ class RoutedHead(Head):
     bounded_columns: Tensor
 
     def __init__(self, shape: HeadShape, routes: Sequence[Route]) -> None:
-        super().__init__()
+        super().__init__(shape)
         self.heads = nn.ModuleList()
         places: list[int] = []
         bounded = torch.zeros(shape.targets, dtype=torch.bool)
         for i, route in enumerate(routes):
-            columns = [int(c) for c in route.columns or ()]
+            columns = list(route.places or ())
             head = route.make(replace(shape, targets=len(columns)))
             self.heads.append(head)
             self.register_buffer(f"columns_{i}", torch.tensor(columns), persistent=False)
             places += columns
-            bounded[columns] = bool(head.bounded)
+            bounded[columns] = head.bounded
         self.register_buffer("order", torch.tensor(places).argsort(), persistent=False)
         self.register_buffer("bounded_columns", bounded, persistent=False)
         made = self._made()

@@ -5,68 +5,59 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
+from foretide.typing import Bools
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.heads.base import Head, HeadShape
 
-HeadSpec = str | Mapping[str, Any]
+HeadSpec = str | Mapping[str, object]
 """A head as a person writes it: ``"nb"``, ``{"name": "quantile", "levels": [0.1, 0.5, 0.9]}``, or columns by head,
 ``{"nb": ["beds"], "point": ["cost"]}``."""
 
 
-QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-"""What a quantile head is trained for, unless it is told otherwise."""
-
-
 @dataclass(frozen=True)
 class HeadKind:
-    """One line of the table: where a head's class is, and what must be known of it before torch is imported.
+    """One line of the table.
 
     Attributes
     ----------
-    path : str
-        ``module:class``; the module is imported when a head is made.
-    has_distribution, counts : bool
-        As those of the class.
-    levels : tuple of float
-        Of a head that knows its distribution at some quantiles only: these, unless its option ``levels`` says others.
+    place : str or class
+        ``module:class``, which is imported when a head is made or asked what it can do; or the class itself.
     options : dict
         What the class is always given.
     """
 
-    path: str
-    has_distribution: bool = True
-    counts: bool = False
-    levels: tuple[float, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    place: str | type[Head]
+    options: Mapping[str, object] = field(default_factory=dict)
 
-    def __call__(self, shape: HeadShape, **options: Any) -> Head:
-        """Make a head."""
-        module, _, name = self.path.partition(":")
-        made: Head = getattr(importlib.import_module(module), name)(shape, **{**self.options, **options})
-        return made
+    @property
+    def cls(self) -> type[Head]:
+        """The class; its attributes say what it can do: ``has_distribution``, ``counts``, ``levels``."""
+        if not isinstance(self.place, str):
+            return self.place
+        module, _, name = self.place.partition(":")
+        found: type[Head] = getattr(importlib.import_module(module), name)
+        return found
 
 
 HEADS: dict[str, HeadKind] = {
-    "point": HeadKind("foretide.heads.point:PointHead", has_distribution=False),
-    "absolute": HeadKind("foretide.heads.point:PointHead", has_distribution=False, options={"error": "absolute"}),
-    "huber": HeadKind("foretide.heads.point:PointHead", has_distribution=False, options={"error": "huber"}),
-    "delta": HeadKind("foretide.heads.delta:DeltaHead", has_distribution=False),
+    "point": HeadKind("foretide.heads.point:PointHead"),
+    "absolute": HeadKind("foretide.heads.point:PointHead", {"error": "absolute"}),
+    "huber": HeadKind("foretide.heads.point:PointHead", {"error": "huber"}),
+    "delta": HeadKind("foretide.heads.delta:DeltaHead"),
     "gaussian": HeadKind("foretide.heads.continuous:GaussianHead"),
     "student_t": HeadKind("foretide.heads.continuous:StudentTHead"),
-    "quantile": HeadKind("foretide.heads.quantile:QuantileHead", levels=QUANTILES),
-    "poisson": HeadKind("foretide.heads.count_heads:PoissonHead", counts=True),
-    "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead", counts=True),
-    "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead", counts=True),
+    "quantile": HeadKind("foretide.heads.quantile:QuantileHead"),
+    "poisson": HeadKind("foretide.heads.count_heads:PoissonHead"),
+    "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead"),
+    "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead"),
 }
-"""Heads by name: a callable of (shape, **options)."""
+"""Heads by name."""
 
 ALIASES = {"negative_binomial": "nb", "zero_inflated_negative_binomial": "zinb", "normal": "gaussian"}
 
@@ -76,36 +67,40 @@ class Route:
     """One head of a specification: its kind, its options, and its columns (None: all)."""
 
     name: str
-    options: dict[str, Any]
-    columns: tuple[Any, ...] | None = None
+    options: Mapping[str, object]
+    columns: tuple[str | int, ...] | None = None
 
     @property
-    def kind(self) -> HeadKind:
-        """Its line of the table."""
-        return HEADS[self.name]
+    def places(self) -> tuple[int, ...] | None:
+        """Its columns after :func:`resolve`, as positions."""
+        return None if self.columns is None else tuple(int(column) for column in self.columns)
+
+    @property
+    def cls(self) -> type[Head]:
+        """Its class."""
+        return HEADS[self.name].cls
 
     @property
     def uncentred(self) -> bool:
         """Whether its targets are scaled but not centred: counts, and forecasts that are cut off at zero."""
-        return self.kind.counts or bool(self.options.get("nonnegative", False))
+        return self.cls.counts or bool(self.options.get("nonnegative", False))
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
         """Outermost quantiles that its distribution holds; None where it holds all, or has none."""
-        levels = self.options.get("levels", ()) if self.kind.levels else ()
-        levels = levels or self.kind.levels
+        levels = self.cls.levels and cast("Sequence[float]", self.options.get("levels") or self.cls.levels)
         return (float(min(levels)), float(max(levels))) if levels else None
 
-    def make(self, shape: HeadShape, **options: Any) -> Head:
+    def make(self, shape: HeadShape, **options: object) -> Head:
         """Make the head; a :class:`ConfigError` says which option it does not know."""
         given = {**self.options, **options}
         try:
-            return self.kind(shape, **given)
+            return self.cls(shape, **{**HEADS[self.name].options, **given})
         except TypeError as error:
             raise ConfigError(f"Head {self.name!r} cannot be made with {given!r}: {error}.") from error
 
 
-def canonical(name: Any) -> str:
+def canonical(name: object) -> str:
     """Return the name a head stands under in the table.
 
     Raises
@@ -183,16 +178,16 @@ def shared_range(ranges: Iterable[tuple[float, float] | None]) -> tuple[float, f
     return (max(low for low, _ in known), min(high for _, high in known)) if known else None
 
 
-def mask_of(found: Sequence[Route], n_targets: int, attribute: str) -> NDArray[np.bool_]:
+def mask_of(found: Sequence[Route], n_targets: int, attribute: str) -> Bools:
     """Which targets ``[D]`` go to a head that is ``"counts"``, ``"has_distribution"`` or ``"uncentred"``."""
     mask = np.zeros(n_targets, dtype=bool)
     for route in found:
-        value = route.uncentred if attribute == "uncentred" else getattr(route.kind, attribute)
-        mask[slice(None) if route.columns is None else list(route.columns)] = value
+        value = route.uncentred if attribute == "uncentred" else getattr(route.cls, attribute)
+        mask[slice(None) if route.places is None else list(route.places)] = value
     return mask
 
 
-def make_head(spec: HeadSpec, shape: HeadShape, targets: Sequence[str] = (), **options: Any) -> Head:
+def make_head(spec: HeadSpec, shape: HeadShape, targets: Sequence[str] = (), **options: object) -> Head:
     """Return a new head.
 
     Parameters

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from foretide.jobs.folder import RunFolder
     from foretide.jobs.log import Log
     from foretide.jobs.prepare import Prepared
+    from foretide.models.start import Tried
     from foretide.tuning.result import Study
 
 VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "statsforecast")
@@ -184,7 +185,7 @@ def _write_pictures(
         heat = attention_figure(weights, model=result.entry.name, freq=freq, windows="spread over the test part")
         write_picture(folder, name, heat)
         about = [f"where {result.entry.name} looks, horizon step by lag.", attention_words(weights, freq)]
-        start: list[dict[str, Any]] = getattr(result.entry.forecaster, "start_report", list)()
+        start: list[Tried] = getattr(result.entry.forecaster, "start_report", list)()
         pictures[name] = " ".join([*about, start_words(start[0])] if start else about)
     return pictures
 

@@ -25,6 +25,11 @@ class MLP(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in pairwise(sizes)])
 
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """Its linear maps, from the input to the output."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
     def forward(self, x: Tensor) -> Tensor:
         """``[..., first size] -> [..., last size]``."""
         for number, layer in enumerate(self.layers):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating]
+from foretide.typing import Ints, Reals
 
 PENALTIES: tuple[float, ...] = tuple(float(p) for p in 10.0 ** np.arange(-6, 2.01, 0.5))
 """Candidate penalties, relative to the mean eigenvalue of the centred Gram matrix."""
@@ -33,20 +29,20 @@ class RidgePath:
     mean_x : ``[P]``, mean_y : ``[Q]``
     """
 
-    eigenvalues: Floats
-    basis: Floats
-    rotated: Floats
-    mean_x: Floats
-    mean_y: Floats
+    eigenvalues: Reals
+    basis: Reals
+    rotated: Reals
+    mean_x: Reals
+    mean_y: Reals
 
-    def solve(self, penalty: float) -> tuple[Floats, Floats]:
+    def solve(self, penalty: float) -> tuple[Reals, Reals]:
         """Return weights ``[P, Q]`` and intercept ``[Q]`` for a relative penalty."""
         absolute = max(penalty * float(self.eigenvalues.mean()), 1e-12)
         weights = self.basis @ (self.rotated / (self.eigenvalues + absolute)[:, None])
         return weights, self.mean_y - self.mean_x @ weights
 
 
-def ridge_path(blocks: Iterable[tuple[Floats, Floats]]) -> RidgePath:
+def ridge_path(blocks: Iterable[tuple[Reals, Reals]]) -> RidgePath:
     """Gather second moments over blocks of rows and decompose them once.
 
     Parameters
@@ -73,19 +69,19 @@ def ridge_path(blocks: Iterable[tuple[Floats, Floats]]) -> RidgePath:
     return RidgePath(np.clip(eigenvalues, 0.0, None), basis, rotated, mean_x, mean_y)
 
 
-def lagged_rows(values: Floats, rows: NDArray[np.int64], input_size: int) -> Floats:
+def lagged_rows(values: Reals, rows: Ints, input_size: int) -> Reals:
     """Return the lookbacks that end at ``rows``: values ``[R, C]``, rows ``[n]`` -> ``[n, C, L]``, oldest first."""
     view = np.lib.stride_tricks.sliding_window_view(values, input_size, axis=0)
     return np.asarray(view[rows - input_size + 1])
 
 
-def future_rows(values: Floats, rows: NDArray[np.int64], h: int) -> Floats:
+def future_rows(values: Reals, rows: Ints, h: int) -> Reals:
     """Return the ``h`` rows after each of ``rows``: values ``[R, C]`` -> ``[n, C, H]``."""
     view = np.lib.stride_tricks.sliding_window_view(values, h, axis=0)
     return np.asarray(view[rows + 1])
 
 
-def chunks(rows: NDArray[np.int64], width: int) -> Iterable[NDArray[np.int64]]:
+def chunks(rows: Ints, width: int) -> Iterable[Ints]:
     """Cut ``rows`` so that a float64 block ``[n, width]`` stays near :data:`CHUNK_BYTES`."""
     size = max(64, CHUNK_BYTES // (8 * max(width, 1)))
     for start in range(0, len(rows), size):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError, check_choice, check_settings
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,7 @@ class LatentConfig:
     zero_epsilon: float = 1e-6
 
     def __post_init__(self) -> None:
-        if self.dynamics not in LATENT_DYNAMICS:
-            raise ConfigError(
-                f"dynamics must be one of {list(LATENT_DYNAMICS)}, got {self.dynamics!r}. "
-                f"{nearest(self.dynamics, LATENT_DYNAMICS)}"
-            )
+        check_choice("dynamics", self.dynamics, LATENT_DYNAMICS)
         if self.stable and self.dynamics != "var":
             raise ConfigError('Only a VAR can be kept stable. Use dynamics="var", or stable=False.')
         checks = {
@@ -126,10 +122,7 @@ class LatentConfig:
             "dynamics_weight": self.dynamics_weight >= 0,
             "zero_epsilon": self.zero_epsilon >= 0,
         }
-        for name, fine in checks.items():
-            if not fine:
-                default = LatentConfig.__dataclass_fields__[name].default
-                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work. Try the default, {name}={default!r}.")
+        check_settings(self, checks)
         if not self.recon_weight + self.dynamics_weight > 0:
             raise ConfigError(
                 "recon_weight and dynamics_weight are both 0, so there is nothing to learn. Set one to 1.0."

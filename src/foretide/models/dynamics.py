@@ -7,7 +7,6 @@ steps whose answers are appended to the window (``roll_by_steps`` does exactly t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +14,6 @@ from torch.nn import functional
 
 from foretide.errors import ConfigError
 from foretide.models.stationary import persistent_start, stationary_coefficients
-
-
-class Dynamics(Protocol):
-    """What a latent model asks of its dynamics."""
-
-    order: int
-
-    def step(self, z: Tensor) -> Tensor:
-        """Last states ``[B, p, K]``, oldest first -> the next state ``[B, K]``."""
-        ...
-
-    def rollout(self, z: Tensor, h: int) -> Tensor:
-        """Last states ``[B, p, K]``, oldest first -> the next ``h`` states ``[B, h, K]``."""
-        ...
 
 
 class VAR(nn.Module):
@@ -72,12 +57,21 @@ class VAR(nn.Module):
     def powers(self, h: int) -> tuple[Tensor, Tensor]:
         """What maps a stacked window, oldest lag first, to all ``h`` next states: ``[h K, p K]`` and ``[h K]``.
 
-        These are the top block rows of the companion matrix's powers; they do not depend on the batch. A stable VAR's
-        are made in float64 and rounded afterwards, so that a rollout of any length is one of a stable system.
+        These are the top block rows of the powers of the companion matrix ``M``; they do not depend on the batch. As
+        ``Phi_{j+i} = Phi_i M^j``, and ``M^j`` is the stack of the ``p`` block rows up to ``Phi_j``, every product
+        doubles their number: four products for a horizon of 14. A stable VAR's are made in float64 and rounded
+        afterwards, so that a rollout of any length is one of a stable system.
         """
         weight, bias = self._matrix()
-        powers: tuple[Tensor, Tensor] = _Powers.apply(weight, bias, h)  # type: ignore[no-untyped-call]
-        return powers
+        k, size = weight.shape
+        # Rows of the identity, then Phi_1, Phi_2 and so on; the offsets stand in one more column.
+        rows = torch.eye(size, size + 1, dtype=weight.dtype, device=weight.device)
+        rows = torch.cat([rows, torch.cat([weight, bias[:, None]], dim=1)])
+        for done, count in doublings(h):
+            first = rows[size : size + count * k]
+            made = first[:, :size] @ rows[done * k : done * k + size]
+            rows = torch.cat([rows, made + functional.pad(first[:, size:], (size, 0))])
+        return rows[size:, :size], rows[size:, size]
 
     def coefficients(self) -> tuple[Tensor, Tensor]:
         """``A [p, K, K]``, where ``A[0]`` multiplies the newest state, and ``c [K]``."""
@@ -164,7 +158,9 @@ class GRUDynamics(nn.Module):
         return torch.stack(ahead, dim=1)
 
 
-DYNAMICS: dict[str, Callable[..., Any]] = {"var": VAR, "gru": GRUDynamics}
+Dynamics = VAR | GRUDynamics
+"""What a latent model asks of either: ``step``, ``rollout``, ``latent`` and ``order``."""
+DYNAMICS: dict[str, Callable[..., Dynamics]] = {"var": VAR, "gru": GRUDynamics}
 """Every kind of latent dynamics by its name in ``LatentConfig.dynamics``."""
 
 
@@ -181,52 +177,6 @@ def _check(latent: int, order: int) -> None:
             f"Latent dynamics need latent and order of at least 1, got latent={latent} and order={order}. "
             "Try latent=8, order=7."
         )
-
-
-class _Powers(torch.autograd.Function):
-    """Block rows ``Phi_1 .. Phi_h`` and offsets of a VAR, doubling their number with every product.
-
-    ``Phi_{j+i} = Phi_i M^j``, where ``M`` is the companion matrix, and ``M^j`` is the stack of the ``p`` block rows up
-    to ``Phi_j`` (before ``Phi_1`` stand the rows of the identity). So ``Phi_1 .. Phi_j`` times ``M^j`` give the next
-    ``j`` of them: four products for a horizon of 14. The offsets stand in one more column. Written by hand because
-    autograd's record of the slices costs several times the products; ``gradcheck`` tests it.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor, h: int) -> tuple[Tensor, Tensor]:
-        k, size = weight.shape
-        rows = weight.new_zeros(size + h * k, size + 1)
-        rows[:size, :size].fill_diagonal_(1.0)
-        both = rows[size:]
-        phi, offset = both[:, :size], both[:, size]
-        phi[:k].copy_(weight)
-        offset[:k].copy_(bias)
-        for done, n in doublings(h):
-            low, new = done * k, n * k
-            torch.mm(phi[:new], rows[low : low + size], out=both[low : low + new])
-            offset[low : low + new].add_(offset[:new])
-        ctx.save_for_backward(rows)
-        ctx.h, ctx.k = h, k
-        return phi, offset
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_phi: Tensor, grad_offset: Tensor) -> tuple[Tensor, Tensor, None]:
-        (rows,) = ctx.saved_tensors
-        k, size = ctx.k, rows.shape[1] - 1
-        all_phi = rows[size:, :size]
-        grad_rows = torch.zeros_like(rows)
-        both = grad_rows[size:]
-        phi, offset = both[:, :size], both[:, size]
-        phi.copy_(grad_phi)
-        offset.copy_(grad_offset)
-        for done, n in reversed(doublings(ctx.h)):
-            low, new = done * k, n * k
-            came = both[low : low + new]
-            phi[:new].addmm_(came, rows[low : low + size].T)
-            offset[:new].add_(offset[low : low + new])
-            grad_rows[low : low + size].addmm_(all_phi[:new].T, came)
-        return phi[:k], offset[:k], None
 
 
 def doublings(h: int) -> list[tuple[int, int]]:

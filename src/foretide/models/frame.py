@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from math import nan
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from foretide.models.inputs import Inputs, Shape
-from foretide.models.start import Start
+from foretide.models.season_term import SeasonTerm
+from foretide.models.start import Start, Tried
+from foretide.typing import Array, Reals
 
 SMALLEST_SCALE = 0.1
 """In standard deviations of the series; a flat window does not blow its noise up."""
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -123,19 +123,38 @@ class Frame(nn.Module):
             season = known.transpose(1, 2) if season is None else season + known.transpose(1, 2)
         return season
 
-    def structure(self) -> dict[str, Any]:
+    def structure(self) -> dict[str, str]:
         """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""
         return {"level": self.level, "channels": self.channels}
 
 
-def empty_start(structure: dict[str, Any], arrays: dict[str, NDArray[Any]], prefix: str) -> Start:
-    """Return a start with the sizes of a saved frame, to be filled from its state dict."""
-    from foretide.models.season_term import SeasonTerm
+def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefix: str) -> Start:
+    """Return a start with the sizes of a saved frame, to be filled from its state dict.
 
-    season = SeasonTerm(arrays[prefix + "frequencies"], arrays[prefix + "waves"], arrays[prefix + "known"])
-    weights, intercept = arrays[prefix + "weights"], arrays[prefix + "intercept"]
-    return Start(season, structure["level"], structure["channels"], weights, intercept, {"val_mse": float("nan")})
+    Parameters
+    ----------
+    structure : mapping
+        From :meth:`Frame.structure`.
+    arrays : mapping
+        State of a network.
+    prefix : str
+        What the names of the frame's arrays begin with.
+
+    Returns
+    -------
+    Start
+    """
+    names = ("frequencies", "waves", "known", "weights", "intercept")
+    frequencies, waves, known, weights, intercept = (
+        np.asarray(arrays[prefix + name], dtype=np.float64) for name in names
+    )
+    season = SeasonTerm(frequencies, waves, known)
+    level, channels = structure["level"], structure["channels"]
+    unknown = Tried(
+        waves=len(frequencies), known=bool(len(known)), level=level, channels=channels, penalty=nan, val_mse=nan
+    )
+    return Start(season, level, channels, weights, intercept, unknown)
 
 
-def _float(array: Any) -> Tensor:
+def _float(array: Reals) -> Tensor:
     return torch.as_tensor(np.array(array, dtype=np.float32))

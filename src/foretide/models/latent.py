@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -70,8 +70,7 @@ class LatentModel(nn.Module):
 
     def rollout(self, z: Tensor, h: int | None = None) -> Tensor:
         """Last states ``[B, p, K]``, oldest first -> the next ``h`` (by default ``H``) states ``[B, h, K]``."""
-        ahead: Tensor = self.dynamics.rollout(z, self.h if h is None else h)
-        return ahead
+        return self.dynamics.rollout(z, self.h if h is None else h)
 
     def stage1_loss(self, rows: Tensor, counts: Sequence[int] | None = None, ready: Tensor | None = None) -> Tensor:
         """Weighted sum of :meth:`stage1_losses`, a scalar."""
@@ -99,12 +98,11 @@ class LatentModel(nn.Module):
             The rows as the encoder gets them (:meth:`Autoencoder.without_zeros`), for a caller that keeps them.
         """
         p, h, k = self.config.order, self.h, self.config.latent
-        p, h, k = self.config.order, self.h, self.config.latent
         picked = _Picked.of(len(rows), p, h, counts, rows.device)
         z = self.encode(rows) if ready is None else self.autoencoder.encoder(ready)
         recon = functional.mse_loss(self.decode(z[picked.cutoffs]), rows[picked.cutoffs])
         if picked.windows is None:
-            windows: Tensor = _Windows.apply(z, p + h)  # type: ignore[no-untyped-call]
+            windows = z.unfold(0, p + h, 1).transpose(1, 2).flatten(1)
         else:
             windows = z[picked.windows].flatten(1)
         last, truth = torch.split(windows, [p * k, h * k], dim=1)
@@ -146,32 +144,3 @@ class _Picked(NamedTuple):
         cutoffs = starts[but_last] + p
         windows = starts[:, None] + torch.arange(p + h)
         return cls(cutoffs.to(device), windows.to(device), but_last.to(device), but_first.to(device))
-
-
-class _Windows(torch.autograd.Function):
-    """All windows of ``w`` neighbouring rows, ``[n, K] -> [n - w + 1, w K]``.
-
-    The gradient of a row is a sum along a diagonal of the windows' gradients. It is taken by writing some windows at
-    a time, each shifted to its own place, into zeros and adding down the columns: few operations on little memory.
-    """
-
-    AT_ONCE = 32
-
-    @staticmethod
-    def forward(ctx: Any, z: Tensor, w: int) -> Tensor:
-        n, k = z.shape
-        ctx.w, ctx.k = w, k
-        return z.contiguous().as_strided((n - w + 1, w * k), (k, 1)).clone(memory_format=torch.contiguous_format)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        w, k, n = ctx.w, ctx.k, len(grad)
-        out = grad.new_zeros((n + w - 1) * k)
-        for low in range(0, n, _Windows.AT_ONCE):
-            part = grad[low : low + _Windows.AT_ONCE]
-            width = (len(part) + w - 1) * k
-            shifted = grad.new_zeros(len(part), width)
-            shifted.as_strided((len(part), w * k), (width + k, 1)).copy_(part)
-            out[low * k : low * k + width].add_(shifted.sum(0))
-        return out.view(-1, k), None

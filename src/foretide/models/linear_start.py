@@ -8,7 +8,6 @@ weight on the output, and learn what is not linear.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +56,7 @@ def start_linear(model: LatentModel, x: Tensor, segments: Sequence[tuple[int, in
 def _pass_through(network: MLP, weight: Tensor, bias: Tensor, out: tuple[Tensor, Tensor] | None = None) -> None:
     """Let the first units carry ``s = weight x + bias`` to the last layer; give ``s`` or its image by ``out``."""
     k = len(weight)
-    layers: list[Any] = list(network.layers)
+    layers = network.linears
     last = layers[-1]
     if len(layers) == 1:
         matrix, offset = (weight, bias) if out is None else (out[0] @ weight, out[0] @ bias + out[1])

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.typing import Ints, Reals
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating]
 
 MAX_RANKED_ROWS = 20_000
 MAX_RANKED_ENTITIES = 64
@@ -20,7 +18,7 @@ CYCLES_NEEDED = 3
 """A period is a candidate only when the training part holds this many of its cycles."""
 
 
-def basis(steps: NDArray[np.int64], frequencies: Floats) -> Floats:
+def basis(steps: Ints, frequencies: Reals) -> Reals:
     """Return sines and cosines ``[n, 2K]`` of ``frequencies`` (cycles per step) at grid steps ``[n]``."""
     phase = 2.0 * np.pi * np.mod(steps[:, None] * frequencies[None, :], 1.0)
     return np.concatenate([np.sin(phase), np.cos(phase)], axis=1)
@@ -33,13 +31,13 @@ def candidate_periods(seasons: Sequence[float], n_steps: int) -> tuple[float, ..
     return tuple(p for p in [*known, *longer] if CYCLES_NEEDED * p <= n_steps)
 
 
-def candidate_frequencies(periods: Sequence[float]) -> Floats:
+def candidate_frequencies(periods: Sequence[float]) -> Reals:
     """Return all harmonics of ``periods`` up to half a cycle per step, each once, ``[n]``."""
     found = {round(j / p, 12) for p in periods for j in range(1, int(p // 2) + 1)}
     return np.array(sorted(found))
 
 
-def trend(steps: NDArray[np.int64], longest: float) -> Floats:
+def trend(steps: Ints, longest: float) -> Reals:
     """Return a constant, a line and hinges every two longest periods, ``[n, 2 + knots]``.
 
     It keeps a drifting level out of the waves' coefficients and is not part of the term itself.
@@ -52,7 +50,7 @@ def trend(steps: NDArray[np.int64], longest: float) -> Floats:
     return np.concatenate([np.ones((len(steps), 1)), position[:, None], hinges], axis=1)
 
 
-def rank_frequencies(series: Sequence[tuple[NDArray[np.int64], Floats]], frequencies: Floats, longest: float) -> Floats:
+def rank_frequencies(series: Sequence[tuple[Ints, Reals]], frequencies: Reals, longest: float) -> Reals:
     """Order candidate frequencies by their energy in the training part, largest first.
 
     Parameters
@@ -98,11 +96,11 @@ class SeasonTerm:
         Coefficients of the known-future columns, shared by all entities; no rows when they are not used.
     """
 
-    frequencies: Floats
-    waves: Floats
-    known: Floats
+    frequencies: Reals
+    waves: Reals
+    known: Reals
 
-    def at(self, entity: int, steps: NDArray[np.int64], known: Floats | None = None) -> Floats:
+    def at(self, entity: int, steps: Ints, known: Reals | None = None) -> Reals:
         """Return the term at grid steps ``[n]`` (and known-future values ``[n, G]``), ``[n, C]``."""
         out = basis(steps, self.frequencies) @ self.waves[entity]
         if known is not None and len(self.known):
@@ -111,12 +109,12 @@ class SeasonTerm:
 
 
 def fit_season_term(
-    series: Sequence[tuple[NDArray[np.int64], Floats, Floats | None]],
-    frequencies: Floats,
+    series: Sequence[tuple[Ints, Reals, Reals | None]],
+    frequencies: Reals,
     longest: float,
     *,
     use_known: bool,
-    beside: Floats | None = None,
+    beside: Reals | None = None,
     penalty: float = 1e-3,
 ) -> SeasonTerm:
     """Fit waves (per entity) and known-future columns (shared) by penalised least squares.
@@ -138,7 +136,7 @@ def fit_season_term(
     n_waves, n_channels = 2 * len(frequencies), series[0][1].shape[1]
     n_known = series[0][2].shape[1] if use_known and series[0][2] is not None else 0
     gram, cross = np.zeros((n_known, n_known)), np.zeros((n_known, n_channels))
-    projections: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+    projections: dict[tuple[int, int], tuple[Reals, Reals]] = {}
     rows_seen = 0
     apart = frequencies if beside is None else np.concatenate([frequencies, beside])
     for steps, values, known in series:
@@ -162,12 +160,12 @@ def fit_season_term(
 
 
 def _projection(
-    cache: dict[tuple[int, int], tuple[Floats, Floats]],
-    steps: NDArray[np.int64],
-    frequencies: Floats,
+    cache: dict[tuple[int, int], tuple[Reals, Reals]],
+    steps: Ints,
+    frequencies: Reals,
     longest: float,
     penalty: float,
-) -> tuple[Floats, Floats]:
+) -> tuple[Reals, Reals]:
     """Design ``[T, P]`` and its penalised inverse Gram matrix ``[P, P]``; entities that share a span share both."""
     key = (int(steps[0]), len(steps))
     if key not in cache:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TypedDict, overload
 
 import numpy as np
 
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, check_choice
 from foretide.models.closed_form import PENALTIES, RidgePath, chunks, future_rows, lagged_rows, ridge_path
 from foretide.models.season_term import (
     MAX_RANKED_ENTITIES,
@@ -22,12 +22,10 @@ from foretide.models.season_term import (
     fit_season_term,
     rank_frequencies,
 )
+from foretide.typing import Ints, Reals
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.floating]
-    Part = tuple[NDArray[np.int64], Floats, Floats | None]
+Part = tuple[Ints, Reals, Reals | None]
+"""Steps, values and known columns of some rows."""
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 MAX_BESIDE = 24
@@ -87,8 +85,7 @@ class StartConfig:
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {getattr(self, name)!r}.")
+            check_choice(name, getattr(self, name), known)
         if self.waves != "auto" and (not isinstance(self.waves, (int, np.integer)) or self.waves < 0):
             raise ConfigError(f"waves is 'auto' or a number of waves, at least 0; got {self.waves!r}.")
         if not self.penalties or min(self.penalties) < 0:
@@ -114,12 +111,12 @@ class Series:
     n_targets : int
     """
 
-    values: Floats
-    known: Callable[[int, int, int], Floats] | None
-    first: NDArray[np.int64]
-    row0: NDArray[np.int64]
-    length: NDArray[np.int64]
-    train_length: NDArray[np.int64]
+    values: Reals
+    known: Callable[[int, int, int], Reals] | None
+    first: Ints
+    row0: Ints
+    length: Ints
+    train_length: Ints
     n_targets: int
 
     def part(self, entity: int, low: int, high: int) -> Part:
@@ -138,13 +135,27 @@ class TrainingParts(Sequence["Part"]):
     def __len__(self) -> int:
         return len(self.series.row0)
 
-    def __getitem__(self, entity: Any) -> Any:
-        if isinstance(entity, slice):
-            return [self[i] for i in range(*entity.indices(len(self)))]
-        stop = int(self.series.train_length[entity])
-        if not 0 <= entity < len(self):
-            raise IndexError(entity)
-        return self.series.part(entity, max(0, stop - MAX_SEASON_ROWS), stop)
+    @overload
+    def __getitem__(self, entity: int) -> Part: ...
+    @overload
+    def __getitem__(self, entity: slice) -> list[Part]: ...
+    def __getitem__(self, entity: int | slice) -> Part | list[Part]:
+        chosen = range(len(self))[entity]
+        if isinstance(chosen, range):
+            return [self[i] for i in chosen]
+        stop = int(self.series.train_length[chosen])
+        return self.series.part(chosen, max(0, stop - MAX_SEASON_ROWS), stop)
+
+
+class Tried(TypedDict):
+    """A combination that was tried, and its validation error in scaled units."""
+
+    waves: int
+    known: bool
+    level: str
+    channels: str
+    penalty: float
+    val_mse: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,21 +179,21 @@ class Start:
     season: SeasonTerm
     level: str
     channels: str
-    weights: Floats
-    intercept: Floats
-    chosen: dict[str, Any]
-    tried: list[dict[str, Any]] = field(default_factory=list)
+    weights: Reals
+    intercept: Reals
+    chosen: Tried
+    tried: list[Tried] = field(default_factory=list)
 
     @property
     def val_error(self) -> float:
         """Mean squared error on the validation windows, scaled units."""
-        return float(self.chosen["val_mse"])
+        return self.chosen["val_mse"]
 
 
 def fit_start(
     series: Series,
-    train: NDArray[np.int64],
-    validation: NDArray[np.int64],
+    train: Ints,
+    validation: Ints,
     *,
     input_size: int,
     h: int,
@@ -235,8 +246,8 @@ class _Search:
     def __init__(
         self,
         series: Series,
-        train: NDArray[np.int64],
-        validation: NDArray[np.int64],
+        train: Ints,
+        validation: Ints,
         input_size: int,
         h: int,
         seasons: Sequence[float],
@@ -244,7 +255,7 @@ class _Search:
     ) -> None:
         self.series, self.input_size, self.h, self.config = series, input_size, h, config
         self.train, self.validation = train, thin(validation, MAX_VALIDATION)
-        self.tried: list[dict[str, Any]] = []
+        self.tried: list[Tried] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
         self.longest = max(periods, default=float(series.train_length.max()))
         self.parts = TrainingParts(series)
@@ -279,16 +290,18 @@ class _Search:
         pick = int(np.argmin(errors)) if len(self.validation) else len(errors) // 2
         penalty = self.config.penalties[pick] if self.config.linear else float("inf")
         solved = [path.solve(penalty) for path in paths] if self.config.linear else [_no_map(p) for p in paths]
-        choice = {"waves": count, "known": known, "level": level, "channels": channels, "penalty": penalty}
-        self.tried.append({**choice, "val_mse": float(errors[pick])})
-        return Start(season, level, channels, *self._shaped(solved, channels), self.tried[-1], self.tried)
+        choice = Tried(
+            waves=count, known=known, level=level, channels=channels, penalty=penalty, val_mse=float(errors[pick])
+        )
+        self.tried.append(choice)
+        return Start(season, level, channels, *self._shaped(solved, channels), choice, self.tried)
 
-    def _beside(self, count: int) -> Floats:
+    def _beside(self, count: int) -> Reals:
         """Return the waves that come next after the first ``count``, as many as the training part can carry."""
         most = min(MAX_BESIDE, int(self.series.train_length.max()) // 8)
         return np.asarray(self.ranked[count:most])
 
-    def _without(self, season: SeasonTerm, low: int, high: int) -> Floats:
+    def _without(self, season: SeasonTerm, low: int, high: int) -> Reals:
         """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""
         left = self.series.values[low:high].astype(np.float64)
         first = int(np.searchsorted(self.series.row0, low, side="right")) - 1
@@ -303,7 +316,7 @@ class _Search:
                 left[begin - low : end - low] -= season.at(i, steps, known)
         return left
 
-    def _thinned(self, n_inputs: int) -> NDArray[np.int64]:
+    def _thinned(self, n_inputs: int) -> Ints:
         width = n_inputs * self.input_size
         most = max(int(MAX_GRAM_FLOPS / (2.0 * width * (width + self.h))), 4 * width, 256)
         return thin(self.train, most)
@@ -311,12 +324,12 @@ class _Search:
     def _blocks(
         self,
         season: SeasonTerm,
-        rows: NDArray[np.int64],
+        rows: Ints,
         inputs: list[int],
         outputs: list[int],
         level: str,
         pooled: bool,
-    ) -> Iterable[tuple[Floats, Floats]]:
+    ) -> Iterable[tuple[Reals, Reals]]:
         """Lags ``X`` and truths ``Y`` of some windows; ``pooled`` stacks the channels as if they were windows."""
         position = [inputs.index(o) for o in outputs]
         for part in chunks(rows, len(inputs) * self.input_size):
@@ -328,7 +341,7 @@ class _Search:
             n = len(part) * len(inputs) if pooled else len(part)
             yield tamed((x - base[:, :, None]).reshape(n, -1), y.reshape(n, -1))
 
-    def _errors(self, path: RidgePath, blocks: Iterable[tuple[Floats, Floats]]) -> Floats:
+    def _errors(self, path: RidgePath, blocks: Iterable[tuple[Reals, Reals]]) -> Reals:
         solutions = [path.solve(p) if self.config.linear else _no_map(path) for p in self.config.penalties]
         errors = np.zeros(len(solutions))
         for x, y in blocks:
@@ -336,7 +349,7 @@ class _Search:
                 errors[k] += float(((y - x @ weights - intercept) ** 2).sum())
         return errors
 
-    def _shaped(self, solved: list[tuple[Floats, Floats]], channels: str) -> tuple[Floats, Floats]:
+    def _shaped(self, solved: list[tuple[Reals, Reals]], channels: str) -> tuple[Reals, Reals]:
         size, h, d = self.input_size, self.h, self.series.n_targets
         if channels != "all":
             intercepts = np.stack([b for _, b in solved])
@@ -345,7 +358,7 @@ class _Search:
         return weights.reshape(-1, size, d, h), intercept.reshape(d, h)
 
 
-def tamed(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def tamed(x: Reals, y: Reals) -> tuple[Reals, Reals]:
     """Shrink the windows that move more than :data:`LARGEST`, lags and truths alike.
 
     A series that slept through its training part and wakes later has scaled values in the hundreds; unshrunk, it
@@ -356,7 +369,7 @@ def tamed(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     return x * shrink, y * shrink
 
 
-def window_level(window: Floats, level: str) -> Floats:
+def window_level(window: Reals, level: str) -> Reals:
     """Level of each channel of a window ``[n, C, L]`` -> ``[n, C]``."""
     if level == "last":
         return np.asarray(window[:, :, -1])
@@ -365,11 +378,11 @@ def window_level(window: Floats, level: str) -> Floats:
     return np.zeros(window.shape[:2])
 
 
-def thin(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def thin(rows: Ints, most: int) -> Ints:
     """Return at most ``most`` of ``rows``, evenly spaced, the last one among them."""
     stride = max(1, -(-len(rows) // most))
     return rows[::-1][::stride][::-1]
 
 
-def _no_map(path: RidgePath) -> tuple[Floats, Floats]:
+def _no_map(path: RidgePath) -> tuple[Reals, Reals]:
     return np.zeros((len(path.mean_x), len(path.mean_y))), path.mean_y

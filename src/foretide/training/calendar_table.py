@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
+from foretide.typing import Ints, Singles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.time.calendar import Calendar
     from foretide.data.time.grid import Grid
 
@@ -31,13 +32,13 @@ class CalendarTable:
 
     first: int
     codes: NDArray[np.int32]
-    rows: NDArray[np.float32]
+    rows: Singles
 
     @classmethod
     def build(cls, calendar: Calendar, grid: Grid, first: int, last: int) -> CalendarTable:
         """Code the features of the steps ``first .. last``, both included."""
         seen: dict[bytes, int] = {}
-        rows: list[NDArray[np.float32]] = []
+        rows: list[Singles] = []
         codes = np.empty(last - first + 1, dtype=np.int32)
         for low in range(first, last + 1, CHUNK_STEPS):
             steps = np.arange(low, min(low + CHUNK_STEPS, last + 1))
@@ -50,6 +51,6 @@ class CalendarTable:
             codes[low - first : low - first + len(steps)] = number[where.ravel()]
         return cls(first, codes, np.stack(rows))
 
-    def at(self, steps: NDArray[np.int64]) -> NDArray[np.float32]:
+    def at(self, steps: Ints) -> Singles:
         """Features of grid steps ``[n]``, ``[n, K]``."""
         return np.asarray(self.rows[self.codes[steps - self.first]])

@@ -1,10 +1,10 @@
-"""Settings of the training loop."""
+"""Settings of the training loop: of networks, and of a stage of a training that has several."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretide.errors import ConfigError
+from foretide.errors import check_settings
 
 
 @dataclass(frozen=True)
@@ -49,22 +49,66 @@ class TrainingConfig:
     fit_mean_first: bool = True
 
     def __post_init__(self) -> None:
-        checks = {
-            "epochs": self.epochs >= 0,
-            "batch_size": self.batch_size >= 1,
-            "lr": self.lr > 0,
+        own = {
             "start_lr": self.start_lr >= 0,
-            "weight_decay": self.weight_decay >= 0,
             "patience": self.patience >= 1,
-            "clip": self.clip is None or self.clip > 0,
             "ema": 0 <= self.ema < 1,
             "fit_mean_first": isinstance(self.fit_mean_first, bool),
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
         }
-        for name, fine in checks.items():
-            if not fine:
-                default = f"{name}={DEFAULTS[name]!r}"
-                raise ConfigError(f"{name}={getattr(self, name)!r} cannot work. Try the default, {default}.")
+        check_settings(self, _common_checks(self) | own)
 
 
-DEFAULTS = {name: field.default for name, field in TrainingConfig.__dataclass_fields__.items()}
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a training: which parts learn, and how long, as data.
+
+    Attributes
+    ----------
+    name : str
+        How error messages call it.
+    epochs : int
+        Passes over the training windows; 0 keeps the start as it is.
+    batch_size : int
+        Windows per step.
+    steps : int or None
+        Most steps per epoch; a larger training part is then sampled anew each epoch.
+    lr : float
+        Learning rate of Adam.
+    weight_decay : float
+        Decoupled weight decay (AdamW); 0: plain Adam.
+    clip : float or None
+        Largest gradient norm.
+    patience : int or None
+        Epochs without a better validation loss before the stage stops; None: it never stops early. The best state is
+        kept either way.
+    learns : tuple of str
+        Beginnings of the names of the parameters that learn, e.g. ``("dynamics",)``; empty: all of them.
+    """
+
+    name: str
+    epochs: int = 100
+    batch_size: int = 64
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    clip: float | None = 1.0
+    patience: int | None = 20
+    learns: tuple[str, ...] = ()
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        own = {
+            "steps": self.steps is None or self.steps >= 1,
+            "patience": self.patience is None or self.patience >= 1,
+        }
+        check_settings(self, _common_checks(self) | own, where=f" in {self.name}")
+
+
+def _common_checks(config: TrainingConfig | Stage) -> dict[str, bool]:
+    return {
+        "epochs": config.epochs >= 0,
+        "batch_size": config.batch_size >= 1,
+        "lr": config.lr > 0,
+        "weight_decay": config.weight_decay >= 0,
+        "clip": config.clip is None or config.clip > 0,
+    }

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from foretide.errors import TrainingError
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, for_entities
-from foretide.heads.table import make_head
-from foretide.training.flat import FlatAdam
-from foretide.training.head_step import HeadSteps
-from foretide.training.loop import History
-
-if TYPE_CHECKING:
-    from foretide.training.stages import Stage
+from foretide.heads.table import HeadSpec, make_head
+from foretide.training.config import Stage
+from foretide.training.fused.heads import HeadSteps
+from foretide.training.loop import History, shuffled, train
+from foretide.training.stage import StageLearner
 
 EVALUATED_AT_ONCE = 1024
 SMALLEST_RATE = 1e-30
@@ -65,26 +59,23 @@ class HeadBank(nn.Module):
     Parameters
     ----------
     heads : mapping
-        Bucket -> name of its head; buckets without targets are left out.
+        Bucket -> its head; buckets without targets are left out.
     columns : mapping
         Bucket -> positions of its targets.
     shape : HeadShape
         Sizes for all targets together.
     unit : ``[N, D]``
         Original units in one unit of each series.
-    options : mapping, optional
-        Bucket -> options of its head.
     """
 
     unit: Tensor
 
     def __init__(
         self,
-        heads: Mapping[str, Any],
+        heads: Mapping[str, HeadSpec],
         columns: Mapping[str, Sequence[int]],
         shape: HeadShape,
         unit: Tensor,
-        options: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
         super().__init__()
         self.columns = {bucket: list(where) for bucket, where in columns.items() if len(where)}
@@ -92,7 +83,7 @@ class HeadBank(nn.Module):
         made = {}
         for bucket, where in self.columns.items():
             own = HeadShape(shape.features, len(where), shape.h, shape.entities, shape.private)
-            made[bucket] = make_head(heads[bucket], own, **(options or {}).get(bucket, {}))
+            made[bucket] = make_head(heads[bucket], own)
         self.heads = nn.ModuleDict(made)
 
     def for_new(self, unit: Tensor) -> HeadBank:
@@ -102,18 +93,22 @@ class HeadBank(nn.Module):
         new.unit = unit
         return new
 
+    def head(self, bucket: str) -> Head:
+        """Head of a bucket."""
+        head = self.heads[bucket]
+        assert isinstance(head, Head)
+        return head
+
+    def series(self, bucket: str, entity: Tensor, rate: Tensor | None = None) -> SeriesInfo:
+        """What a bucket's head may know of the series of windows ``[B]``; ``rate`` ``[N, D]``."""
+        unit = self.unit[:, self.columns[bucket]]
+        return SeriesInfo(entity, unit[entity], None if rate is None else rate[entity])
+
     def distribution(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Distribution:
         """Distribution of a bucket's targets for some windows; ``data`` holds its columns only."""
-        return self._distribution(
-            bucket, data.features[chosen], data.base[chosen], data.scale[chosen], data.entity[chosen]
-        )
-
-    def _distribution(self, bucket: str, features: Tensor, base: Tensor, scale: Tensor, entity: Tensor) -> Distribution:
-        head: Any = self.heads[bucket]
-        series = None
-        if head.needs_series:
-            series = SeriesInfo(entity, self.unit[:, self.columns[bucket]][entity])
-        distribution: Distribution = head(features, base, scale, series)
+        head = self.head(bucket)
+        series = self.series(bucket, data.entity[chosen]) if head.needs_series else None
+        distribution: Distribution = head(data.features[chosen], data.base[chosen], data.scale[chosen], series)
         return distribution
 
     def loss(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Tensor:
@@ -122,10 +117,8 @@ class HeadBank(nn.Module):
 
     def begin(self, bucket: str, data: HeadData) -> None:
         """Let a head find its spread from the errors of the base."""
-        head: Any = self.heads[bucket]
-        rate = self._rates(data)
-        series = SeriesInfo(data.entity, self.unit[:, self.columns[bucket]][data.entity], rate[data.entity])
-        head.begin(data.base, data.y, series, data.observed)
+        series = self.series(bucket, data.entity, self._rates(data))
+        self.head(bucket).begin(data.base, data.y, series, data.observed)
 
     def _rates(self, data: HeadData) -> Tensor:
         """Mean of each series ``[N, D]``; never zero, which would silence a series for good: its base may wake up."""
@@ -137,7 +130,7 @@ class HeadBank(nn.Module):
 
 def train_heads(
     bank: HeadBank,
-    train: HeadData,
+    train_on: HeadData,
     validation: HeadData | None,
     stage: Stage,
     generator: torch.Generator,
@@ -145,105 +138,89 @@ def train_heads(
 ) -> History:
     """Train all heads side by side; each is left in its own best validation state.
 
-    The heads share no parameter, so the sum of their losses trains each as if alone. A head that has not got better
-    for ``stage.patience`` epochs stays as it was at its best, and when all have stopped, training ends. A head whose
-    best validation loss is not lower than its first by the share ``margin`` goes back to where it began: validation
-    windows overlap and are few, and the best of many epochs is partly luck.
+    The heads share no parameter, so the sum of their losses trains each as if alone. A head that gains less than
+    ``margin`` goes back to where it began, see :func:`foretide.training.loop.train`.
+
+    Parameters
+    ----------
+    bank : HeadBank
+        Trained in place.
+    train_on, validation : HeadData
+        Without validation windows the last state is kept.
+    stage : Stage
+    generator : torch.Generator
+        Orders the windows.
+    margin : float
+        Share of its first validation loss that a head must gain to be kept.
+
+    Returns
+    -------
+    History
 
     Raises
     ------
     TrainingError
         When a loss is not finite.
     """
-    parts = {bucket: train.columns(where) for bucket, where in bank.columns.items()}
+    parts = {bucket: train_on.columns(where) for bucket, where in bank.columns.items()}
     checks = {} if validation is None else {b: validation.columns(where) for b, where in bank.columns.items()}
     for bucket, data in parts.items():
         bank.begin(bucket, data)
     steps = HeadSteps(bank, parts)
     try:
-        return _train(bank, steps, checks, stage, generator, margin)
+        return train(HeadLearner(bank, steps, checks, stage, generator), stage, margin=margin)
     finally:
         steps.flat.release()
         bank.eval()
 
 
-def _train(
-    bank: HeadBank,
-    steps: HeadSteps,
-    checks: Mapping[str, HeadData],
-    stage: Stage,
-    generator: torch.Generator,
-    margin: float,
-) -> History:
-    optimizer = FlatAdam(steps.flat, stage.lr, stage.weight_decay)
-    history, started = History(), time.perf_counter()
-    best = _Best(bank, {b: _validate(bank, b, data) for b, data in checks.items()})
-    history.epochs.append({"epoch": 0, "train_loss": math.nan, "val_loss": best.total(), **_since(started)})
-    for epoch in range(1, stage.epochs + 1):
-        bank.train()
-        losses = []
-        order = torch.split(torch.randperm(steps.n, generator=generator), stage.batch_size)[: stage.steps]
-        for chosen in order:
-            losses.append(steps(chosen))
-            if stage.clip is not None:
-                steps.flat.clip(stage.clip)
-            optimizer.step()
-        total = torch.stack(losses).sum()
-        if not torch.isfinite(total):
-            raise TrainingError(
-                f"The loss of the heads is {float(total)} in epoch {epoch} of stage 2. Lower lr, or look for extreme "
-                "values in the targets: foretide check <file>"
-            )
-        best.see(bank, {b: _validate(bank, b, data) for b, data in checks.items()}, epoch)
-        row = {"epoch": epoch, "train_loss": float(total) / len(order), "val_loss": best.total()}
-        history.epochs.append({**row, **_since(started)})
-        if checks and stage.patience is not None and epoch - max(best.epochs.values()) >= stage.patience:
-            break
-    if checks:
-        best.restore(bank, margin)
-        history.best_epoch, history.parts = max(best.epochs.values()), dict(best.epochs)
-    else:
-        history.best_epoch = len(history.epochs) - 1
-    return history
+class HeadLearner(StageLearner[Tensor]):
+    """Learns the heads of all buckets at once.
 
+    Parameters
+    ----------
+    bank : HeadBank
+    steps : HeadSteps
+        Knows the training windows.
+    checks : mapping
+        Bucket -> validation windows; empty without any.
+    stage : Stage
+    generator : torch.Generator
+    """
 
-class _Best:
-    """The best validation state of each head, copied: a ``state_dict`` hands out live tensors."""
+    def __init__(
+        self, bank: HeadBank, steps: HeadSteps, checks: Mapping[str, HeadData], stage: Stage, generator: torch.Generator
+    ) -> None:
+        super().__init__(steps.flat, stage, generator)
+        self.bank, self.steps, self.checks = bank, steps, checks
+        self.parts = {bucket: list(head.parameters()) for bucket, head in bank.heads.items()}
 
-    def __init__(self, bank: HeadBank, losses: dict[str, float]) -> None:
-        self.losses, self.last = dict(losses), dict(losses)
-        self.epochs = dict.fromkeys(losses, 0)
-        self.states = {bucket: _copy(bank, bucket) for bucket in losses}
-        self.first, self.first_states = dict(losses), dict(self.states)
+    def batches(self) -> Sequence[Tensor]:
+        """Numbers of the windows of each step."""
+        self.bank.train()
+        return shuffled(self.steps.n, self.stage.batch_size, self.stage.steps, self.generator)
 
-    def see(self, bank: HeadBank, losses: dict[str, float], epoch: int) -> None:
-        """Look at the validation losses after an epoch."""
-        self.last = losses
-        for bucket, loss in losses.items():
-            if loss < self.losses[bucket]:
-                self.losses[bucket], self.epochs[bucket] = loss, epoch
-                self.states[bucket] = _copy(bank, bucket)
+    def gradient(self, batch: Tensor) -> Tensor:
+        """Of the sum of the heads' losses."""
+        return self.steps(batch)
 
-    def total(self) -> float:
-        """Sum of the heads' losses as last seen; NaN without validation."""
-        return sum(self.last.values()) if self.last else math.nan
+    def validate(self) -> dict[str, float]:
+        """Mean loss of each bucket."""
+        return {bucket: _evaluate(self.bank, bucket, data) for bucket, data in self.checks.items()}
 
-    def restore(self, bank: HeadBank, margin: float) -> None:
-        """Put every head back into its best state, or its first where the best is hardly better."""
-        for bucket, state in self.states.items():
-            gained = self.first[bucket] - self.losses[bucket]
-            if gained < margin * abs(self.first[bucket]):
-                state, self.epochs[bucket] = self.first_states[bucket], 0
-            bank.heads[bucket].load_state_dict(state)
+    def describe(self, batch: Tensor) -> str:
+        """Numbers of windows."""
+        shown = ", ".join(str(number) for number in sorted(batch.tolist())[:3])
+        return f"windows {shown} and {len(batch) - 3} more" if len(batch) > 3 else f"windows {shown}"
 
-
-def _copy(bank: HeadBank, bucket: str) -> dict[str, Tensor]:
-    head: Head = bank.heads[bucket]  # type: ignore[assignment]
-    return {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
+    @property
+    def advice(self) -> tuple[str, str]:
+        """Name the settings that keep a loss finite."""
+        return f"loss of the heads in {self.stage.name}", f"Lower head_lr (now {self.stage.lr:g}), set clip=1.0"
 
 
 @torch.no_grad()
-def _validate(bank: HeadBank, bucket: str, data: HeadData) -> float:
+def _evaluate(bank: HeadBank, bucket: str, data: HeadData) -> float:
     bank.eval()
     total, count = 0.0, 0.0
     for low in range(0, len(data), EVALUATED_AT_ONCE):
@@ -259,7 +236,3 @@ def _mean(elements: Tensor, observed: Tensor | None, chosen: Tensor | slice) -> 
         return elements.mean()
     mask = observed[chosen]
     return (elements * mask).sum() / mask.sum().clamp(min=1)
-
-
-def _since(started: float) -> dict[str, float]:
-    return {"seconds": time.perf_counter() - started}

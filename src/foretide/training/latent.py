@@ -6,19 +6,20 @@ short ones), because neighbouring windows share almost all their rows and each r
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from foretide.errors import ConfigError, TrainingError
+from foretide.errors import ConfigError
 from foretide.models.latent import LatentModel
-from foretide.training.flat import Flat, FlatAdam
-from foretide.training.latent_step import Stage1Gradient
-from foretide.training.loop import EpochCallback, History
-from foretide.training.stages import Stage
+from foretide.training.config import Stage
+from foretide.training.fused.flat import Flat
+from foretide.training.fused.latent import Stage1Gradient
+from foretide.training.loop import History, train
+from foretide.training.stage import StageLearner
+from foretide.training.watch import EpochCallback
 
 CHUNK = 4096
 
@@ -43,28 +44,31 @@ class Stretch:
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
-    """Some stretches and the slices of rows they need."""
+class Pieces:
+    """A batch: some stretches and the slices of rows they need."""
 
     stretches: tuple[Stretch, ...]
 
     def rows(self, x: Tensor, model: LatentModel) -> list[Tensor]:
+        """Rows of each stretch, as many before and after its cutoffs as a window needs."""
         low, high = model.config.order, model.h
         return [x[s.first - low : s.first + s.count + high] for s in self.stretches]
 
     @property
     def counts(self) -> list[int]:
+        """Cutoffs of each stretch."""
         return [s.count for s in self.stretches]
 
     @property
     def count(self) -> int:
+        """Cutoffs."""
         return sum(self.counts)
 
 
 def train_latent(
     model: LatentModel,
     x: Tensor,
-    train: Sequence[Stretch],
+    train_on: Sequence[Stretch],
     validation: Sequence[Stretch],
     stage: Stage,
     *,
@@ -78,7 +82,7 @@ def train_latent(
     model : LatentModel
     x : float tensor ``[R, C]``
         Covariates, entities one after the other, without gaps; on the model's device.
-    train, validation : sequence of Stretch
+    train_on, validation : sequence of Stretch
         Where the cutoffs are. Without validation the last state is kept.
     stage : Stage
     generator : torch.Generator
@@ -93,8 +97,8 @@ def train_latent(
     TrainingError
         When a loss is not finite; the message names epoch, batch and rows.
     """
-    _check(model, x, (*train, *validation))
-    if not train:
+    _check(model, x, (*train_on, *validation))
+    if not train_on:
         raise ConfigError(
             f"{stage.name} has no training windows: each needs order + h = {model.surplus} rows around its cutoff. "
             "Give longer series, or lower order or h."
@@ -106,10 +110,9 @@ def train_latent(
     frozen = [p for p in model.parameters() if p.requires_grad and all(p is not q for q in learning)]
     for parameter in frozen:
         parameter.requires_grad_(False)
-    ready = model.autoencoder.without_zeros(x)
     flat = Flat(learning)
     try:
-        return _train(model, flat, (x, ready), (train, validation), stage, generator, on_epoch)
+        return train(LatentLearner(model, x, (train_on, validation), flat, stage, generator), stage, on_epoch=on_epoch)
     finally:
         flat.release()
         for parameter in frozen:
@@ -117,65 +120,64 @@ def train_latent(
         model.eval()
 
 
-def _train(
-    model: LatentModel,
-    flat: Flat,
-    data: tuple[Tensor, Tensor],
-    stretches: tuple[Sequence[Stretch], Sequence[Stretch]],
-    stage: Stage,
-    generator: torch.Generator,
-    on_epoch: EpochCallback | None,
-) -> History:
-    optimizer = FlatAdam(flat, stage.lr, stage.weight_decay)
-    train, validation = stretches
-    gradient = Stage1Gradient(model, flat)
-    history, best, since_best = History(), flat.state(), 0
-    started = time.perf_counter()
-    best_loss = evaluate_latent(model, data[0], validation) if validation else float("inf")
-    history.add(on_epoch, 0, float("nan"), best_loss, started)
-    for epoch in range(1, stage.epochs + 1):
-        model.train()
-        order = batches(train, stage.batch_size, generator)[: stage.steps]
-        train_loss = _one_epoch(gradient, optimizer, data, order, stage, epoch)
-        val_loss = evaluate_latent(model, data[0], validation) if validation else float("nan")
-        history.add(on_epoch, epoch, train_loss, val_loss, started)
-        if not validation or val_loss < best_loss:
-            best_loss, best, since_best, history.best_epoch = val_loss, flat.state(), 0, epoch
-        else:
-            since_best += 1
-            if stage.patience is not None and since_best >= stage.patience:
-                break
-    flat.restore(best)
-    return history
+class LatentLearner(StageLearner["Pieces"]):
+    """Learns encoder, decoder and dynamics by the loss of stage 1.
 
+    Parameters
+    ----------
+    model : LatentModel
+    x : float tensor ``[R, C]``
+    stretches : pair of sequences of Stretch
+        For training and for validation.
+    flat : Flat
+    stage : Stage
+    generator : torch.Generator
+    """
 
-def _one_epoch(
-    gradient: Stage1Gradient,
-    optimizer: FlatAdam,
-    data: tuple[Tensor, Tensor],
-    order: list[_Batch],
-    stage: Stage,
-    epoch: int,
-) -> float:
-    x, ready = data
-    losses: list[Tensor] = []
-    for batch in order:
-        losses.append(gradient(batch.rows(x, gradient.model), batch.rows(ready, gradient.model), batch.counts))
-        if stage.clip is not None:
-            gradient.flat.clip(stage.clip)
-        optimizer.step()
-    # One look at all losses per epoch: a look at each would make the device wait at every step.
-    stacked = torch.stack(losses)
-    bad = torch.nonzero(~torch.isfinite(stacked))
-    if len(bad):
-        first = int(bad[0])
-        raise TrainingError(
-            f"The loss of {stage.name} became {float(stacked[first])} in epoch {epoch}, batch {first + 1} of "
-            f"{len(order)} ({_describe(order[first])}). Expected a finite number. "
-            f"Lower lr (now {stage.lr:g}), set clip=1.0 or stable=True, or look for extreme values with: foretide check"
-        )
-    weights = torch.tensor([float(batch.count) for batch in order], device=stacked.device)
-    return float((stacked * weights).sum() / weights.sum())
+    def __init__(
+        self,
+        model: LatentModel,
+        x: Tensor,
+        stretches: tuple[Sequence[Stretch], Sequence[Stretch]],
+        flat: Flat,
+        stage: Stage,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(flat, stage, generator)
+        self.model, self.x, self.ready = model, x, model.autoencoder.without_zeros(x)
+        self.stretches, self.validation = stretches
+        self.parts = {"latent": [flat.whole]}
+        self.loss_and_gradient = Stage1Gradient(model, flat)
+
+    def batches(self) -> Sequence[Pieces]:
+        """Stretches cut at borders drawn anew."""
+        self.model.train()
+        return batches(self.stretches, self.stage.batch_size, self.generator)[: self.stage.steps]
+
+    def gradient(self, batch: Pieces) -> Tensor:
+        """Of the rows as they are and as the encoder gets them."""
+        return self.loss_and_gradient(batch.rows(self.x, self.model), batch.rows(self.ready, self.model), batch.counts)
+
+    def validate(self) -> dict[str, float]:
+        """Mean loss over all cutoffs."""
+        return {"latent": evaluate_latent(self.model, self.x, self.validation)} if self.validation else {}
+
+    def weight(self, batch: Pieces) -> float:
+        """Count cutoffs."""
+        return float(batch.count)
+
+    def describe(self, batch: Pieces) -> str:
+        """Series and rows."""
+        shown = [
+            (f"series {s.name!r}, " if s.name else "") + f"cutoffs at rows {s.first} to {s.first + s.count - 1}"
+            for s in batch.stretches[:3]
+        ]
+        return "; ".join(shown) + (f" and {len(batch.stretches) - 3} more" if len(batch.stretches) > 3 else "")
+
+    @property
+    def advice(self) -> tuple[str, str]:
+        """Name the settings that keep a loss finite."""
+        return f"loss of {self.stage.name}", f"Lower lr (now {self.stage.lr:g}), set clip=1.0 or stable=True"
 
 
 @torch.no_grad()
@@ -189,7 +191,7 @@ def evaluate_latent(model: LatentModel, x: Tensor, stretches: Sequence[Stretch])
     return float(total) / sum(s.count for s in stretches)
 
 
-def batches(stretches: Sequence[Stretch], size: int, generator: torch.Generator) -> list[_Batch]:
+def batches(stretches: Sequence[Stretch], size: int, generator: torch.Generator) -> list[Pieces]:
     """Cut stretches into pieces of ``size`` cutoffs at borders drawn anew, and put them in a new order.
 
     Pieces shorter than ``size`` share a batch as long as they fit into it together. Every cutoff comes once.
@@ -207,19 +209,19 @@ def batches(stretches: Sequence[Stretch], size: int, generator: torch.Generator)
     return [packed[i] for i in torch.randperm(len(packed), generator=generator).tolist()]
 
 
-def _packed(pieces: Sequence[Stretch], size: int) -> list[_Batch]:
-    full = [_Batch((piece,)) for piece in pieces if piece.count >= size]
+def _packed(pieces: Sequence[Stretch], size: int) -> list[Pieces]:
+    full = [Pieces((piece,)) for piece in pieces if piece.count >= size]
     held: list[Stretch] = []
     count = 0
     for piece in pieces:
         if piece.count >= size:
             continue
         if count + piece.count > size:
-            full.append(_Batch(tuple(held)))
+            full.append(Pieces(tuple(held)))
             held, count = [], 0
         held.append(piece)
         count += piece.count
-    return [*full, _Batch(tuple(held))] if held else full
+    return [*full, Pieces(tuple(held))] if held else full
 
 
 @torch.no_grad()
@@ -261,12 +263,3 @@ def _check(model: LatentModel, x: Tensor, stretches: Sequence[Stretch]) -> None:
                 f"The {s.count} cutoffs from row {s.first} on need rows {s.first - p} to {s.first + s.count - 1 + h}; "
                 f"there are rows 0 to {len(x) - 1}. A window needs order={p} rows before its cutoff and h={h} after it."
             )
-
-
-def _describe(batch: _Batch) -> str:
-    shown = [
-        (f"series {s.name!r}, " if s.name else "") + f"cutoffs at rows {s.first} to {s.first + s.count - 1}"
-        for s in batch.stretches[:3]
-    ]
-    more = f" and {len(batch.stretches) - 3} more" if len(batch.stretches) > 3 else ""
-    return "; ".join(shown) + more

@@ -1,39 +1,21 @@
-"""The one training loop: plain PyTorch on one device."""
+"""The one training loop: epochs, validation, best states, patience. Networks and both stages of LAVAR go through it."""
 
 from __future__ import annotations
 
-import copy
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor
 
 from foretide.errors import TrainingError
-from foretide.models.inputs import Inputs, Labels
-from foretide.training.config import TrainingConfig
-from foretide.training.watch import show_watchers
+from foretide.training.watch import Epoch, EpochCallback, show_watchers
 
-EpochCallback = Callable[[dict[str, Any]], None]
-
-
-class Batches(Protocol):
-    """Windows that can be gathered by number."""
-
-    def __len__(self) -> int:
-        """Number of windows."""
-        ...
-
-    def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
-        """Gather the windows numbered ``chosen`` ``[B]``."""
-        ...
-
-    def describe(self, chosen: Tensor) -> str:
-        """Name the series and cutoffs of some windows, for an error message."""
-        ...
+Batch = TypeVar("Batch")
 
 
 @dataclass
@@ -45,190 +27,157 @@ class History:
     epochs : list of dict
         ``epoch``, ``train_loss``, ``val_loss``, ``seconds``; epoch 0 is the state before the first step.
     best_epoch : int
-        The epoch whose state was restored.
+        The epoch whose state was restored; of several parts, the latest.
     parts : dict
         The same of each part that has a best epoch of its own, e.g. of the heads that train side by side.
     """
 
-    epochs: list[dict[str, Any]] = field(default_factory=list)
+    epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     parts: dict[str, int] = field(default_factory=dict)
 
-    def add(
-        self, on_epoch: EpochCallback | None, epoch: int, train_loss: float, val_loss: float, started: float
-    ) -> None:
-        """Append an epoch's row, and show it to ``on_epoch`` and to whoever watches.
 
-        ``started`` is in seconds of ``time.perf_counter``.
-        """
-        row = {
-            "epoch": epoch, "train_loss": train_loss, "val_loss": val_loss, "seconds": time.perf_counter() - started,
-        }  # fmt: skip
-        self.epochs.append(row)
-        if on_epoch is not None:
-            on_epoch(row)
-        show_watchers(row)
+class Schedule(Protocol):
+    """How long the loop goes on."""
+
+    @property
+    def epochs(self) -> int:
+        """Most epochs."""
+        ...
+
+    @property
+    def patience(self) -> int | None:
+        """Epochs without a better validation loss before training stops; None: it never stops early."""
+        ...
+
+
+class Learner(ABC, Generic[Batch]):
+    """What the loop trains: it draws batches, moves by one of them, and judges itself on validation windows.
+
+    Attributes
+    ----------
+    parts : mapping
+        Parameters of each part that is left in a best validation state of its own.
+    """
+
+    parts: Mapping[str, Sequence[Tensor]]
+
+    @abstractmethod
+    def batches(self) -> Sequence[Batch]:
+        """Get ready for an epoch of training, and return its batches in an order drawn anew."""
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Tensor:
+        """Move the parameters by one batch; return its loss, a scalar without a gradient."""
+
+    @abstractmethod
+    def validate(self) -> dict[str, float]:
+        """Return the loss of each part on the validation windows, in evaluation mode; nothing where there are none."""
+
+    @abstractmethod
+    def describe(self, batch: Batch) -> str:
+        """Name the windows of a batch, for an error message."""
+
+    @property
+    @abstractmethod
+    def advice(self) -> tuple[str, str]:
+        """How an error message calls the loss, and what it says to change."""
+
+    def weight(self, batch: Batch) -> float:
+        """Return what a batch's loss counts in the mean over an epoch."""
+        return 1.0
+
+
+class Best(NamedTuple):
+    """The best a part has been: its parameters are copied, because the next step overwrites them."""
+
+    epoch: int
+    loss: float
+    values: list[Tensor]
 
 
 def train(
-    network: nn.Module,
-    train_batches: Batches,
-    val_batches: Batches | None,
-    config: TrainingConfig,
-    *,
-    groups: list[dict[str, Any]] | None = None,
-    generator: torch.Generator,
-    on_epoch: EpochCallback | None = None,
+    learner: Learner[Batch], schedule: Schedule, *, on_epoch: EpochCallback | None = None, margin: float = 0.0
 ) -> History:
-    """Train in place and leave the network in its best validation state.
+    """Train in place, and leave every part in its best validation state; in its last one without validation windows.
 
     Parameters
     ----------
-    network : nn.Module
-        Has ``loss(inputs, labels)``.
-    train_batches, val_batches : Batches
-        Without validation windows the last state is kept.
-    groups : list of dict, optional
-        Parameter groups of the optimizer; all parameters at ``config.lr`` by default.
-    generator : torch.Generator
-        Orders the windows; a CPU generator on every device.
+    learner : Learner
+    schedule : Schedule
+        A part that has not got better for ``patience`` epochs stays as it was at its best; when all have stopped,
+        training ends.
     on_epoch : callable, optional
         Called after each epoch with its row of the history.
+    margin : float
+        A part whose best validation loss is not lower than its first by this share goes back to where it began:
+        validation windows overlap and are few, and the best of many epochs is partly luck.
+
+    Returns
+    -------
+    History
 
     Raises
     ------
     TrainingError
-        When a loss is not finite; the message names epoch, batch and series.
+        When a loss is not finite; the message names epoch, batch and windows.
     """
-    groups = groups or [{"params": list(network.parameters()), "lr": config.lr, "weight_decay": config.weight_decay}]
-    optimizer = make_optimizer(groups, config)
-    parameters = [p for group in groups for p in group["params"]]
-    averaged = copy.deepcopy(network) if config.ema else network
-    history, best, since_best = History(), _copy(network), 0
-    started = time.perf_counter()
-    best_loss = evaluate(network, val_batches) if val_batches is not None else float("inf")
-    history.add(on_epoch, 0, float("nan"), best_loss, started)
-    for epoch in range(1, config.epochs + 1):
-        network.train()
-        average = _average(averaged, network, config.ema) if config.ema else None
-        train_loss = _one_epoch(network, train_batches, config, optimizer, parameters, generator, epoch, average)
-        val_loss = evaluate(averaged, val_batches) if val_batches is not None else float("nan")
-        history.add(on_epoch, epoch, train_loss, val_loss, started)
-        if val_batches is None or val_loss < best_loss:
-            best_loss, best, since_best, history.best_epoch = val_loss, _copy(averaged), 0, epoch
-        else:
-            since_best += 1
-            if since_best >= config.patience:
-                break
-    network.load_state_dict(best)
-    network.eval()
+    history, started = History(), time.perf_counter()
+
+    def note(epoch: int, train_loss: float, losses: dict[str, float]) -> None:
+        val_loss = sum(losses.values()) if losses else math.nan
+        row = Epoch(epoch=epoch, train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
+        history.epochs.append(row)
+        if on_epoch is not None:
+            on_epoch(row)
+        show_watchers(row)
+
+    losses = learner.validate()
+    first = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
+    best = dict(first)
+    note(0, math.nan, losses)
+    for epoch in range(1, schedule.epochs + 1):
+        batches = learner.batches()
+        train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
+        losses = learner.validate()
+        note(epoch, train_loss, losses)
+        for part, loss in losses.items():
+            if loss < best[part].loss:
+                best[part] = Best(epoch, loss, _copied(learner, part))
+        latest = max((found.epoch for found in best.values()), default=epoch)
+        if schedule.patience is not None and epoch - latest >= schedule.patience:
+            break
+    for part, found in best.items():
+        if first[part].loss - found.loss < margin * abs(first[part].loss):
+            found = first[part]
+        history.parts[part] = found.epoch
+        with torch.no_grad():
+            for parameter, value in zip(learner.parts[part], found.values, strict=True):
+                parameter.copy_(value)
+    history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
 
 
-class Rates(Protocol):
-    """Settings an optimizer is made from."""
-
-    @property
-    def lr(self) -> float:
-        """Learning rate of groups that name none."""
-        ...
-
-    @property
-    def weight_decay(self) -> float:
-        """Above 0: AdamW."""
-        ...
+def _copied(learner: Learner[Batch], part: str) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in learner.parts[part]]
 
 
-def make_optimizer(groups: list[dict[str, Any]], config: Rates) -> torch.optim.Optimizer:
-    """Adam (Kingma & Ba 2015), or AdamW with weight decay (Loshchilov & Hutter 2019), in PyTorch's fused form."""
-    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
-    return kind(groups, lr=config.lr, fused=True)
-
-
-@torch.no_grad()
-def evaluate(network: nn.Module, batches: Batches, batch_size: int = 128) -> float:
-    """Mean loss over all observed elements of ``batches``, in evaluation mode."""
-    network.eval()
-    total, count = 0.0, 0
-    for chosen in torch.split(torch.arange(len(batches)), batch_size):
-        inputs, labels = batches.batch(chosen)
-        observed = labels.y.numel() if labels.observed is None else int(labels.observed.sum())
-        total += float(network.loss(inputs, labels)) * observed  # type: ignore[operator]
-        count += observed
-    return total / max(count, 1)
-
-
-def _one_epoch(
-    network: nn.Module,
-    batches: Batches,
-    config: TrainingConfig,
-    optimizer: torch.optim.Optimizer,
-    parameters: list[Tensor],
-    generator: torch.Generator,
-    epoch: int,
-    average: Callable[[], None] | None,
-) -> float:
-    order = list(_order(len(batches), config, generator))
-    losses: list[Tensor] = []
-    for chosen in order:
-        inputs, labels = batches.batch(chosen)
-        loss = network.loss(inputs, labels)  # type: ignore[operator]
-        for parameter in parameters:
-            parameter.grad = None
-        loss.backward()
-        if config.clip is not None:
-            clip_gradients(parameters, config.clip)
-        optimizer.step()
-        if average is not None:
-            average()
-        losses.append(loss.detach())
-    # One look at all losses per epoch: a look at each would make the device wait at every step.
-    stacked = torch.stack(losses)
+def _mean(learner: Learner[Batch], epoch: int, batches: Sequence[Batch], losses: Sequence[Tensor]) -> float:
+    """Mean loss of an epoch. One look at all losses: a look at each would make the device wait at every step."""
+    stacked = torch.stack(list(losses))
     bad = torch.nonzero(~torch.isfinite(stacked))
     if len(bad):
         first = int(bad[0])
+        what, remedy = learner.advice
         raise TrainingError(
-            f"The loss became {float(stacked[first])} in epoch {epoch}, batch {first + 1} of {len(order)} "
-            f"({batches.describe(order[first])}). Expected a finite number. "
-            f"Lower lr (now {config.lr:g}), set clip=1.0, or look for extreme values with: foretide check"
+            f"The {what} became {float(stacked[first])} in epoch {epoch}, batch {first + 1} of {len(batches)} "
+            f"({learner.describe(batches[first])}). Expected a finite number. {remedy}, or look for extreme values "
+            "with: foretide check"
         )
-    return float(stacked.mean())
+    weights = torch.tensor([learner.weight(batch) for batch in batches], device=stacked.device)
+    return float((stacked * weights).sum() / weights.sum())
 
 
-def clip_gradients(parameters: Sequence[Tensor], most: float) -> None:
-    """Scale all gradients so that their joint norm is at most ``most``.
-
-    The same as ``torch.nn.utils.clip_grad_norm_`` (a test holds that) in half its time: all gradients of a network
-    share device and dtype, so nothing has to be grouped. On a small network that is a tenth of a step.
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    if norm.device.type == "cpu":  # on a GPU the look would cost more than it saves
-        if (length := float(norm)) > most:
-            torch._foreach_mul_(gradients, most / (length + 1e-6))
-        return
-    torch._foreach_mul_(gradients, (most / (norm + 1e-6)).clamp(max=1.0))
-
-
-def _order(n: int, config: TrainingConfig, generator: torch.Generator) -> Iterator[Tensor]:
-    """Numbers of the windows of each step, shuffled."""
-    order = torch.randperm(n, generator=generator)
-    if config.steps_per_epoch is not None:
-        order = order[: config.steps_per_epoch * config.batch_size]
-    return iter(torch.split(order, config.batch_size))
-
-
-def _average(averaged: nn.Module, network: nn.Module, decay: float) -> Callable[[], None]:
-    """Return a call that moves the averaged weights towards the live ones (Polyak & Juditsky 1992)."""
-    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    mean, live = list(averaged.parameters()), list(network.parameters())
-
-    def move() -> None:
-        update(mean, live, None)
-
-    return move
-
-
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    """Copy the state: ``state_dict`` hands out the live tensors, which the next step would overwrite."""
-    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+def shuffled(n: int, size: int, steps: int | None, generator: torch.Generator) -> Sequence[Tensor]:
+    """Numbers of the windows of each step: ``n`` windows in a new order, ``size`` a step, at most ``steps`` steps."""
+    return torch.split(torch.randperm(n, generator=generator), size)[:steps]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,9 +12,8 @@ from foretide.heads.base import Distribution, Head, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from foretide.training.network_training import Group
+from foretide.typing import Array, Bools, Reals
 
 START_PARAMETERS = ("frame.", "bias", "gain")
 
@@ -51,7 +49,7 @@ class Network(nn.Module):
         distribution, hidden = self._distribution(inputs)
         return reduce(distribution.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
 
-    def for_new(self, unit: NDArray[np.floating], of: NDArray[np.bool_] | None = None) -> Network:
+    def for_new(self, unit: Reals, of: Bools | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
 
         ``unit`` ``[N', D]``: original units in one of the network's units, of each new entity and target. ``of``
@@ -88,16 +86,16 @@ class Network(nn.Module):
         hidden: Hidden = self.backbone(inputs, own_prediction)
         return self.head(hidden.features, hidden.base, hidden.scale, series), hidden
 
-    def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[Group]:
         """Parameter groups: what begins at the closed-form start learns at its own rate and does not decay."""
         start = [p for n, p in self._named() if n.startswith(START_PARAMETERS) and p.numel()]
         rest = [p for n, p in self._named() if not n.startswith(START_PARAMETERS)]
-        groups = [{"params": rest, "lr": lr, "weight_decay": weight_decay}]
+        groups = [Group(params=rest, lr=lr, weight_decay=weight_decay)]
         if start and start_lr > 0:
-            groups.append({"params": start, "lr": start_lr, "weight_decay": 0.0})
+            groups.append(Group(params=start, lr=start_lr, weight_decay=0.0))
         return groups
 
-    def take_over(self, arrays: Mapping[str, NDArray[Any]]) -> int:
+    def take_over(self, arrays: Mapping[str, Array]) -> int:
         """Begin at the weights of an earlier network; return how many parameters were taken.
 
         What comes from the closed-form start is left as it was found on the present data, and so is every parameter

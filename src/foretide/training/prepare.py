@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.scaling import Scaler
 from foretide.data.time.calendar import Calendar
+from foretide.data.windows import first_rows
 from foretide.errors import DataError, nearest
 from foretide.models.start import Series
 from foretide.training.calendar_table import CalendarTable
+from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.typing import Array, Bools, Floats, Ints, Singles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
 
 CHUNK_ROWS = 65_536
-ARRAYS = ("location", "scale", "known_location", "known_scale", "static_location", "static_scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +40,17 @@ class Preparation:
     """
 
     ids: tuple[str, ...]
-    location: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    known_location: NDArray[np.float64]
-    known_scale: NDArray[np.float64]
-    static_location: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    static_scale: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    location: Floats
+    scale: Floats
+    known_location: Floats
+    known_scale: Floats
+    static_location: Floats = field(default_factory=lambda: np.zeros(0))
+    static_scale: Floats = field(default_factory=lambda: np.zeros(0))
     calendar: Calendar | None = None
 
     @classmethod
     def fit(
-        cls, train: Panel, calendar: Calendar | None, uncentred: NDArray[np.bool_] | None = None
+        cls, train: Panel, calendar: Calendar | None, uncentred: Bools | None = None
     ) -> Preparation:  # fmt: skip
         """Learn locations and scales from a training part.
 
@@ -69,29 +70,22 @@ class Preparation:
             static_location, static_scale, calendar,
         )  # fmt: skip
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Everything that is an array, by names that begin with ``preparation.``, for saving."""
-        return {f"preparation.{name}": getattr(self, name) for name in ARRAYS}
+        return prefixed("preparation.", arrays_of(self))
 
     @classmethod
     def from_arrays(
-        cls, arrays: dict[str, NDArray[Any]], ids: tuple[str, ...], calendar: Calendar | None
-    ) -> Preparation:
+        cls, arrays: Mapping[str, Array], ids: tuple[str, ...], calendar: Calendar | None
+    ) -> Preparation:  # fmt: skip
         """Rebuild from :meth:`arrays`."""
-        return cls(ids, calendar=calendar, **{name: arrays[f"preparation.{name}"] for name in ARRAYS})
+        return rebuilt(cls, under("preparation.", arrays), {"ids": ids, "calendar": calendar})
 
-    def positions(self, panel: Panel) -> NDArray[np.int64]:
+    def positions(self, panel: Panel) -> Ints:
         """Position of each of the panel's entities among the fitted ones, ``[N']``."""
-        known = {name: i for i, name in enumerate(self.ids)}
-        for name in panel.ids:
-            if name not in known:
-                raise DataError(
-                    f"Entity {name!r} has no rows in the training part this model was fitted on, so its scale is not "
-                    f"known. Fit again with a training part that holds it, or leave it out. {nearest(name, self.ids)}"
-                )
-        return np.array([known[name] for name in panel.ids], dtype=np.int64)
+        return positions_among(self.ids, panel)
 
-    def for_new(self, panel: Panel, uncentred: NDArray[np.bool_] | None = None) -> Preparation:
+    def for_new(self, panel: Panel, uncentred: Bools | None = None) -> Preparation:
         """Return the preparation of entities that were not there at fit: scales are those of their own rows.
 
         Parameters
@@ -109,7 +103,7 @@ class Preparation:
         """Number of known-future columns, calendar included, ``G``."""
         return len(panel.future) + (len(self.calendar.names(panel.grid)) if self.calendar else 0)
 
-    def values(self, panel: Panel) -> NDArray[np.float32]:
+    def values(self, panel: Panel) -> Singles:
         """Scaled targets and past columns, gaps carried forward, entities without holes, ``[R, C]``.
 
         A gap before the first value becomes 0, the training mean. Only earlier rows fill later ones.
@@ -130,7 +124,7 @@ class Preparation:
             start += len(rows)
         return out
 
-    def future(self, panel: Panel, h: int) -> NDArray[np.float32] | None:
+    def future(self, panel: Panel, h: int) -> Singles | None:
         """Scaled known-future columns, ``[R + N h, F]``: ``h`` rows more per entity than the panel has.
 
         A gap up to the last observed target carries the last value forward, or is 0, the training mean, before the
@@ -156,7 +150,7 @@ class Preparation:
             return None
         return CalendarTable.build(self.calendar, panel.grid, int(panel.first.min()), int(panel.last.max()) + h)
 
-    def static(self, panel: Panel) -> NDArray[np.float32] | None:
+    def static(self, panel: Panel) -> Singles | None:
         """Scaled static columns, ``[N', S]``; 0, the mean, where one is missing."""
         if len(panel.static.names) != len(self.static_location):
             raise DataError(
@@ -171,19 +165,19 @@ class Preparation:
     def series(
         self,
         panel: Panel,
-        values: NDArray[np.float32],
-        future: NDArray[np.float32] | None,
+        values: Singles,
+        future: Singles | None,
         calendar: CalendarTable | None,
-        train_rows: NDArray[np.int64],
+        train_rows: Ints,
     ) -> Series:
         """What the closed-form start reads: scaled values, known columns and the training part's lengths ``[N]``.
 
         ``future`` and ``calendar`` as :meth:`future` and :meth:`calendar_table` give them; None leaves them out.
         """
-        row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+        row0 = first_rows(panel.length)
         h = 0 if future is None else (len(future) - len(values)) // panel.n_entities
 
-        def known(entity: int, low: int, high: int) -> NDArray[np.float32]:
+        def known(entity: int, low: int, high: int) -> Singles:
             parts = []
             if future is not None:
                 start = row0[entity] + entity * h
@@ -198,7 +192,7 @@ class Preparation:
             values, known if has_known else None, panel.first, row0, panel.length, train_length, panel.n_targets
         )
 
-    def unscale(self, panel: Panel, entity: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.float64]:
+    def unscale(self, panel: Panel, entity: Ints, values: Array) -> Floats:
         """Targets in scaled units ``[W, H, D, ...]`` -> original units, for entities ``[W]``."""
         where = self.positions(panel)[entity]
         d = panel.n_targets
@@ -207,18 +201,18 @@ class Preparation:
         return np.asarray(values, dtype=np.float64) * scale + location
 
 
-def _carry_forward(part: NDArray[np.float32], carried: NDArray[np.float32]) -> NDArray[np.float32]:
+def _carry_forward(part: Singles, carried: Singles) -> Singles:
     """Fill gaps of ``part`` in place from the rows above and ``carried``; return its last row."""
     missing = ~np.isfinite(part)
     for column in np.flatnonzero(missing.any(axis=0)):
         seen = np.where(missing[:, column], -1, np.arange(len(part)))
         np.maximum.accumulate(seen, out=seen)
         part[:, column] = np.where(seen < 0, carried[column], part[seen, column])
-    last: NDArray[np.float32] = part[-1].copy()
+    last: Singles = part[-1].copy()
     return last
 
 
-def moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def moments(values: Array) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column; 0 and 1 where there is no value, scale 1 where it does not vary."""
     seen = ~np.isnan(values)
     counts = np.maximum(seen.sum(axis=0), 1)
@@ -226,3 +220,31 @@ def moments(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float
     scale = np.sqrt((np.where(seen, values - location, 0.0) ** 2).sum(axis=0) / counts)
     # A constant column keeps a spread of rounding, which must not blow up the first other value it takes.
     return location, np.where(scale > 1e-12 * np.abs(location), scale, 1.0)
+
+
+def positions_among(ids: Sequence[str], panel: Panel) -> Ints:
+    """Position of each of the panel's entities among those that were fitted.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        The fitted ones.
+    panel : Panel
+
+    Returns
+    -------
+    int array ``[N']``
+
+    Raises
+    ------
+    DataError
+        When one was not there; the nearest name is suggested.
+    """
+    known = {name: i for i, name in enumerate(ids)}
+    for name in panel.ids:
+        if name not in known:
+            raise DataError(
+                f"Entity {name!r} has no rows in the training part this model was fitted on. Fit again with a training "
+                f"part that holds it, or leave it out. {nearest(name, ids)}"
+            )
+    return np.array([known[name] for name in panel.ids], dtype=np.int64)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from foretide.parallel import in_worker
-from foretide.training.loop import EpochCallback
+from foretide.training.watch import Epoch, EpochCallback
 
 
 @contextlib.contextmanager
@@ -35,7 +34,7 @@ def epoch_bar(name: str, epochs: int) -> Iterator[EpochCallback | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(name, total=epochs, loss="")
 
-        def show(row: dict[str, Any]) -> None:
+        def show(row: Epoch) -> None:
             bar.update(task, completed=row["epoch"], loss=f"validation loss {row['val_loss']:.4g}")
 
         yield show

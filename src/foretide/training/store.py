@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from foretide.data.time.ahead import no_value_ahead
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, first_rows
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.training.prepare import Preparation
 
@@ -40,7 +39,7 @@ class Store:
         self.array = preparation.values(panel)
         self.future_array = preparation.future(panel, h)
         self.calendar = preparation.calendar_table(panel, h)
-        self.row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
+        self.row0 = first_rows(panel.length)
         self.values = torch.from_numpy(self.array).to(self.device)
         self.future = None if self.future_array is None else torch.from_numpy(self.future_array).to(self.device)
         static = preparation.static(panel)
@@ -50,7 +49,7 @@ class Store:
         self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
         self.entities = preparation.positions(panel)
 
-    def rows(self, windows: Windows) -> NDArray[np.int64]:
+    def rows(self, windows: Windows) -> Ints:
         """Row of each cutoff in the store, ``[W]``."""
         return self.row0[windows.entity] + windows.cutoff
 

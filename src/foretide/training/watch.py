@@ -9,21 +9,33 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import TypedDict
 
-EpochWatcher = Callable[[dict[str, Any]], None]
-_WATCHERS: ContextVar[tuple[EpochWatcher, ...]] = ContextVar("epoch_watchers", default=())
+
+class Epoch(TypedDict):
+    """What happened in an epoch; number 0 is the state before the first step.
+
+    ``val_loss`` is NaN without validation windows, ``train_loss`` in epoch 0; ``seconds`` count from the start.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float
+    seconds: float
+
+
+EpochCallback = Callable[[Epoch], None]
+_WATCHERS: ContextVar[tuple[EpochCallback, ...]] = ContextVar("epoch_watchers", default=())
 
 
 @contextlib.contextmanager
-def watching(callback: EpochWatcher) -> Iterator[None]:
+def watching(callback: EpochCallback) -> Iterator[None]:
     """Call ``callback`` with the row of every epoch that is trained inside.
 
     Parameters
     ----------
     callback : callable
-        Gets ``{"epoch", "train_loss", "val_loss", "seconds"}``; epoch 0 is the state before the first step. It may
-        raise to stop the training.
+        Gets an :class:`Epoch`. It may raise to stop the training.
     """
     token = _WATCHERS.set((*_WATCHERS.get(), callback))
     try:
@@ -32,7 +44,7 @@ def watching(callback: EpochWatcher) -> Iterator[None]:
         _WATCHERS.reset(token)
 
 
-def show_watchers(row: dict[str, Any]) -> None:
+def show_watchers(row: Epoch) -> None:
     """Hand an epoch's row, a copy for each, to those who watch."""
     for callback in _WATCHERS.get():
-        callback(dict(row))
+        callback(row.copy())

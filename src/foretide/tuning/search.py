@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
 from foretide.seeding import numpy_generator
 from foretide.text import duration
-from foretide.training.watch import watching
+from foretide.training.watch import Epoch, watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
 from foretide.tuning.objective import Task
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import optuna
 
     from foretide.forecasters.base import Forecaster
-    from foretide.typing import Json
 
 Say = Callable[[str], None]
 SAMPLERS = ("tpe", "random")
@@ -285,8 +284,8 @@ class _Curve:
         optuna = get_optuna()
         trial = study.ask()
 
-        def look(epoch: Json) -> None:
-            number, value = int(epoch["epoch"]), float(epoch["val_loss"])
+        def look(epoch: Epoch) -> None:
+            number, value = epoch["epoch"], epoch["val_loss"]
             if number == 0 or number in self.epochs or not math.isfinite(value):
                 return
             self.epochs[number] = value

@@ -10,12 +10,13 @@ import torch
 from cases import make_panel
 
 from foretide.data.panel import Panel
-from foretide.data.windows import Windows, slide
-from foretide.forecasters.lavar.latent_state import LatentState, compact_rows, covariates, stretches
+from foretide.data.windows import Windows, first_rows, slide
+from foretide.forecasters.lavar.latent_state import LatentState, covariates, stretches
 from foretide.models.config import LatentConfig
+from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
+from foretide.training.config import Stage
 from foretide.training.prepare import Preparation
-from foretide.training.stages import Stage
 
 H, P, K = 5, 3, 2
 CONFIG = LatentConfig(latent=K, order=P, encoder=(6,), decoder=(6,))
@@ -77,7 +78,7 @@ def test_states_are_standard_over_the_training_part() -> None:
     state, preparation = fitted(given)
     train, _ = windows_of(given)
     z, _ = state.read(given, preparation, train, H)
-    rows = np.concatenate([compact_rows(given)[e] + train.cutoff[train.entity == e] for e in (0, 1)])
+    rows = np.concatenate([first_rows(given.length)[e] + train.cutoff[train.entity == e] for e in (0, 1)])
     np.testing.assert_allclose(z[rows].mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(z[rows].std(axis=0), 1, rtol=1e-5)
 
@@ -104,7 +105,7 @@ def test_rows_after_the_last_cutoff_are_not_looked_at() -> None:
 def test_it_comes_back_from_its_arrays() -> None:
     given = panel()
     state, preparation = fitted(given, "both")
-    again = LatentState.restore(state.arrays(), 5, H, CONFIG, "both")
+    again = LatentState.restore(state.arrays(), LatentModel(5, H, CONFIG), "both")
     for a, b in zip(
         state.read(given, preparation, windows_of(given)[0], H),
         again.read(given, preparation, windows_of(given)[0], H),
@@ -132,10 +133,10 @@ def test_stretches_are_runs_of_cutoffs_in_rows_without_holes() -> None:
     holes = every[~np.isin(np.arange(len(every)), [10, 11, 30])]
     found = stretches(given, holes)
     rows = np.concatenate([np.arange(s.first, s.first + s.count) for s in found])
-    np.testing.assert_array_equal(rows, compact_rows(given)[holes.entity] + holes.cutoff)
+    np.testing.assert_array_equal(rows, first_rows(given.length)[holes.entity] + holes.cutoff)
     assert len(found) == 4
     assert [s.count for s in found][:2] == [10, 18]
-    np.testing.assert_array_equal(compact_rows(given), [0, 70])
+    np.testing.assert_array_equal(first_rows(given.length), [0, 70])
 
 
 def test_a_panel_with_holes_between_its_rows() -> None:

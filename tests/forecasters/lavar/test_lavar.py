@@ -164,7 +164,7 @@ def test_every_head_works_in_every_bucket(head: str) -> None:
     found = model.predict(goods(), CUTOFFS, quantiles=(0.5,))
     sensible(found)
     assert set(model.bucket_table()["head"]) == {head}
-    if HEADS[head].counts or not HEADS[head].has_distribution:
+    if HEADS[head].cls.counts or not HEADS[head].cls.has_distribution:
         sensible(found, counts=True)
 
 

@@ -272,7 +272,7 @@ def test_before_a_season_is_known_the_average_speaks() -> None:
 def test_unknown_entities_are_named() -> None:
     fitted = SeasonalBase.fit(panel_of(weekly(50), weekly(50)), 3, RECIPES, 7)
     other = replace(panel_of(weekly(50), weekly(50)), ids=("shop0", "shop11"))
-    with pytest.raises(DataError, match=r"Entity 'shop11' was not in the training part .* Did you mean 'shop1'\?"):
+    with pytest.raises(DataError, match=r"Entity 'shop11' has no rows in the training part .* Did you mean 'shop1'\?"):
         fitted.positions(other)
     assert fitted.positions(replace(other, ids=("shop1", "shop0"))).tolist() == [1, 0]
 

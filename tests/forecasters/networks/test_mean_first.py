@@ -17,6 +17,7 @@ from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.heads.base import HeadShape
 from foretide.heads.count_heads import fit_spread
+from foretide.heads.point import PointHead
 from foretide.heads.table import HEADS, HeadKind, make_head
 
 H, T, TRAINED = 3, 160, 110
@@ -24,6 +25,12 @@ POOR: dict[str, Any] = {"waves": 0, "penalties": (1e4,), "epochs": 6, "patience"
 """A start that knows no week, so that training gains on it."""
 MODELS: dict[str, type[NeuralForecaster]] = {"Attention": Attention, "LSTM": LSTM}
 each = pytest.mark.parametrize("kind", MODELS)
+
+
+class Uncentred(PointHead):
+    """Points of targets that keep their zero."""
+
+    counts = True
 
 
 def fitted(kind: str, panel: Panel, trained: int = TRAINED, **settings: Any) -> NeuralForecaster:
@@ -70,8 +77,7 @@ def test_the_mean_of_counts_is_that_of_points_that_are_not_centred(
 ) -> None:
     panel = counts_panel()
     first = fitted(kind, panel, trained, head=head, fit_mean_first=True)
-    uncentred = HeadKind("foretide.heads.point:PointHead", has_distribution=False, counts=True)
-    monkeypatch.setitem(HEADS, "point", uncentred)
+    monkeypatch.setitem(HEADS, "point", HeadKind(Uncentred))
     point = fitted(kind, panel, trained, head="point")
     np.testing.assert_allclose(first.predict(panel).mean, point.predict(panel).mean, rtol=2e-6)
     np.testing.assert_equal([r["val_loss"] for r in first.history], [r["val_loss"] for r in point.history])

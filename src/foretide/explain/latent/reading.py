@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from foretide.data.windows import Windows, evenly
+from foretide.data.windows import Windows, evenly, first_rows
 from foretide.errors import ConfigError, NotFittedError
 from foretide.evaluation.compare.tests import holm
 from foretide.explain.chance import mean_test
 from foretide.explain.latent.modes import companion_of
 from foretide.explain.origins import fit_end, windows_at
 from foretide.forecasters.lavar.features import Look, answers
-from foretide.forecasters.lavar.latent_state import compact_rows, covariates
+from foretide.forecasters.lavar.latent_state import covariates
 from foretide.forecasters.lavar.lavar import LAVAR
+from foretide.models.dynamics import VAR
 from foretide.training.latent import rolled_out
 from foretide.typing import Array, Bools, Floats, Ints
 
@@ -109,7 +110,7 @@ class Reading:
 
     def rows(self) -> Ints:
         """Row of each cutoff among the compact rows, ``[W]``."""
-        return np.asarray(compact_rows(self.panel)[self.windows.entity] + self.windows.cutoff)
+        return np.asarray(first_rows(self.panel.length)[self.windows.entity] + self.windows.cutoff)
 
     def coefficients(self) -> tuple[Floats, Floats]:
         """Coefficients ``[p, K, K]``, newest lag first, and constant ``[K]``, of states in standard units.
@@ -118,7 +119,7 @@ class Reading:
         """
         state, dynamics = self.parts.state, self.parts.state.model.dynamics
         with torch.no_grad():
-            if state.model.config.dynamics == "var":
+            if isinstance(dynamics, VAR):
                 a, c = (t.double().numpy() for t in dynamics.coefficients())
                 c = c + a.sum(axis=0) @ state.location - state.location
             else:

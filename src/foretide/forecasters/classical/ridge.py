@@ -155,7 +155,7 @@ class Ridge(Forecaster):
         self._arrays = {"weights": start.weights, "intercept": start.intercept}
         if len(start.season.known):
             self._arrays["known"] = start.season.known
-        self._chosen = {name: start.chosen[name] for name in CHOSEN}
+        self._chosen = {name: value for name, value in start.chosen.items() if name in CHOSEN}
 
     def _start(
         self, series: Series, places: tuple[Ints, Ints], channels: str, known: str, seasons: Sequence[float]

@@ -10,11 +10,11 @@ import numpy as np
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.gaussian import LARGEST, naive_distribution, normal_quantiles, runs_away, say_replaced
-from foretide.forecasters.keeping import arrays_of, rebuilt
 from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.baselines import check_count
 from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, wakes
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
+from foretide.training.saved import arrays_of, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from foretide.data.counts import check_thresholds
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, check_choice
+from foretide.training.config import Stage
 
 BASES = ("auto", "last", "season", "level", "mean", "profile")
 BY_CHANCE = ("last", "season")
@@ -61,8 +62,7 @@ class SupplyConfig:
     def __post_init__(self) -> None:
         check_thresholds(self.dense, self.ultra)
         for name, known in (("base", BASES), ("encode", INPUTS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is one of {', '.join(map(repr, known))}; got {getattr(self, name)!r}.")
+            check_choice(name, getattr(self, name), known)
         if not 0 < self.bound_quantile <= 1 or self.bound_factor < 0:
             raise ConfigError(
                 f"bound_quantile is a fraction above 0 and bound_factor at least 0; got {self.bound_quantile!r} and "
@@ -104,6 +104,15 @@ class StagesConfig:
     head_weight_decay: float = 1e-2
     clip: float | None = 1.0
     patience: int | None = 20
+
+    def stage(self, number: int, epochs: int | None = None) -> Stage:
+        """Return stage 1 (latent state) or 2 (heads), or another number of ``epochs`` of it."""
+        lengths = (self.epochs, self.lr, self.weight_decay) if number == 1 else (
+            self.head_epochs, self.head_lr, self.head_weight_decay)  # fmt: skip
+        return Stage(
+            f"stage {number}", lengths[0] if epochs is None else epochs, self.batch_size, *lengths[1:],
+            clip=self.clip, patience=self.patience, steps=self.steps_per_epoch,
+        )  # fmt: skip
 
 
 class LAVAROptions(TypedDict, total=False):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.typing import Bools, Floats, Ints
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 POOLED_VARIANCE = 1.0
 """Prior variance of an event's pooled factor around one."""
@@ -25,7 +22,7 @@ SMALLEST = 1e-3
 
 
 def fit_factors(
-    flags: Sequence[NDArray[Any]],
+    flags: Sequence[Bools],
     y: Sequence[Floats],
     expected: Sequence[Floats],
     noise: Floats,
@@ -69,8 +66,8 @@ def fit_factors(
 
 
 def _event_days(
-    flags: Sequence[NDArray[Any]], y: Sequence[Floats], expected: Sequence[Floats]
-) -> tuple[list[tuple[Steps, NDArray[np.bool_]]], Steps, Floats, tuple[Floats, Floats]]:
+    flags: Sequence[Bools], y: Sequence[Floats], expected: Sequence[Floats]
+) -> tuple[list[tuple[Ints, Bools]], Ints, Floats, tuple[Floats, Floats]]:
     """Rows of all entities on which an event is set, one after the other, ``E`` of them.
 
     Returns
@@ -89,7 +86,7 @@ def _event_days(
     return marked, entity, np.zeros_like(seen), (seen, usual)
 
 
-def multiplied(flags: NDArray[Any], factors: Floats) -> Floats:
+def multiplied(flags: Bools, factors: Floats) -> Floats:
     """Return the product of the factors ``[N, J, D]`` of all flags ``[T, J, D]`` that are set, ``[T, N, D]``."""
     out = np.ones((len(flags), len(factors), factors.shape[2]))
     rows = np.flatnonzero(flags.any(axis=(1, 2)))

@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from foretide.data.windows import truth_of
-from foretide.forecasters.lavar.latent_state import LatentState, compact_rows
+from foretide.data.windows import first_rows, truth_of
+from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.heads.table import mask_of
 from foretide.training.head_bank import HeadData
 from foretide.training.store import Store, WindowBatches
+from foretide.typing import Bools, Floats, Ints, Singles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar.latent_effects import LatentEffects
     from foretide.forecasters.lavar.parts import Parts
     from foretide.forecasters.lavar.seasonal_base import SeasonalBase
     from foretide.training.prepare import Preparation
-
-    Floats = NDArray[np.float64]
 
 AT_ONCE = 2048
 NOTHING = 1e-6
@@ -55,7 +52,7 @@ class Look:
     windows: Windows
     z: Floats
     ahead: Floats
-    features: NDArray[np.float32]
+    features: Singles
     learning: bool = False
     own_history: bool = False
 
@@ -74,7 +71,7 @@ class Look:
             known = [batches.inputs(c).known for c in torch.split(torch.arange(len(windows)), AT_ONCE)]
             found.append(torch.cat([k for k in known if k is not None]).numpy())
         if own_history:
-            d, rows = panel.n_targets, compact_rows(panel)[windows.entity] + windows.cutoff
+            d, rows = panel.n_targets, first_rows(panel.length)[windows.entity] + windows.cutoff
             recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
             found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
         return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows, own_history)
@@ -97,9 +94,7 @@ class Look:
         return truth_of(self.panel, self.windows, self.ahead.shape[1])
 
 
-def head_data(
-    look: Look, base: Floats, entity: NDArray[np.int64], unit: Floats, positive: NDArray[np.bool_], y: Floats | None
-) -> HeadData:
+def head_data(look: Look, base: Floats, entity: Ints, unit: Floats, positive: Bools, y: Floats | None) -> HeadData:
     """In each series' unit; a correction of one is the base itself, or one unit where values may be negative.
 
     ``entity`` ``[W]`` is the position among the fitted entities; without ``y`` the base stands in for the truth.

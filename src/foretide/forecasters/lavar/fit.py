@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import buckets_of, heads_of, inherit, like_teacher
 from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects, fit_effects
 from foretide.forecasters.lavar.latent_state import LatentState
-from foretide.forecasters.lavar.lavar import stage_kwargs
 from foretide.forecasters.lavar.parts import Parts, columns_of
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
@@ -29,17 +28,15 @@ from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, train_heads
 from foretide.training.prepare import Preparation
-from foretide.training.stages import Stage
+from foretide.typing import Floats, Ints, Reals
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.training.watch import Epoch
 
-    Floats = NDArray[np.float64]
-    History = dict[str, list[dict[str, Any]]]
+    History = dict[str, list[Epoch]]
 
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
@@ -74,7 +71,7 @@ def predict_parts(
         for columns, own in distributions:
             found[:, :, columns] = own
     mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
-    extras: dict[str, Any] = {}
+    extras: dict[str, Reals] = {}
     if "base" in traces:
         extras["base"] = base
     if "latent" in traces:
@@ -149,10 +146,9 @@ class _Fit:
         d, c = panel.n_targets, len(panel.past)
         channels = {"past": c, "targets": d, "both": d + c}[source]
         config = dataclasses.replace(model.config, order=self.order, latent=min(model.config.latent, channels))
-        stage = Stage(**stage_kwargs(model.stages, 1))
         with seeded_init(model.seed):
             state, history = LatentState.fit(
-                panel, self.preparation, self.windows, self.h, config, source, stage, self.generator
+                panel, self.preparation, self.windows, self.h, config, source, model.stages.stage(1), self.generator
             )
         self.history["stage1"] = history.epochs
         return state
@@ -202,7 +198,7 @@ class _Fit:
             for look, base in zip(looks, bases, strict=True)
         ]  # fmt: skip
         assert data[0] is not None
-        stage = Stage(**stage_kwargs(self.model.stages, 2))
+        stage = self.model.stages.stage(2)
         history = train_heads(parts.bank, data[0], data[1], stage, self.generator, MARGIN)
         self.history["stage2"] = history.epochs
         return history.parts
@@ -238,8 +234,7 @@ class _Fit:
                     {bucket: parts.heads[bucket]}, {bucket: parts.bank.columns[bucket]}, parts.shape, parts.bank.unit
                 )
                 one.heads[bucket].load_state_dict(fresh.bank.heads[bucket].state_dict())
-                stage = dataclasses.replace(Stage(**stage_kwargs(self.model.stages, 2)), epochs=epochs)
-                train_heads(one, data, None, stage, self.generator)
+                train_heads(one, data, None, self.model.stages.stage(2, epochs), self.generator)
                 parts.bank.heads[bucket].load_state_dict(one.heads[bucket].state_dict())
         return parts
 
@@ -264,7 +259,7 @@ def _harmless(rich: tuple[SeasonalBase, LatentEffects], plain: SeasonalBase, val
     return float(np.nanmean(np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE))) < MARGIN
 
 
-def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
+def _by_series(values: Floats, entity: Ints, n: int) -> Floats:
     """Mean over the windows of each entity, ``[W, H, D] -> [N, D]``; NaN where nothing was observed."""
     seen = ~np.isnan(values)
     total, count = np.zeros((n, values.shape[2])), np.zeros((n, values.shape[2]))
@@ -273,7 +268,7 @@ def _by_series(values: Floats, entity: NDArray[np.int64], n: int) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _units(base: Floats, y: Floats, entity: NDArray[np.int64], train: Panel) -> Floats:
+def _units(base: Floats, y: Floats, entity: Ints, train: Panel) -> Floats:
     """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give."""
     mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
     largest = np.zeros_like(mean_square)

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.forecasters.simple.history import by_entity, last_seen
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-
-    Floats = NDArray[np.float64]
 
 KINDS = ("non_finite", "below_zero", "bounded", "gated", "rounded")
 
@@ -39,7 +36,7 @@ class Guard:
     """
 
     upper: Floats
-    nonnegative: NDArray[np.bool_]
+    nonnegative: Bools
     gate: int | None = None
     whole: bool = False
     factor: float = 0.0
@@ -70,7 +67,7 @@ class Guard:
         return replace(own, nonnegative=own.nonnegative & usual)
 
     def apply(
-        self, panel: Panel, windows: Windows, where: NDArray[np.int64], mean: Floats, quantiles: Floats | None
+        self, panel: Panel, windows: Windows, where: Ints, mean: Floats, quantiles: Floats | None
     ) -> tuple[Floats, Floats | None, dict[str, int]]:
         """Return forecasts ``[W, H, D]`` and quantiles put right, and how many points each kind of intervention took.
 

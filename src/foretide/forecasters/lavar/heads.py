@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,18 +12,15 @@ import torch
 from foretide.data.counts import are_counts, buckets, density, first_no_count
 from foretide.errors import DataError
 from foretide.forecasters.lavar.config import BY_CHANCE
-from foretide.heads.table import HEADS, Route, mask_of, resolve
+from foretide.heads.table import HeadSpec, Route, mask_of, resolve
+from foretide.typing import Floats
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.forecasters.lavar.lavar import LAVAR
     from foretide.forecasters.lavar.parts import Parts
     from foretide.training.head_bank import HeadBank
     from foretide.training.prepare import Preparation
-
-    Floats = NDArray[np.float64]
 
 EFFECTIVE_ROWS = 20.0
 """So many neighbouring rows of a covariate say as much as one independent row."""
@@ -38,13 +36,13 @@ def buckets_of(model: LAVAR, train: Panel, teacher: Parts | None) -> tuple[Float
     return rates, tuple(str(b) for b in buckets(rates, model.supply.dense, model.supply.ultra))
 
 
-def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, Any]:
+def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, HeadSpec]:
     """Head of each bucket, options filled in; count heads only for counts."""
     counts = are_counts(train)
     names = model.heads
     if isinstance(names, str):
         names = ("delta", "delta", "zinb" if counts.all() else "delta")
-    found: dict[str, Any] = {}
+    found: dict[str, HeadSpec] = {}
     for bucket, spec in zip(("dense", "sparse", "ultra"), names, strict=True):
         columns = [j for j, b in enumerate(where) if b == bucket]
         if not columns:
@@ -57,25 +55,23 @@ def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, An
     return found
 
 
-def _with_options(model: LAVAR, spec: Any, routes: list[Route]) -> Any:
+def _with_options(model: LAVAR, spec: HeadSpec, routes: Sequence[Route]) -> HeadSpec:
     """Fill in what LAVAR asks of heads by default; columns become positions."""
-    filled = [{**_defaults(model, route.name), **route.options} for route in routes]
-    if routes[0].columns is None:
+    filled = [{**_defaults(model, route), **route.options} for route in routes]
+    if routes[0].places is None:
         return {"name": routes[0].name, **filled[0]}
     named = zip(spec, routes, filled, strict=True)
-    return {name: {**options, "columns": list(route.columns or ())} for name, route, options in named}
+    return {name: {**options, "columns": list(route.places or ())} for name, route, options in named}
 
 
-def _defaults(model: LAVAR, head: str) -> dict[str, Any]:
+def _defaults(model: LAVAR, route: Route) -> dict[str, object]:
     """No running sum, which would leave a last value by a share of the way only; logarithmic links on a level."""
-    if head == "delta":
+    if route.name == "delta":
         return {"cumulative": False, "on": "level", "weights": model.supply.horizon_weights}
-    if model.supply.base in BY_CHANCE:
-        return {}
-    return {"link": "log"} if HEADS[head].counts else {}
+    return {"link": "log"} if "log" in route.cls.links and model.supply.base not in BY_CHANCE else {}
 
 
-def raise_not_counts(panel: Panel, column: int, head: Any) -> None:
+def raise_not_counts(panel: Panel, column: int, head: HeadSpec) -> None:
     """Say which value of a target is no count."""
     worst = first_no_count(panel, np.arange(panel.n_targets) == column)
     if worst is not None:

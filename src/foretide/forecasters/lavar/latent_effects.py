@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.windows import evenly, truth_of
+from foretide.data.windows import evenly, first_rows, truth_of
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-
-    Floats = NDArray[np.float64]
 
 ROUNDS = 3
 CHOOSING_ROUNDS = 2
@@ -59,7 +56,7 @@ class LatentEffects:
             start = stop
         return out
 
-    def ahead(self, entity: NDArray[np.int64], z_ahead: Floats) -> Floats:
+    def ahead(self, entity: Ints, z_ahead: Floats) -> Floats:
         """Multipliers of steps ahead, ``[W, h, D]``, for latent states ``[W, h, K]``."""
         log = np.einsum("whk,wdk->whd", z_ahead, self.weights[entity], optimize=True)
         return np.asarray(np.exp(np.clip(log, -MAX_LOG, MAX_LOG)))
@@ -71,7 +68,7 @@ class LatentEffects:
         """Effects of ``n`` entities that were not there at fit: those of all entities together."""
         return LatentEffects(np.repeat(self.shared[None], n, axis=0), self.shared)
 
-    def take(self, entities: NDArray[np.int64]) -> LatentEffects:
+    def take(self, entities: Ints) -> LatentEffects:
         """Effects of some entities."""
         return LatentEffects(self.weights[entities], self.shared)
 
@@ -143,8 +140,7 @@ def _stride(windows: Windows) -> int:
 
 def _memory(base: SeasonalBase, train: Panel, entity: int, z: Floats, past: Floats) -> Floats:
     """Mean latent state over each series' level's memory, ``[T, D, K]``; NaN-free, zero where nothing is remembered."""
-    row0 = int(np.concatenate([[0], np.cumsum(train.length)])[entity])
-    rows = int(train.length[entity])
+    row0, rows = int(first_rows(train.length)[entity]), int(train.length[entity])
     state = z[row0 : row0 + rows]
     seen = ~np.isnan(np.asarray(train.rows(entity)[:, : train.n_targets]))
     explained = np.where(seen, past[row0 : row0 + rows], 0.0)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from foretide.data.windows import first_rows
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.models.linear_start import start_linear
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
+from foretide.training.saved import arrays_of, prefixed, put_weights, rebuilt, under, weights_of
+from foretide.typing import Array, Floats, Singles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.training.config import Stage
     from foretide.training.loop import History
     from foretide.training.prepare import Preparation
-    from foretide.training.stages import Stage
-
-    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class LatentState:
         part one may learn from; else their states are those of a row of zeros.
         """
         x = covariates(panel, preparation, self.source)
-        row0 = compact_rows(panel)
+        row0 = first_rows(panel.length)
         last = np.full(panel.n_entities, -1, dtype=np.int64)
         np.maximum.at(last, windows.entity, windows.cutoff)
         for i in range(panel.n_entities if not all_rows else 0):
@@ -80,25 +80,18 @@ class LatentState:
     def _standard(self, z: torch.Tensor) -> Floats:
         return np.asarray((z.double().numpy() - self.location) / self.scale)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything that is an array, by names that begin with ``latent.``."""
-        weights = {f"latent.model.{k}": v.detach().numpy() for k, v in self.model.state_dict().items()}
-        return {**weights, "latent.location": self.location, "latent.scale": self.scale}
+    def arrays(self) -> dict[str, Array]:
+        """Everything that is an array."""
+        return {**arrays_of(self), **prefixed("model.", weights_of(self.model))}
 
     @classmethod
-    def restore(
-        cls, arrays: dict[str, NDArray[Any]], channels: int, h: int, config: LatentConfig, source: str
-    ) -> LatentState:
-        """Rebuild from :meth:`arrays`."""
-        model = LatentModel(channels, h, config)
-        prefix = "latent.model."
-        model.load_state_dict(
-            {k.removeprefix(prefix): torch.from_numpy(np.array(v)) for k, v in arrays.items() if k.startswith(prefix)}
-        )
-        return cls(model.eval(), arrays["latent.location"], arrays["latent.scale"], source)
+    def restore(cls, arrays: Mapping[str, Array], model: LatentModel, source: str) -> LatentState:
+        """Rebuild from :meth:`arrays` and a model of the same sizes, which gets the weights."""
+        put_weights(model, under("model.", arrays))
+        return rebuilt(cls, arrays, {"model": model.eval(), "source": source})
 
 
-def covariates(panel: Panel, preparation: Preparation, source: str) -> NDArray[np.float32]:
+def covariates(panel: Panel, preparation: Preparation, source: str) -> Singles:
     """What the encoder reads of each row, scaled and without gaps, ``[R, C]``.
 
     A column that did not vary in the training part has no scale and no known effect: it is zero whatever comes.
@@ -112,14 +105,9 @@ def covariates(panel: Panel, preparation: Preparation, source: str) -> NDArray[n
     return np.ascontiguousarray(values[:, d:] if source == "past" else values[:, :d])
 
 
-def compact_rows(panel: Panel) -> NDArray[np.int64]:
-    """First row of each entity when entities stand one after the other without holes, ``[N]``."""
-    return np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
-
-
 def stretches(panel: Panel, windows: Windows) -> list[Stretch]:
     """Neighbouring cutoffs of each entity."""
-    row0 = compact_rows(panel)
+    row0 = first_rows(panel.length)
     found = []
     for entity in np.unique(windows.entity):
         cutoffs = windows.cutoff[windows.entity == entity]

@@ -12,21 +12,22 @@ from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.lavar.config import LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 from foretide.heads.table import HeadSpec, routes, shared_range
 from foretide.models.config import LatentConfig
+from foretide.training.saved import rebuilt
+from foretide.typing import Array, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar.parts import Parts
+    from foretide.training.watch import Epoch
     from foretide.typing import Json
 
 
@@ -61,6 +62,14 @@ class LAVAR(Forecaster):
     Notes
     -----
     Source: the LAVAR specification; the base and the closed-form latent effects are this library's own.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
+    >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(panel)
+    >>> model.predict(panel).mean.shape
+    (1, 3, 1)
     """
 
     configs = (LatentConfig, SupplyConfig, StagesConfig)
@@ -100,13 +109,27 @@ class LAVAR(Forecaster):
         self._teacher: LAVAR | None = None
         self._lags = order
         self.parts_: Parts | None = None
-        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.history: dict[str, list[Epoch]] = {}
         self.interventions: dict[str, int] = {}
         """What the guardrails did in the last ``predict``: points by kind."""
 
     # ---------------------------------------------------------------- what a person calls
     def bucket_table(self) -> pd.DataFrame:
-        """Return one row per target: ``target, nonzero_rate, bucket, head, why``."""
+        """Return which head each target got, and why.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per target: ``target, nonzero_rate, bucket, head, why``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
+        >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(panel)
+        >>> model.bucket_table()[["bucket", "head"]].values.tolist()
+        [['dense', 'delta']]
+        """
         import pandas as pd
 
         parts = self._parts()
@@ -130,6 +153,23 @@ class LAVAR(Forecaster):
         ----------
         panel, until, train_until
             As for :meth:`fit`.
+
+        Returns
+        -------
+        LAVAR
+
+        Raises
+        ------
+        ConfigError
+            When this model is not fitted.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> old, new = (ft.synthetic.hourly(T=150, n_series=1, seed=seed).panel for seed in (0, 1))
+        >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(old)
+        >>> model.fit_heads(new).predict(new).mean.shape
+        (1, 3, 1)
         """
         if self._fitted is None:
             raise ConfigError(f"{self.name} has no stage 1 to share yet. Type: model.fit(panel) first.")
@@ -158,7 +198,7 @@ class LAVAR(Forecaster):
         specs = () if isinstance(self.heads, str) else self.heads
         return shared_range(route.quantile_range for spec in specs for route in routes(spec))
 
-    def _learnable(self, part: FitPart) -> NDArray[np.int64]:
+    def _learnable(self, part: FitPart) -> Ints:
         shared = None if self._teacher is None else self._teacher._parts().state.model.config.order
         self._lags = self._fitting_order(part, shared)
         return part.with_windows(self._lags + 1, self.h)
@@ -178,7 +218,7 @@ class LAVAR(Forecaster):
         return prediction
 
     # ---------------------------------------------------------------- saving
-    def state(self) -> dict[str, NDArray[Any]]:
+    def state(self) -> dict[str, Array]:
         """Everything learned that is an array."""
         return self._parts().arrays()
 
@@ -186,7 +226,7 @@ class LAVAR(Forecaster):
         """Everything learned that is not."""
         return {**self._parts().facts(), "history": self.history}
 
-    def restore(self, state: dict[str, NDArray[Any]], facts: Json) -> None:
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         from foretide.forecasters.lavar.parts import Parts
 
@@ -248,14 +288,3 @@ class LAVAR(Forecaster):
         if bucket == "ultra":
             return f"nonzero in {rate:.2%} of the training rows, at most {ultra:.2%}"
         return f"nonzero in {rate:.1%} of the training rows, between {ultra:.2%} and {dense:.1%}"
-
-
-def stage_kwargs(stages: StagesConfig, which: int) -> dict[str, Any]:
-    """Settings of stage 1 or 2 as keywords of :class:`foretide.training.stages.Stage`."""
-    head = "head_" if which == 2 else ""
-    return {
-        "name": f"stage {which}",
-        "batch_size": stages.batch_size, "clip": stages.clip,
-        "steps": stages.steps_per_epoch, "patience": stages.patience,
-        **{field: getattr(stages, head + field) for field in ("epochs", "lr", "weight_decay")},
-    }  # fmt: skip

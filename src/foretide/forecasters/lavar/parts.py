@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from foretide.data.time.calendar import Calendar
-from foretide.forecasters.keeping import arrays_of, facts_of, rebuilt
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import like_fitted
 from foretide.forecasters.lavar.latent_effects import LatentEffects
@@ -18,17 +18,16 @@ from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.wrappers.error_distribution import ErrorDistribution
 from foretide.heads.base import HeadShape
-from foretide.heads.table import Route, resolve
+from foretide.heads.table import HeadSpec, Route, resolve
+from foretide.models.latent import LatentModel
 from foretide.training.head_bank import HeadBank
 from foretide.training.prepare import Preparation
+from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, rebuilt, under, weights_of
+from foretide.typing import Array, Bools, Floats, Json
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.models.config import LatentConfig
-
-    Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class Parts:
     targets: tuple[str, ...]
     buckets: tuple[str, ...]
     rates: Floats
-    heads: dict[str, Any]
+    heads: dict[str, HeadSpec]
     preparation: Preparation
     state: LatentState
     base: SeasonalBase
@@ -69,7 +68,7 @@ class Parts:
     bank: HeadBank
     shape: HeadShape
     unit: Floats
-    positive: NDArray[np.bool_]
+    positive: Bools
     distribution: ErrorDistribution | None
     guard: Guard
     own_history: bool
@@ -83,7 +82,7 @@ class Parts:
         found = [""] * len(self.targets)
         for bucket, columns in columns_of(self.buckets).items():
             for route in self.routes(bucket):
-                for j in range(len(columns)) if route.columns is None else route.columns:
+                for j in range(len(columns)) if route.places is None else route.places:
                     found[columns[j]] = route.name
         return found
 
@@ -104,74 +103,64 @@ class Parts:
         )  # fmt: skip
 
     # ---------------------------------------------------------------- saving
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Everything that is an array."""
-        bank = {f"bank.{k}": v.detach().cpu().numpy() for k, v in self.bank.state_dict().items()}
-        own = {"rates": self.rates, "unit": self.unit, "positive": self.positive.astype(np.uint8)}
-        guard = {"guard.upper": self.guard.upper, "guard.nonnegative": self.guard.nonnegative.astype(np.uint8)}
-        effects = {}
-        if self.effects is not None:
-            effects = {"effects.weights": self.effects.weights, "effects.shared": self.effects.shared}
-        learned = {} if self.distribution is None else arrays_of(self.distribution)
-        distribution = {f"distribution.{name}": array for name, array in learned.items()}
-        return {
-            **self.preparation.arrays(), **self.state.arrays(), **self.base.arrays(), **bank, **own, **guard,
-            **effects, **distribution,
+        found = {
+            **arrays_of(self), **self.preparation.arrays(), **self.base.arrays(),
+            **prefixed("latent.", self.state.arrays()), **prefixed("bank.", weights_of(self.bank)),
         }  # fmt: skip
+        for name in ("effects", "distribution", "guard"):
+            part = getattr(self, name)
+            found |= prefixed(f"{name}.", {} if part is None else arrays_of(part))
+        return found
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """Everything that is no array, as JSON."""
-        calendar = self.preparation.calendar
+        calendar, model = self.preparation.calendar, self.state.model
         return {
             "targets": list(self.targets),
             "buckets": list(self.buckets),
             "heads": self.heads,
             "ids": list(self.preparation.ids),
             "calendar": calendar.to_dict() if calendar else None,
-            "channels": self.state.model.channels,
-            "latent": self.state.model.config.latent,
-            "order": self.state.model.config.order,
+            "channels": model.channels,
+            "latent": model.config.latent,
+            "order": model.config.order,
             "source": self.state.source,
             "base": self.base.facts(),
             "shape": dataclasses.asdict(self.shape),
             "distribution": None if self.distribution is None else facts_of(self.distribution),
-            "guard": {name: getattr(self.guard, name) for name in ("gate", "whole", "factor")},
+            "guard": facts_of(self.guard),
             "own_history": self.own_history,
         }
 
     @classmethod
-    def restore(cls, state: dict[str, NDArray[Any]], facts: dict[str, Any], h: int, config: LatentConfig) -> Parts:
+    def restore(cls, state: Mapping[str, Array], facts: Json, h: int, config: LatentConfig) -> Parts:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         shape = HeadShape(**facts["shape"])
-        buckets = tuple(facts["buckets"])
-        unit = state["unit"]
-        bank = HeadBank(facts["heads"], columns_of(buckets), shape, torch.from_numpy(unit.astype(np.float32)))
-        bank.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in _under(state, "bank.").items()})
-        effects = None
-        if "effects.weights" in state:
-            effects = LatentEffects(state["effects.weights"], state["effects.shared"])
+        unit = torch.from_numpy(state["unit"].astype(np.float32))
+        bank = HeadBank(facts["heads"], columns_of(facts["buckets"]), shape, unit)
+        put_weights(bank, under("bank.", state))
         config = dataclasses.replace(config, latent=facts["latent"], order=facts["order"])
-        return cls(
-            tuple(facts["targets"]), buckets, state["rates"], facts["heads"],
-            Preparation.from_arrays(state, tuple(facts["ids"]), calendar),
-            LatentState.restore(state, facts["channels"], h, config, facts["source"]),
-            SeasonalBase.restore(state, facts["base"]), effects, bank.eval(), shape, unit,
-            state["positive"].astype(bool),
-            rebuilt(ErrorDistribution, _under(state, "distribution."), facts["distribution"])
-            if facts["distribution"] else None,
-            Guard(state["guard.upper"], state["guard.nonnegative"].astype(bool), **facts["guard"]),
-            facts["own_history"],
-        )  # fmt: skip
+        model = LatentModel(facts["channels"], h, config)
+        effects, distribution = under("effects.", state), under("distribution.", state)
+        objects = {
+            "preparation": Preparation.from_arrays(state, tuple(facts["ids"]), calendar),
+            "state": LatentState.restore(under("latent.", state), model, facts["source"]),
+            "base": SeasonalBase.restore(state, facts["base"]),
+            "effects": rebuilt(LatentEffects, effects) if effects else None,
+            "bank": bank.eval(),
+            "shape": shape,
+            "distribution": rebuilt(ErrorDistribution, distribution, facts["distribution"]) if distribution else None,
+            "guard": rebuilt(Guard, under("guard.", state), facts["guard"]),
+        }
+        return rebuilt(cls, state, facts, objects)
 
 
-def columns_of(buckets: tuple[str, ...]) -> dict[str, list[int]]:
+def columns_of(buckets: Sequence[str]) -> dict[str, list[int]]:
     """Positions of the targets of each bucket, buckets in order of first appearance."""
     found: dict[str, list[int]] = {}
     for j, bucket in enumerate(buckets):
         found.setdefault(bucket, []).append(j)
     return found
-
-
-def _under(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

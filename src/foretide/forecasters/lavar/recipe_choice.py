@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.typing import Bools, Floats, Ints
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from foretide.forecasters.lavar.recipes import Block, Recipe
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 MAX_ORIGINS = 300
 """Recipes are judged from at most this many origins per series."""
@@ -38,7 +35,7 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Fl
     counted = ((ahead < rows) & (from_rows >= since)[:, None])[:, :, None] & ~np.isnan(truth)
     truth = np.where(counted, truth, 0.0)
     events, ordinary = np.where(counted, block.events[at], 0.0), counted.astype(np.float64)
-    patterns: dict[tuple[int, float], tuple[Floats, NDArray[np.bool_]]] = {}
+    patterns: dict[tuple[int, float], tuple[Floats, Bools]] = {}
     shared = np.ones((len(from_rows), block.y.shape[1]), dtype=bool)
     sums = []
     for recipe in recipes:
@@ -64,7 +61,7 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Fl
     return np.stack([np.where(shared, s, 0.0).sum(axis=0) for s in sums])
 
 
-def best(errors: Floats, top: int) -> tuple[Steps, Floats]:
+def best(errors: Floats, top: int) -> tuple[Ints, Floats]:
     """Return the ``top`` recipes by their errors ``[M, ...]`` and their weights, ``[..., top]`` both."""
     order = np.argsort(errors, axis=0, kind="stable")[: min(top, len(errors))]
     least = np.take_along_axis(errors, order, axis=0)
@@ -75,7 +72,7 @@ def best(errors: Floats, top: int) -> tuple[Steps, Floats]:
     return np.moveaxis(order, 0, -1), np.moveaxis(weights, 0, -1)
 
 
-def most_taken(picks: Steps, weights: Floats, recipes: int) -> tuple[Steps, Floats]:
+def most_taken(picks: Ints, weights: Floats, recipes: int) -> tuple[Ints, Floats]:
     """Return the recipes that weigh most over all series ``[N, D, M]``, by target, and their weights, ``[D, M]``."""
     _, d, top = picks.shape
     total = np.zeros((d, recipes))
@@ -85,7 +82,7 @@ def most_taken(picks: Steps, weights: Floats, recipes: int) -> tuple[Steps, Floa
     return shared, share / share.sum(axis=1, keepdims=True)
 
 
-def origins(rows: int, season: int) -> Steps:
+def origins(rows: int, season: int) -> Ints:
     """Origins spread over all but the first part of the rows, through all positions of the season."""
     first = min(max(2 * season, rows // 4), max(rows - 2, 0))
     stride = max(1, -(-(rows - 1 - first) // MAX_ORIGINS))

@@ -9,18 +9,12 @@ also counts little, and zeros need no care. Every table is causal: row ``t`` dep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from foretide.forecasters.simple.history import last_seen, season_last
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
+from foretide.typing import Floats, Ints
 
 PROFILE_VARIANCE = 0.1
 """Prior variance of a series' seasonal factors around those of all series."""
@@ -38,7 +32,7 @@ class Recipe:
         Last value; same season's last value; same season's smoothed level; same season's mean over the last cycles;
         a level over all steps times a seasonal profile.
     season : int
-        Steps of one season.
+        Ints of one season.
     alpha : float
         Discount per step (``profile``) or per cycle (``level``); cycles averaged over (``mean``).
     profile_alpha : float
@@ -52,10 +46,6 @@ class Recipe:
     alpha: float = 0.0
     profile_alpha: float = 0.0
     trend: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-able facts."""
-        return asdict(self)
 
     @property
     def knows_events(self) -> bool:
@@ -92,9 +82,9 @@ class Tables:
     growth : float array or None
         Log growth per step, already damped.
     lag : float
-        Steps by which the level is behind.
+        Ints by which the level is behind.
     season : int
-        Steps after which the profile repeats.
+        Ints after which the profile repeats.
     """
 
     profile: Floats
@@ -103,7 +93,7 @@ class Tables:
     lag: float = 0.0
     season: int = 1
 
-    def ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+    def ahead(self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1) -> Floats:
         """Forecast ``h`` steps from each row, without events.
 
         Parameters
@@ -123,14 +113,14 @@ class Tables:
             found *= self.growth_ahead(rows, h, entity, targets)
         return found
 
-    def profile_ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+    def profile_ahead(self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1) -> Floats:
         """Profile of the ``h`` steps after each row as it was known at the row, shaped as :meth:`ahead`."""
         same = rows[:, None] - self.season + 1 + np.arange(h)[None, :] % self.season
         found = _pick(self.profile, same.clip(0), None if entity is None else entity[:, None], targets)
         found[same < 0] = np.nan
         return found
 
-    def growth_ahead(self, rows: Steps, h: int, entity: Steps | None = None, targets: int = 1) -> Floats:
+    def growth_ahead(self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1) -> Floats:
         """What the growth multiplies the ``h`` steps after each row by, shaped as :meth:`ahead`."""
         assert self.growth is not None
         steps = np.arange(1, h + 1) + self.lag
@@ -158,9 +148,9 @@ class Block:
     events: Floats
     pooled: Mapping[int, Floats]
     noise: Floats
-    _kept: dict[tuple[Any, ...], Floats] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[str | float, ...], Floats] = field(default_factory=dict, repr=False)
 
-    def take(self, columns: Steps) -> Block:
+    def take(self, columns: Ints) -> Block:
         """Return the block with these columns only."""
         return Block(self.y[:, columns], self.events[:, columns], self.pooled, self.noise[columns])
 
@@ -182,7 +172,7 @@ class Block:
         growth = self._once(("growth", alpha, *key), lambda: _growth(level, span))
         return Tables(profile, level, recipe.trend * growth, (1 - alpha) / max(alpha, 0.05), season)
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Floats]) -> Floats:
+    def _once(self, key: tuple[str | float, ...], make: Callable[[], Floats]) -> Floats:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
@@ -248,7 +238,7 @@ def discounted(values: Floats, alpha: float) -> Floats:
     return np.asarray(lfilter([1.0], [1.0, alpha - 1.0], values, axis=0))
 
 
-def _pick(table: Floats, rows: Steps, entity: Steps | None, targets: int) -> Floats:
+def _pick(table: Floats, rows: Ints, entity: Ints | None, targets: int) -> Floats:
     """Rows of a table ``[T, S]``: with an entity, the columns of its targets only."""
     if entity is None:
         return np.asarray(table[rows])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.data.time.events import Events
 from foretide.data.windows import Windows
-from foretide.errors import DataError, nearest
 from foretide.forecasters.classical.side_by_side import (
     blocks,
     effects_of,
@@ -24,21 +23,18 @@ from foretide.forecasters.lavar.event_factors import fit_factors, multiplied
 from foretide.forecasters.lavar.recipe_choice import best, judge, most_taken
 from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.forecasters.simple.history import by_entity
+from foretide.training.prepare import positions_among
+from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.typing import Array, Bools, Floats, Ints, Json
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from foretide.data.panel import Panel
     from foretide.data.time.calendar import Calendar
-
-    Floats = NDArray[np.float64]
-    Steps = NDArray[np.int64]
 
 TOP = 3
 """So many recipes are averaged per series."""
 LEAST_NOISE = 1e-9
 NO_ROWS = np.zeros(0, dtype=np.int64)
-KEPT = ("picks", "weights", "noise", "factors", "shift", "judged")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,16 +67,16 @@ class SeasonalBase:
 
     ids: tuple[str, ...]
     recipes: tuple[Recipe, ...]
-    picks: NDArray[np.int64]
+    picks: Ints
     weights: Floats
     pooled: dict[int, Floats]
     noise: Floats
     events: Events
     factors: Floats
     shift: Floats
-    judged: NDArray[np.bool_]
+    judged: Bools
     season: int = 1
-    start: Any = 0
+    start: pd.Timestamp | int = 0
 
     # ---------------------------------------------------------------- learning
     @classmethod
@@ -102,7 +98,7 @@ class SeasonalBase:
         train : Panel
             The training part; nothing else is looked at.
         h : int
-            Steps ahead that recipes are judged over.
+            Ints ahead that recipes are judged over.
         recipes : sequence of Recipe
             Candidates.
         season : int
@@ -170,16 +166,16 @@ class SeasonalBase:
                 picks[~own, j], weights[~own, j] = (found[0] for found in shared)
         return replace(self, picks=picks, weights=weights, judged=judged)
 
-    def _flags(self, train: Panel) -> list[NDArray[np.bool_]]:
+    def _flags(self, train: Panel) -> list[Bools]:
         """Events of each entity's observed rows, ``[T, J, D]``; one array where entities share all of them."""
-        found: dict[int, NDArray[np.bool_]] = {}
+        found: dict[int, Bools] = {}
         for block in blocks(train, range(train.n_entities)):
             rows = int(train.observed[block[0]])
             for members, flags in self._alike(train, block, rows):
                 found |= dict.fromkeys(block[members].tolist(), flags)
         return [found[i] for i in range(train.n_entities)]
 
-    def _noise(self, train: Panel, flags: list[NDArray[np.bool_]]) -> Floats:
+    def _noise(self, train: Panel, flags: list[Bools]) -> Floats:
         noise = np.ones((train.n_entities, train.n_targets))
         for i, (y, expected) in enumerate(self._one_step_ahead(train, flags)):
             error = np.where(flags[i].any(axis=1), np.nan, y - expected)
@@ -190,7 +186,7 @@ class SeasonalBase:
         noise = np.where(np.isfinite(noise) & (noise < 1e100), noise, 0.0)
         return np.maximum(noise, LEAST_NOISE)
 
-    def _find_factors(self, train: Panel, flags: list[NDArray[np.bool_]], prior: SeasonalBase | None) -> Floats:
+    def _find_factors(self, train: Panel, flags: list[Bools], prior: SeasonalBase | None) -> Floats:
         y, expected = zip(*self._one_step_ahead(train, flags), strict=True)
         centre = None if prior is None else np.exp(np.log(prior.factors).mean(axis=(0, 2)))
         factors, _ = fit_factors(flags, y, expected, self.noise, centre)
@@ -200,7 +196,7 @@ class SeasonalBase:
             factors = np.sqrt(factors * elsewhere)
         return factors
 
-    def _one_step_ahead(self, train: Panel, flags: list[NDArray[np.bool_]]) -> list[tuple[Floats, Floats]]:
+    def _one_step_ahead(self, train: Panel, flags: list[Bools]) -> list[tuple[Floats, Floats]]:
         """Values of each entity, and what the row before expects; event days are left out of its sums."""
         usual, d = Recipe("profile", self.season, 0.02), train.n_targets
         found: dict[int, tuple[Floats, Floats]] = {}
@@ -258,7 +254,7 @@ class SeasonalBase:
 
     def _anew(
         self, panel: Panel, entity: int, cutoff: int, h: int, past: Floats | None
-    ) -> tuple[SeasonalBase, Panel, Windows, Floats | None, Steps] | None:
+    ) -> tuple[SeasonalBase, Panel, Windows, Floats | None, Ints] | None:
         """Choose recipes from what came up to a cutoff for series that were not judged at fit; None: nothing came.
 
         They are judged by the second half of the rows since something came: none foresees the first. All that is
@@ -281,14 +277,14 @@ class SeasonalBase:
         end = Windows(np.zeros(1, dtype=np.int64), np.array([cutoff]))
         return replace(fresh, picks=picks, weights=weights, judged=fresh.judged | True), alone, end, before, columns
 
-    def _some_targets(self, position: int, columns: Steps) -> SeasonalBase:
+    def _some_targets(self, position: int, columns: Ints) -> SeasonalBase:
         """What was learned of some targets of one entity."""
-        one = {name: getattr(self, name)[position : position + 1] for name in KEPT}
+        one = {name: getattr(self, name)[position : position + 1] for name in arrays_of(self)}
         some = {name: table[:, :, columns] if name == "factors" else table[:, columns] for name, table in one.items()}
         events = replace(self.events, closed=tuple(self.events.closed[int(c)] for c in columns))
         return replace(self, ids=(self.ids[position],), events=events, **some)
 
-    def _blend(self, block: Block, events: Floats, fitted: Steps, entity: Steps, cutoff: Steps) -> Floats:
+    def _blend(self, block: Block, events: Floats, fitted: Ints, entity: Ints, cutoff: Ints) -> Floats:
         """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""
         h, d = events.shape[1:]
         # Targets first, so that the few targets of a recipe are blocks of memory.
@@ -323,18 +319,11 @@ class SeasonalBase:
             mean = np.where(np.isnan(mean), average[cutoff[:, None], columns][:, None, :], mean)
         return np.asarray(mean)
 
-    def positions(self, panel: Panel) -> Steps:
+    def positions(self, panel: Panel) -> Ints:
         """Position of each of the panel's entities among the fitted ones."""
-        known = {name: i for i, name in enumerate(self.ids)}
-        for name in panel.ids:
-            if name not in known:
-                raise DataError(
-                    f"Entity {name!r} was not in the training part this model was fitted on. Fit again with a training "
-                    f"part that holds it, or leave it out. {nearest(name, self.ids)}"
-                )
-        return np.array([known[name] for name in panel.ids], dtype=np.int64)
+        return positions_among(self.ids, panel)
 
-    def _block(self, panel: Panel, block: Steps, factors: Floats, fitted: Steps | None = None) -> Block:
+    def _block(self, panel: Panel, block: Ints, factors: Floats, fitted: Ints | None = None) -> Block:
         """Rows of a block of entities as far as there are ``factors`` ``[rows, S]``, side by side."""
         fitted = block if fitted is None else fitted
         first = int(panel.first[block[0]]) + self._steps_after_start(panel)
@@ -345,13 +334,11 @@ class SeasonalBase:
 
     def _steps_after_start(self, panel: Panel) -> int:
         """Steps by which a panel's grid begins after the one that this base was fitted on."""
-        if panel.grid.is_integer:
-            return int((panel.grid.start - self.start) // panel.grid.freq)
         # Both starts are naive: in UTC where there is a zone.
         return -replace(panel.grid, tz=None).step_at_or_before(self.start)
 
     def _event_factors(
-        self, panel: Panel, block: Steps, rows: int, fitted: Steps | None = None, needed: Steps = NO_ROWS
+        self, panel: Panel, block: Ints, rows: int, fitted: Ints | None = None, needed: Ints = NO_ROWS
     ) -> Floats:
         """Event factors of a block's rows, ``[rows, S]``; events of the rows ``needed`` must be known."""
         out = np.ones((rows, len(block), panel.n_targets))
@@ -360,9 +347,7 @@ class SeasonalBase:
             out[:, members] = multiplied(flags, self.factors[fitted[members]])
         return out.reshape(rows, len(block) * panel.n_targets)
 
-    def _alike(
-        self, panel: Panel, block: Steps, rows: int, needed: Steps = NO_ROWS
-    ) -> Iterator[tuple[Steps, NDArray[np.bool_]]]:
+    def _alike(self, panel: Panel, block: Ints, rows: int, needed: Ints = NO_ROWS) -> Iterator[tuple[Ints, Bools]]:
         """Yield the entities of a block that share all events, by their positions in it, and their flags."""
         columns = [panel.index(name) for name in self.events.columns]
         groups: dict[bytes, list[int]] = {}
@@ -374,30 +359,27 @@ class SeasonalBase:
             yield np.array(members), self.events.flags(panel, entity, 0, rows, needed)
 
     # ---------------------------------------------------------------- saving
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Everything that is an array, by names that begin with ``base.``."""
-        pooled = {f"base.pooled.{s}": v for s, v in self.pooled.items()}
-        kept = KEPT
-        return {**{f"base.{name}": getattr(self, name) for name in kept}, **pooled}
+        pooled = {f"pooled.{season}": factors for season, factors in self.pooled.items()}
+        return prefixed("base.", {**arrays_of(self), **pooled})
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Json:
         """Everything that is no array, as JSON."""
         start = self.start if isinstance(self.start, int) else str(self.start)
-        recipes = [r.to_dict() for r in self.recipes]
+        recipes, events = [asdict(recipe) for recipe in self.recipes], self.events.to_dict()
         return {
-            "ids": list(self.ids), "recipes": recipes, "events": self.events.to_dict(), "season": self.season,
-            "start": start,
+            "ids": list(self.ids), "recipes": recipes, "events": events, "season": self.season, "start": start,
         }  # fmt: skip
 
     @classmethod
-    def restore(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> SeasonalBase:
+    def restore(cls, arrays: Mapping[str, Array], facts: Json) -> SeasonalBase:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
-        prefix = "base.pooled."
-        pooled = {int(k.removeprefix(prefix)): v for k, v in arrays.items() if k.startswith(prefix)}
-        recipes = tuple(Recipe(**r) for r in facts["recipes"])
-        events = Events.from_dict(facts["events"])
-        kept = {name: arrays[f"base.{name}"] for name in KEPT}
-        start = facts["start"] if isinstance(facts["start"], int) else pd.Timestamp(facts["start"])
-        return cls(
-            tuple(facts["ids"]), recipes, pooled=pooled, events=events, season=facts["season"], start=start, **kept
-        )
+        start = facts["start"]
+        objects = {
+            "recipes": tuple(Recipe(**recipe) for recipe in facts["recipes"]),
+            "events": Events.from_dict(facts["events"]),
+            "pooled": {int(season): value for season, value in under("base.pooled.", arrays).items()},
+            "start": start if isinstance(start, int) else pd.Timestamp(start),
+        }
+        return rebuilt(cls, under("base.", arrays), facts, objects)

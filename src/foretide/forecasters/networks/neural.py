@@ -14,14 +14,14 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
-from foretide.models.start import Start, StartConfig, fit_start
+from foretide.models.start import Start, StartConfig, Tried, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation
+from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from foretide.models.inputs import Shape
     from foretide.training.network import Network
     from foretide.training.store import Store, WindowBatches
+    from foretide.training.watch import Epoch
     from foretide.typing import Array, Bools, Ints, Json, Reals
 
 PREDICT_BATCH = 128
@@ -91,7 +92,7 @@ class NeuralForecaster(Forecaster):
         self.input_size, self.head, self.seed = int(input_size), head, seed
         self.lookback_ = self.input_size
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
-        self.has_distribution = any(route.kind.has_distribution for route in routes(head))
+        routes(head)  # refuses an unknown one now
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = calendar if isinstance(calendar, str) else calendar_of(calendar)
         self.device = device
@@ -100,8 +101,8 @@ class NeuralForecaster(Forecaster):
         self.config: Any = rebuilt(self.configs[-1], options)
         named = self._named()
         self._options = {name: value for name, value in options.items() if name not in named}
-        self._tried: list[dict[str, Any]] = []
-        self.history: list[dict[str, Any]] = []
+        self._tried: list[Tried] = []
+        self.history: list[Epoch] = []
         self.best_epoch = 0
         self.start: Start | None = None
         self.network: Network | None = None
@@ -126,6 +127,11 @@ class NeuralForecaster(Forecaster):
         return self.lookback_
 
     @property
+    def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the head
+        """Whether intervals come with the mean."""
+        return any(route.cls.has_distribution for route in routes(self.head))
+
+    @property
     def quantile_range(self) -> tuple[float, float] | None:
         """Outermost quantiles that a quantile head was trained for."""
         return shared_range(route.quantile_range for route in routes(self.head))
@@ -136,7 +142,7 @@ class NeuralForecaster(Forecaster):
 
     def _fit(self, part: FitPart) -> None:
         from foretide.seeding import seeded_init, torch_generator
-        from foretide.training.loop import train
+        from foretide.training.network_training import train_network
         from foretide.training.progress import epoch_bar
         from foretide.training.store import Store, WindowBatches
 
@@ -158,7 +164,7 @@ class NeuralForecaster(Forecaster):
                 begin_head(network, batches, val_batches, rates)
             network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
             trained = network if points is None else points
-            history = train(
+            history = train_network(
                 trained, batches, val_batches if len(val_windows) else None, self.training,
                 groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
                 generator=torch_generator(self.seed), on_epoch=on_epoch,
@@ -223,8 +229,7 @@ class NeuralForecaster(Forecaster):
     def state(self) -> dict[str, Array]:
         """Network parameters and scales."""
         network, preparation = self._parts()
-        arrays = {f"network.{k}": v.detach().cpu().numpy() for k, v in network.state_dict().items()}
-        return {**arrays, **preparation.arrays()}
+        return {**prefixed("network.", weights_of(network)), **preparation.arrays()}
 
     def facts(self) -> dict[str, object]:
         """Sizes, the frame's structure, calendar, history."""
@@ -243,8 +248,6 @@ class NeuralForecaster(Forecaster):
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild the network from :meth:`state` and :meth:`facts`."""
-        import torch
-
         from foretide.models.frame import empty_start
         from foretide.models.inputs import Shape
         from foretide.seeding import seeded_init
@@ -254,15 +257,15 @@ class NeuralForecaster(Forecaster):
         self._targets = tuple(facts.get("targets", ()))
         self._flat = frozenset(facts.get("flat", ()))
         self.lookback_ = int(facts["shape"]["input_size"])
-        weights = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+        weights = under("network.", state)
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
             self.network = self._build(start, Shape(**facts["shape"]))
-        self.network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        put_weights(self.network, weights)
         self.network.to(pick_device(self.device)).eval()
         self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]
 
-    def start_report(self) -> list[dict[str, Any]]:
+    def start_report(self) -> list[Tried]:
         """What the closed-form start tried, with validation errors, the chosen combination first.
 
         Returns

@@ -15,7 +15,6 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.forecast import Forecast
-from foretide.forecasters.keeping import rebuilt
 from foretide.forecasters.wrappers.conformal_quantiles import (
     FEWEST,
     check_settings,
@@ -25,6 +24,7 @@ from foretide.forecasters.wrappers.conformal_quantiles import (
 )
 from foretide.forecasters.wrappers.past_errors import Around, PastForecasts, predict_within
 from foretide.forecasters.wrappers.wrapper import Member
+from foretide.training.saved import rebuilt
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.fitted import Fitted
-from foretide.forecasters.keeping import arrays_of, facts_of, parted, rebuilt, under
 from foretide.forecasters.table import forecaster_class
 from foretide.heads.table import shared_range
+from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -141,7 +141,7 @@ class Wrapper(Forecaster):
     def state(self) -> dict[str, Array]:
         """Every member's arrays under its name."""
         named = zip(self._keys, self.members, strict=True)
-        return {name: array for key, member in named for name, array in under(key, member.state()).items()}
+        return {name: array for key, member in named for name, array in prefixed(f"{key}/", member.state()).items()}
 
     def facts(self) -> dict[str, object]:
         """Every member's facts, and the panel it was fitted on."""
@@ -152,7 +152,7 @@ class Wrapper(Forecaster):
         """Rebuild the members from :meth:`state` and :meth:`facts`."""
         one = "members" not in facts  # of a single model, as it was saved before
         known, fitted = ([facts["model"]], [facts["fitted"]]) if one else (facts["members"], facts["fitted"])
-        of_members = zip(self.members, parted(state, self._keys), known, fitted, strict=True)
+        of_members = zip(self.members, [under(f"{key}/", state) for key in self._keys], known, fitted, strict=True)
         for member, arrays, own, about in of_members:
             member.restore(arrays, own)
             member._fitted = Fitted.restore(about, {})
@@ -207,7 +207,7 @@ class Single(Wrapper):
     def state(self) -> dict[str, Array]:
         """The model's arrays, and those that were learned besides."""
         name, own = self._kept()
-        return {**super().state(), **({} if own is None else under(name, arrays_of(own)))}
+        return {**super().state(), **({} if own is None else prefixed(f"{name}/", arrays_of(own)))}
 
     def facts(self) -> dict[str, object]:
         """The model's facts, the panel it was fitted on, and what else was learned."""
@@ -219,7 +219,7 @@ class Single(Wrapper):
         super().restore(state, facts)
         if self.keeps is not None and facts[self.keeps[0]] is not None:
             name, attribute, kind = self.keeps
-            setattr(self, attribute, rebuilt(kind, *parted(state, [name]), facts[name]))
+            setattr(self, attribute, rebuilt(kind, under(f"{name}/", state), facts[name]))
 
     def _kept(self) -> tuple[str, object]:
         if self.keeps is None:

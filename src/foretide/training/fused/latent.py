@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from foretide.models.autoencoder import MLP
 from foretide.models.dynamics import VAR, doublings
 from foretide.models.latent import LatentModel
-from foretide.training.flat import Flat
+from foretide.training.fused.flat import Flat
 
 
 def written_out(model: LatentModel, learning: Sequence[nn.Parameter]) -> bool:
@@ -28,7 +28,7 @@ class Stage1Step:
     """Loss of one stretch of ``m`` cutoffs, and its gradient put into ``parameter.grad``.
 
     Every parameter must have a gradient tensor, and neither it nor the parameter's memory may be replaced while this
-    object is in use (:class:`foretide.training.flat.Flat` sees to both).
+    object is in use (:class:`foretide.training.fused.flat.Flat` sees to both).
 
     Parameters
     ----------
@@ -45,6 +45,7 @@ class Stage1Step:
         self.now = slice(p, p + m)
         self.encoder = _Layers(model.autoencoder.encoder, n)
         self.decoder = _Layers(model.autoencoder.decoder, m)
+        assert isinstance(model.dynamics, VAR)
         self.powers = _Powers(model.dynamics, h)
         self.z_now, self.grad_z_now = self.encoder.out[self.now], self.encoder.grad_out[self.now]
         # Windows of p + H states, one per row.
@@ -98,7 +99,7 @@ class _Layers:
     """Forward and backward pass of an MLP on ``n`` rows."""
 
     def __init__(self, mlp: MLP, n: int) -> None:
-        layers: list[nn.Linear] = [layer for layer in mlp.layers if isinstance(layer, nn.Linear)]
+        layers = mlp.linears
         self.weights = [layer.weight.detach() for layer in layers]
         self.turned = [weight.t() for weight in self.weights]
         self.biases = [layer.bias.detach() for layer in layers]

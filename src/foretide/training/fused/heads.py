@@ -28,10 +28,10 @@ from foretide.heads.count_heads import (
 from foretide.heads.delta import DeltaHead
 from foretide.heads.linear import Correction
 from foretide.heads.point import PointHead, squared
-from foretide.training.flat import Flat
+from foretide.training.fused.flat import Flat
+from foretide.typing import Ints
 
 if TYPE_CHECKING:
-    from foretide.heads.nbinom import Ints
     from foretide.training.head_bank import HeadBank, HeadData
 
 

@@ -10,8 +10,8 @@ import torch
 
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init
+from foretide.training.fused.heads import CountStep, HeadSteps, SquaredStep
 from foretide.training.head_bank import HeadBank, HeadData
-from foretide.training.head_step import CountStep, HeadSteps, SquaredStep
 
 W, H, F = 40, 5, 3
 LEVEL = {"name": "delta", "on": "level", "cumulative": False, "weights": [3.0, 1.0, 1.0, 0.5, 0.1]}

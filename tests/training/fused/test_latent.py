@@ -9,8 +9,8 @@ from torch import Tensor
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.seeding import seeded_init, torch_generator
-from foretide.training.flat import Flat
-from foretide.training.latent_step import Stage1Gradient, Stage1Step, written_out
+from foretide.training.fused.flat import Flat
+from foretide.training.fused.latent import Stage1Gradient, Stage1Step, written_out
 
 C = 5
 

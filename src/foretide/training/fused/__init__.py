@@ -1,0 +1,1 @@
+"""Gradients written by hand, each behind one class that falls back to autograd; see ``benchmarks/fused.py``."""

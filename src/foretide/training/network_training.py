@@ -1,0 +1,188 @@
+"""How a network is trained: fused Adam on batches of windows, an average of the weights, the mean validation loss."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Protocol, TypedDict
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from foretide.models.inputs import Inputs, Labels
+from foretide.training.config import TrainingConfig
+from foretide.training.fused.flat import clip_gradients
+from foretide.training.loop import History, Learner, shuffled, train
+from foretide.training.watch import EpochCallback
+
+
+class Batches(Protocol):
+    """Windows that can be gathered by number."""
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        ...
+
+    def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
+        """Gather the windows numbered ``chosen`` ``[B]``."""
+        ...
+
+    def describe(self, chosen: Tensor) -> str:
+        """Name the series and cutoffs of some windows, for an error message."""
+        ...
+
+
+class Group(TypedDict):
+    """Parameters that the optimizer moves alike."""
+
+    params: list[nn.Parameter]
+    lr: float
+    weight_decay: float
+
+
+def train_network(
+    network: nn.Module,
+    train_batches: Batches,
+    val_batches: Batches | None,
+    config: TrainingConfig,
+    *,
+    groups: Sequence[Group] = (),
+    generator: torch.Generator,
+    on_epoch: EpochCallback | None = None,
+) -> History:
+    """Train in place and leave the network in its best validation state, see :func:`foretide.training.loop.train`.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Has ``loss(inputs, labels)``.
+    train_batches, val_batches : Batches
+        Without validation windows the last state is kept.
+    config : TrainingConfig
+    groups : sequence of dict
+        Parameter groups of the optimizer; all parameters at ``config.lr`` by default.
+    generator : torch.Generator
+        Orders the windows; a CPU generator on every device.
+    on_epoch : callable, optional
+        Called after each epoch with its row of the history.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TrainingError
+        When a loss is not finite; the message names epoch, batch and series.
+    """
+    every = Group(params=list(network.parameters()), lr=config.lr, weight_decay=config.weight_decay)
+    learner = NetworkLearner(network, (train_batches, val_batches), config, groups or [every], generator)
+    history = train(learner, config, on_epoch=on_epoch)
+    network.load_state_dict(learner.averaged.state_dict())
+    network.eval()
+    return history
+
+
+class NetworkLearner(Learner[Tensor]):
+    """Moves a network by fused Adam; what is validated and kept is the running average of its weights.
+
+    Parameters
+    ----------
+    network : nn.Module
+    windows : pair of Batches
+        For training and for validation; None: no validation.
+    config : TrainingConfig
+    groups : sequence of dict
+    generator : torch.Generator
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        windows: tuple[Batches, Batches | None],
+        config: TrainingConfig,
+        groups: Sequence[Group],
+        generator: torch.Generator,
+    ) -> None:
+        self.network, self.config, self.generator = network, config, generator
+        self.windows, self.validation = windows
+        self.optimizer = make_optimizer(groups, config)
+        self.moved = [parameter for group in groups for parameter in group["params"]]
+        self.averaged = copy.deepcopy(network) if config.ema else network
+        self.parts = {"network": list(self.averaged.parameters())}
+        self.live = list(network.parameters())
+        self.average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+
+    def batches(self) -> Sequence[Tensor]:
+        """Numbers of the windows of each step."""
+        self.network.train()
+        return shuffled(len(self.windows), self.config.batch_size, self.config.steps_per_epoch, self.generator)
+
+    def step(self, batch: Tensor) -> Tensor:
+        """Loss, gradient, clipping, Adam; then the average moves towards the weights (Polyak & Juditsky 1992)."""
+        loss: Tensor = self.network.loss(*self.windows.batch(batch))  # type: ignore[operator]
+        for parameter in self.moved:
+            parameter.grad = None
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.clip is not None:
+            clip_gradients(self.moved, self.config.clip)
+        self.optimizer.step()
+        if self.config.ema:
+            self.average(self.parts["network"], self.live, None)
+        return loss.detach()
+
+    def validate(self) -> dict[str, float]:
+        """Mean loss of the average."""
+        return {} if self.validation is None else {"network": evaluate(self.averaged, self.validation)}
+
+    def describe(self, batch: Tensor) -> str:
+        """Series and cutoffs."""
+        return self.windows.describe(batch)
+
+    @property
+    def advice(self) -> tuple[str, str]:
+        """Name the settings that keep a loss finite."""
+        return "loss", f"Lower lr (now {self.config.lr:g}), set clip=1.0"
+
+
+def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.optim.Optimizer:
+    """Adam (Kingma & Ba 2015), or AdamW with weight decay (Loshchilov & Hutter 2019), in PyTorch's fused form.
+
+    Parameters
+    ----------
+    groups : sequence of dict
+        Parameter groups.
+    config : TrainingConfig
+
+    Returns
+    -------
+    torch.optim.Optimizer
+    """
+    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
+    return kind([dict(group) for group in groups], lr=config.lr, fused=True)
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, batches: Batches, batch_size: int = 128) -> float:
+    """Mean loss over all observed elements of ``batches``, in evaluation mode.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Has ``loss(inputs, labels)``.
+    batches : Batches
+    batch_size : int
+
+    Returns
+    -------
+    float
+    """
+    network.eval()
+    total, count = 0.0, 0
+    for chosen in torch.split(torch.arange(len(batches)), batch_size):
+        inputs, labels = batches.batch(chosen)
+        observed = labels.y.numel() if labels.observed is None else int(labels.observed.sum())
+        total += float(network.loss(inputs, labels)) * observed  # type: ignore[operator]
+        count += observed
+    return total / max(count, 1)
