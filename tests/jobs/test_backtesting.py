@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import foretide as ft
-import foretide.evaluation.rolling.backtest as backtest_module
+import foretide.evaluation.rolling.work as backtest_module
 from foretide.errors import ConfigError
 from foretide.jobs.backtesting import run_backtest
 from foretide.jobs.config import Config, read_yaml

@@ -141,7 +141,7 @@ class Task:
         )  # fmt: skip
         made: Baselines = {"figures": {}, "notes": notes}
         for member in members:
-            if member.name in without or (self.is_distribution and not member.forecaster.has_distribution):
+            if member.name in without or (self.is_distribution and not member.has_distribution):
                 continue
             started = time.perf_counter()
             try:
