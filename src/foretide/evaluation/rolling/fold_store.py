@@ -15,6 +15,7 @@ import numpy as np
 
 from foretide.data.files import file_name, storing, write_whole
 from foretide.errors import ConfigError
+from foretide.evaluation.cards.account import Account
 from foretide.evaluation.metrics.cost import Cost
 from foretide.forecasters.answer import Note
 from foretide.forecasters.artifact import from_json, to_json
@@ -44,7 +45,7 @@ class BlockResult:
     notes : tuple of Note
         What there is to know of single windows.
     account : dict
-        What the fitted model says of itself; see :func:`foretide.evaluation.rolling.members.account_of`.
+        What the fitted model says of itself; see :class:`foretide.evaluation.cards.account.Account`.
     """
 
     entity: NDArray[np.int64]
@@ -56,7 +57,7 @@ class BlockResult:
     fit: Cost
     predict: Cost
     notes: tuple[Note, ...] = ()
-    account: Json = field(default_factory=dict)
+    account: Account = field(default_factory=lambda: Account())
 
 
 class FoldStore:

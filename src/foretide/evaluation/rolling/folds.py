@@ -171,8 +171,11 @@ class Plan:
 
     def origins(self, panel: Panel, block: Sequence[Fold]) -> Windows | list[Time]:
         """Return where a block forecasts from: single windows, or times at which every series is forecast."""
-        if self.split is None:
-            return [fold.time for fold in block]
+        return [fold.time for fold in block] if self.split is None else self.test_windows(panel)
+
+    def test_windows(self, panel: Panel) -> Windows:
+        """Return every window of the test part of a run."""
+        assert self.split is not None
         return self.split.windows(panel, "test", input_size=1, h=self.h, stride=self.step)
 
     def to_dict(self) -> Json:

@@ -112,32 +112,6 @@ class Member:
         return told
 
 
-def account_of(model: object) -> Json:
-    """Return what a fitted model says of itself, where it says anything.
-
-    Returns
-    -------
-    dict
-        ``epochs``: a dict per epoch, with its ``stage`` where a model learns in stages; ``start``: what the closed-form
-        start tried; ``buckets``: which target went to which head; ``interventions``: counts of changed values by
-        reason; ``members``: name -> the same of the members of a blend.
-    """
-    account: Json = {}
-    epochs = getattr(model, "history", None) or []
-    if isinstance(epochs, dict):
-        epochs = [{"stage": stage, **line} for stage, lines in epochs.items() for line in lines]
-    if epochs:
-        account["epochs"] = list(epochs)
-    if hasattr(model, "start_report") and (tried := model.start_report()):
-        account["start"] = tried
-    if hasattr(model, "bucket_table"):
-        account["buckets"] = model.bucket_table().to_dict("records")
-    if (interventions := getattr(model, "interventions", None)) is not None:
-        account["interventions"] = dict(interventions)
-    members = {f"{k}-{part.name}": account_of(part) for k, part in enumerate(getattr(model, "members", ()))}
-    return {**account, "members": members} if any(members.values()) else account
-
-
 def members_of(
     models: ModelOrName | Sequence[ModelOrName], panel: Panel, part: Panel, *, h: int, baselines: bool,
     shared: Mapping[str, object],
