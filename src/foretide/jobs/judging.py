@@ -168,7 +168,8 @@ def _judge(
             warm_start=warm_start, folder=folder.path, overwrite=True, save_models=folder.place(MODELS), n_jobs=n_jobs,
             progress=job.step,
         )  # fmt: skip
-        models = {name: load(place) for name, place in saved_models(folder.path).items()}
+        saved = saved_models(folder.path)
+        models = {run.name: load(saved[run.name]) for run in card.runs if run.name in saved}
         job.step("writing scores, forecasts, attention and pictures")
         attention = keep_attention(models, data.panel, plan, config.attention_windows, folder)
         write_outputs(job, card, study)

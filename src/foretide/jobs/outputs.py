@@ -36,7 +36,7 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None
     folder, panel = job.folder, card.panel
     folder.keep(store.CARD, card)
     folder.keep(store.FORECASTS, card.pandas(card.to_frame(all_points=True)))
-    folder.keep(store.BEFORE, before(panel, card.windows, card.plan.h))
+    folder.keep(store.BEFORE, before(panel, card.windows, card.truth.shape[1]))
     folder.keep(store.AUDIT_COLUMNS, column_audit(panel))
     folder.keep(store.AUDIT_SERIES, series_audit(panel, job.config.season))
     for item, table in tables_of(card).items():
@@ -166,6 +166,7 @@ def _write_accounts(card: Scorecard, folder: RunFolder) -> None:
 def facts_of(job: Job, card: Scorecard) -> Json:
     """Return what ``run.json`` holds: verdict, data, parts and folds, sizes, models, seconds, threads, versions."""
     panel, plan, torch = card.panel, card.plan, sys.modules.get("torch")
+    assert plan is not None
     facts: Json = {
         "kind": job.deed.name, "verdict": card.verdict(), "counts": card.counts, "h": plan.h,
         "data": {

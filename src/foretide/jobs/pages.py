@@ -47,7 +47,7 @@ def write_pages(job: Job, card: Scorecard, attention: Mapping[str, Forecast], st
     """Write pictures and the summary of a run or a backtest."""
     facts, folder, config = facts_of(job, card), job.folder, job.config
     board = card.pandas(card.leaderboard())
-    if card.plan.split is None:
+    if card.plan is not None and card.plan.split is None:
         pictures = _write_backtest_pictures(card, folder)
         ranks = rank_table(card)
         said = BacktestFacts(
@@ -79,12 +79,12 @@ def forecast_of(card: Scorecard, name: str) -> Forecast:
 
 def _write_pictures(card: Scorecard, attention: Mapping[str, Forecast], folder: RunFolder) -> dict[str, str]:
     """Write the pictures of a run; return file name -> what it shows."""
-    ranked = [name for name in card.leaderboard()["model"] if name != ORACLE]
+    ranked = [str(name) for name in card.pandas(card.leaderboard())["model"] if name != ORACLE]
     asked = [name for name in ranked if name not in card.baselines][:2]
     best_baseline = [name for name in ranked if name in card.baselines][:1]
     shown = [forecast_of(card, name) for name in (asked + best_baseline) or ranked[:2]]
     freq, metric = card.panel.grid.freq, card.main
-    steps = card.by_step(metric)
+    steps = card.frame_of(metric, "h_step")
     errors = {name: steps[name].to_numpy(float) for name in ranked}
     floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
     entity, target = next(iter(shown_series(card).values())) if card.counts else (0, 0)
@@ -121,7 +121,9 @@ def _by_bucket(card: Scorecard) -> pd.DataFrame:
     parts = []
     for metric in (name for name in BY_BUCKET if name in card.metrics):
         long = (
-            card.by_bucket(metric).drop(columns="n_series").melt(id_vars="bucket", var_name="model", value_name=metric)
+            card.pandas(card.by_bucket(metric))
+            .drop(columns="n_series")
+            .melt(id_vars="bucket", var_name="model", value_name=metric)
         )
         parts.append(long.set_index(["model", "bucket"]))
     whole: pd.DataFrame = pd.concat(parts, axis=1).reset_index()
@@ -140,7 +142,7 @@ def _write_interval_picture(card: Scorecard, folder: RunFolder) -> dict[str, str
     figure = interval_figure(pieces, model=name, freq=card.panel.grid.freq)
     write_picture(folder, "intervals.png", figure)
     level = SHOWN_LEVEL if SHOWN_LEVEL in forecast.levels else forecast.levels[0]
-    table = card.coverage(level, by="bucket")
+    table = card.pandas(card.coverage(level, by="bucket"))
     whole = dict(zip(table["bucket"], table[name], strict=True)) if name in table else {}
     about = f"intervals of {name} for a series of each density. {interval_words(pieces, level, whole)}"
     return {"intervals.png": about}
@@ -182,7 +184,7 @@ def _counts(found: Mapping[str, object]) -> str:
 
 def _write_backtest_pictures(card: Scorecard, folder: RunFolder) -> dict[str, str]:
     """Write the pictures; return file name -> what it shows."""
-    ranked = [name for name in card.leaderboard()["model"] if name != ORACLE]
+    ranked = [str(name) for name in card.pandas(card.leaderboard())["model"] if name != ORACLE]
     asked = [name for name in ranked if name not in card.baselines]
     best = card.best_baseline
     shown = [*asked[:3], *([best] if best else [])] or ranked[:2]
@@ -222,6 +224,7 @@ def _write_backtest_pictures(card: Scorecard, folder: RunFolder) -> dict[str, st
 def _scored_folds(card: Scorecard, folds: pd.DataFrame) -> list[Fold]:
     """Return the folds that have scores, in the order of the table's rows."""
     scored = set(np.unique(card.windows.steps(card.panel)).tolist())
+    assert card.plan is not None
     kept = [fold for fold in card.plan.folds if fold.cutoff in scored]
     assert len(kept) == len(folds)
     return kept

@@ -17,6 +17,7 @@ from foretide.jobs.config import READING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from foretide.data.synthetic.base import Truth
     from foretide.data.time.calendar import Calendar
     from foretide.jobs.config import Config
     from foretide.jobs.sections import CalendarConfig, DataConfig, SyntheticConfig
@@ -30,13 +31,13 @@ class Prepared:
     ----------
     panel : Panel
     config : Config
-    truth : object or None
-        Of a synthetic series: has ``oracle(cutoffs, h)``.
+    truth : Truth, optional
+        Of a synthetic series.
     """
 
     panel: Panel
     config: Config
-    truth: object = None
+    truth: Truth | None = None
 
     @cached_property
     def split(self) -> Split:
@@ -68,7 +69,7 @@ def prepare(config: Config) -> Prepared:
     return Prepared(panel, config, truth)
 
 
-def prepare_panel(config: Config) -> tuple[Panel, Any]:
+def prepare_panel(config: Config) -> tuple[Panel, Truth | None]:
     """Read or make the data; return the panel and, of a synthetic series, its truth."""
     data = config.data
     if data.synthetic is not None:

@@ -201,7 +201,7 @@ def _judged(card: Scorecard, winner: str) -> str:
     """Return the verdict on the test part; of a winner that is a baseline itself, beside the best of the others."""
     if winner not in card.baselines:
         return card.verdict()
-    errors = card.leaderboard().set_index("model")[card.main]
+    errors = card.pandas(card.leaderboard()).set_index("model")[card.main]
     others = errors[[name for name in card.baselines if name != winner]].dropna()
     if not len(others) or not np.isfinite(errors[winner]):
         return card.verdict()

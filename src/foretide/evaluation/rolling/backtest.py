@@ -35,6 +35,7 @@ from foretide.parallel import check_jobs
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.data.synthetic.base import Truth
     from foretide.data.time.calendar import Calendar
     from foretide.typing import Ints
 
@@ -49,7 +50,7 @@ def backtest(
     calendar: Calendar | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] | None = None,
-    truth: object = None,
+    truth: Truth | None = None,
     folder: Place | None = None,
     overwrite: bool = False,
     save_models: Place | None = None,
@@ -103,7 +104,7 @@ def judge(
     *,
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] | None = None,
-    truth: object = None,
+    truth: Truth | None = None,
     warm_start: bool = False,
     folder: Place | None = None,
     overwrite: bool = False,
@@ -157,7 +158,7 @@ def _horizon(models: ModelOrName | Sequence[ModelOrName]) -> int:
 
 
 def _card(
-    found: dict[str, tuple[Member, list[BlockResult]]], shared: Shared, notes: Sequence[str], truth: object
+    found: dict[str, tuple[Member, list[BlockResult]]], shared: Shared, notes: Sequence[str], truth: Truth | None
 ) -> Scorecard:
     """Put the blocks of every model together and score them."""
     panel, plan = shared.panel, shared.plan
