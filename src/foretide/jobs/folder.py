@@ -18,7 +18,7 @@ import pandas as pd
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.files import PART, storage_error, storing, write_whole
-from foretide.errors import ConfigError, ForetideError, StorageError
+from foretide.errors import ArtifactError, ConfigError, ForetideError, StorageError
 from foretide.jobs import store
 from foretide.jobs.claim import Claim, TakenError
 from foretide.jobs.store import EXPORT, Item
@@ -237,6 +237,29 @@ class RunFolder:
         assert item.kind.load is not None, f"{item.file} is for people and never read back"
         path = self.path / item.places(**names)[0]
         return item.kind.load(path) if path.is_file() else None
+
+    def need(self, item: Item[T], **names: str) -> T:
+        """Return an item as :meth:`read` does.
+
+        Parameters
+        ----------
+        item : Item
+        **names : str
+            As for :meth:`keep`.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        ArtifactError
+            Where the folder does not hold it.
+        """
+        found = self.read(item, **names)
+        if found is None:
+            raise ArtifactError(f"{self.path} holds no {item.places(**names)[0]}, which has {item.about}.")
+        return found
 
     def write(self, name: str, writer: Callable[[Path], object]) -> Path:
         """Write one file under a temporary name with ``writer(path)``, then move it into place."""

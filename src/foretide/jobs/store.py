@@ -245,8 +245,9 @@ BUCKETS = Item(
 )
 TRIALS_TABLE = Item("{folder}trials.csv", "the same for people", JUDGED_OR_TUNED, EXPORT)
 LEADERBOARD = Item(
-    "{folder}leaderboard.csv", "the best trial of every model beside the baselines", JUDGED_OR_TUNED, EXPORT
-)
+    "{folder}tables/leaderboard.parquet", "the best trial of every model beside the baselines", JUDGED_OR_TUNED, TABLE,
+    beside="{folder}leaderboard.csv",
+)  # fmt: skip
 
 SUMMARY = Item(
     "summary.md", "the verdict in words, the leaderboard, the pictures, data facts, settings, versions; begin here",
