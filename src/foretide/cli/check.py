@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.reading.checks import Report
     from foretide.data.reading.problems import Problem
-    from foretide.evaluation.rolling.members import Model
+    from foretide.evaluation.model import Model
     from foretide.typing import Json
 
 COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": typer.colors.BLUE}

@@ -7,7 +7,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from foretide.data.counts import count_like
 from foretide.data.windows import slide
 from foretide.errors import ConfigError
+from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.fold_store import digest_of_arrays
 from foretide.evaluation.rolling.folds import BacktestWarning
@@ -28,26 +29,12 @@ from foretide.text import time_text
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.evaluation.rolling.folds import Plan
-    from foretide.forecasters.forecast import Forecast
-    from foretide.typing import Json, Time
+    from foretide.typing import Json
 
 T = TypeVar("T")
 
 LOOKBACK = 60
 """Lookback of the ridge baseline beside models that have none; less where the first training part is short."""
-
-
-class Model(Protocol):
-    """What a backtest needs of a model, whoever wrote it; ``h``, ``name`` and ``settings()`` are used where they are.
-
-    A :class:`Forecaster` is one.
-    """
-
-    def fit(self, panel: Panel, until: Time | None = None) -> object:
-        """Learn from the steps up to ``until``."""
-
-    def predict(self, panel: Panel, cutoffs: list[Time]) -> Forecast:
-        """Forecast from every cutoff; later values are in the panel and must not be looked at."""
 
 
 ModelOrName: TypeAlias = "Model | str | Mapping[str, Mapping[str, object] | None]"

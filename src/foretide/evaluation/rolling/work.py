@@ -15,9 +15,10 @@ from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.cards.account import account_of
 from foretide.evaluation.metrics.cost import measured
+from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, key_of
 from foretide.evaluation.rolling.folds import Fold, Plan
-from foretide.evaluation.rolling.members import Member, Model, call
+from foretide.evaluation.rolling.members import Member, call
 from foretide.forecasters.base import Forecaster
 from foretide.parallel import Outcome, stream_tasks
 from foretide.text import duration, time_text
