@@ -178,7 +178,7 @@ class Work:
             self.found[task.name][task.blocks[0]] = result
         return result is not None
 
-    def _take(self, task: Task, outcome: Outcome) -> None:
+    def _take(self, task: Task, outcome: Outcome[list[BlockResult]]) -> None:
         """Keep what came of a task; a baseline nobody asked for that cannot be fitted is left out with a note."""
         member = self.shared.members[task.name]
         if isinstance(outcome.error, (DataError, ConfigError)) and not member.asked:
@@ -186,7 +186,7 @@ class Work:
                 self.notes.append(f"{task.name} left out: {outcome.error}")
                 self._say(self.notes[-1])
             return
-        results: list[BlockResult] = outcome.get()
+        results = outcome.get()
         key = self._key(task)
         if key is not None and self.store is not None:
             self.store.save(key, results[0])
