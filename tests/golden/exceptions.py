@@ -46,11 +46,28 @@ PICTURES: dict[str, str] = {
 }
 """Title or axis of a picture (searched for) -> why its numbers are not compared."""
 
+SCALE = "one scale for run, backtest and score: all rows before the first forecast, validation included"
+CARD = "a run is a backtest with one block: it has a scorecard, and the tables and facts of one"
+ACCOUNT = "what models say of their training, buckets and interventions is kept of a backtest too"
+FIGURES = "(min|mean|max|std|zeros|missing)"
 CHANGED: dict[str, str] = {
     r"^(supplies|pbs) > .*train_loss": "stage 2 divides a sum of losses in single precision, as the others",
     r"> scores > .* > (series_won|median_series_skill|p_vs_best_baseline|fold_sd|p95_fold|worst_fold): is new": (
         "one Scorecard: the leaderboard of a run has the columns by series and by cutoff that a backtest's had"
     ),
+    r"\b(mase|rmsse|mape)\b": SCALE,
+    r"^supplies > .*(table metrics_by_bucket|page tables\[\d+\] > .*(dense|sparse|ultra)|nonzero rate in the)": SCALE,
+    r"^supplies > facts run > buckets": SCALE,
+    rf"(table audit_\w+|page tables\[\d+\]) > {FIGURES}\b": "typed tables hold all digits; the CSV held six",
+    r"> (table \w+|facts (run|trials)|forecasts|scores > [^>]+) > [^>]*: is new$": CARD,
+    r"> (table \w+|facts (run|trials)[^>]*): is new$": CARD,
+    r"> facts run > (test_windows|versions|models)\b": CARD,
+    r"> facts (run|trials): \+(kind|data\.panel|folds\.|types\.|columns\.)": CARD,
+    r"> facts run: [+-](notes\.\d+|verdict|about|versions)": "another order of the same facts",
+    r"> (summary.md: [+-]-|page: [+-]li: Note:) .*left out of M": "another order of the same notes",
+    r"^backtest > table metrics_by_(series|step) >": "a row per model and step or series with all metrics, as of a run",
+    r"^backtest > page( pictures)?: (\+|.* is new$)": ACCOUNT,
+    r"^backtest > (table buckets-LAVAR|facts interventions): is new": ACCOUNT,
 }
 """Place of a difference, as the test names it (searched for), such as ``demo > scores > .* > mase`` -> why that value
 was changed on purpose. For values and words that are recorded anew, say the reason in the commit instead."""

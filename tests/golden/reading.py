@@ -41,7 +41,7 @@ def read_folder(folder: Path) -> tuple[Numbers, Words]:
         if name == scores:
             numbers["scores"] = scores_of(table)
         elif name in LONG:
-            numbers["forecasts"] = columns_of(in_order(table))
+            numbers["forecasts"] = columns_of(in_order(table)) | numbers.get("forecasts", {})
         else:
             numbers[f"table {name}"] = columns_of(table)
     for path in files_of(folder, ".safetensors"):

@@ -13,18 +13,16 @@ import pytest
 
 import foretide as ft
 from foretide.errors import ConfigError, MissingExtraError
+from foretide.evaluation.cards.align import oracle_forecast
 from foretide.forecasters.simple.baselines import SeasonalES
 from foretide.forecasters.simple.unasked import unasked_names
 from foretide.forecasters.table import FORECASTERS
 from foretide.forecasters.wrappers.ensemble import Ensemble
 from foretide.jobs import RunFolder
 from foretide.jobs.config import load_config
-from foretide.jobs.count_outputs import write_model_tables
 from foretide.jobs.deploy import fit_model, predict_with
-from foretide.jobs.outputs import _write_history
 from foretide.jobs.prepare import prepare
-from foretide.jobs.results import Result
-from foretide.jobs.roster import Entry, roster
+from foretide.jobs.roster import roster
 from foretide.jobs.threads import has_network
 
 CONFIG: dict[str, Any] = {
@@ -193,8 +191,8 @@ def test_the_oracle_of_several_sites_goes_with_its_windows() -> None:
     args = {**CONFIG["data"]["synthetic"]["args"], "n_sites": 2}
     config = load_config({**CONFIG, "data": {"synthetic": {"generator": "supplies", "args": args}}})
     prepared = prepare(config)
-    windows = prepared.test_windows(input_size=21, h=7, stride=5)
-    made = prepared.oracle(windows, 7, (80,), (0.5,))
+    windows = prepared.split.windows(prepared.panel, "test", input_size=21, h=7, stride=5)
+    made = oracle_forecast(prepared.truth, prepared.panel, windows, 7, (80,), (0.5,))
     assert made is not None
     assert made.quantile_levels == (0.1, 0.5, 0.9)
     for site in range(2):
@@ -206,7 +204,9 @@ def test_the_oracle_of_several_sites_goes_with_its_windows() -> None:
 
 
 class Told(SeasonalES):
-    """A model that tells its buckets and interventions."""
+    """A model that says what its buckets and interventions are."""
+
+    baseline = False
 
     interventions: ClassVar = {"upper_bound": 3, "not_finite": 0}
     history: ClassVar = {"stage 1": [{"epoch": 1, "loss": 0.5}], "stage 2": [{"epoch": 1, "loss": 0.25}]}
@@ -215,20 +215,23 @@ class Told(SeasonalES):
         return pd.DataFrame({"target": [f"item{i:02d}" for i in range(70)], "nonzero_rate": 0.5, "head": "delta"})
 
 
-def test_buckets_and_interventions_of_a_model_are_kept(tmp_path: Path) -> None:
-    forecast: Any = None
-    results = [Result(Entry(Told(7), False, True), forecast, None, 0.0, 0.0)]
-    folder = RunFolder.create(tmp_path / "run")
-    sections = write_model_tables(results, folder)
-    assert json.loads((folder.path / "interventions.json").read_text()) == {"Told": Told.interventions}
-    assert len(pd.read_csv(folder.path / "buckets-Told.csv")) == 70
-    _write_history(results, folder)
+def test_buckets_and_interventions_of_a_model_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORECASTERS, "Told", f"{__name__}:Told")
+    models = [{"Told": {"alias": "mine"}}, {"Ensemble": {"models": ["Told"], "alias": "Blend"}}]
+    folder = ft.run({**CONFIG, "models": models, "baselines": False, "stride": 20}, output=tmp_path / "run")
+    kept = json.loads((folder.path / "interventions.json").read_text())
+    assert kept == {"mine": Told.interventions, "Blend-0-Told": Told.interventions}
+    assert len(pd.read_csv(folder.path / "buckets-mine.csv")) == 70
+    assert len(pd.read_csv(folder.path / "buckets-Blend-0-Told.csv")) == 70
     history = pd.read_csv(folder.path / "history.csv")
     assert history.to_dict("list") == {
-        "model": ["Told"] * 2, "stage": ["stage 1", "stage 2"], "epoch": [1, 1], "loss": [0.5, 0.25],
+        "model": ["mine"] * 2, "stage": ["stage 1", "stage 2"], "epoch": [1, 1], "loss": [0.5, 0.25],
     }  # fmt: skip
-    assert "upper bound 3, not finite 0" in sections["Interventions"]
-    assert "The first 60 of 70; all in `buckets-Told.csv`." in sections["Buckets of Told"]
+    runs = {run.name: run for run in ft.Scorecard.load(folder.path).runs}
+    assert runs["mine"].account["epochs"][1] == {"stage": "stage 2", "epoch": 1, "loss": 0.25}
+    text = (folder.path / "summary.md").read_text()
+    assert "- **mine**: upper bound 3, not finite 0" in text
+    assert "The first 60 of 70; all in `buckets-mine.csv`." in text
 
 
 def test_fit_and_predict_with_a_baseline_of_counts(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from foretide.data.asides import asides_of
 from foretide.errors import ConfigError
-from foretide.jobs.folder import RunFolder, free_name, read_status
+from foretide.jobs.folder import RunFolder, read_status
 
 
 def finished(path: Path) -> RunFolder:
@@ -96,13 +96,6 @@ def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
         folder.write("a.txt", breaks)
     assert (folder.path / "a.txt").read_text() == "old"
     assert sorted(p.name for p in folder.path.iterdir()) == ["a.txt", "status.json"]
-
-
-def test_free_names(tmp_path: Path) -> None:
-    assert free_name(tmp_path / "demo").name == "demo"
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo-2").mkdir()
-    assert free_name(tmp_path / "demo").name == "demo-3"
 
 
 def test_a_broken_status_is_no_status(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from foretide.forecasters.naming import check_names
 from foretide.jobs import fit_model, predict_with, run_backtest
 from foretide.jobs.config import load_config
 from foretide.jobs.folder import RunFolder, foreign, read_status
+from foretide.jobs.job import Deed, folder_of
 from foretide.jobs.saved import saved_models
 
 SMALL: dict[str, Any] = {
@@ -223,12 +224,13 @@ def test_of_two_starters_one_wins(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
-def test_starters_without_a_name_get_folders_of_their_own(tmp_path: Path) -> None:
-    barrier, made = threading.Barrier(4), []
+def test_starters_without_a_name_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    barrier, made, config = threading.Barrier(4), [], load_config({**SMALL, "name": "demo"})
 
     def start() -> None:
         barrier.wait()
-        made.append(RunFolder.create_free(tmp_path / "demo"))
+        made.append(folder_of(Deed("run"), config, None, overwrite=False))
 
     threads = [threading.Thread(target=start) for _ in range(4)]
     for thread in threads:

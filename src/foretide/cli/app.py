@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 
-from foretide.cli import backtest, check, demo, explain, fit, generate, predict, report, run, tune
 from foretide.data.files import storage_error
 from foretide.errors import DataError, ForetideError, StorageError
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "demo": demo.demo,
-    "run": run.run,
-    "backtest": backtest.backtest,
-    "tune": tune.tune,
-    "explain": explain.explain,
-    "report": report.report,
-    "check": check.check,
-    "fit": fit.fit,
-    "predict": predict.predict,
+COMMANDS: dict[str, str] = {
+    "demo": "foretide.cli.demo:demo",
+    "run": "foretide.cli.run:run",
+    "backtest": "foretide.cli.backtest:backtest",
+    "tune": "foretide.cli.tune:tune",
+    "explain": "foretide.cli.explain:explain",
+    "report": "foretide.cli.report:report",
+    "check": "foretide.cli.check:check",
+    "fit": "foretide.cli.fit:fit",
+    "predict": "foretide.cli.predict:predict",
+    "generate": "foretide.cli.generate:app",
 }
-GROUPS: dict[str, typer.Typer] = {"generate": generate.app}
+"""Name -> ``module:function``, or ``module:app`` where a command has commands of its own, in the order of the help."""
 
-app = typer.Typer(
-    name="foretide",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Forecast many related series and see why.",
-)
-for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
-for _name, _group in GROUPS.items():
-    app.add_typer(_group, name=_name)
+
+def command_line(commands: Mapping[str, str]) -> typer.Typer:
+    """Return the command line of a table of commands.
+
+    Parameters
+    ----------
+    commands : mapping
+        As :data:`COMMANDS`.
+
+    Returns
+    -------
+    typer.Typer
+
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from foretide.cli.app import COMMANDS, command_line
+    >>> "backtest" in CliRunner().invoke(command_line(COMMANDS), ["--help"]).output
+    True
+    """
+    made = typer.Typer(
+        name="foretide", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        help="Forecast many related series and see why.",
+    )  # fmt: skip
+    for name, place in commands.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            made.add_typer(command, name=name)
+        else:
+            made.command(name)(command)
+    made.callback()(_whole)
+    return made
 
 
 def _version(wanted: bool) -> None:
@@ -48,7 +71,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _whole(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
@@ -56,6 +78,9 @@ def _whole(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from; can stand anywhere.")] = False,
 ) -> None:
     """Forecast many related series and see why."""
+
+
+app = command_line(COMMANDS)
 
 
 def main() -> None:
@@ -79,14 +104,14 @@ def main() -> None:
 
 def _say(error: ForetideError | OSError) -> None:
     """Print an error as one line; what reads the output may be gone, or its disk full."""
-    told: Exception = error
+    said: Exception = error
     if not isinstance(error, ForetideError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tells of it again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says it again at its end
         if error.errno == errno.EPIPE:
             return
         place = error.filename if isinstance(error.filename, str) else "the output"
-        told = storage_error(error, place, deed="read or write")
+        said = storage_error(error, place, deed="read or write")
     from foretide.cli.common import name_flags
 
-    text = name_flags(str(told)) if isinstance(error, DataError) else str(told)
+    text = name_flags(str(said)) if isinstance(error, DataError) else str(said)
     typer.secho(f"error: {text}", err=True, fg=typer.colors.RED)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretide.cli.common import name_flags, reads_tables
+from foretide.cli.common import Reading, name_flags, reads_tables
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.reading.checks import Report
     from foretide.data.reading.problems import Problem
+    from foretide.evaluation.model import Model
+    from foretide.typing import Json
 
 COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": typer.colors.BLUE}
 ROLES = ("id", "time", "target", "past", "future", "static")
@@ -44,7 +46,7 @@ def check(
     ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Setting of the model, key=value.")] = None,
     *,
-    reading: dict[str, Any],
+    reading: Reading,
 ) -> None:
     """Show what is in a table, its problems and a way out, and what models will do with every series.
 
@@ -111,7 +113,7 @@ def _say(problems: Sequence[Problem]) -> None:
 
 
 # -------------------------------------------------------------------- the configuration
-def _data(path: Path, report: Report, reading: dict[str, Any]) -> dict[str, Any]:
+def _data(path: Path, report: Report, reading: Reading) -> Json:
     """Return the `data` section that reads this table as it was checked."""
     roles = {role: list(names) for role, names in report.roles.items() if names}
     single = {role: names[0] for role, names in roles.items() if role in ("id", "time", "target") and len(names) == 1}
@@ -140,7 +142,7 @@ def _write(file: Path, text: str) -> None:
 
 
 # -------------------------------------------------------------------- a model
-def _check_model(make: Callable[[], Any], panel: Panel) -> None:
+def _check_model(make: Callable[[], Model], panel: Panel) -> None:
     """Check a model for leaks on a table that is ready to use."""
     from foretide.cli.common import plain_warnings, progress
     from foretide.evaluation.leaks.check import check_leaks
@@ -154,7 +156,7 @@ def _check_model(make: Callable[[], Any], panel: Panel) -> None:
         raise typer.Exit(1)
 
 
-def _maker(name: str | None, given: Sequence[str], h: int) -> Callable[[], Any] | None:
+def _maker(name: str | None, given: Sequence[str], h: int) -> Callable[[], Model] | None:
     """Return a function that makes the model asked for, after a first try; None where none is asked for."""
     if name is None:
         if given:
@@ -171,7 +173,7 @@ def _maker(name: str | None, given: Sequence[str], h: int) -> Callable[[], Any] 
         if key not in allowed and not open_ended:
             raise ConfigError(f"--set {key}: {name} has no such setting. {nearest(key, allowed)}")
 
-    def make() -> Any:
+    def make() -> Model:
         try:
             return kind(**settings)
         except TypeError as error:
@@ -184,7 +186,7 @@ def _maker(name: str | None, given: Sequence[str], h: int) -> Callable[[], Any] 
     return make
 
 
-def _known(name: str) -> Any:
+def _known(name: str) -> Callable[..., Model]:
     from foretide.forecasters.table import forecaster_class
 
     try:
@@ -193,11 +195,11 @@ def _known(name: str) -> Any:
         raise ConfigError(f"--model: {error} For a model of your own: --model my_model.py:MyModel") from None
 
 
-def _settings(given: Sequence[str]) -> dict[str, Any]:
+def _settings(given: Sequence[str]) -> Json:
     """``["season=7", "heads=[a, b]"]`` -> settings, values as in a configuration."""
     from foretide.jobs.config import read_yaml
 
-    settings: dict[str, Any] = {}
+    settings: Json = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key.strip().isidentifier():
@@ -212,7 +214,7 @@ def _settings(given: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-def _parameters(kind: Any) -> tuple[list[str], bool]:
+def _parameters(kind: Callable[..., object]) -> tuple[list[str], bool]:
     """Return the names that a class or function takes, and whether it takes any other."""
     import inspect
 
@@ -221,7 +223,7 @@ def _parameters(kind: Any) -> tuple[list[str], bool]:
     return named, any(p.kind is p.VAR_KEYWORD for p in found)
 
 
-def _from_file(name: str) -> Any:
+def _from_file(name: str) -> Callable[..., Model]:
     """``my_model.py:MyModel`` -> what the file calls ``MyModel``; it runs once, and can import what lies beside it."""
     import importlib.util
     import sys
@@ -245,4 +247,5 @@ def _from_file(name: str) -> Any:
         raise ConfigError(f"--model: name the class after a colon: {path}:{own[0] if own else 'MyModel'}")
     if not hasattr(module, attribute):
         raise ConfigError(f"--model: {path} has no {attribute!r}. {nearest(attribute, own)}")
-    return getattr(module, attribute)
+    found: Callable[..., Model] = getattr(module, attribute)
+    return found

@@ -13,16 +13,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 
 import typer
 
-from foretide.report.summary import shown_columns
+from foretide.data.reading.options import FileOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from foretide.jobs.config import Config
     from foretide.jobs.folder import RunFolder
 
+Progress = Callable[[str], None]
+Reading: TypeAlias = FileOptions
+"""Options of reading a table that were typed."""
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see examples/. Its sections are data, models, split …")]
+OneModel = Annotated[str | None, typer.Option(help="One of its models; all networks by default.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; a free name under runs/ by default.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
 
@@ -35,7 +42,7 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     for option in fields(Options):
         if "help" not in option.metadata:
             continue
-        kind: Any = bool | None if isinstance(option.default, bool) else str | None
+        kind = bool | None if isinstance(option.default, bool) else str | None
         typed = f"--{option.name.replace('_', '-')}"
         flag = typer.Option(typed, help=option.metadata["help"], rich_help_panel="Reading the table")
         flags.append(
@@ -47,11 +54,11 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True)
 
     @functools.wraps(command)
-    def with_flags(**given: Any) -> None:
-        reading = {name: value for name in names if (value := given.pop(name)) is not None}
+    def with_flags(**given: str | bool | None) -> None:
+        reading: dict[str, object] = {name: value for name in names if (value := given.pop(name)) is not None}
         if str(reading.get("freq", "")).isdigit():
-            reading["freq"] = int(reading["freq"])
-        command(**given, reading=reading)
+            reading["freq"] = int(str(reading["freq"]))
+        command(**given, reading=cast("Reading", reading))
 
     kept = [parameter for parameter in own.parameters.values() if parameter.name != "reading"]
     with_flags.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
@@ -84,7 +91,7 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
     return re.sub(rf"(?<![\w.])({known})=(True|\d+|\[[^\]]*\]|'[^']*'|\"[^\"]*\")(?![\w)])", with_flag, text)
 
 
-def configured(config: Path, reading: dict[str, Any]) -> Path | Config:
+def configured(config: Path, reading: Reading) -> Path | Config:
     """Return a configuration whose table is read as the flags of a command say; the path itself without any."""
     from foretide.jobs.config import load_config, with_reading
 
@@ -92,7 +99,7 @@ def configured(config: Path, reading: dict[str, Any]) -> Path | Config:
 
 
 @contextmanager
-def progress(*, lines: bool = True) -> Iterator[Callable[[str], None] | None]:
+def progress(*, lines: bool = True) -> Iterator[Progress | None]:
     """Show the current step on a terminal, and leave a line for each with ``lines``; say nothing elsewhere."""
     if not sys.stderr.isatty():
         yield None
@@ -122,7 +129,7 @@ def plain_warnings() -> Iterator[None]:
 def interruptible() -> Iterator[None]:
     """Let Ctrl-C, and a polite request to end (SIGTERM), leave a folder that says it is unfinished; exit with 130."""
 
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
@@ -135,25 +142,34 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def report(folder: RunFolder) -> None:
-    """End with the verdict, the leaderboard and the path of the report."""
-    import json
-
-    import pandas as pd
-
-    facts = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
-    board = pd.read_csv(folder.path / "metrics.csv")
-    shown = [c for c in ("model", "kind", *shown_columns(facts)) if c in board.columns]
-    typer.echo(facts["verdict"])
-    typer.echo()
-    typer.echo(board[shown].to_string(index=False, na_rep="", float_format="{:.4g}".format))
-    typer.echo()
-    page(folder.path)
-    typer.echo(f"report: {folder.path / 'summary.md'}")
+def work(job: Callable[[Progress | None], RunFolder], *, lines: bool = True) -> RunFolder:
+    """Do a job, which gets what shows its steps; Ctrl-C ends it in order. ``lines`` leaves a line for each step."""
+    with interruptible(), progress(lines=lines) as show:
+        return job(show)
 
 
-def page(folder: Path) -> None:
+def finish(folder: RunFolder) -> None:
+    """End with the verdict, the leaderboard and the paths of page and report."""
+    from foretide.evaluation.metrics.table import shown_metrics
+    from foretide.jobs import store
+
+    card = folder.need(store.CARD)
+    board = card.pandas(card.leaderboard())
+    metrics = shown_metrics(board.columns, "page of counts" if card.counts else "page", card.main)
+    shown = ["model", "kind", *metrics, "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle", "unused"]
+    echo_board(card.verdict(), board[[c for c in shown if c in board.columns]])
+    page(folder)
+    typer.echo(f"report: {folder.path / store.SUMMARY.file}")
+
+
+def echo_board(verdict: str, board: pd.DataFrame) -> None:
+    """Print a verdict and the leaderboard under it."""
+    typer.echo(f"{verdict}\n")
+    typer.echo(f"{board.to_string(index=False, na_rep='', float_format='{:.4g}'.format)}\n")
+
+
+def page(folder: RunFolder) -> None:
     """Write the report as one HTML file too, and say where."""
     from foretide.jobs.reporting import write_report
 
-    typer.echo(f"page: {write_report(folder)}")
+    typer.echo(f"page: {write_report(folder.path)}")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, interruptible, progress, report
+from foretide.cli.common import Out, Overwrite, finish, work
+
+if TYPE_CHECKING:
+    from foretide.typing import Json
 
 
 class Kind(StrEnum):
@@ -31,9 +34,8 @@ def demo(
     """Run the whole way on synthetic data: networks and all baselines beside the best possible forecast."""
     from foretide.jobs import run
 
-    with interruptible(), progress() as show:
-        folder = run(CONFIGS[kind](quick=quick, seed=seed), output=out, overwrite=overwrite, progress=show)
-    report(folder)
+    config = CONFIGS[kind](quick=quick, seed=seed)
+    finish(work(lambda show: run(config, output=out, overwrite=overwrite, progress=show)))
     if kind is Kind.HOURLY and not has_arima():
         typer.secho("ARIMA was left out; to have it: pip install 'foretide[baselines]'", err=True)
 
@@ -43,7 +45,7 @@ def has_arima() -> bool:
     return find_spec("statsmodels") is not None
 
 
-def demo_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
+def demo_config(*, quick: bool = False, seed: int = 42) -> Json:
     """Return the demo's configuration: three hourly channels, the extra traits off, so that the oracle is exact."""
     plain = {"regime_shifts": 0.0, "heteroskedasticity": 0.0, "coupling": 0.0}
     epochs = {"epochs": 3} if quick else {}
@@ -61,7 +63,7 @@ def demo_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
     }
 
 
-def supplies_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
+def supplies_config(*, quick: bool = False, seed: int = 42) -> Json:
     """Return the configuration of the demo on supplies: daily counts with weekdays and the holidays of Bavaria.
 
     Every day of the test part is a cutoff, so that each weekday comes up as a first day.
@@ -78,4 +80,4 @@ def supplies_config(*, quick: bool = False, seed: int = 42) -> dict[str, Any]:
     }
 
 
-CONFIGS: dict[Kind, Callable[..., dict[str, Any]]] = {Kind.HOURLY: demo_config, Kind.SUPPLIES: supplies_config}
+CONFIGS: dict[Kind, Callable[..., Json]] = {Kind.HOURLY: demo_config, Kind.SUPPLIES: supplies_config}

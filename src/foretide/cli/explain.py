@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from foretide.cli.common import plain_warnings, progress
+from foretide.cli.common import OneModel, plain_warnings, progress
 
 
 def explain(
     run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `backtest` or `tune`.")],
-    model: Annotated[str | None, typer.Option(help="One of its models; all networks by default.")] = None,
+    model: OneModel = None,
     inputs: Annotated[bool, typer.Option(help="Measure which inputs matter too; forecasts many times.")] = True,
 ) -> None:
     """Say what attention, latent state and inputs of the run's networks show, and whether to believe it."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Write a synthetic series whose truth is known.")
 
 OutFile = Annotated[Path, typer.Option("--out", "-o", help="A .csv or .parquet file.")]
@@ -81,7 +83,7 @@ def supplies(
     _write(made.to_frame(), out, entity + roles)
 
 
-def _numbers(text: str, kind: type) -> tuple[Any, ...]:
+def _numbers(text: str, kind: Callable[[str], T]) -> tuple[T, ...]:
     try:
         return tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError:

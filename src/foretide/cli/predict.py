@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from foretide.cli.common import plain_warnings, reads_tables
+from foretide.cli.common import Reading, plain_warnings, reads_tables
 
 
 @reads_tables
@@ -32,7 +32,7 @@ def predict(
         bool, typer.Option("--notes", help="Add a column that names what a simple stand-in forecast, and why.")
     ] = False,
     *,
-    reading: dict[str, Any],
+    reading: Reading,
 ) -> None:
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table

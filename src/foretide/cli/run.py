@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-
-from foretide.cli.common import Out, Overwrite, configured, interruptible, progress, reads_tables, report
+from foretide.cli.common import ConfigFile, Out, Overwrite, Reading, configured, finish, reads_tables, work
 
 
 @reads_tables
-def run(
-    config: Annotated[Path, typer.Argument(help="A YAML file; see examples/.")],
-    out: Out = None,
-    overwrite: Overwrite = False,
-    *,
-    reading: dict[str, Any],
-) -> None:
+def run(config: ConfigFile, out: Out = None, overwrite: Overwrite = False, *, reading: Reading) -> None:
     """Run the whole way that a configuration describes; ends with the path of the report."""
-    from foretide.jobs import run as run_job
+    from foretide.jobs import run as job
 
-    with interruptible(), progress() as show:
-        folder = run_job(configured(config, reading), output=out, overwrite=overwrite, progress=show)
-    report(folder)
+    settings = configured(config, reading)
+    finish(work(lambda show: job(settings, output=out, overwrite=overwrite, progress=show)))

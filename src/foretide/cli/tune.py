@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretide.cli.common import Out, Overwrite, configured, interruptible, page, progress, reads_tables
+from foretide.cli.common import (
+    ConfigFile,
+    Out,
+    Overwrite,
+    Reading,
+    configured,
+    echo_board,
+    page,
+    reads_tables,
+    work,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from foretide.jobs.folder import RunFolder
 
 SHOWN = ("model", "kind", "rmse", "mse", "mae", "skill_vs_best_baseline", "p_vs_best_baseline")
@@ -19,7 +26,7 @@ SHOWN = ("model", "kind", "rmse", "mse", "mae", "skill_vs_best_baseline", "p_vs_
 
 @reads_tables
 def tune(
-    config: Annotated[Path, typer.Argument(help="A YAML file as for `foretide run`, maybe with a section search.")],
+    config: ConfigFile,
     models: Annotated[str | None, typer.Option(help="Classes to search, with commas: lstm,attention,ridge.")] = None,
     n_trials: Annotated[
         int | None, typer.Option("--n-trials", "-n", help="Finished trials in all; 50 if unsaid.")
@@ -29,41 +36,32 @@ def tune(
     out: Out = None,
     overwrite: Overwrite = False,
     *,
-    reading: dict[str, Any],
+    reading: Reading,
 ) -> None:
     """Search settings of one or several models; the same command goes on with an interrupted study."""
     from foretide.jobs.searching import run_search
 
     names = None if models is None else [name for name in models.split(",") if name.strip()]
-    with interruptible(), progress() as show:
-        folder = run_search(
-            configured(config, reading), models=names, n_trials=n_trials, timeout=timeout, n_jobs=jobs, output=out,
-            overwrite=overwrite, progress=show,
-        )  # fmt: skip
-    _report(folder)
+    settings = configured(config, reading)
+    folder = work(
+        lambda show: run_search(
+            settings, models=names, n_trials=n_trials, timeout=timeout, n_jobs=jobs, output=out, overwrite=overwrite,
+            progress=show,
+        )
+    )  # fmt: skip
+    _finish(folder)
 
 
-def _report(folder: RunFolder) -> None:
+def _finish(folder: RunFolder) -> None:
     """End with both verdicts, the leaderboards of search and test part, and the paths of page and report."""
-    import json
+    from foretide.jobs import store
 
-    import pandas as pd
-
-    facts = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
-    typer.echo(facts["verdict"])
-    typer.echo()
-    typer.echo(_table(pd.read_csv(folder.path / "leaderboard.csv")))
-    typer.echo()
-    if (folder.path / "metrics.csv").is_file():
-        board = pd.read_csv(folder.path / "metrics.csv")
-        typer.echo(facts["test_verdict"])
-        typer.echo()
-        typer.echo(_table(board[[c for c in SHOWN if c in board.columns]]))
-        typer.echo()
-    page(folder.path)
-    typer.echo(f"settings found: {folder.path / 'tuned.yaml'}")
-    typer.echo(f"report: {folder.path / 'summary.md'}")
-
-
-def _table(board: pd.DataFrame) -> str:
-    return str(board.to_string(index=False, float_format="{:.4g}".format, na_rep=""))
+    facts, leaderboard = folder.need(store.FACTS), folder.need(store.LEADERBOARD)
+    echo_board(facts["verdict"], leaderboard)
+    card = folder.read(store.CARD)
+    if card is not None:
+        board = card.pandas(card.leaderboard())
+        echo_board(facts["test_verdict"], board[[c for c in SHOWN if c in board.columns]])
+    page(folder)
+    typer.echo(f"settings found: {folder.path / store.TUNED.file}")
+    typer.echo(f"report: {folder.path / store.SUMMARY.file}")

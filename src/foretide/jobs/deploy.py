@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,24 +13,29 @@ from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.forecasters.levels import DEFAULT_LEVELS
-from foretide.jobs.config import Config, load_config, read_yaml, with_reading, write_yaml
-from foretide.jobs.folder import LOG, RunFolder
-from foretide.jobs.log import Log
-from foretide.jobs.prepare import make_calendar, prepare_panel, read_another, tell, with_form
+from foretide.jobs.config import Config, load_config, read_yaml, with_reading
+from foretide.jobs.job import Deed, Place, Progress, Source, working
+from foretide.jobs.prepare import prepare_panel, read_another
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import chosen_model, model_place
+from foretide.jobs.store import SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretide.jobs.folder import RunFolder
+    from foretide.typing import Time
+
+FIT = Deed("fit", parts=False)
+
 
 def fit_model(
-    config: str | os.PathLike[str] | Mapping[str, Any] | Config,
-    folder: str | os.PathLike[str],
+    config: Source,
+    folder: Place,
     *,
     model: str | None = None,
     overwrite: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> RunFolder:
     """Fit one model of a configuration on all observed data; models that need validation keep the end for it.
 
@@ -46,47 +50,41 @@ def fit_model(
         Replace what was fitted there before.
     progress : callable, optional
         Gets one line of text for every step.
+
+    Returns
+    -------
+    RunFolder
     """
     checked = load_config(config)
     entries = {entry.name: entry for entry in roster(checked, counts=True)}
     name = model or (next((n for n, e in entries.items() if e.asked), None) or next(iter(entries)))
     if name not in entries:
         raise ConfigError(f"The configuration has no model {name!r}. {nearest(name, entries)}")
-    RunFolder.refuse(folder, overwrite=overwrite)
-    log = Log(progress)
-    with log.catching_warnings():
-        log("reading the data")
-        panel = prepare_panel(checked)[0]
-        tell(panel, log)
-    target = RunFolder.create(folder, overwrite=overwrite)
-    with target.writing(), log.of(target.path / LOG):
-        freq = panel.grid.freq
+    with working(FIT, checked, folder, overwrite=overwrite, progress=progress) as job:
+        panel, freq = job.prepared.panel, job.prepared.panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
         counts = bool(count_like(panel).all()) or name not in {entry.name for entry in roster(checked)}
-        made = {e.name: e for e in roster(checked, make_calendar(checked.calendar, freq), counts=counts, freq=freq)}
+        made = {e.name: e for e in roster(checked, job.prepared.calendar, counts=counts, freq=freq)}
         if name not in made:
             raise ConfigError(
                 f"{name} needs a season, which steps of {freq!r} do not suggest. Give season: in the file."
             )
-        log(f"fitting {name}")
-        forecaster = made[name].forecaster.fit(panel)
-        forecaster.save(target.place(model_place(name)))
-        kept = with_form(checked, panel)
-        target.write_text("settings.yaml", write_yaml(kept.model_dump(mode="json", exclude={"output"})))
-    return target
+        job.step(f"fitting {name}")
+        made[name].forecaster.fit(panel).save(job.folder.place(model_place(name)))
+    return job.folder
 
 
 def predict_with(
-    folder: str | os.PathLike[str],
-    data: str | os.PathLike[str] | None = None,
+    folder: Place,
+    data: Place | None = None,
     *,
     model: str | None = None,
-    cutoffs: Sequence[Any] | None = None,
+    cutoffs: Sequence[Time] | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] = (),
     notes: bool = False,
-    reading: Mapping[str, Any] | None = None,
-    progress: Callable[[str], None] | None = None,
+    reading: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Forecast with a model that :func:`fit_model` or :func:`foretide.run` left in a folder.
 
@@ -113,7 +111,7 @@ def predict_with(
         As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns.
     """
     path = Path(folder)
-    settings = path / "settings.yaml"
+    settings = path / SETTINGS.file
     if not settings.is_file():
         raise ArtifactError(
             f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
@@ -138,11 +136,11 @@ def predict_with(
     return forecast.pandas(notes=notes)
 
 
-def _time(integer: bool, cutoff: Any) -> Any:
+def _time(integer: bool, cutoff: Time) -> Time:
     """A command line gives times as text; integer grids need numbers."""
     if not integer or isinstance(cutoff, (int, np.integer)):
         return cutoff
     try:
-        return int(cutoff)
+        return int(str(cutoff))
     except ValueError:
         raise ConfigError(f"This table counts time in integers; expected such a cutoff, got {cutoff!r}.") from None

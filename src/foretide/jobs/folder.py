@@ -7,20 +7,28 @@ import datetime as dt
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
+
+import pandas as pd
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.files import PART, storage_error, storing, write_whole
-from foretide.errors import ConfigError, ForetideError, StorageError
+from foretide.errors import ArtifactError, ConfigError, ForetideError, StorageError
+from foretide.jobs import store
 from foretide.jobs.claim import Claim, TakenError
+from foretide.jobs.store import EXPORT, Item
 from foretide.tuning.owner import is_alive, this_process
 
-STATUS, LOG = "status.json", "run.log"
+if TYPE_CHECKING:
+    from foretide.typing import Json
+
+T = TypeVar("T")
+STATUS, LOG = store.STATUS.file, store.LOG.file
 UNFINISHED = "This run did not finish; what is here is whole, and something is missing."
 
 
@@ -73,22 +81,13 @@ class RunFolder:
             raise
 
     @classmethod
-    def create_free(cls, base: Path) -> RunFolder:
-        """Make the first folder of ``base``, ``base-2``, ``base-3`` … that nobody has."""
-        while True:
-            try:
-                return cls.create(free_name(base))
-            except TakenError:
-                time.sleep(0.01)  # whoever was quicker makes the folder now
-
-    @classmethod
     def _begin(cls, path: Path, claim: Claim, *, resume: bool) -> RunFolder:
         before = read_status(path)
         former = None if before is None or resume else set_aside(path)
         with storing(path, "Nothing was changed." if former is None else f"The run before lies in {former}."):
             path.mkdir(parents=True, exist_ok=True)
         was_finished = before is not None and before["status"] == "finished"
-        known: dict[str, Any] = {"status": "running", "started": _now(), **this_process(), "note": UNFINISHED}
+        known: Json = {"status": "running", "started": _now(), **this_process(), "note": UNFINISHED}
         known["files"] = (before or {}).get("files", [LOG]) if resume else [LOG]
         known["previous"] = str(former) if former is not None and was_finished else (before or {}).get("previous")
         folder = cls(path, claim)
@@ -109,7 +108,7 @@ class RunFolder:
                 raise ConfigError(f"{path} exists and is not a run folder. Choose another output.")
             if before is None:
                 return
-            if before["status"] == "running" and _alive(before):
+            if is_going_on(before):
                 pid = before["pid"]
                 raise TakenError(f"A run is writing to {path} right now (process {pid}). Choose another output.")
             if before["status"] == "finished" and not overwrite and not resume and former is not None:
@@ -160,7 +159,7 @@ class RunFolder:
             if self.claim is not None:
                 self.claim.release()
 
-    def _end(self, status: str, **facts: Any) -> None:
+    def _end(self, status: str, **facts: object) -> None:
         """Mark how the run ended, while the error that ended it is on its way."""
         going = sys.exc_info()[1]
         try:
@@ -175,7 +174,7 @@ class RunFolder:
         found = read_status(self.path)
         return "unknown" if found is None else str(found["status"])
 
-    def mark(self, status: str | None = None, **facts: Any) -> None:
+    def mark(self, status: str | None = None, **facts: object) -> None:
         """Write the status and what else is to be known about it."""
         known = read_status(self.path) or {}
         known.update({"status": status} if status else {}, **facts)
@@ -193,6 +192,75 @@ class RunFolder:
             self._write_status({**known, "files": [*known["files"], top]})
         return self.path / name
 
+    def keep(self, item: Item[T], value: T, **names: str) -> Path:
+        """Write an item; a table that is read back gets its CSV for people beside it.
+
+        Parameters
+        ----------
+        item : Item
+            Of :data:`foretide.jobs.store.ITEMS`.
+        value : object
+            As its kind takes it.
+        **names : str
+            Of the model or the table, for items that there are several of.
+
+        Returns
+        -------
+        Path
+        """
+        assert item.kind is not None
+        places = item.places(**names)
+        if item.kind.atomic:
+            paths = [self.place(place) for place in places]
+            item.kind.save(value, paths[0])
+            return paths[0]
+        for place in places[1:]:
+            if isinstance(value, pd.DataFrame):
+                self.write(place, partial(EXPORT.save, value))
+        return self.write(places[0], partial(item.kind.save, value))
+
+    def read(self, item: Item[T], **names: str) -> T | None:
+        """Return an item as it was written, with its types; None where it is not there.
+
+        Parameters
+        ----------
+        item : Item
+        **names : str
+            As for :meth:`keep`.
+
+        Returns
+        -------
+        object or None
+            What the item's kind holds.
+        """
+        assert item.kind is not None
+        assert item.kind.load is not None, f"{item.file} is for people and never read back"
+        path = self.path / item.places(**names)[0]
+        return item.kind.load(path) if path.is_file() else None
+
+    def need(self, item: Item[T], **names: str) -> T:
+        """Return an item as :meth:`read` does.
+
+        Parameters
+        ----------
+        item : Item
+        **names : str
+            As for :meth:`keep`.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        ArtifactError
+            Where the folder does not hold it.
+        """
+        found = self.read(item, **names)
+        if found is None:
+            raise ArtifactError(f"{self.path} holds no {item.places(**names)[0]}, which has {item.about}.")
+        return found
+
     def write(self, name: str, writer: Callable[[Path], object]) -> Path:
         """Write one file under a temporary name with ``writer(path)``, then move it into place."""
         return write_whole(self.place(name), writer)
@@ -201,15 +269,15 @@ class RunFolder:
         """Write a text file (UTF-8)."""
         return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
-    def write_json(self, name: str, value: Any) -> Path:
+    def write_json(self, name: str, value: object) -> Path:
         """Write a JSON file that a person can read."""
         return self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
-    def _write_status(self, known: dict[str, Any]) -> None:
+    def _write_status(self, known: Json) -> None:
         self.write_json(STATUS, {k: v for k, v in known.items() if v is not None})
 
 
-def read_status(path: Path) -> dict[str, Any] | None:
+def read_status(path: Path) -> Json | None:
     """Return what the status file of a run folder says, None where there is none."""
     try:
         found = json.loads((path / STATUS).read_text(encoding="utf-8"))
@@ -218,21 +286,12 @@ def read_status(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "status" in found else None
 
 
-def foreign(path: Path, status: dict[str, Any]) -> list[str]:
+def foreign(path: Path, status: Json) -> list[str]:
     """Return what lies in a run folder and was not written by a run; nothing where an old version did not note it."""
     if "files" not in status or path.is_symlink():
         return []
     own = {STATUS, *status["files"]}
     return sorted(p.name for p in path.iterdir() if p.name not in own and not p.name.startswith(PART))
-
-
-def free_name(base: Path) -> Path:
-    """Return the first of ``base``, ``base-2``, ``base-3`` … that is free."""
-    candidate, k = base, 1
-    while os.path.lexists(candidate):
-        k += 1
-        candidate = base.with_name(f"{base.name}-{k}")
-    return candidate
 
 
 def _is_empty(path: Path) -> bool:
@@ -249,10 +308,10 @@ def _set_aside_from(path: Path) -> Path | None:
     return next(iter([*done, *found]), None)
 
 
-def _alive(status: dict[str, Any]) -> bool:
-    """Whether the process that wrote a status still runs, as far as this host can tell."""
+def is_going_on(status: Json) -> bool:
+    """Whether another process that wrote a status still runs, as far as this host can tell."""
     pid = status.get("pid")
-    return isinstance(pid, int) and pid != os.getpid() and bool(is_alive(status))
+    return status["status"] == "running" and isinstance(pid, int) and pid != os.getpid() and bool(is_alive(status))
 
 
 def _now() -> str:

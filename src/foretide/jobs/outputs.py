@@ -1,238 +1,209 @@
-"""What a run leaves behind: tables, arrays, pictures and a summary."""
+"""What a run or a backtest leaves behind: the scorecard, data behind pictures, facts, and tables for people."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import platform
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.files import file_name
-from foretide.evaluation.cards.align import ORACLE
-from foretide.evaluation.score import score
-from foretide.forecasters.forecast import sentences_of
-from foretide.jobs.attention_outputs import write_attention
-from foretide.jobs.count_outputs import (
-    bucket_sizes,
-    by_bucket,
-    shown_series,
-    write_interval_picture,
-    write_model_tables,
-)
-from foretide.jobs.data_outputs import write_audit, write_before
-from foretide.jobs.pictures import write_picture
-from foretide.jobs.results import Result
-from foretide.jobs.search_outputs import write_run_search
-from foretide.report.figures import attention_figure, forecast_figure, stretch
-from foretide.report.summary import Facts, write_summary
-from foretide.report.words import attention_words, error_words, start_words
+from foretide.data.audit import column_audit, series_audit
+from foretide.evaluation.cards.account import with_members
+from foretide.evaluation.cards.align import first_cutoffs
+from foretide.evaluation.cards.groups import groups_of
+from foretide.evaluation.compare.pairs import rank_over_series
+from foretide.evaluation.compare.tests import holm
+from foretide.jobs import store
+from foretide.text import time_text
 
 if TYPE_CHECKING:
-    from foretide.data.splits import Split
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
     from foretide.evaluation.cards.scorecard import Scorecard
-    from foretide.forecasters.base import Forecaster
-    from foretide.forecasters.forecast import Forecast
-    from foretide.jobs.config import Config
     from foretide.jobs.folder import RunFolder
-    from foretide.jobs.log import Log
-    from foretide.jobs.prepare import Prepared
-    from foretide.models.start import Tried
+    from foretide.jobs.job import Job
     from foretide.tuning.result import Study
+    from foretide.typing import Json
 
-VERSIONS_OF = ("foretide", "numpy", "pandas", "scipy", "torch", "statsmodels", "statsforecast")
-
-
-def write_scores(
-    results: Sequence[Result], prepared: Prepared, config: Config, folder: RunFolder, quantiles: tuple[float, ...]
-) -> Scorecard:
-    """Score all forecasts and write the tables; ``quantiles`` are those forecast beside the levels'."""
-    forecasts = [r.forecast for r in results]
-    oracle = prepared.oracle(forecasts[0].windows, config.h, config.levels, quantiles)
-    scores = score(
-        forecasts, prepared.panel, train=prepared.train, season=config.season, oracle=oracle,
-        baselines=[r.entry.name for r in results if r.entry.baseline],
-    )  # fmt: skip
-    scores = replace(scores, notes=(*scores.notes, *told_of(prepared.split), *sentences_of(forecasts)))
-    _csv(folder, "metrics.csv", scores.pandas(scores.leaderboard()))
-    figures = scores.pandas(scores.figures())
-    for scope, key, name in (("h_step", "h_step", "step"), ("series", prepared.panel.names.id, "series")):
-        _csv(folder, f"metrics_by_{name}.csv", _one_line_each(figures, scope, key))
-    if scores.counts:
-        _csv(folder, "metrics_by_bucket.csv", _one_line_each(figures, "bucket", "bucket"))
-    return scores
+LEAST, MOST = 24, 240
+"""Steps kept before the first cutoff: four horizons, but at least and at most so many."""
 
 
-def told_of(split: Split) -> list[str]:
-    """Say so where every series has a test part of its own."""
-    if split.own is None:
-        return []
-    _, share, least = split.own
-    return [
-        f"Series end at different times: each is tested on its own last {share:.0%}, at least {least} steps, and "
-        "models are fitted on what lies before."
-    ]
-
-
-def _one_line_each(figures: pd.DataFrame, scope: str, key: str) -> pd.DataFrame:
-    """Return one row per model and step (or series) with one column per metric."""
-    chosen = figures[figures["scope"] == scope]
-    wide = chosen.set_index(["model", "key", "metric"])["value"].unstack("metric")
-    order = chosen[["model", "key"]].drop_duplicates()
-    lines = order.merge(wide[list(dict.fromkeys(chosen["metric"]))].reset_index(), on=["model", "key"])
-    return lines.rename(columns={"key": scope if key in lines.columns else key})
-
-
-def write_outputs(
-    results: Sequence[Result], scores: Scorecard, prepared: Prepared, config: Config, folder: RunFolder, log: Log,
-    study: Study | None = None,
-) -> None:  # fmt: skip
-    """Write forecasts, attention, training history, pictures, facts and the summary; what a search found before."""
-    # Of counts more quantiles are forecast than anybody asked for, to score them by.
-    asked = config.quantiles or ()
-    table = forecast_table([replace(r.forecast, quantile_columns=asked if r.forecast.levels else ()) for r in results])
-    folder.write("forecasts.parquet", lambda path: table.to_parquet(path, index=False))
-    write_before(prepared.panel, results[0].forecast.windows, config.h, folder)
-    write_audit(prepared.panel, config.season, folder)
-    write_attention({r.entry.name: r.attention for r in results if r.attention is not None}, folder)
-    _write_history(results, folder)
-    pictures = _write_pictures(results, scores, prepared, folder)
-    facts = _facts(results, scores, prepared, config, log)
-    if scores.counts:
-        facts["buckets"] = bucket_sizes(scores)
-        pictures.update(write_interval_picture(results, scores, folder))
-    sections = write_model_tables(results, folder)
+def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None:
+    """Write all that is kept of forecasts and scores; pages and pictures are made from it."""
+    folder, panel = job.folder, card.panel
+    folder.keep(store.CARD, card)
+    folder.keep(store.FORECASTS, card.pandas(card.to_frame(all_points=True)))
+    folder.keep(store.BEFORE, before(panel, card.windows, card.truth.shape[1]))
+    folder.keep(store.AUDIT_COLUMNS, column_audit(panel))
+    folder.keep(store.AUDIT_SERIES, series_audit(panel, job.config.season))
+    for item, table in tables_of(card).items():
+        if len(table):
+            folder.keep(item, table)
+    _write_accounts(card, folder)
+    facts = facts_of(job, card)
     if study is not None:
-        facts["search"], sections["Search"] = write_run_search(study, config, folder)
-    folder.write_json("run.json", facts)
-    board = scores.pandas(scores.leaderboard())
-    density = by_bucket(scores) if scores.counts else None
-    summary = Facts(config.name, scores.verdict(), str(prepared.panel), facts, board, pictures, density, sections)
-    folder.write_text("summary.md", write_summary(summary))
+        facts["search"] = {
+            "verdict": study.verdict(), "best": vars(study.best), "trials": len(study.trials),
+            "baselines": study.baselines, "storage": study.storage,
+        }  # fmt: skip
+    folder.keep(store.FACTS, facts)
 
 
-def forecast_table(forecasts: Sequence[Forecast]) -> pd.DataFrame:
-    """Return one long table: id, time, ``cutoff``, ``h_step``, truth ``y``, then the columns of every model."""
-    first = forecasts[0]
-    n, h, d = first.mean.shape
-    table = first.pandas()
-    table.insert(3, "h_step", np.tile(np.arange(1, h + 1), n * d))
-    table.insert(4, "y", np.swapaxes(first.truth(), 1, 2).reshape(-1))
-    others = [forecast.pandas().iloc[:, 3:] for forecast in forecasts[1:]]
-    whole: pd.DataFrame = pd.concat([table, *others], axis=1)
-    return whole
+def before(panel: Panel, windows: Windows, h: int) -> pd.DataFrame:
+    """Return the targets of the steps up to the first cutoff of every series.
+
+    Parameters
+    ----------
+    panel : Panel
+    windows : Windows
+        Those that were forecast.
+    h : int
+        Horizon.
+
+    Returns
+    -------
+    DataFrame
+        Id, time, ``y``; a row per series and step at which it has a row.
+    """
+    kept, parts = min(max(4 * h, LEAST), MOST), []
+    for i, cutoff in enumerate(first_cutoffs(panel, windows)):
+        rows = np.arange(panel.length[i])
+        chosen = (rows > cutoff - kept) & (rows <= cutoff)
+        times = panel.grid.output_times(panel.first[i] + rows[chosen])
+        values = panel.rows(i)[chosen]
+        parts += [
+            pd.DataFrame({panel.names.id: panel.series_name(i, d), panel.names.time: times, "y": values[:, d]})
+            for d in range(panel.n_targets)
+        ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _csv(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
-    folder.write(name, lambda path: frame.to_csv(path, index=False, float_format="%.10g"))
+# ---------------------------------------------------------------- tables for people
+def tables_of(card: Scorecard) -> dict[store.Item[pd.DataFrame], pd.DataFrame]:
+    """Return the tables for people: figures over all, by step, series, bucket and fold; what is more than chance."""
+    tables = {
+        store.METRICS: card.pandas(card.leaderboard()), store.BY_STEP: _one_line_each(card, "h_step"),
+        store.BY_SERIES: _one_line_each(card, "series"), store.FOLDS: card.frame_of(card.main, "cutoff"),
+        store.FOLD_SUMMARY: card.pandas(card.fold_summary()), store.SERIES_SKILL: card.series_skill,
+        store.COMPARISONS: comparison_table(card), store.RANKS: rank_table(card),
+        store.RELIABILITY: reliability_table(card),
+    }  # fmt: skip
+    if card.counts:
+        tables[store.BY_BUCKET] = _one_line_each(card, "bucket")
+        if card.distributions.quantiles:
+            tables[store.STOCK] = card.pandas(card.stock())
+    return tables
 
 
-def _write_history(results: Sequence[Result], folder: RunFolder) -> None:
-    rows = [{"model": r.entry.name, **line} for r in results for line in _history(r.entry.forecaster)]
-    if not rows:
-        return
-    keys = list(dict.fromkeys(key for row in rows for key in row))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, keys, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    folder.write_text("history.csv", out.getvalue())
+def _one_line_each(card: Scorecard, by: str) -> pd.DataFrame:
+    """Return one row per model and step (series, bucket) with one column per metric."""
+    groups = groups_of(card, by)
+    (key,) = groups.keys.columns
+    parts = [
+        pd.DataFrame({
+            "model": model, "key": groups.keys[key],
+            **{metric: card.values_of(model, metric, groups) for metric in card.metrics},
+        })
+        for model in card.forecasts
+    ]  # fmt: skip
+    lines = pd.concat(parts, ignore_index=True)
+    return lines.rename(columns={"key": by if key in lines.columns else key})
 
 
-def _history(forecaster: Forecaster) -> list[dict[str, Any]]:
-    """Return one line per epoch; of a model that learns in stages, with the name of the stage."""
-    found = getattr(forecaster, "history", None) or []
-    if isinstance(found, dict):
-        return [{"stage": stage, **line} for stage, lines in found.items() for line in lines]
-    return list(found)
+def comparison_table(card: Scorecard) -> pd.DataFrame:
+    """Return every model beside the best baseline: difference, interval, test, corrected for the number of models."""
+    rows = []
+    for name, pair in card.pairs.items():
+        (low, high), (start, end) = pair.interval or (np.nan, np.nan), pair.bootstrap or (np.nan, np.nan)
+        rows.append({
+            "model": name, "baseline": pair.b, "loss": pair.metric, "n_cutoffs": pair.n_cutoffs,
+            "difference": pair.difference, "relative": pair.relative, "low_95": low, "high_95": high,
+            "bootstrap_low_95": start, "bootstrap_high_95": end,
+            "statistic": np.nan if pair.test is None else pair.test.statistic, "p_value": pair.p_value,
+        })  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p_value"].to_list())) if rows else table
 
 
-def _write_pictures(
-    results: Sequence[Result], scores: Scorecard, prepared: Prepared, folder: RunFolder
-) -> dict[str, str]:
-    """Write the pictures; return file name -> what it shows."""
-    by_name = {r.entry.name: r for r in results}
-    ranked = [name for name in scores.leaderboard()["model"] if name in by_name]
-    asked = [name for name in ranked if not by_name[name].entry.baseline][:2]
-    best_baseline = [name for name in ranked if by_name[name].entry.baseline][:1]
-    shown = [by_name[name].forecast for name in (asked + best_baseline) or ranked[:2]]
-    freq = prepared.panel.grid.freq
-    metric = scores.main
-    steps = scores.frame_of(metric, "h_step")
-    errors = {name: steps[name].to_numpy(float) for name in ranked}
-    floor = steps[ORACLE].to_numpy(float) if ORACLE in steps else None
-    entity, target = next(iter(shown_series(scores).values())) if scores.counts else (0, 0)
-    figure = forecast_figure(
-        stretch(shown, entity=entity, target=target), errors, freq=freq, metric=metric.upper(), floor=floor,
-        unit="squared counts" if scores.counts else "original units",
-    )  # fmt: skip
-    write_picture(folder, "forecast.png", figure)
-    names = ", ".join(f.model for f in shown)
-    growth = error_words(shown[0].model, errors[shown[0].model], freq, metric.upper())
-    pictures = {"forecast.png": f"{names} against truth; below, the error by horizon step. {growth}"}
-    for result in results:
-        if result.attention is None:
-            continue
-        name = f"attention-{file_name(result.entry.name)}.png"
-        weights = result.attention.extras["attention"]
-        heat = attention_figure(weights, model=result.entry.name, freq=freq, windows="spread over the test part")
-        write_picture(folder, name, heat)
-        about = [f"where {result.entry.name} looks, horizon step by lag.", attention_words(weights, freq)]
-        start: list[Tried] = getattr(result.entry.forecaster, "start_report", list)()
-        pictures[name] = " ".join([*about, start_words(start[0])] if start else about)
-    return pictures
+def rank_table(card: Scorecard) -> pd.DataFrame:
+    """Return the ranking over series with its critical difference; no rows where there are too few of either."""
+    scored = int((~np.isnan(card.series_skill["baseline_error"])).sum()) if card.baselines else 0
+    if len(card.models) < 2 or scored < 2:
+        return pd.DataFrame()
+    ranking = rank_over_series(card)
+    return ranking.to_frame().assign(
+        critical_difference=ranking.critical_difference, friedman_p=ranking.friedman_p, n_series=ranking.n
+    )
 
 
-def _facts(
-    results: Sequence[Result], scores: Scorecard, prepared: Prepared, config: Config, log: Log
-) -> dict[str, Any]:
-    panel, split = prepared.panel, prepared.split
-    torch: Any = sys.modules.get("torch")
-    times = panel.grid.output_times([int(panel.first.min()), split.train_end, split.val_end, split.test_end])
-    return {
+def reliability_table(card: Scorecard) -> pd.DataFrame:
+    """Return the reliability of every distribution's quantiles, one under the other."""
+    parts = [card.pandas(card.reliability(model)).assign(model=model) for model in card.distributions.quantiles]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole[["model", "level", "below", "at_or_below", "n"]] if parts else whole
+
+
+def _write_accounts(card: Scorecard, folder: RunFolder) -> None:
+    """Write what models say of themselves: epochs, buckets, interventions; those of a blend's members too."""
+    accounts = {run.name: run.account for run in card.runs}
+    epochs = [{"model": name, **line} for name, account in accounts.items() for line in account.get("epochs", ())]
+    if epochs:
+        folder.keep(store.HISTORY, pd.DataFrame(epochs))
+    interventions: Json = {}
+    for name, account in with_members(accounts).items():
+        if "buckets" in account:
+            folder.keep(store.BUCKETS, pd.DataFrame(account["buckets"]), model=name)
+        if "interventions" in account:
+            interventions[name] = account["interventions"]
+    if interventions:
+        folder.keep(store.INTERVENTIONS, interventions)
+
+
+# ---------------------------------------------------------------- facts
+def facts_of(job: Job, card: Scorecard) -> Json:
+    """Return what ``run.json`` holds: verdict, data, parts and folds, sizes, models, seconds, threads, versions."""
+    panel, plan, torch = card.panel, card.plan, sys.modules.get("torch")
+    assert plan is not None
+    facts: Json = {
+        "kind": job.deed.name, "verdict": card.verdict(), "counts": card.counts, "h": plan.h,
         "data": {
             "entities": panel.n_entities, "rows": int(panel.length.sum()), "freq": panel.grid.freq, "tz": panel.grid.tz,
             "targets": panel.targets, "past": panel.past, "future": panel.future,
-            "missing_cells": int(np.isnan(panel.values).sum()),
+            "missing_cells": int(np.isnan(panel.values).sum()), "panel": repr(panel),
         },
-        "parts": {
-            **dict(zip(("start", "train_until", "val_until", "test_until"), map(str, times), strict=True)),
-            "own": split.own is not None,
+        "folds": {
+            "n": len(plan.folds), "first_cutoff": time_text(plan.folds[0].time),
+            "last_cutoff": time_text(plan.folds[-1].time), "step": plan.step, "gap": plan.gap,
+            "train_size": plan.train_size, "val_size": plan.val_size, "fits": len(plan.blocks), "season": plan.season,
         },
-        "test_windows": len(results[0].forecast),
-        "counts": scores.counts,
-        "h": config.h,
-        "verdict": scores.verdict(),
-        "notes": list(scores.notes),
+        "windows": len(card.windows),
+        "series": len(np.unique(card.series_groups)),
+        "notes": list(card.notes),
         "models": {
-            r.entry.name: {
-                "class": type(r.entry.forecaster).__name__, "baseline": r.entry.baseline,
-                "settings": r.entry.forecaster.settings(), "fit_seconds": round(r.fit_seconds, 3),
-                "predict_seconds": round(r.predict_seconds, 3),
+            run.name: {
+                "class": run.kind, "baseline": run.baseline, "asked": run.asked, "settings": run.settings,
+                "seed": run.seed, "fits": run.n_fits, "fit_seconds": round(run.fit_seconds, 3),
+                "predict_seconds": round(run.predict_seconds, 3), "peak_mib": round(run.peak_mib, 1),
             }
-            for r in results
+            for run in card.runs
         },
-        "seconds": round(log.seconds, 2),
+        "seeds": list(job.config.seeds),
+        "seconds": round(job.log.seconds, 2),
         "threads": {
             "torch": torch.get_num_threads() if torch is not None else None,
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"), "cores": os.cpu_count(),
         },
-        "versions": {"python": platform.python_version(), "platform": platform.platform(), **_versions()},
+        "about": card.about,
     }  # fmt: skip
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in VERSIONS_OF:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    if plan.split is not None:
+        split = plan.split
+        times = panel.grid.output_times([int(panel.first.min()), split.train_end, split.val_end, split.test_end])
+        names = ("start", "train_until", "val_until", "test_until")
+        facts["parts"] = {**dict(zip(names, map(str, times), strict=True)), "own": split.own is not None}
+    if card.counts:
+        table = card.pandas(card.by_bucket(card.main))
+        facts["buckets"] = {str(b): int(n) for b, n in zip(table["bucket"], table["n_series"], strict=True)}
+    return facts

@@ -12,80 +12,64 @@ from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.data.tables.form import Form
 from foretide.errors import ConfigError, nearest
-from foretide.evaluation.cards.align import oracle_forecast
 from foretide.jobs.config import READING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
+    from foretide.data.synthetic.base import Truth
     from foretide.data.time.calendar import Calendar
-    from foretide.data.windows import Windows
-    from foretide.forecasters.forecast import Forecast
     from foretide.jobs.config import Config
     from foretide.jobs.sections import CalendarConfig, DataConfig, SyntheticConfig
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a run works on.
+    """What a job works on.
 
     Attributes
     ----------
     panel : Panel
-    split : Split
-    truth : object or None
-        Of a synthetic series: has ``oracle(cutoffs, h)``.
+    config : Config
+    truth : Truth, optional
+        Of a synthetic series.
     """
 
     panel: Panel
-    split: Split
-    truth: Any = None
+    config: Config
+    truth: Truth | None = None
 
     @cached_property
-    def counts(self) -> bool:
-        """Whether every target is treated as a count, by its training part."""
-        return bool(count_like(self.train).all())
-
-    @cached_property
-    def train(self) -> Panel:
-        """The training part."""
-        return self.panel.head(self.split.rows(self.panel)[0])
+    def split(self) -> Split:
+        """The parts of the data: by fractions, or by times where the configuration gives them."""
+        parts, h = self.config.split, self.config.h
+        if parts.train_until is not None:
+            return split_at(self.panel, train_until=parts.train_until, val_until=parts.val_until, h=h)
+        return split(self.panel, fractions=parts.fractions, h=h)
 
     @cached_property
     def known(self) -> Panel:
         """Training and validation part: what models are fitted on."""
         return self.panel.head(self.split.rows(self.panel)[1])
 
+    @cached_property
+    def counts(self) -> bool:
+        """Whether every target is treated as a count, by what models are fitted on."""
+        return bool(count_like(self.known).all())
+
     @property
-    def train_until(self) -> Any:
-        """Where validation begins; None where every series keeps back its own last rows."""
-        first, last = self.panel.first, self.panel.first + self.panel.observed - 1
-        shared = (first <= self.split.train_end) & (last >= self.split.val_end)
-        return self.split.train_until if self.split.own is None and shared.all() else None
-
-    def oracle(self, windows: Windows, h: int, levels: Sequence[float], quantiles: Sequence[float]) -> Forecast | None:
-        """Return the best forecast possible from ``windows``, with quantiles where known; None for real data."""
-        return oracle_forecast(self.truth, self.panel, windows, h, levels, quantiles)
-
-    def test_windows(self, *, input_size: int, h: int, stride: int) -> Windows:
-        """Every window whose targets lie wholly in the test part."""
-        found = self.split.windows(self.panel, "test", input_size=input_size, h=h, stride=stride)
-        if not len(found):
-            steps = self.split.sizes[2]
-            raise ConfigError(
-                f"No test window: the test part has {steps} steps, a window needs {h} of them and "
-                f"{input_size} before it. Lower h or input_size, or give the test part more (split)."
-            )
-        return found
+    def calendar(self) -> Calendar | None:
+        """Calendar features; None where time has no calendar or none is wanted."""
+        return make_calendar(self.config.calendar, self.panel.grid.freq)
 
 
 def prepare(config: Config) -> Prepared:
-    """Read or make the data and split it."""
+    """Read or make the data; they are split when the parts are first asked for."""
     panel, truth = prepare_panel(config)
-    return Prepared(panel, _split(panel, config), truth)
+    return Prepared(panel, config, truth)
 
 
-def prepare_panel(config: Config) -> tuple[Panel, Any]:
+def prepare_panel(config: Config) -> tuple[Panel, Truth | None]:
     """Read or make the data; return the panel and, of a synthetic series, its truth."""
     data = config.data
     if data.synthetic is not None:
@@ -180,10 +164,3 @@ def between(panel: Panel, first: Any, last: Any) -> Panel:
     if last is not None:
         panel = panel.until(last)
     return panel if first is None else panel.since(first)
-
-
-def _split(panel: Panel, whole: Config) -> Split:
-    config = whole.split
-    if config.train_until is not None:
-        return split_at(panel, train_until=config.train_until, val_until=config.val_until, h=whole.h)
-    return split(panel, fractions=config.fractions, h=whole.h)

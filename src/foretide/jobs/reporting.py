@@ -15,8 +15,8 @@ import pandas as pd
 from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ForetideError
 from foretide.evaluation.cards.scorecard import Scorecard
+from foretide.jobs import store
 from foretide.jobs.config import read_yaml
-from foretide.jobs.data_outputs import AUDIT_COLUMNS, AUDIT_SERIES, BEFORE
 from foretide.jobs.explained_tables import read_table
 from foretide.jobs.explaining import EXPLAINED
 from foretide.jobs.folder import RunFolder, read_status
@@ -95,14 +95,15 @@ def read_content(path: Path) -> Content:
             "`foretide run`, `foretide demo`, `foretide backtest` or `foretide tune`."
         )
     try:
+        folder = RunFolder(path)
         facts = json.loads(read_text(path / "run.json"))
         board = pd.read_csv(path / "metrics.csv", dtype={"model": str})
         specific = _backtest(path) if facts.get("kind") == "backtest" else _run(path, facts, board)
         settings = path / "settings.yaml"
         return Content(
             name=_name(path), facts=facts, leaderboard=board, explained=_explained(path),
-            attention=_attention(path), before=_before(path), audit_columns=_csv(path, AUDIT_COLUMNS, text=0),
-            audit_series=_csv(path, AUDIT_SERIES, text=0),
+            attention=_attention(path), before=folder.read(store.BEFORE),
+            audit_columns=folder.read(store.AUDIT_COLUMNS), audit_series=folder.read(store.AUDIT_SERIES),
             history=_csv(path, "history.csv"), status=_status(path),
             settings=read_text(settings) if settings.is_file() else "", **specific,
         )  # fmt: skip
@@ -143,7 +144,7 @@ def _backtest(path: Path) -> dict[str, Any]:
     return {
         "forecasts": forecasts,
         "by_step": card.frame_of(card.main, "h_step"),
-        "by_series": _csv(path, "metrics_by_series.csv", text=0),
+        "by_series": card.frame_of(card.main, "series"),
         "folds": _csv(path, "folds.csv"),
         "comparisons": _csv(path, "comparisons.csv"),
         "reliability": _csv(path, "calibration.csv"),
@@ -203,10 +204,6 @@ def _attention(path: Path) -> dict[str, AttentionWeights]:
         )
         for name, of in about["models"].items()
     }
-
-
-def _before(path: Path) -> pd.DataFrame | None:
-    return pd.read_parquet(path / BEFORE) if (path / BEFORE).is_file() else None
 
 
 def _explained(path: Path) -> list[Explained]:

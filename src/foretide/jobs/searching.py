@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from foretide.data.files import file_name
+import numpy as np
+import pandas as pd
+
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
-from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.rolling.backtest import backtest
 from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
-from foretide.jobs.config import Config, load_config, write_yaml
-from foretide.jobs.folder import LOG, RunFolder, free_name, read_status
-from foretide.jobs.log import Log
-from foretide.jobs.prepare import make_calendar, prepare, tell
+from foretide.jobs import store
+from foretide.jobs.config import Config, load_config
+from foretide.jobs.job import Deed, Job, Place, Progress, Source, plain, working
+from foretide.jobs.pages import write_search_pages
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import model_place
-from foretide.jobs.search_outputs import write_search
 from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
+from foretide.tuning.result import COLUMNS
 
 if TYPE_CHECKING:
+    from foretide.evaluation.cards.scorecard import Scorecard
+    from foretide.jobs.folder import RunFolder
     from foretide.jobs.prepare import Prepared
     from foretide.tuning.result import Study
+    from foretide.typing import Json
 
-RUNS = Path("runs")
-SETTINGS, TUNED, JOURNAL = "settings.yaml", "tuned.yaml", "study.journal"
+(JOURNAL,), SEARCH = store.JOURNAL.places(), "search/"
 DEFAULT_TRIALS = 50
 
 
@@ -54,8 +56,8 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
     from foretide.tuning.tune import tune
 
     assert config.search is not None
-    wanted, panel = config.search, prepared.panel
-    shared: dict[str, Any] = {} if config.season is None else {"season": config.season}
+    wanted = config.search
+    shared: Json = {} if config.season is None else {"season": config.season}
     if "input_size" in config.model_fields_set:
         shared["input_size"] = config.input_size
     models = []
@@ -66,7 +68,7 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
         models, prepared.known, h=config.h, n_trials=wanted.n_trials, timeout=wanted.timeout,
         storage=storage, name=config.name, n_jobs=wanted.n_jobs, n_windows=wanted.n_windows, step=wanted.step,
         sampler=wanted.sampler, pruner=wanted.pruner, seed=config.seeds[0], baselines=config.baselines,
-        calendar=make_calendar(config.calendar, panel.grid.freq), refit=False, progress=log,
+        calendar=prepared.calendar, refit=False, progress=log,
     )  # fmt: skip
 
 
@@ -87,16 +89,28 @@ def tuned(config: Config, study: Study) -> Config:
     return config.model_copy(update={"models": tuple(models), "search": None})
 
 
+def search_first(job: Job) -> tuple[Job, Study]:
+    """Search for settings before a run fits its models; return the job with the settings found, and the study."""
+    config, folder = job.config, job.folder
+    folder.place(SEARCH)
+    with network_threads([entry.forecaster for entry in roster(config)], config.threads):
+        study = search(config, job.prepared, job.step, folder.path / SEARCH / JOURNAL)
+    job.log(study.verdict())
+    keep_study(study, folder, SEARCH)
+    write_search_pages(study, config, folder, seconds=float(study.trials["seconds"].sum()), where=SEARCH)
+    return job.tuned(tuned(config, study)), study
+
+
 def run_search(
-    config: str | os.PathLike[str] | Mapping[str, Any] | Config,
+    config: Source,
     *,
     models: Sequence[str] | None = None,
     n_trials: int | None = None,
     timeout: str | float | None = None,
     n_jobs: int | None = None,
-    output: str | os.PathLike[str] | None = None,
+    output: Place | None = None,
     overwrite: bool = False,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> RunFolder:
     """Search for settings of the models of a configuration, and judge the winner once on the test part.
 
@@ -116,41 +130,54 @@ def run_search(
         Begin anew where the folder holds another finished run.
     progress : callable, optional
         Gets one line of text for every trial.
+
+    Returns
+    -------
+    RunFolder
+        ``summary.md`` in it is where to begin; ``tuned.yaml`` holds the settings found.
     """
     checked = _with_budget(load_config(config), models, n_trials, timeout, n_jobs)
     searched(checked)
-    roster(checked)
-    about = _without_budget(checked)
-    target = Path(output or checked.output or _own_folder(checked.name, about))
-    same = _about_of(target) == about
-    RunFolder.refuse(target, overwrite=overwrite or same)
-    log = Log(progress)
-    with log.catching_warnings():
-        log("reading the data")
-        prepared = prepare(checked)
-        tell(prepared.panel, log)
-    folder = RunFolder.create(target, overwrite=overwrite, resume=same)
-    with folder.writing(), log.of(folder.path / LOG):
-        folder.write_text(SETTINGS, write_yaml(checked.model_dump(mode="json", exclude={"output"})))
-        _work(checked, prepared, folder, log)
-    return folder
+    with working(TUNE, checked, output, overwrite=overwrite, progress=progress) as job:
+        data, folder = job.prepared, job.folder
+        entries = [e for e in roster(checked, counts=data.counts, freq=data.panel.grid.freq) if e.asked]
+        with network_threads([entry.forecaster for entry in entries], checked.threads):
+            study = search(checked, data, job.step, folder.place(JOURNAL))
+            folder.place(f"{JOURNAL}.lock")
+            job.step("refitting the best model and judging it on the test part")
+            study.best_model.remember(data.panel).save(folder.place(model_place(study.best.model)))
+            card = judge(checked, data, study, job.log)
+        job.tuned(tuned(checked, study))
+        _write(job, study, card)
+    return job.folder
 
 
-def _work(config: Config, prepared: Prepared, folder: RunFolder, log: Log) -> None:
-    def step(text: str) -> None:
-        folder.mark(step=text)
-        log(text)
+def _write(job: Job, study: Study, card: Scorecard | None) -> None:
+    folder, seconds = job.folder, job.log.seconds
+    if card is not None:
+        folder.keep(store.CARD, card)
+        folder.keep(store.METRICS, card.pandas(card.leaderboard()))
+    test = "" if card is None else f"On the test part, which no trial has seen: {_judged(card, study.unfitted().name)}"
+    keep_study(study, folder)
+    write_search_pages(study, job.config, folder, seconds=seconds, test=test)
+    folder.keep(
+        store.FACTS,
+        {
+            "kind": "search", "verdict": study.verdict(), "test_verdict": test, "metric": study.metric,
+            "best": vars(study.best), "settings": study.settings, "counts": bool(card.counts) if card else None,
+            "baselines": study.baselines, "notes": list(study.notes), "seconds": round(seconds, 2),
+        },
+    )  # fmt: skip
 
-    entries = [entry for entry in roster(config, counts=prepared.counts, freq=prepared.panel.grid.freq) if entry.asked]
-    with network_threads(entries, config.threads):
-        study = search(config, prepared, step, folder.place(JOURNAL))
-        folder.place(f"{JOURNAL}.lock")
-        step("refitting the best model and judging it on the test part")
-        study.best_model.remember(prepared.panel).save(folder.place(model_place(study.best.model)))
-        card = judge(config, prepared, study, log)
-    folder.write_text(TUNED, write_yaml(tuned(config, study).model_dump(mode="json", exclude={"output", "search"})))
-    write_search(study, card, config, folder, log)
-    log(f"finished: {folder.path / 'summary.md'}")
+
+def keep_study(study: Study, folder: RunFolder, where: str = "") -> None:
+    """Write trials, winner and leaderboard of a study to the folder, or to a folder ``where`` in it."""
+    # A column of a table may have one type only; a setting is kept as it was tried, or None where a model has none.
+    names = study.trials.columns[len(COLUMNS) :]
+    typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
+    folder.keep(store.TRIALS, study.trials.assign(**typed), folder=where)
+    study.save(folder.place(store.STUDY.places(where)[0]).parent)
+    folder.keep(store.LEADERBOARD, study.leaderboard(), folder=where)
 
 
 def judge(config: Config, prepared: Prepared, study: Study, say: Callable[[str], None]) -> Scorecard | None:
@@ -163,15 +190,31 @@ def judge(config: Config, prepared: Prepared, study: Study, say: Callable[[str],
     try:
         return backtest(
             models, prepared.panel, start=prepared.split.val_until, season=config.season, baselines=config.baselines,
-            calendar=make_calendar(config.calendar, prepared.panel.grid.freq), levels=config.levels,
-            quantiles=config.quantiles, truth=prepared.truth,
+            calendar=prepared.calendar, levels=config.levels, quantiles=config.quantiles, truth=prepared.truth,
         )  # fmt: skip
     except (ConfigError, DataError) as error:
         say(f"not judged on the test part: {error}")
         return None
 
 
-# ---------------------------------------------------------------- folders and budgets
+def _judged(card: Scorecard, winner: str) -> str:
+    """Return the verdict on the test part; of a winner that is a baseline itself, beside the best of the others."""
+    if winner not in card.baselines:
+        return card.verdict()
+    errors = card.pandas(card.leaderboard()).set_index("model")[card.main]
+    others = errors[[name for name in card.baselines if name != winner]].dropna()
+    if not len(others) or not np.isfinite(errors[winner]):
+        return card.verdict()
+    best, own = str(others.idxmin()), float(errors[winner])
+    saved = 1 - own / float(others.min())
+    return (
+        f"{winner}, which counts as a simple baseline itself, has an {card.main.upper()} of {own:.4g}, "
+        f"{abs(saved):.1%} {'below' if saved > 0 else 'above'} that of the best other one, {best} "
+        f"({float(others.min()):.4g})."
+    )
+
+
+# ---------------------------------------------------------------- budgets
 def _with_budget(
     config: Config, models: Sequence[str] | None, n_trials: int | None, timeout: str | float | None, n_jobs: int | None
 ) -> Config:
@@ -180,7 +223,7 @@ def _with_budget(
     if n_trials is not None or timeout is not None:
         known.update(n_trials=None, timeout=None)
     budget = {"n_trials": DEFAULT_TRIALS} if not {"n_trials", "timeout"} & given.keys() and not known else {}
-    update: dict[str, Any] = {"search": SearchConfig(**{**known, **budget, **given})}
+    update: Json = {"search": SearchConfig(**{**known, **budget, **given})}
     if models:
         own = {model.name: model for model in config.models}
         update["models"] = tuple(own.get(name, ModelConfig(name=name)) for name in map(_class_name, models))
@@ -196,28 +239,11 @@ def _class_name(name: str) -> str:
     return found
 
 
-def _without_budget(config: Config) -> str:
-    """Return what a study is about, as text: a larger budget goes on with the same study."""
-    plain = config.model_dump(mode="json", exclude={"output"})
-    plain["search"] = {k: v for k, v in plain["search"].items() if k not in ("n_trials", "timeout", "n_jobs")}
-    return write_yaml(plain)
+def _without_budget(config: Config) -> Json:
+    """Return what a study is about: a larger budget goes on with the same study."""
+    about = plain(config)
+    about["search"] = {k: v for k, v in (about["search"] or {}).items() if k not in ("n_trials", "timeout", "n_jobs")}
+    return about
 
 
-def _about_of(folder: Path) -> str | None:
-    path = folder / SETTINGS
-    if not path.is_file() or not (folder / JOURNAL).is_file():
-        return None
-    found = load_config(path)
-    return None if found.search is None else _without_budget(found)
-
-
-def _own_folder(name: str, about: str) -> Path:
-    """Return the folder of a study of the same kind, else a free one."""
-    base = RUNS / file_name(f"{name}-tune")
-    candidate, k = base, 1
-    while read_status(candidate) is not None:
-        if _about_of(candidate) == about:
-            return candidate
-        k += 1
-        candidate = base.with_name(f"{base.name}-{k}")
-    return free_name(base)
+TUNE = Deed("tune", suffix="-tune", same=_without_budget, goes_on=True)

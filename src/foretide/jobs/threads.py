@@ -6,17 +6,16 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from foretide.forecasters.base import Forecaster
-from foretide.jobs.roster import Entry
 
 
 @contextlib.contextmanager
-def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
+def network_threads(models: Sequence[object], threads: int) -> Iterator[None]:
     """Give PyTorch so many threads while a run with networks lasts, and what it had afterwards.
 
     Small batches through small networks gain little from more than one, lose much where other work wants the cores
     (two threads beside two busy processes took 15 times as long as one), and repeat to the bit only at the same count.
     """
-    if not any(has_network(entry.forecaster) for entry in entries):
+    if not any(has_network(model) for model in models):
         yield
         return
     import torch
@@ -29,9 +28,9 @@ def network_threads(entries: Sequence[Entry], threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def has_network(forecaster: Forecaster) -> bool:
-    """Whether a forecaster, or one inside it, is a network."""
-    return forecaster.neural
+def has_network(model: object) -> bool:
+    """Whether a model is a network, or holds one."""
+    return bool(getattr(model, "neural", False))
 
 
 def networks_in(models: Mapping[str, Forecaster], *, explained: bool = False) -> dict[str, Forecaster]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
 from foretide.parallel.calls import tell
-from foretide.parallel.executor import Executor, Job, Outcome
+from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
 from foretide.parallel.processes import ProcessExecutor
 from foretide.parallel.serial import SerialExecutor
 from foretide.parallel.worker import in_worker
@@ -25,8 +24,6 @@ __all__ = [
     "stream_tasks",
 ]  # fmt: skip
 
-Progress = Callable[[int, int, Outcome], None]
-
 EXECUTORS: dict[str, Callable[[int], Executor]] = {
     "serial": lambda n_jobs: SerialExecutor(),
     "processes": ProcessExecutor,
@@ -35,17 +32,17 @@ EXECUTORS: dict[str, Callable[[int], Executor]] = {
 
 
 def map_tasks(
-    function: Callable[[Any, Any], Any],
-    items: Iterable[Any],
+    function: Callable[[S, I], R],
+    items: Iterable[I],
     *,
-    shared: Any = None,
+    shared: S = None,  # type: ignore[assignment]
     n_jobs: int = 1,
     executor: str | Executor | None = None,
     threads: int | None = 1,
     retries: int = 2,
     chunk: int | None = None,
-    progress: Progress | None = None,
-) -> list[Outcome]:
+    progress: Callable[[int, int, Outcome[R]], None] | None = None,
+) -> list[Outcome[R]]:
     """Run ``function(shared, item)`` for every item, and return the outcomes in the order of the items.
 
     Parameters
@@ -90,17 +87,17 @@ def map_tasks(
 
 
 def stream_tasks(
-    function: Callable[[Any, Any], Any],
-    items: Iterable[Any],
+    function: Callable[[S, I], R],
+    items: Iterable[I],
     *,
-    shared: Any = None,
+    shared: S = None,  # type: ignore[assignment]
     n_jobs: int = 1,
     executor: str | Executor | None = None,
     threads: int | None = 1,
     retries: int = 2,
     chunk: int | None = None,
-    progress: Progress | None = None,
-) -> Generator[Outcome, None, None]:
+    progress: Callable[[int, int, Outcome[R]], None] | None = None,
+) -> Generator[Outcome[R], None, None]:
     """As :func:`map_tasks`, but yield the outcomes as they come, so that none need be kept.
 
     Close it when the loop may end early, or workers go on until it is collected::
@@ -136,8 +133,11 @@ def _executor(executor: str | Executor | None, n_jobs: int) -> Executor:
 
 
 def _outcomes(
-    executor: Executor, job: Job, items: Sequence[Any], progress: Progress | None
-) -> Generator[Outcome, None, None]:
+    executor: Executor,
+    job: Job[S, I, R],
+    items: Sequence[I],
+    progress: Callable[[int, int, Outcome[R]], None] | None,
+) -> Generator[Outcome[R], None, None]:
     told: dict[int, tuple[tuple[type[Warning], str], ...]] = {}
     if items:
         stream = executor.run(job, items)
@@ -154,5 +154,5 @@ def _outcomes(
     tell((one for index in sorted(told) for one in told[index]), stacklevel=3)
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -6,9 +6,8 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from foretide.parallel.executor import Outcome
+from foretide.parallel.executor import I, Outcome, R, S
 
 NOT_TOLD = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 """Meant for those who write libraries; Python hides them too."""
@@ -16,7 +15,7 @@ KINDS_SHOWN = 5
 """Different messages shown of one category of warnings."""
 
 
-def call(function: Callable[[Any, Any], Any], shared: Any, item: Any, index: int) -> Outcome:
+def call(function: Callable[[S, I], R], shared: S, item: I, index: int) -> Outcome[R]:
     """Run a function on one item, and keep what it returned, raised and warned of.
 
     Ctrl-C is no outcome and goes on to whoever called.

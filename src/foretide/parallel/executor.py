@@ -5,11 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar, cast
+
+S = TypeVar("S")
+"""What tasks share."""
+I = TypeVar("I")  # noqa: E741
+"""One item."""
+R = TypeVar("R")
+"""What a function returns."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Generic[R]):
     """What came of one item.
 
     Attributes
@@ -31,7 +38,7 @@ class Outcome:
     """
 
     index: int
-    value: Any = None
+    value: R | None = None
     error: BaseException | None = None
     attempts: int = 1
     seconds: float = 0.0
@@ -43,17 +50,17 @@ class Outcome:
         """Whether the function returned."""
         return self.error is None
 
-    def get(self) -> Any:
+    def get(self) -> R:
         """Return the value, or raise the error, with the traceback of a worker as a note."""
         if self.error is None:
-            return self.value
+            return cast("R", self.value)
         if self.traceback and self.error.__traceback__ is None:  # it came from another process, without its own
             self.error.add_note(f"Where the task ran:\n{self.traceback}")
         raise self.error
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Generic[S, I, R]):
     """What all tasks of one map have in common.
 
     Attributes
@@ -70,8 +77,8 @@ class Job:
         Items sent at once; None lets the executor choose.
     """
 
-    function: Callable[[Any, Any], Any]
-    shared: Any = None
+    function: Callable[[S, I], R]
+    shared: S
     threads: int | None = 1
     retries: int = 2
     chunk: int | None = None
@@ -81,7 +88,7 @@ class Executor(ABC):
     """Carries out the tasks of a job; subclass it to run them elsewhere, on a cluster for instance."""
 
     @abstractmethod
-    def run(self, job: Job, items: Sequence[Any]) -> Iterator[Outcome]:
+    def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
         """Yield one outcome per item, as they come.
 
         Whatever was started or written for the job is gone when the iterator ends, is closed, or raises. An ordinary

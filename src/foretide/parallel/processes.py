@@ -11,16 +11,23 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Generic, TypeAlias, cast
 
 from foretide.errors import WorkerDiedError
-from foretide.parallel.executor import Executor, Job, Outcome
+from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
 from foretide.parallel.serial import SerialExecutor
 from foretide.parallel.sharing import written_job
 from foretide.parallel.threads import cores, environment
 from foretide.parallel.worker import begin, in_worker, load, run_chunk
 from foretide.text import clipped
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from loky import ProcessPoolExecutor
+
+Work: TypeAlias = "Future[int] | Future[list[Outcome[object]]]"
+"""A worker's start, which gives its process id, or a task."""
 CHUNKS_PER_WORKER, LONGEST_CHUNK = 32, 100
 # loky restarts workers that seem to leak; pages of mapped files and a first import of torch look like a leak to it.
 NO_RESTART = {"LOKY_MAX_MEMORY_LEAK_SIZE": str(10**15)}
@@ -41,7 +48,7 @@ class ProcessExecutor(Executor):
     def __init__(self, n_jobs: int = -1) -> None:
         self.n_jobs = n_jobs if n_jobs > 0 else cores()
 
-    def run(self, job: Job, items: Sequence[Any]) -> Iterator[Outcome]:
+    def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
         """Yield one outcome per item, as they come; inside a worker, one after the other in this process."""
         if in_worker():
             yield from SerialExecutor().run(job, items)
@@ -73,11 +80,11 @@ class _Slot:
 
     folder: Path
     threads: int | None
-    pool: Any = None
+    pool: ProcessPoolExecutor | None = None
     pid: int | None = None
     false_starts: int = 0
 
-    def start(self) -> Any:
+    def start(self) -> Future[int]:
         """Start a new worker; returns the future of its being ready."""
         from loky import ProcessPoolExecutor
 
@@ -87,7 +94,8 @@ class _Slot:
             env={**environment(self.threads), **NO_RESTART},
         )  # fmt: skip
         with _interrupts_later():
-            return self.pool.submit(load, str(self.folder))
+            ready: Future[int] = self.pool.submit(load, str(self.folder))
+        return ready
 
     def close(self) -> None:
         """End the worker at once: an orderly end takes a second where torch is loaded."""
@@ -97,20 +105,20 @@ class _Slot:
 
 
 @dataclass(eq=False)
-class _Crew:
+class _Crew(Generic[S, I, R]):
     """The workers of one map, and what waits for them."""
 
     folder: Path
-    job: Job
-    items: Sequence[Any]
+    job: Job[S, I, R]
+    items: Sequence[I]
     size: int
     slots: list[_Slot] = field(default_factory=list)
     idle: list[_Slot] = field(default_factory=list)
     waiting: deque[_Task] = field(default_factory=deque)
-    arrived: queue.SimpleQueue[tuple[_Slot, _Task | None, Any]] = field(default_factory=queue.SimpleQueue)
+    arrived: queue.SimpleQueue[tuple[_Slot, _Task | None, Work]] = field(default_factory=queue.SimpleQueue)
     """A worker, what it worked on (None: on its start) and the future."""
 
-    def work(self, tasks: Sequence[_Task]) -> Iterator[Outcome]:
+    def work(self, tasks: Sequence[_Task]) -> Iterator[Outcome[R]]:
         """Hand out the tasks and yield what comes."""
         self.waiting.extend(tasks)
         self.slots = [_Slot(self.folder, self.job.threads) for _ in range(self.size)]
@@ -158,9 +166,9 @@ class _Crew:
             else:
                 self._listen(slot, task, future)
 
-    def _started(self, slot: _Slot, future: Any, error: BaseException | None) -> None:
+    def _started(self, slot: _Slot, future: Work, error: BaseException | None) -> None:
         if error is None:
-            slot.pid, slot.false_starts = future.result(), 0
+            slot.pid, slot.false_starts = cast("int", future.result()), 0
         elif not _is_death(error):
             raise error  # function or shared object cannot be read in a worker: no task can run
         else:
@@ -170,13 +178,14 @@ class _Crew:
                 raise WorkerDiedError(f"A worker died {slot.false_starts} times while it started{_code(error)}.")
         self.idle.append(slot)
 
-    def _listen(self, slot: _Slot, task: _Task | None, future: Any) -> None:
+    def _listen(self, slot: _Slot, task: _Task | None, future: Work) -> None:
         future.add_done_callback(lambda done: self.arrived.put((slot, task, done)))
 
-    def _outcomes(self, task: _Task, future: Any, error: BaseException | None) -> list[Outcome]:
+    def _outcomes(self, task: _Task, future: Work, error: BaseException | None) -> list[Outcome[R]]:
         """Return what came of a task, or put it back."""
         if error is None:
-            return [replace(outcome, attempts=task.attempts + 1) for outcome in future.result()]
+            came = cast("list[Outcome[R]]", future.result())
+            return [replace(outcome, attempts=task.attempts + 1) for outcome in came]
         if len(task.indices) > 1:  # one of them is to blame: each alone will tell
             self.waiting.extendleft([_Task([i], task.attempts + 1) for i in reversed(task.indices)])
             return []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from foretide.parallel.calls import call
-from foretide.parallel.executor import Executor, Job, Outcome
+from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
 from foretide.parallel.threads import limited
 
 
@@ -16,7 +15,7 @@ class SerialExecutor(Executor):
     The threads are held from the first task until the iterator ends.
     """
 
-    def run(self, job: Job, items: Sequence[Any]) -> Iterator[Outcome]:
+    def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
         """Yield one outcome per item."""
         with limited(job.threads):
             for index, item in enumerate(items):

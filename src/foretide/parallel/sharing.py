@@ -10,17 +10,18 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from foretide.data.files import storing
+from foretide.parallel.executor import I, R, S
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from foretide.typing import Array
 
 MAPPED = 2**18
 """Arrays of at least so many bytes are mapped from a file; smaller ones are sent."""
@@ -40,7 +41,7 @@ _READING = _Reading()
 
 
 @contextlib.contextmanager
-def written_job(function: Any, shared: Any) -> Iterator[Path]:
+def written_job(function: Callable[[S, I], R], shared: S) -> Iterator[Path]:
     """Write what the workers need to a temporary folder, in memory where there is room, and remove it afterwards."""
     from loky.backend.reduction import dumps
 
@@ -61,7 +62,7 @@ def written_job(function: Any, shared: Any) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_job(folder: Path) -> tuple[Any, Any]:
+def read_job(folder: Path) -> tuple[Callable[[object, object], object], object]:
     """Return function and shared object, with arrays that cannot be written to."""
     from loky.backend.reduction import loads
 
@@ -83,9 +84,9 @@ class _Writer:
     """Reduces a large array to the number of its file, a small one to its bytes."""
 
     def __init__(self) -> None:
-        self.large: list[NDArray[Any]] = []
+        self.large: list[Array] = []
 
-    def __call__(self, array: NDArray[Any]) -> Any:
+    def __call__(self, array: Array) -> str | tuple[object, ...]:
         if array.dtype.hasobject or not array.size:
             return np.asarray(array).__reduce__()
         if array.nbytes < MAPPED:
@@ -95,11 +96,11 @@ class _Writer:
         return _mapped, (len(self.large) - 1,)
 
 
-def _mapped(number: int) -> NDArray[Any]:
+def _mapped(number: int) -> Array:
     # A plain array over the map: memmap's own class makes every slice slower.
-    found: NDArray[Any] = np.load(_READING.folder / f"{number}.npy", mmap_mode="r").view(np.ndarray)
+    found: Array = np.load(_READING.folder / f"{number}.npy", mmap_mode="r").view(np.ndarray)
     return found
 
 
-def _from_bytes(content: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: Literal["C", "F"]) -> NDArray[Any]:
+def _from_bytes(content: bytes, dtype: np.dtype[np.generic], shape: tuple[int, ...], order: Literal["C", "F"]) -> Array:
     return np.frombuffer(content, dtype).reshape(shape, order=order)

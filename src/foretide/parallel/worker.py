@@ -8,10 +8,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from foretide.parallel.calls import call
 from foretide.parallel.executor import Outcome
@@ -26,7 +25,7 @@ class _Here:
     """What this process knows of itself as a worker."""
 
     is_worker: bool = False
-    job: tuple[Any, Any] | None = None
+    job: tuple[Callable[[object, object], object], object] | None = None
 
 
 _HERE = _Here()
@@ -52,7 +51,7 @@ def load(folder: str) -> int:
     return os.getpid()
 
 
-def run_chunk(indices: Sequence[int], items: Sequence[Any]) -> list[Outcome]:
+def run_chunk(indices: Sequence[int], items: Sequence[object]) -> list[Outcome[object]]:
     """Run the function on some items."""
     assert _HERE.job is not None
     found = [_portable(call(*_HERE.job, item, index)) for index, item in zip(indices, items, strict=True)]
@@ -70,7 +69,7 @@ def _follow(folder: str, parent: int) -> None:
         os._exit(1)
 
 
-def _portable(outcome: Outcome) -> Outcome:
+def _portable(outcome: Outcome[object]) -> Outcome[object]:
     """Return an outcome whose error and warnings can be read elsewhere."""
     from loky.backend.reduction import dumps, loads
 

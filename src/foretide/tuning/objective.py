@@ -22,6 +22,7 @@ from foretide.evaluation.rolling.folds import Plan, make_plan
 from foretide.evaluation.rolling.members import call, members_of
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
+from foretide.forecasters.base import Forecaster
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.sizes import Sizes
 from foretide.tuning.ledger import Baselines
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.data.time.calendar import Calendar
-    from foretide.forecasters.base import Forecaster
     from foretide.typing import Time
 
 INNER = 0.4
@@ -141,11 +141,12 @@ class Task:
         )  # fmt: skip
         made: Baselines = {"figures": {}, "notes": notes}
         for member in members:
-            if member.name in without or (self.is_distribution and not member.forecaster.has_distribution):
+            if member.name in without or (self.is_distribution and not member.has_distribution):
                 continue
-            started = time.perf_counter()
+            started, fresh = time.perf_counter(), member.fresh()
+            assert isinstance(fresh, Forecaster)
             try:
-                value = self.evaluate(member.fresh())
+                value = self.evaluate(fresh)
             except ForetideError as error:
                 notes.append(f"{member.name} left out: {error}")
                 continue

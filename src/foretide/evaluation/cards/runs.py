@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass, field
 
+from foretide.evaluation.cards.account import Account
 from foretide.forecasters.artifact import versions
 from foretide.typing import Json
 
@@ -27,7 +28,7 @@ class ModelRun:
         Sums over all fits.
     peak_mib : float
         Most memory above that of the process before, over all fits, in MiB.
-    account : dict
+    account : Account
         What the last fit says of itself: epochs, start, buckets, interventions.
     """
 
@@ -41,7 +42,7 @@ class ModelRun:
     fit_seconds: float
     predict_seconds: float
     peak_mib: float
-    account: Json = field(default_factory=dict)
+    account: Account = field(default_factory=lambda: Account())
 
 
 def surroundings() -> Json:

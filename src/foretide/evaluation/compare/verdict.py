@@ -33,7 +33,8 @@ def verdict(card: Scorecard) -> str:
         Sentences.
     """
     sentences = [_means(card)]
-    if card.plan is not None and card.best_model is not None and card.best_baseline is not None:
+    folds = card.plan is not None and card.plan.split is None
+    if folds and card.best_model is not None and card.best_baseline is not None:
         sentences += _chance(card, card.best_model, card.best_baseline)
     if card.counts and card.models:
         sentences.append(_distributions(card))

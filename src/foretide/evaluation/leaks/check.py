@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.evaluation.leaks.model import Maker, Model, fitted, forecast_of, maker_of
+from foretide.evaluation.leaks.model import Maker, fitted, forecast_of, maker_of
 from foretide.evaluation.leaks.poison import POISONS, poisoned
 from foretide.evaluation.leaks.report import Finding, LeakReport, difference
+from foretide.evaluation.model import Model
 from foretide.forecasters.forecast import Forecast
 from foretide.text import time_text
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from foretide.errors import ConfigError
+from foretide.evaluation.model import Model
 from foretide.forecasters.forecast import Forecast
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.typing import Time
-
-
-class Model(Protocol):
-    """Anything that learns from a panel and forecasts from cutoffs."""
-
-    def fit(self, panel: Panel, *, until: Time | None) -> object:
-        """Learn from the steps up to ``until``; may return a model that takes its place."""
-
-    def predict(self, panel: Panel, cutoffs: Sequence[Time], /) -> Forecast:
-        """Forecast from the cutoffs."""
-        ...
 
 
 Maker: TypeAlias = Callable[[], Model]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.typing import Time
 
 
-def moment(panel: Panel, step: int) -> Any:
+def moment(panel: Panel, step: int) -> Time:
     """Return the time of a grid step as the user knows it."""
-    return panel.grid.output_times([step])[0]
+    time: Time = panel.grid.output_times([step])[0]
+    return time

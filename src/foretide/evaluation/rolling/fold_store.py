@@ -7,22 +7,24 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.files import file_name, storing, write_whole
 from foretide.errors import ConfigError
+from foretide.evaluation.cards.account import Account
 from foretide.evaluation.metrics.cost import Cost
 from foretide.forecasters.answer import Note
-from foretide.forecasters.artifact import to_json
+from foretide.forecasters.artifact import from_json, to_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from foretide.data.panel import Panel
+    from foretide.typing import Array, Json
 
 ABOUT, BLOCKS = "backtest.json", "folds"
 
@@ -42,6 +44,8 @@ class BlockResult:
     fit, predict : Cost
     notes : tuple of Note
         What there is to know of single windows.
+    account : dict
+        What the fitted model says of itself; see :class:`foretide.evaluation.cards.account.Account`.
     """
 
     entity: NDArray[np.int64]
@@ -53,6 +57,7 @@ class BlockResult:
     fit: Cost
     predict: Cost
     notes: tuple[Note, ...] = ()
+    account: Account = field(default_factory=lambda: Account())
 
 
 class FoldStore:
@@ -67,12 +72,12 @@ class FoldStore:
         Throw away what such a folder holds.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], about: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    def __init__(self, folder: str | os.PathLike[str], about: Mapping[str, object], *, overwrite: bool = False) -> None:
         self.folder = Path(folder)
         with storing(self.folder, "Nothing was changed.", deed="keep a backtest in"):
             self._open(json.loads(json.dumps(to_json(dict(about)))), overwrite)
 
-    def _open(self, told: dict[str, Any], overwrite: bool) -> None:
+    def _open(self, told: Json, overwrite: bool) -> None:
         path = self.folder / ABOUT
         if path.is_file():
             known = _read_json(path)
@@ -107,6 +112,7 @@ class FoldStore:
                 Note(kind, text, np.array(where, dtype=np.int64), tuple(columns))
                 for kind, text, where, columns in about.get("notes", ())
             ),
+            from_json(about.get("account", {})),
         )  # fmt: skip
 
     def save(self, key: str, result: BlockResult) -> None:
@@ -121,6 +127,7 @@ class FoldStore:
             "fit": [result.fit.seconds, result.fit.peak_mib],
             "predict": [result.predict.seconds, result.predict.peak_mib],
             "notes": [[note.kind, note.text, note.windows.tolist(), list(note.columns)] for note in result.notes],
+            "account": to_json(result.account),
         }  # fmt: skip
         content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         folder = self.folder / BLOCKS
@@ -128,7 +135,7 @@ class FoldStore:
         write_whole(folder / f"{key}.safetensors", lambda part: part.write_bytes(content))
 
 
-def key_of(name: str, described: Mapping[str, Any]) -> str:
+def key_of(name: str, described: Mapping[str, object]) -> str:
     """Return the file name of a model's result, from its name and everything that decides the result."""
     text = json.dumps(to_json(dict(described)), sort_keys=True)
     return f"{file_name(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -145,7 +152,7 @@ def digest_of_panel(panel: Panel) -> str:
     return told.hexdigest()
 
 
-def digest_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+def digest_of_arrays(arrays: Mapping[str, Array]) -> str:
     """Return a digest of named arrays."""
     told = hashlib.sha256()
     for name in sorted(arrays):
@@ -154,9 +161,9 @@ def digest_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
     return told.hexdigest()
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Json:
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: Json = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path} cannot be read ({error}). Choose another folder, or delete that one.") from error
     return found

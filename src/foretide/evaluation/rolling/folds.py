@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
 
+from foretide.data.splits import Split
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.rolling.dates import moment
@@ -17,6 +18,8 @@ from foretide.text import season_text, time_text
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.typing import Json, Time, Times
 
 DEFAULT_WINDOWS = 10
 """Folds of a backtest that asks for no number of them."""
@@ -44,7 +47,7 @@ class Fold:
 
     index: int
     cutoff: int
-    time: Any
+    time: Time
     fit: int
 
     @property
@@ -85,7 +88,7 @@ class FoldOptions(TypedDict, total=False):
 
     step: int | None
     n_windows: int | None
-    start: Any
+    start: Time | None
     gap: int
     train_size: int | None
     val_size: int | None
@@ -108,6 +111,9 @@ class Plan:
     season : int
         Season of baselines and scaled measures, found on the first training part unless given.
     folds : tuple of Fold
+    split : Split, optional
+        Of a run, which is a backtest with one block: models learn from the training and validation part, and forecast
+        every window of the test part; each series its own parts, where the split has them.
     """
 
     h: int
@@ -117,6 +123,7 @@ class Plan:
     val_size: int | None
     season: int
     folds: tuple[Fold, ...]
+    split: Split | None = None
 
     @property
     def blocks(self) -> tuple[tuple[Fold, ...], ...]:
@@ -131,7 +138,7 @@ class Plan:
 
     def fit_end(self, block: Sequence[Fold]) -> int:
         """Grid step of the last step that a block's fit may see."""
-        return block[0].cutoff - self.gap
+        return block[0].cutoff - self.gap if self.split is None else self.split.val_end
 
     def train_end(self, block: Sequence[Fold]) -> int | None:
         """Grid step of a block's last training step where validation has a given size, else None."""
@@ -139,23 +146,88 @@ class Plan:
 
     def part(self, panel: Panel, block: Sequence[Fold]) -> Panel:
         """Return the panel that a block is fitted on: all of it, or from the start of a sliding training part on."""
+        if self.split is not None:
+            return panel.head(self.split.rows(panel)[1])
         if self.train_size is None:
             return panel
         start = self.fit_end(block) - self.train_size + 1
         return panel if start <= int(panel.first.min()) else panel.since(moment(panel, start))
 
-    def to_dict(self) -> dict[str, Any]:
+    def known(self, panel: Panel, block: Sequence[Fold] | None = None) -> Panel:
+        """Return the rows that the fit of a block (of the first one) may see."""
+        block = block or self.blocks[0]
+        part = self.part(panel, block)
+        return part if self.split is not None else part.until(moment(panel, self.fit_end(block)))
+
+    def fit_options(self, panel: Panel, block: Sequence[Fold]) -> dict[str, Time]:
+        """Return ``until`` and ``train_until`` of a block's fit on :meth:`part`, where they are not left to models."""
+        if self.split is None:
+            end = self.train_end(block)
+            validation = {} if end is None else {"train_until": moment(panel, end)}
+            return {"until": moment(panel, self.fit_end(block)), **validation}
+        first, last = panel.first, panel.first + panel.observed - 1
+        shared = (first <= self.split.train_end) & (last >= self.split.val_end)
+        return {"train_until": self.split.train_until} if self.split.own is None and shared.all() else {}
+
+    def origins(self, panel: Panel, block: Sequence[Fold]) -> Windows | list[Time]:
+        """Return where a block forecasts from: single windows, or times at which every series is forecast."""
+        return [fold.time for fold in block] if self.split is None else self.test_windows(panel)
+
+    def test_windows(self, panel: Panel) -> Windows:
+        """Return every window of the test part of a run."""
+        assert self.split is not None
+        return self.split.windows(panel, "test", input_size=1, h=self.h, stride=self.step)
+
+    def to_dict(self) -> Json:
         """The plan as JSON."""
         names = ("h", "step", "gap", "train_size", "val_size", "season")
         folds = [{"cutoff": f.cutoff, "time": str(f.time), "fit": f.fit} for f in self.folds]
-        return {**{name: getattr(self, name) for name in names}, "folds": folds}
+        split = self.split
+        parts = None if split is None else [split.start, split.train_end, split.val_end, split.test_end, split.own]
+        return {**{name: getattr(self, name) for name in names}, "folds": folds, "split": parts}
 
     @classmethod
-    def from_dict(cls, found: dict[str, Any], panel: Panel) -> Plan:
+    def from_dict(cls, found: Json, panel: Panel) -> Plan:
         """Undo :meth:`to_dict`."""
         times = panel.grid.output_times([f["cutoff"] for f in found["folds"]])
         folds = tuple(Fold(k, f["cutoff"], times[k], f["fit"]) for k, f in enumerate(found["folds"]))
-        return cls(**{k: v for k, v in found.items() if k != "folds"}, folds=folds)
+        parts = found.get("split")
+        split = None
+        if parts is not None:
+            start, train_end, val_end, test_end, own = parts
+            split = Split(panel.grid, start, train_end, val_end, test_end, None if own is None else tuple(own))
+        return cls(**{k: v for k, v in found.items() if k not in ("folds", "split")}, folds=folds, split=split)
+
+
+def plan_of_split(panel: Panel, split: Split, h: int, *, step: int = 1, season: int | None = None) -> Plan:
+    """Lay out a run: one block, whose fit sees training and validation part, and every window of the test part.
+
+    Parameters
+    ----------
+    panel : Panel
+    split : Split
+    h : int
+        Horizon.
+    step : int
+        Steps between neighbouring cutoffs of a series, counted back from its newest.
+    season : int, optional
+        Found on the rows before the test part by default.
+
+    Raises
+    ------
+    ConfigError
+        Where no window of ``h`` steps fits the test part.
+    """
+    windows = split.windows(panel, "test", input_size=1, h=h, stride=step)
+    if not len(windows):
+        raise ConfigError(
+            f"No test window: the test part has {split.sizes[2]} steps, a window needs {h} of them and one row before "
+            "it. Lower h, or give the test part more (split)."
+        )
+    cutoffs = np.unique(windows.steps(panel)).tolist()
+    folds = _folds(cutoffs, panel.grid.output_times(cutoffs), False)
+    plan = Plan(h, step, 0, None, None, 1, folds, split)
+    return replace(plan, season=main_season(plan.known(panel), season))
 
 
 def make_plan(panel: Panel, h: int, **options: Unpack[FoldOptions]) -> Plan:
@@ -211,7 +283,7 @@ def rotating_step(h: int, season: int) -> int:
     return step
 
 
-def _first_cutoff(panel: Panel, start: Any, low: int, high: int) -> int:
+def _first_cutoff(panel: Panel, start: Time, low: int, high: int) -> int:
     begin = panel.grid.step_of(start)
     if not low <= begin <= high:
         raise ConfigError(
@@ -252,7 +324,7 @@ def _cutoffs(found: Sequence[int], begin: int | None, step: int, n: int | None, 
     return found[-n:]
 
 
-def _folds(cutoffs: Sequence[int], times: Any, refit: Refit) -> tuple[Fold, ...]:
+def _folds(cutoffs: Sequence[int], times: Times, refit: Refit) -> tuple[Fold, ...]:
     """Number the folds and settle which fit each of them uses."""
     every = 0 if callable(refit) else int(refit) if isinstance(refit, (bool, int, np.integer)) else -1
     if every < 0:

@@ -7,7 +7,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import pandas as pd
 from foretide.data.counts import count_like
 from foretide.data.windows import slide
 from foretide.errors import ConfigError
+from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.fold_store import digest_of_arrays
 from foretide.evaluation.rolling.folds import BacktestWarning
@@ -28,10 +29,15 @@ from foretide.text import time_text
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.evaluation.rolling.folds import Plan
+    from foretide.typing import Json
 
+T = TypeVar("T")
 
 LOOKBACK = 60
 """Lookback of the ridge baseline beside models that have none; less where the first training part is short."""
+
+
+ModelOrName: TypeAlias = "Model | str | Mapping[str, Mapping[str, object] | None]"
 
 
 @dataclass(frozen=True)
@@ -40,16 +46,15 @@ class Member:
 
     Attributes
     ----------
-    forecaster : object
-        A :class:`Forecaster`, or anything with ``h``, ``fit(panel, until)`` and ``predict(panel, cutoffs)`` that
-        returns a :class:`Forecast`. Never changed: fits are made on copies.
+    forecaster : Model
+        Never changed: fits are made on copies.
     baseline : bool
         Whether skill is measured against it.
     asked : bool
         Whether it was named, or runs unasked.
     """
 
-    forecaster: Any
+    forecaster: Model
     baseline: bool
     asked: bool
 
@@ -64,7 +69,7 @@ class Member:
         return bool(getattr(self.forecaster, "is_fitted", False))
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Json:
         """Its settings; of a class unknown here, what it shows of itself."""
         own = getattr(self.forecaster, "settings", None)
         return dict(own()) if callable(own) else {"as shown": repr(self.forecaster)}
@@ -74,22 +79,30 @@ class Member:
         """Whether it can begin at what an earlier fit learned."""
         return bool(getattr(self.forecaster, "can_warm_start", False))
 
-    def fresh(self) -> Any:
-        """Return an unfitted copy."""
-        own = getattr(self.forecaster, "fresh", None)
-        return own() if callable(own) else copy.deepcopy(self.forecaster)
+    @property
+    def has_distribution(self) -> bool:
+        """Whether it has a predictive distribution."""
+        return bool(getattr(self.forecaster, "has_distribution", False))
 
-    def described(self, *, as_it_is: bool) -> dict[str, Any]:
+    def fresh(self) -> Model:
+        """Return an unfitted copy."""
+        if isinstance(self.forecaster, Forecaster):
+            return self.forecaster.fresh()
+        return copy.deepcopy(self.forecaster)
+
+    def described(self, *, as_it_is: bool) -> Json:
         """Return what decides its forecasts besides the data, as JSON; with its state where it is used as it came."""
-        told = {"class": class_place(type(self.forecaster)), "settings": self.settings}
+        told: Json = {"class": class_place(type(self.forecaster)), "settings": self.settings}
         if as_it_is:
-            told["state"] = digest_of_arrays(self.forecaster.state()) if hasattr(self.forecaster, "state") else "?"
+            own = isinstance(self.forecaster, Forecaster)
+            told["state"] = digest_of_arrays(self.forecaster.state()) if own else "?"  # type: ignore[attr-defined]
         return told
 
 
 def members_of(
-    models: Any, panel: Panel, part: Panel, *, h: int, baselines: bool, shared: Mapping[str, Any]
-) -> tuple[list[Member], list[str]]:
+    models: ModelOrName | Sequence[ModelOrName], panel: Panel, part: Panel, *, h: int, baselines: bool,
+    shared: Mapping[str, object],
+) -> tuple[list[Member], list[str]]:  # fmt: skip
     """Return the forecasters of a backtest, baselines first, and lines on what was left out.
 
     Parameters
@@ -116,7 +129,7 @@ def members_of(
             **{key: value for key, value in shared.items() if value is not None},
         }
         counts = bool(count_like(part).all())
-        distributions = counts and any(getattr(m.forecaster, "has_distribution", False) for m in asked)
+        distributions = counts and any(m.has_distribution for m in asked)
         found, notes = simple_set(
             h, counts=counts, intervals=distributions, freq=panel.grid.freq, shared=known,
             beside=[m.forecaster for m in asked],
@@ -129,10 +142,17 @@ def members_of(
     return everyone, notes
 
 
-def _asked(models: Any, h: int) -> list[Member]:
+def _asked(models: ModelOrName | Sequence[ModelOrName], h: int) -> list[Member]:
     """Return the models that were named, after a check that they can be fitted and forecast ``h`` steps."""
     given = [models] if isinstance(models, (str, Mapping)) or not isinstance(models, Sequence) else list(models)
-    made = [unfitted(m, h) if isinstance(m, (str, Mapping)) else m for m in given]
+    made: list[Model] = []
+    for model in given:
+        named = {model: None} if isinstance(model, str) else model
+        made.append(
+            unfitted({name: settings or {} for name, settings in named.items()}, h)
+            if isinstance(named, Mapping)
+            else named
+        )
     for model in made:
         missing = [what for what in ("fit", "predict") if not callable(getattr(model, what, None))]
         if missing:
@@ -145,7 +165,7 @@ def _asked(models: Any, h: int) -> list[Member]:
     return [Member(m, is_baseline(m), True) for m in made]
 
 
-def call(method: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def call(method: Callable[..., T], *args: object, **options: object) -> T:
     """Call a method of a forecaster with those of the options that it takes."""
     known = inspect.signature(method).parameters
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
@@ -154,8 +174,7 @@ def call(method: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 def warn_of_empty_validation(members: Sequence[Member], panel: Panel, plan: Plan) -> None:
     """Say so where a model that stops early, or chooses settings, would have nothing to do it on."""
-    block = plan.blocks[0]
-    part = plan.part(panel, block).until(moment(panel, plan.fit_end(block)))
+    block, part = plan.blocks[0], plan.known(panel)
     for member in members:
         model = member.forecaster
         if not member.asked or not isinstance(model, Forecaster) or not model.uses_validation or member.fitted:
@@ -182,7 +201,7 @@ def warn_of_overlap(members: Sequence[Member], panel: Panel, plan: Plan) -> None
         until = getattr(member.forecaster, "fitted_until", None) if member.fitted else None
         if until is None:
             continue
-        seen: Any = int(until) if panel.grid.is_integer else pd.Timestamp(until)
+        seen = int(until) if panel.grid.is_integer else pd.Timestamp(until)
         if seen > first:
             warnings.warn(
                 f"{member.name} was fitted on steps up to {time_text(seen)}, later than the first cutoff "

@@ -32,7 +32,7 @@ class Recipe:
         Last value; same season's last value; same season's smoothed level; same season's mean over the last cycles;
         a level over all steps times a seasonal profile.
     season : int
-        Ints of one season.
+        Steps of one season.
     alpha : float
         Discount per step (``profile``) or per cycle (``level``); cycles averaged over (``mean``).
     profile_alpha : float
@@ -82,7 +82,7 @@ class Tables:
     growth : float array or None
         Log growth per step, already damped.
     lag : float
-        Ints by which the level is behind.
+        Steps by which the level is behind.
     season : int
         Ints after which the profile repeats.
     """

@@ -98,7 +98,7 @@ class SeasonalBase:
         train : Panel
             The training part; nothing else is looked at.
         h : int
-            Ints ahead that recipes are judged over.
+            Steps ahead that recipes are judged over.
         recipes : sequence of Recipe
             Candidates.
         season : int

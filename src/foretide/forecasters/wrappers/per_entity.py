@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FITTED, FAILED = "fitted", "failed"
 TOGETHER = "all"
 """Name of a state that holds every entity's array."""
-Progress = Callable[[int, int, Outcome], None]
+Progress = Callable[[int, int, "Outcome[Entity]"], None]
 
 
 class Entity(NamedTuple):
@@ -132,7 +132,7 @@ class PerEntity(Single):
         with closing(tasks) as outcomes:
             for outcome in outcomes:
                 i = outcome.index
-                found[i] = outcome.value if outcome.ok else _failed(outcome, int(panel.observed[i]))
+                found[i] = outcome.get() if outcome.ok else _failed(outcome, int(panel.observed[i]))
                 if outcome.error is not None:
                     errors[i] = outcome.error
         self.entities_ = {name: found[i] for i, name in enumerate(panel.ids)}
@@ -255,7 +255,7 @@ def _fit_one(shared: _Shared, i: int) -> Entity:
     return Entity(model.state(), model.facts(), model.min_history, seen, time.perf_counter() - started)
 
 
-def _failed(outcome: Outcome, n_observed: int) -> Entity:
+def _failed(outcome: Outcome[Entity], n_observed: int) -> Entity:
     error = f"{type(outcome.error).__name__}: {outcome.error}"
     return Entity({}, {}, 1, n_observed, outcome.seconds, error)
 

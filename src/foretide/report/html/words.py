@@ -25,7 +25,7 @@ def lead(content: Content) -> list[str]:
         )
         return said
     said.append(
-        f"{facts['test_windows']} windows of {facts['h']} {content.steps}, the same for all models. One split and one "
+        f"{facts['windows']} windows of {facts['h']} {content.steps}, the same for all models. One split and one "
         "test part: a difference of a few percent may be chance."
     )
     return said

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import foretide as ft
-import foretide.evaluation.rolling.backtest as backtest_module
+import foretide.evaluation.rolling.work as backtest_module
 from foretide.errors import ConfigError
-from foretide.jobs.backtesting import run_backtest
 from foretide.jobs.config import Config, read_yaml
 from foretide.jobs.explaining import explain_run
+from foretide.jobs.judging import run_backtest
 
 PLAIN = {"regime_shifts": 0, "heteroskedasticity": 0, "coupling": 0}
 CONFIG: dict[str, Any] = {

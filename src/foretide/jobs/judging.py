@@ -1,0 +1,198 @@
+"""A run and a backtest: models are fitted, forecast, are scored and saved; a run is a backtest with one block."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from foretide.errors import ConfigError, DataError
+from foretide.evaluation.rolling.backtest import judge
+from foretide.evaluation.rolling.fold_store import ABOUT, BLOCKS
+from foretide.evaluation.rolling.folds import make_plan, plan_of_split
+from foretide.evaluation.rolling.members import Member, members_of
+from foretide.forecasters.artifact import load
+from foretide.jobs.attention import keep_attention
+from foretide.jobs.config import load_config
+from foretide.jobs.job import Deed, Job, Place, Progress, Source, working
+from foretide.jobs.outputs import write_outputs
+from foretide.jobs.pages import write_pages
+from foretide.jobs.roster import Entry, roster
+from foretide.jobs.saved import MODELS, saved_models
+from foretide.jobs.searching import search_first, searched
+from foretide.jobs.threads import network_threads, networks_in
+
+if TYPE_CHECKING:
+    from foretide.evaluation.rolling.folds import Plan
+    from foretide.forecasters.base import Forecaster
+    from foretide.jobs.folder import RunFolder
+    from foretide.tuning.result import Study
+    from foretide.typing import Time
+
+RUN, BACKTEST = Deed("run"), Deed("backtest", suffix="-backtest")
+
+
+def run(
+    config: Source,
+    *,
+    output: Place | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> RunFolder:
+    """Run the whole way from a table to scored forecasts.
+
+    Every model is fitted on the training and validation part and forecasts every window whose targets lie in the
+    test part. An interrupted run of the same configuration goes on where it stopped.
+
+    Parameters
+    ----------
+    config : path, mapping or Config
+        See :class:`foretide.jobs.config.Config`; YAML or a dictionary.
+    output : path, optional
+        Folder of the run; by default what the configuration says, else a free name under ``runs``.
+    overwrite : bool
+        Replace a finished run in that folder. It is kept aside until the new one has finished.
+    progress : callable, optional
+        Gets one line of text for every step of the job.
+
+    Returns
+    -------
+    RunFolder
+        ``.path`` is the folder; its ``summary.md`` is where to begin, and ``ft.Scorecard.load(folder.path)`` reads the
+        figures back.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Before anything is written, where configuration or data cannot work; later the folder says ``failed`` otherwise.
+    StorageError
+        For a full disk, a folder without permission, a path too long; the message says what is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import foretide as ft
+    >>> data = {"synthetic": {"args": {"T": 200}}}
+    >>> config = {"data": data, "h": 4, "models": ["SeasonalNaive"], "baselines": False}
+    >>> folder = ft.run(config, output=tempfile.mkdtemp() + "/one")
+    >>> folder.status, list(ft.Scorecard.load(folder.path).models)
+    ('finished', ['SeasonalNaive'])
+    """
+    checked = load_config(config)
+    if checked.search is not None:
+        searched(checked)
+    with working(RUN, checked, output, overwrite=overwrite, progress=progress) as job:
+        job, study = search_first(job) if checked.search is not None else (job, None)
+        config, data = job.config, job.prepared
+        if data.counts:
+            job.log("every target is a count: intermittent baselines run too, and point baselines get intervals")
+        plan = plan_of_split(data.panel, data.split, config.h, step=config.stride, season=config.season)
+        members = [Member(entry.forecaster, entry.baseline, entry.asked) for entry in _entries(job, say=job.log)]
+        # Of counts more quantiles are forecast than anybody asked for, to score them by.
+        quantiles = config.quantiles if config.quantiles is not None or data.counts else ()
+        _judge(job, plan, members, quantiles=quantiles, study=study)
+    return job.folder
+
+
+def run_backtest(
+    config: Source,
+    *,
+    output: Place | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> RunFolder:
+    """Backtest the models of a configuration and leave a folder with scores, tests, pictures and a summary.
+
+    An interrupted backtest of the same configuration is taken up where it stopped.
+
+    Parameters
+    ----------
+    config : path, mapping or Config
+        As for :func:`foretide.run`; its section ``backtest`` lays out the folds.
+    output : path, optional
+        Folder; by default what the configuration says, else ``runs/<name>-backtest``.
+    overwrite : bool
+        Replace a finished run in that folder.
+    progress : callable, optional
+        Gets one line of text for every fit, with the time left.
+
+    Returns
+    -------
+    RunFolder
+        ``summary.md`` in it is where to begin; ``ft.Scorecard.load(folder.path)`` reads the figures back.
+    """
+    with working(BACKTEST, load_config(config), output, overwrite=overwrite, progress=progress) as job:
+        checked, data, panel = job.config, job.prepared, job.prepared.panel
+        folds, calendar = checked.backtest, data.calendar
+        start: Time | None = folds.start
+        if start is None and folds.n_windows is None:
+            start = data.split.val_until
+        plan = make_plan(
+            panel, checked.h, step=folds.step, n_windows=folds.n_windows, start=start, gap=folds.gap,
+            train_size=folds.train_size, val_size=folds.val_size, refit=folds.refit, season=checked.season,
+        )  # fmt: skip
+        asked = [entry.forecaster for entry in _entries(job) if entry.asked]
+        members, notes = members_of(
+            asked, panel, plan.known(panel), h=checked.h, baselines=checked.baselines,
+            shared={"season": checked.season, "calendar": calendar},
+        )  # fmt: skip
+        _judge(
+            job, plan, members, quantiles=checked.quantiles, notes=notes, warm_start=folds.warm_start,
+            n_jobs=folds.n_jobs,
+        )  # fmt: skip
+    return job.folder
+
+
+def _entries(job: Job, say: Progress | None = None) -> list[Entry]:
+    data = job.prepared
+    return roster(job.config, data.calendar, counts=data.counts, freq=data.panel.grid.freq, say=say)
+
+
+def _judge(
+    job: Job,
+    plan: Plan,
+    members: Sequence[Member],
+    *,
+    quantiles: Sequence[float] | None,
+    notes: Sequence[str] = (),
+    warm_start: bool = False,
+    n_jobs: int = 1,
+    study: Study | None = None,
+) -> None:
+    """Fit, forecast, score and save by a plan, and write what came of it."""
+    config, data, folder = job.config, job.prepared, job.folder
+    for name in (ABOUT, BLOCKS):
+        folder.place(name)
+    with network_threads([member.forecaster for member in members], config.threads):
+        card = judge(
+            members, data.panel, plan, levels=config.levels, quantiles=quantiles, truth=data.truth, notes=notes,
+            warm_start=warm_start, folder=folder.path, overwrite=True, save_models=folder.place(MODELS), n_jobs=n_jobs,
+            progress=job.step,
+        )  # fmt: skip
+        saved = saved_models(folder.path)
+        models = {run.name: load(saved[run.name]) for run in card.runs if run.name in saved}
+        job.step("writing scores, forecasts, attention and pictures")
+        attention = keep_attention(models, data.panel, plan, config.attention_windows, folder)
+        write_outputs(job, card, study)
+        write_pages(job, card, attention, study)
+        if config.explain:
+            _explain(job, models)
+    shutil.rmtree(folder.path / BLOCKS, ignore_errors=True)  # the scorecard holds it all
+    (folder.path / ABOUT).unlink(missing_ok=True)
+
+
+def _explain(job: Job, models: Mapping[str, Forecaster]) -> None:
+    """Say what attention and latent state of the networks say; nothing where there is none.
+
+    What cannot be explained, such as too few windows, is logged: it takes no forecast away.
+    """
+    networks = networks_in(models, explained=True)
+    if not networks:
+        return
+    from foretide.jobs.explaining import explain_models
+
+    job.step(f"explaining {', '.join(networks)}")
+    try:
+        explain_models(job.folder, networks, job.prepared, with_inputs=False)
+    except (DataError, ConfigError) as error:
+        job.log(f"not explained: {error}")
