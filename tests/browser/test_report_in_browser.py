@@ -14,8 +14,10 @@ import browsing
 import pages
 import pytest
 from browsing import column, element, open_page, wait
+from drawn import on_page
 
-from foretide.report.html import sections_of, write_page
+from foretide.report.render.page import page
+from foretide.report.sections import report_of
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(write_page(pages.content()), encoding="utf-8")
+    path.write_text(page(report_of(pages.content())), encoding="utf-8")
     return path
 
 
@@ -67,7 +69,7 @@ def test_every_picture_is_drawn_inside_the_page(opened: Any) -> None:
         "p.getBoundingClientRect().right <= innerWidth, "
         "p._fullLayout.xaxis.title.text, p._fullLayout.yaxis.title.text])"
     )
-    names = {chart.id for section in sections_of(pages.content()) for chart in section.charts}
+    names = {f"chart-{p.id}" for s in report_of(pages.content()).sections for p in s.pictures}
     assert {name for name, *_ in plots} == names | {"chart-forecasts", "chart-attention", "chart-distance"}
     for name, drawn, inside, x, y in plots:
         assert (drawn > 0, inside, bool(x), bool(y)) == (True, True, True, True), name
@@ -164,7 +166,8 @@ def test_attention_pickers_change_the_pictures(opened: Any) -> None:
 
 
 def test_lists_above_a_picture_change_it_and_its_caption(opened: Any) -> None:
-    (chart,) = (c for s in sections_of(pages.content()) for c in s.charts if c.id == "chart-responses-0")
+    (picture,) = (p for p in report_of(pages.content()).pictures if p.id == "responses-0")
+    chart = on_page(picture)
     first, second = (picker.options for picker in chart.pickers)
     assert browsing.options(opened, chart.id) == list(first)
     for k in (1, 3):

@@ -12,16 +12,17 @@ import search_pages
 from browsing import column, element, open_page, options, pick, traces, wait
 from search_pages import BROKEN, EVIL, NET, RIDGE
 
-from foretide.report.html.search_page import write_search_page
+from foretide.report.render.page import page as page_of
+from foretide.report.sections import report_of
 
 pytestmark = pytest.mark.browser
-NAMES = ["chart-history", "chart-importance", "chart-slices", "chart-pairs"]
+NAMES = ["chart-history", "chart-importance", "chart-slices", "chart-pairs", "chart-parallel"]
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("search") / "report.html"
-    path.write_text(write_search_page(search_pages.content()), encoding="utf-8")
+    path.write_text(page_of(report_of(search_pages.content())), encoding="utf-8")
     return path
 
 
@@ -97,10 +98,11 @@ def test_under_the_pointer_stand_number_model_value_and_settings(opened: Any) ->
 def test_the_list_of_models_changes_the_importances(opened: Any) -> None:
     assert options(opened, "chart-importance") == [NET, RIDGE, BROKEN]
     (bars,) = traces(opened, "chart-importance").values()
-    assert (bars["y"], bars["x"]) == (["lr", "hidden", "cell"], [0.75, 0.2, 0.05])
+    assert (bars["y"], bars["x"]) == ([0, 1, 2], [0.75, 0.2, 0.05])
+    assert full(opened, "chart-importance", "yaxis.ticktext") == ["lr", "hidden", "cell"]
     pick(opened, "chart-importance", RIDGE)
     (bars,) = traces(opened, "chart-importance").values()
-    assert (bars["y"], bars["x"]) == (["alpha"], [1])
+    assert (bars["y"], bars["x"]) == ([0], [1])
     assert "alpha alone was searched" in element(opened, "#chart-importance-caption").text
     pick(opened, "chart-importance", BROKEN)
     assert traces(opened, "chart-importance") == {}

@@ -103,8 +103,8 @@ def test_the_summary_of_counts(counts: RunFolder) -> None:
     assert "Blend does not beat the best simple baseline" in text or "Blend beats the best simple baseline" in text
     assert "In weighted quantile loss" in text
     assert "## By density" in text
-    assert "| model | mse | mae | rmsse | wql |" in text
-    assert "![intervals.png](intervals.png)" in text
+    assert "| model | kind | mse | mae | rmsse | wql |" in text
+    assert "](intervals.png)" in text
     assert (counts.path / "intervals.png").read_bytes().startswith(b"\x89PNG")
     assert "Truths inside the 80 % interval: dense item" in text
 
@@ -230,8 +230,9 @@ def test_buckets_and_interventions_of_a_model_are_kept(tmp_path: Path, monkeypat
     runs = {run.name: run for run in ft.Scorecard.load(folder.path).runs}
     assert runs["mine"].account["epochs"][1] == {"stage": "stage 2", "epoch": 1, "loss": 0.25}
     text = (folder.path / "summary.md").read_text()
-    assert "- **mine**: upper bound 3, not finite 0" in text
-    assert "The first 60 of 70; all in `buckets-mine.csv`." in text
+    assert "mine's forecasts changed after the model, by reason: upper bound 3, not finite 0." in text
+    assert "Buckets of mine." in text
+    assert "The first 60 of 70; the page shows more." in text
 
 
 def test_fit_and_predict_with_a_baseline_of_counts(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from foretide.explain.weights import summary as attention_summary
 from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
 from foretide.forecasters.artifact import load
 from foretide.jobs.config import Config, read_yaml
-from foretide.jobs.explained_tables import read_table
-from foretide.jobs.explaining import EXPLAINED, explain_models, explain_run
+from foretide.jobs.explaining import explain_run, keep_explanations
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.prepare import Prepared, prepare
+from foretide.jobs.store import EXPLAINED_TABLE
 
 CONFIG: dict[str, Any] = {
     "name": "lags", "h": 6, "input_size": 56, "baselines": False,
@@ -53,13 +53,11 @@ def test_words_tables_and_pictures(run: Path, monkeypatch: pytest.MonkeyPatch) -
     assert said == ["Attention: attention", "Attention: inputs"]
     assert "24 and 48 hours before the forecast step" in text
     assert "The attention is faithful" in text
-    assert "### Inputs" in text
+    assert "## Attention: Inputs" in text
     assert "SeasonalES" not in text
-    for name in ("attention", "attention-belief", "inputs"):
-        assert (
-            f" of Attention](explain/Attention-{name}.png)\n[The same picture as SVG](explain/Attention-{name}.svg)"
-            in (text)
-        )
+    for name in ("belief", "inputs"):
+        assert f"](explain/Attention-{name}.png)" in text
+        assert f"Also as [svg](explain/Attention-{name}.svg)." in text
         assert (run / "explain" / f"Attention-{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "</svg>" in (run / "explain" / f"Attention-{name}.svg").read_text(encoding="utf-8")
     _tables_of_belief(run / "explain", tested[0])
@@ -88,7 +86,7 @@ def _tables_of_belief(folder: Path, found: Faithfulness) -> None:
 
 
 def test_events_are_compared_or_it_is_said_why_not(run: Path) -> None:
-    told = json.loads((run / EXPLAINED).read_text(encoding="utf-8"))
+    told = json.loads((run / "explain/explain.json").read_text(encoding="utf-8"))
     found = next(part for part in told if part["subject"] == "Attention")
     assert "was not compared with the rest. Two regimes are needed: no window is inside" in found["sentences"][-1]
     assert "regimes" not in found["tables"]
@@ -124,11 +122,11 @@ def test_the_latent_state_of_a_lavar(tmp_path: Path) -> None:
     }  # fmt: skip
     folder = ft.run(config, output=tmp_path / "items").path
     text = explain_run(folder, with_inputs=False).read_text()
-    assert "### Latent state" in text
-    assert "### Inputs" not in text
+    assert "## LAVAR: Latent dynamics" in text
+    assert "LAVAR: Inputs" not in text
     for name in ("modes", "impulse_responses", "variance_decomposition", "target_effects", "loadings", "path"):
         assert (folder / "explain" / f"LAVAR-{name}.csv").is_file()
-    assert "![Latent state of LAVAR](explain/LAVAR-latent-state.png)" in text
+    assert "![LAVAR: Latent dynamics](explain/LAVAR-latent.png)" in text
     path = pd.read_csv(folder / "explain" / "LAVAR-path.csv")
     assert len(path) == 300  # all of it; only the page thins it
     model, prepared = load(folder / "models" / "LAVAR"), _prepared(folder)
@@ -141,23 +139,20 @@ def test_the_latent_state_of_a_lavar(tmp_path: Path) -> None:
     # Fitted models say the same without a folder to load them from.
     other = RunFolder(tmp_path / "other")
     said: list[str] = []
-    page = explain_models(other, {"Mine & Co": model}, prepared, with_inputs=False, progress=said.append)
+    keep_explanations(other, {"Mine & Co": model}, prepared, with_inputs=False, progress=said.append)
     assert said == ["LAVAR: latent state"]
-    assert "## Mine & Co" in page.read_text()
-    told = json.loads((other.path / EXPLAINED).read_text(encoding="utf-8"))
-    assert told[0]["model"] == "Mine & Co"
-    for name, file in told[0]["tables"].items():
-        assert file == f"explain/{file_name('Mine & Co')}-{name}.csv"
+    (told,) = json.loads((other.path / "explain" / "explain.json").read_text(encoding="utf-8"))
+    assert told["model"] == "Mine & Co"
+    for name in told["tables"]:
+        file = f"explain/{file_name('Mine & Co')}-{name}.csv"
         assert (other.path / file).read_bytes() == (folder / "explain" / f"LAVAR-{name}.csv").read_bytes()
 
 
 def test_names_in_tables_stay_text(tmp_path: Path) -> None:
     made = pd.DataFrame({"group": ["NA", "01", "nan"], "p_holm": [np.nan, 0.5, np.inf], "kind": ["past", "", "lags"]})
-    made.to_csv(tmp_path / "a.csv", index=False)
-    pd.testing.assert_frame_equal(read_table(tmp_path / "a.csv", "inputs"), made)
-    path = pd.DataFrame({"shop": ["01", "NA"], "ds": ["2024-01-01", "2024-01-02"], "z1": [0.5, 1.5]})
-    path.to_csv(tmp_path / "b.csv", index=False)
-    pd.testing.assert_frame_equal(read_table(tmp_path / "b.csv", "path"), path)
+    folder = RunFolder(tmp_path)
+    folder.keep(EXPLAINED_TABLE, made, model="A", table="inputs")
+    pd.testing.assert_frame_equal(folder.read(EXPLAINED_TABLE, model="A", table="inputs"), made)
 
 
 def test_the_command(run: Path) -> None:
@@ -192,7 +187,9 @@ def test_networks_inside_wrappers_and_ensembles_and_what_was_found_before(tmp_pa
     assert found() == [("E: Attention", "Attention"), ("C", "Attention"), ("C", "Inputs")]
     text = explain_run(folder, model="C", with_inputs=False).read_text()  # inputs stay, nothing stands there twice
     assert found() == [("E: Attention", "Attention"), ("C", "Attention"), ("C", "Inputs")]
-    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## E: Attention", "## C"]
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## How to read it", "## E: Attention: What attention says", "## C: What attention says", "## C: Inputs",
+    ]  # fmt: skip
 
 
 def test_folders_that_hold_nothing_to_explain(tmp_path: Path, run: Path) -> None:

@@ -38,7 +38,8 @@ def table(folder: RunFolder) -> pd.DataFrame:
 def test_the_folder_holds_everything(small: RunFolder) -> None:
     found = {p.name for p in small.path.iterdir()}
     assert found == {
-        "attention-Attention.png", "attention-Attention.svg", "attention.json", "attention.safetensors",
+        "attention-Attention.png", "attention-Attention.svg", "error_by_step.png", "error_by_step.svg", "folds.png",
+        "folds.svg", "report.html", "calibration.png", "calibration.svg", "attention.json", "attention.safetensors",
         "audit_columns.csv", "audit_series.csv", "before.parquet", "calibration.csv", "comparisons.csv", "explain",
         "explain.md", "fold_summary.csv", "folds.csv", "forecast.png", "forecast.svg", "forecasts.parquet",
         "history.csv", "metrics.csv", "metrics_by_series.csv", "metrics_by_step.csv", "models", "run.json", "run.log",
@@ -59,7 +60,7 @@ def test_the_folder_holds_everything(small: RunFolder) -> None:
     }
     assert {p.name for p in (small.path / "models").iterdir()} == names
     assert {p.suffix for p in small.path.rglob("*") if p.is_file()} <= {
-        ".png", ".svg", ".json", ".safetensors", ".parquet", ".csv", ".log", ".yaml", ".md",
+        ".html", ".png", ".svg", ".json", ".safetensors", ".parquet", ".csv", ".log", ".yaml", ".md",
     }  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def test_the_summary_names_what_matters(small: RunFolder) -> None:
         assert f"| {name}" in text
     assert f"{scores.set_index('model').loc['Attention', 'rmse']:.4g}" in text
     for picture in ("forecast.png", "attention-Attention.png"):
-        assert f"![{picture}]({picture})" in text
+        assert f"]({picture})" in text
         assert (small.path / picture).read_bytes().startswith(b"\x89PNG")
 
 

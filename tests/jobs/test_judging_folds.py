@@ -108,9 +108,9 @@ def test_the_summary_speaks_of_folds_and_chance(finished: Path) -> None:
     card = ft.Scorecard.load(finished)
     assert f"**{card.verdict()}**" in text
     assert "12 folds of 5 hours, cutoffs every 5 hours from" in text
-    assert "models fitted 2 times, on expanding past" in text
-    assert "| RMSE by fold |" in text
-    assert "Mean losses of 12 cutoffs" in text
+    assert "2 fits per model, on expanding past" in text
+    assert "RMSE by fold, original units." in text
+    assert "the best baseline, on 12 cutoffs: is a difference more than chance?" in text
     assert "series won" not in text  # there is one series
 
 

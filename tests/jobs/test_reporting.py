@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,11 @@ from typer.testing import CliRunner
 import foretide as ft
 from foretide.cli.app import app
 from foretide.errors import ArtifactError
-from foretide.jobs import run_backtest
-from foretide.jobs.reporting import read_content, write_report
+from foretide.jobs import contents, run_backtest
+from foretide.jobs.folder import RunFolder
+from foretide.jobs.reporting import write_report
+from foretide.report.content import Content
+from foretide.report.render.markdown import escaped
 
 EVIL = "<script>alert(1)</script>"
 
@@ -33,6 +37,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "series.parquet"
     pd.concat(parts).to_parquet(path, index=False)
     return path
+
+
+def read_content(folder: Path) -> Content:
+    content = contents.read_content(RunFolder(folder))
+    assert isinstance(content, Content)
+    return content
 
 
 def config(data: Path, *models: Any) -> dict[str, Any]:
@@ -68,6 +78,7 @@ def test_a_run_holds_what_its_files_hold(run: Path) -> None:
         squares = [(y - f) ** 2 for y, f in zip(part["y"], part["Attention"], strict=True)]
         assert value == pytest.approx(np.sqrt(sum(squares) / len(squares)), rel=1e-6)
     assert list(content.coverage) == [80.0, 95.0]
+    assert content.levels["Attention"] == (80.0, 95.0)
     assert content.reliability is not None
     chosen = content.reliability.set_index(["model", "level"])
     below = sum(y < low for y, low in zip(frame["y"], frame["Attention-lo-80"], strict=True)) / len(frame)
@@ -96,7 +107,9 @@ def test_a_backtest_holds_its_scorecard(tested: Path) -> None:
 def test_what_explain_found_is_read_with_its_tables(run: Path) -> None:
     (part,) = read_content(run).explained
     assert (part.model, part.subject) == ("Attention", "Attention")
-    assert " ".join(part.sentences) in (run / "explain.md").read_text(encoding="utf-8")
+    said = (run / "explain.md").read_text(encoding="utf-8")
+    assert all(f"- {escaped(sentence)}" in said for sentence in part.sentences)
+    assert "![Attention: What attention says](explain/Attention-belief.png)" in said
     assert part.tables["lags_by_distance"]["weight"].max() <= 1
     assert part.sentences[-1].split(".")[0] in write_report(run).read_text(encoding="utf-8")
 
@@ -106,15 +119,12 @@ def test_what_could_not_be_explained_is_logged(run: Path) -> None:
     assert {part.subject for part in read_content(run).explained} == {"Attention"}
 
 
-@pytest.mark.browser
 def test_pictures_as_files_by_the_command(run: Path) -> None:
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not on the path: apt-get install chromium")
     done = CliRunner().invoke(app, ["report", str(run), "--figures", "svg"])
     assert done.exit_code == 0, done.output
     made = {p.name for p in (run / "figures").iterdir()}
     assert f"figures: {run / 'figures'} ({len(made)} files)" in done.output
-    assert {"steps.svg", "attention-Attention.svg", "forecasts-NA.svg"} <= made
+    assert {"steps.svg", "pit.svg", "forecasts-NA.svg"} <= made
     shutil.rmtree(run / "figures")
 
 
@@ -130,6 +140,16 @@ def test_the_page_is_written_by_the_command(kind: str, request: pytest.FixtureRe
     assert len(page.encode()) < 6_000_000
 
 
+def test_the_summary_shows_its_pictures_and_says_what_the_page_says(run: Path, tested: Path) -> None:
+    for folder in (run, tested):
+        text = (folder / "summary.md").read_text(encoding="utf-8")
+        files = re.findall(r"\]\(([^)]+\.(?:png|svg))\)", text)
+        assert {"forecast.png", "forecast.svg", "error_by_step.png", "folds.png", "calibration.png"} <= set(files)
+        assert all((folder / file).stat().st_size > 1000 for file in files)
+        assert f"**{escaped(json.loads((folder / 'run.json').read_text())['verdict'])}**" in text
+        assert EVIL not in text
+
+
 def test_an_unfinished_run_says_so(run: Path) -> None:
     status = run / "status.json"
     before = status.read_text()
@@ -141,12 +161,12 @@ def test_an_unfinished_run_says_so(run: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"holds no finished run: run.json or metrics.csv is missing"):
+    with pytest.raises(ArtifactError, match=r"holds no finished run: run.json or the scorecard is missing"):
         write_report(tmp_path)
 
 
 def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"counts": false}')
-    (tmp_path / "metrics.csv").write_text("model,rmse\nA,1\n")
-    with pytest.raises(ArtifactError, match="cannot be read as a run"):
+    (tmp_path / "scorecard.parquet").write_text("model,rmse\nA,1\n")
+    with pytest.raises(ArtifactError):
         write_report(tmp_path)

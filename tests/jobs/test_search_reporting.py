@@ -15,15 +15,16 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 import foretide as ft
-import foretide.jobs.search_reporting as reading
 from foretide.cli.app import app
 from foretide.data.panel import Panel
-from foretide.errors import ArtifactError, MissingExtraError
+from foretide.errors import ArtifactError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.jobs.reporting import write_report
-from foretide.jobs.search_reporting import is_search, read_search, read_trials
-from foretide.jobs.searching import run_search
-from foretide.report.search_trials import missing
+from foretide.jobs.contents import read_content
+from foretide.jobs.folder import RunFolder
+from foretide.jobs.reporting import write, write_report
+from foretide.jobs.searching import keep_study, run_search
+from foretide.report.search.content import SearchContent
+from foretide.report.search.trials import missing
 
 pytest.importorskip("optuna")
 EVIL = "<script>alert(1)"
@@ -38,6 +39,12 @@ CONFIG: dict[str, Any] = {
     ],
     "search": {"n_trials": 9, "n_windows": 6},
 }  # fmt: skip
+
+
+def read_search(folder: Path) -> SearchContent:
+    content = read_content(RunFolder(folder))
+    assert isinstance(content, SearchContent)
+    return content
 
 
 @pytest.fixture(scope="module")
@@ -79,20 +86,21 @@ def test_settings_are_read_as_they_were_tried(tmp_path: Path) -> None:
             "rate": (0.5, 2.0, "log"), "whole": (1, 50), "ratio": [0.5, 1.0],
         }, sampler="random", refit=False,
     )  # fmt: skip
-    study.save(tmp_path)
-    spaces = {"Odd": dict(study.candidates[0].space)}
-    trials = read_trials(tmp_path / "trials.csv", spaces)
-    assert len(trials) == len(study.rows) == 25
-    for row, line in zip(study.rows, trials.to_dict("records"), strict=True):
+    folder = RunFolder(tmp_path)
+    keep_study(study, folder, seconds=1.0)
+    content = read_search(tmp_path)
+    assert len(content.trials) == len(study.rows) == 25
+    for row, line in zip(study.rows, content.trials.to_dict("records"), strict=True):
         for name, value in row.settings.items():
             assert (line[name], type(line[name])) == (value, type(value)), name
-    about = json.loads((tmp_path / "study.json").read_text())["about"]
-    assert reading._spaces(about) == spaces
-    # The importances that the search's own picture was drawn from.
-    found, why = reading._importances(trials, spaces)
-    assert why == ""
-    assert found == study.all_importances()
-    assert sum(found["Odd"].values()) == pytest.approx(1)
+    assert content.spaces == {"Odd": dict(study.candidates[0].space)}
+    assert content.importances == study.all_importances()
+    assert sum(content.importances["Odd"].values()) == pytest.approx(1)
+    write(folder)
+    text = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "![Value by setting](slices.png)" in text
+    assert "![Value by setting](parallel.png)" in text
+    assert all((tmp_path / f"{name}.png").is_file() for name in ("history", "importance", "slices", "parallel"))
 
 
 class Odd(Forecaster):
@@ -142,57 +150,39 @@ def test_a_search_ends_with_the_path_of_its_page(tmp_path: Path) -> None:
     lines = done.output.strip().splitlines()
     assert f"page: {tmp_path / 'out' / 'report.html'}" in lines[-3:]
     assert lines[-1] == f"report: {tmp_path / 'out' / 'summary.md'}"
-    assert is_search(tmp_path / "out")
+    assert read_search(tmp_path / "out").name == "quick"
     assert (tmp_path / "out" / "report.html").is_file()
-
-
-def test_without_optuna_the_page_says_so(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lacking() -> None:
-        raise MissingExtraError("optuna", "tune", "A search")
-
-    monkeypatch.setattr(reading, "get_optuna", lacking)
-    content = read_search(finished)
-    assert content.importances == {}
-    assert content.missing.startswith(
-        "The importances of the settings are left out. A search needs the package 'optuna'"
-    )
 
 
 def test_a_search_that_goes_on_says_so(copied: Path) -> None:
     (copied / "status.json").write_text(json.dumps({"status": "interrupted"}))
     assert read_search(copied).status.startswith("This search is marked as interrupted; what is here")
-    (copied / "metrics.csv").unlink()
+    (copied / "scorecard.parquet").unlink()
     assert read_search(copied).test_board is None
 
 
-@pytest.mark.parametrize("name", ["trials.csv", "study.json", "leaderboard.csv"])
+@pytest.mark.parametrize("name", ["tables/trials.json", "study.json", "tables/leaderboard.parquet"])
 def test_a_folder_that_lacks_a_file_is_refused(copied: Path, name: str) -> None:
     (copied / name).unlink()
-    with pytest.raises(ArtifactError, match=rf"holds no finished search: it lacks {name}\. Expected .*`foretide tune`"):
+    with pytest.raises(ArtifactError, match="holds no finished search. Expected .*`foretide tune`"):
         write_report(copied)
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "error"),
+    ("name", "text"),
     [
-        ("trials.csv", "number,model\n1,A\n", "KeyError"), ("trials.csv", "", "EmptyDataError"),
-        ("study.json", "{}", "KeyError"), ("study.json", "[]", "TypeError"),
-        ("study.json", "not json", "JSONDecodeError"),
-        ("settings.yaml", "a: [", "ConfigError"), ("settings.yaml", "- a", "AttributeError"),
-        ("leaderboard.csv", "", "EmptyDataError"),
+        ("tables/trials.json", "{}"), ("tables/trials.json", ""), ("study.json", "{}"), ("study.json", "[]"),
+        ("study.json", "not json"), ("settings.yaml", "- a"), ("tables/leaderboard.parquet", ""),
     ],
 )  # fmt: skip
-def test_a_damaged_folder_is_refused(copied: Path, name: str, text: str, error: str) -> None:
+def test_a_damaged_folder_is_refused(copied: Path, name: str, text: str) -> None:
     (copied / name).write_text(text)
-    with pytest.raises(ArtifactError, match=f"(?s)cannot be read as a search: {error}: .*Make it again"):
+    with pytest.raises(ArtifactError, match=r"(?s)cannot be read: \w+: .*Make it again"):
         write_report(copied)
 
 
-def test_only_folders_of_a_search_are_read_as_one(finished: Path, tmp_path: Path) -> None:
-    assert is_search(finished)
-    assert not is_search(tmp_path)
-    for text in ("not json", "[]", '{"kind": "backtest"}', "{}"):
+def test_other_folders_are_not_read_as_a_search(tmp_path: Path) -> None:
+    for text in ("{}", '{"kind": "backtest"}'):
         (tmp_path / "run.json").write_text(text)
-        assert not is_search(tmp_path)
-    with pytest.raises(ArtifactError, match="holds no finished run.*or `foretide tune`"):
-        write_report(tmp_path)
+        with pytest.raises(ArtifactError, match="holds no finished run.*or `foretide tune`"):
+            write_report(tmp_path)

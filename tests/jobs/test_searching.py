@@ -112,7 +112,7 @@ def test_a_run_searches_first_and_says_so(tmp_path: Path) -> None:
     assert facts["models"]["SeasonalMean"]["settings"]["cycles"] == cycles
     assert facts["models"]["LSTM"]["settings"]["hidden"] == 8
     text = (folder / "summary.md").read_text()
-    assert "## Search" in text
+    assert "Before the models were fitted their settings were searched" in text
     assert facts["search"]["verdict"] in text
     assert (folder / "search" / "trials.csv").is_file()
     assert read_yaml((folder / "settings.yaml").read_text())["search"]["n_trials"] == 6

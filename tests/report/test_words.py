@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretide.report.words import attention_words, by_distance, error_words, start_words
+from foretide.explain.weights.profiles import by_distance
+from foretide.explain.wording import start_words
+from foretide.report.words import error_words
 
 
 def test_by_distance_against_a_slow_loop() -> None:
@@ -20,16 +22,6 @@ def test_by_distance_against_a_slow_loop() -> None:
             for n in range(3) for m in range(2) for step in range(1, 5) if 0 <= distance - step < 7
         ]  # fmt: skip
         assert found[distance] == pytest.approx(np.mean(cells))
-
-
-def test_a_daily_copy_is_found_whatever_the_horizon_step() -> None:
-    weights = np.full((2, 1, 6, 48), 0.001)
-    for step in range(1, 7):
-        weights[:, :, step - 1, 48 - 1 - (24 - step)] = 1
-    weights /= weights.sum(-1, keepdims=True)
-    words = attention_words(weights, "h")
-    assert "most weight lies 24 hours back" in words
-    assert "even attention would give them" in words
 
 
 @pytest.mark.parametrize(

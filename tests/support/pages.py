@@ -10,7 +10,7 @@ import pandas as pd
 from foretide.explain.latent.summary import DynamicsSummary
 from foretide.explain.weights.faithfulness import Faithfulness
 from foretide.explain.weights.figures import AttentionFigures
-from foretide.report.html import AttentionWeights, Content, Explained
+from foretide.report.content import AttentionWeights, Content, Explained
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ("Net", "Naive", "Mean")
@@ -154,6 +154,7 @@ def content(**changes: Any) -> Content:
         "by_series": pd.DataFrame({"unique_id": SERIES, **wide}),
         **audit(),
         "forecasts": forecasts(),
+        "levels": {"Net": (80.0, 95.0)},
         "before": before(),
         "folds": pd.DataFrame({"cutoff": ["2024-01-01", "2024-01-02", "2024-01-03"], **wide}),
         "comparisons": pd.DataFrame({

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foretide.report.html.search_content import SearchContent
+from foretide.report.search.content import SearchContent
+from foretide.tuning.space import Choice, Float, Int
 
 EVIL = "<script>alert(1)</script>"
 NET, RIDGE, BROKEN = f"Net {EVIL}", "Ridge", "Broken"
 N_NET = 20
 SPACES = {
-    NET: {"lr": {"float": [1e-4, 1e-1], "log": True}, "cell": {"choice": [EVIL, "gru", None]},
-          "hidden": {"int": [8, 256], "log": True}},
-    RIDGE: {"alpha": {"float": [0.0, 2.0], "log": False}},
-    BROKEN: {"lr": {"float": [1e-4, 1e-1], "log": True}},
+    NET: {"lr": Float(1e-4, 1e-1, True), "cell": Choice((EVIL, "gru", None)), "hidden": Int(8, 256, True)},
+    RIDGE: {"alpha": Float(0.0, 2.0)},
+    BROKEN: {"lr": Float(1e-4, 1e-1, True)},
 }  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def echo_board(verdict: str, board: pd.DataFrame) -> None:
 
 
 def page(folder: RunFolder) -> None:
-    """Write the report as one HTML file too, and say where."""
-    from foretide.jobs.reporting import write_report
+    """Say where the job has written the report as one HTML file."""
+    from foretide.jobs import store
 
-    typer.echo(f"page: {write_report(folder.path)}")
+    typer.echo(f"page: {folder.path / store.REPORT.file}")

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foretide.data.files import file_name, read_text
+from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ConfigError
 from foretide.explain.origins import Origins
 from foretide.explain.table import EXPLAINERS
 from foretide.forecasters.artifact import load
 from foretide.jobs.config import Config, read_yaml
 from foretide.jobs.folder import RunFolder
-from foretide.jobs.pictures import write_picture
 from foretide.jobs.prepare import prepare
+from foretide.jobs.reporting import write
 from foretide.jobs.saved import chosen_model, saved_models
+from foretide.jobs.store import EXPLAIN_PAGE, EXPLAINED, EXPLAINED_TABLE
 from foretide.jobs.threads import networks_in
-from foretide.report.explain_figures import PICTURES
 
 if TYPE_CHECKING:
-    from foretide.explain.table import Explainer
     from foretide.forecasters.base import Forecaster
     from foretide.jobs.prepare import Prepared
-    from foretide.typing import Json
-
-FOLDER, PAGE, EXPLAINED = "explain", "explain.md", "explain/explain.json"
 
 
 def explain_run(
@@ -65,18 +60,20 @@ def explain_run(
     run = RunFolder(Path(folder))
     found = _models(run.path, model)
     prepared = prepare(Config.model_validate(read_yaml(read_text(run.path / "settings.yaml"))))
-    return explain_models(run, found, prepared, with_inputs=with_inputs, progress=progress)
+    keep_explanations(run, found, prepared, with_inputs=with_inputs, progress=progress)
+    write(run)
+    return run.path / EXPLAIN_PAGE.file
 
 
-def explain_models(
+def keep_explanations(
     run: RunFolder,
     models: Mapping[str, Forecaster],
     prepared: Prepared,
     *,
     with_inputs: bool = True,
     progress: Callable[[str], None] | None = None,
-) -> Path:
-    """Explain fitted networks on windows they have not learned from, and write what was found into a run folder.
+) -> None:
+    """Explain fitted networks on windows they have not learned from, and keep what was found in a run folder.
 
     Parameters
     ----------
@@ -87,37 +84,25 @@ def explain_models(
         What the run worked on.
     with_inputs, progress
         As for :func:`explain_run`.
-
-    Returns
-    -------
-    Path
-        Of ``explain.md``.
     """
     say = progress or (lambda _: None)
-    file = run.path / EXPLAINED
     # What was found before stays: other models, and inputs, which are measured only when asked for.
-    kept = json.loads(read_text(file)) if file.is_file() else []
-    entries = {(entry["model"], entry["subject"]): entry for entry in kept}
+    entries = {(entry["model"], entry["subject"]): entry for entry in run.read(EXPLAINED) or ()}
     names = list(dict.fromkeys([*(model for model, _ in entries), *models]))
     for name, model in models.items():
         origins = Origins.of(model, prepared.panel)
-        for row in EXPLAINERS.values():
-            if row.fits(model, slow=with_inputs):
-                say(f"{model.name}: {row.subject.lower()}")
-                entries[name, row.subject] = _explained(run, name, model, row, prepared, origins)
+        for row in (row for row in EXPLAINERS.values() if row.fits(model, slow=with_inputs)):
+            say(f"{model.name}: {row.subject.lower()}")
+            summary = row.of(model, prepared.panel, origins)
+            tables = summary.tables()
+            for key, table in tables.items():
+                run.keep(EXPLAINED_TABLE, table, model=name, table=key)
+            entries[name, row.subject] = {
+                "model": name, "subject": row.subject, "sentences": summary.findings(), "tables": list(tables),
+            }  # fmt: skip
     subjects = [row.subject for row in EXPLAINERS.values()]
-    ordered = sorted(entries.values(), key=lambda e: (names.index(e["model"]), subjects.index(e["subject"])))
-    run.write_json(EXPLAINED, ordered)
-    parts = [
-        f"# What the models of {run.path.name} say",
-        "On windows after what each model was fitted on, or those that a sentence names. Every sentence is made from "
-        "the figures beside it, and says which threshold decided it.",
-    ]
-    for name in names:
-        parts.append(f"## {name}")
-        for entry in (entry for entry in ordered if entry["model"] == name):
-            parts += [f"### {entry['subject']}", " ".join(entry["sentences"]), *entry["lines"]]
-    return run.write_text(PAGE, "\n\n".join(part for part in parts if part) + "\n")
+    told = sorted(entries.values(), key=lambda e: (names.index(e["model"]), subjects.index(e["subject"])))
+    run.keep(EXPLAINED, told)
 
 
 def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
@@ -131,25 +116,3 @@ def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
     if not networks:
         raise ConfigError(f"None of {', '.join(loaded)} is a network: there is nothing to explain.")
     return networks
-
-
-def _explained(
-    run: RunFolder, name: str, model: Forecaster, row: Explainer, prepared: Prepared, origins: Origins
-) -> Json:
-    """Explain one side of a model, write its tables and pictures, and return its entry of the list of all."""
-    panel = prepared.panel
-    summary = row.of(model, panel, origins)
-    tables, stem, lines = summary.tables(), f"{FOLDER}/{file_name(name)}", []
-    if row.subject in PICTURES:
-        pictures = PICTURES[row.subject](summary, tables, model=model.name, freq=panel.grid.freq)
-        for key, figure in pictures.items():
-            files = write_picture(run, f"{stem}-{key}", figure)
-            lines.append(f"![{row.subject} of {name}]({files['png']})\n[The same picture as SVG]({files['svg']})")
-    places = {key: f"{stem}-{key}.csv" for key in tables}
-    for key, table in tables.items():
-        run.write(places[key], lambda path, table=table: table.to_csv(path, index=False, float_format="%.6g"))  # type: ignore[misc]
-    if places:
-        lines.append(f"Figures: {', '.join(f'`{file}`' for file in places.values())}.")
-    return {
-        "model": name, "subject": row.subject, "sentences": summary.findings(), "tables": places, "lines": lines,
-    }  # fmt: skip

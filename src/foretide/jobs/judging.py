@@ -16,7 +16,7 @@ from foretide.jobs.attention import keep_attention
 from foretide.jobs.config import load_config
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, working
 from foretide.jobs.outputs import write_outputs
-from foretide.jobs.pages import write_pages
+from foretide.jobs.reporting import write
 from foretide.jobs.roster import Entry, roster
 from foretide.jobs.saved import MODELS, saved_models
 from foretide.jobs.searching import search_first, searched
@@ -172,11 +172,11 @@ def _judge(
         saved = saved_models(folder.path)
         models = {run.name: load(saved[run.name]) for run in card.runs if run.name in saved}
         job.step("writing scores, forecasts, attention and pictures")
-        attention = keep_attention(models, data.panel, plan, config.attention_windows, folder)
+        keep_attention(models, data.panel, plan, config.attention_windows, folder)
         write_outputs(job, card, study)
-        write_pages(job, card, attention, study)
         if config.explain:
             _explain(job, models)
+        write(folder, card)
     shutil.rmtree(folder.path / BLOCKS, ignore_errors=True)  # the scorecard holds it all
     (folder.path / ABOUT).unlink(missing_ok=True)
 
@@ -189,10 +189,10 @@ def _explain(job: Job, models: Mapping[str, Forecaster]) -> None:
     networks = networks_in(models, explained=True)
     if not networks:
         return
-    from foretide.jobs.explaining import explain_models
+    from foretide.jobs.explaining import keep_explanations
 
     job.step(f"explaining {', '.join(networks)}")
     try:
-        explain_models(job.folder, networks, job.prepared, with_inputs=False)
+        keep_explanations(job.folder, networks, job.prepared, with_inputs=False)
     except (DataError, ConfigError) as error:
         job.log(f"not explained: {error}")

@@ -14,8 +14,9 @@ from foretide.evaluation.rolling.backtest import backtest
 from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
 from foretide.jobs import store
 from foretide.jobs.config import Config, load_config
+from foretide.jobs.folder import RunFolder
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, plain, working
-from foretide.jobs.pages import write_search_pages
+from foretide.jobs.reporting import write
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import model_place
 from foretide.jobs.sections import ModelConfig, SearchConfig
@@ -24,7 +25,6 @@ from foretide.tuning.result import COLUMNS
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
-    from foretide.jobs.folder import RunFolder
     from foretide.jobs.prepare import Prepared
     from foretide.tuning.result import Study
     from foretide.typing import Json
@@ -96,8 +96,9 @@ def search_first(job: Job) -> tuple[Job, Study]:
     with network_threads([entry.forecaster for entry in roster(config)], config.threads):
         study = search(config, job.prepared, job.step, folder.path / SEARCH / JOURNAL)
     job.log(study.verdict())
-    keep_study(study, folder, SEARCH)
-    write_search_pages(study, config, folder, seconds=float(study.trials["seconds"].sum()), where=SEARCH)
+    own = RunFolder(folder.path / SEARCH)
+    keep_study(study, own, seconds=float(study.trials["seconds"].sum()))
+    write(own)
     return job.tuned(tuned(config, study)), study
 
 
@@ -158,26 +159,28 @@ def _write(job: Job, study: Study, card: Scorecard | None) -> None:
         folder.keep(store.CARD, card)
         folder.keep(store.METRICS, card.pandas(card.leaderboard()))
     test = "" if card is None else f"On the test part, which no trial has seen: {_judged(card, study.unfitted().name)}"
-    keep_study(study, folder)
-    write_search_pages(study, job.config, folder, seconds=seconds, test=test)
+    keep_study(study, folder, seconds=seconds, test=test, counts=None if card is None else bool(card.counts))
+    write(folder, card)
+
+
+def keep_study(
+    study: Study, folder: RunFolder, *, seconds: float, test: str = "", counts: bool | None = None
+) -> None:  # fmt: skip
+    """Write trials, winner, leaderboard and facts of a study to a folder."""
+    # A column of a table may have one type only; a setting is kept as it was tried, or None where a model has none.
+    names = study.trials.columns[len(COLUMNS) :]
+    typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
+    folder.keep(store.TRIALS, study.trials.assign(**typed))
+    study.save(folder.place(store.STUDY.places()[0]).parent)
+    folder.keep(store.LEADERBOARD, study.leaderboard())
     folder.keep(
         store.FACTS,
         {
             "kind": "search", "verdict": study.verdict(), "test_verdict": test, "metric": study.metric,
-            "best": vars(study.best), "settings": study.settings, "counts": bool(card.counts) if card else None,
-            "baselines": study.baselines, "notes": list(study.notes), "seconds": round(seconds, 2),
+            "best": vars(study.best), "settings": study.settings, "counts": counts, "baselines": study.baselines,
+            "importances": study.all_importances(), "notes": list(study.notes), "seconds": round(seconds, 2),
         },
     )  # fmt: skip
-
-
-def keep_study(study: Study, folder: RunFolder, where: str = "") -> None:
-    """Write trials, winner and leaderboard of a study to the folder, or to a folder ``where`` in it."""
-    # A column of a table may have one type only; a setting is kept as it was tried, or None where a model has none.
-    names = study.trials.columns[len(COLUMNS) :]
-    typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
-    folder.keep(store.TRIALS, study.trials.assign(**typed), folder=where)
-    study.save(folder.place(store.STUDY.places(where)[0]).parent)
-    folder.keep(store.LEADERBOARD, study.leaderboard(), folder=where)
 
 
 def judge(config: Config, prepared: Prepared, study: Study, say: Callable[[str], None]) -> Scorecard | None:

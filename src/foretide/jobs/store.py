@@ -62,6 +62,11 @@ def _load_json(path: Path) -> Json:
     return found
 
 
+def _load_records(path: Path) -> list[Json]:
+    records: list[Json] = json.loads(read_text(path))
+    return records
+
+
 def _save_csv(table: pd.DataFrame, path: Path) -> None:
     table.to_csv(path, index=False, float_format="%.10g")
 
@@ -97,6 +102,7 @@ def _load_cells(path: Path) -> pd.DataFrame:
 
 
 JSON: Kind[Json] = Kind("JSON", _save_json, _load_json)
+RECORDS: Kind[list[Json]] = Kind("JSON", _save_json, _load_records)
 TABLE: Kind[pd.DataFrame] = Kind("Parquet", lambda table, path: table.to_parquet(path, index=False), pd.read_parquet)
 CELLS: Kind[pd.DataFrame] = Kind("JSON", _save_cells, _load_cells)
 """A table some of whose columns hold values of several types."""
@@ -210,7 +216,7 @@ STUDY = Item("{folder}study.json", "winner, data, folds, spaces, seeds and versi
 JOURNAL: Item[str] = Item("{folder}study.journal", "the search's own store, by which it goes on", JUDGED_OR_TUNED)
 EXPLAINED = Item(
     "explain/explain.json", "what the networks say, subject by subject: sentences, and names of tables",
-    (*JUDGED, "explain"), JSON,
+    (*JUDGED, "explain"), RECORDS,
 )  # fmt: skip
 EXPLAINED_TABLE = Item(
     "explain/tables/{model}-{table}.parquet", "the figures behind these sentences", (*JUDGED, "explain"), TABLE,

@@ -1,0 +1,198 @@
+"""What the page of a run or a backtest is made from: plain tables and arrays, whatever folder they were read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from foretide.report.style import COLOURS, DASHES, QUIET
+from foretide.text import unit_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from foretide.typing import Json, Reals
+
+ORACLE = "oracle"
+ASKED, ALL_BASELINES = 3, 4
+"""Models that stand out: the best of those asked for beside the best baseline; or the best of the baselines alone."""
+
+
+@dataclass(frozen=True)
+class AttentionWeights:
+    """The kept attention of one model.
+
+    Attributes
+    ----------
+    weights : float array ``[N, M, H, L]``
+        Of windows, heads, horizon steps (1 first) and lags (oldest first).
+    windows : sequence of str
+        What to call each window among those of its series, ``[N]``; its cutoff.
+    series : sequence of str
+        The series each window is from, ``[N]``.
+    about : str
+        Which windows these are, in words.
+    """
+
+    weights: Reals
+    windows: Sequence[str]
+    series: Sequence[str]
+    about: str = "of the test part"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What ``foretide explain`` found about one side of a model.
+
+    Attributes
+    ----------
+    model : str
+    subject : str
+        ``Attention``, ``Latent state`` or ``Inputs``.
+    sentences : sequence of str
+    tables : mapping
+        Name -> table: what the sentences were made from.
+    """
+
+    model: str
+    subject: str
+    sentences: Sequence[str]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a run or backtest folder holds, as far as the page shows it; what is absent is left out of the page.
+
+    Attributes
+    ----------
+    name : str
+    facts : mapping
+        ``run.json``.
+    leaderboard : DataFrame
+        ``model, kind`` and one column per metric, best first.
+    by_step, by_series : DataFrame, optional
+        First column the step or the series, then the main error of each model.
+    skill : DataFrame, optional
+        First column the series, then the skill of each model against that series' best baseline.
+    forecasts : DataFrame, optional
+        Id, time, ``cutoff``, ``h_step``, ``y``, one column per model, ``<Model>-lo-80``, ``<Model>-hi-80`` ….
+    levels : mapping
+        Model -> central levels, in percent, that ``forecasts`` has bounds of.
+    before : DataFrame, optional
+        Id, time, ``y`` of the steps up to the first cutoff.
+    typical : mapping
+        Of counts: density (``dense, sparse, ultra``) -> the series that stands for it.
+    buckets : DataFrame, optional
+        Of counts: ``model, bucket, n_series`` and one column per metric.
+    folds, fold_summary : DataFrame, optional
+        ``cutoff``, then the main error of each model; per model its mean, spread and worst over folds.
+    comparisons, ranks : DataFrame, optional
+        Each model against the best baseline; mean ranks over series.
+    reliability : DataFrame, optional
+        ``model, level, below, at_or_below``.
+    pit : DataFrame, optional
+        ``model, low, high, observed, nominal``: shares of truths between neighbouring quantiles.
+    coverage : mapping
+        Level in percent -> table of ``h_step`` and the coverage of each model, as a share.
+    attention : mapping
+        Model -> weights.
+    explained : sequence of Explained
+        What ``foretide explain`` found.
+    history : DataFrame, optional
+        ``model, epoch, train_loss, val_loss`` and ``stage`` where there are stages.
+    routed : mapping
+        Model -> which target has which head.
+    interventions : mapping
+        Model -> reason -> how many values of its forecasts were changed.
+    audit_columns, audit_series : DataFrame, optional
+        What is in the data; see :mod:`foretide.data.audit`.
+    settings : str
+        The configuration as YAML.
+    status : str
+        Empty for a finished run, else what is to be known.
+    """
+
+    name: str
+    facts: Json
+    leaderboard: pd.DataFrame
+    by_step: pd.DataFrame | None = None
+    by_series: pd.DataFrame | None = None
+    skill: pd.DataFrame | None = None
+    forecasts: pd.DataFrame | None = None
+    levels: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    before: pd.DataFrame | None = None
+    typical: Mapping[str, str] = field(default_factory=dict)
+    buckets: pd.DataFrame | None = None
+    folds: pd.DataFrame | None = None
+    fold_summary: pd.DataFrame | None = None
+    comparisons: pd.DataFrame | None = None
+    ranks: pd.DataFrame | None = None
+    reliability: pd.DataFrame | None = None
+    pit: pd.DataFrame | None = None
+    coverage: Mapping[float, pd.DataFrame] = field(default_factory=dict)
+    attention: Mapping[str, AttentionWeights] = field(default_factory=dict)
+    explained: Sequence[Explained] = ()
+    history: pd.DataFrame | None = None
+    routed: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    interventions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    audit_columns: pd.DataFrame | None = None
+    audit_series: pd.DataFrame | None = None
+    settings: str = ""
+    status: str = ""
+
+    @property
+    def backtest(self) -> bool:
+        """Whether it comes from ``foretide backtest``."""
+        return self.facts.get("kind") == "backtest"
+
+    @property
+    def metric(self) -> str:
+        """Name of the main error."""
+        return "mse" if self.facts["counts"] else "rmse"
+
+    @property
+    def metric_unit(self) -> str:
+        """Unit of the main error."""
+        return "squared counts" if self.facts["counts"] else "original units"
+
+    @property
+    def steps(self) -> str:
+        """The word for steps of time."""
+        return unit_of(self.facts["data"]["freq"])
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """All models, least main error first, without the oracle."""
+        return [str(m) for m in self.leaderboard["model"] if m != ORACLE]
+
+    @cached_property
+    def baselines(self) -> list[str]:
+        """Baselines, best first."""
+        kind = self.leaderboard.set_index("model")["kind"]
+        return [m for m in self.ranked if kind[m] == "baseline"]
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """Models that stand out in the pictures."""
+        baselines = self.baselines
+        asked = [m for m in self.ranked if m not in baselines]
+        return [*asked[:ASKED], *baselines[:1]] if asked else baselines[:ALL_BASELINES]
+
+    def stands_out(self, table: pd.DataFrame | Sequence[str]) -> list[str]:
+        """Return models that stand out and have a column in a table; the best with one where none does."""
+        return [m for m in self.shown if m in table] or [m for m in self.ranked if m in table][:1]
+
+    def colour(self, model: str) -> str:
+        """Return the colour of a model, the same in every picture."""
+        return QUIET if model == ORACLE else COLOURS[self._order.index(model) % len(COLOURS)]
+
+    def dash(self, model: str) -> str:
+        """Return the dash of a model's line; a second mark beside the colour."""
+        return DASHES[self._order.index(model) % 5] if model in self._order else "dot"
+
+    @cached_property
+    def _order(self) -> list[str]:
+        return [*self.shown, *(m for m in self.ranked if m not in self.shown)]

@@ -1,0 +1,1 @@
+"""Sections of what ``foretide explain`` found: attention, latent state, inputs."""

@@ -1,0 +1,318 @@
+"""A picture as data: panels with axes, the marks on them, a caption, and what the reader can choose.
+
+Nothing here knows how it is drawn: :mod:`foretide.report.render.plotly` draws a picture on a page,
+:mod:`foretide.report.render.matplotlib` into a file. Text is plain, numbers are whole: both are escaped and rounded
+when they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from foretide.report.style import COLOURS, QUIET
+
+if TYPE_CHECKING:
+    from foretide.typing import Array
+
+    Values: TypeAlias = Sequence[float | None] | Array
+    Places: TypeAlias = Sequence[float | str | None] | Array
+
+FIGURES = "{x}: {y:.4g}"
+"""What stands under the pointer: ``{x}``, ``{y}``, ``{z}`` and ``{text}``, with a format where they are numbers."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a panel.
+
+    Attributes
+    ----------
+    title : str
+        What it shows, with unit and direction.
+    kind : {"linear", "log", "time"}
+    low, high : float, optional
+        Its ends; both or neither.
+    reverse, from_zero, percent, square : bool
+        Whether it runs downwards or to the left; begins at zero; has ticks in percent; has steps as long as those of
+        the other axis.
+    ticks : sequence of (place, text)
+        Instead of those that a renderer finds.
+    step : float, optional
+        From tick to tick.
+    grid : bool
+    """
+
+    title: str = ""
+    kind: Literal["linear", "log", "time"] = "linear"
+    low: float | None = None
+    high: float | None = None
+    reverse: bool = False
+    from_zero: bool = False
+    percent: bool = False
+    square: bool = False
+    ticks: Sequence[tuple[float, str]] = ()
+    step: float | None = None
+    grid: bool = True
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points joined in their order; None or NaN breaks the line.
+
+    Attributes
+    ----------
+    name : str
+        In the legend.
+    x, y : sequences ``[n]``
+    colour, dash, symbol : str
+        Names as in :mod:`foretide.report.style`; no symbol, no marks at the points.
+    width : float
+    stepped, hidden, legend : bool
+        Whether it runs in steps; waits in the legend at first; stands in the legend.
+    low, high : sequences ``[n]``, optional
+        Ends of the interval around each point.
+    texts : sequence of str
+        Under the pointer, as ``{text}``.
+    hover : str
+        See :data:`FIGURES`; "" for nothing.
+    """
+
+    name: str
+    x: Places
+    y: Values
+    colour: str = COLOURS[0]
+    dash: str = "solid"
+    symbol: str = ""
+    width: float = 2
+    stepped: bool = False
+    hidden: bool = False
+    legend: bool = True
+    low: Values | None = None
+    high: Values | None = None
+    texts: Sequence[str] = ()
+    hover: str = FIGURES
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points by themselves; as :class:`Line`.
+
+    Attributes
+    ----------
+    values : sequence ``[n]``, optional
+        What colours them, dark for low ones, between ``low`` and ``high``; ``scale`` names it.
+    """
+
+    name: str
+    x: Places
+    y: Values
+    colour: str = COLOURS[0]
+    symbol: str = "circle"
+    size: float = 8
+    opacity: float = 1
+    legend: bool = True
+    values: Values | None = None
+    low: float | None = None
+    high: float | None = None
+    scale: str = ""
+    texts: Sequence[str] = ()
+    hover: str = FIGURES
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars from zero; as :class:`Line`. Those of a panel lie over one another unless it stacks them.
+
+    Attributes
+    ----------
+    at, size : sequences ``[n]``
+        Places, and how long the bars are.
+    across : bool
+        Whether they run from left to right.
+    hatch : str
+        Second mark beside the colour; see :data:`foretide.report.style.HATCHES`.
+    labels : sequence of str
+        Beside the ends of the bars.
+    """
+
+    name: str
+    at: Values
+    size: Values
+    colour: str = COLOURS[0]
+    hatch: str = ""
+    opacity: float = 1
+    across: bool = False
+    low: Values | None = None
+    high: Values | None = None
+    labels: Sequence[str] = ()
+    texts: Sequence[str] = ()
+    hover: str = FIGURES
+
+
+@dataclass(frozen=True)
+class Band:
+    """The room between two lines; None or NaN breaks it, and so does each place of ``starts``."""
+
+    name: str
+    x: Places
+    low: Values
+    high: Values
+    colour: str = COLOURS[0]
+    opacity: float = 0.2
+    starts: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Cells ``values [len(y), len(x)]`` coloured by their number from ``low`` to ``high``.
+
+    Attributes
+    ----------
+    scale : {"weights", "diverging"}
+        Dark to light by the root of the share; blue to red around the middle.
+    title : str
+        What the numbers are.
+    """
+
+    x: Values
+    y: Values
+    values: Array
+    low: float
+    high: float
+    scale: Literal["weights", "diverging"] = "weights"
+    title: str = ""
+    texts: Sequence[str] = ()
+    hover: str = "{x}, {y}: {z:.4g}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A dotted line over the whole panel, across or upright, named in the captions."""
+
+    at: float | str
+    upright: bool = False
+    colour: str = QUIET
+    width: float = 1.5
+
+
+@dataclass(frozen=True)
+class Span:
+    """A shaded piece of the horizontal axis."""
+
+    low: float | str
+    high: float | str
+    colour: str = "#808080"
+    opacity: float = 0.14
+
+
+Mark: TypeAlias = Line | Points | Bars | Band | Heat | Rule | Span
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Marks between two axes; ``note`` stands in the middle where there is nothing to draw."""
+
+    marks: Sequence[Mark]
+    x: Axis = field(default_factory=Axis)
+    y: Axis = field(default_factory=Axis)
+    title: str = ""
+    stacked: bool = False
+    note: str = ""
+
+    @property
+    def named(self) -> list[Mark]:
+        """Marks that a legend lists; none where there is only one."""
+        marks: list[Mark] = [
+            m for m in self.marks
+            if (isinstance(m, Bars | Band) and m.name) or (isinstance(m, Line | Points) and m.name and m.legend)
+        ]  # fmt: skip
+        return marks if len(marks) > 1 else []
+
+
+@dataclass(frozen=True)
+class View:
+    """What a picture shows for one choice: panels, one below the other, and a caption made from their numbers."""
+
+    panels: Sequence[Panel]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A list above a picture."""
+
+    label: str
+    options: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, maybe the same for several choices.
+
+    Attributes
+    ----------
+    id, title : str
+    views : mapping
+        Places of the chosen options (``(0, 2)``) -> what is shown; missing ones cannot be chosen. A picture begins with
+        the first.
+    choices : sequence of Choice
+        Lists above the picture, left to right.
+    wide : bool
+        Whether it takes the whole width of a page.
+    file : str
+        The file that shows it beside a summary; pictures that name the same file are its panels. "" for none.
+    every : bool
+        Whether the file shows each view, not only the first.
+    """
+
+    id: str
+    title: str
+    views: Mapping[tuple[int, ...], View]
+    choices: Sequence[Choice] = ()
+    wide: bool = False
+    file: str = ""
+    every: bool = False
+
+    @classmethod
+    def one(
+        cls, identity: str, title: str, caption: str, marks: Sequence[Mark], x: Axis, y: Axis, *, stacked: bool = False,
+        note: str = "", file: str = "", wide: bool = False,
+    ) -> Picture:  # fmt: skip
+        """Return a picture of one panel without choices.
+
+        Examples
+        --------
+        >>> from foretide.report.picture import Axis, Line, Picture
+        >>> drawn = Picture.one(
+        ...     "steps", "Error by step", "It grows.", [Line("LSTM", [1, 2], [0.5, 0.7])], Axis("step"), Axis("RMSE")
+        ... )
+        >>> drawn.first.caption
+        'It grows.'
+        """
+        view = View([Panel(marks, x, y, stacked=stacked, note=note)], caption)
+        return cls(identity, title, {(): view}, file=file, wide=wide)
+
+    @classmethod
+    def listed(
+        cls, identity: str, title: str, label: str, views: Mapping[str, View], *, wide: bool = False, file: str = "",
+        every: bool = False,
+    ) -> Picture:  # fmt: skip
+        """Return a picture with one list above it, called ``label``; ``views`` names what is shown for each option."""
+        keyed: dict[tuple[int, ...], View] = {(k,): view for k, view in enumerate(views.values())}
+        return cls(identity, title, keyed, [Choice(label, list(views))], wide, file, every)
+
+    @property
+    def first(self) -> View:
+        """What is shown before anything is chosen."""
+        return next(iter(self.views.values()))
+
+    @property
+    def lists(self) -> Sequence[Choice]:
+        """The choices, where there is something to choose."""
+        return self.choices if any(len(c.options) > 1 for c in self.choices) else ()
+
+    def chosen(self, key: tuple[int, ...]) -> list[str]:
+        """Return the options of a view in words."""
+        return [choice.options[k] for choice, k in zip(self.choices, key, strict=True)]

@@ -1,0 +1,109 @@
+"""Pictures as files: beside a summary, and each view by itself for papers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from foretide.data.files import file_name, storing
+from foretide.report.picture import Panel, Picture
+from foretide.report.render.matplotlib import checked, draw, write
+
+MOST_PANELS = 12
+"""Panels of one file."""
+BESIDE = ("png", "svg")
+"""Formats of pictures beside a summary."""
+
+
+def write_beside(pictures: Sequence[Picture], place: Callable[[str], Path]) -> dict[str, list[str]]:
+    """Write the pictures that a summary shows; those of one file are its panels.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Those without a :attr:`~foretide.report.picture.Picture.file` are passed over.
+    place : callable
+        Where a file of that name is to be written.
+
+    Returns
+    -------
+    dict
+        File, as the pictures name it -> what was written, in every format.
+    """
+    together: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        if picture.file:
+            together.setdefault(picture.file, []).append(picture)
+    files = {}
+    for name, parts in together.items():
+        panels = [panel for picture in parts for panel in _panels(picture)]
+        if not panels:
+            continue
+        wide = len(parts) == 1 and parts[0].wide
+        if len(parts) == 1 and len(panels) == 1:
+            panels = [replace(panels[0], title=parts[0].title)]
+        figure = draw(panels[:MOST_PANELS], parts[0].title if len(parts) == 1 < len(panels) else "", wide=wide)
+        files[name] = [f"{name}.{kind}" for kind in BESIDE]
+        for file in files[name]:
+            write(figure, place(file))
+    return files
+
+
+def write_each(pictures: Sequence[Picture], folder: str | os.PathLike[str], formats: Sequence[str]) -> list[Path]:
+    """Write every picture, one file per format and, of pictures with lists, per choice.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    folder : path
+        Made where it is missing; files of the same names are replaced.
+    formats : sequence of {"svg", "png", "pdf"}
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ConfigError
+        For a format that is not known.
+    StorageError
+        Where a file cannot be written.
+    """
+    checked(formats)
+    place = Path(folder)
+    with storing(place):
+        place.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, panels in named(pictures):
+        figure = draw(panels, wide=True)
+        for kind in formats:
+            written.append(place / f"{name}.{kind}")
+            write(figure, written[-1])
+    return written
+
+
+def named(pictures: Sequence[Picture]) -> Iterator[tuple[str, Sequence[Panel]]]:
+    """Yield a file name and the panels of every view; names that are the same to some file system get a number."""
+    taken: set[str] = set()
+    for picture in pictures:
+        stem = picture.id
+        if re.search(r"-\d+$", stem):  # one of several models, which the title names
+            stem = re.sub(r"-\d+$", "", stem) + "-" + re.sub(r"\W+", "-", picture.title.lower()).strip("-")
+        for key, view in picture.views.items():
+            name = file_name("-".join([stem, *(picture.chosen(key) if picture.lists else ())]))
+            name = name if name.casefold() not in taken else f"{name}-{len(taken)}"
+            taken.add(name.casefold())
+            yield name, view.panels
+
+
+def _panels(picture: Picture) -> Iterator[Panel]:
+    """Panels of the first view, or of every view that shows something, each with the words of its choice."""
+    for key, view in list(picture.views.items())[: None if picture.every else 1]:
+        chosen = ", ".join(picture.chosen(key)) if picture.every and picture.lists else ""
+        for panel in view.panels:
+            if panel.marks or not picture.every:
+                yield replace(panel, title=panel.title or chosen or picture.title)

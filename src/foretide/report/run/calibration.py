@@ -1,0 +1,120 @@
+"""Whether predictive distributions keep their promises: quantiles, the integral transform, coverage by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.report.content import Content
+from foretide.report.picture import Axis, Line, Mark, Picture, Rule
+from foretide.report.run.errors import model_line, steps_axis
+from foretide.report.section import Section
+from foretide.report.style import QUIET
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HIGHEST = 4.0
+"""Ratio at which the picture of the integral transform ends."""
+
+
+def calibration(content: Content) -> Section | None:
+    """Return pictures of calibration."""
+    made = (reliability_picture(content), pit_picture(content), coverage_picture(content))
+    drawn = [picture for picture in made if picture is not None]
+    return Section("calibration", "Calibration", pictures=drawn) if drawn else None
+
+
+def reliability_picture(content: Content) -> Picture | None:
+    """Draw the share of truths below each quantile."""
+    table = content.reliability
+    models = _models(content, table)
+    if table is None or not models:
+        return None
+    visible = content.stands_out(models)
+    marks: list[Mark] = [Line("", [0, 1], [0, 1], QUIET, "dot", width=1, legend=False, hover="")]
+    for m in models:
+        part = table[table["model"] == m].sort_values("level")
+        low, high = part["below"].to_numpy(float), part["at_or_below"].to_numpy(float)
+        ties = (high - low).max() > 0.005
+        marks.append(Line(
+            m, part["level"].to_numpy(float), (low + high) / 2, content.colour(m), content.dash(m), "circle",
+            hidden=m not in visible, low=low if ties else None, high=high if ties else None,
+            hover="level {x}: {y:.3f}",
+        ))  # fmt: skip
+    part = table[table["model"] == visible[0]]
+    miss = ((part["below"] + part["at_or_below"]) / 2 - part["level"]).to_numpy(float)
+    k = int(np.argmax(np.abs(miss)))
+    caption = (
+        f"On the dotted line as many truths lie below a quantile as its level says. {visible[0]} is farthest off at "
+        f"level {part['level'].iloc[k]:.4g}: {abs(miss[k]) * 100:.1f} points {'more' if miss[k] > 0 else 'fewer'} than "
+        "named. Truths equal to the quantile count half; bars reach from those below to those at or below it, wide "
+        "where values are few whole numbers."
+    )
+    return Picture.one(
+        "reliability", "Reliability of the quantiles", caption, marks, Axis("level of the quantile, share"),
+        Axis("truths below it, share"), file="calibration",
+    )  # fmt: skip
+
+
+def pit_picture(content: Content) -> Picture | None:
+    """Draw the histogram of the probability integral transform, as a ratio to what a calibrated distribution has."""
+    table = content.pit
+    models = _models(content, table)
+    if table is None or not models:
+        return None
+    marks: list[Mark] = []
+    ratios = {}
+    visible = content.stands_out(models)
+    for m in models:
+        part = table[table["model"] == m]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = part["observed"].to_numpy(float) / part["nominal"].to_numpy(float)
+        ratios[m] = np.where(np.isfinite(ratio), ratio, np.nan)
+        edges = [*part["low"], part["high"].iloc[-1]]
+        marks.append(Line(
+            m, edges, np.minimum([*ratios[m], ratios[m][-1]], HIGHEST), content.colour(m), content.dash(m),
+            stepped=True, hidden=m not in visible, hover="from {x}: {y:.3f}",
+        ))  # fmt: skip
+    first = ratios[visible[0]]
+    caption = (
+        "How many truths fall between neighbouring quantiles, over how many should (dotted line at 1): high at both "
+        "ends, intervals are too narrow; high in the middle, too wide. "
+        f"{visible[0]}: from {np.nanmin(first):.2f} to {np.nanmax(first):.2f}."
+    )
+    highest = min(HIGHEST, 1.08 * float(np.nanmax([np.nanmax(ratios[m]) for m in visible])))
+    return Picture.one(
+        "pit", "Histogram of the probability integral transform", caption, [*marks, Rule(1.0)],
+        Axis("probability integral transform, share", low=0, high=1),
+        Axis("observed over expected share of truths", low=0, high=highest), file="calibration",
+    )  # fmt: skip
+
+
+def coverage_picture(content: Content) -> Picture | None:
+    """Draw the coverage of the intervals by horizon step, at the first level."""
+    if not content.coverage:
+        return None
+    level, table = next(iter(content.coverage.items()))
+    models = [m for m in content.ranked if m in table and table[m].notna().any()]
+    if not models or len(table) < 2:
+        return None
+    visible, x = content.stands_out(models), [int(k) for k in table["h_step"]]
+    marks: list[Mark] = []
+    for m in models:
+        line = model_line(content, m, x, table[m].to_numpy(float) * 100, "step {x}: {y:.1f} %")
+        marks.append(Line(**{**vars(line), "hidden": m not in visible}))
+    values = table[visible[0]].to_numpy(float)
+    caption = (
+        f"{visible[0]}'s {level:g} % interval holds {np.nanmin(values):.1%} of the truths at its worst step and "
+        f"{np.nanmax(values):.1%} at its best; the dotted line is {level:g} %."
+    )
+    return Picture.one(
+        "coverage", "Coverage by horizon step", caption, [*marks, Rule(level)], steps_axis(content, len(x)),
+        Axis(f"truths in {level:g} % interval, %"), file="calibration",
+    )  # fmt: skip
+
+
+def _models(content: Content, table: pd.DataFrame | None) -> list[str]:
+    """Models with rows in a table, best first; the oracle is none."""
+    return [] if table is None or not len(table) else [m for m in content.ranked if m in set(table["model"])]

@@ -1,0 +1,272 @@
+"""Where the error lies: by horizon step, by series, from fold to fold, over training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from foretide.data.windows import evenly
+from foretide.report.content import ORACLE, Content
+from foretide.report.picture import Axis, Line, Mark, Picture, Points, Rule, Span
+from foretide.report.section import Column, Section, Table
+from foretide.report.style import TEXT
+from foretide.report.words import error_words
+from foretide.text import number, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from foretide.report.picture import Places, Values
+    from foretide.typing import Bools, Reals
+
+MOST_SERIES = 1000
+"""Points per model in the picture of errors by series."""
+FEW_STEPS = 14
+
+
+def where_the_error_lies(content: Content) -> Section | None:
+    """Return the errors by horizon step and by series."""
+    drawn = [p for p in (step_picture(content), series_picture(content), skill_picture(content)) if p]
+    table = series_table(content)
+    if not drawn and table is None:
+        return None
+    return Section("errors", "Where the error lies", pictures=drawn, tables=[table] if table else [])
+
+
+def step_picture(content: Content) -> Picture | None:
+    """Draw the error by horizon step."""
+    table = content.by_step
+    if table is None or len(table) < 2:
+        return None
+    metric, x = content.metric.upper(), [int(k) for k in table.iloc[:, 0]]
+    models = [m for m in (*([ORACLE] if ORACLE in table else []), *content.ranked) if m in table]
+    first = content.shown[0]
+    words = error_words(first, table[first].to_numpy(float), content.facts["data"]["freq"], metric)
+    floor = " The grey line is the oracle, which knows the generator." if ORACLE in table else ""
+    return Picture.one(
+        "steps", "Error by horizon step", f"{words}{floor}{others(content)}",
+        [model_line(content, m, x, table[m].to_numpy(float), "step {x}: {y:.5g}") for m in models],
+        steps_axis(content, len(x)), Axis(f"{metric}, {content.metric_unit}"), file="error_by_step",
+    )  # fmt: skip
+
+
+def series_picture(content: Content) -> Picture | None:
+    """Draw the error of each series beside that of the best baseline."""
+    table = content.by_series
+    reference = content.baselines[0] if content.baselines else None
+    if table is None or len(table) < 2 or reference not in table:
+        return None
+    models = [m for m in content.shown if m != reference and m in table]
+    base = table[reference].to_numpy(float)
+    ratios = {m: _ratio(table[m].to_numpy(float), base) for m in models}
+    if not models or not np.isfinite(ratios[models[0]]).any():
+        return None
+    order = np.argsort(ratios[models[0]], kind="stable")
+    order = order[evenly(len(order), MOST_SERIES)]
+    names = [str(table.iloc[i, 0]) for i in order]
+    marks: list[Mark] = [
+        Points(
+            m, list(range(1, len(order) + 1)), np.where(ratios[m] == 0, np.nan, ratios[m])[order], content.colour(m),
+            ("circle", "diamond", "square", "triangle-up")[k % 4], 7, texts=names, hover="{text}: {y:.4g}",
+        )
+        for k, m in enumerate(models)
+    ]  # fmt: skip
+    metric = content.metric.upper()
+    known = ratios[models[0]][np.isfinite(ratios[models[0]])]
+    caption = (
+        f"Each point is a series; below the line at 1 a model has less error there than {reference}. "
+        f"{models[0]} has less on {int((known < 1).sum())} of {len(known)} series; its ratios reach from "
+        f"{number(known.min())} to {number(known.max())}, median {number(float(np.median(known)))}."
+    )
+    return Picture.one(
+        "series", "Error by series", caption, [*marks, Rule(1.0)],
+        Axis(f"series, sorted by {models[0]}'s ratio"),
+        Axis(f"{metric} / {metric} of {reference} (log)", "log"), file="error_by_step",
+    )  # fmt: skip
+
+
+def skill_picture(content: Content) -> Picture | None:
+    """Draw the skill of each model on every series, each model's series sorted from worst to best."""
+    table = content.skill
+    if table is None or len(table) < 2:
+        return None
+    models = [m for m in content.ranked if m in table and m not in content.baselines] or [
+        m for m in content.ranked if m in table
+    ][1:]
+    values = {m: np.sort(table[m].dropna().to_numpy(float)) for m in models[:6]}
+    values = {m: own for m, own in values.items() if len(own)}
+    if not values:
+        return None
+    marks: list[Mark] = [
+        Line(
+            m, 100 * (np.arange(len(own)) + 0.5) / len(own), np.clip(own, -1, 1), content.colour(m), content.dash(m),
+            "circle" if len(own) <= 40 else "", hover="{y:.3f}",
+        )
+        for m, own in values.items()
+    ]  # fmt: skip
+    parts = [f"{m} is above 0 on {float((own > 0).mean()):.0%}" for m, own in values.items()]
+    beyond = sum(int((np.abs(own) > 1).sum()) for own in values.values())
+    outside = f" {beyond} values beyond 1 or -1 stand at the edge." if beyond else ""
+    left = len(table) * len(values) - sum(map(len, values.values()))
+    lacking = f" {left} without a skill are left out." if left else ""
+    caption = (
+        "Skill on each series against that series' own best baseline, chosen with hindsight; above 0 the model is "
+        f"better. {'; '.join(parts)}.{outside}{lacking}"
+    )
+    return Picture.one(
+        "skill", "Skill by series", caption, [*marks, Rule(0.0)],
+        Axis("share of series in %, each model's own order (worst left)", low=0, high=100),
+        Axis(f"skill in {content.metric.upper()} (1 is perfect)", low=-1.05, high=1.05), file="skill_by_series",
+    )  # fmt: skip
+
+
+def series_table(content: Content) -> Table | None:
+    """Return the main error of each series for the models that stand out."""
+    table = content.by_series
+    if table is None or not len(table):
+        return None
+    models = [m for m in content.shown if m in table]
+    columns = {str(table.columns[0]): Column("series", kind="text"), **{m: Column(m) for m in models}}
+    caption = f"{content.metric.upper()} of each series, {content.metric_unit}."
+    return Table.of("by-series", caption, table, columns, brief=12, of="series")
+
+
+# ------------------------------------------------------------------ folds
+def from_fold_to_fold(content: Content) -> Section | None:
+    """Return the error of each fold over time."""
+    table, picture = content.fold_summary, fold_picture(content)
+    tables = []
+    if table is not None and len(table):
+        columns = {
+            "model": Column("model", kind="text"), "mean": Column("mean"), "sd": Column("sd"),
+            "p95": Column("95th percentile"), "worst": Column("worst"),
+            "worst_cutoff": Column("after", "cutoff of the worst fold", "time"),
+        }  # fmt: skip
+        caption = f"{content.metric.upper()} by fold, {content.metric_unit}."
+        tables = [Table.of("fold-summary", caption, table.sort_values("mean"), columns)]
+    if picture is None and not tables:
+        return None
+    return Section("folds", "From fold to fold", pictures=[picture] if picture else [], tables=tables)
+
+
+def fold_picture(content: Content) -> Picture | None:
+    """Draw the error of each fold over time; where the best baseline is better is shaded."""
+    table = content.folds
+    if table is None or len(table) < 2:
+        return None
+    metric, first, x = content.metric.upper(), content.shown[0], times(table["cutoff"])
+    errors = table[first].to_numpy(float)
+    if not np.isfinite(errors).any():
+        return None
+    worst = int(np.nanargmax(errors))
+    marks: list[Mark] = [
+        model_line(content, m, x, table[m].to_numpy(float), "after {x}: {y:.5g}", "circle")
+        for m in content.ranked if m in table
+    ]  # fmt: skip
+    marks.append(
+        Points(f"worst fold of {first}", [x[worst]], [errors[worst]], TEXT, "circle-open", 14, legend=False, hover="")
+    )
+    caption = (
+        f"{first}'s {metric} over {len(errors)} folds: mean {number(float(np.nanmean(errors)))}, least "
+        f"{number(float(np.nanmin(errors)))}, largest {number(float(errors[worst]))} after {time_text(x[worst])} "
+        "(ring)."
+    )
+    reference = content.baselines[0] if content.baselines else first
+    better = table[reference].to_numpy(float) < errors if reference in table and reference != first else errors < 0
+    if better.any():
+        marks += _shaded(x, better)
+        caption += f" {reference} is better in {int(better.sum())} of {len(errors)} folds (shaded)."
+    return Picture.one(
+        "folds", "Error by fold", caption + others(content), marks,
+        Axis("cutoff of the fold, time (oldest left)", kind_of_times(x)), Axis(f"{metric}, {content.metric_unit}"),
+        file="folds", wide=True,
+    )  # fmt: skip
+
+
+def _shaded(x: list[str] | list[int], chosen: Bools) -> list[Mark]:
+    """Shade from each chosen fold to the next one."""
+    spans: list[Mark] = []
+    for k in np.flatnonzero(chosen).tolist():
+        spans.append(Span(x[max(k - 1, 0)] if k + 1 == len(x) else x[k], x[min(k + 1, len(x) - 1)], "#D55E00"))
+    return spans
+
+
+# ------------------------------------------------------------------ training
+def training(content: Content) -> Section | None:
+    """Return a picture for each model (and stage): their losses are in units of their own."""
+    table = content.history
+    if table is None or not {"train_loss", "epoch"} <= set(table.columns):
+        return None
+    keys = ["model", *(["stage"] if "stage" in table and table["stage"].notna().any() else [])]
+    drawn: list[Picture] = []
+    for key, part in table.groupby(keys, sort=False, dropna=False):
+        name = ", ".join(str(k) for k in key if k == k)  # a missing stage is NaN
+        drawn.append(_training(f"training-{len(drawn)}", name, part.sort_values("epoch")))
+    return Section("training", "Training", pictures=drawn)
+
+
+def _training(identity: str, name: str, part: pd.DataFrame) -> Picture:
+    x = [int(e) for e in part["epoch"]]
+    marks = [
+        Line(label, x, part[column].to_numpy(float), colour, dash, "circle", hover="epoch {x}: {y:.5g}")
+        for column, label, colour, dash in (
+            ("train_loss", "training", "#0072B2", "solid"), ("val_loss", "validation", "#D55E00", "dash"),
+        )
+        if column in part and part[column].notna().any()
+    ]  # fmt: skip
+    held = part["val_loss"].to_numpy(float) if "val_loss" in part else np.full(len(part), np.nan)
+    caption = f"{name}: epochs {x[0]} to {x[-1]}."
+    if np.isfinite(held).any():
+        k = int(np.nanargmin(held))
+        caption += f" The validation loss is least after epoch {x[k]} ({number(float(held[k]))})"
+        caption += "; epoch 0 is the start, before training." if x[0] == 0 else "."
+    across = Axis("epoch (oldest left)", step=max(1, round(len(part) / 8)))
+    return Picture.one(identity, name, caption, marks, across, Axis("loss, in the model's own units"))
+
+
+# ------------------------------------------------------------------ shared
+def model_line(content: Content, model: str, x: Places, y: Values, hover: str, symbol: str = "") -> Line:
+    """Return a model's line; those that do not stand out wait in the legend."""
+    hidden = not (model in content.shown or model == ORACLE)
+    return Line(model, x, y, content.colour(model), content.dash(model), symbol, hidden=hidden, hover=hover)
+
+
+def steps_axis(content: Content, h: int) -> Axis:
+    """Return an axis of the horizon, with a tick at each step where these are few."""
+    title = f"horizon step, {content.steps} after the cutoff"
+    return Axis(title, step=1 if h <= FEW_STEPS else None)
+
+
+def others(content: Content) -> str:
+    """Say how many models wait in the legend."""
+    hidden = len(content.ranked) - len(content.shown)
+    return f" {hidden} more models are in the legend; click a name to see its line." if hidden > 0 else ""
+
+
+def times(column: pd.Series | pd.Index) -> list[str] | list[int]:
+    """Return times as they are written, whole days without a time of day; steps that are numbers as they are."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column):
+        return [int(m) for m in column]
+    # Without the offset of a zone: the time on the wall.
+    index = column if isinstance(column, pd.DatetimeIndex) else pd.DatetimeIndex(
+        pd.to_datetime(pd.Index(column).astype(str).str.slice(0, 19), format="ISO8601")
+    )  # fmt: skip
+    local = index.tz_localize(None) if index.tz is not None else index
+    days = bool((local == local.normalize()).all())
+    return [str(t) for t in local.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M:%S")]
+
+
+def kind_of_times(values: Sequence[str] | Sequence[int]) -> Literal["time", "linear"]:
+    """Return the kind of axis that times stand on."""
+    return "time" if len(values) and isinstance(values[0], str) else "linear"
+
+
+def _ratio(errors: Reals, base: Reals) -> Reals:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = errors / base
+    return np.where(np.isfinite(ratio), ratio, np.nan)
