@@ -61,7 +61,8 @@ def read_folder(folder: Path) -> tuple[Numbers, Words]:
 
 def files_of(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the files that end like this, without those that are excepted."""
-    for path in sorted(folder.rglob(f"*{suffix}")):
+    # Deeper ones first: a folder's own page and facts stand for it, not those of a search inside.
+    for path in sorted(folder.rglob(f"*{suffix}"), key=lambda path: (-len(path.parts), path)):
         parts = path.relative_to(folder).parts
         if not {*parts[:-1], path.stem, path.name} & FILES.keys():
             yield path
