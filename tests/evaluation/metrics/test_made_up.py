@@ -9,16 +9,16 @@ from documented import metric_rows
 
 import foretide as ft
 from foretide.evaluation.cards.board import column_of_board
-from foretide.evaluation.metrics.metric import Metric, of_interval, of_mean
+from foretide.evaluation.metrics.metric import Metric
 from foretide.evaluation.metrics.table import METRICS, metric_of, shown_metrics
 from foretide.forecasters.levels import bounds_of
 
 LOG_COSH = Metric(
-    "log_cosh", "mean logarithm of the error's hyperbolic cosine", of_mean(lambda y, f: np.log(np.cosh(f - y)))
+    "log_cosh", "mean logarithm of the error's hyperbolic cosine", lambda s: np.log(np.cosh(s.mean - s.truth))
 )
 MISSED = Metric(
     "missed", "mean distance by which truths miss the central {} % interval",
-    of_interval(lambda y, low, high, level: np.maximum(low - y, 0) + np.maximum(y - high, 0)),
+    lambda s: np.maximum(s.interval[0] - s.truth, 0) + np.maximum(s.truth - s.interval[1], 0),
     quantiles=bounds_of, parameter="interval",
 )  # fmt: skip
 

@@ -63,9 +63,11 @@ def test_equal_to_a_slow_loop(name: str, y: np.ndarray, f: np.ndarray) -> None:
 @pytest.mark.parametrize("name", OF_MEANS)
 @settings(max_examples=20)
 @given(y=tables, f=tables)
-def test_axes_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
+def test_groups_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
     scale = SCALE if METRICS[name].scale in ("mae", "rmse") else None
-    steps = METRICS[name](y, f, scale, axis=(0, 2))
+    step = np.broadcast_to(np.arange(shape[1])[None, :, None], shape)
+    one = np.zeros(shape, dtype=np.int64)
+    steps = METRICS[name].reduce(METRICS[name].points(y, f, scale), y, step, shape[1], one)
     expected = [slow(name, y[:, k], f[:, k]) for k in range(shape[1])]
     np.testing.assert_allclose(steps, expected, rtol=1e-9, atol=1e-9)
 
