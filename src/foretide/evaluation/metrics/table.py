@@ -35,6 +35,11 @@ def _scaled(sample: Sample) -> Floats:
     return np.asarray((sample.mean - sample.truth) / np.where(sample.scale > 0, sample.scale, np.nan))
 
 
+def _winkler(sample: Sample) -> Floats:
+    low, high = sample.interval
+    return winkler(sample.truth, low, high, sample.level)
+
+
 def _out_of_stock(sample: Sample) -> Floats:
     return np.where(np.isnan(sample.truth + sample.quantile), np.nan, sample.truth > sample.quantile)
 
@@ -92,7 +97,7 @@ _TABLE = (
     _interval(
         "winkler",
         "width of the central {} % interval, plus `2 / alpha` times the distance by which a truth misses it",
-        lambda s: winkler(s.truth, *s.interval, level=s.level), places=_OF_COUNTS,
+        _winkler, places=_OF_COUNTS,
     ),
     _interval(
         "width", "mean width of the central {} % interval",
