@@ -72,7 +72,8 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
     Examples
     --------
     >>> import foretide as ft
-    >>> panel = ft.Panel.from_wide({"t": [1, 2, 3], "y": [5.0, 6.0, 7.0]}, time="t", target="y")
+    >>> import pandas as pd
+    >>> panel = ft.Panel.from_wide(pd.DataFrame({"t": [1, 2, 3], "y": [5.0, 6.0, 7.0]}), time="t", target="y")
     >>> poisoned(panel, 2, "nan").values.ravel().tolist()
     [5.0, 6.0, nan]
     """
