@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Calibration(Figures):
-    """Figures of forecasts and of their distributions; the data are those of :class:`Figures`."""
+    """Figures of forecasts and of their distributions; the data are those of :class:`Figures`.
+
+    Attributes
+    ----------
+    panel, windows, truth, forecasts, baselines, scale, notes, distributions, rates, counts, unused
+        As of :class:`Figures`.
+    """
 
     def coverage(self, level: float = 80, by: str | Sequence[str] | None = None, *, fair: bool = False) -> Frame:
         """Return how often the truth lies in the central interval of each model that has one.

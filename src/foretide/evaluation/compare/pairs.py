@@ -11,7 +11,8 @@ import pandas as pd
 from foretide.errors import ConfigError
 from foretide.evaluation.compare.by_fold import loss_by_cutoff
 from foretide.evaluation.compare.ranking import Ranking, rank_models
-from foretide.evaluation.compare.tests import Comparison, block_bootstrap, compare_many, diebold_mariano, fewest
+from foretide.evaluation.compare.tests import Comparison, compare_many, diebold_mariano, fewest
+from foretide.evaluation.compare.variances import block_bootstrap
 from foretide.evaluation.metrics.table import metric_of
 from foretide.seeding import numpy_generator
 

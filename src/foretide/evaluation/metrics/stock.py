@@ -19,10 +19,25 @@ if TYPE_CHECKING:
 def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
     """Return the quantile level whose stock costs least: ``shortage / (shortage + holding)``.
 
+    Parameters
+    ----------
+    shortage_cost, holding_cost : float
+        Of one unit missing, and of one left over, a step.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
     Raises
     ------
     ConfigError
         For costs that are not positive.
+
+    Examples
+    --------
+    >>> critical_ratio(9, 1)
+    0.9
     """
     for name, cost in (("shortage_cost", shortage_cost), ("holding_cost", holding_cost)):
         if not (cost > 0 and np.isfinite(cost)):
@@ -57,6 +72,11 @@ def newsvendor_quantity(
     ------
     ConfigError
         When the ratio ``shortage_cost / (shortage_cost + holding_cost)`` lies outside the levels held.
+
+    Examples
+    --------
+    >>> newsvendor_quantity([[1.0, 3.0, 8.0]], (0.5, 0.8, 0.9), 9, 1).tolist()
+    [8.0]
     """
     ratio = critical_ratio(shortage_cost, holding_cost)
     held, grid = np.asarray(values, dtype=np.float64), np.asarray(levels, dtype=np.float64)
