@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from foretide.evaluation.cards.account import Account
 from foretide.forecasters.artifact import versions
-from foretide.typing import Json
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class ModelRun:
     kind: str
     baseline: bool
     asked: bool
-    settings: Json
+    settings: dict[str, object]
     seed: int | None
     n_fits: int
     fit_seconds: float
@@ -45,7 +44,7 @@ class ModelRun:
     account: Account = field(default_factory=lambda: Account())
 
 
-def surroundings() -> Json:
+def surroundings() -> dict[str, object]:
     """Return versions, threads and machine.
 
     Returns

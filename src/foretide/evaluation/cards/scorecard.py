@@ -24,7 +24,6 @@ from foretide.evaluation.compare.ranking import Ranking
 from foretide.evaluation.compare.verdict import verdict
 from foretide.evaluation.metrics.table import shown_metrics
 from foretide.forecasters.levels import interval_levels
-from foretide.typing import Json
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -60,7 +59,7 @@ class Scorecard(Calibration):
 
     plan: Plan | None = field(kw_only=True, default=None)
     runs: tuple[ModelRun, ...] = field(kw_only=True, default=())
-    about: Json = field(kw_only=True, default_factory=dict)
+    about: dict[str, object] = field(kw_only=True, default_factory=dict)
 
     def run_of(self, model: str) -> ModelRun | None:
         """Return how a model was made.
