@@ -143,10 +143,10 @@ def _ranked(losses: Floats, names: Sequence[str], n_left_out: int, alpha: float,
 
 def _cliques(names: tuple[str, ...], ranks: Floats, width: float) -> tuple[tuple[str, ...], ...]:
     """Return the longest runs of neighbours whose first and last mean ranks differ by less than ``width``."""
-    found, reached = [], 0
+    groups, reached = [], 0
     for first in range(len(names)):
         last = int(np.searchsorted(ranks, ranks[first] + width, side="left"))
         if last > max(reached, first + 1):
-            found.append(names[first:last])
+            groups.append(names[first:last])
             reached = last
-    return tuple(found)
+    return tuple(groups)

@@ -200,8 +200,8 @@ def compare_many(
     columns = np.full((4, a.shape[1]), np.nan)
     enough = n >= fewest(h)
     for s in np.flatnonzero(enough).tolist():
-        found = diebold_mariano(a[:, s], b[:, s], h=h, variance=variance, lags=lags, alternative=alternative)
-        columns[:, s] = found.difference, found.standard_error, found.statistic, found.p_value
+        test = diebold_mariano(a[:, s], b[:, s], h=h, variance=variance, lags=lags, alternative=alternative)
+        columns[:, s] = test.difference, test.standard_error, test.statistic, test.p_value
     difference, error, statistic, p_value = columns
     return Comparisons(difference, error, statistic, p_value, holm(p_value.tolist()), n, int((~enough).sum()))
 
@@ -259,12 +259,12 @@ def _tested(gap: Floats, h: int, variance: str, lags: int | None, alternative: s
             used, variance = default if lags is None else lags, "bartlett"
             spread = long_run_variance(gap, min(used, n - 1)) / n
     if spread <= TINY * mean**2:
-        found, chance = (float("nan"), float("nan")) if mean else (0.0, 1.0)
-        return Comparison(mean, 0.0, found, chance, n, freedom, variance, alternative)
+        statistic, p_value = (float("nan"), float("nan")) if mean else (0.0, 1.0)
+        return Comparison(mean, 0.0, statistic, p_value, n, freedom, variance, alternative)
     error = float(np.sqrt(spread / correction))
     below = float(special.stdtr(freedom, mean / error)), float(special.stdtr(freedom, -mean / error))
-    chance = {"two-sided": 2 * min(below), "less": below[0], "greater": below[1]}[alternative]
-    return Comparison(mean, error, mean / error, chance, n, freedom, variance, alternative)
+    p_value = {"two-sided": 2 * min(below), "less": below[0], "greater": below[1]}[alternative]
+    return Comparison(mean, error, mean / error, p_value, n, freedom, variance, alternative)
 
 
 def holm(p_values: Sequence[float]) -> Floats:

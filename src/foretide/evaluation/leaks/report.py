@@ -150,11 +150,11 @@ class LeakReport:
         """
         lines = [self._verdict()]
         for stage in STAGES:
-            found = [finding for finding in self.findings if finding.stage == stage]
-            if found:
+            changes = [finding for finding in self.findings if finding.stage == stage]
+            if changes:
                 lines += ["", _HEADS[stage].format(until=time_text(self.until))]
-                lines += [f"  {finding.to_text()}" for finding in found[:SHOWN]]
-                lines += [f"  ... and {len(found) - SHOWN} more of this kind."] if len(found) > SHOWN else []
+                lines += [f"  {finding.to_text()}" for finding in changes[:SHOWN]]
+                lines += [f"  ... and {len(changes) - SHOWN} more of this kind."] if len(changes) > SHOWN else []
                 lines += [f"  Expected: {_EXPECTED[stage]}", f"  Look at: {_LOOK[stage]}"]
         lines += ["", *self.notes, self._checked()] if self.findings else [*self.notes, self._checked()]
         return "\n".join(lines)
