@@ -7,7 +7,6 @@ import platform
 from dataclasses import dataclass, field
 
 from foretide.evaluation.cards.account import Account
-from foretide.forecasters.artifact import versions
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ def surroundings() -> dict[str, object]:
     >>> sorted(surroundings())
     ['OMP_NUM_THREADS', 'cores', 'platform', 'versions']
     """
+    from foretide.forecasters.artifact import versions  # late: saving is not needed to score
+
     return {
         "versions": versions(),
         "platform": platform.platform(),

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError
-from foretide.evaluation.cards import file
 from foretide.evaluation.cards.added import blended, conformal, with_model
 from foretide.evaluation.cards.board import leaderboard
 from foretide.evaluation.cards.calibration import Calibration
@@ -390,6 +389,8 @@ class Scorecard(Calibration):
         ----------
         folder : path
         """
+        from foretide.evaluation.cards import file
+
         file.save(self, folder)
 
     @classmethod
@@ -409,6 +410,8 @@ class Scorecard(Calibration):
         ArtifactError
             When a file is missing, does not belong to the other, or has a later format.
         """
+        from foretide.evaluation.cards import file
+
         return file.load(cls, folder)
 
     def __repr__(self) -> str:
