@@ -13,7 +13,8 @@ import time
 import numpy as np
 from common import arguments, save
 
-from foretide.evaluation.compare.tests import VARIANCES, block_bootstrap, compare_many
+from foretide.evaluation.compare.tests import VARIANCES, compare_many
+from foretide.evaluation.compare.variances import block_bootstrap
 
 SIZES, OVERLAPS, LAWS = (20, 40, 60, 100, 200, 400), (1, 4, 12), ("normal", "heavy", "ar", "skewed")
 WARM_UP = 50

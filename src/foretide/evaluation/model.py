@@ -18,8 +18,30 @@ class Model(Protocol):
     """
 
     def fit(self, panel: Panel, *, until: Time | None) -> object:
-        """Learn from the steps up to ``until``; may return a model that takes its place."""
+        """Learn from the steps up to ``until``.
+
+        Parameters
+        ----------
+        panel : Panel
+        until : time or None
+
+        Returns
+        -------
+        object
+            Maybe a model that takes its place.
+        """
 
     def predict(self, panel: Panel, cutoffs: Sequence[Time], /) -> Forecast:
-        """Forecast from the cutoffs."""
+        """Forecast from the cutoffs.
+
+        Parameters
+        ----------
+        panel : Panel
+        cutoffs : sequence of times
+            Last observed steps.
+
+        Returns
+        -------
+        Forecast
+        """
         ...

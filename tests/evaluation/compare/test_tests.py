@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from foretide.errors import ConfigError, DataError
-from foretide.evaluation.compare.tests import (
+from foretide.evaluation.compare.tests import compare_many, diebold_mariano, holm
+from foretide.evaluation.compare.variances import (
     autocovariance_sum,
     block_bootstrap,
-    compare_many,
     cosine_variance,
-    diebold_mariano,
-    holm,
     long_run_variance,
 )
 

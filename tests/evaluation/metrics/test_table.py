@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import make_panel, times
+from documented import metric_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from foretide.errors import ConfigError
 from foretide.evaluation.metrics.scale import NEAR_ZERO, training_scale
-from foretide.evaluation.metrics.table import METRICS, example, find_metric, metric_of, shown_metrics
+from foretide.evaluation.metrics.table import METRICS, find_metric, metric_of, shown_metrics
 
 numbers = st.floats(-1e4, 1e4).map(lambda v: round(v, 6))
 cells = st.one_of(numbers, st.just(np.nan))
@@ -62,9 +63,11 @@ def test_equal_to_a_slow_loop(name: str, y: np.ndarray, f: np.ndarray) -> None:
 @pytest.mark.parametrize("name", OF_MEANS)
 @settings(max_examples=20)
 @given(y=tables, f=tables)
-def test_axes_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
+def test_groups_reduce_as_parts(name: str, y: np.ndarray, f: np.ndarray) -> None:
     scale = SCALE if METRICS[name].scale in ("mae", "rmse") else None
-    steps = METRICS[name](y, f, scale, axis=(0, 2))
+    step = np.broadcast_to(np.arange(shape[1])[None, :, None], shape)
+    one = np.zeros(shape, dtype=np.int64)
+    steps = METRICS[name].reduce(METRICS[name].points(y, f, scale), y, step, shape[1], one)
     expected = [slow(name, y[:, k], f[:, k]) for k in range(shape[1])]
     np.testing.assert_allclose(steps, expected, rtol=1e-9, atol=1e-9)
 
@@ -218,22 +221,5 @@ def test_what_pages_and_notebooks_show() -> None:
 
 def test_the_documented_table_is_this_one() -> None:
     text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
-    assert [line for line in documented() if line not in text] == []
+    assert [line for line in metric_rows() if line not in text] == []
     assert sum(line.startswith("| `") and line.count("|") == 6 for line in text.splitlines()) == len(METRICS)
-
-
-def documented() -> list[str]:
-    """The table of docs/metrics.md."""
-    better = {"lower": "lower", "higher": "higher"}
-    units = {"target": "of the target", "target squared": "squared", "%": "percent", "share": "share", "": "none"}
-    pooled = {
-        "points": "over all points together",
-        "series": "mean of the series' values",
-        "size": "over all points together",
-    }
-    lines = []
-    for metric in METRICS.values():
-        shown = metric_of(example(metric))
-        best = better.get(shown.better, f"nearest to {'its level' if shown.family else '0'}")
-        lines.append(f"| `{shown.name}` | {shown.meaning} | {best} | {units[shown.unit]} | {pooled[shown.pooled]} |")
-    return lines

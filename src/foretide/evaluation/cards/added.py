@@ -52,8 +52,8 @@ def with_model(
     truth, notes = _without(card.truth, np.asarray(np.isnan(mean)), notes, f"points left out: {name} has no forecast.")
     judged = np.where(np.isnan(mean), np.nan, own.truth)
     if quantiles is not None:
-        said = f"points left out of the measures of distributions: {name} has no quantiles."
-        judged, notes = _without(judged, np.asarray(np.isnan(quantiles.values).any(axis=-1)), notes, said)
+        why = f"points left out of the measures of distributions: {name} has no quantiles."
+        judged, notes = _without(judged, np.asarray(np.isnan(quantiles.values).any(axis=-1)), notes, why)
         own = replace(own, quantiles={**own.quantiles, name: quantiles})
     distributions = replace(own, truth=judged, levels=tuple(sorted({*own.levels, *levels})))
     forecasts = {**card.forecasts, name: mean}

@@ -279,9 +279,9 @@ def shared_distributions(
         own = places[name]
         same = len(own) == len(forecast) and np.array_equal(own, np.arange(len(own)))
         values, levels = forecast.quantiles if same else forecast.quantiles[own], forecast.quantile_levels
-        held = np.atleast_1d(~np.isnan(values).all(axis=(0, 1, 2)))
-        if held.any() and not held.all():  # quantiles beyond what a distribution holds are none of it
-            values, levels = values[..., held], tuple(q for q, known in zip(levels, held, strict=True) if known)
+        known = np.atleast_1d(~np.isnan(values).all(axis=(0, 1, 2)))
+        if known.any() and not known.all():  # quantiles beyond what a distribution holds are none of it
+            values, levels = values[..., known], tuple(q for q, there in zip(levels, known, strict=True) if there)
         empty = np.asarray(np.isnan(values).any(axis=-1))
         if empty[whole].all():
             notes.append(f"{name} has no quantiles on the points scored, so its distribution is not scored.")
@@ -295,9 +295,9 @@ def shared_distributions(
             whole = whole & ~empty
         quantiles[name] = Quantiles(tuple(levels), values)
     grid, of_grid = _dense_grid(quantiles)
-    asked = [named[name] for name in quantiles]
-    reported = sorted({level for forecast in asked for level in forecast.levels})
-    columns = sorted({q for forecast in asked for q in forecast.quantile_columns})
+    scored = [named[name] for name in quantiles]
+    reported = sorted({level for forecast in scored for level in forecast.levels})
+    columns = sorted({q for forecast in scored for q in forecast.quantile_columns})
     judged = np.where(whole, truth, np.nan)
     return Distributions(judged, quantiles, tuple(reported), grid, tuple(columns)), [*notes, *of_grid]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Literal
 
@@ -40,43 +41,32 @@ class Column:
     there: Callable[[Scorecard], bool] = lambda card: True
 
 
-def _with_baseline(card: Scorecard) -> bool:
-    return card.best_baseline is not None
-
-
-def _with_oracle(card: Scorecard) -> bool:
-    return ORACLE in card.forecasts
-
-
-def _with_runs(card: Scorecard) -> bool:
-    return bool(card.runs)
-
-
 def _to_oracle(metric: str, card: Scorecard, model: str) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.divide(card.value(model, metric), card.value(ORACLE, metric)))
 
 
-def _of_run(name: str) -> Callable[[Scorecard, str], object]:
-    return lambda card, model: getattr(card.run_of(model), name, nan)
+def _of_run(name: str, field: str, meaning: str, unit: Literal["seconds", "MiB", "count"]) -> Column:
+    return Column(
+        name, meaning, unit, lambda card, model: getattr(card.run_of(model), field, nan), lambda card: bool(card.runs)
+    )
 
 
-def _of_fold(name: str) -> Callable[[Scorecard, str], object]:
-    return lambda card, model: card.main_by_fold[name].get(model, nan)
+def _of_fold(name: str, field: str, meaning: str) -> Column:
+    return Column(name, meaning, "target", lambda card, model: card.main_by_fold[field].get(model, nan))
 
+
+_against = partial(Column, there=lambda card: card.best_baseline is not None)
 
 COLUMNS: tuple[Column, ...] = (
-    Column(
+    _against(
         "skill_vs_best_baseline", "share of the best baseline's error that is saved; below 0 % the model is worse",
-        "share", lambda card, model: card.skill(model), _with_baseline,
+        "share", lambda card, model: card.skill(model),
     ),
-    Column(
-        "best_baseline", "the baseline with the least error", "text", lambda card, model: card.best_baseline,
-        _with_baseline,
-    ),
+    _against("best_baseline", "the baseline with the least error", "text", lambda card, model: card.best_baseline),
     Column(
         "ratio_to_oracle", "error over that of the conditional mean, which no model beats on average", "",
-        lambda card, model: _to_oracle(card.main, card, model), _with_oracle,
+        lambda card, model: _to_oracle(card.main, card, model), lambda card: ORACLE in card.forecasts,
     ),
     Column(
         "wql_ratio_to_oracle", "the same, of the weighted quantile loss", "",
@@ -86,25 +76,25 @@ COLUMNS: tuple[Column, ...] = (
         "unused", "columns known ahead that the model does not use", "text",
         lambda card, model: ", ".join(card.unused.get(model, ())), lambda card: bool(card.unused),
     ),
-    Column(
+    _against(
         "series_won", "share of series on which the model beats that series' best baseline, chosen with hindsight",
-        "share", lambda card, model: (card.series_skill[model].dropna() > 0).mean(), _with_baseline,
+        "share", lambda card, model: (card.series_skill[model].dropna() > 0).mean(),
     ),
-    Column(
+    _against(
         "median_series_skill", "median over series of the skill against that series' best baseline", "share",
-        lambda card, model: card.series_skill[model].dropna().median(), _with_baseline,
+        lambda card, model: card.series_skill[model].dropna().median(),
     ),
-    Column(
+    _against(
         "p_vs_best_baseline", "Diebold–Mariano test on the mean losses by cutoff, two-sided", "",
-        lambda card, model: card.pairs[model].p_value if model in card.pairs else nan, _with_baseline,
+        lambda card, model: card.pairs[model].p_value if model in card.pairs else nan,
     ),
-    Column("fold_sd", "standard deviation of the main error between folds", "target", _of_fold("sd")),
-    Column("p95_fold", "95th percentile of the main error by fold", "target", _of_fold("p95")),
-    Column("worst_fold", "main error of the worst fold", "target", _of_fold("worst")),
-    Column("fits", "how often the model was fitted", "count", _of_run("n_fits"), _with_runs),
-    Column("fit_seconds", "time of all fits", "seconds", _of_run("fit_seconds"), _with_runs),
-    Column("predict_seconds", "time of all forecasts", "seconds", _of_run("predict_seconds"), _with_runs),
-    Column("peak_mib", "most memory above that of the process before", "MiB", _of_run("peak_mib"), _with_runs),
+    _of_fold("fold_sd", "sd", "standard deviation of the main error between folds"),
+    _of_fold("p95_fold", "p95", "95th percentile of the main error by fold"),
+    _of_fold("worst_fold", "worst", "main error of the worst fold"),
+    _of_run("fits", "n_fits", "how often the model was fitted", "count"),
+    _of_run("fit_seconds", "fit_seconds", "time of all fits", "seconds"),
+    _of_run("predict_seconds", "predict_seconds", "time of all forecasts", "seconds"),
+    _of_run("peak_mib", "peak_mib", "most memory above that of the process before", "MiB"),
 )  # fmt: skip
 """In the order of the leaderboard, behind the metrics."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,11 +16,9 @@ from foretide.errors import ConfigError, nearest
 from foretide.evaluation.cards.align import ORACLE
 from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.cards.groups import Groups, bucket_groups, groups_of
-from foretide.evaluation.cards.tidy import figures_frame, tidy_frame
 from foretide.evaluation.metrics.quantiles import Quantiles
 from foretide.evaluation.metrics.scale import TrainingScale
 from foretide.evaluation.metrics.table import METRICS, metric_of
-from foretide.forecasters.levels import interval_levels
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -113,6 +111,15 @@ class Figures:
         ------
         ConfigError
             For an unknown model or metric.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.value("SeasonalNaive", "mae") > 0
+        True
         """
         return float(self.values_of(model, metric, groups_of(self, ()))[0])
 
@@ -144,6 +151,15 @@ class Figures:
         -------
         float array ``[N, H, D]``
             No root is taken; NaN where a point does not count.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.points_of("SeasonalNaive", "mae").shape
+        (8, 4, 1)
         """
         self.known(model)
         if (model, metric) not in self._points:
@@ -171,6 +187,15 @@ class Figures:
         Returns
         -------
         bool
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.has("mae", "SeasonalNaive"), card.has("wql", "SeasonalNaive")
+        (True, False)
         """
         return model in self.forecasts and self.distributions.suffice(model, metric_of(metric))
 
@@ -212,16 +237,32 @@ class Figures:
         return self.distributions.quantiles[model]
 
     # ---------------------------------------------------------------- the best, and skill
+    def best_of(self, models: Iterable[str], metric: str) -> str | None:
+        """Return the model with the least of a metric.
+
+        Parameters
+        ----------
+        models : iterable of str
+        metric : str
+
+        Returns
+        -------
+        str or None
+            None where no model has a figure.
+        """
+        values = {name: self.value(name, metric) for name in models if self.has(metric, name)}
+        known = [name for name, value in values.items() if np.isfinite(value)]
+        return min(known, key=values.__getitem__, default=None)
+
     @cached_property
     def best_baseline(self) -> str | None:
         """The baseline with the least main error, None where there is none."""
-        return min(self.baselines, key=lambda name: self.value(name, self.main), default=None)
+        return self.best_of(self.baselines, self.main)
 
     @cached_property
     def best_model(self) -> str | None:
         """The model with the least main error that is no baseline, None where there is none."""
-        asked = [name for name in self.models if name not in self.baselines]
-        return min(asked, key=lambda name: self.value(name, self.main), default=None)
+        return self.best_of([name for name in self.models if name not in self.baselines], self.main)
 
     def skill(self, model: str) -> float:
         """Return the share of the best baseline's main error that a model saves.
@@ -234,6 +275,15 @@ class Figures:
         -------
         float
             ``1 - error / error of the best baseline``; NaN where there is no baseline or it has no error.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.skill(card.best_baseline)
+        0.0
         """
         if self.best_baseline is None:
             return float("nan")
@@ -260,6 +310,15 @@ class Figures:
         Returns
         -------
         pandas.DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.frame_of("mae", "h_step").columns.tolist()
+        ['h_step', 'SeasonalMean', 'SeasonalNaive']
         """
         groups = by if isinstance(by, Groups) else groups_of(self, by)
         columns = {model: self.values_of(model, metric, groups) for model in self.forecasts}
@@ -281,6 +340,15 @@ class Figures:
         Returns
         -------
         DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.scores("mae", by=["series", "h_step"]).shape
+        (4, 4)
         """
         return self.frame(self.frame_of(metric or self.main, by))
 
@@ -295,6 +363,15 @@ class Figures:
         Returns
         -------
         DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.by_step("mae")["h_step"].tolist()
+        [1, 2, 3, 4]
         """
         return self.scores(metric, by="h_step")
 
@@ -309,6 +386,15 @@ class Figures:
         Returns
         -------
         DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> len(card.by_series("mae"))
+        1
         """
         return self.scores(metric, by="series")
 
@@ -326,6 +412,15 @@ class Figures:
         -------
         DataFrame
             ``bucket`` (dense, sparse, ultra; those with a series), ``n_series``, then the models.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.by_bucket("mae")[["bucket", "n_series"]].values.tolist()
+        [['dense', 1]]
         """
         groups = bucket_groups(self, dense, ultra)
         table = self.frame_of(metric, groups)
@@ -344,36 +439,17 @@ class Figures:
         Returns
         -------
         DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> len(card.folds("mae"))
+        8
         """
         return self.scores(metric, by="cutoff")
-
-    def to_frame(self, *, levels: Sequence[float] | None = None, all_points: bool = False) -> Frame:
-        """Return a tidy frame: id, time, ``cutoff``, ``h_step``, ``y``, ``<Model>``, ``<Model>-lo-80`` ….
-
-        Parameters
-        ----------
-        levels : sequence of float, optional
-            Central levels whose bounds are columns; those reported by default.
-        all_points : bool
-            With the points that do not count; their ``y`` is missing.
-
-        Returns
-        -------
-        DataFrame
-        """
-        levels = None if levels is None else interval_levels(levels)
-        return self.frame(tidy_frame(self, levels=levels, all_points=all_points))
-
-    def figures(self) -> Frame:
-        """Return every metric of the leaderboard in a long frame.
-
-        Returns
-        -------
-        DataFrame
-            ``model, scope, key, metric, value``. ``scope`` is ``all``, ``h_step``, ``series`` or (counts) ``bucket``;
-            ``key`` the step, the series' name or the bucket (empty for all).
-        """
-        return self.frame(figures_frame(self))
 
     def frame(self, table: pd.DataFrame) -> Frame:
         """Return a table of the kind the panel was made from.

@@ -7,8 +7,6 @@ import platform
 from dataclasses import dataclass, field
 
 from foretide.evaluation.cards.account import Account
-from foretide.forecasters.artifact import versions
-from foretide.typing import Json
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class ModelRun:
     kind: str
     baseline: bool
     asked: bool
-    settings: Json
+    settings: dict[str, object]
     seed: int | None
     n_fits: int
     fit_seconds: float
@@ -45,7 +43,7 @@ class ModelRun:
     account: Account = field(default_factory=lambda: Account())
 
 
-def surroundings() -> Json:
+def surroundings() -> dict[str, object]:
     """Return versions, threads and machine.
 
     Returns
@@ -58,6 +56,8 @@ def surroundings() -> Json:
     >>> sorted(surroundings())
     ['OMP_NUM_THREADS', 'cores', 'platform', 'versions']
     """
+    from foretide.forecasters.artifact import versions  # late: saving is not needed to score
+
     return {
         "versions": versions(),
         "platform": platform.platform(),

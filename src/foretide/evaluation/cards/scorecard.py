@@ -11,23 +11,18 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError
-from foretide.evaluation.cards import file
 from foretide.evaluation.cards.added import blended, conformal, with_model
 from foretide.evaluation.cards.board import leaderboard
-from foretide.evaluation.cards.figures import Figures
-from foretide.evaluation.cards.groups import groups_of
+from foretide.evaluation.cards.calibration import Calibration
 from foretide.evaluation.cards.runs import ModelRun
+from foretide.evaluation.cards.tidy import figures_frame, tidy_frame
 from foretide.evaluation.compare.by_fold import fold_summary, loss_by_cutoff, series_skill
 from foretide.evaluation.compare.components import variance_components
 from foretide.evaluation.compare.pairs import Pair, against_reference, compare_by_series, compare_pair, rank_over_series
 from foretide.evaluation.compare.ranking import Ranking
 from foretide.evaluation.compare.verdict import verdict
-from foretide.evaluation.metrics.calibration import PitHistogram, pit_histogram, reliability
-from foretide.evaluation.metrics.pit import pit_from_quantiles
-from foretide.evaluation.metrics.stock import newsvendor_quantity, stock_decisions
 from foretide.evaluation.metrics.table import shown_metrics
-from foretide.forecasters.levels import bounds_of, interval_level, interval_levels
-from foretide.typing import Floats, Json
+from foretide.forecasters.levels import interval_levels
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -37,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Scorecard(Figures):
+class Scorecard(Calibration):
     """Forecasts of several models beside the truth, on the same windows and points.
 
     :func:`foretide.score` makes one of forecasts, :func:`foretide.backtest` of models. Its data, and single figures,
@@ -63,7 +58,7 @@ class Scorecard(Figures):
 
     plan: Plan | None = field(kw_only=True, default=None)
     runs: tuple[ModelRun, ...] = field(kw_only=True, default=())
-    about: Json = field(kw_only=True, default_factory=dict)
+    about: dict[str, object] = field(kw_only=True, default_factory=dict)
 
     def run_of(self, model: str) -> ModelRun | None:
         """Return how a model was made.
@@ -76,6 +71,15 @@ class Scorecard(Figures):
         -------
         ModelRun or None
             None for one that was made from others' forecasts, and where nothing is known.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.run_of("SeasonalMean").n_fits
+        1
         """
         return next((run for run in self.runs if run.name == model), None)
 
@@ -90,6 +94,15 @@ class Scorecard(Figures):
             quantiles for it; then the columns of :data:`foretide.evaluation.cards.board.COLUMNS`, among them
             ``skill_vs_best_baseline``, ``ratio_to_oracle``, ``series_won``, ``p_vs_best_baseline``, ``worst_fold``
             and, of a backtest, ``fit_seconds``. The error is MSE for counts, RMSE otherwise.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.leaderboard().columns[:4].tolist()
+        ['model', 'kind', 'rmse', 'mae']
         """
         return self.frame(leaderboard(self))
 
@@ -104,6 +117,15 @@ class Scorecard(Figures):
         Returns
         -------
         DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.fold_summary("mae")["n_folds"].tolist()
+        [8, 8]
         """
         return self.frame(fold_summary(self, metric or self.main))
 
@@ -118,8 +140,63 @@ class Scorecard(Figures):
         Returns
         -------
         DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.skill_by_series().columns[:3].tolist()
+        ['unique_id', 'best_baseline', 'baseline_error']
         """
         return self.frame(series_skill(self, metric or self.main))
+
+    def to_frame(self, *, levels: Sequence[float] | None = None, all_points: bool = False) -> Frame:
+        """Return a tidy frame: id, time, ``cutoff``, ``h_step``, ``y``, ``<Model>``, ``<Model>-lo-80`` ….
+
+        Parameters
+        ----------
+        levels : sequence of float, optional
+            Central levels whose bounds are columns; those reported by default.
+        all_points : bool
+            With the points that do not count; their ``y`` is missing.
+
+        Returns
+        -------
+        DataFrame
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.to_frame().columns.tolist()
+        ['unique_id', 'ds', 'cutoff', 'h_step', 'y', 'SeasonalMean', 'SeasonalNaive']
+        """
+        levels = None if levels is None else interval_levels(levels)
+        return self.frame(tidy_frame(self, levels=levels, all_points=all_points))
+
+    def figures(self) -> Frame:
+        """Return every metric of the leaderboard in a long frame.
+
+        Returns
+        -------
+        DataFrame
+            ``model, scope, key, metric, value``. ``scope`` is ``all``, ``h_step``, ``series`` or (counts) ``bucket``;
+            ``key`` the step, the series' name or the bucket (empty for all).
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.figures()["scope"].unique().tolist()
+        ['h_step', 'series', 'all']
+        """
+        return self.frame(figures_frame(self))
 
     # ---------------------------------------------------------------- more than chance
     @overload
@@ -162,6 +239,15 @@ class Scorecard(Figures):
         ------
         ConfigError
             For unknown models, and metrics of which less is not better.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.compare("SeasonalMean", "SeasonalNaive", "mae").n_cutoffs
+        8
         """
         self.known(a, b)
         if by is None:
@@ -205,135 +291,6 @@ class Scorecard(Figures):
         whole = ~np.isnan(losses).any(axis=(0, 1))
         return self.frame(variance_components(losses[:, :, whole]))
 
-    # ---------------------------------------------------------------- calibration and stock
-    def coverage(self, level: float = 80, by: str | Sequence[str] | None = None, *, fair: bool = False) -> Frame:
-        """Return how often the truth lies in the central interval of each model that has one.
-
-        Parameters
-        ----------
-        level : float
-            In percent.
-        by : str or sequence of str, optional
-            As in :meth:`scores`, a row for each group with one column per model; by default one row per model with
-            ``model``, ``level``, ``coverage`` and the mean ``width``.
-        fair : bool
-            Of the randomised PIT instead, which is ``level`` exactly where the distribution is right, for counts too;
-            needs a dense grid of quantiles.
-
-        Returns
-        -------
-        DataFrame
-
-        Raises
-        ------
-        ConfigError
-            When no model holds the quantiles.
-        """
-        level = interval_level(level)
-        name = f"{'fair_' if fair else ''}coverage_{level:g}"
-        models = [model for model in self.forecasts if self.has(name, model)]
-        if not models:
-            raise ConfigError(
-                "Fair coverage needs a dense grid: predict(..., quantiles=[k / 100 for k in range(1, 100)])"
-                if fair
-                else f"No model holds the quantiles {bounds_of(level)} of a {level:g} % interval. "
-                f"Ask for them: model.predict(..., levels=({level:g},))"
-            )
-        if by is None:
-            figures = {"coverage": name, "width": f"width_{level:g}"}
-            columns = {key: [self.value(model, metric) for model in models] for key, metric in figures.items()}
-            return self.frame(pd.DataFrame({"model": models, "level": float(level), **columns}))
-        groups = groups_of(self, by)
-        return self.frame(self.frame_of(name, groups)[[*groups.keys.columns, *models]])
-
-    def pit(self, model: str, seed: int = 0) -> Floats:
-        """Return the randomised PIT of each point, from a dense grid of quantiles.
-
-        Uniform on (0, 1) where the distribution is right; unlike coverage it is exact for counts too, whose intervals
-        of whole numbers hold more than they say.
-
-        Parameters
-        ----------
-        model : str
-        seed : int
-            Of the randomness.
-
-        Returns
-        -------
-        float array ``[N, H, D]``
-        """
-        own = self.distribution(model)
-        return pit_from_quantiles(self.distributions.truth, own.values, own.levels, np.random.default_rng(seed))
-
-    def pit_histogram(self, model: str, bins: int | None = 10) -> PitHistogram:
-        """Return how many truths fall between neighbouring quantiles, beside how many should.
-
-        Parameters
-        ----------
-        model : str
-        bins : int, optional
-            About so many cells; None: one for each pair of neighbours.
-
-        Returns
-        -------
-        PitHistogram
-        """
-        own = self.distribution(model)
-        return pit_histogram(self.distributions.truth, own.values, own.levels, bins=bins)
-
-    def reliability(self, model: str, by: str | Sequence[str] = ()) -> Frame:
-        """Return for each quantile level how many truths lie below, and at or below, its forecast.
-
-        Parameters
-        ----------
-        model : str
-        by : str or sequence of str
-            As in :meth:`scores`.
-
-        Returns
-        -------
-        DataFrame
-            The groups, then ``level``, ``below``, ``at_or_below``, ``n``.
-        """
-        own, groups = self.distribution(model), groups_of(self, by)
-        table = reliability(self.distributions.truth, own.values, own.levels, groups=groups.codes)
-        keys = groups.keys.iloc[table.pop("group").to_numpy()].reset_index(drop=True)
-        return self.frame(pd.concat([keys, table], axis=1))
-
-    def stock(self, shortage_cost: float = 9.0, holding_cost: float = 1.0, by: str | Sequence[str] = ()) -> Frame:
-        """Return what the newsvendor's quantity from each model's quantiles would have done.
-
-        Parameters
-        ----------
-        shortage_cost, holding_cost : float
-            Of one unit missing, and of one left over, a step. The stock of each step is the quantile at
-            ``shortage_cost / (shortage_cost + holding_cost)``.
-        by : str or sequence of str
-            As in :meth:`scores`.
-
-        Returns
-        -------
-        DataFrame
-            ``model``, the groups, ``service_level``, ``stock_out_days``, ``fill_rate``, ``holding``, ``shortage``,
-            ``cost``, ``n``.
-
-        Raises
-        ------
-        ConfigError
-            When no model has quantiles.
-        """
-        groups, parts, costs = groups_of(self, by), [], (shortage_cost, holding_cost)
-        for model, own in self.distributions.quantiles.items():
-            stock = newsvendor_quantity(own.values, own.levels, *costs, counts=self.counts)
-            truth = self.distributions.truth
-            table = stock_decisions(truth, stock, *costs, groups=groups.codes, n_groups=len(groups))
-            keys = groups.keys.reset_index(drop=True)
-            keys.insert(0, "model", model)
-            parts.append(pd.concat([keys, table], axis=1))
-        if not parts:
-            raise ConfigError("No model has quantiles to take a stock from. Backtest one with quantiles=(0.1, …, 0.9).")
-        return self.frame(pd.concat(parts, ignore_index=True))
-
     # ---------------------------------------------------------------- made from the forecasts
     def ensemble(
         self, models: Sequence[str], how: Literal["mean", "median", "weights"] = "mean", *, name: str | None = None
@@ -352,6 +309,15 @@ class Scorecard(Figures):
         Returns
         -------
         Scorecard
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.ensemble(["SeasonalMean", "SeasonalNaive"], name="both").models
+        ('SeasonalMean', 'SeasonalNaive', 'both')
         """
         mean, distribution = blended(self, models, how)
         return with_model(self, name or f"{how}({', '.join(models)})", mean, distribution)
@@ -381,6 +347,15 @@ class Scorecard(Figures):
         Returns
         -------
         Scorecard
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.conformal("SeasonalNaive", by=[], levels=(80,)).models[-1]
+        'SeasonalNaive-conformal'
         """
         levels = interval_levels(levels)
         distribution, note = conformal(self, model, method, by=by, levels=levels, window=window, rate=rate)
@@ -395,6 +370,15 @@ class Scorecard(Figures):
         -------
         str
             Sentences.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> "is the best of the baselines" in card.verdict()
+        True
         """
         return verdict(self)
 
@@ -405,6 +389,8 @@ class Scorecard(Figures):
         ----------
         folder : path
         """
+        from foretide.evaluation.cards import file
+
         file.save(self, folder)
 
     @classmethod
@@ -424,6 +410,8 @@ class Scorecard(Figures):
         ArtifactError
             When a file is missing, does not belong to the other, or has a later format.
         """
+        from foretide.evaluation.cards import file
+
         return file.load(cls, folder)
 
     def __repr__(self) -> str:

@@ -7,11 +7,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike
 
     from foretide.typing import Floats
@@ -20,19 +20,18 @@ if TYPE_CHECKING:
 def variance_components(losses: ArrayLike, names: Sequence[str] = ("seed", "fold", "series")) -> pd.DataFrame:
     """Split the variance of one model's loss by its sources: crossed random effects, one loss in each cell.
 
-    The mean over seeds has a small standard error over seeds however few folds were scored; it is no interval of the
-    figure. The last row has that of the mean over new seeds, folds and series alike.
+    The standard error over seeds is no interval of the figure; the last row has that over new seeds, folds and series.
 
     Parameters
     ----------
     losses : array-like ``[S, K, N]``
-        Loss of each seed, fold (origin) and series, every cell known. Any number of axes up to four.
+        Loss of each seed, fold (origin) and series, every cell known; up to four axes.
     names : sequence of str
         Of the axes.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         One row for each axis, each combination of axes (``"seed x fold"``; the one of all axes also holds what is left)
         and ``"total"``, with
 
@@ -52,9 +51,12 @@ def variance_components(losses: ArrayLike, names: Sequence[str] = ("seed", "fold
     References
     ----------
     Searle, Casella & McCulloch (1992), *Variance Components*, chapter 4.
-    """
-    import pandas as pd
 
+    Examples
+    --------
+    >>> variance_components([[1.0, 2.0], [3.0, 4.0]], names=("seed", "fold"))["source"].tolist()
+    ['seed', 'fold', 'seed x fold', 'total']
+    """
     x = np.asarray(losses, dtype=np.float64)
     _check(x, names)
     sources = [axes for size in range(1, x.ndim + 1) for axes in combinations(range(x.ndim), size)]

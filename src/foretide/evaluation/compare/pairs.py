@@ -11,7 +11,8 @@ import pandas as pd
 from foretide.errors import ConfigError
 from foretide.evaluation.compare.by_fold import loss_by_cutoff
 from foretide.evaluation.compare.ranking import Ranking, rank_models
-from foretide.evaluation.compare.tests import Comparison, block_bootstrap, compare_many, diebold_mariano, fewest
+from foretide.evaluation.compare.tests import Comparison, compare_many, diebold_mariano, fewest
+from foretide.evaluation.compare.variances import block_bootstrap
 from foretide.evaluation.metrics.table import metric_of
 from foretide.seeding import numpy_generator
 
@@ -67,16 +68,16 @@ class Pair:
 
     def __str__(self) -> str:
         side = "lower" if self.difference < 0 else "higher"
-        said = f"The {self.metric.upper()} of {self.a} is {abs(self.relative):.1%} {side} than that of {self.b}"
+        text = f"The {self.metric.upper()} of {self.a} is {abs(self.relative):.1%} {side} than that of {self.b}"
         if self.difference == 0:
-            said = f"The {self.metric.upper()} of {self.a} equals that of {self.b}"
+            text = f"The {self.metric.upper()} of {self.a} equals that of {self.b}"
         if self.test is None or self.interval is None:
-            return f"{said}; {self.n_cutoffs} cutoffs are too few to test whether that is chance."
+            return f"{text}; {self.n_cutoffs} cutoffs are too few to test whether that is chance."
         low, high = self.interval
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
         chance = "more than chance" if self.p_value < 0.05 else "no more than chance"
         return (
-            f"{said}, which is {chance} by the Diebold–Mariano test ({p}, {self.n_cutoffs} cutoffs). "
+            f"{text}, which is {chance} by the Diebold–Mariano test ({p}, {self.n_cutoffs} cutoffs). "
             f"{self.level:g} % interval of the difference: {low:.4g} to {high:.4g}."
         )
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import ArrayLike
 
     from foretide.typing import Floats
@@ -53,9 +53,12 @@ class Ranking:
     cliques: tuple[tuple[str, ...], ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per model, best first: ``model``, ``mean_rank``, ``distinguishable_from_best``."""
-        import pandas as pd
+        """Return one row per model, best first: ``model``, ``mean_rank``, ``distinguishable_from_best``.
 
+        Returns
+        -------
+        pandas.DataFrame
+        """
         apart = self.mean_ranks - self.mean_ranks[0] >= self.critical_difference
         return pd.DataFrame(
             {"model": list(self.names), "mean_rank": self.mean_ranks, "distinguishable_from_best": apart}
@@ -80,15 +83,22 @@ def rank_models(losses: ArrayLike, names: Sequence[str], *, alpha: float = 0.05,
         Whether Friedman's statistic is corrected for ties, as in SciPy; without it, it is that of Demšar (2006, section
         3.2.2), which ties make too small.
 
+    Returns
+    -------
+    Ranking
+
     Raises
     ------
     DataError
         For fewer than two models, or fewer than two series without NaN.
     ConfigError
         For names that do not fit the losses, or an alpha outside (0, 1).
-    """
-    from scipy import stats
 
+    Examples
+    --------
+    >>> rank_models([[1.0, 2.0], [3.0, 4.0], [2.0, 1.0]], ["A", "B"]).names
+    ('A', 'B')
+    """
     table = np.asarray(losses, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] < 2:
         raise DataError(f"Expected losses [series, models] of at least two models, got shape {table.shape}.")
@@ -103,7 +113,15 @@ def rank_models(losses: ArrayLike, names: Sequence[str], *, alpha: float = 0.05,
             f"A ranking needs at least two series that every model has a loss for, got {n}; "
             f"{len(table) - n} of {len(table)} have NaN. Leave out the model that is missing."
         )
-    ranks = stats.rankdata(known, axis=1)
+    return _ranked(known, names, len(table) - n, alpha, ties)
+
+
+def _ranked(losses: Floats, names: Sequence[str], n_left_out: int, alpha: float, ties: bool) -> Ranking:
+    """Rank losses ``[S, M]`` without NaN."""
+    from scipy import stats
+
+    n, m = losses.shape
+    ranks = stats.rankdata(losses, axis=1)
     mean = ranks.mean(axis=0)
     statistic = 12 * n / (m * (m + 1)) * float(((mean - (m + 1) / 2) ** 2).sum())
     if ties:
@@ -116,7 +134,7 @@ def rank_models(losses: ArrayLike, names: Sequence[str], *, alpha: float = 0.05,
     order = np.argsort(mean, kind="stable")
     ordered, ranked = tuple(names[k] for k in order), mean[order]
     return Ranking(
-        ordered, ranked, n, len(table) - n,
+        ordered, ranked, n, n_left_out,
         statistic, float(stats.chi2.sf(statistic, m - 1)),
         f, float(stats.f.sf(f, m - 1, (m - 1) * (n - 1))),
         float(width), alpha, _cliques(ordered, ranked, float(width)),
@@ -125,10 +143,10 @@ def rank_models(losses: ArrayLike, names: Sequence[str], *, alpha: float = 0.05,
 
 def _cliques(names: tuple[str, ...], ranks: Floats, width: float) -> tuple[tuple[str, ...], ...]:
     """Return the longest runs of neighbours whose first and last mean ranks differ by less than ``width``."""
-    found, reached = [], 0
+    groups, reached = [], 0
     for first in range(len(names)):
         last = int(np.searchsorted(ranks, ranks[first] + width, side="left"))
         if last > max(reached, first + 1):
-            found.append(names[first:last])
+            groups.append(names[first:last])
             reached = last
-    return tuple(found)
+    return tuple(groups)

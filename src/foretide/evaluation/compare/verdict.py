@@ -90,23 +90,20 @@ def _means(card: Scorecard) -> str:
 
 def _distributions(card: Scorecard) -> str:
     """The same in weighted quantile loss."""
-    known = {name: card.value(name, "wql") for name in card.models if card.has("wql", name)}
-    known = {name: value for name, value in known.items() if np.isfinite(value)}
-    own = {name: value for name, value in known.items() if name not in card.baselines}
-    others = {name: value for name, value in known.items() if name in card.baselines}
-    model, baseline = min(own, key=own.__getitem__, default=None), min(others, key=others.__getitem__, default=None)
-    if model is not None and baseline is not None and known[baseline] > 0:
-        gain = 1 - known[model] / known[baseline]
-        beats = f"beats {baseline} by {percent(gain)}" if gain >= LEVEL else _behind(baseline, gain)
-        text = f"In weighted quantile loss {model} ({known[model]:.4g}) {beats}."
-    elif model is not None or baseline is not None:
-        best = model or baseline or ""
-        text = f"In weighted quantile loss {best} is best ({known[best]:.4g})."
-    else:
+    model = card.best_of([name for name in card.models if name not in card.baselines], "wql")
+    baseline = card.best_of(card.baselines, "wql")
+    best = model or baseline
+    if best is None:
         return ""
-    if card.has("wql", ORACLE) and card.value(ORACLE, "wql") > 0:
-        text += f" That is {known[model or baseline or ''] / card.value(ORACLE, 'wql'):.3g} times the oracle's."
-    return text
+    value, least = card.value(best, "wql"), card.value(baseline, "wql") if baseline else 0.0
+    if model is not None and least > 0:
+        gain = 1 - value / least
+        beats = f"beats {baseline} by {percent(gain)}" if gain >= LEVEL else _behind(str(baseline), gain)
+        text = f"In weighted quantile loss {model} ({value:.4g}) {beats}."
+    else:
+        text = f"In weighted quantile loss {best} is best ({value:.4g})."
+    oracle = card.value(ORACLE, "wql") if card.has("wql", ORACLE) else 0.0
+    return f"{text} That is {value / oracle:.3g} times the oracle's." if oracle > 0 else text
 
 
 def _behind(baseline: str, gain: float) -> str:

@@ -72,19 +72,20 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
     Examples
     --------
     >>> import foretide as ft
-    >>> panel = ft.Panel.from_wide({"t": [1, 2, 3], "y": [5.0, 6.0, 7.0]}, time="t", target="y")
+    >>> import pandas as pd
+    >>> panel = ft.Panel.from_wide(pd.DataFrame({"t": [1, 2, 3], "y": [5.0, 6.0, 7.0]}), time="t", target="y")
     >>> poisoned(panel, 2, "nan").values.ravel().tolist()
     [5.0, 6.0, nan]
     """
     if poison not in POISONS:
         raise ConfigError(f"There is no poison {poison!r}. {nearest(poison, POISONS)}")
-    kept = np.clip(panel.grid.step_at_or_before(after) - panel.first + 1, 0, panel.length)
+    stay = np.clip(panel.grid.step_at_or_before(after) - panel.first + 1, 0, panel.length)
     if poison == "truncated":
         return _truncated(panel, after)
     values, known = panel.values.copy(), panel.n_targets + len(panel.past)
     generator = np.random.default_rng(seed)
     for i in range(panel.n_entities):
-        rows = values[panel.row0[i] + kept[i] : panel.row0[i] + panel.length[i], :known]
+        rows = values[panel.row0[i] + stay[i] : panel.row0[i] + panel.length[i], :known]
         if len(rows):
             _VALUES[poison](rows, generator)
     return panel.with_values(values)

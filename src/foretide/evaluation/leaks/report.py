@@ -86,7 +86,12 @@ class Finding:
     error: str | None = None
 
     def to_text(self) -> str:
-        """Say what happened, in one sentence."""
+        """Say what happened, in one sentence.
+
+        Returns
+        -------
+        str
+        """
         start = f"With {POISONS[self.poison]} ('{self.poison}'): " if self.poison else ""
         if self.error is not None:
             after = f" where these come after {time_text(self.cutoff)}" if self.poison else ""
@@ -137,20 +142,33 @@ class LeakReport:
         return all(finding.stage != "control" for finding in self.findings)
 
     def to_text(self) -> str:
-        """Say what was found, what was expected, where to look, and what was checked."""
+        """Say what was found, what was expected, where to look, and what was checked.
+
+        Returns
+        -------
+        str
+        """
         lines = [self._verdict()]
         for stage in STAGES:
-            found = [finding for finding in self.findings if finding.stage == stage]
-            if found:
+            changes = [finding for finding in self.findings if finding.stage == stage]
+            if changes:
                 lines += ["", _HEADS[stage].format(until=time_text(self.until))]
-                lines += [f"  {finding.to_text()}" for finding in found[:SHOWN]]
-                lines += [f"  ... and {len(found) - SHOWN} more of this kind."] if len(found) > SHOWN else []
+                lines += [f"  {finding.to_text()}" for finding in changes[:SHOWN]]
+                lines += [f"  ... and {len(changes) - SHOWN} more of this kind."] if len(changes) > SHOWN else []
                 lines += [f"  Expected: {_EXPECTED[stage]}", f"  Look at: {_LOOK[stage]}"]
         lines += ["", *self.notes, self._checked()] if self.findings else [*self.notes, self._checked()]
         return "\n".join(lines)
 
     def raise_if_leaking(self) -> None:
-        """Raise :class:`LeakageError` for a leak, :class:`ConfigError` for a model that cannot be judged."""
+        """Raise an error unless the model was judged and is honest.
+
+        Raises
+        ------
+        LeakageError
+            For a leak.
+        ConfigError
+            For a model that cannot be judged.
+        """
         if self.ok:
             return
         raise (LeakageError if self.deterministic else ConfigError)(self.to_text())
@@ -192,6 +210,10 @@ def difference(
         Of the finding.
     cutoff : time, optional
         Of the finding, where the forecasts cannot be compared.
+
+    Returns
+    -------
+    Finding or None
     """
     a, b = _answers(clean), _answers(other)
     if _origins(clean) != _origins(other) or a.shape != b.shape:

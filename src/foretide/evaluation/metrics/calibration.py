@@ -50,7 +50,13 @@ class PitHistogram:
     groups: Ints | None = None
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per cell: (``group``,) ``low``, ``high``, ``nominal``, ``observed``, ``n``."""
+        """Return one row per cell.
+
+        Returns
+        -------
+        pandas.DataFrame
+            (``group``,) ``low``, ``high``, ``nominal``, ``observed``, ``n``.
+        """
         cells = len(self.nominal)
         observed = self.observed.reshape(-1, cells)
         repeats = len(observed)
@@ -86,10 +92,19 @@ def pit_histogram(
     groups : int array, optional
         Number of each point's group, e.g. its horizon step; broadcasts to ``y``.
 
+    Returns
+    -------
+    PitHistogram
+
     Raises
     ------
     ConfigError
         When the levels do not ascend between 0 and 1, shapes do not fit, or bins is below 2.
+
+    Examples
+    --------
+    >>> pit_histogram([0.5, 1.5, 2.5], [[1.0, 2.0]] * 3, (1 / 3, 2 / 3)).observed.round(2).tolist()
+    [0.33, 0.33, 0.33]
     """
     y, values, grid = _checked(y, values, levels)
     if bins is not None and bins < 2:
@@ -136,6 +151,11 @@ def reliability(
     -------
     pandas.DataFrame
         (``group``,) ``level``, ``below``, ``at_or_below``, ``n``; NaN where no point is known.
+
+    Examples
+    --------
+    >>> reliability([0.5, 1.5], [[1.0], [1.0]], (0.5,)).values.tolist()
+    [[0.5, 0.5, 0.5, 2.0]]
     """
     y, values, grid = _checked(y, values, levels)
     numbers, place = _groups(groups, y.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import nan
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -34,43 +34,38 @@ class Sample:
         NaN where a point does not count.
     mean : float array ``[...]``
         Mean forecast.
-    quantiles : Quantiles, optional
-        Values ``[..., Q]``; there where a metric asks for them.
+    quantiles : Quantiles
+        Values ``[..., Q]``; none of them where the forecast has none.
     scale : float array that broadcasts to ``[...]``
-        The field of :class:`~foretide.evaluation.metrics.scale.TrainingScale` that a metric asks for.
+        The field of :class:`~foretide.evaluation.metrics.scale.TrainingScale` that a metric asks for; else zero.
+    level : float
+        Of the metric, in percent; NaN where it has none.
     """
 
     truth: Floats
     mean: Floats
-    quantiles: Quantiles | None = None
-    scale: Floats | float = 0.0
+    quantiles: Quantiles
+    scale: Floats
+    level: float
 
-    def at(self, levels: tuple[float, ...]) -> list[Floats]:
-        """Return some quantiles, each ``[...]``.
+    @property
+    def interval(self) -> tuple[Floats, Floats]:
+        """Bounds ``[...]`` of the central interval at the metric's level."""
+        bounds = self.quantiles.at(bounds_of(self.level))
+        return bounds[..., 0], bounds[..., 1]
 
-        Parameters
-        ----------
-        levels : tuple of float
-            As fractions.
-
-        Returns
-        -------
-        list of float array
-        """
-        assert self.quantiles is not None
-        return list(np.moveaxis(self.quantiles.at(levels), -1, 0))
-
-
-Point: TypeAlias = Callable[[Sample, float], Floats]
-"""Figure of each point of a sample, at the level of a metric that has one (else NaN); NaN leaves a point out."""
+    @property
+    def quantile(self) -> Floats:
+        """The quantile ``[...]`` at the metric's level."""
+        return self.quantiles.at(fraction(self.level))[..., 0]
 
 
 @dataclass(frozen=True)
 class Metric:
     """One metric, or a family of them with a level each (``coverage`` -> ``coverage_80``).
 
-    Calling it takes truth and forecast ``[N, H, D]`` (or any equal shapes) and returns the metric over all points, or
-    over ``axis`` as in NumPy. A point whose truth or forecast is NaN is left out; NaN where no point is left.
+    Calling it takes truth and forecast ``[N, H, D]`` (or any equal shapes) and returns the metric over all points. A
+    point whose truth or forecast is NaN is left out; NaN where no point is left.
 
     Attributes
     ----------
@@ -78,7 +73,7 @@ class Metric:
     meaning : str
         What it is, in a sentence; ``{}`` stands for the level.
     point : callable
-        ``(sample, level)`` -> figure of each point.
+        :class:`Sample` -> figure of each point ``[...]``; NaN leaves a point out.
     better : {"lower", "higher", "nearest"}
         Which values are good; ``"nearest"`` to :attr:`goal`.
     unit : {"target", "target squared", "%", "share", ""}
@@ -119,7 +114,7 @@ class Metric:
 
     name: str
     meaning: str
-    point: Point
+    point: Callable[[Sample], Floats]
     better: Better = "lower"
     unit: Unit = "target"
     proper: bool = True
@@ -213,31 +208,17 @@ class Metric:
                 f"{self.name} is measured against the training part's seasonal-naive error. "
                 f"Give scale=..., which broadcasts to {truth.shape}; see training_scale()."
             )
-        unit = 0.0 if scale is None else np.asarray(scale, dtype=np.float64)
-        return np.asarray(self.point(Sample(truth, mean, quantiles, unit), self.level))
-
-    @overload
-    def __call__(
-        self, y: ArrayLike, yhat: ArrayLike, scale: ArrayLike | None = None, axis: None = None, *,
-        quantiles: Quantiles | None = None,
-    ) -> float: ...  # fmt: skip
-
-    @overload
-    def __call__(
-        self, y: ArrayLike, yhat: ArrayLike, scale: ArrayLike | None = None, axis: int | tuple[int, ...] = ..., *,
-        quantiles: Quantiles | None = None,
-    ) -> Floats: ...  # fmt: skip
+        unit = np.asarray(0.0 if scale is None else scale, dtype=np.float64)
+        own = Quantiles((), truth[..., None][..., :0]) if quantiles is None else quantiles
+        return np.asarray(self.point(Sample(truth, mean, own, unit, self.level)))
 
     def __call__(
-        self, y: ArrayLike, yhat: ArrayLike, scale: ArrayLike | None = None, axis: int | tuple[int, ...] | None = None,
-        *, quantiles: Quantiles | None = None,
-    ) -> float | Floats:  # fmt: skip
-        """Return the metric over all points (float), or over ``axis`` (array)."""
+        self, y: ArrayLike, yhat: ArrayLike, scale: ArrayLike | None = None, quantiles: Quantiles | None = None
+    ) -> float:
+        """Return the metric over all points; parameters as of :meth:`points`."""
         figures = self.points(y, yhat, scale, quantiles)
-        known = ~np.isnan(figures)
-        sizes = np.abs(np.asarray(y, dtype=np.float64)) if self.pooled == "size" else np.ones(figures.shape)
-        value = self._finished(*(np.where(known, part, 0.0).sum(axis=axis) for part in (figures, sizes)))
-        return value if axis is not None else float(value)
+        one = np.zeros(figures.shape, dtype=np.int64)
+        return float(self.reduce(figures, np.asarray(y, dtype=np.float64), one, 1, one)[0])
 
     def reduce(self, figures: Floats, truth: Reals, codes: Ints, n: int, series: Ints) -> Floats:
         """Pool the figures of points by group.
@@ -272,71 +253,6 @@ class Metric:
     def _finished(self, total: Floats | Ints, size: Floats | Ints) -> Floats:
         mean = np.where(size > 0, total / np.where(size > 0, size, 1), np.nan)
         return np.asarray(np.sqrt(mean) if self.root else mean)
-
-
-def of_mean(error: Callable[[Floats, Floats], Floats]) -> Point:
-    """Make a metric's figure from an error of the mean forecast.
-
-    Parameters
-    ----------
-    error : callable
-        ``(truth, forecast)`` -> error, arrays of one shape.
-
-    Returns
-    -------
-    callable
-        For :attr:`Metric.point`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> over = Metric("over", "mean of what was forecast too much", of_mean(lambda y, f: np.maximum(f - y, 0)))
-    >>> over([1.0, 2.0], [2.0, 0.0])
-    0.5
-    """
-    return lambda sample, level: error(sample.truth, sample.mean)
-
-
-def of_interval(score: Callable[[Floats, Floats, Floats, float], Floats]) -> Point:
-    """Make a metric's figure from a score of a central interval.
-
-    Parameters
-    ----------
-    score : callable
-        ``(truth, low, high, level in percent)`` -> figure, arrays of one shape.
-
-    Returns
-    -------
-    callable
-        For :attr:`Metric.point` of a family with ``quantiles=bounds_of, parameter="interval"``.
-    """
-
-    def point(sample: Sample, level: float) -> Floats:
-        low, high = sample.at(bounds_of(level))
-        return score(sample.truth, low, high, level)
-
-    return point
-
-
-def of_quantile(score: Callable[[Floats, Floats, float], Floats]) -> Point:
-    """Make a metric's figure from a score of one quantile.
-
-    Parameters
-    ----------
-    score : callable
-        ``(truth, quantile, level as a fraction)`` -> figure, arrays of one shape.
-
-    Returns
-    -------
-    callable
-        For :attr:`Metric.point` of a family with ``quantiles=fraction, parameter="quantile"``.
-    """
-
-    def point(sample: Sample, level: float) -> Floats:
-        (quantile,) = fraction(level)
-        return score(sample.truth, sample.at((quantile,))[0], quantile)
-
-    return point
 
 
 def fraction(level: float) -> tuple[float]:

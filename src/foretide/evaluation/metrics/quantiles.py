@@ -195,8 +195,8 @@ def crps(y: ArrayLike, quantiles: ArrayLike, levels: Sequence[float]) -> Floats:
 
     Examples
     --------
-    >>> crps([2.0], [[0.0] * 99], DENSE).round(6).tolist()
-    [2.0]
+    >>> crps([2.0], [[1.0] * 99], DENSE).round(2).tolist()
+    [0.99]
     """
     if len(levels) < LEAST_DENSE:
         raise ConfigError(

@@ -58,7 +58,9 @@ def training_scale(panel: Panel, train: Panel, season: int) -> TrainingScale:
     Examples
     --------
     >>> import foretide as ft
-    >>> panel = ft.Panel.from_wide({"t": [1, 2, 3, 4], "y": [1.0, 3.0, 2.0, 5.0]}, time="t", target="y")
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"t": [1, 2, 3, 4], "y": [1.0, 3.0, 2.0, 5.0]})
+    >>> panel = ft.Panel.from_wide(table, time="t", target="y")
     >>> training_scale(panel, panel, season=1).mae.tolist()
     [[2.0]]
     """

@@ -19,10 +19,25 @@ if TYPE_CHECKING:
 def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
     """Return the quantile level whose stock costs least: ``shortage / (shortage + holding)``.
 
+    Parameters
+    ----------
+    shortage_cost, holding_cost : float
+        Of one unit missing, and of one left over, a step.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
     Raises
     ------
     ConfigError
         For costs that are not positive.
+
+    Examples
+    --------
+    >>> critical_ratio(9, 1)
+    0.9
     """
     for name, cost in (("shortage_cost", shortage_cost), ("holding_cost", holding_cost)):
         if not (cost > 0 and np.isfinite(cost)):
@@ -56,18 +71,23 @@ def newsvendor_quantity(
     Raises
     ------
     ConfigError
-        When the ratio ``shortage_cost / (shortage_cost + holding_cost)`` lies outside the levels held.
+        When the ratio ``shortage_cost / (shortage_cost + holding_cost)`` lies outside the levels that are held.
+
+    Examples
+    --------
+    >>> newsvendor_quantity([[1.0, 3.0, 8.0]], (0.5, 0.8, 0.9), 9, 1).tolist()
+    [8.0]
     """
     ratio = critical_ratio(shortage_cost, holding_cost)
-    held, grid = np.asarray(values, dtype=np.float64), np.asarray(levels, dtype=np.float64)
-    if grid.ndim != 1 or not len(grid) or np.any(np.diff(grid) <= 0) or held.shape[-1:] != grid.shape:
+    quantiles, grid = np.asarray(values, dtype=np.float64), np.asarray(levels, dtype=np.float64)
+    if grid.ndim != 1 or not len(grid) or np.any(np.diff(grid) <= 0) or quantiles.shape[-1:] != grid.shape:
         raise ConfigError(
-            f"Expected quantiles [..., {grid.size}] of ascending levels; got shape {held.shape}, "
+            f"Expected quantiles [..., {grid.size}] of ascending levels; got shape {quantiles.shape}, "
             f"levels {tuple(levels)}."
         )
     exact = np.flatnonzero(np.abs(grid - ratio) < 1e-9)
     if len(exact):
-        quantity = held[..., exact[0]]
+        quantity = quantiles[..., exact[0]]
     elif not grid[0] < ratio < grid[-1]:
         raise ConfigError(
             f"The stock of least cost is the quantile {ratio:.4g}, and levels {grid[0]:g} to {grid[-1]:g} are held. "
@@ -76,7 +96,7 @@ def newsvendor_quantity(
     else:
         k = int(np.searchsorted(grid, ratio)) - 1
         share = (ratio - grid[k]) / (grid[k + 1] - grid[k])
-        quantity = held[..., k] + share * (held[..., k + 1] - held[..., k])
+        quantity = quantiles[..., k] + share * (quantiles[..., k + 1] - quantiles[..., k])
     # A whole number that rounding has lifted by a hair stays itself.
     return np.asarray(np.ceil(quantity - 1e-9) if counts else quantity)
 
@@ -123,19 +143,19 @@ def stock_decisions(
     [[0.5, 0.6, 9.5]]
     """
     critical_ratio(shortage_cost, holding_cost)
-    demand, held = np.asarray(y, dtype=np.float64), np.asarray(quantity, dtype=np.float64)
-    if demand.shape != held.shape:
-        raise ConfigError(f"Demand has shape {demand.shape}, stock {held.shape}; they must be equal.")
+    demand, stock = np.asarray(y, dtype=np.float64), np.asarray(quantity, dtype=np.float64)
+    if demand.shape != stock.shape:
+        raise ConfigError(f"Demand has shape {demand.shape}, stock {stock.shape}; they must be equal.")
     place, size = _places(groups, n_groups, demand.shape)
-    known = ~np.isnan(demand + held)
-    demand, held, place = demand[known], held[known], place[known]
+    known = ~np.isnan(demand + stock)
+    demand, stock, place = demand[known], stock[known], place[known]
 
     def total(figures: Floats | Bools) -> Floats:
         return np.bincount(place, weights=figures, minlength=size).astype(np.float64)
 
-    n, wanted, met = total(np.ones(len(demand))), total(demand), total(np.maximum(np.minimum(demand, held), 0))
+    n, wanted, met = total(np.ones(len(demand))), total(demand), total(np.maximum(np.minimum(demand, stock), 0))
     steps = np.where(n > 0, n, np.nan)
-    out, over, under = total(demand > held), total(np.maximum(held - demand, 0)), total(np.maximum(demand - held, 0))
+    out, over, under = total(demand > stock), total(np.maximum(stock - demand, 0)), total(np.maximum(demand - stock, 0))
     return pd.DataFrame({
         "service_level": 1 - out / steps, "stock_out_days": out.astype(np.int64),
         "fill_rate": met / np.where(wanted > 0, wanted, np.nan), "holding": over / steps, "shortage": under / steps,

@@ -7,161 +7,134 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
-from foretide.evaluation.metrics.metric import Metric, Place, Sample, fraction, of_interval, of_mean, of_quantile
+from foretide.evaluation.metrics.metric import Metric, Place, Sample, fraction
 from foretide.evaluation.metrics.pit import fair_coverage
-from foretide.evaluation.metrics.quantiles import (
-    DECILES,
-    Quantiles,
-    coverage,
-    crps,
-    mean_pinball,
-    pinball,
-    winkler,
-    zero_accuracy,
-)
+from foretide.evaluation.metrics.quantiles import DECILES, coverage, crps, mean_pinball, pinball, winkler, zero_accuracy
 from foretide.forecasters.levels import bounds_of
-from foretide.typing import Bools, Floats
+from foretide.typing import Floats
 
 
-def _percentage(sample: Sample, level: float) -> Floats:
+def _percentage(sample: Sample) -> Floats:
     size = np.abs(sample.truth)
-    left_out = ~(size > sample.scale)
-    return np.where(left_out, np.nan, 100.0 * np.abs(sample.mean - sample.truth) / np.where(left_out, 1.0, size))
+    size = np.where(size > sample.scale, size, np.nan)
+    return np.asarray(100.0 * np.abs(sample.mean - sample.truth) / size)
 
 
-def _symmetric(truth: Floats, mean: Floats) -> Floats:
-    size, error = np.abs(truth) + np.abs(mean), np.abs(mean - truth)
+def _symmetric(sample: Sample) -> Floats:
+    size, error = np.abs(sample.truth) + np.abs(sample.mean), np.abs(sample.mean - sample.truth)
     return np.where(size == 0, 0.0, 200.0 * error / np.where(size == 0, 1.0, size))
 
 
 def _scaled(sample: Sample) -> Floats:
     """Error in units of the scale; a scale of zero or NaN leaves the point out."""
-    scale = np.asarray(sample.scale)
-    return np.asarray((sample.mean - sample.truth) / np.where(scale > 0, scale, np.nan))
+    return np.asarray((sample.mean - sample.truth) / np.where(sample.scale > 0, sample.scale, np.nan))
 
 
-def _wql(sample: Sample, level: float) -> Floats:
-    return mean_pinball(sample.truth, np.stack(sample.at(DECILES), axis=-1), DECILES)
+def _winkler(sample: Sample) -> Floats:
+    low, high = sample.interval
+    return winkler(sample.truth, low, high, sample.level)
 
 
-def _grid(sample: Sample) -> Quantiles:
-    assert sample.quantiles is not None
-    return sample.quantiles
-
-
-def _crps(sample: Sample, level: float) -> Floats:
-    return crps(sample.truth, _grid(sample).values, _grid(sample).levels)
-
-
-def _fair(sample: Sample, level: float) -> Floats:
-    return fair_coverage(sample.truth, _grid(sample).values, _grid(sample).levels, level)
-
-
-def _where_known(truth: Floats, quantile: Floats, holds: Bools) -> Floats:
-    return np.where(np.isnan(truth + quantile), np.nan, holds)
+def _out_of_stock(sample: Sample) -> Floats:
+    return np.where(np.isnan(sample.truth + sample.quantile), np.nan, sample.truth > sample.quantile)
 
 
 _OF_COUNTS: tuple[Place, ...] = ("page of counts",)
 _WIDELY: tuple[Place, ...] = ("page of counts", "notebook")
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            "rmse", "root of the mean squared error", of_mean(lambda y, f: (f - y) ** 2), root=True,
-            loss="mse", places=("page", "notebook"),
-        ),
-        Metric("mae", "mean absolute error", of_mean(lambda y, f: np.abs(f - y))),
-        Metric(
-            "mape", "mean absolute percentage error; truths near zero are left out", _percentage, unit="%",
-            scale="near_zero", places=(),
-        ),
-        Metric(
-            "smape", "symmetric mean absolute percentage error, at most 200 %: `200 abs(f - y) / (abs(f) + abs(y))`",
-            of_mean(_symmetric), unit="%", places=(),
-        ),
-        Metric(
-            "mase", "mean absolute error over that of the seasonal naive forecast on the training part",
-            lambda sample, level: np.abs(_scaled(sample)), unit="", scale="mae", pooled="series",
-            places=("page", "notebook"),
-        ),
-        Metric(
-            "rmsse", "root of the mean squared error over that of the seasonal naive forecast on the training part",
-            lambda sample, level: _scaled(sample) ** 2, unit="", root=True, scale="rmse", pooled="series",
-            places=_OF_COUNTS,
-        ),
-        Metric("bias", "mean of forecast minus truth", of_mean(lambda y, f: f - y), better="nearest", places=("page",)),
-        Metric(
-            "mse", "mean squared error", of_mean(lambda y, f: (f - y) ** 2), unit="target squared", places=_WIDELY
-        ),
-        Metric(
-            "wql", "weighted quantile loss: mean over the quantiles 0.1 … 0.9 of `2 Σ pinball / Σ abs(y)`", _wql,
-            unit="", pooled="size", quantiles=lambda level: DECILES, places=_WIDELY,
-        ),
-        Metric(
-            "crps", "continuous ranked probability score: twice the integral of the pinball loss over all levels",
-            _crps, quantiles=lambda level: (), shared_grid=True, places=_OF_COUNTS,
-        ),
-        Metric(
-            "coverage", "share of truths inside the central {} % interval, bounds included",
-            of_interval(lambda y, low, high, level: coverage(y, low, high)), better="nearest", unit="share",
-            quantiles=bounds_of, parameter="interval", each_level=True, places=_WIDELY,
-        ),
-        Metric(
-            "fair_coverage",
-            "share of randomised PITs inside the central {} % interval: coverage that whole numbers do not widen",
-            _fair, better="nearest", unit="share", quantiles=lambda level: (), parameter="interval", places=_OF_COUNTS,
-        ),
-        Metric(
-            "winkler",
-            "width of the central {0} % interval, plus `2 / alpha` times the distance by which a truth misses it",
-            of_interval(winkler), quantiles=bounds_of, parameter="interval", places=_OF_COUNTS,
-        ),
-        Metric(
-            "width", "mean width of the central {} % interval",
-            of_interval(lambda y, low, high, level: high - low + 0 * y), proper=False, quantiles=bounds_of,
-            parameter="interval", places=(),
-        ),
-        Metric(
-            "zero_accuracy", "share of points where truth and forecast agree on “none or some”",
-            lambda sample, level: zero_accuracy(sample.truth, sample.mean, sample.quantiles), better="higher",
-            unit="share", counts=True, places=_OF_COUNTS,
-        ),
-        Metric(
-            "service_level", "share of steps whose demand the {} % quantile meets in full",
-            of_quantile(lambda y, q, level: _where_known(y, q, y <= q)), better="higher", unit="share",
-            quantiles=fraction, parameter="quantile", places=(),
-        ),
-        Metric(
-            "stock_out", "share of steps whose demand exceeds the {} % quantile",
-            of_quantile(lambda y, q, level: _where_known(y, q, y > q)), unit="share", proper=False,
-            quantiles=fraction, parameter="quantile", places=(),
-        ),
-        Metric(
-            "holding", "mean units left over when the {} % quantile is stocked",
-            of_quantile(lambda y, q, level: np.maximum(q - y, 0)), proper=False, quantiles=fraction,
-            parameter="quantile", places=(),
-        ),
-        Metric(
-            "shortage", "mean units missing when the {} % quantile is stocked",
-            of_quantile(lambda y, q, level: np.maximum(y - q, 0)), proper=False, quantiles=fraction,
-            parameter="quantile", places=(),
-        ),
-        Metric(
-            "fill_rate", "share of demand that stocking the {} % quantile meets",
-            of_quantile(lambda y, q, level: np.maximum(np.minimum(y, q), 0)), better="higher", unit="share",
-            pooled="size", quantiles=fraction, parameter="quantile", places=(),
-        ),
-        Metric(
-            "stock_cost", "newsvendor cost of stocking the {} % quantile, which is the pinball loss at it",
-            of_quantile(pinball), quantiles=fraction, parameter="quantile", places=(),
-        ),
-    )
-}  # fmt: skip
+_interval = partial(Metric, quantiles=bounds_of, parameter="interval")
+_stock = partial(Metric, quantiles=fraction, parameter="quantile", places=())
+
+_TABLE = (
+    Metric(
+        "rmse", "root of the mean squared error",
+        lambda s: (s.mean - s.truth) ** 2, root=True, loss="mse", places=("page", "notebook"),
+    ),
+    Metric("mae", "mean absolute error", lambda s: np.abs(s.mean - s.truth)),
+    Metric(
+        "mape", "mean absolute percentage error; truths near zero are left out",
+        _percentage, unit="%", scale="near_zero", places=(),
+    ),
+    Metric(
+        "smape", "symmetric mean absolute percentage error, at most 200 %: `200 abs(f - y) / (abs(f) + abs(y))`",
+        _symmetric, unit="%", places=(),
+    ),
+    Metric(
+        "mase", "mean absolute error over that of the seasonal naive forecast on the training part",
+        lambda s: np.abs(_scaled(s)), unit="", scale="mae", pooled="series", places=("page", "notebook"),
+    ),
+    Metric(
+        "rmsse", "root of the mean squared error over that of the seasonal naive forecast on the training part",
+        lambda s: _scaled(s) ** 2, unit="", root=True, scale="rmse", pooled="series", places=_OF_COUNTS,
+    ),
+    Metric("bias", "mean of forecast minus truth", lambda s: s.mean - s.truth, better="nearest", places=("page",)),
+    Metric("mse", "mean squared error", lambda s: (s.mean - s.truth) ** 2, unit="target squared", places=_WIDELY),
+    Metric(
+        "wql", "weighted quantile loss: mean over the quantiles 0.1 … 0.9 of `2 Σ pinball / Σ abs(y)`",
+        lambda s: mean_pinball(s.truth, s.quantiles.at(DECILES), DECILES), unit="", pooled="size",
+        quantiles=lambda level: DECILES, places=_WIDELY,
+    ),
+    Metric(
+        "crps", "continuous ranked probability score: twice the integral of the pinball loss over all levels",
+        lambda s: crps(s.truth, s.quantiles.values, s.quantiles.levels), quantiles=lambda level: (), shared_grid=True,
+        places=_OF_COUNTS,
+    ),
+    _interval(
+        "coverage", "share of truths inside the central {} % interval, bounds included",
+        lambda s: coverage(s.truth, *s.interval), better="nearest", unit="share", each_level=True, places=_WIDELY,
+    ),
+    _interval(
+        "fair_coverage",
+        "share of randomised PITs inside the central {} % interval: coverage that whole numbers do not widen",
+        lambda s: fair_coverage(s.truth, s.quantiles.values, s.quantiles.levels, s.level), better="nearest",
+        unit="share", quantiles=lambda level: (), places=_OF_COUNTS,
+    ),
+    _interval(
+        "winkler",
+        "width of the central {} % interval, plus `2 / alpha` times the distance by which a truth misses it",
+        _winkler, places=_OF_COUNTS,
+    ),
+    _interval(
+        "width", "mean width of the central {} % interval",
+        lambda s: s.interval[1] - s.interval[0] + 0 * s.truth, proper=False, places=(),
+    ),
+    Metric(
+        "zero_accuracy", "share of points where truth and forecast agree on “none or some”",
+        lambda s: zero_accuracy(s.truth, s.mean, s.quantiles), better="higher", unit="share", counts=True,
+        places=_OF_COUNTS,
+    ),
+    _stock(
+        "service_level", "share of steps whose demand the {} % quantile meets in full",
+        lambda s: 1 - _out_of_stock(s), better="higher", unit="share",
+    ),
+    _stock(
+        "stock_out", "share of steps whose demand exceeds the {} % quantile",
+        _out_of_stock, unit="share", proper=False,
+    ),
+    _stock(
+        "holding", "mean units left over when the {} % quantile is stocked",
+        lambda s: np.maximum(s.quantile - s.truth, 0), proper=False,
+    ),
+    _stock(
+        "shortage", "mean units missing when the {} % quantile is stocked",
+        lambda s: np.maximum(s.truth - s.quantile, 0), proper=False,
+    ),
+    _stock(
+        "fill_rate", "share of demand that stocking the {} % quantile meets",
+        lambda s: np.maximum(np.minimum(s.truth, s.quantile), 0), better="higher", unit="share", pooled="size",
+    ),
+    _stock(
+        "stock_cost", "newsvendor cost of stocking the {} % quantile, which is the pinball loss at it",
+        lambda s: pinball(s.truth, s.quantile, *fraction(s.level)),
+    ),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
 """Name -> metric, in the order of tables. A family, ``coverage``, stands for its members, ``coverage_80``.
 
 - MAPE leaves out truths of at most ``near_zero`` (``NEAR_ZERO`` times the series' mean absolute training value;
