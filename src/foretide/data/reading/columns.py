@@ -57,9 +57,21 @@ def read_columns(
 
 
 def number_column(series: ColumnView, form: Form) -> tuple[Reals | None, list[Problem]]:
-    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers.
+    """Return a column as floats.
 
     Empty columns, Decimal, mixed objects and numbers written as text pass.
+
+    Parameters
+    ----------
+    series : narwhals series ``[R]``
+    form : Form
+        How its text is written.
+
+    Returns
+    -------
+    values : float array ``[R]`` or None
+        NaN where missing; None where the column holds no numbers.
+    problems : list of Problem
     """
     if is_number(series):
         return numbers(series), []
@@ -123,7 +135,16 @@ def _read_static(
 
 
 def check_infinite(survey: Survey) -> list[Problem]:
-    """Report infinite values, or turn them into missing ones where the policy allows (in place)."""
+    """Report infinite values, or turn them into missing ones where the policy allows (in place).
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    list of Problem
+    """
     problems: list[Problem] = []
     for k, name in enumerate(survey.roles.numeric):
         endless = np.isinf(survey.values[:, k])
@@ -139,7 +160,16 @@ def check_infinite(survey: Survey) -> list[Problem]:
 
 
 def check_values(survey: Survey) -> list[Problem]:
-    """Apply the policy for missing values (in place) and return what is wrong with the values."""
+    """Apply the policy for missing values (in place) and return what is wrong with the values.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    list of Problem
+    """
     values, place, roles = survey.values, survey.place, survey.roles
     _, starts = np.unique(place.codes, return_index=True)
     unread = {p.column for p in survey.problems if p.kind in ("text", "column")}

@@ -48,6 +48,10 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
         Numbers that sort as the times do; rows without a time are among the smallest.
     free : sequence of str
         Columns without a role.
+
+    Returns
+    -------
+    tuple of str
     """
     ranks = np.unique(times, return_inverse=True)[1].astype(np.int64)
     repeats = len(times) > 0 and int(ranks.max()) + 1 < len(times)

@@ -25,7 +25,13 @@ _MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
 
 def regularise(survey: Survey) -> None:
-    """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps."""
+    """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps.
+
+    Parameters
+    ----------
+    survey : Survey
+        Changed in place.
+    """
     freq, resampled, integer = survey.options.freq, survey.options.resample, survey.place.integer
     again = np.concatenate([[False], (np.diff(survey.place.times) == 0) & (np.diff(survey.place.codes) == 0)])
     if again.any() and (resampled is None or integer):  # resampling brings such rows together

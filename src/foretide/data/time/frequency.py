@@ -75,7 +75,7 @@ def ends_steps(freq: str) -> bool:
 
 
 def read_freq(freq: str | int | pd.offsets.BaseOffset, name: str = "freq") -> str | int:
-    """Return a frequency in its canonical spelling.
+    """Return a frequency in its canonical spelling; a ConfigError names the nearest one otherwise.
 
     Parameters
     ----------
@@ -86,11 +86,6 @@ def read_freq(freq: str | int | pd.offsets.BaseOffset, name: str = "freq") -> st
     Returns
     -------
     str or int
-
-    Raises
-    ------
-    ConfigError
-        For what is none; the message names the nearest one.
 
     Examples
     --------
