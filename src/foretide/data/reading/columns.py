@@ -31,10 +31,27 @@ _CHANGES = "A static column has one value per series; name it past=[...] or futu
 def read_columns(
     table: FrameView, roles: Roles, order: Ints, place: Place, options: Options
 ) -> tuple[Reals, list[Problem], Static, dict[str, tuple[str, ...]]]:
-    """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
+    """Return the values of all columns, the problems found, the static part, and categories.
 
     Text in a column that is no target becomes codes, whose labels are the categories. A column that is absent or holds
     no numbers otherwise is NaN; what is wrong with it is among the problems.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    roles : Roles
+    order : int array ``[R]``
+        Rows of the table that are used, in order.
+    place : Place
+        Of these rows.
+    options : Options
+
+    Returns
+    -------
+    values : float array ``[R, C]``
+    problems : list of Problem
+    static : Static
+    categories : dict of str to tuple of str
     """
     problems: list[Problem] = []
     categories: dict[str, tuple[str, ...]] = {}

@@ -272,12 +272,23 @@ def located(
 
     Parameters
     ----------
+    kind : str
     rows : bool array ``[R]`` or int array
         The offending rows, in order of entity and time.
+    place : Place
+        Of all rows.
     what : str
         What they are, singular and plural: ``"missing value|missing values"``.
+    fix : str
+        What to do.
+    column : str, optional
+    severity : {"error", "warning", "note"}
     weights : int array, optional
         How much each offending row counts.
+
+    Returns
+    -------
+    list of Problem
     """
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows
     if not len(rows):

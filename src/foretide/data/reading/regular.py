@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.problems import Place, Problem, located, where
-from foretide.data.time.frequency import find_freq, fixed_step, is_daily_or_longer, place_on_grid
+from foretide.data.time.frequency import fixed_step, is_daily_or_longer
 from foretide.data.time.grid import Grid
 from foretide.data.time.resampling import resample, suggestion
 from foretide.data.time.stamps import DAY, HOUR, as_ns
+from foretide.data.time.steps import find_freq, place_on_grid
 from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
 from foretide.text import phrase
 from foretide.typing import Bools, Ints
