@@ -169,6 +169,12 @@ def check_labels(name: str, codes: Reals, labels: tuple[str, ...]) -> list[Probl
 def most_frequent(codes: Reals, starts: Ints) -> Reals:
     """Return the code that comes most often in each stretch of rows, the smallest of several; NaN where none.
 
+    Parameters
+    ----------
+    codes : float array ``[R]``
+    starts : int array ``[S]``
+        First row of each stretch.
+
     Returns
     -------
     float array ``[S]``

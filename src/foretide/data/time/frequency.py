@@ -60,7 +60,22 @@ def offset_of(freq: str | pd.offsets.BaseOffset) -> pd.offsets.BaseOffset:
 
 
 def parts_of(freq: str) -> tuple[str, int]:
-    """``"MS+14D"`` -> ``("MS", 14)``."""
+    """Return the alias of a frequency without its shift, and the shift in days.
+
+    Parameters
+    ----------
+    freq : str
+
+    Returns
+    -------
+    str, int
+
+    Examples
+    --------
+    >>> from foretide.data.time.frequency import parts_of
+    >>> parts_of("MS+14D")
+    ('MS', 14)
+    """
     shifted = _SHIFTED.fullmatch(freq)
     return (shifted[1], int(shifted[2])) if shifted else (freq, 0)
 
