@@ -19,6 +19,15 @@ PREFIX, MARKER, CONTENT = f"{PART}aside-", "set-aside-by-foretide.json", "old"
 def set_aside(path: Path) -> Path:
     """Move a file or folder into a hidden folder beside it; return where it lies now.
 
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Path
+        Where it lies now.
+
     Raises
     ------
     StorageError
@@ -37,7 +46,16 @@ def set_aside(path: Path) -> Path:
 
 
 def asides_of(path: Path) -> list[Path]:
-    """Return what was set aside from a place and still lies there, the latest first."""
+    """Return what was set aside from a place and still lies there, the latest first.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    list of Path
+    """
     if not path.parent.is_dir():
         return []
     with storing(path.parent, deed="read"):
@@ -47,7 +65,14 @@ def asides_of(path: Path) -> list[Path]:
 
 
 def put_back(content: Path, path: Path) -> None:
-    """Move what was set aside to where it came from; an empty folder that took its place goes."""
+    """Move what was set aside to where it came from; an empty folder that took its place goes.
+
+    Parameters
+    ----------
+    content : Path
+        As :func:`set_aside` returned it.
+    path : Path
+    """
     with storing(path, f"What was there before lies in {content}.", deed="put back"):
         if path.is_dir() and not path.is_symlink():
             for part in path.iterdir():
@@ -59,7 +84,12 @@ def put_back(content: Path, path: Path) -> None:
 
 
 def drop(content: Path) -> None:
-    """Remove what was set aside, for good; links in it are removed, not followed."""
+    """Remove what was set aside, for good; links in it are removed, not followed.
+
+    Parameters
+    ----------
+    content : Path
+    """
     with storing(content, deed="remove"):
         _remove_place(content.parent)
 

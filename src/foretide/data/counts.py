@@ -191,7 +191,17 @@ def buckets(rates: Floats | Sequence[float] | float, dense: float = 0.70, ultra:
 
 
 def check_thresholds(dense: float, ultra: float) -> None:
-    """Raise a :class:`ConfigError` unless ``0 <= ultra <= dense <= 1``."""
+    """Refuse thresholds of nonzero rates that are none.
+
+    Parameters
+    ----------
+    dense, ultra : float
+
+    Raises
+    ------
+    ConfigError
+        Unless ``0 <= ultra <= dense <= 1``.
+    """
     if not 0 <= ultra <= dense <= 1:
         raise ConfigError(
             "The thresholds of nonzero rates are shares with 0 <= ultra <= dense <= 1; "

@@ -34,6 +34,10 @@ def storing(path: str | os.PathLike[str], kept: str = "", *, deed: str = "write"
     deed : str
         What is tried: "write", "read", "make the folder" ….
 
+    Returns
+    -------
+    context manager
+
     Raises
     ------
     StorageError
@@ -48,7 +52,19 @@ def storing(path: str | os.PathLike[str], kept: str = "", *, deed: str = "write"
 
 
 def storage_error(error: OSError, path: str | os.PathLike[str], kept: str = "", *, deed: str = "write") -> StorageError:
-    """Return an ``OSError`` as one line for a person, with its number."""
+    """Return an ``OSError`` as one line for a person, with its number.
+
+    Parameters
+    ----------
+    error : OSError
+    path : path
+    kept, deed : str
+        As for :func:`storing`.
+
+    Returns
+    -------
+    StorageError
+    """
     reason = os.strerror(error.errno) if error.errno else str(error).strip() or type(error).__name__
     reason = reason if reason[:2].isupper() else reason[:1].lower() + reason[1:]
     told = StorageError(" ".join(f"Could not {deed} {os.fspath(path)}: {reason.rstrip('.')}. {kept}".split()))
@@ -137,7 +153,12 @@ def read_text(path: Path) -> str:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file is on the disk, so that moving it into place cannot leave an empty one after a crash."""
+    """Wait until a file is on the disk, so that moving it into place cannot leave an empty one after a crash.
+
+    Parameters
+    ----------
+    path : Path
+    """
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

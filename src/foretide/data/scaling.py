@@ -10,7 +10,7 @@ import numpy as np
 
 from foretide.data.record import Record
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.typing import Array, Floats, Ints, Json, Reals
+from foretide.typing import Floats, Ints, Json, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,14 +97,19 @@ class Scaler(Record):
         first, last = (int(t) if panel.grid.is_integer else str(t) for t in seen)
         return cls(kind, names, panel.ids, location, scale, first, last, len(at))
 
-    def _of(self, entity: Ints | int, columns: Sequence[str] | None) -> tuple[Floats, Floats]:
-        which = [self._index(c) for c in (self.columns if columns is None else columns)]
-        return self.location[entity][..., which], self.scale[entity][..., which]
-
-    def _index(self, column: str) -> int:
-        if column not in self.columns:
-            raise ConfigError(f"The scaler was not fitted on column {column!r}. {nearest(column, self.columns)}")
-        return self.columns.index(column)
+    def _beside(
+        self, values: Reals | Sequence[float], entity: Ints | int, columns: Sequence[str] | None
+    ) -> tuple[Reals, Floats, Floats]:
+        """Return values ``[n, ..., C]`` as an array, and location and scale in a shape that goes with it."""
+        for column in columns or ():
+            if column not in self.columns:
+                raise ConfigError(f"The scaler was not fitted on column {column!r}. {nearest(column, self.columns)}")
+        which = [self.columns.index(c) for c in (self.columns if columns is None else columns)]
+        table = np.asarray(values)
+        parts = [part[entity][..., which] for part in (self.location, self.scale)]
+        if parts[0].ndim > 1 and table.ndim > parts[0].ndim:
+            parts = [part.reshape(len(part), *(1,) * (table.ndim - 2), len(which)) for part in parts]
+        return table, parts[0], parts[1]
 
     def transform(
         self, values: Reals | Sequence[float], entity: Ints | int = 0, columns: Sequence[str] | None = None
@@ -124,8 +129,7 @@ class Scaler(Record):
         -------
         float array of the shape of ``values``
         """
-        values = np.asarray(values)
-        location, scale = (_along(part, values) for part in self._of(entity, columns))
+        values, location, scale = self._beside(values, entity, columns)
         return np.asarray((values - location) / scale)
 
     def inverse(
@@ -142,8 +146,7 @@ class Scaler(Record):
         -------
         float array of the shape of ``values``
         """
-        values = np.asarray(values)
-        location, scale = (_along(part, values) for part in self._of(entity, columns))
+        values, location, scale = self._beside(values, entity, columns)
         return np.asarray(values * scale + location)
 
     def transform_panel(self, panel: Panel) -> Panel:
@@ -199,13 +202,6 @@ class Scaler(Record):
         shape = len(facts["ids"]), len(facts["columns"])
         location, scale = (np.array(facts[name], dtype=np.float64).reshape(shape) for name in ("location", "scale"))
         return replace(super().from_dict(facts), location=location, scale=scale)
-
-
-def _along(part: Floats, values: Array) -> Floats:
-    """Put entity-wise parameters ``[n, C]`` beside values ``[n, ..., C]``."""
-    if part.ndim == 1 or values.ndim <= part.ndim:
-        return part
-    return part.reshape(part.shape[0], *(1,) * (values.ndim - 2), part.shape[1])
 
 
 def _safe(location: Floats, scale: Floats) -> tuple[Floats, Floats]:

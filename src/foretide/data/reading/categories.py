@@ -25,7 +25,16 @@ _NUMBER = r"[^\w]*\d[\d.,'’\s]*(?:[eE][+-]?\d+)?\s*[^\w]?"
 
 
 def is_text(series: ColumnView) -> bool:
-    """Whether a column holds text and nothing else."""
+    """Whether a column holds text and nothing else.
+
+    Parameters
+    ----------
+    series : narwhals series
+
+    Returns
+    -------
+    bool
+    """
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         return True
     if series.dtype not in (nw.String, nw.Object):
@@ -37,6 +46,14 @@ def holds_categories(series: ColumnView) -> bool:
     """Whether a column holds labels: categorical by type, or text most of which does not look like numbers.
 
     Words beside one or two numbers, such as 0 for none, are labels too.
+
+    Parameters
+    ----------
+    series : narwhals series
+
+    Returns
+    -------
+    bool
     """
     if not is_text(series):
         return False
@@ -50,27 +67,91 @@ def holds_categories(series: ColumnView) -> bool:
 
 
 def read_categories(series: ColumnView) -> tuple[Floats, tuple[str, ...]]:
-    """Return the code of each row's label ``[R]``, NaN where there is none, and the labels, sorted.
+    """Return the code of each row's label, and the labels.
 
     Text that is empty or blank is no label.
+
+    Parameters
+    ----------
+    series : narwhals series ``[R]``
+
+    Returns
+    -------
+    codes : float array ``[R]``
+        NaN where there is no label.
+    labels : tuple of str
+        Sorted.
     """
     return sorted_codes(*_coded(series))
 
 
 def sorted_codes(codes: Ints, labels: Sequence[str] | pd.Series) -> tuple[Floats, tuple[str, ...]]:
-    """Return codes of labels, -1 for none, as codes of the labels in order, NaN for none, and these."""
+    """Return codes of labels as codes of the labels in order.
+
+    Parameters
+    ----------
+    codes : int array ``[R]``
+        -1 for none.
+    labels : sequence of str
+        In the order of the codes.
+
+    Returns
+    -------
+    codes : float array ``[R]``
+        NaN for none.
+    labels : tuple of str
+        Sorted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.reading.categories import sorted_codes
+    >>> codes, labels = sorted_codes(np.array([0, 1, -1]), ["red", "blue"])
+    >>> codes.tolist(), labels
+    ([1.0, 0.0, nan], ('blue', 'red'))
+    """
     place = np.append(np.argsort(np.argsort(labels)).astype(np.float64), np.nan)  # the code -1 picks NaN
     return place[codes], tuple(sorted(labels))
 
 
 def names_of(codes: Reals, labels: tuple[str, ...]) -> Array:
-    """Return the label of each code as objects, None for NaN: what :func:`read_categories` read."""
+    """Return the label of each code: what :func:`read_categories` read.
+
+    Parameters
+    ----------
+    codes : float array ``[R]``
+    labels : tuple of str
+
+    Returns
+    -------
+    object array ``[R]``
+        None for NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.reading.categories import names_of
+    >>> names_of(np.array([1.0, np.nan]), ("blue", "red")).tolist()
+    ['red', None]
+    """
     known = np.array([*labels, None], dtype=object)
     return np.asarray(known[np.where(np.isnan(codes), len(labels), codes).astype(np.int64)])
 
 
 def check_labels(name: str, codes: Reals, labels: tuple[str, ...]) -> list[Problem]:
-    """Return what is wrong with a column of labels: too many for categories, always the same one; and empty cells."""
+    """Return what is wrong with a column of labels: too many for categories, always the same one; and empty cells.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    codes : float array ``[R]``
+    labels : tuple of str
+
+    Returns
+    -------
+    list of Problem
+    """
     empty = int(np.isnan(codes).sum())
     if len(labels) > MOST or len(labels) > max(FEW, len(codes) / 2):
         text = f"{where('', name)}{len(labels)} different texts in {len(codes)} rows are no categories."
@@ -86,13 +167,17 @@ def check_labels(name: str, codes: Reals, labels: tuple[str, ...]) -> list[Probl
 
 
 def most_frequent(codes: Reals, starts: Ints) -> Reals:
-    """Return the code that comes most often in each stretch of rows ``[S]``, the smallest of several; NaN where none.
+    """Return the code that comes most often in each stretch of rows, the smallest of several; NaN where none.
 
     Parameters
     ----------
     codes : float array ``[R]``
     starts : int array ``[S]``
         First row of each stretch.
+
+    Returns
+    -------
+    float array ``[S]``
     """
     stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(codes))))
     rows = pd.DataFrame({"stretch": stretch, "code": codes}).dropna()

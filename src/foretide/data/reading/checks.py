@@ -61,7 +61,18 @@ def inspect(
 def examine(
     data: Frame | str | PathLike[str], roles: Mapping[str, str | Sequence[str] | None], **options: Unpack[FileOptions]
 ) -> tuple[Report, Panel | None]:
-    """Return what :func:`inspect` does, and the panel where there is no error."""
+    """Return what :func:`inspect` does, and the panel where there is no error.
+
+    Parameters
+    ----------
+    data, roles, options
+        As for :func:`inspect`; roles by name.
+
+    Returns
+    -------
+    report : Report
+    panel : Panel or None
+    """
     checked, file = Options(**options).checked(), None
     named = {role: None if columns is None else names_tuple(columns) for role, columns in roles.items()}
     (time,) = named.pop("time", None) or (None,)

@@ -31,10 +31,27 @@ _CHANGES = "A static column has one value per series; name it past=[...] or futu
 def read_columns(
     table: FrameView, roles: Roles, order: Ints, place: Place, options: Options
 ) -> tuple[Reals, list[Problem], Static, dict[str, tuple[str, ...]]]:
-    """Return the values ``[R, C]`` in the given order of rows, the problems found, the static part, and categories.
+    """Return the values of all columns, the problems found, the static part, and categories.
 
     Text in a column that is no target becomes codes, whose labels are the categories. A column that is absent or holds
     no numbers otherwise is NaN; what is wrong with it is among the problems.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    roles : Roles
+    order : int array ``[R]``
+        Rows of the table that are used, in order.
+    place : Place
+        Of these rows.
+    options : Options
+
+    Returns
+    -------
+    values : float array ``[R, C]``
+    problems : list of Problem
+    static : Static
+    categories : dict of str to tuple of str
     """
     problems: list[Problem] = []
     categories: dict[str, tuple[str, ...]] = {}
@@ -57,9 +74,21 @@ def read_columns(
 
 
 def number_column(series: ColumnView, form: Form) -> tuple[Reals | None, list[Problem]]:
-    """Return a column as floats ``[R]``, NaN where missing; None, and the problem, where it holds no numbers.
+    """Return a column as floats.
 
     Empty columns, Decimal, mixed objects and numbers written as text pass.
+
+    Parameters
+    ----------
+    series : narwhals series ``[R]``
+    form : Form
+        How its text is written.
+
+    Returns
+    -------
+    values : float array ``[R]`` or None
+        NaN where missing; None where the column holds no numbers.
+    problems : list of Problem
     """
     if is_number(series):
         return numbers(series), []
@@ -123,7 +152,16 @@ def _read_static(
 
 
 def check_infinite(survey: Survey) -> list[Problem]:
-    """Report infinite values, or turn them into missing ones where the policy allows (in place)."""
+    """Report infinite values, or turn them into missing ones where the policy allows (in place).
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    list of Problem
+    """
     problems: list[Problem] = []
     for k, name in enumerate(survey.roles.numeric):
         endless = np.isinf(survey.values[:, k])
@@ -139,7 +177,16 @@ def check_infinite(survey: Survey) -> list[Problem]:
 
 
 def check_values(survey: Survey) -> list[Problem]:
-    """Apply the policy for missing values (in place) and return what is wrong with the values."""
+    """Apply the policy for missing values (in place) and return what is wrong with the values.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    list of Problem
+    """
     values, place, roles = survey.values, survey.place, survey.roles
     _, starts = np.unique(place.codes, return_index=True)
     unread = {p.column for p in survey.problems if p.kind in ("text", "column")}

@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 
 
 def open_frame(frame: object) -> FrameView:
-    """Return any supported frame behind one interface; a DataError says what to do with others."""
+    """Return any supported frame behind one interface.
+
+    Parameters
+    ----------
+    frame : pandas or polars data frame
+
+    Returns
+    -------
+    narwhals frame
+
+    Raises
+    ------
+    DataError
+        For others; it says what to do with them.
+    """
     if isinstance(frame, (str, Path)):
         raise DataError(f"Expected a data frame, got the path {str(frame)!r}. Type: Panel.read({str(frame)!r}, ...)")
     if isinstance(frame, pd.Series):
@@ -44,22 +58,59 @@ def open_frame(frame: object) -> FrameView:
 
 
 def backend_of(table: FrameView) -> str:
-    """Return ``"polars"`` or ``"pandas"``: the kind of frame to answer with."""
+    """Return the kind of frame to answer with.
+
+    Parameters
+    ----------
+    table : narwhals frame
+
+    Returns
+    -------
+    {"pandas", "polars"}
+    """
     return "polars" if table.implementation.is_polars() else "pandas"
 
 
 def is_time(series: ColumnView) -> bool:
-    """Whether a column holds dates or datetimes by type."""
+    """Whether a column holds dates or datetimes by type.
+
+    Parameters
+    ----------
+    series : narwhals series
+
+    Returns
+    -------
+    bool
+    """
     return series.dtype == nw.Date or isinstance(series.dtype, nw.Datetime)
 
 
 def is_number(series: ColumnView) -> bool:
-    """Whether a column holds numbers or booleans."""
+    """Whether a column holds numbers or booleans.
+
+    Parameters
+    ----------
+    series : narwhals series
+
+    Returns
+    -------
+    bool
+    """
     return bool(series.dtype.is_numeric()) or series.dtype == nw.Boolean
 
 
 def numbers(series: ColumnView) -> Reals:
-    """Return a column of numbers or booleans as floats ``[R]``, null as NaN; float32 stays float32."""
+    """Return a column of numbers or booleans as floats.
+
+    Parameters
+    ----------
+    series : narwhals series ``[R]``
+
+    Returns
+    -------
+    float array ``[R]``
+        Null is NaN; float32 stays float32.
+    """
     kind = nw.Float32 if series.dtype == nw.Float32 else nw.Float64
     if series.implementation.is_pandas():
         native = cast("pd.Series", series.to_native())
@@ -69,7 +120,17 @@ def numbers(series: ColumnView) -> Reals:
 
 
 def strings(series: ColumnView) -> pd.Series:
-    """Return a column as pandas objects: text, or what is in it; null as None or NaN."""
+    """Return a column as pandas objects: text, or what is in it.
+
+    Parameters
+    ----------
+    series : narwhals series ``[R]``
+
+    Returns
+    -------
+    pandas series ``[R]``
+        Null is None or NaN.
+    """
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         series = series.cast(nw.String)
     native = series.to_native() if series.implementation.is_pandas() else series.to_pandas()
@@ -79,9 +140,18 @@ def strings(series: ColumnView) -> pd.Series:
 
 
 def codes_of(series: ColumnView) -> tuple[Ints, tuple[str, ...]]:
-    """Return the position of each row's value among the distinct ones, and these as text, in order of appearance.
+    """Return the position of each row's value among the distinct ones, and these as text.
 
-    Spaces around text are no part of it. A missing value, and blank text, has the code -1.
+    Parameters
+    ----------
+    series : narwhals series ``[R]``
+
+    Returns
+    -------
+    codes : int array ``[R]``
+        -1 for a missing value, and for blank text.
+    labels : tuple of str
+        In order of appearance; spaces around text are no part of it.
     """
     values = series.fill_null(0).to_numpy() if series.dtype.is_integer() and not _any_null(series) else strings(series)
     try:
@@ -100,15 +170,39 @@ def _any_null(series: ColumnView) -> bool:
 
 
 def names_tuple(columns: str | Sequence[str]) -> tuple[str, ...]:
-    """Return one column or several as several."""
+    """Return one column or several as several.
+
+    Parameters
+    ----------
+    columns : str or sequence of str
+
+    Returns
+    -------
+    tuple of str
+    """
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
 def join_ids(frame: Frame, names: Sequence[str]) -> tuple[Frame, str | None]:
     """Return the frame with a column that joins several identifiers, ``"north/milk"``, and the name of it.
 
-    A row that lacks one of them has none; the frame of one identifier stays as it is. Raises :class:`DataError` where a
-    column is absent, or where two combinations would share a name.
+    A row that lacks one of them has none.
+
+    Parameters
+    ----------
+    frame : pandas or polars data frame
+    names : sequence of str
+
+    Returns
+    -------
+    frame : data frame
+        The same where one column, or none, names the entity.
+    name : str or None
+
+    Raises
+    ------
+    DataError
+        Where a column is absent, or two combinations would share a name.
     """
     if len(names) < 2:
         return frame, names[0] if names else None
@@ -135,9 +229,20 @@ def join_ids(frame: Frame, names: Sequence[str]) -> tuple[Frame, str | None]:
 
 
 def entities_of(table: FrameView, names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
-    """Return the entity of each row ``[R]``, -1 where a part of its name is missing, and the names, joined by ``/``.
+    """Return the entity of each row, and the names of the entities.
 
-    Entities are numbered in order of appearance.
+    Parameters
+    ----------
+    table : narwhals frame
+    names : sequence of str
+        At least one column.
+
+    Returns
+    -------
+    codes : int array ``[R]``
+        -1 where a part of the name is missing; numbered in order of appearance.
+    labels : tuple of str
+        Parts joined by ``/``.
     """
     codes, labels = codes_of(table[names[0]])
     for name in names[1:]:
@@ -160,6 +265,10 @@ def columns_of_index(frame: Frame, time: str | None, ids: Sequence[str], others:
         Names of the other levels that have none.
     others : sequence of str or None
         Further columns that may stand in the index; None: every named level may.
+
+    Returns
+    -------
+    data frame
     """
     if not isinstance(frame, pd.DataFrame) or isinstance(frame.index, pd.RangeIndex):
         return frame
@@ -179,7 +288,17 @@ def columns_of_index(frame: Frame, time: str | None, ids: Sequence[str], others:
 
 
 def as_backend(frame: pd.DataFrame, backend: str) -> Frame:
-    """Return a pandas frame as it is, or as a polars frame in which NaN has become null."""
+    """Return a pandas frame as it is, or as a polars frame in which NaN has become null.
+
+    Parameters
+    ----------
+    frame : pandas data frame
+    backend : {"pandas", "polars"}
+
+    Returns
+    -------
+    data frame
+    """
     if backend == "pandas":
         return frame
     if backend != "polars":

@@ -75,6 +75,10 @@ def guess_roles(
     form : Form, optional
         How text is written.
 
+    Returns
+    -------
+    Guess
+
     Raises
     ------
     DataError

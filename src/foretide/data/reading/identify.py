@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import narwhals as nw
@@ -47,6 +48,10 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
         Numbers that sort as the times do; rows without a time are among the smallest.
     free : sequence of str
         Columns without a role.
+
+    Returns
+    -------
+    tuple of str
     """
     ranks = np.unique(times, return_inverse=True)[1].astype(np.int64)
     repeats = len(times) > 0 and int(ranks.max()) + 1 < len(times)
@@ -58,17 +63,15 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
         # One row per time: a name that says id, and holds series that follow one another.
         named = [c for c in candidates if c.likely < len(IDS) and len(times) >= 3 * (int(c.codes.max()) + 1)]
         return next(((c.name,) for c in named if _cost(c.codes, ranks) < 0.1), ())
-    if not candidates:
-        return ()
-    best = min(candidates, key=lambda c: (_cost(c.codes, ranks) + c.cost, c.likely))
-    chosen, codes, cost = [best], best.codes, _cost(best.codes, ranks)
+    chosen: list[_Candidate] = []
+    codes, cost = np.zeros(len(ranks), dtype=np.int64), np.inf
     while len(chosen) < MOST and (others := [c for c in candidates if c not in chosen]):
         joined = {c.name: _joined(codes, c.codes) for c in others}
         more = min(others, key=lambda c: (_cost(joined[c.name], ranks) + c.cost, c.likely))
-        lower = _cost(joined[more.name], ranks) + more.cost + _COLUMN
-        if lower >= cost:
+        lower = _cost(joined[more.name], ranks) + _COLUMN * bool(chosen)
+        if chosen and lower + more.cost >= cost:
             break
-        chosen, codes, cost = [*chosen, more], joined[more.name], lower - more.cost
+        chosen, codes, cost = [*chosen, more], joined[more.name], lower
     chosen = _without_spare(chosen, ranks)
     if cost > _GOOD:
         named = [c for c in candidates if c.likely < len(IDS)]
@@ -135,7 +138,4 @@ def _without_spare(chosen: list[_Candidate], ranks: Ints) -> list[_Candidate]:
 
 
 def _together(chosen: list[_Candidate], ranks: Ints) -> float:
-    codes = chosen[0].codes
-    for other in chosen[1:]:
-        codes = _joined(codes, other.codes)
-    return _cost(codes, ranks)
+    return _cost(reduce(_joined, [c.codes for c in chosen]), ranks)

@@ -116,7 +116,17 @@ class Options:
         return Form(**{f.name: getattr(self, f.name) for f in fields(Form)}).checked()
 
     def checked(self) -> Options:
-        """Return the options in canonical form, or say which one cannot be."""
+        """Return the options in canonical form, or say which one cannot be.
+
+        Returns
+        -------
+        Options
+
+        Raises
+        ------
+        ConfigError
+            For the option that cannot be.
+        """
         if self.missing not in _MISSING:
             hint = nearest(self.missing, _MISSING)
             raise ConfigError(f"missing={self.missing!r}: expected one of {', '.join(_MISSING)}. {hint}")
@@ -144,7 +154,27 @@ class Options:
 
 
 def read_aggregate(typed: str | Mapping[str, str]) -> str | dict[str, str]:
-    """Return one aggregation for all columns, or one by column; text may be ``"sum"`` or ``"y=sum,price=mean"``."""
+    """Return one aggregation for all columns, or one by column; text may be ``"sum"`` or ``"y=sum,price=mean"``.
+
+    Parameters
+    ----------
+    typed : str or dict of str to str
+
+    Returns
+    -------
+    str or dict of str to str
+
+    Raises
+    ------
+    ConfigError
+        For an aggregation that is none.
+
+    Examples
+    --------
+    >>> from foretide.data.reading.options import read_aggregate
+    >>> read_aggregate("y=sum,price=mean")
+    {'y': 'sum', 'price': 'mean'}
+    """
     if isinstance(typed, str) and "=" in typed:
         parts = [part.partition("=") for part in typed.split(",") if part.strip()]
         typed = {name.strip(): choice.strip() for name, _, choice in parts}

@@ -22,7 +22,22 @@ _CLOCK = r"^(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?$"
 
 
 def refuse_clock_beside(table: FrameView, time: str, times: Times, free: Sequence[str]) -> None:
-    """Raise a :class:`DataError` where a free column holds the time of day of a column of dates that come again."""
+    """Refuse a free column that holds the time of day of a column of dates that come again.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    time : str
+    times : Times
+        Of that column.
+    free : sequence of str
+        Columns without a role.
+
+    Raises
+    ------
+    DataError
+        It says how to make one column of both.
+    """
     known = times.values[~times.bad]
     if times.integer or not len(known) or (known % DAY != known[0] % DAY).any() or _all_differ(known):
         return
@@ -38,7 +53,19 @@ def refuse_clock_beside(table: FrameView, time: str, times: Times, free: Sequenc
 
 
 def refuse_parts(table: FrameView, free: Sequence[str]) -> None:
-    """Raise a :class:`DataError` where the time is spread over columns of whole numbers: a year, a month, a day."""
+    """Refuse times that are spread over columns of whole numbers: a year, a month, a day.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    free : sequence of str
+        Columns without a role.
+
+    Raises
+    ------
+    DataError
+        It says how to make one column of them.
+    """
     parts: dict[str, str] = {}
     for name in free:
         part = CALENDAR.get(said(name, tuple(CALENDAR)) or "")

@@ -138,7 +138,12 @@ class Report:
         return not self.errors
 
     def to_text(self) -> str:
-        """Return the report as plain text of a few lines."""
+        """Return the report as plain text of a few lines.
+
+        Returns
+        -------
+        str
+        """
         first = f"{self.rows} rows, {self.entities} series, every {self.freq or '?'}, {self.start} to {self.end}"
         lines = [self.read] if self.read else []
         lines.append(first + (f" ({self.tz})" if self.tz else ""))
@@ -153,7 +158,12 @@ class Report:
 
 
 def raise_errors(problems: Sequence[Problem]) -> None:
-    """Raise one DataError that lists every problem of severity error."""
+    """Raise one DataError that lists every problem of severity error.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+    """
     errors = [p for p in problems if p.severity == "error"]
     if not errors:
         return
@@ -166,7 +176,14 @@ def raise_errors(problems: Sequence[Problem]) -> None:
 
 
 def warn(problems: Sequence[Problem], stacklevel: int = 3) -> None:
-    """Issue one DataWarning that lists every problem of severity warning."""
+    """Issue one DataWarning that lists every problem of severity warning.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+    stacklevel : int
+        As for :func:`warnings.warn`, from the caller.
+    """
     found = [str(p) for p in problems if p.severity == "warning"]
     if found:
         warnings.warn("\n".join(found), DataWarning, stacklevel=stacklevel + 1)
@@ -194,16 +211,46 @@ class Place:
     tz: str | None = None
 
     def time(self, row: int) -> Moment:
-        """Return a row's time as the user knows it."""
+        """Return a row's time as the user knows it.
+
+        Parameters
+        ----------
+        row : int
+
+        Returns
+        -------
+        Timestamp or int
+        """
         return show(int(self.times[row]), self.integer, self.tz)
 
     def take(self, rows: Ints | Bools) -> Place:
-        """Return the place of some rows."""
+        """Return the place of some rows.
+
+        Parameters
+        ----------
+        rows : bool array ``[R]`` or int array
+
+        Returns
+        -------
+        Place
+        """
         return Place(self.ids, self.codes[rows], self.times[rows], self.integer, self.tz)
 
 
 def show(time: int, integer: bool, tz: str | None) -> Moment:
-    """Return a time as the user knows it, from an integer time or nanoseconds."""
+    """Return a time as the user knows it.
+
+    Parameters
+    ----------
+    time : int
+        An integer time, or nanoseconds since 1970.
+    integer : bool
+    tz : str or None
+
+    Returns
+    -------
+    Timestamp or int
+    """
     if integer:
         return int(time)
     stamp = pd.Timestamp(int(time))
@@ -225,12 +272,23 @@ def located(
 
     Parameters
     ----------
+    kind : str
     rows : bool array ``[R]`` or int array
         The offending rows, in order of entity and time.
+    place : Place
+        Of all rows.
     what : str
         What they are, singular and plural: ``"missing value|missing values"``.
+    fix : str
+        What to do.
+    column : str, optional
+    severity : {"error", "warning", "note"}
     weights : int array, optional
         How much each offending row counts.
+
+    Returns
+    -------
+    list of Problem
     """
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows
     if not len(rows):
@@ -255,13 +313,28 @@ def in_column(
 
     Parameters
     ----------
+    kind, name : str
+        Of the problem, and of the column.
     rows : bool array ``[R]``
     what : str
         What they are, singular and plural: ``"row has no time|rows have no time"``.
+    fix : str
+        What to do.
     show : callable, optional
         What stands in a row, in words.
     but : str
         Stands between what they are and the first of them.
+
+    Returns
+    -------
+    list of Problem
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.reading.problems import in_column
+    >>> str(in_column("time", "ds", np.array([False, True]), "row has no time|rows have no time")[0])
+    "Column 'ds': 1 row has no time, the first is row 1."
     """
     if not rows.any():
         return []
@@ -271,7 +344,24 @@ def in_column(
 
 
 def where(entity: str, column: str | None) -> str:
-    """Return ``"Series 'a', column 'y': "`` with the parts that are known."""
+    """Return where a problem lies, with the parts that are known.
+
+    Parameters
+    ----------
+    entity : str
+        Empty where it is not known.
+    column : str or None
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from foretide.data.reading.problems import where
+    >>> where("a", "y"), where("", None)
+    ("Series 'a', column 'y': ", '')
+    """
     parts = [f"series {entity!r}"] if entity else []
     parts += [f"column {column!r}"] if column else []
     text = ", ".join(parts)
@@ -279,5 +369,14 @@ def where(entity: str, column: str | None) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return the text with a capital letter in front."""
+    """Return the text with a capital letter in front.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return text[:1].upper() + text[1:]

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.problems import Place, Problem, located, where
-from foretide.data.time.frequency import find_freq, fixed_step, is_daily_or_longer, place_on_grid
+from foretide.data.time.frequency import fixed_step, is_daily_or_longer
 from foretide.data.time.grid import Grid
 from foretide.data.time.resampling import resample, suggestion
 from foretide.data.time.stamps import DAY, HOUR, as_ns
+from foretide.data.time.steps import find_freq, place_on_grid
 from foretide.data.time.zones import from_wall, to_wall, zone_put_back, zone_put_forward
 from foretide.text import phrase
 from foretide.typing import Bools, Ints
@@ -25,7 +26,13 @@ _MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
 
 def regularise(survey: Survey) -> None:
-    """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps."""
+    """Drop duplicates (an error), resample, find the frequency, place rows on the grid, fill gaps.
+
+    Parameters
+    ----------
+    survey : Survey
+        Changed in place.
+    """
     freq, resampled, integer = survey.options.freq, survey.options.resample, survey.place.integer
     again = np.concatenate([[False], (np.diff(survey.place.times) == 0) & (np.diff(survey.place.codes) == 0)])
     if again.any() and (resampled is None or integer):  # resampling brings such rows together

@@ -42,7 +42,16 @@ class Parts:
 
     @classmethod
     def of(cls, times: Times) -> Parts:
-        """Look at the times of a table, on the wall clock of their zone."""
+        """Look at the times of a table, on the wall clock of their zone.
+
+        Parameters
+        ----------
+        times : Times
+
+        Returns
+        -------
+        Parts
+        """
         rows = np.flatnonzero(~times.bad)
         if times.integer or not len(rows):
             return cls(rows, {}, {})
@@ -69,6 +78,10 @@ def calendar_part(series: ColumnView, parts: Parts, named: str | None) -> str | 
         Of the rows.
     named : str or None
         The part that the column's name says.
+
+    Returns
+    -------
+    str or None
     """
     if not parts.numbers:
         return None

@@ -33,14 +33,32 @@ class Roles:
         return self.target + self.past + self.future
 
     def named(self) -> list[tuple[str, str]]:
-        """Return (role, column) pairs."""
+        """Return (role, column) pairs.
+
+        Returns
+        -------
+        list of (str, str)
+        """
         single = [("id", self.id)] if self.id is not None else []
         many = [(role, name) for role in ("target", "past", "future", "static") for name in getattr(self, role)]
         return [*single, ("time", self.time), *many]
 
 
 def check_roles(table: FrameView, roles: Roles, frame: Frame) -> tuple[Roles, list[Problem]]:
-    """Return the roles that can be looked at; and unknown columns, columns with two roles, roles without a column."""
+    """Return the roles that can be looked at; and unknown columns, columns with two roles, roles without a column.
+
+    Parameters
+    ----------
+    table : narwhals frame
+    roles : Roles
+    frame : data frame
+        The same one, whose index may hold the times.
+
+    Returns
+    -------
+    roles : Roles
+    problems : list of Problem
+    """
     problems: list[Problem] = []
     role_of: dict[str, str] = {}
     usable: dict[str, list[str]] = {role: [] for role in ("target", "past", "future", "static")}

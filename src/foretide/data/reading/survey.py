@@ -64,13 +64,23 @@ class Survey:
     time_format: str | None = None
 
     def require_grid(self) -> Grid:
-        """Return the grid of a survey without errors."""
+        """Return the grid of a survey without errors.
+
+        Returns
+        -------
+        Grid
+        """
         if self.grid is None:
             raise DataError("The frame has no regular time grid.")
         return self.grid
 
     def report(self) -> Report:
-        """Return what was found, for people."""
+        """Return what was found, for people.
+
+        Returns
+        -------
+        Report
+        """
         order, place = {"error": 0, "warning": 1, "note": 2}, self.place
         named = (self.named or self.roles).named()
         roles = {role: tuple(n for r, n in named if r == role) for role, _ in named}
@@ -95,7 +105,18 @@ class Survey:
 
 
 def survey_of(frame: Frame, roles: Roles, options: Options) -> Survey:
-    """Read a frame; problems are collected, never raised, as far as the rest can still be looked at."""
+    """Read a frame; problems are collected, never raised, as far as the rest can still be looked at.
+
+    Parameters
+    ----------
+    frame : pandas or polars data frame
+    roles : Roles
+    options : Options
+
+    Returns
+    -------
+    Survey
+    """
     options = options.checked()
     table = open_frame(frame)
     survey = Survey(roles, options, backend=backend_of(table), rows=len(table))

@@ -34,7 +34,22 @@ REST = "rest"
 def survey_long(
     frame: Frame, id: Columns | None, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]
 ) -> Survey:
-    """Read a frame of one row per entity and time, or of one row per entity; ``roles`` name columns by role."""
+    """Read a frame of one row per entity and time, or of one row per entity.
+
+    Parameters
+    ----------
+    frame : pandas or polars data frame
+    id : str, sequence of str or None
+    time : str
+    roles : dict of str to str or sequence of str
+        Columns by role.
+    options : dict
+        See :class:`foretide.data.reading.options.FrameOptions`.
+
+    Returns
+    -------
+    Survey
+    """
     named = {role: names_tuple(columns) for role, columns in roles.items()}
     ids = () if id is None else names_tuple(id)
     frame = columns_of_index(frame, time, ids, [name for names in named.values() for name in names])
@@ -44,7 +59,21 @@ def survey_long(
 
 
 def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]) -> Survey:
-    """Read a frame of one row per time; ``"rest"`` as target or past stands for the columns without another role."""
+    """Read a frame of one row per time; ``"rest"`` as target or past stands for the columns without another role.
+
+    Parameters
+    ----------
+    frame : pandas or polars data frame
+    time : str
+    roles : dict of str to str or sequence of str
+        Columns by role.
+    options : dict
+        See :class:`foretide.data.reading.options.FrameOptions`.
+
+    Returns
+    -------
+    Survey
+    """
     checked = _options(options)
     named = {role: names_tuple(columns) for role, columns in roles.items()}
     frame = columns_of_index(frame, time, (), [n for names in named.values() for n in names if n != REST])
@@ -62,7 +91,17 @@ def survey_file(
     path: str | PathLike[str], id: Columns | None, time: str, target: Columns, backend: str, likely: Form | None,
     options: Mapping[str, object],
 ) -> tuple[Survey, Origin]:  # fmt: skip
-    """Read a file, long when ``id`` is given or it has a column ``unique_id``; return where it was read from too."""
+    """Read a file, long when ``id`` is given or it has a column ``unique_id``; return where it was read from too.
+
+    Parameters
+    ----------
+    path, id, time, target, backend, likely, options
+        As for :meth:`foretide.Panel.read`.
+
+    Returns
+    -------
+    Survey, Origin
+    """
     given = _options({name: value for name, value in options.items() if name in Options.__dataclass_fields__})
     ids = names_tuple(id) if id else ("unique_id",)
     table = read_table(path, text=(*ids, time), preset=given.form, likely=likely)
@@ -80,14 +119,38 @@ def survey_file(
 
 
 def build(kind: type[Panel], survey: Survey, origin: Origin | None = None) -> Panel:
-    """Return the panel of a survey; raise its errors, issue its warnings at the caller of the caller."""
+    """Return the panel of a survey; raise its errors, issue its warnings at the caller of the caller.
+
+    Parameters
+    ----------
+    kind : type of Panel
+    survey : Survey
+    origin : Origin, optional
+        The file that was surveyed.
+
+    Returns
+    -------
+    Panel
+    """
     raise_errors(survey.problems)
     warn(survey.problems, stacklevel=3)
     return panel_of(kind, survey, origin)
 
 
 def panel_of(kind: type[Panel], survey: Survey, origin: Origin | None = None) -> Panel:
-    """Return the panel of a survey without errors, and of the file that was surveyed."""
+    """Return the panel of a survey without errors.
+
+    Parameters
+    ----------
+    kind : type of Panel
+    survey : Survey
+    origin : Origin, optional
+        The file that was surveyed.
+
+    Returns
+    -------
+    Panel
+    """
     place, roles = survey.place, survey.roles
     row0 = np.searchsorted(place.codes, np.arange(len(place.ids))).astype(np.int64)
     if origin is None and survey.time_format is not None:
@@ -101,7 +164,16 @@ def panel_of(kind: type[Panel], survey: Survey, origin: Origin | None = None) ->
 
 
 def frame_of(panel: Panel) -> Frame:
-    """Return what :meth:`foretide.Panel.to_frame` does."""
+    """Return what :meth:`foretide.Panel.to_frame` does.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    data frame
+    """
     local = np.concatenate([np.zeros(0, np.int64), *(np.arange(n) for n in panel.length)])
     entity = np.repeat(np.arange(panel.n_entities), panel.length)
     ids = {} if panel.ids == ("",) else {panel.names.id: np.array(panel.ids, dtype=object)[entity]}

@@ -71,7 +71,18 @@ def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, 
 
 
 def names_of_series(frame: Frame, steps: Sequence[str]) -> str | None:
-    """Return the first column of a table whose rows are series that names every row, None where none does."""
+    """Return the first column of a table whose rows are series that names every row, None where none does.
+
+    Parameters
+    ----------
+    frame : data frame
+    steps : sequence of str
+        Columns that are steps.
+
+    Returns
+    -------
+    str or None
+    """
     table = open_frame(frame)
     others = [name for name in table.columns if name not in set(steps)]
     return next((name for name in others if table[name].n_unique() == len(table)), None)

@@ -60,7 +60,22 @@ _LOOKED_AT = 200
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """``"Store_ID"`` -> ``("store", "id")``: lower case, without accents, digits apart."""
+    """Return the words of a name: lower case, without accents, digits apart.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> from foretide.data.reading.words import words_of
+    >>> words_of("Store_ID"), words_of("Größe2")
+    (('store', 'id'), ('grosse', '2'))
+    """
     letters = unicodedata.normalize("NFKD", name[:_LOOKED_AT])
     plain = "".join(c for c in letters if not unicodedata.combining(c)).replace("ß", "ss")
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)
@@ -68,7 +83,23 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def said(name: str, known: Sequence[str] | frozenset[str]) -> str | None:
-    """Return the word of a list that a name says, None where it says none; the whole name counts first."""
+    """Return the word of a list that a name says, None where it says none; the whole name counts first.
+
+    Parameters
+    ----------
+    name : str
+    known : sequence of str
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> from foretide.data.reading.words import TARGETS, said
+    >>> said("Nettoumsatz", TARGETS)
+    'umsatz'
+    """
     words = words_of(name)
     for word in ("".join(words), *words):
         if word in known:
@@ -78,13 +109,38 @@ def said(name: str, known: Sequence[str] | frozenset[str]) -> str | None:
 
 
 def rank(name: str, known: Sequence[str]) -> int:
-    """Return the position of what a name says in a list, the end of the list where it says nothing of it."""
+    """Return the position of what a name says in a list, the end of the list where it says nothing of it.
+
+    Parameters
+    ----------
+    name : str
+    known : sequence of str
+
+    Returns
+    -------
+    int
+    """
     word = said(name, known)
     return len(known) if word is None else known.index(word)
 
 
 def stem(name: str) -> tuple[str, ...]:
-    """Return the words of a name without its digits and single letters at the end: alike for shop1 and shop2."""
+    """Return the words of a name without its digits and single letters at the end: alike for shop1 and shop2.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> from foretide.data.reading.words import stem
+    >>> stem("shop1") == stem("shop_2") == ("shop",)
+    True
+    """
     words = [word for word in words_of(name) if not word.isdigit()]
     while len(words) > 1 and len(words[-1]) == 1:
         words.pop()

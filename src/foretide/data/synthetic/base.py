@@ -81,7 +81,19 @@ class Synthetic(Generic[TruthT]):
 
 
 def hourly_panel(values: Floats, names: Sequence[str], target: str | Sequence[str]) -> Panel:
-    """Return one entity whose channels are targets or past columns; ``values`` is ``[T, C]`` in the order of names."""
+    """Return one entity whose channels are targets or past columns.
+
+    Parameters
+    ----------
+    values : float array ``[T, C]``
+    names : sequence of str
+        Of the channels.
+    target : str or sequence of str
+
+    Returns
+    -------
+    Panel
+    """
     targets = (target,) if isinstance(target, str) else tuple(target)
     unknown = [t for t in targets if t not in names]
     if unknown or not targets:
@@ -97,7 +109,19 @@ def hourly_panel(values: Floats, names: Sequence[str], target: str | Sequence[st
 
 
 def cutoff_steps(grid: Grid, cutoffs: Cutoffs, n_steps: int) -> Ints:
-    """Return cutoffs, given as grid steps or as times, as grid steps ``[n]`` inside the generated part."""
+    """Return cutoffs as grid steps inside the generated part.
+
+    Parameters
+    ----------
+    grid : Grid
+    cutoffs : int or time, or a sequence of them
+    n_steps : int
+        Generated steps.
+
+    Returns
+    -------
+    int array ``[n]``
+    """
     given = [cutoffs] if isinstance(cutoffs, (str, int, np.integer)) or not isinstance(cutoffs, Iterable) else cutoffs
     array = given if isinstance(given, np.ndarray) else np.array(list(given), dtype=object)
     if array.dtype.kind in "iu" or all(isinstance(c, (int, np.integer)) for c in array):
@@ -110,12 +134,31 @@ def cutoff_steps(grid: Grid, cutoffs: Cutoffs, n_steps: int) -> Ints:
 
 
 def count(name: str, value: int, least: int) -> int:
-    """Return a whole number of at least ``least``, or say what was expected."""
+    """Return a whole number of at least ``least``, or say what was expected.
+
+    Parameters
+    ----------
+    name : str
+    value, least : int
+
+    Returns
+    -------
+    int
+    """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ConfigError(f"{name} is a whole number of at least {least}; got {value!r}.")
     return int(value)
 
 
 def stream(seed: int, which: int) -> np.random.Generator:
-    """Return the generator of one component, so that no component's numbers depend on whether another is used."""
+    """Return the generator of one component, so that no component's numbers depend on whether another is used.
+
+    Parameters
+    ----------
+    seed, which : int
+
+    Returns
+    -------
+    numpy.random.Generator
+    """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(which,)))

@@ -205,7 +205,17 @@ def _generate(
 
 
 def deterministic(t: Ints, trend_factor: Floats) -> dict[str, Floats]:
-    """Return the components that are known for any step, each ``[len(t), n]``."""
+    """Return the components that are known for any step.
+
+    Parameters
+    ----------
+    t : int array ``[T]``
+    trend_factor : float array ``[n]``
+
+    Returns
+    -------
+    dict of float arrays ``[T, n]``
+    """
     n = len(trend_factor)
     s, t = np.arange(n, dtype=np.float64), t[:, None]
     trend = (0.001 * t + 0.05 * np.sin(2 * np.pi * t / (24 * 365))) * trend_factor
@@ -225,7 +235,16 @@ def _total(components: dict[str, Floats]) -> Floats:
 
 
 def coupled_pairs(n: int) -> list[tuple[int, int]]:
-    """Return (driven, driver) channels."""
+    """Return (driven, driver) channels.
+
+    Parameters
+    ----------
+    n : int
+
+    Returns
+    -------
+    list of (int, int)
+    """
     return [(s, s + 1) for s in range(0, n - 1, 2)]
 
 

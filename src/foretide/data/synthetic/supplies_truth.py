@@ -250,7 +250,16 @@ class SuppliesTruth:
 
 
 def companion(matrices: Floats) -> Floats:
-    """Return the companion matrix of a VAR whose first matrix multiplies the newest step."""
+    """Return the companion matrix of a VAR whose first matrix multiplies the newest step.
+
+    Parameters
+    ----------
+    matrices : float array ``[P, K, K]``
+
+    Returns
+    -------
+    float array ``[P K, P K]``
+    """
     order, k = matrices.shape[:2]
     whole = np.zeros((order * k, order * k))
     whole[:k] = np.moveaxis(matrices, 0, 1).reshape(k, order * k)
@@ -259,10 +268,20 @@ def companion(matrices: Floats) -> Floats:
 
 
 def day_kinds(grid: Grid, steps: Ints, country: str | tuple[str, str] | None) -> tuple[Bools, Bools, Bools]:
-    """Say of each day, ``[n]``, whether it is a holiday, the first working day after one, the last before one.
+    """Say of each day whether it is a holiday, the first working day after one, the last before one.
 
     A working day is neither a holiday nor a Sunday. A day can be both: the Saturday between Good Friday and Easter
     Monday.
+
+    Parameters
+    ----------
+    grid : Grid
+    steps : int array ``[n]``
+    country : str, tuple of two str, or None
+
+    Returns
+    -------
+    holiday, after, before : bool arrays ``[n]``
     """
     none = np.zeros(len(steps), dtype=bool)
     if country is None or not len(steps):
@@ -277,10 +296,19 @@ def day_kinds(grid: Grid, steps: Ints, country: str | tuple[str, str] | None) ->
 
 
 def mixed_quantiles(levels: Floats, scale: Floats, spread: Floats, dispersion: Floats, zero: Floats) -> Floats:
-    """Return quantiles ``[n, Q]`` of (zero-inflated) negative binomial counts with a lognormal mean.
+    """Return quantiles of (zero-inflated) negative binomial counts with a lognormal mean.
 
-    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``, all arguments ``[n]``. The distribution is mixed by
-    the trapezoid rule over ``g``, with a step below the counts' own standard deviation in units of the spread.
+    The mean is ``scale * exp(spread * g)`` with ``g ~ N(0, 1)``. The distribution is mixed by the trapezoid rule over
+    ``g``, with a step below the counts' own standard deviation in units of the spread.
+
+    Parameters
+    ----------
+    levels : float array ``[Q]``
+    scale, spread, dispersion, zero : float arrays ``[n]``
+
+    Returns
+    -------
+    float array ``[n, Q]``
     """
     quantiles = np.empty((len(scale), len(levels)))
     high = scale * np.exp(1.5 * spread)

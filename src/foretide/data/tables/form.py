@@ -37,7 +37,17 @@ class Form:
     time_format: str | None = None
 
     def checked(self) -> Form:
-        """Return the form in one spelling, or say which part cannot be."""
+        """Return the form in one spelling, or say which part cannot be.
+
+        Returns
+        -------
+        Form
+
+        Raises
+        ------
+        ConfigError
+            For a part that cannot be.
+        """
         sep, decimal, thousands = (_mark(getattr(self, name)) for name in ("sep", "decimal", "thousands"))
         if sep is not None and (len(sep) != 1 or sep in '"\n\r\0' or ord(sep) > 127 or sep.isalnum()):
             raise ConfigError(f"sep={self.sep!r}: expected one sign such as ',', ';', '|' or 'tab'.")
@@ -52,11 +62,25 @@ class Form:
         return replace(self, sep=sep, decimal=decimal, thousands=thousands)
 
     def or_else(self, other: Form) -> Form:
-        """Return this form, with what it leaves open taken from another."""
+        """Return this form, with what it leaves open taken from another.
+
+        Parameters
+        ----------
+        other : Form
+
+        Returns
+        -------
+        Form
+        """
         return replace(other, **{f.name: v for f in fields(self) if (v := getattr(self, f.name)) is not None})
 
     def text(self) -> str:
-        """Return the form in words, as far as it is known."""
+        """Return the form in words, as far as it is known.
+
+        Returns
+        -------
+        str
+        """
         parts = [f"as {self.encoding}"] if self.encoding else []
         named = (("separator", self.sep), ("decimal", self.decimal), ("thousands", self.thousands))
         parts += [f"{name} {_SAID.get(mark) or repr(mark)}" for name, mark in named if mark]
@@ -83,11 +107,25 @@ class Origin:
     left_out: tuple[str, ...] = ()
 
     def with_times(self, form: str | None) -> Origin:
-        """Return the origin with the form that its times were found to have."""
+        """Return the origin with the form that its times were found to have.
+
+        Parameters
+        ----------
+        form : str or None
+
+        Returns
+        -------
+        Origin
+        """
         return replace(self, form=replace(self.form, time_format=form))
 
     def text(self) -> str:
-        """Return what was found, in one line."""
+        """Return what was found, in one line.
+
+        Returns
+        -------
+        str
+        """
         more = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
         how = self.form.text() if self.form.encoding else "as Parquet"
         return f"Read {self.name} {how}.{more}"

@@ -72,7 +72,19 @@ class Column:
 
 
 def look(name: str, text: pa.Array, preset: Form) -> Column:
-    """Return a column with every reading that makes numbers of all its values."""
+    """Return a column with every reading that makes numbers of all its values.
+
+    Parameters
+    ----------
+    name : str
+    text : string array ``[R]``
+    preset : Form
+        What is known of how it is written.
+
+    Returns
+    -------
+    Column
+    """
     text = pc.utf8_trim_whitespace(text)
     text = pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
     known = pc.drop_null(text)
@@ -102,6 +114,18 @@ def settle(columns: Sequence[Column], likely: Form, sep: str | None) -> dict[str
 
     A column whose values leave no choice is read by itself. Others follow those, as far as they agree; then a table of
     the same kind; then the habits of writers (:func:`_by_habit`).
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    likely : Form
+        Of a table of the same kind.
+    sep : str or None
+        Between the cells of the file.
+
+    Returns
+    -------
+    dict of str to (decimal, thousands)
     """
     own = {c.name: found for c in columns if (found := c.evidence)}
     shared = {decimal for decimal, _ in own.values()}
@@ -137,7 +161,18 @@ def _by_habit(text: pa.Array, sep: str | None) -> str | None:
 
 
 def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
-    """Return the values, int64 where all are whole and none is missing; or why a float cannot hold one."""
+    """Return the values, int64 where all are whole and none is missing; or why a float cannot hold one.
+
+    Parameters
+    ----------
+    column : Column
+    pair : (decimal, thousands)
+
+    Returns
+    -------
+    values : array ``[R]`` or None
+    problem : Problem or None
+    """
     decimal, thousands = pair
     text = column.text
     if thousands is not None:
@@ -162,7 +197,17 @@ def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
 
 
 def doubt(column: Column, preset: Form) -> Problem | None:
-    """Return why a column that looks like numbers cannot be read; None for text, and for what can."""
+    """Return why a column that looks like numbers cannot be read; None for text, and for what can.
+
+    Parameters
+    ----------
+    column : Column
+    preset : Form
+
+    Returns
+    -------
+    Problem or None
+    """
     known = pc.drop_null(column.text)
     if not len(known):
         return None
@@ -209,6 +254,20 @@ def plain_numbers(cells: Iterable[object]) -> Floats:
     """Return text as numbers, NaN where it is none.
 
     For ``pandas.to_numeric``, which ends the process on an exponent of eleven digits.
+
+    Parameters
+    ----------
+    cells : iterable ``[R]``
+
+    Returns
+    -------
+    float array ``[R]``
+
+    Examples
+    --------
+    >>> from foretide.data.tables.numerals import plain_numbers
+    >>> plain_numbers(["1.5", "a"]).tolist()
+    [1.5, nan]
     """
     text = pa.array([None if cell is None else str(cell).strip() for cell in cells], pa.string())
     fits = pc.match_substring_regex(text, _pattern(".", None))
@@ -234,12 +293,32 @@ def _has(values: pa.Array, mark: str) -> bool:
 
 
 def any_match(values: pa.Array, pattern: str) -> bool:
-    """Whether a pattern is found in any value."""
+    """Whether a pattern is found in any value.
+
+    Parameters
+    ----------
+    values : string array
+    pattern : str
+
+    Returns
+    -------
+    bool
+    """
     return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
 
 
 def all_match(values: pa.Array, pattern: str) -> bool:
-    """Whether a pattern is found in all values that are not missing."""
+    """Whether a pattern is found in all values that are not missing.
+
+    Parameters
+    ----------
+    values : string array
+    pattern : str
+
+    Returns
+    -------
+    bool
+    """
     if len(values) > _FEW and not all_match(values.slice(0, _FEW), pattern):
         return False
     return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False

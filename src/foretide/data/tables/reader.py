@@ -59,6 +59,14 @@ class Table:
         """Return the table with some columns as they are written (identifiers such as ``007`` or ``NA``, times).
 
         Whole numbers stay numbers.
+
+        Parameters
+        ----------
+        names : iterable of str
+
+        Returns
+        -------
+        Table
         """
         kept = {n: _plain(self.cells[n]) for n in names if n in self.cells and not _whole(self.cells[n])}
         return replace(self, frame=self.frame.assign(**kept)) if kept else self
@@ -80,6 +88,10 @@ def read_table(
         What holds without a look.
     likely : Form, optional
         Of a table of the same kind, taken where a look leaves it open.
+
+    Returns
+    -------
+    Table
 
     Raises
     ------

@@ -61,7 +61,22 @@ class Source:
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
-    """Return the content of a file, or of standard input for ``-``; a :class:`DataError` says why it cannot be had."""
+    """Return the content of a file, or of standard input.
+
+    Parameters
+    ----------
+    path : path
+        ``-`` is standard input.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    DataError
+        It says why it cannot be had.
+    """
     if str(path) == STDIN:
         name, raw = "standard input", _of_stdin()
     else:

@@ -59,6 +59,15 @@ def read_text(data: bytes, name: str, preset: Form, likely: Form) -> Text:
         Holds without a look.
     likely : Form
         Of a table of the same kind; taken where a look leaves it open.
+
+    Returns
+    -------
+    Text
+
+    Raises
+    ------
+    DataError
+        For what is no text table, or is empty.
     """
     text, encoding = _decode(data, name, preset.encoding, likely.encoding)
     if "\r" in text:
@@ -231,7 +240,16 @@ def _is_header(remark: str, row: str, width: int, sep: str) -> bool:
 
 
 def header_of(body: str, sep: str) -> list[str]:
-    """Return the cells of the first row."""
+    """Return the cells of the first row.
+
+    Parameters
+    ----------
+    body, sep : str
+
+    Returns
+    -------
+    list of str
+    """
     first = body[: max(body.find("\n") + 1, 0) or None]
     first = body if first.count('"') % 2 else first  # a name of several lines
     with _cells_of_any_size(first):
@@ -239,7 +257,18 @@ def header_of(body: str, sep: str) -> list[str]:
 
 
 def unsound_row(body: str, sep: str, width: int) -> tuple[int, str] | None:
-    """Return how many lines stand above the first row that is not sound, and what is wrong; None where all are."""
+    """Return how many lines stand above the first row that is not sound, and what is wrong; None where all are.
+
+    Parameters
+    ----------
+    body, sep : str
+    width : int
+        Cells of a sound row.
+
+    Returns
+    -------
+    int and str, or None
+    """
     with _cells_of_any_size(body):
         rows = csv.reader(io.StringIO(body), delimiter=sep, strict=True)
         while True:

@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 
 
 def known_rows(panel: Panel, entity: int, h: int) -> Floats:
-    """Return an entity's known-future columns, ``[T + h, F]``: ``h`` rows more than the panel has.
+    """Return an entity's known-future columns: ``h`` rows more than the panel has.
 
     A gap up to the last observed target carries the last value forward; NaN remains before a column's first value,
     and in what lies ahead.
+
+    Parameters
+    ----------
+    panel : Panel
+    entity, h : int
+
+    Returns
+    -------
+    float array ``[T + h, F]``
     """
     own = np.asarray(panel.rows(entity)[:, panel.n_targets + len(panel.past) :], dtype=np.float64)
     out = np.full((len(own) + h, own.shape[1]), np.nan)
@@ -32,9 +41,24 @@ def known_rows(panel: Panel, entity: int, h: int) -> Floats:
 
 
 def check_known(panel: Panel, entity: int, table: Floats, cutoffs: Ints, h: int, columns: Sequence[int]) -> None:
-    """Raise the error of :func:`no_value_ahead` where a column has no value in the horizon of a cutoff.
+    """Refuse columns without a value in the horizon of a cutoff.
 
-    ``table`` as :func:`known_rows` gives it, ``columns`` positions in it.
+    Parameters
+    ----------
+    panel : Panel
+    entity : int
+    table : float array ``[T + h, F]``
+        As :func:`known_rows` gives it.
+    cutoffs : int array
+        Rows of the entity.
+    h : int
+    columns : sequence of int
+        Positions in the table.
+
+    Raises
+    ------
+    DataError
+        Of :func:`no_value_ahead`.
     """
     for cutoff in np.sort(cutoffs):
         holes = np.isnan(table[cutoff + 1 : cutoff + 1 + h][:, list(columns)])
@@ -44,7 +68,20 @@ def check_known(panel: Panel, entity: int, table: Floats, cutoffs: Ints, h: int,
 
 
 def no_value_ahead(panel: Panel, entity: int, column: int, step: int, h: int | None = None) -> DataError:
-    """Return the error for a known-future column, by its position, without a value at a grid step."""
+    """Return the error for a known-future column without a value at a grid step.
+
+    Parameters
+    ----------
+    panel : Panel
+    entity, column, step : int
+        Positions, and a grid step.
+    h : int, optional
+        Steps of the forecast.
+
+    Returns
+    -------
+    DataError
+    """
     needs = "the forecast" if h is None else f"a forecast of {h} steps"
     return DataError(
         f"Known-future column {panel.future[column]!r} of {panel.series_name(entity, 0)!r} has no value at "

@@ -158,14 +158,40 @@ class Events(Record):
 
 
 def beside(days: Ints, event_days: Ints, direction: int, closed: tuple[int, ...]) -> Bools:
-    """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event."""
+    """Whether a day is the first open one after (``direction=-1``: the event lies before it) or before (1) an event.
+
+    Parameters
+    ----------
+    days, event_days : int arrays ``[n]``, ``[m]``
+        Numbers of days.
+    direction : {-1, 1}
+    closed : tuple of int
+        Weekdays, Monday 0.
+
+    Returns
+    -------
+    bool array ``[n]``
+    """
     both = np.concatenate([days, event_days])
     marked = np.arange(len(both)) >= len(days)
     return beside_marked(both, marked[None], direction, closed)[0, : len(days)]
 
 
 def beside_marked(days: Ints, marked: Bools, direction: int, closed: tuple[int, ...]) -> Bools:
-    """As :func:`beside` for several events, each ``marked`` ``[S, n]`` on some of the days ``[n]``; ``[S, n]``."""
+    """Return what :func:`beside` does, for several events at once.
+
+    Parameters
+    ----------
+    days : int array ``[n]``
+    marked : bool array ``[S, n]``
+        On which of the days each of several events lies.
+    direction, closed
+        As for :func:`beside`.
+
+    Returns
+    -------
+    bool array ``[S, n]``
+    """
     if not marked.any():
         return np.zeros_like(marked)
     # One cell per day of the calendar, with room to look beyond both ends.

@@ -110,7 +110,17 @@ def readings(words: Words) -> list[Reading]:
 
 
 def check_format(form: str | None) -> None:
-    """Raise a ConfigError where a format of times is none."""
+    """Refuse a format of times that is none.
+
+    Parameters
+    ----------
+    form : str or None
+
+    Raises
+    ------
+    ConfigError
+        Where it is none.
+    """
     if form is None or form in EPOCHS:
         return
     try:
@@ -126,13 +136,32 @@ def check_format(form: str | None) -> None:
 
 
 def in_iso(words: Words) -> Reading:
-    """Read words as ISO 8601; ``UTC`` and ``GMT`` at the end are ``Z``."""
+    """Read words as ISO 8601; ``UTC`` and ``GMT`` at the end are ``Z``.
+
+    Parameters
+    ----------
+    words : series of str ``[W]``
+
+    Returns
+    -------
+    Reading
+    """
     plain = words.str.replace(r"\s*(?:UTC|GMT)$", "Z", regex=True)
     return Reading(_nanoseconds(pd.to_datetime(plain, format="ISO8601", utc=True, errors="coerce")))
 
 
 def in_format(words: Words, form: str) -> Reading:
-    """Read words by a ``strptime`` format; where it ends in a time of day, a date alone is its midnight."""
+    """Read words by a ``strptime`` format; where it ends in a time of day, a date alone is its midnight.
+
+    Parameters
+    ----------
+    words : series of str ``[W]``
+    form : str
+
+    Returns
+    -------
+    Reading
+    """
     parsed = pd.to_datetime(words, format=form, utc=True, errors="coerce")
     date = re.sub(r"(?:T|,? +)%H[:.]%M.*$", "", form)
     if date != form and not (date.endswith("%z") or "%z" in form) and parsed.isna().any():
@@ -141,7 +170,27 @@ def in_format(words: Words, form: str) -> Reading:
 
 
 def in_epoch(numbers: Floats | Ints, form: str) -> Ints:
-    """Return numbers that count from 1970, finite ones, as nanoseconds; the least integer beyond what these count."""
+    """Return numbers that count from 1970 as nanoseconds.
+
+    Parameters
+    ----------
+    numbers : array ``[R]``
+        Finite.
+    form : str
+        One of :data:`EPOCHS`.
+
+    Returns
+    -------
+    int array ``[R]``
+        The least integer beyond what nanoseconds can count.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.time.forms import in_epoch
+    >>> in_epoch(np.array([1.5]), "epoch_s").tolist()
+    [1500000000]
+    """
     size = 10**9 // EPOCHS[form][1]
     seconds = numbers.astype(np.float64) * (size / 10**9)
     beyond = (seconds < _FIRST_SECOND) | (seconds >= _END_SECOND)
@@ -152,7 +201,17 @@ def in_epoch(numbers: Floats | Ints, form: str) -> Ints:
 
 
 def in_periods(words: Words) -> tuple[Reading, Ints] | None:
-    """Return the begins of quarters, months, weeks or years and, in nanoseconds, their ends; None for other words."""
+    """Return quarters, months, weeks or years.
+
+    Parameters
+    ----------
+    words : series of str ``[W]``
+
+    Returns
+    -------
+    Reading and int array ``[W]``, or None
+        Begins, and ends in nanoseconds; None for other words.
+    """
     for name, patterns in _PERIODS.items():
         for pattern in patterns:
             fits = words.str.fullmatch(pattern).to_numpy(dtype=bool)
@@ -189,7 +248,17 @@ def _nanoseconds(parsed: pd.Series) -> Ints:
 
 
 def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[Ints, Bools]:
-    """Return stamps of any unit as nanoseconds, and which of them lie beyond what nanoseconds can count."""
+    """Return stamps of any unit as nanoseconds, and which of them lie beyond what nanoseconds can count.
+
+    Parameters
+    ----------
+    stamps : datetime64 array ``[R]``
+
+    Returns
+    -------
+    values : int array ``[R]``
+    beyond : bool array ``[R]``
+    """
     low, high = (np.datetime64(day).astype(stamps.dtype) for day in ("1678-01-01", "2262-01-01"))
     beyond = ~np.isnat(stamps) & ((stamps < low) | (stamps >= high))
     kept = np.where(beyond, np.datetime64("NaT"), stamps).astype("datetime64[ns]")
@@ -197,7 +266,23 @@ def to_nanoseconds(stamps: NDArray[np.datetime64]) -> tuple[Ints, Bools]:
 
 
 def looks_like_epoch(values: Ints) -> str | None:
-    """Return the format of whole numbers that all lie between the years 1990 and 2100 when counted from 1970."""
+    """Return the format of whole numbers that all lie between the years 1990 and 2100 when counted from 1970.
+
+    Parameters
+    ----------
+    values : int array
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.time.forms import looks_like_epoch
+    >>> print(looks_like_epoch(np.array([1_700_000_000])))
+    epoch_s
+    """
     for form, (_, size) in EPOCHS.items():
         if len(values) and values.min() >= 631_152_000 * size and values.max() < 4_102_444_800 * size:
             return form
@@ -205,7 +290,23 @@ def looks_like_epoch(values: Ints) -> str | None:
 
 
 def looks_like_digits(values: Ints) -> tuple[str, str] | None:
-    """Return what whole numbers such as 20240131 are, and their format."""
+    """Return what whole numbers such as 20240131 are, and their format.
+
+    Parameters
+    ----------
+    values : int array
+
+    Returns
+    -------
+    (str, str) or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.time.forms import looks_like_digits
+    >>> looks_like_digits(np.array([20240131]))
+    ('dates', '%Y%m%d')
+    """
     if not len(values) or values.min() < 190001 or len({len(str(v)) for v in (values.min(), values.max())}) > 1:
         return None
     kinds = {6: ("months", "%Y%m"), 8: ("dates", "%Y%m%d"), 10: ("hours", "%Y%m%d%H"), 12: ("times", "%Y%m%d%H%M"),
@@ -223,7 +324,22 @@ def looks_like_digits(values: Ints) -> tuple[str, str] | None:
 
 
 def name_of_epoch(form: str) -> str:
-    """Return ``seconds since 1970`` for ``epoch_s``."""
+    """Return what numbers of a format count.
+
+    Parameters
+    ----------
+    form : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from foretide.data.time.forms import name_of_epoch
+    >>> print(name_of_epoch("epoch_s"))
+    seconds since 1970
+    """
     return f"{EPOCHS[form][0]} since 1970"
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from foretide.data.reading.categories import most_frequent
 from foretide.data.reading.problems import Place, Problem, located
-from foretide.data.time.frequency import find_freq, fixed_step, is_daily_or_longer, offset_of, place_on_grid, shift_of
+from foretide.data.time.frequency import fixed_step, is_daily_or_longer, offset_of, shift_of
 from foretide.data.time.grid import Grid
 from foretide.data.time.stamps import DAY, as_index, as_ns
+from foretide.data.time.steps import find_freq, place_on_grid
 from foretide.data.time.zones import from_wall, to_wall
 from foretide.errors import DataError, nearest
 from foretide.typing import Ints
@@ -33,6 +34,12 @@ MOST_STEPS = 20
 
 def resample(survey: Survey, freq: str) -> bool:
     """Bring the rows of each entity that fall into one step together, column by column, leaving missing cells out.
+
+    Parameters
+    ----------
+    survey : Survey
+        Changed in place.
+    freq : str
 
     Returns
     -------
@@ -127,7 +134,17 @@ def _incomplete(place: Place, labels: Labels, freq: str) -> list[Problem]:
 
 
 def suggestion(times: Ints, codes: Ints) -> str:
-    """Return the shortest common step that is at least nearly as long as the middle distance between rows."""
+    """Return the shortest common step that is at least nearly as long as the middle distance between rows.
+
+    Parameters
+    ----------
+    times, codes : int arrays ``[R]``
+        Nanoseconds, and entity of each row.
+
+    Returns
+    -------
+    str
+    """
     gaps = np.diff(times)[np.diff(codes) == 0]
     middle = float(np.median(gaps)) if gaps.size else 0.0
     return next((alias for alias, size in _STEPS.items() if 1.05 * size * DAY / 1440 >= middle), "YS")

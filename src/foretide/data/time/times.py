@@ -71,9 +71,23 @@ def parse_times(series: ColumnView, time_format: str | None = None) -> Times:
 
     Parameters
     ----------
+    series : narwhals series ``[R]``
     time_format : str, optional
         A ``strptime`` format, or ``epoch_s``, ``epoch_ms``, ``epoch_us``, ``epoch_ns`` for numbers that count from
         1970 in UTC. Without one, ISO 8601 and other forms that all rows agree on are read.
+
+    Returns
+    -------
+    Times
+
+    Examples
+    --------
+    >>> import narwhals as nw
+    >>> import pandas as pd
+    >>> from foretide.data.time.times import parse_times
+    >>> column = nw.from_native(pd.Series(["31.01.2024", "01.02.2024"], name="ds"), series_only=True)
+    >>> print(parse_times(column).form)
+    %d.%m.%Y
     """
     name, dtype = str(series.name), series.dtype
     if time_format in forms.EPOCHS and not isinstance(dtype, (nw.Datetime, nw.Date, nw.Duration)):
@@ -137,7 +151,16 @@ def _whole_numbers(series: ColumnView) -> tuple[Ints, Bools]:
 
 
 def looks_counted(series: ColumnView) -> bool:
-    """Whether whole numbers look like dates written in digits, or like time since 1970."""
+    """Whether whole numbers look like dates written in digits, or like time since 1970.
+
+    Parameters
+    ----------
+    series : narwhals series of integers
+
+    Returns
+    -------
+    bool
+    """
     values = np.asarray(series.drop_nulls().to_numpy()).astype(np.int64)
     return forms.looks_like_digits(values) is not None or forms.looks_like_epoch(values) is not None
 

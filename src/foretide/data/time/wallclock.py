@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 
 def wall_grid(grid: Grid) -> Grid:
-    """Return a grid without a zone: the wall clock of the zone that the grid has, the grid itself without one."""
+    """Return a grid without a zone: the wall clock of the zone that the grid has, the grid itself without one.
+
+    Parameters
+    ----------
+    grid : Grid
+
+    Returns
+    -------
+    Grid
+    """
     if grid.tz is None:
         return grid
     if grid.wall:
@@ -27,9 +36,20 @@ def wall_grid(grid: Grid) -> Grid:
 
 
 def wall_steps(grid: Grid, wall: Grid, steps: Ints) -> Ints:
-    """Return where steps of a grid with a zone lie on a grid of its wall clock, ``[n]``.
+    """Return where steps of a grid with a zone lie on a grid of its wall clock.
 
     The hour that a clock shows twice is one step there, the hour that it leaves out is a hole.
+
+    Parameters
+    ----------
+    grid : Grid
+    wall : Grid
+        As :func:`wall_grid` gives it.
+    steps : int array ``[n]``
+
+    Returns
+    -------
+    int array ``[n]``
     """
     if grid.tz is None or grid.wall or isinstance(grid.freq, int):
         return np.asarray(steps, dtype=np.int64)
@@ -46,6 +66,11 @@ def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Ints]]:
 
     Of an hour that comes twice the first value is kept, so that nothing later is seen from it. A row that the clock
     leaves out is the mean of its neighbours.
+
+    Parameters
+    ----------
+    panel : Panel
+    wall : Grid
 
     Returns
     -------
@@ -80,6 +105,15 @@ def extended(panel: Panel, rows: int) -> Panel:
     """Return the panel with so many rows more of each entity, in which columns known ahead keep their last values.
 
     A forecast through a clock that is put back reaches fewer steps on the wall than a model makes.
+
+    Parameters
+    ----------
+    panel : Panel
+    rows : int
+
+    Returns
+    -------
+    Panel
     """
     if not panel.future or rows < 1:
         return panel
@@ -95,10 +129,22 @@ def extended(panel: Panel, rows: int) -> Panel:
 
 
 def ahead_index(grid: Grid, wall: Grid, cutoffs: Ints, h: int) -> Ints | None:
-    """Return which step of a forecast on the wall clock each step of one on the grid is, ``[W, h]``; None: its own.
+    """Return which step of a forecast on the wall clock each step of one on the grid is.
 
     A forecast through a clock that jumps ahead ends a step early on the wall; its last step is that of the day before
     where the forecast reaches so far, else the last there is.
+
+    Parameters
+    ----------
+    grid, wall : Grid
+    cutoffs : int array ``[W]``
+        Grid steps.
+    h : int
+
+    Returns
+    -------
+    int array ``[W, h]`` or None
+        None: each its own.
     """
     steps = np.asarray(cutoffs, dtype=np.int64)[:, None] + np.arange(h + 1)
     if grid.tz is None or not steps.size:

@@ -57,6 +57,14 @@ def read_zone(tz: str | None) -> str | None:
 def zone_name(zone: tzinfo) -> str:
     """Return the name of a zone object of the standard library, pytz or dateutil; where it has none, its offset.
 
+    Parameters
+    ----------
+    zone : tzinfo
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     ConfigError
@@ -76,7 +84,22 @@ def zone_name(zone: tzinfo) -> str:
 
 
 def offset_name(minutes: int) -> str:
-    """Return an offset from UTC as ``+02:00``."""
+    """Return an offset from UTC as text.
+
+    Parameters
+    ----------
+    minutes : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from foretide.data.time.zones import offset_name
+    >>> print(offset_name(-210))
+    -03:30
+    """
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
@@ -87,7 +110,17 @@ def _file_of(zone: tzinfo) -> tuple[str, ...]:
 
 
 def zone_of_offsets(utc: Ints, offsets: Ints) -> str | None:
-    """Return a zone whose clock shows these offsets (nanoseconds) at these times, or None."""
+    """Return a zone whose clock shows these offsets at these times, or None.
+
+    Parameters
+    ----------
+    utc, offsets : int arrays ``[R]``
+        Nanoseconds.
+
+    Returns
+    -------
+    str or None
+    """
     for name in (*_LIKELY, *sorted(zoneinfo.available_timezones())):
         try:
             wall = to_wall(utc, name)
@@ -99,12 +132,32 @@ def zone_of_offsets(utc: Ints, offsets: Ints) -> str | None:
 
 
 def zone_put_back(wall: Ints) -> str | None:
-    """Return a zone whose clock shows all of these times twice, as when it is put back in autumn, or None."""
+    """Return a zone whose clock shows all of these times twice, as when it is put back in autumn, or None.
+
+    Parameters
+    ----------
+    wall : int array ``[R]``
+        Nanoseconds.
+
+    Returns
+    -------
+    str or None
+    """
     return _zone_where(wall, "NaT", "shift_forward")
 
 
 def zone_put_forward(wall: Ints) -> str | None:
-    """Return a zone whose clock shows none of these times, as when it is put forward in spring, or None."""
+    """Return a zone whose clock shows none of these times, as when it is put forward in spring, or None.
+
+    Parameters
+    ----------
+    wall : int array ``[R]``
+        Nanoseconds.
+
+    Returns
+    -------
+    str or None
+    """
     return _zone_where(wall, np.zeros(len(wall), dtype=bool), "NaT")
 
 
@@ -119,6 +172,19 @@ def localise(values: Ints, codes: Ints, tz: str) -> tuple[Ints, Bools]:
     In the hour that a clock shows twice, an entity's first time is the earlier one. A time in the hour that a clock
     skips is the first one after it, as midnight of a day that begins at 01:00; where the entity has that time too,
     it does not exist.
+
+    Parameters
+    ----------
+    values : int array ``[R]``
+        Nanoseconds on the wall.
+    codes : int array ``[R]``
+        Entity of each row.
+    tz : str
+
+    Returns
+    -------
+    utc : int array ``[R]``
+    absent : bool array ``[R]``
     """
     first = ~pd.DataFrame({"code": codes, "time": values}).duplicated().to_numpy()
     index = as_index(values)
@@ -133,16 +199,52 @@ def on_the_clock(labels: pd.Index, tz: str) -> pd.DatetimeIndex:
     """Return labels of a regular wall clock with their zone.
 
     One in the hour that the clock skips becomes the first time after it, one in the hour that comes twice the first.
+
+    Parameters
+    ----------
+    labels : index of naive times
+    tz : str
+
+    Returns
+    -------
+    DatetimeIndex
     """
     index = pd.DatetimeIndex(labels)
     return index.tz_localize(tz, ambiguous=np.ones(len(index), dtype=bool), nonexistent="shift_forward")
 
 
 def to_wall(values: Ints, tz: str) -> Ints:
-    """Return UTC nanoseconds as nanoseconds on a wall clock of the zone."""
+    """Return UTC nanoseconds as nanoseconds on a wall clock of the zone.
+
+    Parameters
+    ----------
+    values : int array ``[R]``
+    tz : str
+
+    Returns
+    -------
+    int array ``[R]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.time.zones import to_wall
+    >>> to_wall(np.array([0]), "+01:00").tolist()
+    [3600000000000]
+    """
     return as_ns(as_index(values).tz_localize("UTC").tz_convert(tz).tz_localize(None))
 
 
 def from_wall(values: Ints, tz: str) -> Ints:
-    """Return nanoseconds of labels on a regular wall clock in UTC; see :func:`on_the_clock`."""
+    """Return nanoseconds of labels on a regular wall clock in UTC; see :func:`on_the_clock`.
+
+    Parameters
+    ----------
+    values : int array ``[R]``
+    tz : str
+
+    Returns
+    -------
+    int array ``[R]``
+    """
     return as_ns(on_the_clock(as_index(values), tz))
