@@ -68,7 +68,18 @@ class Learner(ABC, Generic[Batch]):
 
     @abstractmethod
     def step(self, batch: Batch) -> Tensor:
-        """Move the parameters by one batch; return its loss, a scalar without a gradient."""
+        """Move the parameters by one batch.
+
+        Parameters
+        ----------
+        batch : Batch
+            One of :meth:`batches`.
+
+        Returns
+        -------
+        Tensor
+            Its loss before the step, a scalar without a gradient.
+        """
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
@@ -179,5 +190,25 @@ def _mean(learner: Learner[Batch], epoch: int, batches: Sequence[Batch], losses:
 
 
 def shuffled(n: int, size: int, steps: int | None, generator: torch.Generator) -> Sequence[Tensor]:
-    """Numbers of the windows of each step: ``n`` windows in a new order, ``size`` a step, at most ``steps`` steps."""
+    """Numbers of the windows of each step, in a new order.
+
+    Parameters
+    ----------
+    n, size : int
+        Windows in all, and of a step.
+    steps : int or None
+        Most steps; None: all windows.
+    generator : torch.Generator
+
+    Returns
+    -------
+    sequence of int tensors ``[size]``
+
+    Examples
+    --------
+    >>> import torch
+    >>> from foretide.training.loop import shuffled
+    >>> [len(part) for part in shuffled(10, 4, None, torch.Generator())]
+    [4, 4, 2]
+    """
     return torch.split(torch.randperm(n, generator=generator), size)[:steps]
