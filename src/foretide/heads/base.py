@@ -6,16 +6,13 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from foretide.seeding import numpy_generator
 from foretide.typing import Bools, Floats
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,13 @@ distribution is the zero-inflated one, whose mean is ``(1 - pi) mu``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from foretide.errors import ConfigError
 from foretide.typing import Floats, Ints
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
 
 POISSON = 1e30
 """A dispersion from here on is taken as this one, which is Poisson to the last bit and still a number."""

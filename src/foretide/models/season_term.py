@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.typing import Ints, Reals
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAX_RANKED_ROWS = 20_000
 MAX_RANKED_ENTITIES = 64
