@@ -102,7 +102,7 @@ class Tables:
     lag : float
         Steps by which the level is behind.
     season : int
-        Ints after which the profile repeats.
+        Steps after which the profile repeats.
     """
 
     profile: Floats
