@@ -7,12 +7,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from foretide.errors import TrainingError
+from foretide.training.config import Stage, TrainingConfig
 from foretide.training.watch import Epoch, EpochCallback, show_watchers
 
 Batch = TypeVar("Batch")
@@ -35,20 +36,6 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
     parts: dict[str, int] = field(default_factory=dict)
-
-
-class Schedule(Protocol):
-    """How long the loop goes on."""
-
-    @property
-    def epochs(self) -> int:
-        """Most epochs."""
-        ...
-
-    @property
-    def patience(self) -> int | None:
-        """Epochs without a better validation loss before training stops; None: it never stops early."""
-        ...
 
 
 class Learner(ABC, Generic[Batch]):
@@ -108,16 +95,17 @@ class Best(NamedTuple):
 
 
 def train(
-    learner: Learner[Batch], schedule: Schedule, *, on_epoch: EpochCallback | None = None, margin: float = 0.0
-) -> History:
+    learner: Learner[Batch], schedule: TrainingConfig | Stage, *, on_epoch: EpochCallback | None = None,
+    margin: float = 0.0,
+) -> History:  # fmt: skip
     """Train in place, and leave every part in its best validation state; in its last one without validation windows.
 
     Parameters
     ----------
     learner : Learner
-    schedule : Schedule
-        A part that has not got better for ``patience`` epochs stays as it was at its best; when all have stopped,
-        training ends.
+    schedule : TrainingConfig or Stage
+        How long: its epochs and patience. A part that has not got better for ``patience`` epochs stays as it was at
+        its best; when all have stopped, training ends.
     on_epoch : callable, optional
         Called after each epoch with its row of the history.
     margin : float
@@ -159,18 +147,22 @@ def train(
         if schedule.patience is not None and epoch - latest >= schedule.patience:
             break
     for part, found in best.items():
-        if first[part].loss - found.loss < margin * abs(first[part].loss):
-            found = first[part]
-        history.parts[part] = found.epoch
-        with torch.no_grad():
-            for parameter, value in zip(learner.parts[part], found.values, strict=True):
-                parameter.copy_(value)
+        gained = first[part].loss - found.loss
+        kept = first[part] if gained < margin * abs(first[part].loss) else found
+        history.parts[part] = kept.epoch
+        _put_back(learner, part, kept)
     history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
 
 
 def _copied(learner: Learner[Batch], part: str) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in learner.parts[part]]
+
+
+@torch.no_grad()
+def _put_back(learner: Learner[Batch], part: str, kept: Best) -> None:
+    for parameter, value in zip(learner.parts[part], kept.values, strict=True):
+        parameter.copy_(value)
 
 
 def _mean(learner: Learner[Batch], epoch: int, batches: Sequence[Batch], losses: Sequence[Tensor]) -> float:

@@ -51,7 +51,7 @@ class Store:
 
 
 class WindowBatches:
-    """Windows of a store, gathered by number; implements :class:`foretide.training.loop.Batches`.
+    """Windows of a store, gathered by number.
 
     Parameters
     ----------
