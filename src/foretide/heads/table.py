@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -205,6 +205,23 @@ def resolve(spec: HeadSpec, targets: Sequence[str]) -> list[Route]:
     if left:
         raise ConfigError(f"No head is given for target {left[0]!r}. Add it: {{'point': {left!r}}}.")
     return out
+
+
+def placed(found: Sequence[Route], columns: Sequence[int]) -> list[Route]:
+    """Turn positions among some targets into positions among all.
+
+    Parameters
+    ----------
+    found : sequence of Route
+        From :func:`resolve` for some targets.
+    columns : sequence of int
+        Where these targets stand among all.
+
+    Returns
+    -------
+    list of Route
+    """
+    return [replace(r, columns=tuple(columns[j] for j in r.places or range(len(columns)))) for r in found]
 
 
 def shared_range(ranges: Iterable[tuple[float, float] | None]) -> tuple[float, float] | None:
