@@ -19,7 +19,7 @@ from foretide.data.windows import slide
 from foretide.models.inputs import Inputs, Labels
 from foretide.seeding import torch_generator
 from foretide.training.config import TrainingConfig
-from foretide.training.network import reduce
+from foretide.training.means import reduce
 from foretide.training.network_training import train_network
 from foretide.training.prepare import Preparation
 from foretide.training.store import Store, WindowBatches
@@ -37,7 +37,7 @@ class Linear(nn.Module):
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
         """Mean squared error."""
         forecast = self.map(inputs.past.transpose(1, 2).flatten(1))[..., None]
-        return reduce(nn.functional.mse_loss(forecast, labels.y, reduction="none"), labels)
+        return reduce(nn.functional.mse_loss(forecast, labels.y, reduction="none"), labels.observed)
 
 
 def bare(x: Tensor, y: Tensor, fused: bool) -> float:

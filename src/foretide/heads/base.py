@@ -6,16 +6,13 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from foretide.seeding import numpy_generator
 from foretide.typing import Bools, Floats
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,17 @@ class Distribution(ABC):
 
     @abstractmethod
     def loss(self, y: Tensor) -> Tensor:
-        """Loss of each element of ``y`` ``[B, H, D]``, not reduced."""
+        """Loss of each element, not reduced.
+
+        Parameters
+        ----------
+        y : float tensor ``[B, H, D]``
+            The truth, in the network's units.
+
+        Returns
+        -------
+        Tensor ``[B, H, D]``
+        """
 
     @abstractmethod
     def mean(self) -> Tensor:
@@ -106,15 +113,40 @@ class Distribution(ABC):
 
     @abstractmethod
     def cdf(self, y: Tensor) -> Tensor:
-        """Probability of at most ``y``, ``[B, H, D]``; no gradient."""
+        """Probability of at most ``y``; no gradient.
+
+        Parameters
+        ----------
+        y : float tensor ``[B, H, D]``
+
+        Returns
+        -------
+        Tensor ``[B, H, D]``
+        """
 
     @abstractmethod
     def sample(self, generator: torch.Generator | None = None, n: int | None = None) -> Tensor:
-        """Draw one value of each element ``[B, H, D]``, or ``n`` of each ``[n, B, H, D]``; no gradient."""
+        """Draw values; no gradient.
+
+        Parameters
+        ----------
+        generator : torch.Generator, optional
+        n : int, optional
+            Values of each element; one, without an axis for it, by default.
+
+        Returns
+        -------
+        Tensor ``[B, H, D]`` or ``[n, B, H, D]``
+        """
 
 
 class Head(nn.Module, ABC):
-    """Turns hidden features into a distribution; it knows nothing of the backbone they came from."""
+    """Turns hidden features into a distribution; it knows nothing of the backbone they came from.
+
+    Parameters
+    ----------
+    shape : HeadShape
+    """
 
     has_distribution: bool = False
     """Whether its distributions have quantiles."""
@@ -135,9 +167,22 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:
-        """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``.
+        """Return the distribution of a batch.
 
-        ``scale`` broadcasts to the base; without a horizon axis (one decoder step) all three lack it.
+        Parameters
+        ----------
+        features : float tensor ``[B, H, K]``
+            From the backbone; without a horizon axis (one decoder step) this, ``base`` and ``scale`` lack it.
+        base : float tensor ``[B, H, D]``
+            Forecast that the head corrects.
+        scale : float tensor
+            Unit of the correction; broadcasts to the base.
+        series : SeriesInfo, optional
+            Whose windows these are, for a head that ``needs_series``.
+
+        Returns
+        -------
+        Distribution
         """
 
     def points(self) -> Head | None:
@@ -154,8 +199,15 @@ class Head(nn.Module, ABC):
     def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
         """Set the spread parameters from the errors of the base, so that training begins with honest intervals.
 
-        ``base``, ``y`` and ``observed`` (None: all) are ``[W, H, D]``, in the network's units. A head without spread
-        parameters has nothing to set.
+        A head without spread parameters has nothing to set.
+
+        Parameters
+        ----------
+        base, y : float tensors ``[W, H, D]``
+            Forecasts and truths, in the network's units.
+        series : SeriesInfo
+        observed : bool tensor ``[W, H, D]``, optional
+            Which truths are known; all by default.
         """
 
     def settle(self, means: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:

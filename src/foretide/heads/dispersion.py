@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
 from foretide.heads.nbinom import rising
 from foretide.typing import Floats, Ints
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DISPERSIONS = (1e-4, 1e6)
 """Bounds of a fitted dispersion."""

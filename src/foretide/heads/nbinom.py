@@ -8,17 +8,13 @@ distribution is the zero-inflated one, whose mean is ``(1 - pi) mu``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from foretide.errors import ConfigError
 from foretide.typing import Floats, Ints
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
 
 POISSON = 1e30
 """A dispersion from here on is taken as this one, which is Poisson to the last bit and still a number."""
@@ -31,7 +27,27 @@ SLACK = 1e-12
 
 
 def log_pmf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: ArrayLike | None = None) -> Floats:
-    """Logarithm of the probability of ``y``; -inf where ``y`` is negative or not whole. Arguments broadcast."""
+    """Logarithm of the probability of ``y``. Arguments broadcast.
+
+    Parameters
+    ----------
+    y : array
+        Counts.
+    mean, dispersion : arrays
+    zero_probability : array, optional
+
+    Returns
+    -------
+    float64 array
+        -inf where ``y`` is negative or not whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.heads.nbinom import log_pmf
+    >>> np.exp(log_pmf([0, 1], 2.0, np.inf)).round(4).tolist()
+    [0.1353, 0.2707]
+    """
     count, mu = np.asarray(y, dtype=np.float64), np.asarray(mean, dtype=np.float64)
     theta = np.minimum(np.asarray(dispersion, dtype=np.float64), POISSON)
     legal = (count >= 0) & (count == np.floor(count))
@@ -57,7 +73,25 @@ def rising(k: Floats, theta: Floats) -> Floats:
 
 
 def cdf(y: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: ArrayLike | None = None) -> Floats:
-    """Probability of at most ``y``. Arguments broadcast."""
+    """Probability of at most ``y``. Arguments broadcast.
+
+    Parameters
+    ----------
+    y : array
+        Counts.
+    mean, dispersion : arrays
+    zero_probability : array, optional
+
+    Returns
+    -------
+    float64 array
+
+    Examples
+    --------
+    >>> from foretide.heads.nbinom import cdf
+    >>> cdf([0, 3], 2.0, 1.0).round(4).tolist()
+    [0.3333, 0.8025]
+    """
     k, mu, theta = np.broadcast_arrays(
         np.floor(np.asarray(y, dtype=np.float64)),
         np.asarray(mean, dtype=np.float64),
@@ -99,6 +133,12 @@ def quantiles(
     -------
     float64 array ``[..., Q]``
         Whole numbers of at least 0.
+
+    Examples
+    --------
+    >>> from foretide.heads.nbinom import quantiles
+    >>> quantiles((0.1, 0.5, 0.9), [0.2, 20.0], 3.0).tolist()
+    [[0.0, 0.0, 1.0], [6.0, 18.0, 37.0]]
     """
     q = np.atleast_1d(np.asarray(levels, dtype=np.float64))
     if q.ndim != 1 or not ((q > 0) & (q < 1)).all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -103,6 +103,15 @@ class Route:
 def canonical(name: object) -> str:
     """Return the name a head stands under in the table.
 
+    Parameters
+    ----------
+    name : str
+        Or one of its other names.
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     ConfigError
@@ -116,6 +125,22 @@ def canonical(name: object) -> str:
 
 def routes(spec: HeadSpec) -> list[Route]:
     """Read a specification.
+
+    Parameters
+    ----------
+    spec : str or dict
+        See :data:`HeadSpec`.
+
+    Returns
+    -------
+    list of Route
+        One, or one of each head that gets columns of its own.
+
+    Examples
+    --------
+    >>> from foretide.heads.table import routes
+    >>> [(route.name, route.columns) for route in routes({"nb": ["beds"], "point": ["cost"]})]
+    [('nb', ('beds',)), ('point', ('cost',))]
 
     Raises
     ------
@@ -146,6 +171,16 @@ def routes(spec: HeadSpec) -> list[Route]:
 def resolve(spec: HeadSpec, targets: Sequence[str]) -> list[Route]:
     """Read a specification and turn names of targets into positions; each target must go to exactly one head.
 
+    Parameters
+    ----------
+    spec : str or dict
+        See :data:`HeadSpec`.
+    targets : sequence of str
+
+    Returns
+    -------
+    list of Route
+
     Raises
     ------
     ConfigError
@@ -170,6 +205,23 @@ def resolve(spec: HeadSpec, targets: Sequence[str]) -> list[Route]:
     if left:
         raise ConfigError(f"No head is given for target {left[0]!r}. Add it: {{'point': {left!r}}}.")
     return out
+
+
+def placed(found: Sequence[Route], columns: Sequence[int]) -> list[Route]:
+    """Turn positions among some targets into positions among all.
+
+    Parameters
+    ----------
+    found : sequence of Route
+        From :func:`resolve` for some targets.
+    columns : sequence of int
+        Where these targets stand among all.
+
+    Returns
+    -------
+    list of Route
+    """
+    return [replace(r, columns=tuple(columns[j] for j in r.places or range(len(columns)))) for r in found]
 
 
 def shared_range(ranges: Iterable[tuple[float, float] | None]) -> tuple[float, float] | None:
@@ -199,6 +251,17 @@ def make_head(spec: HeadSpec, shape: HeadShape, targets: Sequence[str] = (), **o
         Names of the targets, where the specification uses them.
     **options
         For a single head, beside those of the specification.
+
+    Returns
+    -------
+    Head
+
+    Examples
+    --------
+    >>> from foretide.heads.base import HeadShape
+    >>> from foretide.heads.table import make_head
+    >>> make_head("gaussian", HeadShape(features=8, targets=2, h=3)).has_distribution
+    True
 
     Raises
     ------

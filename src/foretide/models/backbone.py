@@ -27,4 +27,16 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
-        """Return what the head needs; ``feedback`` gives an autoregressive decoder its previous value."""
+        """Return what the head needs.
+
+        Parameters
+        ----------
+        inputs : Inputs
+            A batch of windows.
+        feedback : callable
+            Gives an autoregressive decoder its previous value.
+
+        Returns
+        -------
+        Hidden
+        """

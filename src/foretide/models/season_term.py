@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.typing import Ints, Reals
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAX_RANKED_ROWS = 20_000
 MAX_RANKED_ENTITIES = 64
@@ -25,7 +22,25 @@ def basis(steps: Ints, frequencies: Reals) -> Reals:
 
 
 def candidate_periods(seasons: Sequence[float], n_steps: int) -> tuple[float, ...]:
-    """Return the seasons, and twice the longest, that ``n_steps`` training steps hold often enough to fit."""
+    """Return the seasons, and twice the longest, that the training part holds often enough to fit.
+
+    Parameters
+    ----------
+    seasons : sequence of float
+        In steps.
+    n_steps : int
+        Length of the training part.
+
+    Returns
+    -------
+    tuple of float
+
+    Examples
+    --------
+    >>> from foretide.models.season_term import candidate_periods
+    >>> candidate_periods((7, 30), 100)
+    (7, 30)
+    """
     known = [s for s in seasons if s > 1]
     longer = [2 * max(known)] if known else []
     return tuple(p for p in [*known, *longer] if CYCLES_NEEDED * p <= n_steps)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foretide.data.time.calendar import Calendar
+from foretide.data.time.grid import Grid
 from foretide.typing import Ints, Singles
-
-if TYPE_CHECKING:
-    from foretide.data.time.calendar import Calendar
-    from foretide.data.time.grid import Grid
 
 CHUNK_STEPS = 65_536
 

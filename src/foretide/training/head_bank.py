@@ -13,6 +13,7 @@ from foretide.heads.table import HeadSpec, make_head
 from foretide.training.config import Stage
 from foretide.training.fused.heads import HeadSteps
 from foretide.training.loop import History, shuffled, train
+from foretide.training.means import joined_mean, observed_in, reduce
 from foretide.training.stage import StageLearner
 
 EVALUATED_AT_ONCE = 1024
@@ -113,7 +114,8 @@ class HeadBank(nn.Module):
 
     def loss(self, bucket: str, data: HeadData, chosen: Tensor | slice) -> Tensor:
         """Mean loss of a bucket over the observed elements of some windows."""
-        return _mean(self.distribution(bucket, data, chosen).loss(data.y[chosen]), data.observed, chosen)
+        observed = None if data.observed is None else data.observed[chosen]
+        return reduce(self.distribution(bucket, data, chosen).loss(data.y[chosen]), observed)
 
     def begin(self, bucket: str, data: HeadData) -> None:
         """Let a head find its spread from the errors of the base."""
@@ -222,17 +224,6 @@ class HeadLearner(StageLearner[Tensor]):
 @torch.no_grad()
 def _evaluate(bank: HeadBank, bucket: str, data: HeadData) -> float:
     bank.eval()
-    total, count = 0.0, 0.0
-    for low in range(0, len(data), EVALUATED_AT_ONCE):
-        part = slice(low, low + EVALUATED_AT_ONCE)
-        n = float(data.y[part].numel() if data.observed is None else data.observed[part].sum())
-        total += float(bank.loss(bucket, data, part)) * n
-        count += n
-    return total / max(count, 1.0)
-
-
-def _mean(elements: Tensor, observed: Tensor | None, chosen: Tensor | slice) -> Tensor:
-    if observed is None:
-        return elements.mean()
-    mask = observed[chosen]
-    return (elements * mask).sum() / mask.sum().clamp(min=1)
+    parts = [slice(low, low + EVALUATED_AT_ONCE) for low in range(0, len(data), EVALUATED_AT_ONCE)]
+    counts = [observed_in(data.y[part], None if data.observed is None else data.observed[part]) for part in parts]
+    return joined_mean([float(bank.loss(bucket, data, part)) for part in parts], counts)

@@ -7,12 +7,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from foretide.errors import TrainingError
+from foretide.training.config import Stage, TrainingConfig
 from foretide.training.watch import Epoch, EpochCallback, show_watchers
 
 Batch = TypeVar("Batch")
@@ -37,20 +38,6 @@ class History:
     parts: dict[str, int] = field(default_factory=dict)
 
 
-class Schedule(Protocol):
-    """How long the loop goes on."""
-
-    @property
-    def epochs(self) -> int:
-        """Most epochs."""
-        ...
-
-    @property
-    def patience(self) -> int | None:
-        """Epochs without a better validation loss before training stops; None: it never stops early."""
-        ...
-
-
 class Learner(ABC, Generic[Batch]):
     """What the loop trains: it draws batches, moves by one of them, and judges itself on validation windows.
 
@@ -68,7 +55,18 @@ class Learner(ABC, Generic[Batch]):
 
     @abstractmethod
     def step(self, batch: Batch) -> Tensor:
-        """Move the parameters by one batch; return its loss, a scalar without a gradient."""
+        """Move the parameters by one batch.
+
+        Parameters
+        ----------
+        batch : Batch
+            One of :meth:`batches`.
+
+        Returns
+        -------
+        Tensor
+            Its loss before the step, a scalar without a gradient.
+        """
 
     @abstractmethod
     def validate(self) -> dict[str, float]:
@@ -97,16 +95,17 @@ class Best(NamedTuple):
 
 
 def train(
-    learner: Learner[Batch], schedule: Schedule, *, on_epoch: EpochCallback | None = None, margin: float = 0.0
-) -> History:
+    learner: Learner[Batch], schedule: TrainingConfig | Stage, *, on_epoch: EpochCallback | None = None,
+    margin: float = 0.0,
+) -> History:  # fmt: skip
     """Train in place, and leave every part in its best validation state; in its last one without validation windows.
 
     Parameters
     ----------
     learner : Learner
-    schedule : Schedule
-        A part that has not got better for ``patience`` epochs stays as it was at its best; when all have stopped,
-        training ends.
+    schedule : TrainingConfig or Stage
+        How long: its epochs and patience. A part that has not got better for ``patience`` epochs stays as it was at
+        its best; when all have stopped, training ends.
     on_epoch : callable, optional
         Called after each epoch with its row of the history.
     margin : float
@@ -148,18 +147,22 @@ def train(
         if schedule.patience is not None and epoch - latest >= schedule.patience:
             break
     for part, found in best.items():
-        if first[part].loss - found.loss < margin * abs(first[part].loss):
-            found = first[part]
-        history.parts[part] = found.epoch
-        with torch.no_grad():
-            for parameter, value in zip(learner.parts[part], found.values, strict=True):
-                parameter.copy_(value)
+        gained = first[part].loss - found.loss
+        kept = first[part] if gained < margin * abs(first[part].loss) else found
+        history.parts[part] = kept.epoch
+        _put_back(learner, part, kept)
     history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
 
 
 def _copied(learner: Learner[Batch], part: str) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in learner.parts[part]]
+
+
+@torch.no_grad()
+def _put_back(learner: Learner[Batch], part: str, kept: Best) -> None:
+    for parameter, value in zip(learner.parts[part], kept.values, strict=True):
+        parameter.copy_(value)
 
 
 def _mean(learner: Learner[Batch], epoch: int, batches: Sequence[Batch], losses: Sequence[Tensor]) -> float:
@@ -179,5 +182,25 @@ def _mean(learner: Learner[Batch], epoch: int, batches: Sequence[Batch], losses:
 
 
 def shuffled(n: int, size: int, steps: int | None, generator: torch.Generator) -> Sequence[Tensor]:
-    """Numbers of the windows of each step: ``n`` windows in a new order, ``size`` a step, at most ``steps`` steps."""
+    """Numbers of the windows of each step, in a new order.
+
+    Parameters
+    ----------
+    n, size : int
+        Windows in all, and of a step.
+    steps : int or None
+        Most steps; None: all windows.
+    generator : torch.Generator
+
+    Returns
+    -------
+    sequence of int tensors ``[size]``
+
+    Examples
+    --------
+    >>> import torch
+    >>> from foretide.training.loop import shuffled
+    >>> [len(part) for part in shuffled(10, 4, None, torch.Generator())]
+    [4, 4, 2]
+    """
     return torch.split(torch.randperm(n, generator=generator), size)[:steps]

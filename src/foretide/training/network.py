@@ -12,6 +12,7 @@ from foretide.heads.base import Distribution, Head, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
+from foretide.training.means import reduce
 from foretide.training.network_training import Group
 from foretide.typing import Array, Bools, Reals
 
@@ -47,7 +48,9 @@ class Network(nn.Module):
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
         """Mean loss over the observed elements of a batch, a scalar."""
         distribution, hidden = self._distribution(inputs)
-        return reduce(distribution.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels)
+        return reduce(
+            distribution.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels.observed
+        )
 
     def for_new(self, unit: Reals, of: Bools | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
@@ -128,11 +131,3 @@ def bounded_weight(base: Tensor, labels: Labels) -> Tensor:
         error = error * labels.observed
     size = error.square().mean(dim=1, keepdim=True).sqrt()
     return (LARGEST / size.clamp(min=LARGEST)).square()
-
-
-def reduce(elements: Tensor, labels: Labels) -> Tensor:
-    """Mean of ``elements`` ``[B, H, D]`` over what was observed; 0 when nothing was."""
-    if labels.observed is None:
-        return elements.mean()
-    mask = labels.observed
-    return (elements * mask).sum() / mask.sum().clamp(min=1)

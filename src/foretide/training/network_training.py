@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from foretide.models.inputs import Inputs, Labels
 from foretide.training.config import TrainingConfig
 from foretide.training.fused.flat import clip_gradients
 from foretide.training.loop import History, Learner, shuffled, train
+from foretide.training.means import joined_mean, observed_in
+from foretide.training.store import WindowBatches
 from foretide.training.watch import EpochCallback
-
-
-class Batches(Protocol):
-    """Windows that can be gathered by number."""
-
-    def __len__(self) -> int:
-        """Number of windows."""
-        ...
-
-    def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
-        """Gather the windows numbered ``chosen`` ``[B]``."""
-        ...
-
-    def describe(self, chosen: Tensor) -> str:
-        """Name the series and cutoffs of some windows, for an error message."""
-        ...
 
 
 class Group(TypedDict):
@@ -43,8 +28,8 @@ class Group(TypedDict):
 
 def train_network(
     network: nn.Module,
-    train_batches: Batches,
-    val_batches: Batches | None,
+    train_batches: WindowBatches,
+    val_batches: WindowBatches | None,
     config: TrainingConfig,
     *,
     groups: Sequence[Group] = (),
@@ -57,7 +42,7 @@ def train_network(
     ----------
     network : nn.Module
         Has ``loss(inputs, labels)``.
-    train_batches, val_batches : Batches
+    train_batches, val_batches : WindowBatches
         Without validation windows the last state is kept.
     config : TrainingConfig
     groups : sequence of dict
@@ -90,7 +75,7 @@ class NetworkLearner(Learner[Tensor]):
     Parameters
     ----------
     network : nn.Module
-    windows : pair of Batches
+    windows : pair of WindowBatches
         For training and for validation; None: no validation.
     config : TrainingConfig
     groups : sequence of dict
@@ -100,7 +85,7 @@ class NetworkLearner(Learner[Tensor]):
     def __init__(
         self,
         network: nn.Module,
-        windows: tuple[Batches, Batches | None],
+        windows: tuple[WindowBatches, WindowBatches | None],
         config: TrainingConfig,
         groups: Sequence[Group],
         generator: torch.Generator,
@@ -164,14 +149,14 @@ def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.opt
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, batches: Batches, batch_size: int = 128) -> float:
+def evaluate(network: nn.Module, batches: WindowBatches, batch_size: int = 128) -> float:
     """Mean loss over all observed elements of ``batches``, in evaluation mode.
 
     Parameters
     ----------
     network : nn.Module
         Has ``loss(inputs, labels)``.
-    batches : Batches
+    batches : WindowBatches
     batch_size : int
 
     Returns
@@ -179,10 +164,9 @@ def evaluate(network: nn.Module, batches: Batches, batch_size: int = 128) -> flo
     float
     """
     network.eval()
-    total, count = 0.0, 0
+    means, counts = [], []
     for chosen in torch.split(torch.arange(len(batches)), batch_size):
         inputs, labels = batches.batch(chosen)
-        observed = labels.y.numel() if labels.observed is None else int(labels.observed.sum())
-        total += float(network.loss(inputs, labels)) * observed  # type: ignore[operator]
-        count += observed
-    return total / max(count, 1)
+        means.append(float(network.loss(inputs, labels)))  # type: ignore[operator]
+        counts.append(observed_in(labels.y, labels.observed))
+    return joined_mean(means, counts)

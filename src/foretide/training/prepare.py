@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.panel import Panel
 from foretide.data.scaling import Scaler
 from foretide.data.time.calendar import Calendar
 from foretide.data.windows import first_rows
@@ -16,9 +16,6 @@ from foretide.models.start import Series
 from foretide.training.calendar_table import CalendarTable
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Singles
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
 
 CHUNK_ROWS = 65_536
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from foretide.data.panel import Panel
 from foretide.data.time.ahead import no_value_ahead
 from foretide.data.windows import Windows, first_rows
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
+from foretide.training.prepare import Preparation
 from foretide.typing import Ints
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.training.prepare import Preparation
 
 
 class Store:
@@ -55,7 +51,7 @@ class Store:
 
 
 class WindowBatches:
-    """Windows of a store, gathered by number; implements :class:`foretide.training.loop.Batches`.
+    """Windows of a store, gathered by number.
 
     Parameters
     ----------

@@ -206,7 +206,7 @@ def test_columns_go_to_heads_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["nb", "zinb", "poisson"])
 def test_a_count_head_wants_counts(value: float, shown: str, head: str) -> None:
     panel = changed(goods(), 2, 50, value)
-    message = rf"Head '{head}' needs counts.*target 'item03' is {shown} at 2019-02-20.*Type heads='auto', or a head"
+    message = rf"Target 'item03' of 'item03' is {shown} at 2019-02-20.*the head '{head}' is for counts.*heads='auto', or"
     with pytest.raises(DataError, match=message):
         lavar(heads=(head,) * 3).fit(panel, until=UNTIL)
     sensible(lavar().fit(panel, until=UNTIL).predict(panel, CUTOFFS))
@@ -214,7 +214,7 @@ def test_a_count_head_wants_counts(value: float, shown: str, head: str) -> None:
 
 def test_a_count_head_names_the_entity() -> None:
     panel = changed(sites(), 1, int(sites().row0[1]) + 3, 0.5)
-    with pytest.raises(DataError, match="target 'site2/item02' is 0.5 at 2019-01-04"):
+    with pytest.raises(DataError, match="of 'site2/item02' is 0.5 at 2019-01-04"):
         lavar(heads=("nb",) * 3).fit(panel)
 
 

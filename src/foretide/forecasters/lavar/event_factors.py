@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from foretide.typing import Bools, Floats, Ints
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 POOLED_VARIANCE = 1.0
 """Prior variance of an event's pooled factor around one."""

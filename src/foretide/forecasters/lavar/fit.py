@@ -26,7 +26,7 @@ from foretide.forecasters.networks.neural import covered_calendar
 from foretide.forecasters.wrappers.error_distribution import ErrorDistribution, Errors
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
-from foretide.training.head_bank import HeadBank, train_heads
+from foretide.training.head_bank import HeadBank, HeadData, train_heads
 from foretide.training.prepare import Preparation
 from foretide.typing import Floats, Ints, Reals
 
@@ -117,15 +117,12 @@ class _Fit:
             same = validation is None and self.panel is self.train
             rich = self._effects(base, train if same else self._look(self.train, train.windows))
             base, effects = rich if validation is None or _harmless(rich, base, validation) else (base, None)
-        bases = [None if look is None else look.base(base, effects) for look in (train, validation)]
-        assert bases[0] is not None
+        looks = [train] if validation is None else [train, validation]
+        bases = [look.base(base, effects) for look in looks]
         unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
         parts = self._parts(base, effects, unit, train.width)
-        best = self._stage_two(parts, (train, validation), bases)
-        distribution = self._distribution(
-            parts, train if validation is None else validation, bases[-1] if validation else bases[0]
-        )
-        parts = dataclasses.replace(parts, distribution=distribution)
+        best = self._stage_two(parts, *(self._data(parts, *both) for both in zip(looks, bases, strict=True)))
+        parts = dataclasses.replace(parts, distribution=self._distribution(parts, looks[-1], bases[-1]))
         if self.model.supply.refit and validation is not None:
             parts = self._again(parts, best)
         return parts, self.history
@@ -189,23 +186,18 @@ class _Fit:
             bank, shape, unit, positive, None, guard, self.own_history,
         )  # fmt: skip
 
-    def _stage_two(self, parts: Parts, looks: tuple[Look, Look | None], bases: list[Floats | None]) -> dict[str, int]:
+    def _data(self, parts: Parts, look: Look, base: Floats) -> HeadData:
+        """What the heads learn from, or are validated on."""
+        return head_data(look, base, look.windows.entity, parts.unit, parts.positive, look.truth())
+
+    def _stage_two(self, parts: Parts, train: HeadData, validation: HeadData | None = None) -> dict[str, int]:
         """Train the heads; return the best epoch of each bucket."""
-        data = [
-            None if look is None or base is None else head_data(
-                look, base, look.windows.entity, parts.unit, parts.positive, look.truth()
-            )
-            for look, base in zip(looks, bases, strict=True)
-        ]  # fmt: skip
-        assert data[0] is not None
-        stage = self.model.stages.stage(2)
-        history = train_heads(parts.bank, data[0], data[1], stage, self.generator, MARGIN)
+        history = train_heads(parts.bank, train, validation, self.model.stages.stage(2), self.generator, MARGIN)
         self.history["stage2"] = history.epochs
         return history.parts
 
-    def _distribution(self, parts: Parts, look: Look, base: Floats | None) -> ErrorDistribution:
+    def _distribution(self, parts: Parts, look: Look, base: Floats) -> ErrorDistribution:
         """Distribution around point forecasts from errors on validation windows, or on training windows without any."""
-        assert base is not None
         least = np.where(parts.guard.nonnegative, 0.0, -np.inf)[look.windows.entity][:, None, :]
         mean = np.maximum(answers(parts, look, base)[0], least)
         kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
@@ -225,9 +217,8 @@ class _Fit:
         parts = dataclasses.replace(parts, base=base, effects=effects)
         if not any(best.values()):
             return parts
-        at = look.base(base, effects)
         fresh = self._parts(base, effects, parts.unit, look.width)
-        data = head_data(look, at, look.windows.entity, parts.unit, parts.positive, look.truth())
+        data = self._data(parts, look, look.base(base, effects))
         for bucket, epochs in best.items():
             if epochs:
                 one = HeadBank(

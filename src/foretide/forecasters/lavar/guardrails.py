@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.panel import Panel
+from foretide.data.windows import Windows
 from foretide.forecasters.simple.history import by_entity, last_seen
 from foretide.typing import Bools, Floats, Ints
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
 
 KINDS = ("non_finite", "below_zero", "bounded", "gated", "rounded")
 

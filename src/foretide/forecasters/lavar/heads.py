@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from foretide.data.counts import are_counts, buckets, density, first_no_count
+from foretide.data.counts import BUCKETS, are_counts, buckets, density
 from foretide.errors import DataError
 from foretide.forecasters.lavar.config import BY_CHANCE
-from foretide.heads.table import HeadSpec, Route, mask_of, resolve
+from foretide.forecasters.networks.distribution import check_counts
+from foretide.heads.table import HeadSpec, Route, mask_of, placed, resolve
 from foretide.typing import Floats
 
 if TYPE_CHECKING:
@@ -38,20 +39,22 @@ def buckets_of(model: LAVAR, train: Panel, teacher: Parts | None) -> tuple[Float
 
 def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, HeadSpec]:
     """Head of each bucket, options filled in; count heads only for counts."""
-    counts = are_counts(train)
     names = model.heads
     if isinstance(names, str):
-        names = ("delta", "delta", "zinb" if counts.all() else "delta")
+        names = ("delta", "delta", "zinb" if are_counts(train).all() else "delta")
     found: dict[str, HeadSpec] = {}
-    for bucket, spec in zip(("dense", "sparse", "ultra"), names, strict=True):
+    everywhere: list[Route] = []
+    for bucket, spec in zip(BUCKETS, names, strict=True):
         columns = [j for j, b in enumerate(where) if b == bucket]
-        if not columns:
-            continue
-        routes = resolve(spec, [train.targets[j] for j in columns])
-        wrong = mask_of(routes, len(columns), "counts") & ~counts[columns]
-        if wrong.any():
-            raise_not_counts(train, columns[int(np.argmax(wrong))], spec)
-        found[bucket] = _with_options(model, spec, routes)
+        if columns:
+            routes = resolve(spec, [train.targets[j] for j in columns])
+            everywhere += placed(routes, columns)
+            found[bucket] = _with_options(model, spec, routes)
+    check_counts(train, everywhere, "heads='auto', or 'delta'")
+    unknown = mask_of(everywhere, train.n_targets, "counts") & ~are_counts(train)
+    if unknown.any():
+        name = train.targets[int(np.argmax(unknown))]
+        raise DataError(f"A head of counts needs counts; target {name!r} has no value in the training part.")
     return found
 
 
@@ -69,20 +72,6 @@ def _defaults(model: LAVAR, route: Route) -> dict[str, object]:
     if route.name == "delta":
         return {"cumulative": False, "on": "level", "weights": model.supply.horizon_weights}
     return {"link": "log"} if "log" in route.cls.links and model.supply.base not in BY_CHANCE else {}
-
-
-def raise_not_counts(panel: Panel, column: int, head: HeadSpec) -> None:
-    """Say which value of a target is no count."""
-    worst = first_no_count(panel, np.arange(panel.n_targets) == column)
-    if worst is not None:
-        i, _, row = worst
-        time = panel.grid.output_times([int(panel.first[i] + row)])[0]
-        raise DataError(
-            f"Head {head!r} needs counts, whole numbers of at least 0; target {panel.series_name(i, column)!r} is "
-            f"{panel.rows(i)[row, column]:g} at {time}. Type heads='auto', or a head for measured values such as "
-            "'delta'."
-        )
-    raise DataError(f"Head {head!r} needs counts; target {panel.targets[column]!r} has no value in the training part.")
 
 
 def like_teacher(own: Preparation, teacher: Preparation, train: Panel) -> Preparation:

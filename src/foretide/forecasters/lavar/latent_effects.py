@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.windows import evenly, first_rows, truth_of
+from foretide.data.panel import Panel
+from foretide.data.windows import Windows, evenly, first_rows, truth_of
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
 from foretide.typing import Floats, Ints
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
 
 ROUNDS = 3
 CHOOSING_ROUNDS = 2

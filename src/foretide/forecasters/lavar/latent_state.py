@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from foretide.data.windows import first_rows
+from foretide.data.panel import Panel
+from foretide.data.windows import Windows, first_rows
 from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.models.linear_start import start_linear
+from foretide.training.config import Stage
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
+from foretide.training.loop import History
+from foretide.training.prepare import Preparation
 from foretide.training.saved import arrays_of, prefixed, put_weights, rebuilt, under, weights_of
 from foretide.typing import Array, Floats, Singles
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
-    from foretide.training.config import Stage
-    from foretide.training.loop import History
-    from foretide.training.prepare import Preparation
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar.parts import Parts
     from foretide.training.watch import Epoch
-    from foretide.typing import Json
+    from foretide.typing import Json, Time
 
 
 class LAVAR(Forecaster):
@@ -143,7 +143,7 @@ class LAVAR(Forecaster):
             }
         )
 
-    def fit_heads(self, panel: Panel, until: Any = None, *, train_until: Any = None) -> LAVAR:
+    def fit_heads(self, panel: Panel, until: Time | None = None, *, train_until: Time | None = None) -> LAVAR:
         """Return a LAVAR for other entities that shares this one's frozen stage 1.
 
         Base, latent effects and heads of the new entities begin at what this model's entities have in common, so that

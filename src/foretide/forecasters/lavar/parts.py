@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import like_fitted
@@ -18,16 +18,13 @@ from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.wrappers.error_distribution import ErrorDistribution
 from foretide.heads.base import HeadShape
-from foretide.heads.table import HeadSpec, Route, resolve
+from foretide.heads.table import HeadSpec, Route, placed, resolve
+from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.training.head_bank import HeadBank
 from foretide.training.prepare import Preparation
 from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, rebuilt, under, weights_of
 from foretide.typing import Array, Bools, Floats, Json
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.models.config import LatentConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +78,9 @@ class Parts:
         """Name of each target's head, ``D``."""
         found = [""] * len(self.targets)
         for bucket, columns in columns_of(self.buckets).items():
-            for route in self.routes(bucket):
-                for j in range(len(columns)) if route.places is None else route.places:
-                    found[columns[j]] = route.name
+            for route in placed(self.routes(bucket), columns):
+                for j in route.places or ():
+                    found[j] = route.name
         return found
 
     def for_new(self, panel: Panel) -> Parts:

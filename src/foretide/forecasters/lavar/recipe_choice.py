@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
+from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.typing import Bools, Floats, Ints
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from foretide.forecasters.lavar.recipes import Block, Recipe
 
 MAX_ORIGINS = 300
 """Recipes are judged from at most this many origins per series."""

@@ -54,7 +54,25 @@ class Recipe:
 
 
 def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
-    """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend."""
+    """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend.
+
+    Parameters
+    ----------
+    seasons : sequence of int
+        Periods in steps.
+    kinds : sequence of str, optional
+        Kinds of recipes; all by default.
+
+    Returns
+    -------
+    tuple of Recipe
+
+    Examples
+    --------
+    >>> from foretide.forecasters.lavar.recipes import standard_recipes
+    >>> [recipe.kind for recipe in standard_recipes((7,), ("last", "season"))]
+    ['last', 'season']
+    """
     found: list[Recipe] = [Recipe("last")]
     for season in seasons or (1,):
         found += [Recipe("season", season)] if season > 1 else []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from foretide.data.panel import Panel
+from foretide.data.time.calendar import Calendar
 from foretide.data.time.events import Events
 from foretide.data.windows import Windows
 from foretide.forecasters.classical.side_by_side import (
@@ -26,10 +27,6 @@ from foretide.forecasters.simple.history import by_entity
 from foretide.training.prepare import positions_among
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Json
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.data.time.calendar import Calendar
 
 TOP = 3
 """So many recipes are averaged per series."""

@@ -28,8 +28,16 @@ FEWEST_VALIDATION = 30
 BATCH = 128
 
 
-def check_counts(panel: Panel, found: Sequence[Route]) -> None:
+def check_counts(panel: Panel, found: Sequence[Route], others: str = "head='gaussian', 'quantile', 'point'") -> None:
     """Refuse targets that are no counts and go to a head of counts.
+
+    Parameters
+    ----------
+    panel : Panel
+    found : sequence of Route
+        With positions among all targets, or one head for all.
+    others : str
+        What to type for heads of all numbers.
 
     Raises
     ------
@@ -45,7 +53,7 @@ def check_counts(panel: Panel, found: Sequence[Route]) -> None:
     raise DataError(
         f"Target {panel.targets[column]!r} of {panel.series_name(entity, column)!r} is {value:g} at "
         f"{panel.grid.output_times([step])[0]}, and the head {name!r} is for counts: whole numbers of at least 0. "
-        "Correct the value, leave its cell empty, or take a head for all numbers: head='gaussian', 'quantile', 'point'."
+        f"Correct the value, leave its cell empty, or take a head for all numbers: {others}."
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -54,17 +55,16 @@ class HeadSteps:
     """
 
     def __init__(self, bank: HeadBank, parts: Mapping[str, HeadData]) -> None:
-        written: dict[str, list[str]] = {"squared": [], "counts": [], "recorded": []}
-        for bucket, data in parts.items():
-            written[_kind(bank.heads[bucket], data)].append(bucket)
-        self.steps: list[HeadStep] = []
-        if written["squared"]:
-            self.steps.append(SquaredStep(bank, {b: parts[b] for b in written["squared"]}))
-        self.steps += [CountStep(bank, b, parts[b]) for b in written["counts"]]
-        self.recorded = [(bank, b, parts[b]) for b in written["recorded"]]
-        parameters = [p for step in self.steps for p in step.parameters]
-        parameters += [p for b in written["recorded"] for p in bank.heads[b].parameters()]
-        self.flat = Flat(parameters)
+        kinds = {bucket: _kind(bank.head(bucket), data) for bucket, data in parts.items()}
+        squared, counts, self.recorded = (
+            {bucket: data for bucket, data in parts.items() if kinds[bucket] == kind}
+            for kind in ("squared", "counts", "recorded")
+        )
+        self.bank = bank
+        self.steps: list[HeadStep] = [SquaredStep(bank, squared)] if squared else []
+        self.steps += [CountStep(bank, bucket, data) for bucket, data in counts.items()]
+        rest = [p for bucket in self.recorded for p in bank.head(bucket).parameters()]
+        self.flat = Flat([*(p for step in self.steps for p in step.parameters), *rest])
         for step in self.steps:
             step.bind(self.flat)
         self.features = next(iter(parts.values())).features
@@ -74,7 +74,8 @@ class HeadSteps:
         """Windows ``[B]`` -> the loss; fills ``flat.gradient``."""
         losses: list[Tensor] = []
         if self.recorded:
-            recorded = torch.stack([bank.loss(bucket, data, chosen) for bank, bucket, data in self.recorded]).sum()
+            parts = [self.bank.loss(bucket, data, chosen) for bucket, data in self.recorded.items()]
+            recorded = torch.stack(parts).sum()
             self.flat.backward(recorded)
             losses.append(recorded.detach())
         if self.steps:
@@ -137,7 +138,7 @@ class SquaredStep(HeadStep):
             rests.append((data.base - data.y) * share)
         self.slope, self.rest = torch.cat(slopes, dim=2), torch.cat(rests, dim=2)
         self.parameters = _weights(linears)
-        self.rooms: dict[int, tuple[Tensor, ...]] = {}
+        self.room = cache(self._room)
 
     def bind(self, flat: Flat) -> None:
         """Join the weights, and the biases, of all heads."""
@@ -150,7 +151,7 @@ class SquaredStep(HeadStep):
     def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
         """See :class:`HeadStep`."""
         n = len(chosen)
-        slope, error, linear, ones = self._room(n)
+        slope, error, linear, ones = self.room(n)
         torch.index_select(self.slope, 0, chosen, out=slope)
         torch.index_select(self.rest, 0, chosen, out=error)
         torch.addmm(self.bias, features, self.weight.t(), out=linear)
@@ -164,15 +165,10 @@ class SquaredStep(HeadStep):
         torch.mul(self.turned.t(), 2.0 / n, out=self.grad_weight)
         return loss
 
-    def _room(self, n: int) -> tuple[Tensor, ...]:
+    def _room(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Memory of a batch of ``n`` windows: to ask for it at every step would cost as much as the arithmetic."""
-        if n not in self.rooms:
-            _, h, d = self.slope.shape
-            self.rooms[n] = (
-                self.slope.new_empty(n, h, d), self.slope.new_empty(n, h, d), self.slope.new_empty(n * h, d),
-                self.slope.new_ones(n * h),
-            )  # fmt: skip
-        return self.rooms[n]
+        like, (_, h, d) = self.slope, self.slope.shape
+        return like.new_empty(n, h, d), like.new_empty(n, h, d), like.new_empty(n * h, d), like.new_ones(n * h)
 
 
 class CountStep(HeadStep):
@@ -216,13 +212,13 @@ class CountStep(HeadStep):
         self.flat_weight, self.flat_bias = self.weight.flatten(0, 1).t(), self.bias.view(-1)
         (self.series, self.grad_series), (profile, self.grad_profile) = (flat.joined([p]) for p in self.parameters[:2])
         self.rows = profile[:, None]
-        self.rooms: dict[int, _Room] = {}
+        self.room = cache(lambda n: _Room(self.mean, n, self.maps))
         if self.logit is not None:
             self.zero, self.grad_zero = flat.joined([self.logit])
 
     def __call__(self, chosen: Tensor, features: Tensor) -> Tensor:
         """See :class:`HeadStep`."""
-        room = self._room(len(chosen))
+        room = self.room(len(chosen))
         mu, y, gone, u, spare = room.mu, room.y, room.gone, room.u, room.spare
         torch.index_select(self.mean, 0, chosen, out=mu)
         torch.index_select(self.counts, 0, chosen, out=y)
@@ -289,12 +285,6 @@ class CountStep(HeadStep):
         room.flat_by_mean[some] = to_mu
         room.flat_spare[some] = t * (log - special.digamma(k + t) + special.digamma(t)) - to_mu
         return float(loss.sum())
-
-    def _room(self, n: int) -> _Room:
-        """Memory of a batch of ``n`` windows."""
-        if n not in self.rooms:
-            self.rooms[n] = _Room(self.mean, n, self.maps)
-        return self.rooms[n]
 
 
 class _Room:
