@@ -13,9 +13,9 @@ from foretide.data.files import storing
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
-from foretide.forecasters.base import Forecaster, class_slug
+from foretide.forecasters.base import class_slug
 from foretide.text import seconds_in
-from foretide.tuning.candidates import Candidate, Models, candidates_of, listed
+from foretide.tuning.candidates import Candidate, Models, candidates_of, horizon_of
 from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
 from foretide.tuning.result import Study
@@ -138,7 +138,8 @@ def tune(
     """
     chosen = _options(options)
     part = panel if until is None else panel.until(until)
-    search, about = _search(models, part, _horizon(models, h), chosen, space, fixed, n_trials, timeout)
+    horizon = horizon_of(models) if h is None else int(h)
+    search, about = _search(models, part, horizon, chosen, space, fixed, n_trials, timeout)
     study = _carried_out(search, about, part, chosen)
     if chosen["refit"] and any(row.state == COMPLETE for row in study.rows):
         _ = study.best_model
@@ -166,15 +167,6 @@ def _options(options: TuneOptions) -> TuneOptions:
     get_optuna()
     check_names(chosen["sampler"], chosen["pruner"])
     return chosen
-
-
-def _horizon(models: Models, h: int | None) -> int:
-    several = listed(models)
-    horizons = [model.h for model in several if isinstance(model, Forecaster)]
-    horizons += [int(str(v["h"])) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
-    if h is None and not horizons:
-        raise ConfigError("No model says how many steps to forecast. Give h=..., the horizon.")
-    return int(horizons[0] if h is None else h)
 
 
 def _search(
