@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError
-from foretide.explain.chance import mean_test
+from foretide.explain.chance import cutoff_means, mean_test
 from foretide.explain.weights.stream import backbone_of
 from foretide.seeding import torch_generator
 from foretide.text import phrase
@@ -140,13 +140,13 @@ class Faithfulness:
             sizes and verdict. ``faithfulness_by_step``: ``h_step, error, attended, random``. ``faithfulness_draws``:
             ``draw, random, moved``, the errors of each relabelling.
         """
-        low, high = self.interval
         draws = np.arange(1, len(self.random) + 1)
         one = {
             "error": self.error, "attended": self.attended, "random": float(self.random.mean()),
-            "moved": float(self.moved.mean()), "difference": self.difference, "low": low, "high": high,
-            "p_masking": self.p_masking, "p_moving": self.p_moving, "k": self.k, "lookback": self.lookback,
-            "draws": len(draws), "n_windows": self.n_windows, "n_cutoffs": self.n_cutoffs, "verdict": self.verdict,
+            "moved": float(self.moved.mean()), "difference": self.difference, "low": self.interval[0],
+            "high": self.interval[1], "p_masking": self.p_masking, "p_moving": self.p_moving, "k": self.k,
+            "lookback": self.lookback, "draws": len(draws), "n_windows": self.n_windows,
+            "n_cutoffs": self.n_cutoffs, "verdict": self.verdict,
         }  # fmt: skip
         steps = {"h_step": np.arange(1, self.by_step.shape[1] + 1)}
         steps |= dict(zip(("error", "attended", "random"), self.by_step, strict=True))
@@ -302,12 +302,11 @@ def _thinned(lens: Lens, most: int) -> Ints:
 def _judged(lens: Lens, places: Ints, losses: Floats, known: Floats, k: int) -> Faithfulness:
     """Reduce squared errors ``[2 + 2 draws, n, H]``, sums over ``known`` ``[n, H]`` values, to cutoffs and judge."""
     steps, at = np.unique(lens.windows.steps(lens.panel)[places], return_inverse=True)
-    count = np.bincount(at, weights=known.sum(axis=1), minlength=len(steps))
-    if not count.any():
+    if not known.any():
         raise DataError("No target is observed after the cutoffs. Give cutoffs whose horizon has values.")
-    total = np.stack([np.bincount(at, weights=each, minlength=len(steps)) for each in losses.sum(axis=2)])
-    by_cutoff = total[:, count > 0] / count[count > 0]
-    steps = steps[count > 0]
+    by_cutoff = cutoff_means(losses.sum(axis=2), known.sum(axis=1), at)
+    counted = ~np.isnan(by_cutoff[0])
+    by_cutoff, steps = by_cutoff[:, counted], steps[counted]
     mean, draws = by_cutoff.mean(axis=1), len(by_cutoff) // 2 - 1
     gap = by_cutoff[1] - by_cutoff[2 : 2 + draws].mean(axis=0)
     low, high, _ = mean_test(gap, overlap_of(steps, lens.model.h))
