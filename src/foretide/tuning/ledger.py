@@ -139,11 +139,11 @@ class Ledger:
 
     def baselines(self, make: Callable[[], Baselines]) -> Baselines:
         """Return the figures of the simple baselines, made where nobody has made them yet."""
-        kept: Baselines | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
-        if kept is None:
-            kept = make()
-            self.storage.set_study_user_attr(self._head, BASELINES, kept)
-        return kept
+        stored: Baselines | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
+        if stored is None:
+            stored = make()
+            self.storage.set_study_user_attr(self._head, BASELINES, stored)
+        return stored
 
     def rows(self) -> list[Row]:
         """Return all trials of all classes, oldest first."""

@@ -139,7 +139,7 @@ class Task:
             [], self.panel, part, h=self.plan.h, baselines=True,
             shared={"season": self.plan.season if self.plan.season > 1 else None, "calendar": calendar},
         )  # fmt: skip
-        made: Baselines = {"figures": {}, "notes": notes}
+        scored: Baselines = {"figures": {}, "notes": notes}
         for member in members:
             if member.name in without or (self.is_distribution and not member.has_distribution):
                 continue
@@ -150,8 +150,8 @@ class Task:
             except ForetideError as error:
                 notes.append(f"{member.name} left out: {error}")
                 continue
-            made["figures"][member.name] = {"value": value, "seconds": time.perf_counter() - started}
-        return made
+            scored["figures"][member.name] = {"value": value, "seconds": time.perf_counter() - started}
+        return scored
 
     @property
     def _levels(self) -> tuple[float, ...]:

@@ -214,8 +214,8 @@ def _baselines(
     """Return notes and figures of the simple baselines, made once per study."""
     if not options["baselines"]:
         return (), {}
-    kept = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
-    return tuple(kept["notes"]), {name: float(entry["value"]) for name, entry in kept["figures"].items()}
+    scored = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
+    return tuple(scored["notes"]), {name: float(entry["value"]) for name, entry in scored["figures"].items()}
 
 
 def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions) -> Study:

@@ -229,8 +229,8 @@ def _losses(
     known = np.zeros((len(places), shape[1]))
     scores, ranked_by = edits
     with torch.inference_mode():
-        for at, seen, entity, labels in lens.with_truth_of(places):
-            used = seen.scores if scores is None else scores(seen.scores)
+        for at, look, entity, labels in lens.with_truth_of(places):
+            used = look.scores if scores is None else scores(look.scores)
             ranks = used if ranked_by is None else ranked_by(used)
             order = ties.expand(ranks.shape)
             top = order.gather(-1, ranks.gather(-1, order).topk(k, dim=-1).indices)
@@ -238,7 +238,7 @@ def _losses(
             observed = torch.ones_like(labels.y) if labels.observed is None else labels.observed.to(labels.y.dtype)
             known[at] = observed.sum(dim=2).cpu().numpy()
             for which, each in enumerate(_tried(used, mask, relabel)):
-                mean = forecast_by(lens.model, seen, torch.softmax(each, dim=-1), entity)
+                mean = forecast_by(lens.model, look, torch.softmax(each, dim=-1), entity)
                 losses[which, at] = ((mean - labels.y).square() * observed).sum(dim=2).cpu().numpy()
     return losses, known
 
@@ -255,13 +255,13 @@ def _tried(scores: torch.Tensor, mask: torch.Tensor, relabel: torch.Tensor) -> I
         yield scores.gather(-1, one.expand(scores.shape))
 
 
-def forecast_by(model: Attention, seen: Look, weights: torch.Tensor, entity: torch.Tensor) -> torch.Tensor:
+def forecast_by(model: Attention, look: Look, weights: torch.Tensor, entity: torch.Tensor) -> torch.Tensor:
     """Mean forecast ``[B, H, D]``, in the network's units, that the model makes by other weights ``[B, M, H, L]``."""
     from foretide.heads.base import SeriesInfo
 
     network = model.network
     assert network is not None
-    hidden = backbone_of(model).decode(seen, weights)
+    hidden = backbone_of(model).decode(look, weights)
     series = None if network.unit is None else SeriesInfo(entity, network.unit[entity])
     mean: torch.Tensor = network.head(hidden.features, hidden.base, hidden.scale, series).mean()
     return mean

@@ -11,7 +11,7 @@ import pandas as pd
 from foretide.errors import ConfigError, nearest
 from foretide.explain.weights.profiles import distances, divergence, entropy_of, kinds, mass_by_distance
 from foretide.explain.weights.stream import Sums
-from foretide.typing import Array, Bools, Floats, Reals
+from foretide.typing import Array, Bools, Floats
 
 AXES = ("lag", "distance")
 PER = (None, "h_step", "head")
@@ -60,19 +60,6 @@ class AttentionFigures:
     freq: str | int
     seasons: tuple[int, ...] = ()
     name: str = "Attention"
-
-    @classmethod
-    def of_weights(
-        cls, weights: Reals, *, freq: str | int, seasons: tuple[int, ...] = (), name: str = "Attention"
-    ) -> AttentionFigures:
-        """Make the figures of an array ``[N, M, H, L]``, oldest lag first, each row summing to one."""
-        if weights.ndim != 4 or not len(weights) or not np.allclose(weights.sum(axis=-1), 1.0, atol=1e-3):
-            raise ConfigError(
-                "Expected weights [windows, heads, horizon steps, lags] whose rows sum to one, "
-                f"got shape {weights.shape}."
-            )
-        reach = weights.shape[2] + weights.shape[3] - 1
-        return cls(Sums.of_array(weights), freq, tuple(s for s in sorted(seasons) if 1 < s <= reach), name)
 
     # ---------------------------------------------------------------- sizes
     @property
