@@ -12,7 +12,7 @@ import numpy as np
 
 from foretide.data.counts import count_like
 from foretide.data.time.seasons import seasons_of
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, truth_of
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.metrics.quantiles import DECILES
 from foretide.evaluation.metrics.scale import TrainingScale, training_scale
@@ -23,16 +23,16 @@ from foretide.evaluation.rolling.members import call, members_of
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.base import Forecaster
-from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.sizes import Sizes
 from foretide.tuning.ledger import Baselines
-from foretide.typing import Ints, Reals
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.data.time.calendar import Calendar
+    from foretide.forecasters.forecast import Forecast
     from foretide.typing import Time
 
 INNER = 0.4
@@ -82,9 +82,9 @@ class Task:
         return self.panel.grid.output_times(np.unique(self.windows.steps(self.panel)))
 
     @cached_property
-    def truth(self) -> Reals:
+    def truth(self) -> Floats:
         """Observed targets ``[N, H, D]``."""
-        return _truth(self.panel, self.windows, self.plan.h)
+        return truth_of(self.panel, self.windows, self.plan.h)
 
     @property
     def is_distribution(self) -> bool:
@@ -204,7 +204,7 @@ def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | N
     cutoff = part.observed[:, None] - before[None, :] - 1
     entity, which = np.nonzero(cutoff - first_observed(part)[:, None] >= most - 1)
     windows = Windows(entity, cutoff[entity, which])
-    truth = _truth(part, windows, plan.h)
+    truth = truth_of(part, windows, plan.h)
     known = ~np.isnan(truth).all(axis=(1, 2))
     if not known.any():
         raise DataError("No truth is known for any window of the inner folds. Give more data, or set n_windows=.")
@@ -226,11 +226,6 @@ def checked_metric(name: str) -> str:
         return name
     known = [example(metric) for metric in METRICS.values() if metric.searchable]
     raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
-
-
-def _truth(panel: Panel, windows: Windows, h: int) -> Reals:
-    """Observed targets ``[N, H, D]``, NaN beyond a series' end too."""
-    return Forecast("truth", panel, windows, np.empty((len(windows), h, panel.n_targets))).truth()
 
 
 def _positions(windows: Windows, wanted: Windows) -> Ints:
