@@ -150,11 +150,8 @@ def seconds_of(timeout: float | str | None) -> float | None:
     """Read a time span: seconds, or a text such as "90s", "30m", "2h" or "1h30m"."""
     if timeout is None:
         return None
-    if isinstance(timeout, str):
-        seconds = seconds_in(timeout)
-    else:
-        seconds = float(timeout) if not isinstance(timeout, bool) else float("nan")
-    if not seconds > 0:
+    seconds = seconds_in(timeout) if isinstance(timeout, str) else float(timeout)
+    if isinstance(timeout, bool) or not seconds > 0:
         raise ConfigError(f"timeout is a time span above 0: seconds, or a text such as '30m' or '2h'; got {timeout!r}.")
     return seconds
 
