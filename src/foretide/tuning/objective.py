@@ -15,7 +15,6 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, truth_of
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.metrics.quantiles import DECILES
-from foretide.evaluation.metrics.scale import TrainingScale, training_scale
 from foretide.evaluation.metrics.table import METRICS, example, metric_of
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.folds import Plan, make_plan
@@ -117,20 +116,10 @@ class Task:
                 f"{forecast.model} gives no finite forecast for {missing} of {int(known.sum())} points of the inner "
                 "folds."
             )
-        if self.is_distribution:
-            if forecast.quantiles is None:
-                raise ConfigError(f"{forecast.model} has no quantiles to score {self.metric} with.")
-            card = score([forecast], self.panel, train_until=self.fit_until, season=self.plan.season, baselines=[])
-            return card.value(forecast.model, self.metric)
-        measure = metric_of(self.metric)
-        scale = None
-        if measure.scale:
-            scale = getattr(self._training_scale, measure.scale)[self.windows.entity][:, None, :]
-        errors = measure.points(self.truth, forecast.mean, scale)
-        one = np.zeros(errors.shape, dtype=np.int64)
-        d = self.panel.n_targets
-        series = np.broadcast_to(self.windows.entity[:, None, None] * d + np.arange(d), errors.shape)
-        return float(measure.reduce(errors, self.truth, one, 1, series)[0])
+        if self.is_distribution and forecast.quantiles is None:
+            raise ConfigError(f"{forecast.model} has no quantiles to score {self.metric} with.")
+        card = score([forecast], self.panel, train=self.inner, season=self.plan.season, baselines=[])
+        return card.value(forecast.model, self.metric)
 
     def baselines(self, calendar: Calendar | None, without: Sequence[str]) -> Baselines:
         """Return the figures of the simple baselines, those that can be scored and are not searched themselves."""
@@ -158,10 +147,6 @@ class Task:
         metric = metric_of(self.metric)
         needed = metric.quantiles(metric.level) if metric.quantiles is not None else ()
         return tuple(round(100 * (1 - 2 * q), 6) for q in needed if q < 0.5) or (80, 95)
-
-    @cached_property
-    def _training_scale(self) -> TrainingScale:
-        return training_scale(self.panel, self.inner, self.plan.season)
 
 
 def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
