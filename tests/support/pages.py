@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from attention_weights import figures_of
 
 from foretide.explain.latent.summary import DynamicsSummary
 from foretide.explain.weights.faithfulness import Faithfulness
@@ -72,7 +73,7 @@ def explained() -> list[Explained]:
 
 def attention_tables() -> dict[str, pd.DataFrame]:
     """Tables of attention: those of the weights above, a test of faithfulness with 19 draws, and two regimes."""
-    figures = AttentionFigures.of_weights(attention().weights, freq="D", seasons=(2,))
+    figures = figures_of(attention().weights, freq="D", seasons=(2,))
     draws = np.arange(1, 20) / 100
     steps = np.array([[1.0, 1.2, 1.4], [2.0, 2.4, 2.2], [1.1, 1.3, 2.4]])
     found = Faithfulness(1, 5, 1.2, 2.2, 1.2 + draws, 1.3 - draws, steps, (0.2, 0.9), 5, 5)

@@ -48,7 +48,7 @@ def opened(storage: str) -> Ledger:
 def claimed(storage: str, owner: dict[str, Any], monkeypatch: pytest.MonkeyPatch, alpha: float = 0.5) -> int:
     with monkeypatch.context() as patched:
         patched.setattr(ledgers, "this_process", lambda: owner)
-        return opened(storage).claim("SeasonalES", {"alpha": alpha}, {}, {}, position=2, seed=None)
+        return opened(storage).claim("SeasonalES", {"alpha": alpha}, {}, position=2, seed=None)
 
 
 def dead() -> dict[str, Any]:
@@ -179,7 +179,7 @@ def test_a_trial_of_another_host_counts_as_dead_after_a_while(
 
 def test_a_finished_trial_cannot_be_ended_again(panel: Panel, storage: str) -> None:
     ledger = opened(storage)
-    trial = ledger.claim("SeasonalES", {"alpha": 0.5}, {}, {}, position=0, seed=4)
+    trial = ledger.claim("SeasonalES", {"alpha": 0.5}, {}, position=0, seed=4)
     assert ledger.finish(trial, ledgers.COMPLETE, 1.5)
     assert not opened(storage).finish(trial, ledgers.INTERRUPTED, error="late")
     (row,) = opened(storage).rows()

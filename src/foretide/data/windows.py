@@ -130,9 +130,7 @@ class Windows:
 
 
 def truth_of(panel: Panel, windows: Windows, h: int) -> Floats:
-    """Return the targets of the steps after each window's cutoff.
-
-    All of these steps must lie inside the panel, as those of :func:`slide` do.
+    """Return the targets of the steps after each window's cutoff; NaN where nothing was observed, or not yet.
 
     Parameters
     ----------
@@ -152,8 +150,12 @@ def truth_of(panel: Panel, windows: Windows, h: int) -> Floats:
     >>> truth_of(panel, slide(panel, input_size=24, h=12), h=12).shape
     (13, 12, 1)
     """
-    rows = windows.rows(panel)[:, None] + np.arange(1, h + 1)
-    return np.asarray(panel.values[rows][..., : panel.n_targets], dtype=np.float64)
+    ahead = windows.cutoff[:, None] + np.arange(1, h + 1)
+    inside = ahead < panel.length[windows.entity][:, None]
+    rows = panel.row0[windows.entity][:, None] + np.where(inside, ahead, 0)
+    truth = panel.values[rows][..., : panel.n_targets].astype(np.float64)
+    truth[~inside] = np.nan
+    return truth
 
 
 def slide(

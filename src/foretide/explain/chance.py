@@ -1,11 +1,11 @@
-"""Whether a mean of autocorrelated values is more than chance."""
+"""Means by cutoff, and whether their mean is more than chance."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from foretide.evaluation.compare.tests import diebold_mariano, fewest
-from foretide.typing import Floats
+from foretide.typing import Array, Floats, Ints
 
 
 def mean_test(
@@ -42,3 +42,33 @@ def mean_test(
         return np.nan, np.nan, np.nan
     test = diebold_mariano(values, np.zeros_like(values), h=overlap, alternative=alternative)
     return *test.interval(level), test.p_value
+
+
+def cutoff_means(total: Floats, count: Array, cutoff: Ints) -> Floats:
+    """Reduce sums of points by window to means by cutoff.
+
+    Parameters
+    ----------
+    total : ``[n, W]``
+        Sums over the points of each window, of several figures.
+    count : ``[W]`` or ``[n, W]``
+        How many points these are.
+    cutoff : int array ``[W]``
+        Number of each window's cutoff, from 0.
+
+    Returns
+    -------
+    ``[n, C]``
+        NaN where a cutoff has no points.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.explain.chance import cutoff_means
+    >>> cutoff_means(np.array([[2.0, 4.0, 9.0]]), np.array([1, 1, 3]), np.array([0, 0, 1])).tolist()
+    [[3.0, 3.0]]
+    """
+    sums, points = (
+        np.stack([np.bincount(cutoff, weights=row) for row in np.atleast_2d(each)]) for each in (total, count)
+    )
+    return np.where(points > 0, sums / np.where(points > 0, points, 1), np.nan)

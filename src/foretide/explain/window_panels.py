@@ -62,8 +62,8 @@ def with_moved_columns(
             # The same blocks for every column of a group, so that what they say together stays together.
             generator.bit_generator.state = state
             part = before[: max(int(last[i, number]) + 1, 0), column]
-            seen = np.flatnonzero(~np.isnan(part))
-            rows[seen, column] = part[seen[moved_blocks(len(seen), block, generator)]]
+            observed = np.flatnonzero(~np.isnan(part))
+            rows[observed, column] = part[observed[moved_blocks(len(observed), block, generator)]]
     return panel.with_values(values)
 
 
@@ -80,8 +80,8 @@ def carried(panel: Panel) -> Panel:
     for i in range(panel.n_entities):
         rows = values[panel.row0[i] : panel.row0[i] + panel.length[i], :known]
         for column in range(known):
-            seen = np.maximum.accumulate(np.where(np.isnan(rows[:, column]), -1, np.arange(len(rows))))
-            rows[:, column] = np.where(seen < 0, np.nan, rows[seen, column])
+            newest = np.maximum.accumulate(np.where(np.isnan(rows[:, column]), -1, np.arange(len(rows))))
+            rows[:, column] = np.where(newest < 0, np.nan, rows[newest, column])
     return panel.with_values(values)
 
 

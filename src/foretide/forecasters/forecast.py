@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, truth_of
 from foretide.errors import ConfigError
 from foretide.forecasters.levels import (
     bounds_of,
@@ -163,13 +163,7 @@ class Forecast:
         >>> forecast.truth().shape
         (1, 24, 1)
         """
-        panel = panel or self.panel
-        ahead = self.windows.cutoff[:, None] + np.arange(1, self.h + 1)
-        inside = ahead < panel.length[self.windows.entity][:, None]
-        rows = panel.row0[self.windows.entity][:, None] + np.where(inside, ahead, 0)
-        found = panel.values[rows][..., : panel.n_targets].astype(np.float64)
-        found[~inside] = np.nan
-        return found
+        return truth_of(panel or self.panel, self.windows, self.h)
 
     @property
     def unused(self) -> tuple[str, ...]:

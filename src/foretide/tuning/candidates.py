@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import Forecaster
@@ -119,7 +121,7 @@ def candidates_of(
         Settings of every trial, in either form too.
     calendar : Calendar, optional
         For the classes that know it and have none given.
-    setting : Setting
+    setting : Sizes
         What default spaces depend on.
 
     Returns
@@ -131,12 +133,13 @@ def candidates_of(
     ConfigError
         For unknown classes and settings, with the nearest name.
     """
-    several = listed(models)
-    if not several:
+    read = _read_all(models)
+    if not read:
         raise ConfigError("There is nothing to search: name a model, e.g. ft.tune(ft.Attention, panel, h=10).")
-    read = [_read(model, h) for model in several]
-    labels = [label for label, _, _ in read]
-    check_names(labels)
+    for label, _, own in read:
+        if (its := own.pop("h", h)) != h:
+            raise ConfigError(f"All models of a search forecast h={h} steps; {label} has h={its}.")
+    check_names([label for label, _, _ in read])
     known = {label: known_settings(kind) for label, kind, _ in read}
     spaces, fixings = _per_label("space", space, known), _per_label("fixed", fixed, known)
     return tuple(
@@ -148,9 +151,12 @@ def candidates_of(
     )  # fmt: skip
 
 
-def listed(models: Models) -> list[Model]:
-    """Return one model, or several, as a list."""
-    return list(models) if isinstance(models, (list, tuple)) else [models]  # type: ignore[list-item]
+def horizon_of(models: Models) -> int:
+    """Return the horizon of the first model that has one."""
+    for _, _, own in _read_all(models):
+        if isinstance(h := own.get("h"), (int, np.integer)):
+            return int(h)
+    raise ConfigError("No model says how many steps to forecast. Give h=..., the horizon.")
 
 
 def known_settings(kind: type[Forecaster]) -> Settings | None:
@@ -158,32 +164,28 @@ def known_settings(kind: type[Forecaster]) -> Settings | None:
     return None if kind.takes_any() else {name: value for name, value in kind.parameters().items() if name != "h"}
 
 
-def _read(model: Model, h: int) -> tuple[str, type[Forecaster], Settings]:
-    """Return label, class and the settings that were given."""
+def _read_all(models: Models) -> list[tuple[str, type[Forecaster], Settings]]:
+    """Return label, class and the settings that were given, the horizon among them, of one model or several."""
+    return [_read(m) for m in models] if isinstance(models, (list, tuple)) else [_read(models)]
+
+
+def _read(model: object) -> tuple[str, type[Forecaster], Settings]:
     if isinstance(model, Mapping):
         if len(model) != 1:
             raise ConfigError(f"Expected one {{name: settings}}, got {dict(model)!r}.")
         ((name, settings),) = model.items()
-        kind, own = _class_named(str(name)), dict(settings or {})
-        if own.pop("h", h) != h:
-            raise ConfigError(f"All models of a search forecast h={h} steps; {name} was given another h.")
+        kind, own = forecaster_class(as_typed(str(name))), dict(settings or {})
         return str(own.get("alias") or kind.__name__), kind, own
     if isinstance(model, str):
-        model = _class_named(model)
+        model = forecaster_class(as_typed(model))
     if isinstance(model, type) and issubclass(model, Forecaster):
         return model.__name__, model, {}
     if not isinstance(model, Forecaster):
         raise ConfigError(f"Expected a forecaster's class, its name, or an unfitted one; got {model!r}.")
-    if model.h != h:
-        raise ConfigError(f"All models of a search forecast h={h} steps; {model.name} has h={model.h}.")
     defaults = known_settings(type(model)) or {}
-    own = {k: v for k, v in model.settings().items() if k != "h" and not _same(v, defaults.get(k, REQUIRED))}
-    return model.name, type(model), own
-
-
-def _class_named(name: str) -> type[Forecaster]:
-    """As in commands, the case of a name does not matter."""
-    return forecaster_class(as_typed(name))
+    return model.name, type(model), {
+        k: v for k, v in model.settings().items() if not _same(v, defaults.get(k, REQUIRED))
+    }  # fmt: skip
 
 
 def _per_label(

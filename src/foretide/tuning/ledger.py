@@ -16,18 +16,16 @@ from typing import TYPE_CHECKING, TypedDict
 from foretide.errors import ConfigError
 from foretide.forecasters.artifact import from_json, to_json
 from foretide.tuning.owner import is_alive, this_process
-from foretide.tuning.space import Settings, key_of
+from foretide.tuning.space import Settings, Space, distributions_of, key_of, params_of
 from foretide.tuning.storage import get_optuna
 
 if TYPE_CHECKING:
     from optuna import Study as Mirror
-    from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-    from foretide.tuning.space import Held
     from foretide.typing import Json
 
 ABOUT, BASELINES, END = "about", "baselines", "end"
@@ -141,11 +139,11 @@ class Ledger:
 
     def baselines(self, make: Callable[[], Baselines]) -> Baselines:
         """Return the figures of the simple baselines, made where nobody has made them yet."""
-        kept: Baselines | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
-        if kept is None:
-            kept = make()
-            self.storage.set_study_user_attr(self._head, BASELINES, kept)
-        return kept
+        stored: Baselines | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
+        if stored is None:
+            stored = make()
+            self.storage.set_study_user_attr(self._head, BASELINES, stored)
+        return stored
 
     def rows(self) -> list[Row]:
         """Return all trials of all classes, oldest first."""
@@ -164,25 +162,18 @@ class Ledger:
 
     # ---------------------------------------------------------------- one trial
     def claim(
-        self,
-        label: str,
-        settings: Mapping[str, object],
-        params: Mapping[str, Held],
-        distributions: Mapping[str, BaseDistribution],
-        *,
-        position: int,
-        seed: int | None,
-    ) -> int:
+        self, label: str, settings: Mapping[str, object], space: Space, *, position: int, seed: int | None
+    ) -> int:  # fmt: skip
         """Write a trial down as running in this process; return its id."""
-        optuna = get_optuna()
+        optuna, params = get_optuna(), params_of(space, settings)
+        distributions = {name: entry for name, entry in distributions_of(space).items() if name in params}
         attrs = {
             "settings": to_json(dict(settings)), "position": position, "seed": seed,
             "owner": {**this_process(), "session": self._session},
         }  # fmt: skip
         template = optuna.trial.create_trial(
-            state=optuna.trial.TrialState.RUNNING, params=dict(params), distributions=dict(distributions),
-            user_attrs=attrs,
-        )  # fmt: skip
+            state=optuna.trial.TrialState.RUNNING, params=params, distributions=distributions, user_attrs=attrs
+        )
         return int(self.storage.create_new_trial(self.ids[label], template))
 
     def reseed(self, trial: int, position: int, seed: int | None) -> None:

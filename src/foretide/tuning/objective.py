@@ -12,10 +12,9 @@ import numpy as np
 
 from foretide.data.counts import count_like
 from foretide.data.time.seasons import seasons_of
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, truth_of
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.metrics.quantiles import DECILES
-from foretide.evaluation.metrics.scale import TrainingScale, training_scale
 from foretide.evaluation.metrics.table import METRICS, example, metric_of
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.folds import Plan, make_plan
@@ -23,16 +22,16 @@ from foretide.evaluation.rolling.members import call, members_of
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.base import Forecaster
-from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.sizes import Sizes
 from foretide.tuning.ledger import Baselines
-from foretide.typing import Ints, Reals
+from foretide.typing import Floats, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.data.time.calendar import Calendar
+    from foretide.forecasters.forecast import Forecast
     from foretide.typing import Time
 
 INNER = 0.4
@@ -82,9 +81,9 @@ class Task:
         return self.panel.grid.output_times(np.unique(self.windows.steps(self.panel)))
 
     @cached_property
-    def truth(self) -> Reals:
+    def truth(self) -> Floats:
         """Observed targets ``[N, H, D]``."""
-        return _truth(self.panel, self.windows, self.plan.h)
+        return truth_of(self.panel, self.windows, self.plan.h)
 
     @property
     def is_distribution(self) -> bool:
@@ -117,20 +116,10 @@ class Task:
                 f"{forecast.model} gives no finite forecast for {missing} of {int(known.sum())} points of the inner "
                 "folds."
             )
-        if self.is_distribution:
-            if forecast.quantiles is None:
-                raise ConfigError(f"{forecast.model} has no quantiles to score {self.metric} with.")
-            card = score([forecast], self.panel, train_until=self.fit_until, season=self.plan.season, baselines=[])
-            return card.value(forecast.model, self.metric)
-        measure = metric_of(self.metric)
-        scale = None
-        if measure.scale:
-            scale = getattr(self._training_scale, measure.scale)[self.windows.entity][:, None, :]
-        errors = measure.points(self.truth, forecast.mean, scale)
-        one = np.zeros(errors.shape, dtype=np.int64)
-        d = self.panel.n_targets
-        series = np.broadcast_to(self.windows.entity[:, None, None] * d + np.arange(d), errors.shape)
-        return float(measure.reduce(errors, self.truth, one, 1, series)[0])
+        if self.is_distribution and forecast.quantiles is None:
+            raise ConfigError(f"{forecast.model} has no quantiles to score {self.metric} with.")
+        card = score([forecast], self.panel, train=self.inner, season=self.plan.season, baselines=[])
+        return card.value(forecast.model, self.metric)
 
     def baselines(self, calendar: Calendar | None, without: Sequence[str]) -> Baselines:
         """Return the figures of the simple baselines, those that can be scored and are not searched themselves."""
@@ -139,7 +128,7 @@ class Task:
             [], self.panel, part, h=self.plan.h, baselines=True,
             shared={"season": self.plan.season if self.plan.season > 1 else None, "calendar": calendar},
         )  # fmt: skip
-        made: Baselines = {"figures": {}, "notes": notes}
+        scored: Baselines = {"figures": {}, "notes": notes}
         for member in members:
             if member.name in without or (self.is_distribution and not member.has_distribution):
                 continue
@@ -150,18 +139,14 @@ class Task:
             except ForetideError as error:
                 notes.append(f"{member.name} left out: {error}")
                 continue
-            made["figures"][member.name] = {"value": value, "seconds": time.perf_counter() - started}
-        return made
+            scored["figures"][member.name] = {"value": value, "seconds": time.perf_counter() - started}
+        return scored
 
     @property
     def _levels(self) -> tuple[float, ...]:
         metric = metric_of(self.metric)
         needed = metric.quantiles(metric.level) if metric.quantiles is not None else ()
         return tuple(round(100 * (1 - 2 * q), 6) for q in needed if q < 0.5) or (80, 95)
-
-    @cached_property
-    def _training_scale(self) -> TrainingScale:
-        return training_scale(self.panel, self.inner, self.plan.season)
 
 
 def inner_plan(part: Panel, h: int, *, n_windows: int | None, step: int | None) -> Plan:
@@ -204,7 +189,7 @@ def make_task(part: Panel, plan: Plan, histories: Sequence[int], metric: str | N
     cutoff = part.observed[:, None] - before[None, :] - 1
     entity, which = np.nonzero(cutoff - first_observed(part)[:, None] >= most - 1)
     windows = Windows(entity, cutoff[entity, which])
-    truth = _truth(part, windows, plan.h)
+    truth = truth_of(part, windows, plan.h)
     known = ~np.isnan(truth).all(axis=(1, 2))
     if not known.any():
         raise DataError("No truth is known for any window of the inner folds. Give more data, or set n_windows=.")
@@ -226,11 +211,6 @@ def checked_metric(name: str) -> str:
         return name
     known = [example(metric) for metric in METRICS.values() if metric.searchable]
     raise ConfigError(f"{name} is no error that a search can make small. Known: {', '.join(known)}.")
-
-
-def _truth(panel: Panel, windows: Windows, h: int) -> Reals:
-    """Observed targets ``[N, H, D]``, NaN beyond a series' end too."""
-    return Forecast("truth", panel, windows, np.empty((len(windows), h, panel.n_targets))).truth()
 
 
 def _positions(windows: Windows, wanted: Windows) -> Ints:

@@ -18,13 +18,11 @@ from foretide.training.watch import Epoch, watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
 from foretide.tuning.objective import Task
-from foretide.tuning.space import Settings, distributions_of, grid, key_of, params_of, settings_of
+from foretide.tuning.space import Settings, distributions_of, grid, key_of, settings_of
 from foretide.tuning.storage import Place, get_optuna, quiet
 
 if TYPE_CHECKING:
     import optuna
-
-    from foretide.forecasters.base import Forecaster
 
 Say = Callable[[str], None]
 SAMPLERS = ("tpe", "random")
@@ -84,40 +82,33 @@ def work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None 
         After the running trial was marked as interrupted; the study resumes.
     """
     try:
-        _work(search, ledger, after_trial)
+        while search.deadline is None or time.time() < search.deadline:
+            ledger.reap()
+            rows = ledger.rows()
+            full = search.n_trials is not None and sum(row.counts for row in rows) >= search.n_trials
+            candidate = None if full else _next(search, rows)
+            if candidate is None:
+                return
+            row = _claim(search, ledger, candidate, rows)
+            if row is not None:
+                _run(search, ledger, candidate, row)
+                if after_trial is not None:
+                    after_trial()
     except BaseException:  # Ctrl-C may come anywhere, between a claim and its run too
         ledger.release()
         raise
 
 
-def _work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None) -> None:
-    while search.deadline is None or time.time() < search.deadline:
-        ledger.reap()
-        rows = ledger.rows()
-        if search.n_trials is not None and sum(row.counts for row in rows) >= search.n_trials:
-            return
-        candidate = _next(search, rows)
-        if candidate is None:
-            return
-        claimed = _claim(search, ledger, candidate, rows)
-        if claimed is None:
-            continue
-        _run(search, ledger, candidate, claimed)
-        if after_trial is not None:
-            after_trial()
-
-
 def _next(search: Search, rows: Sequence[Row]) -> Candidate | None:
     """Return the class with the least time so far (where time is the budget), or the fewest trials."""
-    open_ones = [c for c in search.candidates if not c.is_exhausted(rows)]
-    if len(search.candidates) > 1:
-        open_ones = [c for c in open_ones if not _is_hopeless(c, rows)]
+    several = len(search.candidates) > 1
+    left = [c for c in search.candidates if not (c.is_exhausted(rows) or (several and _is_hopeless(c, rows)))]
 
     def spent(candidate: Candidate) -> tuple[float, float]:
         mine = [row for row in rows if row.label == candidate.label and row.counts]
         return (sum(row.seconds for row in mine) if search.deadline is not None else len(mine)), len(mine)
 
-    return min(open_ones, key=spent, default=None)
+    return min(left, key=spent, default=None)
 
 
 def _is_hopeless(candidate: Candidate, rows: Sequence[Row]) -> bool:
@@ -130,10 +121,8 @@ def _claim(search: Search, ledger: Ledger, candidate: Candidate, rows: Sequence[
     offer = propose(candidate, rows, ledger, sampler=search.sampler, seed=search.seed)
     if offer is None:
         return None
-    params = params_of(candidate.space, offer.settings)
-    distributions = {k: v for k, v in distributions_of(candidate.space).items() if k in params}
     seed = offer.seed if offer.seed is not None else _seed(search, candidate, offer.position)
-    trial = ledger.claim(candidate.label, offer.settings, params, distributions, position=offer.position, seed=seed)
+    trial = ledger.claim(candidate.label, offer.settings, candidate.space, position=offer.position, seed=seed)
     rows = [row for row in ledger.rows() if row.counts or row.id == trial]
     mine = next(row for row in rows if row.id == trial)
     before = [row for row in rows if row.id < trial]
@@ -241,7 +230,9 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
     curve = _Curve()
     try:
         forecaster = candidate.make(row.settings, row.seed)
-        study = _pruned_study(search, ledger, candidate, forecaster, row)
+        epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
+        pruner = make_pruner(search.pruner, epochs) if candidate.prunes else None
+        study = None if pruner is None else ledger.mirror(candidate.label, pruner=pruner, without=row.id)
         with curve.watched(study, may_stop=not is_default):
             value = search.task.evaluate(forecaster)
         if math.isfinite(value):
@@ -257,15 +248,6 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
             ledger.finish(row.id, WITHDRAWN, error=message)
             raise
         ledger.finish(row.id, FAILED, error=message)
-
-
-def _pruned_study(
-    search: Search, ledger: Ledger, candidate: Candidate, forecaster: Forecaster, row: Row
-) -> optuna.Study | None:
-    """Return the earlier trials for a pruner to compare with; None where nothing is pruned."""
-    epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
-    pruner = make_pruner(search.pruner, epochs) if candidate.prunes else None
-    return None if pruner is None else ledger.mirror(candidate.label, pruner=pruner, without=row.id)
 
 
 class _Curve:
@@ -324,15 +306,13 @@ class Reporter:
     def look(self) -> None:
         """Look now."""
         with self._lock:
-            rows = [row for row in self.ledger.rows() if row.state != WITHDRAWN]
-            done = [row for row in rows if row.finished]
+            done = [row for row in self.ledger.rows() if row.finished]
             for row in [row for row in done if row.id not in self._seen]:
                 self._seen.add(row.id)
-                self.say(self._line(row, rows, done))
+                self.say(self._line(row, [r for r in done if r.id in self._seen]))
 
-    def _line(self, row: Row, rows: Sequence[Row], done: Sequence[Row]) -> str:
+    def _line(self, row: Row, now: Sequence[Row]) -> str:
         of = f" of {self.search.n_trials}" if self.search.n_trials is not None else ""
-        now = [r for r in done if r.id in self._seen]
         best = min((r.value for r in now if r.value is not None), default=None)
         value = f"{self.search.task.metric} {row.value:.4g}" if row.value is not None else row.state
         best_text = "" if best is None else f", best {best:.4g}"

@@ -238,7 +238,7 @@ def settings_of(space: Mapping[str, Parameter]) -> Iterator[Settings]:
 
 def is_inside(space: Space, settings: Mapping[str, object]) -> bool:
     """Whether settings lie in a space; the defaults of a class may not."""
-    return all(value in space[name] for name, value in settings.items())
+    return all(name in space and value in space[name] for name, value in settings.items())
 
 
 def distributions_of(space: Space) -> dict[str, BaseDistribution]:
@@ -248,8 +248,9 @@ def distributions_of(space: Space) -> dict[str, BaseDistribution]:
 
 def params_of(space: Space, settings: Mapping[str, object]) -> dict[str, Held]:
     """Return settings as Optuna holds them; nothing where they lie outside the space."""
-    sampled = {name: value for name, value in settings.items() if space[name].size > 1}
-    return {name: space[name].encode(v) for name, v in sampled.items()} if is_inside(space, settings) else {}
+    if not is_inside(space, settings):
+        return {}
+    return {name: space[name].encode(value) for name, value in settings.items() if space[name].size > 1}
 
 
 def key_of(settings: Mapping[str, object]) -> str:

@@ -13,9 +13,9 @@ from foretide.data.files import storing
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
-from foretide.forecasters.base import Forecaster, class_slug
+from foretide.forecasters.base import class_slug
 from foretide.text import seconds_in
-from foretide.tuning.candidates import Candidate, Models, candidates_of, listed
+from foretide.tuning.candidates import Candidate, Models, candidates_of, horizon_of
 from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
 from foretide.tuning.result import Study
@@ -138,7 +138,8 @@ def tune(
     """
     chosen = _options(options)
     part = panel if until is None else panel.until(until)
-    search, about = _search(models, part, _horizon(models, h), chosen, space, fixed, n_trials, timeout)
+    horizon = horizon_of(models) if h is None else int(h)
+    search, about = _search(models, part, horizon, chosen, space, fixed, n_trials, timeout)
     study = _carried_out(search, about, part, chosen)
     if chosen["refit"] and any(row.state == COMPLETE for row in study.rows):
         _ = study.best_model
@@ -149,11 +150,8 @@ def seconds_of(timeout: float | str | None) -> float | None:
     """Read a time span: seconds, or a text such as "90s", "30m", "2h" or "1h30m"."""
     if timeout is None:
         return None
-    if isinstance(timeout, str):
-        seconds = seconds_in(timeout)
-    else:
-        seconds = float(timeout) if not isinstance(timeout, bool) else float("nan")
-    if not seconds > 0:
+    seconds = seconds_in(timeout) if isinstance(timeout, str) else float(timeout)
+    if isinstance(timeout, bool) or not seconds > 0:
         raise ConfigError(f"timeout is a time span above 0: seconds, or a text such as '30m' or '2h'; got {timeout!r}.")
     return seconds
 
@@ -166,15 +164,6 @@ def _options(options: TuneOptions) -> TuneOptions:
     get_optuna()
     check_names(chosen["sampler"], chosen["pruner"])
     return chosen
-
-
-def _horizon(models: Models, h: int | None) -> int:
-    several = listed(models)
-    horizons = [model.h for model in several if isinstance(model, Forecaster)]
-    horizons += [int(str(v["h"])) for m in several if isinstance(m, Mapping) for v in m.values() if v and "h" in v]
-    if h is None and not horizons:
-        raise ConfigError("No model says how many steps to forecast. Give h=..., the horizon.")
-    return int(horizons[0] if h is None else h)
 
 
 def _search(
@@ -222,8 +211,8 @@ def _baselines(
     """Return notes and figures of the simple baselines, made once per study."""
     if not options["baselines"]:
         return (), {}
-    kept = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
-    return tuple(kept["notes"]), {name: float(entry["value"]) for name, entry in kept["figures"].items()}
+    scored = ledger.baselines(lambda: search.task.baselines(options["calendar"], search.labels))
+    return tuple(scored["notes"]), {name: float(entry["value"]) for name, entry in scored["figures"].items()}
 
 
 def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions) -> Study:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from attention_weights import sums_of
 
 import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.explain.weights import stream as attention_stream
-from foretide.explain.weights.stream import Sums
 from foretide.forecasters.networks.neural import in_batches
 
 H, L, M = 4, 16, 2
@@ -51,7 +51,7 @@ def test_streamed_sums_are_those_of_the_whole_array(
     model: ft.Attention, panel: ft.Panel, cutoffs: pd.Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = model.predict(panel, cutoffs=cutoffs, attention=True).extras["attention"]
-    expected = Sums.of_array(whole)
+    expected = sums_of(whole)
     assert whole.std(axis=0).max() > 0.01  # the windows differ
     for size in (7, 128):
         monkeypatch.setattr(attention_stream, "in_batches", lambda batches, size=size: in_batches(batches, size))

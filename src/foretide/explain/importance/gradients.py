@@ -13,7 +13,7 @@ from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.explain.origins import fit_end
 from foretide.explain.summary import Summary
-from foretide.forecasters.networks.neural import NeuralForecaster
+from foretide.forecasters.networks.neural import NeuralForecaster, in_batches
 from foretide.text import joined
 from foretide.typing import Floats
 
@@ -176,8 +176,7 @@ def _attributions(
     import torch
 
     parts: list[list[Floats]] = []
-    every = torch.arange(len(batches), device=batches.store.device)
-    for chosen in torch.split(every, max(1, AT_ONCE // n_steps)):
+    for _, chosen in in_batches(batches, max(1, AT_ONCE // n_steps)):
         inputs = batches.inputs(chosen)
         values = tuple(t for t in (inputs.past, inputs.known_past, inputs.known) if t is not None)
         # cuDNN gives no gradients of an LSTM in evaluation mode.

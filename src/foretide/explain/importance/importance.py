@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from foretide.data.time.seasons import main_season
-from foretide.data.windows import Windows, evenly
+from foretide.data.windows import Windows, evenly, truth_of
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.compare.tests import holm
 from foretide.explain.chance import mean_test
@@ -26,7 +26,6 @@ from foretide.explain.window_panels import (
     with_moved_static,
     with_other_lags,
 )
-from foretide.forecasters.forecast import Forecast
 from foretide.seeding import numpy_generator
 from foretide.typing import Floats, Ints
 
@@ -139,7 +138,9 @@ class _Replaced:
         self, groups: Sequence[Group], n_repeats: int, metric: str, level: float, seed: int
     ) -> InputImportance:  # fmt: skip
         """Test each group against no replacement, by cutoff."""
-        model, panel, truth = self.model, self.panel, _truth(self.panel, self.windows, self.model.h)
+        model, panel, truth = self.model, self.panel, truth_of(self.panel, self.windows, self.model.h)
+        if np.isnan(truth).all():
+            raise DataError("None of the windows has an observed truth. Give cutoffs at least a step before the end.")
         steps, cutoff = np.unique(self.windows.steps(panel), return_inverse=True)
         points = (_loss(mean, truth, metric) for mean in self.forecasts(groups, n_repeats, seed))
         losses = Losses.of(points, ~np.isnan(truth), cutoff)
@@ -212,14 +213,6 @@ def _windows(model: Forecaster, panel: Panel, cutoffs: Times | Windows | None) -
         every = np.unique(steps)
         windows = windows[np.isin(steps, every[evenly(len(every), MOST_CUTOFFS)])]
     return windows, in_sample
-
-
-def _truth(panel: Panel, windows: Windows, h: int) -> Floats:
-    """Truth ``[W, H, D]``, NaN where it is not there."""
-    truth = Forecast("truth", panel, windows, np.empty((len(windows), h, panel.n_targets))).truth().astype(np.float64)
-    if np.isnan(truth).all():
-        raise DataError("None of the windows has an observed truth. Give cutoffs at least a step before the end.")
-    return truth
 
 
 def _mean(model: Forecaster, panel: Panel, windows: Windows) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.evaluation.compare.tests import fewest
+from foretide.explain.chance import cutoff_means
 from foretide.explain.summary import Summary
 from foretide.text import joined
 from foretide.typing import Bools, Floats, Ints
@@ -204,14 +205,15 @@ class Losses:
     @classmethod
     def of(cls, points: Iterable[Floats], known: Bools, cutoff: Ints) -> Losses:
         """Reduce losses of points ``[W, H, D]`` to cutoffs, numbered ``[W]``; points without a truth are left out."""
-        count = np.bincount(cutoff, weights=known.sum(axis=(1, 2)))
-        cutoffs, targets = [], []
+        windows, targets = [], []
         for losses in (np.where(known, each, 0.0) for each in points):
-            cutoffs.append((np.bincount(cutoff, weights=losses.sum(axis=(1, 2))) / np.maximum(count, 1))[count > 0])
+            windows.append(losses.sum(axis=(1, 2)))
             targets.append(losses.sum(axis=(0, 1)))
         sums = np.array(targets)
+        by_cutoff = cutoff_means(np.array(windows), known.sum(axis=(1, 2)), cutoff)
+        counted = ~np.isnan(by_cutoff[0])
         by_target = sums / np.maximum(known.sum(axis=(0, 1)), 1)
-        return cls(np.array(cutoffs), by_target, sums.sum(axis=1) / known.sum(), count > 0)
+        return cls(by_cutoff[:, counted], by_target, sums.sum(axis=1) / known.sum(), counted)
 
     def increases(self, n_groups: int) -> tuple[Floats, Floats, Floats]:
         """Differences to no replacement: means over repeats, ``[G, C]`` and ``[G, D]``; by repeat, ``[G, R]``."""

@@ -12,7 +12,7 @@ import torch
 from foretide.data.windows import Windows, evenly, first_rows
 from foretide.errors import ConfigError, NotFittedError
 from foretide.evaluation.compare.tests import holm
-from foretide.explain.chance import mean_test
+from foretide.explain.chance import cutoff_means, mean_test
 from foretide.explain.latent.modes import companion_of
 from foretide.explain.origins import fit_end, windows_at
 from foretide.forecasters.lavar.features import Look, answers
@@ -198,7 +198,7 @@ class Reading:
         """Errors of rollout and persistence by step ahead, tested by cutoff; see ``DynamicsSummary.latent_errors``."""
         steps, where = np.unique(self.windows.steps(self.panel), return_inverse=True)
         distance = int(np.diff(steps).min()) if len(steps) > 1 else 1
-        ours, kept = (_by_cutoff(e, where, len(steps)) for e in self.errors_ahead())
+        ours, kept = (cutoff_means(np.nan_to_num(e).T, ~np.isnan(e.T), where).T for e in self.errors_ahead())
         lines = []
         for h in range(1, self.h + 1):
             a, b = ours[:, h - 1], kept[:, h - 1]
@@ -253,15 +253,6 @@ def parts_of(model: Forecaster) -> Parts:
 def _jacobian(function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> torch.Tensor:
     jacobian: torch.Tensor = torch.autograd.functional.jacobian(function, at)  # type: ignore[no-untyped-call]
     return jacobian
-
-
-def _by_cutoff(errors: Floats, where: Ints, n: int) -> Floats:
-    """Mean over entities, ``[W, H] -> [cutoffs, H]``; NaN where nothing is known."""
-    known = ~np.isnan(errors)
-    total, count = np.zeros((n, errors.shape[1])), np.zeros((n, errors.shape[1]))
-    np.add.at(total, where, np.where(known, errors, 0.0))
-    np.add.at(count, where, known)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _known_rows(panel: Panel, source: str) -> Bools:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.errors import ConfigError, DataError
-from foretide.explain.chance import mean_test
+from foretide.explain.chance import cutoff_means, mean_test
 from foretide.explain.weights.stream import backbone_of
 from foretide.seeding import torch_generator
 from foretide.text import phrase
@@ -140,13 +140,13 @@ class Faithfulness:
             sizes and verdict. ``faithfulness_by_step``: ``h_step, error, attended, random``. ``faithfulness_draws``:
             ``draw, random, moved``, the errors of each relabelling.
         """
-        low, high = self.interval
         draws = np.arange(1, len(self.random) + 1)
         one = {
             "error": self.error, "attended": self.attended, "random": float(self.random.mean()),
-            "moved": float(self.moved.mean()), "difference": self.difference, "low": low, "high": high,
-            "p_masking": self.p_masking, "p_moving": self.p_moving, "k": self.k, "lookback": self.lookback,
-            "draws": len(draws), "n_windows": self.n_windows, "n_cutoffs": self.n_cutoffs, "verdict": self.verdict,
+            "moved": float(self.moved.mean()), "difference": self.difference, "low": self.interval[0],
+            "high": self.interval[1], "p_masking": self.p_masking, "p_moving": self.p_moving, "k": self.k,
+            "lookback": self.lookback, "draws": len(draws), "n_windows": self.n_windows,
+            "n_cutoffs": self.n_cutoffs, "verdict": self.verdict,
         }  # fmt: skip
         steps = {"h_step": np.arange(1, self.by_step.shape[1] + 1)}
         steps |= dict(zip(("error", "attended", "random"), self.by_step, strict=True))
@@ -229,8 +229,8 @@ def _losses(
     known = np.zeros((len(places), shape[1]))
     scores, ranked_by = edits
     with torch.inference_mode():
-        for at, seen, entity, labels in lens.with_truth_of(places):
-            used = seen.scores if scores is None else scores(seen.scores)
+        for at, look, entity, labels in lens.with_truth_of(places):
+            used = look.scores if scores is None else scores(look.scores)
             ranks = used if ranked_by is None else ranked_by(used)
             order = ties.expand(ranks.shape)
             top = order.gather(-1, ranks.gather(-1, order).topk(k, dim=-1).indices)
@@ -238,7 +238,7 @@ def _losses(
             observed = torch.ones_like(labels.y) if labels.observed is None else labels.observed.to(labels.y.dtype)
             known[at] = observed.sum(dim=2).cpu().numpy()
             for which, each in enumerate(_tried(used, mask, relabel)):
-                mean = forecast_by(lens.model, seen, torch.softmax(each, dim=-1), entity)
+                mean = forecast_by(lens.model, look, torch.softmax(each, dim=-1), entity)
                 losses[which, at] = ((mean - labels.y).square() * observed).sum(dim=2).cpu().numpy()
     return losses, known
 
@@ -255,13 +255,13 @@ def _tried(scores: torch.Tensor, mask: torch.Tensor, relabel: torch.Tensor) -> I
         yield scores.gather(-1, one.expand(scores.shape))
 
 
-def forecast_by(model: Attention, seen: Look, weights: torch.Tensor, entity: torch.Tensor) -> torch.Tensor:
+def forecast_by(model: Attention, look: Look, weights: torch.Tensor, entity: torch.Tensor) -> torch.Tensor:
     """Mean forecast ``[B, H, D]``, in the network's units, that the model makes by other weights ``[B, M, H, L]``."""
     from foretide.heads.base import SeriesInfo
 
     network = model.network
     assert network is not None
-    hidden = backbone_of(model).decode(seen, weights)
+    hidden = backbone_of(model).decode(look, weights)
     series = None if network.unit is None else SeriesInfo(entity, network.unit[entity])
     mean: torch.Tensor = network.head(hidden.features, hidden.base, hidden.scale, series).mean()
     return mean
@@ -302,12 +302,11 @@ def _thinned(lens: Lens, most: int) -> Ints:
 def _judged(lens: Lens, places: Ints, losses: Floats, known: Floats, k: int) -> Faithfulness:
     """Reduce squared errors ``[2 + 2 draws, n, H]``, sums over ``known`` ``[n, H]`` values, to cutoffs and judge."""
     steps, at = np.unique(lens.windows.steps(lens.panel)[places], return_inverse=True)
-    count = np.bincount(at, weights=known.sum(axis=1), minlength=len(steps))
-    if not count.any():
+    if not known.any():
         raise DataError("No target is observed after the cutoffs. Give cutoffs whose horizon has values.")
-    total = np.stack([np.bincount(at, weights=each, minlength=len(steps)) for each in losses.sum(axis=2)])
-    by_cutoff = total[:, count > 0] / count[count > 0]
-    steps = steps[count > 0]
+    by_cutoff = cutoff_means(losses.sum(axis=2), known.sum(axis=1), at)
+    counted = ~np.isnan(by_cutoff[0])
+    by_cutoff, steps = by_cutoff[:, counted], steps[counted]
     mean, draws = by_cutoff.mean(axis=1), len(by_cutoff) // 2 - 1
     gap = by_cutoff[1] - by_cutoff[2 : 2 + draws].mean(axis=0)
     low, high, _ = mean_test(gap, overlap_of(steps, lens.model.h))

@@ -11,7 +11,7 @@ import pandas as pd
 from foretide.errors import ConfigError, nearest
 from foretide.explain.weights.profiles import distances, divergence, entropy_of, kinds, mass_by_distance
 from foretide.explain.weights.stream import Sums
-from foretide.typing import Array, Bools, Floats, Reals
+from foretide.typing import Array, Bools, Floats
 
 AXES = ("lag", "distance")
 PER = (None, "h_step", "head")
@@ -61,19 +61,6 @@ class AttentionFigures:
     seasons: tuple[int, ...] = ()
     name: str = "Attention"
 
-    @classmethod
-    def of_weights(
-        cls, weights: Reals, *, freq: str | int, seasons: tuple[int, ...] = (), name: str = "Attention"
-    ) -> AttentionFigures:
-        """Make the figures of an array ``[N, M, H, L]``, oldest lag first, each row summing to one."""
-        if weights.ndim != 4 or not len(weights) or not np.allclose(weights.sum(axis=-1), 1.0, atol=1e-3):
-            raise ConfigError(
-                "Expected weights [windows, heads, horizon steps, lags] whose rows sum to one, "
-                f"got shape {weights.shape}."
-            )
-        reach = weights.shape[2] + weights.shape[3] - 1
-        return cls(Sums.of_array(weights), freq, tuple(s for s in sorted(seasons) if 1 < s <= reach), name)
-
     # ---------------------------------------------------------------- sizes
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -107,18 +94,17 @@ class AttentionFigures:
         DataFrame
             ``[h_step or head,] lag or distance, weight``, ascending. Weights by lag sum to one in each profile.
         """
-        profile, labels = self._profile(by, per)
+        profile = self._profile(by, per)
         first = 0 if by == "lag" else 1
         columns: dict[str, Array] = {}
         if per is not None:
             columns[per] = np.repeat(np.arange(1, len(profile) + 1), profile.shape[1])
         columns[by] = np.tile(np.arange(first, first + profile.shape[1]), len(profile))
         columns["weight"] = profile.reshape(-1)
-        frame = pd.DataFrame(columns)
-        return frame if labels is None else frame[labels.reshape(-1)].reset_index(drop=True)
+        return pd.DataFrame(columns).dropna(ignore_index=True)
 
-    def _profile(self, by: str, per: str | None) -> tuple[Floats, Bools | None]:
-        """Profiles ``[groups, lags or distances]``, newest first, and which of their cells exist."""
+    def _profile(self, by: str, per: str | None) -> Floats:
+        """Profiles ``[groups, lags or distances]``, newest first; NaN at distances that a step cannot look back."""
         if by not in AXES:
             raise ConfigError(f"by is 'lag' or 'distance', got {by!r}. {nearest(by, AXES)}")
         if per not in PER:
@@ -127,15 +113,13 @@ class AttentionFigures:
         mean = self.sums.mean
         if by == "lag":
             axes: dict[str | None, tuple[int, ...]] = {None: (0, 1), "h_step": (0,), "head": (1,)}
-            return np.atleast_2d(mean.mean(axis=axes[per]))[:, ::-1], None
+            return np.atleast_2d(mean.mean(axis=axes[per]))[:, ::-1]
         if per == "h_step":
-            far = distances(h, lookback)
-            out, there = np.zeros((h, lookback + h)), np.zeros((h, lookback + h), dtype=bool)
-            np.put_along_axis(out, far, mean.mean(axis=0), axis=1)
-            np.put_along_axis(there, far, values=True, axis=1)
-            return out[:, 1:], there[:, 1:]
+            by_step = np.full((h, lookback + h), np.nan)
+            np.put_along_axis(by_step, distances(h, lookback), mean.mean(axis=0), axis=1)
+            return by_step[:, 1:]
         mean = mean.mean(axis=0, keepdims=True) if per is None else mean
-        return mass_by_distance(mean)[:, 1:], None
+        return mass_by_distance(mean)[:, 1:]
 
     def top_lags(self, k: int = 5, by: str = "lag", per: str | None = None) -> pd.DataFrame:
         """Return the ``k`` lags (or distances) with most weight, the largest first; of each horizon step or head.

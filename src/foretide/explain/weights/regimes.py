@@ -138,9 +138,9 @@ def split_by(lens: Lens, inside: Bools, about: str, top: Ints) -> RegimeSplit:
     values = np.empty((len(inside), len(figures) + 1))
     sums = np.zeros((2, h, lookback))
     with torch.inference_mode():
-        for at, weights, seen in lens.weights():
-            log_z = seen.scores.logsumexp(dim=-1)
-            values[at, 0] = (log_z - (weights * seen.scores).sum(dim=-1)).mean(dim=(1, 2)).cpu().numpy()
+        for at, weights, look in lens.weights():
+            log_z = look.scores.logsumexp(dim=-1)
+            values[at, 0] = (log_z - (weights * look.scores).sum(dim=-1)).mean(dim=(1, 2)).cpu().numpy()
             mean = weights.mean(dim=1)
             values[at, 1:] = (mean.flatten(1) @ cells).cpu().numpy()
             within = inside[at]
@@ -237,8 +237,8 @@ def _outliers(lens: Lens) -> dict[int, Ints]:
     ahead = min(lens.model.h, int(np.median(np.diff(cutoffs))) if len(cutoffs) > 1 else 1)
     errors = np.empty((len(places), ahead, lens.panel.n_targets))
     with torch.inference_mode():
-        for at, seen, entity, labels in lens.with_truth_of(places):
-            mean = forecast_by(lens.model, seen, torch.softmax(seen.scores, dim=-1), entity)
+        for at, look, entity, labels in lens.with_truth_of(places):
+            mean = forecast_by(lens.model, look, torch.softmax(look.scores, dim=-1), entity)
             gap = (labels.y - mean)[:, :ahead]
             if labels.observed is not None:
                 gap = torch.where(labels.observed[:, :ahead], gap, torch.nan)

@@ -13,10 +13,9 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError, NotFittedError
 from foretide.explain.origins import AFTER, FEWEST_WINDOWS, WHOLE, fit_end, windows_at
-from foretide.explain.weights.profiles import entropy_of
 from foretide.forecasters.networks.attention import Attention
 from foretide.forecasters.networks.neural import in_batches
-from foretide.typing import Floats, Ints, Reals, Singles
+from foretide.typing import Floats, Ints, Singles
 
 if TYPE_CHECKING:
     import torch
@@ -77,9 +76,9 @@ class Lens:
         for at, chosen in in_batches(batches):
             # Not around the yield: what the reader does in between must not be in this mode.
             with torch.inference_mode():
-                seen = backbone.look(batches.inputs(chosen))
-                weights = torch.softmax(seen.scores, dim=-1)
-            yield at, weights, seen
+                look = backbone.look(batches.inputs(chosen))
+                weights = torch.softmax(look.scores, dim=-1)
+            yield at, weights, look
 
     def with_truth_of(self, places: Ints) -> Iterator[tuple[slice, Look, torch.Tensor, Labels]]:
         """Yield what the decoder knows before its softmax, the fitted entity ``[B]``, and the truth."""
@@ -89,8 +88,8 @@ class Lens:
         for at, chosen in in_batches(batches):
             with torch.inference_mode():
                 inputs, labels = batches.batch(chosen)
-                seen = backbone.look(inputs)
-            yield at, seen, inputs.entity, labels
+                look = backbone.look(inputs)
+            yield at, look, inputs.entity, labels
 
     # ---------------------------------------------------------------- a tidy table
     def frame(self, places: Ints | None, most_rows: int) -> pd.DataFrame:
@@ -146,15 +145,6 @@ class Sums:
     top1: Ints
 
     @classmethod
-    def of_array(cls, weights: Reals) -> Sums:
-        """Take the sums of an array ``[N, M, H, L]``."""
-        n, _, _, lookback = weights.shape
-        entropy = np.mean([entropy_of(w) for w in weights], axis=0)
-        top = np.stack([w.argmax(axis=-1) for w in weights])
-        top1 = np.stack([(top == lag).sum(axis=0) for lag in range(lookback)], axis=-1)
-        return cls(n, weights.mean(axis=0, dtype=np.float64), entropy, top1.astype(np.int64))
-
-    @classmethod
     def streamed(cls, lens: Lens, keep: Singles | None = None) -> Sums:
         """Go over all windows once; ``keep`` ``[N, M, H, L]`` is filled with the weights."""
         import torch
@@ -165,12 +155,12 @@ class Sums:
         top1 = np.zeros(heads * h * lookback, dtype=np.int64)
         with torch.inference_mode():
             rows = torch.arange(heads * h, device=lens.backbone.bias.device).view(heads, h) * lookback
-            for at, weights, seen in lens.weights():
+            for at, weights, look in lens.weights():
                 mean += weights.sum(dim=0).cpu().numpy()
                 largest, top = weights.max(dim=-1)
                 # -sum w log w without a logarithm per weight: log w = score - log Z, and log Z = top score - log top w.
-                log_z = seen.scores.gather(-1, top[..., None])[..., 0] - largest.log()
-                entropy += (log_z - (weights * seen.scores).sum(dim=-1)).sum(dim=0).cpu().numpy()
+                log_z = look.scores.gather(-1, top[..., None])[..., 0] - largest.log()
+                entropy += (log_z - (weights * look.scores).sum(dim=-1)).sum(dim=0).cpu().numpy()
                 top1 += torch.bincount((top + rows).flatten(), minlength=len(top1)).cpu().numpy()
                 if keep is not None:
                     keep[at] = weights.cpu().numpy()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from foretide.data.reading.frames import as_backend
 from foretide.errors import ConfigError, DataError
 from foretide.explain.summary import Summary
 from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
@@ -54,6 +53,7 @@ class AttentionSummary(AttentionFigures, Summary):
 
     lens: Lens | None = None
     kept: Singles | None = None
+    _backend: str = "pandas"
 
     # ---------------------------------------------------------------- weights
     @property
@@ -78,10 +78,8 @@ class AttentionSummary(AttentionFigures, Summary):
 
     def weights_of(self, places: Sequence[int] | Ints) -> Singles:
         """Weights of the windows at some places, ``[n, M, H, L]``, made anew."""
-        chosen = self._places(places)
-        if not len(chosen):
-            return np.zeros((0, *self.shape[1:]), dtype=np.float32)
-        return np.concatenate([weights.cpu().numpy() for _, weights, _ in self._lens.weights(chosen)])
+        pieces = (weights.cpu().numpy() for _, weights, _ in self._lens.weights(self._places(places)))
+        return np.concatenate([np.zeros((0, *self.shape[1:]), dtype=np.float32), *pieces])
 
     def to_frame(self, places: Sequence[int] | None = None, *, most_rows: int = MOST_ROWS) -> Frame:
         """Return the weights as a tidy frame, of the kind (pandas or polars) the panel was made from.
@@ -99,9 +97,7 @@ class AttentionSummary(AttentionFigures, Summary):
             ``series, cutoff, head, h_step, lag, weight``. Targets of one entity share their weights, so ``series`` is
             the entity, or its targets where it has no name.
         """
-        table = self._lens.frame(None if places is None else self._places(places), most_rows)
-        frame: Frame = as_backend(table, self._lens.panel.names.backend)
-        return frame
+        return self._frame(self._lens.frame(self._places(places), most_rows))
 
     def write_parquet(self, path: str | PathLike[str], places: Sequence[int] | None = None) -> int:
         """Write the same table to a Parquet file, batch by batch, and return the number of rows."""
@@ -110,7 +106,7 @@ class AttentionSummary(AttentionFigures, Summary):
 
         rows, writer = 0, None
         try:
-            for piece in self._lens.pieces(None if places is None else self._places(places)):
+            for piece in self._lens.pieces(self._places(places)):
                 table = pa.Table.from_pandas(piece, preserve_index=False)
                 writer = writer or pq.ParquetWriter(Path(path), table.schema, compression="zstd")
                 writer.write_table(table)
@@ -231,7 +227,9 @@ class AttentionSummary(AttentionFigures, Summary):
         assert self.lens is not None
         return self.lens
 
-    def _places(self, places: Sequence[int] | Ints) -> Ints:
+    def _places(self, places: Sequence[int] | Ints | None) -> Ints | None:
+        if places is None:
+            return None
         chosen = np.asarray(places, dtype=np.int64).reshape(-1)
         if len(chosen) and not 0 <= int(chosen.min()) <= int(chosen.max()) < self.shape[0]:
             raise ConfigError(f"places lie between 0 and {self.shape[0] - 1}, got {chosen.min()} to {chosen.max()}.")
@@ -291,7 +289,8 @@ def attention(
     """
     lens = lens_on(model, panel, cutoffs)
     keep = _room(lens, limit_mib) if keep_weights else None
-    return AttentionSummary(Sums.streamed(lens, keep), panel.grid.freq, lens.seasons, model.name, lens, keep)
+    sums, backend = Sums.streamed(lens, keep), panel.names.backend
+    return AttentionSummary(sums, panel.grid.freq, lens.seasons, model.name, lens, keep, backend)
 
 
 def _room(lens: Lens, limit_mib: float) -> Singles:
