@@ -35,7 +35,7 @@ class Damped(Forecaster):
     """
 
     baseline = True
-    unasked = "always"
+    default_for = "always"
     quick: ClassVar[Mapping[str, object]] = {"share": 0.1}
     learned = ("mean_",)
 

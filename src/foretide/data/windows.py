@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,27 @@ def first_rows(length: Ints) -> Ints:
     [0, 3, 8]
     """
     return np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+
+
+def places(names: Iterable[str], known: Sequence[str]) -> Ints:
+    """Return the position of each name among known ones, -1 where it is none of them.
+
+    Parameters
+    ----------
+    names : iterable of str
+    known : sequence of str
+
+    Returns
+    -------
+    int array
+
+    Examples
+    --------
+    >>> places(["b", "x"], ["a", "b"]).tolist()
+    [1, -1]
+    """
+    where = {name: i for i, name in enumerate(known)}
+    return np.array([where.get(name, -1) for name in names], dtype=np.int64)
 
 
 def evenly(n: int, most: int, *, newest: bool = False, down: bool = False) -> Ints:

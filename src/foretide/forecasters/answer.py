@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, first_rows
 from foretide.forecasters.simple.history import by_entity, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
@@ -157,7 +157,7 @@ def separated(panel: Panel, windows: Windows, model: Forecaster, ids: frozenset[
     names, first = _names(panel, windows, ids if model.knows_ids else frozenset()), panel.first[windows.entity] + low
     made = replace(
         panel.take(windows.entity), ids=names, values=np.concatenate(parts), length=length, first=first,
-        row0=np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64),
+        row0=first_rows(length),
     )  # fmt: skip
     return made, Windows(np.arange(len(windows)), windows.cutoff - low)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.sizes import Sizes, SpaceEntry
     from foretide.typing import Array, Bools, Ints, Json, Time, Times
 
-Unasked: TypeAlias = Literal["never", "always", "counts", "seasonal counts"]
+DefaultFor: TypeAlias = Literal["never", "always", "counts", "seasonal counts"]
 
 __all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
 
@@ -52,8 +52,8 @@ class Forecaster(ABC):
         Name of the model in frames and tables; the class name by default.
     """
 
-    unasked: ClassVar[Unasked] = "never"
-    """For which data it joins a run or backtest that does not name it; ``"seasonal counts"``: those with a season."""
+    default_for: ClassVar[DefaultFor] = "never"
+    """For which data it is in every run and backtest by default; ``"seasonal counts"``: counts with a season."""
     needs: ClassVar[str | None] = None
     """The package of the extra ``baselines`` that it cannot do without."""
     quick: ClassVar[Mapping[str, object]] = {}
@@ -67,7 +67,7 @@ class Forecaster(ABC):
     has_distribution: bool = False
     """Whether intervals come with the mean."""
     baseline: bool = False
-    """Whether skill is measured against it; what stands around one forecaster is what that one is."""
+    """Whether skill is measured against it; a wrapper around one forecaster is what that one is."""
     neural: bool = False
     """Whether it is a neural network, or holds one."""
     explains: ClassVar[tuple[str, ...]] = ()

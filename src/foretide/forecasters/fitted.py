@@ -16,7 +16,7 @@ from foretide.data.panel import Panel, Static
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.grid import Grid
 from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, wall_grid
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, first_rows, places
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
 from foretide.forecasters.stand_in import StandIn
@@ -325,7 +325,7 @@ def kept_history(panel: Panel, memory: int | None) -> Panel:
     """Return the last ``memory`` rows of each entity up to its last observed one, in an array of their own."""
     length = panel.observed if memory is None else np.minimum(panel.observed, memory)
     drop = panel.observed - length
-    row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    row0 = first_rows(length)
     whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
     parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
     values = panel.values if whole else np.concatenate(parts)
@@ -337,8 +337,7 @@ def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None
 
     A model that reads a whole history reads it from where it began at fit: rows before are left out.
     """
-    where = {name: j for j, name in enumerate(history.ids)}
-    place = np.array([where.get(name, -1) for name in panel.ids], dtype=np.int64)
+    place = places(panel.ids, history.ids)
     seen_from = np.where(place >= 0, history.first[place], 0)
     seen_to = np.where(place >= 0, history.last[place], -1)
     oldest = np.full(panel.n_entities, np.iinfo(np.int64).max)
@@ -363,7 +362,7 @@ def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None
                 parts.append(history.values[at : at + n])
             parts.append(panel.rows(i))
         length = panel.length + more
-        row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+        row0 = first_rows(length)
         panel = replace(panel, values=np.concatenate(parts), row0=row0, length=length, first=panel.first - more)
     moved = (more - less)[windows.entity]
     return panel, windows if not moved.any() else Windows(windows.entity, windows.cutoff + moved)

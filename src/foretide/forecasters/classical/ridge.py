@@ -10,8 +10,8 @@ import numpy as np
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.ahead import check_known, known_rows
 from foretide.data.time.seasons import seasons_of
-from foretide.data.windows import Windows
-from foretide.errors import ConfigError
+from foretide.data.windows import Windows, first_rows
+from foretide.errors import ConfigError, check_choice
 from foretide.forecasters.answer import Note, Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.regressors import SHOWN
@@ -71,7 +71,7 @@ class Ridge(Forecaster):
     Forecast(Ridge: 1 origins x 24 steps x 1 targets, levels [])
     """
 
-    unasked = "always"
+    default_for = "always"
     quick: ClassVar[Mapping[str, object]] = {"input_size": 14}
     uses_validation = True
     knows_ids = True
@@ -94,8 +94,7 @@ class Ridge(Forecaster):
             ("level", level, ("auto", "last", "mean", "none")),
             ("known", known, ("auto", "on", "off")),
         ):
-            if value not in choices:
-                raise ConfigError(f"{name} is one of {', '.join(map(repr, choices))}; got {value!r}.")
+            check_choice(name, value, choices)
         if not isinstance(input_size, (int, np.integer)) or input_size < 1:
             raise ConfigError(f"input_size is a number of steps, at least 1; got {input_size!r}.")
         self.input_size, self.channels, self.level = int(input_size), channels, level
@@ -136,7 +135,7 @@ class Ridge(Forecaster):
         train, validation = part.windows(input_size=self.lookback_, h=self.h)
         preparation = Preparation.fit(part.train, None)
         values = preparation.values(panel)
-        rows0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]])
+        rows0 = first_rows(panel.length)
         places = (rows0[train.entity] + train.cutoff, rows0[validation.entity] + validation.cutoff)
         affordable = self._affordable(values.shape[1])
         plain = None
@@ -183,7 +182,7 @@ class Ridge(Forecaster):
         if panel.n_entities and panel.ids[0] not in preparation.ids:
             preparation = preparation.for_new(panel)
         values, effect = preparation.values(panel), self._effect(preparation, panel, windows)
-        rows = np.concatenate([[0], np.cumsum(panel.length)[:-1]])[windows.entity] + windows.cutoff
+        rows = first_rows(panel.length)[windows.entity] + windows.cutoff
         if effect is not None:
             values = np.asarray(values - effect[: len(values)], dtype=np.float32)
         d, weights = panel.n_targets, self._arrays["weights"]

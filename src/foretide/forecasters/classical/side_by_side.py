@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.windows import first_rows
+
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.typing import Floats, Ints
@@ -72,7 +74,7 @@ def effects_of(panel: Panel, block: Ints, rows: int, past: Floats | None) -> Flo
     """Further effects of a block's rows side by side, ``[rows, n D]``; 1 where there are none."""
     if past is None:
         return 1.0
-    row0 = np.concatenate([[0], np.cumsum(panel.length)[:-1]])
+    row0 = first_rows(panel.length)
     return np.concatenate([past[row0[i] : row0[i] + rows] for i in block], axis=1)
 
 

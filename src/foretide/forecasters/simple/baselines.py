@@ -85,7 +85,7 @@ class Persistence(_Simple):
     Forecast(Persistence: 1 origins x 24 steps x 1 targets, levels [])
     """
 
-    unasked = "always"
+    default_for = "always"
 
     def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         return np.repeat(last_seen(history)[cutoffs][:, None, :], self.h, axis=1)
@@ -113,7 +113,7 @@ class Drift(_Simple):
     Forecast(Drift: 1 origins x 24 steps x 1 targets, levels [])
     """
 
-    unasked = "always"
+    default_for = "always"
 
     def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         seen = ~np.isnan(history)
@@ -130,7 +130,7 @@ class Drift(_Simple):
 class _Seasonal(_Simple):
     """A formula that knows the season: given, or found on the training part."""
 
-    unasked = "always"
+    default_for = "always"
     learned: ClassVar[tuple[str, ...]] = ("season_",)
 
     def __init__(self, h: int, season: int | None = None, *, alias: str | None = None) -> None:

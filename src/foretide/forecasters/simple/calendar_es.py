@@ -149,7 +149,7 @@ class CalendarES(_CalendarLevel):
     Forecast(CalendarES: 1 origins x 24 steps x 1 targets, levels [])
     """
 
-    unasked = "seasonal counts"
+    default_for = "seasonal counts"
     grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
     def __init__(

@@ -75,7 +75,7 @@ class Croston(_Intermittent):
     """
 
     method = "CrostonClassic"
-    unasked = "counts"
+    default_for = "counts"
 
 
 class SBA(_Intermittent):
@@ -99,7 +99,7 @@ class SBA(_Intermittent):
     """
 
     method = "CrostonSBA"
-    unasked = "counts"
+    default_for = "counts"
 
 
 class TSB(_Intermittent):
@@ -127,7 +127,7 @@ class TSB(_Intermittent):
     """
 
     method = "TSB"
-    unasked = "counts"
+    default_for = "counts"
     learned = ("alphas_",)
     grid_d = (0.05, 0.1, 0.2, 0.3)
     grid_p = (0.02, 0.05, 0.1, 0.2, 0.3)

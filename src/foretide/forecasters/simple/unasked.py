@@ -1,4 +1,4 @@
-"""The simple baselines that run unasked."""
+"""The simple baselines that run by default."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from foretide.forecasters.base import Forecaster
 from foretide.forecasters.naming import folded
 from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.forecasters.wrappers.intervals import WithIntervals
-from foretide.forecasters.wrappers.past_errors import Around
+from foretide.forecasters.wrappers.past_errors import ResidualWrapper
 from foretide.typing import Json
 
 
 def is_baseline(forecaster: object) -> bool:
-    """Whether a forecaster counts as a baseline, as its class says, or what it stands around."""
+    """Whether a forecaster counts as a baseline, as its class says, or that of what it wraps."""
     return bool(getattr(forecaster, "baseline", False))
 
 
@@ -31,7 +31,7 @@ def lacking(names: Iterable[str], beside: Iterable[object]) -> dict[str, str | N
     """
     models = list(beside)
     kinds = {type(model) for model in models}
-    kinds |= {type(part) for model in models if isinstance(model, Around) for part in _inside(model)}
+    kinds |= {type(part) for model in models if isinstance(model, ResidualWrapper) for part in _inside(model)}
     taken = {folded(str(getattr(model, "name", None) or type(model).__name__)) for model in models}
     found: dict[str, str | None] = {}
     for name in names:
@@ -40,15 +40,15 @@ def lacking(names: Iterable[str], beside: Iterable[object]) -> dict[str, str | N
     return found
 
 
-def _inside(model: Around) -> list[Forecaster]:
-    """Return what stands under its own name inside a wrapper without one."""
+def _inside(model: ResidualWrapper) -> list[Forecaster]:
+    """Return what bears its own name inside a wrapper without one."""
     if model.alias is not None:
         return []
-    return [model.inner, *(_inside(model.inner) if isinstance(model.inner, Around) else ())]
+    return [model.inner, *(_inside(model.inner) if isinstance(model.inner, ResidualWrapper) else ())]
 
 
 def unasked_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
-    """Return the names of the baselines that run unasked.
+    """Return the names of the baselines that run by default.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def unasked_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
         Whether a season is known or holidays are; without either there is no CalendarES.
     """
     wanted = {"always", *(("counts",) if counts else ()), *(("seasonal counts",) if counts and seasonal else ())}
-    return tuple(name for name in FORECASTERS if forecaster_class(name).unasked in wanted)
+    return tuple(name for name in FORECASTERS if forecaster_class(name).default_for in wanted)
 
 
 def made(name: str, h: int, shared: Mapping[str, object], alias: str | None = None) -> Forecaster:
@@ -85,7 +85,7 @@ def simple_set(
     shared: Mapping[str, object],
     beside: Iterable[object] = (),
 ) -> tuple[list[Forecaster], list[str]]:
-    """Return the baselines that run unasked, and a line for each that cannot because a package is missing.
+    """Return the baselines that run by default, and a line for each that cannot because a package is missing.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ import numpy as np
 
 from foretide.data.counts import BUCKETS, are_counts, buckets, density
 from foretide.data.time.seasons import main_season
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, places
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.forecast import Forecast
@@ -22,7 +22,7 @@ from foretide.forecasters.wrappers.conformal_quantiles import (
     units,
     units_of_all,
 )
-from foretide.forecasters.wrappers.past_errors import Around, PastForecasts, predict_within
+from foretide.forecasters.wrappers.past_errors import PastForecasts, ResidualWrapper, predict_within
 from foretide.forecasters.wrappers.wrapper import Member
 from foretide.training.saved import rebuilt
 
@@ -115,8 +115,7 @@ class Calibration:
         counts = are_counts(panel)
         sorts = buckets(density(known))
         bucket = np.select([sorts == name for name in BUCKETS], range(len(BUCKETS)))
-        place = {name: i for i, name in enumerate(known.ids)}
-        where = np.array([place.get(name, -1) for name in panel.ids], dtype=np.int64)
+        where = places(panel.ids, known.ids)
         end = panel.grid.output_times([past.last])[0]
         return cls(
             _filled(errors.mean, past.quantiles),
@@ -178,8 +177,8 @@ class Calibration:
 
     def rows(self, panel: Panel) -> Ints:
         """Position of a panel's entities among ``ids``, one behind them where unknown, ``[N]``."""
-        where = {name: i for i, name in enumerate(self.ids)}
-        return np.array([where.get(name, len(self.ids)) for name in panel.ids], dtype=np.int64)
+        found = places(panel.ids, self.ids)
+        return np.where(found < 0, len(self.ids), found)
 
 
 def _filled(mean: Floats, quantiles: Reals | None) -> Floats:
@@ -195,7 +194,7 @@ def _poolings(by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
     yield (), 1
 
 
-class Conformal(Around):
+class Conformal(ResidualWrapper):
     """Conformal intervals: a forecaster's errors on steps it had not learned from, added to what it forecasts now.
 
     At ``fit`` the model is fitted twice: on the steps before the last 30 % of the part, so that its forecasts there,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, first_rows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.simple.history import SLEEP
 
@@ -187,7 +187,7 @@ def _at_ranks(pool: _Pool, alive: Bools, used: Floats, taus: Floats, fewest: int
     out = np.full(used.shape, np.nan)
     if not enough.any():
         return out
-    before = np.concatenate([[0], np.cumsum(n)[:-1]])
+    before = first_rows(n)
     exact = (n[:, None] + 1) * used
     rank = np.where(taus < 0.5, np.floor(exact + ROUNDING), np.ceil(exact - ROUNDING))
     index = before[:, None] + np.clip(rank, 1, np.maximum(n, 1)[:, None]).astype(np.int64) - 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 
-from foretide.data.windows import slide, truth_of
+from foretide.data.windows import places, slide, truth_of
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
@@ -275,11 +275,10 @@ def _checked(weights: Weights, n: int) -> Literal["validated"] | tuple[float, ..
 def _spreads(train: Panel, panel: Panel) -> Floats:
     """Standard deviation of each series in the training part, ``[N, D]``; NaN leaves a constant series out."""
     found = np.full((panel.n_entities, panel.n_targets), np.nan)
-    where = {name: i for i, name in enumerate(train.ids)}
-    for i, name in enumerate(panel.ids):
-        values = train.rows(where[name])[:, : train.n_targets] if name in where else np.zeros((0, panel.n_targets))
-        for d in range(panel.n_targets):
-            seen = values[:, d][~np.isnan(values[:, d])].astype(np.float64)
+    for i, place in enumerate(places(panel.ids, train.ids)):
+        for d in range(panel.n_targets if place >= 0 else 0):
+            values = train.rows(int(place))[:, d]
+            seen = values[~np.isnan(values)].astype(np.float64)
             if len(seen) > 1 and seen.std() > 0:
                 found[i, d] = seen.std()
     return found

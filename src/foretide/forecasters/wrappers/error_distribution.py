@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.windows import places
 from foretide.forecasters.gaussian import normal_quantiles
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ class ErrorDistribution:
     # ---------------------------------------------------------------- forecasting
     def quantiles(self, mean: Floats, names: Sequence[str], step: Ints, levels: tuple[float, ...]) -> Floats:
         """Return quantiles ``[W, H, D, Q]`` around point forecasts ``[W, H, D]`` of named entities from grid steps."""
-        where = {name: i for i, name in enumerate(self.ids)}
-        rows = np.array([where.get(name, len(self.ids)) for name in names], dtype=np.int64)
+        rows = places(names, self.ids)
+        rows[rows < 0] = len(self.ids)
         known = ~np.isnan(mean)
         unit = np.where(known, np.abs(mean), 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)  # [W, D]
         found = np.full((*mean.shape, len(levels)), np.nan)

@@ -14,7 +14,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.wrappers.error_distribution import DISTRIBUTIONS, ErrorDistribution
-from foretide.forecasters.wrappers.past_errors import Around
+from foretide.forecasters.wrappers.past_errors import ResidualWrapper
 from foretide.forecasters.wrappers.wrapper import Member
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ErrorKind: TypeAlias = Literal["auto", "negative_binomial", "normal", "empirical"]
 
 
-class WithIntervals(Around):
+class WithIntervals(ResidualWrapper):
     """A point forecaster with intervals whose width is learned from its own past errors.
 
     At ``fit`` the model is fitted twice: on the steps before the last 30 % of the part, so that its forecasts there,

@@ -1,4 +1,4 @@
-"""What stands around a forecaster and learns from the errors that it made on steps it had not learned from."""
+"""Wrappers that learn from the errors that a forecaster made on steps it had not learned from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.time.seasons import telling
-from foretide.data.windows import Windows, slide, truth_of
+from foretide.data.windows import Windows, places, slide, truth_of
 from foretide.errors import DataError
 from foretide.forecasters.base import Forecaster, Prediction
 from foretide.forecasters.wrappers.error_distribution import Errors
@@ -65,8 +65,8 @@ def predict_within(
     return made if made.quantiles is None else replace(made, quantiles=made.quantiles[..., place])
 
 
-class Around(Single):
-    """A forecaster that stands around another one, bears its name and learns from its past errors.
+class ResidualWrapper(Single):
+    """A wrapper that bears the name of its model and learns from the residuals of its past forecasts.
 
     Parameters
     ----------
@@ -97,8 +97,7 @@ class Around(Single):
         early = None if members is None else members[0]
         windows = inside = None
         if early is not None:
-            place = {name: i for i, name in enumerate(panel.ids)}
-            where = np.array([place[name] for name in known.ids], dtype=np.int64)
+            where = places(known.ids, panel.ids)
             inside = panel.take(where)
             windows = self._origins(inside, early.min_history, inside.first + known.length, season)
         if early is None or inside is None or windows is None or not len(windows):
