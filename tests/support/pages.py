@@ -10,7 +10,6 @@ from attention_weights import figures_of
 
 from foretide.explain.latent.summary import DynamicsSummary
 from foretide.explain.weights.faithfulness import Faithfulness
-from foretide.explain.weights.figures import AttentionFigures
 from foretide.report.content import AttentionWeights, Content, Explained
 
 EVIL = "<script>alert(1)</script>"

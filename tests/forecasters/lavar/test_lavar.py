@@ -206,7 +206,9 @@ def test_columns_go_to_heads_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["nb", "zinb", "poisson"])
 def test_a_count_head_wants_counts(value: float, shown: str, head: str) -> None:
     panel = changed(goods(), 2, 50, value)
-    message = rf"Target 'item03' of 'item03' is {shown} at 2019-02-20.*the head '{head}' is for counts.*heads='auto', or"
+    message = (
+        rf"Target 'item03' of 'item03' is {shown} at 2019-02-20.*the head '{head}' is for counts.*heads='auto', or"
+    )
     with pytest.raises(DataError, match=message):
         lavar(heads=(head,) * 3).fit(panel, until=UNTIL)
     sensible(lavar().fit(panel, until=UNTIL).predict(panel, CUTOFFS))
