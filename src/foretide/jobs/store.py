@@ -164,8 +164,9 @@ class Item(Generic[T]):
 
 # ---------------------------------------------------------------- the list
 STATUS: Item[Json] = Item(
-    "status.json", "`running`, `finished`, `interrupted` or `failed`, and when; `files`: what the job wrote here", EVERY
-)
+    "status.json", "`running`, `finished`, `interrupted` or `failed`, and when; `files`: what the job wrote here",
+    EVERY, JSON,
+)  # fmt: skip
 LOG: Item[str] = Item("run.log", "what happened when, warnings included", EVERY)
 SETTINGS = Item(
     "settings.yaml", "the whole configuration with defaults; `foretide run settings.yaml --out again` repeats the run",
