@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from foretide.data.files import PART, storing
 from foretide.errors import ConfigError
@@ -29,7 +29,7 @@ class Claim:
     """
 
     file: Path
-    _handle: IO[Any] | None = None
+    _handle: IO[bytes] | None = None
 
     @classmethod
     def on(cls, path: Path) -> Claim:
@@ -86,7 +86,7 @@ class Claim:
         return True
 
 
-def _lock(handle: IO[Any]) -> bool:
+def _lock(handle: IO[bytes]) -> bool:
     """Lock a file if nobody else holds it."""
     if sys.platform == "win32":
         import msvcrt

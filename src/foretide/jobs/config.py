@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
@@ -27,6 +27,7 @@ from foretide.jobs.sections import (
     SplitConfig,
 )
 from foretide.text import phrase
+from foretide.typing import Json
 
 READING = tuple(f.name for f in fields(Options) if "help" in f.metadata)
 """Options of reading a table, which stand in the section data and are flags of the commands."""
@@ -92,7 +93,7 @@ class Config(Section):
 
     @field_validator("models", mode="before")
     @classmethod
-    def _normal_models(cls, value: Any) -> Any:
+    def _normal_models(cls, value: object) -> list[object]:
         entries = [{k: v} for k, v in value.items()] if isinstance(value, Mapping) else value
         if isinstance(entries, str) or not isinstance(entries, (list, tuple)):
             raise ValueError(f"expected a list such as [Attention, {{LSTM: {{hidden: 64}}}}], got {value!r}")
@@ -111,12 +112,12 @@ class Config(Section):
 
     @field_validator("levels", mode="before")
     @classmethod
-    def _read_levels(cls, value: Any) -> tuple[float, ...]:
+    def _read_levels(cls, value: object) -> tuple[float, ...]:
         return interval_levels(value, typed=YAML)
 
     @field_validator("quantiles", mode="before")
     @classmethod
-    def _read_quantiles(cls, value: Any) -> tuple[float, ...] | None:
+    def _read_quantiles(cls, value: object) -> tuple[float, ...] | None:
         return None if value is None else quantile_levels(value, typed=YAML)
 
     @model_validator(mode="after")
@@ -126,7 +127,7 @@ class Config(Section):
         return self
 
 
-def _normal_model(entry: Any) -> Any:
+def _normal_model(entry: object) -> object:
     if isinstance(entry, str):
         return {"name": entry}
     if isinstance(entry, Mapping) and len(entry) == 1 and "name" not in entry:
@@ -136,7 +137,7 @@ def _normal_model(entry: Any) -> Any:
 
 
 # ---------------------------------------------------------------- reading and writing
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str) -> object:
     """Read YAML 1.2: ``1e-3`` is a number, ``no`` is text, a key given twice is an error.
 
     Raises
@@ -155,7 +156,13 @@ def read_yaml(text: str) -> Any:
         raise ConfigError("The configuration is not valid YAML:\n" + "\n".join(lines[:8])) from error
 
 
-def write_yaml(value: Any) -> str:
+def read_settings(text: str) -> Json:
+    """Return the keys of a configuration as they stand, without a check; none where the text holds none."""
+    found = read_yaml(text)
+    return found if isinstance(found, dict) else {}
+
+
+def write_yaml(value: object) -> str:
     """Write plain data as YAML that :func:`read_yaml` reads back."""
     from ruamel.yaml import YAML
 
@@ -167,7 +174,7 @@ def write_yaml(value: Any) -> str:
     return out.getvalue()
 
 
-def load_config(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> Config:
+def load_config(source: str | os.PathLike[str] | Mapping[str, object] | Config) -> Config:
     """Return a checked configuration from a YAML file, a dictionary, or one that is checked already.
 
     Parameters
@@ -183,7 +190,7 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
         return source
     folder, title = Path.cwd(), "the configuration"
     if isinstance(source, Mapping):
-        raw: Any = dict(source)
+        raw: object = dict(source)
     else:
         path = Path(source)
         with storing(path, deed="read"):
@@ -207,7 +214,7 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, Any] | Config) -> 
     return config.model_copy(update={"data": data})
 
 
-def with_reading(config: Config, given: Mapping[str, Any]) -> Config:
+def with_reading(config: Config, given: Mapping[str, object]) -> Config:
     """Return the configuration with other options of reading its table; a wrong one is a :class:`ConfigError`."""
     if config.data.path is None:
         raise ConfigError(f"{next(iter(given))} is for tables that are read, and this configuration makes its data.")
@@ -253,7 +260,7 @@ def _explain(error: ValidationError, title: str) -> str:
     return "\n".join(lines)
 
 
-def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     section: type[BaseModel] = Config
     for part in loc:
         if part not in section.model_fields:

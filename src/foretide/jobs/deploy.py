@@ -12,10 +12,11 @@ from foretide.data.counts import count_like
 from foretide.data.files import read_text
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
+from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import DEFAULT_LEVELS
 from foretide.jobs.config import Config, load_config, read_yaml, with_reading
 from foretide.jobs.job import Deed, Place, Progress, Source, working
-from foretide.jobs.prepare import prepare_panel, read_another
+from foretide.jobs.prepare import prepare_panel, read_panel
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import chosen_model, model_place
 from foretide.jobs.store import SETTINGS
@@ -70,7 +71,9 @@ def fit_model(
                 f"{name} needs a season, which steps of {freq!r} do not suggest. Give season: in the file."
             )
         job.step(f"fitting {name}")
-        made[name].forecaster.fit(panel).save(job.folder.place(model_place(name)))
+        forecaster = made[name].forecaster
+        assert isinstance(forecaster, Forecaster)
+        forecaster.fit(panel).save(job.folder.place(model_place(name)))
     return job.folder
 
 
@@ -123,7 +126,7 @@ def predict_with(
     if data is not None:
         # A short table does not show its frequency; the model knows it.
         known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
-        panel = read_another(config.data, str(data), {**known, **(reading or {})})
+        panel = read_panel(config.data, str(data), {**known, **(reading or {})})
     else:
         panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
     if progress is not None and panel.origin is not None:

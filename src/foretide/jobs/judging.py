@@ -17,7 +17,7 @@ from foretide.jobs.config import load_config
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, working
 from foretide.jobs.outputs import write_outputs
 from foretide.jobs.reporting import write
-from foretide.jobs.roster import Entry, roster
+from foretide.jobs.roster import roster
 from foretide.jobs.saved import MODELS, saved_models
 from foretide.jobs.searching import search_first, searched
 from foretide.jobs.threads import network_threads, networks_in
@@ -87,7 +87,7 @@ def run(
         if data.counts:
             job.log("every target is a count: intermittent baselines run too, and point baselines get intervals")
         plan = plan_of_split(data.panel, data.split, config.h, step=config.stride, season=config.season)
-        members = [Member(entry.forecaster, entry.baseline, entry.asked) for entry in _entries(job, say=job.log)]
+        members = _members(job, say=job.log)
         # Of counts more quantiles are forecast than anybody asked for, to score them by.
         quantiles = config.quantiles if config.quantiles is not None or data.counts else ()
         _judge(job, plan, members, quantiles=quantiles, study=study)
@@ -131,7 +131,7 @@ def run_backtest(
             panel, checked.h, step=folds.step, n_windows=folds.n_windows, start=start, gap=folds.gap,
             train_size=folds.train_size, val_size=folds.val_size, refit=folds.refit, season=checked.season,
         )  # fmt: skip
-        asked = [entry.forecaster for entry in _entries(job) if entry.asked]
+        asked = [member.forecaster for member in _members(job) if member.asked]
         members, notes = members_of(
             asked, panel, plan.known(panel), h=checked.h, baselines=checked.baselines,
             shared={"season": checked.season, "calendar": calendar},
@@ -143,7 +143,7 @@ def run_backtest(
     return job.folder
 
 
-def _entries(job: Job, say: Progress | None = None) -> list[Entry]:
+def _members(job: Job, say: Progress | None = None) -> list[Member]:
     data = job.prepared
     return roster(job.config, data.calendar, counts=data.counts, freq=data.panel.grid.freq, say=say)
 

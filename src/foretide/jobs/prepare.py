@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from foretide.data.counts import count_like
 from foretide.data.panel import Panel
@@ -17,10 +17,11 @@ from foretide.jobs.config import READING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from foretide.data.synthetic.base import Truth
+    from foretide.data.synthetic.base import Synthetic, Truth
     from foretide.data.time.calendar import Calendar
     from foretide.jobs.config import Config
     from foretide.jobs.sections import CalendarConfig, DataConfig, SyntheticConfig
+    from foretide.typing import Json, Time
 
 
 @dataclass(frozen=True)
@@ -82,38 +83,37 @@ def prepare_panel(config: Config) -> tuple[Panel, Truth | None]:
     return panel, truth
 
 
-def read_options(data: DataConfig) -> dict[str, Any]:
-    """Return how a table of this configuration is read, as keyword arguments of :meth:`Panel.read`."""
-    names = ("id", "time", "target", "past", "future", "static", *READING)
-    options = {name: getattr(data, name) for name in names}
-    if data.id is None:
-        options.pop("id")
-        options.pop("static")
-        if data.static:
-            raise ConfigError("data.static: columns that describe entities need an id column, data.id.")
-    return options
+def read_panel(data: DataConfig, path: str | None = None, given: Mapping[str, object] | None = None) -> Panel:
+    """Read the table of a configuration, or another one of the same columns.
 
-
-def read_panel(data: DataConfig) -> Panel:
-    """Read the table of a configuration."""
-    return Panel.read(str(data.path), **read_options(data))
-
-
-def read_another(data: DataConfig, path: str, given: Mapping[str, Any]) -> Panel:
-    """Read another table of the same columns.
-
-    How its text is written is found anew; the form of the first table decides only where that leaves a choice.
+    How the text of another one is written is found anew; the form of the first table decides only where that leaves a
+    choice.
 
     Parameters
     ----------
     data : DataConfig
-    path : str
-    given : mapping
-        Options of reading that hold for this table.
+    path : str, optional
+        Of another table.
+    given : mapping, optional
+        Options of reading that hold for the other table.
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    ConfigError, DataError
+        Where the table does not fit the configuration.
     """
-    form = Form(**{f.name: getattr(data, f.name) for f in fields(Form)})
-    options = {**read_options(data), **dict.fromkeys(f.name for f in fields(Form)), **given}
-    return Panel.read(path, **options, likely=form)
+    columns = ("time", "target", "past", "future", *(() if data.id is None else ("id", "static")))
+    if data.id is None and data.static:
+        raise ConfigError("data.static: columns that describe entities need an id column, data.id.")
+    options: Json = {name: getattr(data, name) for name in (*columns, *READING)}
+    if path is None:
+        return Panel.read(str(data.path), **options)
+    form = {f.name: getattr(data, f.name) for f in fields(Form)}
+    return Panel.read(path, **{**options, **dict.fromkeys(form), **(given or {}), "likely": Form(**form)})
 
 
 def tell(panel: Panel, say: Callable[[str], object]) -> None:
@@ -131,7 +131,7 @@ def with_form(config: Config, panel: Panel) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update=found)})
 
 
-def make_synthetic(config: SyntheticConfig) -> Any:
+def make_synthetic(config: SyntheticConfig) -> Synthetic[Truth]:
     """Call a generator; an unknown argument gets the nearest known one."""
     from foretide.data import synthetic
 
@@ -142,7 +142,8 @@ def make_synthetic(config: SyntheticConfig) -> Any:
             raise ConfigError(
                 f"data.synthetic.args.{key}: {config.generator} has no such argument. {nearest(key, known)}"
             )
-    return maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
+    made: Synthetic[Truth] = maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
+    return made
 
 
 def make_calendar(config: CalendarConfig, freq: str | int) -> Calendar | None:
@@ -151,15 +152,15 @@ def make_calendar(config: CalendarConfig, freq: str | int) -> Calendar | None:
 
     if not config.use or isinstance(freq, int):
         return None
-    country: Any = config.country
-    if config.subdivision is not None:
+    country: str | tuple[str, str] | None = config.country
+    if config.country is not None and config.subdivision is not None:
         country = (config.country, config.subdivision)
     if config.features is not None:
         return Calendar(features=config.features, country=country)
     return Calendar.for_freq(freq, country=country)
 
 
-def between(panel: Panel, first: Any, last: Any) -> Panel:
+def between(panel: Panel, first: Time | None, last: Time | None) -> Panel:
     """Return the rows of a panel from ``first`` to ``last``, both included, sharing the values."""
     if last is not None:
         panel = panel.until(last)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foretide.errors import ConfigError, nearest
+from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple.unasked import is_baseline, simple_set, with_intervals
 from foretide.forecasters.table import forecaster_class
@@ -23,30 +23,6 @@ RENAME = "Name one of them: {{{}: {{alias: other-name}}}}."
 """How a configuration gives a model another name."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One forecaster of a run.
-
-    Attributes
-    ----------
-    forecaster : Forecaster
-        Not fitted yet.
-    baseline : bool
-        Whether skill is measured against it.
-    asked : bool
-        Whether the configuration names it.
-    """
-
-    forecaster: Forecaster
-    baseline: bool
-    asked: bool
-
-    @property
-    def name(self) -> str:
-        """Name in frames and tables."""
-        return self.forecaster.name
-
-
 def roster(
     config: Config,
     calendar: Calendar | None = None,
@@ -54,7 +30,7 @@ def roster(
     counts: bool = False,
     freq: str | int = "D",
     say: Callable[[str], None] | None = None,
-) -> list[Entry]:
+) -> list[Member]:
     """Build every forecaster of a run, baselines first.
 
     Parameters
@@ -69,6 +45,11 @@ def roster(
     say : callable, optional
         Gets a line for every baseline that cannot run because a package is missing.
 
+    Returns
+    -------
+    list of Member
+        Not fitted yet.
+
     Raises
     ------
     ConfigError
@@ -78,10 +59,10 @@ def roster(
     if config.season is not None:
         shared["season"] = config.season
     asked = [forecaster for model in config.models for forecaster in _per_seed(model, config, shared)]
-    entries = [Entry(with_intervals(f) if counts and is_baseline(f) else f, is_baseline(f), True) for f in asked]
+    entries = [Member(with_intervals(f) if counts and is_baseline(f) else f, is_baseline(f), True) for f in asked]
     if config.baselines:
         found, notes = simple_set(config.h, counts=counts, intervals=counts, freq=freq, shared=shared, beside=asked)
-        entries = [*(Entry(forecaster, True, False) for forecaster in found), *entries]
+        entries = [*(Member(forecaster, True, False) for forecaster in found), *entries]
         if say is not None:
             for note in notes:
                 say(note)

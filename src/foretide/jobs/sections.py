@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_serializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_serializer, model_validator
 
-Time = int | str
+
+def _time_text(value: object) -> object:
+    """YAML reads ``2017-01-01`` as a date; a configuration keeps times as text."""
+    return str(value) if isinstance(value, dt.date) else value
+
+
+Time = Annotated[int | str, BeforeValidator(_time_text)]
 """A time in a configuration: text such as ``2017-10-24 23:00``, or a whole number on integer grids."""
 
 
@@ -29,7 +35,7 @@ class SyntheticConfig(Section):
     """
 
     generator: Literal["hourly", "planted_lags", "supplies"] = "hourly"
-    args: dict[str, Any] = Field(default_factory=dict)
+    args: dict[str, object] = Field(default_factory=dict)
 
 
 class DataConfig(Section):
@@ -78,11 +84,6 @@ class DataConfig(Section):
     first: Time | None = None
     last: Time | None = None
 
-    @field_validator("first", "last", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return _time_text(value)
-
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.path is None) == (self.synthetic is None):
@@ -130,11 +131,6 @@ class SplitConfig(Section):
     train_until: Time | None = None
     val_until: Time | None = None
 
-    @field_validator("train_until", "val_until", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return _time_text(value)
-
     @model_validator(mode="after")
     def _both_dates(self) -> Self:
         if (self.train_until is None) != (self.val_until is None):
@@ -174,11 +170,6 @@ class BacktestConfig(Section):
     refit: StrictBool | int = False
     warm_start: bool = False
     n_jobs: int = Field(default=1, ge=-1)
-
-    @field_validator("start", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return _time_text(value)
 
 
 class SearchConfig(Section):
@@ -220,15 +211,8 @@ class ModelConfig(Section):
     """One model: its name and what its constructor takes besides ``h``."""
 
     name: str
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, object] = Field(default_factory=dict)
 
     @model_serializer
-    def _as_written(self) -> Any:
+    def _as_written(self) -> str | dict[str, object]:
         return {self.name: dict(self.settings)} if self.settings else self.name
-
-
-def _time_text(value: Any) -> Any:
-    """YAML reads ``2017-01-01`` as a date; a configuration keeps times as text."""
-    if isinstance(value, (dt.datetime, dt.date)):
-        return str(value)
-    return value
