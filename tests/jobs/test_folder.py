@@ -10,7 +10,8 @@ import pytest
 
 from foretide.data.asides import asides_of
 from foretide.errors import ConfigError
-from foretide.jobs.folder import RunFolder, read_status
+from foretide.jobs.folder import RunFolder
+from foretide.jobs.status import read_status
 
 
 def finished(path: Path) -> RunFolder:

@@ -26,9 +26,10 @@ from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.forecasters.naming import check_names
 from foretide.jobs import fit_model, predict_with, run_backtest
 from foretide.jobs.config import load_config
-from foretide.jobs.folder import RunFolder, foreign, read_status
+from foretide.jobs.folder import RunFolder
 from foretide.jobs.job import Deed, folder_of
 from foretide.jobs.saved import saved_models
+from foretide.jobs.status import foreign, read_status
 
 SMALL: dict[str, Any] = {
     "data": {"synthetic": {"args": {"T": 160, "n_series": 1}}}, "h": 2, "input_size": 8, "baselines": False,

@@ -35,7 +35,16 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished
 
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command a flag for every option of reading a table; those typed reach it as ``reading``, a dictionary."""
+    """Give a command a flag for every option of reading a table; those typed reach it as ``reading``, a dictionary.
+
+    Parameters
+    ----------
+    command : callable
+
+    Returns
+    -------
+    callable
+    """
     from foretide.data.reading.options import Options
 
     flags = []
@@ -73,6 +82,10 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
     ----------
     more : sequence of str
         Names of flags beside those of :func:`reads_tables`.
+
+    Returns
+    -------
+    str
     """
     from foretide.data.reading.options import Options
 
@@ -92,7 +105,17 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
 
 
 def configured(config: Path, reading: Reading) -> Path | Config:
-    """Return a configuration whose table is read as the flags of a command say; the path itself without any."""
+    """Return a configuration whose table is read as the flags of a command say; the path itself without any.
+
+    Parameters
+    ----------
+    config : path
+    reading : Reading
+
+    Returns
+    -------
+    path or Config
+    """
     from foretide.jobs.config import load_config, with_reading
 
     return with_reading(load_config(config), reading) if reading else config
@@ -100,7 +123,16 @@ def configured(config: Path, reading: Reading) -> Path | Config:
 
 @contextmanager
 def progress(*, lines: bool = True) -> Iterator[Progress | None]:
-    """Show the current step on a terminal, and leave a line for each with ``lines``; say nothing elsewhere."""
+    """Show the current step on a terminal, and leave a line for each with ``lines``; say nothing elsewhere.
+
+    Parameters
+    ----------
+    lines : bool
+
+    Yields
+    ------
+    Progress or None
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -119,7 +151,12 @@ def progress(*, lines: bool = True) -> Iterator[Progress | None]:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Print a warning as one line, without the place in the code that raised it."""
+    """Print a warning as one line, without the place in the code that raised it.
+
+    Yields
+    ------
+    None
+    """
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: typer.secho(f"warning: {message}", err=True)
         yield
@@ -127,7 +164,12 @@ def plain_warnings() -> Iterator[None]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C, and a polite request to end (SIGTERM), leave a folder that says it is unfinished; exit with 130."""
+    """Let Ctrl-C, and a polite request to end (SIGTERM), leave a folder that says it is unfinished; exit with 130.
+
+    Yields
+    ------
+    None
+    """
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -143,13 +185,28 @@ def interruptible() -> Iterator[None]:
 
 
 def work(job: Callable[[Progress | None], RunFolder], *, lines: bool = True) -> RunFolder:
-    """Do a job, which gets what shows its steps; Ctrl-C ends it in order. ``lines`` leaves a line for each step."""
+    """Do a job, which gets what shows its steps; Ctrl-C ends it in order. ``lines`` leaves a line for each step.
+
+    Parameters
+    ----------
+    job : callable
+    lines : bool
+
+    Returns
+    -------
+    RunFolder
+    """
     with interruptible(), progress(lines=lines) as show:
         return job(show)
 
 
 def finish(folder: RunFolder) -> None:
-    """End with the verdict, the leaderboard and the paths of page and report."""
+    """End with the verdict, the leaderboard and the paths of page and report.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    """
     from foretide.evaluation.metrics.table import shown_metrics
     from foretide.jobs import store
 
@@ -163,13 +220,24 @@ def finish(folder: RunFolder) -> None:
 
 
 def echo_board(verdict: str, board: pd.DataFrame) -> None:
-    """Print a verdict and the leaderboard under it."""
+    """Print a verdict and the leaderboard under it.
+
+    Parameters
+    ----------
+    verdict : str
+    board : pd.DataFrame
+    """
     typer.echo(f"{verdict}\n")
     typer.echo(f"{board.to_string(index=False, na_rep='', float_format='{:.4g}'.format)}\n")
 
 
 def page(folder: RunFolder) -> None:
-    """Say where the job has written the report as one HTML file."""
+    """Say where the job has written the report as one HTML file.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    """
     from foretide.jobs import store
 
     typer.echo(f"page: {folder.path / store.REPORT.file}")

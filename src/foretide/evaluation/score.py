@@ -25,7 +25,7 @@ from foretide.evaluation.metrics.scale import training_scale
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
-    from foretide.evaluation.rolling.folds import Plan
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.forecasters.forecast import Forecast
     from foretide.typing import Reals, Time
 

@@ -12,7 +12,7 @@ from foretide.jobs.store import ATTENTION, ATTENTION_ABOUT
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-    from foretide.evaluation.rolling.folds import Plan
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.forecast import Forecast
     from foretide.jobs.folder import RunFolder

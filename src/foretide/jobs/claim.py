@@ -35,6 +35,14 @@ class Claim:
     def on(cls, path: Path) -> Claim:
         """Take the lock of a path.
 
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        Claim
+
         Raises
         ------
         TakenError

@@ -140,6 +140,14 @@ def _normal_model(entry: object) -> object:
 def read_yaml(text: str) -> object:
     """Read YAML 1.2: ``1e-3`` is a number, ``no`` is text, a key given twice is an error.
 
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    object
+
     Raises
     ------
     ConfigError
@@ -157,13 +165,31 @@ def read_yaml(text: str) -> object:
 
 
 def read_settings(text: str) -> Json:
-    """Return the keys of a configuration as they stand, without a check; none where the text holds none."""
+    """Return the keys of a configuration as they stand, without a check; none where the text holds none.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    dict
+    """
     found = read_yaml(text)
     return found if isinstance(found, dict) else {}
 
 
 def write_yaml(value: object) -> str:
-    """Write plain data as YAML that :func:`read_yaml` reads back."""
+    """Write plain data as YAML that :func:`read_yaml` reads back.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+    """
     from ruamel.yaml import YAML
 
     out = io.StringIO()
@@ -180,6 +206,10 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, object] | Config) 
     Parameters
     ----------
     source : path, mapping or Config
+
+    Returns
+    -------
+    Config
 
     Raises
     ------
@@ -215,7 +245,17 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, object] | Config) 
 
 
 def with_reading(config: Config, given: Mapping[str, object]) -> Config:
-    """Return the configuration with other options of reading its table; a wrong one is a :class:`ConfigError`."""
+    """Return the configuration with other options of reading its table; a wrong one is a :class:`ConfigError`.
+
+    Parameters
+    ----------
+    config : Config
+    given : mapping
+
+    Returns
+    -------
+    Config
+    """
     if config.data.path is None:
         raise ConfigError(f"{next(iter(given))} is for tables that are read, and this configuration makes its data.")
     try:
@@ -226,7 +266,17 @@ def with_reading(config: Config, given: Mapping[str, object]) -> Config:
 
 
 def find_data(path: str, folder: Path) -> Path:
-    """Return where a data file is: beside the configuration, above it, in the working folder or ``$FORETIDE_DATA``."""
+    """Return where a data file is: beside the configuration, above it, in the working folder or ``$FORETIDE_DATA``.
+
+    Parameters
+    ----------
+    path : str
+    folder : path
+
+    Returns
+    -------
+    path
+    """
     if path == STDIN:
         raise ConfigError("data.path: a run reads its table again later, which standard input does not allow. Save it.")
     wanted = Path(path).expanduser()

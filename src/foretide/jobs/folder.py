@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 import os
 import sys
@@ -17,18 +16,19 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
-from foretide.data.files import PART, storage_error, storing, write_whole
+from foretide.data.files import storage_error, storing, write_whole
 from foretide.errors import ArtifactError, ConfigError, ForetideError, StorageError
 from foretide.jobs import store
 from foretide.jobs.claim import Claim, TakenError
+from foretide.jobs.status import STATUS, foreign, is_empty, is_going_on, now, read_status, set_aside_from
 from foretide.jobs.store import EXPORT, Item
-from foretide.tuning.owner import is_alive, this_process
+from foretide.tuning.owner import this_process
 
 if TYPE_CHECKING:
     from foretide.typing import Json
 
 T = TypeVar("T")
-STATUS, LOG = store.STATUS.file, store.LOG.file
+LOG = store.LOG.file
 UNFINISHED = "This run did not finish; what is here is whole, and something is missing."
 
 
@@ -54,6 +54,16 @@ class RunFolder:
         A folder that is no run folder is never touched, nor are files in it that no run has written. With ``resume``
         what a run left there stays. A process killed anywhere in between leaves what the next call takes up.
 
+        Parameters
+        ----------
+        path : path
+        overwrite : bool
+        resume : bool
+
+        Returns
+        -------
+        RunFolder
+
         Raises
         ------
         ConfigError
@@ -72,7 +82,7 @@ class RunFolder:
             raise
         claim = Claim.on(path)
         try:
-            if _is_empty(path) and (former := _set_aside_from(path)) is not None:
+            if is_empty(path) and (former := set_aside_from(path)) is not None:
                 put_back(former, path)  # a run was killed while it was replacing this one
             cls.refuse(path, overwrite=overwrite, resume=resume)
             return cls._begin(path, claim, resume=resume)
@@ -87,7 +97,7 @@ class RunFolder:
         with storing(path, "Nothing was changed." if former is None else f"The run before lies in {former}."):
             path.mkdir(parents=True, exist_ok=True)
         was_finished = before is not None and before["status"] == "finished"
-        known: Json = {"status": "running", "started": _now(), **this_process(), "note": UNFINISHED}
+        known: Json = {"status": "running", "started": now(), **this_process(), "note": UNFINISHED}
         known["files"] = (before or {}).get("files", [LOG]) if resume else [LOG]
         known["previous"] = str(former) if former is not None and was_finished else (before or {}).get("previous")
         folder = cls(path, claim)
@@ -98,13 +108,20 @@ class RunFolder:
 
     @staticmethod
     def refuse(path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
-        """Raise the :class:`ConfigError` of :meth:`create` where it would, and change nothing."""
+        """Raise the :class:`ConfigError` of :meth:`create` where it would, and change nothing.
+
+        Parameters
+        ----------
+        path : path
+        overwrite : bool
+        resume : bool
+        """
         path = Path(path)
         with storing(path, deed="look at"):
-            former = _set_aside_from(path) if _is_empty(path) else None
+            former = set_aside_from(path) if is_empty(path) else None
             present = path if former is None else former
             before = read_status(present)
-            if before is None and not _is_empty(path):
+            if before is None and not is_empty(path):
                 raise ConfigError(f"{path} exists and is not a run folder. Choose another output.")
             if before is None:
                 return
@@ -132,6 +149,10 @@ class RunFolder:
     def writing(self) -> Iterator[RunFolder]:
         """Mark the folder by how the block ends: finished, interrupted (Ctrl-C) or failed.
 
+        Yields
+        ------
+        RunFolder
+
         Raises
         ------
         StorageError
@@ -139,7 +160,7 @@ class RunFolder:
         """
         try:
             yield self
-            self.mark("finished", ended=_now(), note="Everything is here.", step=None, previous=None)
+            self.mark("finished", ended=now(), note="Everything is here.", step=None, previous=None)
         except KeyboardInterrupt:
             self._end("interrupted")
             raise
@@ -163,7 +184,7 @@ class RunFolder:
         """Mark how the run ended, while the error that ended it is on its way."""
         going = sys.exc_info()[1]
         try:
-            self.mark(status, ended=_now(), note=UNFINISHED, **facts)
+            self.mark(status, ended=now(), note=UNFINISHED, **facts)
         except StorageError as error:
             if going is not None:
                 going.add_note(f"The folder could not be marked as {status}: {error}")
@@ -175,13 +196,29 @@ class RunFolder:
         return "unknown" if found is None else str(found["status"])
 
     def mark(self, status: str | None = None, **facts: object) -> None:
-        """Write the status and what else is to be known about it."""
+        """Write the status and what else is to be known about it.
+
+        Parameters
+        ----------
+        status : str, optional
+            What ``status.json`` holds.
+        **facts : object
+        """
         known = read_status(self.path) or {}
         known.update({"status": status} if status else {}, **facts)
         self._write_status(known)
 
     def place(self, name: str) -> Path:
-        """Return where a file or folder of the run lies, and note that it is the run's own."""
+        """Return where a file or folder of the run lies, and note that it is the run's own.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        path
+        """
         if self.claim is not None and not self.path.is_dir():
             raise StorageError(
                 f"Could not write {self.path / name}: the folder of the run is gone. "
@@ -262,57 +299,46 @@ class RunFolder:
         return found
 
     def write(self, name: str, writer: Callable[[Path], object]) -> Path:
-        """Write one file under a temporary name with ``writer(path)``, then move it into place."""
+        """Write one file under a temporary name with ``writer(path)``, then move it into place.
+
+        Parameters
+        ----------
+        name : str
+        writer : callable
+
+        Returns
+        -------
+        path
+        """
         return write_whole(self.place(name), writer)
 
     def write_text(self, name: str, text: str) -> Path:
-        """Write a text file (UTF-8)."""
+        """Write a text file (UTF-8).
+
+        Parameters
+        ----------
+        name : str
+        text : str
+
+        Returns
+        -------
+        path
+        """
         return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def write_json(self, name: str, value: object) -> Path:
-        """Write a JSON file that a person can read."""
+        """Write a JSON file that a person can read.
+
+        Parameters
+        ----------
+        name : str
+        value : object
+
+        Returns
+        -------
+        path
+        """
         return self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
     def _write_status(self, known: Json) -> None:
         self.write_json(STATUS, {k: v for k, v in known.items() if v is not None})
-
-
-def read_status(path: Path) -> Json | None:
-    """Return what the status file of a run folder says, None where there is none."""
-    try:
-        found = json.loads((path / STATUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and "status" in found else None
-
-
-def foreign(path: Path, status: Json) -> list[str]:
-    """Return what lies in a run folder and was not written by a run; nothing where an old version did not note it."""
-    if "files" not in status or path.is_symlink():
-        return []
-    own = {STATUS, *status["files"]}
-    return sorted(p.name for p in path.iterdir() if p.name not in own and not p.name.startswith(PART))
-
-
-def _is_empty(path: Path) -> bool:
-    """Whether there is nothing, or a folder with no more in it than a killed run's temporary files."""
-    if not os.path.lexists(path):
-        return True
-    return path.is_dir() and all(p.name.startswith(PART) for p in path.iterdir())
-
-
-def _set_aside_from(path: Path) -> Path | None:
-    """Return what a killed run had set aside from a place, a finished run first."""
-    found = [content for content in asides_of(path) if read_status(content) is not None]
-    done = [content for content in found if (read_status(content) or {})["status"] == "finished"]
-    return next(iter([*done, *found]), None)
-
-
-def is_going_on(status: Json) -> bool:
-    """Whether another process that wrote a status still runs, as far as this host can tell."""
-    pid = status.get("pid")
-    return status["status"] == "running" and isinstance(pid, int) and pid != os.getpid() and bool(is_alive(status))
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

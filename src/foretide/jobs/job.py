@@ -14,10 +14,11 @@ from foretide.data.files import file_name
 from foretide.errors import ForetideError
 from foretide.jobs.claim import TakenError
 from foretide.jobs.config import Config, load_config, write_yaml
-from foretide.jobs.folder import RunFolder, is_going_on, read_status
+from foretide.jobs.folder import RunFolder
 from foretide.jobs.log import Log
 from foretide.jobs.prepare import Prepared, prepare, tell, with_form
 from foretide.jobs.roster import roster
+from foretide.jobs.status import is_going_on, read_status
 from foretide.jobs.store import LOG, SETTINGS, TUNED
 
 if TYPE_CHECKING:
@@ -30,12 +31,30 @@ Progress = Callable[[str], None]
 
 
 def plain(config: Config) -> Json:
-    """Return a configuration as plain data, without the place of the folder."""
+    """Return a configuration as plain data, without the place of the folder.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    dict
+    """
     return config.model_dump(mode="json", exclude={"output"})
 
 
 def text_of(config: Config) -> str:
-    """Return a configuration as YAML, without the place of the folder."""
+    """Return a configuration as YAML, without the place of the folder.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    str
+    """
     return write_yaml(plain(config))
 
 
@@ -85,12 +104,26 @@ class Job:
     log: Log
 
     def step(self, text: str) -> None:
-        """Note what is being done: in ``status.json``, in the log, and for whoever watches."""
+        """Note what is being done: in ``status.json``, in the log, and for whoever watches.
+
+        Parameters
+        ----------
+        text : str
+        """
         self.folder.mark(step=text)
         self.log(text)
 
     def tuned(self, config: Config) -> Job:
-        """Return the job with the settings that a search found, which are kept."""
+        """Return the job with the settings that a search found, which are kept.
+
+        Parameters
+        ----------
+        config : Config
+
+        Returns
+        -------
+        Job
+        """
         self.folder.keep(TUNED, write_yaml(config.model_dump(mode="json", exclude={"output", "search"})))
         return replace(self, config=config)
 
@@ -148,7 +181,19 @@ def working(
 
 
 def folder_of(deed: Deed, config: Config, target: Path | None, *, overwrite: bool) -> RunFolder:
-    """Make the folder named, or the first free one; that of the same job where it can be gone on with."""
+    """Make the folder named, or the first free one; that of the same job where it can be gone on with.
+
+    Parameters
+    ----------
+    deed : Deed
+    config : Config
+    target : path or None
+    overwrite : bool
+
+    Returns
+    -------
+    RunFolder
+    """
     if target is not None:
         return RunFolder.create(target, overwrite=overwrite, resume=_resumes(deed, config, target))
     base, k = RUNS / file_name(f"{config.name}{deed.suffix}"), 1

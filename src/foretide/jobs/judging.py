@@ -23,7 +23,7 @@ from foretide.jobs.searching import search_first, searched
 from foretide.jobs.threads import network_threads, networks_in
 
 if TYPE_CHECKING:
-    from foretide.evaluation.rolling.folds import Plan
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.forecasters.base import Forecaster
     from foretide.jobs.folder import RunFolder
     from foretide.tuning.result import Study

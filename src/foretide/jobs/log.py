@@ -25,7 +25,12 @@ class Log:
         self.started = time.perf_counter()
 
     def write_to(self, path: Path) -> None:
-        """Write to this file from now on, beginning with what was said before."""
+        """Write to this file from now on, beginning with what was said before.
+
+        Parameters
+        ----------
+        path : path
+        """
         self.path = path
         with storing(path), path.open("a", encoding="utf-8") as file:
             file.writelines(self.waiting)
@@ -49,7 +54,16 @@ class Log:
 
     @contextmanager
     def of(self, path: Path) -> Iterator[None]:
-        """Write to this file while the block lasts, warnings included, and what ended it where it did not finish."""
+        """Write to this file while the block lasts, warnings included, and what ended it where it did not finish.
+
+        Parameters
+        ----------
+        path : path
+
+        Yields
+        ------
+        None
+        """
         self.write_to(path)
         with self.catching_warnings():
             try:
@@ -63,7 +77,12 @@ class Log:
 
     @contextmanager
     def catching_warnings(self) -> Iterator[None]:
-        """Send warnings into the log; where warnings are errors they stay errors."""
+        """Send warnings into the log; where warnings are errors they stay errors.
+
+        Yields
+        ------
+        None
+        """
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, kind, *_: self(f"warning: {kind.__name__}: {message}")
             yield

@@ -32,7 +32,14 @@ LEAST, MOST = 24, 240
 
 
 def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None:
-    """Write all that is kept of forecasts and scores; pages and pictures are made from it."""
+    """Write all that is kept of forecasts and scores; pages and pictures are made from it.
+
+    Parameters
+    ----------
+    job : Job
+    card : Scorecard
+    study : Study, optional
+    """
     folder, panel = job.folder, card.panel
     folder.keep(store.CARD, card)
     folder.keep(store.FORECASTS, card.pandas(card.to_frame(all_points=True)))
@@ -83,7 +90,16 @@ def before(panel: Panel, windows: Windows, h: int) -> pd.DataFrame:
 
 # ---------------------------------------------------------------- tables for people
 def tables_of(card: Scorecard) -> dict[store.Item[pd.DataFrame], pd.DataFrame]:
-    """Return the tables for people: figures over all, by step, series, bucket and fold; what is more than chance."""
+    """Return the tables for people: figures over all, by step, series, bucket and fold; what is more than chance.
+
+    Parameters
+    ----------
+    card : Scorecard
+
+    Returns
+    -------
+    dict
+    """
     tables = {
         store.METRICS: card.pandas(card.leaderboard()), store.BY_STEP: _one_line_each(card, "h_step"),
         store.BY_SERIES: _one_line_each(card, "series"), store.FOLDS: card.frame_of(card.main, "cutoff"),
@@ -114,7 +130,16 @@ def _one_line_each(card: Scorecard, by: str) -> pd.DataFrame:
 
 
 def comparison_table(card: Scorecard) -> pd.DataFrame:
-    """Return every model beside the best baseline: difference, interval, test, corrected for the number of models."""
+    """Return every model beside the best baseline: difference, interval, test, corrected for the number of models.
+
+    Parameters
+    ----------
+    card : Scorecard
+
+    Returns
+    -------
+    pd.DataFrame
+    """
     rows = []
     for name, pair in card.pairs.items():
         (low, high), (start, end) = pair.interval or (np.nan, np.nan), pair.bootstrap or (np.nan, np.nan)
@@ -129,7 +154,16 @@ def comparison_table(card: Scorecard) -> pd.DataFrame:
 
 
 def rank_table(card: Scorecard) -> pd.DataFrame:
-    """Return the ranking over series with its critical difference; no rows where there are too few of either."""
+    """Return the ranking over series with its critical difference; no rows where there are too few of either.
+
+    Parameters
+    ----------
+    card : Scorecard
+
+    Returns
+    -------
+    pd.DataFrame
+    """
     scored = int((~np.isnan(card.series_skill["baseline_error"])).sum()) if card.baselines else 0
     if len(card.models) < 2 or scored < 2:
         return pd.DataFrame()
@@ -140,7 +174,16 @@ def rank_table(card: Scorecard) -> pd.DataFrame:
 
 
 def reliability_table(card: Scorecard) -> pd.DataFrame:
-    """Return the reliability of every distribution's quantiles, one under the other."""
+    """Return the reliability of every distribution's quantiles, one under the other.
+
+    Parameters
+    ----------
+    card : Scorecard
+
+    Returns
+    -------
+    pd.DataFrame
+    """
     parts = [card.pandas(card.reliability(model)).assign(model=model) for model in card.distributions.quantiles]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return whole[["model", "level", "below", "at_or_below", "n"]] if parts else whole
@@ -164,7 +207,17 @@ def _write_accounts(card: Scorecard, folder: RunFolder) -> None:
 
 # ---------------------------------------------------------------- facts
 def facts_of(job: Job, card: Scorecard) -> Json:
-    """Return what ``run.json`` holds: verdict, data, parts and folds, sizes, models, seconds, threads, versions."""
+    """Return what ``run.json`` holds: verdict, data, parts and folds, sizes, models, seconds, threads, versions.
+
+    Parameters
+    ----------
+    job : Job
+    card : Scorecard
+
+    Returns
+    -------
+    dict
+    """
     panel, plan, torch = card.panel, card.plan, sys.modules.get("torch")
     assert plan is not None
     facts: Json = {

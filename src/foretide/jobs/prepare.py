@@ -65,13 +65,31 @@ class Prepared:
 
 
 def prepare(config: Config) -> Prepared:
-    """Read or make the data; they are split when the parts are first asked for."""
+    """Read or make the data; they are split when the parts are first asked for.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    Prepared
+    """
     panel, truth = prepare_panel(config)
     return Prepared(panel, config, truth)
 
 
 def prepare_panel(config: Config) -> tuple[Panel, Truth | None]:
-    """Read or make the data; return the panel and, of a synthetic series, its truth."""
+    """Read or make the data; return the panel and, of a synthetic series, its truth.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    tuple[Panel, Truth or None]
+    """
     data = config.data
     if data.synthetic is not None:
         made = make_synthetic(data.synthetic)
@@ -117,14 +135,31 @@ def read_panel(data: DataConfig, path: str | None = None, given: Mapping[str, ob
 
 
 def tell(panel: Panel, say: Callable[[str], object]) -> None:
-    """Say how the table was read, where it was, and what is in it."""
+    """Say how the table was read, where it was, and what is in it.
+
+    Parameters
+    ----------
+    panel : Panel
+    say : callable
+        Gets one line of text.
+    """
     if panel.origin is not None:
         say(panel.origin.text())
     say(repr(panel))
 
 
 def with_form(config: Config, panel: Panel) -> Config:
-    """Return the configuration with the form that its table was found to have, for other tables of the kind."""
+    """Return the configuration with the form that its table was found to have, for other tables of the kind.
+
+    Parameters
+    ----------
+    config : Config
+    panel : Panel
+
+    Returns
+    -------
+    Config
+    """
     if panel.origin is None:
         return config
     found = {k: v for k, v in asdict(panel.origin.form).items() if v is not None}
@@ -132,7 +167,16 @@ def with_form(config: Config, panel: Panel) -> Config:
 
 
 def make_synthetic(config: SyntheticConfig) -> Synthetic[Truth]:
-    """Call a generator; an unknown argument gets the nearest known one."""
+    """Call a generator; an unknown argument gets the nearest known one.
+
+    Parameters
+    ----------
+    config : SyntheticConfig
+
+    Returns
+    -------
+    Synthetic[Truth]
+    """
     from foretide.data import synthetic
 
     maker = getattr(synthetic, config.generator)
@@ -147,7 +191,17 @@ def make_synthetic(config: SyntheticConfig) -> Synthetic[Truth]:
 
 
 def make_calendar(config: CalendarConfig, freq: str | int) -> Calendar | None:
-    """Return the calendar features of a run, None where time has no calendar or none is wanted."""
+    """Return the calendar features of a run, None where time has no calendar or none is wanted.
+
+    Parameters
+    ----------
+    config : CalendarConfig
+    freq : str or int
+
+    Returns
+    -------
+    Calendar or None
+    """
     from foretide.data.time.calendar import Calendar
 
     if not config.use or isinstance(freq, int):
@@ -161,7 +215,18 @@ def make_calendar(config: CalendarConfig, freq: str | int) -> Calendar | None:
 
 
 def between(panel: Panel, first: Time | None, last: Time | None) -> Panel:
-    """Return the rows of a panel from ``first`` to ``last``, both included, sharing the values."""
+    """Return the rows of a panel from ``first`` to ``last``, both included, sharing the values.
+
+    Parameters
+    ----------
+    panel : Panel
+    first : Time or None
+    last : Time or None
+
+    Returns
+    -------
+    Panel
+    """
     if last is not None:
         panel = panel.until(last)
     return panel if first is None else panel.since(first)

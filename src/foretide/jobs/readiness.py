@@ -67,6 +67,10 @@ def look_ahead(
         Steps to forecast.
     input_size : int, optional
         Steps that models look back at; their own default otherwise.
+
+    Returns
+    -------
+    Prospect
     """
     names = tuple(USUAL if models is None else models)
     part = panel.take(np.flatnonzero(panel.observed > 0))

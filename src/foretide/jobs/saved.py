@@ -12,12 +12,30 @@ MODELS = "models"
 
 
 def model_place(name: str) -> str:
-    """Return where a model lies within a run folder."""
+    """Return where a model lies within a run folder.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return f"{MODELS}/{file_name(name)}"
 
 
 def saved_models(run: Path) -> dict[str, Path]:
-    """Return name -> folder of the models that a run saved, by the names they are known by in its tables."""
+    """Return name -> folder of the models that a run saved, by the names they are known by in its tables.
+
+    Parameters
+    ----------
+    run : path
+
+    Returns
+    -------
+    dict
+    """
     place = run / MODELS
     found: dict[str, Path] = {}
     for folder in sorted(place.iterdir()) if place.is_dir() else []:
@@ -34,6 +52,15 @@ def saved_models(run: Path) -> dict[str, Path]:
 
 def chosen_model(run: Path, wanted: str | None) -> tuple[str, Path]:
     """Return the model that was asked for, or the only one there is.
+
+    Parameters
+    ----------
+    run : path
+    wanted : str or None
+
+    Returns
+    -------
+    tuple[str, path]
 
     Raises
     ------

@@ -34,12 +34,30 @@ DEFAULT_TRIALS = 50
 
 
 def label_of(model: ModelConfig) -> str:
-    """Return a model's name in tables."""
+    """Return a model's name in tables.
+
+    Parameters
+    ----------
+    model : ModelConfig
+
+    Returns
+    -------
+    str
+    """
     return str(model.settings.get("alias") or model.name)
 
 
 def searched(config: Config) -> tuple[ModelConfig, ...]:
-    """Return the models of a configuration whose settings are searched, after a check of their names."""
+    """Return the models of a configuration whose settings are searched, after a check of their names.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    tuple of ModelConfig
+    """
     usable = {label_of(model): model for model in config.models if forecaster_class(model.name).nests is None}
     wanted = config.search.models if config.search is not None else None
     for name in wanted or ():
@@ -52,7 +70,19 @@ def searched(config: Config) -> tuple[ModelConfig, ...]:
 
 
 def search(config: Config, prepared: Prepared, log: Callable[[str], None], storage: Path) -> Study:
-    """Search for settings on the training and validation part; the test part is not seen."""
+    """Search for settings on the training and validation part; the test part is not seen.
+
+    Parameters
+    ----------
+    config : Config
+    prepared : Prepared
+    log : callable
+    storage : path
+
+    Returns
+    -------
+    Study
+    """
     from foretide.tuning.tune import tune
 
     assert config.search is not None
@@ -73,7 +103,17 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
 
 
 def tuned(config: Config, study: Study) -> Config:
-    """Return the configuration with the settings that were found best for each class, and no search."""
+    """Return the configuration with the settings that were found best for each class, and no search.
+
+    Parameters
+    ----------
+    config : Config
+    study : Study
+
+    Returns
+    -------
+    Config
+    """
     models = []
     for model in config.models:
         label = label_of(model)
@@ -90,7 +130,16 @@ def tuned(config: Config, study: Study) -> Config:
 
 
 def search_first(job: Job) -> tuple[Job, Study]:
-    """Search for settings before a run fits its models; return the job with the settings found, and the study."""
+    """Search for settings before a run fits its models; return the job with the settings found, and the study.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    tuple[Job, Study]
+    """
     config, folder = job.config, job.folder
     folder.place(SEARCH)
     with network_threads([entry.forecaster for entry in roster(config)], config.threads):
@@ -166,7 +215,16 @@ def _write(job: Job, study: Study, card: Scorecard | None) -> None:
 def keep_study(
     study: Study, folder: RunFolder, *, seconds: float, test: str = "", counts: bool | None = None
 ) -> None:  # fmt: skip
-    """Write trials, winner, leaderboard and facts of a study to a folder."""
+    """Write trials, winner, leaderboard and facts of a study to a folder.
+
+    Parameters
+    ----------
+    study : Study
+    folder : RunFolder
+    seconds : float
+    test : str
+    counts : bool, optional
+    """
     # A column of a table may have one type only; a setting is kept as it was tried, or None where a model has none.
     names = study.trials.columns[len(COLUMNS) :]
     typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
@@ -184,7 +242,20 @@ def keep_study(
 
 
 def judge(config: Config, prepared: Prepared, study: Study, say: Callable[[str], None]) -> Scorecard | None:
-    """Score the winner beside its class's defaults and the baselines on the test part, which no trial has seen."""
+    """Score the winner beside its class's defaults and the baselines on the test part, which no trial has seen.
+
+    Parameters
+    ----------
+    config : Config
+    prepared : Prepared
+    study : Study
+    say : callable
+        Gets one line of text.
+
+    Returns
+    -------
+    Scorecard or None
+    """
     winner = study.unfitted()
     default = study.default_of(study.best.model)
     models = [winner]

@@ -14,6 +14,15 @@ def network_threads(models: Sequence[object], threads: int) -> Iterator[None]:
 
     Small batches through small networks gain little from more than one, lose much where other work wants the cores
     (two threads beside two busy processes took 15 times as long as one), and repeat to the bit only at the same count.
+
+    Parameters
+    ----------
+    models : sequence of object
+    threads : int
+
+    Yields
+    ------
+    None
     """
     if not any(has_network(model) for model in models):
         yield
@@ -29,7 +38,16 @@ def network_threads(models: Sequence[object], threads: int) -> Iterator[None]:
 
 
 def has_network(model: object) -> bool:
-    """Whether a model is a network, or holds one."""
+    """Whether a model is a network, or holds one.
+
+    Parameters
+    ----------
+    model : object
+
+    Returns
+    -------
+    bool
+    """
     return bool(getattr(model, "neural", False))
 
 

@@ -70,6 +70,10 @@ def map_tasks(
     progress : callable, optional
         ``progress(done, total, outcome)``, called in this process after every item: the place to save a result.
 
+    Returns
+    -------
+    list[Outcome[R]]
+
     Raises
     ------
     ConfigError
@@ -104,6 +108,23 @@ def stream_tasks(
 
         with contextlib.closing(stream_tasks(function, items, n_jobs=2)) as outcomes:
             for outcome in outcomes: ...
+
+    Parameters
+    ----------
+    function : callable
+    items : sequence of I
+    shared : S, optional
+    n_jobs : int
+    executor : str or Executor, optional
+    threads : int or None
+    retries : int
+    chunk : int, optional
+    progress : callable, optional
+        Gets one line of text for every step.
+
+    Yields
+    ------
+    Outcome[R]
     """
     for what, value, least in (("threads", threads, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
         if value is not None and (not _is_whole(value) or value < least):
@@ -113,7 +134,16 @@ def stream_tasks(
 
 
 def check_jobs(n_jobs: int) -> int:
-    """Return a number of jobs; a :class:`ConfigError` says what it must be otherwise."""
+    """Return a number of jobs; a :class:`ConfigError` says what it must be otherwise.
+
+    Parameters
+    ----------
+    n_jobs : int
+
+    Returns
+    -------
+    int
+    """
     if not _is_whole(n_jobs) or (n_jobs < 1 and n_jobs != -1):
         raise ConfigError(
             f"n_jobs is how many tasks run side by side, at least 1, or -1 for all cores; got {n_jobs!r}."

@@ -19,6 +19,17 @@ def call(function: Callable[[S, I], R], shared: S, item: I, index: int) -> Outco
     """Run a function on one item, and keep what it returned, raised and warned of.
 
     Ctrl-C is no outcome and goes on to whoever called.
+
+    Parameters
+    ----------
+    function : callable
+    shared : S
+    item : I
+    index : int
+
+    Returns
+    -------
+    Outcome[R]
     """
     value, error, text = None, None, ""
     started = time.perf_counter()
@@ -37,7 +48,13 @@ def call(function: Callable[[S, I], R], shared: S, item: I, index: int) -> Outco
 
 
 def tell(told: Iterable[tuple[type[Warning], str]], stacklevel: int) -> None:
-    """Show the warnings of many tasks, each message once with its count."""
+    """Show the warnings of many tasks, each message once with its count.
+
+    Parameters
+    ----------
+    told : Iterable[tuple[type[Warning], str]]
+    stacklevel : int
+    """
     counts: dict[type[Warning], dict[str, int]] = {}
     for category, message in told:
         of_kind = counts.setdefault(category, {})

@@ -51,7 +51,12 @@ class Outcome(Generic[R]):
         return self.error is None
 
     def get(self) -> R:
-        """Return the value, or raise the error, with the traceback of a worker as a note."""
+        """Return the value, or raise the error, with the traceback of a worker as a note.
+
+        Returns
+        -------
+        R
+        """
         if self.error is None:
             return cast("R", self.value)
         if self.traceback and self.error.__traceback__ is None:  # it came from another process, without its own
@@ -93,4 +98,13 @@ class Executor(ABC):
 
         Whatever was started or written for the job is gone when the iterator ends, is closed, or raises. An ordinary
         exception of the function is an outcome, not an error of the executor.
+
+        Parameters
+        ----------
+        job : Job[S, I, R]
+        items : sequence of I
+
+        Yields
+        ------
+        Outcome[R]
         """

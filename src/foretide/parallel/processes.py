@@ -49,7 +49,17 @@ class ProcessExecutor(Executor):
         self.n_jobs = n_jobs if n_jobs > 0 else cores()
 
     def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
-        """Yield one outcome per item, as they come; inside a worker, one after the other in this process."""
+        """Yield one outcome per item, as they come; inside a worker, one after the other in this process.
+
+        Parameters
+        ----------
+        job : Job[S, I, R]
+        items : sequence of I
+
+        Yields
+        ------
+        Outcome[R]
+        """
         if in_worker():
             yield from SerialExecutor().run(job, items)
             return

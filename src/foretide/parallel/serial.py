@@ -16,7 +16,17 @@ class SerialExecutor(Executor):
     """
 
     def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
-        """Yield one outcome per item."""
+        """Yield one outcome per item.
+
+        Parameters
+        ----------
+        job : Job[S, I, R]
+        items : sequence of I
+
+        Yields
+        ------
+        Outcome[R]
+        """
         with limited(job.threads):
             for index, item in enumerate(items):
                 yield call(job.function, job.shared, item, index)

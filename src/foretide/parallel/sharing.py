@@ -42,7 +42,17 @@ _READING = _Reading()
 
 @contextlib.contextmanager
 def written_job(function: Callable[[S, I], R], shared: S) -> Iterator[Path]:
-    """Write what the workers need to a temporary folder, in memory where there is room, and remove it afterwards."""
+    """Write what the workers need to a temporary folder, in memory where there is room, and remove it afterwards.
+
+    Parameters
+    ----------
+    function : callable
+    shared : S
+
+    Yields
+    ------
+    path
+    """
     from loky.backend.reduction import dumps
 
     writer = _Writer()
@@ -63,7 +73,16 @@ def written_job(function: Callable[[S, I], R], shared: S) -> Iterator[Path]:
 
 
 def read_job(folder: Path) -> tuple[Callable[[object, object], object], object]:
-    """Return function and shared object, with arrays that cannot be written to."""
+    """Return function and shared object, with arrays that cannot be written to.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    tuple[callable
+    """
     from loky.backend.reduction import loads
 
     _READING.folder = folder

@@ -15,14 +15,28 @@ VARIABLES = (
 
 
 def cores() -> int:
-    """Return the number of cores this process may use."""
+    """Return the number of cores this process may use.
+
+    Returns
+    -------
+    int
+    """
     from loky import cpu_count
 
     return int(cpu_count())
 
 
 def environment(threads: int | None) -> dict[str, str]:
-    """Return the variables that give a new process its threads; none for None."""
+    """Return the variables that give a new process its threads; none for None.
+
+    Parameters
+    ----------
+    threads : int or None
+
+    Returns
+    -------
+    dict
+    """
     return {} if threads is None else dict.fromkeys(VARIABLES, str(threads))
 
 
@@ -31,6 +45,14 @@ def limited(threads: int | None) -> Iterator[None]:
     """Hold the threads of this process to a number, and give back what was there afterwards.
 
     Libraries that are first loaded inside are held too, and get the threads they would have had.
+
+    Parameters
+    ----------
+    threads : int or None
+
+    Yields
+    ------
+    None
     """
     if threads is None:
         yield

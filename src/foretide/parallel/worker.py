@@ -32,12 +32,23 @@ _HERE = _Here()
 
 
 def in_worker() -> bool:
-    """Whether this process is a worker of a map; inside, everything runs one after the other."""
+    """Whether this process is a worker of a map; inside, everything runs one after the other.
+
+    Returns
+    -------
+    bool
+    """
     return _HERE.is_worker
 
 
 def begin(folder: str, parent: int) -> None:
-    """Make this process a worker: Ctrl-C is the parent's affair, and so is its end."""
+    """Make this process a worker: Ctrl-C is the parent's affair, and so is its end.
+
+    Parameters
+    ----------
+    folder : str
+    parent : int
+    """
     _HERE.is_worker = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
@@ -46,13 +57,32 @@ def begin(folder: str, parent: int) -> None:
 
 
 def load(folder: str) -> int:
-    """Read what all tasks share, and return the process id."""
+    """Read what all tasks share, and return the process id.
+
+    Parameters
+    ----------
+    folder : str
+
+    Returns
+    -------
+    int
+    """
     _HERE.job = read_job(Path(folder))
     return os.getpid()
 
 
 def run_chunk(indices: Sequence[int], items: Sequence[object]) -> list[Outcome[object]]:
-    """Run the function on some items."""
+    """Run the function on some items.
+
+    Parameters
+    ----------
+    indices : sequence of int
+    items : sequence of object
+
+    Returns
+    -------
+    list[Outcome[object]]
+    """
     assert _HERE.job is not None
     found = [_portable(call(*_HERE.job, item, index)) for index, item in zip(indices, items, strict=True)]
     for stream in (sys.stdout, sys.stderr):

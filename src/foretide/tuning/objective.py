@@ -17,8 +17,9 @@ from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.metrics.quantiles import DECILES
 from foretide.evaluation.metrics.table import METRICS, example, metric_of
 from foretide.evaluation.rolling.dates import moment
-from foretide.evaluation.rolling.folds import Plan, make_plan
+from foretide.evaluation.rolling.folds import make_plan
 from foretide.evaluation.rolling.members import call, members_of
+from foretide.evaluation.rolling.plan import Plan
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.base import Forecaster

@@ -14,7 +14,7 @@ from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, DataError
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.rolling.backtest import backtest
-from foretide.evaluation.rolling.folds import BacktestWarning
+from foretide.evaluation.rolling.plan import BacktestWarning
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.ridge import Ridge
 from foretide.forecasters.forecast import Forecast

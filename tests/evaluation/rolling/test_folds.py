@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError, DataError
-from foretide.evaluation.rolling.folds import BacktestWarning, Fold, Plan, make_plan, rotating_step
+from foretide.evaluation.rolling.folds import make_plan, rotating_step
+from foretide.evaluation.rolling.plan import BacktestWarning, Fold, Plan
 
 
 def plan(panel: Panel | None = None, h: int = 5, **options: Any) -> Plan:

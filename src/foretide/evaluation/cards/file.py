@@ -20,7 +20,7 @@ from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.tidy import column_of, flat, tidy_frame, unflat
 from foretide.evaluation.metrics.quantiles import Quantiles
 from foretide.evaluation.metrics.scale import TrainingScale
-from foretide.evaluation.rolling.folds import Plan
+from foretide.evaluation.rolling.plan import Plan
 from foretide.forecasters.artifact import from_json, to_json
 from foretide.typing import Floats, Json
 

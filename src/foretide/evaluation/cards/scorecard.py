@@ -27,7 +27,7 @@ from foretide.forecasters.levels import interval_levels
 if TYPE_CHECKING:
     from os import PathLike
 
-    from foretide.evaluation.rolling.folds import Plan
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.typing import Frame
 
 

@@ -18,7 +18,7 @@ from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.quantiles import DECILES
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, digest_of_panel
-from foretide.evaluation.rolling.folds import FoldOptions, Plan, make_plan
+from foretide.evaluation.rolling.folds import FoldOptions, make_plan
 from foretide.evaluation.rolling.members import (
     Member,
     ModelOrName,
@@ -26,6 +26,7 @@ from foretide.evaluation.rolling.members import (
     warn_of_empty_validation,
     warn_of_overlap,
 )
+from foretide.evaluation.rolling.plan import Plan
 from foretide.evaluation.rolling.work import Place, Say, Shared, Work
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import Note
@@ -83,10 +84,22 @@ def backtest(
     **folds
         ``step``, ``n_windows``, ``refit``, ``season`` …: see :class:`foretide.evaluation.rolling.folds.FoldOptions`.
 
+    Returns
+    -------
+    Scorecard
+
     Raises
     ------
     ConfigError, DataError
         Before anything is fitted; or when a model that was asked for fails: the message names model and fold.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=300, n_series=2, seed=1).panel
+    >>> card = ft.backtest(ft.SeasonalNaive(h=6, season=24), panel, n_windows=4, step=7, baselines=False)
+    >>> card.models, len(card.plan.folds)
+    (('SeasonalNaive',), 4)
     """
     plan = make_plan(panel, h if h is not None else _horizon(models), **folds)
     settings = {"season": folds.get("season"), "calendar": calendar}
@@ -125,6 +138,10 @@ def judge(
         What is known before.
     levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress
         As for :func:`backtest`; a run saves every model.
+
+    Returns
+    -------
+    Scorecard
 
     Raises
     ------

@@ -10,6 +10,16 @@ if TYPE_CHECKING:
 
 
 def moment(panel: Panel, step: int) -> Time:
-    """Return the time of a grid step as the user knows it."""
+    """Return the time of a grid step as the user knows it.
+
+    Parameters
+    ----------
+    panel : Panel
+    step : int
+
+    Returns
+    -------
+    Time
+    """
     time: Time = panel.grid.output_times([step])[0]
     return time

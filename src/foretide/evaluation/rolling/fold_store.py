@@ -96,7 +96,16 @@ class FoldStore:
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
     def load(self, key: str) -> BlockResult | None:
-        """Return a result that was written whole; None where there is none."""
+        """Return a result that was written whole; None where there is none.
+
+        Parameters
+        ----------
+        key : str
+
+        Returns
+        -------
+        BlockResult or None
+        """
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
@@ -116,7 +125,13 @@ class FoldStore:
         )  # fmt: skip
 
     def save(self, key: str, result: BlockResult) -> None:
-        """Write a result; its file appears whole or not at all."""
+        """Write a result; its file appears whole or not at all.
+
+        Parameters
+        ----------
+        key : str
+        result : BlockResult
+        """
         from safetensors.numpy import save
 
         arrays = {"entity": result.entity, "cutoff": result.cutoff, "mean": result.mean}
@@ -136,13 +151,32 @@ class FoldStore:
 
 
 def key_of(name: str, described: Mapping[str, object]) -> str:
-    """Return the file name of a model's result, from its name and everything that decides the result."""
+    """Return the file name of a model's result, from its name and everything that decides the result.
+
+    Parameters
+    ----------
+    name : str
+    described : mapping
+
+    Returns
+    -------
+    str
+    """
     text = json.dumps(to_json(dict(described)), sort_keys=True)
     return f"{file_name(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def digest_of_panel(panel: Panel) -> str:
-    """Return a digest of all that a forecaster can see of a panel: values, times, names, roles."""
+    """Return a digest of all that a forecaster can see of a panel: values, times, names, roles.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    str
+    """
     told = hashlib.sha256()
     parts = (panel.grid, panel.ids, panel.targets, panel.past, panel.future, panel.static.names, panel.first.tolist())
     told.update(repr(parts).encode())
@@ -153,7 +187,16 @@ def digest_of_panel(panel: Panel) -> str:
 
 
 def digest_of_arrays(arrays: Mapping[str, Array]) -> str:
-    """Return a digest of named arrays."""
+    """Return a digest of named arrays.
+
+    Parameters
+    ----------
+    arrays : mapping
+
+    Returns
+    -------
+    str
+    """
     told = hashlib.sha256()
     for name in sorted(arrays):
         told.update(name.encode())

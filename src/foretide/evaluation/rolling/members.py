@@ -18,7 +18,7 @@ from foretide.errors import ConfigError
 from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.dates import moment
 from foretide.evaluation.rolling.fold_store import digest_of_arrays
-from foretide.evaluation.rolling.folds import BacktestWarning
+from foretide.evaluation.rolling.plan import BacktestWarning
 from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.simple.unasked import is_baseline, simple_set
@@ -28,7 +28,7 @@ from foretide.text import time_text
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
-    from foretide.evaluation.rolling.folds import Plan
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.typing import Json
 
 T = TypeVar("T")
@@ -85,13 +85,27 @@ class Member:
         return bool(getattr(self.forecaster, "has_distribution", False))
 
     def fresh(self) -> Model:
-        """Return an unfitted copy."""
+        """Return an unfitted copy.
+
+        Returns
+        -------
+        Model
+        """
         if isinstance(self.forecaster, Forecaster):
             return self.forecaster.fresh()
         return copy.deepcopy(self.forecaster)
 
     def described(self, *, as_it_is: bool) -> Json:
-        """Return what decides its forecasts besides the data, as JSON; with its state where it is used as it came."""
+        """Return what decides its forecasts besides the data, as JSON; with its state where it is used as it came.
+
+        Parameters
+        ----------
+        as_it_is : bool
+
+        Returns
+        -------
+        dict
+        """
         told: Json = {"class": class_place(type(self.forecaster)), "settings": self.settings}
         if as_it_is:
             own = isinstance(self.forecaster, Forecaster)
@@ -117,6 +131,10 @@ def members_of(
         Whether the simple baselines run unasked.
     shared : mapping
         Settings handed to the baselines that know them.
+
+    Returns
+    -------
+    tuple[list of Member, list of str]
     """
     asked = _asked(models, h)
     notes: list[str] = []
@@ -166,14 +184,32 @@ def _asked(models: ModelOrName | Sequence[ModelOrName], h: int) -> list[Member]:
 
 
 def call(method: Callable[..., T], *args: object, **options: object) -> T:
-    """Call a method of a forecaster with those of the options that it takes."""
+    """Call a method of a forecaster with those of the options that it takes.
+
+    Parameters
+    ----------
+    method : callable
+    *args : object
+    **options : object
+
+    Returns
+    -------
+    T
+    """
     known = inspect.signature(method).parameters
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
     return method(*args, **{k: v for k, v in options.items() if open_ended or k in known})
 
 
 def warn_of_empty_validation(members: Sequence[Member], panel: Panel, plan: Plan) -> None:
-    """Say so where a model that stops early, or chooses settings, would have nothing to do it on."""
+    """Say so where a model that stops early, or chooses settings, would have nothing to do it on.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    panel : Panel
+    plan : Plan
+    """
     block, part = plan.blocks[0], plan.known(panel)
     for member in members:
         model = member.forecaster
@@ -195,7 +231,14 @@ def warn_of_empty_validation(members: Sequence[Member], panel: Panel, plan: Plan
 
 
 def warn_of_overlap(members: Sequence[Member], panel: Panel, plan: Plan) -> None:
-    """Say so where a model that came fitted has seen what it is tested on."""
+    """Say so where a model that came fitted has seen what it is tested on.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    panel : Panel
+    plan : Plan
+    """
     first = panel.grid.times([plan.folds[0].cutoff])[0]
     for member in members if len(plan.blocks) == 1 else ():
         until = getattr(member.forecaster, "fitted_until", None) if member.fitted else None

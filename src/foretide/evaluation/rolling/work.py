@@ -17,8 +17,8 @@ from foretide.evaluation.cards.account import account_of
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, key_of
-from foretide.evaluation.rolling.folds import Fold, Plan
 from foretide.evaluation.rolling.members import Member, call
+from foretide.evaluation.rolling.plan import Fold, Plan
 from foretide.forecasters.base import Forecaster
 from foretide.parallel import Outcome, stream_tasks
 from foretide.text import duration, time_text
@@ -46,11 +46,29 @@ class Shared:
     """Gets a line before every fit of a run, where fits are made in this process."""
 
     def as_it_is(self, member: Member) -> bool:
-        """Whether a member that came fitted is used as it came."""
+        """Whether a member that came fitted is used as it came.
+
+        Parameters
+        ----------
+        member : Member
+
+        Returns
+        -------
+        bool
+        """
         return member.fitted and len(self.plan.blocks) == 1
 
     def warms(self, member: Member) -> bool:
-        """Whether a member's fits continue one another, so that they are one task."""
+        """Whether a member's fits continue one another, so that they are one task.
+
+        Parameters
+        ----------
+        member : Member
+
+        Returns
+        -------
+        bool
+        """
         return self.warm_start and member.warms
 
 
@@ -63,7 +81,17 @@ class Task:
 
 
 def run_task(shared: Shared, task: Task) -> list[BlockResult]:
-    """Fit a member and forecast, block by block."""
+    """Fit a member and forecast, block by block.
+
+    Parameters
+    ----------
+    shared : Shared
+    task : Task
+
+    Returns
+    -------
+    list of BlockResult
+    """
     member, former, results = shared.members[task.name], None, []
     if shared.say is not None:
         shared.say(f"fitting {task.name}")
@@ -131,7 +159,12 @@ class Work:
     found: dict[str, dict[int, BlockResult]] = field(default_factory=dict)
 
     def run(self) -> dict[str, tuple[Member, list[BlockResult]]]:
-        """Return the results of every member that could be fitted in all blocks."""
+        """Return the results of every member that could be fitted in all blocks.
+
+        Returns
+        -------
+        dict
+        """
         members = self.shared.members
         self.found = {name: {} for name in members}
         cold = [m.name for m in members.values() if m.asked and not m.warms]
