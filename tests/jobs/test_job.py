@@ -279,3 +279,71 @@ def test_examples_run_on_a_slice_of_real_data(
         assert {time, target} <= {forecasts.columns[1], forecasts["unique_id"].iloc[0]}
         assert forecasts["h_step"].max() == h
         assert np.isfinite(forecasts["Attention"]).all()
+
+
+# ---------------------------------------------------------------- a backtest with one block
+def test_a_run_is_a_backtest_with_one_block(small: RunFolder) -> None:
+    card = ft.Scorecard.load(small.path)
+    prepared = prepare(load_config(SMALL))
+    assert card.plan is not None
+    assert card.plan.split == prepared.split
+    assert [len(block) for block in card.plan.blocks] == [72]
+    board = card.pandas(card.leaderboard()).set_index("model")
+    kept = pd.read_csv(small.path / "metrics.csv").set_index("model")
+    for metric in ("rmse", "mae", "mase", "skill_vs_best_baseline", "p_vs_best_baseline"):
+        np.testing.assert_allclose(board[metric], kept[metric], rtol=1e-9)
+    # One MASE: by the backtest that forecasts from the same cutoffs, and by hand.
+    season = card.plan.season
+    twin = ft.backtest(
+        ft.SeasonalNaive(h=4), prepared.panel, start=prepared.split.val_until, step=1, baselines=False
+    )  # fmt: skip
+    known = prepared.panel.values[:425, 0]
+    scale = np.abs(known[season:] - known[:-season]).mean()
+    forecasts = table(small)
+    error = (forecasts["SeasonalNaive"] - forecasts["y"]).abs().mean()
+    assert card.value("SeasonalNaive", "mase") == pytest.approx(error / scale, rel=1e-6)
+    for metric in ("mase", "rmsse", "mape", "rmse"):
+        assert twin.value("SeasonalNaive", metric) == pytest.approx(card.value("SeasonalNaive", metric), rel=1e-9)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+
+    def stop(text: str) -> None:
+        said.append(text)
+        if text == "fitting SeasonalES":
+            raise KeyboardInterrupt
+
+    config = {**SMALL, "models": ["ARIMA"]}
+    with pytest.raises(KeyboardInterrupt):
+        ft.run(config, progress=stop)
+    done = [text for text in said if text.startswith("fitted")]
+    again: list[str] = []
+    folder = ft.run(config, progress=again.append)
+    assert folder.path == Path("runs/small")
+    assert any(text.startswith(f"resumed: {len(done)} of 8 fits were read from") for text in again)
+    assert "fitting SeasonalNaive" not in again
+    fresh = ft.run(config)
+    assert fresh.path == Path("runs/small-2")
+    pd.testing.assert_frame_equal(table(folder), table(fresh))
+    assert not (folder.path / "folds").exists()
+    assert {p.name for p in (folder.path / "models").iterdir()} == {p.name for p in (fresh.path / "models").iterdir()}
+
+
+def test_an_interrupted_run_of_changed_data_begins_anew(tmp_path: Path) -> None:
+    path = ragged(tmp_path / "shops.csv")
+    config = {**LONG, "data": {"path": str(path), "id": "shop", "time": "day", "target": "sold"}}
+
+    def stop(text: str) -> None:
+        if text == "fitting Drift":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ft.run(config, output=tmp_path / "run", progress=stop)
+    frame = pd.read_csv(path)
+    frame.assign(sold=frame["sold"] + 1).to_csv(path, index=False)
+    said: list[str] = []
+    folder = ft.run(config, output=tmp_path / "run", progress=said.append)
+    assert folder.status == "finished"
+    assert not any("resumed" in text for text in said)
