@@ -18,8 +18,8 @@ from foretide.jobs.config import Config, load_config, read_yaml, with_reading
 from foretide.jobs.job import Deed, Place, Progress, Source, working
 from foretide.jobs.prepare import prepare_panel, read_panel
 from foretide.jobs.roster import roster
-from foretide.jobs.saved import chosen_model, model_place
-from foretide.jobs.store import SETTINGS
+from foretide.jobs.saved import chosen_model
+from foretide.jobs.store import MODELS, SETTINGS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def fit_model(
         job.step(f"fitting {name}")
         forecaster = made[name].forecaster
         assert isinstance(forecaster, Forecaster)
-        forecaster.fit(panel).save(job.folder.place(model_place(name)))
+        forecaster.fit(panel).save(job.folder.place(*MODELS.places(model=name)))
     return job.folder
 
 

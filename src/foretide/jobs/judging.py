@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
     from foretide.jobs.folder import RunFolder
     from foretide.tuning.result import Study
-    from foretide.typing import Time
+    from foretide.typing import Json
 
 RUN, BACKTEST = Deed("run"), Deed("backtest", suffix="-backtest")
 
@@ -124,13 +124,10 @@ def run_backtest(
     with working(BACKTEST, load_config(config), output, overwrite=overwrite, progress=progress) as job:
         checked, data, panel = job.config, job.prepared, job.prepared.panel
         folds, calendar = checked.backtest, data.calendar
-        start: Time | None = folds.start
-        if start is None and folds.n_windows is None:
-            start = data.split.val_until
-        plan = make_plan(
-            panel, checked.h, step=folds.step, n_windows=folds.n_windows, start=start, gap=folds.gap,
-            train_size=folds.train_size, val_size=folds.val_size, refit=folds.refit, season=checked.season,
-        )  # fmt: skip
+        layout: Json = folds.model_dump(exclude={"warm_start", "n_jobs"})
+        if folds.start is None and folds.n_windows is None:
+            layout["start"] = data.split.val_until
+        plan = make_plan(panel, checked.h, **layout, season=checked.season)
         asked = [member.forecaster for member in _members(job) if member.asked]
         members, notes = members_of(
             asked, panel, plan.known(panel), h=checked.h, baselines=checked.baselines,

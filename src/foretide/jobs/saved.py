@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foretide.data.files import file_name
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import MANIFEST, manifest
 
 MODELS = "models"
-
-
-def model_place(name: str) -> str:
-    """Return where a model lies within a run folder.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str
-    """
-    return f"{MODELS}/{file_name(name)}"
 
 
 def saved_models(run: Path) -> dict[str, Path]:

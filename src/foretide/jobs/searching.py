@@ -18,7 +18,6 @@ from foretide.jobs.folder import RunFolder
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, plain, working
 from foretide.jobs.reporting import write
 from foretide.jobs.roster import roster
-from foretide.jobs.saved import model_place
 from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
 from foretide.tuning.result import COLUMNS
@@ -86,7 +85,6 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
     from foretide.tuning.tune import tune
 
     assert config.search is not None
-    wanted = config.search
     shared: Json = {} if config.season is None else {"season": config.season}
     if "input_size" in config.model_fields_set:
         shared["input_size"] = config.input_size
@@ -94,11 +92,10 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
     for model in searched(config):
         known = forecaster_class(model.name).parameters()
         models.append({model.name: {**{k: v for k, v in shared.items() if k in known}, **model.settings}})
+    budget: Json = config.search.model_dump(exclude={"models"})
     return tune(
-        models, prepared.known, h=config.h, n_trials=wanted.n_trials, timeout=wanted.timeout,
-        storage=storage, name=config.name, n_jobs=wanted.n_jobs, n_windows=wanted.n_windows, step=wanted.step,
-        sampler=wanted.sampler, pruner=wanted.pruner, seed=config.seeds[0], baselines=config.baselines,
-        calendar=prepared.calendar, refit=False, progress=log,
+        models, prepared.known, h=config.h, storage=storage, name=config.name, seed=config.seeds[0],
+        baselines=config.baselines, calendar=prepared.calendar, refit=False, progress=log, **budget,
     )  # fmt: skip
 
 
@@ -195,7 +192,7 @@ def run_search(
             study = search(checked, data, job.step, folder.place(JOURNAL))
             folder.place(f"{JOURNAL}.lock")
             job.step("refitting the best model and judging it on the test part")
-            study.best_model.remember(data.panel).save(folder.place(model_place(study.best.model)))
+            study.best_model.remember(data.panel).save(folder.place(*store.MODELS.places(model=study.best.model)))
             card = judge(checked, data, study, job.log)
         job.tuned(tuned(checked, study))
         _write(job, study, card)
