@@ -50,25 +50,25 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_and_targets_exist(page: Path) -> None:
-    from foretide.cli.app import COMMANDS, GROUPS
+    from foretide.cli.app import COMMANDS
 
     text = page.read_text(encoding="utf-8")
     for command in re.findall(
         r"foretide ([a-z-]+) [a-zA-Z\-./]", "\n".join(re.findall(r"`foretide [^`]+`|^foretide .+$", text, re.M))
     ):
-        assert command in {*COMMANDS, *GROUPS}, command
+        assert command in COMMANDS, command
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
 def test_yaml_in_the_documentation_is_a_configuration() -> None:
-    from foretide.jobs.config import Config, read_yaml
+    from foretide.jobs.config import Config, read_settings
 
     found = 0
     for page in PAGES:
         for block in blocks(page, "yaml"):
-            raw = read_yaml(block)
+            raw = read_settings(block)
             config = Config.model_validate({"data": {"synthetic": {}}, **raw})
             assert config.models
             found += 1
