@@ -82,7 +82,7 @@ def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
             if len(seen):
                 y = y[seen[0] : seen[-1] + 1]
                 ends = panel.grid.output_times([panel.first[i] + seen[0], panel.first[i] + seen[-1]])
-                line |= {"first": str(ends[0]), "last": str(ends[1]), "steps": len(y)}
+                line |= {"first": _time(ends[0]), "last": _time(ends[1]), "steps": len(y)}
             known = y[np.isfinite(y)]
             line |= _figures(known, len(y))
             rows.append({**line, "constant_run": longest_run(y), "spikes": spikes(y, apart)})
@@ -150,3 +150,8 @@ def _figures(known: Floats, n: int) -> dict[str, float]:
         "min": float(known.min()), "mean": float(known.mean()), "max": float(known.max()), "std": float(known.std()),
         "zeros": float((known == 0).mean()), "missing": 1 - len(known) / n,
     }  # fmt: skip
+
+
+def _time(time: object) -> int | str:
+    """Return a time as text; a step of a grid that counts in integers stays a number."""
+    return int(time) if isinstance(time, int | np.integer) else str(time)
