@@ -14,9 +14,10 @@ from foretide.evaluation.cards.account import with_members
 from foretide.evaluation.metrics.quantiles import LEAST_DENSE
 from foretide.forecasters.artifact import from_json
 from foretide.jobs import store
-from foretide.jobs.config import read_yaml
-from foretide.jobs.folder import RunFolder, read_status
+from foretide.jobs.config import read_settings
+from foretide.jobs.folder import RunFolder
 from foretide.jobs.outputs import comparison_table, rank_table, reliability_table
+from foretide.jobs.status import read_status
 from foretide.report.content import AttentionWeights, Content, Explained
 from foretide.report.run.boards import BY_BUCKET
 from foretide.report.search.content import SearchContent
@@ -75,7 +76,7 @@ def read_content(run: RunFolder, card: Scorecard | None = None) -> Content | Sea
 def _told(run: RunFolder, facts: Json) -> Json:
     """Name, facts, configuration, and how the job ended where it did not finish."""
     settings, status = run.read(store.SETTINGS) or "", read_status(run.path)
-    name = (read_yaml(settings) or {}).get("name") if settings else None
+    name = read_settings(settings).get("name")
     unfinished = ""
     if status is not None and status["status"] not in ("finished", "running"):
         unfinished = f"This {facts['kind']} is marked as {status['status']}; what is here may be only a part of it."
