@@ -42,23 +42,12 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    models: ModelOrName | Sequence[ModelOrName],
-    panel: Panel,
-    *,
-    h: int | None = None,
-    warm_start: bool = False,
-    baselines: bool = True,
-    calendar: Calendar | None = None,
-    levels: float | Iterable[float] = DEFAULT_LEVELS,
-    quantiles: float | Iterable[float] | None = None,
-    truth: Truth | None = None,
-    folder: Place | None = None,
-    overwrite: bool = False,
-    save_models: Place | None = None,
-    n_jobs: int = 1,
-    progress: Say | None = None,
+    models: ModelOrName | Sequence[ModelOrName], panel: Panel, *, h: int | None = None, warm_start: bool = False,
+    baselines: bool = True, calendar: Calendar | None = None, levels: float | Iterable[float] = DEFAULT_LEVELS,
+    quantiles: float | Iterable[float] | None = None, truth: Truth | None = None, folder: Place | None = None,
+    overwrite: bool = False, save_models: Place | None = None, n_jobs: int = 1, progress: Say | None = None,
     **folds: Unpack[FoldOptions],
-) -> Scorecard:
+) -> Scorecard:  # fmt: skip
     """Forecast from rolling origins and put the models beside the truth and the simple baselines.
 
     Parameters
