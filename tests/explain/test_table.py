@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import ast
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pages import content
 
 import foretide as ft
 from foretide.explain import table
 from foretide.explain.summary import Summary
 from foretide.explain.table import EXPLAINERS, Explainer
 from foretide.jobs.config import Config
-from foretide.jobs.explaining import EXPLAINED, explain_models
+from foretide.jobs.explaining import keep_explanations
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.prepare import prepare
+from foretide.jobs.store import EXPLAINED, EXPLAINED_TABLE
+from foretide.report.content import Explained
+from foretide.report.explained.sections import of_models
 
 
 class Moody(ft.Ridge):
@@ -80,12 +83,18 @@ def test_a_made_up_explanation_is_reported(tmp_path: Path, monkeypatch: pytest.M
     model = Moody(h=2, input_size=7).fit(prepared.panel, until=until)
     said: list[str] = []
     run = RunFolder(tmp_path / "run")
-    page = explain_models(run, {"M": model}, prepared, with_inputs=False, progress=said.append)
+    keep_explanations(run, {"M": model}, prepared, with_inputs=False, progress=said.append)
     assert said == ["Moody: mood"]
-    assert "### Mood\n\nMoody is well, <b>after what the model was fitted on</b>." in page.read_text()
-    entry = json.loads((run.path / EXPLAINED).read_text(encoding="utf-8"))[0]
-    assert (entry["model"], entry["subject"]) == ("M", "Mood")
-    assert pd.read_csv(run.path / entry["tables"]["mood"])["mood"].tolist() == [1.5]
+    (entry,) = run.read(EXPLAINED) or ()
+    sentence = "Moody is well, <b>after what the model was fitted on</b>."
+    assert entry == {"model": "M", "subject": "Mood", "sentences": [sentence], "tables": ["mood"]}
+    table = run.read(EXPLAINED_TABLE, model="M", table="mood")
+    assert table is not None
+    assert table["mood"].tolist() == [1.5]
+    parts = [Explained("M", "Mood", [sentence], {"mood": table})]
+    report = of_models(content(explained=parts))
+    assert [s.title for s in report.sections] == ["How to read it", "M: Mood"]
+    assert report.sections[1].facts == [sentence]
     shown = Mood("<i>", "x")._repr_html_()
     assert "&lt;i&gt; is well, &lt;b&gt;x&lt;/b&gt;." in shown
     assert "<b>" not in shown

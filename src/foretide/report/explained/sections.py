@@ -66,8 +66,17 @@ def of_models(content: Content) -> Report:
     made = [Section("about", "How to read it", [said])]
     for model in dict.fromkeys(part.model for part in content.explained):
         own = replace(content, explained=[part for part in content.explained if part.model == model])
-        made += [replace(s, title=f"{model}: {s.title}") for s in (belief(own), latent(own), inputs(own)) if s]
+        found = (_of_subject(own, subject) for subject in dict.fromkeys(part.subject for part in own.explained))
+        made += [replace(s, title=f"{model}: {s.title}") for s in found if s]
     return Report(content.name, "what its models say", made)
+
+
+def _of_subject(content: Content, subject: str) -> Section | None:
+    """Return the section of any subject; of one without pictures and captions here, its sentences."""
+    known = {"Attention": belief, "Latent state": latent, "Inputs": inputs}
+    if subject in known:
+        return known[subject](content)
+    return section(file_name(subject), subject, subject, lambda *_: [], content.explained, content.steps)
 
 
 def section(
