@@ -1,6 +1,6 @@
 # ruff: noqa: I001
 # Every forecaster, listed once: to add one, write its file and its line here. The order is that of tables and messages;
-# what else is known of a forecaster, it says itself by class attributes (see base.py).
+# what else is known of a forecaster, it says itself by class attributes (see declared.py).
 from .simple.baselines import Persistence as Persistence
 from .simple.baselines import SeasonalNaive as SeasonalNaive
 from .simple.baselines import WindowMean as WindowMean

@@ -1,0 +1,180 @@
+"""What a forecaster says of itself: by class attributes, and by its settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from abc import ABC
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
+
+from foretide.data.time.calendar import Calendar
+from foretide.forecasters.options import default_of, other_parameters, own_parameters
+
+if TYPE_CHECKING:
+    from foretide.forecasters.sizes import Sizes, SpaceEntry
+    from foretide.typing import Json
+
+DefaultFor: TypeAlias = Literal["never", "always", "counts", "seasonal counts"]
+
+
+class Declared(ABC):
+    """What is known of a forecaster without fitting it; tables, runs, searches and tests ask here."""
+
+    default_for: ClassVar[DefaultFor] = "never"
+    """For which data it is in every run and backtest by default; ``"seasonal counts"``: counts with a season."""
+    needs: ClassVar[str | None] = None
+    """The package of the extra ``baselines`` that it cannot do without."""
+    quick: ClassVar[Mapping[str, object]] = {}
+    """Settings for a quick try, with which it is tested, too."""
+    configs: ClassVar[tuple[type, ...]] = ()
+    """Frozen dataclasses whose fields are settings too, given as ``**options``."""
+    former: ClassVar[Mapping[str, str]] = {}
+    """Former name of a setting -> its name; taken with a warning."""
+    learned: ClassVar[tuple[str, ...]] = ()
+    """Attributes that ``fit`` sets and that are saved: in ``state`` (arrays) or ``facts``, without a final ``_``."""
+    has_distribution: bool = False
+    """Whether intervals come with the mean."""
+    baseline: bool = False
+    """Whether skill is measured against it; a wrapper around one forecaster is what that one is."""
+    neural: bool = False
+    """Whether it is a neural network, or holds one."""
+    explains: ClassVar[tuple[str, ...]] = ()
+    """What it says besides its inputs: ``"attention"``, ``"latent"``."""
+    nests: ClassVar[str | None] = None
+    """Setting that names the forecasters inside, for one that is made of others."""
+    watched: ClassVar[bool] = False
+    """Whether a search can follow its validation error epoch by epoch, and stop a bad trial."""
+    uses_validation: bool = False
+    """Whether ``fit`` keeps the end of its part aside to choose settings or to stop early."""
+    can_warm_start: ClassVar[bool] = False
+    """Whether ``fit(..., warm_start=True)`` can begin at what an earlier fit learned."""
+    knows_ids: ClassVar[bool] = False
+    """Whether something of what it learned belongs to single series, by their ids."""
+    accepts_new_ids: bool = True
+    """Whether it forecasts series that were not there at fit; otherwise a stand-in does."""
+    traces_by_target: ClassVar[tuple[str, ...]] = ()
+    """Names in ``Forecast.extras`` of arrays whose last axis are the targets."""
+    uses_future: bool = False
+    """Whether known-future columns enter the forecast."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "configs" in cls.__dict__ and "__doc__" in cls.__dict__ and cls.__doc__:
+            cls.__doc__ = inspect.cleandoc(cls.__doc__) + "\n" + other_parameters(cls.configs, own_parameters(cls)[0])
+
+    alias: str | None = None
+    """Name of the model in frames and tables; the class name by default."""
+    _options: dict[str, object]
+    """Those that were given."""
+
+    @property
+    def name(self) -> str:
+        """Name in frames and tables."""
+        return self.alias or type(self).__name__
+
+    def fresh(self, **changes: object) -> Self:
+        """Return an unfitted forecaster with the same settings, but for those given.
+
+        Parameters
+        ----------
+        **changes
+            Settings that are to differ.
+
+        Returns
+        -------
+        Forecaster
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.SeasonalNaive(h=7, season=7).fresh(season=14)
+        SeasonalNaive(h=7, season=14)
+        """
+        given: Json = {**self.settings(), **changes}
+        return type(self)(**given)
+
+    @classmethod
+    def parameters(cls) -> dict[str, object]:
+        """Return every setting that the constructor takes, options included, and its default.
+
+        Returns
+        -------
+        dict
+            :data:`foretide.forecasters.options.REQUIRED` in place of a default where there is none.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.Attention.parameters()["epochs"]
+        12
+        """
+        named = cls._named()
+        more = (f for config in cls.configs for f in dataclasses.fields(config) if f.name not in named)
+        return {**named, **{f.name: default_of(f) for f in more}}
+
+    @classmethod
+    def _named(cls) -> dict[str, object]:
+        """The settings that the constructor names, and their defaults."""
+        return {name: default for name, default in own_parameters(cls)[0].items() if name not in cls.former}
+
+    @classmethod
+    def takes_any(cls) -> bool:
+        """Whether its constructor takes settings by any name.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.Attention.takes_any()
+        False
+        """
+        return own_parameters(cls)[1] and not cls.configs
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Return what :func:`foretide.tune` chooses from unless it is told otherwise, in its own notation.
+
+        Parameters
+        ----------
+        at : Sizes
+            What the space may depend on.
+
+        Returns
+        -------
+        dict
+            Setting -> list of options, or range ``(low, high)``, or ``(low, high, "log")``; empty for a forecaster
+            without settings worth a search.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> from foretide.forecasters.sizes import Sizes
+        >>> ft.SeasonalES.search_space(Sizes(rows=400, h=7, seasons=(7,)))
+        {'alpha': (0.01, 0.95, 'log')}
+        """
+        return {}
+
+    def settings(self) -> dict[str, object]:
+        """The constructor's arguments by name, as a file can hold them; of the options, those that were given.
+
+        Returns
+        -------
+        dict
+            Setting -> value, such as a configuration has.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.SeasonalNaive(h=24, season=24).settings()
+        {'h': 24, 'season': 24, 'alias': None}
+        """
+        own = {name: getattr(self, name) for name in self._named()} | self._options
+        return {name: value.to_dict() if isinstance(value, Calendar) else value for name, value in own.items()}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{k}={v!r}" for k, v in self.settings().items() if v is not None)
+        return f"{type(self).__name__}({shown})"
