@@ -97,19 +97,13 @@ def forecast_data(
     chosen = {CHAIN: _in_chains(frame, rows.values(), time)}
     chosen |= {str(k): (frame["h_step"] == k).to_numpy() for k in dict.fromkeys((1, horizon))} if horizon > 1 else {}
     grids = _Grids(pd.Index(np.sort(pd.concat([part[time] for part in (frame, *known.values())]).unique())))
-    series, used, cut = [], 0, False
+    series: list[Json] = []
+    used, cut = 0, False
     for one in _spread([s for s in order if s in rows] or list(rows)):
         own = {view: frame.iloc[rows[one][which[rows[one]]]].sort_values(time) for view, which in chosen.items()}
-        views = {
-            view: {
-                "grid": grids.of(part[time].tail(MOST_POINTS)),
-                **_values(part.tail(MOST_POINTS), kept, bounds, view),
-            }
-            for view, part in own.items()
-        }
-        entry: Json = {"name": one, "views": views}
+        entry: Json = {"name": one, "views": _views(own, grids, kept, bounds, time)}
         if one in known:
-            entry["before"] = _before(grids, views[CHAIN]["grid"], known[one], frame.iloc[rows[one]], time)
+            entry["before"] = _before(grids, entry["views"][CHAIN]["grid"], known[one], frame.iloc[rows[one]], time)
         size = len(script_json(entry))
         if used and used + size > budget:
             break
@@ -142,17 +136,26 @@ def _before(grids: _Grids, chain: int, known: pd.DataFrame, tested: pd.DataFrame
     return {"grid": grids.of(past[time]), "y": rounded(past["y"])}
 
 
-def _values(part: pd.DataFrame, models: Sequence[str], levels: Mapping[str, Sequence[str]], view: str) -> Json:
-    steps = part["h_step"].to_numpy()
-    return {
-        "starts": [int(i) for i in np.flatnonzero(steps == 1)] if view == CHAIN else [],
-        "y": rounded(part["y"]),
-        "mean": {m: rounded(part[m]) for m in models},
-        "bounds": {
-            m: {level: [rounded(part[f"{m}-{side}-{level}"]) for side in ("lo", "hi")] for level in levels[m]}
-            for m in models if levels[m] and part[f"{m}-lo-{levels[m][0]}"].notna().any()
-        },
-    }  # fmt: skip
+def _views(
+    own: Mapping[str, pd.DataFrame], grids: _Grids, models: Sequence[str], levels: Mapping[str, Sequence[str]],
+    time: str,
+) -> Json:  # fmt: skip
+    """Return for each view the newest points of a series: times, truth, forecasts, bounds."""
+    views: Json = {}
+    for view, whole in own.items():
+        part = whole.tail(MOST_POINTS)
+        steps = part["h_step"].to_numpy()
+        views[view] = {
+            "grid": grids.of(part[time]),
+            "starts": [int(i) for i in np.flatnonzero(steps == 1)] if view == CHAIN else [],
+            "y": rounded(part["y"]),
+            "mean": {m: rounded(part[m]) for m in models},
+            "bounds": {
+                m: {level: [rounded(part[f"{m}-{side}-{level}"]) for side in ("lo", "hi")] for level in levels[m]}
+                for m in models if levels[m] and part[f"{m}-lo-{levels[m][0]}"].notna().any()
+            },
+        }  # fmt: skip
+    return views
 
 
 def _in_chains(frame: pd.DataFrame, places: Iterable[Ints], time: str) -> Bools:
