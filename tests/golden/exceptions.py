@@ -18,6 +18,7 @@ FILES: dict[str, str] = {
 
 COLUMNS: dict[str, str] = {
     r"(^|_)seconds($|_)|, s$": "seconds of a fit, a forecast, an epoch or a trial",
+    r"share of time": "seconds of a model's trials among all",
     r"memory|_mib$|, MiB$": "memory at its height",
     r"^(started|ended|datetime_.*)$": "times of day of a trial",
 }
