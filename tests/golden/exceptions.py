@@ -17,8 +17,7 @@ FILES: dict[str, str] = {
 """File or folder, without its extension where it is a table -> why it is not read."""
 
 COLUMNS: dict[str, str] = {
-    r"(^|_)seconds($|_)|, s$": "seconds of a fit, a forecast, an epoch or a trial",
-    r"share of time": "seconds of a model's trials among all",
+    r"(^|_)seconds($|_)|, s$|^share of time$": "seconds of a fit, a forecast, an epoch or a trial",
     r"memory|_mib$|, MiB$": "memory at its height",
     r"^(started|ended|datetime_.*)$": "times of day of a trial",
 }

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from foretide.report.style import COLOURS, QUIET
+from foretide.report.style import COLOURS, DASHES, HATCHES, QUIET, SYMBOLS
+from foretide.text import shortened
 
 if TYPE_CHECKING:
     from foretide.typing import Array
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Values: TypeAlias = Sequence[float | None] | Array
     Places: TypeAlias = Sequence[float | str | None] | Array
 
+FEW_STEPS = 14
 FIGURES = "{x}: {y:.4g}"
 """What stands under the pointer: ``{x}``, ``{y}``, ``{z}`` and ``{text}``, with a format where they are numbers."""
 
@@ -55,6 +57,17 @@ class Axis:
     ticks: Sequence[tuple[float, str]] = ()
     step: float | None = None
     grid: bool = True
+
+    @classmethod
+    def steps(cls, title: str, n: int) -> Axis:
+        """Return an axis of ``n`` steps, with a tick at each of them where there are few."""
+        return cls(title, step=1 if n <= FEW_STEPS else None)
+
+    @classmethod
+    def names(cls, title: str, names: Sequence[object]) -> Axis:
+        """Return an axis of names at 0, 1, 2 …, the first at the top; long names lose their middle."""
+        ticks = [(k, shortened(name, 20)) for k, name in enumerate(names)]
+        return cls(title, ticks=ticks, low=-0.5, high=len(names) - 0.5, reverse=True, grid=False)
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,12 @@ class Line:
     high: Values | None = None
     texts: Sequence[str] = ()
     hover: str = FIGURES
+
+    @classmethod
+    def nth(cls, k: int, name: str, x: Places, y: Values, hover: str = FIGURES, *, symbols: bool = True) -> Line:
+        """Return the k-th line of a picture: with a colour, a dash and a symbol of its own."""
+        symbol = SYMBOLS[k % len(SYMBOLS)] if symbols else ""
+        return cls(name, x, y, COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)], symbol, hover=hover)
 
 
 @dataclass(frozen=True)
@@ -149,6 +168,11 @@ class Bars:
     labels: Sequence[str] = ()
     texts: Sequence[str] = ()
     hover: str = FIGURES
+
+    @classmethod
+    def nth(cls, k: int, name: str, at: Values, size: Values, hover: str = FIGURES) -> Bars:
+        """Return the k-th bars of a picture: with a colour and a hatch of their own."""
+        return cls(name, at, size, COLOURS[k % len(COLOURS)], HATCHES[k % len(HATCHES)], hover=hover)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from foretide.text import shortened
-
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A5195", "#8C6D31")
 """Told apart with the common kinds of colour blindness (after Okabe and Ito, 2008), dark enough on white."""
 TEXT, QUIET = "@text", "@quiet"
@@ -34,8 +32,3 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     head, tail = LONGEST - 15, 14
     short = {name: name if len(name) <= LONGEST else f"{name[:head]}…{name[-tail:]}" for name in names}
     return short if len(set(short.values())) == len(names) else {name: name for name in names}
-
-
-def name_ticks(names: Iterable[object], longest: int = 20) -> list[tuple[float, str]]:
-    """Return a tick for each name, at 0, 1, 2 …; long names lose their middle."""
-    return [(k, shortened(name, longest)) for k, name in enumerate(names)]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.report.picture import Axis, Bars, Line, Panel, Picture, Points, Rule, View
-from foretide.report.style import COLOURS, DASHES, HATCHES, QUIET, SYMBOLS
+from foretide.report.style import COLOURS, QUIET
 from foretide.text import number
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def mask_picture(model: str, tables: Tables, steps: str) -> Picture:
     table, one = tables["faithfulness_by_step"], tables["faithfulness"].iloc[0]
     x = [int(k) for k in table["h_step"]]
     marks = [
-        _line(k, name, x, table[column].to_numpy(float), "step {x}: {y:.4g}")
+        Line.nth(k, name, x, table[column].to_numpy(float), "step {x}: {y:.4g}")
         for k, (column, name) in enumerate(MASKS)
     ]  # fmt: skip
     worse = (table["attended"] > table["random"]).to_numpy()
@@ -155,7 +155,7 @@ def _even(column: str, even: float) -> str:
 def entropy_picture(model: str, table: pd.DataFrame, steps: str) -> Picture:
     """Draw the entropy of each head by horizon step, with the limit of even weights."""
     marks = [
-        _line(k, f"head {head}", part["h_step"].tolist(), part["entropy"].to_numpy(float), "step {x}: {y:.3f}")
+        Line.nth(k, f"head {head}", part["h_step"].tolist(), part["entropy"].to_numpy(float), "step {x}: {y:.3f}")
         for k, (head, part) in enumerate(table.groupby("head", sort=True))
     ]  # fmt: skip
     limit = float(table["limit"].iloc[0])
@@ -177,7 +177,7 @@ def focus_picture(model: str, table: pd.DataFrame, steps: str) -> Picture:
     """Draw the shares of recent, seasonal and other lags by horizon step, stacked."""
     x = [int(k) for k in table["h_step"]]
     marks = [
-        Bars(f"{kind} lags", x, table[kind].to_numpy(float) * 100, COLOURS[k], HATCHES[k], hover="step {x}: {y:.1f} %")
+        Bars.nth(k, f"{kind} lags", x, table[kind].to_numpy(float) * 100, "step {x}: {y:.1f} %")
         for k, kind in enumerate(FOCUS)
     ]  # fmt: skip
     first, last = table.iloc[0], table.iloc[-1]
@@ -198,7 +198,7 @@ def regime_picture(model: str, tables: Tables, steps: str) -> Picture:
     about = figures.iloc[0]
     x = [int(d) for d in table["distance"]]
     marks = [
-        _line(k, f"{side} event windows", x, table[side].to_numpy(float), "{x} back: {y:.4f}", symbols=False)
+        Line.nth(k, f"{side} event windows", x, table[side].to_numpy(float), "{x} back: {y:.4f}", symbols=False)
         for k, side in enumerate(("outside", "inside"))
     ]
     gap = (table["inside"] - table["outside"]).to_numpy(float)
@@ -223,15 +223,9 @@ def regime_picture(model: str, tables: Tables, steps: str) -> Picture:
     return Picture.one("regimes", f"{model} inside event windows", caption, marks, across, y)
 
 
-def _line(k: int, name: str, x: list[int], y: Floats, hover: str, *, symbols: bool = True) -> Line:
-    """Return the k-th line of a picture: a colour, a dash and a symbol of its own."""
-    symbol = SYMBOLS[k % len(SYMBOLS)] if symbols else ""
-    return Line(name, x, y, COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)], symbol, hover=hover)
-
-
 def _steps(steps: str, n: int) -> Axis:
     """Return an axis of the horizon, a tick at every step where there are few."""
-    return Axis(f"horizon step, {steps} after the cutoff", step=1 if n <= 12 else None)
+    return Axis.steps(f"horizon step, {steps} after the cutoff", n)
 
 
 # ------------------------------------------------------------------ the test of faithfulness

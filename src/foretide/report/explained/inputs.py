@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.report.picture import Axis, Bars, Mark, Panel, Picture, View
-from foretide.report.style import COLOURS, name_ticks
+from foretide.report.style import COLOURS
 from foretide.text import number, phrase
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def input_pictures(part: Explained, steps: str = "", models: int = 1) -> list[Pi
     colour = {kind: COLOURS[k % len(COLOURS)] for k, kind in enumerate(kinds)}
     views = {}
     for name, own, of in pages:
-        rows = Axis("input that is replaced", ticks=name_ticks(own["group"]), low=-0.5, high=len(own) - 0.5,
-                    reverse=True, grid=False)  # fmt: skip
+        rows = Axis.names("input that is replaced", own["group"].tolist())
         views[name] = View([Panel(_bars(own, scale, colour), Axis(unit), rows)], _caption(part.model, own, of, table))
     return [Picture.listed("inputs", f"Which inputs {part.model} relies on", "Inputs", views, wide=True)]
 

@@ -11,7 +11,7 @@ import numpy as np
 from foretide.report.explained.path import path_picture
 from foretide.report.explained.shocks import response_picture, share_picture
 from foretide.report.picture import Axis, Bars, Heat, Line, Panel, Picture, Points, View
-from foretide.report.style import QUIET, name_ticks
+from foretide.report.style import QUIET
 from foretide.text import number
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def latent_error_picture(model: str, errors: pd.DataFrame, steps: str) -> Pictur
     )
     return Picture.one(
         "latent", f"Latent forecast error of {model}", caption, marks,
-        Axis(f"step, {steps} after the cutoff", step=1 if len(x) <= 12 else None),
+        Axis.steps(f"step, {steps} after the cutoff", len(x)),
         Axis("mean squared error, standard units", from_zero=True),
     )  # fmt: skip
 
@@ -145,7 +145,7 @@ def effect_picture(model: str, table: pd.DataFrame) -> Picture:
     )
     return Picture.one(
         "effects", f"Which forecasts follow {model}'s latent state", caption, [bars],
-        Axis(f"move of the forecast, {unit}"), _names("target", part["target"].tolist()),
+        Axis(f"move of the forecast, {unit}"), Axis.names("target", part["target"].tolist()),
     )  # fmt: skip
 
 
@@ -168,8 +168,8 @@ def loading_picture(model: str, table: pd.DataFrame) -> Picture:
         f"{model}: the decoder's slope at the mean state, in standard deviations of the column per standard deviation "
         f"of the latent; between {number(float(shown.jacobian.min()))} and {number(float(shown.jacobian.max()))}.{left}"
     )
-    x = Axis("latent state", ticks=name_ticks(shown.latents), grid=False)
-    y = _names("column that is read", shown.columns)
+    x = Axis("latent state", ticks=list(enumerate(shown.latents)), grid=False)
+    y = Axis.names("column that is read", shown.columns)
     places, rows = list(range(len(shown.latents))), list(range(len(shown.columns)))
     views = {
         label: View([
@@ -181,11 +181,6 @@ def loading_picture(model: str, table: pd.DataFrame) -> Picture:
         )
     }  # fmt: skip
     return Picture.listed("loadings", f"What {model}'s latent states go with", "Measured", views)
-
-
-def _names(title: str, names: Sequence[str]) -> Axis:
-    """Return an axis of names, the first at the top."""
-    return Axis(title, ticks=name_ticks(names), low=-0.5, high=len(names) - 0.5, reverse=True, grid=False)
 
 
 @dataclass(frozen=True)

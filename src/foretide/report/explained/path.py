@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from foretide.data.windows import evenly
 from foretide.report.explained.shocks import size_of
 from foretide.report.picture import Axis, Line, Mark, Panel, Picture, Span, View
 from foretide.report.run.errors import kind_of_times, times
-from foretide.report.style import COLOURS, DASHES
 from foretide.text import number
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def _view(model: str, name: str, part: pd.DataFrame, steps: str) -> View:
         values = part[latent].to_numpy(float)
         chosen = with_extremes(values, MOST_POINTS)
         x, y = _with_gaps(stamps, moments, chosen, values)
-        colour, dash = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]
-        marks.append(Line(latent, x, y, colour, dash, width=1.3, hidden=k >= SHOWN, hover="{x}: {y:.3f}"))
+        line = Line.nth(k, latent, x, y, "{x}: {y:.3f}", symbols=False)
+        marks.append(replace(line, width=1.3, hidden=k >= SHOWN))
         most = int(np.abs(values).argmax())
         extremes.append((abs(values[most]), latent, values[most], stamps[most]))
     _, latent, value, when = max(extremes, key=lambda extreme: extreme[0])

@@ -10,7 +10,6 @@ import numpy as np
 from foretide.report.picture import Axis, Bars, Choice, Line, Panel, Picture, View
 from foretide.report.render.page import script_json
 from foretide.report.render.plotly import chart
-from foretide.report.style import COLOURS, DASHES, HATCHES, SYMBOLS
 from foretide.text import number, phrase
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def response_picture(model: str, tables: Tables, steps: str, room: int) -> Pictu
     parts, units = _parts(table), ["original units"]
     if table["relative"].notna().any():
         units.append("% of the mean forecast")
-    x = Axis(f"{steps} after the shock", step=1 if table["step"].nunique() <= 12 else None)
+    x = Axis.steps(f"{steps} after the shock", table["step"].nunique())
     more = _about_shocks(tables)
 
     def views_of(kind: str, name: str) -> list[View]:
@@ -48,10 +47,7 @@ def _responses(model: str, kind: str, name: str, part: pd.DataFrame, x: Axis, un
     for k, (shock, own) in enumerate(part.groupby("shock", sort=False)):
         values = own[column].to_numpy(float) * (100 if share else 1)
         at = [int(s) for s in own["step"]]
-        marks.append(Line(
-            f"shock to {shock}", at, values, COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)],
-            SYMBOLS[k % len(SYMBOLS)] if len(at) < 3 else "",
-        ))  # fmt: skip
+        marks.append(Line.nth(k, f"shock to {shock}", at, values, symbols=len(at) < 3))
         if np.isfinite(values).any():
             most = int(np.nanargmax(np.abs(values)))
             if abs(values[most]) > abs(largest[0]):
@@ -75,7 +71,7 @@ def share_picture(model: str, tables: Tables, steps: str, room: int) -> Picture:
     """Draw whose shocks the forecast error comes from, stacked by step."""
     table = tables["variance_decomposition"]
     parts = _parts(table)
-    x = Axis(f"step, {steps} after the cutoff", step=1 if table["h_step"].nunique() <= 12 else None)
+    x = Axis.steps(f"step, {steps} after the cutoff", table["h_step"].nunique())
 
     def views_of(kind: str, name: str) -> list[View]:
         return [_shares(model, kind, name, parts[kind, name], x)]
@@ -91,10 +87,8 @@ def _shares(model: str, kind: str, name: str, part: pd.DataFrame, x: Axis) -> Vi
     marks, last = [], []
     for k, (shock, own) in enumerate(part.groupby("shock", sort=False)):
         values = own["share"].to_numpy(float) * 100
-        marks.append(Bars(
-            f"shock to {shock}", [int(s) for s in own["h_step"]], values, COLOURS[k % len(COLOURS)],
-            HATCHES[k % len(HATCHES)], hover="step {x}: {y:.1f} %",
-        ))  # fmt: skip
+        steps = [int(s) for s in own["h_step"]]
+        marks.append(Bars.nth(k, f"shock to {shock}", steps, values, "step {x}: {y:.1f} %"))
         last.append((float(values[-1]), str(shock)))
     what = f"{name}'s forecast that the latent state causes" if kind == "target" else f"the latent state {name}"
     horizon = int(part["h_step"].max())

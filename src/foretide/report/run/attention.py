@@ -122,7 +122,7 @@ def attention_picture(name: str, kept: AttentionWeights, steps: str) -> Picture:
     heads, h, lookback = mean.shape
     about = f"{phrase('window', len(kept.weights))} {kept.about}"
     lags, x = list(range(lookback - 1, -1, -1)), Axis(f"lag, {steps} before the cutoff (oldest left)", reverse=True)
-    y = Axis(f"horizon step, {steps} ahead", step=1 if h <= 12 else None)
+    y = Axis.steps(f"horizon step, {steps} ahead", h)
     far = mass_by_distance(mean.mean(axis=0))[1:]
     shares = [("mean of all heads", mean.mean(axis=0)), *((f"head {k + 1}", mean[k]) for k in range(heads))]
     views = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,7 +104,7 @@ def coverage_picture(content: Content) -> Picture | None:
     marks: list[Mark] = []
     for m in models:
         line = model_line(content, m, x, table[m].to_numpy(float) * 100, "step {x}: {y:.1f} %")
-        marks.append(Line(**{**vars(line), "hidden": m not in visible}))
+        marks.append(replace(line, hidden=m not in visible))
     values = table[visible[0]].to_numpy(float)
     caption = (
         f"{visible[0]}'s {level:g} % interval holds {np.nanmin(values):.1%} of the truths at its worst step and "

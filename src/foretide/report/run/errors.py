@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_SERIES = 1000
 """Points per model in the picture of errors by series."""
-FEW_STEPS = 14
 
 
 def where_the_error_lies(content: Content) -> Section | None:
@@ -236,8 +235,7 @@ def model_line(content: Content, model: str, x: Places, y: Values, hover: str, s
 
 def steps_axis(content: Content, h: int) -> Axis:
     """Return an axis of the horizon, with a tick at each step where these are few."""
-    title = f"horizon step, {content.steps} after the cutoff"
-    return Axis(title, step=1 if h <= FEW_STEPS else None)
+    return Axis.steps(f"horizon step, {content.steps} after the cutoff", h)
 
 
 def others(content: Content) -> str:

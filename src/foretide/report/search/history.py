@@ -253,10 +253,7 @@ def _importance_view(content: SearchContent, model: str) -> View:
         labels=[f"{known[name]:.0%}" for name in order], hover="{x:.3f}",
     )  # fmt: skip
     x = Axis("share of the importance, sum one →", low=0, high=1.15 * max(known.values()), percent=True)
-    y = Axis(
-        "setting, most important first", ticks=[(k, names[name]) for k, name in enumerate(order)], low=-0.5,
-        high=len(order) - 0.5, reverse=True, grid=False,
-    )  # fmt: skip
+    y = Axis.names("setting, most important first", [names[name] for name in order])
     return View([Panel([bars], x, y)], caption)
 
 
