@@ -172,7 +172,7 @@ def test_a_folder_that_lacks_a_file_is_refused(copied: Path, name: str) -> None:
     ("name", "text"),
     [
         ("tables/trials.json", "{}"), ("tables/trials.json", ""), ("study.json", "{}"), ("study.json", "[]"),
-        ("study.json", "not json"), ("settings.yaml", "- a"), ("tables/leaderboard.parquet", ""),
+        ("study.json", "not json"), ("settings.yaml", "a: ["), ("tables/leaderboard.parquet", ""),
     ],
 )  # fmt: skip
 def test_a_damaged_folder_is_refused(copied: Path, name: str, text: str) -> None:

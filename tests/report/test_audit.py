@@ -7,7 +7,7 @@ import pages
 import pandas as pd
 
 from foretide.report.run.audit import audit_lines, data
-from foretide.report.section import shown, sortable
+from foretide.report.section import sortable, text_of
 
 
 def test_what_stands_out_is_said() -> None:
@@ -42,7 +42,7 @@ def test_tables_show_shares_and_times() -> None:
         "zeros",
         "missing",
     ]
-    assert [shown(v, c.kind) for v, c in zip(columns.rows[0], columns.columns, strict=True)] == [
+    assert [text_of(v, c.kind) for v, c in zip(columns.rows[0], columns.columns, strict=True)] == [
         "y",
         "target",
         "0",
@@ -52,7 +52,7 @@ def test_tables_show_shares_and_times() -> None:
         "20.0%",
         "5.0%",
     ]
-    first = {c.name: shown(v, c.kind) for v, c in zip(series.rows[0], series.columns, strict=True)}
+    first = {c.name: text_of(v, c.kind) for v, c in zip(series.rows[0], series.columns, strict=True)}
     assert (first["first"], first["last"]) == ("2023-10-01", "2024-01-02 06:00:00")
     assert (first["missing"], first["constant run"]) == ("15.0%", "2")
 
@@ -64,5 +64,5 @@ def test_times_that_are_numbers_and_many_series() -> None:
     })  # fmt: skip
     made = data(pages.content(audit_columns=None, audit_series=table)).tables[0]
     assert made.caption == "Every series. The first 200 of 300."
-    assert shown(made.rows[0][2], made.columns[2].kind) == "123456"
+    assert text_of(made.rows[0][2], made.columns[2].kind) == "123456"
     assert sortable(made.rows[0][2]) == 123456

@@ -178,7 +178,7 @@ def test_counts_show_an_interval_for_each_density() -> None:
     assert [panel.title for panel in picture.first.panels] == ["d (dense)", "b & c (sparse)"]
     assert "dense d 100%; sparse b & c 100%" in picture.first.caption
     assert len(in_file(picture).axes) == 2
-    assert made["forecasts"].chosen(next(iter(made["forecasts"].views))) == ["b & c"]
+    assert made["forecasts"].options_at(next(iter(made["forecasts"].views))) == ["b & c"]
 
 
 def _counts() -> pd.DataFrame:

@@ -22,7 +22,7 @@ from foretide.report.explained.latent import latent_error_picture, mode_picture
 from foretide.report.render.page import page as page_of
 from foretide.report.run import calibration, errors
 from foretide.report.run.boards import column_of
-from foretide.report.section import shown, sortable
+from foretide.report.section import sortable, text_of
 from foretide.report.sections import report_of
 
 
@@ -188,4 +188,4 @@ def test_a_model_has_one_colour_everywhere() -> None:
     ],
 )  # fmt: skip
 def test_cells(column: str, value: Any, text: str, number: float | None) -> None:
-    assert (shown(value, column_of(column).kind), sortable(value)) == (text, number)
+    assert (text_of(value, column_of(column).kind), sortable(value)) == (text, number)

@@ -105,13 +105,13 @@ def test_very_many_trials_do_not_stand_under_the_pointer_with_their_settings() -
     many = pd.concat([one.trials] * (MOST_TOLD // len(one.trials) + 1), ignore_index=True)
     many["number"] = np.arange(len(many))
 
-    def told(content: SearchContent) -> str:
+    def value_text(content: SearchContent) -> str:
         (trace,) = [t for t in chart(history_picture(content)).data if t.get("name") == escaped(NET)]
         return str(trace["text"][0])
 
-    assert "<br>" in told(one)
-    assert "<br>" not in told(search_pages.content(trials=many))
-    assert told(one).startswith("trial ")
+    assert "<br>" in value_text(one)
+    assert "<br>" not in value_text(search_pages.content(trials=many))
+    assert value_text(one).startswith("trial ")
 
 
 def test_each_file_has_its_name(page: str) -> None:

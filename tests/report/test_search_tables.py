@@ -7,11 +7,11 @@ import search_pages
 from search_pages import BROKEN, EVIL, NET, RIDGE, finished
 
 from foretide.report.search import sections, tables
-from foretide.report.section import Table, shown
+from foretide.report.section import Table, text_of
 
 
 def texts(table: Table) -> list[list[str]]:
-    return [[shown(v, c.kind) for v, c in zip(row, table.columns, strict=True)] for row in table.rows]
+    return [[text_of(v, c.kind) for v, c in zip(row, table.columns, strict=True)] for row in table.rows]
 
 
 def test_both_leaderboards() -> None:

@@ -100,9 +100,9 @@ def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg
 def _content(run: RunFolder, card: Scorecard | None = None) -> Content | SearchContent:
     try:
         return read_content(run, card)
-    except (ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-        if isinstance(error, ForetideError):
-            raise
+    except ArtifactError:
+        raise
+    except (ForetideError, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
         raise ArtifactError(
             f"{run.path} cannot be read: {type(error).__name__}: {error}. Make it again with this version."
         ) from error

@@ -261,7 +261,7 @@ SUMMARY = Item(
     JUDGED_OR_TUNED, TEXT,
 )  # fmt: skip
 REPORT = Item(
-    "report.html", "all of it on [one page](report.md) that opens without a network, written by the commands",
+    "report.html", "all of it on [one page](report.md) that opens without a network",
     (*JUDGED_OR_TUNED, "report"), TEXT,
 )  # fmt: skip
 EXPLAIN_PAGE = Item(

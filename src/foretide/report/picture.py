@@ -246,7 +246,7 @@ class Panel:
     note: str = ""
 
     @property
-    def named(self) -> list[Mark]:
+    def in_legend(self) -> list[Mark]:
         """Marks that a legend lists; none where there is only one."""
         marks: list[Mark] = [
             m for m in self.marks
@@ -319,7 +319,7 @@ class Picture:
         return cls(identity, title, {(): view}, file=file, wide=wide)
 
     @classmethod
-    def listed(
+    def with_list(
         cls, identity: str, title: str, label: str, views: Mapping[str, View], *, wide: bool = False, file: str = "",
         every: bool = False,
     ) -> Picture:  # fmt: skip
@@ -337,6 +337,6 @@ class Picture:
         """The choices, where there is something to choose."""
         return self.choices if any(len(c.options) > 1 for c in self.choices) else ()
 
-    def chosen(self, key: tuple[int, ...]) -> list[str]:
+    def options_at(self, key: tuple[int, ...]) -> list[str]:
         """Return the options of a view in words."""
         return [choice.options[k] for choice, k in zip(self.choices, key, strict=True)]

@@ -122,7 +122,7 @@ class Section:
     explorer: Explorer | None = None
 
     @property
-    def drawn(self) -> list[Picture]:
+    def all_pictures(self) -> list[Picture]:
         """All pictures, those of the explorer first."""
         return [*(self.explorer.pictures if self.explorer else ()), *self.pictures]
 
@@ -151,10 +151,10 @@ class Report:
     @property
     def pictures(self) -> list[Picture]:
         """Pictures of all sections."""
-        return [picture for section in self.sections for picture in section.drawn]
+        return [picture for section in self.sections for picture in section.all_pictures]
 
 
-def shown(value: object, kind: Kind) -> str:
+def text_of(value: object, kind: Kind) -> str:
     """Return a value of a table as text: four digits, shares in percent, a dash where there is none.
 
     Parameters
@@ -169,8 +169,8 @@ def shown(value: object, kind: Kind) -> str:
 
     Examples
     --------
-    >>> from foretide.report.section import shown
-    >>> shown(0.12345, "number"), shown(0.12345, "share"), shown(None, "number"), shown("gru", "number")
+    >>> from foretide.report.section import text_of
+    >>> text_of(0.12345, "number"), text_of(0.12345, "share"), text_of(None, "number"), text_of("gru", "number")
     ('0.1235', '12.3%', '–', 'gru')
     """
     if isinstance(value, str | bool | np.bool_):

@@ -97,7 +97,7 @@ def rank_picture(model: str, tables: Tables) -> Picture:
         "least as low, itself included.",
     )  # fmt: skip
     views = {"masking: the true one should be high": masking, "moving: the true one should be low": moving}
-    return Picture.listed("ranks", f"{model} among random relabellings", "Test", views, every=True)
+    return Picture.with_list("ranks", f"{model} among random relabellings", "Test", views, every=True)
 
 
 def _lags(k: int) -> str:
@@ -135,7 +135,7 @@ def lag_picture(model: str, tables: Tables, steps: str) -> Picture:
             x = Axis(title, low=-0.5, high=len(tables["lags"]) - 0.5, reverse=True)
         panel = Panel([bars, Rule(float(even))], x, Axis(y, from_zero=True))
         views[name] = View([panel], f"{model}: {_leading(table, axis, column, steps)} {_even(column, float(even))}")
-    return Picture.listed("lags", f"Where {model} looks", "Measured", views)
+    return Picture.with_list("lags", f"Where {model} looks", "Measured", views)
 
 
 def _leading(table: pd.DataFrame, axis: str, column: str, steps: str) -> str:

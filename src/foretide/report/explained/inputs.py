@@ -54,7 +54,7 @@ def input_pictures(part: Explained, steps: str = "", models: int = 1) -> list[Pi
     for name, own, of in pages:
         rows = Axis.names("input that is replaced", own["group"].tolist())
         views[name] = View([Panel(_bars(own, scale, colour), Axis(unit), rows)], _caption(part.model, own, of, table))
-    return [Picture.listed("inputs", f"Which inputs {part.model} relies on", "Inputs", views, wide=True)]
+    return [Picture.with_list("inputs", f"Which inputs {part.model} relies on", "Inputs", views, wide=True)]
 
 
 def _bars(part: pd.DataFrame, scale: float, colour: dict[str, str]) -> list[Mark]:

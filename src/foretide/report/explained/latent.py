@@ -180,7 +180,7 @@ def loading_picture(model: str, table: pd.DataFrame) -> Picture:
             ("slope of the decoder", shown.jacobian, reach, "slope", slope),
         )
     }  # fmt: skip
-    return Picture.listed("loadings", f"What {model}'s latent states go with", "Measured", views)
+    return Picture.with_list("loadings", f"What {model}'s latent states go with", "Measured", views)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def path_picture(model: str, table: pd.DataFrame, steps: str, room: int) -> Pict
     for name in kept:
         view = first if name == names[0] else _view(model, name, table.iloc[rows[name]], steps)
         views[name] = View(view.panels, f"{view.caption}{left}")
-    return Picture.listed("path", f"Path of {model}'s latent state", "Series", views, wide=True)
+    return Picture.with_list("path", f"Path of {model}'s latent state", "Series", views, wide=True)
 
 
 def _view(model: str, name: str, part: pd.DataFrame, steps: str) -> View:

@@ -36,8 +36,8 @@ def response_picture(model: str, tables: Tables, steps: str, room: int) -> Pictu
 
     options, views, left = _fitting(_names(tables), views_of, room)
     choices = [Choice("Response of", options), Choice("Unit", units)]
-    told = {key: View(view.panels, f"{view.caption}{more}{left}") for key, view in views.items()}
-    return Picture("responses", f"What shocks to {model}'s latent state move", told, choices)
+    said = {key: View(view.panels, f"{view.caption}{more}{left}") for key, view in views.items()}
+    return Picture("responses", f"What shocks to {model}'s latent state move", said, choices)
 
 
 def _responses(model: str, kind: str, name: str, part: pd.DataFrame, x: Axis, unit: str) -> View:
@@ -77,9 +77,9 @@ def share_picture(model: str, tables: Tables, steps: str, room: int) -> Picture:
         return [_shares(model, kind, name, parts[kind, name], x)]
 
     options, views, left = _fitting(_names(tables), views_of, room)
-    told = {key[:1]: View(view.panels, f"{view.caption}{left}") for key, view in views.items()}
+    said = {key[:1]: View(view.panels, f"{view.caption}{left}") for key, view in views.items()}
     return Picture(
-        "shares", f"Which shocks make {model}'s forecast uncertain", told, [Choice("Variance of", options)]
+        "shares", f"Which shocks make {model}'s forecast uncertain", said, [Choice("Variance of", options)]
     )  # fmt: skip
 
 

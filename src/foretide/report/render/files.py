@@ -94,7 +94,7 @@ def named(pictures: Sequence[Picture]) -> Iterator[tuple[str, Sequence[Panel]]]:
         if re.search(r"-\d+$", stem):  # one of several models, which the title names
             stem = re.sub(r"-\d+$", "", stem) + "-" + re.sub(r"\W+", "-", picture.title.lower()).strip("-")
         for key, view in picture.views.items():
-            name = file_name("-".join([stem, *(picture.chosen(key) if picture.lists else ())]))
+            name = file_name("-".join([stem, *(picture.options_at(key) if picture.lists else ())]))
             name = name if name.casefold() not in taken else f"{name}-{len(taken)}"
             taken.add(name.casefold())
             yield name, view.panels
@@ -103,7 +103,7 @@ def named(pictures: Sequence[Picture]) -> Iterator[tuple[str, Sequence[Panel]]]:
 def _panels(picture: Picture) -> Iterator[Panel]:
     """Panels of the first view, or of every view that shows something, each with the words of its choice."""
     for key, view in list(picture.views.items())[: None if picture.every else 1]:
-        chosen = ", ".join(picture.chosen(key)) if picture.every and picture.lists else ""
+        chosen = ", ".join(picture.options_at(key)) if picture.every and picture.lists else ""
         for panel in view.panels:
             if panel.marks or not picture.every:
                 yield replace(panel, title=panel.title or chosen or picture.title)

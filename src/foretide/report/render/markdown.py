@@ -47,7 +47,7 @@ def markdown(report: Report, files: Mapping[str, Sequence[str]], *, level: int =
 def by_file(section: Section) -> dict[str, list[Picture]]:
     """Return the pictures of a section by the file that shows them."""
     found: dict[str, list[Picture]] = {}
-    for picture in section.drawn:
+    for picture in section.all_pictures:
         if picture.file:
             found.setdefault(picture.file, []).append(picture)
     return found

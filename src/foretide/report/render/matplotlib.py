@@ -133,7 +133,7 @@ def plain(text: str) -> str:
 def _height(panels: Sequence[Panel]) -> float:
     """Inches that a row takes: names down an axis and long legends need room."""
     names = max((len(p.y.ticks) for p in panels), default=0)
-    listed = max((len(p.named) for p in panels), default=0)
+    listed = max((len(p.in_legend) for p in panels), default=0)
     return max(3.6, 1.4 + 0.24 * names) + 0.09 * min(listed, MOST_IN_LEGEND)
 
 
@@ -165,7 +165,7 @@ def _panel(axes: Axes, panel: Panel, width: float) -> None:
 
 def _legend(axes: Axes, panel: Panel, width: float) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if len(panel.named) < 2 or len(handles) < 2:
+    if len(panel.in_legend) < 2 or len(handles) < 2:
         return
     longest = max(len(label) for label in labels[:MOST_IN_LEGEND])
     axes.legend(

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from foretide.report.render.plotly import charts
-from foretide.report.section import shown, sortable
+from foretide.report.section import sortable, text_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -65,7 +65,7 @@ def environment(*, html: bool) -> Environment:
         loader=PackageLoader("foretide.report.render", "templates"), autoescape=html, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    made.filters |= {"shown": shown, "sortable": sortable}
+    made.filters |= {"text": text_of, "sortable": sortable}
     return made
 
 

@@ -76,7 +76,7 @@ def chart(view: View) -> Json:
                 "xanchor": "left", "yanchor": "top",
             })  # fmt: skip
         layout |= {f"xaxis{ending}": across, f"yaxis{ending}": up}
-    if not any(panel.named for panel in view.panels):
+    if not any(panel.in_legend for panel in view.panels):
         layout["showlegend"] = False
     if any(isinstance(m, Bars) for panel in view.panels for m in panel.marks):
         layout |= {"barmode": "stack" if view.panels[0].stacked else "overlay", "bargap": 0.2}

@@ -138,7 +138,7 @@ def attention_picture(name: str, kept: AttentionWeights, steps: str) -> Picture:
     panel = Panel(bars, across, Axis("weight, share of one", from_zero=True))
     views["by distance"] = View([panel], attention_caption(name, kept.weights, steps))
     file = f"attention-{file_name(name)}"
-    return Picture.listed(file, f"Where {name} looks", "Weights", views, file=file, every=True)
+    return Picture.with_list(file, f"Where {name} looks", "Weights", views, file=file, every=True)
 
 
 def attention_caption(name: str, weights: Reals, unit: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.audit import FAR
-from foretide.report.section import Column, Section, Table, shown
+from foretide.report.section import Column, Section, Table, text_of
 from foretide.text import unit_of
 
 if TYPE_CHECKING:
@@ -108,6 +108,6 @@ def _span(table: pd.DataFrame) -> str:
     if not len(first):
         return ""
     late, early = int((first != first.min()).sum()), int((last != last.max()).sum())
-    said = [f"{late} that begin later than {shown(first.min(), 'time')}"] if late else []
-    said += [f"{early} that end before {shown(last.max(), 'time')}"] if early else []
+    said = [f"{late} that begin later than {text_of(first.min(), 'time')}"] if late else []
+    said += [f"{early} that end before {text_of(last.max(), 'time')}"] if early else []
     return " and ".join(said)

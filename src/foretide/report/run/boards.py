@@ -9,7 +9,7 @@ import pandas as pd
 
 from foretide.evaluation.cards.board import column_of_board
 from foretide.evaluation.metrics.table import shown_metrics
-from foretide.report.section import Column, Folded, Kind, Section, Table, shown
+from foretide.report.section import Column, Folded, Kind, Section, Table, text_of
 from foretide.text import phrase
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def rank_table(content: Content) -> Table | None:
     if table is None or not len(table):
         return None
     first = table.iloc[0]
-    p = shown(first["friedman_p"], "p")
+    p = text_of(first["friedman_p"], "p")
     caption = (
         f"Mean rank over {int(first['n_series'])} series (Friedman test, p {p if p[0] == '<' else f'= {p}'}); "
         f"ranks closer than the critical difference {float(first['critical_difference']):.2f} are not told apart "

@@ -222,7 +222,7 @@ def chain_picture(data: Json, content: Content) -> Picture | None:
         views[name] = View([panel], caption)
     first = next((name for name in views if name in content.typical.values()), next(iter(views)))
     ordered = {first: views[first], **views}
-    return Picture.listed("forecasts", "Forecasts beside truth", "Series", ordered, wide=True, file="forecast")
+    return Picture.with_list("forecasts", "Forecasts beside truth", "Series", ordered, wide=True, file="forecast")
 
 
 def density_picture(chains: Picture, data: Json, content: Content) -> Picture | None:

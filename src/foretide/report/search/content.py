@@ -121,7 +121,7 @@ class SearchContent:
         return SYMBOLS[(k + k // len(COLOURS)) % len(SYMBOLS)]
 
 
-def told(value: object) -> str:
+def value_text(value: object) -> str:
     """Return a setting's value in few letters; ``none`` where it has none."""
     return "none" if missing(value) else shown_cell(value)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.report.picture import Axis, Bars, Line, Mark, Panel, Picture, Points, View
-from foretide.report.search.content import SearchContent, short, told
+from foretide.report.search.content import SearchContent, short, value_text
 from foretide.report.search.importances import importance_words
 from foretide.report.search.trials import FINISHED, NOT_FINITE, ceiling, counted, missing, outcomes, parameters
 from foretide.report.style import QUIET, TEXT, short_names
@@ -194,7 +194,7 @@ def _hovers(content: SearchContent, rows: pd.DataFrame) -> list[str]:
     names = {model: parameters(content.trials, model) for model in dict.fromkeys(rows["model"])}
     texts = []
     for line in rows.to_dict("records"):
-        given = [] if brief else [f"{short(name)} {short(told(line[name]))}" for name in names[line["model"]]]
+        given = [] if brief else [f"{short(name)} {short(value_text(line[name]))}" for name in names[line["model"]]]
         lines = [", ".join(given[k : k + PER_LINE]) for k in range(0, len(given), PER_LINE)]
         head = f"trial {line['number']}, {short(line['model'])}: {content.metric} {number(line['value'])}"
         texts.append("\n".join([head, *lines]))
@@ -228,7 +228,7 @@ def importance_picture(content: SearchContent) -> Picture | None:
     if not models:
         return None
     views = {model: _importance_view(content, model) for model in models}
-    return Picture.listed(
+    return Picture.with_list(
         "importance", "Importance of each setting", "Model", views, wide=True, file="importance",
         every=True,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foretide.report.search import tables
-from foretide.report.search.content import told, without_password
+from foretide.report.search.content import value_text, without_password
 from foretide.report.search.history import history_picture, importance_picture
 from foretide.report.search.importances import importance_words
 from foretide.report.search.slices import pair_picture, parallel_picture, slice_picture
@@ -36,7 +36,7 @@ def summary(content: SearchContent) -> Section:
         lines.append(f"{many}{f'; {windows} windows' if windows else ''}, the same for all trials and baselines")
     best = facts.get("best")
     if best:
-        given = ", ".join(f"{name} {told(value)}" for name, value in best["settings"].items())
+        given = ", ".join(f"{name} {value_text(value)}" for name, value in best["settings"].items())
         lines.append(f"Best: trial {best['number']}, {best['model']}{f' with {given}' if given else ''}")
     notes = [f"Note: {note}" for note in facts.get("notes", [])]
     return Section("summary", "Summary", [str(facts["verdict"]), test], [*lines, *notes])

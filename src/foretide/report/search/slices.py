@@ -11,7 +11,7 @@ import numpy as np
 
 from foretide.data.windows import evenly
 from foretide.report.picture import Axis, Choice, Line, Mark, Panel, Picture, Points, View
-from foretide.report.search.content import SearchContent, short, told
+from foretide.report.search.content import SearchContent, short, value_text
 from foretide.report.search.history import BEST, Limits, baseline_line, baseline_words, empty_view
 from foretide.report.search.trials import Scale, scale_of
 from foretide.report.style import CIVIDIS
@@ -69,7 +69,7 @@ class Placed:
     ) -> Placed:
         """Place the trials of ``done``."""
         scale = scale_of(setting, done[setting], log=content.is_log(model, setting))
-        texts = [f"{short(setting)} {short(told(value))}" for value in done[setting]]
+        texts = [f"{short(setting)} {short(value_text(value))}" for value in done[setting]]
         if scale.kind == "choice":
             spread = (np.arange(len(done)) * step % 1 - 0.5) * SPREAD
             ticks = [(k, short(choice, 18)) for k, choice in enumerate(scale.choices)]
@@ -126,7 +126,8 @@ def _slice_words(content: SearchContent, placed: Placed, done: pd.DataFrame) -> 
     """Tell which values the best fifth of the trials have, or the best value of each choice."""
     scale, values = placed.scale, done["value"].to_numpy(dtype=np.float64)
     best = int(values.argmin())
-    said = f"trial {done['number'].iloc[best]}, the best (star), has {scale.name} {told(done[scale.name].iloc[best])}."
+    value = value_text(done[scale.name].iloc[best])
+    said = f"trial {done['number'].iloc[best]}, the best (star), has {scale.name} {value}."
     if scale.kind == "choice":
         least = [
             (float(values[scale.values == k].min()), int((scale.values == k).sum())) for k in range(len(scale.choices))
@@ -157,7 +158,7 @@ def pair_picture(content: SearchContent) -> Picture | None:
         for model in _drawable(content)
         for x, y in itertools.combinations(content.settings_of(model)[:MOST_PAIRED], 2)
     }
-    return Picture.listed("pairs", "Two settings and the value", "Model and settings", views) if views else None
+    return Picture.with_list("pairs", "Two settings and the value", "Model and settings", views) if views else None
 
 
 def _pair_view(content: SearchContent, model: str, x: str, y: str) -> View:
@@ -176,7 +177,7 @@ def _pair_view(content: SearchContent, model: str, x: str, y: str) -> View:
     over = int((values > limits.high).sum())
     caption = (
         f"{model}: dark is better. Trial {done['number'].iloc[best]}, the best (star), has {content.metric} "
-        f"{number(values[best])} with {x} {told(done[x].iloc[best])} and {y} {told(done[y].iloc[best])}."
+        f"{number(values[best])} with {x} {value_text(done[x].iloc[best])} and {y} {value_text(done[y].iloc[best])}."
     )
     if over:
         caption += (
@@ -193,7 +194,7 @@ def parallel_picture(content: SearchContent) -> Picture | None:
     if not models:
         return None
     views = {model: _parallel_view(content, model) for model in models}
-    return Picture.listed(
+    return Picture.with_list(
         "parallel", "All settings side by side", "Model", views, wide=True, file="parallel", every=True
     )  # fmt: skip
 
@@ -218,7 +219,7 @@ def _parallel_view(content: SearchContent, model: str) -> View:
             )  # fmt: skip
     marks.append(Line(
         f"best: trial {done['number'].iloc[best]}", across, heights[best], BEST, symbol="circle", width=3, legend=False,
-        texts=[*(f"{name} {told(done[name].iloc[best])}" for name in names), number(values[best])],
+        texts=[*(f"{name} {value_text(done[name].iloc[best])}" for name in names), number(values[best])],
         hover="{text}",
     ))  # fmt: skip
     ticks = [(float(k), f"{short(s.name, 18)}\n{_range(s)}") for k, s in enumerate(scales)]

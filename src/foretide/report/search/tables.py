@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.report.run.boards import BACKTEST, KIND, NAME, board_columns, column_of
-from foretide.report.search.content import short, told
+from foretide.report.search.content import short, value_text
 from foretide.report.search.trials import FINISHED, NOT_FINITE, OUTCOMES, is_number, missing, outcomes, parameters
 from foretide.report.section import Column, Table
 from foretide.text import duration
@@ -159,13 +159,15 @@ def space_words(entry: Parameter | None) -> str:
     if entry is None:
         return "–"
     if isinstance(entry, Choice):
-        return ", ".join(told(option) for option in entry.options)
+        return ", ".join(value_text(option) for option in entry.options)
     word = "whole numbers " if isinstance(entry, Int) else ""
-    return f"{word}{told(entry.low)} to {told(entry.high)}{', evenly in the logarithm' if entry.log else ''}"
+    return (
+        f"{word}{value_text(entry.low)} to {value_text(entry.high)}{', evenly in the logarithm' if entry.log else ''}"
+    )
 
 
 def setting(value: object, searched: bool = True) -> object:
     """Return a setting's value: numbers as they are, the rest as text; nothing where the model does not have it."""
     if missing(value) and not searched:
         return None
-    return value if is_number(value) else told(value)
+    return value if is_number(value) else value_text(value)
