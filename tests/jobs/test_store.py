@@ -38,7 +38,7 @@ def test_the_docs_list_every_item_and_no_other(root: Path) -> None:
 def test_a_folder_holds_items_of_the_list_alone(job: str, tmp_path: Path) -> None:
     do = ft.run if job == "run" else run_backtest
     folder = do(SMALL, output=tmp_path / job)
-    names = {"folder": "(search/)?", "model": "[^/]+", "table": "[^/]+", "picture": ".+"}
+    names = {"model": "[^/]+", "table": "[^/]+", "picture": ".+"}
     known = [
         re.escape(file).replace(r"\{", "{").replace(r"\}", "}").format(**names).replace(r"\.png", r"\.(png|svg)")
         + (".*" if file.endswith("/") else "")
@@ -59,13 +59,13 @@ def test_what_is_read_back_keeps_its_types(tmp_path: Path) -> None:
             "choice": pd.Series(["1", None, True], dtype=object), "size": pd.Series([16, None, 2.5], dtype=object),
             "pair": pd.Series([(1, 2), "NA", None], dtype=object),
         })  # fmt: skip
-        folder.keep(store.TRIALS, mixed, folder="search/")
+        folder.keep(store.TRIALS, mixed)
         names = pd.DataFrame({"series": ["NA", "7"], "mean": [1 / 3, np.nan], "first": ["2024-01-01", None]})
         folder.keep(store.AUDIT_SERIES, names)
         weights = {"Attention": np.arange(6, dtype=np.float32).reshape(1, 2, 3).transpose(0, 2, 1)}
         folder.keep(store.ATTENTION, weights)
     again = RunFolder(folder.path)
-    back = again.need(store.TRIALS, folder="search/")
+    back = again.need(store.TRIALS)
     assert [[type(cell) for cell in line] for line in back.itertuples(index=False)] == [
         [type(cell) for cell in line] for line in mixed.itertuples(index=False)
     ]
@@ -73,7 +73,7 @@ def test_what_is_read_back_keeps_its_types(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again.need(store.AUDIT_SERIES), names)
     assert (folder.path / "audit_series.csv").read_text().startswith("series,mean,first\nNA,0.3333333333,")
     np.testing.assert_array_equal(again.need(store.ATTENTION)["Attention"], weights["Attention"])
-    assert {"search", "tables", "audit_series.csv"} <= set(again.need(store.STATUS)["files"])
+    assert {"tables", "audit_series.csv"} <= set(again.need(store.STATUS)["files"])
 
 
 def test_what_is_not_there_is_none_or_an_error(tmp_path: Path) -> None:

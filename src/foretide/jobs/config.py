@@ -165,7 +165,7 @@ def read_yaml(text: str) -> object:
 
 
 def read_settings(text: str) -> Json:
-    """Return the keys of a configuration as they stand, without a check; none where the text holds none.
+    """Return the keys of a configuration as they stand, without a check; none of an empty text.
 
     Parameters
     ----------
@@ -174,9 +174,16 @@ def read_settings(text: str) -> Json:
     Returns
     -------
     dict
+
+    Raises
+    ------
+    TypeError
+        Where the text holds something else than keys and values.
     """
-    found = read_yaml(text)
-    return found if isinstance(found, dict) else {}
+    found = read_yaml(text) or {}
+    if not isinstance(found, dict):
+        raise TypeError(f"expected keys and values, got {type(found).__name__}")
+    return found
 
 
 def write_yaml(value: object) -> str:

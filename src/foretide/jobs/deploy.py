@@ -64,8 +64,8 @@ def fit_model(
     with working(FIT, checked, folder, overwrite=overwrite, progress=progress) as job:
         panel, freq = job.prepared.panel, job.prepared.panel.grid.freq
         # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
-        counts = bool(count_like(panel).all()) or name not in {entry.name for entry in roster(checked)}
-        made = {e.name: e for e in roster(checked, job.prepared.calendar, counts=counts, freq=freq)}
+        counts = bool(count_like(panel).all()) or all(entry.name != name for entry in roster(checked))
+        made = {entry.name: entry for entry in roster(checked, job.prepared.calendar, counts=counts, freq=freq)}
         if name not in made:
             raise ConfigError(
                 f"{name} needs a season, which steps of {freq!r} do not suggest. Give season: in the file."

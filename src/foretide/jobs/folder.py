@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -326,19 +325,5 @@ class RunFolder:
         """
         return self.write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
-    def write_json(self, name: str, value: object) -> Path:
-        """Write a JSON file that a person can read.
-
-        Parameters
-        ----------
-        name : str
-        value : object
-
-        Returns
-        -------
-        path
-        """
-        return self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
-
     def _write_status(self, known: Json) -> None:
-        self.write_json(STATUS, {k: v for k, v in known.items() if v is not None})
+        self.keep(store.STATUS, {k: v for k, v in known.items() if v is not None})

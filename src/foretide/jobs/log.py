@@ -15,7 +15,7 @@ from foretide.errors import StorageError
 class Log:
     """Lines into ``run.log`` as they happen, and to whoever watches.
 
-    Lines said before there is a folder are kept until :meth:`write_to` names the file.
+    Lines said before there is a folder are kept until :meth:`of` names the file.
     """
 
     def __init__(self, watch: Callable[[str], None] | None = None) -> None:
@@ -24,28 +24,18 @@ class Log:
         self.waiting: list[str] = []
         self.started = time.perf_counter()
 
-    def write_to(self, path: Path) -> None:
-        """Write to this file from now on, beginning with what was said before.
-
-        Parameters
-        ----------
-        path : path
-        """
-        self.path = path
-        with storing(path), path.open("a", encoding="utf-8") as file:
-            file.writelines(self.waiting)
-        self.waiting.clear()
-
     def __call__(self, text: str, *, show: bool = True) -> None:
         """Write one line with the seconds since the start."""
-        line = f"{self.seconds:8.2f} s  {text}\n"
-        if self.path is None:
-            self.waiting.append(line)
-        else:
-            with storing(self.path), self.path.open("a", encoding="utf-8") as file:
-                file.write(line)
+        self.waiting.append(f"{self.seconds:8.2f} s  {text}\n")
+        self._write()
         if show and self.watch is not None:
             self.watch(text)
+
+    def _write(self) -> None:
+        if self.path is not None:
+            with storing(self.path), self.path.open("a", encoding="utf-8") as file:
+                file.writelines(self.waiting)
+            self.waiting.clear()
 
     @property
     def seconds(self) -> float:
@@ -64,7 +54,8 @@ class Log:
         ------
         None
         """
-        self.write_to(path)
+        self.path = path
+        self._write()
         with self.catching_warnings():
             try:
                 yield

@@ -138,13 +138,11 @@ class Item(Generic[T]):
     kind: Kind[T] | None = None
     beside: str = ""
 
-    def places(self, folder: str = "", **names: str) -> tuple[str, ...]:
+    def places(self, **names: str) -> tuple[str, ...]:
         """Return the places of the file in a folder, and of the one beside it.
 
         Parameters
         ----------
-        folder : str
-            Of the search of a run: ``"search/"``.
         **names : str
             What ``{model}`` and ``{table}`` stand for.
 
@@ -159,7 +157,7 @@ class Item(Generic[T]):
         ('buckets-LAVAR.csv',)
         """
         known = {key: file_name(name) for key, name in names.items()}
-        return tuple(file.format(folder=folder, **known) for file in (self.file, self.beside) if file)
+        return tuple(file.format(**known) for file in (self.file, self.beside) if file)
 
 
 # ---------------------------------------------------------------- the list
@@ -211,10 +209,10 @@ INTERVENTIONS = Item(
 )
 TUNED = Item("tuned.yaml", "the configuration with the settings a search found", JUDGED_OR_TUNED, TEXT)
 TRIALS = Item(
-    "{folder}tables/trials.json", "every trial of a search, its settings as they were tried", JUDGED_OR_TUNED, CELLS
+    "tables/trials.json", "every trial of a search, its settings as they were tried", JUDGED_OR_TUNED, CELLS
 )  # fmt: skip
-STUDY = Item("{folder}study.json", "winner, data, folds, spaces, seeds and versions of a search", JUDGED_OR_TUNED, JSON)
-JOURNAL: Item[str] = Item("{folder}study.journal", "the search's own store, by which it goes on", JUDGED_OR_TUNED)
+STUDY = Item("study.json", "winner, data, folds, spaces, seeds and versions of a search", JUDGED_OR_TUNED, JSON)
+JOURNAL: Item[str] = Item("study.journal", "the search's own store, by which it goes on", JUDGED_OR_TUNED)
 EXPLAINED = Item(
     "explain/explain.json", "what the networks say, subject by subject: sentences, and names of tables",
     (*JUDGED, "explain"), RECORDS,
@@ -250,10 +248,10 @@ BUCKETS = Item(
     JUDGED,
     EXPORT,
 )
-TRIALS_TABLE = Item("{folder}trials.csv", "the same for people", JUDGED_OR_TUNED, EXPORT)
+TRIALS_TABLE = Item("trials.csv", "the same for people", JUDGED_OR_TUNED, EXPORT)
 LEADERBOARD = Item(
-    "{folder}tables/leaderboard.parquet", "the best trial of every model beside the baselines", JUDGED_OR_TUNED, TABLE,
-    beside="{folder}leaderboard.csv",
+    "tables/leaderboard.parquet", "the best trial of every model beside the baselines", JUDGED_OR_TUNED, TABLE,
+    beside="leaderboard.csv",
 )  # fmt: skip
 
 SUMMARY = Item(

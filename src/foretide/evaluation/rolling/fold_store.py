@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from foretide.evaluation.cards.account import Account
 from foretide.evaluation.metrics.cost import Cost
 from foretide.forecasters.answer import Note
 from foretide.forecasters.artifact import from_json, to_json
+from foretide.training.saved import arrays_of, facts_of, rebuilt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,18 +112,15 @@ class FoldStore:
 
         try:
             arrays = load((self.folder / BLOCKS / f"{key}.safetensors").read_bytes())
-            about = _read_json(self.folder / BLOCKS / f"{key}.json")
+            about = from_json(_read_json(self.folder / BLOCKS / f"{key}.json"))
         except (FileNotFoundError, SafetensorError):
             return None
-        return BlockResult(
-            arrays["entity"], arrays["cutoff"], arrays["mean"], arrays.get("quantiles"), tuple(about["levels"]),
-            tuple(about["quantile_levels"]), Cost(*about["fit"]), Cost(*about["predict"]),
-            tuple(
-                Note(kind, text, np.array(where, dtype=np.int64), tuple(columns))
-                for kind, text, where, columns in about.get("notes", ())
-            ),
-            from_json(about.get("account", {})),
-        )  # fmt: skip
+        notes = tuple(
+            Note(kind, text, np.array(where, dtype=np.int64), tuple(columns))
+            for kind, text, where, columns in about["notes"]
+        )
+        costs = {name: Cost(*about[name]) for name in ("fit", "predict")}
+        return rebuilt(BlockResult, arrays, {**about, **costs, "notes": notes})
 
     def save(self, key: str, result: BlockResult) -> None:
         """Write a result; its file appears whole or not at all.
@@ -134,19 +132,13 @@ class FoldStore:
         """
         from safetensors.numpy import save
 
-        arrays = {"entity": result.entity, "cutoff": result.cutoff, "mean": result.mean}
-        if result.quantiles is not None:
-            arrays["quantiles"] = result.quantiles
-        about = {
-            "levels": result.levels, "quantile_levels": result.quantile_levels,
-            "fit": [result.fit.seconds, result.fit.peak_mib],
-            "predict": [result.predict.seconds, result.predict.peak_mib],
-            "notes": [[note.kind, note.text, note.windows.tolist(), list(note.columns)] for note in result.notes],
-            "account": to_json(result.account),
+        about = facts_of(result) | {
+            "fit": astuple(result.fit), "predict": astuple(result.predict),
+            "notes": [[note.kind, note.text, note.windows, note.columns] for note in result.notes],
         }  # fmt: skip
-        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays_of(result).items()})
         folder = self.folder / BLOCKS
-        write_whole(folder / f"{key}.json", lambda part: part.write_text(json.dumps(about), encoding="utf-8"))
+        write_whole(folder / f"{key}.json", lambda part: part.write_text(json.dumps(to_json(about)), encoding="utf-8"))
         write_whole(folder / f"{key}.safetensors", lambda part: part.write_bytes(content))
 
 
