@@ -15,7 +15,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/.stamp ## the environment in .venv (Python 3.11 or newer)
-demo: $(VENV)/.stamp ## the whole way on synthetic data; ends with the path of the report
+demo: $(VENV)/.stamp ## end to end on synthetic data; ends with the path of the report
 	$(BIN)/foretide demo $(DEMO_ARGS)
 
 test: lint unit timing frames ## style, types, all tests; frame tests on pandas 3 too

@@ -241,7 +241,7 @@ def test_a_future_that_is_long_enough_is_enough() -> None:
     assert "lower h to 20" in warning.fix
 
 
-def test_models_are_looked_at_unasked_and_wrong_names_are_said(tmp_path: Path) -> None:
+def test_models_are_looked_at_by_default_and_wrong_names_are_said(tmp_path: Path) -> None:
     shop("a").to_csv(tmp_path / "t.csv", index=False)
     assert f"Ready to use ({', '.join(USUAL)}, 14 steps)" in check(tmp_path / "t.csv").output
     for models, text in (("Rigde", "no forecaster 'Rigde'. Did you mean 'Ridge'"), (",", "no forecaster ','"),

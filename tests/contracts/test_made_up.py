@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import foretide as ft
 from foretide.cli.app import app
-from foretide.forecasters.simple.unasked import unasked_names
+from foretide.forecasters.simple.default_set import default_names
 from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
 from foretide.jobs.threads import has_network
 from foretide.parallel import map_tasks
@@ -85,8 +85,8 @@ def test_it_is_fitted_in_processes() -> None:
         np.testing.assert_allclose(mean, mean_of(panel, name), rtol=1e-6)
 
 
-def test_it_joins_unasked_where_it_says_so() -> None:
-    assert "Damped" in unasked_names(counts=False, seasonal=True)
+def test_it_joins_by_default_where_it_says_so() -> None:
+    assert "Damped" in default_names(counts=False, seasonal=True)
     card = ft.backtest(ft.SeasonalNaive(H), make_panel((90,)), n_windows=2, step=3)
     assert "Damped" in card.baselines
 

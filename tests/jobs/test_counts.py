@@ -1,4 +1,4 @@
-"""The job on counts: what runs unasked, what is written, and figures computed again from the forecasts."""
+"""The job on counts: what runs by default, what is written, and figures computed again from the forecasts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import foretide as ft
 from foretide.errors import ConfigError, MissingExtraError
 from foretide.evaluation.cards.align import oracle_forecast
 from foretide.forecasters.simple.baselines import SeasonalES
-from foretide.forecasters.simple.unasked import unasked_names
+from foretide.forecasters.simple.default_set import default_names
 from foretide.forecasters.table import FORECASTERS
 from foretide.forecasters.wrappers.ensemble import Ensemble
 from foretide.jobs import RunFolder
@@ -34,8 +34,8 @@ CONFIG: dict[str, Any] = {
     "stride": 3,
     "models": [{"Ensemble": {"models": ["SeasonalES", {"WindowMean": {"window": 28}}], "alias": "Blend"}}],
 }
-UNASKED = unasked_names(counts=False, seasonal=True)
-COUNTS = unasked_names(counts=True, seasonal=True)[len(UNASKED) :]
+UNASKED = default_names(counts=False, seasonal=True)
+COUNTS = default_names(counts=True, seasonal=True)[len(UNASKED) :]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def names(**settings: Any) -> list[str]:
     return [entry.name for entry in roster(load_config({**CONFIG, **settings}), counts=True)]
 
 
-def test_the_baselines_of_counts_run_unasked(counts: RunFolder) -> None:
+def test_the_baselines_of_counts_run_by_default(counts: RunFolder) -> None:
     scores = pd.read_csv(counts.path / "metrics.csv").set_index("model")
     assert set(scores.index) == {*UNASKED, *COUNTS, "Blend", "oracle"}
     assert set(scores["kind"][[*UNASKED, *COUNTS]]) == {"baseline"}

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from foretide.errors import ConfigError
-from foretide.forecasters.simple.unasked import unasked_names
+from foretide.forecasters.simple.default_set import default_names
 from foretide.jobs.config import load_config
 from foretide.jobs.roster import roster
 
-UNASKED = unasked_names(counts=False, seasonal=True)
+UNASKED = default_names(counts=False, seasonal=True)
 DATA = {"synthetic": {"generator": "hourly"}}
 
 
@@ -19,7 +19,7 @@ def names(**settings: Any) -> list[str]:
     return [entry.name for entry in roster(load_config({"data": DATA, **settings}))]
 
 
-def test_baselines_run_unasked_and_once() -> None:
+def test_baselines_run_by_default_and_once() -> None:
     assert names(models=["LSTM"]) == [*UNASKED, "LSTM"]
     found = names(models=[{"SeasonalNaive": {"season": 24}}, "ARIMA"])
     assert sorted(found) == sorted([*UNASKED, "ARIMA"])

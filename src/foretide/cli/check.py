@@ -29,10 +29,10 @@ H = 14
 def check(
     data: Annotated[Path, typer.Argument(help="A CSV or Parquet file; - is standard input.")],
     id: Annotated[
-        str | None, typer.Option(help="Column that names the entity, or several with commas; guessed otherwise.")
+        str | None, typer.Option(help="Column that names the entity, or several with commas; guessed by default.")
     ] = None,
-    time: Annotated[str | None, typer.Option(help="Column of the times; guessed otherwise.")] = None,
-    target: Annotated[str | None, typer.Option(help="Target columns, with commas; guessed otherwise.")] = None,
+    time: Annotated[str | None, typer.Option(help="Column of the times; guessed by default.")] = None,
+    target: Annotated[str | None, typer.Option(help="Target columns, with commas; guessed by default.")] = None,
     past: Annotated[str | None, typer.Option(help="Columns known up to the cutoff, with commas, or: rest.")] = None,
     future: Annotated[str | None, typer.Option(help="Columns known ahead, with commas.")] = None,
     static: Annotated[str | None, typer.Option(help="Columns with one value per entity, with commas.")] = None,
@@ -48,7 +48,7 @@ def check(
     *,
     reading: Reading,
 ) -> None:
-    """Show what is in a table, its problems and a way out, and what models will do with every series.
+    """Show what is in a table, its problems and how to fix them, and what models will do with every series.
 
     With --model, whether a model looks at the future. Exit code 1 where there are errors or leaks.
     """

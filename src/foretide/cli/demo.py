@@ -1,4 +1,4 @@
-"""``foretide demo``: the whole way on synthetic data with a known best possible error."""
+"""``foretide demo``: end to end on synthetic data with a known best possible error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def demo(
     overwrite: Overwrite = False,
     seed: Annotated[int, typer.Option(help="Seed of the series.")] = 42,
 ) -> None:
-    """Run the whole way on synthetic data: networks and all baselines beside the best possible forecast."""
+    """Run end to end on synthetic data: networks and all baselines beside the best possible forecast."""
     from foretide.jobs import run
 
     config = CONFIGS[kind](quick=quick, seed=seed)

@@ -7,7 +7,7 @@ from foretide.cli.common import ConfigFile, Out, Overwrite, Reading, configured,
 
 @reads_tables
 def run(config: ConfigFile, out: Out = None, overwrite: Overwrite = False, *, reading: Reading) -> None:
-    """Run the whole way that a configuration describes; ends with the path of the report."""
+    """Run a configuration end to end; ends with the path of the report."""
     from foretide.jobs import run as job
 
     settings = configured(config, reading)

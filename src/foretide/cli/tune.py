@@ -29,7 +29,7 @@ def tune(
     config: ConfigFile,
     models: Annotated[str | None, typer.Option(help="Classes to search, with commas: lstm,attention,ridge.")] = None,
     n_trials: Annotated[
-        int | None, typer.Option("--n-trials", "-n", help="Finished trials in all; 50 if unsaid.")
+        int | None, typer.Option("--n-trials", "-n", help="Finished trials in all; 50 by default.")
     ] = None,
     timeout: Annotated[str | None, typer.Option(help="Such as 90s, 30m or 2h; no trial begins later.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes that work on the study.")] = None,
@@ -38,7 +38,7 @@ def tune(
     *,
     reading: Reading,
 ) -> None:
-    """Search settings of one or several models; the same command goes on with an interrupted study."""
+    """Search settings of one or several models; the same command continues an interrupted study."""
     from foretide.jobs.searching import run_search
 
     names = None if models is None else [name for name in models.split(",") if name.strip()]

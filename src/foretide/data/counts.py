@@ -29,7 +29,7 @@ def are_counts(panel: Panel) -> Bools:
     """Say of each target whether every value observed is a whole number of at least zero.
 
     Where it is, a count head or a negative binomial may be used. Whether that is worth it, so that it should be done
-    unasked, is what :func:`count_like` says. A target of which nothing is observed is no count: nothing is known
+    by default, is what :func:`count_like` says. A target of which nothing is observed is no count: nothing is known
     about it.
 
     Parameters
@@ -59,7 +59,7 @@ def are_counts(panel: Panel) -> Bools:
 
 
 def count_like(panel: Panel) -> Bools:
-    """Say of each target whether it is to be treated as a count unasked, ``[D]``.
+    """Say of each target whether it is to be treated as a count by default, ``[D]``.
 
     It must be one (:func:`are_counts`), and zeros or small numbers must make that worth it. Of all series of counts,
     either half have a median below 30, or 10 % are small: their median is below 10, or at least 1 % of their values are

@@ -48,7 +48,7 @@ class Config(Section):
     models : tuple of ModelConfig
         Written as a list of names or of ``{name: settings}``.
     baselines : bool
-        Whether the simple baselines run unasked.
+        Whether the simple baselines run by default.
     season : int, optional
         Season of baselines and scaled metrics; found on the training part by default.
     levels : float, or tuple of float

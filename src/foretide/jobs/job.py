@@ -73,7 +73,7 @@ class Deed:
     same : callable
         Of a configuration: what makes two jobs the same, so that one goes on where the other stopped.
     goes_on : bool
-        Whether a finished job of the same configuration is gone on with.
+        Whether a finished job of the same configuration is continued.
     """
 
     name: str
@@ -135,7 +135,7 @@ def working(
     """Do a job's work in a folder of its own, which says how it ended.
 
     What cannot work is found before a folder is made: models and settings, a folder that is taken, wrong data. A job of
-    the same configuration that did not finish is gone on with.
+    the same configuration that did not finish is continued.
 
     Parameters
     ----------

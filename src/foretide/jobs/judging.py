@@ -39,7 +39,7 @@ def run(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> RunFolder:
-    """Run the whole way from a table to scored forecasts.
+    """Run end to end, from a table to scored forecasts.
 
     Every model is fitted on the training and validation part and forecasts every window whose targets lie in the
     test part. An interrupted run of the same configuration goes on where it stopped.
@@ -103,7 +103,7 @@ def run_backtest(
 ) -> RunFolder:
     """Backtest the models of a configuration and leave a folder with scores, tests, pictures and a summary.
 
-    An interrupted backtest of the same configuration is taken up where it stopped.
+    An interrupted backtest of the same configuration is resumed where it stopped.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError
 from foretide.forecasters.answer import first_observed
 from foretide.forecasters.base import FitPart, held_back
-from foretide.forecasters.simple.unasked import made
+from foretide.forecasters.simple.default_set import made
 from foretide.text import phrase, time_text
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Which forecasters a run has: those asked for, and the simple baselines unasked."""
+"""Which forecasters a run has: those asked for, and the simple baselines that run by default."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
-from foretide.forecasters.simple.unasked import is_baseline, simple_set, with_intervals
+from foretide.forecasters.simple.default_set import is_baseline, simple_set, with_intervals
 from foretide.forecasters.table import forecaster_class
 
 if TYPE_CHECKING:

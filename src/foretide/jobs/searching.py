@@ -161,7 +161,7 @@ def run_search(
 ) -> RunFolder:
     """Search for settings of the models of a configuration, and judge the winner once on the test part.
 
-    The same call goes on with a study that was interrupted, or that now has a larger budget.
+    The same call continues a study that was interrupted, or that now has a larger budget.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ def _class_name(name: str) -> str:
 
 
 def _without_budget(config: Config) -> Json:
-    """Return what a study is about: a larger budget goes on with the same study."""
+    """Return what a study is about: a larger budget continues the same study."""
     about = plain(config)
     about["search"] = {k: v for k, v in (about["search"] or {}).items() if k not in ("n_trials", "timeout", "n_jobs")}
     return about

@@ -20,10 +20,10 @@ from foretide.forecasters.classical.ridge import Ridge
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.simple.baselines import Persistence, SeasonalES, SeasonalNaive
-from foretide.forecasters.simple.unasked import unasked_names
+from foretide.forecasters.simple.default_set import default_names
 
-UNASKED = unasked_names(counts=False, seasonal=True)
-UNASKED_COUNTS = unasked_names(counts=True, seasonal=True)
+UNASKED = default_names(counts=False, seasonal=True)
+UNASKED_COUNTS = default_names(counts=True, seasonal=True)
 H = 4
 
 
@@ -141,7 +141,7 @@ def test_warm_start_says_who_cannot() -> None:
 
 
 # ---------------------------------------------------------------- baselines
-def test_simple_baselines_join_unasked() -> None:
+def test_simple_baselines_join_by_default() -> None:
     panel = make_panel((150,))
     card = backtest(Ridge(H, input_size=14, alias="mine"), panel, n_windows=3, step=5)
     assert set(card.models) == {*UNASKED, "mine"} - {"Ridge"}

@@ -93,7 +93,7 @@ class Options:
     What they mean says :class:`FileOptions`.
     """
 
-    freq: str | int | None = _flag("Frequency such as h, 30min, D, MS; found otherwise.")
+    freq: str | int | None = _flag("Frequency such as h, 30min, D, MS; detected by default.")
     fill_gaps: bool = _flag("Missing steps become missing values.", False)
     missing: str = _flag("What to do with missing values: error, mask or ffill.", "error")
     resample: str | None = _flag("Bring rows together into steps of this length first.")
@@ -101,11 +101,11 @@ class Options:
         default=None, metadata={"help": "How: mean, sum, last, max, min; by column: y=sum,price=mean."}
     )
     tz: str | None = _flag("Time zone of the wall clock, such as Europe/Berlin.")
-    time_format: str | None = _flag("Form of the times, such as '%d.%m.%Y' or epoch_s; found otherwise.")
-    decimal: str | None = _flag("Decimal mark of numbers, '.' or ','; found otherwise.")
-    thousands: str | None = _flag("Thousands mark of numbers, such as ',' or '.'; found otherwise.")
-    sep: str | None = _flag("Separator of a CSV file, such as ';' or tab; found otherwise.")
-    encoding: str | None = _flag("Encoding of a CSV file, such as cp1252; found otherwise.")
+    time_format: str | None = _flag("Form of the times, such as '%d.%m.%Y' or epoch_s; detected by default.")
+    decimal: str | None = _flag("Decimal mark of numbers, '.' or ','; detected by default.")
+    thousands: str | None = _flag("Thousands mark of numbers, such as ',' or '.'; detected by default.")
+    sep: str | None = _flag("Separator of a CSV file, such as ';' or tab; detected by default.")
+    encoding: str | None = _flag("Encoding of a CSV file, such as cp1252; detected by default.")
     melt: bool = _flag("Every target column is a series of its own, for tables with a column per series.", False)
     input_size: int | None = None
     h: int | None = None

@@ -1,4 +1,4 @@
-"""Problems of the data: what is wrong, where first, how often, and the way out."""
+"""Problems of the data: what is wrong, where first, how often, and the fix."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class ModelRun:
     name, kind : str
         Its name, and the name of its class.
     baseline, asked : bool
-        Whether skill is measured against it; whether it was named, or ran unasked.
+        Whether skill is measured against it; whether it was named, or ran by default.
     settings : dict
     seed : int or None
     n_fits : int

@@ -97,7 +97,7 @@ class Metric:
     counts : bool
         Whether it is for counts alone.
     places : tuple of str
-        Where it is shown unasked, beside the leaderboard: pages, pages of counts, notebooks.
+        Where it is shown by default, beside the leaderboard: pages, pages of counts, notebooks.
     each_level : bool
         Whether pages show it at each level, or at the least alone.
     level, family : float, str

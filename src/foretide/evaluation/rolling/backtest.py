@@ -60,7 +60,7 @@ def backtest(
     warm_start : bool
         Begin each further fit at the weights of the one before, for the models that can.
     baselines : bool
-        Whether the simple baselines run unasked; ``calendar`` is handed to those that know holidays.
+        Whether the simple baselines run by default; ``calendar`` is handed to those that know holidays.
     levels, quantiles : float, or iterable of float
         Central levels in percent, further quantiles as fractions (0.1 to 0.9 by default).
     truth : object, optional

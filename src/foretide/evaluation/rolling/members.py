@@ -1,4 +1,4 @@
-"""The forecasters of a backtest: those asked for, and the simple baselines unasked."""
+"""The forecasters of a backtest: those asked for, and the simple baselines that run by default."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from foretide.evaluation.rolling.fold_store import digest_of_arrays
 from foretide.evaluation.rolling.plan import BacktestWarning
 from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.naming import check_names
-from foretide.forecasters.simple.unasked import is_baseline, simple_set
+from foretide.forecasters.simple.default_set import is_baseline, simple_set
 from foretide.forecasters.table import class_place
 from foretide.forecasters.wrappers.wrapper import unfitted
 from foretide.text import time_text
@@ -51,7 +51,7 @@ class Member:
     baseline : bool
         Whether skill is measured against it.
     asked : bool
-        Whether it was named, or runs unasked.
+        Whether it was named, or runs by default.
     """
 
     forecaster: Model
@@ -128,7 +128,7 @@ def members_of(
     h : int
         Horizon.
     baselines : bool
-        Whether the simple baselines run unasked.
+        Whether the simple baselines run by default.
     shared : mapping
         Settings handed to the baselines that know them.
 
@@ -138,7 +138,7 @@ def members_of(
     """
     asked = _asked(models, h)
     notes: list[str] = []
-    unasked: list[Member] = []
+    defaults: list[Member] = []
     if baselines:
         sizes = [size for m in asked if (size := getattr(m.forecaster, "input_size", None)) is not None]
         fitting = (round(0.85 * int(part.observed.max())) - h) // 2
@@ -152,8 +152,8 @@ def members_of(
             h, counts=counts, intervals=distributions, freq=panel.grid.freq, shared=known,
             beside=[m.forecaster for m in asked],
         )  # fmt: skip
-        unasked = [Member(forecaster, True, False) for forecaster in found]
-    everyone = [*unasked, *asked]
+        defaults = [Member(forecaster, True, False) for forecaster in found]
+    everyone = [*defaults, *asked]
     if not everyone:
         raise ConfigError("There is nothing to backtest: name a model, or leave baselines on.")
     check_names([m.name for m in everyone], columns=(panel.names.id, panel.names.time))

@@ -6,10 +6,10 @@ from foretide.data.time.calendar import Calendar
 from foretide.forecasters.classical.ridge import Ridge
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.simple.baselines import Drift, SeasonalNaive
-from foretide.forecasters.simple.unasked import (
+from foretide.forecasters.simple.default_set import (
+    default_names,
     is_baseline,
     simple_set,
-    unasked_names,
     with_intervals,
 )
 from foretide.forecasters.table import FORECASTERS, forecaster_class
@@ -66,7 +66,7 @@ def test_counts() -> None:
 
 
 def test_without_a_season_or_holidays_there_is_no_calendar_smoothing() -> None:
-    assert "CalendarES" not in unasked_names(counts=True, seasonal=False)
+    assert "CalendarES" not in default_names(counts=True, seasonal=False)
     assert "CalendarES" not in names(counts=True, freq="YS")
     assert "CalendarES" in names(counts=True, freq="YS", shared={"season": 4})
     holidays = Calendar(("weekday",), country="DE")

@@ -47,7 +47,7 @@ def _inside(model: ResidualWrapper) -> list[Forecaster]:
     return [model.inner, *(_inside(model.inner) if isinstance(model.inner, ResidualWrapper) else ())]
 
 
-def unasked_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
+def default_names(*, counts: bool, seasonal: bool) -> tuple[str, ...]:
     """Return the names of the baselines that run by default.
 
     Parameters
@@ -105,7 +105,7 @@ def simple_set(
     holidays = getattr(shared.get("calendar"), "country", None) is not None
     seasonal = bool(shared.get("season")) or bool(seasons_of(freq)) or holidays
     found, notes = [], []
-    for name, alias in lacking(unasked_names(counts=counts, seasonal=seasonal), beside).items():
+    for name, alias in lacking(default_names(counts=counts, seasonal=seasonal), beside).items():
         try:
             forecaster = made(name, h, shared, alias)
         except MissingExtraError as error:
