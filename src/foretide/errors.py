@@ -51,9 +51,42 @@ class MissingExtraError(ForetideError, ImportError):
         )
 
 
+_ELSEWHERE = {
+    "h": "horizon prediction_length forecast_horizon fh steps n_periods output_chunk_length max_prediction_length",
+    "input_size": "context_length input_chunk_length max_encoder_length lookback lags n_lags window_size",
+    "levels": "level prediction_intervals coverage",
+    "quantiles": "quantile_levels",
+    "panel": "df data train_data train_df X y ts series frame dataset",
+    "season": "season_length seasonal_periods seasonality sp",
+    "seed": "random_state random_seed",
+    "epochs": "max_epochs n_epochs num_epochs max_steps",
+    "lr": "learning_rate",
+    "hidden": "hidden_size hidden_dim encoder_hidden_size d_model",
+    "heads": "n_head n_heads num_heads num_attention_heads",
+    "n_windows": "n_folds num_val_windows cv",
+    "step": "step_size stride",
+    "id": "id_col id_column item_id unique_id group_ids",
+    "time": "time_col timestamp_column timestamp ds time_idx",
+    "target": "target_col target_column y",
+    "past": "hist_exog_list past_covariates past_covariates_names",
+    "future": "futr_exog_list future_covariates known_covariates_names futr_df X_df known_covariates",
+    "static": "stat_exog_list static_covariates static_df static_features",
+    "n_trials": "num_samples max_trials",
+    "timeout": "time_limit",
+    "n_jobs": "num_workers",
+}
+FOREIGN = {foreign: own for own, names in _ELSEWHERE.items() for foreign in names.split()}
+"""Name of an argument in another library -> its name here."""
+
+
 def nearest(name: object, known: Iterable[object]) -> str:
-    """Return a sentence that names the closest known name, or all of them when none is close."""
+    """Return a sentence that names the closest known name, or all of them when none is close.
+
+    What another library calls so is closest.
+    """
     names = [str(k) for k in known]
+    if (own := FOREIGN.get(str(name))) in names and str(name) not in names:
+        return f"It is called {own!r} here."
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if not close:
         lowered = {n.lower(): n for n in names}

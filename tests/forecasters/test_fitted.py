@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from cases import make_panel, times
 
@@ -59,10 +60,12 @@ def test_the_next_rows_alone_are_enough() -> None:
 
 def test_what_is_no_panel_is_refused_with_what_to_type() -> None:
     frame = pd.DataFrame({"unique_id": "a", "ds": pd.date_range("2024-01-01", periods=30), "y": np.arange(30.0)})
-    with pytest.raises(DataError, match=r"Expected a Panel, got DataFrame\. Type: foretide\.Panel\.from_frame"):
-        ft.SeasonalNaive(H).fit(frame)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"Expected a Panel, got str\. Type: foretide\.Panel\.read"):
+    with pytest.raises(DataError, match=r"Expected a pandas or polars data frame, got dict"):
+        ft.SeasonalNaive(H).fit({"y": [1.0, 2.0]})  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"Expected a Panel or a data frame, got str\. Type: foretide\.Panel\.read"):
         ft.SeasonalNaive(H).fit("sales.csv")  # type: ignore[arg-type]
     model = ft.SeasonalNaive(H).fit(ft.Panel.from_frame(frame))
-    with pytest.raises(DataError, match="Expected a Panel, got DataFrame"):
-        model.predict(frame)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"pandas Series. Type: series\.rename"):
+        model.predict(frame["y"])  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"got LazyFrame\. Collect it first"):
+        model.predict(pl.from_pandas(frame).lazy())  # type: ignore[arg-type]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
-from foretide.typing import Ints, Json, Time
+from foretide.typing import Frame, Ints, Json, Time
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -188,7 +189,7 @@ class Split:
         return {**{k: v if isinstance(v, (int, np.integer)) else str(v) for k, v in ends.items()}, "sizes": sizes}
 
 
-def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: int | None = None) -> Split:
+def split(panel: Panel | Frame, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: int | None = None) -> Split:
     """Split the observed steps of a panel by fractions.
 
     The steps from the first row of any entity to the last observed target of any are cut at
@@ -197,7 +198,7 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
 
     Parameters
     ----------
-    panel : Panel
+    panel : Panel, pandas or polars data frame
     fractions : three floats
         Train, validation, test; they sum to 1. A validation fraction of 0 makes no such part.
     h : int, optional
@@ -218,6 +219,7 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
     >>> ft.split(ft.synthetic.hourly(T=1000).panel, (0.8, 0, 0.2)).sizes
     (800, 0, 200)
     """
+    panel = as_panel(panel)
     shares = [float(f) for f in fractions]
     if len(shares) != 3 or any(not 0 <= f <= 1 for f in shares):
         raise ConfigError(f"fractions are three numbers from 0 to 1 (train, validation, test); got {tuple(fractions)}.")
@@ -236,14 +238,14 @@ def split(panel: Panel, fractions: Sequence[float] = (0.7, 0.15, 0.15), *, h: in
 
 
 def split_at(
-    panel: Panel, *, train_until: Time, val_until: Time | None = None, test_until: Time | None = None,
+    panel: Panel | Frame, *, train_until: Time, val_until: Time | None = None, test_until: Time | None = None,
     h: int | None = None,
 ) -> Split:  # fmt: skip
     """Split a panel at times.
 
     Parameters
     ----------
-    panel : Panel
+    panel : Panel, pandas or polars data frame
     train_until : time
         Last training step (the last grid step not after it).
     val_until : time, optional
@@ -268,6 +270,7 @@ def split_at(
     >>> ft.split_at(ft.synthetic.hourly(T=96).panel, train_until="2019-01-03 23:00").sizes
     (72, 0, 24)
     """
+    panel = as_panel(panel)
     grid = panel.grid
     first, last = _observed_range(panel)
     named = {"train_until": train_until, "val_until": val_until, "test_until": test_until}

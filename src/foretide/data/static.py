@@ -11,11 +11,27 @@ from foretide.typing import Reals
 
 @dataclass(frozen=True)
 class Names:
-    """Column names of the frame the panel came from, so that answers speak the user's language."""
+    """How the frame the panel came from was read, so that answers speak its language and the next one is read so too.
+
+    Attributes
+    ----------
+    id, time : str
+        Its columns; several that name the entity together are joined by ``/``.
+    backend : {"pandas", "polars"}
+    melted : tuple of str
+        Columns that were series of their own.
+    time_format : str or None
+        Form that its times were found to have.
+    reading : dict
+        Options it was read with that are not the default, but for frequency and zone, which the grid knows.
+    """
 
     id: str = "unique_id"
     time: str = "ds"
     backend: str = "pandas"
+    melted: tuple[str, ...] = ()
+    time_format: str | None = None
+    reading: dict[str, object] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.counts import count_like
+from foretide.data.reading.accept import as_panel
 from foretide.data.time.seasons import main_season
 from foretide.evaluation.cards.align import (
     baseline_names,
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.evaluation.rolling.plan import Plan
     from foretide.forecasters.forecast import Forecast
-    from foretide.typing import Reals, Time
+    from foretide.typing import Frame, Reals, Time
 
 
 def score(
-    forecasts: Sequence[Forecast], panel: Panel | None = None, *, train_until: Time | None = None,
+    forecasts: Sequence[Forecast], panel: Panel | Frame | None = None, *, train_until: Time | None = None,
     train: Panel | None = None, season: int | None = None, oracle: Forecast | Reals | None = None,
     baselines: Sequence[str] | None = None, plan: Plan | None = None, runs: Sequence[ModelRun] = (),
     notes: Sequence[str] = (),
@@ -43,10 +44,9 @@ def score(
 
     Parameters
     ----------
-    forecasts : sequence of Forecast
-        One per model, of the same series and horizon.
-    panel : Panel, optional
-        Holds the truth; the first forecast's panel by default.
+    forecasts : sequence of Forecast, one per model, of the same series and horizon
+    panel : Panel, pandas or polars data frame, optional
+        Holds the truth; that of the first forecast by default, as which a frame is read.
     train_until, train : time, Panel, optional
         Last training step, or the training part itself, for the scale of MASE, RMSSE and MAPE and for density buckets;
         by default all of a series up to its first cutoff that is scored.
@@ -76,7 +76,8 @@ def score(
     ('SeasonalNaive',)
     """
     named = named_forecasts(forecasts, oracle)
-    panel = panel or next(iter(named.values())).panel
+    like = next(iter(named.values())).panel
+    panel = like if panel is None else as_panel(panel, like)
     windows, places, of_windows = shared_windows(named, panel)
     if train is None:
         train = panel.head(first_cutoffs(panel, windows) + 1) if train_until is None else panel.until(train_until)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows, at_cutoffs, evenly, slide
 from foretide.errors import DataError, NotFittedError
 from foretide.typing import Bools, Ints
@@ -14,7 +15,7 @@ from foretide.typing import Bools, Ints
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
-    from foretide.typing import Time, Times
+    from foretide.typing import Frame, Time, Times
 
 FEWEST_WINDOWS = 30
 """Windows after the fitted part below which an explanation of weights takes all windows of the panel."""
@@ -47,6 +48,21 @@ def fit_end(model: Forecaster, panel: Panel) -> int:
     step = model.fitted_step(panel)
     assert step is not None
     return step
+
+
+def panel_for(model: Forecaster, data: Panel | Frame) -> Panel:
+    """Return a panel as it is, and read a frame as the one that a model was fitted on.
+
+    Parameters
+    ----------
+    model : Forecaster
+    data : Panel, pandas or polars data frame
+
+    Returns
+    -------
+    Panel
+    """
+    return as_panel(data, getattr(model, "layout", None))
 
 
 def windows_at(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -80,8 +80,11 @@ def answer(
     windows: Windows,
     quantiles: Quantiles,
     traces: Traces,
+    steps: int | None = None,
 ) -> Prediction:
     """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others.
+
+    Of the horizon only the first ``steps`` are returned, and looked at for notes; all by default.
 
     ``ids`` are the entities the model knows, where it knows any. What it forecasts by itself follows from its
     ``min_history``, ``memory``, ``knows_ids``, ``accepts_new_ids`` and ``needs_future``.
@@ -110,6 +113,7 @@ def answer(
         if len(shared):
             parts.append((shared, predict(*separated(panel, windows[shared], model, ids))))
         found = _joined(parts, shape, quantiles)
+    found = cut(found, steps, model.step_axis)
     missing = {"short": short, "ahead": unseen, "new": new & ~alone & ~unseen}
     found = _completed(found, model, stand_in, panel, windows, quantiles, missing, rows > 0)
     found = _widened(found, model.name, stand_in, panel, windows, quantiles)
@@ -221,7 +225,7 @@ def _completed(
     where = np.flatnonzero(broken.any(axis=(1, 2)) & begun)
     if not len(where):
         return found
-    mean, bounds, kind = stand_in.forecast(panel, windows[where], model.h, quantiles)
+    mean, bounds, kind = stand_in.forecast(panel, windows[where], found.mean.shape[1], quantiles)
     whole = np.array(found.mean, dtype=np.float64)
     gone = broken[where]
     whole[where] = np.where(gone, mean, whole[where])
@@ -321,6 +325,13 @@ def _raised(found: Prediction, negative: Bools) -> Prediction:
     if bounds is not None:
         bounds = np.where(where[..., None] & (bounds < 0), 0.0, bounds)
     return replace(found, mean=mean, quantiles=bounds)
+
+
+def cut(got: Prediction, steps: int | None, axes: Mapping[str, int]) -> Prediction:
+    """Return the first ``steps`` of a forecast; ``axes`` names those of the extras that are not the second one."""
+    extras = {k: v[(*[slice(None)] * axes.get(k, 1), slice(steps))] for k, v in got.extras.items()}
+    quantiles = None if got.quantiles is None else got.quantiles[:, :steps]
+    return replace(got, mean=got.mean[:, :steps], quantiles=quantiles, extras=extras)
 
 
 def reordered(got: Prediction, ahead: Ints) -> Prediction:

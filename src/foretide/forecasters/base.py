@@ -6,16 +6,18 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING, Never, Self, final
 
 import numpy as np
 
+from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows, at_cutoffs
-from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, in_order, reordered
+from foretide.errors import FOREIGN, ConfigError, DataError, NotFittedError
+from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered
 from foretide.forecasters.artifact import save
+from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
 from foretide.forecasters.declared import Declared
-from foretide.forecasters.fitted import Fitted, View, check_panel, kept_history, within_reach
+from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from foretide.data.panel import Panel
-    from foretide.typing import Array, Bools, Ints, Json, Time, Times
+    from foretide.typing import Array, Bools, Frame, Ints, Json, Time, Times
 
 
 __all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
@@ -61,13 +63,15 @@ class Forecaster(Declared):
     # ---------------------------------------------------------------- what a person calls
     @final
     def fit(
-        self, panel: Panel, until: Time | None = None, *, train_until: Time | None = None, warm_start: bool = False
-    ) -> Self:
+        self, panel: Panel | Frame | None = None, until: Time | None = None, *, train_until: Time | None = None,
+        warm_start: bool = False, **other: Never,
+    ) -> Self:  # fmt: skip
         """Learn from the steps up to ``until`` and nothing later.
 
         Parameters
         ----------
-        panel : Panel
+        panel : Panel, pandas or polars data frame
+            Of a frame, ``unique_id``, ``ds`` and ``y`` are what they say; a warning says how other roles are guessed.
         until : time, optional
             Last step that may be seen; the end of the panel by default.
         train_until : time, optional
@@ -93,9 +97,9 @@ class Forecaster(Declared):
         >>> ft.SeasonalNaive(h=24, season=24).fit(panel, until=panel.grid.output_times([200])[0]).is_fitted
         True
         """
+        panel = as_panel(table_of("fit", panel, other, FIT))
         if warm_start and not self.can_warm_start:
             raise ConfigError(f"{self.name} cannot begin at what an earlier fit learned. Leave warm_start out.")
-        check_panel(panel)
         part = panel if until is None else panel.until(until)
         if not panel.targets:
             raise DataError("The panel has no target column. Name one: Panel.from_frame(..., target='y').")
@@ -152,20 +156,17 @@ class Forecaster(Declared):
 
     @final
     def predict(
-        self,
-        panel: Panel,
-        cutoffs: Times | Windows | None = None,
-        levels: float | Iterable[float] = DEFAULT_LEVELS,
-        *,
-        quantiles: float | Iterable[float] = (),
-        **traces: bool,
-    ) -> Forecast:
+        self, panel: Panel | Frame | None = None, cutoffs: Times | Windows | None = None,
+        levels: float | Iterable[float] = DEFAULT_LEVELS, *, h: int | None = None,
+        quantiles: float | Iterable[float] = (), **traces: bool,
+    ) -> Forecast:  # fmt: skip
         """Forecast ``h`` steps from many origins in one pass.
 
         Parameters
         ----------
-        panel : Panel
-            May hold values after a cutoff; they are not looked at, known-future columns excepted.
+        panel : Panel, pandas or polars data frame
+            May hold values after a cutoff; they are not looked at, known-future columns excepted. A frame is read as
+            the one that was fitted on.
         cutoffs : sequence of times, optional
             Times of the last observed step; None: the end of every series. A series that does not cover a
             cutoff is left out of it. A series that is too short for the model, or new to a model of single series,
@@ -173,6 +174,8 @@ class Forecaster(Declared):
         levels : float, or iterable of float
             Central interval levels in percent; 80 and 95 by default, as far as the distribution holds them. A model
             without a predictive distribution returns no intervals.
+        h : int, optional
+            Return the first so many of the steps that the model forecasts; all by default.
         quantiles : float, or iterable of float
             Further quantiles to return, as fractions, e.g. ``(0.1, 0.5, 0.9)``; columns ``<Model>-ql0.1`` of the
             frame. A quantile or level asked for that the distribution does not hold (beyond the outermost levels of a
@@ -197,29 +200,36 @@ class Forecaster(Declared):
         >>> model.predict(panel, levels=80)
         Forecast(SeasonalNaive: 1 origins x 24 steps x 1 targets, levels [80.0])
         """
+        strange = {name: on for name, on in traces.items() if name not in self.traces}
+        table = table_of("predict", panel, {n: on for n, on in strange.items() if n in FOREIGN}, PREDICT)
+        panel, steps = self._read(table), steps_asked(self.name, self.h, h)
         windows = self._origins_of(panel, cutoffs)
         kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles)
         kept, asked = (kept, asked) if self.has_distribution else ((), ())
         wanted_quantiles = all_quantiles(kept, asked)
-        unknown = set(traces) - set(self.traces)
-        if unknown:
-            raise ConfigError(f"{self.name} has no trace {sorted(unknown)[0]!r}; it can return {list(self.traces)}.")
-        wanted = tuple(name for name, on in traces.items() if on)
-        got, view = self._seen(panel, windows, wanted_quantiles, wanted)
+        if strange:
+            raise ConfigError(f"{self.name} has no trace {sorted(strange)[0]!r}; it can return {list(self.traces)}.")
+        got, view = self._seen(panel, windows, wanted_quantiles, tuple(t for t, on in traces.items() if on), steps)
         notes = (*got.notes, *self._general_notes(panel, view))
         return Forecast(
             self.name, panel, windows, got.mean, kept, wanted_quantiles, got.quantiles, got.extras, notes, asked,
             self.baseline,
         )  # fmt: skip
 
-    def remember(self, panel: Panel) -> Self:
+    def _read(self, data: Panel | Frame) -> Panel:
+        """Return a panel as it is, and read a frame as the one that was fitted on."""
+        if self._fitted is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        return as_panel(data, self._fitted.layout)
+
+    def remember(self, panel: Panel | Frame) -> Self:
         """Keep the rows of a later table as the past of tables to come, which may then begin right after them.
 
         Nothing is learned from them.
 
         Parameters
         ----------
-        panel : Panel
+        panel : Panel, pandas or polars data frame
             Of the same columns and steps.
 
         Returns
@@ -227,6 +237,7 @@ class Forecaster(Declared):
         Forecaster
             Itself.
         """
+        panel = self._read(panel)
         view = self.view(panel, Windows(np.arange(panel.n_entities), panel.observed - 1))
         assert self._fitted is not None
         self._fitted = replace(self._fitted, history=kept_history(view.panel, self.memory))
@@ -253,8 +264,7 @@ class Forecaster(Declared):
         return self._fitted.view(panel, windows, self.h, memory=self.memory)
 
     def _origins_of(self, panel: Panel, cutoffs: Times | Windows | None) -> Windows:
-        if self._fitted is None:
-            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        assert self._fitted is not None
         self._fitted.check(panel, self.name)
         if cutoffs is not None or (panel.observed > 0).all():
             return at_cutoffs(panel, cutoffs)
@@ -267,21 +277,25 @@ class Forecaster(Declared):
         return Windows(places, panel.observed[places] - 1)
 
     def _seen(
-        self, panel: Panel, windows: Windows, quantiles: Quantiles = (), traces: Traces = ()
+        self, panel: Panel, windows: Windows, quantiles: Quantiles = (), traces: Traces = (), steps: int | None = None
     ) -> tuple[Prediction, View]:
-        """Forecast every window of any table, in the table's own steps."""
+        """Forecast every window of any table, in the table's own steps, the first ``steps`` of them."""
         view = self.view(panel, windows)
-        got = self._answer(view.panel, view.windows, quantiles, traces)
-        if view.ahead is not None:
-            got = reordered(got, view.ahead)
+        ahead = None if view.ahead is None else view.ahead[:, :steps]
+        needed = steps if ahead is None else int(ahead.max(initial=0)) + 1
+        got = self._answer(view.panel, view.windows, quantiles, traces, needed)
+        if ahead is not None:
+            got = cut(reordered(got, ahead), steps, self.step_axis)
         return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
 
-    def _answer(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
+    def _answer(
+        self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces, steps: int | None = None
+    ) -> Prediction:
         """Forecast every window of a panel that is seen as at fit; a stand-in answers where the model cannot."""
         fitted = self._fitted
         assert fitted is not None
         assert fitted.stand_in is not None
-        return answer(self, fitted.stand_in, frozenset(fitted.ids), panel, windows, quantiles, traces)
+        return answer(self, fitted.stand_in, frozenset(fitted.ids), panel, windows, quantiles, traces, steps)
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Whether what was learned of a window's series says nothing of it, ``[W]``: it is forecast as a new one is."""
@@ -421,6 +435,11 @@ class Forecaster(Declared):
         return ()
 
     # ---------------------------------------------------------------- shared
+    @property
+    def layout(self) -> Panel | None:
+        """A panel without rows of what was fitted on: names, roles, grid. None before fit."""
+        return None if self._fitted is None else self._fitted.layout
+
     @property
     def is_fitted(self) -> bool:
         """Whether ``predict`` can be called."""

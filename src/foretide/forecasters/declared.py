@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
 from foretide.data.time.calendar import Calendar
-from foretide.forecasters.options import default_of, other_parameters, own_parameters
+from foretide.errors import FOREIGN
+from foretide.forecasters.options import check_foreign, default_of, other_parameters, own_parameters
 
 if TYPE_CHECKING:
     from foretide.forecasters.sizes import Sizes, SpaceEntry
@@ -58,6 +59,12 @@ class Declared(ABC):
     uses_future: bool = False
     """Whether known-future columns enter the forecast."""
 
+    def __new__(cls, *_: object, **settings: object) -> Self:
+        """Answer to settings by the names that other libraries have for them, before Python says what is missing."""
+        if not FOREIGN.keys().isdisjoint(settings) and not cls.takes_any():
+            check_foreign(cls.__name__, settings, (*cls.parameters(), *cls.former))
+        return super().__new__(cls)
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "configs" in cls.__dict__ and "__doc__" in cls.__dict__ and cls.__doc__:
@@ -67,6 +74,11 @@ class Declared(ABC):
     """Name of the model in frames and tables; the class name by default."""
     _options: dict[str, object]
     """Those that were given."""
+
+    @property
+    def step_axis(self) -> Mapping[str, int]:
+        """Name in ``Forecast.extras`` -> the axis of its steps, where that is not the second one."""
+        return {}
 
     @property
     def name(self) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from os import PathLike
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from foretide.data.indicators import Indicators
-from foretide.data.panel import Panel, Static
+from foretide.data.panel import Names, Panel, Static
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.grid import Grid
 from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, wall_grid
@@ -72,6 +71,8 @@ class Fitted:
     until : str
         Time of the last step that was seen.
     indicators : Indicators
+    names : Names
+        How the frame of the panel was read, and the next one is.
     history : Panel or None
         The rows that were seen, as the model saw them: what a later table lacks before its first row is taken from
         here.
@@ -90,6 +91,7 @@ class Fitted:
     ids: tuple[str, ...]
     until: str
     indicators: Indicators
+    names: Names = field(default_factory=Names)
     history: Panel | None = None
     stand_in: StandIn | None = None
 
@@ -101,7 +103,7 @@ class Fitted:
         return cls(
             panel.targets, panel.past, panel.future, panel.static.names, grid.freq,
             int(grid.start) if grid.is_integer else str(grid.start), grid.tz, bool(getattr(grid, "wall", False)),
-            panel.ids, str(last), Indicators.learn(part),
+            panel.ids, str(last), Indicators.learn(part), panel.names,
         )  # fmt: skip
 
     @property
@@ -111,10 +113,19 @@ class Fitted:
         more = {"wall": True} if self.wall else {}
         return Grid(start, self.freq, self.tz, **more)
 
+    @property
+    def layout(self) -> Panel:
+        """A panel without rows of the columns, grid and names that were fitted on."""
+        columns, none = len(self.targets + self.past + self.future), np.zeros(len(self.ids), dtype=np.int64)
+        static = Static(self.static, np.zeros((len(self.ids), len(self.static))))
+        return Panel(
+            self.grid, self.ids, np.zeros((0, columns)), none, none, none, self.targets, self.past, self.future, static,
+            self.names,
+        )  # fmt: skip
+
     # ---------------------------------------------------------------- columns and time
     def check(self, panel: Panel, name: str) -> None:
         """Raise a :class:`DataError` where a table has other columns, other steps or another kind of time."""
-        check_panel(panel)
         for role in ("targets", "past", "future", "static"):
             expected: tuple[str, ...] = getattr(self, role)
             got = panel.static.names if role == "static" else getattr(panel, role)
@@ -262,7 +273,10 @@ class Fitted:
         if self.history is not None:
             kept = {"ids": self.history.ids, "static": len(self.history.static.names)}
         stand_in = None if self.stand_in is None else facts_of(self.stand_in)
-        return {**facts_of(self), "indicators": self.indicators.to_dict(), "history": kept, "stand_in": stand_in}
+        return {
+            **facts_of(self), "indicators": self.indicators.to_dict(), "names": asdict(self.names), "history": kept,
+            "stand_in": stand_in,
+        }  # fmt: skip
 
     def without_history(self) -> Fitted:
         """Return the same without the rows that were seen; enough for a model inside another."""
@@ -277,7 +291,8 @@ class Fitted:
         """Rebuild from :meth:`facts` and :meth:`arrays`."""
         stand_in = None if facts["stand_in"] is None else rebuilt(StandIn, facts["stand_in"])
         indicators = Indicators.from_dict(facts["indicators"])
-        found = rebuilt(cls, {**facts, "indicators": indicators, "history": None, "stand_in": stand_in})
+        names = Names(**facts.get("names", {}))
+        found = rebuilt(cls, {**facts, "indicators": indicators, "names": names, "history": None, "stand_in": stand_in})
         if facts["history"] is None:
             return found
         columns = arrays["values"].shape[1] - len(found.targets)
@@ -311,14 +326,6 @@ def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
         own = rows[low : low + n]
         first[i] = int(own.argmax()) if own.any() else n
     return panel.with_values(values), first
-
-
-def check_panel(panel: object) -> None:
-    """Raise a :class:`DataError` for what is no panel."""
-    if isinstance(panel, Panel):
-        return
-    how = "read(path, ...)" if isinstance(panel, (str, PathLike)) else "from_frame(frame, id=..., time=..., target=...)"
-    raise DataError(f"Expected a Panel, got {type(panel).__name__}. Type: foretide.Panel.{how}")
 
 
 def kept_history(panel: Panel, memory: int | None) -> Panel:

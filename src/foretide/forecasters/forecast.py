@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows, truth_of
 from foretide.errors import ConfigError
 from foretide.forecasters.levels import (
@@ -143,12 +144,12 @@ class Forecast:
             f"Ask for it: model.predict(panel, quantiles=[{asked}])"
         )
 
-    def truth(self, panel: Panel | None = None) -> Floats:
+    def truth(self, panel: Panel | Frame | None = None) -> Floats:
         """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet).
 
         Parameters
         ----------
-        panel : Panel, optional
+        panel : Panel, pandas or polars data frame, optional
             A table that holds what came; that of the forecast by default.
 
         Returns
@@ -163,7 +164,7 @@ class Forecast:
         >>> forecast.truth().shape
         (1, 24, 1)
         """
-        return truth_of(panel or self.panel, self.windows, self.h)
+        return truth_of(self.panel if panel is None else as_panel(panel, self.panel), self.windows, self.h)
 
     @property
     def unused(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
 
-from foretide.errors import ConfigError, nearest
+from foretide.errors import FOREIGN, ConfigError, nearest
 
 REQUIRED: object = inspect.Parameter.empty
 """In place of the default of a setting that has none."""
@@ -57,6 +57,34 @@ def check_options(options: Mapping[str, object], configs: Iterable[type], others
     for name in options:
         if name not in known:
             raise ConfigError(f"There is no setting {name!r}. {nearest(name, [*known, *others])}")
+
+
+def check_foreign(kind: str, given: Mapping[str, object], known: Iterable[str]) -> None:
+    """Refuse an argument that has another name here, and say which.
+
+    Parameters
+    ----------
+    kind : str
+        Whose arguments they are.
+    given : mapping
+        Those that were given, by name.
+    known : iterable of str
+
+    Raises
+    ------
+    ConfigError
+        With the name to type.
+    """
+    known = set(known)
+    for name, value in given.items():
+        own = FOREIGN.get(name)
+        if name in known or own not in known:
+            continue
+        if own == "panel":
+            raise ConfigError(f"{kind} has no argument {name!r}: the table comes first. Type: {kind}(frame)")
+        value = tuple(value) if isinstance(value, list) else value
+        shown = repr(value) if isinstance(value, (int, float, str, tuple)) else "..."
+        raise ConfigError(f"{kind} has no argument {name!r}. {nearest(name, known)} Type: {own}={shown}")
 
 
 def other_parameters(configs: Iterable[type], without: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from foretide.data.files import storing
+from foretide.data.reading.accept import as_panel
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
@@ -25,7 +26,7 @@ from foretide.tuning.storage import Place, get_optuna, quiet
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.time.calendar import Calendar
-    from foretide.typing import Json, Time
+    from foretide.typing import Frame, Json, Time
 
 DEFAULT_TRIALS = 50
 
@@ -85,17 +86,10 @@ _DEFAULTS: TuneOptions = {
 
 
 def tune(
-    models: Models,
-    panel: Panel,
-    *,
-    h: int | None = None,
-    n_trials: int | None = None,
-    timeout: float | str | None = None,
-    space: Mapping[str, object] | None = None,
-    fixed: Mapping[str, object] | None = None,
-    until: Time | None = None,
-    **options: Unpack[TuneOptions],
-) -> Study:
+    models: Models, panel: Panel | Frame, *, h: int | None = None, n_trials: int | None = None,
+    timeout: float | str | None = None, space: Mapping[str, object] | None = None,
+    fixed: Mapping[str, object] | None = None, until: Time | None = None, **options: Unpack[TuneOptions],
+) -> Study:  # fmt: skip
     """Search for settings of one or several model classes on the training part.
 
     Every trial is fitted once, before the first inner cutoff, and scored by its forecasts from all of them, on the same
@@ -106,6 +100,7 @@ def tune(
     ----------
     models : class, name, forecaster, or a sequence of them
         Of an unfitted forecaster, the settings that differ from its class's defaults are fixed.
+    panel : Panel, pandas or polars data frame
     h : int, optional
         Steps forecast; that of the forecasters given by default.
     n_trials : int, optional
@@ -136,10 +131,10 @@ def tune(
     >>> ft.tune("SeasonalES", panel, h=2, n_trials=3, storage="memory", baselines=False).best.model
     'SeasonalES'
     """
-    chosen = _options(options)
+    chosen, panel = _options(options), as_panel(panel)
     part = panel if until is None else panel.until(until)
-    horizon = horizon_of(models) if h is None else int(h)
-    search, about = _search(models, part, horizon, chosen, space, fixed, n_trials, timeout)
+    h = horizon_of(models) if h is None else int(h)
+    search, about = _search(models, part, h, chosen, space, fixed, n_trials, timeout)
     study = _carried_out(search, about, part, chosen)
     if chosen["refit"] and any(row.state == COMPLETE for row in study.rows):
         _ = study.best_model
@@ -159,7 +154,8 @@ def seconds_of(timeout: float | str | None) -> float | None:
 def _options(options: TuneOptions) -> TuneOptions:
     for name in options:
         if name not in _DEFAULTS:
-            raise ConfigError(f"tune has no option {name!r}. {nearest(name, _DEFAULTS)}")
+            known = ("h", "n_trials", "timeout", "space", *_DEFAULTS)
+            raise ConfigError(f"tune has no option {name!r}. {nearest(name, known)}")
     chosen: TuneOptions = {**_DEFAULTS, **options}
     get_optuna()
     check_names(chosen["sampler"], chosen["pruner"])

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.categories import names_of
-from foretide.data.reading.frames import as_backend, columns_of_index, join_ids, names_tuple, open_frame
+from foretide.data.reading.frames import as_backend, columns_of_index, join_ids, names_tuple, open_frame, strings
 from foretide.data.reading.options import Options
 from foretide.data.reading.problems import raise_errors, warn
 from foretide.data.reading.roles import Roles
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     Columns: TypeAlias = str | Sequence[str]
 
 REST = "rest"
+ROLES = ("id", "time", "target", "past", "future", "static")
+REPEATED = ("fill_gaps", "missing", "resample", "aggregate", "time_format", "decimal", "thousands")
+"""Options that hold for the next table of the kind too."""
 
 
 def survey_long(
@@ -106,7 +109,7 @@ def survey_file(
     ids = names_tuple(id) if id else ("unique_id",)
     table = read_table(path, text=(*ids, time), preset=given.form, likely=likely)
     frame = as_backend(table.frame, backend)
-    options = {**options, **_left_open(table.frame, time, given, likely), "sep": table.origin.form.sep}
+    options = {**options, **left_open(table.frame, time, given.time_format, likely), "sep": table.origin.form.sep}
     if not id and "unique_id" not in table.frame.columns and isinstance(target, str):
         id = names_of_series(table.frame, steps) if (steps := stand_up(table.frame, time, target)[1]) else None
     long = bool(id) or "unique_id" in table.frame.columns or table.frame.index.nlevels > 1
@@ -158,9 +161,26 @@ def panel_of(kind: type[Panel], survey: Survey, origin: Origin | None = None) ->
     return kind(
         survey.require_grid(), place.ids, survey.values, row0, np.diff(np.append(row0, len(place.codes))),
         survey.steps[row0], roles.target, roles.past, roles.future, survey.static,
-        Names(roles.id or "unique_id", roles.time, survey.backend), origin and origin.with_times(survey.time_format),
-        survey.categories,
+        names_of_survey(survey), origin and origin.with_times(survey.time_format), survey.categories,
     )  # fmt: skip
+
+
+def names_of_survey(survey: Survey) -> Names:
+    """Return how a frame was read, for the next one.
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    Names
+    """
+    options, named = survey.options, survey.named
+    melted = named.target if options.melt and named is not None else ()
+    reading = {name: own for name in REPEATED if (own := getattr(options, name)) != getattr(Options, name)}
+    id, time = survey.roles.id or "unique_id", survey.roles.time
+    return Names(id, time, survey.backend, melted, survey.time_format, reading)
 
 
 def frame_of(panel: Panel) -> Frame:
@@ -185,11 +205,26 @@ def frame_of(panel: Panel) -> Frame:
     return as_backend(pd.DataFrame({**ids, panel.names.time: times, **named}), panel.names.backend)
 
 
-def _left_open(frame: pd.DataFrame, time: str, given: Options, likely: Form | None) -> dict[str, str]:
-    """Return the form of the times of a table of the same kind where all times here have it, ISO 8601 aside."""
-    if likely is None or likely.time_format is None or given.time_format is not None or time not in frame.columns:
+def left_open(frame: Frame, time: str, given: str | None, likely: Form | None) -> dict[str, str]:
+    """Return the form of the times of a table of the same kind where all times here have it, ISO 8601 aside.
+
+    Parameters
+    ----------
+    frame : pandas or polars data frame
+    time : str
+    given : str or None
+        The form that a person named.
+    likely : Form or None
+        How the other table was written.
+
+    Returns
+    -------
+    dict
+        ``time_format``, or nothing.
+    """
+    if likely is None or likely.time_format is None or given is not None or time not in frame.columns:
         return {}
-    times = frame[time].dropna().astype(str)
+    times = strings(open_frame(frame)[time]).dropna().astype(str)
     fits = len(times) and pd.to_datetime(times, format=likely.time_format, errors="coerce").notna().all()
     return {"time_format": likely.time_format} if fits else {}
 
@@ -199,5 +234,6 @@ def _options(options: Mapping[str, object]) -> Options:
     known = tuple(Options.__dataclass_fields__)
     for name in options:
         if name not in known:
-            raise ConfigError(f"There is no option {name!r} for reading a frame. {nearest(name, known)}")
+            hint = nearest(name, (*known, *ROLES))
+            raise ConfigError(f"There is no option {name!r} for reading a frame. {hint}")
     return Options(**options)  # type: ignore[arg-type]  # their values are checked when they are used

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.reading.accept import as_panel
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.leaks.model import Maker, fitted, forecast_of, maker_of
 from foretide.evaluation.leaks.poison import POISONS, poisoned
@@ -20,7 +21,7 @@ from foretide.text import time_text
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
-    from foretide.typing import Ints, Time, Times
+    from foretide.typing import Frame, Ints, Time, Times
 
 __all__ = ["Finding", "LeakReport", "check_leaks"]
 
@@ -35,7 +36,7 @@ JOINT = ("huge", "shuffled")
 
 
 def check_leaks(
-    model: Model | Maker, panel: Panel, *, until: Time | None = None, cutoffs: Times | None = None,
+    model: Model | Maker, panel: Panel | Frame, *, until: Time | None = None, cutoffs: Times | None = None,
     poisons: Sequence[str] = ("nan", "huge", "shuffled"), tolerance: float = 0.0,
 ) -> LeakReport:  # fmt: skip
     """Find out whether any forecaster, one's own included, uses values it cannot have when it forecasts.
@@ -55,7 +56,7 @@ def check_leaks(
     model : Forecaster, or any object with ``fit(panel, until=...)`` and ``predict(panel, cutoffs)``
         ``predict`` returns a :class:`~foretide.Forecast`. The object stays as it is: fresh ones are made from its
         ``settings()``, or by ``copy.deepcopy``. Or a class or function without arguments that returns a fresh one.
-    panel : Panel
+    panel : Panel, pandas or polars data frame
     until : time, optional
         Last step to fit on; by default the earliest of ``cutoffs``, or about 70 % of the steps.
     cutoffs : sequence of times, optional
@@ -80,6 +81,7 @@ def check_leaks(
     >>> ft.check_leaks(ft.Persistence(h=3), ft.synthetic.hourly(T=100, n_series=1, seed=1).panel).ok
     True
     """
+    panel = as_panel(panel)
     _check_options(panel, poisons, tolerance)
     make = maker_of(model)
     check = _Check(make, _plan(make, panel, until, cutoffs), tuple(poisons), float(tolerance))

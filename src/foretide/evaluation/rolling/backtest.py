@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.evaluation.cards.align import oracle_forecast
@@ -38,12 +39,13 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.synthetic.base import Truth
     from foretide.data.time.calendar import Calendar
-    from foretide.typing import Ints
+    from foretide.typing import Frame, Ints
 
 
 def backtest(
-    models: ModelOrName | Sequence[ModelOrName], panel: Panel, *, h: int | None = None, warm_start: bool = False,
-    baselines: bool = True, calendar: Calendar | None = None, levels: float | Iterable[float] = DEFAULT_LEVELS,
+    models: ModelOrName | Sequence[ModelOrName], panel: Panel | Frame, *, h: int | None = None,
+    warm_start: bool = False, baselines: bool = True, calendar: Calendar | None = None,
+    levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] | None = None, truth: Truth | None = None, folder: Place | None = None,
     overwrite: bool = False, save_models: Place | None = None, n_jobs: int = 1, progress: Say | None = None,
     **folds: Unpack[FoldOptions],
@@ -55,6 +57,7 @@ def backtest(
     models : forecaster, or sequence of them
         Forecasters, names, ``{name: settings}``, or objects with ``h``, ``fit(panel, until)`` and ``predict(panel,
         cutoffs)``, which returns a :class:`foretide.Forecast`. They are copied; at every fit they begin anew.
+    panel : Panel, pandas or polars data frame
     h : int, optional
         Steps forecast; that of the models by default.
     warm_start : bool
@@ -90,7 +93,9 @@ def backtest(
     >>> card.models, len(card.plan.folds)
     (('SeasonalNaive',), 4)
     """
-    plan = make_plan(panel, h if h is not None else _horizon(models), **folds)
+    several = _several(models)
+    panel = as_panel(panel, next(filter(None, (getattr(model, "layout", None) for model in several)), None))
+    plan = make_plan(panel, h if h is not None else _horizon(several), **folds)
     settings = {"season": folds.get("season"), "calendar": calendar}
     members, notes = members_of(models, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=settings)
     return judge(
@@ -152,9 +157,12 @@ def judge(
     return _card(work.run(), shared, [*notes, *work.notes], truth)
 
 
-def _horizon(models: ModelOrName | Sequence[ModelOrName]) -> int:
-    several = models if isinstance(models, Sequence) and not isinstance(models, str) else [models]
-    for model in several:
+def _several(models: ModelOrName | Sequence[ModelOrName]) -> Sequence[ModelOrName]:
+    return models if isinstance(models, Sequence) and not isinstance(models, str) else [models]
+
+
+def _horizon(models: Sequence[ModelOrName]) -> int:
+    for model in models:
         given = getattr(model, "h", None)
         if isinstance(model, Mapping):
             given = next((dict(v or {}).get("h") for v in model.values()), None)

@@ -142,7 +142,8 @@ def make_plan(panel: Panel, h: int, **options: Unpack[FoldOptions]) -> Plan:
 def _check(h: int, options: FoldOptions) -> None:
     for name in options:
         if name not in FoldOptions.__annotations__:
-            raise ConfigError(f"backtest has no option {name!r}. {nearest(name, FoldOptions.__annotations__)}")
+            known = ("h", "levels", "quantiles", *FoldOptions.__annotations__)
+            raise ConfigError(f"backtest has no option {name!r}. {nearest(name, known)}")
     given = {"h": h, **options}
     for name, low in (("h", 1), ("step", 1), ("n_windows", 1), ("gap", 0), ("train_size", 2), ("val_size", 0)):
         value = given.get(name)

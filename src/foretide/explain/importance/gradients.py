@@ -11,7 +11,7 @@ import pandas as pd
 
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import ConfigError, MissingExtraError, nearest
-from foretide.explain.origins import fit_end
+from foretide.explain.origins import fit_end, panel_for
 from foretide.explain.summary import Summary
 from foretide.forecasters.networks.neural import NeuralForecaster, in_batches
 from foretide.text import joined
@@ -106,7 +106,7 @@ class InputGradients(Summary):
 
 def input_gradients(
     model: NeuralForecaster,
-    panel: Panel,
+    panel: Panel | Frame,
     cutoffs: Times | Windows | None = None,
     *,
     target: str | None = None,
@@ -123,7 +123,7 @@ def input_gradients(
     ----------
     model : LSTM or Attention
         Fitted.
-    panel : Panel
+    panel : Panel, pandas or polars data frame
     cutoffs : sequence of times, optional
         The end of every series by default.
     target : str, optional
@@ -150,6 +150,7 @@ def input_gradients(
     >>> bool(abs(summary.past.sum() + summary.known.sum() - summary.total.sum()) < 0.01)
     True
     """
+    panel = panel_for(model, panel)
     column, steps = _checked(model, panel, target, h_step, n_steps)
     network, preparation = model._parts()
     windows = at_cutoffs(panel, cutoffs, min_history=model.min_history)

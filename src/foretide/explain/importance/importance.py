@@ -17,7 +17,7 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.compare.tests import holm
 from foretide.explain.chance import mean_test
 from foretide.explain.importance.summary import InputImportance, Losses
-from foretide.explain.origins import fit_end, windows_at
+from foretide.explain.origins import fit_end, panel_for, windows_at
 from foretide.explain.window_panels import (
     carried,
     other_windows,
@@ -32,7 +32,7 @@ from foretide.typing import Floats, Ints
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
-    from foretide.typing import Times
+    from foretide.typing import Frame, Times
 
 LOSSES = ("mse", "mae")
 MOST_CUTOFFS = 200
@@ -56,7 +56,7 @@ class Group:
 
 def inputs(
     model: Forecaster,
-    panel: Panel,
+    panel: Panel | Frame,
     cutoffs: Times | Windows | None = None,
     *,
     groups: Mapping[str, Sequence[str] | Sequence[int]] | None = None,
@@ -77,7 +77,7 @@ def inputs(
     ----------
     model : Forecaster
         Fitted; any kind.
-    panel : Panel
+    panel : Panel, pandas or polars data frame
     cutoffs : sequence of times, optional
         Origins; by default up to :data:`MOST_CUTOFFS` of those after what ``fit`` saw, or of all where there are none.
     groups : mapping, optional
@@ -109,11 +109,15 @@ def inputs(
     >>> ft.explain.inputs(model, panel, groups={"a week ago": [6], "newest": [0]}).more_than_chance.tolist()
     [True, False]
     """
+    panel = panel_for(model, panel)
     _check(n_repeats, metric, block, level)
     # What a prediction leaves on the model (as LAVAR's interventions) stays with the copy.
     replaced = _Replaced.at(copy.copy(model), panel, *_windows(model, panel, cutoffs), block)
-    chosen = _default_groups(model, panel) if groups is None else _named_groups(groups, panel)
-    return replaced.importance(chosen, n_repeats, metric, level, seed)
+    return replaced.importance(_groups(groups, model, panel), n_repeats, metric, level, seed)
+
+
+def _groups(groups: Mapping[str, Sequence[str] | Sequence[int]] | None, model: Forecaster, panel: Panel) -> list[Group]:
+    return _default_groups(model, panel) if groups is None else _named_groups(groups, panel)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from foretide.explain.latent.modes import (
 )
 from foretide.explain.latent.reading import Reading
 from foretide.explain.latent.words import latent_sentences
+from foretide.explain.origins import panel_for
 from foretide.explain.summary import Summary
 from foretide.typing import Array, Bools, Floats
 
@@ -251,7 +252,7 @@ class DynamicsSummary(Summary):
 
 def dynamics(
     lavar: LAVAR,
-    panel: Panel,
+    panel: Panel | Frame,
     cutoffs: Times | Windows | None = None,
     *,
     shocks: str = "cholesky",
@@ -267,7 +268,7 @@ def dynamics(
     ----------
     lavar : LAVAR
         Fitted. The eigenvalues of a GRU are those of its linearisation at the mean state.
-    panel : Panel
+    panel : Panel, pandas or polars data frame
         Best the whole one, training part included: covariances and correlations come from the rows that ``fit`` saw.
     cutoffs : sequence of times, optional
         Origins for errors and responses of targets; by default all after what ``fit`` saw, or all, where there are none
@@ -302,6 +303,7 @@ def dynamics(
     >>> ft.explain.dynamics(model, panel).stable
     True
     """
+    panel = panel_for(lavar, panel)
     if not 0 < level < 100:
         raise ConfigError(f"level is in percent, between 0 and 100; got {level!r}. Type level=95.")
     return DynamicsSummary.of(lavar.name, Reading.of(lavar, panel, cutoffs), panel, shocks, order, level)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from foretide.errors import ConfigError, DataError
+from foretide.explain.origins import panel_for
 from foretide.explain.summary import Summary
 from foretide.explain.weights.faithfulness import Faithfulness, faithfulness_of
 from foretide.explain.weights.figures import AttentionFigures
@@ -238,7 +239,7 @@ class AttentionSummary(AttentionFigures, Summary):
 
 def attention(
     model: Attention,
-    panel: Panel,
+    panel: Panel | Frame,
     cutoffs: Times | Windows | None = None,
     *,
     keep_weights: bool = False,
@@ -253,7 +254,7 @@ def attention(
     ----------
     model : Attention
         Fitted.
-    panel : Panel
+    panel : Panel, pandas or polars data frame
         Values after a cutoff are read by the tests (``faithfulness``, event windows from errors) only.
     cutoffs : sequence of times, optional
         Times of the last observed step. None: every window whose horizon lies after what the model was fitted on; all
@@ -287,6 +288,7 @@ def attention(
     >>> ft.explain.attention(model, panel).top_lags(1, by="distance")["distance"].tolist()
     [7]
     """
+    panel = panel_for(model, panel)
     lens = lens_on(model, panel, cutoffs)
     keep = _room(lens, limit_mib) if keep_weights else None
     sums, backend = Sums.streamed(lens, keep), panel.names.backend

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from foretide.data.windows import Windows
     from foretide.forecasters.lavar.parts import Parts
     from foretide.training.watch import Epoch
-    from foretide.typing import Json, Time
+    from foretide.typing import Frame, Json, Time
 
 
 class LAVAR(Forecaster):
@@ -101,7 +101,7 @@ class LAVAR(Forecaster):
         self.heads = heads if isinstance(heads, str) else tuple(heads)
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = "auto" if calendar == "auto" else calendar_of(calendar)
-        check_options(options, self.configs)
+        check_options(options, self.configs, self._named())
         self.config = rebuilt(LatentConfig, {"order": order, "latent": latent, **options})
         self.supply, self.stages = rebuilt(SupplyConfig, options), rebuilt(StagesConfig, options)
         self._options = dict(options)
@@ -143,7 +143,7 @@ class LAVAR(Forecaster):
             }
         )
 
-    def fit_heads(self, panel: Panel, until: Time | None = None, *, train_until: Time | None = None) -> LAVAR:
+    def fit_heads(self, panel: Panel | Frame, until: Time | None = None, *, train_until: Time | None = None) -> LAVAR:
         """Return a LAVAR for other entities that shares this one's frozen stage 1.
 
         Base, latent effects and heads of the new entities begin at what this model's entities have in common, so that
@@ -173,6 +173,7 @@ class LAVAR(Forecaster):
         """
         if self._fitted is None:
             raise ConfigError(f"{self.name} has no stage 1 to share yet. Type: model.fit(panel) first.")
+        panel = self._read(panel)
         self._fitted.check(panel, self.name)
         other = self.fresh()
         other._teacher = self

@@ -81,6 +81,11 @@ class Attention(NeuralForecaster):
         )  # fmt: skip
         self.hidden, self.heads = hidden, heads
 
+    @property
+    def step_axis(self) -> Mapping[str, int]:
+        """Steps come behind windows and heads in the weights."""
+        return {"attention": 2}
+
     @classmethod
     def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
         """Width, heads and rate of the specification, and the lookback, which mattered most; dropout did nothing."""

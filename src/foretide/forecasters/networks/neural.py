@@ -96,7 +96,7 @@ class NeuralForecaster(Forecaster):
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = calendar if isinstance(calendar, str) else calendar_of(calendar)
         self.device = device
-        check_options(options, self.configs, ("device",))
+        check_options(options, self.configs, self._named())
         self.training, self.start_config = rebuilt(TrainingConfig, options), rebuilt(StartConfig, options)
         self.config: Any = rebuilt(self.configs[-1], options)
         named = self._named()

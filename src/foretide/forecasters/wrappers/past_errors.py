@@ -17,6 +17,8 @@ from foretide.forecasters.wrappers.error_distribution import Errors
 from foretide.forecasters.wrappers.wrapper import Single
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Floats, Ints
@@ -79,6 +81,11 @@ class ResidualWrapper(Single):
     """
 
     adds_intervals = True
+
+    @property
+    def step_axis(self) -> Mapping[str, int]:
+        """Where the steps of the traces of the forecaster inside are."""
+        return self.inner.step_axis
 
     @property
     def traces(self) -> tuple[str, ...]:

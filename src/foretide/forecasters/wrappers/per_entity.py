@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Quantiles, Traces
-    from foretide.typing import Array, Json, Time
+    from foretide.typing import Array, Frame, Json, Time
 
 FITTED, FAILED = "fitted", "failed"
 TOGETHER = "all"
@@ -189,7 +189,7 @@ class PerEntity(Single):
 
 def fit_each(
     model: Member,
-    panel: Panel,
+    panel: Panel | Frame,
     until: Time | None = None,
     *,
     train_until: Time | None = None,
@@ -203,7 +203,7 @@ def fit_each(
     Parameters
     ----------
     model : Forecaster, str or {name: settings}
-    panel : Panel
+    panel : Panel, pandas or polars data frame
     until, train_until : times, optional
         As for :meth:`Forecaster.fit`. An entity that ends before ``train_until`` is fitted as if it were not given.
     n_jobs, h, alias
