@@ -16,7 +16,7 @@ from cases import CASES, make_panel
 import foretide as ft
 from foretide.data.panel import Panel
 from foretide.data.reading.problems import DataWarning
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.forecast import Forecast
 
@@ -164,6 +164,8 @@ def test_names_of_other_libraries_are_answered_with_what_to_type() -> None:
         r"Attention has no argument 'prediction_length'.*Type: h=7": lambda: kinds.Attention(prediction_length=7),
         r"Ridge has no argument 'fh'.*Type: h=3": lambda: kinds.Ridge(fh=3),
         r"Type: lr=0\.1": lambda: kinds.LSTM(h=2, learning_rate=0.1),
+        r"how the table is read. Type: ft\.Panel\.from_frame\(frame, freq='D'\)": lambda: kinds.Drift(h=2, freq="D"),
+        r"Type: ft\.Panel\.from_frame\(frame, id='unique_id'\)": lambda: model.fit(frame, id_col="unique_id"),
         r"called 'n_windows' here": lambda: kinds.backtest(model, frame, n_folds=3),
         r"called 'h' here": lambda: kinds.tune("Ridge", frame, horizon=3),
         r"called 'id' here": lambda: kinds.Panel.from_frame(frame, id_col="unique_id"),
@@ -180,3 +182,9 @@ def test_frequencies_of_earlier_pandas_are_understood(typed: str, freq: str) -> 
     from foretide.data.time.frequency import read_freq
 
     assert read_freq(typed) == freq
+
+
+def test_month_ends_for_months_that_begin_are_answered_with_the_right_frequency() -> None:
+    frame = pd.DataFrame({"ds": pd.date_range("2020-01-01", periods=30, freq="MS"), "y": np.arange(30.0)})
+    with pytest.raises(DataError, match=r"They lie on steps of MS: freq='MS', or leave freq out"):
+        Panel.from_frame(frame, id=None, freq="M")

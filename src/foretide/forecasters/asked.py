@@ -41,13 +41,14 @@ def table_of(
     ConfigError
         With what to type.
     """
-    check_foreign(f"model.{deed}", others, known)
     for name in others:
         if FOREIGN.get(name) == "future":
             raise ConfigError(
                 f"{deed} has no argument {name!r}: what is known ahead stands in the table itself, in rows after the "
                 f"last observed one, their targets empty. Type: model.{deed}(frame)"
             )
+    check_foreign(f"model.{deed}", others, known)
+    for name in others:
         raise ConfigError(f"{deed} has no argument {name!r}. {nearest(name, known)}")
     if table is None:
         what = "learn from" if deed == "fit" else "forecast from, up to its last observed row"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias
 
 from foretide.data.time.calendar import Calendar
 from foretide.errors import FOREIGN
-from foretide.forecasters.options import check_foreign, default_of, other_parameters, own_parameters
+from foretide.forecasters.options import READING, check_foreign, default_of, other_parameters, own_parameters
 
 if TYPE_CHECKING:
     from foretide.forecasters.sizes import Sizes, SpaceEntry
@@ -61,7 +61,7 @@ class Declared(ABC):
 
     def __new__(cls, *_: object, **settings: object) -> Self:
         """Answer to settings by the names that other libraries have for them, before Python says what is missing."""
-        if not FOREIGN.keys().isdisjoint(settings) and not cls.takes_any():
+        if not {*FOREIGN, *READING}.isdisjoint(settings) and not cls.takes_any():
             check_foreign(cls.__name__, settings, (*cls.parameters(), *cls.former))
         return super().__new__(cls)
 

@@ -9,6 +9,8 @@ from dataclasses import MISSING, Field, fields
 
 from foretide.errors import FOREIGN, ConfigError, nearest
 
+READING = ("id", "time", "target", "past", "future", "static", "freq")
+"""What is said of a table when it is read, not of a model."""
 REQUIRED: object = inspect.Parameter.empty
 """In place of the default of a setting that has none."""
 SHOWN = 5
@@ -77,13 +79,16 @@ def check_foreign(kind: str, given: Mapping[str, object], known: Iterable[str]) 
     """
     known = set(known)
     for name, value in given.items():
-        own = FOREIGN.get(name)
-        if name in known or own not in known:
+        own = FOREIGN.get(name, name)
+        if name in known or own not in {*known, *READING}:
             continue
         if own == "panel":
             raise ConfigError(f"{kind} has no argument {name!r}: the table comes first. Type: {kind}(frame)")
         value = tuple(value) if isinstance(value, list) else value
         shown = repr(value) if isinstance(value, (int, float, str, tuple)) else "..."
+        if own not in known:
+            how = f"it says how the table is read. Type: ft.Panel.from_frame(frame, {own}={shown})"
+            raise ConfigError(f"{kind} has no argument {name!r}: {how}")
         raise ConfigError(f"{kind} has no argument {name!r}. {nearest(name, known)} Type: {own}={shown}")
 
 

@@ -148,6 +148,10 @@ def _use_grid(survey: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
         vague = survey.options.freq is None and step is not None and step > 8 * DAY
         longer = suggestion(place.times, place.codes) if vague else freq
         fix = f"Average onto regular steps: resample={longer!r}, or name another frequency: freq=..."
+        own = (
+            find_freq(place.times, place.codes, False) if survey.options.freq and not survey.options.resample else None
+        )
+        fix = fix if own in (None, freq) else f"They lie on steps of {own}: freq={own!r}, or leave freq out."
         fix = next((p.fix for p in survey.problems if p.kind == "zone"), fix)
     off_grid = f"time does not lie on steps of {freq}|times do not lie on steps of {freq}"
     survey.problems += located("irregular", off, place, off_grid, fix)
