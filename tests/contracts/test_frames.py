@@ -138,6 +138,8 @@ def test_the_next_table_is_read_as_the_first_one_was(tmp_path: Any) -> None:
     coming = holes[holes["target"].isna()]
     same(again.predict(coming), model.predict(holes))
     same(again.predict(coming.drop(columns="target")), model.predict(holes))
+    with pytest.raises(DataError, match=r"(?s)'promo' \(future\).*from_frame\(frame, id=\['region', 'item_id'\]"):
+        again.predict(holes.drop(columns="promo"))
 
 
 def test_a_column_per_series_and_one_row_per_series_too() -> None:

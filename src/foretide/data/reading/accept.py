@@ -11,13 +11,15 @@ import narwhals as nw
 from foretide.data.panel import Panel
 from foretide.data.reading.checks import examine
 from foretide.data.reading.frames import columns_of_index, open_frame
-from foretide.data.reading.problems import DataWarning, Report, raise_errors, warn
+from foretide.data.reading.problems import DataWarning, raise_errors, warn
 from foretide.data.reading.surveys import build, left_open, survey_long, survey_wide
 from foretide.data.tables.form import Form
 from foretide.errors import DataError
 
 if TYPE_CHECKING:
-    from foretide.data.reading.survey import Survey
+    from collections.abc import Mapping, Sequence
+
+    from foretide.data.reading.problems import Problem
     from foretide.typing import Frame
 
 USUAL = {"id": "unique_id", "time": "ds", "target": "y"}
@@ -72,31 +74,32 @@ def _guessed(frame: Frame) -> Panel:
     known = {str(name) for name in open_frame(columns_of_index(frame, None, (), None)).columns}
     roles = {role: name if name in known else None for role, name in USUAL.items()}
     report, panel = examine(frame, {**roles, "past": None, "future": None, "static": None})
-    if panel is None:
-        _raise_with_options(report)
+    typed = _typed(report.roles, melt=report.melt)
+    _raise_with_options(report.problems, typed)
     warn(report.problems, stacklevel=4)
     guesses = [problem for problem in report.notes if problem.kind in GUESSES]
     if guesses:
         text = " ".join(map(str, guesses))
-        warnings.warn(f"{text} To settle the roles, type: {_typed(report)}", DataWarning, stacklevel=4)
+        warnings.warn(f"{text} To settle the roles, type: {typed}", DataWarning, stacklevel=4)
     return cast("Panel", panel)
 
 
-def _raise_with_options(report: Report) -> None:
+def _raise_with_options(problems: Sequence[Problem], typed: str) -> None:
     """Raise the errors of a frame, and say where options of reading go."""
     try:
-        raise_errors(report.problems)
+        raise_errors(problems)
     except DataError as error:
-        raise DataError(f"{error} Roles and options are those of ft.Panel.from_frame: {_typed(report)}") from None
+        end = "\n" if "\n" in str(error) else " "
+        raise DataError(f"{error}{end}Roles and options are those of ft.Panel.from_frame: {typed}") from None
 
 
-def _typed(report: Report) -> str:
+def _typed(roles: Mapping[str, Sequence[str]], *, melt: bool) -> str:
     """Return the call that reads a frame with these roles, without a guess."""
-    roles = {role: names[0] if len(names) == 1 else list(names) for role, names in report.roles.items() if names}
-    wide = "id" not in roles and len(report.roles.get("target", ())) > 1
-    given = {} if wide or "id" in roles else {"id": None}
-    melt = {"melt": True} if report.melt else {}
-    shown = ", ".join(f"{name}={value!r}" for name, value in {**given, **roles, **melt}.items())
+    given = {role: names[0] if len(names) == 1 else list(names) for role, names in roles.items() if names}
+    wide = "id" not in given and len(roles.get("target", ())) > 1
+    first = {} if wide or "id" in given else {"id": None}
+    last = {"melt": True} if melt else {}
+    shown = ", ".join(f"{name}={value!r}" for name, value in {**first, **given, **last}.items())
     return f"ft.Panel.from_{'wide' if wide else 'frame'}(frame, {shown})"
 
 
@@ -110,19 +113,19 @@ def _read_like(frame: Frame, like: Panel) -> Panel:
         options["freq"] = like.grid.freq
     form = Form(time_format=names.time_format)
     options |= left_open(frame, names.time, cast("str | None", options.get("time_format")), form)
-    roles = {"past": like.past, "future": like.future}
-    if names.melted and names.id not in known:
-        series = [name for name in names.melted if name in known] or list(names.melted)
-        return _built(survey_wide(frame, names.time, {"target": series, **roles}, {**options, "melt": True}))
-    frame = _with_targets(frame, like, known)
-    joined = names.id.split("/") if names.id not in known else [names.id]
-    id = None if like.ids == ("",) else joined if set(joined) <= known else names.id
-    columns = {"target": like.targets, **roles, "static": like.static.names}
-    return _built(survey_long(frame, id, names.time, columns, options))
-
-
-def _built(survey: Survey) -> Panel:
-    """Return the panel of a further table; that a column of it is constant or empty is no news."""
+    roles: dict[str, tuple[str, ...]] = {"target": like.targets, "past": like.past, "future": like.future}
+    melt = bool(names.melted) and names.id not in known
+    if melt:
+        roles["target"] = tuple(name for name in names.melted if name in known) or names.melted
+        survey = survey_wide(frame, names.time, roles, {**options, "melt": True})
+        ids: tuple[str, ...] = ()
+    else:
+        joined = (names.id,) if names.id in known else tuple(names.id.split("/"))
+        ids = () if like.ids == ("",) else joined if set(joined) <= known else (names.id,)
+        roles["static"] = like.static.names
+        survey = survey_long(_with_targets(frame, like, known), ids or None, names.time, roles, options)
+    _raise_with_options(survey.problems, _typed({"id": ids, "time": (names.time,), **roles}, melt=melt))
+    # That a column is constant, or empty, in a further table is no news.
     survey.problems = [problem for problem in survey.problems if problem.kind != "constant"]
     return build(Panel, survey)
 
