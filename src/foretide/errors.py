@@ -56,7 +56,7 @@ _ELSEWHERE = {
     "input_size": "context_length input_chunk_length max_encoder_length lookback lags n_lags window_size",
     "levels": "level prediction_intervals coverage",
     "quantiles": "quantile_levels",
-    "panel": "df data train_data train_df X y ts series frame dataset",
+    "panel": "df data train_data train_df X ts series frame dataset",
     "season": "season_length seasonal_periods seasonality sp",
     "seed": "random_state random_seed",
     "epochs": "max_epochs n_epochs num_epochs max_steps",
