@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,18 @@ def test_a_dear_candidate_is_left_out_by_its_measured_time(monkeypatch: pytest.M
     board = model.leaderboard().set_index("candidate")
     assert board.left_out["LAVAR"] == f"{NO_TIME}: it would take about 33 min 20 s"
     assert model.notes_ == [f"LAVAR was not tried: {board.left_out['LAVAR']}"]
+
+
+class Slow(Persistence):
+    """Takes its time."""
+
+    def _fit(self, part: FitPart) -> None:
+        time.sleep(5)
+
+
+def test_what_takes_too_long_is_stopped() -> None:
+    model = ft.Auto(H, ["SeasonalNaive", Slow(H)], time_limit=0.6).fit(noise())
+    assert model.leaderboard().left_out[1].startswith(f"{NO_TIME}: it was stopped after")
 
 
 def test_the_same_seed_gives_the_same_forecast() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from foretide.forecasters.auto.blend import ALONE, factors_of, shares_of, stretched
 from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, predicted_seconds, tried, wql
+from foretide.forecasters.classical.time_limit import OutOfTime
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
 from foretide.parallel import map_tasks
 from foretide.text import duration
@@ -145,29 +146,28 @@ def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tu
     entries: list[Entry] = []
     trials: list[Trial | None] = []
     for k, model in enumerate(models):
-        entry, trial = Entry(model.name, simple=is_simple(model)), None
-        left = time_limit - (time.perf_counter() - began) - needed
-        expected = 0.0
+        entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
+        left = began + time_limit - needed - time.perf_counter()
         if k and left > 0 and not entry.simple:
             (measured,) = map_tasks(predicted_seconds, [model], shared=judge)
-            # What fails on a few series may work on all.
-            expected = 2 * (measured.value or 0.0)
-            left = time_limit - (time.perf_counter() - began) - needed
+            expected = 2 * (measured.value or 0.0)  # to be judged and fitted again; what fails here may work on all
+            left = began + time_limit - needed - time.perf_counter()
         if k and (left <= 0 or expected > left):
             took = f": it would take about {duration(expected)}" if left > 0 else ""
-            entries.append(replace(entry, left_out=NO_TIME + took))
-            trials.append(None)
-            continue
-        (outcome,) = map_tasks(tried, [model], shared=judge)
-        if outcome.value is None:
-            entry = replace(entry, left_out=f"{FAILED}: {outcome.error}")
+            entry = replace(entry, left_out=NO_TIME + took)
         else:
-            trial = outcome.value
-            score = wql(trial.quantiles, judge.truth)
-            why = "" if np.isfinite(score) else f"{FAILED}: no finite forecast"
-            entry = replace(entry, wql=score if not why else float("nan"), left_out=why)
-        needed += outcome.seconds
-        entries.append(replace(entry, seconds=outcome.seconds))
+            (outcome,) = map_tasks(tried, [(model, left / 2 if k else None)], shared=judge)
+            needed, trial = needed + outcome.seconds, outcome.value
+            score = wql(trial.quantiles, judge.truth) if trial is not None else float("nan")
+            entry = replace(entry, seconds=outcome.seconds)
+            if isinstance(outcome.error, OutOfTime):
+                entry = replace(entry, left_out=f"{NO_TIME}: it was stopped after {duration(left / 2)}")
+                needed -= outcome.seconds
+            elif not np.isfinite(score):
+                entry = replace(entry, left_out=f"{FAILED}: {outcome.error or 'no finite forecast'}")
+            else:
+                entry = replace(entry, wql=score)
+        entries.append(entry)
         trials.append(trial)
     return entries, trials
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.windows import Windows, evenly, places, slide, truth_of
+from foretide.forecasters.classical.time_limit import limit
 from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import fit_member
 
@@ -34,8 +35,8 @@ FEWEST = 3
 SAMPLE_SERIES, SAMPLE_ROWS = 4, 1500
 """The time that a candidate takes is measured on so many series, and so many rows of each."""
 
-FIXED = 0.5
-"""At least this share of a fit's time grows with the rows, whatever two small fits say."""
+OF_NETWORKS = 0.25
+"""So much of a network's time on few series grows with their number; the rest is there once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +99,26 @@ class Trial:
     quantiles: Floats
 
 
-def tried(judge: Judge, candidate: Forecaster) -> Trial:
+def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
     """Fit a copy of a candidate on what is known, and forecast from all origins.
 
     Parameters
     ----------
     judge : Judge
-    candidate : Forecaster
-        Unfitted.
+    item : (Forecaster, float or None)
+        The candidate, unfitted, and the seconds after which it is stopped, where that can be done.
 
     Returns
     -------
     Trial
+
+    Raises
+    ------
+    OutOfTime
+        When it was stopped.
     """
-    with warnings.catch_warnings():
+    candidate, seconds = item
+    with limit(seconds), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say is said when the whole part is fitted
         model = fit_member(judge.known, (candidate.fresh(), None))
         got = predict_within(model, judge.panel, judge.windows, QUANTILES)
@@ -120,7 +127,7 @@ def tried(judge: Judge, candidate: Forecaster) -> Trial:
 
 
 def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
-    """Return how long :func:`tried` will take, from one and a few series; 0 where those would be most of the work.
+    """Return about how long :func:`tried` will take, from a fit on a few series; 0 where those are most of the work.
 
     Parameters
     ----------
@@ -135,24 +142,16 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     known = judge.known
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
     few = few.head(np.minimum(few.length, SAMPLE_ROWS))
-    rows, total = int(few.length.sum()), int(known.length.sum())
-    if total < 2 * rows:
+    scale = float(known.length.sum() / few.length.sum())
+    if scale < 2:
         return 0.0
-    one = few.take([0])
-    fit_seconds(one, candidate)  # imports and compiles what the first fit needs
-    little, much = fit_seconds(one, candidate), fit_seconds(few, candidate)
-    more = rows - int(one.length.sum())
-    per_row = max((much - little) / more if more else 0.0, FIXED * much / rows)
-    return much + per_row * (total - rows)
-
-
-def fit_seconds(panel: Panel, candidate: Forecaster) -> float:
-    """Return how long a fit takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        fit_member(few.take([0]), (candidate.fresh(), None))  # imports and compiles what the first fit needs
         began = time.perf_counter()
-        fit_member(panel, (candidate.fresh(), None))
-    return time.perf_counter() - began
+        fit_member(few, (candidate.fresh(), None))
+    growth = OF_NETWORKS if candidate.neural else 1.0
+    return (time.perf_counter() - began) * (1 + growth * (scale - 1))
 
 
 def wql(quantiles: Floats, truth: Floats) -> float:
