@@ -18,7 +18,7 @@ from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_cand
 from foretide.forecasters.auto.contest import FAILED, Entry, Result, contest
 from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
-from foretide.forecasters.simple.unasked import with_intervals
+from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
 from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
