@@ -136,8 +136,8 @@ def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Cand
     >>> [model.name for model in usual_candidates(panel, 24, {"season": 24}).models][:2]
     ['SeasonalNaive', 'SeasonalES']
     """
-    kind, typical = kind_of(panel), int(np.median(panel.observed[telling(panel)]))
-    total = int(panel.observed.sum())
+    rows = panel.observed[telling(panel)]
+    kind, typical, total = kind_of(panel), int(np.median(rows)), int(rows.sum())
     found = Candidates([], {}, {})
     for one in USUAL:
         if kind not in one.kinds:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, evenly, places, slide, truth_of
 from foretide.forecasters.classical.time_limit import limit
 from foretide.forecasters.wrappers.past_errors import predict_within
@@ -81,7 +82,8 @@ class Judge:
             stride += 1
         more = np.clip((np.round(MOST_KEPT_BACK * rows).astype(np.int64) - h) // stride, 0, ORIGINS - 1)
         kept_back = h + stride * more
-        known = panel.head(np.where(rows - kept_back >= FEWEST, rows - kept_back, 0))
+        able = np.isin(np.arange(panel.n_entities), telling(panel, season)) & (rows - kept_back >= FEWEST)
+        known = panel.head(np.where(able, rows - kept_back, 0))
         known = known.take(np.flatnonzero(known.observed > 0))
         if not known.n_entities:
             return None
