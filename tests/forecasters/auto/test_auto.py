@@ -61,7 +61,7 @@ def test_a_failing_candidate_is_left_out_with_a_note() -> None:
     board = model.leaderboard().set_index("candidate")
     assert board.left_out["Broken"] == "failed: nothing to learn here"
     notes = [note.text for note in model.predict(panel).notes]
-    assert notes == ["Broken was not tried: failed: nothing to learn here"]
+    assert notes == ["Broken is left out: failed: nothing to learn here"]
     with pytest.raises(DataError, match="nothing to learn here"):
         ft.Auto(H, [Broken(H)]).fit(panel)
 
@@ -82,7 +82,7 @@ def test_a_dear_candidate_is_left_out_by_its_measured_time(monkeypatch: pytest.M
     model = ft.Auto(H, ["SeasonalES", {"LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}]).fit(noise())
     board = model.leaderboard().set_index("candidate")
     assert board.left_out["LAVAR"] == f"{NO_TIME}: it would take about 33 min 20 s"
-    assert model.notes_ == [f"LAVAR was not tried: {board.left_out['LAVAR']}"]
+    assert model.notes_ == [f"LAVAR is left out: {board.left_out['LAVAR']}"]
 
 
 class Slow(Persistence):

@@ -23,7 +23,7 @@ from foretide.forecasters.wrappers.ensemble import blend_quantiles
 from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
 from foretide.parallel import map_tasks
-from foretide.text import joined, number, percent
+from foretide.text import joined, number, percent, phrase
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Auto(Wrapper):
         simple = [entry for entry in result.entries if entry.simple and np.isfinite(entry.wql)]
         if not np.isfinite(result.wql):
             return f"{first} The series are too short to say how good it is."
-        about = f"On {result.origins} held-back origins its weighted quantile loss is {number(result.wql)}"
+        about = f"On {phrase('held-back origin', result.origins)} its weighted quantile loss is {number(result.wql)}"
         if not simple:
             return f"{first} {about}; no simple baseline was tried."
         best = min(simple, key=lambda entry: entry.wql)
@@ -204,7 +204,7 @@ class Auto(Wrapper):
         entries = self._refitted(tried.models, result.entries, part)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
         lost = {entry.candidate: entry.left_out for entry in entries if entry.lost} | tried.missing
-        self.notes_ += [f"{name} was not tried: {why}" for name, why in lost.items()]
+        self.notes_ += [f"{name} is left out: {why}" for name, why in lost.items()]
         entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.too_long}.items()]
         self.result_ = replace(result, entries=tuple(entries))
 

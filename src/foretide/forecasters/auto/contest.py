@@ -70,8 +70,6 @@ class Result:
         Of the blend.
     factors : float array
         By which intervals are stretched, one per level checked.
-    covered : float
-        Share of the truths that the blend's 80 % interval held before that.
     origins : int
         Forecasts that were judged.
     """
@@ -79,7 +77,6 @@ class Result:
     entries: tuple[Entry, ...]
     wql: float = float("nan")
     factors: Floats = field(default_factory=lambda: np.ones(len(CHECKED)))
-    covered: float = float("nan")
     origins: int = 0
 
 
@@ -119,9 +116,6 @@ def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float
     if len(good) > 1 and wql(blended, judge.truth) > ALONE * scores[best]:
         shares = np.eye(len(models))[best]
         blended = _blended([trials[best]], np.ones(1))
-    low, high = (blended[..., QUANTILES.index(q)] for q in (0.1, 0.9))
-    known = ~np.isnan(judge.truth)
-    covered = float(((low <= judge.truth) & (judge.truth <= high))[known].mean())
     factors = np.ones(len(CHECKED)) if counts else factors_of(blended, judge.truth)
     behind = {k: f"{scores[k] / scores[best] - 1:.0%} worse than {entries[best].candidate}" for k in range(len(models))}
     entries = [
@@ -129,7 +123,7 @@ def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float
         for k, (e, w) in enumerate(zip(entries, shares, strict=True))
     ]
     score = wql(stretched(blended, QUANTILES, factors), judge.truth)
-    return Result(tuple(entries), score, factors, covered, len(judge.windows))
+    return Result(tuple(entries), score, factors, len(judge.windows))
 
 
 def _unjudged(entries: Sequence[Entry]) -> Result:
