@@ -164,6 +164,19 @@ def test_members_get_the_settings_all_models_share() -> None:
     assert wrapped.forecaster.h == 7
 
 
+def test_candidates_of_auto_are_built_and_need_not_be_named() -> None:
+    config = load_config({**CONFIG, "models": [{"Auto": {"candidates": ["Drift", {"LSTM": {"hidden": 8}}]}}]})
+    auto = roster(config)[-1].forecaster
+    assert auto.h == 7
+    assert [type(part).__name__ for part in auto.parts] == ["Drift", "LSTM"]
+    assert auto.parts[1].settings()["input_size"] == 21
+    usual = roster(load_config({**CONFIG, "models": ["Auto", {"Auto": {"time_limit": 5, "alias": "Quick"}}]}))[-2:]
+    assert [entry.name for entry in usual] == ["Auto", "Quick"]
+    assert usual[1].forecaster.settings() == {
+        "h": 7, "candidates": None, "time_limit": 5.0, "season": None, "seed": 0, "alias": "Quick",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [

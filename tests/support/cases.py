@@ -110,6 +110,9 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "Conformal-distribution": ("Conformal", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
     "PerEntity-distribution": ("PerEntity", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
     "PerEntity-LSTM": ("PerEntity", {"model": {"LSTM": _LSTM}}),
+    "Auto-networks": (
+        "Auto", {"candidates": ["SeasonalES", {"LSTM": _LSTM}, {"LAVAR": _SHORT_LAVAR}], "time_limit": 600.0},
+    ),
 }  # fmt: skip
 """Beside every forecaster of the table with its quick settings: name of the case -> forecaster, and what differs."""
 

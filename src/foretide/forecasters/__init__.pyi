@@ -25,3 +25,4 @@ from .wrappers.ensemble import Ensemble as Ensemble
 from .wrappers.per_entity import PerEntity as PerEntity
 from .wrappers.intervals import WithIntervals as WithIntervals
 from .wrappers.conformal import Conformal as Conformal
+from .auto.auto import Auto as Auto

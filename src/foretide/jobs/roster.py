@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
+from foretide.forecasters.options import REQUIRED
 from foretide.forecasters.simple.default_set import is_baseline, simple_set, with_intervals
 from foretide.forecasters.table import forecaster_class
 
@@ -94,8 +95,8 @@ def _build(name: str, settings: Json, config: Config, shared: Mapping[str, objec
     given.setdefault("h", config.h)
     if given["h"] != config.h:
         raise ConfigError(f"models.{name}.h: all models of a run share one horizon, h: {config.h}; got {given['h']}.")
-    if cls.nests is not None:
-        given = {key: value for key, value in given.items() if key in settings}
+    if cls.nests is not None and (cls.nests in settings or known[cls.nests] is REQUIRED):
+        given = {key: value for key, value in given.items() if key in settings or known.get(key) is REQUIRED}
         given[cls.nests] = _inner(name, cls.nests, settings.get(cls.nests), config, shared)
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
@@ -108,7 +109,7 @@ def _inner(
     name: str, setting: str, members: object, config: Config, shared: Mapping[str, object]
 ) -> Forecaster | list[Forecaster]:
     """Build the forecasters inside another one, with the settings that all models of a run share."""
-    many = setting == "models"
+    many = setting != "model"
     built = []
     for member in members if many and isinstance(members, (list, tuple)) else [members]:
         named = {member: {}} if isinstance(member, str) else member

@@ -18,7 +18,7 @@ from foretide.forecasters.wrappers.intervals import WithIntervals
 
 UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
 UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
-NETWORKS = {"LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal", "PerEntity"}
+NETWORKS = {"Auto", "LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal", "PerEntity"}
 
 
 def names(**options: object) -> list[str]:

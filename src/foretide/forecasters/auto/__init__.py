@@ -1,0 +1,1 @@
+"""The forecaster that chooses among the others."""

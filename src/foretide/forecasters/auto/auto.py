@@ -1,0 +1,278 @@
+"""A forecaster that tries others on the end of every series and blends the good ones."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from foretide.data.time.seasons import main_season
+from foretide.errors import ConfigError, NotFittedError
+from foretide.forecasters.answer import Note, Prediction
+from foretide.forecasters.auto.blend import stretched
+from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
+from foretide.forecasters.auto.contest import FAILED, Entry, Result, contest
+from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
+from foretide.forecasters.simple.default_set import with_intervals
+from foretide.forecasters.wrappers.ensemble import blend_quantiles
+from foretide.forecasters.wrappers.past_errors import predict_within
+from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
+from foretide.parallel import map_tasks
+from foretide.text import joined, number, percent, phrase
+from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from foretide.data.panel import Panel
+    from foretide.data.windows import Windows
+    from foretide.forecasters.answer import Quantiles, Traces
+    from foretide.forecasters.base import FitPart, Forecaster
+    from foretide.typing import Array, Bools, Floats, Json
+
+
+class Auto(Wrapper):
+    """The forecaster for those who do not want to choose one.
+
+    At ``fit`` candidates are tried, the quick ones first: each learns from all but the last part of every series and
+    forecasts it from up to three origins. They are judged by the weighted quantile loss at the deciles, over all series
+    together. Those near the best are blended, quantile by quantile, with weights drawn towards equal ones; where that
+    is worse than the best one, it stands alone. Then they are fitted again on everything. The intervals are stretched
+    by one factor per level, so that they would have covered what they say; those of counts stay as they are.
+
+    The usual candidates depend on the data: see :data:`foretide.forecasters.auto.candidates.USUAL`.
+
+    Parameters
+    ----------
+    h : int
+        Steps forecast.
+    candidates : sequence, optional
+        What to try instead of the usual ones: forecasters, which are copied, or names, or ``{name: settings}``. Those
+        without a distribution get the intervals of their past errors.
+    time_limit : float
+        Seconds for ``fit``. A candidate that would take longer, as measured on a few series, is left out; the first
+        one is always tried. While the limit leaves none out, the same seed gives the same forecast.
+    season : int, optional
+        Steps of one season; found from the frequency and the data by default.
+    seed : int
+        Of the networks among the usual candidates.
+    alias : str, optional
+        Name in frames and tables.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
+    >>> model = ft.Auto(h=24, candidates=["SeasonalNaive", "SeasonalES", "Drift"]).fit(panel)
+    >>> model.predict(panel)
+    Forecast(Auto: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
+    >>> model.leaderboard().candidate.to_list()[-1]
+    'Drift'
+    """
+
+    nests = "candidates"
+    adds_intervals = True
+    quick: ClassVar[Mapping[str, object]] = {"candidates": [{"SeasonalNaive": {}}, {"SeasonalES": {}}, {"Drift": {}}]}
+
+    def __init__(
+        self,
+        h: int,
+        candidates: Sequence[Member] | None = None,
+        *,
+        time_limit: float = 60.0,
+        season: int | None = None,
+        seed: int = 0,
+        alias: str | None = None,
+    ) -> None:
+        if candidates is not None and (isinstance(candidates, (str, Mapping)) or not len(candidates)):
+            raise ConfigError(
+                f"candidates is a list of forecasters, got {candidates!r}. Try candidates=['SeasonalES', 'Ridge'], "
+                "or leave it out."
+            )
+        self._given = None if candidates is None else [unfitted(model, h) for model in candidates]
+        if self._given is not None and {model.h for model in self._given} != {h}:
+            raise ConfigError(f"All candidates forecast h={h!r} steps; got {sorted({m.h for m in self._given})}.")
+        if not time_limit > 0:
+            raise ConfigError(f"time_limit is a number of seconds above 0, got {time_limit!r}.")
+        self.season, self.time_limit, self.seed = check_count("season", season), float(time_limit), seed
+        super().__init__(self._given or [SeasonalNaive(h, self.season)], alias=alias)
+        self.uses_validation = False  # it keeps its own part back
+        self.uses_future = self._given is None or self.uses_future
+        self.result_: Result | None = None
+        """What came of the contest; None before fit."""
+        self.notes_: list[str] = []
+        """What there is to know of the choice and of the fits."""
+        self.shares_: Floats = np.ones(1)
+        """What each member counts, ``[M]``."""
+        self.floor_: Bools = np.zeros(0, dtype=bool)
+        """Whether a target was never below zero, ``[D]``."""
+
+    @property
+    def candidates(self) -> list[dict[str, dict[str, object]]] | None:
+        """The candidates given as ``{name: settings}``; None for the usual ones."""
+        return None if self._given is None else _described(self._given)
+
+    def fresh(self, **changes: object) -> Self:
+        """Return an unfitted forecaster with the same settings, but for those given, with copies of the candidates."""
+        return super(Wrapper, self).fresh(**{"candidates": self._given, **changes})
+
+    # ---------------------------------------------------------------- what it chose
+    def leaderboard(self) -> pd.DataFrame:
+        """Return the candidates, the best first.
+
+        Returns
+        -------
+        DataFrame
+            ``candidate``, ``wql`` (weighted quantile loss on the held-back origins), ``weight`` in the blend,
+            ``seconds``, and ``left_out``, why it is not in the blend.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
+        >>> model = ft.Auto(h=24, candidates=["SeasonalNaive", "Drift"]).fit(panel)
+        >>> model.leaderboard()[["candidate", "weight"]].to_dict("list")
+        {'candidate': ['SeasonalNaive', 'Drift'], 'weight': [1.0, 0.0]}
+        """
+        import pandas as pd
+
+        columns = ("candidate", "wql", "weight", "seconds", "left_out")
+        rows = [{name: getattr(entry, name) for name in columns} for entry in self._result().entries]
+        return pd.DataFrame(rows, columns=list(columns)).sort_values("wql", kind="stable", ignore_index=True)
+
+    def verdict(self) -> str:
+        """Say in two sentences what was chosen, and how it did against the best simple baseline.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
+        >>> print(ft.Auto(h=24, candidates=["SeasonalNaive", "Drift"]).fit(panel).verdict())  # doctest: +ELLIPSIS
+        Auto is SeasonalNaive. ...
+        """
+        result = self._result()
+        chosen = [e.candidate for e in sorted(result.entries, key=lambda e: -e.weight) if e.weight]
+        first = f"{self.name} is {chosen[0]}." if len(chosen) == 1 else f"{self.name} is a blend of {joined(chosen)}."
+        simple = [entry for entry in result.entries if entry.simple and np.isfinite(entry.wql)]
+        if not np.isfinite(result.wql):
+            return f"{first} The series are too short to say how good it is."
+        about = f"On {phrase('held-back origin', result.origins)} its weighted quantile loss is {number(result.wql)}"
+        if not simple:
+            return f"{first} {about}; no simple baseline was tried."
+        best = min(simple, key=lambda entry: entry.wql)
+        gain = 1 - result.wql / best.wql if best.wql > 0 else 0.0
+        if chosen == [best.candidate]:
+            return f"{first} {about}; that is the best simple baseline, and nothing else that was tried is better."
+        words = f"{percent(abs(gain))} {'less' if gain >= 0 else 'more'} than"
+        return f"{first} {about}, {words} that of {best.candidate}, the best simple baseline ({number(best.wql)})."
+
+    def _result(self) -> Result:
+        if self.result_ is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel)")
+        return self.result_
+
+    # ---------------------------------------------------------------- learning
+    def _fit(self, part: FitPart) -> None:
+        began, panel = time.perf_counter(), part.panel
+        if self._given is None:
+            tried = usual_candidates(panel, self.h, {"season": self.season, "seed": self.seed})
+        else:
+            tried = Candidates([with_intervals(model) for model in self._given], {}, {})
+        judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
+        left = self.time_limit - (time.perf_counter() - began)
+        result = contest(judge, tried.models, left, counts=kind_of(panel) == "counts")
+        self.floor_ = np.fmin.reduce(panel.values[:, : panel.n_targets], axis=0) >= 0
+        entries = self._refitted(tried.models, result.entries, part)
+        self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
+        lost = {entry.candidate: entry.left_out for entry in entries if entry.lost} | tried.missing
+        self.notes_ += [f"{name} is left out: {why}" for name, why in lost.items()]
+        entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.too_long}.items()]
+        self.result_ = replace(result, entries=tuple(entries))
+
+    def _refitted(self, models: Sequence[Forecaster], entries: Sequence[Entry], part: FitPart) -> list[Entry]:
+        """Fit the chosen ones on everything; what they warn of becomes notes, and one that fails leaves the blend."""
+        chosen = [k for k, entry in enumerate(entries) if entry.weight]
+        items = [(m.fresh(), part.train_until if m.uses_validation else None) for m in (models[k] for k in chosen)]
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            outcomes = map_tasks(fit_member, items, shared=part.panel)
+        self.notes_ = list(dict.fromkeys(str(one.message) for one in said if issubclass(one.category, UserWarning)))
+        if not any(outcome.ok for outcome in outcomes):
+            outcomes[0].get()
+        self._hold([outcome.get() for outcome in outcomes if outcome.ok])
+        failed = {k: f"{FAILED}: {o.error}" for k, o in zip(chosen, outcomes, strict=True) if not o.ok}
+        kept = sum(entry.weight for k, entry in enumerate(entries) if k not in failed)
+        return [
+            replace(entry, weight=0.0, left_out=failed[k])
+            if k in failed
+            else replace(entry, weight=entry.weight / kept)
+            for k, entry in enumerate(entries)
+        ]
+
+    def _hold(self, members: list[Forecaster]) -> None:
+        self.members = members
+        self.uses_future = any(member.uses_future for member in members)
+        self.neural = any(member.neural for member in members)
+
+    # ---------------------------------------------------------------- forecasting
+    def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
+        asked = tuple(sorted({*quantiles, 0.5})) if quantiles else ()
+        made = [predict_within(member, panel, windows, asked) for member in self.members]
+        mean = np.einsum("m,mnhd->nhd", self.shares_, np.stack([one.mean for one in made]).astype(np.float64))
+        mean = np.where(self.floor_, np.maximum(mean, 0.0), mean)
+        notes = [note for one in made for note in one.notes]
+        notes += [Note("choice", text, np.arange(len(windows))) for text in self.notes_]
+        own = [one.quantiles for one in made if one.quantiles is not None]
+        if not asked or len(own) < len(made):
+            return Prediction(mean, None, notes=tuple(notes))
+        blended = stretched(blend_quantiles(np.stack(own), self.shares_), asked, self._result().factors)
+        blended = np.where(self.floor_[:, None], np.maximum(blended, 0.0), blended)
+        return Prediction(mean, blended[..., [asked.index(q) for q in quantiles]], notes=tuple(notes))
+
+    # ---------------------------------------------------------------- keeping
+    def state(self) -> dict[str, Array]:
+        """What the contest left, and every member's arrays under its number."""
+        own = {
+            "shares": self.shares_,
+            "floor": self.floor_.astype(np.int64),
+            **prefixed("result/", arrays_of(self._result())),
+        }
+        return {**own, **super().state()}
+
+    def facts(self) -> dict[str, object]:
+        """The members, the contest and the notes."""
+        result = self._result()
+        about = {**facts_of(result), "entries": [facts_of(entry) for entry in result.entries]}
+        return {**super().facts(), "chosen": _described(self.members), "result": about, "notes": self.notes_}
+
+    def restore(self, state: dict[str, Array], facts: Json) -> None:
+        """Rebuild the members and the contest from :meth:`state` and :meth:`facts`."""
+        self._hold([unfitted(model, self.h) for model in facts["chosen"]])
+        super().restore(state, facts)
+        entries = [rebuilt(Entry, entry) for entry in facts["result"]["entries"]]
+        self.result_ = rebuilt(Result, under("result/", state), {**facts["result"], "entries": entries})
+        self.notes_, self.shares_ = list(facts["notes"]), np.asarray(state["shares"], dtype=np.float64)
+        self.floor_ = np.asarray(state["floor"], dtype=bool)
+
+
+def _described(models: Sequence[Forecaster]) -> list[dict[str, dict[str, object]]]:
+    return [{type(model).__name__: model.settings()} for model in models]

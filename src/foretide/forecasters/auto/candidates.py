@@ -1,0 +1,155 @@
+"""Which forecasters are tried on which kind of data, the quick ones first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from foretide.data.counts import count_like
+from foretide.data.time.seasons import telling
+from foretide.errors import MissingExtraError
+from foretide.forecasters.gaussian import require
+from foretide.forecasters.simple.default_set import made, with_intervals
+
+if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+    from foretide.forecasters.base import Forecaster
+
+Kind: TypeAlias = Literal["counts", "sparse", "continuous"]
+ZEROS = 0.05
+"""Values that are never negative and zero at least so often are sparse, or counts where they are whole and small."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """A forecaster that is tried unless candidates are given.
+
+    Attributes
+    ----------
+    name : str
+        In the table of forecasters.
+    kinds : tuple of str
+        Kinds of data it is tried on.
+    settings : mapping
+        Besides those that all share.
+    rows : int
+        Rows of a typical series that it takes, beside two horizons.
+    in_all : int
+        Rows of all series together that it takes.
+    needs : str or None
+        A package that it cannot do without and that its class does not name.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...] = ("counts", "sparse", "continuous")
+    settings: Mapping[str, object] = field(default_factory=dict)
+    rows: int = 0
+    in_all: int = 0
+    needs: str | None = None
+
+
+_ROUGH: tuple[Kind, ...] = ("counts", "sparse")
+_SMOOTH: tuple[Kind, ...] = ("continuous",)
+USUAL: tuple[Usual, ...] = (
+    Usual("SeasonalNaive"),
+    Usual("SeasonalES"),
+    Usual("SeasonalMean", _ROUGH),
+    Usual("Drift", _SMOOTH),
+    Usual("CalendarES", _ROUGH),
+    Usual("TSB", _ROUGH),
+    Usual("SBA", _ROUGH),
+    Usual("Ridge", rows=20, in_all=100),
+    Usual("Stats", _SMOOTH, {"model": "Theta"}, rows=3, needs="statsforecast"),
+    Usual("Stats", _SMOOTH, {"model": "AutoETS"}, rows=3, needs="statsforecast"),
+    Usual("LAVAR", rows=20, in_all=300),
+    Usual("Attention", _SMOOTH, {"head": "student_t"}, rows=60, in_all=1000),
+    Usual("Attention", ("counts",), {"head": "nb"}, rows=60, in_all=1000),
+)
+"""The usual candidates, in the order in which they are tried."""
+
+
+def kind_of(panel: Panel) -> Kind:
+    """Return what kind of values the targets are.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    {"counts", "sparse", "continuous"}
+        Whole numbers that are often zero and mostly small; other values that are often zero and never below; all
+        others.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> kind_of(ft.synthetic.supplies(T=60, n_targets=4).panel), kind_of(ft.synthetic.hourly(T=60).panel)
+    ('counts', 'continuous')
+    """
+    values = panel.values[:, : panel.n_targets]
+    known = values[~np.isnan(values)]
+    if known.min() < 0 or (known == 0).mean() < ZEROS:
+        return "continuous"
+    return "counts" if count_like(panel).all() else "sparse"
+
+
+class Candidates(NamedTuple):
+    """What is tried, and what is not.
+
+    Attributes
+    ----------
+    models : list of Forecaster
+        Unfitted, with intervals.
+    too_long, missing : dict
+        Name -> reason: candidates for more rows than there are, and those whose package is not installed.
+    """
+
+    models: list[Forecaster]
+    too_long: dict[str, str]
+    missing: dict[str, str]
+
+
+def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Candidates:
+    """Return the forecasters to try on a panel, and why others are left out.
+
+    Parameters
+    ----------
+    panel : Panel
+        The training part.
+    h : int
+        Steps forecast.
+    shared : mapping
+        Settings handed to those that know them: ``season``, ``seed``.
+
+    Returns
+    -------
+    Candidates
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.hourly(T=60, n_series=1).panel
+    >>> [model.name for model in usual_candidates(panel, 24, {"season": 24}).models][:2]
+    ['SeasonalNaive', 'SeasonalES']
+    """
+    rows = panel.observed[telling(panel)]
+    kind, typical, total = kind_of(panel), int(np.median(rows)), int(rows.sum())
+    found = Candidates([], {}, {})
+    for one in USUAL:
+        if kind not in one.kinds:
+            continue
+        shown = str(one.settings.get("model", one.name))
+        if (one.rows and typical < one.rows + 2 * h) or total < one.in_all:
+            found.too_long[shown] = f"too few rows: {typical} in a typical series, {total} in all"
+            continue
+        try:
+            if one.needs is not None:
+                require(one.needs, shown)
+            found.models.append(with_intervals(made(one.name, h, {**shared, **one.settings})))
+        except MissingExtraError as error:
+            found.missing[shown] = str(error)
+    return found

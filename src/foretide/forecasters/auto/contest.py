@@ -1,0 +1,170 @@
+"""The contest of the candidates, within a time limit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.forecasters.auto.blend import ALONE, factors_of, shares_of, stretched
+from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, predicted_seconds, tried, wql
+from foretide.forecasters.classical.time_limit import OutOfTime
+from foretide.forecasters.wrappers.ensemble import blend_quantiles
+from foretide.parallel import map_tasks
+from foretide.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from foretide.forecasters.base import Forecaster
+    from foretide.typing import Floats
+
+FAILED, NO_TIME = "failed", "no time left"
+TOO_SHORT = "the series are too short to be judged on"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate and how it did.
+
+    Attributes
+    ----------
+    candidate : str
+        Its name.
+    wql : float
+        Weighted quantile loss on the held-back origins; NaN where it was not judged.
+    weight : float
+        Share of the blend.
+    seconds : float
+        That its fit and its forecasts took.
+    left_out : str
+        Why it was not judged, or is not in the blend; empty otherwise.
+    simple : bool
+        Whether it is a simple baseline.
+    """
+
+    candidate: str
+    wql: float = float("nan")
+    weight: float = 0.0
+    seconds: float = 0.0
+    left_out: str = ""
+    simple: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether it was to be judged and could not be."""
+        return not self.weight and self.left_out != TOO_SHORT and not np.isfinite(self.wql)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a contest.
+
+    Attributes
+    ----------
+    entries : tuple of Entry
+        One per candidate, in their order.
+    wql : float
+        Of the blend.
+    factors : float array
+        By which intervals are stretched, one per level checked.
+    origins : int
+        Forecasts that were judged.
+    """
+
+    entries: tuple[Entry, ...]
+    wql: float = float("nan")
+    factors: Floats = field(default_factory=lambda: np.ones(len(CHECKED)))
+    origins: int = 0
+
+
+def is_simple(model: Forecaster) -> bool:
+    """Whether a forecaster, or what it wraps, is a baseline that learns no model of single series."""
+    return model.baseline and not any(part.knows_ids for part in (model, *model.parts))
+
+
+def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float, *, counts: bool) -> Result:
+    """Judge candidates on held-back origins while there is time, and share the blend out among the good ones.
+
+    Parameters
+    ----------
+    judge : Judge or None
+        None: the simple candidates count the same.
+    models : sequence of Forecaster
+        Unfitted ones; the first is judged in any case.
+    time_limit : float
+        Seconds, the later fits on everything included.
+    counts : bool
+        Whether all targets are counts, whose intervals are left as they are.
+
+    Returns
+    -------
+    Result
+    """
+    if judge is None:
+        return _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
+    entries, trials = _judged(judge, models, time_limit)
+    scores = np.array([entry.wql for entry in entries])
+    if not np.isfinite(scores).any():
+        return _unjudged(entries)
+    shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist())
+    good = np.flatnonzero(shares)
+    blended = _blended([trials[k] for k in good], shares[good])
+    best = int(np.nanargmin(scores))
+    if len(good) > 1 and wql(blended, judge.truth) > ALONE * scores[best]:
+        shares = np.eye(len(models))[best]
+        blended = _blended([trials[best]], np.ones(1))
+    factors = np.ones(len(CHECKED)) if counts else factors_of(blended, judge.truth)
+    behind = {k: f"{scores[k] / scores[best] - 1:.0%} worse than {entries[best].candidate}" for k in range(len(models))}
+    entries = [
+        replace(e, weight=float(w), left_out=e.left_out or ("" if w else behind[k]))
+        for k, (e, w) in enumerate(zip(entries, shares, strict=True))
+    ]
+    score = wql(stretched(blended, QUANTILES, factors), judge.truth)
+    return Result(tuple(entries), score, factors, len(judge.windows))
+
+
+def _unjudged(entries: Sequence[Entry]) -> Result:
+    """Let the simple candidates count the same, or the first one where there are none."""
+    simple = [k for k, entry in enumerate(entries) if entry.simple] or [0]
+    return Result(tuple(
+        replace(e, weight=1 / len(simple), left_out="") if k in simple else e for k, e in enumerate(entries)
+    ))  # fmt: skip
+
+
+def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tuple[list[Entry], list[Trial | None]]:
+    """Try the candidates one after the other; what the good ones need to be fitted again is kept free."""
+    began, needed = time.perf_counter(), 0.0
+    entries: list[Entry] = []
+    trials: list[Trial | None] = []
+    for k, model in enumerate(models):
+        entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
+        left = began + time_limit - needed - time.perf_counter()
+        if k and left > 0 and not entry.simple:
+            (measured,) = map_tasks(predicted_seconds, [model], shared=judge)
+            expected = 2 * (measured.value or 0.0)  # to be judged and fitted again; what fails here may work on all
+            left = began + time_limit - needed - time.perf_counter()
+        if k and (left <= 0 or expected > left):
+            took = f": it would take about {duration(expected)}" if left > 0 else ""
+            entry = replace(entry, left_out=NO_TIME + took)
+        else:
+            (outcome,) = map_tasks(tried, [(model, left / 2 if k else None)], shared=judge)
+            needed, trial = needed + outcome.seconds, outcome.value
+            score = wql(trial.quantiles, judge.truth) if trial is not None else float("nan")
+            entry = replace(entry, seconds=outcome.seconds)
+            if isinstance(outcome.error, OutOfTime):
+                entry = replace(entry, left_out=f"{NO_TIME}: it was stopped after {duration(left / 2)}")
+                needed -= outcome.seconds
+            elif not np.isfinite(score):
+                entry = replace(entry, left_out=f"{FAILED}: {outcome.error or 'no finite forecast'}")
+            else:
+                entry = replace(entry, wql=score)
+        entries.append(entry)
+        trials.append(trial)
+    return entries, trials
+
+
+def _blended(trials: Sequence[Trial | None], shares: Floats) -> Floats:
+    return blend_quantiles(np.stack([trial.quantiles for trial in trials if trial is not None]), shares)

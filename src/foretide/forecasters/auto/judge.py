@@ -1,0 +1,190 @@
+"""What a candidate is worth: its quantiles on the last part of every series, which it has not learned from."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.data.time.seasons import telling
+from foretide.data.windows import Windows, evenly, places, slide, truth_of
+from foretide.forecasters.classical.time_limit import limit
+from foretide.forecasters.wrappers.past_errors import predict_within
+from foretide.forecasters.wrappers.wrapper import fit_member
+
+if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+    from foretide.forecasters.base import Forecaster
+    from foretide.typing import Bools, Floats
+
+DECILES = tuple(k / 10 for k in range(1, 10))
+"""Quantiles that candidates are judged by."""
+CHECKED = (50.0, 80.0, 95.0)
+"""Central intervals, in percent, whose coverage is checked."""
+QUANTILES = tuple(sorted({*DECILES, *(round(0.5 + side * x / 200, 4) for x in CHECKED for side in (-1, 1))}))
+"""All quantiles that are asked of a candidate."""
+ORIGINS = 3
+"""Origins of each series, as far as its length allows."""
+MOST_KEPT_BACK = 1 / 3
+"""Share of a series that may be kept back for more origins than one."""
+FEWEST = 3
+"""Rows that must be left to learn from."""
+SAMPLE_SERIES, SAMPLE_ROWS = 4, 1500
+"""The time that a candidate takes is measured on so many series, and so many rows of each."""
+
+OF_NETWORKS = 0.25
+"""So much of a network's time on few series grows with their number; the rest is there once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """The origins that candidates are judged from.
+
+    Attributes
+    ----------
+    panel : Panel
+        The series that are long enough to be judged on.
+    known : Panel
+        Their rows before the first origin's targets.
+    windows : Windows
+        Origins in ``panel``.
+    truth : float array ``[W, H, D]``
+    """
+
+    panel: Panel
+    known: Panel
+    windows: Windows
+    truth: Floats
+
+    @classmethod
+    def of(cls, panel: Panel, h: int, season: int) -> Judge | None:
+        """Keep the last part of every series back, at each series' own end; None where all are too short.
+
+        Parameters
+        ----------
+        panel : Panel
+            The training part.
+        h : int
+            Steps forecast.
+        season : int
+            Origins do not all share one position of it.
+
+        Returns
+        -------
+        Judge or None
+        """
+        rows, stride = panel.observed, max(1, -(-h // 2))
+        while gcd(stride, season) > 1:
+            stride += 1
+        more = np.clip((np.round(MOST_KEPT_BACK * rows).astype(np.int64) - h) // stride, 0, ORIGINS - 1)
+        kept_back = h + stride * more
+        able = np.isin(np.arange(panel.n_entities), telling(panel, season)) & (rows - kept_back >= FEWEST)
+        known = panel.head(np.where(able, rows - kept_back, 0))
+        known = known.take(np.flatnonzero(known.observed > 0))
+        if not known.n_entities:
+            return None
+        inside = panel.take(places(known.ids, panel.ids))
+        windows = slide(inside, input_size=1, h=h, first_target=inside.first + known.length, stride=stride)
+        truth = truth_of(inside, windows, h)
+        return cls(inside, known, windows, truth) if np.isfinite(truth).any() else None
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What a candidate forecast: mean ``[W, H, D]``, quantiles ``[W, H, D, Q]``."""
+
+    mean: Floats
+    quantiles: Floats
+
+
+def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
+    """Fit a copy of a candidate on what is known, and forecast from all origins.
+
+    Parameters
+    ----------
+    judge : Judge
+    item : (Forecaster, float or None)
+        The candidate, unfitted, and the seconds after which it is stopped, where that can be done.
+
+    Returns
+    -------
+    Trial
+
+    Raises
+    ------
+    OutOfTime
+        When it was stopped.
+    """
+    candidate, seconds = item
+    with limit(seconds), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what there is to say is said when the whole part is fitted
+        model = fit_member(judge.known, (candidate.fresh(), None))
+        got = predict_within(model, judge.panel, judge.windows, QUANTILES)
+    quantiles = np.full((*judge.truth.shape, len(QUANTILES)), np.nan) if got.quantiles is None else got.quantiles
+    return Trial(np.asarray(got.mean, dtype=np.float64), np.asarray(quantiles, dtype=np.float64))
+
+
+def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
+    """Return about how long :func:`tried` will take, from a fit on a few series; 0 where those are most of the work.
+
+    Parameters
+    ----------
+    judge : Judge
+    candidate : Forecaster
+        Unfitted.
+
+    Returns
+    -------
+    float
+    """
+    known = judge.known
+    few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
+    few = few.head(np.minimum(few.length, SAMPLE_ROWS))
+    scale = float(known.length.sum() / few.length.sum())
+    if scale < 2:
+        return 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit_member(few.take([0]), (candidate.fresh(), None))  # imports and compiles what the first fit needs
+        began = time.perf_counter()
+        fit_member(few, (candidate.fresh(), None))
+    growth = OF_NETWORKS if candidate.neural else 1.0
+    return (time.perf_counter() - began) * (1 + growth * (scale - 1))
+
+
+def wql(quantiles: Floats, truth: Floats) -> float:
+    """Return the weighted quantile loss at the deciles, pooled over series and steps, its mean over targets.
+
+    ``2 sum(pinball) / sum(|y|)``, the mean over the quantiles 0.1 to 0.9.
+
+    Parameters
+    ----------
+    quantiles : float array ``[W, H, D, Q]``
+        At :data:`QUANTILES`.
+    truth : float array ``[W, H, D]``
+
+    Returns
+    -------
+    float
+        Infinite where a quantile is missing beside a truth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> wql(np.full((1, 1, 1, len(QUANTILES)), 8.0), np.full((1, 1, 1), 10.0))
+    0.2
+    """
+    chosen = [QUANTILES.index(q) for q in DECILES]
+    known: Bools = ~np.isnan(truth)
+    gap = truth[..., None] - quantiles[..., chosen]
+    loss = 2 * np.maximum(gap * DECILES, gap * (np.array(DECILES) - 1)).mean(axis=-1)
+    if np.isnan(loss[known]).any():
+        return float("inf")
+    size = np.where(known, np.abs(truth), 0.0).sum(axis=(0, 1))
+    total = np.where(known, loss, 0.0).sum(axis=(0, 1))
+    told = known.any(axis=(0, 1))
+    return float((total / np.where(size > 0, size, 1.0))[told].mean())

@@ -1,0 +1,221 @@
+"""Auto: what it chooses, how long it takes, what it says, and that it comes back from its folder."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import make_panel
+
+import foretide as ft
+from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
+from foretide.forecasters.auto.contest import NO_TIME
+from foretide.forecasters.base import FitPart
+from foretide.forecasters.simple.baselines import Persistence
+
+H = 5
+SIMPLE = ["SeasonalNaive", "SeasonalES", "SeasonalMean", "Drift"]
+
+
+class Broken(Persistence):
+    """Cannot be fitted."""
+
+    def _fit(self, part: FitPart) -> None:
+        raise DataError("nothing to learn here")
+
+
+def noise(n: int = 4, rows: int = 200, seed: int = 0) -> ft.Panel:
+    """A weekly pattern under noise: the smoothed season is better than the last one."""
+    return make_panel((rows,) * n, seed=seed)
+
+
+def test_the_better_ones_are_blended_and_far_ones_are_not() -> None:
+    model = ft.Auto(H, SIMPLE, season=7).fit(noise())
+    board = model.leaderboard().set_index("candidate")
+    assert list(board.index) == list(board.wql.sort_values().index)
+    assert board.weight["SeasonalES"] > 0
+    assert board.weight["Drift"] == 0
+    assert "worse than" in board.left_out["Drift"]
+    assert board.weight.sum() == pytest.approx(1)
+    assert (board.left_out[board.weight > 0] == "").all()
+
+
+def test_the_mean_is_that_of_the_members() -> None:
+    panel = noise()
+    model = ft.Auto(H, SIMPLE).fit(panel)
+    weights = model.leaderboard().set_index("candidate").weight
+    expected = np.zeros((4, H, 1))
+    for name, weight in weights[weights > 0].items():
+        expected += weight * ft.WithIntervals(str(name), h=H).fit(panel).predict(panel).mean
+    np.testing.assert_allclose(model.predict(panel).mean, expected, rtol=1e-12)
+
+
+def test_a_failing_candidate_is_left_out_with_a_note() -> None:
+    panel = noise()
+    model = ft.Auto(H, [Broken(H), *SIMPLE]).fit(panel)
+    board = model.leaderboard().set_index("candidate")
+    assert board.left_out["Broken"] == "failed: nothing to learn here"
+    notes = [note.text for note in model.predict(panel).notes]
+    assert notes == ["Broken is left out: failed: nothing to learn here"]
+    with pytest.raises(DataError, match="nothing to learn here"):
+        ft.Auto(H, [Broken(H)]).fit(panel)
+
+
+def test_without_time_the_first_candidate_answers() -> None:
+    panel = noise()
+    model = ft.Auto(H, SIMPLE, time_limit=1e-9).fit(panel)
+    board = model.leaderboard().set_index("candidate")
+    assert board.weight["SeasonalNaive"] == 1
+    assert set(board.left_out[1:]) == {NO_TIME}
+    forecast = model.predict(panel)
+    assert forecast.quantiles is not None
+    assert np.isfinite(forecast.quantiles).all()
+
+
+def test_a_dear_candidate_is_left_out_by_its_measured_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretide.forecasters.auto.contest.predicted_seconds", lambda judge, candidate: 1000.0)
+    model = ft.Auto(H, ["SeasonalES", {"LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}]).fit(noise())
+    board = model.leaderboard().set_index("candidate")
+    assert board.left_out["LAVAR"] == f"{NO_TIME}: it would take about 33 min 20 s"
+    assert model.notes_ == [f"LAVAR is left out: {board.left_out['LAVAR']}"]
+
+
+class Slow(Persistence):
+    """Takes its time."""
+
+    def _fit(self, part: FitPart) -> None:
+        time.sleep(5)
+
+
+def test_what_takes_too_long_is_stopped() -> None:
+    model = ft.Auto(H, ["SeasonalNaive", Slow(H)], time_limit=0.6).fit(noise())
+    assert model.leaderboard().left_out[1].startswith(f"{NO_TIME}: it was stopped after")
+
+
+def test_the_same_seed_gives_the_same_forecast() -> None:
+    panel = make_panel((120, 100))
+    first, second = (ft.Auto(H, seed=3).fit(panel).predict(panel) for _ in range(2))
+    np.testing.assert_array_equal(first.mean, second.mean)
+    np.testing.assert_array_equal(first.quantiles, second.quantiles)
+
+
+def test_intervals_cover_what_they_say() -> None:
+    hits = []
+    for seed in range(3):
+        panel = noise(n=40, seed=seed)
+        forecast = (
+            ft.Auto(H, SIMPLE, season=7)
+            .fit(panel.head(panel.observed - H))
+            .predict(panel, [panel.grid.output_times([194])[0]])
+        )
+        hits.append((forecast.quantile(0.1) <= forecast.truth()) & (forecast.truth() <= forecast.quantile(0.9)))
+    assert 0.74 < np.mean(hits) < 0.86
+
+
+def test_counts_stay_counts_and_what_was_never_negative_stays_so() -> None:
+    rng = np.random.default_rng(0)
+    panel = make_panel((150,) * 5)
+    counts = panel.with_values(rng.poisson(1.5, panel.values.shape).astype(float))
+    assert kind_of(counts) == "counts"
+    forecast = ft.Auto(H, ["SeasonalMean", "SeasonalES", "CalendarES"]).fit(counts).predict(counts)
+    assert forecast.quantiles is not None
+    np.testing.assert_array_equal(forecast.quantiles, np.round(forecast.quantiles))
+    assert forecast.quantiles.min() >= 0
+    wide = panel.with_values(rng.exponential(1.0, panel.values.shape) + 1e-3)
+    forecast = ft.Auto(H, ["SeasonalMean", "SeasonalES"]).fit(wide).predict(wide, levels=99)
+    assert forecast.quantiles is not None
+    assert forecast.quantiles.min() >= 0
+
+
+def test_kinds_of_data_have_their_candidates() -> None:
+    panel = make_panel((150,) * 3)
+    rng = np.random.default_rng(0)
+    sparse = panel.with_values(rng.gamma(1.0, 2.0, panel.values.shape) * (rng.random(panel.values.shape) < 0.5))
+    assert kind_of(panel) == "continuous"
+    assert kind_of(sparse) == "sparse"
+    smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
+    assert {"Drift", "LAVAR"} <= smooth
+    assert {"CalendarES", "LAVAR"} <= rough
+    assert "Drift" not in rough
+    assert "Attention" in usual_candidates(panel, H, {}).too_long
+
+
+def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+
+    def without(name: str, package: str | None = None) -> Any:
+        return None if name == "statsforecast" else real(name, package)
+
+    monkeypatch.setattr("foretide.forecasters.gaussian.find_spec", without)
+    missing = usual_candidates(make_panel((150,)), H, {}).missing
+    assert set(missing) == {"Theta", "AutoETS"}
+    assert all("foretide[baselines]" in text for text in missing.values())
+    assert all(one.needs == "statsforecast" for one in USUAL if one.name == "Stats")
+
+
+def test_series_too_short_to_be_judged_get_the_simple_ones() -> None:
+    panel = make_panel((7, 6))
+    model = ft.Auto(5, ["SeasonalNaive", "Drift", {"ARIMA": {"order": (1, 0, 0)}}])
+    model.fit(panel)
+    board = model.leaderboard().set_index("candidate")
+    assert board.weight.to_dict() == {"SeasonalNaive": 0.5, "Drift": 0.5, "ARIMA": 0.0}
+    assert "too short to say how good it is" in model.verdict()
+    assert np.isfinite(model.predict(panel).mean).all()
+
+
+def test_the_verdict_names_the_best_simple_baseline() -> None:
+    model = ft.Auto(H, ["SeasonalNaive", "SeasonalES", {"Ridge": {"input_size": 14}}], season=7).fit(noise())
+    assert "the best simple baseline" in model.verdict()
+    assert model.verdict().count(". ") == 1
+    with pytest.raises(NotFittedError, match="is not fitted"):
+        ft.Auto(H).verdict()
+    with pytest.raises(NotFittedError, match="is not fitted"):
+        ft.Auto(H).leaderboard()
+
+
+def test_it_comes_back_from_its_folder(tmp_path: Path) -> None:
+    panel = noise()
+    model = ft.Auto(H, time_limit=20, seed=2).fit(panel)
+    model.save(tmp_path / "auto")
+    again = ft.load(tmp_path / "auto")
+    assert isinstance(again, ft.Auto)
+    assert again.settings() == model.settings()
+    assert again.leaderboard().equals(model.leaderboard())
+    assert again.verdict() == model.verdict()
+    for levels in (80, (50, 99)):
+        np.testing.assert_array_equal(
+            again.predict(panel, levels=levels).quantiles, model.predict(panel, levels=levels).quantiles
+        )
+
+
+def test_a_fitted_one_is_copied_with_its_candidates() -> None:
+    model = ft.Auto(H, SIMPLE).fit(noise())
+    assert model.fresh().settings() == model.settings()
+    assert ft.Auto(H).fresh(time_limit=5).time_limit == 5
+
+
+def test_it_runs_in_a_backtest_beside_the_baselines() -> None:
+    card = ft.backtest(ft.Auto(H, SIMPLE), noise(2), n_windows=2, step=3)
+    assert "Auto" in card.models
+    assert "Auto" not in card.baselines
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"candidates": "Ridge"}, "candidates is a list"),
+        ({"candidates": []}, "candidates is a list"),
+        ({"candidates": [ft.Drift(3)]}, "All candidates forecast h=5"),
+        ({"time_limit": 0}, "time_limit is a number of seconds"),
+        ({"season": 0}, "season is a whole number"),
+        ({"h": 0}, "h is the number of steps"),
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ft.Auto(**{"h": H, **settings})
