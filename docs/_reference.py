@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import defaultdict
+from pathlib import Path
 from types import ModuleType
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -45,7 +46,9 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages to those that lie in ``docs``."""
-    for address, text in pages().items():
+    """Add the start page, which is the README, and the reference to the pages that lie in ``docs``."""
+    readme = (Path(config["docs_dir"]).parent / "README.md").read_text(encoding="utf-8")
+    start = {"index.md": readme.replace("](docs/", "](")}
+    for address, text in {**start, **pages()}.items():
         files.append(File.generated(config, address, content=text))
     return files
