@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 from drawn import Chart, Drawn, on_page
 
+from foretide.pictures.picture import Picture
+from foretide.pictures.plotly import charts as charts_of
 from foretide.report.content import Explained
 from foretide.report.explained import sections
 from foretide.report.explained.belief import belief_pictures, ranked
 from foretide.report.explained.inputs import input_pictures
 from foretide.report.explained.latent import latent_pictures, leading_loadings
 from foretide.report.explained.path import path_picture, with_extremes
-from foretide.report.picture import Picture
 from foretide.report.render.page import script_json
-from foretide.report.render.plotly import charts as charts_of
 from foretide.report.section import Section
 
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretide.pictures.plotly import escaped, rounded
 from foretide.report.content import AttentionWeights
 from foretide.report.render.page import script_json
-from foretide.report.render.plotly import escaped, rounded
 from foretide.report.run.attention import attention_data
 from foretide.report.run.forecasts import CHAIN, MOST_POINTS, forecast_data
 

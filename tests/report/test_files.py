@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from foretide.errors import ConfigError
-from foretide.report.picture import Axis, Choice, Line, Panel, Picture, View
+from foretide.pictures.picture import Axis, Choice, Line, Panel, Picture, View
 from foretide.report.render.files import named, write_beside, write_each
 from foretide.report.sections import report_of
 

@@ -16,9 +16,9 @@ from html_reader import Reader
 from search_pages import BROKEN, EVIL, N_NET, NET, RIDGE, finished
 
 from foretide.errors import ConfigError
-from foretide.report.picture import Picture
+from foretide.pictures.picture import Picture
+from foretide.pictures.plotly import escaped
 from foretide.report.render.page import page as page_of
-from foretide.report.render.plotly import escaped
 from foretide.report.search import sections
 from foretide.report.search.content import SearchContent
 from foretide.report.search.history import MOST_BARS, MOST_TOLD, Limits, history_picture, importance_picture

@@ -12,9 +12,9 @@ import search_pages
 from scipy import stats
 from search_pages import BROKEN, EVIL, NET, RIDGE
 
+from foretide.pictures.picture import Axis, Line, Picture
 from foretide.report import sections
 from foretide.report.content import Content
-from foretide.report.picture import Axis, Line, Picture
 from foretide.report.render.markdown import escaped, markdown
 from foretide.report.render.page import page
 from foretide.report.run.boards import shown_columns

@@ -8,9 +8,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from foretide.report.picture import Choice, Picture, View
-from foretide.report.render.matplotlib import draw
-from foretide.report.render.plotly import chart
+from foretide.pictures.matplotlib import draw
+from foretide.pictures.picture import Choice, Picture, View
+from foretide.pictures.plotly import chart
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from foretide.report.style import COLOURS, DASHES, QUIET
+from foretide.pictures.style import COLOURS, DASHES, QUIET
 from foretide.text import unit_of
 
 if TYPE_CHECKING:

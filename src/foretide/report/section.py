@@ -13,7 +13,7 @@ import pandas as pd
 from foretide.text import NOTHING, number, time_text
 
 if TYPE_CHECKING:
-    from foretide.report.picture import Picture
+    from foretide.pictures.picture import Picture
     from foretide.typing import Json
 
 MOST_ROWS, MOST_IN_SUMMARY = 200, 60

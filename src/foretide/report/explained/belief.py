@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.report.picture import Axis, Bars, Line, Panel, Picture, Points, Rule, View
-from foretide.report.style import COLOURS, QUIET
+from foretide.pictures.picture import Axis, Bars, Line, Panel, Picture, Points, Rule, View
+from foretide.pictures.style import COLOURS, QUIET
 from foretide.text import number
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.report.picture import Axis, Bars, Mark, Panel, Picture, View
-from foretide.report.style import COLOURS
+from foretide.pictures.picture import Axis, Bars, Mark, Panel, Picture, View
+from foretide.pictures.style import COLOURS
 from foretide.text import number, phrase
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.pictures.picture import Axis, Bars, Heat, Line, Panel, Picture, Points, View
+from foretide.pictures.style import QUIET
 from foretide.report.explained.path import path_picture
 from foretide.report.explained.shocks import response_picture, share_picture
-from foretide.report.picture import Axis, Bars, Heat, Line, Panel, Picture, Points, View
-from foretide.report.style import QUIET
 from foretide.text import number
 
 if TYPE_CHECKING:

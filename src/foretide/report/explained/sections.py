@@ -14,8 +14,8 @@ from foretide.report.run.boards import frame_table
 from foretide.report.section import Report, Section
 
 if TYPE_CHECKING:
+    from foretide.pictures.picture import Picture
     from foretide.report.content import Content, Explained
-    from foretide.report.picture import Picture
 
 Drawn = Callable[["Explained", str, int], "list[Picture]"]
 """Part, word for steps of time, models that share the room -> pictures."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.report.picture import Axis, Bars, Choice, Line, Panel, Picture, View
+from foretide.pictures.picture import Axis, Bars, Choice, Line, Panel, Picture, View
+from foretide.pictures.plotly import chart
 from foretide.report.render.page import script_json
-from foretide.report.render.plotly import chart
 from foretide.text import number, phrase
 
 if TYPE_CHECKING:

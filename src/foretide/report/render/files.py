@@ -6,12 +6,19 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from foretide.data.files import file_name, storing
-from foretide.report.picture import Panel, Picture
-from foretide.report.render.matplotlib import checked, draw, write
+from foretide.data.files import file_name, storing, write_whole
+from foretide.errors import ConfigError, nearest
+from foretide.pictures.matplotlib import draw
+from foretide.pictures.picture import Panel, Picture
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("svg", "png", "pdf")
 MOST_PANELS = 12
 """Panels of one file."""
 BESIDE = ("png", "svg")
@@ -24,7 +31,7 @@ def write_beside(pictures: Sequence[Picture], place: Callable[[str], Path]) -> d
     Parameters
     ----------
     pictures : sequence of Picture
-        Those without a :attr:`~foretide.report.picture.Picture.file` are passed over.
+        Those without a :attr:`~foretide.pictures.picture.Picture.file` are passed over.
     place : callable
         Where a file of that name is to be written.
 
@@ -84,6 +91,40 @@ def write_each(pictures: Sequence[Picture], folder: str | os.PathLike[str], form
             written.append(place / f"{name}.{kind}")
             write(figure, written[-1])
     return written
+
+
+def write(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure in the format that the file's ending names; equal pictures give equal files.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : path
+        Ending in ``.png``, ``.svg`` or ``.pdf``.
+
+    Raises
+    ------
+    ConfigError
+        For another ending.
+    StorageError
+        Where it cannot be written.
+    """
+    import matplotlib as mpl
+
+    kind = Path(path).suffix.removeprefix(".")
+    checked([kind])
+    about = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}.get(kind, {"CreationDate": None})
+    # Identities inside an SVG are drawn at random unless they have a salt; its text stays text.
+    with storing(Path(path)), mpl.rc_context({"svg.hashsalt": "foretide", "svg.fonttype": "none"}):
+        write_whole(Path(path), partial(figure.savefig, format=kind, metadata=about))
+    figure.set_layout_engine("none")  # every artist has its place now; another format need not look for it again
+
+
+def checked(formats: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` for a format that pictures are not written in."""
+    for kind in formats:
+        if kind not in FORMATS:
+            raise ConfigError(f"A picture can be {', '.join(FORMATS)}, not {kind!r}. {nearest(kind, FORMATS)}")
 
 
 def named(pictures: Sequence[Picture]) -> Iterator[tuple[str, Sequence[Panel]]]:

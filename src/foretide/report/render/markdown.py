@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from foretide.report.picture import Picture
+from foretide.pictures.picture import Picture
 from foretide.report.render.page import environment
 from foretide.report.section import Report, Section
 
@@ -17,7 +17,7 @@ def markdown(report: Report, files: Mapping[str, Sequence[str]], *, level: int =
     ----------
     report : Report
     files : mapping
-        File of a picture, as its :attr:`~foretide.report.picture.Picture.file` names it -> where it was written, in
+        File of a picture, as its :attr:`~foretide.pictures.picture.Picture.file` names it -> where it was written, in
         every format; pictures without a file are left to the page.
     level : int
         Of the report's heading.

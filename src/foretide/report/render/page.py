@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from foretide.report.render.plotly import charts
+from foretide.pictures.plotly import charts
 from foretide.report.section import sortable, text_of
 
 if TYPE_CHECKING:

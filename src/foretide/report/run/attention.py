@@ -11,10 +11,10 @@ import numpy as np
 from foretide.data.files import file_name
 from foretide.data.windows import evenly
 from foretide.explain.weights.profiles import mass_by_distance
+from foretide.pictures.picture import Axis, Bars, Heat, Mark, Panel, Picture, Rule, View
+from foretide.pictures.style import SCALES
 from foretide.report.content import AttentionWeights, Content
-from foretide.report.picture import Axis, Bars, Heat, Mark, Panel, Picture, Rule, View
 from foretide.report.section import Explorer, Section
-from foretide.report.style import SCALES
 from foretide.text import joined, phrase
 
 if TYPE_CHECKING:

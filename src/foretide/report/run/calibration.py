@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.pictures.picture import Axis, Line, Mark, Picture, Rule
+from foretide.pictures.style import QUIET
 from foretide.report.content import Content
-from foretide.report.picture import Axis, Line, Mark, Picture, Rule
 from foretide.report.run.errors import model_line, steps_axis
 from foretide.report.section import Section
-from foretide.report.style import QUIET
 
 if TYPE_CHECKING:
     import pandas as pd

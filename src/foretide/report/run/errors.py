@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from foretide.data.windows import evenly
+from foretide.pictures.picture import Axis, Line, Mark, Picture, Points, Rule, Span
+from foretide.pictures.style import TEXT
 from foretide.report.content import ORACLE, Content
-from foretide.report.picture import Axis, Line, Mark, Picture, Points, Rule, Span
 from foretide.report.section import Column, Section, Table
-from foretide.report.style import TEXT
 from foretide.report.words import error_words
 from foretide.text import number, time_text
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from foretide.report.picture import Places, Values
+    from foretide.pictures.picture import Places, Values
     from foretide.typing import Bools, Reals
 
 MOST_SERIES = 1000

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.pictures.picture import Axis, Band, Line, Mark, Panel, Picture, View
+from foretide.pictures.plotly import escaped, rounded
+from foretide.pictures.style import TEXT
 from foretide.report.content import Content
-from foretide.report.picture import Axis, Band, Line, Mark, Panel, Picture, View
 from foretide.report.render.page import script_json
-from foretide.report.render.plotly import escaped, rounded
 from foretide.report.run.errors import kind_of_times, times
 from foretide.report.section import Explorer, Section
-from foretide.report.style import TEXT
 
 if TYPE_CHECKING:
     from foretide.typing import Bools, Ints, Json

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from foretide.pictures.style import COLOURS
 from foretide.report.search.trials import finished, missing, parameters, shown_cell
-from foretide.report.style import COLOURS
 from foretide.text import clipped
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.report.picture import Axis, Bars, Line, Mark, Panel, Picture, Points, View
+from foretide.pictures.picture import Axis, Bars, Line, Mark, Panel, Picture, Points, View
+from foretide.pictures.style import QUIET, TEXT, short_names
 from foretide.report.search.content import SearchContent, short, value_text
 from foretide.report.search.importances import importance_words
 from foretide.report.search.trials import FINISHED, NOT_FINITE, ceiling, counted, missing, outcomes, parameters
-from foretide.report.style import QUIET, TEXT, short_names
 from foretide.text import number, phrase
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from foretide.report.picture import Places
+    from foretide.pictures.picture import Places
     from foretide.typing import Array, Floats
 
 BEST = "#D55E00"

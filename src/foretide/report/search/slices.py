@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.windows import evenly
-from foretide.report.picture import Axis, Choice, Line, Mark, Panel, Picture, Points, View
+from foretide.pictures.picture import Axis, Choice, Line, Mark, Panel, Picture, Points, View
+from foretide.pictures.style import CIVIDIS
 from foretide.report.search.content import SearchContent, short, value_text
 from foretide.report.search.history import BEST, Limits, baseline_line, baseline_words, empty_view
 from foretide.report.search.trials import Scale, scale_of
-from foretide.report.style import CIVIDIS
 from foretide.text import number, phrase
 
 if TYPE_CHECKING:

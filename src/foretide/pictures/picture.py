@@ -1,7 +1,7 @@
 """A picture as data: panels with axes, the marks on them, a caption, and what the reader can choose.
 
-Nothing here knows how it is drawn: :mod:`foretide.report.render.plotly` draws a picture on a page,
-:mod:`foretide.report.render.matplotlib` into a file. Text is plain, numbers are whole: both are escaped and rounded
+Nothing here knows how it is drawn: :mod:`foretide.pictures.plotly` draws a picture on a page,
+:mod:`foretide.pictures.matplotlib` into a file. Text is plain, numbers are whole: both are escaped and rounded
 when they are drawn.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from foretide.report.style import COLOURS, DASHES, HATCHES, QUIET, SYMBOLS
+from foretide.pictures.style import COLOURS, DASHES, HATCHES, QUIET, SYMBOLS
 from foretide.text import shortened
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Line:
         In the legend.
     x, y : sequences ``[n]``
     colour, dash, symbol : str
-        Names as in :mod:`foretide.report.style`; no symbol, no marks at the points.
+        Names as in :mod:`foretide.pictures.style`; no symbol, no marks at the points.
     width : float
     stepped, hidden, legend : bool
         Whether it runs in steps; waits in the legend at first; stands in the legend.
@@ -151,7 +151,7 @@ class Bars:
     across : bool
         Whether they run from left to right.
     hatch : str
-        Second mark beside the colour; see :data:`foretide.report.style.HATCHES`.
+        Second mark beside the colour; see :data:`foretide.pictures.style.HATCHES`.
     labels : sequence of str
         Beside the ends of the bars.
     """
@@ -308,7 +308,7 @@ class Picture:
 
         Examples
         --------
-        >>> from foretide.report.picture import Axis, Line, Picture
+        >>> from foretide.pictures.picture import Axis, Line, Picture
         >>> drawn = Picture.one(
         ...     "steps", "Error by step", "It grows.", [Line("LSTM", [1, 2], [0.5, 0.7])], Axis("step"), Axis("RMSE")
         ... )

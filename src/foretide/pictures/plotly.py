@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
-from foretide.report.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Picture, Points, Rule, Span, View
-from foretide.report.style import QUIET, SCALES, TEXT
+from foretide.pictures.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Picture, Points, Rule, Span, View
+from foretide.pictures.style import QUIET, SCALES, TEXT
 
 if TYPE_CHECKING:
-    from foretide.report.picture import Places, Values
+    from foretide.pictures.picture import Places, Values
     from foretide.typing import Json
 
 DIGITS = 5

@@ -1,23 +1,18 @@
-"""Pictures as matplotlib draws them into files: PNG, SVG and PDF, on white, without a browser."""
+"""Pictures as matplotlib draws them, on white, without a browser."""
 
 from __future__ import annotations
 
 import math
-import os
 import textwrap
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.files import storing, write_whole
-from foretide.errors import ConfigError, nearest
-from foretide.report.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Points, Rule, Span
-from foretide.report.style import QUIET, SCALES, TEXT
+from foretide.pictures.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Points, Rule, Span
+from foretide.pictures.style import QUIET, SCALES, TEXT
 from foretide.text import clipped
 
 if TYPE_CHECKING:
@@ -25,10 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from foretide.report.picture import Places, Values
+    from foretide.pictures.picture import Places, Values
     from foretide.typing import Array, Floats
 
-FORMATS = ("svg", "png", "pdf")
 PAPER = {TEXT: "#1a1a1a", QUIET: "#8a8a8a"}
 MARKERS = {
     "circle": "o", "diamond": "D", "square": "s", "triangle-up": "^", "triangle-down": "v", "cross": "P", "x": "X",
@@ -67,8 +61,8 @@ def draw(panels: Sequence[Panel], title: str = "", *, wide: bool = False) -> Fig
 
     Examples
     --------
-    >>> from foretide.report.picture import Axis, Line, Panel
-    >>> from foretide.report.render.matplotlib import draw
+    >>> from foretide.pictures.picture import Axis, Line, Panel
+    >>> from foretide.pictures.matplotlib import draw
     >>> figure = draw([Panel([Line("LSTM", [1, 2], [0.5, 0.7])], Axis("step"), Axis("RMSE"))])
     >>> figure.axes[0].get_ylabel()
     'RMSE'
@@ -88,40 +82,6 @@ def draw(panels: Sequence[Panel], title: str = "", *, wide: bool = False) -> Fig
     if title:
         figure.suptitle(textwrap.fill(plain(title), round(width * 12)), fontsize=11, x=0.01, ha="left")
     return figure
-
-
-def write(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure in the format that the file's ending names; equal pictures give equal files.
-
-    Parameters
-    ----------
-    figure : Figure
-    path : path
-        Ending in ``.png``, ``.svg`` or ``.pdf``.
-
-    Raises
-    ------
-    ConfigError
-        For another ending.
-    StorageError
-        Where it cannot be written.
-    """
-    import matplotlib as mpl
-
-    kind = Path(path).suffix.removeprefix(".")
-    checked([kind])
-    about = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}.get(kind, {"CreationDate": None})
-    # Identities inside an SVG are drawn at random unless they have a salt; its text stays text.
-    with storing(Path(path)), mpl.rc_context({"svg.hashsalt": "foretide", "svg.fonttype": "none"}):
-        write_whole(Path(path), partial(figure.savefig, format=kind, metadata=about))
-    figure.set_layout_engine("none")  # every artist has its place now; another format need not look for it again
-
-
-def checked(formats: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` for a format that pictures are not written in."""
-    for kind in formats:
-        if kind not in FORMATS:
-            raise ConfigError(f"A picture can be {', '.join(FORMATS)}, not {kind!r}. {nearest(kind, FORMATS)}")
 
 
 def plain(text: str) -> str:

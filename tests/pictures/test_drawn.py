@@ -12,10 +12,10 @@ import search_pages
 from drawn import in_file, on_page
 from matplotlib.figure import Figure
 
+from foretide.pictures.matplotlib import draw
+from foretide.pictures.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Picture, Points, Rule, Span
+from foretide.pictures.plotly import chart
 from foretide.report.content import Content
-from foretide.report.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Picture, Points, Rule, Span
-from foretide.report.render.matplotlib import draw
-from foretide.report.render.plotly import chart
 from foretide.report.run import calibration, errors
 from foretide.report.sections import report_of
 
@@ -98,7 +98,7 @@ def test_axes_end_where_the_picture_says() -> None:
 
 
 def _view(*panels: Panel) -> object:
-    from foretide.report.picture import View
+    from foretide.pictures.picture import View
 
     return View(panels, "")
 

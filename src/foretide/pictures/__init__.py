@@ -1,0 +1,1 @@
+"""Pictures as data, drawn by Plotly or by matplotlib."""
