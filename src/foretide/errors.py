@@ -43,12 +43,11 @@ class WorkerDiedError(ForetideError, RuntimeError):
 
 
 class MissingExtraError(ForetideError, ImportError):
-    """An optional dependency is needed and not installed."""
+    """A package is needed and not installed: one of an extra, or without one PyTorch, which only networks need."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed. Type: pip install 'foretide[{extra}]'"
-        )
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
+        wanted = f"'foretide[{extra}]'" if extra else package
+        super().__init__(f"{purpose} needs the package {package!r}, which is not installed. Type: pip install {wanted}")
 
 
 _ELSEWHERE = {

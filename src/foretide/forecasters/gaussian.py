@@ -102,10 +102,14 @@ def say_replaced(name: str, replaced: dict[str, list[str]], instead: str) -> Non
 
 def require(package: str, purpose: str) -> None:
     """Raise the error for an absent package before any work is done; the package itself is not imported."""
-    if find_spec(package) is None:
+    try:
+        there = find_spec(package) is not None
+    except (ModuleNotFoundError, ValueError):  # hidden by an import hook, or by None in sys.modules
+        there = False
+    if not there:
         raise missing(package, purpose)
 
 
 def missing(package: str, purpose: str) -> MissingExtraError:
-    """Return the error for an absent package of the extra ``baselines``."""
-    return MissingExtraError(package, "baselines", purpose)
+    """Return the error for an absent package: PyTorch, or one of the extra ``baselines``."""
+    return MissingExtraError(package, None if package == "torch" else "baselines", purpose)

@@ -79,6 +79,7 @@ class LAVAR(Forecaster):
     knows_ids = True
     uses_future = True
     neural, needs_future, explains = True, True, ("latent",)
+    needs = "torch"
     traces = ("base", "latent")
     """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
     traces_by_target = ("base",)

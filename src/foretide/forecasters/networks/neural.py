@@ -70,6 +70,7 @@ class NeuralForecaster(Forecaster):
     knows_ids = True
     uses_future = True
     neural, watched, needs_future = True, True, True
+    needs = "torch"
     configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
     """Beside them, a subclass names the dataclass of its own settings, the last one."""
 
