@@ -16,7 +16,7 @@ from foretide.forecasters.artifact import from_json
 from foretide.jobs import store
 from foretide.jobs.config import read_settings
 from foretide.jobs.folder import RunFolder
-from foretide.jobs.outputs import comparison_table, facts_of_card, rank_table, reliability_table
+from foretide.jobs.outputs import KIND, comparison_table, facts_of_card, rank_table, reliability_table
 from foretide.jobs.status import read_status
 from foretide.report.content import AttentionWeights, Content, Explained, Future
 from foretide.report.run.boards import BY_BUCKET
@@ -57,7 +57,7 @@ def read_content(run: RunFolder, card: Scorecard | None = None) -> Content | Sea
         return _search(run, facts, card)
     card = card or (run.read(store.CARD) if (run.path / store.CARD.file).is_file() else None)
     if facts is None and card is not None:  # a scorecard that was saved by itself
-        facts = {"kind": "scorecard", **facts_of_card(card)}
+        facts = {"kind": KIND, **facts_of_card(card)}
     if facts is None or (card is None and facts["kind"] != "forecast"):
         raise ArtifactError(
             f"{run.path} holds no finished run: run.json or the scorecard is missing. Expected a folder made by "
@@ -199,7 +199,7 @@ def _explained(run: RunFolder) -> list[Explained]:
         Explained(part["model"], part["subject"], part["sentences"], {
             name: table for name in part["tables"]
             if (table := run.read(store.EXPLAINED_TABLE, model=part["model"], table=name)) is not None
-        })
+        }, part.get("brief", ()))
         for part in run.read(store.EXPLAINED) or ()
     ]  # fmt: skip
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from foretide.tuning.result import Study
     from foretide.typing import Ints, Json
 
+KIND = "scorecard"
+"""What a folder is called that no job made, only a scorecard was saved in."""
 LEAST, MOST = 24, 240
 """Steps kept before the first cutoff: four horizons, but at least and at most so many."""
 
@@ -62,6 +64,23 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None, future:
             "baselines": study.baselines, "storage": study.storage,
         }  # fmt: skip
     folder.keep(store.FACTS, facts)
+
+
+def keep_card_facts(folder: RunFolder, card: Scorecard) -> None:
+    """Keep what the page of a scorecard is made from besides the card.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    card : Scorecard
+        One that was read back knows no values: what is in the data stays as it was kept.
+    """
+    panel = card.panel
+    if not np.isnan(panel.values).all():
+        folder.keep(store.BEFORE, before(panel, first_cutoffs(panel, card.windows), card.truth.shape[1]))
+        folder.keep(store.AUDIT_COLUMNS, column_audit(panel))
+        folder.keep(store.AUDIT_SERIES, series_audit(panel, card.scale.season))
+    folder.keep(store.FACTS, {"kind": KIND, **facts_of_card(card)})
 
 
 def before(panel: Panel, cutoffs: Sequence[int] | Ints, h: int) -> pd.DataFrame:

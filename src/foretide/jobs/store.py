@@ -111,7 +111,10 @@ CELLS: Kind[pd.DataFrame] = Kind("JSON", _save_cells, _load_cells)
 ARRAYS: Kind[Mapping[str, Singles]] = Kind("safetensors", _save_arrays, _load_arrays)
 TEXT: Kind[str] = Kind("text", lambda text, path: path.write_text(text, encoding="utf-8"), read_text)
 CARDS: Kind[Scorecard] = Kind(
-    "Parquet and JSON", lambda card, path: card.save(path.parent), lambda path: Scorecard.load(path.parent), atomic=True
+    "Parquet and JSON",
+    lambda card, path: card.save(path.parent, page=False),
+    lambda path: Scorecard.load(path.parent),
+    atomic=True,
 )
 EXPORT: Kind[pd.DataFrame] = Kind("CSV, for people; never read back", _save_csv)
 

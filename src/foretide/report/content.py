@@ -84,12 +84,20 @@ class Explained:
     sentences : sequence of str
     tables : mapping
         Name -> table: what the sentences were made from.
+    short : sequence of str
+        Those that say most; the first ones where it is not known which.
     """
 
     model: str
     subject: str
     sentences: Sequence[str]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    short: Sequence[str] = ()
+
+    @property
+    def brief(self) -> Sequence[str]:
+        """At most two sentences."""
+        return (self.short or self.sentences)[:2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,8 +186,8 @@ class Content:
 
     @property
     def backtest(self) -> bool:
-        """Whether it comes from ``foretide backtest``."""
-        return self.facts.get("kind") == "backtest"
+        """Whether it was judged in folds, not on the test part of a split."""
+        return "folds" in self.facts and "parts" not in self.facts
 
     @property
     def metric(self) -> str:

@@ -69,8 +69,9 @@ def backtest(
     truth : object, optional
         Of a synthetic series, ``data.truth``: its oracle is scored too.
     folder, save_models : paths, optional
-        Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another. Gets
-        every forecaster that was asked for, as its last fit left it, for :func:`foretide.load`.
+        Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another. In
+        the end it holds the scorecard and its page, ``report.html``. ``save_models`` gets every forecaster that was
+        asked for, as its last fit left it, for :func:`foretide.load`.
     n_jobs : int
         Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
@@ -98,10 +99,13 @@ def backtest(
     plan = make_plan(panel, h if h is not None else _horizon(several), **folds)
     settings = {"season": folds.get("season"), "calendar": calendar}
     members, notes = members_of(models, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=settings)
-    return judge(
+    card = judge(
         members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, warm_start=warm_start, folder=folder,
         overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes,
     )  # fmt: skip
+    if folder is not None:
+        card.save(folder)
+    return card
 
 
 def judge(
