@@ -71,7 +71,9 @@ def test_the_numbers_to_download_are_those_of_the_table() -> None:
     assert content.future.download is not None
     wanted = content.future.download
     found = numbers(data(content)["numbers"])
-    assert found.columns.tolist() == wanted.columns.tolist() == ["shop", "day", "Net", "lo-80", "hi-80", "lo-95", "hi-95"]
+    assert (
+        found.columns.tolist() == wanted.columns.tolist() == ["shop", "day", "Net", "lo-80", "hi-80", "lo-95", "hi-95"]
+    )
     assert found["Net"].tolist() == wanted["Net"].tolist()
     assert found["day"].tolist() == wanted["day"].astype(str).tolist()
     assert "Download the numbers" in page(report_of(content))

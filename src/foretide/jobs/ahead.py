@@ -80,7 +80,8 @@ def winner_ahead(job: Job, card: Scorecard, models: Mapping[str, Forecaster]) ->
     Returns
     -------
     dict or None
-        As :func:`keep_future`; None where the winner is not at hand or cannot forecast there, which is logged.
+        As :func:`keep_future`; only ``notes``, which say why, where it cannot forecast there, such as without values
+        that are known ahead; None where the winner is not at hand.
     """
     ranked = [str(name) for name in card.pandas(card.leaderboard())["model"] if name != ORACLE]
     winner = models.get(ranked[0]) if ranked else None
@@ -90,8 +91,9 @@ def winner_ahead(job: Job, card: Scorecard, models: Mapping[str, Forecaster]) ->
     try:
         forecast = winner.predict(panel, levels=job.config.levels)
     except (DataError, ConfigError) as error:
-        job.log(f"no forecast from the end of the table: {error}")
-        return None
+        why = f"{ranked[0]} cannot forecast from the end of the table. {error}"
+        job.log(why)
+        return {"notes": [why]}
     return {**keep_future(job.folder, forecast.renamed(ranked[0])), "fitted_until": _fitted_until(card)}
 
 

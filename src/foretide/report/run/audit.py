@@ -71,7 +71,8 @@ def panel_lines(content: Content) -> list[str]:
         lines.append(f"{when}test to {test}; models saw training and validation only")
     if about.get("missing_cells"):
         lines.append(f"{about['missing_cells']} missing cells, masked")
-    notes = [] if content.facts["kind"] == "forecast" else content.facts["notes"]  # a forecast's come first
+    notes = [] if content.facts["kind"] == "forecast" else [*content.facts["notes"]]  # a forecast's come first
+    notes += [] if content.future is not None else content.facts.get("future", {}).get("notes", [])
     return [*lines, *(f"Note: {note}" for note in notes)]
 
 
