@@ -79,7 +79,7 @@ def test_forecasts_that_were_scored_have_a_page(panel: ft.Panel, tmp_path: Path)
     assert sections(tmp_path / "report.html")[0] == "summary"
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "foretide scorecard" in text
-    assert "4 windows of 6 hours, the same for all models." in text
+    assert "2 windows of 6 hours, the same for all models." in text
 
 
 def test_a_card_saved_into_the_folder_of_a_job_leaves_its_facts(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def test_the_page_has_each_series_with_its_past_bounds_and_caption() -> None:
     assert one["mean"] == [11, 12, 13]
     assert one["bounds"] == {"80": [[10, 11, 12], [12, 13, 14]], "95": [[9, 10, 11], [13, 14, 15]]}
     assert one["caption"] == (
-        "b & c: Net expects 11 at 2024-01-10 (80 %: 10 to 12) and 13 at 2024-01-12 (80 %: 12 to 14). On average 12 over "
-        "3 days, 11 over as many before."
+        "b & c: Net expects 11 at 2024-01-10 (80 %: 10 to 12) and 13 at 2024-01-12 (80 %: 12 to 14). On average "
+        "12 over 3 days, 11 over as many before."
     )
 
 
