@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_SERIES, FEW_SERIES = 1000, 20
 """Points per model in the picture of errors by series; so few stand there by their names."""
+SYMBOLS = ("circle", "diamond", "square", "triangle-up")
 WIDE = 4
 """Ratios stand on a logarithmic axis where the largest is more than so many times the smallest."""
 
@@ -77,9 +78,8 @@ def series_picture(content: Content) -> Picture | None:
     places = list(range(len(names))) if few else list(range(1, len(names) + 1))
     marks: list[Mark] = [
         Points(
-            m, *((values, places) if few else (places, values)), content.colour(m),
-            ("circle", "diamond", "square", "triangle-up")[k % 4], 7, texts=names,
-            hover="{text}: {x:.4g}" if few else "{text}: {y:.4g}",
+            m, values if few else places, places if few else values, content.colour(m), SYMBOLS[k % len(SYMBOLS)], 7,
+            texts=names, hover="{text}: {x:.4g}" if few else "{text}: {y:.4g}",
         )
         for k, (m, values) in enumerate(drawn.items())
     ]  # fmt: skip
