@@ -102,7 +102,7 @@ def test_the_page_is_small_and_its_data_reads_back(page: str, read: Reader) -> N
 
 
 def test_pickers_have_labels_and_tables_have_captions(page: str) -> None:
-    assert len(re.findall(r"<label>[^<]+<select ", page)) == page.count("<select") == 16
+    assert len(re.findall(r"<label>[^<]+<select ", page)) == page.count("<select") == 17
     assert page.count('<p class="caption"') == page.count("<table")
     assert page.count("<figcaption") == page.count("<figure")
 

@@ -47,8 +47,8 @@ def write(run: RunFolder, card: Scorecard | None = None) -> Path:
     content = _content(run, card)
     report = report_of(content)
     said = of_models(content) if isinstance(content, Content) and content.explained else None
-    # Pictures of what models say are on both; some are left out of the page, which has them for every window.
-    every = {(picture.file, picture.id): picture for part in (said, report) if part for picture in part.pictures}
+    # Pictures of what models say are on both; the page leaves out what it shows for every window.
+    every = {(picture.file, picture.id): picture for part in (report, said) if part for picture in part.pictures}
     files = write_beside(list(every.values()), run.place)
     run.keep(REPORT, page(report))
     if said is not None:

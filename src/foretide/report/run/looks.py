@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from foretide.pictures.picture import Picture
 from foretide.report.explained import sections as explained
+from foretide.report.explained.belief import BY_DISTANCE
 from foretide.report.run.attention import CAUSES, attention, attention_caption
 from foretide.report.section import Section
 
 if TYPE_CHECKING:
     from foretide.report.content import Content
-
-LAGS = "lags-"
-"""How pictures of attention by lag and distance are called; the explorer of attention shows the same."""
 
 
 def looks(content: Content) -> Section | None:
@@ -21,10 +20,17 @@ def looks(content: Content) -> Section | None:
     weights, belief = attention(content), explained.belief(content)
     if belief is not None and weights is not None and weights.explorer is not None:
         own = [part.model for part in content.explained if part.subject == "Attention"]
-        shown = {f"{LAGS}{k}" for k, model in enumerate(own) if model in weights.explorer.data}
-        belief = replace(belief, pictures=[p for p in belief.pictures if p.id not in shown])
+        shown = {f"lags-{k}" for k, model in enumerate(own) if model in weights.explorer.data}
+        belief = replace(belief, pictures=[_other_views(p) if p.id in shown else p for p in belief.pictures])
     made = [part for part in (weights, belief, explained.latent(content), explained.inputs(content)) if part]
     return Section("looks", "What it looks at", _words(content), more=made) if made else None
+
+
+def _other_views(picture: Picture) -> Picture:
+    """Leave out what the explorer of attention shows already; files show it still."""
+    (choice,) = picture.choices
+    kept = {name: picture.views[k,] for k, name in enumerate(choice.options) if name != BY_DISTANCE}
+    return Picture.with_list(picture.id, picture.title, choice.label, kept)
 
 
 def _words(content: Content) -> list[str]:
