@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import fields
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_serializer, model_validator
+
+from foretide.data.reading.options import Options
+
+READING = tuple(f.name for f in fields(Options) if "help" in f.metadata)
+"""Options of reading a table, which stand in the section data and are flags of the commands."""
 
 
 def _time_text(value: object) -> object:
