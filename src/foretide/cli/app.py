@@ -49,8 +49,9 @@ def command_line(commands: Mapping[str, str]) -> typer.Typer:
     True
     """
     made = typer.Typer(
-        name="foretide", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        name="foretide", no_args_is_help=True, pretty_exceptions_enable=False,
         help="Forecast many related series and see why.",
+        context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},  # --n_series is --n-series
     )  # fmt: skip
     for name, place in commands.items():
         module, _, attribute = place.partition(":")

@@ -39,7 +39,7 @@ FLAGS: dict[str, tuple[object, object]] = {
     ),
     "quiet": (
         Annotated[
-            bool, typer.Option("--quiet", "-q", rich_help_panel=PANEL, help="No progress; print the path of the result.")
+            bool, typer.Option("--quiet", "-q", rich_help_panel=PANEL, help="No progress; print the result's path.")
         ],
         False,
     ),

@@ -190,8 +190,9 @@ def load_config(
             from foretide.jobs.checking import further_mistakes
 
             mistakes += further_mistakes(config, without=mistakes)
-        if len(mistakes) == 1 and (error := mistakes[0].error) is not None:
-            raise error
+        only = mistakes[0].error
+        if len(mistakes) == 1 and only is not None:
+            raise only
         raise origin.told(mistakes)
     assert config is not None
     config._origin = origin

@@ -148,7 +148,9 @@ def told(found: Json) -> str:
             f"{folds['last']}, {folds['step']} apart, by {phrase('fit', folds['fits'])} of each model"
         )
     if search := found.get("search"):
-        budget = [f"{search['n_trials']} trials"] if search["n_trials"] is not None else []
+        trials = search["n_trials"]
+        budget = [f"{n} trials of {name}" for name, n in trials.items()] if isinstance(trials, dict) else []
+        budget += [f"{trials} trials"] if isinstance(trials, int) else []
         budget += [f"at most {search['timeout']}"] if search["timeout"] is not None else []
         judged = phrase("inner fold", search["folds"])
         lines.append(f"search: {', '.join(budget)}, {search['sampler']} sampler, judged on {judged}")

@@ -38,10 +38,7 @@ def result_of(folder: RunFolder) -> Json:
     """
     status = read_status(folder.path) or {}
     found: Json = {"job": status.get("job"), "status": folder.status, "folder": folder.path}
-    facts, card, board = (
-        folder.read(item) if (folder.path / item.file).is_file() else None
-        for item in (store.FACTS, store.CARD, store.LEADERBOARD)
-    )  # fmt: skip
+    facts, card, board = folder.read(store.FACTS), folder.read(store.CARD), folder.read(store.LEADERBOARD)
     scored = None if card is None else card.pandas(card.leaderboard())
     if board is not None and facts is not None:
         found.update(verdict=facts["verdict"], leaderboard=board, metric=facts["metric"], best=facts["best"])
@@ -49,9 +46,10 @@ def result_of(folder: RunFolder) -> Json:
     elif card is not None:
         found.update(verdict=card.verdict(), leaderboard=scored, metric=card.main)
     named = {
-        "page": store.REPORT, "summary": store.SUMMARY, "settings": store.SETTINGS, "tuned": store.TUNED,
-        "metrics": store.METRICS, "forecasts": store.FORECASTS, "log": store.LOG,
+        "page": store.REPORT.file, "summary": store.SUMMARY.file, "settings": store.SETTINGS.file,
+        "tuned": store.TUNED.file, "metrics": store.METRICS.file, "forecasts": store.FORECASTS.file,
+        "log": store.LOG.file,
     }  # fmt: skip
-    paths: Json = {name: folder.path / item.file for name, item in named.items() if (folder.path / item.file).is_file()}
+    paths: Json = {name: folder.path / file for name, file in named.items() if (folder.path / file).is_file()}
     found["paths"] = {**paths, "models": saved_models(folder.path)}
     return found

@@ -169,11 +169,16 @@ def searched(config: Config) -> tuple[ModelConfig, ...]:
     """
     existing = [model for model in config.models if model.name in FORECASTERS]
     usable = {label_of(model): model for model in existing if forecaster_class(model.name).nests is None}
-    wanted = config.search.models if config.search is not None else None
-    unknown = [name for name in wanted or () if name not in usable]
-    if unknown:
-        said = [f"the run has no model {name!r} to search. {nearest(name, usable)}" for name in unknown]
-        raise MistakesError([Mistake(("search", "models"), text) for text in said])
+    search = config.search
+    trials = search.n_trials if search is not None and isinstance(search.n_trials, dict) else None
+    wanted = None if search is None else search.models or trials
+    mistakes = [
+        Mistake(("search", key), f"the run has no model {name!r} to search. {nearest(name, usable)}")
+        for key, names in (("models", (search and search.models) or ()), ("n_trials", trials or ()))
+        for name in names if name not in usable
+    ]  # fmt: skip
+    if mistakes:
+        raise MistakesError(mistakes)
     found = tuple(model for name, model in usable.items() if wanted is None or name in wanted)
     if not found:
         raise ConfigError("There is nothing to search: name a model in `models` that is not made of others.")
