@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foretide.cli import completion
+
 if TYPE_CHECKING:
     from foretide.typing import Json
 
@@ -21,7 +23,7 @@ FLAGS: dict[str, tuple[object, object]] = {
         Annotated[
             list[str] | None,
             typer.Option(
-                "--set", metavar="KEY=VALUE", rich_help_panel=PANEL,
+                "--set", metavar="KEY=VALUE", rich_help_panel=PANEL, autocompletion=completion.settings,
                 help="Any setting, such as h=7 or LSTM.epochs=3; can be given several times.",
             ),
         ],

@@ -19,6 +19,7 @@ from foretide.cli.common import (
     reads_tables,
     work,
 )
+from foretide.cli.completion import Models
 from foretide.cli.flags import Flags, does_a_job
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ SHOWN = ("model", "kind", "rmse", "mse", "mae", "skill_vs_best_baseline", "p_vs_
 @does_a_job
 def tune(
     config: ConfigFile,
-    models: Annotated[str | None, typer.Option(help="Classes to search, with commas: lstm,attention,ridge.")] = None,
+    models: Models = None,
     n_trials: Annotated[
         int | None, typer.Option("--n-trials", "-n", help="Finished trials in all; 50 by default.")
     ] = None,

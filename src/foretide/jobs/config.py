@@ -318,6 +318,25 @@ def _explain(error: ValidationError) -> list[Mistake]:
     return mistakes
 
 
+def keys_below(key: str) -> list[str]:
+    """Return the keys of a section of a configuration.
+
+    Parameters
+    ----------
+    key : str
+        Its name.
+
+    Returns
+    -------
+    list of str
+        Empty for a key that is no section.
+    """
+    field = Config.model_fields.get(key)
+    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+    section = next((k for k in kinds if isinstance(k, type) and issubclass(k, Section)), None)
+    return [] if section is None else list(section.model_fields)
+
+
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     section: type[BaseModel] = Config
     for part in loc:

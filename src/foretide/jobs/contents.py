@@ -200,11 +200,13 @@ def _search(run: RunFolder, facts: Json, card: Scorecard | None) -> SearchConten
         )
     card = card or run.read(store.CARD)
     about: Json = study["about"]
+    shares = facts.get("importances", {})
     models = {key.removeprefix("model "): entry for key, entry in about.items() if key.startswith("model ")}
     return SearchContent(
         trials=by_number(trials), leaderboard=board, about=about, storage=str(study["storage"]),
         spaces={m: {name: _parameter(e) for name, e in entry["space"].items()} for m, entry in models.items()},
-        importances=facts.get("importances", {}), missing="" if facts.get("importances") else NOT_MEASURED, versions=study["versions"], tuned=run.read(store.TUNED) or "",
+        importances=shares, missing="" if shares else NOT_MEASURED, versions=study["versions"],
+        tuned=run.read(store.TUNED) or "",
         test_board=None if card is None else card.pandas(card.leaderboard()), **_told(run, facts),
     )  # fmt: skip
 

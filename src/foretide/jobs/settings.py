@@ -198,6 +198,8 @@ def _put(inside: Json, key: str, rest: Sequence[str], value: object) -> Loc:
         found = _put(numbered, int(at), rest[1:], value)  # type: ignore[arg-type]
         inside[key] = list(numbered.values())
         return (int(at), *found)
+    if below is None and at.isdigit():
+        raise ConfigError(f"{key} has no entries yet. Type all of them: --set '{key}=[...]'")
     if below is None or below == at:  # a model by its name alone has no settings yet
         inside[key] = {} if below is None else {at: {}}
     elif not isinstance(below, dict):
