@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 Reading: TypeAlias = FileOptions
 """Options of reading a table that were typed."""
-ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see examples/. Its sections are data, models, split …")]
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in examples/; - is standard input.")]
 OneModel = Annotated[str | None, typer.Option(help="One of its models; all networks by default.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; a free name under runs/ by default.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]

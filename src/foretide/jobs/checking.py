@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from foretide.errors import ConfigError, ForetideError, StorageError
+from foretide.errors import ConfigError, ForetideError
 from foretide.jobs.mistakes import Mistake, MistakesError, mistakes_of
 from foretide.jobs.prepare import Prepared, prepare
 from foretide.jobs.roster import roster, searched
@@ -45,8 +45,6 @@ class Collected:
         """
         try:
             return check()
-        except StorageError:
-            raise
         except ForetideError as error:
             self.mistakes += mistakes_of(error, loc)
             return None
