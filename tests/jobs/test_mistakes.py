@@ -98,9 +98,13 @@ def test_a_single_error_keeps_its_type(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "job.yaml").write_text("data: {synthetic: {}}\nmodels:\n  - Drfit\n")
     with pytest.raises(ConfigError, match="^line 3, models.Drfit: There is no forecaster"):
         ft.run(tmp_path / "job.yaml", output=tmp_path / "out")
-    monkeypatch.setitem(sys.modules, "statsforecast", None)
-    with pytest.raises(MissingExtraError, match="statsforecast"):
-        ft.run({"data": data, "models": [{"Stats": {"model": "AutoETS"}}], "h": 3}, output=tmp_path / "out")
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    given = {"data": data, "models": ["SeasonalES"], "h": 3, "search": {"n_trials": 2}}
+    with pytest.raises(MissingExtraError, match="optuna.*--sampler random"):
+        ft.run(given, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    # A backtest does not search.
+    assert run_backtest({**given, "explain": False, "baselines": False}, output=tmp_path / "b").status == "finished"
 
 
 def test_wrong_keys_are_told_for_every_form_of_models() -> None:

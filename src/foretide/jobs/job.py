@@ -20,6 +20,7 @@ from foretide.jobs.log import Log
 from foretide.jobs.prepare import Prepared, tell, with_form
 from foretide.jobs.status import is_going_on, read_status
 from foretide.jobs.store import LOG, SETTINGS, TUNED
+from foretide.tuning.search import check_names
 
 if TYPE_CHECKING:
     from foretide.evaluation.rolling.plan import Plan
@@ -77,6 +78,8 @@ class Deed:
         Of a configuration: what makes two jobs the same, so that one goes on where the other stopped.
     goes_on : bool
         Whether a finished job of the same configuration is continued.
+    searches : bool
+        Whether it searches for settings, where the configuration says so.
     """
 
     name: str
@@ -85,9 +88,10 @@ class Deed:
     plan: Callable[[Config, Prepared], Plan] | None = None
     same: Callable[[Config], Json] = plain
     goes_on: bool = False
+    searches: bool = False
 
     def check(self, prepared: Prepared) -> Plan | None:
-        """Split the data and lay out the folds, if the job needs any.
+        """Split the data and lay out the folds, if the job needs any; look whether a search can be made.
 
         Parameters
         ----------
@@ -99,9 +103,12 @@ class Deed:
 
         Raises
         ------
-        ConfigError, DataError
+        ConfigError, DataError, MissingExtraError
             Where that cannot be done.
         """
+        search = prepared.config.search if self.searches else None
+        if search is not None:
+            check_names(search.sampler, search.pruner)
         if self.parts:
             _ = prepared.split
         return None if self.plan is None else self.plan(prepared.config, prepared)

@@ -44,7 +44,8 @@ def _backtest_plan(config: Config, data: Prepared) -> Plan:
     return make_plan(data.panel, config.h, **layout, season=config.season)
 
 
-RUN, BACKTEST = Deed("run", plan=_run_plan), Deed("backtest", suffix="-backtest", plan=_backtest_plan)
+RUN = Deed("run", plan=_run_plan, searches=True)
+BACKTEST = Deed("backtest", suffix="-backtest", plan=_backtest_plan)
 
 
 def run(

@@ -34,7 +34,7 @@ def result_of(folder: RunFolder) -> Json:
     >>> config = {"data": {"synthetic": {"args": {"T": 200}}}, "h": 4, "models": ["Drift"], "baselines": False}
     >>> found = result_of(ft.run(config, output=tempfile.mkdtemp() + "/one"))
     >>> found["job"], list(found["leaderboard"]["model"]), found["paths"]["page"].name
-    ('run', ['Drift'], 'report.html')
+    ('run', ['oracle', 'Drift'], 'report.html')
     """
     status = read_status(folder.path) or {}
     found: Json = {"job": status.get("job"), "status": folder.status, "folder": folder.path}

@@ -335,4 +335,4 @@ def _without_budget(config: Config) -> Json:
     return about
 
 
-TUNE = Deed("tune", suffix="-tune", same=_without_budget, goes_on=True)
+TUNE = Deed("tune", suffix="-tune", same=_without_budget, goes_on=True, searches=True)

@@ -179,7 +179,7 @@ def check_names(sampler: str, pruner: str | None) -> None:
     try:
         get_optuna()
     except MissingExtraError as error:
-        error.msg = f"{error} Or do without: sampler='random' (--sampler random), pruner='median'."
+        error.msg = f"{error}. Or do without: sampler='random' (--sampler random), pruner='median'."
         raise
 
 
