@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,30 @@ def test_it_runs_in_a_backtest_beside_the_baselines() -> None:
 def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ft.Auto(**{"h": H, **settings})
+
+
+def test_each_step_is_said_with_the_time_left() -> None:
+    model = ft.Auto(H, SIMPLE, time_limit=50)
+    lines: list[str] = []
+    model.progress = lines.append
+    model.fit(noise())
+    assert len(lines) == len(SIMPLE) + 1
+    assert re.fullmatch(r"trying SeasonalES \(2 of 4\), \d+ s left", lines[1])
+    assert re.fullmatch(r"fitting .*SeasonalES.* on everything, \d+ s left", lines[-1])
+    assert "progress" not in model.settings()
+    assert model.fresh().progress is None
+
+
+def test_what_was_forecast_from_the_held_back_origins_can_be_scored() -> None:
+    model = ft.Auto(H, ["SeasonalNaive", "SeasonalNaive", "Drift"], season=7).fit(noise())
+    assert list(model.trials_) == ["SeasonalNaive", "SeasonalNaive 2", "Drift", "Auto"]
+    board = ft.score(list(model.trials_.values())).leaderboard().set_index("model")
+    assert board.wql["Auto"] <= board.wql["Drift"]
+    assert model.trials_["SeasonalNaive"].baseline
+    assert not model.trials_["Auto"].baseline
+
+
+def test_without_candidates_it_counts_as_holding_a_network() -> None:
+    assert ft.Auto(H).neural
+    assert not ft.Auto(H, SIMPLE).neural
+    assert not ft.Auto(H, SIMPLE).fit(noise()).neural

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction
 from foretide.forecasters.auto.blend import stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
-from foretide.forecasters.auto.contest import FAILED, Entry, Result, contest
+from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
@@ -27,12 +28,15 @@ from foretide.text import joined, number, percent, phrase
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
     from foretide.forecasters.base import FitPart, Forecaster
+    from foretide.forecasters.forecast import Forecast
     from foretide.typing import Array, Bools, Floats, Json
 
 
@@ -103,8 +107,14 @@ class Auto(Wrapper):
         super().__init__(self._given or [SeasonalNaive(h, self.season)], alias=alias)
         self.uses_validation = False  # it keeps its own part back
         self.uses_future = self._given is None or self.uses_future
+        self.neural = self.neural if self._given is not None else find_spec("torch") is not None
+        self.progress: Callable[[str], object] | None = None
+        """Gets a line before each step of ``fit``, such as "trying Theta (4 of 11), 42 s left". Not a setting."""
         self.result_: Result | None = None
         """What came of the contest; None before fit."""
+        self.trials_: dict[str, Forecast] = {}
+        """After fit: what each candidate that was judged forecast from the held-back origins, and the blend under the
+        name of this forecaster. Not saved."""
         self.notes_: list[str] = []
         """What there is to know of the choice and of the fits."""
         self.shares_: Floats = np.ones(1)
@@ -198,15 +208,34 @@ class Auto(Wrapper):
         else:
             tried = Candidates([with_intervals(model) for model in self._given], {}, {})
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
-        left = self.time_limit - (time.perf_counter() - began)
-        result = contest(judge, tried.models, left, counts=kind_of(panel) == "counts")
+        ends = began + self.time_limit
+        held = contest(
+            judge, tried.models, ends - time.perf_counter(), counts=kind_of(panel) == "counts", say=self._say
+        )
+        result = held.result
+        self.trials_ = {} if judge is None else self._trials(judge, held, tried.models)
         self.floor_ = np.fmin.reduce(panel.values[:, : panel.n_targets], axis=0) >= 0
+        chosen = joined([entry.candidate for entry in result.entries if entry.weight])
+        self._say(f"fitting {chosen} on everything, {time_left(ends - time.perf_counter())}")
         entries = self._refitted(tried.models, result.entries, part)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
         lost = {entry.candidate: entry.left_out for entry in entries if entry.lost} | tried.missing
         self.notes_ += [f"{name} is left out: {why}" for name, why in lost.items()]
         entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.too_long}.items()]
         self.result_ = replace(result, entries=tuple(entries))
+
+    def _say(self, line: str) -> None:
+        if self.progress is not None:
+            self.progress(line)
+
+    def _trials(self, judge: Judge, held: Held, models: Sequence[Forecaster]) -> dict[str, Forecast]:
+        """Return what was forecast from the held-back origins, by names that differ."""
+        found: dict[str, Forecast] = {}
+        for model, trial in zip(models, held.trials, strict=True):
+            if trial is not None:
+                name = model.name if model.name not in {*found, self.name} else f"{model.name} {len(found) + 1}"
+                found[name] = judge.forecast(name, trial, baseline=model.baseline)
+        return found if held.blend is None else {**found, self.name: judge.forecast(self.name, held.blend)}
 
     def _refitted(self, models: Sequence[Forecaster], entries: Sequence[Entry], part: FitPart) -> list[Entry]:
         """Fit the chosen ones on everything; what they warn of becomes notes, and one that fails leaves the blend."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from foretide.parallel import map_tasks
 from foretide.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from foretide.forecasters.base import Forecaster
     from foretide.typing import Floats
@@ -80,12 +80,36 @@ class Result:
     origins: int = 0
 
 
+class Held(NamedTuple):
+    """What a contest leaves.
+
+    Attributes
+    ----------
+    result : Result
+    trials : list of Trial or None
+        One per candidate, in their order; None for those that were not judged.
+    blend : Trial or None
+        That of the blend; None where nothing was judged.
+    """
+
+    result: Result
+    trials: list[Trial | None]
+    blend: Trial | None = None
+
+
 def is_simple(model: Forecaster) -> bool:
     """Whether a forecaster, or what it wraps, is a baseline that learns no model of single series."""
     return model.baseline and not any(part.knows_ids for part in (model, *model.parts))
 
 
-def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float, *, counts: bool) -> Result:
+def contest(
+    judge: Judge | None,
+    models: Sequence[Forecaster],
+    time_limit: float,
+    *,
+    counts: bool = False,
+    say: Callable[[str], object] = len,
+) -> Held:
     """Judge candidates on held-back origins while there is time, and share the blend out among the good ones.
 
     Parameters
@@ -98,32 +122,35 @@ def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float
         Seconds, the later fits on everything included.
     counts : bool
         Whether all targets are counts, whose intervals are left as they are.
+    say : callable
+        Gets a line before each step; by default nothing is said.
 
     Returns
     -------
-    Result
+    Held
     """
     if judge is None:
-        return _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
-    entries, trials = _judged(judge, models, time_limit)
+        result = _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
+        return Held(result, [None] * len(models))
+    entries, trials = _judged(judge, models, time_limit, say)
     scores = np.array([entry.wql for entry in entries])
     if not np.isfinite(scores).any():
-        return _unjudged(entries)
+        return Held(_unjudged(entries), trials)
     shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist())
-    good = np.flatnonzero(shares)
-    blended = _blended([trials[k] for k in good], shares[good])
+    blend = _blended(trials, shares)
     best = int(np.nanargmin(scores))
-    if len(good) > 1 and wql(blended, judge.truth) > ALONE * scores[best]:
+    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, judge.truth) > ALONE * scores[best]:
         shares = np.eye(len(models))[best]
-        blended = _blended([trials[best]], np.ones(1))
-    factors = np.ones(len(CHECKED)) if counts else factors_of(blended, judge.truth)
+        blend = _blended(trials, shares)
+    factors = np.ones(len(CHECKED)) if counts else factors_of(blend.quantiles, judge.truth)
     behind = {k: f"{scores[k] / scores[best] - 1:.0%} worse than {entries[best].candidate}" for k in range(len(models))}
     entries = [
         replace(e, weight=float(w), left_out=e.left_out or ("" if w else behind[k]))
         for k, (e, w) in enumerate(zip(entries, shares, strict=True))
     ]
-    score = wql(stretched(blended, QUANTILES, factors), judge.truth)
-    return Result(tuple(entries), score, factors, len(judge.windows))
+    blend = Trial(blend.mean, stretched(blend.quantiles, QUANTILES, factors))
+    score = wql(blend.quantiles, judge.truth)
+    return Held(Result(tuple(entries), score, factors, len(judge.windows)), trials, blend)
 
 
 def _unjudged(entries: Sequence[Entry]) -> Result:
@@ -134,7 +161,9 @@ def _unjudged(entries: Sequence[Entry]) -> Result:
     ))  # fmt: skip
 
 
-def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tuple[list[Entry], list[Trial | None]]:
+def _judged(
+    judge: Judge, models: Sequence[Forecaster], time_limit: float, say: Callable[[str], object]
+) -> tuple[list[Entry], list[Trial | None]]:
     """Try the candidates one after the other; what the good ones need to be fitted again is kept free."""
     began, needed = time.perf_counter(), 0.0
     entries: list[Entry] = []
@@ -142,6 +171,7 @@ def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tu
     for k, model in enumerate(models):
         entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
         left = began + time_limit - needed - time.perf_counter()
+        say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(left)}")
         if k and left > 0 and not entry.simple:
             (measured,) = map_tasks(predicted_seconds, [model], shared=judge)
             expected = 2 * (measured.value or 0.0)  # to be judged and fitted again; what fails here may work on all
@@ -166,5 +196,27 @@ def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tu
     return entries, trials
 
 
-def _blended(trials: Sequence[Trial | None], shares: Floats) -> Floats:
-    return blend_quantiles(np.stack([trial.quantiles for trial in trials if trial is not None]), shares)
+def time_left(seconds: float) -> str:
+    """Say how much time is left.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> time_left(12.3), time_left(-1)
+    ('12 s left', 'no time left')
+    """
+    return f"{duration(seconds, rough=True)} left" if seconds > 0 else NO_TIME
+
+
+def _blended(trials: Sequence[Trial | None], shares: Floats) -> Trial:
+    chosen = [(trial, share) for trial, share in zip(trials, shares, strict=True) if trial is not None and share]
+    weights = np.array([share for _, share in chosen])
+    mean = np.einsum("m,mnhd->nhd", weights, np.stack([trial.mean for trial, _ in chosen]))
+    return Trial(mean, blend_quantiles(np.stack([trial.quantiles for trial, _ in chosen]), weights))

@@ -13,6 +13,7 @@ import numpy as np
 from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, evenly, places, slide, truth_of
 from foretide.forecasters.classical.time_limit import limit
+from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import fit_member
 
@@ -91,6 +92,27 @@ class Judge:
         windows = slide(inside, input_size=1, h=h, first_target=inside.first + known.length, stride=stride)
         truth = truth_of(inside, windows, h)
         return cls(inside, known, windows, truth) if np.isfinite(truth).any() else None
+
+    def forecast(self, name: str, trial: Trial, *, baseline: bool = False) -> Forecast:
+        """Return a trial as a forecast from the origins, which can be scored.
+
+        Parameters
+        ----------
+        name : str
+            Of the candidate.
+        trial : Trial
+        baseline : bool
+            Whether skill is measured against it.
+
+        Returns
+        -------
+        Forecast
+            With the levels :data:`CHECKED`, and the deciles.
+        """
+        return Forecast(
+            name, self.panel, self.windows, trial.mean, CHECKED, QUANTILES, trial.quantiles,
+            quantile_columns=DECILES, baseline=baseline,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
