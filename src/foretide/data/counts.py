@@ -24,8 +24,8 @@ ZEROS, LARGE = 0.01, 1000
 SHARE = 0.1
 """So many of the series are enough where they are small or have zeros; of moderate ones it takes half."""
 FEW = 0.05
-"""A mean share of values below :data:`SMALL` in a series under this one makes even such series no counts: what is in
-the hundreds or thousands with a zero now and then is as good as continuous, and a normal distribution fits the others."""
+"""Where a smaller share of the values than this, the mean over series, is below :data:`SMALL`, a tenth of the series is
+not enough: hundreds or thousands with a zero now and then are as good as continuous."""
 
 
 def are_counts(panel: Panel) -> Bools:

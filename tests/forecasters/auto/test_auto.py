@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cases import make_panel
 
 import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import NO_TIME
 from foretide.forecasters.base import FitPart
@@ -98,6 +100,27 @@ def test_what_takes_too_long_is_stopped() -> None:
     assert model.leaderboard().left_out[1].startswith(f"{NO_TIME}: it was stopped after")
 
 
+class ByRows(Persistence):
+    """Takes longer the more rows it has."""
+
+    baseline = False
+
+    def _fit(self, part: FitPart) -> None:
+        time.sleep(float(part.panel.length.sum()) / 400)
+        super()._fit(part)
+
+
+def test_outside_the_main_thread_few_series_are_measured_instead() -> None:
+    panel = noise(2)
+    found: list[ft.Auto] = []
+
+    models = ["SeasonalNaive", ByRows(H)]
+    thread = threading.Thread(target=lambda: found.append(ft.Auto(H, models, time_limit=1.5).fit(panel)))
+    thread.start()
+    thread.join()
+    assert found[0].leaderboard().left_out[1].startswith(f"{NO_TIME}: it would take about")
+
+
 def test_the_same_seed_gives_the_same_forecast() -> None:
     panel = make_panel((120, 100))
     first, second = (ft.Auto(H, seed=3).fit(panel).predict(panel) for _ in range(2))
@@ -140,9 +163,10 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert kind_of(panel) == "continuous"
     assert kind_of(sparse) == "sparse"
     smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
-    assert {"Drift", "LAVAR"} <= smooth
-    assert {"CalendarES", "LAVAR"} <= rough
-    assert "Drift" not in rough
+    assert {"Drift", "LAVAR", "CalendarES", "AutoETS", "AutoARIMA"} <= smooth
+    assert {"CalendarES", "LAVAR", "TSB", "AutoETS"} <= rough
+    assert not {"Drift", "AutoARIMA"} & rough
+    assert "TSB" not in smooth
     assert "Attention" in usual_candidates(panel, H, {}).too_long
 
 
@@ -154,7 +178,7 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("foretide.forecasters.gaussian.find_spec", without)
     missing = usual_candidates(make_panel((150,)), H, {}).missing
-    assert set(missing) == {"Theta", "AutoETS"}
+    assert set(missing) == {str(one.settings["model"]) for one in USUAL if one.name == "Stats"}
     assert all("foretide[baselines]" in text for text in missing.values())
     assert all(one.needs == "statsforecast" for one in USUAL if one.name == "Stats")
 
@@ -247,3 +271,37 @@ def test_without_candidates_it_counts_as_holding_a_network() -> None:
     assert ft.Auto(H).neural
     assert not ft.Auto(H, SIMPLE).neural
     assert not ft.Auto(H, SIMPLE).fit(noise()).neural
+
+
+def test_small_counts_without_zeros_are_counts_for_every_candidate() -> None:
+    panel = make_panel((60,) * 3)
+    counts = panel.with_values(np.random.default_rng(0).poisson(12.0, panel.values.shape).astype(float))
+    assert kind_of(counts) == "counts"
+    models = {model.name: model for model in usual_candidates(counts, H, {}).models}
+    assert models["Theta"].model == {"Stats": {**ft.Stats("Theta", H).settings()}}
+    quantiles = models["Theta"].fit(counts).predict(counts).quantiles
+    assert quantiles is not None
+    np.testing.assert_array_equal(quantiles, np.round(quantiles))
+
+
+def test_intervals_of_counts_cover_what_they_say() -> None:
+    rng = np.random.default_rng(1)
+    panel = make_panel((160,) * 30)
+    sizes = np.repeat(rng.gamma(2.0, 1.0, 30), 160)[:, None]
+    counts = panel.with_values(rng.negative_binomial(1.5, 1.5 / (1.5 + sizes)).astype(float))
+    model = ft.Auto(H, ["SeasonalMean", "WindowMean", "SeasonalES"], season=7).fit(counts.head(counts.observed - H))
+    levels = np.arange(1, 100) / 100
+    forecast = model.predict(counts, [counts.grid.output_times([154])[0]], quantiles=levels)
+    assert forecast.quantiles is not None
+    truth = forecast.truth()[..., None]
+    low = (forecast.quantiles < truth).mean(axis=-1)
+    high = (forecast.quantiles <= truth).mean(axis=-1)
+    transform = low + (high - low) * rng.random(low.shape)
+    assert 0.74 < np.mean(np.abs(transform - 0.5) < 0.4) < 0.86
+
+
+def test_the_time_for_a_fit_grows_with_the_number_of_series() -> None:
+    assert usual_limit(100) == LEAST
+    assert usual_limit(500) == pytest.approx(LEAST + 80)
+    assert usual_limit(10**6) == MOST
+    assert ft.Auto(H).time_limit is None

@@ -11,8 +11,10 @@ import numpy as np
 from foretide.data.counts import count_like
 from foretide.data.time.seasons import telling
 from foretide.errors import MissingExtraError
+from foretide.forecasters.classical.stats import Stats
 from foretide.forecasters.gaussian import require
 from foretide.forecasters.simple.default_set import made, with_intervals
+from foretide.forecasters.wrappers.intervals import WithIntervals
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["counts", "sparse", "continuous"]
 ZEROS = 0.05
-"""Values that are never negative and zero at least so often are sparse, or counts where they are whole and small."""
+"""Values that are no counts, never negative and zero at least so often are sparse."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,20 @@ _SMOOTH: tuple[Kind, ...] = ("continuous",)
 USUAL: tuple[Usual, ...] = (
     Usual("SeasonalNaive"),
     Usual("SeasonalES"),
-    Usual("SeasonalMean", _ROUGH),
+    Usual("SeasonalMean"),
+    Usual("WindowMean"),
     Usual("Drift", _SMOOTH),
-    Usual("CalendarES", _ROUGH),
+    Usual("CalendarES"),
     Usual("TSB", _ROUGH),
     Usual("SBA", _ROUGH),
     Usual("Ridge", rows=20, in_all=100),
-    Usual("Stats", _SMOOTH, {"model": "Theta"}, rows=3, needs="statsforecast"),
-    Usual("Stats", _SMOOTH, {"model": "AutoETS"}, rows=3, needs="statsforecast"),
+    Usual("Stats", settings={"model": "Theta"}, rows=3, needs="statsforecast"),
+    Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
+    Usual("Stats", settings={"model": "AutoETS"}, rows=3, needs="statsforecast"),
     Usual("LAVAR", rows=20, in_all=300),
-    Usual("Attention", _SMOOTH, {"head": "student_t"}, rows=60, in_all=1000),
+    Usual("Attention", ("continuous", "sparse"), {"head": "student_t"}, rows=60, in_all=1000),
     Usual("Attention", ("counts",), {"head": "nb"}, rows=60, in_all=1000),
+    Usual("Stats", _SMOOTH, {"model": "AutoARIMA"}, rows=20, needs="statsforecast"),
 )
 """The usual candidates, in the order in which they are tried."""
 
@@ -81,8 +86,8 @@ def kind_of(panel: Panel) -> Kind:
     Returns
     -------
     {"counts", "sparse", "continuous"}
-        Whole numbers that are often zero and mostly small; other values that are often zero and never below; all
-        others.
+        Whole numbers that are zero now and then, or small (:func:`foretide.data.counts.count_like`); other values that
+        are often zero and never below; all others.
 
     Examples
     --------
@@ -90,11 +95,11 @@ def kind_of(panel: Panel) -> Kind:
     >>> kind_of(ft.synthetic.supplies(T=60, n_targets=4).panel), kind_of(ft.synthetic.hourly(T=60).panel)
     ('counts', 'continuous')
     """
+    if count_like(panel).all():
+        return "counts"
     values = panel.values[:, : panel.n_targets]
     known = values[~np.isnan(values)]
-    if known.min() < 0 or (known == 0).mean() < ZEROS:
-        return "continuous"
-    return "counts" if count_like(panel).all() else "sparse"
+    return "continuous" if known.min() < 0 or (known == 0).mean() < ZEROS else "sparse"
 
 
 class Candidates(NamedTuple):
@@ -149,7 +154,14 @@ def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Cand
         try:
             if one.needs is not None:
                 require(one.needs, shown)
-            found.models.append(with_intervals(made(one.name, h, {**shared, **one.settings})))
+            found.models.append(_for_kind(made(one.name, h, {**shared, **one.settings}), kind))
         except MissingExtraError as error:
             found.missing[shown] = str(error)
     return found
+
+
+def _for_kind(model: Forecaster, kind: Kind) -> Forecaster:
+    """Give a model the predictive distribution that suits the data: counts are no normal distribution's."""
+    if kind == "counts" and isinstance(model, Stats) and model.has_distribution:
+        return WithIntervals(model, "negative_binomial", alias=model.name)
+    return with_intervals(model)

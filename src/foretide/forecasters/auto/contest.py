@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from foretide.forecasters.auto.blend import ALONE, factors_of, shares_of, stretched
+from foretide.forecasters.auto.blend import (
+    ALONE,
+    NEAR,
+    asked_for,
+    factors_of,
+    levels_of,
+    relevelled,
+    shares_of,
+    stretched,
+)
 from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, predicted_seconds, tried, wql
 from foretide.forecasters.classical.time_limit import OutOfTime
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
@@ -70,6 +79,8 @@ class Result:
         Of the blend.
     factors : float array
         By which intervals are stretched, one per level checked.
+    levels : float array
+        Which central intervals stand for those of the levels checked.
     origins : int
         Forecasts that were judged.
     """
@@ -77,6 +88,7 @@ class Result:
     entries: tuple[Entry, ...]
     wql: float = float("nan")
     factors: Floats = field(default_factory=lambda: np.ones(len(CHECKED)))
+    levels: Floats = field(default_factory=lambda: np.array(CHECKED))
     origins: int = 0
 
 
@@ -107,7 +119,7 @@ def contest(
     models: Sequence[Forecaster],
     time_limit: float,
     *,
-    counts: bool = False,
+    smooth: bool = True,
     say: Callable[[str], object] = len,
 ) -> Held:
     """Judge candidates on held-back origins while there is time, and share the blend out among the good ones.
@@ -120,8 +132,8 @@ def contest(
         Unfitted ones; the first is judged in any case.
     time_limit : float
         Seconds, the later fits on everything included.
-    counts : bool
-        Whether all targets are counts, whose intervals are left as they are.
+    smooth : bool
+        Whether intervals can be stretched; those of whole or sparse values get other levels instead.
     say : callable
         Gets a line before each step; by default nothing is said.
 
@@ -133,24 +145,49 @@ def contest(
         result = _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
         return Held(result, [None] * len(models))
     entries, trials = _judged(judge, models, time_limit, say)
+    return settled(judge.truth, entries, trials, smooth=smooth)
+
+
+def settled(truth: Floats, entries: Sequence[Entry], trials: Sequence[Trial | None], *, smooth: bool) -> Held:
+    """Share the blend out among candidates that were judged, and set its intervals right.
+
+    Parameters
+    ----------
+    truth : float array ``[W, H, D]``
+    entries : sequence of Entry
+        With the scores of those that were judged.
+    trials : sequence of Trial or None
+        Their forecasts.
+    smooth : bool
+        As for :func:`contest`.
+
+    Returns
+    -------
+    Held
+    """
     scores = np.array([entry.wql for entry in entries])
     if not np.isfinite(scores).any():
-        return Held(_unjudged(entries), trials)
+        return Held(_unjudged(entries), list(trials))
     shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist())
     blend = _blended(trials, shares)
     best = int(np.nanargmin(scores))
-    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, judge.truth) > ALONE * scores[best]:
-        shares = np.eye(len(models))[best]
+    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > ALONE * scores[best]:
+        shares = np.eye(len(entries))[best]
         blend = _blended(trials, shares)
-    factors = np.ones(len(CHECKED)) if counts else factors_of(blend.quantiles, judge.truth)
-    behind = {k: f"{scores[k] / scores[best] - 1:.0%} worse than {entries[best].candidate}" for k in range(len(models))}
+    factors, levels, quantiles = np.ones(len(CHECKED)), np.array(CHECKED), blend.quantiles
+    if smooth:
+        factors = factors_of(quantiles, truth)
+        quantiles = stretched(quantiles, QUANTILES, factors)
+    else:
+        levels = levels_of(quantiles, truth)
+        quantiles = relevelled(quantiles, asked_for(QUANTILES, levels))
+    behind = [f"{score / scores[best] - 1:.0%} worse than {entries[best].candidate}" for score in scores]
     entries = [
         replace(e, weight=float(w), left_out=e.left_out or ("" if w else behind[k]))
         for k, (e, w) in enumerate(zip(entries, shares, strict=True))
     ]
-    blend = Trial(blend.mean, stretched(blend.quantiles, QUANTILES, factors))
-    score = wql(blend.quantiles, judge.truth)
-    return Held(Result(tuple(entries), score, factors, len(judge.windows)), trials, blend)
+    result = Result(tuple(entries), wql(quantiles, truth), factors, levels, len(truth))
+    return Held(result, list(trials), Trial(blend.mean, quantiles))
 
 
 def _unjudged(entries: Sequence[Entry]) -> Result:
@@ -165,28 +202,28 @@ def _judged(
     judge: Judge, models: Sequence[Forecaster], time_limit: float, say: Callable[[str], object]
 ) -> tuple[list[Entry], list[Trial | None]]:
     """Try the candidates one after the other; what the good ones need to be fitted again is kept free."""
-    began, needed = time.perf_counter(), 0.0
+    ends = time.perf_counter() + time_limit
     entries: list[Entry] = []
     trials: list[Trial | None] = []
     for k, model in enumerate(models):
         entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
-        left = began + time_limit - needed - time.perf_counter()
-        say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(left)}")
+        ready = ends - _to_refit(entries)
+        left = ready - time.perf_counter()
+        say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(ends - time.perf_counter())}")
         if k and left > 0 and not entry.simple:
             (measured,) = map_tasks(predicted_seconds, [model], shared=judge)
             expected = 2 * (measured.value or 0.0)  # to be judged and fitted again; what fails here may work on all
-            left = began + time_limit - needed - time.perf_counter()
+            left = ready - time.perf_counter()
         if k and (left <= 0 or expected > left):
             took = f": it would take about {duration(expected)}" if left > 0 else ""
             entry = replace(entry, left_out=NO_TIME + took)
         else:
             (outcome,) = map_tasks(tried, [(model, left / 2 if k else None)], shared=judge)
-            needed, trial = needed + outcome.seconds, outcome.value
+            trial = outcome.value
             score = wql(trial.quantiles, judge.truth) if trial is not None else float("nan")
             entry = replace(entry, seconds=outcome.seconds)
             if isinstance(outcome.error, OutOfTime):
                 entry = replace(entry, left_out=f"{NO_TIME}: it was stopped after {duration(left / 2)}")
-                needed -= outcome.seconds
             elif not np.isfinite(score):
                 entry = replace(entry, left_out=f"{FAILED}: {outcome.error or 'no finite forecast'}")
             else:
@@ -194,6 +231,12 @@ def _judged(
         entries.append(entry)
         trials.append(trial)
     return entries, trials
+
+
+def _to_refit(entries: Sequence[Entry]) -> float:
+    """Seconds that fitting those near the best again will take."""
+    best = min((entry.wql for entry in entries if np.isfinite(entry.wql)), default=0.0)
+    return sum(entry.seconds for entry in entries if entry.wql <= NEAR * best)
 
 
 def time_left(seconds: float) -> str:

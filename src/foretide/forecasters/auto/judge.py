@@ -12,7 +12,7 @@ import numpy as np
 
 from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, evenly, places, slide, truth_of
-from foretide.forecasters.classical.time_limit import limit
+from foretide.forecasters.classical.time_limit import can_interrupt, limit
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import fit_member
@@ -151,7 +151,9 @@ def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
 
 
 def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
-    """Return about how long :func:`tried` will take, from a fit on a few series; 0 where those are most of the work.
+    """Return about how long :func:`tried` will take, from a fit on a few series, or on the beginning of a few.
+
+    0 where few series are most of the work and it can be stopped when it takes too long.
 
     Parameters
     ----------
@@ -166,9 +168,11 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     known = judge.known
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
     few = few.head(np.minimum(few.length, SAMPLE_ROWS))
+    if few.length.sum() > known.length.sum() / 2:
+        if can_interrupt():
+            return 0.0
+        few = few.head(few.length // 3 + FEWEST)
     scale = float(known.length.sum() / few.length.sum())
-    if scale < 2:
-        return 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit_member(few.take([0]), (candidate.fresh(), None))  # imports and compiles what the first fit needs
