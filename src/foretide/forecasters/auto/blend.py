@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
     from foretide.typing import Floats
 
-NEAR = 1.1
-"""Candidates whose score is more than so many times the best one are left out."""
+NEAR, LONE = 1.1, 0.5
+"""Candidates whose score is more than so many times the best one are left out: 1.1 times where there are many series,
+1.6 times where there is one, whose few origins say little."""
 TEMPERATURE = 0.05
 """A candidate whose logarithmic score is so much higher counts 1/e of the other, before shares are drawn together."""
 EQUAL = 0.5
 """So far shares are drawn towards equal ones."""
 ALONE = 1.02
-"""The best candidate stands alone where the blend's score is more than so many times its own: shares chosen on few
+"""The best candidate stands alone where the blend's score is more than so many times its own (1.52 times for a single
+series): shares chosen on few
 origins should not take the blend for worse by chance. Least squares on quantiles, greedy selection, equal shares of
 the best three or four and shares by series were tried on the same validation parts and are not better."""
 WORTH = 200
@@ -34,13 +36,54 @@ LIMITS = (0.5, 2.0)
 """No interval is stretched by less or more."""
 
 
-def shares_of(scores: Sequence[float]) -> Floats:
+def near(series: int) -> float:
+    """Return how many times the best score another one may be.
+
+    Parameters
+    ----------
+    series : int
+        So many series were judged on.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> near(1), round(near(100), 4)
+    (1.6, 1.15)
+    """
+    return NEAR + doubt(series)
+
+
+def doubt(series: int) -> float:
+    """Return what is added to such bounds because few series say little.
+
+    Parameters
+    ----------
+    series : int
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> doubt(1), doubt(100)
+    (0.5, 0.05)
+    """
+    return float(LONE / np.sqrt(series))
+
+
+def shares_of(scores: Sequence[float], series: int) -> Floats:
     """Return what each candidate counts in the blend, from scores of which lower ones are better.
 
     Parameters
     ----------
     scores : sequence of float
         Not negative; infinite for one that is not to count. At least one is finite.
+    series : int
+        So many series were judged on.
 
     Returns
     -------
@@ -49,14 +92,14 @@ def shares_of(scores: Sequence[float]) -> Floats:
 
     Examples
     --------
-    >>> shares_of([0.10, 0.10, 0.20]).tolist()
+    >>> shares_of([0.10, 0.10, 0.20], 100).tolist()
     [0.5, 0.5, 0.0]
     """
     log = np.log(np.maximum(scores, 1e-12))
     gap = log - log.min()
-    near = gap <= np.log(NEAR)
-    soft = np.where(near, np.exp(-np.where(near, gap, 0.0) / TEMPERATURE), 0.0)
-    return np.asarray(EQUAL * near / near.sum() + (1 - EQUAL) * soft / soft.sum())
+    good = gap <= np.log(near(series))
+    soft = np.where(good, np.exp(-np.where(good, gap, 0.0) / TEMPERATURE), 0.0)
+    return np.asarray(EQUAL * good / good.sum() + (1 - EQUAL) * soft / soft.sum())
 
 
 def factors_of(quantiles: Floats, truth: Floats) -> Floats:

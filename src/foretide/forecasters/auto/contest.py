@@ -10,10 +10,11 @@ import numpy as np
 
 from foretide.forecasters.auto.blend import (
     ALONE,
-    NEAR,
     asked_for,
+    doubt,
     factors_of,
     levels_of,
+    near,
     relevelled,
     shares_of,
     stretched,
@@ -145,15 +146,15 @@ def contest(
         result = _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
         return Held(result, [None] * len(models))
     entries, trials = _judged(judge, models, time_limit, say)
-    return settled(judge.truth, entries, trials, smooth=smooth)
+    return settled(judge, entries, trials, smooth=smooth)
 
 
-def settled(truth: Floats, entries: Sequence[Entry], trials: Sequence[Trial | None], *, smooth: bool) -> Held:
+def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | None], *, smooth: bool) -> Held:
     """Share the blend out among candidates that were judged, and set its intervals right.
 
     Parameters
     ----------
-    truth : float array ``[W, H, D]``
+    judge : Judge
     entries : sequence of Entry
         With the scores of those that were judged.
     trials : sequence of Trial or None
@@ -165,13 +166,13 @@ def settled(truth: Floats, entries: Sequence[Entry], trials: Sequence[Trial | No
     -------
     Held
     """
-    scores = np.array([entry.wql for entry in entries])
+    truth, scores = judge.truth, np.array([entry.wql for entry in entries])
     if not np.isfinite(scores).any():
         return Held(_unjudged(entries), list(trials))
-    shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist())
+    shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist(), judge.series)
     blend = _blended(trials, shares)
     best = int(np.nanargmin(scores))
-    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > ALONE * scores[best]:
+    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > (ALONE + doubt(judge.series)) * scores[best]:
         shares = np.eye(len(entries))[best]
         blend = _blended(trials, shares)
     factors, levels, quantiles = np.ones(len(CHECKED)), np.array(CHECKED), blend.quantiles
@@ -207,7 +208,7 @@ def _judged(
     trials: list[Trial | None] = []
     for k, model in enumerate(models):
         entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
-        ready = ends - _to_refit(entries)
+        ready = ends - _to_refit(entries, judge.series)
         left = ready - time.perf_counter()
         say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(ends - time.perf_counter())}")
         if k and left > 0 and not entry.simple:
@@ -233,10 +234,10 @@ def _judged(
     return entries, trials
 
 
-def _to_refit(entries: Sequence[Entry]) -> float:
+def _to_refit(entries: Sequence[Entry], series: int) -> float:
     """Seconds that fitting those near the best again will take."""
     best = min((entry.wql for entry in entries if np.isfinite(entry.wql)), default=0.0)
-    return sum(entry.seconds for entry in entries if entry.wql <= NEAR * best)
+    return sum(entry.seconds for entry in entries if entry.wql <= near(series) * best)
 
 
 def time_left(seconds: float) -> str:

@@ -93,6 +93,11 @@ class Judge:
         truth = truth_of(inside, windows, h)
         return cls(inside, known, windows, truth) if np.isfinite(truth).any() else None
 
+    @property
+    def series(self) -> int:
+        """How many series are judged on."""
+        return len(np.unique(self.windows.entity)) * self.panel.n_targets
+
     def forecast(self, name: str, trial: Trial, *, baseline: bool = False) -> Forecast:
         """Return a trial as a forecast from the origins, which can be scored.
 
