@@ -18,6 +18,7 @@ from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import NO_TIME
+from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
 
@@ -181,6 +182,20 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(missing) == {str(one.settings["model"]) for one in USUAL if one.name == "Stats"}
     assert all("foretide[baselines]" in text for text in missing.values())
     assert all(one.needs == "statsforecast" for one in USUAL if one.name == "Stats")
+
+
+def test_of_short_series_a_third_is_kept_back() -> None:
+    panel = make_panel((12, 40, 90))
+    judge = Judge.of(panel.take([0]), 6, 1)
+    assert judge is not None
+    assert judge.known.length.tolist() == [8]
+    assert np.isfinite(judge.truth[0, :4]).all()
+    assert np.isnan(judge.truth[0, 4:]).all()
+    judge = Judge.of(panel.take([1, 2]), 6, 1)
+    assert judge is not None
+    assert judge.known.length.tolist() == [40 - 12, 90 - 12]
+    assert judge.windows.cutoff.tolist() == [27, 30, 33, 77, 80, 83]
+    assert np.isfinite(judge.truth).all()
 
 
 def test_series_too_short_to_be_judged_get_the_simple_ones() -> None:

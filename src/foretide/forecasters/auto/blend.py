@@ -26,8 +26,9 @@ ALONE = 1.02
 series): shares chosen on few
 origins should not take the blend for worse by chance. Least squares on quantiles, greedy selection, equal shares of
 the best three or four and shares by series were tried on the same validation parts and are not better."""
-WORTH = 200
-"""As much as so many windows say does the belief that intervals are right as they are count."""
+WORTH = 30
+"""As much as so many windows say does the belief that intervals are right as they are count, and as much as one origin
+does: the windows of one origin are all easy or all hard."""
 SHARES = np.linspace(0.0, 1.0, 201)
 """Central intervals, as shares, whose coverage is looked at for whole or sparse values."""
 MOST = 50_000
@@ -75,7 +76,7 @@ def doubt(series: int) -> float:
     return float(LONE / np.sqrt(series))
 
 
-def shares_of(scores: Sequence[float], series: int) -> Floats:
+def shares_of(scores: Sequence[float], series: int, simple: Sequence[bool] = ()) -> Floats:
     """Return what each candidate counts in the blend, from scores of which lower ones are better.
 
     Parameters
@@ -84,6 +85,8 @@ def shares_of(scores: Sequence[float], series: int) -> Floats:
         Not negative; infinite for one that is not to count. At least one is finite.
     series : int
         So many series were judged on.
+    simple : sequence of bool
+        Which ones are simple baselines: they only count where the best of the others is hardly better.
 
     Returns
     -------
@@ -98,11 +101,35 @@ def shares_of(scores: Sequence[float], series: int) -> Floats:
     log = np.log(np.maximum(scores, 1e-12))
     gap = log - log.min()
     good = gap <= np.log(near(series))
+    plain = np.array(simple if len(simple) else [False] * len(log))
+    if not plain.all():
+        good &= ~plain | (log <= log[~plain].min() + np.log(1 + doubt(series)))
     soft = np.where(good, np.exp(-np.where(good, gap, 0.0) / TEMPERATURE), 0.0)
     return np.asarray(EQUAL * good / good.sum() + (1 - EQUAL) * soft / soft.sum())
 
 
-def factors_of(quantiles: Floats, truth: Floats) -> Floats:
+def trust(windows: int, origins: float) -> float:
+    """Return how far what the intervals of so many windows say is followed, between 0 and 1.
+
+    Parameters
+    ----------
+    windows : int
+    origins : float
+        Windows of each series, on average.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> trust(300, 1.0), trust(300, 3.0)
+    (0.45454545454545453, 0.6818181818181818)
+    """
+    return windows / (windows + WORTH) * origins / (origins + 1)
+
+
+def factors_of(quantiles: Floats, truth: Floats, origins: float) -> Floats:
     """Return by what the half-widths of the checked intervals are to be multiplied so that they cover what they say.
 
     Parameters
@@ -110,30 +137,31 @@ def factors_of(quantiles: Floats, truth: Floats) -> Floats:
     quantiles : float array ``[W, H, D, Q]``
         At :data:`foretide.forecasters.auto.judge.QUANTILES`.
     truth : float array ``[W, H, D]``
+    origins : float
+        Windows of each series, on average.
 
     Returns
     -------
     float array
-        One per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards 1 the more, the fewer windows
-        there are.
+        One per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards 1 by :func:`trust`.
 
     Examples
     --------
     >>> import numpy as np
     >>> z = np.array([-1.96, -1.28, -0.84, -0.67, -0.52, -0.25, 0, 0.25, 0.52, 0.67, 0.84, 1.28, 1.96])
     >>> truth = np.random.default_rng(0).normal(size=(5000, 1, 1))
-    >>> factors_of(z * np.ones((5000, 1, 1, 1)), truth).round(1).tolist()
+    >>> factors_of(z * np.ones((5000, 1, 1, 1)), truth, 3).round(1).tolist()
     [1.0, 1.0, 1.0]
     """
     middle = quantiles[..., QUANTILES.index(0.5)]
     gap = truth - middle
-    trust, factors = len(truth) / (len(truth) + WORTH), []
+    factors: list[float] = []
     for level in CHECKED:
         low, high = (quantiles[..., QUANTILES.index(round(0.5 + s * level / 200, 4))] for s in (-1, 1))
         width = np.where(gap > 0, high - middle, middle - low)
         usable = ~np.isnan(gap) & (width > 0)
         needed = np.quantile(np.abs(gap[usable]) / width[usable], level / 100) if usable.any() else 1.0
-        factors.append(np.clip(max(float(needed), 1e-9) ** trust, *LIMITS))
+        factors.append(np.clip(max(float(needed), 1e-9) ** trust(len(truth), origins), *LIMITS))
     return np.array(factors)
 
 
@@ -166,7 +194,7 @@ def stretched(quantiles: Floats, levels: Sequence[float], factors: Floats) -> Fl
     return np.where(np.isnan(wide).any(axis=-1, keepdims=True), wide, np.sort(wide, axis=-1))
 
 
-def levels_of(quantiles: Floats, truth: Floats) -> Floats:
+def levels_of(quantiles: Floats, truth: Floats, origins: float) -> Floats:
     """Return which central intervals cover what those of the checked levels say.
 
     For values that are whole or often zero, whose intervals cannot be stretched a little: a value that equals a
@@ -177,19 +205,21 @@ def levels_of(quantiles: Floats, truth: Floats) -> Floats:
     quantiles : float array ``[W, H, D, Q]``
         At :data:`foretide.forecasters.auto.judge.QUANTILES`.
     truth : float array ``[W, H, D]``
+    origins : float
+        Windows of each series, on average.
 
     Returns
     -------
     float array
-        Level in percent, one per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards that level the
-        more, the fewer windows there are.
+        Level in percent, one per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards that level by
+        :func:`trust`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from scipy.stats import poisson
     >>> truth = np.random.default_rng(0).poisson(2.0, size=(4000, 1, 1))
-    >>> levels_of(np.tile(poisson.ppf(QUANTILES, 2.0), (4000, 1, 1, 1)), truth).round(-1).tolist()
+    >>> levels_of(np.tile(poisson.ppf(QUANTILES, 2.0), (4000, 1, 1, 1)), truth, 3).round(-1).tolist()
     [50.0, 80.0, 100.0]
     """
     known = ~np.isnan(truth) & np.isfinite(quantiles).all(axis=-1)
@@ -201,9 +231,9 @@ def levels_of(quantiles: Floats, truth: Floats) -> Floats:
         float(np.mean(np.maximum(np.minimum(high, (1 + c) / 2) - np.maximum(low, (1 - c) / 2), 0) / (high - low)))
         for c in SHARES
     ]
-    trust = len(truth) / (len(truth) + WORTH)
+    share = trust(len(truth), origins)
     needed = 100 * np.interp(np.array(CHECKED) / 100, curve, SHARES)
-    return np.asarray(trust * needed + (1 - trust) * np.array(CHECKED))
+    return np.asarray(share * needed + (1 - share) * np.array(CHECKED))
 
 
 def _transforms(quantiles: Floats, truth: Floats) -> tuple[Floats, Floats]:

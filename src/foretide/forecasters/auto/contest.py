@@ -169,7 +169,9 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
     truth, scores = judge.truth, np.array([entry.wql for entry in entries])
     if not np.isfinite(scores).any():
         return Held(_unjudged(entries), list(trials))
-    shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist(), judge.series)
+    shares = shares_of(
+        np.where(np.isfinite(scores), scores, np.inf).tolist(), judge.series, [e.simple for e in entries]
+    )
     blend = _blended(trials, shares)
     best = int(np.nanargmin(scores))
     if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > (ALONE + doubt(judge.series)) * scores[best]:
@@ -177,10 +179,10 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
         blend = _blended(trials, shares)
     factors, levels, quantiles = np.ones(len(CHECKED)), np.array(CHECKED), blend.quantiles
     if smooth:
-        factors = factors_of(quantiles, truth)
+        factors = factors_of(quantiles, truth, judge.origins)
         quantiles = stretched(quantiles, QUANTILES, factors)
     else:
-        levels = levels_of(quantiles, truth)
+        levels = levels_of(quantiles, truth, judge.origins)
         quantiles = relevelled(quantiles, asked_for(QUANTILES, levels))
     behind = [f"{score / scores[best] - 1:.0%} worse than {entries[best].candidate}" for score in scores]
     entries = [
