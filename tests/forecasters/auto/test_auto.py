@@ -96,7 +96,7 @@ class Slow(Persistence):
         time.sleep(5)
 
 
-def test_what_takes_too_long_is_stopped() -> None:
+def test_what_takes_unfit_is_stopped() -> None:
     model = ft.Auto(H, ["SeasonalNaive", Slow(H)], time_limit=0.6).fit(noise())
     assert model.leaderboard().left_out[1].startswith(f"{NO_TIME}: it was stopped after")
 
@@ -168,7 +168,9 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert {"CalendarES", "LAVAR", "TSB", "AutoETS"} <= rough
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth
-    assert "Attention" in usual_candidates(panel, H, {}).too_long
+    assert "Attention" in usual_candidates(panel, H, {}).unfit
+    assert "AutoARIMA" in usual_candidates(make_panel((600,)), H, {}).unfit
+    assert "AutoARIMA" in usual_candidates(panel, H, {"season": 24}).unfit
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -18,6 +17,7 @@ from foretide.forecasters.auto.blend import asked_for, stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.gaussian import installed
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
@@ -113,7 +113,7 @@ class Auto(Wrapper):
         super().__init__(self._given or [SeasonalNaive(h, self.season)], alias=alias)
         self.uses_validation = False  # it keeps its own part back
         self.uses_future = self._given is None or self.uses_future
-        self.neural = self.neural if self._given is not None else find_spec("torch") is not None
+        self.neural = self.neural if self._given is not None else installed("torch")
         self.progress: Callable[[str], object] | None = None
         """Gets a line before each step of ``fit``, such as "trying Theta (4 of 11), 42 s left". Not a setting."""
         self.result_: Result | None = None
@@ -227,7 +227,7 @@ class Auto(Wrapper):
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
         lost = {entry.candidate: entry.left_out for entry in entries if entry.lost} | tried.missing
         self.notes_ += [f"{name} is left out: {why}" for name, why in lost.items()]
-        entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.too_long}.items()]
+        entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.unfit}.items()]
         self.result_ = replace(result, entries=tuple(entries))
 
     def _say(self, line: str) -> None:

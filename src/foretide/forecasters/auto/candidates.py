@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from foretide.data.counts import count_like
-from foretide.data.time.seasons import telling
+from foretide.data.time.seasons import main_season, telling
 from foretide.errors import MissingExtraError
 from foretide.forecasters.classical.stats import Stats
 from foretide.forecasters.gaussian import require
@@ -41,6 +41,8 @@ class Usual:
         Rows of a typical series that it takes, beside two horizons.
     in_all : int
         Rows of all series together that it takes.
+    most_rows, most_season : float
+        Rows of a typical series, and steps of its season, beyond which it takes too long.
     needs : str or None
         A package that it cannot do without and that its class does not name.
     """
@@ -50,6 +52,8 @@ class Usual:
     settings: Mapping[str, object] = field(default_factory=dict)
     rows: int = 0
     in_all: int = 0
+    most_rows: float = np.inf
+    most_season: float = np.inf
     needs: str | None = None
 
 
@@ -67,12 +71,12 @@ USUAL: tuple[Usual, ...] = (
     Usual("Ridge", rows=20, in_all=100),
     Usual("Stats", settings={"model": "Theta"}, rows=3, needs="statsforecast"),
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
-    Usual("Stats", settings={"model": "AutoETS"}, rows=3, needs="statsforecast"),
     Usual("LAVAR", rows=20, in_all=300),
+    Usual("Stats", settings={"model": "AutoETS"}, rows=3, needs="statsforecast"),
+    Usual("Stats", _SMOOTH, {"model": "AutoARIMA"}, rows=20, most_rows=500, most_season=12, needs="statsforecast"),
+)
     Usual("Attention", ("continuous", "sparse"), {"head": "student_t"}, rows=60, in_all=1000),
     Usual("Attention", ("counts",), {"head": "nb"}, rows=60, in_all=1000),
-    Usual("Stats", _SMOOTH, {"model": "AutoARIMA"}, rows=20, needs="statsforecast"),
-)
 """The usual candidates, in the order in which they are tried."""
 
 
@@ -109,12 +113,12 @@ class Candidates(NamedTuple):
     ----------
     models : list of Forecaster
         Unfitted, with intervals.
-    too_long, missing : dict
-        Name -> reason: candidates for more rows than there are, and those whose package is not installed.
+    unfit, missing : dict
+        Name -> reason: candidates for other numbers of rows than there are, and those whose package is not installed.
     """
 
     models: list[Forecaster]
-    too_long: dict[str, str]
+    unfit: dict[str, str]
     missing: dict[str, str]
 
 
@@ -143,13 +147,18 @@ def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Cand
     """
     rows = panel.observed[telling(panel)]
     kind, typical, total = kind_of(panel), int(np.median(rows)), int(rows.sum())
+    given = shared.get("season")
+    season = main_season(panel, given if isinstance(given, int) else None)
     found = Candidates([], {}, {})
     for one in USUAL:
         if kind not in one.kinds:
             continue
         shown = str(one.settings.get("model", one.name))
         if (one.rows and typical < one.rows + 2 * h) or total < one.in_all:
-            found.too_long[shown] = f"too few rows: {typical} in a typical series, {total} in all"
+            found.unfit[shown] = f"too few rows: {typical} in a typical series, {total} in all"
+            continue
+        if typical > one.most_rows or season > one.most_season:
+            found.unfit[shown] = f"it takes long on {typical} rows with a season of {season}"
             continue
         try:
             if one.needs is not None:
