@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +89,29 @@ def test_a_small_demo_runs(typed: list[str], tmp_path: Path) -> None:
     if "--lstm-trials" in typed:
         trials = json.loads((tmp_path / "out" / "search" / "tables" / "trials.json").read_text())
         assert sorted(trials["columns"]["model"]) == ["Attention", "Attention", "LSTM"]
+
+
+def test_the_demo_needs_its_own_extra_only(tmp_path: Path) -> None:
+    """`make demo` installs ``.[demo]``: no other extra, and no development tool."""
+    root = Path(__file__).resolve().parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    assert "-e '.[demo]'" in (root / "Makefile").read_text(encoding="utf-8")
+
+    def modules(*names: str) -> set[str]:
+        lines = [line for name in names for line in extras[name] if not line.startswith("foretide")]
+        return {re.split(r"[<>=\[]", line)[0].replace("-", "_") for line in lines}
+
+    hidden = modules("baselines", "polars", "explain", "docs", "dev") - modules("demo", "tune")
+    assert {"statsforecast", "captum", "polars", "pytest"} <= hidden
+    assert "statsmodels" not in hidden
+    code = (
+        f"import sys\nfor name in {sorted(hidden)!r}: sys.modules[name] = None\n"
+        "sys.argv[0] = 'foretide'\nfrom foretide.cli import main\nmain()\n"
+    )
+    typed = ["demo", "--T", "150", "--input-len", "12", "--epochs", "1", "--lstm-trials", "2", "--json", "--out", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *typed], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {row["model"] for row in json.loads(done.stdout)["leaderboard"]} >= {"Attention", "LSTM", "ARIMA", "oracle"}

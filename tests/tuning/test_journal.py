@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import pytest
 
 import foretide as ft
 from foretide.errors import ConfigError, MissingExtraError
-from foretide.tuning.journal import COMPLETE, FAIL, PRUNED, RUNNING, Journal
+from foretide.tuning import journal as journals
+from foretide.tuning.journal import COMPLETE, FAIL, PRUNED, RUNNING, Journal, _Flock, _OpenLock
 from foretide.tuning.pruning import STARTUP, WARMUP, Median
 from foretide.tuning.space import Choice, Float, Int
 
@@ -90,7 +94,9 @@ def test_a_journal_of_optunas_is_read(tmp_path: Path) -> None:
     assert [trial.state.name for trial in read_by_optuna(path, "s").trials][3] == FAIL
 
 
-def test_two_writers_see_each_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lock", [_Flock, _OpenLock])
+def test_two_writers_see_each_other(lock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "lock_of", lambda path: lock(path.with_name(f"{path.name}.lock")))
     one, two = (Journal(tmp_path / "s.journal") for _ in range(2))
     study = one.study("s")
     assert two.study("s") == study
@@ -106,6 +112,31 @@ def test_two_writers_see_each_other(tmp_path: Path) -> None:
     three = Journal(tmp_path / "s.journal")
     assert three.begin(study, {}, {}, {}) == 20
     assert len(read_by_optuna(tmp_path / "s.journal", "s").trials) == 21
+
+
+def test_a_lock_is_held_by_one_and_a_forgotten_one_is_taken_over(tmp_path: Path) -> None:
+    lock, inside, most = tmp_path / "x.lock", [0], [0]
+
+    def work() -> None:
+        for _ in range(10):
+            own = _OpenLock(lock)
+            own.acquire()
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.001)
+            inside[0] -= 1
+            own.release()
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+    lock.touch()
+    os.utime(lock, (0, 0))
+    _OpenLock(lock).acquire()
+    assert lock.exists()
 
 
 def test_the_median_stops_what_optunas_stops() -> None:
