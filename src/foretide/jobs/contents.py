@@ -62,7 +62,7 @@ def read_content(run: RunFolder, card: Scorecard | None = None) -> Content | Sea
     card = card or (run.read(store.CARD) if (run.path / store.CARD.file).is_file() else None)
     if facts is None and card is not None:  # a scorecard that was saved by itself
         facts = {"kind": KIND, **facts_of_card(card)}
-    if facts is None or (card is None and facts["kind"] != "forecast"):
+    if facts is None or (card is None and facts.get("kind") != "forecast"):
         raise ArtifactError(
             f"{run.path} holds no finished run: run.json or the scorecard is missing. Expected a folder made by "
             "`foretide run`, `demo`, `backtest`, `forecast` or `tune`, or one that a scorecard was saved in."

@@ -307,15 +307,16 @@ def data_facts(panel: Panel) -> Json:
     Parameters
     ----------
     panel : Panel
-        One that knows names and times only has no values that could be missing.
+        One that knows names and times only has no values that could be missing; nor are the targets of steps to come.
 
     Returns
     -------
     dict
     """
-    missing = np.isnan(panel.values)
+    known = [np.isnan(panel.rows(i)[:n]) for i, n in enumerate(panel.observed.tolist())]
+    cells, missing = sum(part.size for part in known), sum(int(part.sum()) for part in known)
     return {
         "entities": panel.n_entities, "rows": int(panel.length.sum()), "freq": panel.grid.freq, "tz": panel.grid.tz,
         "targets": panel.targets, "past": panel.past, "future": panel.future,
-        "missing_cells": 0 if missing.all() else int(missing.sum()), "panel": repr(panel),
+        "missing_cells": missing if missing < cells else 0, "panel": repr(panel),
     }  # fmt: skip

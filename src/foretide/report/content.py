@@ -209,6 +209,12 @@ class Content:
         """All models, least main error first, without the oracle."""
         return [str(m) for m in self.leaderboard["model"] if m != ORACLE]
 
+    @property
+    def winner(self) -> str:
+        """The model that looks ahead, else that with the least main error; "" where nothing was scored."""
+        ahead = self.future.model if self.future is not None else ""
+        return ahead if ahead in self.ranked else next(iter(self.ranked), "")
+
     @cached_property
     def baselines(self) -> list[str]:
         """Baselines, best first."""

@@ -75,7 +75,8 @@ def summary(content: Content) -> Section:
             f"{_past(folds)}; {facts['windows']} windows of {facts['series']} series, the same for all models."
         )
     elif len(content.leaderboard):
-        windows = f"{facts['windows']} windows of {facts['h']} {content.steps}, the same for all models."
+        held = "held back at the end of the table, " if facts["kind"] == "forecast" else ""
+        windows = f"{facts['windows']} windows of {facts['h']} {content.steps}, {held}the same for all models."
         parts = " One split and one test part: a difference of a few percent may be chance." if "parts" in facts else ""
         said.append(windows + parts)
     search = facts.get("search")
@@ -109,6 +110,10 @@ def leaderboard(content: Content) -> Section | None:
             key: [models.get(str(m), {}).get(key) for m in board["model"]] for key in ("fit_seconds", "predict_seconds")
         })  # fmt: skip
     caption = "Every model on the same windows and points, least main error first."
+    if content.facts["kind"] == "forecast" and "wql" in columns:  # a forecast is chosen by its whole distribution
+        caption = "Every model on the same windows and points, least weighted quantile loss (wql) first."
+        board = board.sort_values("wql", kind="stable")
+        columns.pop("skill_vs_best_baseline", None)
     detail = (
         ("chance", "Is a difference more than chance?", comparison_table(content)),
         ("rank", "Ranks over the series", rank_table(content)),
@@ -167,6 +172,8 @@ def densities(content: Content) -> Section | None:
     if table is None or not len(table):
         return None
     names = list(dict.fromkeys(table["bucket"]))
+    if len(names) < 2:  # the leaderboard says it
+        return None
     first = table.drop_duplicates("bucket").set_index("bucket")
     sizes = ", ".join(f"{int(first.loc[name, 'n_series'])} {name}" for name in names) if "n_series" in first else ""
     wide = {"model": NAME}

@@ -28,8 +28,9 @@ def calibration(content: Content) -> Section | None:
     drawn = [picture for picture in made if picture is not None]
     if not drawn:
         return None
-    first = next((m for m in content.ranked if content.levels.get(m)), "")
-    said = f"Of {first}, the best model with intervals; others wait in the legends."
+    first = next((m for m in _winner_first(content) if content.levels.get(m)), "")
+    which = "" if first == content.winner else ", the best model with intervals"
+    said = f"Of {first}{which}; others wait in the legends."
     return Section("calibration", "Calibration", [said] if first else (), pictures=drawn)
 
 
@@ -103,7 +104,7 @@ def coverage_picture(content: Content) -> Picture | None:
     if not content.coverage:
         return None
     level, table = next(iter(content.coverage.items()))
-    models = [m for m in content.ranked if m in table and table[m].notna().any()]
+    models = [m for m in _winner_first(content) if m in table and table[m].notna().any()]
     if not models or len(table) < 2:
         return None
     visible, x = models[:1], [int(k) for k in table["h_step"]]
@@ -125,5 +126,9 @@ def coverage_picture(content: Content) -> Picture | None:
 
 
 def _models(content: Content, table: pd.DataFrame | None) -> list[str]:
-    """Models with rows in a table, best first; the oracle is none."""
-    return [] if table is None or not len(table) else [m for m in content.ranked if m in set(table["model"])]
+    """Models with rows in a table, the winner first, then by their error; the oracle is none."""
+    return [] if table is None or not len(table) else [m for m in _winner_first(content) if m in set(table["model"])]
+
+
+def _winner_first(content: Content) -> list[str]:
+    return sorted(content.ranked, key=lambda model: model != content.winner)

@@ -24,9 +24,9 @@ from foretide.text import number, phrase, unit_of
 if TYPE_CHECKING:
     from foretide.typing import Floats, Json
 
-BUDGET = 1_000_000
+BUDGET = 700_000
 """Characters for the pictures of all series together."""
-MOST_NUMBERS = 1_500_000
+MOST_NUMBERS = 800_000
 """Characters of the numbers to download, packed."""
 FILE = "forecast.csv"
 SERIES, TIME, MEAN, LAST = "series", "time", "mean", "y"
