@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Places: TypeAlias = Sequence[float | str | None] | Array
 
 FEW_STEPS = 14
+FEW_BARS, FEW_TIMES = 4, 8
+"""Fewer bars are narrow; up to so many times have a tick each."""
 FIGURES = "{x}: {y:.4g}"
 """What stands under the pointer: ``{x}``, ``{y}``, ``{z}`` and ``{text}``, with a format where they are numbers."""
 
@@ -254,6 +256,28 @@ class Panel:
         ]  # fmt: skip
         return marks if len(marks) > 1 else []
 
+    @property
+    def places(self) -> list[float | str | None]:
+        """Where its marks lie on the horizontal axis, as they were given."""
+        across = (
+            (m.size if m.across else m.at) if isinstance(m, Bars) else m.x
+            for m in self.marks
+            if not isinstance(m, Rule | Span)
+        )
+        return [place for places in across for place in places]
+
+    @property
+    def few_places(self) -> list[float | str | None]:
+        """The places of its marks, each once, where they are few."""
+        known = dict.fromkeys(self.places)
+        return list(known) if len(known) <= FEW_TIMES else []
+
+    @property
+    def bar_width(self) -> float:
+        """Width of its bars, as a share of the room of each; two bars do not fill a picture."""
+        n = len({place for mark in self.marks if isinstance(mark, Bars) for place in mark.at})
+        return 0.8 if n >= FEW_BARS else 0.2 * max(n, 2)
+
 
 @dataclass(frozen=True)
 class View:
@@ -261,6 +285,11 @@ class View:
 
     panels: Sequence[Panel]
     caption: str
+
+    @classmethod
+    def of(cls, marks: Sequence[Mark], x: Axis, y: Axis, *, title: str = "", caption: str = "", note: str = "") -> View:
+        """Return a view of one panel."""
+        return cls([Panel(marks, x, y, title, note=note)], caption)
 
 
 @dataclass(frozen=True)

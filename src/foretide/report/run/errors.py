@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.windows import evenly
 from foretide.pictures.picture import Axis, Line, Mark, Picture, Points, Rule, Span
 from foretide.pictures.style import TEXT
+from foretide.pictures.times import kind_of_times, times
 from foretide.report.content import ORACLE, Content
 from foretide.report.section import Column, Section, Table
 from foretide.report.words import error_words
 from foretide.text import number, time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from foretide.pictures.picture import Places, Values
@@ -242,26 +241,6 @@ def others(content: Content) -> str:
     """Say how many models wait in the legend."""
     hidden = len(content.ranked) - len(content.shown)
     return f" {hidden} more models are in the legend; click a name to see its line." if hidden > 0 else ""
-
-
-def times(column: pd.Series | pd.Index) -> list[str] | list[int]:
-    """Return times as they are written, whole days without a time of day; steps that are numbers as they are."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column):
-        return [int(m) for m in column]
-    # Without the offset of a zone: the time on the wall.
-    index = column if isinstance(column, pd.DatetimeIndex) else pd.DatetimeIndex(
-        pd.to_datetime(pd.Index(column).astype(str).str.slice(0, 19), format="ISO8601")
-    )  # fmt: skip
-    local = index.tz_localize(None) if index.tz is not None else index
-    days = bool((local == local.normalize()).all())
-    return [str(t) for t in local.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M:%S")]
-
-
-def kind_of_times(values: Sequence[str] | Sequence[int]) -> Literal["time", "linear"]:
-    """Return the kind of axis that times stand on."""
-    return "time" if len(values) and isinstance(values[0], str) else "linear"
 
 
 def _ratio(errors: Reals, base: Reals) -> Reals:
