@@ -258,9 +258,9 @@ class Panel(Shape):
         Examples
         --------
         >>> import foretide as ft
-        >>> figure = ft.synthetic.hourly(T=48, n_series=2).panel.plot()
+        >>> figure = ft.synthetic.hourly(T=48).panel.plot()
         >>> [axes.get_title(loc="left") for axes in figure.axes]
-        ['', '']
+        ['x1']
         """
         from foretide.data.drawn import AT_ONCE, IN_LIST, panel_picture
         from foretide.pictures.show import show

@@ -35,9 +35,9 @@ def typical_order(panel: Panel) -> Ints:
     --------
     >>> import foretide as ft
     >>> from foretide.data.typical import typical_order
-    >>> panel = ft.synthetic.supplies(T=60, n_sites=3, n_targets=1).panel
+    >>> panel = ft.synthetic.supplies(T=60, n_sites=3, n_targets=2).panel
     >>> sorted(typical_order(panel).tolist())
-    [0, 1, 2]
+    [0, 1, 2, 3, 4, 5]
     """
     features = np.full((len(panel.series), 4), np.nan)
     for i in range(panel.n_entities):

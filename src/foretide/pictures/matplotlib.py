@@ -143,9 +143,8 @@ def _panel(axes: Axes, panel: Panel, width: float) -> None:
         axes.text(0.5, 0.5, plain(panel.note), transform=axes.transAxes, ha="center", va="center", color=PAPER[QUIET])
         if not panel.marks:
             axes.set_axis_off()
-    whole = all(isinstance(place, int | np.integer) for place in panel.places)
     for side, axis in (("x", panel.x), ("y", panel.y)):
-        _axis(axes, side, axis, width, whole=whole)
+        _axis(axes, side, axis, width, whole=panel.whole)
     if panel.x.kind == "time":
         _time_ticks(axes, panel.few_places)
     if not any(isinstance(m, Heat) for m in panel.marks):

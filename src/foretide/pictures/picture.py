@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
 from foretide.pictures.style import COLOURS, DASHES, HATCHES, QUIET, SYMBOLS
 from foretide.text import shortened
 
@@ -271,6 +273,17 @@ class Panel:
         """The places of its marks, each once, where they are few."""
         known = dict.fromkeys(self.places)
         return list(known) if len(known) <= FEW_TIMES else []
+
+    @property
+    def whole(self) -> bool:
+        """Whether its marks lie at whole numbers of the horizontal axis, so that ticks between them mean nothing."""
+        return all(isinstance(place, int | np.integer) for place in self.places)
+
+    @property
+    def whole_step(self) -> int:
+        """From tick to tick among whole places, at most :data:`FEW_STEPS` times."""
+        places = [int(place) for place in self.places if place is not None]
+        return max(1, -(-(max(places) - min(places)) // FEW_STEPS))
 
     @property
     def bar_width(self) -> float:

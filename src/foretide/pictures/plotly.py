@@ -59,6 +59,8 @@ def chart(view: View) -> Json:
         across, up = _axis(panel.x), _axis(panel.y)
         if panel.x.kind == "time" and panel.few_places:
             across |= {"tickmode": "array", "tickvals": panel.few_places}
+        elif panel.whole and panel.few_places and not panel.x.ticks:
+            across.setdefault("dtick", panel.whole_step)
         if any(isinstance(m, Rule | Span) for m in panel.marks):
             shapes = [_shape(m, ending) for m in panel.marks if isinstance(m, Rule | Span)]
             layout["shapes"] = [*layout.get("shapes", ()), *shapes]
