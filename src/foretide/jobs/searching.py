@@ -20,7 +20,7 @@ from foretide.jobs.reporting import write
 from foretide.jobs.roster import roster
 from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
-from foretide.tuning.result import COLUMNS
+from foretide.tuning.trials import FIXED
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
@@ -223,7 +223,7 @@ def keep_study(
     counts : bool, optional
     """
     # A column of a table may have one type only; a setting is kept as it was tried, or None where a model has none.
-    names = study.trials.columns[len(COLUMNS) :]
+    names = study.trials.columns[len(FIXED) :]
     typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
     folder.keep(store.TRIALS, study.trials.assign(**typed))
     study.save(folder.place(store.STUDY.places()[0]).parent)

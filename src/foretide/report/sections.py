@@ -10,8 +10,8 @@ from foretide.report.explained import sections as explained
 from foretide.report.run import attention, audit, boards, calibration, errors, forecasts
 from foretide.report.search import sections as search
 from foretide.report.search.content import SearchContent
-from foretide.report.search.trials import by_number
 from foretide.report.section import Report, Section
+from foretide.tuning.trials import by_number
 
 Maker: TypeAlias = Callable[[Content], Section | None]
 SearchMaker: TypeAlias = Callable[[SearchContent], Section | None]
