@@ -19,11 +19,11 @@ from foretide.pictures.style import COLOURS, DASHES
 from foretide.pictures.times import times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from foretide.data.panel import Panel
     from foretide.forecasters.forecast import Forecast
-    from foretide.typing import Frame, Ints
+    from foretide.typing import Floats, Frame, Ints, Reals
 
 HORIZONS, LEAST = 4, 30
 """History that is drawn: so many horizons, and at least so many steps."""
@@ -33,7 +33,8 @@ MOST_RULES = 6
 
 def forecast_picture(
     forecasts: Sequence[Forecast], series: object = None, panel: Panel | Frame | None = None,
-    last: int | None = None, most: int = AT_ONCE,
+    last: int | None = None, most: int = AT_ONCE, *, truth: Reals | None = None,
+    styles: Mapping[str, tuple[str, str]] | None = None,
 ) -> Picture:  # fmt: skip
     """Return the last forecasts of some series, a view of each.
 
@@ -49,6 +50,10 @@ def forecast_picture(
         Steps of history.
     most : int
         Series where none are named.
+    truth : float array ``[N, H, D]``, optional
+        What is known of it beside the panels.
+    styles : mapping, optional
+        Model -> colour and dash; in their order by default.
 
     Returns
     -------
@@ -78,29 +83,42 @@ def forecast_picture(
         chain = _chain(first, at, history)
         begin = max(int(first.cutoff_steps[chain[0]]) - history + 1, int(own.first[i]))
         steps = np.arange(begin, int(first.cutoff_steps[chain[-1]]) + first.h + 1)
-        past, came = (observed_at(p, own, np.array([i]), steps[None])[0, :, d] for p in (own, held))
-        y = np.where(np.isnan(came), past, came)
+        y = _observed(first, held, chain, (i, d), steps, truth)
         stamps = times(own.grid.local_times(steps))
-        marks = [*_marks(forecasts, chain, d, begin, stamps), *observed(stamps, y)]
+        marks = [*_marks(forecasts, chain, d, begin, stamps, styles or {}), *observed(stamps, y)]
         views[own.series_name(i, d)] = view_of(own, i, d, marks, stamps, counts=bool(counts[d]))
     return together("forecasts", own, views)
 
 
+def _observed(
+    forecast: Forecast, held: Panel, chain: Ints, place: tuple[int, int], steps: Ints, truth: Reals | None
+) -> Floats:
+    """Return what is known of a series at some steps: from the table at hand, that of the forecast, or the truth."""
+    (i, d), own = place, forecast.panel
+    past, came = (observed_at(panel, own, np.array([i]), steps[None])[0, :, d] for panel in (own, held))
+    y: Floats = np.where(np.isnan(came), past, came)
+    if truth is not None:
+        at = forecast.cutoff_steps[chain][:, None] + np.arange(1, forecast.h + 1) - steps[0]
+        y[at] = np.where(np.isnan(y[at]), truth[chain, :, d], y[at])
+    return y
+
+
 def _chain(forecast: Forecast, at: Ints, history: int) -> Ints:
-    """Return the newest windows of a series that do not overlap, oldest first: as many as there is history."""
+    """Return the newest windows of a series that do not overlap, oldest first: half as long as the history."""
     chosen: list[int] = []
     for k in sorted(at.tolist(), key=lambda k: -int(forecast.cutoff_steps[k])):
         newer = int(forecast.cutoff_steps[chosen[-1]]) if chosen else None
         if newer is None or int(forecast.cutoff_steps[k]) + forecast.h <= newer:
             chosen.append(k)
-        if len(chosen) * forecast.h >= history:
+        if 2 * len(chosen) * forecast.h >= history:
             break
     return np.array(chosen[::-1])
 
 
 def _marks(
-    forecasts: Sequence[Forecast], chain: Ints, target: int, begin: int, stamps: Sequence[str] | Sequence[int]
-) -> list[Mark]:
+    forecasts: Sequence[Forecast], chain: Ints, target: int, begin: int, stamps: Sequence[str] | Sequence[int],
+    styles: Mapping[str, tuple[str, str]],
+) -> list[Mark]:  # fmt: skip
     """Cutoffs, intervals of the first model that has them, and the line of each model, that of the first on top."""
     first = forecasts[0]
     cutoffs = first.cutoff_steps[chain] - begin
@@ -114,9 +132,10 @@ def _marks(
         for level in one.levels if one is bounded else ():
             low, high = (one.quantile(bound)[chain, :, target].ravel() for bound in bounds_of(level))
             bounds[level] = (low, high)
+        colour, dash = styles.get(one.model, (COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]))
         marks += ahead(
-            [stamps[place] for place in places], values, bounds, name=one.model, colour=COLOURS[k % len(COLOURS)],
-            dash=DASHES[k % len(DASHES)], starts=list(range(0, len(places), first.h)),
+            [stamps[place] for place in places], values, bounds, name=one.model, colour=colour, dash=dash,
+            starts=list(range(0, len(places), first.h)),
             label=f" of {one.model}" if len(forecasts) > 1 else "",
         )  # fmt: skip
     return marks

@@ -13,6 +13,7 @@ import pandas as pd
 
 from foretide.pictures.picture import FEW_BARS, Axis, Band, Bars, Heat, Line, Mark, Panel, Points, Rule, Span
 from foretide.pictures.style import QUIET, SCALES, TEXT
+from foretide.pictures.times import time_labels
 from foretide.text import clipped
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _panel(axes: Axes, panel: Panel, width: float) -> None:
     for side, axis in (("x", panel.x), ("y", panel.y)):
         _axis(axes, side, axis, width, whole=panel.whole)
     if panel.x.kind == "time":
-        _time_ticks(axes, panel.few_places)
+        _time_ticks(axes, panel, width)
     if not any(isinstance(m, Heat) for m in panel.marks):
         for line, axis in ((axes.xaxis, panel.x), (axes.yaxis, panel.y)):
             if axis.grid:
@@ -304,15 +305,20 @@ def _axis(axes: Axes, side: str, axis: Axis, width: float, *, whole: bool) -> No
         axes.set_aspect("equal", adjustable="box")
 
 
-def _time_ticks(axes: Axes, at: Sequence[float | str | None]) -> None:
-    """Put ticks at the times themselves where they are few, else where matplotlib finds good ones."""
+def _time_ticks(axes: Axes, panel: Panel, width: float) -> None:
+    """Put ticks at the times themselves where they are few and even, else where matplotlib finds good ones."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    if at:
-        axes.set_xticks(places(at, Axis(kind="time")))
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    few = sorted(str(place) for place in panel.few_places)
+    at = places(few, panel.x).astype("datetime64[s]").astype(np.int64)
+    apart = np.diff(at)
+    if 0 < len(few) <= width and (apart > 0.6 * apart.mean()).all():
+        axes.set_xticks(places(few, panel.x), time_labels(few))
+    else:
+        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_xlabel(axes.get_xlabel(), fontsize=9, loc="left")  # the year stands on the right
 
 
 def places(values: Places, axis: Axis) -> Array:

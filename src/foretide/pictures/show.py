@@ -78,7 +78,8 @@ def _clickable(picture: Picture) -> Any:
         {**trace, "visible": shown if k == 0 else False}
         for k, one in enumerate(charts) for trace, shown in zip(one["data"], seen[k], strict=True)
     ]  # fmt: skip
-    layout = {**LAYOUT, "title": {"text": escaped(picture.title)}, **charts[0]["layout"]}
+    title = picture.title or (picture.first.panels[0].title if len(buttons) == 1 else "")
+    layout = {**LAYOUT, "title": {"text": escaped(title)}, **charts[0]["layout"]}
     if len(buttons) > 1:
         layout["updatemenus"] = [{"buttons": buttons, "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"}]
     return Figure({"data": traces, "layout": layout})

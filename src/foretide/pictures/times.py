@@ -51,3 +51,30 @@ def kind_of_times(values: Sequence[str] | Sequence[int]) -> Literal["time", "lin
     {"time", "linear"}
     """
     return "time" if len(values) and isinstance(values[0], str) else "linear"
+
+
+def time_labels(values: Sequence[str]) -> list[str]:
+    r"""Return short labels of times in their order: two lines, the second only where it changes.
+
+    Parameters
+    ----------
+    values : sequence of str
+        As of :func:`times`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from foretide.pictures.times import time_labels
+    >>> time_labels(["2023-12-01", "2024-01-01"]), time_labels(["2024-01-30", "2024-01-31"])
+    (['Dec\n2023', 'Jan\n2024'], ['30 Jan\n2024', '31 Jan'])
+    """
+    index = pd.DatetimeIndex(pd.to_datetime(pd.Index(values), format="ISO8601"))
+    if (index != index.normalize()).any():
+        lines = index.strftime("%H:%M"), index.strftime("%d %b %Y")
+    else:
+        lines = index.strftime("%b" if (index.day == 1).all() else "%d %b"), index.strftime("%Y")
+    pairs = zip(*lines, ["", *lines[1]], strict=False)
+    return [first if second == before else f"{first}\n{second}" for first, second, before in pairs]
