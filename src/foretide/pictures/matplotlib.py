@@ -312,7 +312,7 @@ def _time_ticks(axes: Axes, panel: Panel, width: float) -> None:
     few = sorted(str(place) for place in panel.few_places)
     at = places(few, panel.x).astype("datetime64[s]").astype(np.int64)
     apart = np.diff(at)
-    if 0 < len(few) <= width and (apart > 0.6 * apart.mean()).all():
+    if 0 < len(few) <= width and (apart * len(apart) > 0.6 * apart.sum()).all():
         axes.set_xticks(places(few, panel.x), time_labels(few))
     else:
         locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
