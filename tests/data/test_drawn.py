@@ -42,6 +42,7 @@ def test_of_many_series_six_are_shown_and_it_says_so() -> None:
     assert len(figure.axes) == 6
     assert figure._suptitle.get_text() == "6 of 20 series, the most typical first"
     neat(figure)
+    assert make_panel((40,) * 20).plot(["shop3", "shop4"])._suptitle is None
 
 
 def test_gaps_are_grey() -> None:
@@ -59,6 +60,9 @@ def test_counts_stand_on_whole_numbers_from_zero_and_others_do_not() -> None:
     few, zero = (view.panels[0].y for view in panel_picture(panel).views.values())
     assert (few.from_zero, few.step) == (True, 1)
     assert (zero.low, zero.high) == (-0.05, 1.05)
+    for highest, step in ((8, 1), (9, 2), (17, 5), (140, 20), (161, 50), (1e6, 200_000)):
+        panel.values[0, 0] = highest
+        assert next(iter(panel_picture(panel).views.values())).panels[0].y.step == step
     assert not panel_picture(make_panel((40,))).first.panels[0].y.from_zero
 
 

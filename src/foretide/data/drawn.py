@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
 
-FEW_COUNTS = 10
-"""Counts up to this one have a tick each."""
+MOST_TICKS = 8
+"""Between the ticks of counts lie whole numbers, 1, 2 or 5 times a power of ten."""
 AT_ONCE, IN_LIST = 6, 30
 """Series of a figure, and of a list to choose from, where none are named."""
 
@@ -53,7 +53,7 @@ def panel_picture(panel: Panel, series: object = None, last: int | None = None, 
         stamps = times(panel.grid.local_times(panel.first[i] + np.arange(start, rows)))
         marks = observed(stamps, panel.rows(i)[start:rows, d])
         views[panel.series_name(i, d)] = view_of(panel, i, d, marks, stamps, counts=bool(counts[d]))
-    return together("series", panel, views)
+    return together("series", panel, views, series)
 
 
 def view_of(
@@ -65,19 +65,25 @@ def view_of(
     across = Axis(f"time, {unit_of(panel.grid.freq)}", kind_of_times(stamps))
     up = Axis(column if column != name else "")
     if counts:
-        highest = np.nanmax([0.0, *(float(y or 0) for mark in marks if isinstance(mark, Line) for y in mark.y)])
-        up = replace(up, from_zero=True, step=1 if highest <= FEW_COUNTS else None)
-        if highest < 1 and not any(isinstance(mark, Band) for mark in marks):
+        ends = [mark.high if isinstance(mark, Band) else mark.y for mark in marks if isinstance(mark, Band | Line)]
+        highest = np.nanmax([0.0, *np.concatenate([np.asarray(end, dtype=np.float64) for end in ends])])
+        up = replace(up, from_zero=True, step=_whole_step(float(highest)))
+        if highest < 1:
             up = replace(up, low=-0.05, high=1.05)
     return View.of(marks, across, up, title=name)
 
 
-def together(identity: str, panel: Panel, views: dict[str, View]) -> Picture:
-    """Return views of series as one picture that says how many of them it shows."""
+def _whole_step(highest: float) -> int:
+    """Return the least of 1, 2, 5, 10, 20, 50 … that makes few steps up to a count."""
+    power: int = 10 ** max(0, int(np.log10(max(highest, 1))) - 1)
+    return next(k * power for k in (1, 2, 5, 10, 20) if highest <= MOST_TICKS * k * power)
+
+
+def together(identity: str, panel: Panel, views: dict[str, View], series: object) -> Picture:
+    """Return views of series as one picture; of series that nobody chose it says how many they are."""
     n, total = len(views), len(panel.series)
-    return Picture.with_list(
-        identity, f"{n} of {total} series, the most typical first" if 1 < n < total else "", "Series", views
-    )
+    title = f"{n} of {total} series, the most typical first" if series is None and 1 < n < total else ""
+    return Picture.with_list(identity, title, "Series", views)
 
 
 def panel_html(panel: Panel) -> str:

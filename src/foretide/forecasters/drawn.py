@@ -87,7 +87,7 @@ def forecast_picture(
         stamps = times(own.grid.local_times(steps))
         marks = [*_marks(forecasts, chain, d, begin, stamps, styles or {}), *observed(stamps, y)]
         views[own.series_name(i, d)] = view_of(own, i, d, marks, stamps, counts=bool(counts[d]))
-    return together("forecasts", own, views)
+    return together("forecasts", own, views, series)
 
 
 def _observed(
