@@ -273,7 +273,7 @@ def _half(values: Floats) -> float:
 
 
 def _axis(axes: Axes, side: str, axis: Axis, width: float, *, whole: bool) -> None:
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, MultipleLocator, NullFormatter, PercentFormatter
 
     room = round(width * 11) if side == "x" else 45
     ours = axes.xaxis if side == "x" else axes.yaxis
@@ -297,6 +297,8 @@ def _axis(axes: Axes, side: str, axis: Axis, width: float, *, whole: bool) -> No
         ours.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
         ours.set_major_formatter("{x:g}")
         ours.set_minor_formatter(NullFormatter())
+    elif side == "y" and axis.step is not None:
+        ours.set_major_locator(MultipleLocator(axis.step))
     elif axis.step is not None or (side == "x" and whole):
         ours.set_major_locator(MaxNLocator(integer=True, nbins=12, min_n_ticks=1))
     if axis.percent:
