@@ -6,12 +6,14 @@ Needs selenium and Debian's chromium and chromium-driver (``make browser`` insta
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import browsing
 import pages
+import pandas as pd
 import pytest
 from browsing import column, element, open_page, wait
 from drawn import on_page
@@ -30,9 +32,24 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened(driver: Any, report: Path) -> Any:
-    """The page once every picture is drawn; what was logged meanwhile is kept on it."""
-    return open_page(driver, report)
+def opened(driver: Any, report: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The page with all detail unfolded; what was logged while it was drawn is kept on it."""
+    place = tmp_path_factory.mktemp("downloads")
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(place)})
+    opened = open_page(driver, report)
+    opened.downloads = place
+    opened.first_drawn = drawn_plots(opened)
+    opened.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    wait(opened, "return [...document.querySelectorAll('.plot')].every(p => p.querySelector('svg.main-svg'))")
+    return opened
+
+
+def drawn_plots(driver: Any) -> set[str]:
+    """Names of the pictures that are drawn."""
+    script = (
+        "return [...document.querySelectorAll('.plot')].filter(p => p.querySelector('svg.main-svg')).map(p => p.id)"
+    )
+    return set(driver.execute_script(script))
 
 
 def pick(driver: Any, name: str, text: str) -> None:
@@ -69,8 +86,12 @@ def test_every_picture_is_drawn_inside_the_page(opened: Any) -> None:
         "p.getBoundingClientRect().right <= innerWidth, "
         "p._fullLayout.xaxis.title.text, p._fullLayout.yaxis.title.text])"
     )
-    names = {f"chart-{p.id}" for s in report_of(pages.content()).sections for p in s.pictures}
-    assert {name for name, *_ in plots} == names | {"chart-forecasts", "chart-attention", "chart-distance"}
+    report = report_of(pages.content())
+    names = {f"chart-{p.id}" for part in report.parts for p in part.pictures}
+    explored = {"chart-future", "chart-forecasts", "chart-attention", "chart-distance"}
+    assert {name for name, *_ in plots} == names | explored
+    seen = {f"chart-{p.id}" for section in report.sections for p in section.pictures}
+    assert opened.first_drawn == seen | {"chart-future", "chart-forecasts"}  # what is folded waits
     for name, drawn, inside, x, y in plots:
         assert (drawn > 0, inside, bool(x), bool(y)) == (True, True, True, True), name
 
@@ -80,12 +101,43 @@ def test_a_series_called_script_shows_as_text(opened: Any) -> None:
 
     names = [option.text for option in Select(element(opened, "#forecast-series")).options]
     assert set(names) == set(pages.SERIES)
+    assert Select(element(opened, "#forecast-series")).first_selected_option.text == "b & c"
     pick(opened, "forecast-series", pages.EVIL)
     title = element(opened, "#chart-forecasts .ytitle")
     assert title.text == f"{pages.EVIL}, original units"
     # Data, the packed library and the page's own; the library unpacked.
     assert opened.execute_script("return document.querySelectorAll('script').length") == 4
     assert pages.EVIL in element(opened, "h1").text
+
+
+def test_the_future_comes_first_and_opens_on_a_typical_series(opened: Any) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    assert opened.find_element("css selector", "main section").get_attribute("id") == "future"
+    picker = Select(element(opened, "#future-series"))
+    assert [option.text for option in picker.options] == list(pages.SERIES)
+    assert picker.first_selected_option.text == "b & c"  # the one with the middle error: all are equal
+    pick(opened, "future-series", "d")
+    assert trace(opened, "chart-future", "Net")["x"] == ["2024-01-10", "2024-01-11", "2024-01-12"]
+    assert trace(opened, "chart-future", "Net")["y"] == [21, 22, 23]
+    assert trace(opened, "chart-future", "observed")["y"] == [20, 21, 22, 20, 21, 22, 20, 21]
+    assert trace(opened, "chart-future", "80 % interval")["y"] == [22, 23, 24, 22, 21, 20]
+    assert element(opened, "#chart-future .ytitle").text == "d, original units"
+    assert element(opened, "#future-caption").text.startswith("d: Net expects 21 at 2024-01-10 (80 %: 20 to 22) and 23")
+
+
+def test_the_numbers_are_downloaded_as_they_are(opened: Any) -> None:
+    element(opened, "#future-download").click()
+    file = opened.downloads / "forecast.csv"
+    for _ in range(200):
+        if file.is_file():
+            break
+        time.sleep(0.05)
+    found, ahead = pd.read_csv(file), pages.future()
+    assert ahead.download is not None
+    assert found.columns.tolist() == ahead.download.columns.tolist()
+    assert found["shop"].tolist() == ahead.download["shop"].tolist()  # markup is text in a file too
+    assert found["lo-95"].tolist() == ahead.download["lo-95"].tolist()
 
 
 def test_forecast_pickers_change_the_picture(opened: Any) -> None:
@@ -221,6 +273,38 @@ def test_tables_sort_by_click_and_by_keyboard(opened: Any) -> None:
     assert head.get_attribute("aria-sort") is None
     element(opened, "#table-leaderboard thead th:nth-child(1) button").click()
     assert column(opened, "table-leaderboard", 0) == ["Mean", "Naive", "Net"]
+
+
+def test_a_long_table_shows_its_first_lines_until_it_is_asked_for_all(driver: Any, tmp_path: Path) -> None:
+    board = pages.content().leaderboard
+    more = [board.tail(1).assign(model=f"Other {k}", mae=9.5 - 2 * k) for k in range(4)]
+    path = tmp_path / "long.html"
+    path.write_text(page(report_of(pages.content(leaderboard=pd.concat([board, *more])))), encoding="utf-8")
+    driver.switch_to.new_window("tab")
+    open_page(driver, path)
+
+    def seen() -> list[str]:
+        rows = driver.find_elements("css selector", "#table-leaderboard tbody tr")
+        return [row.find_element("css selector", "th").text for row in rows if row.is_displayed()]
+
+    button = element(driver, "#leaderboard button.more")
+    assert (button.text, len(seen())) == ("Show all 7 lines", 5)
+    element(driver, "#table-leaderboard thead th:nth-child(4) button").click()
+    assert seen() == ["Net", "Other 3", "Other 2", "Other 1", "Mean"]  # the first ones in the new order
+    button.click()
+    assert (len(seen()), button.get_attribute("aria-expanded")) == (7, "true")
+    button.click()
+    assert len(seen()) == 5
+    metrics = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    hint = "document.querySelector('#leaderboard .hint')"
+    wait(driver, f"return {hint} !== null && !{hint}.hidden")
+    assert element(driver, "#leaderboard .hint").text == "There is more: scroll to the right in the table."
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**metrics, "width": 1400})
+    wait(driver, f"return {hint}.hidden")
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.close()
+    driver.switch_to.window(driver.window_handles[0])
 
 
 def test_dark_mode_follows_the_system_and_the_button(opened: Any) -> None:

@@ -87,7 +87,7 @@ def test_a_made_up_explanation_is_reported(tmp_path: Path, monkeypatch: pytest.M
     assert said == ["Moody: mood"]
     (entry,) = run.read(EXPLAINED) or ()
     sentence = "Moody is well, <b>after what the model was fitted on</b>."
-    assert entry == {"model": "M", "subject": "Mood", "sentences": [sentence], "tables": ["mood"]}
+    assert entry == {"model": "M", "subject": "Mood", "sentences": [sentence], "brief": [sentence], "tables": ["mood"]}
     table = run.read(EXPLAINED_TABLE, model="M", table="mood")
     assert table is not None
     assert table["mood"].tolist() == [1.5]

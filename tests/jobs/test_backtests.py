@@ -118,7 +118,7 @@ def test_counts(tmp_path: Path) -> None:
     pytest.importorskip("statsforecast")
     folder = run_backtest(SUPPLIES, output=tmp_path / "items").path
     files = {p.name for p in folder.iterdir()}
-    assert {"stock.csv", "ranks.csv", "skill_by_series.png"} <= files
+    assert {"stock.csv", "ranks.csv", "skill_by_series.csv"} <= files
     card = ft.Scorecard.load(folder)
     assert card.main == "mse"
     assert {"CalendarES", "TSB", "mine", "oracle"} <= set(card.distributions.quantiles)

@@ -111,6 +111,9 @@ def test_what_explain_found_is_read_with_its_tables(run: Path) -> None:
     assert all(f"- {escaped(sentence)}" in said for sentence in part.sentences)
     assert "![Attention: What attention says](explain/Attention-belief.png)" in said
     assert part.tables["lags_by_distance"]["weight"].max() <= 1
+    assert all(len(sentence) < 250 for sentence in part.brief)
+    assert len(part.brief) == 2
+    assert all(any(short in sentence for sentence in part.sentences) for short in part.brief[:1])
     assert part.sentences[-1].split(".")[0] in write_report(run).read_text(encoding="utf-8")
 
 
@@ -148,6 +151,13 @@ def test_the_summary_shows_its_pictures_and_says_what_the_page_says(run: Path, t
         assert all((folder / file).stat().st_size > 1000 for file in files)
         assert f"**{escaped(json.loads((folder / 'run.json').read_text())['verdict'])}**" in text
         assert EVIL not in text
+
+
+def test_no_text_of_a_page_is_python(run: Path, tested: Path) -> None:
+    for folder in (run, tested):
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        texts = re.sub(r"<(script|style|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
+        assert re.findall(r"\bft\.\w+|\w+\([^)]*=[^)]*\)|=\.\.\.|\bdef \w+\(|>>>", re.sub(r"<[^>]*>", " ", texts)) == []
 
 
 def test_an_unfinished_run_says_so(run: Path) -> None:

@@ -184,5 +184,5 @@ def test_a_damaged_folder_is_refused(copied: Path, name: str, text: str) -> None
 def test_other_folders_are_not_read_as_a_search(tmp_path: Path) -> None:
     for text in ("{}", '{"kind": "backtest"}'):
         (tmp_path / "run.json").write_text(text)
-        with pytest.raises(ArtifactError, match="holds no finished run.*or `foretide tune`"):
+        with pytest.raises(ArtifactError, match="holds no finished run.*or `tune`"):
             write_report(tmp_path)

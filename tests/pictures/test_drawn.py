@@ -142,13 +142,15 @@ def test_the_integral_transform_is_a_ratio_that_ends_at_four() -> None:
 
 
 def test_skill_is_sorted_clipped_and_counted() -> None:
-    skill = pd.DataFrame({"unique_id": ["a", "b", "c", "d"], "Net": [0.5, -3.0, 0.1, np.nan], "Naive": 0.0})
+    names = [f"series {k}" for k in range(24)]
+    skill = pd.DataFrame({"unique_id": names, "Net": [0.5, -3.0, 0.1, np.nan] * 6, "Naive": 0.0})
     found = on_page(errors.skill_picture(content(skill=skill)))
     assert [line["name"] for line in found.data] == ["Net"]
-    assert found.data[0]["y"] == [-1, 0.1, 0.5]
-    assert found.data[0]["x"] == pytest.approx([16.667, 50, 83.333], rel=1e-3)
-    assert "Net is above 0 on 67%. 1 values beyond 1 or -1 stand at the edge. 1 without a skill" in found.caption
-    assert errors.skill_picture(content(skill=skill[:1])) is None
+    assert found.data[0]["y"] == [-1] * 6 + [0.1] * 6 + [0.5] * 6
+    assert found.data[0]["x"][:2] == pytest.approx([100 / 36, 300 / 36], rel=1e-3)
+    assert "Net is above 0 on 67%. 6 values beyond 1 or -1 stand at the edge. 6 without a skill" in found.caption
+    assert found.layout["yaxis"]["range"] == pytest.approx([-1.05, 0.55])
+    assert errors.skill_picture(content(skill=skill[:20])) is None  # few series stand by their names elsewhere
 
 
 def test_folds_where_the_baseline_is_better_are_shaded_and_the_worst_is_marked() -> None:
@@ -179,7 +181,7 @@ def test_counts_show_an_interval_for_each_density() -> None:
     assert [panel.title for panel in picture.first.panels] == ["d (dense)", "b & c (sparse)"]
     assert "dense d 100%; sparse b & c 100%" in picture.first.caption
     assert len(in_file(picture).axes) == 2
-    assert made["forecasts"].options_at(next(iter(made["forecasts"].views))) == ["b & c"]
+    assert made["forecasts"].options_at(next(iter(made["forecasts"].views))) == ["d"]
 
 
 def _counts() -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foretide.pictures.lines import FEW_POINTS, MOST_GAPS, ahead, observed
+from foretide.pictures.lines import FEW_POINTS, MOST_GAPS, forecast_marks, observed_marks
 from foretide.pictures.matplotlib import draw
 from foretide.pictures.picture import FEW_STEPS, Axis, Band, Bars, Line, Panel, Points, Span, View
 from foretide.pictures.plotly import chart
@@ -17,7 +17,7 @@ def test_gaps_reach_from_the_last_value_to_the_next_and_a_lonely_value_is_a_poin
     n = FEW_POINTS + 20
     y = np.arange(float(n))
     y[[0, 10, 11, 13, n - 1]] = np.nan
-    *spans, line, point = observed(list(range(n)), y)
+    *spans, line, point = observed_marks(list(range(n)), y)
     assert [(span.low, span.high) for span in spans if isinstance(span, Span)] == [(9, 12), (12, 14)]
     assert isinstance(line, Line)
     assert line.symbol == ""
@@ -26,16 +26,16 @@ def test_gaps_reach_from_the_last_value_to_the_next_and_a_lonely_value_is_a_poin
 
 
 def test_few_values_have_marks_and_very_many_gaps_no_shade() -> None:
-    assert [mark.symbol for mark in observed([1, 2, 3], [1.0, 2.0, 3.0])] == ["circle"]
+    assert [mark.symbol for mark in observed_marks([1, 2, 3], [1.0, 2.0, 3.0])] == ["circle"]
     n = 2 * MOST_GAPS + 4
     y = np.where(np.arange(n) % 2 == 0, 1.0, np.nan)
-    assert not any(isinstance(mark, Span) for mark in observed(list(range(n)), y))
-    assert not any(isinstance(mark, Span) for mark in observed([1, 2], [np.nan, np.nan]))
+    assert not any(isinstance(mark, Span) for mark in observed_marks(list(range(n)), y))
+    assert not any(isinstance(mark, Span) for mark in observed_marks([1, 2], [np.nan, np.nan]))
 
 
 def test_forecasts_in_a_row_are_apart_and_the_widest_interval_is_behind() -> None:
     bounds = {80.0: (np.zeros(4), np.ones(4)), 95.0: (-np.ones(4), 2 * np.ones(4))}
-    wide, narrow, line = ahead([1, 2, 3, 4], [5, 6, 7, 8], bounds, name="Net", starts=[0, 2], label=" of Net")
+    wide, narrow, line = forecast_marks([1, 2, 3, 4], [5, 6, 7, 8], bounds, name="Net", starts=[0, 2], label=" of Net")
     assert isinstance(wide, Band)
     assert isinstance(narrow, Band)
     assert isinstance(line, Line)
@@ -46,11 +46,11 @@ def test_forecasts_in_a_row_are_apart_and_the_widest_interval_is_behind() -> Non
     np.testing.assert_array_equal(line.y, [5, 6, np.nan, 7, 8])
     assert line.symbol == "circle"
     many = FEW_STEPS + 1
-    assert ahead(list(range(many)), np.zeros(many), {}, name="Net")[-1].symbol == ""
+    assert forecast_marks(list(range(many)), np.zeros(many), {}, name="Net")[-1].symbol == ""
 
 
 def test_intervals_of_single_steps_have_a_width_on_page_and_paper() -> None:
-    marks = ahead([1, 2], [1.0, 2.0], {80: ([0, 1], [2, 3])}, name="Net", starts=[0, 1])
+    marks = forecast_marks([1, 2], [1.0, 2.0], {80: ([0, 1], [2, 3])}, name="Net", starts=[0, 1])
     view = View.of(marks, Axis("x"), Axis("y"))
     assert chart(view)["data"][0]["line"]["width"] > 0
     (axes,) = draw(view.panels).axes

@@ -43,10 +43,12 @@ def read(page: str) -> Reader:
 
 def test_every_section_is_there_and_linked(read: Reader) -> None:
     wanted = [
-        "summary", "data", "leaderboard", "forecasts", "errors", "folds", "calibration", "attention", "belief",
-        "latent", "inputs", "training", "models", "settings",
+        "future", "summary", "leaderboard", "forecasts", "errors", "folds", "calibration", "looks", "training",
+        "models", "settings", "data",
     ]  # fmt: skip
     assert [s["id"] for s in read.of("section")] == wanted
+    detail = [d["id"] for d in read.of("details") if d.get("class") == "part"]
+    assert detail == ["chance", "attention", "belief", "latent", "inputs"]
     links = [a["href"] for a in read.of("a")]
     assert links == ["#main", *(f"#{name}" for name in wanted)]
     identities = [attrs["id"] for _, attrs in read.elements if "id" in attrs]
@@ -58,10 +60,10 @@ def test_every_section_is_there_and_linked(read: Reader) -> None:
 def test_what_a_folder_lacks_is_left_out() -> None:
     lacking = pages.content(
         forecasts=None, folds=None, comparisons=None, reliability=None, coverage={}, attention={}, explained=[],
-        history=None, by_step=None, by_series=None,
+        history=None, by_step=None, by_series=None, future=None,
     )  # fmt: skip
     found = [s["id"] for s in Reader(write_page(lacking)).of("section")]
-    assert found == ["summary", "data", "leaderboard", "models", "settings"]
+    assert found == ["summary", "leaderboard", "models", "settings", "data"]
 
 
 def test_a_name_that_is_markup_is_text(page: str, read: Reader) -> None:
@@ -101,8 +103,8 @@ def test_the_page_is_small_and_its_data_reads_back(page: str, read: Reader) -> N
 
 
 def test_pickers_have_labels_and_tables_have_captions(page: str) -> None:
-    assert len(re.findall(r"<label>[^<]+<select ", page)) == page.count("<select") == 16
-    assert page.count("<caption") == page.count("<table")
+    assert len(re.findall(r"<label>[^<]+<select ", page)) == page.count("<select") == 17
+    assert page.count('<p class="caption"') == page.count("<table")
     assert page.count("<figcaption") == page.count("<figure")
 
 
@@ -144,7 +146,8 @@ def test_captions_tell_the_figures() -> None:
     folds, series = on_page(fold_picture(content, content.folds)), on_page(errors.series_picture(content))
     assert "Net's RMSE over 3 folds: mean 2, least 1, largest 4 after 2024-01-02 (ring)." in folds.caption
     assert "Net has less on 1 of 2 series; its ratios reach from 0.5 to 2, median 1.25." in series.caption
-    assert series.data[0]["y"] == [0.5, 2, None]
+    assert series.data[0]["x"] == [0.5, 2, None]
+    assert series.layout["yaxis"]["ticktext"] == ["a", "b", "c"]  # few series stand by their names
     assert series.data[0]["text"] == ["a", "b", "c"]
     section = errors.training(content)
     assert section is not None

@@ -50,13 +50,16 @@ def test_a_made_up_section_stands_on_page_and_in_summary(monkeypatch: pytest.Mon
     assert "| June\\| | – | 25.0% |" in text
 
 
-def test_the_summary_begins_with_the_verdict_and_has_every_table() -> None:
+def test_the_summary_has_the_order_of_the_page_and_every_table() -> None:
     text = markdown(report_of(pages.content()), {})
     lines = [line for line in text.splitlines() if line]
-    assert lines[0] == f"# page {escaped(EVIL)}: backtest"
-    assert lines[2] == f"**Net beats Naive. {escaped(EVIL)}**"
-    heads = [line.removeprefix("## ") for line in lines if line.startswith("## ")]
-    assert heads == [section.title for section in report_of(pages.content()).sections]
+    assert lines[:2] == [f"# page {escaped(EVIL)}: backtest", "## What comes next"]
+    assert lines[lines.index("## Verdict") + 1] == f"**Net beats Naive. {escaped(EVIL)}**"
+    report = report_of(pages.content())
+    heads = [line.partition("# ")[2] for line in lines if line.startswith("##")]
+    assert heads == [part.title for part in report.parts]
+    assert [part.id for part in report.sections[-1].parts] == ["data"]
+    assert "### Is a difference more than chance?" in lines
     assert "| Net | model | 1 | 1 | 0.5 | 50.0% | 0.5 | 0.1 |" in lines
     assert "![" not in text  # no files, no pictures
     assert "settings.yaml --out again" in text

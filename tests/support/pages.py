@@ -10,7 +10,7 @@ from attention_weights import figures_of
 
 from foretide.explain.latent.summary import DynamicsSummary
 from foretide.explain.weights.faithfulness import Faithfulness
-from foretide.report.content import AttentionWeights, Content, Explained
+from foretide.report.content import AttentionWeights, Content, Explained, Future
 
 EVIL = "<script>alert(1)</script>"
 MODELS = ("Net", "Naive", "Mean")
@@ -52,6 +52,21 @@ def before() -> pd.DataFrame:
     """Return four days of truth up to the first cutoff, of the first series alone."""
     days = pd.date_range("2023-12-29", periods=4, freq="D")
     return pd.DataFrame({"unique_id": SERIES[0], "ds": days, "y": [1.0, 2.0, 3.0, 4.0]})
+
+
+def future(series: tuple[str, ...] = SERIES, h: int = H) -> Future:
+    """Return what comes after the forecasts: series ``k`` rises from ``10 k``, with bounds one and two beside."""
+    days, past = pd.date_range("2024-01-10", periods=h, freq="D"), pd.date_range("2024-01-02", periods=8, freq="D")
+    ahead, known = [], []
+    for k, name in enumerate(series):
+        mean = 10.0 * k + np.arange(1, h + 1)
+        bounds = {f"{side}-{level}": mean + sign * size for level, size in ((80, 1), (95, 2))
+                  for side, sign in (("lo", -1), ("hi", 1))}  # fmt: skip
+        ahead.append(pd.DataFrame({"series": name, "time": days, "mean": mean, **bounds}))
+        known.append(pd.DataFrame({"series": name, "time": past, "y": 10.0 * k + np.arange(8) % 3}))
+    table = pd.concat(ahead, ignore_index=True)
+    numbers = table.rename(columns={"series": "shop", "time": "day", "mean": "Net"})
+    return Future("Net", table, pd.concat(known, ignore_index=True), (80.0, 95.0), numbers, "2024-01-06")
 
 
 def attention(n: int = 5, seed: int = 0) -> AttentionWeights:
@@ -154,6 +169,7 @@ def content(**changes: Any) -> Content:
         "by_series": pd.DataFrame({"unique_id": SERIES, **wide}),
         **audit(),
         "forecasts": forecasts(),
+        "future": future(),
         "levels": {"Net": (80.0, 95.0)},
         "before": before(),
         "folds": pd.DataFrame({"cutoff": ["2024-01-01", "2024-01-02", "2024-01-03"], **wide}),

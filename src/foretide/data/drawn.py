@@ -11,7 +11,7 @@ import numpy as np
 from foretide.data.counts import are_counts
 from foretide.data.typical import chosen_series
 from foretide.errors import ConfigError
-from foretide.pictures.lines import observed
+from foretide.pictures.lines import observed_marks
 from foretide.pictures.picture import Axis, Band, Line, Mark, Picture, View
 from foretide.pictures.times import kind_of_times, times
 from foretide.text import unit_of
@@ -51,7 +51,7 @@ def panel_picture(panel: Panel, series: object = None, last: int | None = None, 
         rows = max(int(panel.observed[i]), 1)
         start = 0 if last is None else max(rows - last, 0)
         stamps = times(panel.grid.local_times(panel.first[i] + np.arange(start, rows)))
-        marks = observed(stamps, panel.rows(i)[start:rows, d])
+        marks = observed_marks(stamps, panel.rows(i)[start:rows, d])
         views[panel.series_name(i, d)] = view_of(panel, i, d, marks, stamps, counts=bool(counts[d]))
     return together("series", panel, views, series)
 

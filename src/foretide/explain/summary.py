@@ -28,6 +28,10 @@ class Summary(ABC):
     def sentences(self) -> list[str]:
         """What the figures say, in plain words."""
 
+    def brief(self) -> list[str]:
+        """The one or two :meth:`sentences` that say most."""
+        return self.sentences()[:2]
+
     def findings(self) -> list[str]:
         """All sentences of a report: :meth:`sentences`, and those that take another pass over the windows."""
         return self.sentences()

@@ -13,7 +13,7 @@ from foretide.data.typical import chosen_series
 from foretide.data.windows import observed_at
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.levels import bounds_of
-from foretide.pictures.lines import ahead, observed
+from foretide.pictures.lines import forecast_marks, observed_marks
 from foretide.pictures.picture import Mark, Picture, Rule
 from foretide.pictures.style import COLOURS, DASHES
 from foretide.pictures.times import times
@@ -85,7 +85,7 @@ def forecast_picture(
         steps = np.arange(begin, int(first.cutoff_steps[chain[-1]]) + first.h + 1)
         y = _observed(first, held, chain, (i, d), steps, truth)
         stamps = times(own.grid.local_times(steps))
-        marks = [*_marks(forecasts, chain, d, begin, stamps, styles or {}), *observed(stamps, y)]
+        marks = [*_marks(forecasts, chain, d, begin, stamps, styles or {}), *observed_marks(stamps, y)]
         views[own.series_name(i, d)] = view_of(own, i, d, marks, stamps, counts=bool(counts[d]))
     return together("forecasts", own, views, series)
 
@@ -133,7 +133,7 @@ def _marks(
             low, high = (one.quantile(bound)[chain, :, target].ravel() for bound in bounds_of(level))
             bounds[level] = (low, high)
         colour, dash = styles.get(one.model, (COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)]))
-        marks += ahead(
+        marks += forecast_marks(
             [stamps[place] for place in places], values, bounds, name=one.model, colour=colour, dash=dash,
             starts=list(range(0, len(places), first.h)),
             label=f" of {one.model}" if len(forecasts) > 1 else "",

@@ -16,9 +16,9 @@ from foretide.forecasters.artifact import from_json
 from foretide.jobs import store
 from foretide.jobs.config import read_settings
 from foretide.jobs.folder import RunFolder
-from foretide.jobs.outputs import comparison_table, rank_table, reliability_table
+from foretide.jobs.outputs import KIND, comparison_table, facts_of_card, rank_table, reliability_table
 from foretide.jobs.status import read_status
-from foretide.report.content import AttentionWeights, Content, Explained
+from foretide.report.content import AttentionWeights, Content, Explained, Future
 from foretide.report.run.boards import BY_BUCKET
 from foretide.report.search.content import SearchContent
 from foretide.tuning.space import Choice, Float, Int
@@ -55,22 +55,35 @@ def read_content(run: RunFolder, card: Scorecard | None = None) -> Content | Sea
     facts = run.read(store.FACTS)
     if facts is not None and facts.get("kind") == "search":
         return _search(run, facts, card)
-    card = card or run.read(store.CARD)
-    if facts is None or card is None:
+    card = card or (run.read(store.CARD) if (run.path / store.CARD.file).is_file() else None)
+    if facts is None and card is not None:  # a scorecard that was saved by itself
+        facts = {"kind": KIND, **facts_of_card(card)}
+    if facts is None or (card is None and facts.get("kind") != "forecast"):
         raise ArtifactError(
             f"{run.path} holds no finished run: run.json or the scorecard is missing. Expected a folder made by "
-            "`foretide run`, `foretide demo`, `foretide backtest` or `foretide tune`."
+            "`foretide run`, `demo`, `backtest`, `forecast` or `tune`, or one that a scorecard was saved in."
         )
-    accounts = with_members({model.name: model.account for model in card.runs})
-    epochs = [{"model": name, **line} for name, account in accounts.items() for line in account.get("epochs", ())]
     return Content(
-        forecasts=run.read(store.FORECASTS), before=run.read(store.BEFORE), attention=_attention(run),
-        explained=_explained(run), audit_columns=run.read(store.AUDIT_COLUMNS),
-        audit_series=run.read(store.AUDIT_SERIES), history=pd.DataFrame(epochs) if epochs else None,
-        routed={name: pd.DataFrame(a["buckets"]) for name, a in accounts.items() if "buckets" in a},
-        interventions={name: a["interventions"] for name, a in accounts.items() if "interventions" in a},
-        **_told(run, facts), **_scored(card),
+        before=run.read(store.BEFORE), attention=_attention(run), explained=_explained(run),
+        audit_columns=run.read(store.AUDIT_COLUMNS), audit_series=run.read(store.AUDIT_SERIES),
+        future=_future(run, facts), **_told(run, facts), **(_unscored() if card is None else _scored(card)),
     )  # fmt: skip
+
+
+def _future(run: RunFolder, facts: Json) -> Future | None:
+    """What comes next, where the job forecast from the end of the table."""
+    table, recent, about = run.read(store.FUTURE), run.read(store.RECENT), facts.get("future")
+    if table is None or recent is None or about is None:
+        return None
+    return Future(
+        about["model"], table, recent, tuple(about["levels"]), run.read(store.FORECAST),
+        about.get("fitted_until", ""), about["notes"],
+    )  # fmt: skip
+
+
+def _unscored() -> Json:
+    """What stands for the scores where nothing was scored."""
+    return {"leaderboard": pd.DataFrame({"model": [], "kind": []}, dtype=object)}
 
 
 def _told(run: RunFolder, facts: Json) -> Json:
@@ -86,7 +99,7 @@ def _told(run: RunFolder, facts: Json) -> Json:
 
 
 def _scored(card: Scorecard) -> Json:
-    """All tables of a scorecard."""
+    """All that a scorecard holds: its forecasts, tables, and what the models say of themselves."""
     held = card.distributions
     levels = {
         name: tuple(level for level in held.levels if own.holds((0.5 - level / 200, 0.5 + level / 200)))
@@ -94,7 +107,12 @@ def _scored(card: Scorecard) -> Json:
     }
     known = sorted(held.levels, key=lambda level: (level != FIRST_LEVEL, level)) if held.quantiles else []
     ranks, found = rank_table(card), reliability_table(card)
+    accounts = with_members({model.name: model.account for model in card.runs})
+    epochs = [{"model": name, **line} for name, account in accounts.items() for line in account.get("epochs", ())]
     return {
+        "forecasts": card.pandas(card.to_frame(all_points=True)), "history": pd.DataFrame(epochs) if epochs else None,
+        "routed": {name: pd.DataFrame(a["buckets"]) for name, a in accounts.items() if "buckets" in a},
+        "interventions": {name: a["interventions"] for name, a in accounts.items() if "interventions" in a},
         "leaderboard": card.pandas(card.leaderboard()), "by_step": card.frame_of(card.main, "h_step"),
         "by_series": card.frame_of(card.main, "series"), "skill": card.series_skill, "levels": levels,
         "folds": card.frame_of(card.main, "cutoff"), "fold_summary": card.pandas(card.fold_summary()),
@@ -181,7 +199,7 @@ def _explained(run: RunFolder) -> list[Explained]:
         Explained(part["model"], part["subject"], part["sentences"], {
             name: table for name in part["tables"]
             if (table := run.read(store.EXPLAINED_TABLE, model=part["model"], table=name)) is not None
-        })
+        }, part.get("brief", ()))
         for part in run.read(store.EXPLAINED) or ()
     ]  # fmt: skip
 

@@ -98,7 +98,8 @@ def keep_explanations(
             for key, table in tables.items():
                 run.keep(EXPLAINED_TABLE, table, model=name, table=key)
             entries[name, row.subject] = {
-                "model": name, "subject": row.subject, "sentences": summary.findings(), "tables": list(tables),
+                "model": name, "subject": row.subject, "sentences": summary.findings(), "brief": summary.brief(),
+                "tables": list(tables),
             }  # fmt: skip
     subjects = [row.subject for row in EXPLAINERS.values()]
     told = sorted(entries.values(), key=lambda e: (names.index(e["model"]), subjects.index(e["subject"])))

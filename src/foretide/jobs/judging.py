@@ -12,6 +12,7 @@ from foretide.evaluation.rolling.fold_store import ABOUT, BLOCKS
 from foretide.evaluation.rolling.folds import make_plan, plan_of_split
 from foretide.evaluation.rolling.members import Member, members_of
 from foretide.forecasters.artifact import load
+from foretide.jobs.ahead import winner_ahead
 from foretide.jobs.attention import keep_attention
 from foretide.jobs.config import load_config
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, working
@@ -170,7 +171,7 @@ def _judge(
         models = {run.name: load(saved[run.name]) for run in card.runs if run.name in saved}
         job.step("writing scores, forecasts, attention and pictures")
         keep_attention(models, data.panel, plan, config.attention_windows, folder)
-        write_outputs(job, card, study)
+        write_outputs(job, card, study, winner_ahead(job, card, models))
         if config.explain:
             _explain(job, models)
         write(folder, card)

@@ -19,19 +19,22 @@ from foretide.jobs import store
 from foretide.text import time_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
     from foretide.evaluation.cards.scorecard import Scorecard
     from foretide.jobs.folder import RunFolder
     from foretide.jobs.job import Job
     from foretide.tuning.result import Study
-    from foretide.typing import Json
+    from foretide.typing import Ints, Json
 
+KIND = "scorecard"
+"""What a folder is called that no job made, only a scorecard was saved in."""
 LEAST, MOST = 24, 240
 """Steps kept before the first cutoff: four horizons, but at least and at most so many."""
 
 
-def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None:
+def write_outputs(job: Job, card: Scorecard, study: Study | None = None, future: Json | None = None) -> None:
     """Write all that is kept of forecasts and scores; pages and pictures are made from it.
 
     Parameters
@@ -39,11 +42,13 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None
     job : Job
     card : Scorecard
     study : Study, optional
+    future : dict, optional
+        What :func:`foretide.jobs.ahead.keep_future` returned.
     """
     folder, panel = job.folder, card.panel
     folder.keep(store.CARD, card)
     folder.keep(store.FORECASTS, card.pandas(card.to_frame(all_points=True)))
-    folder.keep(store.BEFORE, before(panel, card.windows, card.truth.shape[1]))
+    folder.keep(store.BEFORE, before(panel, first_cutoffs(panel, card.windows), card.truth.shape[1]))
     folder.keep(store.AUDIT_COLUMNS, column_audit(panel))
     folder.keep(store.AUDIT_SERIES, series_audit(panel, job.config.season))
     for item, table in tables_of(card).items():
@@ -51,6 +56,8 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None
             folder.keep(item, table)
     _write_accounts(card, folder)
     facts = facts_of(job, card)
+    if future is not None:
+        facts["future"] = future
     if study is not None:
         facts["search"] = {
             "verdict": study.verdict(), "best": vars(study.best), "trials": len(study.trials),
@@ -59,14 +66,31 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None) -> None
     folder.keep(store.FACTS, facts)
 
 
-def before(panel: Panel, windows: Windows, h: int) -> pd.DataFrame:
-    """Return the targets of the steps up to the first cutoff of every series.
+def keep_card_facts(folder: RunFolder, card: Scorecard) -> None:
+    """Keep what the page of a scorecard is made from besides the card.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    card : Scorecard
+        One that was read back knows no values: what is in the data stays as it was kept.
+    """
+    panel = card.panel
+    if not np.isnan(panel.values).all():
+        folder.keep(store.BEFORE, before(panel, first_cutoffs(panel, card.windows), card.truth.shape[1]))
+        folder.keep(store.AUDIT_COLUMNS, column_audit(panel))
+        folder.keep(store.AUDIT_SERIES, series_audit(panel, card.scale.season))
+    folder.keep(store.FACTS, {"kind": KIND, **facts_of_card(card)})
+
+
+def before(panel: Panel, cutoffs: Sequence[int] | Ints, h: int) -> pd.DataFrame:
+    """Return the targets of the steps up to a cutoff of every series.
 
     Parameters
     ----------
     panel : Panel
-    windows : Windows
-        Those that were forecast.
+    cutoffs : int array ``[entities]``
+        Rows.
     h : int
         Horizon.
 
@@ -76,7 +100,7 @@ def before(panel: Panel, windows: Windows, h: int) -> pd.DataFrame:
         Id, time, ``y``; a row per series and step at which it has a row.
     """
     kept, parts = min(max(4 * h, LEAST), MOST), []
-    for i, cutoff in enumerate(first_cutoffs(panel, windows)):
+    for i, cutoff in enumerate(cutoffs):
         rows = np.arange(panel.length[i])
         chosen = (rows > cutoff - kept) & (rows <= cutoff)
         times = panel.grid.output_times(panel.first[i] + rows[chosen])
@@ -207,7 +231,7 @@ def _write_accounts(card: Scorecard, folder: RunFolder) -> None:
 
 # ---------------------------------------------------------------- facts
 def facts_of(job: Job, card: Scorecard) -> Json:
-    """Return what ``run.json`` holds: verdict, data, parts and folds, sizes, models, seconds, threads, versions.
+    """Return what ``run.json`` holds: what is known of the scorecard, and of the job that made it.
 
     Parameters
     ----------
@@ -218,23 +242,38 @@ def facts_of(job: Job, card: Scorecard) -> Json:
     -------
     dict
     """
-    panel, plan, torch = card.panel, card.plan, sys.modules.get("torch")
-    assert plan is not None
+    return {
+        "kind": job.deed.name, **facts_of_card(card), "seeds": list(job.config.seeds),
+        "seconds": round(job.log.seconds, 2), "threads": threads(),
+    }  # fmt: skip
+
+
+def threads() -> Json:
+    """Return how many threads there are, and cores."""
+    torch = sys.modules.get("torch")
+    return {
+        "torch": torch.get_num_threads() if torch is not None else None,
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"), "cores": os.cpu_count(),
+    }  # fmt: skip
+
+
+def facts_of_card(card: Scorecard) -> Json:
+    """Return what is known of a scorecard: verdict, data, parts and folds, sizes, models, seconds, versions.
+
+    Parameters
+    ----------
+    card : Scorecard
+        Of a run or a backtest, or of forecasts that were scored by themselves.
+
+    Returns
+    -------
+    dict
+        Without ``folds`` where they are not known.
+    """
+    panel, plan = card.panel, card.plan
     facts: Json = {
-        "kind": job.deed.name, "verdict": card.verdict(), "counts": card.counts, "h": plan.h,
-        "data": {
-            "entities": panel.n_entities, "rows": int(panel.length.sum()), "freq": panel.grid.freq, "tz": panel.grid.tz,
-            "targets": panel.targets, "past": panel.past, "future": panel.future,
-            "missing_cells": int(np.isnan(panel.values).sum()), "panel": repr(panel),
-        },
-        "folds": {
-            "n": len(plan.folds), "first_cutoff": time_text(plan.folds[0].time),
-            "last_cutoff": time_text(plan.folds[-1].time), "step": plan.step, "gap": plan.gap,
-            "train_size": plan.train_size, "val_size": plan.val_size, "fits": len(plan.blocks), "season": plan.season,
-        },
-        "windows": len(card.windows),
-        "series": len(np.unique(card.series_groups)),
-        "notes": list(card.notes),
+        "verdict": card.verdict(), "counts": card.counts, "h": int(card.truth.shape[1]), "data": data_facts(panel),
+        "windows": len(card.windows), "series": len(np.unique(card.series_groups)), "notes": list(card.notes),
         "models": {
             run.name: {
                 "class": run.kind, "baseline": run.baseline, "asked": run.asked, "settings": run.settings,
@@ -243,15 +282,15 @@ def facts_of(job: Job, card: Scorecard) -> Json:
             }
             for run in card.runs
         },
-        "seeds": list(job.config.seeds),
-        "seconds": round(job.log.seconds, 2),
-        "threads": {
-            "torch": torch.get_num_threads() if torch is not None else None,
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"), "cores": os.cpu_count(),
-        },
         "about": card.about,
     }  # fmt: skip
-    if plan.split is not None:
+    if plan is not None:
+        facts["folds"] = {
+            "n": len(plan.folds), "first_cutoff": time_text(plan.folds[0].time),
+            "last_cutoff": time_text(plan.folds[-1].time), "step": plan.step, "gap": plan.gap,
+            "train_size": plan.train_size, "val_size": plan.val_size, "fits": len(plan.blocks), "season": plan.season,
+        }  # fmt: skip
+    if plan is not None and plan.split is not None:
         split = plan.split
         times = panel.grid.output_times([int(panel.first.min()), split.train_end, split.val_end, split.test_end])
         names = ("start", "train_until", "val_until", "test_until")
@@ -260,3 +299,23 @@ def facts_of(job: Job, card: Scorecard) -> Json:
         table = card.pandas(card.by_bucket(card.main))
         facts["buckets"] = {str(b): int(n) for b, n in zip(table["bucket"], table["n_series"], strict=True)}
     return facts
+
+
+def data_facts(panel: Panel) -> Json:
+    """Return what is known of a table: sizes, grid, and which column is what.
+
+    Parameters
+    ----------
+    panel : Panel
+        One that knows names and times only has no values that could be missing.
+
+    Returns
+    -------
+    dict
+    """
+    missing = np.isnan(panel.values)
+    return {
+        "entities": panel.n_entities, "rows": int(panel.length.sum()), "freq": panel.grid.freq, "tz": panel.grid.tz,
+        "targets": panel.targets, "past": panel.past, "future": panel.future,
+        "missing_cells": 0 if missing.all() else int(missing.sum()), "panel": repr(panel),
+    }  # fmt: skip

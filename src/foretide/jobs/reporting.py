@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from foretide.errors import ArtifactError, ForetideError
 from foretide.jobs.contents import read_content
 from foretide.jobs.folder import RunFolder
-from foretide.jobs.store import EXPLAIN_PAGE, FIGURES, REPORT, SUMMARY
+from foretide.jobs.outputs import KIND, keep_card_facts
+from foretide.jobs.store import EXPLAIN_PAGE, FACTS, FIGURES, REPORT, SUMMARY
 from foretide.report.content import Content
 from foretide.report.explained.sections import of_models
 from foretide.report.render.files import write_beside, write_each
@@ -45,11 +46,34 @@ def write(run: RunFolder, card: Scorecard | None = None) -> Path:
     """
     content = _content(run, card)
     report = report_of(content)
-    files = write_beside(report.pictures, run.place)
+    said = of_models(content) if isinstance(content, Content) and content.explained else None
+    # Pictures of what models say are on both; the page leaves out what it shows for every window.
+    every = {(picture.file, picture.id): picture for part in (report, said) if part for picture in part.pictures}
+    files = write_beside(list(every.values()), run.place)
     run.keep(REPORT, page(report))
-    if isinstance(content, Content) and content.explained:
-        run.keep(EXPLAIN_PAGE, markdown(of_models(content), files))
+    if said is not None:
+        run.keep(EXPLAIN_PAGE, markdown(said, files))
     return run.keep(SUMMARY, markdown(report, files))
+
+
+def write_card_page(card: Scorecard, folder: str | os.PathLike[str]) -> Path:
+    """Write the page of a scorecard that was saved by itself, and the small tables that it is made from.
+
+    Parameters
+    ----------
+    card : Scorecard
+    folder : path
+        That of a job keeps its own facts.
+
+    Returns
+    -------
+    Path
+        Of the page.
+    """
+    run = RunFolder(Path(folder))
+    if (run.read(FACTS) or {}).get("kind", KIND) == KIND:
+        keep_card_facts(run, card)
+    return run.keep(REPORT, page(report_of(_content(run, card))))
 
 
 def write_report(folder: str | os.PathLike[str]) -> Path:
@@ -58,8 +82,8 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     folder : path
-        Made by :func:`foretide.run`, ``foretide demo``, ``foretide backtest`` or ``foretide tune``. What
-        ``foretide explain`` found there is shown too.
+        Made by :func:`foretide.run`, ``foretide demo``, ``backtest``, ``forecast`` or ``tune``, or one that a scorecard
+        was saved in. What ``foretide explain`` found there is shown too.
 
     Returns
     -------

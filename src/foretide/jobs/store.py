@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 JUDGED = ("run", "backtest")
 JUDGED_OR_TUNED = (*JUDGED, "tune")
-EVERY = (*JUDGED_OR_TUNED, "fit")
+AHEAD = (*JUDGED, "forecast")
+REPORTED = (*JUDGED_OR_TUNED, "forecast")
+EVERY = (*REPORTED, "fit")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,10 @@ CELLS: Kind[pd.DataFrame] = Kind("JSON", _save_cells, _load_cells)
 ARRAYS: Kind[Mapping[str, Singles]] = Kind("safetensors", _save_arrays, _load_arrays)
 TEXT: Kind[str] = Kind("text", lambda text, path: path.write_text(text, encoding="utf-8"), read_text)
 CARDS: Kind[Scorecard] = Kind(
-    "Parquet and JSON", lambda card, path: card.save(path.parent), lambda path: Scorecard.load(path.parent), atomic=True
+    "Parquet and JSON",
+    lambda card, path: card.save(path.parent, page=False),
+    lambda path: Scorecard.load(path.parent),
+    atomic=True,
 )
 EXPORT: Kind[pd.DataFrame] = Kind("CSV, for people; never read back", _save_csv)
 
@@ -172,12 +177,12 @@ SETTINGS = Item(
 )  # fmt: skip
 FACTS = Item(
     "run.json", "facts: the verdict, parts and folds, sizes, settings and times per model, threads, versions",
-    JUDGED_OR_TUNED, JSON,
+    REPORTED, JSON,
 )  # fmt: skip
 CARD = Item(
     "scorecard.parquet",
     "the forecasts beside the truth, and all that figures are computed from; `ft.Scorecard.load` reads it",
-    JUDGED_OR_TUNED, CARDS, beside="scorecard.json",
+    REPORTED, CARDS, beside="scorecard.json",
 )  # fmt: skip
 FORECASTS = Item(
     "forecasts.parquet",
@@ -187,13 +192,25 @@ FORECASTS = Item(
 BEFORE = Item(
     "before.parquet", "id, time, truth `y` of the steps just before the first cutoff, for pictures", JUDGED, TABLE
 )
+FORECAST = Item(
+    "forecast.parquet", "what comes next: the best model's forecast from the end of the table, with intervals",
+    AHEAD, TABLE, beside="forecast.csv",
+)  # fmt: skip
+FUTURE = Item(
+    "tables/future.parquet", "the same by series, as the page draws it: `series`, `time`, `mean`, `lo-80`, `hi-80` …",
+    AHEAD, TABLE,
+)  # fmt: skip
+RECENT = Item(
+    "tables/recent.parquet", "`series`, `time`, truth `y` of the steps just before that forecast, for pictures",
+    AHEAD, TABLE,
+)  # fmt: skip
 AUDIT_COLUMNS = Item(
     "tables/audit_columns.parquet",
-    "what is in the data, column by column: range, zeros, missing values", JUDGED, TABLE, beside="audit_columns.csv",
+    "what is in the data, column by column: range, zeros, missing values", AHEAD, TABLE, beside="audit_columns.csv",
 )  # fmt: skip
 AUDIT_SERIES = Item(
     "tables/audit_series.parquet",
-    "the same by series, with spans, the longest run of one value, spikes", JUDGED, TABLE, beside="audit_series.csv",
+    "the same by series, with spans, the longest run of one value, spikes", AHEAD, TABLE, beside="audit_series.csv",
 )  # fmt: skip
 ATTENTION = Item(
     "attention.safetensors", "attention weights per model, `[window, head, horizon_step, lag]`", JUDGED, ARRAYS
@@ -250,24 +267,24 @@ BUCKETS = Item(
 )
 TRIALS_TABLE = Item("trials.csv", "the same for people", JUDGED_OR_TUNED, EXPORT)
 LEADERBOARD = Item(
-    "tables/leaderboard.parquet", "the best trial of every model beside the baselines", JUDGED_OR_TUNED, TABLE,
+    "tables/leaderboard.parquet", "the best trial of every model beside the baselines", REPORTED, TABLE,
     beside="leaderboard.csv",
 )  # fmt: skip
 
 SUMMARY = Item(
     "summary.md", "the verdict in words, the leaderboard, the pictures, data facts, settings, versions; begin here",
-    JUDGED_OR_TUNED, TEXT,
+    REPORTED, TEXT,
 )  # fmt: skip
 REPORT = Item(
     "report.html", "all of it on [one page](report.md) that opens without a network",
-    (*JUDGED_OR_TUNED, "report"), TEXT,
+    (*REPORTED, "report"), TEXT,
 )  # fmt: skip
 EXPLAIN_PAGE = Item(
     "explain.md",
     "what attention and latent state of the networks say, and whether to believe it, in words, tables and pictures; "
     "after `foretide explain` the inputs too", (*JUDGED, "explain"), TEXT,
 )  # fmt: skip
-PICTURES: Item[bytes] = Item("{picture}.png", "pictures; each lies there as SVG too", (*JUDGED_OR_TUNED, "explain"))
+PICTURES: Item[bytes] = Item("{picture}.png", "pictures; each lies there as SVG too", (*REPORTED, "explain"))
 FIGURES: Item[bytes] = Item(
     "figures/", "after `foretide report RUN --figures svg`: every picture of the page as a file", ("report",)
 )

@@ -21,7 +21,7 @@ MOST_GAPS = 40
 """Up to so many gaps of a series are shaded."""
 
 
-def observed(x: Places, y: Values, name: str = "observed") -> list[Mark]:
+def observed_marks(x: Places, y: Values, name: str = "observed") -> list[Mark]:
     """Return the marks of a series as it was observed: its line, values without neighbours, gaps in grey.
 
     Parameters
@@ -39,8 +39,8 @@ def observed(x: Places, y: Values, name: str = "observed") -> list[Mark]:
 
     Examples
     --------
-    >>> from foretide.pictures.lines import observed
-    >>> span, line = observed([1, 2, 3, 4, 5], [3.0, 1.0, None, 1.0, 5.0])
+    >>> from foretide.pictures.lines import observed_marks
+    >>> span, line = observed_marks([1, 2, 3, 4, 5], [3.0, 1.0, None, 1.0, 5.0])
     >>> (span.low, span.high), line.symbol
     ((2, 4), 'circle')
     """
@@ -60,7 +60,7 @@ def observed(x: Places, y: Values, name: str = "observed") -> list[Mark]:
     return marks
 
 
-def ahead(
+def forecast_marks(
     x: Places, mean: Values, bounds: Mapping[float, tuple[Values, Values]], *, name: str, colour: str = COLOURS[0],
     dash: str = "solid", starts: Sequence[int] = (), label: str = "",
 ) -> list[Mark]:  # fmt: skip
@@ -87,8 +87,9 @@ def ahead(
 
     Examples
     --------
-    >>> from foretide.pictures.lines import ahead
-    >>> [mark.name for mark in ahead([1, 2], [5, 6], {80: ([4, 5], [6, 7]), 95: ([3, 4], [7, 8])}, name="Theta")]
+    >>> from foretide.pictures.lines import forecast_marks
+    >>> bounds = {80: ([4, 5], [6, 7]), 95: ([3, 4], [7, 8])}
+    >>> [mark.name for mark in forecast_marks([1, 2], [5, 6], bounds, name="Theta")]
     ['95 % interval', '80 % interval', 'Theta']
     """
     levels = sorted(bounds, reverse=True)

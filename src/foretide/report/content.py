@@ -36,6 +36,36 @@ class AttentionWeights:
     about: str = "of the test part"
 
 
+@dataclass(frozen=True, eq=False)
+class Future:
+    """What comes next: one model's forecast from the end of the table.
+
+    Attributes
+    ----------
+    model : str
+    table : DataFrame
+        ``series, time, mean, lo-80, hi-80 …``, a row per series and step ahead.
+    history : DataFrame
+        ``series, time, y``: the steps before.
+    levels : sequence of float
+        Central levels, in percent, that ``table`` has bounds of.
+    download : DataFrame, optional
+        The numbers for people, in the table's own columns.
+    fitted_until : str
+        The last step that the model was fitted on, where it is not the end of the table.
+    notes : sequence of str
+        What there is to know of the forecast.
+    """
+
+    model: str
+    table: pd.DataFrame
+    history: pd.DataFrame
+    levels: Sequence[float] = ()
+    download: pd.DataFrame | None = None
+    fitted_until: str = ""
+    notes: Sequence[str] = ()
+
+
 @dataclass(frozen=True)
 class Explained:
     """What ``foretide explain`` found about one side of a model.
@@ -48,17 +78,25 @@ class Explained:
     sentences : sequence of str
     tables : mapping
         Name -> table: what the sentences were made from.
+    short : sequence of str
+        Those that say most; the first ones where it is not known which.
     """
 
     model: str
     subject: str
     sentences: Sequence[str]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    short: Sequence[str] = ()
+
+    @property
+    def brief(self) -> Sequence[str]:
+        """At most two sentences."""
+        return (self.short or self.sentences)[:2]
 
 
 @dataclass(frozen=True, eq=False)
 class Content(Look):
-    """What a run or backtest folder holds, as far as the page shows it; what is absent is left out of the page.
+    """What a folder of a run, a backtest or a forecast holds, as far as the page shows it; the rest is left out of it.
 
     Attributes
     ----------
@@ -66,7 +104,9 @@ class Content(Look):
     facts : mapping
         ``run.json``.
     leaderboard : DataFrame
-        ``model, kind`` and one column per metric, best first.
+        ``model, kind`` and one column per metric, best first; no rows where nothing was scored.
+    future : Future, optional
+        What comes next.
     by_step, by_series : DataFrame, optional
         First column the step or the series, then the main error of each model.
     skill : DataFrame, optional
@@ -112,6 +152,7 @@ class Content(Look):
     name: str
     facts: Json
     leaderboard: pd.DataFrame
+    future: Future | None = None
     by_step: pd.DataFrame | None = None
     by_series: pd.DataFrame | None = None
     skill: pd.DataFrame | None = None
@@ -139,8 +180,8 @@ class Content(Look):
 
     @property
     def backtest(self) -> bool:
-        """Whether it comes from ``foretide backtest``."""
-        return self.facts.get("kind") == "backtest"
+        """Whether it was judged in folds, not on the test part of a split."""
+        return "folds" in self.facts and "parts" not in self.facts
 
     @property
     def counts(self) -> bool:

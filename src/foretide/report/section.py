@@ -42,6 +42,8 @@ class Table:
         Values as they are, None or NaN where there is none; text in a column of numbers stays text.
     most : int
         Rows that a summary shows; the page shows all.
+    first : int, optional
+        Rows that the page shows before a reader asks for the others.
     """
 
     id: str
@@ -49,18 +51,19 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[object]]
     most: int = MOST_IN_SUMMARY
+    first: int | None = None
 
     @classmethod
     def of(
         cls, identity: str, caption: str, frame: pd.DataFrame, columns: Mapping[str, Column], *, most: int = MOST_ROWS,
-        brief: int = MOST_IN_SUMMARY, of: str = "",
+        brief: int = MOST_IN_SUMMARY, of: str = "", first: int | None = None,
     ) -> Table:  # fmt: skip
         """Return the first rows of a frame; ``columns`` says which columns, and ``of`` what a row is, in the plural."""
         kept = {name: column for name, column in columns.items() if name in frame}
         part = frame.head(most)
         cut = f" The first {most} of {len(frame)}{f' {of}' if of else ''}." if len(frame) > most else ""
         rows = list(zip(*(part[name].tolist() for name in kept), strict=True))
-        return cls(identity, caption + cut, list(kept.values()), rows, brief)
+        return cls(identity, caption + cut, list(kept.values()), rows, brief, first)
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,14 @@ class Explorer:
 
     Attributes
     ----------
-    kind : {"forecasts", "attention"}
+    kind : {"future", "forecasts", "attention"}
     data : dict
         What the script draws from.
     pictures : sequence of Picture
         What stands in files instead.
     """
 
-    kind: Literal["forecasts", "attention"]
+    kind: Literal["future", "forecasts", "attention"]
     data: Json
     pictures: Sequence[Picture] = ()
 
@@ -103,6 +106,8 @@ class Section:
     folded : sequence of Folded
         Only on the page.
     explorer : Explorer, optional
+    more : sequence of Section
+        Detail: to unfold on the page, under headings of its own in the summary.
 
     Examples
     --------
@@ -120,11 +125,20 @@ class Section:
     pictures: Sequence[Picture] = ()
     folded: Sequence[Folded] = ()
     explorer: Explorer | None = None
+    more: Sequence[Section] = ()
+
+    @property
+    def parts(self) -> list[Section]:
+        """Itself, then all detail in it."""
+        return [self, *(part for inner in self.more for part in inner.parts)]
 
     @property
     def all_pictures(self) -> list[Picture]:
-        """All pictures, those of the explorer first."""
-        return [*(self.explorer.pictures if self.explorer else ()), *self.pictures]
+        """Pictures of all parts, those of an explorer first."""
+        return [
+            picture for part in self.parts
+            for picture in (*(part.explorer.pictures if part.explorer else ()), *part.pictures)
+        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,7 +148,7 @@ class Report:
     Attributes
     ----------
     name, kind : str
-        The heading; run, backtest or search.
+        The heading; run, backtest, forecast, search or scorecard.
     sections : sequence of Section
     status : str
         What is to be known first; "" for nothing.
@@ -147,6 +161,11 @@ class Report:
     sections: Sequence[Section]
     status: str = ""
     data: Json = field(default_factory=dict)
+
+    @property
+    def parts(self) -> list[Section]:
+        """All sections, and the detail in each."""
+        return [part for section in self.sections for part in section.parts]
 
     @property
     def pictures(self) -> list[Picture]:

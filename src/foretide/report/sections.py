@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from foretide.report.content import Content
-from foretide.report.explained import sections as explained
-from foretide.report.run import attention, audit, boards, calibration, errors, forecasts
+from foretide.report.run import attention, audit, boards, calibration, errors, forecasts, future, looks
 from foretide.report.search import sections as search
 from foretide.report.search.content import SearchContent
 from foretide.report.section import Report, Section
@@ -17,11 +16,11 @@ Maker: TypeAlias = Callable[[Content], Section | None]
 SearchMaker: TypeAlias = Callable[[SearchContent], Section | None]
 
 SECTIONS: list[Maker] = [
-    boards.summary, audit.data, boards.leaderboard, boards.densities, forecasts.forecasts,
-    errors.where_the_error_lies, errors.from_fold_to_fold, calibration.calibration, attention.attention,
-    explained.belief, explained.latent, explained.inputs, errors.training, boards.models, boards.settings,
+    future.future, boards.summary, boards.leaderboard, forecasts.forecasts, errors.where_the_error_lies,
+    errors.from_fold_to_fold, boards.densities, calibration.calibration, looks.looks, errors.training, boards.models,
+    boards.settings, audit.data,
 ]  # fmt: skip
-"""What makes each section of a run's or a backtest's report; None where there is nothing to show."""
+"""What makes each section of the report of a run, a backtest or a forecast; None where there is nothing to show."""
 SEARCH_SECTIONS: list[SearchMaker] = [
     search.summary, search.leaderboard, search.history, search.importance, search.slices, search.trials,
     search.failures, search.best, search.settings,
@@ -30,7 +29,7 @@ SEARCH_SECTIONS: list[SearchMaker] = [
 
 
 def report_of(content: Content | SearchContent) -> Report:
-    """Return the report of a run, a backtest or a search: all sections that have something to show.
+    """Return the report of a run, a backtest, a forecast or a search: all sections that have something to show.
 
     Parameters
     ----------
@@ -51,5 +50,4 @@ def report_of(content: Content | SearchContent) -> Report:
         return Report(content.name, "search", [s for s in found if s is not None], content.status)
     parts = [make(content) for make in SECTIONS]
     data = {**forecasts.explorer_data(content), **attention.explorer_data()}
-    kind = "backtest" if content.backtest else "run"
-    return Report(content.name, kind, [s for s in parts if s is not None], content.status, data)
+    return Report(content.name, str(content.facts["kind"]), [s for s in parts if s is not None], content.status, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +36,8 @@ DISTRIBUTION_TRUTH = "y-of-distributions"
 """Truth as far as the metrics of distributions count it, where that is less than ``y``."""
 FORMER_TRUTH = "y-of-laws"
 """Its name in cards that earlier versions saved."""
+PAGE = "foretide.jobs.reporting:write_card_page"
+"""What writes the page of a card. It lies in a room above, so it is named here and imported when a card is saved."""
 
 
 def save(card: Scorecard, folder: str | PathLike[str]) -> None:
@@ -65,6 +68,18 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
     write_whole(target / FORECASTS, lambda path: table.to_parquet(path, index=False))
     text = json.dumps(to_json(_plain(about)), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def write_page(card: Scorecard, folder: str | PathLike[str]) -> None:
+    """Write the page of a card that was saved in a folder.
+
+    Parameters
+    ----------
+    card : Scorecard
+    folder : path
+    """
+    module, _, name = PAGE.partition(":")
+    getattr(importlib.import_module(module), name)(card, folder)
 
 
 def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:

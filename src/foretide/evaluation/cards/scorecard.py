@@ -382,16 +382,21 @@ class Scorecard(Plots):
         """
         return verdict(self)
 
-    def save(self, folder: str | PathLike[str]) -> None:
+    def save(self, folder: str | PathLike[str], *, page: bool = True) -> None:
         """Write the card to a folder: ``scorecard.parquet`` and ``scorecard.json``; :meth:`load` reads it.
 
         Parameters
         ----------
         folder : path
+        page : bool
+            Whether ``report.html`` is written too, one page that shows it all, with the small tables that it is made
+            from.
         """
         from foretide.evaluation.cards import file
 
         file.save(self, folder)
+        if page:
+            file.write_page(self, folder)
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> Scorecard:

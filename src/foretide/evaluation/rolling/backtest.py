@@ -69,8 +69,8 @@ def backtest(
     truth : object, optional
         Of a synthetic series, ``data.truth``: its oracle is scored too.
     folder, save_models : paths, optional
-        Keeps the results of every fit: the same call resumes an interrupted backtest; ``overwrite`` drops another. Gets
-        every forecaster that was asked for, as its last fit left it, for :func:`foretide.load`.
+        Keeps the results of every fit, the scorecard and its page: the same call resumes an interrupted backtest;
+        ``overwrite`` drops another. The other gets each forecaster that was asked for, as its last fit left it.
     n_jobs : int
         Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
     **folds
@@ -100,7 +100,7 @@ def backtest(
     members, notes = members_of(models, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=settings)
     return judge(
         members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, warm_start=warm_start, folder=folder,
-        overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes,
+        overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes, keep_card=True,
     )  # fmt: skip
 
 
@@ -119,6 +119,7 @@ def judge(
     n_jobs: int = 1,
     progress: Say | None = None,
     notes: Sequence[str] = (),
+    keep_card: bool = False,
 ) -> Scorecard:
     """Fit forecasters by a plan, forecast, and put them beside the truth: the one road of backtests and runs.
 
@@ -130,6 +131,8 @@ def judge(
         Of :func:`foretide.evaluation.rolling.folds.make_plan`, or ``plan_of_split`` for a run.
     notes : sequence of str
         What is known before.
+    keep_card : bool
+        Whether the folder gets the scorecard and its page too; a job writes its own.
     levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress
         As for :func:`backtest`; a run saves every model.
 
@@ -154,7 +157,10 @@ def judge(
     say = progress if jobs == 1 and plan.split is not None else None
     shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
     work = Work(shared, store, jobs, progress)
-    return _card(work.run(), shared, [*notes, *work.notes], truth)
+    card = _card(work.run(), shared, [*notes, *work.notes], truth)
+    if keep_card and folder is not None:
+        card.save(folder)
+    return card
 
 
 def _several(models: ModelOrName | Sequence[ModelOrName]) -> Sequence[ModelOrName]:

@@ -145,7 +145,7 @@ class InputImportance(Summary):
         if self.in_sample:
             sentences.append(
                 f"{self.model} learned from rows after the first of these cutoffs, so what it merely remembers counts "
-                "as important. Fit with until=... and give a panel that goes on."
+                "as important. Keep the newest rows from its fit, and measure there."
             )
         return sentences
 

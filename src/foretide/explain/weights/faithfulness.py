@@ -119,15 +119,17 @@ class Faithfulness:
             "With the weights moved to random lags the error changes by "
             f"{self.moved.mean() / self.error - 1:+.1%} (p = {self.p_moving:.2g}). "
         )
-        return (
-            rule
-            + {
-                "faithful": "The attention is faithful: the forecast needs the lags it points at.",
-                "not faithful": "The attention is not faithful: the forecast does not need the lags it points at more "
-                "than others, so do not read it as an explanation.",
-                "undecided": "That does not decide whether the attention is faithful; look at more cutoffs.",
-            }[self.verdict]
-        )
+        undecided = "That does not decide whether the attention is faithful; look at more cutoffs."
+        return rule + (undecided if self.verdict == "undecided" else self.conclusion())
+
+    def conclusion(self) -> str:
+        """Say the verdict alone."""
+        return {
+            "faithful": "The attention is faithful: the forecast needs the lags it points at.",
+            "not faithful": "The attention is not faithful: the forecast does not need the lags it points at more "
+            "than others, so do not read it as an explanation.",
+            "undecided": "Whether the forecast needs the lags it points at is not decided; look at more cutoffs.",
+        }[self.verdict]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Figures of the test.

@@ -171,6 +171,11 @@ class AttentionSummary(AttentionFigures, Summary):
             start += " No window has a truth, so whether to believe the weights was not tested."
         return [s.strip() for s in (first, start, *attention_sentences(self, belief)) if s.strip()]
 
+    def brief(self) -> list[str]:
+        """Where it looks, and whether to believe that."""
+        focus, *_ = attention_sentences(self, self.belief)
+        return [focus] if self.belief is None else [focus, self.belief.conclusion()]
+
     def findings(self) -> list[str]:
         """The :meth:`sentences`, and what event windows change, or why that is not known."""
         events = self._events

@@ -23,6 +23,7 @@ FOCUS = ("recent", "seasonal", "other")
 """Kinds of lags, as :func:`foretide.explain.weights.profiles.kinds` tells them apart."""
 MEASURED = "mean squared error, training scale = 1"
 """What errors of the test of faithfulness are measured in, as the title of an axis."""
+BY_DISTANCE = "mean weight by distance"
 MASKS = (("error", "no mask"), ("attended", "most attended lags masked"), ("random", "as many random lags masked"))
 """Column of ``faithfulness_by_step``, and its name."""
 
@@ -122,7 +123,7 @@ def lag_picture(model: str, tables: Tables, steps: str) -> Picture:
     known = [("mean weight by lag", lag, "lag", "weight", tables["lags"], "mean weight, share of one")]
     if "lags_by_distance" in tables:
         table = tables["lags_by_distance"]
-        known.insert(0, ("mean weight by distance", far, "distance", "weight", table, "mean weight, share of one"))
+        known.insert(0, (BY_DISTANCE, far, "distance", "weight", table, "mean weight, share of one"))
     if "top1" in tables:
         leads = tables["top1"].groupby("lag")["share"].sum()
         top = pd.DataFrame({"lag": leads.index, "share": leads.to_numpy() / leads.sum()})

@@ -56,7 +56,7 @@ def latent_pictures(part: Explained, steps: str, models: int = 1) -> list[Pictur
         drawn.append(share_picture(model, tables, steps, room["shares"]))
     if "target_effects" in tables and len(tables["target_effects"]) > 1:
         drawn.append(effect_picture(model, tables["target_effects"]))
-    if "loadings" in tables:
+    if "loadings" in tables and len(tables["loadings"]) > 1:
         drawn.append(loading_picture(model, tables["loadings"]))
     if "path" in tables and len(tables["path"]):
         drawn.append(path_picture(model, tables["path"], steps, room["path"]))

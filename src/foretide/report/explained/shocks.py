@@ -67,9 +67,11 @@ def _responses(model: str, kind: str, name: str, part: pd.DataFrame, x: Axis, un
     return View([Panel(marks, x, Axis(f"response, {measured}"))], caption)
 
 
-def share_picture(model: str, tables: Tables, steps: str, room: int) -> Picture:
-    """Draw whose shocks the forecast error comes from, stacked by step."""
+def share_picture(model: str, tables: Tables, steps: str, room: int) -> Picture | None:
+    """Draw whose shocks the forecast error comes from, stacked by step; nothing where all come from one latent."""
     table = tables["variance_decomposition"]
+    if table["shock"].nunique() < 2:
+        return None
     parts = _parts(table)
     x = Axis.steps(f"step, {steps} after the cutoff", table["h_step"].nunique())
 

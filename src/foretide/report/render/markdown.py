@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from foretide.pictures.picture import Picture
 from foretide.report.render.page import environment
@@ -45,9 +46,9 @@ def markdown(report: Report, files: Mapping[str, Sequence[str]], *, level: int =
 
 
 def by_file(section: Section) -> dict[str, list[Picture]]:
-    """Return the pictures of a section by the file that shows them."""
+    """Return the pictures of a section, without its detail, by the file that shows them."""
     found: dict[str, list[Picture]] = {}
-    for picture in section.all_pictures:
+    for picture in replace(section, more=()).all_pictures:
         if picture.file:
             found.setdefault(picture.file, []).append(picture)
     return found

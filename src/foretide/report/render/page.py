@@ -43,10 +43,10 @@ def page(report: Report) -> str:
     >>> "<h2" in page(Report("demo", "run", [Section("rain", "Rain", ["It rained."])]))
     True
     """
-    explorers = [section.explorer for section in report.sections if section.explorer is not None]
+    explorers = [part.explorer for part in report.parts if part.explorer is not None]
     data: Json = {
         "name": report.name, **report.data, **{explorer.kind: explorer.data for explorer in explorers},
-        "charts": charts(picture for section in report.sections for picture in section.pictures),
+        "charts": charts(picture for part in report.parts for picture in part.pictures),
     }  # fmt: skip
     packed, script = _vendored(LIBRARY), _safe(_file("page.js"))
     library = gzip.decompress(packed).decode("utf-8")

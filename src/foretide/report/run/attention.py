@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BUDGET = 1_500_000
 """Characters for the attention of all models together."""
+CAUSES = "Attention says what the model weights, not what causes the series."
 ALL = -1
 """The place of "all series" among the series."""
 _TOP = 65_535
@@ -38,9 +39,9 @@ def attention(content: Content) -> Section | None:
         f"evenly spread{', heads averaged to fit' if about['averaged'] else ''}."
         for name, about in data.items()
     ]
-    words.append("Attention says what the model weights, not what causes the series.")
+    words.append(CAUSES)
     pictures = [attention_picture(name, content.attention[name], content.steps) for name in data]
-    return Section("attention", "Attention", words, explorer=Explorer("attention", data, pictures))
+    return Section("attention", "Attention, window by window", words, explorer=Explorer("attention", data, pictures))
 
 
 def explorer_data() -> Json:

@@ -9,12 +9,15 @@ import pandas as pd
 
 from foretide.data.audit import FAR
 from foretide.report.section import Column, Section, Table, text_of
-from foretide.text import unit_of
+from foretide.text import time_text, unit_of
 
 if TYPE_CHECKING:
     from foretide.report.content import Content
     from foretide.typing import Bools
 
+MOST_LINES = 10
+"""Lines of a table that are seen at first."""
+PARTS = ("train", "val", "test")
 SPARSE = 0.5
 """Share of zeros from which a series is called mostly zero."""
 FIGURES = {
@@ -43,13 +46,14 @@ def data(content: Content) -> Section:
     if content.audit_columns is not None and len(content.audit_columns):
         frame = content.audit_columns
         columns = {str(frame.columns[0]): COLUMNS["column"], **COLUMNS}
-        tables.append(Table.of("audit-columns", "Every column, over all entities.", frame, columns, brief=20))
+        caption = "Every column, over all entities."
+        tables.append(Table.of("audit-columns", caption, frame, columns, brief=20, first=MOST_LINES))
     if content.audit_series is not None and len(content.audit_series):
         frame = content.audit_series
         name = str(frame.columns[0])
         columns = {name: Column(name, kind="text"), **SERIES}
-        tables.append(Table.of("audit-series", "Every series.", frame, columns, brief=12))
-    return Section("data", "Data", facts=[*panel_lines(content), *audit_lines(content)], tables=tables)
+        tables.append(Table.of("audit-series", "Every series.", frame, columns, brief=12, first=MOST_LINES))
+    return Section("data", "The data", facts=[*panel_lines(content), *audit_lines(content)], tables=tables)
 
 
 def panel_lines(content: Content) -> list[str]:
@@ -61,12 +65,15 @@ def panel_lines(content: Content) -> list[str]:
     roles = (("Forecast", "targets"), ("Known up to the cutoff", "past"), ("Known ahead", "future"))
     lines += [f"{what}: {', '.join(about[key])}" for what, key in roles if about[key]]
     if parts:
-        when = f"Training from {parts['start']} to {parts['train_until']}, validation to {parts['val_until']}, "
+        start, train, val, test = (time_text(parts[key]) for key in ("start", *(f"{p}_until" for p in PARTS)))
+        when = f"Training from {start} to {train}, validation to {val}, "
         when = "Every series has parts of its own: " if parts.get("own") else when
-        lines.append(f"{when}test to {parts['test_until']}; models saw training and validation only")
+        lines.append(f"{when}test to {test}; models saw training and validation only")
     if about.get("missing_cells"):
         lines.append(f"{about['missing_cells']} missing cells, masked")
-    return [*lines, *(f"Note: {note}" for note in content.facts["notes"])]
+    notes = [] if content.facts["kind"] == "forecast" else [*content.facts["notes"]]  # a forecast's come first
+    notes += [] if content.future is not None else content.facts.get("future", {}).get("notes", [])
+    return [*lines, *(f"Note: {note}" for note in notes)]
 
 
 def audit_lines(content: Content) -> list[str]:

@@ -21,6 +21,10 @@ BESIDE = ("skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle", "u
 BACKTEST = ("series_won", "p_vs_best_baseline", "worst_fold")
 """Columns of a backtest's leaderboard that a single split does not have."""
 BY_BUCKET = ("mse", "wql", "coverage_80", "fair_coverage_80", "zero_accuracy")
+REPEATED = ("run", "backtest")
+"""Jobs that begin from a file of settings."""
+FIRST = 5
+"""Lines of a long table that are seen at first."""
 NAME, KIND = Column("model", kind="text"), Column("kind", kind="text")
 WRAPPED = {
     "WithIntervals": "the intervals of its past errors", "Conformal": "conformal intervals",
@@ -70,11 +74,10 @@ def summary(content: Content) -> Section:
             f"{folds['first_cutoff']} to {folds['last_cutoff']}; {phrase('fit', folds['fits'])} per model"
             f"{_past(folds)}; {facts['windows']} windows of {facts['series']} series, the same for all models."
         )
-    else:
-        said.append(
-            f"{facts['windows']} windows of {facts['h']} {content.steps}, the same for all models. One split and "
-            "one test part: a difference of a few percent may be chance."
-        )
+    elif len(content.leaderboard):
+        windows = f"{facts['windows']} windows of {facts['h']} {content.steps}, the same for all models."
+        parts = " One split and one test part: a difference of a few percent may be chance." if "parts" in facts else ""
+        said.append(windows + parts)
     search = facts.get("search")
     if search:
         said.append(
@@ -82,7 +85,7 @@ def summary(content: Content) -> Section:
             f"{phrase('trial', search['trials'])}. {search['verdict']} tuned.yaml holds the settings found, "
             "search/summary.md and search/report.html say more."
         )
-    return Section("summary", "Summary", said)
+    return Section("summary", "Verdict", said)
 
 
 def _past(folds: Json) -> str:
@@ -92,17 +95,28 @@ def _past(folds: Json) -> str:
     return ", on expanding past" if folds["train_size"] is None else f", on the last {folds['train_size']} steps"
 
 
-def leaderboard(content: Content) -> Section:
-    """Return the leaderboard, each model beside the best baseline, mean ranks."""
-    more = BACKTEST if content.facts["series"] > 1 else BACKTEST[1:]
-    board, models = content.leaderboard, content.facts["models"]
+def leaderboard(content: Content) -> Section | None:
+    """Return the leaderboard; to unfold, each model beside the best baseline, and mean ranks."""
+    more = BACKTEST if content.facts.get("series", 0) > 1 else BACKTEST[1:]
+    board, models = content.leaderboard, content.facts.get("models", {})
+    if not len(board):
+        return None
     columns = board_columns(board, counts=content.facts["counts"], more=more if content.backtest else ())
-    times = {"fit_seconds": Column("fit, s", "seconds to fit"),
-             "predict_seconds": Column("forecast, s", "seconds to forecast")}  # fmt: skip
-    board = board.assign(**{key: [models.get(str(m), {}).get(key) for m in board["model"]] for key in times})
+    if models:
+        columns |= {"fit_seconds": Column("fit, s", "seconds to fit"),
+                    "predict_seconds": Column("forecast, s", "seconds to forecast")}  # fmt: skip
+        board = board.assign(**{
+            key: [models.get(str(m), {}).get(key) for m in board["model"]] for key in ("fit_seconds", "predict_seconds")
+        })  # fmt: skip
     caption = "Every model on the same windows and points, least main error first."
-    made = (Table.of("leaderboard", caption, board, columns | times), comparison_table(content), rank_table(content))
-    return Section("leaderboard", "Leaderboard", tables=[table for table in made if table is not None])
+    detail = (
+        ("chance", "Is a difference more than chance?", comparison_table(content)),
+        ("rank", "Ranks over the series", rank_table(content)),
+    )
+    return Section(
+        "leaderboard", "Leaderboard", tables=[Table.of("leaderboard", caption, board, columns, first=FIRST)],
+        more=[Section(identity, title, tables=[table]) for identity, title, table in detail if table is not None],
+    )  # fmt: skip
 
 
 def comparison_table(content: Content) -> Table | None:
@@ -116,8 +130,8 @@ def comparison_table(content: Content) -> Table | None:
         "relative": Column("difference", "of mean losses, relative; negative is better", "share"),
         "low_95": Column("from", "95 % interval of the difference, in units of the loss"),
         "high_95": Column("to", "95 % interval of the difference, in units of the loss"),
-        "p_value": Column("p", "Diebold–Mariano, two-sided"),
-        "p_holm": Column("p (Holm)", "corrected for the number of models"),
+        "p_value": Column("p", "Diebold–Mariano, two-sided", "p"),
+        "p_holm": Column("p (Holm)", "corrected for the number of models", "p"),
     }
     caption = (
         f"{str(first['loss']).upper()} against {first['baseline']}, the best baseline, on {int(first['n_cutoffs'])} "
@@ -172,14 +186,17 @@ def densities(content: Content) -> Section | None:
     )
     frame = pd.DataFrame({"model": order, **figures})
     return Section(
-        "density", "By density", [said], tables=[Table.of("by-bucket", "Every model by density.", frame, wide)]
+        "density",
+        "By density",
+        [said],
+        tables=[Table.of("by-bucket", "Every model by density.", frame, wide, first=FIRST)],
     )
 
 
-def models(content: Content) -> Section:
+def models(content: Content) -> Section | None:
     """Return what each model is, which target has which head, and what forecasts were changed."""
     rows = []
-    for name, about in content.facts["models"].items():
+    for name, about in content.facts.get("models", {}).items():
         kind, settings = about["class"], about["settings"]
         if kind in WRAPPED:
             ((inner, settings),) = settings["model"].items()
@@ -189,7 +206,9 @@ def models(content: Content) -> Section:
         NAME, Column("class", kind="text"), Column("baseline", "skill is stated against the best of these", "text"),
         Column("settings", kind="text"),
     ]  # fmt: skip
-    tables = [Table("models-table", "What each model is.", columns, rows)]
+    if not rows and not content.routed and not content.interventions:
+        return None
+    tables = [Table("models-table", "What each model is.", columns, rows, first=FIRST)] if rows else []
     for k, (name, frame) in enumerate(content.routed.items()):
         tables.append(frame_table(f"routed-{k}", f"Buckets of {name}.", frame))
     said = []
@@ -205,12 +224,13 @@ def settings(content: Content) -> Section:
     about = facts.get("about", {})
     machine = {k: v for k, v in about.items() if k != "versions"} | facts.get("threads", {})
     lines = [
-        f"Repeat it: foretide {'backtest' if content.backtest else 'run'} settings.yaml --out again",
-        f"Took {facts['seconds']:.1f} s",
+        *([f"Repeat it: foretide {facts['kind']} settings.yaml --out again"] if facts["kind"] in REPEATED else []),
+        *([f"Took {facts['seconds']:.1f} s"] if "seconds" in facts else []),
         f"Versions: {inline(about.get('versions', {}))}",
         *([f"Machine: {inline(machine)}"] if machine else []),
     ]
-    return Section("settings", "Settings and versions", facts=lines, folded=[Folded("settings.yaml", content.settings)])
+    folded = [Folded("settings.yaml", content.settings)] if content.settings else []
+    return Section("settings", "Settings and versions", facts=lines, folded=folded)
 
 
 def inline(values: Json, without: str = "") -> str:

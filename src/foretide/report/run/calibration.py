@@ -16,15 +16,21 @@ from foretide.report.section import Section
 if TYPE_CHECKING:
     import pandas as pd
 
+BELOW = 20.0
+"""Points below its level at which the picture of coverage begins, or lower: a small miss looks small."""
 HIGHEST = 4.0
 """Ratio at which the picture of the integral transform ends."""
 
 
 def calibration(content: Content) -> Section | None:
-    """Return pictures of calibration."""
+    """Return pictures of calibration: that of the best model with intervals is seen, others wait in the legends."""
     made = (reliability_picture(content), pit_picture(content), coverage_picture(content))
     drawn = [picture for picture in made if picture is not None]
-    return Section("calibration", "Calibration", pictures=drawn) if drawn else None
+    if not drawn:
+        return None
+    first = next((m for m in content.ranked if content.levels.get(m)), "")
+    said = f"Of {first}, the best model with intervals; others wait in the legends."
+    return Section("calibration", "Calibration", [said] if first else (), pictures=drawn)
 
 
 def reliability_picture(content: Content) -> Picture | None:
@@ -33,7 +39,7 @@ def reliability_picture(content: Content) -> Picture | None:
     models = _models(content, table)
     if table is None or not models:
         return None
-    visible = content.stands_out(models)
+    visible = models[:1]
     marks: list[Mark] = [Line("", [0, 1], [0, 1], QUIET, "dot", width=1, legend=False, hover="")]
     for m in models:
         part = table[table["model"] == m].sort_values("level")
@@ -67,7 +73,7 @@ def pit_picture(content: Content) -> Picture | None:
         return None
     marks: list[Mark] = []
     ratios = {}
-    visible = content.stands_out(models)
+    visible = models[:1]
     for m in models:
         part = table[table["model"] == m]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -100,19 +106,21 @@ def coverage_picture(content: Content) -> Picture | None:
     models = [m for m in content.ranked if m in table and table[m].notna().any()]
     if not models or len(table) < 2:
         return None
-    visible, x = content.stands_out(models), [int(k) for k in table["h_step"]]
+    visible, x = models[:1], [int(k) for k in table["h_step"]]
     marks: list[Mark] = []
     for m in models:
         line = model_line(content, m, x, table[m].to_numpy(float) * 100, "step {x}: {y:.1f} %")
         marks.append(replace(line, hidden=m not in visible))
     values = table[visible[0]].to_numpy(float)
+    lowest = 100 * float(np.nanmin([np.nanmin(table[m].to_numpy(float)) for m in visible]))
+    low = max(0.0, min(level - BELOW, 10 * np.floor(lowest / 10) - 10))
     caption = (
         f"{visible[0]}'s {level:g} % interval holds {np.nanmin(values):.1%} of the truths at its worst step and "
         f"{np.nanmax(values):.1%} at its best; the dotted line is {level:g} %."
     )
     return Picture.one(
         "coverage", "Coverage by horizon step", caption, [*marks, Rule(level)], steps_axis(content, len(x)),
-        Axis(f"truths in {level:g} % interval, %"), file="calibration",
+        Axis(f"truths in {level:g} % interval, %", low=low, high=101), file="calibration",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from foretide.data.windows import evenly
 from foretide.evaluation.cards.drawn import fold_picture, step_picture
 from foretide.pictures.picture import Axis, Line, Mark, Picture, Points, Rule
 from foretide.report.content import Content
+from foretide.report.run.boards import FIRST
 from foretide.report.section import Column, Section, Table
 from foretide.text import number
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
     from foretide.typing import Reals
 
-MOST_SERIES = 1000
-"""Points per model in the picture of errors by series."""
+MOST_SERIES, FEW_SERIES = 1000, 20
+"""Points per model in the picture of errors by series; so few stand there by their names."""
+SYMBOLS = ("circle", "diamond", "square", "triangle-up")
+WIDE = 4
+"""Ratios stand on a logarithmic axis where the largest is more than so many times the smallest."""
 
 
 def where_the_error_lies(content: Content) -> Section | None:
@@ -32,7 +36,7 @@ def where_the_error_lies(content: Content) -> Section | None:
 
 
 def series_picture(content: Content) -> Picture | None:
-    """Draw the error of each series beside that of the best baseline."""
+    """Draw the error of each series beside that of the best baseline; few series by their names."""
     table = content.by_series
     reference = content.baselines[0] if content.baselines else None
     if table is None or len(table) < 2 or reference not in table:
@@ -45,31 +49,38 @@ def series_picture(content: Content) -> Picture | None:
     order = np.argsort(ratios[models[0]], kind="stable")
     order = order[evenly(len(order), MOST_SERIES)]
     names = [str(table.iloc[i, 0]) for i in order]
+    few, metric = len(names) <= FEW_SERIES, content.metric.upper()
+    drawn = {m: np.where(ratios[m] == 0, np.nan, ratios[m])[order] for m in models}
+    every = np.concatenate(list(drawn.values()))
+    log = np.nanmax(every) > WIDE * np.nanmin(every)
+    ratio = Axis(f"{metric} / {metric} of {reference}{' (log)' if log else ''}", "log" if log else "linear")
+    places = list(range(len(names))) if few else list(range(1, len(names) + 1))
     marks: list[Mark] = [
         Points(
-            m, list(range(1, len(order) + 1)), np.where(ratios[m] == 0, np.nan, ratios[m])[order], content.colour(m),
-            ("circle", "diamond", "square", "triangle-up")[k % 4], 7, texts=names, hover="{text}: {y:.4g}",
+            m, values if few else places, places if few else values, content.colour(m), SYMBOLS[k % len(SYMBOLS)], 7,
+            texts=names, hover="{text}: {x:.4g}" if few else "{text}: {y:.4g}",
         )
-        for k, m in enumerate(models)
+        for k, (m, values) in enumerate(drawn.items())
     ]  # fmt: skip
-    metric = content.metric.upper()
     known = ratios[models[0]][np.isfinite(ratios[models[0]])]
     caption = (
-        f"Each point is a series; below the line at 1 a model has less error there than {reference}. "
-        f"{models[0]} has less on {int((known < 1).sum())} of {len(known)} series; its ratios reach from "
+        f"Each point is a series; {'left of' if few else 'below'} the line at 1 a model has less error there than "
+        f"{reference}. {models[0]} has less on {int((known < 1).sum())} of {len(known)} series; its ratios reach from "
         f"{number(known.min())} to {number(known.max())}, median {number(float(np.median(known)))}."
     )
+    axes = (ratio, Axis.names("series", names)) if few else (Axis(f"series, sorted by {models[0]}'s ratio"), ratio)
     return Picture.one(
-        "series", "Error by series", caption, [*marks, Rule(1.0)],
-        Axis(f"series, sorted by {models[0]}'s ratio"),
-        Axis(f"{metric} / {metric} of {reference} (log)", "log"), file="error_by_step",
-    )  # fmt: skip
+        "series", "Error by series", caption, [*marks, Rule(1.0, upright=few)], *axes, file="error_by_step"
+    )
 
 
 def skill_picture(content: Content) -> Picture | None:
-    """Draw the skill of each model on every series, each model's series sorted from worst to best."""
+    """Draw the skill of each model on every series, each model's series sorted from worst to best.
+
+    Of few series the errors by name say it already.
+    """
     table = content.skill
-    if table is None or len(table) < 2:
+    if table is None or len(table) <= FEW_SERIES:
         return None
     models = [m for m in content.ranked if m in table and m not in content.baselines] or [
         m for m in content.ranked if m in table
@@ -94,10 +105,12 @@ def skill_picture(content: Content) -> Picture | None:
         "Skill on each series against that series' own best baseline, chosen with hindsight; above 0 the model is "
         f"better. {'; '.join(parts)}.{outside}{lacking}"
     )
+    seen = np.clip(np.concatenate([np.zeros(1), *values.values()]), -1, 1)
     return Picture.one(
         "skill", "Skill by series", caption, [*marks, Rule(0.0)],
         Axis("share of series in %, each model's own order (worst left)", low=0, high=100),
-        Axis(f"skill in {content.metric.upper()} (1 is perfect)", low=-1.05, high=1.05), file="skill_by_series",
+        Axis(f"skill in {content.metric.upper()} (1 is perfect)", low=seen.min() - 0.05, high=seen.max() + 0.05),
+        file="skill_by_series",
     )  # fmt: skip
 
 
@@ -109,7 +122,7 @@ def series_table(content: Content) -> Table | None:
     models = [m for m in content.shown if m in table]
     columns = {str(table.columns[0]): Column("series", kind="text"), **{m: Column(m) for m in models}}
     caption = f"{content.metric.upper()} of each series, {content.metric_unit}."
-    return Table.of("by-series", caption, table, columns, brief=12, of="series")
+    return Table.of("by-series", caption, table, columns, brief=12, of="series", first=FIRST)
 
 
 # ------------------------------------------------------------------ folds
@@ -124,7 +137,7 @@ def from_fold_to_fold(content: Content) -> Section | None:
             "worst_cutoff": Column("after", "cutoff of the worst fold", "time"),
         }  # fmt: skip
         caption = f"{content.metric.upper()} by fold, {content.metric_unit}."
-        tables = [Table.of("fold-summary", caption, table.sort_values("mean"), columns)]
+        tables = [Table.of("fold-summary", caption, table.sort_values("mean"), columns, first=FIRST)]
     if picture is None and not tables:
         return None
     return Section("folds", "From fold to fold", pictures=[picture] if picture else [], tables=tables)

@@ -14,6 +14,7 @@ from foretide.pictures.style import TEXT
 from foretide.pictures.times import kind_of_times, times
 from foretide.report.content import Content
 from foretide.report.render.page import script_json
+from foretide.report.run.typical import typical_of
 from foretide.report.section import Explorer, Section
 
 if TYPE_CHECKING:
@@ -35,15 +36,19 @@ def forecasts(content: Content) -> Section | None:
     drawn = [m for m in content.shown if m in frame.columns]
     if not any(content.levels.get(m) for m in drawn):  # the best one that has intervals
         drawn += [m for m in content.ranked if content.levels.get(m)][:1]
+    if not drawn:
+        return None
     order: list[str] = []
     if content.by_series is not None and drawn and drawn[0] in content.by_series:
         order = [str(s) for s in content.by_series.sort_values(drawn[0], kind="stable").iloc[:, 0]]
     data = forecast_data(frame, drawn, content.levels, order=order, before=content.before)
     data["reference"] = content.baselines[0] if content.baselines else ""
+    names = [series["name"] for series in data["series"]]
+    data["first"] = names.index(typical_of(content, names) or names[0])
     chains = chain_picture(data, content)
     made = [chains, density_picture(chains, data, content)] if chains else []
     return Section(
-        "forecasts", "Forecasts", [_words(data, drawn, content.steps)],
+        "forecasts", "Forecasts beside the truth", [_words(data, drawn, content.steps)],
         explorer=Explorer("forecasts", data, [picture for picture in made if picture is not None]),
     )  # fmt: skip
 
@@ -96,10 +101,10 @@ def forecast_data(
     rows = {str(key): np.asarray(at) for key, at in frame.groupby(name, sort=False).indices.items()}
     chosen = {CHAIN: _in_chains(frame, rows.values(), time)}
     chosen |= {str(k): (frame["h_step"] == k).to_numpy() for k in dict.fromkeys((1, horizon))} if horizon > 1 else {}
-    grids = _Grids(pd.Index(np.sort(pd.concat([part[time] for part in (frame, *known.values())]).unique())))
+    grids = Grids(pd.Index(np.sort(pd.concat([part[time] for part in (frame, *known.values())]).unique())))
     series: list[Json] = []
     used, cut = 0, False
-    for one in _spread([s for s in order if s in rows] or list(rows)):
+    for one in spread([s for s in order if s in rows] or list(rows)):
         own = {view: frame.iloc[rows[one][which[rows[one]]]].sort_values(time) for view, which in chosen.items()}
         entry: Json = {"name": one, "views": _views(own, grids, kept, bounds, time)}
         if one in known:
@@ -116,8 +121,16 @@ def forecast_data(
     }  # fmt: skip
 
 
-class _Grids:
-    """Lists of times, each once, by their places among all ``moments``."""
+class Grids:
+    """Lists of times, each once, by their places among all moments.
+
+    Attributes
+    ----------
+    moments : Index
+        All times, sorted.
+    known : dict
+        List of places -> its number.
+    """
 
     def __init__(self, moments: pd.Index) -> None:
         self.moments = moments
@@ -129,7 +142,7 @@ class _Grids:
         return self.known.setdefault(places, len(self.known))
 
 
-def _before(grids: _Grids, chain: int, known: pd.DataFrame, tested: pd.DataFrame, time: str) -> Json:
+def _before(grids: Grids, chain: int, known: pd.DataFrame, tested: pd.DataFrame, time: str) -> Json:
     """Return the truth before the first forecast drawn, which may be later than the first one made."""
     past = pd.concat([known[[time, "y"]], tested[[time, "y"]]]).drop_duplicates(time)
     past = past.loc[past[time] < grids.moments[list(grids.known)[chain][0]]].sort_values(time).tail(len(known))
@@ -137,7 +150,7 @@ def _before(grids: _Grids, chain: int, known: pd.DataFrame, tested: pd.DataFrame
 
 
 def _views(
-    own: Mapping[str, pd.DataFrame], grids: _Grids, models: Sequence[str], levels: Mapping[str, Sequence[str]],
+    own: Mapping[str, pd.DataFrame], grids: Grids, models: Sequence[str], levels: Mapping[str, Sequence[str]],
     time: str,
 ) -> Json:  # fmt: skip
     """Return for each view the newest points of a series: times, truth, forecasts, bounds."""
@@ -174,8 +187,24 @@ def _in_chains(frame: pd.DataFrame, places: Iterable[Ints], time: str) -> Bools:
     return found
 
 
-def _spread(series: list[str]) -> list[str]:
-    """Order in which any first few are spread over the whole: places by their binary digits read backwards."""
+def spread(series: list[str]) -> list[str]:
+    """Return series in an order in which any first few are spread over the whole.
+
+    Parameters
+    ----------
+    series : list of str
+
+    Returns
+    -------
+    list of str
+        By the binary digits of their places, read backwards.
+
+    Examples
+    --------
+    >>> from foretide.report.run.forecasts import spread
+    >>> spread(["a", "b", "c", "d"])
+    ['a', 'c', 'b', 'd']
+    """
     width = max(1, (len(series) - 1).bit_length())
     return [series[i] for i in sorted(range(len(series)), key=lambda i: int(f"{i:0{width}b}"[::-1], 2))]
 
@@ -220,9 +249,9 @@ def chain_picture(data: Json, content: Content) -> Picture | None:
         caption = f"{name}: {', '.join(dict.fromkeys(drawn))} against truth at the end of the test part; {windows} "
         caption += f"{data['horizon']} {content.steps} long and made from its own cutoff."
         views[name] = View([panel], caption)
-    first = next((name for name in views if name in content.typical.values()), next(iter(views)))
+    first = str(data["series"][data["first"]]["name"])
     ordered = {first: views[first], **views}
-    return Picture.with_list("forecasts", "Forecasts beside truth", "Series", ordered, wide=True, file="forecast")
+    return Picture.with_list("forecasts", "At the end of the test part", "Series", ordered, wide=True, file="forecast")
 
 
 def density_picture(chains: Picture, data: Json, content: Content) -> Picture | None:

@@ -13,10 +13,8 @@
 
   // ------------------------------------------------------------- plotly.js, which travels compressed
   async function library() {
-    const bytes = Uint8Array.from(atob(byId("library").textContent), (c) => c.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     const script = document.createElement("script");
-    script.textContent = await new Response(stream).text();
+    script.textContent = await (await unpacked(byId("library").textContent)).text();
     document.head.append(script); // runs here and now, if the policy knows its hash
   }
 
@@ -92,7 +90,9 @@
     });
   }
   // Pictures that are in view or nearly so are drawn first, the others one by one while nothing else is to do.
+  // Those in detail that is folded wait until it is unfolded.
   const jobs = new Map();
+  const folded = (element) => element.closest("details:not([open])") !== null;
   function run(id) {
     const job = jobs.get(id);
     jobs.delete(id);
@@ -106,12 +106,17 @@
     for (const id of jobs.keys()) near.observe(byId(id));
     const idle = window.requestIdleCallback || ((go) => setTimeout(go, 1));
     const rest = () => {
-      const [id] = jobs.keys();
+      const id = [...jobs.keys()].find((key) => !folded(byId(key)));
       if (id === undefined) { root.dataset.ready = "yes"; return; }
       run(id);
       idle(rest);
     };
     idle(rest);
+    for (const details of document.querySelectorAll("details"))
+      details.addEventListener("toggle", () => {
+        for (const plot of details.querySelectorAll(".plot")) if (!folded(plot)) run(plot.id);
+        hints();
+      });
   }
   function redraw() {
     for (const [id, { data, layout }] of Object.entries(drawn)) draw(id, data, layout);
@@ -129,7 +134,7 @@
   system.addEventListener("change", () => paint(dark()));
   // Paper is white and narrower than the window.
   window.addEventListener("beforeprint", () => {
-    for (const id of [...jobs.keys()]) run(id);
+    for (const id of [...jobs.keys()]) if (!folded(byId(id))) run(id);
     paper = true;
     paint(false);
   });
@@ -161,10 +166,69 @@
     update();
   }
 
+  // ------------------------------------------------------------- the future
+  function future(F) {
+    const series = byId("future-series"), button = byId("future-download");
+    fill(series, F.series.map((s, k) => [k, s.name]));
+    series.value = String(F.first);
+    if (button) button.addEventListener("click", async () => save(F.file, await unpacked(F.numbers)));
+    const update = () => {
+      const s = F.series[Number(series.value)], past = F.grids[s.past].map((k) => F.times[k]);
+      const ahead = F.grids[s.ahead].map((k) => F.times[k]), [hex, dash] = F.colour, data = [];
+      for (const level of F.levels.slice().reverse()) {
+        if (!(level in s.bounds)) continue;
+        const [low, high] = s.bounds[level];
+        data.push({
+          type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", line: { width: 0 },
+          fillcolor: glass(hex, level === F.levels[0] ? 0.3 : 0.16), name: `${level} % interval`, ...ring(ahead, low, high),
+        });
+      }
+      data.push({
+        type: "scatter", mode: "lines+markers", name: plain(F.model), x: ahead, y: s.mean, marker: { size: 4 },
+        line: { color: hex, dash, width: 2 }, hovertemplate: "%{x}: %{y:.5g}",
+      }, {
+        type: "scatter", mode: "lines+markers", name: "observed", x: past, y: s.y, marker: { size: 3, color: "@text" },
+        line: { color: "@text", width: 1.4 }, hovertemplate: "%{x}: %{y:.5g}",
+      });
+      const last = past[past.length - 1];
+      draw("chart-future", data, {
+        uirevision: series.value, margin: { l: 60, r: 16, t: 36, b: 60 },
+        xaxis: { title: { text: `time, ${DATA.steps} (oldest left)` } },
+        yaxis: { title: { text: `${plain(s.name)}, ${DATA.unit}` } },
+        shapes: last === undefined ? [] : [{
+          type: "line", yref: "paper", y0: 0, y1: 1, x0: last, x1: last, line: { color: "@quiet", width: 1, dash: "dot" },
+        }],
+      });
+      byId("future-caption").textContent = s.caption;
+    };
+    series.addEventListener("change", update);
+    update();
+  }
+  // The room between two lines, around it once.
+  function ring(times, low, high) {
+    const inside = [...times.keys()].filter((i) => low[i] !== null && high[i] !== null), back = inside.slice().reverse();
+    return {
+      x: [...inside.map((i) => times[i]), ...back.map((i) => times[i])],
+      y: [...inside.map((i) => high[i]), ...back.map((i) => low[i])],
+    };
+  }
+  async function unpacked(text) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).blob();
+  }
+  function save(name, blob) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([blob], { type: "text/csv" }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
   // ------------------------------------------------------------- forecasts
   function forecasts(F) {
     const series = byId("forecast-series"), view = byId("forecast-view"), bands = byId("forecast-intervals");
     fill(series, F.series.map((s, k) => [k, s.name]));
+    series.value = String(F.first);
     fill(view, F.views.map((v) => [v, v === "chain" ? "one after the other" : `step ${v} ahead only`]));
     const withBounds = F.models.filter((m) => F.series.some((s) => m in s.views[F.views[0]].bounds));
     fill(bands, [...withBounds.map((m) => [m, m]), ["", "none"]]);
@@ -192,11 +256,10 @@
       const edges = one.starts.length ? [...one.starts, times.length] : [0, times.length];
       const x = [], y = [];
       for (let k = 0; k + 1 < edges.length; k += 1) {
-        const inside = [];
-        for (let i = edges[k]; i < edges[k + 1]; i += 1) if (low[i] !== null && high[i] !== null) inside.push(i);
-        if (!inside.length) continue;
-        x.push(...inside.map((i) => times[i]), ...inside.slice().reverse().map((i) => times[i]), null);
-        y.push(...inside.map((i) => high[i]), ...inside.slice().reverse().map((i) => low[i]), null);
+        const part = [times, low, high].map((values) => values.slice(edges[k], edges[k + 1])), around = ring(...part);
+        if (!around.x.length) continue;
+        x.push(...around.x, null);
+        y.push(...around.y, null);
       }
       return { x, y };
     }
@@ -353,13 +416,54 @@
           const missing = (key(a) === undefined) - (key(b) === undefined); // no number: last either way
           return missing || (key(a) === undefined ? 0 : (up ? 1 : -1) * (Number(key(a)) - Number(key(b))));
         }));
+        cut(table);
       });
     });
+  }
+  // The first lines of a long table; a button shows the others.
+  function cut(table) {
+    const first = Number(table.dataset.first || Infinity);
+    [...table.tBodies[0].rows].forEach((row, k) => row.classList.toggle("beyond", k >= first && !table.dataset.all));
+  }
+  function shortened(table) {
+    if (!table.dataset.first) return;
+    const button = document.createElement("button"), all = table.tBodies[0].rows.length;
+    button.type = "button";
+    button.className = "more";
+    const say = () => {
+      button.textContent = table.dataset.all ? `Show the first ${table.dataset.first} lines only` : `Show all ${all} lines`;
+      button.setAttribute("aria-expanded", String(Boolean(table.dataset.all)));
+      cut(table);
+      hints();
+    };
+    button.addEventListener("click", () => { table.dataset.all = table.dataset.all ? "" : "yes"; say(); });
+    table.parentElement.after(button);
+    say();
+  }
+  // A table that does not fit says so.
+  function hints() {
+    for (const box of document.querySelectorAll(".scroll")) {
+      const wide = box.scrollWidth > box.clientWidth + 1, long = box.scrollHeight > box.clientHeight + 1;
+      let hint = box.nextElementSibling;
+      if (!hint || !hint.classList.contains("hint")) {
+        if (!wide && !long) continue;
+        hint = document.createElement("p");
+        hint.className = "hint";
+        box.after(hint);
+      }
+      box.classList.toggle("cut", wide || long);
+      hint.hidden = !wide && !long;
+      hint.textContent = `There is more: scroll ${wide && long ? "to the right and down" : wide ? "to the right" : "down"} in the table.`;
+    }
   }
 
   // ------------------------------------------------------------- begin
   document.querySelectorAll("table.sortable").forEach(sortable);
+  document.querySelectorAll("table.sortable").forEach(shortened);
+  hints();
+  window.addEventListener("resize", hints);
   paint(dark());
+  if (DATA.future) jobs.set("chart-future", () => future(DATA.future));
   if (DATA.forecasts) jobs.set("chart-forecasts", () => forecasts(DATA.forecasts));
   for (const [id, chart] of Object.entries(DATA.charts)) jobs.set(id, () => picture(id, chart));
   if (DATA.attention) jobs.set("chart-attention", () => attention(DATA.attention));
