@@ -15,7 +15,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/.stamp ## the environment in .venv (Python 3.11 or newer)
-demo: $(VENV)/.stamp ## end to end on synthetic data; ends with the path of the report
+demo: $(VENV)/.stamp-demo ## end to end on synthetic data; ends with the path of the report
 	$(BIN)/foretide demo $(DEMO_ARGS)
 
 test: lint unit timing frames ## style, types, all tests; frame tests on pandas 3 too
@@ -43,9 +43,14 @@ format: $(VENV)/.stamp ## put the code into shape
 clean: ## remove environments and caches, keep runs
 	rm -rf $(VENV) $(VENV3) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.stamp: pyproject.toml constraints.txt
+# The demo needs neither the other extras nor the development tools.
+$(VENV)/.stamp-demo: pyproject.toml constraints.txt
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed; type: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.stamp: $(VENV)/.stamp-demo
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[all,dev]'
 	@touch $@
 

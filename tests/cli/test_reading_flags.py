@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from foretide.cli.app import app
 from foretide.data.reading.options import Options
-from foretide.jobs.config import READING, load_config
-from foretide.jobs.sections import DataConfig
+from foretide.jobs.config import load_config
+from foretide.jobs.sections import READING, DataConfig
 
 WEEKS = "Filiale;Tag;Umsätze\n" + "".join(
     f"Köln;{day:%d.%m.%Y};1.0{k % 7:02d},50\n" for k, day in enumerate(pd.date_range("2024-01-01", "2024-04-30"))

@@ -57,6 +57,13 @@ def test_half_of_the_series_or_a_tenth_of_small_ones_is_enough() -> None:
     assert count_like(series(np.full(50, np.nan))).tolist() == [False]
 
 
+def test_large_whole_numbers_with_a_few_zeros_are_as_good_as_continuous() -> None:
+    guests = [RNG.poisson(mean, 100) for mean in (300, 2000, 9000)]
+    rare = RNG.poisson(60, 100) * (np.arange(100) % 40 > 0)
+    assert count_like(series(*guests, rare)).tolist() == [False]
+    assert count_like(series(*guests, RNG.poisson(60, 100) * (np.arange(100) % 4 > 0))).tolist() == [True]
+
+
 def test_targets_and_entities_are_alike() -> None:
     many = np.column_stack([RNG.poisson(mean, 100) for mean in (35, 50, 1)]).astype(float)
     assert count_like(with_targets(many, (100,))).tolist() == [True, True, True]

@@ -7,9 +7,10 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from foretide.data.files import storage_error
 from foretide.errors import DataError, ForetideError, StorageError
@@ -27,6 +28,27 @@ COMMANDS: dict[str, str] = {
     "generate": "foretide.cli.generate:app",
 }
 """Name -> ``module:function``, or ``module:app`` where a command has commands of its own, in the order of the help."""
+
+
+class _Command(TyperCommand):
+    """A command whose help shows no type beside flags that take no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The same of several commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    return parameters
 
 
 def command_line(commands: Mapping[str, str]) -> typer.Typer:
@@ -49,16 +71,19 @@ def command_line(commands: Mapping[str, str]) -> typer.Typer:
     True
     """
     made = typer.Typer(
-        name="foretide", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+        name="foretide", cls=_Group, no_args_is_help=True, pretty_exceptions_enable=False,
         help="Forecast many related series and see why.",
+        context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},  # --n_series is --n-series
     )  # fmt: skip
     for name, place in commands.items():
         module, _, attribute = place.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         if isinstance(command, typer.Typer):
-            made.add_typer(command, name=name)
+            for below in command.registered_commands:
+                below.cls = _Command
+            made.add_typer(command, name=name, cls=_Group)
         else:
-            made.command(name)(command)
+            made.command(name, cls=_Command)(command)
     made.callback()(_whole)
     return made
 
@@ -73,7 +98,8 @@ def _version(wanted: bool) -> None:
 
 def _whole(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from; can stand anywhere.")] = False,
 ) -> None:

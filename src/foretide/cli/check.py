@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foretide.cli import completion
 from foretide.cli.common import Reading, name_flags, reads_tables
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
@@ -23,6 +24,13 @@ COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": ty
 ROLES = ("id", "time", "target", "past", "future", "static")
 H = 14
 """Steps forecast where no number is typed."""
+LookedAhead = Annotated[
+    str | None,
+    typer.Option(help="Models to look ahead for, with commas: Ridge,LSTM.", autocompletion=completion.models),
+]
+ModelSettings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the model, such as season=7.")
+]
 
 
 @reads_tables
@@ -36,7 +44,7 @@ def check(
     past: Annotated[str | None, typer.Option(help="Columns known up to the cutoff, with commas, or: rest.")] = None,
     future: Annotated[str | None, typer.Option(help="Columns known ahead, with commas.")] = None,
     static: Annotated[str | None, typer.Option(help="Columns with one value per entity, with commas.")] = None,
-    models: Annotated[str | None, typer.Option(help="Models to look ahead for, with commas: Ridge,LSTM.")] = None,
+    models: LookedAhead = None,
     h: Annotated[int | None, typer.Option("--h", help=f"Steps to forecast; {H} by default.", min=1)] = None,
     input_size: Annotated[int | None, typer.Option(help="Steps that models look back at.", min=1)] = None,
     write: Annotated[Path | None, typer.Option(help="Write the configuration to this file.")] = None,
@@ -44,7 +52,7 @@ def check(
     model: Annotated[
         str | None, typer.Option(help="Check this model for leaks: a name, or my_model.py:MyModel.")
     ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Setting of the model, key=value.")] = None,
+    settings: ModelSettings = None,
     *,
     reading: Reading,
 ) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import re
 import shlex
 import signal
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 
 import typer
 
+from foretide.cli.flags import Flags, with_options
 from foretide.data.reading.options import FileOptions
 
 if TYPE_CHECKING:
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
 
     from foretide.jobs.config import Config
     from foretide.jobs.folder import RunFolder
+    from foretide.typing import Json
 
 Progress = Callable[[str], None]
 Reading: TypeAlias = FileOptions
 """Options of reading a table that were typed."""
-ConfigFile = Annotated[Path, typer.Argument(help="A YAML file; see examples/. Its sections are data, models, split …")]
+ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in examples/; - is standard input.")]
 OneModel = Annotated[str | None, typer.Option(help="One of its models; all networks by default.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; a free name under runs/ by default.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a finished run in that folder.")]
@@ -47,32 +47,21 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     """
     from foretide.data.reading.options import Options
 
-    flags = []
+    flags: dict[str, tuple[object, object]] = {}
     for option in fields(Options):
-        if "help" not in option.metadata:
-            continue
-        kind = bool | None if isinstance(option.default, bool) else str | None
-        typed = f"--{option.name.replace('_', '-')}"
-        flag = typer.Option(typed, help=option.metadata["help"], rich_help_panel="Reading the table")
-        flags.append(
-            inspect.Parameter(
-                option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, flag]
-            )
-        )
-    names = [flag.name for flag in flags]
-    own = inspect.signature(command, eval_str=True)
+        if "help" in option.metadata:
+            kind = bool | None if isinstance(option.default, bool) else str | None
+            typed = f"--{option.name.replace('_', '-')}"
+            flag = typer.Option(typed, help=option.metadata["help"], rich_help_panel="Reading the table")
+            flags[option.name] = (Annotated[kind, flag], None)
 
-    @functools.wraps(command)
-    def with_flags(**given: str | bool | None) -> None:
-        reading: dict[str, object] = {name: value for name in names if (value := given.pop(name)) is not None}
-        if str(reading.get("freq", "")).isdigit():
-            reading["freq"] = int(str(reading["freq"]))
-        command(**given, reading=cast("Reading", reading))
+    def gather(typed: Json) -> Reading:
+        given = {name: value for name, value in typed.items() if value is not None}
+        if str(given.get("freq", "")).isdigit():
+            given["freq"] = int(given["freq"])
+        return cast("Reading", given)
 
-    kept = [parameter for parameter in own.parameters.values() if parameter.name != "reading"]
-    with_flags.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {p.name: p.annotation for p in (*kept, *flags)}
-    return with_flags
+    return with_options(command, "reading", flags, gather)
 
 
 def name_flags(text: str, more: Sequence[str] = ()) -> str:
@@ -104,36 +93,67 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
     return re.sub(rf"(?<![\w.])({known})=(True|\d+|\[[^\]]*\]|'[^']*'|\"[^\"]*\")(?![\w)])", with_flag, text)
 
 
-def configured(config: Path, reading: Reading) -> Path | Config:
-    """Return a configuration whose table is read as the flags of a command say; the path itself without any.
+def configured(config: Path, reading: Reading, flags: Flags) -> Config:
+    """Return a configuration with the settings of a command, and with its table read as the flags say.
 
     Parameters
     ----------
     config : path
+        ``-`` is standard input.
     reading : Reading
+    flags : Flags
 
     Returns
     -------
-    path or Config
+    Config
     """
     from foretide.jobs.config import load_config, with_reading
 
-    return with_reading(load_config(config), reading) if reading else config
+    checked = load_config(config, flags.settings)
+    return with_reading(checked, reading) if reading else checked
+
+
+def intend(
+    job: str,
+    config: Config,
+    flags: Flags,
+    *,
+    output: Path | None = None,
+    overwrite: bool = False,
+    model: str | None = None,
+) -> None:
+    """Say what a job would do, for ``--dry-run``.
+
+    Parameters
+    ----------
+    job : str
+    config : Config
+    flags : Flags
+    output, overwrite, model
+        As for :func:`foretide.jobs.planning.planned`.
+    """
+    from foretide.jobs.planning import planned, told
+
+    with plain_warnings():
+        found = planned(job, config, output=output, overwrite=overwrite, model=model)
+    flags.end(lambda: found, lambda: typer.echo(told(found)), found["folder"])
 
 
 @contextmanager
-def progress(*, lines: bool = True) -> Iterator[Progress | None]:
+def progress(*, lines: bool = True, quiet: bool = False) -> Iterator[Progress | None]:
     """Show the current step on a terminal, and leave a line for each with ``lines``; say nothing elsewhere.
 
     Parameters
     ----------
     lines : bool
+    quiet : bool
+        Say nothing on a terminal either.
 
     Yields
     ------
     Progress or None
     """
-    if not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -184,39 +204,56 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def work(job: Callable[[Progress | None], RunFolder], *, lines: bool = True) -> RunFolder:
+def work(
+    job: Callable[[Progress | None], RunFolder], *, lines: bool = True, quiet: bool = False
+) -> RunFolder:  # fmt: skip
     """Do a job, which gets what shows its steps; Ctrl-C ends it in order. ``lines`` leaves a line for each step.
 
     Parameters
     ----------
     job : callable
     lines : bool
+    quiet : bool
+        Show nothing.
 
     Returns
     -------
     RunFolder
     """
-    with interruptible(), progress(lines=lines) as show:
+    with interruptible(), progress(lines=lines, quiet=quiet) as show:
         return job(show)
 
 
-def finish(folder: RunFolder) -> None:
+def finish(folder: RunFolder, flags: Flags) -> None:
     """End with the verdict, the leaderboard and the paths of page and report.
 
     Parameters
     ----------
     folder : RunFolder
+    flags : Flags
     """
     from foretide.evaluation.metrics.table import shown_metrics
     from foretide.jobs import store
+    from foretide.jobs.results import result_of
 
-    card = folder.need(store.CARD)
-    board = card.pandas(card.leaderboard())
-    metrics = shown_metrics(board.columns, "page of counts" if card.counts else "page", card.main)
-    shown = ["model", "kind", *metrics, "skill_vs_best_baseline", "ratio_to_oracle", "wql_ratio_to_oracle", "unused"]
-    echo_board(card.verdict(), board[[c for c in shown if c in board.columns]])
-    page(folder)
-    typer.echo(f"report: {folder.path / store.SUMMARY.file}")
+    def say() -> None:
+        card = folder.need(store.CARD)
+        board = card.pandas(card.leaderboard())
+        metrics = shown_metrics(board.columns, "page of counts" if card.counts else "page", card.main)
+        shown = [
+            "model",
+            "kind",
+            *metrics,
+            "skill_vs_best_baseline",
+            "ratio_to_oracle",
+            "wql_ratio_to_oracle",
+            "unused",
+        ]
+        echo_board(card.verdict(), board[[c for c in shown if c in board.columns]])
+        page(folder)
+        typer.echo(f"report: {folder.path / store.SUMMARY.file}")
+
+    flags.end(lambda: result_of(folder), say, folder.path)
 
 
 def echo_board(verdict: str, board: pd.DataFrame) -> None:

@@ -20,7 +20,8 @@ def predict(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; printed otherwise.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the folder holds several.")] = None,
     cutoff: Annotated[
-        list[str] | None, typer.Option(help="Last observed time; can be given several times. The end by default.")
+        list[str] | None,
+        typer.Option(metavar="TIME", help="Last observed time; can be given several times. The end by default."),
     ] = None,
     levels: Annotated[
         str | None, typer.Option(help="Interval levels in percent, with commas, for models that have them: 80,95.")
@@ -29,7 +30,8 @@ def predict(
         str, typer.Option(help="Quantiles as fractions, with commas: 0.1,0.5 gives columns <Model>-ql0.1 and -ql0.5.")
     ] = "",
     notes: Annotated[
-        bool, typer.Option("--notes", help="Add a column that names what a simple stand-in forecast, and why.")
+        bool,
+        typer.Option("--notes", help="Add a column that names what a simple stand-in forecast, and why."),
     ] = False,
     *,
     reading: Reading,

@@ -14,7 +14,9 @@ def report(
     run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `demo`, `backtest` or `tune`.")],
     figures: Annotated[
         list[str] | None,
-        typer.Option(help="Write every picture as a file too: svg, png or pdf; may be given several times."),
+        typer.Option(
+            metavar="FORMAT", help="Write every picture as a file too: svg, png or pdf; may be given several times."
+        ),
     ] = None,
 ) -> None:
     """Write one self-contained HTML page: pictures with zoom and pickers, tables, words; opens without a network."""

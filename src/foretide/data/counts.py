@@ -23,6 +23,9 @@ ZEROS, LARGE = 0.01, 1000
 """Zeros of at least this share matter, where the other values have a median below the second figure."""
 SHARE = 0.1
 """So many of the series are enough where they are small or have zeros; of moderate ones it takes half."""
+FEW = 0.05
+"""Where a smaller share of the values than this, the mean over series, is below :data:`SMALL`, a tenth of the series is
+not enough: hundreds or thousands with a zero now and then are as good as continuous."""
 
 
 def are_counts(panel: Panel) -> Bools:
@@ -63,8 +66,9 @@ def count_like(panel: Panel) -> Bools:
 
     It must be one (:func:`are_counts`), and zeros or small numbers must make that worth it. Of all series of counts,
     either half have a median below 30, or 10 % are small: their median is below 10, or at least 1 % of their values are
-    zero while the others have a median below 1000. Elsewhere, as for 35 pieces a day without a zero or for a revenue,
-    a normal distribution does as well, and intermittent baselines have nothing to say.
+    zero while the others have a median below 1000; and 5 % of the values in a series, on average, are below 10.
+    Elsewhere, as for 35 pieces a day without a zero, for a revenue, or for thousands of guests with a zero in a bad
+    month, a normal distribution does as well, and intermittent baselines have nothing to say.
 
     Parameters
     ----------
@@ -83,7 +87,7 @@ def count_like(panel: Panel) -> Bools:
     True
     """
     counts = are_counts(panel)
-    middles, small = [], 0
+    middles, small, low = [], 0, 0.0
     for entity in telling(panel):
         for target in np.flatnonzero(counts):
             y = panel.rows(entity)[:, target]
@@ -91,7 +95,9 @@ def count_like(panel: Panel) -> Bools:
             if y.size:
                 middles.append(float(np.median(y)))
                 small += middles[-1] < SMALL or _has_zeros(y)
-    if middles and (np.median(middles) < MODERATE or small >= SHARE * len(middles)):
+                low += float((y < SMALL).mean())
+    enough = small >= SHARE * len(middles) and low >= FEW * len(middles)
+    if middles and (np.median(middles) < MODERATE or enough):
         return counts
     return np.zeros_like(counts)
 

@@ -100,13 +100,17 @@ def say_replaced(name: str, replaced: dict[str, list[str]], instead: str) -> Non
         )
 
 
+def installed(package: str) -> bool:
+    """Whether a package is there; it is not imported."""
+    try:
+        return find_spec(package) is not None
+    except (ModuleNotFoundError, ValueError):  # hidden by an import hook, or by None in sys.modules
+        return False
+
+
 def require(package: str, purpose: str) -> None:
     """Raise the error for an absent package before any work is done; the package itself is not imported."""
-    try:
-        there = find_spec(package) is not None
-    except (ModuleNotFoundError, ValueError):  # hidden by an import hook, or by None in sys.modules
-        there = False
-    if not there:
+    if not installed(package):
         raise missing(package, purpose)
 
 

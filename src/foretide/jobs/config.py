@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from foretide.data.files import file_name, is_no_path, read_text, storing
-from foretide.data.reading.options import Options
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
+from foretide.jobs.mistakes import Mistake, Origin
 from foretide.jobs.sections import (
     BacktestConfig,
     CalendarConfig,
@@ -26,11 +26,11 @@ from foretide.jobs.sections import (
     Section,
     SplitConfig,
 )
-from foretide.text import phrase
+from foretide.jobs.settings import changed, read_pairs
+from foretide.jobs.yaml import read_settings as read_settings
+from foretide.jobs.yaml import read_yaml as read_yaml
+from foretide.jobs.yaml import write_yaml as write_yaml
 from foretide.typing import Json
-
-READING = tuple(f.name for f in fields(Options) if "help" in f.metadata)
-"""Options of reading a table, which stand in the section data and are flags of the commands."""
 
 
 class Config(Section):
@@ -90,6 +90,12 @@ class Config(Section):
     explain: bool = True
     threads: int = Field(default=1, ge=1)
     output: str | None = None
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was written, for messages."""
+        return self._origin
 
     @field_validator("models", mode="before")
     @classmethod
@@ -136,83 +142,18 @@ def _normal_model(entry: object) -> object:
     return entry
 
 
-# ---------------------------------------------------------------- reading and writing
-def read_yaml(text: str) -> object:
-    """Read YAML 1.2: ``1e-3`` is a number, ``no`` is text, a key given twice is an error.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    object
-
-    Raises
-    ------
-    ConfigError
-        With the line at which the text stops being YAML.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        # What follows the eighth line is advice about the parser, not about the text.
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise ConfigError("The configuration is not valid YAML:\n" + "\n".join(lines[:8])) from error
-
-
-def read_settings(text: str) -> Json:
-    """Return the keys of a configuration as they stand, without a check; none of an empty text.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    TypeError
-        Where the text holds something else than keys and values.
-    """
-    found = read_yaml(text) or {}
-    if not isinstance(found, dict):
-        raise TypeError(f"expected keys and values, got {type(found).__name__}")
-    return found
-
-
-def write_yaml(value: object) -> str:
-    """Write plain data as YAML that :func:`read_yaml` reads back.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    str
-    """
-    from ruamel.yaml import YAML
-
-    out = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump(value, out)
-    return out.getvalue()
-
-
-def load_config(source: str | os.PathLike[str] | Mapping[str, object] | Config) -> Config:
+# ---------------------------------------------------------------- reading
+def load_config(
+    source: str | os.PathLike[str] | Mapping[str, object] | Config, settings: Iterable[str] = ()
+) -> Config:  # fmt: skip
     """Return a checked configuration from a YAML file, a dictionary, or one that is checked already.
 
     Parameters
     ----------
     source : path, mapping or Config
+        ``-`` is standard input.
+    settings : iterable of str
+        ``key=value`` each, which stand above what the source says; see :func:`foretide.jobs.settings.changed`.
 
     Returns
     -------
@@ -221,34 +162,95 @@ def load_config(source: str | os.PathLike[str] | Mapping[str, object] | Config) 
     Raises
     ------
     ConfigError
-        Names every key that is wrong, what was expected, and the nearest known key.
+        Names every key that is wrong, where it stands, what was expected, and the nearest known key. Where there is
+        one, models, data and parts are looked at too, so that all mistakes are said at once.
+
+    Examples
+    --------
+    >>> from foretide.jobs import load_config
+    >>> load_config({"data": {"synthetic": {}}, "h": 7}, ["h=3", "Attention.epochs=5"]).models[0].settings
+    {'epochs': 5}
     """
-    if isinstance(source, Config):
+    changes = read_pairs(settings)
+    if isinstance(source, Config) and not changes:
         return source
-    folder, title = Path.cwd(), "the configuration"
+    raw, folder, origin = _read(source)
+    if changes:
+        raw, typed = changed(raw, changes, Config.model_fields)
+        origin = replace(origin, typed=typed)
+    config, mistakes = _validated(raw)
+    if config is not None and config.data.path is not None:
+        try:
+            data = config.data.model_copy(update={"path": str(find_data(config.data.path, folder))})
+            config = config.model_copy(update={"data": data})
+        except ConfigError as error:
+            mistakes.append(Mistake(("data", "path"), str(error), error))
+    if mistakes:
+        if config is not None:
+            from foretide.jobs.checking import further_mistakes
+
+            mistakes += further_mistakes(config, without=mistakes)
+        only = mistakes[0].error
+        if len(mistakes) == 1 and only is not None:
+            raise only
+        raise origin.told(mistakes)
+    assert config is not None
+    config._origin = origin
+    return config
+
+
+def _read(source: str | os.PathLike[str] | Mapping[str, object] | Config) -> tuple[Json, Path, Origin]:
+    """Return a configuration as it was written, the folder that its paths begin from, and where it was written."""
+    if isinstance(source, Config):
+        return source.model_dump(mode="json", exclude_unset=True), Path.cwd(), source.origin
     if isinstance(source, Mapping):
-        raw: object = dict(source)
+        return dict(source), Path.cwd(), Origin()
+    path, folder, name = Path(source), Path.cwd(), "run"
+    if str(source) == STDIN:
+        title, text = "the configuration from standard input", sys.stdin.read()
     else:
-        path = Path(source)
         with storing(path, deed="read"):
             if path.is_dir() or not path.exists():
                 there = "is a folder" if path.is_dir() else "is not there"
                 raise ConfigError(
                     f"No configuration at {path}, which {there}. Expected a YAML file; see examples/etth1.yaml."
                 )
-            raw, folder, title = read_yaml(read_text(path)), path.resolve().parent, str(path)
-        if isinstance(raw, dict):
-            raw.setdefault("name", path.stem if is_no_path(path.stem) else file_name(path.stem))
+            title, text, folder = str(path), read_text(path), path.resolve().parent
+        name = path.stem if is_no_path(path.stem) else file_name(path.stem)
+    raw = read_yaml(text)
     if not isinstance(raw, dict):
         raise ConfigError(f"Expected {title} to hold keys and values (data: …, h: …), got {type(raw).__name__}.")
-    try:
-        config = Config.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, title)) from error
-    if config.data.path is None:
-        return config
-    data = config.data.model_copy(update={"path": str(find_data(config.data.path, folder))})
-    return config.model_copy(update={"data": data})
+    return {"name": name, **raw}, folder, Origin(title, text)
+
+
+def _validated(raw: Json) -> tuple[Config | None, list[Mistake]]:
+    """Return a configuration with all that is wrong in it; what is wrong is left out of it, if it can be."""
+    mistakes: list[Mistake] = []
+    for _ in range(len(Config.model_fields)):
+        try:
+            return Config.model_validate(raw), mistakes
+        except ValidationError as error:
+            known = {mistake.loc for mistake in mistakes}
+            mistakes += [mistake for mistake in _explain(error) if mistake.loc not in known]
+            locs = [problem["loc"] for problem in error.errors()]
+            if not all(locs):
+                return None, mistakes
+            for loc in sorted(locs, key=str, reverse=True):  # of a list, its last entries first
+                raw = _without(raw, loc)
+    return None, mistakes
+
+
+def _without(raw: Json, loc: tuple[int | str, ...]) -> Json:
+    """Return a configuration without a value that cannot work; without data it makes its own."""
+    first, *rest = loc
+    if first == "data" and (not rest or rest[0] in ("path", "synthetic")):
+        return {**raw, "data": {"synthetic": {}}}
+    below = raw.get(str(first))
+    if rest and isinstance(below, Mapping) and rest[0] in below:
+        return {**raw, str(first): _without(dict(below), tuple(rest))}
+    if rest and first == "models" and isinstance(below, (list, tuple)) and isinstance(rest[0], int):
+        return {**raw, "models": [entry for k, entry in enumerate(below) if k != rest[0]]}
+    return {key: value for key, value in raw.items() if key != first}
 
 
 def with_reading(config: Config, given: Mapping[str, object]) -> Config:
@@ -268,7 +270,7 @@ def with_reading(config: Config, given: Mapping[str, object]) -> Config:
     try:
         data = type(config.data).model_validate({**config.data.model_dump(), **given})
     except ValidationError as error:
-        raise ConfigError(_explain(error, "the command")) from error
+        raise Origin("the command").told(_explain(error)) from error
     return config.model_copy(update={"data": data})
 
 
@@ -301,20 +303,38 @@ def find_data(path: str, folder: Path) -> Path:
     )
 
 
-def _explain(error: ValidationError, title: str) -> str:
-    lines = [f"{title} has {phrase('problem', error.error_count())}:"]
+def _explain(error: ValidationError) -> list[Mistake]:
+    mistakes = []
     for problem in error.errors():
-        where = ".".join(str(part) for part in problem["loc"]) or "whole"
+        loc = problem["loc"]
         if problem["type"] == "extra_forbidden":
-            known = _known_keys(problem["loc"][:-1])
-            lines.append(f"  {where}: no such key. {nearest(problem['loc'][-1], known)}")
+            text = f"no such key. {nearest(loc[-1], _known_keys(loc[:-1]))}"
         elif problem["type"] == "missing":
-            lines.append(f"  {where}: is missing.")
+            text = "is missing."
         else:
-            message = problem["msg"].removeprefix("Value error, ")
             got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-            lines.append(f"  {where}: {message}{got}")
-    return "\n".join(lines)
+            text = f"{problem['msg'].removeprefix('Value error, ')}{got}"
+        mistakes.append(Mistake(loc, text))
+    return mistakes
+
+
+def keys_below(key: str) -> list[str]:
+    """Return the keys of a section of a configuration.
+
+    Parameters
+    ----------
+    key : str
+        Its name.
+
+    Returns
+    -------
+    list of str
+        Empty for a key that is no section.
+    """
+    field = Config.model_fields.get(key)
+    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+    section = next((k for k in kinds if isinstance(k, type) and issubclass(k, Section)), None)
+    return [] if section is None else list(section.model_fields)
 
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:

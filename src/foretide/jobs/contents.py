@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 FIRST_LEVEL = 80.0
 """The interval whose coverage by step is drawn, where there is one of that level."""
+NOT_MEASURED = (
+    "Which settings matter is measured by Optuna, which was not installed: pip install 'foretide[tune]', then "
+    "foretide tune again with the same configuration."
+)
 
 
 def read_content(run: RunFolder, card: Scorecard | None = None) -> Content | SearchContent:
@@ -214,12 +218,14 @@ def _search(run: RunFolder, facts: Json, card: Scorecard | None) -> SearchConten
         )
     card = card or run.read(store.CARD)
     about: Json = study["about"]
+    shares = facts.get("importances", {})
     models = {key.removeprefix("model "): entry for key, entry in about.items() if key.startswith("model ")}
     return SearchContent(
         trials=by_number(trials), leaderboard=board, measure=facts["metric"], baselines=facts["baselines"],
         about=about, storage=str(study["storage"]),
         spaces={m: {name: _parameter(e) for name, e in entry["space"].items()} for m, entry in models.items()},
-        importances=facts.get("importances", {}), versions=study["versions"], tuned=run.read(store.TUNED) or "",
+        importances=shares, missing="" if shares else NOT_MEASURED, versions=study["versions"],
+        tuned=run.read(store.TUNED) or "",
         test_board=None if card is None else card.pandas(card.leaderboard()), **_told(run, facts),
     )  # fmt: skip
 

@@ -24,7 +24,9 @@ from foretide.jobs.store import MODELS, SETTINGS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretide.evaluation.rolling.members import Member
     from foretide.jobs.folder import RunFolder
+    from foretide.jobs.prepare import Prepared
     from foretide.typing import Time
 
 FIT = Deed("fit", parts=False)
@@ -57,24 +59,51 @@ def fit_model(
     RunFolder
     """
     checked = load_config(config)
-    entries = {entry.name: entry for entry in roster(checked, counts=True)}
+    _checked_name(checked, model)
+    with working(FIT, checked, folder, overwrite=overwrite, progress=progress) as job:
+        entry = chosen_entry(job.config, job.prepared, model)
+        job.step(f"fitting {entry.name}")
+        forecaster = entry.forecaster
+        assert isinstance(forecaster, Forecaster)
+        forecaster.fit(job.prepared.panel).save(job.folder.place(*MODELS.places(model=entry.name)))
+    return job.folder
+
+
+def _checked_name(config: Config, model: str | None) -> str:
+    """Return the name of the model to fit: the one wanted, or the first that was asked for."""
+    entries = {entry.name: entry for entry in roster(config, counts=True)}
     name = model or (next((n for n, e in entries.items() if e.asked), None) or next(iter(entries)))
     if name not in entries:
         raise ConfigError(f"The configuration has no model {name!r}. {nearest(name, entries)}")
-    with working(FIT, checked, folder, overwrite=overwrite, progress=progress) as job:
-        panel, freq = job.prepared.panel, job.prepared.panel.grid.freq
-        # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
-        counts = bool(count_like(panel).all()) or all(entry.name != name for entry in roster(checked))
-        made = {entry.name: entry for entry in roster(checked, job.prepared.calendar, counts=counts, freq=freq)}
-        if name not in made:
-            raise ConfigError(
-                f"{name} needs a season, which steps of {freq!r} do not suggest. Give season: in the file."
-            )
-        job.step(f"fitting {name}")
-        forecaster = made[name].forecaster
-        assert isinstance(forecaster, Forecaster)
-        forecaster.fit(panel).save(job.folder.place(*MODELS.places(model=name)))
-    return job.folder
+    return name
+
+
+def chosen_entry(config: Config, data: Prepared, model: str | None) -> Member:
+    """Return the model of a configuration that is fitted on its own.
+
+    Parameters
+    ----------
+    config : Config
+    data : Prepared
+    model : str, optional
+        Its name; the first that was asked for by default.
+
+    Returns
+    -------
+    Member
+
+    Raises
+    ------
+    ConfigError
+        Where the configuration has none of this name, or the data suggest no season for it.
+    """
+    name, freq = _checked_name(config, model), data.panel.grid.freq
+    # Asked for by name, a baseline of counts is fitted whatever the data are; only its intervals need counts.
+    counts = bool(count_like(data.panel).all()) or all(entry.name != name for entry in roster(config))
+    made = {entry.name: entry for entry in roster(config, data.calendar, counts=counts, freq=freq)}
+    if name not in made:
+        raise ConfigError(f"{name} needs a season, which steps of {freq!r} do not suggest. Give season: in the file.")
+    return made[name]
 
 
 def predict_with(

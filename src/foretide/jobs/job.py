@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 from foretide.data.files import file_name
 from foretide.errors import ForetideError
+from foretide.jobs.checking import checked_data
 from foretide.jobs.claim import TakenError
 from foretide.jobs.config import Config, load_config, write_yaml
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.log import Log
-from foretide.jobs.prepare import Prepared, prepare, tell, with_form
-from foretide.jobs.roster import roster
+from foretide.jobs.prepare import Prepared, tell, with_form
 from foretide.jobs.status import is_going_on, read_status
 from foretide.jobs.store import LOG, SETTINGS, TUNED
+from foretide.tuning.search import check_names
 
 if TYPE_CHECKING:
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.typing import Json
 
 RUNS = Path("runs")
@@ -70,17 +72,46 @@ class Deed:
         Of the folder it takes where none is named: ``runs/<name><suffix>``.
     parts : bool
         Whether it needs the data split into parts.
+    plan : callable, optional
+        Of configuration and data: the folds on which models are judged.
     same : callable
         Of a configuration: what makes two jobs the same, so that one goes on where the other stopped.
     goes_on : bool
         Whether a finished job of the same configuration is continued.
+    searches : bool
+        Whether it searches for settings, where the configuration says so.
     """
 
     name: str
     suffix: str = ""
     parts: bool = True
+    plan: Callable[[Config, Prepared], Plan] | None = None
     same: Callable[[Config], Json] = plain
     goes_on: bool = False
+    searches: bool = False
+
+    def check(self, prepared: Prepared) -> Plan | None:
+        """Split the data and lay out the folds, if the job needs any; look whether a search can be made.
+
+        Parameters
+        ----------
+        prepared : Prepared
+
+        Returns
+        -------
+        Plan or None
+
+        Raises
+        ------
+        ConfigError, DataError, MissingExtraError
+            Where that cannot be done.
+        """
+        search = prepared.config.search if self.searches else None
+        if search is not None:
+            check_names(search.sampler, search.pruner)
+        if self.parts:
+            _ = prepared.split
+        return None if self.plan is None else self.plan(prepared.config, prepared)
 
 
 @dataclass(frozen=True)
@@ -93,6 +124,8 @@ class Job:
     config : Config
     prepared : Prepared
         The data and their parts.
+    plan : Plan or None
+        Its folds.
     folder : RunFolder
     log : Log
     """
@@ -100,6 +133,7 @@ class Job:
     deed: Deed
     config: Config
     prepared: Prepared
+    plan: Plan | None
     folder: RunFolder
     log: Log
 
@@ -159,14 +193,13 @@ def working(
     StorageError
         For a full disk, a folder without permission, a path too long; the message says what is kept.
     """
-    roster(config)
     target = output or config.output
     if target is not None:
         RunFolder.refuse(target, overwrite=overwrite or deed.goes_on)
     log = Log(progress)
     with log.catching_warnings():
         log("reading the data")
-        prepared = prepare(config)
+        prepared, plan = checked_data(config, deed.check)
         tell(prepared.panel, log)
         if deed.parts:
             log(f"steps to train on, for validation and to test on: {prepared.split.sizes}", show=False)
@@ -175,7 +208,7 @@ def working(
     with folder.writing(), log.of(folder.place(LOG.file)):
         folder.mark(job=deed.name)
         folder.keep(SETTINGS, text_of(kept))
-        yield Job(deed, config, prepared, folder, log)
+        yield Job(deed, config, prepared, plan, folder, log)
         if deed.parts:
             log(f"finished: {folder.path / 'summary.md'}")
 
@@ -194,20 +227,43 @@ def folder_of(deed: Deed, config: Config, target: Path | None, *, overwrite: boo
     -------
     RunFolder
     """
-    if target is not None:
-        return RunFolder.create(target, overwrite=overwrite, resume=_resumes(deed, config, target))
-    base, k = RUNS / file_name(f"{config.name}{deed.suffix}"), 1
+    first = 1
     while True:
-        place = base if k == 1 else base.with_name(f"{base.name}-{k}")
-        resumes = _resumes(deed, config, place)
-        if os.path.lexists(place) and not resumes:
-            k += 1
-            continue
+        place, resumes, first = place_of(deed, config, target, first=first)
         try:
-            return RunFolder.create(place, resume=resumes)
+            return RunFolder.create(place, overwrite=overwrite and target is not None, resume=resumes)
         except TakenError:
-            k += resumes  # the same job goes on there in another thread
+            if target is not None:
+                raise
+            first += resumes  # the same job goes on there in another thread
             time.sleep(0.01)  # or whoever was quicker makes the folder now
+
+
+def place_of(deed: Deed, config: Config, target: Path | None, *, first: int = 1) -> tuple[Path, bool, int]:
+    """Return the folder that a job takes, whether it goes on with what is there, and the number of the folder.
+
+    Parameters
+    ----------
+    deed : Deed
+    config : Config
+    target : path or None
+        None: the first free one of its name, or that of the same job where it can be gone on with.
+    first : int
+        Number to begin from.
+
+    Returns
+    -------
+    Path, bool, int
+    """
+    if target is not None:
+        return target, _resumes(deed, config, target), first
+    base = RUNS / file_name(f"{config.name}{deed.suffix}")
+    while True:
+        place = base if first == 1 else base.with_name(f"{base.name}-{first}")
+        resumes = _resumes(deed, config, place)
+        if resumes or not os.path.lexists(place):
+            return place, resumes, first
+        first += 1
 
 
 def _resumes(deed: Deed, config: Config, place: Path) -> bool:

@@ -20,17 +20,33 @@ from foretide.jobs.outputs import write_outputs
 from foretide.jobs.reporting import write
 from foretide.jobs.roster import roster
 from foretide.jobs.saved import MODELS, saved_models
-from foretide.jobs.searching import search_first, searched
+from foretide.jobs.searching import search_first
 from foretide.jobs.threads import network_threads, networks_in
 
 if TYPE_CHECKING:
     from foretide.evaluation.rolling.plan import Plan
     from foretide.forecasters.base import Forecaster
+    from foretide.jobs.config import Config
     from foretide.jobs.folder import RunFolder
+    from foretide.jobs.prepare import Prepared
     from foretide.tuning.result import Study
     from foretide.typing import Json
 
-RUN, BACKTEST = Deed("run"), Deed("backtest", suffix="-backtest")
+
+def _run_plan(config: Config, data: Prepared) -> Plan:
+    return plan_of_split(data.panel, data.split, config.h, step=config.stride, season=config.season)
+
+
+def _backtest_plan(config: Config, data: Prepared) -> Plan:
+    folds = config.backtest
+    layout: Json = folds.model_dump(exclude={"warm_start", "n_jobs"})
+    if folds.start is None and folds.n_windows is None:
+        layout["start"] = data.split.val_until
+    return make_plan(data.panel, config.h, **layout, season=config.season)
+
+
+RUN = Deed("run", plan=_run_plan, searches=True)
+BACKTEST = Deed("backtest", suffix="-backtest", plan=_backtest_plan)
 
 
 def run(
@@ -80,18 +96,15 @@ def run(
     ('finished', ['SeasonalNaive'])
     """
     checked = load_config(config)
-    if checked.search is not None:
-        searched(checked)
     with working(RUN, checked, output, overwrite=overwrite, progress=progress) as job:
         job, study = search_first(job) if checked.search is not None else (job, None)
         config, data = job.config, job.prepared
         if data.counts:
             job.log("every target is a count: intermittent baselines run too, and point baselines get intervals")
-        plan = plan_of_split(data.panel, data.split, config.h, step=config.stride, season=config.season)
-        members = _members(job, say=job.log)
+        members = run_members(config, data, say=job.log)
         # Of counts more quantiles are forecast than anybody asked for, to score them by.
         quantiles = config.quantiles if config.quantiles is not None or data.counts else ()
-        _judge(job, plan, members, quantiles=quantiles, study=study)
+        _judge(job, members, quantiles=quantiles, study=study)
     return job.folder
 
 
@@ -123,32 +136,56 @@ def run_backtest(
         ``summary.md`` in it is where to begin; ``ft.Scorecard.load(folder.path)`` reads the figures back.
     """
     with working(BACKTEST, load_config(config), output, overwrite=overwrite, progress=progress) as job:
-        checked, data, panel = job.config, job.prepared, job.prepared.panel
-        folds, calendar = checked.backtest, data.calendar
-        layout: Json = folds.model_dump(exclude={"warm_start", "n_jobs"})
-        if folds.start is None and folds.n_windows is None:
-            layout["start"] = data.split.val_until
-        plan = make_plan(panel, checked.h, **layout, season=checked.season)
-        asked = [member.forecaster for member in _members(job) if member.asked]
-        members, notes = members_of(
-            asked, panel, plan.known(panel), h=checked.h, baselines=checked.baselines,
-            shared={"season": checked.season, "calendar": calendar},
-        )  # fmt: skip
+        checked, plan, folds = job.config, job.plan, job.config.backtest
+        assert plan is not None
+        members, notes = backtest_members(checked, job.prepared, plan)
         _judge(
-            job, plan, members, quantiles=checked.quantiles, notes=notes, warm_start=folds.warm_start,
+            job, members, quantiles=checked.quantiles, notes=notes, warm_start=folds.warm_start,
             n_jobs=folds.n_jobs,
         )  # fmt: skip
     return job.folder
 
 
-def _members(job: Job, say: Progress | None = None) -> list[Member]:
-    data = job.prepared
-    return roster(job.config, data.calendar, counts=data.counts, freq=data.panel.grid.freq, say=say)
+def run_members(config: Config, data: Prepared, say: Progress | None = None) -> list[Member]:
+    """Return the forecasters of a run, baselines first.
+
+    Parameters
+    ----------
+    config : Config
+    data : Prepared
+    say : callable, optional
+        Gets a line for every baseline that cannot run.
+
+    Returns
+    -------
+    list of Member
+    """
+    return roster(config, data.calendar, counts=data.counts, freq=data.panel.grid.freq, say=say)
+
+
+def backtest_members(config: Config, data: Prepared, plan: Plan) -> tuple[list[Member], list[str]]:
+    """Return the forecasters of a backtest, and notes on the baselines that are left out.
+
+    Parameters
+    ----------
+    config : Config
+    data : Prepared
+    plan : Plan
+
+    Returns
+    -------
+    list of Member, list of str
+    """
+    asked = [member.forecaster for member in run_members(config, data) if member.asked]
+    members, notes = members_of(
+        asked, data.panel, plan.known(data.panel), h=config.h, baselines=config.baselines,
+        shared={"season": config.season, "calendar": data.calendar},
+    )  # fmt: skip
+    return list(members), list(notes)
 
 
 def _judge(
     job: Job,
-    plan: Plan,
     members: Sequence[Member],
     *,
     quantiles: Sequence[float] | None,
@@ -158,7 +195,8 @@ def _judge(
     study: Study | None = None,
 ) -> None:
     """Fit, forecast, score and save by a plan, and write what came of it."""
-    config, data, folder = job.config, job.prepared, job.folder
+    config, data, folder, plan = job.config, job.prepared, job.folder, job.plan
+    assert plan is not None
     for name in (ABOUT, BLOCKS):
         folder.place(name)
     with network_threads([member.forecaster for member in members], config.threads):

@@ -12,7 +12,7 @@ from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.data.tables.form import Form
 from foretide.errors import ConfigError, nearest
-from foretide.jobs.config import READING
+from foretide.jobs.sections import READING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.options import REQUIRED
 from foretide.forecasters.simple.default_set import is_baseline, simple_set, with_intervals
-from foretide.forecasters.table import forecaster_class
+from foretide.forecasters.table import FORECASTERS, forecaster_class
+from foretide.jobs.mistakes import Mistake, MistakesError, mistakes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,12 +56,20 @@ def roster(
     Raises
     ------
     ConfigError
-        For an unknown model or setting, with the nearest known name, and for two models of the same name.
+        For all unknown models and settings, with the nearest known names, and for two models of the same name.
     """
     shared = {"input_size": config.input_size, "seed": config.seeds[0], "calendar": calendar}
     if config.season is not None:
         shared["season"] = config.season
-    asked = [forecaster for model in config.models for forecaster in _per_seed(model, config, shared)]
+    asked, mistakes = [], []
+    for model in config.models:
+        try:
+            asked += _per_seed(model, config, shared)
+        except (ConfigError, MissingExtraError) as error:
+            mistakes += mistakes_of(error, ("models", model.name))
+    if mistakes:
+        first = mistakes[0].error
+        raise first if len(mistakes) == 1 and isinstance(first, MissingExtraError) else MistakesError(mistakes)
     entries = [Member(with_intervals(f) if counts and is_baseline(f) else f, is_baseline(f), True) for f in asked]
     if config.baselines:
         found, notes = simple_set(config.h, counts=counts, intervals=counts, freq=freq, shared=shared, beside=asked)
@@ -87,9 +97,11 @@ def _per_seed(model: ModelConfig, config: Config, shared: Mapping[str, object]) 
 def _build(name: str, settings: Json, config: Config, shared: Mapping[str, object]) -> Forecaster:
     cls = forecaster_class(name)
     known = cls.parameters()
-    for key in settings:
-        if key not in known and key not in cls.former and not cls.takes_any():
-            raise ConfigError(f"models.{name}.{key}: no such setting. {nearest(key, known)}")
+    unknown = [key for key in settings if key not in known and key not in cls.former and not cls.takes_any()]
+    if unknown:
+        raise MistakesError(
+            [Mistake(("models", name, key), f"no such setting. {nearest(key, known)}") for key in unknown]
+        )
     given: Json = {key: value for key, value in shared.items() if key in known}
     given.update(settings)
     given.setdefault("h", config.h)
@@ -103,6 +115,11 @@ def _build(name: str, settings: Json, config: Config, shared: Mapping[str, objec
         return cls(**given)
     except TypeError as error:
         raise ConfigError(f"models.{name}: {error}") from error
+    except MistakesError:
+        raise
+    except ConfigError as error:
+        key = next((key for key in settings if re.match(rf"\W*{re.escape(key)}\b", str(error))), None)
+        raise MistakesError([Mistake(("models", name, *([] if key is None else [key])), str(error), error)]) from error
 
 
 def _inner(
@@ -122,3 +139,47 @@ def _inner(
         ((kind, settings),) = named.items()
         built.append(_build(str(kind), dict(settings or {}), config, shared))
     return built if many else built[0]
+
+
+# ---------------------------------------------------------------- what is searched
+def label_of(model: ModelConfig) -> str:
+    """Return a model's name in tables.
+
+    Parameters
+    ----------
+    model : ModelConfig
+
+    Returns
+    -------
+    str
+    """
+    return str(model.settings.get("alias") or model.name)
+
+
+def searched(config: Config) -> tuple[ModelConfig, ...]:
+    """Return the models of a configuration whose settings are searched, after a check of their names.
+
+    Parameters
+    ----------
+    config : Config
+
+    Returns
+    -------
+    tuple of ModelConfig
+    """
+    existing = [model for model in config.models if model.name in FORECASTERS]
+    usable = {label_of(model): model for model in existing if forecaster_class(model.name).nests is None}
+    search = config.search
+    trials = search.n_trials if search is not None and isinstance(search.n_trials, dict) else None
+    wanted = None if search is None else search.models or trials
+    mistakes = [
+        Mistake(("search", key), f"the run has no model {name!r} to search. {nearest(name, usable)}")
+        for key, names in (("models", (search and search.models) or ()), ("n_trials", trials or ()))
+        for name in names if name not in usable
+    ]  # fmt: skip
+    if mistakes:
+        raise MistakesError(mistakes)
+    found = tuple(model for name, model in usable.items() if wanted is None or name in wanted)
+    if not found:
+        raise ConfigError("There is nothing to search: name a model in `models` that is not made of others.")
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,55 +17,23 @@ from foretide.jobs.config import Config, load_config
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, plain, working
 from foretide.jobs.reporting import write
-from foretide.jobs.roster import roster
+from foretide.jobs.roster import label_of, roster, searched
 from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
+from foretide.tuning.candidates import candidates_of
+from foretide.tuning.objective import inner_plan, setting_of
 from foretide.tuning.trials import FIXED
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
+    from foretide.evaluation.rolling.plan import Plan
     from foretide.jobs.prepare import Prepared
+    from foretide.tuning.candidates import Candidate
     from foretide.tuning.result import Study
     from foretide.typing import Json
 
 (JOURNAL,), SEARCH = store.JOURNAL.places(), "search/"
 DEFAULT_TRIALS = 50
-
-
-def label_of(model: ModelConfig) -> str:
-    """Return a model's name in tables.
-
-    Parameters
-    ----------
-    model : ModelConfig
-
-    Returns
-    -------
-    str
-    """
-    return str(model.settings.get("alias") or model.name)
-
-
-def searched(config: Config) -> tuple[ModelConfig, ...]:
-    """Return the models of a configuration whose settings are searched, after a check of their names.
-
-    Parameters
-    ----------
-    config : Config
-
-    Returns
-    -------
-    tuple of ModelConfig
-    """
-    usable = {label_of(model): model for model in config.models if forecaster_class(model.name).nests is None}
-    wanted = config.search.models if config.search is not None else None
-    for name in wanted or ():
-        if name not in usable:
-            raise ConfigError(f"search.models: the run has no model {name!r} to search. {nearest(name, usable)}")
-    found = tuple(model for name, model in usable.items() if wanted is None or name in wanted)
-    if not found:
-        raise ConfigError("There is nothing to search: name a model in `models` that is not made of others.")
-    return found
 
 
 def search(config: Config, prepared: Prepared, log: Callable[[str], None], storage: Path) -> Study:
@@ -85,18 +53,45 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
     from foretide.tuning.tune import tune
 
     assert config.search is not None
+    budget: Json = config.search.model_dump(exclude={"models"})
+    return tune(
+        _models_of(config), prepared.known, h=config.h, storage=storage, name=config.name, seed=config.seeds[0],
+        baselines=config.baselines, calendar=prepared.calendar, refit=False, progress=log, **budget,
+    )  # fmt: skip
+
+
+def candidates_in(config: Config, prepared: Prepared) -> tuple[Plan, tuple[Candidate, ...]]:
+    """Return the inner folds of a search, and what it chooses from, without a search.
+
+    Parameters
+    ----------
+    config : Config
+    prepared : Prepared
+
+    Returns
+    -------
+    Plan, tuple of Candidate
+    """
+    assert config.search is not None
+    part = prepared.known
+    plan = inner_plan(part, config.h, n_windows=config.search.n_windows, step=config.search.step)
+    candidates = candidates_of(
+        _models_of(config), h=config.h, space=None, fixed=None, calendar=prepared.calendar,
+        setting=setting_of(part, plan),
+    )  # fmt: skip
+    return plan, candidates
+
+
+def _models_of(config: Config) -> list[Mapping[str, Json]]:
+    """Return the models of a search with what is fixed in each of them."""
     shared: Json = {} if config.season is None else {"season": config.season}
     if "input_size" in config.model_fields_set:
         shared["input_size"] = config.input_size
-    models = []
+    models: list[Mapping[str, Json]] = []
     for model in searched(config):
         known = forecaster_class(model.name).parameters()
         models.append({model.name: {**{k: v for k, v in shared.items() if k in known}, **model.settings}})
-    budget: Json = config.search.model_dump(exclude={"models"})
-    return tune(
-        models, prepared.known, h=config.h, storage=storage, name=config.name, seed=config.seeds[0],
-        baselines=config.baselines, calendar=prepared.calendar, refit=False, progress=log, **budget,
-    )  # fmt: skip
+    return models
 
 
 def tuned(config: Config, study: Study) -> Config:
@@ -155,6 +150,7 @@ def run_search(
     n_trials: int | None = None,
     timeout: str | float | None = None,
     n_jobs: int | None = None,
+    sampler: str | None = None,
     output: Place | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -171,6 +167,8 @@ def run_search(
         Classes to search instead of those of the configuration; the case does not matter.
     n_trials, timeout, n_jobs : optional
         Instead of those of the configuration; 50 trials where neither says anything.
+    sampler : {"tpe", "random"}, optional
+        Instead of that of the configuration; ``random`` needs no Optuna.
     output : path, optional
         Folder; by default what the configuration says, else ``runs/<name>-tune``.
     overwrite : bool
@@ -183,8 +181,7 @@ def run_search(
     RunFolder
         ``summary.md`` in it is where to begin; ``tuned.yaml`` holds the settings found.
     """
-    checked = _with_budget(load_config(config), models, n_trials, timeout, n_jobs)
-    searched(checked)
+    checked = with_budget(load_config(config), models, n_trials, timeout, n_jobs, sampler)
     with working(TUNE, checked, output, overwrite=overwrite, progress=progress) as job:
         data, folder = job.prepared, job.folder
         entries = [e for e in roster(checked, counts=data.counts, freq=data.panel.grid.freq) if e.asked]
@@ -286,10 +283,31 @@ def _judged(card: Scorecard, winner: str) -> str:
 
 
 # ---------------------------------------------------------------- budgets
-def _with_budget(
-    config: Config, models: Sequence[str] | None, n_trials: int | None, timeout: str | float | None, n_jobs: int | None
+def with_budget(
+    config: Config,
+    models: Sequence[str] | None = None,
+    n_trials: int | None = None,
+    timeout: str | float | None = None,
+    n_jobs: int | None = None,
+    sampler: str | None = None,
 ) -> Config:
-    given = {k: v for k, v in (("n_trials", n_trials), ("timeout", timeout), ("n_jobs", n_jobs)) if v is not None}
+    """Return a configuration with what a search was asked for beside it.
+
+    Parameters
+    ----------
+    config : Config
+    models, n_trials, timeout, n_jobs, sampler
+        As for :func:`run_search`.
+
+    Returns
+    -------
+    Config
+    """
+    given = {
+        k: v
+        for k, v in (("n_trials", n_trials), ("timeout", timeout), ("n_jobs", n_jobs), ("sampler", sampler))
+        if v is not None
+    }
     known = {} if config.search is None else config.search.model_dump()
     if n_trials is not None or timeout is not None:
         known.update(n_trials=None, timeout=None)
@@ -317,4 +335,4 @@ def _without_budget(config: Config) -> Json:
     return about
 
 
-TUNE = Deed("tune", suffix="-tune", same=_without_budget, goes_on=True)
+TUNE = Deed("tune", suffix="-tune", same=_without_budget, goes_on=True, searches=True)

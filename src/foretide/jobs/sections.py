@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import fields
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from foretide.data.reading.options import Options
+
+READING = tuple(f.name for f in fields(Options) if "help" in f.metadata)
+"""Options of reading a table, which stand in the section data and are flags of the commands."""
 
 
 def _time_text(value: object) -> object:
@@ -179,8 +194,8 @@ class SearchConfig(Section):
     ----------
     models : tuple of str, optional
         Which of the run's models; by default all that have settings to search.
-    n_trials : int, optional
-        Finished trials in all.
+    n_trials : int, or dict of str to int, optional
+        Finished trials in all, or of each model: ``{LSTM: 3, Attention: 5}``.
     timeout : str or int, optional
         Seconds, or text such as ``30m`` or ``2h``; no trial begins later.
     n_windows, step : int, optional
@@ -192,13 +207,21 @@ class SearchConfig(Section):
     """
 
     models: tuple[str, ...] | None = None
-    n_trials: int | None = Field(default=None, ge=1)
+    n_trials: int | dict[str, int] | None = None
     timeout: str | int | None = None
     n_windows: int | None = Field(default=None, ge=1)
     step: int | None = Field(default=None, ge=1)
     sampler: Literal["tpe", "random"] = "tpe"
     pruner: Literal["median", "hyperband"] | None = "median"
     n_jobs: int = Field(default=1, ge=-1)
+
+    @field_validator("n_trials", mode="before")
+    @classmethod
+    def _whole_trials(cls, value: object) -> object:
+        counts = list(value.values()) if isinstance(value, dict) else [value]
+        if value is not None and not (counts and all(type(count) is int and count > 0 for count in counts)):
+            raise ValueError("expected a whole number above 0, or one of each model: {LSTM: 3, Attention: 5}")
+        return value
 
     @model_validator(mode="after")
     def _some_budget(self) -> Self:

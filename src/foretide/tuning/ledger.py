@@ -1,4 +1,4 @@
-"""The trials of a search in Optuna's storage: one sub-study per class, claims that no two processes share.
+"""The trials of a search in its store: one sub-study per class, claims that no two processes share.
 
 A trial is written in one piece, settings, seed and owner included, before it runs, and finished in one piece after;
 whatever happens in between leaves a trial that is marked as running and whose owner is gone.
@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from foretide.errors import ConfigError
 from foretide.forecasters.artifact import from_json, to_json
+from foretide.tuning import journal
+from foretide.tuning.journal import Store, Trial
 from foretide.tuning.owner import is_alive, this_process
 from foretide.tuning.space import Settings, Space, distributions_of, key_of, params_of
 from foretide.tuning.storage import get_optuna
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from optuna import Study as Mirror
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
-    from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial
 
     from foretide.typing import Json
 
@@ -106,19 +106,16 @@ class Ledger:
 
     Parameters
     ----------
-    storage : BaseStorage
+    store : Store
     name : str
         Of the whole study; that of a class is ``name/label``.
     labels : sequence of str
     """
 
-    def __init__(self, storage: BaseStorage, name: str, labels: Sequence[str]) -> None:
-        optuna = get_optuna()
-        self.storage, self.name, self.labels = storage, name, tuple(labels)
-        for one in (name, *(f"{name}/{label}" for label in labels)):
-            optuna.create_study(study_name=one, storage=storage, load_if_exists=True)
-        self.ids = {label: storage.get_study_id_from_name(f"{name}/{label}") for label in labels}
-        self._head = storage.get_study_id_from_name(name)
+    def __init__(self, store: Store, name: str, labels: Sequence[str]) -> None:
+        self.store, self.name, self.labels = store, name, tuple(labels)
+        self._head = store.study(name)
+        self.ids = {label: store.study(f"{name}/{label}") for label in labels}
         self._ended: dict[int, Row] = {}
         self._session = uuid.uuid4().hex
 
@@ -126,9 +123,9 @@ class Ledger:
     def agree(self, about: Mapping[str, object]) -> None:
         """Write down what the study is about; refuse one that is about something else."""
         own: Json = json.loads(json.dumps(to_json(dict(about))))
-        known = self.storage.get_study_user_attrs(self._head).get(ABOUT)
+        known = self.store.attrs(self._head).get(ABOUT)
         if known is None:
-            self.storage.set_study_user_attr(self._head, ABOUT, own)
+            self.store.note(self._head, ABOUT, own)
             return
         differs = sorted(k for k in own.keys() | known.keys() if own.get(k) != known.get(k))
         if differs:
@@ -139,25 +136,21 @@ class Ledger:
 
     def baselines(self, make: Callable[[], Baselines]) -> Baselines:
         """Return the figures of the simple baselines, made where nobody has made them yet."""
-        stored: Baselines | None = self.storage.get_study_user_attrs(self._head).get(BASELINES)
+        stored: Baselines | None = self.store.attrs(self._head).get(BASELINES)
         if stored is None:
             stored = make()
-            self.storage.set_study_user_attr(self._head, BASELINES, stored)
+            self.store.note(self._head, BASELINES, stored)
         return stored
 
     def rows(self) -> list[Row]:
         """Return all trials of all classes, oldest first."""
-        trials = (
-            (label, trial) for label, study in self.ids.items()
-            for trial in self.storage.get_all_trials(study, deepcopy=False)
-        )  # fmt: skip
+        trials = ((label, trial) for label, study in self.ids.items() for trial in self.store.trials(study))
         return sorted((self._row(label, trial) for label, trial in trials), key=lambda row: row.id)
 
-    def _row(self, label: str, trial: FrozenTrial) -> Row:
-        number = int(trial._trial_id)
-        row = self._ended.get(number) or _row(label, trial)
-        if trial.state.is_finished():
-            self._ended[number] = row
+    def _row(self, label: str, trial: Trial) -> Row:
+        row = self._ended.get(trial.id) or _row(label, trial)
+        if trial.is_finished:
+            self._ended[trial.id] = row
         return row
 
     # ---------------------------------------------------------------- one trial
@@ -165,21 +158,16 @@ class Ledger:
         self, label: str, settings: Mapping[str, object], space: Space, *, position: int, seed: int | None
     ) -> int:  # fmt: skip
         """Write a trial down as running in this process; return its id."""
-        optuna, params = get_optuna(), params_of(space, settings)
-        distributions = {name: entry for name, entry in distributions_of(space).items() if name in params}
         attrs = {
             "settings": to_json(dict(settings)), "position": position, "seed": seed,
             "owner": {**this_process(), "session": self._session},
         }  # fmt: skip
-        template = optuna.trial.create_trial(
-            state=optuna.trial.TrialState.RUNNING, params=params, distributions=distributions, user_attrs=attrs
-        )
-        return int(self.storage.create_new_trial(self.ids[label], template))
+        return self.store.begin(self.ids[label], dict(settings), space, attrs)
 
     def reseed(self, trial: int, position: int, seed: int | None) -> None:
         """Give a trial the place it turned out to have."""
-        self.storage.set_trial_user_attr(trial, "position", position)
-        self.storage.set_trial_user_attr(trial, "seed", seed)
+        self.store.note_trial(trial, "position", position)
+        self.store.note_trial(trial, "seed", seed)
 
     def finish(
         self,
@@ -205,24 +193,34 @@ class Ledger:
         rungs : mapping, optional
             What the pruner noted about the trial.
         """
-        optuna = get_optuna()
-        states, kinds = optuna.trial.TrialState, {COMPLETE: "COMPLETE", PRUNED: "PRUNED"}
+        kinds = {COMPLETE: journal.COMPLETE, PRUNED: journal.PRUNED}
         end: Json = {"outcome": state} if state not in kinds else {}
         end.update({"error": error} if error else {})
         if epochs:
             end.update({"epochs": {str(k): v for k, v in epochs.items()}, "rungs": dict(rungs or {})})
             value = epochs[max(epochs)] if state == PRUNED else value
-        try:
-            if end:
-                self.storage.set_trial_user_attr(trial, END, end)
-            values = None if value is None else [float(value)]
-            return bool(self.storage.set_trial_state_values(trial, states[kinds.get(state, "FAIL")], values))
-        except optuna.exceptions.UpdateFinishedTrialError:
+        if end and not self.store.note_trial(trial, END, end):
             return False
+        return self.store.end(trial, kinds.get(state, journal.FAIL), None if value is None else float(value))
+
+    def curves(self, label: str, *, without: int | None = None) -> list[Mapping[int, float]]:
+        """Return the validation errors by epoch of a class's completed trials.
+
+        Parameters
+        ----------
+        label : str
+        without : int, optional
+            Id of a trial to leave out.
+        """
+        return [
+            _epochs(trial) for trial in self.store.trials(self.ids[label])
+            if trial.state == journal.COMPLETE and trial.id != without
+        ]  # fmt: skip
 
     def mirror(
         self,
         label: str,
+        space: Space,
         *,
         sampler: BaseSampler | None = None,
         pruner: BasePruner | None = None,
@@ -237,6 +235,8 @@ class Ledger:
         Parameters
         ----------
         label : str
+        space : dict
+            What the class's settings are chosen from.
         sampler, pruner : optional
             Optuna's.
         sampled : bool
@@ -246,15 +246,17 @@ class Ledger:
         """
         optuna = get_optuna()
         study: Mirror = optuna.create_study(study_name=label, sampler=sampler, pruner=pruner)
-        for trial in self.storage.get_all_trials(self.ids[label], deepcopy=False):
+        distributions = distributions_of(space)
+        for trial in self.store.trials(self.ids[label]):
             row = self._row(label, trial)
-            left_out = row.id == without or (sampled and (row.state == FAILED or not trial.params))
+            params = params_of(space, row.settings)
+            left_out = row.id == without or (sampled and (row.state == FAILED or not params))
             if row.counts and not left_out:
-                end = trial.user_attrs.get(END, {})
+                end: Json = dict(trial.attrs.get(END, {}))  # type: ignore[call-overload]
                 copy = optuna.trial.create_trial(
-                    state=trial.state, value=trial.value, params=trial.params, distributions=trial.distributions,
-                    intermediate_values={int(k): v for k, v in end.get("epochs", {}).items()},
-                    system_attrs=end.get("rungs", {}),
+                    state=optuna.trial.TrialState[trial.state], value=trial.value, params=params,
+                    distributions={name: distributions[name] for name in params},
+                    intermediate_values=dict(_epochs(trial)), system_attrs=end.get("rungs", {}),
                 )  # fmt: skip
                 study.add_trial(copy)
         return study
@@ -281,18 +283,22 @@ class Ledger:
         return gone
 
 
-def _row(label: str, trial: FrozenTrial) -> Row:
-    attrs, state = trial.user_attrs, trial.state.name
+def _row(label: str, trial: Trial) -> Row:
+    attrs: Json = dict(trial.attrs)
     end = attrs.get(END, {})
-    if state == "FAIL":
+    if trial.state == journal.FAIL:
         named = end.get("outcome", FAILED)
     else:
-        named = {"COMPLETE": COMPLETE, "PRUNED": PRUNED}.get(state, RUNNING)
-    begun = trial.datetime_start or datetime.datetime.now()
-    ended = trial.datetime_complete or datetime.datetime.now()
+        named = {journal.COMPLETE: COMPLETE, journal.PRUNED: PRUNED}.get(trial.state, RUNNING)
+    ended = trial.ended or datetime.datetime.now(datetime.UTC)
     settings: Settings = from_json(attrs.get("settings", {}))
     return Row(
-        int(trial._trial_id), label, named, trial.value if named == COMPLETE else None,
-        (ended - begun).total_seconds(), attrs.get("seed"), int(attrs.get("position", 0)), settings,
+        trial.id, label, named, trial.value if named == COMPLETE else None,
+        (ended - trial.begun).total_seconds(), attrs.get("seed"), int(attrs.get("position", 0)), settings,
         end.get("error", ""), attrs.get("owner", {}),
     )  # fmt: skip
+
+
+def _epochs(trial: Trial) -> Mapping[int, float]:
+    end: Json = dict(trial.attrs.get(END, {}))  # type: ignore[call-overload]
+    return {int(k): float(v) for k, v in end.get("epochs", {}).items()}

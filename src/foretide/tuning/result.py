@@ -19,7 +19,7 @@ from foretide.forecasters.artifact import to_json, versions
 from foretide.tuning.candidates import Candidate, plain
 from foretide.tuning.ledger import COMPLETE, FAILED, Row
 from foretide.tuning.space import Settings, Space, distributions_of, params_of
-from foretide.tuning.storage import get_optuna, quiet
+from foretide.tuning.storage import get_optuna, has_optuna, quiet
 from foretide.tuning.trials import FIXED, by_number
 
 if TYPE_CHECKING:
@@ -209,8 +209,10 @@ class Study:
         return table.astype({"importance": float})
 
     def all_importances(self) -> dict[str, dict[str, float]]:
-        """Return ``{class: {setting: importance}}`` of all classes."""
-        return {candidate.label: self._importances(candidate) for candidate in self.candidates}
+        """Return ``{class: {setting: importance}}`` of all classes; nothing without Optuna, which measures them."""
+        return (
+            {} if not has_optuna() else {candidate.label: self._importances(candidate) for candidate in self.candidates}
+        )
 
     def _importances(self, candidate: Candidate) -> dict[str, float]:
         done = [row for row in self.rows if row.label == candidate.label and row.value is not None]
@@ -277,7 +279,7 @@ class Study:
             "name": self.name, "storage": self.storage, "metric": self.metric, "verdict": self.verdict(),
             "best": {**vars(self.best), "configuration": self.settings} if complete else None,
             "baselines": self.baselines, "notes": list(self.notes), "about": self.about,
-            "versions": {**versions(), "optuna": get_optuna().__version__},
+            "versions": {**versions(), **({"optuna": get_optuna().__version__} if has_optuna() else {})},
         }  # fmt: skip
         write_text(path / STUDY, json.dumps(to_json(facts), indent=1))
 

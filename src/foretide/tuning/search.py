@@ -7,31 +7,28 @@ import math
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
 from foretide.seeding import numpy_generator
 from foretide.text import duration
-from foretide.training.watch import Epoch, watching
 from foretide.tuning.candidates import Candidate
 from foretide.tuning.ledger import COMPLETE, FAILED, INTERRUPTED, PRUNED, WITHDRAWN, Ledger, Row
 from foretide.tuning.objective import Task
+from foretide.tuning.pruning import PRUNERS, Curve, PrunedError, judge_of
 from foretide.tuning.space import Settings, distributions_of, grid, key_of, settings_of
 from foretide.tuning.storage import Place, get_optuna, quiet
 
 if TYPE_CHECKING:
-    import optuna
+    import numpy as np
 
 Say = Callable[[str], None]
 SAMPLERS = ("tpe", "random")
-PRUNERS = ("median", "hyperband")
 TRIES = 20
 """Draws before the settings not tried yet are listed instead."""
 MOST_LISTED = 20_000
-STARTUP, WARMUP = 5, 3
-"""The median pruner waits for so many finished trials, and lets each train so many epochs."""
 HOPELESS = 3
 """Failures without a success after which a class leaves a search of several."""
 
@@ -49,6 +46,8 @@ class Search:
         Of the study.
     n_trials : int or None
         Trials in all, of all processes and sessions.
+    most : mapping
+        Trials of each class, where they were given by class.
     deadline : float or None
         In seconds of ``time.time()``: no trial starts after it.
     sampler, pruner, seed
@@ -60,6 +59,7 @@ class Search:
     place: Place
     name: str
     n_trials: int | None
+    most: Mapping[str, int]
     deadline: float | None
     sampler: str
     pruner: str | None
@@ -102,10 +102,15 @@ def work(search: Search, ledger: Ledger, after_trial: Callable[[], None] | None 
 def _next(search: Search, rows: Sequence[Row]) -> Candidate | None:
     """Return the class with the least time so far (where time is the budget), or the fewest trials."""
     several = len(search.candidates) > 1
-    left = [c for c in search.candidates if not (c.is_exhausted(rows) or (several and _is_hopeless(c, rows)))]
+    trials = {c.label: [row for row in rows if row.label == c.label and row.counts] for c in search.candidates}
+    left = [
+        c for c in search.candidates
+        if len(trials[c.label]) < search.most.get(c.label, math.inf)
+        and not (c.is_exhausted(rows) or (several and _is_hopeless(c, rows)))
+    ]  # fmt: skip
 
     def spent(candidate: Candidate) -> tuple[float, float]:
-        mine = [row for row in rows if row.label == candidate.label and row.counts]
+        mine = trials[candidate.label]
         return (sum(row.seconds for row in mine) if search.deadline is not None else len(mine)), len(mine)
 
     return min(left, key=spent, default=None)
@@ -128,6 +133,7 @@ def _claim(search: Search, ledger: Ledger, candidate: Candidate, rows: Sequence[
     before = [row for row in rows if row.id < trial]
     same = [row for row in before if row.label == mine.label]
     surplus = search.n_trials is not None and len(before) >= search.n_trials
+    surplus = surplus or len(same) >= search.most.get(candidate.label, math.inf)
     if surplus or any(row.key == mine.key for row in same):
         ledger.finish(trial, WITHDRAWN, error="another process was quicker")
         return None
@@ -163,11 +169,18 @@ class Proposal:
 
 
 def check_names(sampler: str, pruner: str | None) -> None:
-    """Refuse names that are unknown."""
+    """Refuse names that are unknown, and those that need Optuna where it is missing."""
     if sampler not in SAMPLERS:
         raise ConfigError(f"There is no sampler {sampler!r}. {nearest(sampler, SAMPLERS)}")
     if pruner is not None and pruner not in PRUNERS:
         raise ConfigError(f"There is no pruner {pruner!r}. {nearest(pruner, PRUNERS)} Or None: no trial is cut short.")
+    if sampler == "random" and pruner != "hyperband":
+        return
+    try:
+        get_optuna()
+    except MissingExtraError as error:
+        error.msg = f"{error}. Or do without: sampler='random' (--sampler random), pruner='median'."
+        raise
 
 
 def propose(candidate: Candidate, rows: Sequence[Row], ledger: Ledger, *, sampler: str, seed: int) -> Proposal | None:
@@ -187,13 +200,9 @@ def propose(candidate: Candidate, rows: Sequence[Row], ledger: Ledger, *, sample
     if candidate.is_exhausted(rows):
         return None
     draws = numpy_generator(seed, zlib.crc32(candidate.label.encode()), position)
-    study = ledger.mirror(candidate.label, sampler=_sampler(sampler, int(draws.integers(2**31))), sampled=True)
+    draw = _at_random(candidate, draws) if sampler == "random" else _by_optuna(candidate, ledger, sampler, draws)
     for _ in range(TRIES):
-        held = study.ask(distributions_of(candidate.space)).params
-        settings = {
-            name: entry.decode(held[name]) if name in held else next(entry.values())
-            for name, entry in candidate.space.items()
-        }
+        settings = draw()
         if key_of(settings) not in tried:
             return Proposal(settings, position)
     if grid(candidate.space) > MOST_LISTED:
@@ -202,44 +211,43 @@ def propose(candidate: Candidate, rows: Sequence[Row], ledger: Ledger, *, sample
     return Proposal(left[int(draws.integers(len(left)))], position) if left else None
 
 
-def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    samplers = get_optuna().samplers
+def _at_random(candidate: Candidate, draws: np.random.Generator) -> Callable[[], Settings]:
+    return lambda: {name: entry.draw(draws) for name, entry in candidate.space.items()}
+
+
+def _by_optuna(
+    candidate: Candidate, ledger: Ledger, sampler: str, draws: np.random.Generator
+) -> Callable[[], Settings]:
+    assert sampler == "tpe"
     # Trials of other processes that still run count as bad, so that two do not try the same corner.
-    sampler: optuna.samplers.BaseSampler = (
-        samplers.RandomSampler(seed=seed) if name == "random"
-        else samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
-    )  # fmt: skip
-    return sampler
+    made = get_optuna().samplers.TPESampler(seed=int(draws.integers(2**31)), multivariate=True, constant_liar=True)
+    study = ledger.mirror(candidate.label, candidate.space, sampler=made, sampled=True)
 
+    def draw() -> Settings:
+        held = study.ask(distributions_of(candidate.space)).params
+        return {
+            name: entry.decode(held[name]) if name in held else next(entry.values())
+            for name, entry in candidate.space.items()
+        }
 
-def make_pruner(name: str | None, epochs: int) -> optuna.pruners.BasePruner | None:
-    """Return Optuna's pruner; None: none."""
-    pruners = get_optuna().pruners
-    pruner: optuna.pruners.BasePruner | None = None
-    if name == "median":
-        pruner = pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
-    if name == "hyperband":
-        pruner = pruners.HyperbandPruner(min_resource=1, max_resource=max(epochs, 2), reduction_factor=3)
-    return pruner
+    return draw
 
 
 # -------------------------------------------------------------------- one trial
 def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None:
-    optuna = get_optuna()
     is_default = row.key == key_of(candidate.start)
-    curve = _Curve()
+    curve = Curve()
     try:
         forecaster = candidate.make(row.settings, row.seed)
         epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
-        pruner = make_pruner(search.pruner, epochs) if candidate.prunes else None
-        study = None if pruner is None else ledger.mirror(candidate.label, pruner=pruner, without=row.id)
-        with curve.watched(study, may_stop=not is_default):
+        judge = judge_of(search.pruner, ledger, candidate, row.id, epochs)
+        with curve.watched(judge, may_stop=not is_default):
             value = search.task.evaluate(forecaster)
         if math.isfinite(value):
             ledger.finish(row.id, COMPLETE, value, epochs=curve.epochs, rungs=curve.rungs)
         else:
             ledger.finish(row.id, FAILED, error=f"The error of its forecasts is {value}.")
-    except optuna.TrialPruned:
+    except PrunedError:
         ledger.finish(row.id, PRUNED, epochs=curve.epochs, rungs=curve.rungs)
     except Exception as error:  # whatever a model raises is its trial's affair, not the study's
         message = f"{type(error).__name__}: {error}"
@@ -248,37 +256,6 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
             ledger.finish(row.id, WITHDRAWN, error=message)
             raise
         ledger.finish(row.id, FAILED, error=message)
-
-
-class _Curve:
-    """Validation errors of a trial by epoch, and the pruner's notes on it."""
-
-    def __init__(self) -> None:
-        self.epochs: dict[int, float] = {}
-        self.rungs: dict[str, object] = {}
-
-    @contextlib.contextmanager
-    def watched(self, study: optuna.Study | None, *, may_stop: bool) -> Iterator[None]:
-        """Report every epoch, and stop the fit where the pruner says so; the defaults always come to their end."""
-        if study is None:
-            yield
-            return
-        optuna = get_optuna()
-        trial = study.ask()
-
-        def look(epoch: Epoch) -> None:
-            number, value = epoch["epoch"], epoch["val_loss"]
-            if number == 0 or number in self.epochs or not math.isfinite(value):
-                return
-            self.epochs[number] = value
-            trial.report(value, number)
-            stops = trial.should_prune()
-            self.rungs = dict(study.get_trials(deepcopy=False)[trial.number].system_attrs)
-            if stops and may_stop:
-                raise optuna.TrialPruned
-
-        with watching(look):
-            yield
 
 
 class Reporter:

@@ -13,6 +13,7 @@ from foretide.errors import ConfigError
 from foretide.forecasters.artifact import to_json
 
 if TYPE_CHECKING:
+    import numpy as np
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
     from foretide.typing import Json
@@ -55,6 +56,18 @@ class Choice:
         """Return a value as Optuna holds it."""
         return value if value is None or isinstance(value, (bool, int, float, str)) else _text(value)
 
+    def in_journal(self) -> Json:
+        """The entry as Optuna's journals describe it."""
+        return {"name": "CategoricalDistribution", "attributes": {"choices": [self.encode(o) for o in self.options]}}
+
+    def number(self, value: object) -> float:
+        """Return what Optuna's journals hold for a value: its place among the options."""
+        return float(next(k for k, option in enumerate(self.options) if _text(option) == _text(value)))
+
+    def draw(self, draws: np.random.Generator) -> object:
+        """Return an option at random."""
+        return self.options[int(draws.integers(len(self.options)))]
+
     def decode(self, held: object) -> object:
         """Undo :meth:`encode`."""
         return next(option for option in self.options if _text(self.encode(option)) == _text(held))
@@ -96,6 +109,17 @@ class _Range:
         """Return values of every kind: all options, or both ends of a range."""
         return self.low, self.high
 
+    def number(self, value: object) -> float:
+        """Return what Optuna's journals hold for a value: itself."""
+        assert _is_number(value)
+        return float(value)
+
+    def _between(self, low: float, high: float, draws: np.random.Generator) -> float:
+        """Return a number between two ends, evenly or evenly in its logarithm."""
+        if self.log:
+            return math.exp(draws.uniform(math.log(low), math.log(high)))
+        return float(draws.uniform(low, high))
+
 
 @dataclass(frozen=True)
 class Float(_Range):
@@ -118,6 +142,15 @@ class Float(_Range):
         from optuna.distributions import FloatDistribution
 
         return FloatDistribution(float(self.low), float(self.high), log=self.log)
+
+    def in_journal(self) -> Json:
+        """The entry as Optuna's journals describe it."""
+        about: Json = {"step": None, "low": float(self.low), "high": float(self.high), "log": self.log}
+        return {"name": "FloatDistribution", "attributes": about}
+
+    def draw(self, draws: np.random.Generator) -> float:
+        """Return a number at random."""
+        return min(max(self._between(self.low, self.high, draws), float(self.low)), float(self.high))
 
     def encode(self, value: object) -> float:
         """Return a value as Optuna holds it."""
@@ -160,6 +193,15 @@ class Int(_Range):
         from optuna.distributions import IntDistribution
 
         return IntDistribution(self.low, self.high, log=self.log)
+
+    def in_journal(self) -> Json:
+        """The entry as Optuna's journals describe it."""
+        about: Json = {"log": self.log, "step": 1, "low": self.low, "high": self.high}
+        return {"name": "IntDistribution", "attributes": about}
+
+    def draw(self, draws: np.random.Generator) -> int:
+        """Return a whole number at random, each with the share of the range that rounds to it."""
+        return min(max(round(self._between(self.low - 0.5, self.high + 0.5, draws)), self.low), self.high)
 
     def encode(self, value: object) -> int:
         """Return a value as Optuna holds it."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from foretide.data.files import storing
@@ -21,7 +21,7 @@ from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
 from foretide.tuning.result import Study
 from foretide.tuning.search import Reporter, Search, check_names, looking, work, work_beside
-from foretide.tuning.storage import Place, get_optuna, quiet
+from foretide.tuning.storage import Place, quiet
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -49,6 +49,7 @@ class TuneOptions(TypedDict, total=False):
         An error of the mean, or of the distribution (``wql``, ``crps``, ``winkler_80``); RMSE, for counts MSE, by
         default.
     sampler : {"tpe", "random"}
+        ``"tpe"`` is Optuna's, which has to be installed; ``"random"`` needs nothing.
     pruner : {"median", "hyperband"} or None
         Stops networks whose validation error by epoch falls behind that of earlier trials of their class.
     seed : int
@@ -86,7 +87,7 @@ _DEFAULTS: TuneOptions = {
 
 
 def tune(
-    models: Models, panel: Panel | Frame, *, h: int | None = None, n_trials: int | None = None,
+    models: Models, panel: Panel | Frame, *, h: int | None = None, n_trials: int | Mapping[str, int] | None = None,
     timeout: float | str | None = None, space: Mapping[str, object] | None = None,
     fixed: Mapping[str, object] | None = None, until: Time | None = None, **options: Unpack[TuneOptions],
 ) -> Study:  # fmt: skip
@@ -103,8 +104,9 @@ def tune(
     panel : Panel, pandas or polars data frame
     h : int, optional
         Steps forecast; that of the forecasters given by default.
-    n_trials : int, optional
-        Finished trials in all, of all sessions and processes; 50 without a ``timeout``. The classes take turns.
+    n_trials : int, or mapping of str to int, optional
+        Finished trials in all, of all sessions and processes; 50 without a ``timeout``. The classes take turns. Or of
+        each class: ``{"LSTM": 3, "Attention": 5}``.
     timeout : float or str, optional
         Seconds, or "30m", "2h": no trial of this call starts later; the class with the least time is next.
     space, fixed : mapping, optional
@@ -157,24 +159,22 @@ def _options(options: TuneOptions) -> TuneOptions:
             known = ("h", "n_trials", "timeout", "space", *_DEFAULTS)
             raise ConfigError(f"tune has no option {name!r}. {nearest(name, known)}")
     chosen: TuneOptions = {**_DEFAULTS, **options}
-    get_optuna()
     check_names(chosen["sampler"], chosen["pruner"])
     return chosen
 
 
 def _search(
     models: Models, part: Panel, h: int, options: TuneOptions, space: Mapping[str, object] | None,
-    fixed: Mapping[str, object] | None, n_trials: int | None, timeout: float | str | None,
+    fixed: Mapping[str, object] | None, n_trials: int | Mapping[str, int] | None, timeout: float | str | None,
 ) -> tuple[Search, Json]:  # fmt: skip
     seconds = seconds_of(timeout)
     if n_trials is None and seconds is None:
         n_trials = DEFAULT_TRIALS
-    if n_trials is not None and (isinstance(n_trials, bool) or int(n_trials) != n_trials or n_trials < 1):
-        raise ConfigError(f"n_trials is how many trials finish in all, at least 1; got {n_trials!r}.")
     plan = inner_plan(part, h, n_windows=options["n_windows"], step=options["step"])
     candidates = candidates_of(
         models, h=h, space=space, fixed=fixed, calendar=options["calendar"], setting=setting_of(part, plan)
     )  # fmt: skip
+    total, most = _trials(n_trials, [candidate.label for candidate in candidates])
     histories = sorted(set().union(*(candidate.histories() for candidate in candidates)))
     task = make_task(part, plan, histories, options["metric"])
     about = _about(task, candidates, options)
@@ -182,12 +182,26 @@ def _search(
     known_as = "-".join(class_slug(candidate.kind) for candidate in candidates[:4])
     named = options["name"] or (f"{known_as}-{digest}" if options["storage"] is None else known_as)
     search = Search(
-        task, candidates, Place.of(options["storage"], named), named, n_trials,
+        task, candidates, Place.of(options["storage"], named), named, total, most,
         None if seconds is None else time.time() + seconds, options["sampler"], options["pruner"], options["seed"],
     )  # fmt: skip
     if options["n_jobs"] != 1 and search.place.in_memory:
         raise ConfigError("A study in memory is seen by one process only. Give storage=... for n_jobs > 1.")
     return search, about
+
+
+def _trials(n_trials: int | Mapping[str, int] | None, labels: Sequence[str]) -> tuple[int | None, dict[str, int]]:
+    """Return how many trials there are in all, and of each class where that was given."""
+    most = dict(n_trials) if isinstance(n_trials, Mapping) else {}
+    for name in most:
+        if name not in labels:
+            raise ConfigError(f"n_trials: {name!r} is not searched. {nearest(name, labels)}")
+    if most and (silent := [label for label in labels if label not in most]):
+        raise ConfigError(f"n_trials says nothing of {silent[0]}. Type n_trials={dict.fromkeys(labels, 5)!r}")
+    for count in most.values() if isinstance(n_trials, Mapping) else [n_trials]:
+        if count is not None and (isinstance(count, bool) or int(count) != count or count < 1):
+            raise ConfigError(f"n_trials is how many trials finish in all, at least 1; got {n_trials!r}.")
+    return (sum(most.values()) if isinstance(n_trials, Mapping) else n_trials), most
 
 
 def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) -> Json:

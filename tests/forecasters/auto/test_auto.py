@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from cases import make_panel
 
 import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import NO_TIME
+from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
 
@@ -92,9 +96,30 @@ class Slow(Persistence):
         time.sleep(5)
 
 
-def test_what_takes_too_long_is_stopped() -> None:
+def test_what_takes_unfit_is_stopped() -> None:
     model = ft.Auto(H, ["SeasonalNaive", Slow(H)], time_limit=0.6).fit(noise())
     assert model.leaderboard().left_out[1].startswith(f"{NO_TIME}: it was stopped after")
+
+
+class ByRows(Persistence):
+    """Takes longer the more rows it has."""
+
+    baseline = False
+
+    def _fit(self, part: FitPart) -> None:
+        time.sleep(float(part.panel.length.sum()) / 400)
+        super()._fit(part)
+
+
+def test_outside_the_main_thread_few_series_are_measured_instead() -> None:
+    panel = noise(2)
+    found: list[ft.Auto] = []
+
+    models = ["SeasonalNaive", ByRows(H)]
+    thread = threading.Thread(target=lambda: found.append(ft.Auto(H, models, time_limit=1.5).fit(panel)))
+    thread.start()
+    thread.join()
+    assert found[0].leaderboard().left_out[1].startswith(f"{NO_TIME}: it would take about")
 
 
 def test_the_same_seed_gives_the_same_forecast() -> None:
@@ -139,10 +164,13 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert kind_of(panel) == "continuous"
     assert kind_of(sparse) == "sparse"
     smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
-    assert {"Drift", "LAVAR"} <= smooth
-    assert {"CalendarES", "LAVAR"} <= rough
-    assert "Drift" not in rough
-    assert "Attention" in usual_candidates(panel, H, {}).too_long
+    assert {"Drift", "LAVAR", "CalendarES", "AutoETS", "AutoARIMA"} <= smooth
+    assert {"CalendarES", "LAVAR", "TSB", "AutoETS"} <= rough
+    assert not {"Drift", "AutoARIMA"} & rough
+    assert "TSB" not in smooth
+    assert "Attention" in usual_candidates(panel, H, {}).unfit
+    assert "AutoARIMA" in usual_candidates(make_panel((600,)), H, {}).unfit
+    assert "AutoARIMA" in usual_candidates(panel, H, {"season": 24}).unfit
 
 
 def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +181,23 @@ def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("foretide.forecasters.gaussian.find_spec", without)
     missing = usual_candidates(make_panel((150,)), H, {}).missing
-    assert set(missing) == {"Theta", "AutoETS"}
+    assert set(missing) == {str(one.settings["model"]) for one in USUAL if one.name == "Stats"}
     assert all("foretide[baselines]" in text for text in missing.values())
     assert all(one.needs == "statsforecast" for one in USUAL if one.name == "Stats")
+
+
+def test_of_short_series_a_third_is_kept_back() -> None:
+    panel = make_panel((12, 40, 90))
+    judge = Judge.of(panel.take([0]), 6, 1)
+    assert judge is not None
+    assert judge.known.length.tolist() == [8]
+    assert np.isfinite(judge.truth[0, :4]).all()
+    assert np.isnan(judge.truth[0, 4:]).all()
+    judge = Judge.of(panel.take([1, 2]), 6, 1)
+    assert judge is not None
+    assert judge.known.length.tolist() == [40 - 12, 90 - 12]
+    assert judge.windows.cutoff.tolist() == [27, 30, 33, 77, 80, 83]
+    assert np.isfinite(judge.truth).all()
 
 
 def test_series_too_short_to_be_judged_get_the_simple_ones() -> None:
@@ -219,3 +261,64 @@ def test_it_runs_in_a_backtest_beside_the_baselines() -> None:
 def test_settings_that_cannot_work(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ft.Auto(**{"h": H, **settings})
+
+
+def test_each_step_is_said_with_the_time_left() -> None:
+    model = ft.Auto(H, SIMPLE, time_limit=50)
+    lines: list[str] = []
+    model.progress = lines.append
+    model.fit(noise())
+    assert len(lines) == len(SIMPLE) + 1
+    assert re.fullmatch(r"trying SeasonalES \(2 of 4\), \d+ s left", lines[1])
+    assert re.fullmatch(r"fitting .*SeasonalES.* on everything, \d+ s left", lines[-1])
+    assert "progress" not in model.settings()
+    assert model.fresh().progress is None
+
+
+def test_what_was_forecast_from_the_held_back_origins_can_be_scored() -> None:
+    model = ft.Auto(H, ["SeasonalNaive", "SeasonalNaive", "Drift"], season=7).fit(noise())
+    assert list(model.trials_) == ["SeasonalNaive", "SeasonalNaive 2", "Drift", "Auto"]
+    board = ft.score(list(model.trials_.values())).leaderboard().set_index("model")
+    assert board.wql["Auto"] <= board.wql["Drift"]
+    assert model.trials_["SeasonalNaive"].baseline
+    assert not model.trials_["Auto"].baseline
+
+
+def test_without_candidates_it_counts_as_holding_a_network() -> None:
+    assert ft.Auto(H).neural
+    assert not ft.Auto(H, SIMPLE).neural
+    assert not ft.Auto(H, SIMPLE).fit(noise()).neural
+
+
+def test_small_counts_without_zeros_are_counts_for_every_candidate() -> None:
+    panel = make_panel((60,) * 3)
+    counts = panel.with_values(np.random.default_rng(0).poisson(12.0, panel.values.shape).astype(float))
+    assert kind_of(counts) == "counts"
+    models = {model.name: model for model in usual_candidates(counts, H, {}).models}
+    assert models["Theta"].model == {"Stats": {**ft.Stats("Theta", H).settings()}}
+    quantiles = models["Theta"].fit(counts).predict(counts).quantiles
+    assert quantiles is not None
+    np.testing.assert_array_equal(quantiles, np.round(quantiles))
+
+
+def test_intervals_of_counts_cover_what_they_say() -> None:
+    rng = np.random.default_rng(1)
+    panel = make_panel((160,) * 30)
+    sizes = np.repeat(rng.gamma(2.0, 1.0, 30), 160)[:, None]
+    counts = panel.with_values(rng.negative_binomial(1.5, 1.5 / (1.5 + sizes)).astype(float))
+    model = ft.Auto(H, ["SeasonalMean", "WindowMean", "SeasonalES"], season=7).fit(counts.head(counts.observed - H))
+    levels = np.arange(1, 100) / 100
+    forecast = model.predict(counts, [counts.grid.output_times([154])[0]], quantiles=levels)
+    assert forecast.quantiles is not None
+    truth = forecast.truth()[..., None]
+    low = (forecast.quantiles < truth).mean(axis=-1)
+    high = (forecast.quantiles <= truth).mean(axis=-1)
+    transform = low + (high - low) * rng.random(low.shape)
+    assert 0.74 < np.mean(np.abs(transform - 0.5) < 0.4) < 0.86
+
+
+def test_the_time_for_a_fit_grows_with_the_number_of_series() -> None:
+    assert usual_limit(100) == LEAST
+    assert usual_limit(500) == pytest.approx(LEAST + 80)
+    assert usual_limit(10**6) == MOST
+    assert ft.Auto(H).time_limit is None

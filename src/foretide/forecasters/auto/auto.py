@@ -13,10 +13,11 @@ import numpy as np
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction
-from foretide.forecasters.auto.blend import stretched
+from foretide.forecasters.auto.blend import asked_for, stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
-from foretide.forecasters.auto.contest import FAILED, Entry, Result, contest
+from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.gaussian import installed
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
@@ -27,13 +28,19 @@ from foretide.text import joined, number, percent, phrase
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
     from foretide.forecasters.base import FitPart, Forecaster
+    from foretide.forecasters.forecast import Forecast
     from foretide.typing import Array, Bools, Floats, Json
+
+LEAST, MOST, FREE, PER_SERIES = 45.0, 300.0, 100, 0.2
+"""Seconds for a fit: the least and the most, and by how much they grow with each series above a number of them."""
 
 
 class Auto(Wrapper):
@@ -43,7 +50,8 @@ class Auto(Wrapper):
     forecasts it from up to three origins. They are judged by the weighted quantile loss at the deciles, over all series
     together. Those near the best are blended, quantile by quantile, with weights drawn towards equal ones; where that
     is worse than the best one, it stands alone. Then they are fitted again on everything. The intervals are stretched
-    by one factor per level, so that they would have covered what they say; those of counts stay as they are.
+    by one factor per level, so that they would have covered what they say; those of counts and of values that are often
+    zero are taken at other levels instead.
 
     The usual candidates depend on the data: see :data:`foretide.forecasters.auto.candidates.USUAL`.
 
@@ -54,9 +62,10 @@ class Auto(Wrapper):
     candidates : sequence, optional
         What to try instead of the usual ones: forecasters, which are copied, or names, or ``{name: settings}``. Those
         without a distribution get the intervals of their past errors.
-    time_limit : float
-        Seconds for ``fit``. A candidate that would take longer, as measured on a few series, is left out; the first
-        one is always tried. While the limit leaves none out, the same seed gives the same forecast.
+    time_limit : float, optional
+        Seconds for ``fit``; by default 45, and a fifth of a second more for each series above 100, at most 300. A
+        candidate that would take longer, as measured on a few series, is left out; the first one is always tried.
+        While the limit leaves none out, the same seed gives the same forecast.
     season : int, optional
         Steps of one season; found from the frequency and the data by default.
     seed : int
@@ -84,7 +93,7 @@ class Auto(Wrapper):
         h: int,
         candidates: Sequence[Member] | None = None,
         *,
-        time_limit: float = 60.0,
+        time_limit: float | None = None,
         season: int | None = None,
         seed: int = 0,
         alias: str | None = None,
@@ -97,14 +106,21 @@ class Auto(Wrapper):
         self._given = None if candidates is None else [unfitted(model, h) for model in candidates]
         if self._given is not None and {model.h for model in self._given} != {h}:
             raise ConfigError(f"All candidates forecast h={h!r} steps; got {sorted({m.h for m in self._given})}.")
-        if not time_limit > 0:
-            raise ConfigError(f"time_limit is a number of seconds above 0, got {time_limit!r}.")
-        self.season, self.time_limit, self.seed = check_count("season", season), float(time_limit), seed
+        if time_limit is not None and not time_limit > 0:
+            raise ConfigError(f"time_limit is a number of seconds above 0, or None; got {time_limit!r}.")
+        self.season, self.seed = check_count("season", season), seed
+        self.time_limit = None if time_limit is None else float(time_limit)
         super().__init__(self._given or [SeasonalNaive(h, self.season)], alias=alias)
         self.uses_validation = False  # it keeps its own part back
         self.uses_future = self._given is None or self.uses_future
+        self.neural = self.neural if self._given is not None else installed("torch")
+        self.progress: Callable[[str], object] | None = None
+        """Gets a line before each step of ``fit``, such as "trying Theta (4 of 11), 42 s left". Not a setting."""
         self.result_: Result | None = None
         """What came of the contest; None before fit."""
+        self.trials_: dict[str, Forecast] = {}
+        """After fit: what each candidate that was judged forecast from the held-back origins, and the blend under the
+        name of this forecaster. Not saved."""
         self.notes_: list[str] = []
         """What there is to know of the choice and of the fits."""
         self.shares_: Floats = np.ones(1)
@@ -198,15 +214,34 @@ class Auto(Wrapper):
         else:
             tried = Candidates([with_intervals(model) for model in self._given], {}, {})
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
-        left = self.time_limit - (time.perf_counter() - began)
-        result = contest(judge, tried.models, left, counts=kind_of(panel) == "counts")
+        ends = began + (usual_limit(panel.n_entities) if self.time_limit is None else self.time_limit)
+        held = contest(
+            judge, tried.models, ends - time.perf_counter(), smooth=kind_of(panel) == "continuous", say=self._say
+        )
+        result = held.result
+        self.trials_ = {} if judge is None else self._trials(judge, held, tried.models)
         self.floor_ = np.fmin.reduce(panel.values[:, : panel.n_targets], axis=0) >= 0
+        chosen = joined([entry.candidate for entry in result.entries if entry.weight])
+        self._say(f"fitting {chosen} on everything, {time_left(ends - time.perf_counter())}")
         entries = self._refitted(tried.models, result.entries, part)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
         lost = {entry.candidate: entry.left_out for entry in entries if entry.lost} | tried.missing
         self.notes_ += [f"{name} is left out: {why}" for name, why in lost.items()]
-        entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.too_long}.items()]
+        entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.unfit}.items()]
         self.result_ = replace(result, entries=tuple(entries))
+
+    def _say(self, line: str) -> None:
+        if self.progress is not None:
+            self.progress(line)
+
+    def _trials(self, judge: Judge, held: Held, models: Sequence[Forecaster]) -> dict[str, Forecast]:
+        """Return what was forecast from the held-back origins, by names that differ."""
+        found: dict[str, Forecast] = {}
+        for model, trial in zip(models, held.trials, strict=True):
+            if trial is not None:
+                name = model.name if model.name not in {*found, self.name} else f"{model.name} {len(found) + 1}"
+                found[name] = judge.forecast(name, trial, baseline=model.baseline)
+        return found if held.blend is None else {**found, self.name: judge.forecast(self.name, held.blend)}
 
     def _refitted(self, models: Sequence[Forecaster], entries: Sequence[Entry], part: FitPart) -> list[Entry]:
         """Fit the chosen ones on everything; what they warn of becomes notes, and one that fails leaves the blend."""
@@ -235,18 +270,20 @@ class Auto(Wrapper):
 
     # ---------------------------------------------------------------- forecasting
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
-        asked = tuple(sorted({*quantiles, 0.5})) if quantiles else ()
+        result = self._result()
+        wanted = tuple(sorted({*quantiles, 0.5})) if quantiles else ()
+        asked = asked_for(wanted, result.levels)
         made = [predict_within(member, panel, windows, asked) for member in self.members]
         mean = np.einsum("m,mnhd->nhd", self.shares_, np.stack([one.mean for one in made]).astype(np.float64))
         mean = np.where(self.floor_, np.maximum(mean, 0.0), mean)
         notes = [note for one in made for note in one.notes]
         notes += [Note("choice", text, np.arange(len(windows))) for text in self.notes_]
         own = [one.quantiles for one in made if one.quantiles is not None]
-        if not asked or len(own) < len(made):
+        if not wanted or len(own) < len(made):
             return Prediction(mean, None, notes=tuple(notes))
-        blended = stretched(blend_quantiles(np.stack(own), self.shares_), asked, self._result().factors)
+        blended = stretched(blend_quantiles(np.stack(own), self.shares_), wanted, result.factors)
         blended = np.where(self.floor_[:, None], np.maximum(blended, 0.0), blended)
-        return Prediction(mean, blended[..., [asked.index(q) for q in quantiles]], notes=tuple(notes))
+        return Prediction(mean, blended[..., [wanted.index(q) for q in quantiles]], notes=tuple(notes))
 
     # ---------------------------------------------------------------- keeping
     def state(self) -> dict[str, Array]:
@@ -272,6 +309,25 @@ class Auto(Wrapper):
         self.result_ = rebuilt(Result, under("result/", state), {**facts["result"], "entries": entries})
         self.notes_, self.shares_ = list(facts["notes"]), np.asarray(state["shares"], dtype=np.float64)
         self.floor_ = np.asarray(state["floor"], dtype=bool)
+
+
+def usual_limit(series: int) -> float:
+    """Return the seconds that a fit may take by default, by the number of series.
+
+    Parameters
+    ----------
+    series : int
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> usual_limit(1), usual_limit(600), usual_limit(3000)
+    (45.0, 145.0, 300.0)
+    """
+    return min(LEAST + PER_SERIES * max(series - FREE, 0), MOST)
 
 
 def _described(models: Sequence[Forecaster]) -> list[dict[str, dict[str, object]]]:

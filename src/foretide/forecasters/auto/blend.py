@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.windows import evenly
 from foretide.forecasters.auto.judge import CHECKED, QUANTILES
 
 if TYPE_CHECKING:
@@ -13,29 +14,79 @@ if TYPE_CHECKING:
 
     from foretide.typing import Floats
 
-NEAR = 1.2
-"""Candidates whose score is more than so many times the best one are left out."""
-TEMPERATURE = 0.1
+NEAR, LONE = 1.1, 0.5
+"""Candidates whose score is more than so many times the best one are left out: 1.1 times where there are many series,
+1.6 times where there is one, whose few origins say little."""
+TEMPERATURE = 0.05
 """A candidate whose logarithmic score is so much higher counts 1/e of the other, before shares are drawn together."""
 EQUAL = 0.5
 """So far shares are drawn towards equal ones."""
 ALONE = 1.02
-"""The best candidate stands alone where the blend's score is more than so many times its own: shares chosen on few
-origins should not take the blend for worse by chance. These figures were chosen on validation parts of the league's
-tasks; in this order of size they matter little."""
-WORTH = 200
-"""As much as so many windows say does the belief that intervals are right as they are count."""
+"""The best candidate stands alone where the blend's score is more than so many times its own (1.52 times for a single
+series): shares chosen on few
+origins should not take the blend for worse by chance. Least squares on quantiles, greedy selection, equal shares of
+the best three or four and shares by series were tried on the same validation parts and are not better."""
+WORTH = 30
+"""As much as so many windows say does the belief that intervals are right as they are count, and as much as one origin
+does: the windows of one origin are all easy or all hard."""
+SHARES = np.linspace(0.0, 1.0, 201)
+"""Central intervals, as shares, whose coverage is looked at for whole or sparse values."""
+MOST = 50_000
+"""So many values are enough for that."""
 LIMITS = (0.5, 2.0)
 """No interval is stretched by less or more."""
 
 
-def shares_of(scores: Sequence[float]) -> Floats:
+def near(series: int) -> float:
+    """Return how many times the best score another one may be.
+
+    Parameters
+    ----------
+    series : int
+        So many series were judged on.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> near(1), round(near(100), 4)
+    (1.6, 1.15)
+    """
+    return NEAR + doubt(series)
+
+
+def doubt(series: int) -> float:
+    """Return what is added to such bounds because few series say little.
+
+    Parameters
+    ----------
+    series : int
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> doubt(1), doubt(100)
+    (0.5, 0.05)
+    """
+    return float(LONE / np.sqrt(series))
+
+
+def shares_of(scores: Sequence[float], series: int, simple: Sequence[bool] = ()) -> Floats:
     """Return what each candidate counts in the blend, from scores of which lower ones are better.
 
     Parameters
     ----------
     scores : sequence of float
         Not negative; infinite for one that is not to count. At least one is finite.
+    series : int
+        So many series were judged on.
+    simple : sequence of bool
+        Which ones are simple baselines: they only count where the best of the others is hardly better.
 
     Returns
     -------
@@ -44,17 +95,41 @@ def shares_of(scores: Sequence[float]) -> Floats:
 
     Examples
     --------
-    >>> shares_of([0.10, 0.10, 0.20]).tolist()
+    >>> shares_of([0.10, 0.10, 0.20], 100).tolist()
     [0.5, 0.5, 0.0]
     """
     log = np.log(np.maximum(scores, 1e-12))
     gap = log - log.min()
-    near = gap <= np.log(NEAR)
-    soft = np.where(near, np.exp(-np.where(near, gap, 0.0) / TEMPERATURE), 0.0)
-    return np.asarray(EQUAL * near / near.sum() + (1 - EQUAL) * soft / soft.sum())
+    good = gap <= np.log(near(series))
+    plain = np.array(simple if len(simple) else [False] * len(log))
+    if not plain.all():
+        good &= ~plain | (log <= log[~plain].min() + np.log(1 + doubt(series)))
+    soft = np.where(good, np.exp(-np.where(good, gap, 0.0) / TEMPERATURE), 0.0)
+    return np.asarray(EQUAL * good / good.sum() + (1 - EQUAL) * soft / soft.sum())
 
 
-def factors_of(quantiles: Floats, truth: Floats) -> Floats:
+def trust(windows: int, origins: float) -> float:
+    """Return how far what the intervals of so many windows say is followed, between 0 and 1.
+
+    Parameters
+    ----------
+    windows : int
+    origins : float
+        Windows of each series, on average.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> trust(300, 1.0), trust(300, 3.0)
+    (0.45454545454545453, 0.6818181818181818)
+    """
+    return windows / (windows + WORTH) * origins / (origins + 1)
+
+
+def factors_of(quantiles: Floats, truth: Floats, origins: float) -> Floats:
     """Return by what the half-widths of the checked intervals are to be multiplied so that they cover what they say.
 
     Parameters
@@ -62,30 +137,31 @@ def factors_of(quantiles: Floats, truth: Floats) -> Floats:
     quantiles : float array ``[W, H, D, Q]``
         At :data:`foretide.forecasters.auto.judge.QUANTILES`.
     truth : float array ``[W, H, D]``
+    origins : float
+        Windows of each series, on average.
 
     Returns
     -------
     float array
-        One per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards 1 the more, the fewer windows
-        there are.
+        One per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards 1 by :func:`trust`.
 
     Examples
     --------
     >>> import numpy as np
     >>> z = np.array([-1.96, -1.28, -0.84, -0.67, -0.52, -0.25, 0, 0.25, 0.52, 0.67, 0.84, 1.28, 1.96])
     >>> truth = np.random.default_rng(0).normal(size=(5000, 1, 1))
-    >>> factors_of(z * np.ones((5000, 1, 1, 1)), truth).round(1).tolist()
+    >>> factors_of(z * np.ones((5000, 1, 1, 1)), truth, 3).round(1).tolist()
     [1.0, 1.0, 1.0]
     """
     middle = quantiles[..., QUANTILES.index(0.5)]
     gap = truth - middle
-    trust, factors = len(truth) / (len(truth) + WORTH), []
+    factors: list[float] = []
     for level in CHECKED:
         low, high = (quantiles[..., QUANTILES.index(round(0.5 + s * level / 200, 4))] for s in (-1, 1))
         width = np.where(gap > 0, high - middle, middle - low)
         usable = ~np.isnan(gap) & (width > 0)
         needed = np.quantile(np.abs(gap[usable]) / width[usable], level / 100) if usable.any() else 1.0
-        factors.append(np.clip(max(float(needed), 1e-9) ** trust, *LIMITS))
+        factors.append(np.clip(max(float(needed), 1e-9) ** trust(len(truth), origins), *LIMITS))
     return np.array(factors)
 
 
@@ -116,3 +192,109 @@ def stretched(quantiles: Floats, levels: Sequence[float], factors: Floats) -> Fl
     factor = np.interp([200 * abs(q - 0.5) for q in levels], CHECKED, factors)
     wide = middle + factor * (quantiles - middle)
     return np.where(np.isnan(wide).any(axis=-1, keepdims=True), wide, np.sort(wide, axis=-1))
+
+
+def levels_of(quantiles: Floats, truth: Floats, origins: float) -> Floats:
+    """Return which central intervals cover what those of the checked levels say.
+
+    For values that are whole or often zero, whose intervals cannot be stretched a little: a value that equals a
+    quantile lies below it in as many cases as the level asks for (randomised probability integral transform).
+
+    Parameters
+    ----------
+    quantiles : float array ``[W, H, D, Q]``
+        At :data:`foretide.forecasters.auto.judge.QUANTILES`.
+    truth : float array ``[W, H, D]``
+    origins : float
+        Windows of each series, on average.
+
+    Returns
+    -------
+    float array
+        Level in percent, one per level of :data:`foretide.forecasters.auto.judge.CHECKED`, drawn towards that level by
+        :func:`trust`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.stats import poisson
+    >>> truth = np.random.default_rng(0).poisson(2.0, size=(4000, 1, 1))
+    >>> levels_of(np.tile(poisson.ppf(QUANTILES, 2.0), (4000, 1, 1, 1)), truth, 3).round(-1).tolist()
+    [50.0, 80.0, 100.0]
+    """
+    known = ~np.isnan(truth) & np.isfinite(quantiles).all(axis=-1)
+    if not known.any():
+        return np.array(CHECKED)
+    some = evenly(int(known.sum()), MOST)
+    low, high = _transforms(quantiles[known][some], truth[known][some])
+    curve = [
+        float(np.mean(np.maximum(np.minimum(high, (1 + c) / 2) - np.maximum(low, (1 - c) / 2), 0) / (high - low)))
+        for c in SHARES
+    ]
+    share = trust(len(truth), origins)
+    needed = 100 * np.interp(np.array(CHECKED) / 100, curve, SHARES)
+    return np.asarray(share * needed + (1 - share) * np.array(CHECKED))
+
+
+def _transforms(quantiles: Floats, truth: Floats) -> tuple[Floats, Floats]:
+    """Return between which probabilities values ``[n]`` lie in their distributions, given by quantiles ``[n, Q]``."""
+    edges = np.array([0.0, *QUANTILES, 1.0])
+    middle = (edges[1:] + edges[:-1]) / 2
+    below, upto = (f(quantiles, truth[:, None]).sum(axis=1) for f in (np.less, np.less_equal))
+    ties = upto > below  # the step of the distribution begins and ends somewhere between two levels
+    low = np.where(ties, np.where(below == 0, 0.0, middle[below]), edges[below])
+    return low, np.where(ties, middle[upto], edges[upto + 1])
+
+
+def asked_for(levels: Sequence[float], central: Floats) -> tuple[float, ...]:
+    """Return the quantiles that stand for others, from the central intervals that stand for those checked.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        Quantiles, as fractions.
+    central : float array
+        As :func:`levels_of` gives them.
+
+    Returns
+    -------
+    tuple of float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> asked_for((0.1, 0.5, 0.9), np.array([50.0, 90.0, 97.0]))
+    (0.05, 0.5, 0.95)
+    """
+    if np.array_equal(central, CHECKED):
+        return tuple(levels)
+    shares = np.interp([200 * abs(q - 0.5) for q in levels], [0.0, *CHECKED, 100.0], [0.0, *central, 100.0])
+    return tuple(round(0.5 + (1 if q > 0.5 else -1) * float(c) / 200, 6) for q, c in zip(levels, shares, strict=True))
+
+
+def relevelled(quantiles: Floats, levels: Sequence[float]) -> Floats:
+    """Return other quantiles of a distribution than those it is given by, interpolated between these.
+
+    Parameters
+    ----------
+    quantiles : float array ``[..., Q]``
+        At :data:`foretide.forecasters.auto.judge.QUANTILES`.
+    levels : sequence of float
+        As fractions.
+
+    Returns
+    -------
+    float array ``[..., L]``
+        Whole where all quantiles are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relevelled(np.array(QUANTILES), (0.35, 0.5)).round(2).tolist()
+    [0.35, 0.5]
+    """
+    place = np.interp(levels, QUANTILES, np.arange(len(QUANTILES)))
+    down = np.minimum(np.floor(place).astype(np.int64), len(QUANTILES) - 2)
+    part = place - down
+    mixed = quantiles[..., down] * (1 - part) + quantiles[..., down + 1] * part
+    return np.asarray(np.round(mixed) if (quantiles == np.round(quantiles)).all() else mixed)

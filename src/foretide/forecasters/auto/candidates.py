@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from foretide.data.counts import count_like
-from foretide.data.time.seasons import telling
+from foretide.data.time.seasons import main_season, telling
 from foretide.errors import MissingExtraError
+from foretide.forecasters.classical.stats import Stats
 from foretide.forecasters.gaussian import require
 from foretide.forecasters.simple.default_set import made, with_intervals
+from foretide.forecasters.wrappers.intervals import WithIntervals
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["counts", "sparse", "continuous"]
 ZEROS = 0.05
-"""Values that are never negative and zero at least so often are sparse, or counts where they are whole and small."""
+"""Values that are no counts, never negative and zero at least so often are sparse."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Usual:
         Rows of a typical series that it takes, beside two horizons.
     in_all : int
         Rows of all series together that it takes.
+    most_rows, most_season : float
+        Rows of a typical series, and steps of its season, beyond which it takes too long.
     needs : str or None
         A package that it cannot do without and that its class does not name.
     """
@@ -48,6 +52,8 @@ class Usual:
     settings: Mapping[str, object] = field(default_factory=dict)
     rows: int = 0
     in_all: int = 0
+    most_rows: float = np.inf
+    most_season: float = np.inf
     needs: str | None = None
 
 
@@ -56,16 +62,19 @@ _SMOOTH: tuple[Kind, ...] = ("continuous",)
 USUAL: tuple[Usual, ...] = (
     Usual("SeasonalNaive"),
     Usual("SeasonalES"),
-    Usual("SeasonalMean", _ROUGH),
+    Usual("SeasonalMean"),
+    Usual("WindowMean"),
     Usual("Drift", _SMOOTH),
-    Usual("CalendarES", _ROUGH),
+    Usual("CalendarES"),
     Usual("TSB", _ROUGH),
     Usual("SBA", _ROUGH),
     Usual("Ridge", rows=20, in_all=100),
-    Usual("Stats", _SMOOTH, {"model": "Theta"}, rows=3, needs="statsforecast"),
-    Usual("Stats", _SMOOTH, {"model": "AutoETS"}, rows=3, needs="statsforecast"),
+    Usual("Stats", settings={"model": "Theta"}, rows=3, needs="statsforecast"),
+    Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
     Usual("LAVAR", rows=20, in_all=300),
-    Usual("Attention", _SMOOTH, {"head": "student_t"}, rows=60, in_all=1000),
+    Usual("Stats", settings={"model": "AutoETS"}, rows=3, needs="statsforecast"),
+    Usual("Stats", _SMOOTH, {"model": "AutoARIMA"}, rows=20, most_rows=500, most_season=12, needs="statsforecast"),
+    Usual("Attention", ("continuous", "sparse"), {"head": "student_t"}, rows=60, in_all=1000),
     Usual("Attention", ("counts",), {"head": "nb"}, rows=60, in_all=1000),
 )
 """The usual candidates, in the order in which they are tried."""
@@ -81,8 +90,8 @@ def kind_of(panel: Panel) -> Kind:
     Returns
     -------
     {"counts", "sparse", "continuous"}
-        Whole numbers that are often zero and mostly small; other values that are often zero and never below; all
-        others.
+        Whole numbers that are zero now and then, or small (:func:`foretide.data.counts.count_like`); other values that
+        are often zero and never below; all others.
 
     Examples
     --------
@@ -90,11 +99,11 @@ def kind_of(panel: Panel) -> Kind:
     >>> kind_of(ft.synthetic.supplies(T=60, n_targets=4).panel), kind_of(ft.synthetic.hourly(T=60).panel)
     ('counts', 'continuous')
     """
+    if count_like(panel).all():
+        return "counts"
     values = panel.values[:, : panel.n_targets]
     known = values[~np.isnan(values)]
-    if known.min() < 0 or (known == 0).mean() < ZEROS:
-        return "continuous"
-    return "counts" if count_like(panel).all() else "sparse"
+    return "continuous" if known.min() < 0 or (known == 0).mean() < ZEROS else "sparse"
 
 
 class Candidates(NamedTuple):
@@ -104,12 +113,12 @@ class Candidates(NamedTuple):
     ----------
     models : list of Forecaster
         Unfitted, with intervals.
-    too_long, missing : dict
-        Name -> reason: candidates for more rows than there are, and those whose package is not installed.
+    unfit, missing : dict
+        Name -> reason: candidates for other numbers of rows than there are, and those whose package is not installed.
     """
 
     models: list[Forecaster]
-    too_long: dict[str, str]
+    unfit: dict[str, str]
     missing: dict[str, str]
 
 
@@ -138,18 +147,30 @@ def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Cand
     """
     rows = panel.observed[telling(panel)]
     kind, typical, total = kind_of(panel), int(np.median(rows)), int(rows.sum())
+    given = shared.get("season")
+    season = main_season(panel, given if isinstance(given, int) else None)
     found = Candidates([], {}, {})
     for one in USUAL:
         if kind not in one.kinds:
             continue
         shown = str(one.settings.get("model", one.name))
         if (one.rows and typical < one.rows + 2 * h) or total < one.in_all:
-            found.too_long[shown] = f"too few rows: {typical} in a typical series, {total} in all"
+            found.unfit[shown] = f"too few rows: {typical} in a typical series, {total} in all"
+            continue
+        if typical > one.most_rows or season > one.most_season:
+            found.unfit[shown] = f"it takes long on {typical} rows with a season of {season}"
             continue
         try:
             if one.needs is not None:
                 require(one.needs, shown)
-            found.models.append(with_intervals(made(one.name, h, {**shared, **one.settings})))
+            found.models.append(_for_kind(made(one.name, h, {**shared, **one.settings}), kind))
         except MissingExtraError as error:
             found.missing[shown] = str(error)
     return found
+
+
+def _for_kind(model: Forecaster, kind: Kind) -> Forecaster:
+    """Give a model the predictive distribution that suits the data: counts are no normal distribution's."""
+    if kind == "counts" and isinstance(model, Stats) and model.has_distribution:
+        return WithIntervals(model, "negative_binomial", alias=model.name)
+    return with_intervals(model)

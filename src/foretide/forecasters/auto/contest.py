@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from foretide.forecasters.auto.blend import ALONE, factors_of, shares_of, stretched
+from foretide.forecasters.auto.blend import (
+    ALONE,
+    asked_for,
+    doubt,
+    factors_of,
+    levels_of,
+    near,
+    relevelled,
+    shares_of,
+    stretched,
+)
 from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, predicted_seconds, tried, wql
 from foretide.forecasters.classical.time_limit import OutOfTime
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
@@ -16,7 +26,7 @@ from foretide.parallel import map_tasks
 from foretide.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from foretide.forecasters.base import Forecaster
     from foretide.typing import Floats
@@ -70,6 +80,8 @@ class Result:
         Of the blend.
     factors : float array
         By which intervals are stretched, one per level checked.
+    levels : float array
+        Which central intervals stand for those of the levels checked.
     origins : int
         Forecasts that were judged.
     """
@@ -77,7 +89,25 @@ class Result:
     entries: tuple[Entry, ...]
     wql: float = float("nan")
     factors: Floats = field(default_factory=lambda: np.ones(len(CHECKED)))
+    levels: Floats = field(default_factory=lambda: np.array(CHECKED))
     origins: int = 0
+
+
+class Held(NamedTuple):
+    """What a contest leaves.
+
+    Attributes
+    ----------
+    result : Result
+    trials : list of Trial or None
+        One per candidate, in their order; None for those that were not judged.
+    blend : Trial or None
+        That of the blend; None where nothing was judged.
+    """
+
+    result: Result
+    trials: list[Trial | None]
+    blend: Trial | None = None
 
 
 def is_simple(model: Forecaster) -> bool:
@@ -85,7 +115,14 @@ def is_simple(model: Forecaster) -> bool:
     return model.baseline and not any(part.knows_ids for part in (model, *model.parts))
 
 
-def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float, *, counts: bool) -> Result:
+def contest(
+    judge: Judge | None,
+    models: Sequence[Forecaster],
+    time_limit: float,
+    *,
+    smooth: bool = True,
+    say: Callable[[str], object] = len,
+) -> Held:
     """Judge candidates on held-back origins while there is time, and share the blend out among the good ones.
 
     Parameters
@@ -96,34 +133,64 @@ def contest(judge: Judge | None, models: Sequence[Forecaster], time_limit: float
         Unfitted ones; the first is judged in any case.
     time_limit : float
         Seconds, the later fits on everything included.
-    counts : bool
-        Whether all targets are counts, whose intervals are left as they are.
+    smooth : bool
+        Whether intervals can be stretched; those of whole or sparse values get other levels instead.
+    say : callable
+        Gets a line before each step; by default nothing is said.
 
     Returns
     -------
-    Result
+    Held
     """
     if judge is None:
-        return _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
-    entries, trials = _judged(judge, models, time_limit)
-    scores = np.array([entry.wql for entry in entries])
+        result = _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
+        return Held(result, [None] * len(models))
+    entries, trials = _judged(judge, models, time_limit, say)
+    return settled(judge, entries, trials, smooth=smooth)
+
+
+def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | None], *, smooth: bool) -> Held:
+    """Share the blend out among candidates that were judged, and set its intervals right.
+
+    Parameters
+    ----------
+    judge : Judge
+    entries : sequence of Entry
+        With the scores of those that were judged.
+    trials : sequence of Trial or None
+        Their forecasts.
+    smooth : bool
+        As for :func:`contest`.
+
+    Returns
+    -------
+    Held
+    """
+    truth, scores = judge.truth, np.array([entry.wql for entry in entries])
     if not np.isfinite(scores).any():
-        return _unjudged(entries)
-    shares = shares_of(np.where(np.isfinite(scores), scores, np.inf).tolist())
-    good = np.flatnonzero(shares)
-    blended = _blended([trials[k] for k in good], shares[good])
+        return Held(_unjudged(entries), list(trials))
+    shares = shares_of(
+        np.where(np.isfinite(scores), scores, np.inf).tolist(), judge.series, [e.simple for e in entries]
+    )
+    blend = _blended(trials, shares)
     best = int(np.nanargmin(scores))
-    if len(good) > 1 and wql(blended, judge.truth) > ALONE * scores[best]:
-        shares = np.eye(len(models))[best]
-        blended = _blended([trials[best]], np.ones(1))
-    factors = np.ones(len(CHECKED)) if counts else factors_of(blended, judge.truth)
-    behind = {k: f"{scores[k] / scores[best] - 1:.0%} worse than {entries[best].candidate}" for k in range(len(models))}
+    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > (ALONE + doubt(judge.series)) * scores[best]:
+        shares = np.eye(len(entries))[best]
+        blend = _blended(trials, shares)
+    factors, levels, quantiles = np.ones(len(CHECKED)), np.array(CHECKED), blend.quantiles
+    if smooth:
+        factors = factors_of(quantiles, truth, judge.origins)
+        quantiles = stretched(quantiles, QUANTILES, factors)
+    else:
+        levels = levels_of(quantiles, truth, judge.origins)
+        quantiles = relevelled(quantiles, asked_for(QUANTILES, levels))
+    behind = [f"{score / scores[best] - 1:.0%} worse than {entries[best].candidate}" for score in scores]
     entries = [
         replace(e, weight=float(w), left_out=e.left_out or ("" if w else behind[k]))
         for k, (e, w) in enumerate(zip(entries, shares, strict=True))
     ]
-    score = wql(stretched(blended, QUANTILES, factors), judge.truth)
-    return Result(tuple(entries), score, factors, len(judge.windows))
+    result = Result(tuple(entries), wql(quantiles, truth), factors, levels, len(truth))
+    return Held(result, list(trials), Trial(blend.mean, quantiles))
 
 
 def _unjudged(entries: Sequence[Entry]) -> Result:
@@ -134,29 +201,32 @@ def _unjudged(entries: Sequence[Entry]) -> Result:
     ))  # fmt: skip
 
 
-def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tuple[list[Entry], list[Trial | None]]:
+def _judged(
+    judge: Judge, models: Sequence[Forecaster], time_limit: float, say: Callable[[str], object]
+) -> tuple[list[Entry], list[Trial | None]]:
     """Try the candidates one after the other; what the good ones need to be fitted again is kept free."""
-    began, needed = time.perf_counter(), 0.0
+    ends = time.perf_counter() + time_limit
     entries: list[Entry] = []
     trials: list[Trial | None] = []
     for k, model in enumerate(models):
         entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
-        left = began + time_limit - needed - time.perf_counter()
+        ready = ends - _to_refit(entries, judge.series)
+        left = ready - time.perf_counter()
+        say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(ends - time.perf_counter())}")
         if k and left > 0 and not entry.simple:
             (measured,) = map_tasks(predicted_seconds, [model], shared=judge)
             expected = 2 * (measured.value or 0.0)  # to be judged and fitted again; what fails here may work on all
-            left = began + time_limit - needed - time.perf_counter()
+            left = ready - time.perf_counter()
         if k and (left <= 0 or expected > left):
             took = f": it would take about {duration(expected)}" if left > 0 else ""
             entry = replace(entry, left_out=NO_TIME + took)
         else:
             (outcome,) = map_tasks(tried, [(model, left / 2 if k else None)], shared=judge)
-            needed, trial = needed + outcome.seconds, outcome.value
+            trial = outcome.value
             score = wql(trial.quantiles, judge.truth) if trial is not None else float("nan")
             entry = replace(entry, seconds=outcome.seconds)
             if isinstance(outcome.error, OutOfTime):
                 entry = replace(entry, left_out=f"{NO_TIME}: it was stopped after {duration(left / 2)}")
-                needed -= outcome.seconds
             elif not np.isfinite(score):
                 entry = replace(entry, left_out=f"{FAILED}: {outcome.error or 'no finite forecast'}")
             else:
@@ -166,5 +236,33 @@ def _judged(judge: Judge, models: Sequence[Forecaster], time_limit: float) -> tu
     return entries, trials
 
 
-def _blended(trials: Sequence[Trial | None], shares: Floats) -> Floats:
-    return blend_quantiles(np.stack([trial.quantiles for trial in trials if trial is not None]), shares)
+def _to_refit(entries: Sequence[Entry], series: int) -> float:
+    """Seconds that fitting those near the best again will take."""
+    best = min((entry.wql for entry in entries if np.isfinite(entry.wql)), default=0.0)
+    return sum(entry.seconds for entry in entries if entry.wql <= near(series) * best)
+
+
+def time_left(seconds: float) -> str:
+    """Say how much time is left.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> time_left(12.3), time_left(-1)
+    ('12 s left', 'no time left')
+    """
+    return f"{duration(seconds, rough=True)} left" if seconds > 0 else NO_TIME
+
+
+def _blended(trials: Sequence[Trial | None], shares: Floats) -> Trial:
+    chosen = [(trial, share) for trial, share in zip(trials, shares, strict=True) if trial is not None and share]
+    weights = np.array([share for _, share in chosen])
+    mean = np.einsum("m,mnhd->nhd", weights, np.stack([trial.mean for trial, _ in chosen]))
+    return Trial(mean, blend_quantiles(np.stack([trial.quantiles for trial, _ in chosen]), weights))

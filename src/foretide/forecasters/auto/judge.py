@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.time.seasons import telling
-from foretide.data.windows import Windows, evenly, places, slide, truth_of
-from foretide.forecasters.classical.time_limit import limit
+from foretide.data.windows import Windows, evenly, places, truth_of
+from foretide.forecasters.classical.time_limit import can_interrupt, limit
+from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import fit_member
 
@@ -32,7 +33,7 @@ ORIGINS = 3
 MOST_KEPT_BACK = 1 / 3
 """Share of a series that may be kept back for more origins than one."""
 FEWEST = 3
-"""Rows that must be left to learn from."""
+"""Rows that must be left to learn from; and more than one horizon, or point forecasts have no past errors."""
 SAMPLE_SERIES, SAMPLE_ROWS = 4, 1500
 """The time that a candidate takes is measured on so many series, and so many rows of each."""
 
@@ -64,6 +65,8 @@ class Judge:
     def of(cls, panel: Panel, h: int, season: int) -> Judge | None:
         """Keep the last part of every series back, at each series' own end; None where all are too short.
 
+        Of a series of less than three horizons a third is kept back, fewer steps than are forecast.
+
         Parameters
         ----------
         panel : Panel
@@ -80,17 +83,52 @@ class Judge:
         rows, stride = panel.observed, max(1, -(-h // 2))
         while gcd(stride, season) > 1:
             stride += 1
-        more = np.clip((np.round(MOST_KEPT_BACK * rows).astype(np.int64) - h) // stride, 0, ORIGINS - 1)
-        kept_back = h + stride * more
-        able = np.isin(np.arange(panel.n_entities), telling(panel, season)) & (rows - kept_back >= FEWEST)
+        share = np.round(MOST_KEPT_BACK * rows).astype(np.int64)
+        more = np.clip((share - h) // stride, 0, ORIGINS - 1)
+        kept_back = np.minimum(h, np.maximum(share, 1)) + stride * more
+        able = np.isin(np.arange(panel.n_entities), telling(panel, season)) & (rows - kept_back >= max(FEWEST, h + 1))
         known = panel.head(np.where(able, rows - kept_back, 0))
         known = known.take(np.flatnonzero(known.observed > 0))
         if not known.n_entities:
             return None
         inside = panel.take(places(known.ids, panel.ids))
-        windows = slide(inside, input_size=1, h=h, first_target=inside.first + known.length, stride=stride)
+        origins = 1 + more[places(known.ids, panel.ids)]
+        entity = np.repeat(np.arange(known.n_entities), origins)
+        nth = np.arange(len(entity)) - np.repeat(np.cumsum(origins) - origins, origins)
+        windows = Windows(entity, known.length[entity] - 1 + stride * nth)
         truth = truth_of(inside, windows, h)
         return cls(inside, known, windows, truth) if np.isfinite(truth).any() else None
+
+    @property
+    def series(self) -> int:
+        """How many series are judged on."""
+        return len(np.unique(self.windows.entity)) * self.panel.n_targets
+
+    @property
+    def origins(self) -> float:
+        """Origins of each series, on average."""
+        return len(self.windows) / len(np.unique(self.windows.entity))
+
+    def forecast(self, name: str, trial: Trial, *, baseline: bool = False) -> Forecast:
+        """Return a trial as a forecast from the origins, which can be scored.
+
+        Parameters
+        ----------
+        name : str
+            Of the candidate.
+        trial : Trial
+        baseline : bool
+            Whether skill is measured against it.
+
+        Returns
+        -------
+        Forecast
+            With the levels :data:`CHECKED`, and the deciles.
+        """
+        return Forecast(
+            name, self.panel, self.windows, trial.mean, CHECKED, QUANTILES, trial.quantiles,
+            quantile_columns=DECILES, baseline=baseline,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +167,9 @@ def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
 
 
 def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
-    """Return about how long :func:`tried` will take, from a fit on a few series; 0 where those are most of the work.
+    """Return about how long :func:`tried` will take, from a fit on a few series, or on the beginning of a few.
+
+    0 where few series are most of the work and it can be stopped when it takes too long.
 
     Parameters
     ----------
@@ -144,9 +184,11 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     known = judge.known
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
     few = few.head(np.minimum(few.length, SAMPLE_ROWS))
+    if few.length.sum() > known.length.sum() / 2:
+        if can_interrupt():
+            return 0.0
+        few = few.head(few.length // 3 + FEWEST)
     scale = float(known.length.sum() / few.length.sum())
-    if scale < 2:
-        return 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit_member(few.take([0]), (candidate.fresh(), None))  # imports and compiles what the first fit needs

@@ -13,11 +13,15 @@ class OutOfTime(BaseException):
     """Not an Exception, so that a library's own ``except Exception`` cannot swallow it."""
 
 
+def can_interrupt() -> bool:
+    """Whether the platform and the thread allow it to interrupt what takes too long."""
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def limit(seconds: float | None) -> Iterator[None]:
     """Interrupt the body after some seconds, where the platform and the thread allow it."""
-    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    if seconds is None or not usable:
+    if seconds is None or not can_interrupt():
         yield
         return
 
