@@ -15,7 +15,9 @@ import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
 from foretide.errors import ArtifactError, ConfigError, DataError, NotFittedError
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.levels import bounds_of
 from foretide.forecasters.table import FORECASTERS, forecaster_class
+from foretide.pictures.matplotlib import plain
 
 H = 5
 LAST = 99
@@ -61,6 +63,23 @@ def test_shape_and_finite(case: str, kind: str) -> None:
     assert forecast.quantiles.shape == (*forecast.mean.shape, 2)
     assert np.isfinite(forecast.quantiles).all()
     assert (forecast.quantile(0.1) < forecast.quantile(0.9)).all()
+
+
+@each
+def test_every_forecast_is_drawn_with_its_intervals_beside_the_truth(case: str) -> None:
+    panel, model = panel_of("wide"), fitted(case, "wide")
+    forecast = model.predict(panel, times(panel, [LAST]), levels=(80, 95))
+    axes = forecast.plot(last=10).axes
+    assert [one.get_title(loc="left") for one in axes] == ["y0", "y1"]
+    for d, one in enumerate(axes):
+        lines = {line.get_label(): line.get_ydata() for line in one.lines}
+        np.testing.assert_allclose(lines[plain(forecast.model)], forecast.mean[0, :, d])
+        np.testing.assert_allclose(lines["observed"], panel.rows(0)[LAST - 9 : LAST + H + 1, d])
+        bands = [band.get_paths()[0].vertices[:, 1] for band in one.collections]
+        assert len(bands) == len(forecast.levels)
+        for band, level in zip(bands, sorted(forecast.levels, reverse=True), strict=True):
+            low, high = (forecast.quantile(bound)[0, :, d] for bound in bounds_of(level))
+            assert (band.min(), band.max()) == pytest.approx((low.min(), high.max()))
 
 
 @each

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.data.panel import Panel
-from foretide.data.windows import at_cutoffs, slide, truth_of
+from foretide.data.windows import at_cutoffs, observed_at, slide, truth_of
 from foretide.errors import ConfigError, DataError
 
 
@@ -84,3 +84,20 @@ def test_truth_of_windows() -> None:
         rows = panel.rows(int(windows.entity[w]))
         for k in range(4):
             np.testing.assert_array_equal(found[w, k], rows[windows.cutoff[w] + 1 + k, :2])
+
+
+def test_what_another_table_holds_is_found_by_name_and_time() -> None:
+    panel = ragged([30, 25, 20], [0, 3, 8])
+    other = panel.take([2, 0]).since(panel.grid.times([12])[0])  # other order, another beginning, one series less
+    frame = other.to_frame()
+    again = Panel.from_frame(frame, future=["f"], freq="h")  # a grid of its own
+    known = {(row.unique_id, row.ds): row.y for row in frame.itertuples()}
+    entity = np.array([0, 1, 2, 2])
+    steps = np.array([[10, 11, 12, 29, 30], [10, 11, 12, 13, 14], [12, 13, 14, 27, 28], [-3, 0, 1, 2, 900]])
+    for table in (other, again):
+        found = observed_at(table, panel, entity, steps)
+        assert found.shape == (4, 5, 1)
+        for n, row in enumerate(steps):
+            for k, time in enumerate(panel.grid.times(row)):
+                expected = known.get((panel.ids[entity[n]], time), np.nan)
+                np.testing.assert_equal(found[n, k, 0], expected)

@@ -24,7 +24,7 @@ from foretide.jobs.folder import RunFolder
 from foretide.jobs.reporting import write, write_report
 from foretide.jobs.searching import keep_study, run_search
 from foretide.report.search.content import SearchContent
-from foretide.report.search.trials import missing
+from foretide.tuning.trials import missing
 
 pytest.importorskip("optuna")
 EVIL = "<script>alert(1)"

@@ -12,6 +12,7 @@ import search_pages
 from drawn import in_file, on_page
 from matplotlib.figure import Figure
 
+from foretide.evaluation.cards.drawn import fold_picture
 from foretide.pictures.matplotlib import draw
 from foretide.pictures.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Picture, Points, Rule, Span
 from foretide.pictures.plotly import chart
@@ -156,18 +157,18 @@ def test_folds_where_the_baseline_is_better_are_shaded_and_the_worst_is_marked()
     folds = pd.DataFrame({
         "cutoff": ["2024-01-01", "2024-01-02", "2024-01-03"], "Net": [1.0, 4.0, 1.0], "Naive": 2.0, "Mean": 5.0,
     })  # fmt: skip
-    found = on_page(errors.fold_picture(content(folds=folds)))
+    found = on_page(fold_picture(content(), folds))
     (shape,) = found.layout["shapes"]
     assert (shape["x0"], shape["x1"]) == ("2024-01-02", "2024-01-03")
     ring = found.data[-1]
     assert (ring["x"], ring["y"], ring["marker"]["symbol"]) == (["2024-01-02"], [4], "circle-open")
     assert "Naive is better in 1 of 3 folds (shaded)." in found.caption
-    assert errors.fold_picture(content(folds=folds[:1])) is None
+    assert fold_picture(content(), folds[:1]) is None
 
 
 def test_integer_times_stay_numbers() -> None:
     folds = pd.DataFrame({"cutoff": [100, 200], "Net": [1.0, 2.0], "Naive": 3.0, "Mean": 5.0})
-    found = on_page(errors.fold_picture(content(folds=folds)))
+    found = on_page(fold_picture(content(), folds))
     assert found.data[0]["x"] == [100, 200]
     assert "type" not in found.layout["xaxis"]
 

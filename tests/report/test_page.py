@@ -17,6 +17,7 @@ import pytest
 from drawn import on_page
 from html_reader import Reader
 
+from foretide.evaluation.cards.drawn import fold_picture, step_picture
 from foretide.report.content import Content
 from foretide.report.explained.latent import latent_error_picture, mode_picture
 from foretide.report.render.page import page as page_of
@@ -124,7 +125,7 @@ def test_axes_are_named_with_unit_and_direction() -> None:
     section = errors.training(content)
     assert section is not None
     made = [
-        errors.step_picture(content), errors.series_picture(content), errors.fold_picture(content),
+        step_picture(content, content.by_step), errors.series_picture(content), fold_picture(content, content.folds),
         calibration.reliability_picture(content), calibration.coverage_picture(content), *section.pictures,
     ]  # fmt: skip
     drawn = list(map(on_page, made))
@@ -142,7 +143,7 @@ def test_captions_tell_the_figures() -> None:
         }),
         by_series=pd.DataFrame({"unique_id": ["a", "b", "c"], "Net": [1.0, 4.0, 0.0], "Naive": [2.0, 2.0, 0.0]}),
     )  # fmt: skip
-    folds, series = on_page(errors.fold_picture(content)), on_page(errors.series_picture(content))
+    folds, series = on_page(fold_picture(content, content.folds)), on_page(errors.series_picture(content))
     assert "Net's RMSE over 3 folds: mean 2, least 1, largest 4 after 2024-01-02 (ring)." in folds.caption
     assert "Net has less on 1 of 2 series; its ratios reach from 0.5 to 2, median 1.25." in series.caption
     assert series.data[0]["x"] == [0.5, 2, None]
@@ -175,7 +176,7 @@ def test_reliability_counts_ties_half() -> None:
 
 def test_a_model_has_one_colour_everywhere() -> None:
     content = pages.content()
-    steps, folds = on_page(errors.step_picture(content)), on_page(errors.fold_picture(content))
+    steps, folds = on_page(step_picture(content, content.by_step)), on_page(fold_picture(content, content.folds))
     colours = [
         {line["name"]: line["line"]["color"] for line in chart.data if "line" in line} for chart in (steps, folds)
     ]

@@ -21,11 +21,11 @@ from foretide.pictures.plotly import escaped
 from foretide.report.render.page import page as page_of
 from foretide.report.search import sections
 from foretide.report.search.content import SearchContent
-from foretide.report.search.history import MOST_BARS, MOST_TOLD, Limits, history_picture, importance_picture
-from foretide.report.search.importances import importance_words
+from foretide.report.search.importances import MOST_BARS, importance_picture, importance_words
 from foretide.report.search.slices import MOST_POINTS, pair_picture, parallel_picture, slice_picture, thinned
-from foretide.report.search.trials import ceiling, parameters, scale_of
 from foretide.report.sections import report_of
+from foretide.tuning.drawn import MOST_TOLD, Limits, history_picture
+from foretide.tuning.trials import ceiling, parameters, scale_of
 
 
 def write_search_page(content: SearchContent) -> str:
@@ -197,7 +197,7 @@ def test_the_caption_of_the_history_tells_its_figures() -> None:
 
 @pytest.mark.parametrize(("baseline", "where"), [(0.95, ""), (50.0, "above"), (-50.0, "below")])
 def test_the_axis_leaves_out_what_is_far_away_on_the_page_and_in_files(baseline: float, where: str) -> None:
-    content = search_pages.content(facts={**search_pages.content().facts, "baselines": {"Drift": baseline}})
+    content = search_pages.content(baselines={"Drift": baseline})
     picture = history_picture(content)
     found, (axes,) = on_page(picture), in_file(picture).axes
     low, high = found.layout["yaxis"]["range"]
@@ -306,8 +306,7 @@ def test_trials_with_the_same_choice_lie_side_by_side() -> None:
 
 
 def test_a_baseline_far_from_a_models_trials_does_not_press_them_together() -> None:
-    facts = {**search_pages.content().facts, "baselines": {"Drift": 1.5}}
-    view = chart(slice_picture(search_pages.content(facts=facts))).views["0/0"]
+    view = chart(slice_picture(search_pages.content(baselines={"Drift": 1.5}))).views["0/0"]
     assert view.layout["yaxis"]["range"][1] < 1
     assert "best baseline" not in {trace["name"] for trace in view.data}
     assert view.caption.endswith("Best simple baseline: Drift, 1.5 (above the picture).")

@@ -9,7 +9,6 @@ import pytest
 
 from foretide.explain.weights.profiles import by_distance
 from foretide.explain.wording import start_words
-from foretide.report.words import error_words
 
 
 def test_by_distance_against_a_slow_loop() -> None:
@@ -22,19 +21,6 @@ def test_by_distance_against_a_slow_loop() -> None:
             for n in range(3) for m in range(2) for step in range(1, 5) if 0 <= distance - step < 7
         ]  # fmt: skip
         assert found[distance] == pytest.approx(np.mean(cells))
-
-
-@pytest.mark.parametrize(
-    ("errors", "word"),
-    [
-        ([1.0, 2.0], "grows: 1 one hour ahead, 2 at step 2"),
-        ([2.0, 1.0], "falls"),
-        ([1.0, 1.0], "stays"),
-        ([3.0], "is 3"),
-    ],
-)
-def test_errors(errors: list[float], word: str) -> None:
-    assert word in error_words("A", np.array(errors), "h")
 
 
 @pytest.mark.parametrize(

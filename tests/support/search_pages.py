@@ -70,9 +70,9 @@ def content(**changes: Any) -> SearchContent:
                 "model": NET, "number": int(best["number"]), "value": float(best["value"]), "seed": 3,
                 "settings": {"lr": best["lr"], "cell": best["cell"], "hidden": best["hidden"]},
             },
-            "baselines": {"SeasonalNaive": 0.95, "Drift": 2.0}, "notes": [f"a note {EVIL}"],
+            "notes": [f"a note {EVIL}"],
         },
-        "trials": table,
+        "trials": table, "measure": "rmse", "baselines": {"SeasonalNaive": 0.95, "Drift": 2.0},
         "leaderboard": pd.DataFrame({
             "model": [NET, RIDGE, "SeasonalNaive", "Drift", BROKEN],
             "kind": ["searched", "searched", "baseline", "baseline", "searched"],

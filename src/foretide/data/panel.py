@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from foretide.data.shape import Shape
 from foretide.data.static import Names as Names
 from foretide.data.static import Static as Static
 from foretide.data.tables.form import Form, Origin
-from foretide.data.time.grid import Grid
-from foretide.errors import ConfigError, DataError, nearest
+from foretide.errors import ConfigError, DataError
 from foretide.typing import Frame, Ints, Reals, Time
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from foretide.data.reading.options import FrameOptions, TableOptions
+    from foretide.pictures.show import Drawing
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class Panel(Shape):
     """Many series on one regular time grid.
 
     All rows of all entities stand in one contiguous array; entity ``i`` owns the rows
@@ -56,15 +56,6 @@ class Panel:
     Panel(1 entities x 1 targets, 2 past; 48 rows, every h, 2019-01-01 00:00:00 to 2019-01-02 23:00:00)
     """
 
-    grid: Grid
-    ids: tuple[str, ...]
-    values: Reals
-    row0: Ints
-    length: Ints
-    first: Ints
-    targets: tuple[str, ...]
-    past: tuple[str, ...] = ()
-    future: tuple[str, ...] = ()
     static: Static = field(default_factory=Static)
     names: Names = field(default_factory=Names)
     origin: Origin | None = None
@@ -225,116 +216,6 @@ class Panel:
 
         return build(cls, *survey_file(path, id, time, target, backend, likely, options))
 
-    # ---------------------------------------------------------------- shape and names
-    @property
-    def n_entities(self) -> int:
-        """Number of entities, ``N``."""
-        return len(self.ids)
-
-    @property
-    def n_targets(self) -> int:
-        """Number of targets, ``D``."""
-        return len(self.targets)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """All columns in the order of ``values``."""
-        return self.targets + self.past + self.future
-
-    @property
-    def last(self) -> Ints:
-        """Grid step of each entity's last row, ``[N]``."""
-        return self.first + self.length - 1
-
-    @cached_property
-    def observed(self) -> Ints:
-        """Rows of each entity up to its last observed target, ``[N]`` (later rows hold known-future values only)."""
-        counts = np.zeros(self.n_entities, dtype=np.int64)
-        for i in range(self.n_entities):
-            seen = np.flatnonzero(~np.isnan(self.rows(i)[:, : self.n_targets]).all(axis=1))
-            counts[i] = seen[-1] + 1 if seen.size else 0
-        return counts
-
-    def rows(self, entity: int) -> Reals:
-        """Return the values of one entity.
-
-        Parameters
-        ----------
-        entity : int
-            Its position.
-
-        Returns
-        -------
-        float array ``[T_i, C]``
-            A view.
-        """
-        start = self.row0[entity]
-        return self.values[start : start + self.length[entity]]
-
-    def index(self, column: str) -> int:
-        """Return the position of a column in ``values``.
-
-        Parameters
-        ----------
-        column : str
-
-        Returns
-        -------
-        int
-
-        Raises
-        ------
-        DataError
-            For a column that is not there; it names the nearest one.
-        """
-        return self._position("column", column, self.columns)
-
-    def entity(self, name: str) -> int:
-        """Return the position of an entity.
-
-        Parameters
-        ----------
-        name : str
-
-        Returns
-        -------
-        int
-
-        Raises
-        ------
-        DataError
-            For an entity that is not there; it names the nearest one.
-        """
-        return self._position("entity", name, self.ids)
-
-    @staticmethod
-    def _position(kind: str, name: str, known: tuple[str, ...]) -> int:
-        try:
-            return known.index(name)
-        except ValueError:
-            raise DataError(f"The panel has no {kind} {name!r}. {nearest(name, known)}") from None
-
-    def series_name(self, entity: int, target: int) -> str:
-        """Return the name of one series: the entity, the target, or ``entity/target`` where both are needed.
-
-        Parameters
-        ----------
-        entity, target : int
-            Their positions.
-
-        Returns
-        -------
-        str
-        """
-        if self.ids[entity] == "":
-            return self.targets[target]
-        return self.ids[entity] if self.n_targets == 1 else f"{self.ids[entity]}/{self.targets[target]}"
-
-    @property
-    def series(self) -> tuple[str, ...]:
-        """Names of all series, entities outer, targets inner."""
-        return tuple(self.series_name(i, d) for i in range(self.n_entities) for d in range(self.n_targets))
-
     def __repr__(self) -> str:
         roles = ", ".join(f"{len(c)} {r}" for r, c in (("past", self.past), ("future", self.future)) if c)
         roles += f" ({len(self.categories)} text)" if self.categories else ""
@@ -345,20 +226,46 @@ class Panel:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from foretide.data.drawn import panel_html
 
-        def first(names: tuple[str, ...]) -> str:
-            return ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+        return panel_html(self)
 
-        labels = "; ".join(f"{name}: {', '.join(found[:12])}" for name, found in self.categories.items())
-        missing = sum(int(np.isnan(self.rows(i)).sum()) for i in range(self.n_entities))
-        lines = {
-            "forecast": first(self.targets), "known up to the cutoff": first(self.past),
-            "known ahead": first(self.future), "static": first(self.static.names), "entities": first(self.ids),
-            "categories": labels, "missing cells": str(missing),
-        }  # fmt: skip
-        rows = "".join(f"<tr><th>{what}</th><td>{escape(text)}</td></tr>" for what, text in lines.items() if text)
-        return f"<div><p><b>{escape(repr(self))}</b></p><table>{rows}</table></div>"
+    def plot(
+        self, series: str | Iterable[str] | None = None, *, last: int | None = None, interactive: bool = False
+    ) -> Drawing:
+        """Draw the targets of some series over time; gaps are grey.
+
+        Parameters
+        ----------
+        series : str, or iterable of str, optional
+            Names as in :attr:`series`, or of entities. By default up to six, from the most typical to the least.
+        last : int, optional
+            Only so many steps at the end of each.
+        interactive : bool
+            Whether to return a plotly figure, with a list of the series.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        DataError
+            For a series that is not there.
+        MissingExtraError
+            For ``interactive=True`` without the package plotly.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> figure = ft.synthetic.hourly(T=48).panel.plot()
+        >>> [axes.get_title(loc="left") for axes in figure.axes]
+        ['x1']
+        """
+        from foretide.data.drawn import AT_ONCE, IN_LIST, panel_picture
+        from foretide.pictures.show import show
+
+        return show(panel_picture(self, series, last, IN_LIST if interactive else AT_ONCE), interactive=interactive)
 
     # ---------------------------------------------------------------- parts of it
     def until(self, time: Time) -> Panel:

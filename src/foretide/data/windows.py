@@ -179,6 +179,45 @@ def truth_of(panel: Panel, windows: Windows, h: int) -> Floats:
     return truth
 
 
+def observed_at(panel: Panel, like: Panel, entity: Ints, steps: Ints) -> Floats:
+    """Return the targets that a panel holds at the steps of another one: the same series by name, the same times.
+
+    Parameters
+    ----------
+    panel : Panel
+        May begin and end elsewhere, and hold other series too.
+    like : Panel
+        That of the entities and steps; its targets are returned.
+    entity : int array ``[N]``
+    steps : int array ``[N, H]``
+        Of its grid.
+
+    Returns
+    -------
+    float array ``[N, H, D]``
+        NaN where the panel has nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import foretide as ft
+    >>> from foretide.data.windows import observed_at
+    >>> panel = ft.synthetic.hourly(T=48).panel
+    >>> later = panel.since("2019-01-02")
+    >>> values = observed_at(later, panel, np.array([0]), np.array([[23, 24]]))
+    >>> np.isnan(values).ravel().tolist(), bool(values[0, 1, 0] == panel.values[24, 0])
+    ([True, False], True)
+    """
+    where = places(like.ids, panel.ids)[entity]
+    columns = [panel.index(target) for target in like.targets]
+    moved = 0 if panel.grid == like.grid else panel.grid.step_of(like.grid.output_times([0])[0])
+    rows = steps + moved - panel.first[where][:, None]
+    inside = (where >= 0)[:, None] & (rows >= 0) & (rows < panel.length[where][:, None])
+    values = panel.values[panel.row0[where][:, None] + np.where(inside, rows, 0)][..., columns].astype(np.float64)
+    values[~inside] = np.nan
+    return values
+
+
 def slide(
     panel: Panel,
     *,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.accept import as_panel
-from foretide.data.windows import Windows, truth_of
+from foretide.data.windows import Windows, observed_at
 from foretide.errors import ConfigError
 from foretide.forecasters.levels import (
     bounds_of,
@@ -21,10 +21,11 @@ from foretide.forecasters.levels import (
 from foretide.forecasters.naming import check_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Note
+    from foretide.pictures.show import Drawing
     from foretide.typing import Floats, Frame, Ints, Reals
 
 
@@ -150,7 +151,8 @@ class Forecast:
         Parameters
         ----------
         panel : Panel, pandas or polars data frame, optional
-            A table that holds what came; that of the forecast by default.
+            A table that holds what came; that of the forecast by default. Series and times are found in it by
+            their names, so it may begin after the cutoffs.
 
         Returns
         -------
@@ -164,7 +166,9 @@ class Forecast:
         >>> forecast.truth().shape
         (1, 24, 1)
         """
-        return truth_of(self.panel if panel is None else as_panel(panel, self.panel), self.windows, self.h)
+        held = self.panel if panel is None else as_panel(panel, self.panel)
+        ahead = self.cutoff_steps[:, None] + np.arange(1, self.h + 1)
+        return observed_at(held, self.panel, self.windows.entity, ahead)
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -247,6 +251,52 @@ class Forecast:
             who = "all forecasts" if everything else f"{len(note.windows)} of {len(self)} forecasts ({shown})"
             sentences.append(f"{self.model}, {who}: {note.text}.")
         return sentences
+
+    def plot(
+        self, series: str | Iterable[str] | None = None, *, panel: Panel | Frame | None = None,
+        last: int | None = None, interactive: bool = False,
+    ) -> Drawing:  # fmt: skip
+        """Draw forecasts with their intervals, behind the last stretch of history, and beside the truth where known.
+
+        Of several cutoffs the last ones whose forecasts do not overlap are drawn; each cutoff is a dotted line.
+
+        Parameters
+        ----------
+        series : str, or iterable of str, optional
+            Names as in ``panel.series``, or of entities. By default up to six, from the most typical to the least.
+        panel : Panel, pandas or polars data frame, optional
+            A table that holds what came, as in :meth:`truth`.
+        last : int, optional
+            Steps of history; four times the horizon, and at least 30, by default.
+        interactive : bool
+            Whether to return a plotly figure, with a list of the series.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        DataError
+            For a series that has no forecast.
+        MissingExtraError
+            For ``interactive=True`` without the package plotly.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> figure = forecast.plot()
+        >>> figure.axes[0].get_xlabel()
+        'time, hours'
+        """
+        from foretide.data.drawn import AT_ONCE, IN_LIST
+        from foretide.forecasters.drawn import forecast_picture
+        from foretide.pictures.show import show
+
+        drawn = forecast_picture([self], series, panel, last, IN_LIST if interactive else AT_ONCE)
+        return show(drawn, interactive=interactive)
 
     def renamed(self, model: str) -> Forecast:
         """Return the same forecast under another model name.

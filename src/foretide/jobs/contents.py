@@ -21,8 +21,8 @@ from foretide.jobs.status import read_status
 from foretide.report.content import AttentionWeights, Content, Explained, Future
 from foretide.report.run.boards import BY_BUCKET
 from foretide.report.search.content import SearchContent
-from foretide.report.search.trials import by_number
 from foretide.tuning.space import Choice, Float, Int
+from foretide.tuning.trials import by_number
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
@@ -221,7 +221,8 @@ def _search(run: RunFolder, facts: Json, card: Scorecard | None) -> SearchConten
     shares = facts.get("importances", {})
     models = {key.removeprefix("model "): entry for key, entry in about.items() if key.startswith("model ")}
     return SearchContent(
-        trials=by_number(trials), leaderboard=board, about=about, storage=str(study["storage"]),
+        trials=by_number(trials), leaderboard=board, measure=facts["metric"], baselines=facts["baselines"],
+        about=about, storage=str(study["storage"]),
         spaces={m: {name: _parameter(e) for name, e in entry["space"].items()} for m, entry in models.items()},
         importances=shares, missing="" if shares else NOT_MEASURED, versions=study["versions"],
         tuned=run.read(store.TUNED) or "",

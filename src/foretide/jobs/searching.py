@@ -22,7 +22,7 @@ from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
 from foretide.tuning.candidates import candidates_of
 from foretide.tuning.objective import inner_plan, setting_of
-from foretide.tuning.result import COLUMNS
+from foretide.tuning.trials import FIXED
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.scorecard import Scorecard
@@ -220,7 +220,7 @@ def keep_study(
     counts : bool, optional
     """
     # A column of a table may have one type only; a setting is kept as it was tried, or None where a model has none.
-    names = study.trials.columns[len(COLUMNS) :]
+    names = study.trials.columns[len(FIXED) :]
     typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
     folder.keep(store.TRIALS, study.trials.assign(**typed))
     study.save(folder.place(store.STUDY.places()[0]).parent)

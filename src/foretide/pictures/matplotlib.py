@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 import pandas as pd
 
-from foretide.pictures.picture import Axis, Band, Bars, Heat, Line, Mark, Panel, Points, Rule, Span
+from foretide.pictures.picture import FEW_BARS, Axis, Band, Bars, Heat, Line, Mark, Panel, Points, Rule, Span
 from foretide.pictures.style import QUIET, SCALES, TEXT
+from foretide.pictures.times import time_labels
 from foretide.text import clipped
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
@@ -43,7 +45,7 @@ MOST_ACROSS = 3
 MOST_IN_LEGEND = 12
 
 
-def draw(panels: Sequence[Panel], title: str = "", *, wide: bool = False) -> Figure:
+def draw(panels: Sequence[Panel], title: str = "", *, wide: bool = False, together: bool = False) -> Figure:
     """Draw panels as one figure.
 
     Parameters
@@ -54,6 +56,8 @@ def draw(panels: Sequence[Panel], title: str = "", *, wide: bool = False) -> Fig
         Above all of them.
     wide : bool
         Whether panels of several are as wide as the figure, one below the other.
+    together : bool
+        Whether the panels show the same of several things: low ones, with one legend, and the titles of axes once.
 
     Returns
     -------
@@ -67,21 +71,47 @@ def draw(panels: Sequence[Panel], title: str = "", *, wide: bool = False) -> Fig
     >>> figure.axes[0].get_ylabel()
     'RMSE'
     """
-    from matplotlib.figure import Figure
+    from foretide.pictures.figure import ShownFigure
 
     n = len(panels)
     columns = 1 if wide or n == 1 else min(n, 2 if n in (2, 4) else MOST_ACROSS)
     rows = math.ceil(n / columns)
-    width = 9.0 if columns == 1 else 4.6 * columns
-    figure = Figure(figsize=(width, max(3.0, _height(panels) * rows)), dpi=110, layout="constrained")
+    together = together and n > 1
+    across = 9.0 if columns == 1 else 3.7 if together and columns > 2 else 4.6
+    height = 2.6 * rows + 0.7 if together else max(3.0, _height(panels) * rows)
+    figure = ShownFigure(figsize=(across * columns, height), dpi=110, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
-        _panel(axes, panel, 9.0 if columns == 1 else 4.6)
+        _panel(axes, panel, across)
     for axes in grid.flat[n:]:
         axes.set_visible(False)
+    if together:
+        _once(figure, list(grid.flat[:n]), columns)
     if title:
-        figure.suptitle(textwrap.fill(plain(title), round(width * 12)), fontsize=11, x=0.01, ha="left")
+        figure.suptitle(textwrap.fill(plain(title), round(across * columns * 12)), fontsize=11, x=0.01, ha="left")
     return figure
+
+
+def _once(figure: Figure, drawn: Sequence[Axes], columns: int) -> None:
+    """Make one legend of those of all panels, and leave out titles of axes that the panel beside or below has too."""
+    entries: dict[str, Artist] = {}
+    up = {axes.get_ylabel() for axes in drawn}
+    for k, axes in enumerate(drawn):
+        entries |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        legend = axes.get_legend()
+        if legend is not None:
+            legend.remove()
+        if k + columns < len(drawn) and drawn[k + columns].get_xlabel() == axes.get_xlabel():
+            axes.set_xlabel("")
+        if k % columns and len(up) == 1:
+            axes.set_ylabel("")
+    if len(entries) > 1:
+        names, handles = list(entries)[:MOST_IN_LEGEND], list(entries.values())[:MOST_IN_LEGEND]
+        room = figure.get_figwidth() * 13
+        figure.legend(
+            handles, names, loc="outside lower left", fontsize=8, frameon=False,
+            ncols=max(1, int(room // (max(map(len, names)) + 8))),
+        )  # fmt: skip
 
 
 def plain(text: str) -> str:
@@ -94,7 +124,8 @@ def _height(panels: Sequence[Panel]) -> float:
     """Inches that a row takes: names down an axis and long legends need room."""
     names = max((len(p.y.ticks) for p in panels), default=0)
     listed = max((len(p.in_legend) for p in panels), default=0)
-    return max(3.6, 1.4 + 0.24 * names) + 0.09 * min(listed, MOST_IN_LEGEND)
+    least = 1.4 + 0.4 * names if 0 < names < FEW_BARS else 3.6
+    return max(least, 1.4 + 0.24 * names) + 0.09 * min(listed, MOST_IN_LEGEND)
 
 
 def _panel(axes: Axes, panel: Panel, width: float) -> None:
@@ -113,9 +144,10 @@ def _panel(axes: Axes, panel: Panel, width: float) -> None:
         axes.text(0.5, 0.5, plain(panel.note), transform=axes.transAxes, ha="center", va="center", color=PAPER[QUIET])
         if not panel.marks:
             axes.set_axis_off()
-    whole = all(isinstance(place, int | np.integer) for mark in panel.marks for place in _across(mark))
     for side, axis in (("x", panel.x), ("y", panel.y)):
-        _axis(axes, side, axis, width, whole=whole)
+        _axis(axes, side, axis, width, whole=panel.whole)
+    if panel.x.kind == "time":
+        _time_ticks(axes, panel, width)
     if not any(isinstance(m, Heat) for m in panel.marks):
         for line, axis in ((axes.xaxis, panel.x), (axes.yaxis, panel.y)):
             if axis.grid:
@@ -166,8 +198,9 @@ def _line(axes: Axes, mark: Line, panel: Panel) -> None:
         axes.plot(x, y, color=PAPER[QUIET], alpha=0.5, linewidth=0.7, zorder=1.5)
         return
     marker = MARKERS.get(mark.symbol) or ("o" if len(x) == 1 else None)
+    size = 4 if len(x) <= 10 else 3
     axes.plot(
-        x, y, color=colour, linewidth=0.8 * mark.width, linestyle=dots, marker=marker, markersize=4, label=label,
+        x, y, color=colour, linewidth=0.8 * mark.width, linestyle=dots, marker=marker, markersize=size, label=label,
         drawstyle="steps-post" if mark.stepped else "default", zorder=2.5,
     )  # fmt: skip
     if mark.low is not None and mark.high is not None:
@@ -199,7 +232,7 @@ def _bars(axes: Axes, mark: Bars, panel: Panel, stack: dict[float, float]) -> No
     draw_bars = axes.barh if mark.across else axes.bar
     hatch = mark.hatch * 2 or None
     drawn = draw_bars(
-        at, size, 0.8, base, color=_colour(mark.colour), alpha=mark.opacity, hatch=hatch,
+        at, size, panel.bar_width, base, color=_colour(mark.colour), alpha=mark.opacity, hatch=hatch,
         label=plain(mark.name), edgecolor="white" if hatch else None, linewidth=0,
     )  # fmt: skip
     if panel.stacked:
@@ -240,7 +273,7 @@ def _half(values: Floats) -> float:
 
 
 def _axis(axes: Axes, side: str, axis: Axis, width: float, *, whole: bool) -> None:
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, MultipleLocator, NullFormatter, PercentFormatter
 
     room = round(width * 11) if side == "x" else 45
     ours = axes.xaxis if side == "x" else axes.yaxis
@@ -260,12 +293,12 @@ def _axis(axes: Axes, side: str, axis: Axis, width: float, *, whole: bool) -> No
         ours.set_ticks([at for at, _ in axis.ticks], texts, fontsize=8)
         if side == "x" and sum(max(map(len, text.split("\n"))) for text in texts) > width * 12:
             axes.tick_params(axis="x", rotation=90)
-    elif axis.kind == "time":
-        _time_ticks(axes)
     elif axis.kind == "log":
         ours.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
         ours.set_major_formatter("{x:g}")
         ours.set_minor_formatter(NullFormatter())
+    elif side == "y" and axis.step is not None:
+        ours.set_major_locator(MultipleLocator(axis.step))
     elif axis.step is not None or (side == "x" and whole):
         ours.set_major_locator(MaxNLocator(integer=True, nbins=12, min_n_ticks=1))
     if axis.percent:
@@ -274,19 +307,20 @@ def _axis(axes: Axes, side: str, axis: Axis, width: float, *, whole: bool) -> No
         axes.set_aspect("equal", adjustable="box")
 
 
-def _across(mark: Mark) -> Places:
-    """Places of a mark on the horizontal axis, as they were given."""
-    if isinstance(mark, Bars):
-        return mark.size if mark.across else mark.at
-    return () if isinstance(mark, Rule | Span) else mark.x
-
-
-def _time_ticks(axes: Axes) -> None:
+def _time_ticks(axes: Axes, panel: Panel, width: float) -> None:
+    """Put ticks at the times themselves where they are few and even, else where matplotlib finds good ones."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    few = sorted(str(place) for place in panel.few_places)
+    at = places(few, panel.x).astype("datetime64[s]").astype(np.int64)
+    apart = np.diff(at)
+    if 0 < len(few) <= width and (apart * len(apart) > 0.6 * apart.sum()).all():
+        axes.set_xticks(places(few, panel.x), time_labels(few))
+    else:
+        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_xlabel(axes.get_xlabel(), fontsize=9, loc="left")  # the year stands on the right
 
 
 def places(values: Places, axis: Axis) -> Array:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import numpy as np
+
 from foretide.pictures.style import COLOURS, DASHES, HATCHES, QUIET, SYMBOLS
 from foretide.text import shortened
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     Places: TypeAlias = Sequence[float | str | None] | Array
 
 FEW_STEPS = 14
+FEW_BARS, FEW_TIMES = 4, 8
+"""Fewer bars are narrow; up to so many times have a tick each."""
 FIGURES = "{x}: {y:.4g}"
 """What stands under the pointer: ``{x}``, ``{y}``, ``{z}`` and ``{text}``, with a format where they are numbers."""
 
@@ -254,6 +258,39 @@ class Panel:
         ]  # fmt: skip
         return marks if len(marks) > 1 else []
 
+    @property
+    def places(self) -> list[float | str | None]:
+        """Where its marks lie on the horizontal axis, as they were given."""
+        across = (
+            (m.size if m.across else m.at) if isinstance(m, Bars) else m.x
+            for m in self.marks
+            if not isinstance(m, Rule | Span)
+        )
+        return [place for places in across for place in places]
+
+    @property
+    def few_places(self) -> list[float | str | None]:
+        """The places of its marks, each once, where they are few."""
+        known = dict.fromkeys(self.places)
+        return list(known) if len(known) <= FEW_TIMES else []
+
+    @property
+    def whole(self) -> bool:
+        """Whether its marks lie at whole numbers of the horizontal axis, so that ticks between them mean nothing."""
+        return all(isinstance(place, int | np.integer) for place in self.places)
+
+    @property
+    def whole_step(self) -> int:
+        """From tick to tick among whole places, at most :data:`FEW_STEPS` times."""
+        places = [int(place) for place in self.places if place is not None]
+        return max(1, -(-(max(places) - min(places)) // FEW_STEPS))
+
+    @property
+    def bar_width(self) -> float:
+        """Width of its bars, as a share of the room of each; two bars do not fill a picture."""
+        n = len({place for mark in self.marks if isinstance(mark, Bars) for place in mark.at})
+        return 0.8 if n >= FEW_BARS else 0.2 * max(n, 2)
+
 
 @dataclass(frozen=True)
 class View:
@@ -261,6 +298,11 @@ class View:
 
     panels: Sequence[Panel]
     caption: str
+
+    @classmethod
+    def of(cls, marks: Sequence[Mark], x: Axis, y: Axis, *, title: str = "", caption: str = "", note: str = "") -> View:
+        """Return a view of one panel."""
+        return cls([Panel(marks, x, y, title, note=note)], caption)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ def chart(view: View) -> Json:
         axes = {"xaxis": f"x{ending}", "yaxis": f"y{ending}"} if ending else {}
         data += [{**trace, **axes} for mark in panel.marks for trace in _traces(mark, panel)]
         across, up = _axis(panel.x), _axis(panel.y)
+        if panel.x.kind == "time" and panel.few_places:
+            across |= {"tickmode": "array", "tickvals": panel.few_places}
+        elif panel.whole and panel.few_places and not panel.x.ticks:
+            across.setdefault("dtick", panel.whole_step)
         if any(isinstance(m, Rule | Span) for m in panel.marks):
             shapes = [_shape(m, ending) for m in panel.marks if isinstance(m, Rule | Span)]
             layout["shapes"] = [*layout.get("shapes", ()), *shapes]
@@ -117,7 +121,7 @@ def _traces(mark: Mark, panel: Panel) -> list[Json]:
         case Points():
             return [_points(mark)]
         case Bars():
-            return [_bars(mark)]
+            return [_bars(mark, panel.bar_width)]
         case Band():
             return [_band(mark)]
         case Heat():
@@ -164,7 +168,7 @@ def _points(mark: Points) -> Json:
     }  # fmt: skip
 
 
-def _bars(mark: Bars) -> Json:
+def _bars(mark: Bars, width: float) -> Json:
     marker: Json = {"color": mark.colour}
     if mark.hatch:
         marker["pattern"] = {**OVERLAID, "shape": mark.hatch}
@@ -175,6 +179,8 @@ def _bars(mark: Bars) -> Json:
         "type": "bar", "name": escaped(mark.name), place: _places(mark.at), length: rounded(mark.size),
         "marker": marker, **_under_pointer(mark),
     }  # fmt: skip
+    if width < 0.8:
+        trace["width"] = width
     if mark.across:
         trace["orientation"] = "h"
     if mark.labels:
@@ -197,9 +203,10 @@ def _band(mark: Band) -> Json:
         if at:
             across += [*(x[k] for k in at), *(x[k] for k in reversed(at)), None]
             up += [*(high[k] for k in at), *(low[k] for k in reversed(at)), None]
+    glass, thin = _glass(mark.colour, mark.opacity), all(end - start == 1 for start, end in pairwise(edges))
     return {
-        "type": "scatter", "mode": "lines", "fill": "toself", "line": {"width": 0}, "x": across, "y": up,
-        "fillcolor": _glass(mark.colour, mark.opacity), "name": escaped(mark.name), "hoverinfo": "skip",
+        "type": "scatter", "mode": "lines", "fill": "toself", "x": across, "y": up, "fillcolor": glass,
+        "line": {"width": 8, "color": glass} if thin else {"width": 0}, "name": escaped(mark.name), "hoverinfo": "skip",
     }  # fmt: skip
 
 

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from foretide.pictures.style import COLOURS, DASHES, QUIET
-from foretide.text import unit_of
+from foretide.evaluation.cards.look import Look
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.typing import Json, Reals
-
-ORACLE = "oracle"
-ASKED, ALL_BASELINES = 3, 4
-"""Models that stand out: the best of those asked for beside the best baseline; or the best of the baselines alone."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,7 @@ class Explained:
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class Content(Look):
     """What a folder of a run, a backtest or a forecast holds, as far as the page shows it; the rest is left out of it.
 
     Attributes
@@ -190,56 +184,18 @@ class Content:
         return "folds" in self.facts and "parts" not in self.facts
 
     @property
-    def metric(self) -> str:
-        """Name of the main error."""
-        return "mse" if self.facts["counts"] else "rmse"
+    def counts(self) -> bool:
+        """Whether every target is a count."""
+        return bool(self.facts["counts"])
 
     @property
-    def metric_unit(self) -> str:
-        """Unit of the main error."""
-        return "squared counts" if self.facts["counts"] else "original units"
-
-    @property
-    def steps(self) -> str:
-        """The word for steps of time."""
-        return unit_of(self.facts["data"]["freq"])
-
-    @cached_property
-    def ranked(self) -> list[str]:
-        """All models, least main error first, without the oracle."""
-        return [str(m) for m in self.leaderboard["model"] if m != ORACLE]
+    def freq(self) -> str | int:
+        """Step of the grid."""
+        freq: str | int = self.facts["data"]["freq"]
+        return freq
 
     @property
     def winner(self) -> str:
         """The model that looks ahead, else that with the least main error; "" where nothing was scored."""
         ahead = self.future.model if self.future is not None else ""
         return ahead if ahead in self.ranked else next(iter(self.ranked), "")
-
-    @cached_property
-    def baselines(self) -> list[str]:
-        """Baselines, best first."""
-        kind = self.leaderboard.set_index("model")["kind"]
-        return [m for m in self.ranked if kind[m] == "baseline"]
-
-    @cached_property
-    def shown(self) -> list[str]:
-        """Models that stand out in the pictures."""
-        baselines = self.baselines
-        asked = [m for m in self.ranked if m not in baselines]
-        return [*asked[:ASKED], *baselines[:1]] if asked else baselines[:ALL_BASELINES]
-
-    def stands_out(self, table: pd.DataFrame | Sequence[str]) -> list[str]:
-        """Return models that stand out and have a column in a table; the best with one where none does."""
-        return [m for m in self.shown if m in table] or [m for m in self.ranked if m in table][:1]
-
-    def colour(self, model: str) -> str:
-        """Return the colour of a model, the same in every picture."""
-        return QUIET if model == ORACLE else COLOURS[self._order.index(model) % len(COLOURS)]
-
-    def dash(self, model: str) -> str:
-        """Return the dash of a model's line; a second mark beside the colour."""
-        return DASHES[self._order.index(model) % 5] if model in self._order else "dot"
-
-    @cached_property
-    def _order(self) -> list[str]:
-        return [*self.shown, *(m for m in self.ranked if m not in self.shown)]

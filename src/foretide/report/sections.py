@@ -9,8 +9,8 @@ from foretide.report.content import Content
 from foretide.report.run import attention, audit, boards, calibration, errors, forecasts, future, looks
 from foretide.report.search import sections as search
 from foretide.report.search.content import SearchContent
-from foretide.report.search.trials import by_number
 from foretide.report.section import Report, Section
+from foretide.tuning.trials import by_number
 
 Maker: TypeAlias = Callable[[Content], Section | None]
 SearchMaker: TypeAlias = Callable[[SearchContent], Section | None]

@@ -20,16 +20,17 @@ from foretide.tuning.candidates import Candidate, plain
 from foretide.tuning.ledger import COMPLETE, FAILED, Row
 from foretide.tuning.space import Settings, Space, distributions_of, params_of
 from foretide.tuning.storage import get_optuna, has_optuna, quiet
+from foretide.tuning.trials import FIXED, by_number
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
+    from foretide.pictures.show import Drawing
     from foretide.tuning.objective import Task
     from foretide.typing import Json
 
-COLUMNS = ("number", "model", "state", "value", "seconds", "seed", "error")
 TRIALS, STUDY = "trials.csv", "study.json"
 CAUTION = (
     "The winner was chosen by these very folds, so its figure flatters it; judge it on data the search has not seen: "
@@ -109,7 +110,7 @@ class Study:
             }
             for number, row in enumerate(self.rows)
         ]  # fmt: skip
-        return pd.DataFrame(lines, columns=[*COLUMNS, *names]).astype({"seed": "Int64"})
+        return pd.DataFrame(lines, columns=[*FIXED, *names]).astype({"seed": "Int64"})
 
     # ---------------------------------------------------------------- the winner
     @property
@@ -217,6 +218,31 @@ class Study:
         done = [row for row in self.rows if row.label == candidate.label and row.value is not None]
         return importances_of(candidate.space, [row.settings for row in done], [row.value or 0.0 for row in done])
 
+    def plot(self, *, interactive: bool = False) -> Drawing:
+        """Draw the error of each trial by its number, the least so far, and the best simple baseline.
+
+        Parameters
+        ----------
+        interactive : bool
+            Whether to return a plotly figure, with the settings of each trial under the pointer.
+
+        Returns
+        -------
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
+
+        Raises
+        ------
+        ConfigError
+            When there is no trial.
+        MissingExtraError
+            For ``interactive=True`` without the package plotly.
+        """
+        from foretide.pictures.show import show
+        from foretide.tuning.drawn import TrialTable, history_picture
+
+        table = TrialTable(by_number(self.trials), self.metric, self.baselines)
+        return show(history_picture(table), interactive=interactive)
+
     # ---------------------------------------------------------------- words and files
     def verdict(self) -> str:
         """Say whether the winner beats the best simple baseline on the inner folds, and what that is worth."""
@@ -244,7 +270,7 @@ class Study:
         """Write ``trials.csv`` and ``study.json`` (winner, data, folds, spaces, seeds, versions) to a folder."""
         path = Path(folder)
         whole = {
-            column: "Int64" for column in self.trials.columns[len(COLUMNS) :]
+            column: "Int64" for column in self.trials.columns[len(FIXED) :]
             if all(isinstance(row.settings.get(column, 0), int) for row in self.rows)
         }  # fmt: skip
         write_whole(path / TRIALS, lambda part: self.trials.astype(whole).to_csv(part, index=False))

@@ -13,7 +13,7 @@ import pandas as pd
 from foretide.errors import ConfigError
 from foretide.evaluation.cards.added import blended, conformal, with_model
 from foretide.evaluation.cards.board import leaderboard
-from foretide.evaluation.cards.calibration import Calibration
+from foretide.evaluation.cards.plots import Plots
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.tidy import figures_frame, tidy_frame
 from foretide.evaluation.compare.by_fold import fold_summary, loss_by_cutoff, series_skill
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Scorecard(Calibration):
+class Scorecard(Plots):
     """Forecasts of several models beside the truth, on the same windows and points.
 
     :func:`foretide.score` makes one of forecasts, :func:`foretide.backtest` of models. Its data, and single figures,

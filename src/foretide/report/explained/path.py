@@ -11,8 +11,8 @@ import pandas as pd
 
 from foretide.data.windows import evenly
 from foretide.pictures.picture import Axis, Line, Mark, Panel, Picture, Span, View
+from foretide.pictures.times import kind_of_times, times
 from foretide.report.explained.shocks import size_of
-from foretide.report.run.errors import kind_of_times, times
 from foretide.text import number
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.evaluation.cards.drawn import model_line, steps_axis
 from foretide.pictures.picture import Axis, Line, Mark, Picture, Rule
 from foretide.pictures.style import QUIET
 from foretide.report.content import Content
-from foretide.report.run.errors import model_line, steps_axis
 from foretide.report.section import Section
 
 if TYPE_CHECKING:

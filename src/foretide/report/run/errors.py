@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.windows import evenly
-from foretide.pictures.picture import Axis, Line, Mark, Picture, Points, Rule, Span
-from foretide.pictures.style import TEXT
-from foretide.report.content import ORACLE, Content
+from foretide.evaluation.cards.drawn import fold_picture, step_picture
+from foretide.pictures.picture import Axis, Line, Mark, Picture, Points, Rule
+from foretide.report.content import Content
 from foretide.report.run.boards import FIRST
 from foretide.report.section import Column, Section, Table
-from foretide.report.words import error_words
-from foretide.text import number, time_text
+from foretide.text import number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
-    from foretide.pictures.picture import Places, Values
-    from foretide.typing import Bools, Reals
+    from foretide.typing import Reals
 
 MOST_SERIES, FEW_SERIES = 1000, 20
 """Points per model in the picture of errors by series; so few stand there by their names."""
@@ -32,28 +28,11 @@ WIDE = 4
 
 def where_the_error_lies(content: Content) -> Section | None:
     """Return the errors by horizon step and by series."""
-    drawn = [p for p in (step_picture(content), series_picture(content), skill_picture(content)) if p]
+    drawn = [p for p in (step_picture(content, content.by_step), series_picture(content), skill_picture(content)) if p]
     table = series_table(content)
     if not drawn and table is None:
         return None
     return Section("errors", "Where the error lies", pictures=drawn, tables=[table] if table else [])
-
-
-def step_picture(content: Content) -> Picture | None:
-    """Draw the error by horizon step."""
-    table = content.by_step
-    if table is None or len(table) < 2:
-        return None
-    metric, x = content.metric.upper(), [int(k) for k in table.iloc[:, 0]]
-    models = [m for m in (*([ORACLE] if ORACLE in table else []), *content.ranked) if m in table]
-    first = content.shown[0]
-    words = error_words(first, table[first].to_numpy(float), content.facts["data"]["freq"], metric)
-    floor = " The grey line is the oracle, which knows the generator." if ORACLE in table else ""
-    return Picture.one(
-        "steps", "Error by horizon step", f"{words}{floor}{others(content)}",
-        [model_line(content, m, x, table[m].to_numpy(float), "step {x}: {y:.5g}") for m in models],
-        steps_axis(content, len(x)), Axis(f"{metric}, {content.metric_unit}"), file="error_by_step",
-    )  # fmt: skip
 
 
 def series_picture(content: Content) -> Picture | None:
@@ -149,7 +128,7 @@ def series_table(content: Content) -> Table | None:
 # ------------------------------------------------------------------ folds
 def from_fold_to_fold(content: Content) -> Section | None:
     """Return the error of each fold over time."""
-    table, picture = content.fold_summary, fold_picture(content)
+    table, picture = content.fold_summary, fold_picture(content, content.folds)
     tables = []
     if table is not None and len(table):
         columns = {
@@ -162,48 +141,6 @@ def from_fold_to_fold(content: Content) -> Section | None:
     if picture is None and not tables:
         return None
     return Section("folds", "From fold to fold", pictures=[picture] if picture else [], tables=tables)
-
-
-def fold_picture(content: Content) -> Picture | None:
-    """Draw the error of each fold over time; where the best baseline is better is shaded."""
-    table = content.folds
-    if table is None or len(table) < 2:
-        return None
-    metric, first, x = content.metric.upper(), content.shown[0], times(table["cutoff"])
-    errors = table[first].to_numpy(float)
-    if not np.isfinite(errors).any():
-        return None
-    worst = int(np.nanargmax(errors))
-    marks: list[Mark] = [
-        model_line(content, m, x, table[m].to_numpy(float), "after {x}: {y:.5g}", "circle")
-        for m in content.ranked if m in table
-    ]  # fmt: skip
-    marks.append(
-        Points(f"worst fold of {first}", [x[worst]], [errors[worst]], TEXT, "circle-open", 14, legend=False, hover="")
-    )
-    caption = (
-        f"{first}'s {metric} over {len(errors)} folds: mean {number(float(np.nanmean(errors)))}, least "
-        f"{number(float(np.nanmin(errors)))}, largest {number(float(errors[worst]))} after {time_text(x[worst])} "
-        "(ring)."
-    )
-    reference = content.baselines[0] if content.baselines else first
-    better = table[reference].to_numpy(float) < errors if reference in table and reference != first else errors < 0
-    if better.any():
-        marks += _shaded(x, better)
-        caption += f" {reference} is better in {int(better.sum())} of {len(errors)} folds (shaded)."
-    return Picture.one(
-        "folds", "Error by fold", caption + others(content), marks,
-        Axis("cutoff of the fold, time (oldest left)", kind_of_times(x)), Axis(f"{metric}, {content.metric_unit}"),
-        file="folds", wide=True,
-    )  # fmt: skip
-
-
-def _shaded(x: list[str] | list[int], chosen: Bools) -> list[Mark]:
-    """Shade from each chosen fold to the next one."""
-    spans: list[Mark] = []
-    for k in np.flatnonzero(chosen).tolist():
-        spans.append(Span(x[max(k - 1, 0)] if k + 1 == len(x) else x[k], x[min(k + 1, len(x) - 1)], "#D55E00"))
-    return spans
 
 
 # ------------------------------------------------------------------ training
@@ -237,44 +174,6 @@ def _training(identity: str, name: str, part: pd.DataFrame) -> Picture:
         caption += "; epoch 0 is the start, before training." if x[0] == 0 else "."
     across = Axis("epoch (oldest left)", step=max(1, round(len(part) / 8)))
     return Picture.one(identity, name, caption, marks, across, Axis("loss, in the model's own units"))
-
-
-# ------------------------------------------------------------------ shared
-def model_line(content: Content, model: str, x: Places, y: Values, hover: str, symbol: str = "") -> Line:
-    """Return a model's line; those that do not stand out wait in the legend."""
-    hidden = not (model in content.shown or model == ORACLE)
-    return Line(model, x, y, content.colour(model), content.dash(model), symbol, hidden=hidden, hover=hover)
-
-
-def steps_axis(content: Content, h: int) -> Axis:
-    """Return an axis of the horizon, with a tick at each step where these are few."""
-    return Axis.steps(f"horizon step, {content.steps} after the cutoff", h)
-
-
-def others(content: Content) -> str:
-    """Say how many models wait in the legend."""
-    hidden = len(content.ranked) - len(content.shown)
-    return f" {hidden} more models are in the legend; click a name to see its line." if hidden > 0 else ""
-
-
-def times(column: pd.Series | pd.Index) -> list[str] | list[int]:
-    """Return times as they are written, whole days without a time of day; steps that are numbers as they are."""
-    import pandas as pd
-
-    if pd.api.types.is_numeric_dtype(column):
-        return [int(m) for m in column]
-    # Without the offset of a zone: the time on the wall.
-    index = column if isinstance(column, pd.DatetimeIndex) else pd.DatetimeIndex(
-        pd.to_datetime(pd.Index(column).astype(str).str.slice(0, 19), format="ISO8601")
-    )  # fmt: skip
-    local = index.tz_localize(None) if index.tz is not None else index
-    days = bool((local == local.normalize()).all())
-    return [str(t) for t in local.strftime("%Y-%m-%d" if days else "%Y-%m-%d %H:%M:%S")]
-
-
-def kind_of_times(values: Sequence[str] | Sequence[int]) -> Literal["time", "linear"]:
-    """Return the kind of axis that times stand on."""
-    return "time" if len(values) and isinstance(values[0], str) else "linear"
 
 
 def _ratio(errors: Reals, base: Reals) -> Reals:

@@ -11,9 +11,9 @@ import pandas as pd
 from foretide.pictures.picture import Axis, Band, Line, Mark, Panel, Picture, View
 from foretide.pictures.plotly import escaped, rounded
 from foretide.pictures.style import TEXT
+from foretide.pictures.times import kind_of_times, times
 from foretide.report.content import Content
 from foretide.report.render.page import script_json
-from foretide.report.run.errors import kind_of_times, times
 from foretide.report.run.typical import typical_of
 from foretide.report.section import Explorer, Section
 

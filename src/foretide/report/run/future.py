@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.pictures.picture import Axis, Band, Line, Mark, Panel, Picture, Rule, View
+from foretide.pictures.lines import forecast_marks, observed_marks
+from foretide.pictures.picture import Axis, Mark, Panel, Picture, Rule, View
 from foretide.pictures.plotly import rounded
-from foretide.pictures.style import COLOURS, DASHES, TEXT
+from foretide.pictures.style import COLOURS, DASHES
+from foretide.pictures.times import kind_of_times, times
 from foretide.report.content import Content, Future
 from foretide.report.render.page import script_json
-from foretide.report.run.errors import kind_of_times, times
 from foretide.report.run.forecasts import Grids, spread
 from foretide.report.run.typical import typical_of
 from foretide.report.section import Column, Explorer, Section, Table
@@ -205,19 +206,15 @@ def future_picture(data: Json, content: Content) -> Picture | None:
     for k in order:
         entry = data["series"][k]
         axis = Axis(f"time, {content.steps} (oldest left)", kind_of_times(data["times"]))
-        panel = Panel(list(_marks(data, entry)), axis, Axis(f"{entry['name']}, {unit}"))
+        panel = Panel(_marks(data, entry), axis, Axis(f"{entry['name']}, {unit}"))
         views[str(entry["name"])] = View([panel], entry["caption"])
     return Picture.with_list("future", "What comes next", "Series", views, wide=True, file="future")
 
 
-def _marks(data: Json, entry: Json) -> Iterator[Mark]:
-    past, ahead = ([data["times"][k] for k in data["grids"][entry[which]]] for which in ("past", "ahead"))
+def _marks(data: Json, entry: Json) -> list[Mark]:
+    before, after = ([data["times"][k] for k in data["grids"][entry[which]]] for which in ("past", "ahead"))
+    bounds = {float(level): (low, high) for level, (low, high) in entry["bounds"].items()}
     colour, dash = data["colour"]
-    for level in (level for level in reversed(data["levels"]) if level in entry["bounds"]):
-        low, high = entry["bounds"][level]
-        opacity = 0.3 if level == data["levels"][0] else 0.16
-        yield Band(f"{level} % interval", ahead, low, high, colour, opacity)
-    yield Line(data["model"], ahead, entry["mean"], colour, dash, "circle" if len(ahead) < 3 else "")
-    yield Line("observed", past, entry["y"], TEXT, width=1.4)
-    if past:
-        yield Rule(past[-1], upright=True)
+    marks = forecast_marks(after, entry["mean"], bounds, name=data["model"], colour=colour, dash=dash)
+    marks += observed_marks(before, entry["y"])
+    return [*marks, Rule(before[-1], upright=True)] if before else marks

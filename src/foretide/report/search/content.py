@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from foretide.pictures.style import COLOURS
-from foretide.report.search.trials import finished, missing, parameters, shown_cell
-from foretide.text import clipped
+from foretide.tuning.drawn import TrialTable
+from foretide.tuning.trials import parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,14 +16,9 @@ if TYPE_CHECKING:
     from foretide.tuning.space import Parameter
     from foretide.typing import Json
 
-UNITS = {"mse": "squared counts", "rmse": "original units", "mae": "original units"}
-SYMBOLS = ("circle", "square", "diamond", "triangle-down", "cross", "x", "pentagon", "hexagon")
-LONGEST = 40
-"""Letters of a name or value in a picture."""
-
 
 @dataclass(frozen=True, eq=False)
-class SearchContent:
+class SearchContent(TrialTable):
     """What the folder of ``foretide tune`` holds, as far as the page shows it; what is absent is left out of the page.
 
     Attributes
@@ -34,9 +26,8 @@ class SearchContent:
     name : str
     facts : mapping
         ``run.json``: ``verdict, test_verdict, metric, best, baselines, notes, seconds, counts``.
-    trials : DataFrame
-        ``number, model, state, value, seconds, seed, error`` and one column per setting, a row per trial; settings as
-        they were tried, None where a trial has none.
+    trials, measure, baselines
+        As of :class:`foretide.tuning.drawn.TrialTable`.
     leaderboard : DataFrame
         ``model, kind``, the metric, ``skill_vs_best_baseline, trials, seconds, number``: models and simple baselines.
     spaces : mapping
@@ -60,7 +51,6 @@ class SearchContent:
 
     name: str
     facts: Json
-    trials: pd.DataFrame
     leaderboard: pd.DataFrame
     spaces: Mapping[str, Mapping[str, Parameter]]
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -73,35 +63,6 @@ class SearchContent:
     status: str = ""
     missing: str = ""
 
-    @property
-    def metric(self) -> str:
-        """Name of a trial's value, as it is shown."""
-        return str(self.facts["metric"]).upper()
-
-    @property
-    def value_label(self) -> str:
-        """Name of the axis of values: unit and direction, on two lines."""
-        unit = UNITS.get(self.facts["metric"], "")
-        return f"{self.metric}{', ' + unit if unit else ''}\n(lower is better)"
-
-    @cached_property
-    def done(self) -> pd.DataFrame:
-        """The trials with a value."""
-        return finished(self.trials)
-
-    @cached_property
-    def ranked(self) -> list[str]:
-        """All models, that with the best trial first."""
-        best = self.done.groupby("model")["value"].min().to_dict()
-        names = [str(name) for name in dict.fromkeys(self.trials["model"])]
-        return sorted(names, key=lambda name: float(best.get(name, math.inf)))
-
-    @property
-    def baseline(self) -> tuple[str, float] | None:
-        """The best simple baseline and its value."""
-        known = {str(k): float(v) for k, v in self.facts["baselines"].items() if v is not None and math.isfinite(v)}
-        return min(known.items(), key=lambda pair: pair[1], default=None)
-
     def settings_of(self, model: str) -> list[str]:
         """Return a model's searched settings, those that matter most first."""
         shares = self.importances.get(model, {})
@@ -110,25 +71,6 @@ class SearchContent:
     def is_log(self, model: str, setting: str) -> bool:
         """Whether a setting was drawn evenly in its logarithm."""
         return bool(getattr(self.spaces.get(model, {}).get(setting), "log", False))
-
-    def colour(self, model: str) -> str:
-        """Return the colour of a model, the same in every picture."""
-        return COLOURS[self.ranked.index(model) % len(COLOURS)]
-
-    def symbol(self, model: str) -> str:
-        """Return the symbol of a model's points; a second mark beside the colour."""
-        k = self.ranked.index(model)
-        return SYMBOLS[(k + k // len(COLOURS)) % len(SYMBOLS)]
-
-
-def value_text(value: object) -> str:
-    """Return a setting's value in few letters; ``none`` where it has none."""
-    return "none" if missing(value) else shown_cell(value)
-
-
-def short(text: object, most: int = LONGEST) -> str:
-    """Return text on one line; a long one loses its end."""
-    return clipped(text, most)
 
 
 def without_password(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which settings of a model stand out, in words."""
+"""Which settings of a model stand out, in words and as a picture."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from foretide.report.search.trials import finished, is_number, missing, parameters, scale_of
+from foretide.pictures.picture import Axis, Bars, Picture, View
+from foretide.pictures.style import short_names
+from foretide.report.search.content import SearchContent
 from foretide.text import phrase
+from foretide.tuning.trials import finished, is_number, missing, parameters, scale_of
 
 ENOUGH = 10
 """Finished trials of a model from which its importances are put in words."""
 STANDS_OUT = 1.5
 """A parameter is named from this multiple of an even share."""
+MOST_BARS = 15
+"""Settings of one model with a bar of their own."""
 CLEAR = 0.4
 """Rank correlation from which a direction is named."""
 
@@ -66,3 +71,38 @@ def _direction(done: pd.DataFrame, name: str) -> str:
         return ""
     middles = [float(values[scale.values == k].median()) for k in range(len(scale.choices))]
     return f"best median with {scale.choices[int(np.argmin(middles))]}"
+
+
+def importance_picture(content: SearchContent) -> Picture | None:
+    """Draw the share of each setting, a model at a time; None where nothing was searched or nothing is known."""
+    models = [model for model in content.ranked if content.importances.get(model)]
+    if not models:
+        return None
+    views = {model: _importance_view(content, model) for model in models}
+    return Picture.with_list(
+        "importance", "Importance of each setting", "Model", views, wide=True, file="importance",
+        every=True,
+    )  # fmt: skip
+
+
+def _importance_view(content: SearchContent, model: str) -> View:
+    shares = content.importances[model]
+    caption = f"{model}: {importance_words(content.trials, model, shares)}."
+    known = {name: float(v) for name, v in shares.items() if math.isfinite(v)}
+    order = sorted(known, key=lambda name: (-known[name], name))
+    if not sum(known.values()):
+        return View.of([], Axis(), Axis(), note="no importance can be told", caption=caption)
+    if len(order) > MOST_BARS:
+        rest = sum(known[name] for name in order[MOST_BARS:])
+        caption += f" {len(order) - MOST_BARS} further settings have {rest:.0%} together."
+        order = order[:MOST_BARS]
+    if len(known) > 1:
+        caption += f" An even share would be {1 / len(known):.0%}."
+    names = short_names(order)
+    bars = Bars(
+        "importance", list(range(len(order))), [known[name] for name in order], content.colour(model), across=True,
+        labels=[f"{known[name]:.0%}" for name in order], hover="{x:.3f}",
+    )  # fmt: skip
+    x = Axis("share of the importance, sum one →", low=0, high=1.15 * max(known.values()), percent=True)
+    y = Axis.names("setting, most important first", [names[name] for name in order])
+    return View.of([bars], x, y, caption=caption)

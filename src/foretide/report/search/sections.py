@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from foretide.report.search import tables
-from foretide.report.search.content import value_text, without_password
-from foretide.report.search.history import history_picture, importance_picture
-from foretide.report.search.importances import importance_words
+from foretide.report.search.content import without_password
+from foretide.report.search.importances import importance_picture, importance_words
 from foretide.report.search.slices import pair_picture, parallel_picture, slice_picture
-from foretide.report.search.trials import NOT_FINITE, counted, outcomes
 from foretide.report.section import Folded, Section, Table
 from foretide.text import duration, phrase
+from foretide.tuning.drawn import history_picture, value_text
+from foretide.tuning.trials import NOT_FINITE, counted, outcomes
 
 if TYPE_CHECKING:
     from foretide.report.search.content import SearchContent

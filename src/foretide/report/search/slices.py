@@ -12,10 +12,10 @@ import numpy as np
 from foretide.data.windows import evenly
 from foretide.pictures.picture import Axis, Choice, Line, Mark, Panel, Picture, Points, View
 from foretide.pictures.style import CIVIDIS
-from foretide.report.search.content import SearchContent, short, value_text
-from foretide.report.search.history import BEST, Limits, baseline_line, baseline_words, empty_view
-from foretide.report.search.trials import Scale, scale_of
+from foretide.report.search.content import SearchContent
 from foretide.text import number, phrase
+from foretide.tuning.drawn import BEST, Limits, baseline_line, baseline_words, short, value_text
+from foretide.tuning.trials import Scale, scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,8 @@ def slice_picture(content: SearchContent) -> Picture | None:
 def _slice_view(content: SearchContent, model: str, setting: str) -> View:
     own = content.settings_of(model)
     if setting not in own:
-        return empty_view("not searched", f"{setting} of {model} was not searched. What was: {', '.join(own)}.")
+        caption = f"{setting} of {model} was not searched. What was: {', '.join(own)}."
+        return View.of([], Axis(), Axis(), note="not searched", caption=caption)
     whole, done = _finished(content, model)
     placed = Placed.of(content, model, setting, done)
     values = done["value"].to_numpy(dtype=np.float64)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.report.run.boards import BACKTEST, KIND, NAME, board_columns, column_of
-from foretide.report.search.content import short, value_text
-from foretide.report.search.trials import FINISHED, NOT_FINITE, OUTCOMES, is_number, missing, outcomes, parameters
 from foretide.report.section import Column, Table
 from foretide.text import duration
+from foretide.tuning.drawn import short, value_text
 from foretide.tuning.space import Choice, Int
+from foretide.tuning.trials import FINISHED, NOT_FINITE, OUTCOMES, is_number, missing, outcomes, parameters
 
 if TYPE_CHECKING:
     from foretide.report.search.content import SearchContent

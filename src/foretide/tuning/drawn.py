@@ -1,19 +1,29 @@
-"""Pictures of a search: its history, and which settings matter."""
+"""The trials of a search, and the picture of their values in the order of their start."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.pictures.picture import Axis, Bars, Line, Mark, Panel, Picture, Points, View
-from foretide.pictures.style import QUIET, TEXT, short_names
-from foretide.report.search.content import SearchContent, short, value_text
-from foretide.report.search.importances import importance_words
-from foretide.report.search.trials import FINISHED, NOT_FINITE, ceiling, counted, missing, outcomes, parameters
-from foretide.text import number, phrase
+from foretide.pictures.picture import Axis, Line, Mark, Picture, Points
+from foretide.pictures.style import COLOURS, QUIET, TEXT
+from foretide.text import clipped, number, phrase
+from foretide.tuning.trials import (
+    FINISHED,
+    NOT_FINITE,
+    ceiling,
+    counted,
+    finished,
+    missing,
+    outcomes,
+    parameters,
+    shown_cell,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +45,68 @@ PER_LINE = 3
 """Settings on one line of what is shown under the pointer."""
 MOST_TOLD = 2000
 """Trials up to which the settings of each stand under the pointer; of more they would make the page large."""
-MOST_BARS = 15
-"""Settings of one model with a bar of their own."""
+UNITS = {"mse": "squared counts", "rmse": "original units", "mae": "original units"}
+SYMBOLS = ("circle", "square", "diamond", "triangle-down", "cross", "x", "pentagon", "hexagon")
+LONGEST = 40
+"""Letters of a name or value in a picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrialTable:
+    """The trials of a search, as pictures show them.
+
+    Attributes
+    ----------
+    trials : DataFrame
+        ``number, model, state, value, seconds, seed, error`` and one column per setting, a row per trial; settings as
+        they were tried, None where a trial has none.
+    measure : str
+        The metric that a trial's value is.
+    baselines : mapping
+        Simple baseline -> its value on the same folds, None where it has none.
+    """
+
+    trials: pd.DataFrame
+    measure: str
+    baselines: Mapping[str, float | None]
+
+    @property
+    def metric(self) -> str:
+        """Name of a trial's value, as it is shown."""
+        return str(self.measure).upper()
+
+    @property
+    def value_label(self) -> str:
+        """Name of the axis of values: unit and direction, on two lines."""
+        unit = UNITS.get(self.measure, "")
+        return f"{self.metric}{', ' + unit if unit else ''}\n(lower is better)"
+
+    @cached_property
+    def done(self) -> pd.DataFrame:
+        """The trials with a value."""
+        return finished(self.trials)
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """All models, that with the best trial first."""
+        best = self.done.groupby("model")["value"].min().to_dict()
+        names = [str(name) for name in dict.fromkeys(self.trials["model"])]
+        return sorted(names, key=lambda name: float(best.get(name, math.inf)))
+
+    @property
+    def baseline(self) -> tuple[str, float] | None:
+        """The best simple baseline and its value."""
+        known = {str(k): float(v) for k, v in self.baselines.items() if v is not None and math.isfinite(v)}
+        return min(known.items(), key=lambda pair: pair[1], default=None)
+
+    def colour(self, model: str) -> str:
+        """Return the colour of a model, the same in every picture."""
+        return COLOURS[self.ranked.index(model) % len(COLOURS)]
+
+    def symbol(self, model: str) -> str:
+        """Return the symbol of a model's points; a second mark beside the colour."""
+        k = self.ranked.index(model)
+        return SYMBOLS[(k + k // len(COLOURS)) % len(SYMBOLS)]
 
 
 @dataclass(frozen=True)
@@ -104,59 +174,58 @@ class Limits:
         )
 
 
-# ------------------------------------------------------------------ history
-def history_picture(content: SearchContent) -> Picture:
+def history_picture(table: TrialTable) -> Picture:
     """Draw each trial's value by its number, the best so far, the best baseline, and those without a value."""
-    trials, done = content.trials, content.done
+    trials, done = table.trials, table.done
     values, how = done["value"].to_numpy(dtype=np.float64), outcomes(trials)
-    limits = Limits.of(values, content.baseline)
+    limits = Limits.of(values, table.baseline)
     marks: list[Mark] = []
-    for model in content.ranked:
+    for model in table.ranked:
         own = done[done["model"] == model]
         if len(own):
             marks.append(Points(
-                model, own["number"].tolist(), own["value"].to_numpy(float), content.colour(model),
-                content.symbol(model), 8, 0.85, texts=_hovers(content, own), hover="{text}",
+                model, own["number"].tolist(), own["value"].to_numpy(float), table.colour(model),
+                table.symbol(model), 8, 0.85, texts=_hovers(table, own), hover="{text}",
             ))  # fmt: skip
-    marks += limits.above(done["number"].tolist(), values, _hovers(content, done))
-    marks += _best_so_far(content, values)
-    marks += _ended(content, how, limits)
-    marks += baseline_line(content, limits, [int(trials["number"].min()), int(trials["number"].max())])
+    marks += limits.above(done["number"].tolist(), values, _hovers(table, done))
+    marks += _best_so_far(table, values)
+    marks += _ended(table, how, limits)
+    marks += baseline_line(table, limits, [int(trials["number"].min()), int(trials["number"].max())])
     return Picture.one(
-        "history", "Value of each trial", _history_words(content, values, how, limits), marks,
+        "history", "Value of each trial", _history_words(table, values, how, limits), marks,
         Axis("number of the trial, in order of its start →"),
-        limits.axis(content.value_label, marks=bool((how != FINISHED).any())), wide=True,
+        limits.axis(table.value_label, marks=bool((how != FINISHED).any())), wide=True,
         note="" if len(done) else "no trial has a value", file="history",
     )  # fmt: skip
 
 
-def baseline_line(content: SearchContent, limits: Limits, x: Places) -> list[Mark]:
+def baseline_line(table: TrialTable, limits: Limits, x: Places) -> list[Mark]:
     """Return the dotted line of the best simple baseline, in a list; an empty one where it is not in the picture."""
-    if content.baseline is None or limits.where:
+    if table.baseline is None or limits.where:
         return []
-    name, value = content.baseline
+    name, value = table.baseline
     text = f"best simple baseline, {short(name)}: {number(value)}"
     return [
         Line("best baseline", x, [value] * len(x), TEXT, "dot", width=1.5, texts=[text] * len(x), hover="{text}")
     ]  # fmt: skip
 
 
-def baseline_words(content: SearchContent, limits: Limits) -> str:
+def baseline_words(table: TrialTable, limits: Limits) -> str:
     """Say where the best simple baseline lies; "" where there is none."""
-    if content.baseline is None:
+    if table.baseline is None:
         return ""
-    name, value = content.baseline
+    name, value = table.baseline
     where = f"{limits.where} the picture" if limits.where else "dotted line"
     return f" Best simple baseline: {name}, {number(value)} ({where})."
 
 
-def _best_so_far(content: SearchContent, values: Floats) -> list[Mark]:
+def _best_so_far(table: TrialTable, values: Floats) -> list[Mark]:
     if not len(values):
         return []
-    numbers, best = content.done["number"].tolist(), int(values.argmin())
-    hover = _hovers(content, content.done.iloc[best : best + 1])
+    numbers, best = table.done["number"].tolist(), int(values.argmin())
+    hover = _hovers(table, table.done.iloc[best : best + 1])
     so_far = np.append(np.minimum.accumulate(values), values.min())
-    x = [*numbers, int(content.trials["number"].max())]
+    x = [*numbers, int(table.trials["number"].max())]
     return [
         Line("best so far", x, so_far, TEXT, width=1.5, stepped=True, hover="best so far: {y}"),
         Points("best", [numbers[best]], [values[best]], BEST, "circle-open", 16, legend=False, texts=hover,
@@ -164,11 +233,11 @@ def _best_so_far(content: SearchContent, values: Floats) -> list[Mark]:
     ]  # fmt: skip
 
 
-def _ended(content: SearchContent, how: Array, limits: Limits) -> list[Mark]:
+def _ended(table: TrialTable, how: Array, limits: Limits) -> list[Mark]:
     """Return marks at the lower edge for each way to end without a value."""
     marks: list[Mark] = []
     for kind in _kinds(how):
-        own = content.trials[how == kind]
+        own = table.trials[how == kind]
         if not len(own):
             continue
         texts = [
@@ -188,32 +257,32 @@ def _kinds(how: Array) -> list[str]:
     return [*MARKS, *sorted(set(how) - set(MARKS) - {FINISHED})]
 
 
-def _hovers(content: SearchContent, rows: pd.DataFrame) -> list[str]:
+def _hovers(table: TrialTable, rows: pd.DataFrame) -> list[str]:
     """Number, model, value and settings of each trial; of very many trials no settings."""
-    brief = len(rows) > 1 and len(content.trials) > MOST_TOLD
-    names = {model: parameters(content.trials, model) for model in dict.fromkeys(rows["model"])}
+    brief = len(rows) > 1 and len(table.trials) > MOST_TOLD
+    names = {model: parameters(table.trials, model) for model in dict.fromkeys(rows["model"])}
     texts = []
     for line in rows.to_dict("records"):
         given = [] if brief else [f"{short(name)} {short(value_text(line[name]))}" for name in names[line["model"]]]
         lines = [", ".join(given[k : k + PER_LINE]) for k in range(0, len(given), PER_LINE)]
-        head = f"trial {line['number']}, {short(line['model'])}: {content.metric} {number(line['value'])}"
+        head = f"trial {line['number']}, {short(line['model'])}: {table.metric} {number(line['value'])}"
         texts.append("\n".join([head, *lines]))
     return texts
 
 
-def _history_words(content: SearchContent, values: Floats, how: Array, limits: Limits) -> str:
-    said = f"{phrase('trial', len(content.trials))}: {counted(how)}."
+def _history_words(table: TrialTable, values: Floats, how: Array, limits: Limits) -> str:
+    said = f"{phrase('trial', len(table.trials))}: {counted(how)}."
     if len(values):
-        done, best = content.done, int(values.argmin())
+        done, best = table.done, int(values.argmin())
         first, top = done.iloc[0], done.iloc[best]
-        said += f" The best (ring) is trial {top['number']}, {top['model']}, {content.metric} {number(values[best])}"
+        said += f" The best (ring) is trial {top['number']}, {top['model']}, {table.metric} {number(values[best])}"
         if best:
             share = f" by {1 - values[best] / values[0]:.1%}" if values[0] > 0 else ""
             said += f"; the best so far fell{share} from {number(values[0])}, trial {first['number']}"
         after = len(values) - 1 - best
         said += f"; {phrase('trial', after)} finished after it." if after else "."
         said += limits.words(values)
-    said += baseline_words(content, limits)
+    said += baseline_words(table, limits)
     if (how != FINISHED).any():
         kinds = [kind for kind in _kinds(how) if (how == kind).any()]
         signs = ", ".join(f"{MARKS.get(kind, OTHER)[1]} {kind}" for kind in kinds)
@@ -221,42 +290,11 @@ def _history_words(content: SearchContent, values: Floats, how: Array, limits: L
     return said
 
 
-# ------------------------------------------------------------------ importance
-def importance_picture(content: SearchContent) -> Picture | None:
-    """Draw the share of each setting, a model at a time; None where nothing was searched or nothing is known."""
-    models = [model for model in content.ranked if content.importances.get(model)]
-    if not models:
-        return None
-    views = {model: _importance_view(content, model) for model in models}
-    return Picture.with_list(
-        "importance", "Importance of each setting", "Model", views, wide=True, file="importance",
-        every=True,
-    )  # fmt: skip
+def value_text(value: object) -> str:
+    """Return a setting's value in few letters; ``none`` where it has none."""
+    return "none" if missing(value) else shown_cell(value)
 
 
-def _importance_view(content: SearchContent, model: str) -> View:
-    shares = content.importances[model]
-    caption = f"{model}: {importance_words(content.trials, model, shares)}."
-    known = {name: float(v) for name, v in shares.items() if math.isfinite(v)}
-    order = sorted(known, key=lambda name: (-known[name], name))
-    if not sum(known.values()):
-        return empty_view("no importance can be told", caption)
-    if len(order) > MOST_BARS:
-        rest = sum(known[name] for name in order[MOST_BARS:])
-        caption += f" {len(order) - MOST_BARS} further settings have {rest:.0%} together."
-        order = order[:MOST_BARS]
-    if len(known) > 1:
-        caption += f" An even share would be {1 / len(known):.0%}."
-    names = short_names(order)
-    bars = Bars(
-        "importance", list(range(len(order))), [known[name] for name in order], content.colour(model), across=True,
-        labels=[f"{known[name]:.0%}" for name in order], hover="{x:.3f}",
-    )  # fmt: skip
-    x = Axis("share of the importance, sum one →", low=0, high=1.15 * max(known.values()), percent=True)
-    y = Axis.names("setting, most important first", [names[name] for name in order])
-    return View([Panel([bars], x, y)], caption)
-
-
-def empty_view(note: str, caption: str) -> View:
-    """Return a view without data that says so."""
-    return View([Panel([], note=note)], caption)
+def short(text: object, most: int = LONGEST) -> str:
+    """Return text on one line; a long one loses its end."""
+    return clipped(text, most)

@@ -1,4 +1,4 @@
-"""Sentences of reports."""
+"""Sentences on the errors of a scorecard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def error_words(model: str, errors: Reals, freq: str | int, metric: str = "RMSE"
     Examples
     --------
     >>> import numpy as np
-    >>> from foretide.report.words import error_words
+    >>> from foretide.evaluation.cards.words import error_words
     >>> error_words("LSTM", np.array([1.0, 1.5]), "h")
     "LSTM's RMSE grows: 1 one hour ahead, 1.5 at step 2."
     """
