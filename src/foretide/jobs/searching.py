@@ -22,7 +22,6 @@ from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
 from foretide.tuning.candidates import candidates_of
 from foretide.tuning.objective import inner_plan, setting_of
-from foretide.text import percent
 from foretide.tuning.result import COLUMNS
 
 if TYPE_CHECKING:
@@ -278,7 +277,7 @@ def _judged(card: Scorecard, winner: str) -> str:
     best, least, own = str(others.idxmin()), float(others.min()), float(errors[winner])
     saved = 1 - own / least if least > 0 else -np.inf if own > 0 else 0.0
     side = "below" if saved > 0 else "above"
-    far = "as large as" if own == least else f"{percent(abs(saved))} {side}" if np.isfinite(saved) else side
+    far = "as large as" if own == least else f"{abs(saved):.1%} {side}" if np.isfinite(saved) else side
     return (
         f"{winner}, which counts as a simple baseline itself, has an {card.main.upper()} of {own:.4g}, "
         f"{far} that of the best other one, {best} ({least:.4g})."
