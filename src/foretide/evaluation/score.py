@@ -56,10 +56,8 @@ def score(
         The best forecast possible; an array goes with the windows of the first forecast.
     baselines : sequence of str, optional
         Models that skill is measured against; by default those with :attr:`foretide.Forecast.baseline`.
-    starts : mapping, optional
-        Network -> the model that is its closed-form start: what training added is then said.
-    plan, runs, notes : Plan, sequence of ModelRun, sequence of str, optional
-        Folds of the forecasts, how their models were made, and what to say before the card's own notes.
+    starts, plan, runs, notes : mapping, Plan, sequence of ModelRun, sequence of str, optional
+        Network -> the model that is its closed-form start; folds; how models were made; what to say before other notes.
 
     Returns
     -------

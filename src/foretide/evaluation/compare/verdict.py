@@ -38,7 +38,11 @@ def verdict(card: Scorecard) -> str:
     folds = card.plan is not None and card.plan.split is None
     if folds and card.best_model is not None and card.best_baseline is not None:
         sentences += _chance(card, card.best_model, card.best_baseline)
-    sentences += [_training(card), _without(card, card.main, "its forecasts are not finite")]
+    lacking = _without(card, card.main)
+    sentences += [
+        _training(card),
+        f"{lacking} no {card.main.upper()}: not all forecasts are finite." if lacking else "",
+    ]
     if card.counts and card.models:
         sentences.append(_distributions(card))
     return " ".join(sentence for sentence in sentences if sentence)
@@ -126,14 +130,16 @@ def _training(card: Scorecard) -> str:
 # ---------------------------------------------------------------- distributions
 def _distributions(card: Scorecard) -> str:
     """The same in weighted quantile loss, of the models that have one."""
-    metric, without = "wql", _without(card, "wql", "the quantiles for it are missing")
+    metric, lacking = "wql", _without(card, "wql")
+    without = f"{lacking} no quantiles for it." if lacking else ""
     model = card.best_of([name for name in card.models if name not in card.baselines], metric)
     baseline = card.best_of(card.baselines, metric)
     if model is None and baseline is None:
         return ""
     if model is None:
         assert baseline is not None
-        return f"{without} That of {baseline} is {card.value(baseline, metric):.4g}." if without else ""
+        best = f"{baseline} is best ({card.value(baseline, metric):.4g})"
+        return f"In weighted quantile loss {best} of the baselines. {without}" if without else ""
     value, least = card.value(model, metric), card.value(baseline, metric) if baseline else 0.0
     if baseline is not None and least > 0:
         gain = 1 - value / least
@@ -169,8 +175,7 @@ def _models(card: Scorecard) -> Iterable[str]:
     return (name for name in card.models if kind_of(card, name) == "model")
 
 
-def _without(card: Scorecard, metric: str, why: str) -> str:
-    """Say which models have no figure at all, so that nobody takes them for beaten."""
+def _without(card: Scorecard, metric: str) -> str:
+    """Name the models that have no figure, so that nobody takes them for beaten, and their verb; empty without any."""
     names = [name for name in _models(card) if not np.isfinite(card.value(name, metric))]
-    what = "weighted quantile loss" if metric == "wql" else metric.upper()
-    return f"{joined(names)} {'has' if len(names) == 1 else 'have'} no {what}: {why}." if names else ""
+    return f"{joined(names)} {'has' if len(names) == 1 else 'have'}" if names else ""

@@ -65,8 +65,7 @@ def backtest(
     warm_start : bool
         Begin each further fit at the weights of the one before, for the models that can.
     baselines, starts : bool
-        Whether the simple baselines run by default (``calendar`` is handed to those that know holidays), and the
-        closed-form starts of the networks, or of those named, so that it can be said what training added.
+        Whether simple baselines (with ``calendar``, for holidays) and the networks' closed-form starts run by default.
     levels, quantiles : float, or iterable of float
         Central levels in percent, further quantiles as fractions (0.1 to 0.9 by default).
     truth : object, optional

@@ -106,6 +106,7 @@ class NeuralForecaster(Forecaster):
         self._tried: list[Tried] = []
         self.history: list[Epoch] = []
         self.best_epoch = 0
+        self.closed_form: Start | None = None
         self.network: Network | None = None
         self.preparation: Preparation | None = None
         self._targets: tuple[str, ...] = ()
@@ -156,7 +157,7 @@ class NeuralForecaster(Forecaster):
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
-        start = self._find_start(store, batches, val_batches, part.train_rows)
+        self.closed_form = start = self._find_start(store, batches, val_batches, part.train_rows)
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
             self.network = network = self._build(start, self._shape(panel)).to(device)
             rates = training_rates(part.train, self.preparation)
