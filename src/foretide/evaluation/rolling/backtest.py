@@ -90,19 +90,18 @@ def backtest(
     Examples
     --------
     >>> import foretide as ft
-    >>> panel = ft.synthetic.hourly(T=300, n_series=2, seed=1).panel
-    >>> card = ft.backtest(ft.SeasonalNaive(h=6, season=24), panel, n_windows=4, step=7, baselines=False)
+    >>> card = ft.backtest("Drift", ft.synthetic.hourly(T=300).panel, h=6, n_windows=4, step=7, baselines=False)
     >>> card.models, len(card.plan.folds)
-    (('SeasonalNaive',), 4)
+    (('Drift',), 4)
     """
     several = _several(models)
     panel = as_panel(panel, next(filter(None, (getattr(model, "layout", None) for model in several)), None))
     plan = make_plan(panel, h if h is not None else _horizon(several), **folds)
-    settings = {"season": folds.get("season"), "calendar": calendar}
-    members, notes = members_of(models, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=settings)
+    shared = {"season": folds.get("season"), "calendar": calendar}
+    members, notes = members_of(several, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=shared)
     return judge(
-        members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, warm_start=warm_start, folder=folder,
-        starts=starts, overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes,
+        members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, starts=starts, warm_start=warm_start,
+        folder=folder, overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes,
         keep_card=True,
     )  # fmt: skip
 
