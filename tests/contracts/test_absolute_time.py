@@ -136,7 +136,7 @@ def test_after_save_and_load_in_a_shorter_table(case: str, kind: str, tmp_path: 
 def test_waves_and_known_columns_are_in_play(kind: str) -> None:
     # Otherwise the contract above would say little.
     model: Any = fitted("Attention-waves", kind)
-    assert model.start.chosen["waves"] == 3
+    assert model.closed_form.chosen["waves"] == 3
     calendar: Any = fitted("LSTM-calendar", kind)
     assert calendar.preparation.calendar is not None
-    assert calendar.start.chosen["known"]
+    assert calendar.closed_form.chosen["known"]

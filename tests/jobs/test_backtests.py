@@ -143,8 +143,8 @@ def test_an_interrupted_one_resumes_in_its_own_folder(tmp_path: Path, monkeypatc
     assert json.loads((folder / "status.json").read_text())["status"] == "interrupted"
     assert len(list((folder / "folds").glob("*.safetensors"))) == 9
     assert run_backtest(CONFIG).path == Path("runs/hours-backtest")
-    assert "resumed: 9 of 16 fits" in (folder / "summary.md").read_text()
-    assert len(calls) == 10 + 7
+    assert "resumed: 9 of 18 fits" in (folder / "summary.md").read_text()
+    assert len(calls) == 10 + 9
     assert run_backtest(CONFIG).path == Path("runs/hours-backtest-2")
 
 

@@ -56,6 +56,7 @@ def test_the_folder_holds_everything(small: RunFolder) -> None:
         "Drift",
         "Ridge",
         "Attention",
+        "Attention-start",
         "ARIMA",
     }
     assert {p.name for p in (small.path / "models").iterdir()} == names

@@ -15,6 +15,7 @@ import foretide as ft
 from foretide.data.panel import Panel
 from foretide.errors import ConfigError, DataError, ForetideError, MissingExtraError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.text import percent
 from foretide.tuning.result import Study
 from foretide.tuning.tune import seconds_of, tune
 
@@ -348,15 +349,44 @@ def test_leaderboard_and_verdict(panel: Panel) -> None:
     study = search(["SeasonalES", Moody], panel, n_trials=6, space=SPACES)
     board = study.leaderboard()
     assert board["rmse"].is_monotonic_increasing
-    assert set(board.loc[board["kind"] == "searched", "model"]) == {"SeasonalES", "Moody"}
+    assert set(board.loc[board["kind"] == "searched", "model"]) == {"Moody"}
     best = board[board["kind"] == "baseline"]["rmse"].min()
     np.testing.assert_allclose(board["skill_vs_best_baseline"], 1 - board["rmse"] / best)
-    assert min(study.baselines.values()) == best
-    assert ("It beats" in study.verdict()) == (study.best.value < best)
+    assert min(study.all_baselines().values()) == best
     assert "flatters it" in study.verdict()
     assert "SeasonalES" not in study.baselines
-    assert {study.best_of(name).value for name in ("SeasonalES", "Moody")} == set(
-        board.loc[board["kind"] == "searched", "rmse"]
+    values = board.set_index("model")["rmse"]
+    assert {name: study.best_of(name).value for name in ("SeasonalES", "Moody")} == dict(
+        values[["SeasonalES", "Moody"]]
+    )
+
+
+def test_a_searched_baseline_counts_as_a_baseline(panel: Panel) -> None:
+    study = search("SeasonalES", panel, n_trials=2)
+    board = study.leaderboard().set_index("model")
+    assert board["kind"]["SeasonalES"] == "baseline"
+    assert board["trials"]["SeasonalES"] == 2
+    assert study.all_baselines() == {**study.baselines, "SeasonalES": study.best.value}
+    other = min(study.baselines, key=study.baselines.__getitem__)
+    far = study.baselines[other] / study.best.value - 1
+    assert f"It counts as a simple baseline itself; the best other one ({other}, " in study.verdict()
+    assert (f"has {percent(far)} more." if far > 0 else "less: take that one.") in study.verdict()
+    assert "It beats" not in study.verdict()
+    alone = search("SeasonalES", panel, n_trials=1, baselines=False)
+    assert "It counts as a simple baseline itself; no other was scored beside it." in alone.verdict()
+    wrapped = search({"WithIntervals": {"model": "SeasonalES"}}, panel, n_trials=1, baselines=False)
+    assert wrapped.leaderboard()["kind"].tolist() == ["baseline"]
+
+
+def test_a_searched_baseline_is_what_others_must_beat(panel: Panel) -> None:
+    study = search(["SeasonalES", Moody], panel, n_trials=4, space={"Moody": {"level": [20.0]}}, baselines=False)
+    board = study.leaderboard().set_index("model")
+    least = board["rmse"]["SeasonalES"]
+    assert board["skill_vs_best_baseline"]["Moody"] == pytest.approx(1 - board["rmse"]["Moody"] / least)
+    winner = "SeasonalES" if least < board["rmse"]["Moody"] else "Moody"
+    assert study.best.model == winner
+    assert ("no other was scored" if winner == "SeasonalES" else "It beats the best simple baseline (SeasonalES") in (
+        study.verdict()
     )
     assert study.default_of("SeasonalES").settings() == ft.SeasonalES(H).settings()
     with pytest.raises(ConfigError, match="Did you mean 'Moody'"):

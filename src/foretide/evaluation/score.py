@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 def score(
     forecasts: Sequence[Forecast], panel: Panel | Frame | None = None, *, train_until: Time | None = None,
     train: Panel | None = None, season: int | None = None, oracle: Forecast | Reals | None = None,
-    baselines: Sequence[str] | None = None, plan: Plan | None = None, runs: Sequence[ModelRun] = (),
-    notes: Sequence[str] = (),
+    baselines: Sequence[str] | None = None, starts: Mapping[str, str] | None = None, plan: Plan | None = None,
+    runs: Sequence[ModelRun] = (), notes: Sequence[str] = (),
 ) -> Scorecard:  # fmt: skip
     """Score forecasts of several models against the truth.
 
@@ -56,8 +56,8 @@ def score(
         The best forecast possible; an array goes with the windows of the first forecast.
     baselines : sequence of str, optional
         Models that skill is measured against; by default those with :attr:`foretide.Forecast.baseline`.
-    plan, runs, notes : Plan, sequence of ModelRun, sequence of str, optional
-        Folds of the forecasts, how their models were made, and what to say before the card's own notes.
+    starts, plan, runs, notes : mapping, Plan, sequence of ModelRun, sequence of str, optional
+        Network -> the model that is its closed-form start; folds; how models were made; what to say before other notes.
 
     Returns
     -------
@@ -89,5 +89,5 @@ def score(
     return Scorecard(
         panel, windows, truth, means, baseline_names(baselines, named), scale, (*notes, *own), distributions,
         nonzero_rates(panel, train), bool(count_like(train).all()), {n: f.unused for n, f in named.items() if f.unused},
-        plan=plan, runs=tuple(runs), about=surroundings() if runs else {},
+        dict(starts or {}), plan=plan, runs=tuple(runs), about=surroundings() if runs else {},
     )  # fmt: skip

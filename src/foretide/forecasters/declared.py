@@ -13,6 +13,7 @@ from foretide.errors import FOREIGN
 from foretide.forecasters.options import READING, check_foreign, default_of, other_parameters, own_parameters
 
 if TYPE_CHECKING:
+    from foretide.forecasters.base import Forecaster
     from foretide.forecasters.sizes import Sizes, SpaceEntry
     from foretide.typing import Json
 
@@ -105,6 +106,25 @@ class Declared(ABC):
         """
         given: Json = {**self.settings(), **changes}
         return type(self)(**given)
+
+    def start(self) -> Forecaster | None:
+        """Return an unfitted forecaster that stops where this one begins to learn step by step.
+
+        A network that begins at a solution in closed form is compared with that solution, called ``<name>-start``: what
+        lies between the two is what its training added.
+
+        Returns
+        -------
+        Forecaster or None
+            None for a forecaster that begins at no such solution, or is one.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> ft.LSTM(h=24, hidden=32).start().name, ft.SeasonalES(h=24).start()
+        ('LSTM-start', None)
+        """
+        return None
 
     @classmethod
     def parameters(cls) -> dict[str, object]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from foretide.data.files import file_name
 from foretide.errors import ConfigError
+
+if TYPE_CHECKING:
+    from foretide.forecasters.declared import Declared
 
 RESERVED = ("oracle", "cutoff", "h_step", "y")
 """Columns and rows of tables that no model can be called."""
@@ -17,6 +21,11 @@ _ANOTHER = "Give one of them another name: alias='other-name'."
 def folded(name: str) -> str:
     """Return what a name has in common with those that look like it, or that a file system holds for the same."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def start_name(model: Declared) -> str:
+    """Return what the closed-form start of a network is called."""
+    return f"{model.name}-start"
 
 
 def check_columns(columns: Iterable[str], taken: Iterable[str] = RESERVED) -> None:

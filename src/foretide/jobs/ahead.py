@@ -75,7 +75,7 @@ def winner_ahead(job: Job, card: Scorecard, models: Mapping[str, Forecaster]) ->
     job : Job
     card : Scorecard
     models : mapping
-        Name -> forecaster, as its last fit left it; of a backtest, those that were asked for.
+        Name -> forecaster, as its last fit left it; of a backtest, those that were asked for and their starts.
 
     Returns
     -------

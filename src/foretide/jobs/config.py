@@ -49,6 +49,8 @@ class Config(Section):
         Written as a list of names or of ``{name: settings}``.
     baselines : bool
         Whether the simple baselines run by default.
+    starts : bool
+        Whether the closed-form starts of the networks run beside them, so that it can be said what training added.
     season : int, optional
         Season of baselines and scaled metrics; found on the training part by default.
     levels : float, or tuple of float
@@ -81,6 +83,7 @@ class Config(Section):
     input_size: int = Field(default=60, ge=1)
     models: tuple[ModelConfig, ...] = (ModelConfig(name="Attention"),)
     baselines: bool = True
+    starts: bool = True
     season: int | None = Field(default=None, ge=1)
     levels: tuple[float, ...] = DEFAULT_LEVELS
     quantiles: tuple[float, ...] | None = None

@@ -16,7 +16,7 @@ from foretide.jobs.config import Config, read_yaml
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.prepare import prepare
 from foretide.jobs.reporting import write
-from foretide.jobs.saved import chosen_model, saved_models
+from foretide.jobs.saved import chosen_model, saved_models, starts_in
 from foretide.jobs.store import EXPLAIN_PAGE, EXPLAINED, EXPLAINED_TABLE
 from foretide.jobs.threads import networks_in
 
@@ -111,7 +111,8 @@ def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:
     known = saved_models(path)
     if not known or not (path / "settings.yaml").is_file():
         raise ArtifactError(f"{path} holds no models. Expected a folder made by `foretide run`, `backtest` or `tune`.")
-    chosen = known if wanted is None else dict([chosen_model(path, wanted)])
+    trained = {name: place for name, place in known.items() if name not in starts_in(path)}
+    chosen = trained if wanted is None else dict([chosen_model(path, wanted)])
     loaded = {name: load(place) for name, place in chosen.items()}
     networks = networks_in(loaded)
     if not networks:

@@ -202,16 +202,17 @@ def _judge(
     with network_threads([member.forecaster for member in members], config.threads):
         card = judge(
             members, data.panel, plan, levels=config.levels, quantiles=quantiles, truth=data.truth, notes=notes,
-            warm_start=warm_start, folder=folder.path, overwrite=True, save_models=folder.place(MODELS), n_jobs=n_jobs,
-            progress=job.step,
+            starts=config.starts, warm_start=warm_start, folder=folder.path, overwrite=True,
+            save_models=folder.place(MODELS), n_jobs=n_jobs, progress=job.step,
         )  # fmt: skip
         saved = saved_models(folder.path)
         models = {run.name: load(saved[run.name]) for run in card.runs if run.name in saved}
+        trained = {run.name: models[run.name] for run in card.runs if run.name in models and not run.start_of}
         job.step("writing scores, forecasts, attention and pictures")
-        keep_attention(models, data.panel, plan, config.attention_windows, folder)
+        keep_attention(trained, data.panel, plan, config.attention_windows, folder)
         write_outputs(job, card, study, winner_ahead(job, card, models))
         if config.explain:
-            _explain(job, models)
+            _explain(job, trained)
         write(folder, card)
     shutil.rmtree(folder.path / BLOCKS, ignore_errors=True)  # the scorecard holds it all
     (folder.path / ABOUT).unlink(missing_ok=True)

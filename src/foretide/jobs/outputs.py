@@ -276,7 +276,8 @@ def facts_of_card(card: Scorecard) -> Json:
         "windows": len(card.windows), "series": len(np.unique(card.series_groups)), "notes": list(card.notes),
         "models": {
             run.name: {
-                "class": run.kind, "baseline": run.baseline, "asked": run.asked, "settings": run.settings,
+                "class": run.kind, "baseline": run.baseline, "asked": run.asked, "start_of": run.start_of,
+                "settings": run.settings,
                 "seed": run.seed, "fits": run.n_fits, "fit_seconds": round(run.fit_seconds, 3),
                 "predict_seconds": round(run.predict_seconds, 3), "peak_mib": round(run.peak_mib, 1),
             }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foretide.evaluation.rolling.starts import with_starts
 from foretide.forecasters.base import Forecaster
 from foretide.jobs.checking import checked_data
 from foretide.jobs.deploy import FIT, chosen_entry
@@ -44,7 +45,7 @@ def planned(
     -------
     dict
         ``job``, ``folder``, ``goes_on``, ``data`` (sentences), ``rows`` by part, ``folds``, ``models`` (name, class,
-        settings, whether it is a baseline and whether it was asked for), and ``search`` where there is one.
+        settings, whether it is a baseline, whether it was asked for, whose start it is), and ``search``, if any.
 
     Raises
     ------
@@ -90,12 +91,13 @@ def _members(
         return [chosen_entry(config, data, model)]
     if job == "tune":
         return []
+    assert plan is not None
     if job == "backtest":
-        assert plan is not None
         members, more = backtest_members(config, data, plan)
         notes += more
-        return members
-    return run_members(config, data, say=notes.append)
+    else:
+        members = run_members(config, data, say=notes.append)
+    return with_starts(members, plan, config.starts)
 
 
 def _folds(plan: Plan, data: Prepared) -> Json:
@@ -114,7 +116,7 @@ def _about(member: Member) -> Json:
     settings = forecaster.settings() if isinstance(forecaster, Forecaster) else {}
     return {
         "model": member.name, "class": type(forecaster).__name__, "settings": settings, "text": repr(forecaster),
-        "baseline": member.baseline, "asked": member.asked,
+        "baseline": member.baseline, "asked": member.asked, "start_of": list(member.start_of),
     }  # fmt: skip
 
 
@@ -159,7 +161,8 @@ def told(found: Json) -> str:
     if found["models"]:
         lines.append("models:")
         for about in found["models"]:
-            kind = "" if about["asked"] else "  (baseline, unasked)"
+            kind = f"  (start of {', '.join(about['start_of'])})" if about["start_of"] else ""
+            kind = kind or ("" if about["asked"] else "  (baseline, unasked)")
             named = "" if about["model"] == about["class"] else f"{about['model']} = "
             lines.append(f"  {named}{about['text']}{kind}")
     lines += [f"note: {note}" for note in found["notes"]]

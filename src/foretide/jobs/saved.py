@@ -6,6 +6,8 @@ from pathlib import Path
 
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import MANIFEST, manifest
+from foretide.jobs.folder import RunFolder
+from foretide.jobs.store import FACTS
 
 MODELS = "models"
 
@@ -35,8 +37,23 @@ def saved_models(run: Path) -> dict[str, Path]:
     return found
 
 
+def starts_in(run: Path) -> frozenset[str]:
+    """Return the models of a run folder that are closed-form starts of others.
+
+    Parameters
+    ----------
+    run : path
+
+    Returns
+    -------
+    frozenset of str
+    """
+    facts = RunFolder(run).read(FACTS) or {}
+    return frozenset(name for name, about in facts.get("models", {}).items() if about.get("start_of"))
+
+
 def chosen_model(run: Path, wanted: str | None) -> tuple[str, Path]:
-    """Return the model that was asked for, or the only one there is.
+    """Return the model that was asked for, or the only one there is, beside its closed-form start.
 
     Parameters
     ----------
@@ -53,9 +70,10 @@ def chosen_model(run: Path, wanted: str | None) -> tuple[str, Path]:
         For a name that is not there, and for none where there are several.
     """
     found = saved_models(run)
-    if wanted is None and len(found) != 1:
+    usual = [name for name in found if wanted is None and name not in starts_in(run)]
+    if wanted is None and len(usual) != 1:
         raise ConfigError(f"{run} holds {len(found)} models. Choose one with --model: {', '.join(found)}")
-    name = next(iter(found)) if wanted is None else wanted
+    name = usual[0] if wanted is None else wanted
     if name not in found:
         raise ConfigError(f"{run} holds no model {name!r}. {nearest(name, found)}")
     return name, found[name]

@@ -258,7 +258,8 @@ def judge(config: Config, prepared: Prepared, study: Study, say: Callable[[str],
     try:
         return backtest(
             models, prepared.panel, start=prepared.split.val_until, season=config.season, baselines=config.baselines,
-            calendar=prepared.calendar, levels=config.levels, quantiles=config.quantiles, truth=prepared.truth,
+            starts=[winner.name] if config.starts else False, calendar=prepared.calendar, levels=config.levels,
+            quantiles=config.quantiles, truth=prepared.truth,
         )  # fmt: skip
     except (ConfigError, DataError) as error:
         say(f"not judged on the test part: {error}")
@@ -273,12 +274,13 @@ def _judged(card: Scorecard, winner: str) -> str:
     others = errors[[name for name in card.baselines if name != winner]].dropna()
     if not len(others) or not np.isfinite(errors[winner]):
         return card.verdict()
-    best, own = str(others.idxmin()), float(errors[winner])
-    saved = 1 - own / float(others.min())
+    best, least, own = str(others.idxmin()), float(others.min()), float(errors[winner])
+    saved = 1 - own / least if least > 0 else -np.inf if own > 0 else 0.0
+    side = "below" if saved > 0 else "above"
+    far = "as large as" if own == least else f"{abs(saved):.1%} {side}" if np.isfinite(saved) else side
     return (
         f"{winner}, which counts as a simple baseline itself, has an {card.main.upper()} of {own:.4g}, "
-        f"{abs(saved):.1%} {'below' if saved > 0 else 'above'} that of the best other one, {best} "
-        f"({float(others.min()):.4g})."
+        f"{far} that of the best other one, {best} ({least:.4g})."
     )
 
 

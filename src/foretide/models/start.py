@@ -91,6 +91,11 @@ class StartConfig:
         if not self.penalties or min(self.penalties) < 0:
             raise ConfigError(f"penalties are one or more numbers of at least 0; got {self.penalties!r}.")
 
+    @property
+    def nothing(self) -> bool:
+        """Whether it leaves nothing to begin at but the mean of the training part."""
+        return not self.linear and self.level == "none" and self.waves == 0 and self.known == "off"
+
 
 @dataclass(frozen=True, eq=False)
 class Series:

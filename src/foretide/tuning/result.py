@@ -16,6 +16,8 @@ import pandas as pd
 from foretide.data.files import write_text, write_whole
 from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.forecasters.artifact import to_json, versions
+from foretide.forecasters.simple.default_set import is_baseline
+from foretide.text import percent
 from foretide.tuning.candidates import Candidate, plain
 from foretide.tuning.ledger import COMPLETE, FAILED, Row
 from foretide.tuning.space import Settings, Space, distributions_of, params_of
@@ -166,7 +168,7 @@ class Study:
     def leaderboard(self) -> pd.DataFrame:
         """Return the best trial of every class beside the simple baselines, least error first.
 
-        Columns: ``model``; ``kind`` (searched or baseline); the error under its name;
+        Columns: ``model``; ``kind`` (searched, or baseline: a searched one too); the error under its name;
         ``skill_vs_best_baseline``; ``trials``, ``seconds`` in all; ``number`` of its best trial.
         """
         lines: list[Settings] = []
@@ -174,17 +176,32 @@ class Study:
             mine = [row for row in self.rows if row.label == label and row.finished]
             best = self.best_of(label) if any(row.state == COMPLETE for row in mine) else None
             lines.append({
-                "model": label, "kind": "searched", self.metric: np.nan if best is None else best.value,
+                "model": label, "kind": self._kind_of(label), self.metric: np.nan if best is None else best.value,
                 "trials": len(mine), "seconds": sum(row.seconds for row in mine),
                 "number": None if best is None else best.number,
             })  # fmt: skip
         lines += [{"model": name, "kind": "baseline", self.metric: v} for name, v in self.baselines.items()]
         board = pd.DataFrame(lines, columns=["model", "kind", self.metric, "trials", "seconds", "number"])
-        least = min(self.baselines.values(), default=np.nan)
+        least = min(self.all_baselines().values(), default=np.nan)
         skill = 1 - board[self.metric] / least if least > 0 else np.nan
         board.insert(3, "skill_vs_best_baseline", skill)
         board = board.astype({"trials": "Int64", "number": "Int64"})
         return board.sort_values(self.metric, kind="stable", ignore_index=True)
+
+    def all_baselines(self) -> dict[str, float]:
+        """Return the errors of the simple baselines, of those that were searched by their best trial.
+
+        Returns
+        -------
+        dict
+            Without those that have no error.
+        """
+        done = {row.label for row in self.rows if row.state == COMPLETE and self._kind_of(row.label) == "baseline"}
+        errors = {**self.baselines, **{label: self.best_of(label).value for label in done}}
+        return {name: value for name, value in errors.items() if np.isfinite(value)}
+
+    def _kind_of(self, label: str) -> str:
+        return "baseline" if is_baseline(self.default_of(label)) else "searched"
 
     def history(self) -> pd.DataFrame:
         """Return trial by trial the least error so far: ``number, model, value, best``."""
@@ -254,11 +271,16 @@ class Study:
             f"{best.model} (trial {best.number}) is best of {done} completed trials: {metric} {best.value:.4g} "
             f"on {n} inner {'fold' if n == 1 else 'folds'}."
         )
-        if not self.baselines:
-            return f"{text} No baseline was scored beside it. {CAUTION}"
-        name, least = min(self.baselines.items(), key=lambda pair: pair[1])
+        own = self._kind_of(best.model) == "baseline"
+        baselines = {name: value for name, value in self.all_baselines().items() if name != best.model}
+        itself = "It counts as a simple baseline itself; " if own else ""
+        if not baselines:
+            return f"{text} {f'{itself}no other' if own else 'No baseline'} was scored beside it. {CAUTION}"
+        name, least = min(baselines.items(), key=lambda pair: pair[1])
         gain = 1 - best.value / least if least > 0 else None
-        if gain is None:
+        if own:
+            judged = f"{itself}the best other one ({name}, {least:.4g}) {_beside(best.value, least)}."
+        elif gain is None:
             judged = f"The best simple baseline ({name}) makes no error."
         elif gain > 0:
             judged = f"It beats the best simple baseline ({name}, {least:.4g}) by {100 * gain:.1f} %."
@@ -301,6 +323,15 @@ class Study:
         if label not in known:
             raise ConfigError(f"No model {label!r} was searched. {nearest(label, known)}")
         return known[label]
+
+
+def _beside(own: float, other: float) -> str:
+    """Say how another error compares with one's own."""
+    if own == other:
+        return "has the same"
+    if not own > 0:
+        return "has more"
+    return f"has {percent(abs(other / own - 1))} {'more' if other > own else 'less: take that one'}"
 
 
 def importances_of(space: Space, settings: Sequence[Settings], values: Sequence[float]) -> dict[str, float]:

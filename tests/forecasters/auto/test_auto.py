@@ -17,7 +17,7 @@ import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
-from foretide.forecasters.auto.contest import NO_TIME
+from foretide.forecasters.auto.contest import NO_TIME, Entry, _outdone
 from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
@@ -322,3 +322,26 @@ def test_the_time_for_a_fit_grows_with_the_number_of_series() -> None:
     assert usual_limit(500) == pytest.approx(LEAST + 80)
     assert usual_limit(10**6) == MOST
     assert ft.Auto(H).time_limit is None
+
+
+def test_of_a_network_and_its_start_the_better_one_stands_in_the_blend() -> None:
+    entries = [
+        Entry("Net-start", wql=1.0, start_of="Net"), Entry("Net", wql=0.9), Entry("Same-start", wql=0.8, start_of="Same"),
+        Entry("Same", wql=0.8), Entry("Late-start", wql=1.1, start_of="Late"), Entry("Late", left_out="no time left"),
+        Entry("Naive", wql=2.0, simple=True),
+    ]  # fmt: skip
+    assert _outdone(entries) == [
+        "Net begins there, and is better", "", "", "Same-start, at which it begins, is as good", "", "", "",
+    ]  # fmt: skip
+
+
+def test_starts_are_named_beside_their_networks() -> None:
+    panel = ft.synthetic.hourly(T=200, n_series=1, seed=1).panel
+    lstm = ft.LSTM(h=4, input_size=24, hidden=4, epochs=1, device="cpu")
+    model = ft.Auto(h=4, candidates=["SeasonalNaive", lstm], time_limit=600).fit(panel)
+    board = model.leaderboard().set_index("candidate")
+    assert set(board.index) == {"SeasonalNaive", "LSTM-start", "LSTM"}
+    assert np.isfinite(board["wql"]).all()
+    assert (board["weight"][["LSTM", "LSTM-start"]] == 0).any()
+    better = "LSTM" if board["wql"]["LSTM"] < board["wql"]["LSTM-start"] else "LSTM-start"
+    assert (board["left_out"][["LSTM", "LSTM-start"]].drop(better).str.contains("begins")).all()

@@ -66,9 +66,9 @@ def test_history_has_epochs(kind: str) -> None:
 def test_no_epochs_give_the_closed_form_start(kind: str) -> None:
     panel = make_panel((140,), targets=2, past=1)
     model = make(kind, epochs=0, calendar=None).fit(panel)
-    assert model.start is not None
+    assert model.closed_form is not None
     assert model.preparation is not None
-    start, values = model.start, model.preparation.values(panel)
+    start, values = model.closed_form, model.preparation.values(panel)
     cutoff = 139
     ahead = np.arange(cutoff - 13, cutoff + H + 1)
     season = start.season.at(0, ahead)
@@ -276,9 +276,9 @@ def test_saved_with_its_report_and_without_touching_the_global_state(kind: str, 
 def test_the_report_begins_with_what_was_chosen() -> None:
     model = make("Attention").fit(make_panel((140,), targets=2, past=1))
     report = model.start_report()
-    assert model.start is not None
-    assert report[0] == model.start.chosen
-    assert len(report) == len(model.start.tried)
+    assert model.closed_form is not None
+    assert report[0] == model.closed_form.chosen
+    assert len(report) == len(model.closed_form.tried)
     assert all(report.count(row) == 1 for row in report)
 
 

@@ -16,6 +16,7 @@ from foretide.evaluation.metrics.metric import Unit
 from foretide.evaluation.metrics.table import find_metric
 
 if TYPE_CHECKING:
+    from foretide.evaluation.cards.figures import Figures
     from foretide.evaluation.cards.scorecard import Scorecard
 
 
@@ -88,6 +89,16 @@ COLUMNS: tuple[Column, ...] = (
         "p_vs_best_baseline", "Diebold–Mariano test on the mean losses by cutoff, two-sided", "",
         lambda card, model: card.pairs[model].p_value if model in card.pairs else nan,
     ),
+    Column(
+        "skill_vs_start", "share of the error of its closed-form start that training saves", "share",
+        lambda card, model: card.trained[model].gain if model in card.trained else nan,
+        lambda card: bool(card.starts),
+    ),
+    Column(
+        "p_vs_start", "the same test, of the network against its closed-form start", "",
+        lambda card, model: card.trained[model].p_value if model in card.trained else nan,
+        lambda card: bool(card.starts),
+    ),
     _of_fold("fold_sd", "sd", "standard deviation of the main error between folds"),
     _of_fold("p95_fold", "p95", "95th percentile of the main error by fold"),
     _of_fold("worst_fold", "worst", "main error of the worst fold"),
@@ -97,6 +108,24 @@ COLUMNS: tuple[Column, ...] = (
     _of_run("peak_mib", "peak_mib", "most memory above that of the process before", "MiB"),
 )  # fmt: skip
 """In the order of the leaderboard, behind the metrics."""
+
+
+def kind_of(card: Figures, model: str) -> Literal["model", "start", "baseline", "oracle"]:
+    """Return what a row of a leaderboard is.
+
+    Parameters
+    ----------
+    card : Figures
+    model : str
+
+    Returns
+    -------
+    {"model", "start", "baseline", "oracle"}
+        ``"start"``: the closed form that a network begins at.
+    """
+    if model == ORACLE:
+        return "oracle"
+    return "baseline" if model in card.baselines else "start" if model in card.starts.values() else "model"
 
 
 def leaderboard(card: Scorecard) -> pd.DataFrame:
@@ -112,8 +141,7 @@ def leaderboard(card: Scorecard) -> pd.DataFrame:
         As :meth:`Scorecard.leaderboard` says.
     """
     models = list(card.forecasts)
-    kinds = [ORACLE if name == ORACLE else "baseline" if name in card.baselines else "model" for name in models]
-    table = pd.DataFrame({"model": models, "kind": kinds})
+    table = pd.DataFrame({"model": models, "kind": [kind_of(card, name) for name in models]})
     for metric in card.metrics:
         table[metric] = [card.value(model, metric) for model in models]
     for column in COLUMNS:

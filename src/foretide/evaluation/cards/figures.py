@@ -55,6 +55,8 @@ class Figures:
         Whether every target is a count there: then squared error (MSE) is the main metric, else RMSE.
     unused : dict
         Model -> known-future columns that it does not use; only models that leave any.
+    starts : dict
+        Network -> the model that is its closed-form start.
     """
 
     panel: Panel
@@ -68,6 +70,7 @@ class Figures:
     rates: Floats
     counts: bool = False
     unused: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    starts: dict[str, str] = field(default_factory=dict)
     _points: dict[tuple[str, str], Floats] = field(init=False, default_factory=dict, repr=False)
 
     @property
@@ -261,7 +264,7 @@ class Figures:
 
     @cached_property
     def best_model(self) -> str | None:
-        """The model with the least main error that is no baseline, None where there is none."""
+        """The model with the least main error that is no baseline, maybe a start; None where there is none."""
         return self.best_of([name for name in self.models if name not in self.baselines], self.main)
 
     def skill(self, model: str) -> float:

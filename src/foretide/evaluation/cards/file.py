@@ -62,7 +62,8 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         "models": list(card.forecasts), "quantiles": {name: q.levels for name, q in own.quantiles.items()},
         **{name: getattr(own, name) for name in ("levels", "grid", "columns")},
         "scale": asdict(card.scale), "plan": None if card.plan is None else card.plan.to_dict(),
-        **{name: getattr(card, name) for name in ("baselines", "rates", "counts", "unused", "notes", "about")},
+        **{name: getattr(card, name) for name in ("baselines", "rates", "counts", "unused", "starts", "notes")},
+        "about": card.about,
         "runs": [asdict(run) for run in card.runs],
     }  # fmt: skip
     write_whole(target / FORECASTS, lambda path: table.to_parquet(path, index=False))
@@ -131,6 +132,7 @@ def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:
         tuple(about["notes"]),
         Distributions(judged, quantiles, *(tuple(about.get(k, ())) for k in ("levels", "grid", "columns"))),
         np.asarray(about["rates"], dtype=np.float64), about["counts"], _tuples(about.get("unused", {})),
+        about.get("starts", {}),
         plan=None if about["plan"] is None else Plan.from_dict(about["plan"], panel),
         runs=tuple(ModelRun(**run) for run in about["runs"]), about=about["about"],
     )  # fmt: skip

@@ -28,6 +28,8 @@ class ModelRun:
         Most memory above that of the process before, over all fits, in MiB.
     account : Account
         What the last fit says of itself: epochs, start, buckets, interventions.
+    start_of : tuple of str
+        The networks whose closed-form start it is.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ModelRun:
     predict_seconds: float
     peak_mib: float
     account: Account = field(default_factory=lambda: Account())
+    start_of: tuple[str, ...] = ()
 
 
 def surroundings() -> dict[str, object]:

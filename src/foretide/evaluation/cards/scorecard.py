@@ -20,6 +20,7 @@ from foretide.evaluation.compare.by_fold import fold_summary, loss_by_cutoff, se
 from foretide.evaluation.compare.components import variance_components
 from foretide.evaluation.compare.pairs import Pair, against_reference, compare_by_series, compare_pair, rank_over_series
 from foretide.evaluation.compare.ranking import Ranking
+from foretide.evaluation.compare.training import Training, training_gains
 from foretide.evaluation.compare.verdict import verdict
 from foretide.evaluation.metrics.table import shown_metrics
 from foretide.forecasters.levels import interval_levels
@@ -90,10 +91,11 @@ class Scorecard(Plots):
         Returns
         -------
         DataFrame
-            ``model``; ``kind`` (model, baseline or oracle); every metric over all points, NaN where a model has no
-            quantiles for it; then the columns of :data:`foretide.evaluation.cards.board.COLUMNS`, among them
-            ``skill_vs_best_baseline``, ``ratio_to_oracle``, ``series_won``, ``p_vs_best_baseline``, ``worst_fold``
-            and, of a backtest, ``fit_seconds``. The error is MSE for counts, RMSE otherwise.
+            ``model``; ``kind`` (model, baseline, oracle, or start: the closed form that a network begins at); every
+            metric over all points, NaN where a model has no quantiles for it; then the columns of
+            :data:`foretide.evaluation.cards.board.COLUMNS`, among them ``skill_vs_best_baseline``, ``ratio_to_oracle``,
+            ``series_won``, ``p_vs_best_baseline``, ``skill_vs_start``, ``worst_fold`` and, of a backtest,
+            ``fit_seconds``. The error is MSE for counts, RMSE otherwise.
 
         Examples
         --------
@@ -449,3 +451,8 @@ class Scorecard(Plots):
         """Every model compared with the best baseline; empty without one."""
         best = self.best_baseline
         return {} if best is None else against_reference(self, best)
+
+    @cached_property
+    def trained(self) -> dict[str, Training]:
+        """What training added to every network whose closed-form start was scored, least main error first."""
+        return training_gains(self, self.main)

@@ -6,7 +6,7 @@ cutoff, and are judged on the ``h`` steps after it. Folds that share a fit are f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
+from foretide.evaluation.cards.account import Account
 from foretide.evaluation.cards.align import oracle_forecast
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.scorecard import Scorecard
@@ -28,6 +29,7 @@ from foretide.evaluation.rolling.members import (
     warn_of_overlap,
 )
 from foretide.evaluation.rolling.plan import Plan
+from foretide.evaluation.rolling.starts import with_starts
 from foretide.evaluation.rolling.work import Place, Say, Shared, Work
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import Note
@@ -44,8 +46,8 @@ if TYPE_CHECKING:
 
 def backtest(
     models: ModelOrName | Sequence[ModelOrName], panel: Panel | Frame, *, h: int | None = None,
-    warm_start: bool = False, baselines: bool = True, calendar: Calendar | None = None,
-    levels: float | Iterable[float] = DEFAULT_LEVELS,
+    warm_start: bool = False, baselines: bool = True, starts: bool | Collection[str] = True,
+    calendar: Calendar | None = None, levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] | None = None, truth: Truth | None = None, folder: Place | None = None,
     overwrite: bool = False, save_models: Place | None = None, n_jobs: int = 1, progress: Say | None = None,
     **folds: Unpack[FoldOptions],
@@ -62,8 +64,8 @@ def backtest(
         Steps forecast; that of the models by default.
     warm_start : bool
         Begin each further fit at the weights of the one before, for the models that can.
-    baselines : bool
-        Whether the simple baselines run by default; ``calendar`` is handed to those that know holidays.
+    baselines, starts : bool
+        Whether simple baselines (with ``calendar``, for holidays) and the networks' closed-form starts run by default.
     levels, quantiles : float, or iterable of float
         Central levels in percent, further quantiles as fractions (0.1 to 0.9 by default).
     truth : object, optional
@@ -88,19 +90,19 @@ def backtest(
     Examples
     --------
     >>> import foretide as ft
-    >>> panel = ft.synthetic.hourly(T=300, n_series=2, seed=1).panel
-    >>> card = ft.backtest(ft.SeasonalNaive(h=6, season=24), panel, n_windows=4, step=7, baselines=False)
+    >>> card = ft.backtest("Drift", ft.synthetic.hourly(T=300).panel, h=6, n_windows=4, step=7, baselines=False)
     >>> card.models, len(card.plan.folds)
-    (('SeasonalNaive',), 4)
+    (('Drift',), 4)
     """
     several = _several(models)
     panel = as_panel(panel, next(filter(None, (getattr(model, "layout", None) for model in several)), None))
     plan = make_plan(panel, h if h is not None else _horizon(several), **folds)
-    settings = {"season": folds.get("season"), "calendar": calendar}
-    members, notes = members_of(models, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=settings)
+    shared = {"season": folds.get("season"), "calendar": calendar}
+    members, notes = members_of(several, panel, plan.known(panel), h=plan.h, baselines=baselines, shared=shared)
     return judge(
-        members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, warm_start=warm_start, folder=folder,
-        overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes, keep_card=True,
+        members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, starts=starts, warm_start=warm_start,
+        folder=folder, overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes,
+        keep_card=True,
     )  # fmt: skip
 
 
@@ -112,6 +114,7 @@ def judge(
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] | None = None,
     truth: Truth | None = None,
+    starts: bool | Collection[str] = True,
     warm_start: bool = False,
     folder: Place | None = None,
     overwrite: bool = False,
@@ -133,6 +136,8 @@ def judge(
         What is known before.
     keep_card : bool
         Whether the folder gets the scorecard and its page too; a job writes its own.
+    starts : bool or collection of str
+        Whether the closed-form starts of the networks are judged too, or of which.
     levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress
         As for :func:`backtest`; a run saves every model.
 
@@ -145,7 +150,7 @@ def judge(
     ConfigError, DataError, ForetideError
         As :func:`backtest`; where no model could be fitted.
     """
-    kept, asked = interval_levels(levels), quantile_levels(quantiles)
+    kept, asked, members = interval_levels(levels), quantile_levels(quantiles), with_starts(members, plan, starts)
     warn_of_empty_validation(members, panel, plan)
     warn_of_overlap(members, panel, plan)
     wanted = DECILES if quantiles is None else asked
@@ -186,9 +191,11 @@ def _card(
     oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, shared.levels, shared.quantiles)
     runs = [_run_of(name, member, results) for name, (member, results) in found.items()]
     said = [*notes, *_parts_of(plan), *_untested(panel, forecasts), *sentences_of(forecasts)]
+    starts = {network: run.name for run in runs for network in run.start_of if network in found}
     return score(
-        forecasts, panel, train=plan.known(panel), season=plan.season, oracle=oracle, plan=plan, runs=runs, notes=said
-    )
+        forecasts, panel, train=plan.known(panel), season=plan.season, oracle=oracle, plan=plan, runs=runs, notes=said,
+        starts=starts,
+    )  # fmt: skip
 
 
 def _joined(name: str, shared: Shared, results: Sequence[BlockResult]) -> Forecast:
@@ -242,5 +249,7 @@ def _run_of(name: str, member: Member, results: Sequence[BlockResult]) -> ModelR
     return ModelRun(
         name, type(member.forecaster).__name__, member.baseline, member.asked, settings, settings.get("seed"),
         len(results), sum(r.fit.seconds for r in results), sum(r.predict.seconds for r in results),
-        max(max(r.fit.peak_mib, r.predict.peak_mib) for r in results), results[-1].account,
+        max(max(r.fit.peak_mib, r.predict.peak_mib) for r in results),
+        Account() if member.start_of else results[-1].account,  # what there is to say stands beside its network
+        member.start_of,
     )  # fmt: skip

@@ -52,11 +52,14 @@ class Member:
         Whether skill is measured against it.
     asked : bool
         Whether it was named, or runs by default.
+    start_of : tuple of str
+        The networks whose closed-form start it is.
     """
 
     forecaster: Model
     baseline: bool
     asked: bool
+    start_of: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -138,7 +138,7 @@ def _fit_and_forecast(
 def _save(model: Model, member: Member, shared: Shared) -> None:
     """Save a forecaster at once, so that a later error loses nothing; what has no ``save`` cannot be."""
     run = shared.plan.split is not None
-    if shared.models is None or not (member.asked or run):
+    if shared.models is None or not (member.asked or member.start_of or run):
         return
     if run and isinstance(model, Forecaster):
         model.remember(shared.panel)  # next week's table adjoins the end of this one, not that of what was learned

@@ -213,10 +213,16 @@ class Auto(Wrapper):
             tried = usual_candidates(panel, self.h, {"season": self.season, "seed": self.seed})
         else:
             tried = Candidates([with_intervals(model) for model in self._given], {}, {})
+        tried, starts = tried.with_starts()
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
         ends = began + (usual_limit(panel.n_entities) if self.time_limit is None else self.time_limit)
         held = contest(
-            judge, tried.models, ends - time.perf_counter(), smooth=kind_of(panel) == "continuous", say=self._say
+            judge,
+            tried.models,
+            ends - time.perf_counter(),
+            smooth=kind_of(panel) == "continuous",
+            starts=starts,
+            say=self._say,
         )
         result = held.result
         self.trials_ = {} if judge is None else self._trials(judge, held, tried.models)

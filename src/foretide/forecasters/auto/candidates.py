@@ -13,6 +13,7 @@ from foretide.data.time.seasons import main_season, telling
 from foretide.errors import MissingExtraError
 from foretide.forecasters.classical.stats import Stats
 from foretide.forecasters.gaussian import require
+from foretide.forecasters.naming import folded
 from foretide.forecasters.simple.default_set import made, with_intervals
 from foretide.forecasters.wrappers.intervals import WithIntervals
 
@@ -120,6 +121,20 @@ class Candidates(NamedTuple):
     models: list[Forecaster]
     unfit: dict[str, str]
     missing: dict[str, str]
+
+    def with_starts(self) -> tuple[Candidates, dict[str, str]]:
+        """Return the same with the closed-form start of every network before it, and start -> network by name."""
+        models: list[Forecaster] = []
+        starts: dict[str, str] = {}
+        taken = {folded(model.name) for model in self.models}
+        for model in self.models:
+            start = model.start()
+            if start is not None and folded(start.name) not in taken:
+                starts[start.name] = model.name
+                models.append(with_intervals(start))
+                taken.add(folded(start.name))
+            models.append(model)
+        return self._replace(models=models), starts
 
 
 def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Candidates:

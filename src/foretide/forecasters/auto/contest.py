@@ -26,7 +26,7 @@ from foretide.parallel import map_tasks
 from foretide.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from foretide.forecasters.base import Forecaster
     from foretide.typing import Floats
@@ -53,6 +53,8 @@ class Entry:
         Why it was not judged, or is not in the blend; empty otherwise.
     simple : bool
         Whether it is a simple baseline.
+    start_of : str
+        The network whose closed-form start it is; empty for all others.
     """
 
     candidate: str
@@ -61,6 +63,7 @@ class Entry:
     seconds: float = 0.0
     left_out: str = ""
     simple: bool = False
+    start_of: str = ""
 
     @property
     def lost(self) -> bool:
@@ -121,6 +124,7 @@ def contest(
     time_limit: float,
     *,
     smooth: bool = True,
+    starts: Mapping[str, str] | None = None,
     say: Callable[[str], object] = len,
 ) -> Held:
     """Judge candidates on held-back origins while there is time, and share the blend out among the good ones.
@@ -135,6 +139,8 @@ def contest(
         Seconds, the later fits on everything included.
     smooth : bool
         Whether intervals can be stretched; those of whole or sparse values get other levels instead.
+    starts : mapping, optional
+        Name of a closed-form start among the models -> that of its network.
     say : callable
         Gets a line before each step; by default nothing is said.
 
@@ -142,10 +148,11 @@ def contest(
     -------
     Held
     """
+    begun = [Entry(m.name, simple=is_simple(m), start_of=(starts or {}).get(m.name, "")) for m in models]
     if judge is None:
-        result = _unjudged([Entry(m.name, left_out=TOO_SHORT, simple=is_simple(m)) for m in models])
+        result = _unjudged([replace(entry, left_out=TOO_SHORT) for entry in begun])
         return Held(result, [None] * len(models))
-    entries, trials = _judged(judge, models, time_limit, say)
+    entries, trials = _judged(judge, list(zip(models, begun, strict=True)), time_limit, say)
     return settled(judge, entries, trials, smooth=smooth)
 
 
@@ -169,9 +176,9 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
     truth, scores = judge.truth, np.array([entry.wql for entry in entries])
     if not np.isfinite(scores).any():
         return Held(_unjudged(entries), list(trials))
-    shares = shares_of(
-        np.where(np.isfinite(scores), scores, np.inf).tolist(), judge.series, [e.simple for e in entries]
-    )
+    outdone = _outdone(entries)
+    able = np.isfinite(scores) & (np.array([not why for why in outdone]))
+    shares = shares_of(np.where(able, scores, np.inf).tolist(), judge.series, [e.simple for e in entries])
     blend = _blended(trials, shares)
     best = int(np.nanargmin(scores))
     if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > (ALONE + doubt(judge.series)) * scores[best]:
@@ -186,11 +193,27 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
         quantiles = relevelled(quantiles, asked_for(QUANTILES, levels))
     behind = [f"{score / scores[best] - 1:.0%} worse than {entries[best].candidate}" for score in scores]
     entries = [
-        replace(e, weight=float(w), left_out=e.left_out or ("" if w else behind[k]))
+        replace(e, weight=float(w), left_out=e.left_out or ("" if w else outdone[k] or behind[k]))
         for k, (e, w) in enumerate(zip(entries, shares, strict=True))
     ]
     result = Result(tuple(entries), wql(quantiles, truth), factors, levels, len(truth))
     return Held(result, list(trials), Trial(blend.mean, quantiles))
+
+
+def _outdone(entries: Sequence[Entry]) -> list[str]:
+    """Say of a network and its start why the worse one stays out; training that adds nothing is not kept."""
+    scores = {entry.candidate: entry.wql for entry in entries}
+    starts = {entry.start_of: entry.candidate for entry in entries if entry.start_of}
+    found = []
+    for entry in entries:
+        own, start = scores[entry.candidate], starts.get(entry.candidate, "")
+        better = scores.get(entry.start_of, np.nan) < own
+        found.append(
+            f"{entry.start_of} begins there, and is better" if better
+            else f"{start}, at which it begins, is as good" if scores.get(start, np.nan) <= own
+            else ""
+        )  # fmt: skip
+    return found
 
 
 def _unjudged(entries: Sequence[Entry]) -> Result:
@@ -202,14 +225,14 @@ def _unjudged(entries: Sequence[Entry]) -> Result:
 
 
 def _judged(
-    judge: Judge, models: Sequence[Forecaster], time_limit: float, say: Callable[[str], object]
+    judge: Judge, models: Sequence[tuple[Forecaster, Entry]], time_limit: float, say: Callable[[str], object]
 ) -> tuple[list[Entry], list[Trial | None]]:
     """Try the candidates one after the other; what the good ones need to be fitted again is kept free."""
     ends = time.perf_counter() + time_limit
     entries: list[Entry] = []
     trials: list[Trial | None] = []
-    for k, model in enumerate(models):
-        entry, trial, expected = Entry(model.name, simple=is_simple(model)), None, 0.0
+    for k, (model, begun) in enumerate(models):
+        entry, trial, expected = begun, None, 0.0
         ready = ends - _to_refit(entries, judge.series)
         left = ready - time.perf_counter()
         say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(ends - time.perf_counter())}")

@@ -12,7 +12,8 @@ from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.lavar.config import LAVAROptions, StagesConfig, SupplyConfig
+from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
+from foretide.forecasters.naming import start_name
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
@@ -234,6 +235,14 @@ class LAVAR(Forecaster):
 
         self.parts_ = Parts.restore(state, facts, self.h, self.config)
         self.history = facts["history"]
+
+    def start(self) -> Forecaster | None:
+        """Return its base alone: seasonal level times holiday factors, before latent state and heads."""
+        nothing: Json = {"epochs": 0, "head_epochs": 0, "effects": False}
+        own = self.stages.epochs, self.stages.head_epochs, self.supply.effects
+        if self.supply.base in BY_CHANCE or own == tuple(nothing.values()):
+            return None
+        return self.fresh(**nothing, alias=start_name(self))
 
     # ---------------------------------------------------------------- inside
     def _parts(self) -> Parts:

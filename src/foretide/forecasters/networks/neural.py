@@ -14,6 +14,7 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.naming import start_name
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
@@ -105,7 +106,7 @@ class NeuralForecaster(Forecaster):
         self._tried: list[Tried] = []
         self.history: list[Epoch] = []
         self.best_epoch = 0
-        self.start: Start | None = None
+        self.closed_form: Start | None = None
         self.network: Network | None = None
         self.preparation: Preparation | None = None
         self._targets: tuple[str, ...] = ()
@@ -156,9 +157,9 @@ class NeuralForecaster(Forecaster):
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
         batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
-        self.start = self._find_start(store, batches, val_batches, part.train_rows)
+        self.closed_form = start = self._find_start(store, batches, val_batches, part.train_rows)
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
-            self.network = network = self._build(self.start, self._shape(panel)).to(device)
+            self.network = network = self._build(start, self._shape(panel)).to(device)
             rates = training_rates(part.train, self.preparation)
             points = network.points() if self.training.fit_mean_first else None
             if points is None:
@@ -173,7 +174,7 @@ class NeuralForecaster(Forecaster):
             if points is not None:
                 begin_head(network, batches, val_batches, rates, points)
         self.history, self.best_epoch = history.epochs, history.best_epoch
-        self._tried = [self.start.chosen, *(t for t in self.start.tried if t is not self.start.chosen)]
+        self._tried = [start.chosen, *(t for t in start.tried if t is not start.chosen)]
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Series that never moved in training and do in the window: scale and spread are not those they had."""
@@ -281,6 +282,14 @@ class NeuralForecaster(Forecaster):
         []
         """
         return self._tried
+
+    def start(self) -> Forecaster | None:
+        """Return the network before its first step: season, level and linear map, under the head's first spread."""
+        if not self.training.epochs or self.start_config.nothing:
+            return None
+        learned = {f.name for f in dataclasses.fields(TrainingConfig)} | {"seed", "alias"}
+        kept: Json = {name: value for name, value in self.settings().items() if name not in learned}
+        return type(self)(**kept, epochs=0, alias=start_name(self))
 
     # ---------------------------------------------------------------- parts
     def _parts(self) -> tuple[Network, Preparation]:

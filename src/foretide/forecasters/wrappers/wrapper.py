@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.fitted import Fitted
+from foretide.forecasters.naming import start_name
 from foretide.forecasters.table import forecaster_class
 from foretide.heads.table import shared_range
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
@@ -200,6 +201,11 @@ class Single(Wrapper):
     def name(self) -> str:
         """Name in frames and tables."""
         return self.alias or self.inner.name
+
+    def start(self) -> Forecaster | None:
+        """Return the same around the start of the model."""
+        inner = self.inner.start()
+        return None if inner is None else self.fresh(model=inner, alias=start_name(self))
 
     def _fit(self, part: FitPart) -> None:
         self.members = self._fit_all(part.panel, part.train_until)
