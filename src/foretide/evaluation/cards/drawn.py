@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from foretide.pictures.picture import Places, Values
     from foretide.typing import Bools
 
+TIES = 0.005
+"""Share of truths equal to a quantile from which on they are many; and a miss that is none."""
+
 
 def step_picture(look: Look, table: pd.DataFrame | None) -> Picture | None:
     """Draw the error by horizon step."""
@@ -80,23 +83,52 @@ def _shaded(x: list[str] | list[int], chosen: Bools) -> list[Mark]:
     return spans
 
 
-def reliability_lines(look: Look, table: pd.DataFrame, models: Sequence[str], visible: Sequence[str]) -> list[Mark]:
-    """Return the share of truths below each quantile, a line of each model, and the dotted one where they should lie.
+def reliability_of(look: Look, table: pd.DataFrame, models: Sequence[str], visible: Sequence[str]) -> Picture:
+    """Draw the share of truths below each quantile, a line of each model; ``visible`` are those seen at first.
 
     Truths equal to a quantile count half; where there are many of them, as of counts, bars reach from those below to
     those at or below it.
     """
     marks: list[Mark] = [Line("", [0, 1], [0, 1], QUIET, "dot", width=1, legend=False, hover="")]
-    for m in models:
-        part = table[table["model"] == m].sort_values("level")
+    parts = {m: table[table["model"] == m].sort_values("level") for m in models}
+    for m, part in parts.items():
         low, high = part["below"].to_numpy(float), part["at_or_below"].to_numpy(float)
-        ties = (high - low).max() > 0.005
+        ties = _tied(part)
         marks.append(Line(
             m, part["level"].to_numpy(float), (low + high) / 2, look.colour(m), look.dash(m), "circle",
             hidden=m not in visible, low=low if ties else None, high=high if ties else None,
             hover="level {x}: {y:.3f}",
         ))  # fmt: skip
-    return marks
+    return Picture.one(
+        "reliability", "Reliability of the quantiles", _reliability_words(visible[0], parts[visible[0]]), marks,
+        Axis("level of the quantile, share"), Axis("truths below it, share"), file="calibration",
+    )  # fmt: skip
+
+
+def _tied(part: pd.DataFrame) -> bool:
+    """Whether truths are often equal to a quantile, as those of counts are."""
+    return bool((part["at_or_below"] - part["below"]).max() > TIES)
+
+
+def _reliability_words(model: str, part: pd.DataFrame) -> str:
+    """Say how far a model's quantiles are off; of few whole numbers, how far the level lies outside its band."""
+    level, low, high = (part[name].to_numpy(float) for name in ("level", "below", "at_or_below"))
+    short, over = level - high, low - level  # too few truths at or below the quantile; too many below it
+    k = int(np.argmax(np.maximum(short, over)))
+    miss = max(short[k], over[k], 0.0)
+    off = f"{100 * miss:.1f} points {'fewer' if short[k] > over[k] else 'more'} than named"
+    if not _tied(part):
+        return (
+            "On the dotted line as many truths lie below a quantile as its level says. "
+            f"{model} is farthest off at level {level[k]:.4g}: {off}."
+        )
+    inside = int((np.maximum(short, over) <= TIES).sum())
+    return (
+        "Values are few whole numbers, many of them equal to a quantile: bars reach from the truths below it to those "
+        "at or below it, and a calibrated forecast has the dotted line anywhere between. "
+        f"{model}'s bars hold it at {inside} of {len(part)} levels"
+        + (f"; farthest off is level {level[k]:.4g}: {off}." if miss > TIES else ".")
+    )
 
 
 def model_line(look: Look, model: str, x: Places, y: Values, hover: str, symbol: str = "") -> Line:

@@ -11,11 +11,11 @@ import pandas as pd
 from foretide.data.drawn import AT_ONCE, IN_LIST
 from foretide.errors import ConfigError, nearest
 from foretide.evaluation.cards.calibration import Calibration
-from foretide.evaluation.cards.drawn import fold_picture, reliability_lines, step_picture
+from foretide.evaluation.cards.drawn import fold_picture, reliability_of, step_picture
 from foretide.evaluation.cards.look import CardLook
 from foretide.forecasters.drawn import forecast_picture
 from foretide.forecasters.forecast import Forecast
-from foretide.pictures.picture import Axis, Picture
+from foretide.pictures.picture import Picture
 from foretide.pictures.show import show
 
 if TYPE_CHECKING:
@@ -102,9 +102,8 @@ def _calibration(look: CardLook) -> Picture | None:
     if not models:
         return None
     table = pd.concat([look.card.pandas(look.card.reliability(m)).assign(model=m) for m in models])
-    marks = reliability_lines(look, table, models, look.stands_out(models))
-    x, y = Axis("level of the quantile, share"), Axis("truths below it, share")
-    return Picture.one("reliability", "Reliability of the quantiles", "", marks, x, y)
+    visible = look.stands_out(models)
+    return reliability_of(look, table, models, visible[:1] if look.counts else visible)  # bars of counts are wide
 
 
 KINDS: dict[str, Callable[[CardLook], Picture | None]] = {"steps": _steps, "folds": _folds, "calibration": _calibration}

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.evaluation.cards.drawn import model_line, steps_axis
+from foretide.evaluation.cards.drawn import model_line, reliability_of, steps_axis
 from foretide.pictures.picture import Axis, Line, Mark, Picture, Rule
-from foretide.pictures.style import QUIET
 from foretide.report.content import Content
 from foretide.report.section import Section
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 BELOW = 20.0
 """Points below its level at which the picture of coverage begins, or lower: a small miss looks small."""
-TIES = 0.005
-"""Share of truths equal to a quantile from which on they are many; and a miss that is none."""
 HIGHEST = 4.0
 """Ratio at which the picture of the integral transform ends."""
 
@@ -42,48 +39,7 @@ def reliability_picture(content: Content) -> Picture | None:
     models = _models(content, table)
     if table is None or not models:
         return None
-    visible = models[:1]
-    marks: list[Mark] = [Line("", [0, 1], [0, 1], QUIET, "dot", width=1, legend=False, hover="")]
-    for m in models:
-        part = table[table["model"] == m].sort_values("level")
-        low, high = part["below"].to_numpy(float), part["at_or_below"].to_numpy(float)
-        ties = _tied(part)
-        marks.append(Line(
-            m, part["level"].to_numpy(float), (low + high) / 2, content.colour(m), content.dash(m), "circle",
-            hidden=m not in visible, low=low if ties else None, high=high if ties else None,
-            hover="level {x}: {y:.3f}",
-        ))  # fmt: skip
-    caption = _reliability_words(visible[0], table[table["model"] == visible[0]].sort_values("level"))
-    return Picture.one(
-        "reliability", "Reliability of the quantiles", caption, marks, Axis("level of the quantile, share"),
-        Axis("truths below it, share"), file="calibration",
-    )  # fmt: skip
-
-
-def _tied(part: pd.DataFrame) -> bool:
-    """Whether truths are often equal to a quantile, as those of counts are."""
-    return bool((part["at_or_below"] - part["below"]).max() > TIES)
-
-
-def _reliability_words(model: str, part: pd.DataFrame) -> str:
-    """Say how far a model's quantiles are off; of few whole numbers, how far the level lies outside its band."""
-    level, low, high = (part[name].to_numpy(float) for name in ("level", "below", "at_or_below"))
-    short, over = level - high, low - level  # too few truths at or below the quantile; too many below it
-    k = int(np.argmax(np.maximum(short, over)))
-    miss = max(short[k], over[k], 0.0)
-    off = f"{100 * miss:.1f} points {'fewer' if short[k] > over[k] else 'more'} than named"
-    if not _tied(part):
-        return (
-            "On the dotted line as many truths lie below a quantile as its level says. "
-            f"{model} is farthest off at level {level[k]:.4g}: {off}."
-        )
-    inside = int((np.maximum(short, over) <= TIES).sum())
-    return (
-        "Values are few whole numbers, many of them equal to a quantile: bars reach from the truths below it to those "
-        "at or below it, and a calibrated forecast has the dotted line anywhere between. "
-        f"{model}'s bars hold it at {inside} of {len(part)} levels"
-        + (f"; farthest off is level {level[k]:.4g}: {off}." if miss > TIES else ".")
-    )
+    return reliability_of(content, table, models, models[:1])
 
 
 def pit_picture(content: Content) -> Picture | None:
