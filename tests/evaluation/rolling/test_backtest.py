@@ -263,7 +263,7 @@ def test_side_by_side_gives_the_same_bits(tmp_path: Path) -> None:
     assert [run.n_fits for run in two.runs] == [2, 2, 2, 2, 2]
     assert all(run.fit_seconds > 0 for run in two.runs)
     again = alone(models, panel, **options, folder=tmp_path / "b")
-    assert f"resumed: 8 of 8 fits were read from {tmp_path / 'b'}" in again.notes
+    assert f"resumed: 10 of 10 fits were read from {tmp_path / 'b'}" in again.notes
     warm = [alone(models[0], panel, **options, warm_start=True, n_jobs=n) for n in (1, 2)]
     np.testing.assert_array_equal(warm[0].forecasts["LSTM"], warm[1].forecasts["LSTM"])
     with pytest.raises(ConfigError, match="n_jobs is how many tasks run side by side"):
