@@ -327,7 +327,8 @@ def test_the_time_for_a_fit_grows_with_the_number_of_series() -> None:
 def test_of_a_network_and_its_start_the_better_one_stands_in_the_blend() -> None:
     entries = [
         Entry("Net-start", wql=1.0, start_of="Net"), Entry("Net", wql=0.9),
-        Entry("Same-start", wql=0.8, start_of="Same"), Entry("Same", wql=0.8), Entry("Late-start", wql=1.1, start_of="Late"), Entry("Late", left_out="no time left"),
+        Entry("Same-start", wql=0.8, start_of="Same"), Entry("Same", wql=0.8),
+        Entry("Late-start", wql=1.1, start_of="Late"), Entry("Late", left_out="no time left"),
         Entry("Naive", wql=2.0, simple=True),
     ]  # fmt: skip
     assert _outdone(entries) == [

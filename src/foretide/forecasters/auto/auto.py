@@ -231,7 +231,9 @@ class Auto(Wrapper):
         self._say(f"fitting {chosen} on everything, {time_left(ends - time.perf_counter())}")
         entries = self._refitted(tried.models, result.entries, part)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
-        lost = {entry.candidate: entry.left_out for entry in entries if entry.lost and not entry.start_of} | tried.missing
+        lost = {
+            entry.candidate: entry.left_out for entry in entries if entry.lost and not entry.start_of
+        } | tried.missing
         self.notes_ += [f"{name} is left out: {why}" for name, why in lost.items()]
         entries += [Entry(name, left_out=why) for name, why in {**tried.missing, **tried.unfit}.items()]
         self.result_ = replace(result, entries=tuple(entries))
