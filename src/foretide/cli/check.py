@@ -66,9 +66,14 @@ def check(
 
     if write is not None:
         _refuse(write, data, overwrite=overwrite)
-    roles = {"id": _names(id), "time": time, "target": _names(target), "past": None if past == "rest" else _names(past)}
+    roles = {
+        "id": names_in(id),
+        "time": time,
+        "target": names_in(target),
+        "past": None if past == "rest" else names_in(past),
+    }
     make = _maker(model, settings or (), h or H)
-    report, panel = examine(data, {**roles, "future": _names(future), "static": _names(static)}, **reading)
+    report, panel = examine(data, {**roles, "future": names_in(future), "static": names_in(static)}, **reading)
     for line in report.to_text().splitlines():
         line = name_flags(line, ROLES) if line.startswith(tuple(COLOURS)) else line
         typer.secho(line, fg=COLOURS.get(line.partition(":")[0]))
@@ -96,7 +101,8 @@ def check(
         _write(write, write_yaml({**section, **{key: value for key, value in typed.items() if value is not None}}))
 
 
-def _names(text: str | None) -> list[str] | None:
+def names_in(text: str | None) -> list[str] | None:
+    """Return names with commas between them as a list; None where there is no text."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
@@ -104,7 +110,7 @@ def _known_models(text: str) -> list[str]:
     """Return the names of forecasters, however they are spelt."""
     from foretide.forecasters.table import FORECASTERS, as_typed
 
-    names = [as_typed(name) for name in _names(text) or ()]
+    names = [as_typed(name) for name in names_in(text) or ()]
     unknown = next((name for name in names if name not in FORECASTERS), None)
     if unknown is not None or not names:
         raise ConfigError(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from foretide.data.reading.frames import as_backend
 from foretide.errors import ForetideError
 from foretide.evaluation.score import score
 from foretide.forecasters.auto.auto import Auto
@@ -19,6 +18,7 @@ from foretide.jobs.store import REPORT
 from foretide.text import phrase, unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from foretide.data.panel import Panel
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from foretide.forecasters.forecast import Forecast
     from foretide.jobs.config import Config
     from foretide.jobs.job import Place
-    from foretide.typing import Array, Frame, Reals
+    from foretide.typing import Array, Frame, Ints, Reals
 
-SHOWN_ROWS = 10
+SHOWN_ROWS, SHOWN_WIDTH = 10, 7
 SHOWN_COLUMNS = ("model", "kind", "wql", "mase", "rmse", "skill_vs_best_baseline")
 
 
@@ -58,7 +58,7 @@ class ForecastResult:
     --------
     >>> import foretide as ft
     >>> import pandas as pd
-    >>> sales = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=60), "sold": [3.0, 1, 4, 1, 5, 9, 2] * 8 + [3.0, 1, 4, 1]})
+    >>> sales = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=56), "sold": [3.0, 1, 4, 1, 5, 9, 2] * 8})
     >>> result = ft.forecast(sales, h=7, model="SeasonalNaive")
     >>> result.to_frame().columns.to_list()
     ['day', 'sold', 'sold-lo-80', 'sold-hi-80', 'sold-lo-95', 'sold-hi-95']
@@ -97,7 +97,8 @@ class ForecastResult:
         --------
         >>> import foretide as ft
         >>> import pandas as pd
-        >>> wide = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=70), "tea": range(70), "milk": range(7, 77)})
+        >>> days = pd.date_range("2024-01-01", periods=70)
+        >>> wide = pd.DataFrame({"day": days, "tea": range(70), "milk": range(7, 77)})
         >>> ft.forecast(wide, h=2, model="Drift", levels=()).to_frame()
                  day   tea  milk
         0 2024-03-11  70.0  77.0
@@ -124,7 +125,7 @@ class ForecastResult:
             parts += [(_Name(level, side), forecast.quantile(bound)) for side, bound in enumerate(bounds_of(level))]
         return [*parts, *((_Name(q), forecast.quantile(q)) for q in forecast.quantile_columns)]
 
-    def _wide(self, ahead: Array, names: tuple[str, ...]) -> Frame:
+    def _wide(self, ahead: Ints, names: tuple[str, ...]) -> Frame:
         """One row per step, one column per series and bound; empty where a series is not forecast for a step."""
         forecast, panel = self.forecast, self.panel
         steps = np.unique(ahead)
@@ -137,7 +138,7 @@ class ForecastResult:
         own = _without_ids(self.original)
         return own.frame(np.zeros(len(steps), np.int64), steps, self._ordered(cells, names))
 
-    def _ordered(self, cells: dict[str, Array], names: tuple[str, ...]) -> dict[str, Array]:
+    def _ordered(self, cells: Mapping[str, Array], names: tuple[str, ...]) -> dict[str, Array]:
         """The forecasts in the order of the table's columns, then the bounds series by series."""
         means = [name for name in names if name in cells]
         bounds = [column for name in means for of, _ in self._parts()[1:] if (column := of(name)) in cells]
@@ -258,40 +259,49 @@ class ForecastResult:
         -------
         Future
         """
-        table = self.to_frame()
-        own = table if isinstance(table, pd.DataFrame) else table.to_pandas()
-        if self.original.index:
-            own = own.reset_index(names=[name for name, _ in self.original.index])
-        return Future(self.forecast, self.model, own, self.leaderboard(), self.verdict(), self.notes, self.card)
+        return Future(
+            self.forecast, self.model, self._plain(), self.leaderboard(), self.verdict(), self.notes, self.card
+        )
 
     def __repr__(self) -> str:
-        return "\n".join([self._title(), self.verdict(), "", str(self._head()), *self._more()])
+        shown = self._head().to_string(index=False, float_format=lambda x: f"{x:.6g}")
+        return "\n".join([self._title(), self.verdict(), "", shown, *self._more()])
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        table = as_backend(self._head(), "pandas")
-        shown = table.to_html(float_format=lambda x: f"{x:.4g}", border=0)
+        table = self._head().to_html(index=False, float_format=lambda x: f"{x:.6g}", border=0)
         more = "".join(f"<p>{escape(line)}</p>" for line in self._more())
-        return f"<div><p><b>{escape(self._title())}</b></p><p>{escape(self.verdict())}</p>{shown}{more}</div>"
+        return f"<div><p><b>{escape(self._title())}</b></p><p>{escape(self.verdict())}</p>{table}{more}</div>"
 
     def _title(self) -> str:
         panel, h = self.panel, self.forecast.h
         unit = unit_of(panel.grid.freq, plural=h != 1)
         what = "" if panel.names.melted or panel.n_targets > 1 else f" of {panel.targets[0]}"
         series = len(np.unique(self.forecast.windows.entity)) * panel.n_targets
-        return f"Forecast{what}: the next {h} {unit} of {phrase('series|series', series)}"
+        ahead = f"{h} {unit}" if h > 1 else unit
+        return f"Forecast{what}: the next {ahead}" + (f" of {series} series" if series > 1 else "")
 
     def _head(self) -> pd.DataFrame:
+        """The first rows and columns, for a look."""
+        return self._plain().iloc[:SHOWN_ROWS, :SHOWN_WIDTH]
+
+    def _plain(self) -> pd.DataFrame:
+        """The forecast as a pandas frame without an index of its own, for files and looks."""
         table = self.to_frame()
-        frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
-        return frame.head(SHOWN_ROWS)
+        if not isinstance(table, pd.DataFrame):
+            return pd.DataFrame(table.to_pandas())
+        if not self.original.index:
+            return table
+        return table.reset_index(names=[name for name, _ in self.original.index])
 
     def _more(self) -> list[str]:
-        rows = len(self.to_frame())
-        lines = [f"… {rows - SHOWN_ROWS} more rows: .to_frame()"] * (rows > SHOWN_ROWS)
+        table = self._plain()
+        rows, columns = max(0, len(table) - SHOWN_ROWS), max(0, table.shape[1] - SHOWN_WIDTH)
+        left = [phrase("row", rows)] * bool(rows) + [phrase("column", columns)] * bool(columns)
+        lines = [f"… and {' and '.join(left)} more: .to_frame()"] * bool(left)
         lines += [f"{phrase('note', len(self.notes))}: .notes"] * bool(self.notes)
-        return [*lines, ".plot(), .leaderboard(), .report(folder), .model"]
+        return [*lines, "Further: .plot(), .leaderboard(), .report(folder), .model"]
 
 
 @dataclass(frozen=True)
@@ -311,6 +321,4 @@ class _Name:
 
 def _without_ids(original: Original) -> Original:
     """The same table without a column of identifiers, which a table with a column per series has not."""
-    from dataclasses import replace
-
     return replace(original, ids={}, panel=replace(original.panel, ids=("",)))

@@ -78,7 +78,7 @@ class Ask:
         """Steps to forecast, as asked for, or as the model was made for; None where neither says."""
         own = self.model.h if isinstance(self.model, Forecaster) else None
         if isinstance(self.model, Mapping):
-            own = next((dict(settings or {}).get("h") for settings in self.model.values()), None)
+            own = cast("int | None", next((dict(of or {}).get("h") for of in self.model.values()), None))
         return own if self.h is None else self.h
 
     def forecaster(self, h: int, time_limit: float) -> Forecaster:
@@ -249,11 +249,12 @@ class Call:
         -------
         Call
         """
-        began, notes = clock.perf_counter(), list[str]()
+        notes = list[str]()
         _check_names(reading, roles)
         levels, quantiles = interval_levels(ask.levels), quantile_levels(ask.quantiles)
         if ask.h is not None or ask.model is not None:
             ask.forecaster(ask.steps or 1, ask.time_limit)  # what cannot be made is said before a long read
+        began = clock.perf_counter()
         with _noting(notes):
             source = read_any(data, roles, cast("FileOptions", reading))
         h = ask.steps
@@ -261,7 +262,8 @@ class Call:
             h, said = source.steps(ask.season)
             notes.append(said)
         source = source.reaching(h, roles["future"])
-        left = max(LEAST_TIME, ask.time_limit - round(clock.perf_counter() - began))
+        # Reading counts, by whole seconds: the settings of a quick call are the same whenever it is made.
+        left = max(min(LEAST_TIME, ask.time_limit), ask.time_limit - round(clock.perf_counter() - began))
         model = ask.forecaster(h, left)
         config = Config.model_validate({
             "name": file_name(source.name or "table"), "data": source.section, "h": h, "models": [_entry(model)],

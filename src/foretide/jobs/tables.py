@@ -77,7 +77,9 @@ class Source:
         wanted = found if found > 1 else UNSEASONAL
         h = max(1, min(wanted, int(self.panel.observed.max(initial=1)) // MOST_AHEAD))
         unit = unit_of(self.panel.grid.freq)
-        why = "one season" if found > 1 and h == found else "as far as the rows allow" if h < wanted else "a short while"
+        why = (
+            "one season" if found > 1 and h == found else "as far as the rows allow" if h < wanted else "a short while"
+        )
         return h, f"No horizon was named: {h} {unit} are forecast, {why}. Another: h={h + 1}"
 
     def reaching(self, h: int, future: object) -> Source:
@@ -101,7 +103,7 @@ class Source:
         """
         panel, early = self.panel, {}
         for name in panel.future:
-            known = np.array([known_steps(panel, i, name, h) for i in np.flatnonzero(panel.observed)])
+            known = np.array([known_steps(panel, i, name, h) for i in np.flatnonzero(panel.observed).tolist()])
             if known.size and (known >= h).mean() < ENOUGH:
                 early[name] = int(np.median(known))
         if not early:

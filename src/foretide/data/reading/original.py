@@ -54,7 +54,8 @@ class Original:
     >>> from foretide.data.reading.original import Original
     >>> days = ["01.02.2024", "02.02.2024", "13.02.2024"]
     >>> frame = pd.DataFrame({"shop": [7, 7, 7], "day": days, "sold": [3.0, 1.0, 4.0]})
-    >>> found = look_through(frame, dict.fromkeys(("id", "time", "target", "past", "future", "static")), {"freq": "D", "fill_gaps": True})
+    >>> roles = {"id": "shop", "time": "day", "target": "sold", "past": (), "future": (), "static": ()}
+    >>> found = look_through(frame, roles, {"freq": "D", "fill_gaps": True})
     >>> own = Original.of(found.panel, found.frame, found.ids, frame)
     >>> own.frame([0], [found.panel.last[0] + 1], {"sold": [2.5]}).to_dict("list")
     {'shop': [7], 'day': ['14.02.2024'], 'sold': [2.5]}
@@ -67,7 +68,9 @@ class Original:
     names: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, panel: Panel, frame: Frame, ids: tuple[str, ...], given: object = None, *, text: bool = False) -> Original:
+    def of(
+        cls, panel: Panel, frame: Frame, ids: tuple[str, ...], given: object = None, *, text: bool = False
+    ) -> Original:
         """Remember what a table was like.
 
         Parameters
@@ -126,13 +129,17 @@ class Original:
         backend = panel.names.backend
         if backend == "polars":
             table = open_frame(as_backend(answered.assign(**{panel.names.time: times}), backend))
-            when = table[panel.names.time] if self.times is None else _like_polars(
-                table[panel.names.time], self.times, panel.names.time_format
+            when = (
+                table[panel.names.time]
+                if self.times is None
+                else _like_polars(table[panel.names.time], self.times, panel.names.time_format)
             )
         else:
             table = open_frame(answered)
-            own = pd.Series(times) if self.times is None else _like_pandas(
-                times, cast("pd.Series", self.times), panel.names.time_format
+            own = (
+                pd.Series(times)
+                if self.times is None
+                else _like_pandas(times, cast("pd.Series", self.times), panel.names.time_format)
             )
             when = nw.from_native(own.rename(panel.names.time), series_only=True)
         first = [*self._ids_of(entities), when]
@@ -142,11 +149,15 @@ class Original:
     def _ids_of(self, entities: Array) -> list[ColumnView]:
         panel = self.panel
         if self.ids:
-            found = [nw.from_native(values, series_only=True)[entities.tolist()].alias(n) for n, values in self.ids.items()]
+            found = [
+                nw.from_native(values, series_only=True)[entities.tolist()].alias(n) for n, values in self.ids.items()
+            ]
             return cast("list[ColumnView]", found)
         if panel.ids == ("",):
             return []
-        made = as_backend(pd.DataFrame({panel.names.id: np.array(panel.ids, dtype=object)[entities]}), panel.names.backend)
+        made = as_backend(
+            pd.DataFrame({panel.names.id: np.array(panel.ids, dtype=object)[entities]}), panel.names.backend
+        )
         return [open_frame(made)[panel.names.id]]
 
     def _named(self, columns: list[object], names: list[str]) -> Frame:
@@ -168,7 +179,7 @@ def _like_pandas(times: pd.Index, own: pd.Series, form: str | None) -> pd.Series
     if not isinstance(times, pd.DatetimeIndex):
         return pd.Series(times).astype(kind) if is_number(nw.from_native(own, series_only=True)) else pd.Series(times)
     if isinstance(kind, pd.PeriodDtype):
-        return pd.Series(times.tz_localize(None).to_period(kind.freq))
+        return pd.Series(times.tz_localize(None).to_period(kind.freq))  # type: ignore[arg-type]  # that of a period fits
     if isinstance(kind, pd.DatetimeTZDtype) or kind.kind == "M":
         same_clock = (times.tz is None) == (getattr(kind, "tz", None) is None)
         return pd.Series(times.astype(kind) if same_clock else times)
