@@ -92,19 +92,21 @@ def _print(data: str, ask: Ask, roles: dict[str, str | list[str] | None], readin
     for note in result.notes:
         typer.secho(name_flags(note, FURTHER), err=True, fg=typer.colors.BLUE)
     typer.secho(result.verdict(), err=True)
-    result.as_future().table.to_csv(sys.stdout, index=False, float_format="%.10g")
+    result.outcome().table.to_csv(sys.stdout, index=False, float_format="%.10g")
 
 
 def _say(folder: RunFolder) -> None:
     """End with how the table was read, the verdict, the best candidates and where the files are."""
     from foretide.jobs import store
 
-    facts, board = folder.need(store.FACTS), folder.need(store.LEADERBOARD)
+    facts, board = folder.need(store.FACTS), folder.read(store.LEADERBOARD)
     for note in facts["notes"]:
         typer.secho(name_flags(note, FURTHER), fg=typer.colors.BLUE)
-    shown = board[[name for name in SHOWN if name in board]].head(FIRST)
     typer.echo()
-    echo_board(facts["verdict"], shown) if len(shown) else typer.echo(f"{facts['verdict']}\n")
+    if board is None:
+        typer.echo(f"{facts['verdict']}\n")
+    else:
+        echo_board(facts["verdict"], board[[name for name in SHOWN if name in board]].head(FIRST))
     for name in store.FORECAST.places()[::-1]:
         typer.echo(f"forecast: {folder.path / name}")
     page(folder)

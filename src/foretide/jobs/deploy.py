@@ -10,6 +10,7 @@ import numpy as np
 
 from foretide.data.counts import count_like
 from foretide.data.files import read_text
+from foretide.data.tables.source import STDIN
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.forecasters.base import Forecaster
@@ -152,6 +153,11 @@ def predict_with(
     raw = read_yaml(read_text(settings))
     config = Config.model_validate(raw)
     forecaster = load(place)
+    if data is None and config.data.path == STDIN:
+        raise ConfigError(
+            f"{path} was made of a frame or of standard input, which is no file that could be read again. "
+            f"Name one: foretide predict {path} TABLE.csv"
+        )
     if data is not None:
         # A short table does not show its frequency; the model knows it.
         known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}

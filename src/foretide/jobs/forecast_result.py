@@ -13,7 +13,7 @@ from foretide.errors import ForetideError
 from foretide.evaluation.score import score
 from foretide.forecasters.auto.auto import Auto
 from foretide.forecasters.levels import bounds_of, interval_columns, quantile_column
-from foretide.jobs.forecast_folder import Future, write_forecast
+from foretide.jobs.forecast_folder import Outcome, write_forecast
 from foretide.jobs.store import REPORT
 from foretide.text import phrase, unit_of
 
@@ -250,16 +250,16 @@ class ForecastResult:
         >>> result.report(tempfile.mkdtemp() + "/next").name
         'report.html'
         """
-        return write_forecast(self.as_future(), self.config, folder, overwrite=overwrite).path / REPORT.file
+        return write_forecast(self.outcome(), self.config, folder, overwrite=overwrite).path / REPORT.file
 
-    def as_future(self) -> Future:
+    def outcome(self) -> Outcome:
         """Return what a folder keeps of it.
 
         Returns
         -------
-        Future
+        Outcome
         """
-        return Future(
+        return Outcome(
             self.forecast, self.model, self._plain(), self.leaderboard(), self.verdict(), self.notes, self.card
         )
 

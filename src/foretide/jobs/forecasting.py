@@ -213,7 +213,7 @@ def run_forecast(
     call = Call.of(data, ask, roles, reading)
     prepared = Prepared(call.source.panel, call.config)
     with working(FORECAST, call.config, output, overwrite=overwrite, progress=progress, prepared=prepared) as job:
-        keep_forecast(job, call.result(job.step).as_future())
+        keep_forecast(job, call.result(job.step).outcome())
     return job.folder
 
 

@@ -160,13 +160,21 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
     read = [found.report.read] if found.report.read is not None else []
     notes = _notes(panel, [problem for problem in found.report.problems if problem.severity != "error"])
     name = "" if path is None or path == STDIN else Path(path).name.partition(".")[0]
-    return Source(panel, original, _section(path, found, options), name, (*read, *notes))
+    return Source(panel, original, _section(path, found, options), name, (*read, *_in_one(found, notes)))
 
 
 def _notes(panel: Panel, problems: Sequence[Problem]) -> tuple[str, ...]:
     """Return what is to be known of a table, each sentence once."""
     seen = panel.take(np.flatnonzero(panel.observed > 0))
     return tuple(dict.fromkeys(str(problem) for problem in (*problems, *series_notes(seen))))
+
+
+def _in_one(found: Examined, notes: Sequence[str]) -> list[str]:
+    """Return notes with those on one guessed role each made one."""
+    guessed = {f"Guessed {role}: {', '.join(names)}.": role for role, names in found.report.roles.items()}
+    roles = [f"{guessed[note]} {joined(found.report.roles[guessed[note]])}" for note in notes if note in guessed]
+    first = [f"Roles of the columns, as guessed: {'; '.join(roles)}."] if roles else []
+    return [*first, *(note for note in notes if note not in guessed)]
 
 
 def _section(path: str | None, found: Examined, options: FileOptions) -> DataConfig:
