@@ -248,11 +248,11 @@ def test_a_model_is_named_described_or_handed_in(model: Any) -> None:
 
 
 def test_settings_reach_the_model() -> None:
-    call = Call.of(shops(), Ask(7, seed=5, season=7, time_limit=9), ROLES, {})
+    call = Call.of(shops(), Ask(7, seed=5, season=7, time_limit=10), ROLES, {})
     assert call.model.settings()["seed"] == 5
     assert call.model.settings()["season"] == 7
-    assert call.model.settings()["time_limit"] == 9
-    assert call.config.models[0].settings == {"season": 7, "seed": 5, "time_limit": 9.0}
+    assert call.model.settings()["time_limit"] == 9.5
+    assert call.config.models[0].settings == {"season": 7, "seed": 5, "time_limit": 9.5}
     assert ft.forecast(shops(), model=ft.Drift(h=4)).h == 4
     assert ft.forecast(shops(), model={"Drift": {"h": 5}}).h == 5
 

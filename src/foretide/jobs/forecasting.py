@@ -15,6 +15,7 @@ from foretide.data.reading.options import AnyOptions
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.rolling.backtest import backtest
 from foretide.forecasters.auto.auto import Auto
+from foretide.forecasters.auto.candidates import usual_candidates
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
 from foretide.forecasters.options import check_foreign
@@ -31,6 +32,7 @@ from foretide.jobs.tables import read_any
 from foretide.jobs.threads import network_threads
 
 if TYPE_CHECKING:
+    from foretide.data.panel import Panel
     from foretide.data.reading.options import FileOptions
     from foretide.evaluation.cards.scorecard import Scorecard
     from foretide.forecasters.wrappers.wrapper import Member
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 TIME_LIMIT = 60.0
-"""Seconds that finding and fitting a model may take by default."""
+"""Seconds that a call may take by default."""
+SHARE = 0.95
+"""So much of them is for finding and fitting a model; the rest is for reading and forecasting."""
 LEAST_TIME = 1.0
 """Seconds left to it however long the table took to read."""
 JUDGED_ON = (3, 1)
@@ -142,7 +146,7 @@ def forecast(
     season : int, optional
         Steps of one season; found by default.
     time_limit : float
-        Seconds that finding and fitting a model may take, for Auto.
+        Seconds that the call may take, as far as Auto can see to it; it leaves out what would take longer.
     seed : int
         Equal seeds give equal forecasts while the time limit leaves nothing out.
     progress : bool or callable, optional
@@ -263,8 +267,8 @@ class Call:
             notes.append(said)
         source = source.reaching(h, roles["future"])
         # Reading counts, by whole seconds: the settings of a quick call are the same whenever it is made.
-        left = max(min(LEAST_TIME, ask.time_limit), ask.time_limit - round(clock.perf_counter() - began))
-        model = ask.forecaster(h, left)
+        left = SHARE * ask.time_limit - round(clock.perf_counter() - began)
+        model = ask.forecaster(h, max(left, min(LEAST_TIME, ask.time_limit)))
         config = Config.model_validate({
             "name": file_name(source.name or "table"), "data": source.section, "h": h, "models": [_entry(model)],
             "season": ask.season, "levels": levels, "quantiles": quantiles or None, "seeds": [ask.seed],
@@ -285,7 +289,7 @@ class Call:
         """
         panel, model, notes = self.source.panel, self.model, list(self.source.notes)
         card = None
-        with _noting(notes), network_threads([model], self.config.threads):
+        with _noting(notes), network_threads(_tried(model, panel), self.config.threads):
             if isinstance(model, Auto):
                 model.progress = say
             else:
@@ -307,6 +311,13 @@ class Call:
             except (ConfigError, DataError):
                 continue  # so many origins do not fit into the series
         return None
+
+
+def _tried(model: Forecaster, panel: Panel) -> Sequence[Forecaster]:
+    """Return what will be fitted; where that is no network, PyTorch need not be imported."""
+    if isinstance(model, Auto) and model.candidates is None:
+        return usual_candidates(panel, model.h, {"season": model.season, "seed": model.seed}).models
+    return [model]
 
 
 def _check_names(reading: Mapping[str, object], roles: Mapping[str, Columns]) -> None:
