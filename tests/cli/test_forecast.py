@@ -100,7 +100,7 @@ def test_mistakes_are_said_and_nothing_is_written(sales: pd.DataFrame, arguments
     Path("mine").mkdir()
     Path("mine/notes.txt").write_text("mine")
     Path("one.csv").write_text("day,sold\n2024-01-01,3\n")
-    Path("twice.csv").write_text("day,sold\n" + "2024-01-01,3\n2024-01-02,4\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n")
+    Path("twice.csv").write_text("day,sold\n2024-01-01,3\n2024-01-02,4\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n")
     before = sorted(str(p) for p in Path().rglob("*"))
     code, said = run(*arguments)
     assert code != 0

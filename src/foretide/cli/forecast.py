@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foretide.cli.check import ROLES, names_in
-from foretide.cli.common import Overwrite, Progress, Reading, echo_board, interruptible, name_flags, page, progress
-from foretide.cli.common import reads_tables, work
+from foretide.cli.check import ROLES
+from foretide.cli.common import (
+    Overwrite,
+    Progress,
+    Reading,
+    echo_board,
+    interruptible,
+    name_flags,
+    page,
+    progress,
+    reads_tables,
+    roles_in,
+    work,
+)
 
 if TYPE_CHECKING:
     from foretide.jobs.folder import RunFolder
@@ -59,10 +70,7 @@ def forecast(
     wanted = interval_levels(numbers_in(levels, flag="--levels", example="80,95"), typed=COMMAND)
     further = quantile_levels(numbers_in(quantiles, flag="--quantiles", example="0.1,0.5,0.9"), typed=COMMAND)
     ask = Ask(h, model, wanted, further, season, time_limit, seed)
-    roles = {
-        "id": names_in(id), "time": time, "target": names_in(target), "past": names_in(past),
-        "future": names_in(future), "static": names_in(static),
-    }  # fmt: skip
+    roles = roles_in(id, time, target, past, future, static)
     try:
         if out == STDOUT:
             _print(data, ask, roles, reading)

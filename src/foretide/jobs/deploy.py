@@ -25,6 +25,7 @@ from foretide.jobs.store import MODELS, SETTINGS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretide.data.panel import Panel
     from foretide.evaluation.rolling.members import Member
     from foretide.jobs.folder import RunFolder
     from foretide.jobs.prepare import Prepared
@@ -153,17 +154,12 @@ def predict_with(
     raw = read_yaml(read_text(settings))
     config = Config.model_validate(raw)
     forecaster = load(place)
-    if data is None and config.data.path == STDIN:
-        raise ConfigError(
-            f"{path} was made of a frame or of standard input, which is no file that could be read again. "
-            f"Name one: foretide predict {path} TABLE.csv"
-        )
     if data is not None:
         # A short table does not show its frequency; the model knows it.
         known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
         panel = read_panel(config.data, str(data), {**known, **(reading or {})})
     else:
-        panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
+        panel = _read_again(with_reading(config, reading) if reading else config, path)
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
@@ -172,6 +168,16 @@ def predict_with(
         for sentence in forecast.summary():
             progress(sentence)
     return forecast.pandas(notes=notes)
+
+
+def _read_again(config: Config, folder: Path) -> Panel:
+    """Read the table that a folder was made of, if it lies on the disk."""
+    if config.data.path == STDIN:
+        raise ConfigError(
+            f"{folder} was made of a frame or of standard input, which is no file that could be read again. "
+            f"Name one: foretide predict {folder} TABLE.csv"
+        )
+    return prepare_panel(load_config(config))[0]
 
 
 def _time(integer: bool, cutoff: Time) -> Time:

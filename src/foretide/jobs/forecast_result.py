@@ -243,12 +243,9 @@ class ForecastResult:
 
         Examples
         --------
-        >>> import tempfile
         >>> import foretide as ft
-        >>> series = ft.synthetic.hourly(T=120, n_series=1, seed=1).panel
-        >>> result = ft.forecast(series, h=12, model="Drift")
-        >>> result.report(tempfile.mkdtemp() + "/next").name
-        'report.html'
+        >>> ft.forecast("sales.csv", h=12).report("next")  # doctest: +SKIP
+        PosixPath('next/report.html')
         """
         return write_forecast(self.outcome(), self.config, folder, overwrite=overwrite).path / REPORT.file
 

@@ -22,9 +22,9 @@ from foretide.jobs.sections import DataConfig
 from foretide.text import joined, phrase, unit_of
 
 if TYPE_CHECKING:
-    from foretide.data.reading.checks import Examined
+    from foretide.data.reading.checks import Examined, Report
     from foretide.data.reading.options import FileOptions
-    from foretide.typing import Frame, Ints
+    from foretide.typing import Frame, Ints, Json
 
 Data: TypeAlias = "str | os.PathLike[str] | Frame | Panel"
 Roles: TypeAlias = Mapping[str, str | Sequence[str] | None]
@@ -160,7 +160,9 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
     read = [found.report.read] if found.report.read is not None else []
     notes = _notes(panel, [problem for problem in found.report.problems if problem.severity != "error"])
     name = "" if path is None or path == STDIN else Path(path).name.partition(".")[0]
-    return Source(panel, original, _section(path, found, options), name, (*read, *_in_one(found, notes)))
+    where = STDIN if path is None or path == STDIN else str(Path(path).absolute())
+    section = DataConfig.model_validate(section_of(where, found.report, {**TOLERANT, **options}))
+    return Source(panel, original, section, name, (*read, *_in_one(found, notes)))
 
 
 def _notes(panel: Panel, problems: Sequence[Problem]) -> tuple[str, ...]:
@@ -177,17 +179,26 @@ def _in_one(found: Examined, notes: Sequence[str]) -> list[str]:
     return [*first, *(note for note in notes if note not in guessed)]
 
 
-def _section(path: str | None, found: Examined, options: FileOptions) -> DataConfig:
-    report = found.report
-    roles: dict[str, object] = {role: list(names) for role, names in report.roles.items() if names}
-    single = {
-        role: names[0] for role, names in report.roles.items() if role in ("id", "time", "target") and len(names) == 1
-    }
+def section_of(path: str, report: Report, options: FileOptions) -> Json:
+    """Return the section ``data`` of a configuration that reads a table as it was looked through.
+
+    Parameters
+    ----------
+    path : str
+    report : Report
+        Of the table.
+    options : dict
+        Those that were named.
+
+    Returns
+    -------
+    dict
+    """
+    roles = {role: list(names) for role, names in report.roles.items() if names}
+    single = {role: names[0] for role, names in roles.items() if role in ("id", "time", "target") and len(names) == 1}
     freq = {} if options.get("resample") else {"freq": report.freq}
-    where = STDIN if path is None or path == STDIN else str(Path(path).absolute())
-    asked = {name: value for name, value in {**TOLERANT, **options}.items() if value is not None}
-    melt = {"melt": True} if report.melt else {}
-    return DataConfig.model_validate({"path": where, **roles, **single, **freq, **asked, **melt})
+    named = {name: value for name, value in options.items() if value not in (None, False, "error")}
+    return {"path": path, **roles, **single, **freq, **named, **({"melt": True} if report.melt else {})}
 
 
 def _section_of(panel: Panel) -> DataConfig:
