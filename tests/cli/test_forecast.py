@@ -131,3 +131,44 @@ def test_ctrl_c_leaves_a_folder_that_says_so(sales: pd.DataFrame) -> None:
     assert running.returncode == 130
     assert "interrupted; the run folder says it is unfinished" in said
     assert json.loads(status.read_text())["status"] == "interrupted"
+
+
+def test_settings_by_name_reach_call_table_and_model(sales: pd.DataFrame) -> None:
+    done = process(
+        "sales.csv", "--out", "-", "--quiet", "--set", "h=3", "--set", "levels=[50]", "--set", "SeasonalNaive.season=7",
+        "--set", "data.target=sold", "--model", "seasonal-naive",
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    made = pd.read_csv(io.StringIO(done.stdout))
+    assert made.columns.to_list() == ["shop", "day", "sold", "sold-lo-50", "sold-hi-50"]
+    assert len(made) == 6
+    for typed, words in (
+        ("Ridge.input_size=3", "The model is Auto: --model Ridge"), ("tagret=sold", "Did you mean 'target'?"),
+        ("seasn=7", "Did you mean 'season'?"), ("h", "expected key=value"),
+    ):  # fmt: skip
+        code, said = run("sales.csv", "--set", typed)
+        assert code != 0
+        assert words in " ".join(said.split())
+
+
+def test_a_dry_run_says_what_would_be_done(sales: pd.DataFrame) -> None:
+    code, said = run("sales.csv", "--h", "7", "--model", "drift", "--dry-run")
+    assert code == 0, said
+    assert "data: Roles of the columns, as guessed: time day; id shop; target sold." in said
+    assert "Drift" in said.partition("models:")[2]
+    assert "folder: runs/sales-forecast" in said
+    assert not Path("runs").exists()
+
+
+def test_json_and_quiet_are_for_other_programs(sales: pd.DataFrame) -> None:
+    quick = ["--h", "2", "--model", "drift", "--levels", "80"]
+    code, said = run("sales.csv", *quick, "--json", "--out", "one")
+    assert code == 0, said
+    found = json.loads(said)
+    assert (found["job"], found["status"]) == ("forecast", "finished")
+    assert [row["shop"] for row in found["forecast"]] == [3, 3, 1, 1]
+    assert found["paths"]["page"] == "one/report.html"
+    code, said = run("sales.csv", *quick, "--json", "--out", "-")
+    assert json.loads(said)["forecast"] == found["forecast"]
+    code, said = run("sales.csv", *quick, "--quiet", "--out", "two")
+    assert said.strip() == "two"

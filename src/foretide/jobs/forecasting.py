@@ -32,7 +32,6 @@ from foretide.jobs.tables import read_any
 from foretide.jobs.threads import network_threads
 
 if TYPE_CHECKING:
-    from foretide.data.panel import Panel
     from foretide.data.reading.options import FileOptions
     from foretide.evaluation.cards.scorecard import Scorecard
     from foretide.forecasters.wrappers.wrapper import Member
@@ -101,7 +100,7 @@ class Ask:
         if isinstance(self.model, Forecaster):
             return with_intervals(self.model.fresh() if self.model.h == h else self.model.fresh(h=h))
         shared = {"season": self.season, "seed": self.seed, "time_limit": time_limit}
-        ((name, settings),) = _named("Auto" if self.model is None else self.model).items()
+        ((name, settings),) = named_model("Auto" if self.model is None else self.model).items()
         kind = forecaster_class(name)
         known = kind.parameters()
         for key in settings:
@@ -112,8 +111,27 @@ class Ask:
         return with_intervals(unfitted({name: {**own, **settings, "h": h}}, h))
 
 
-def _named(model: str | Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
-    """Return a model as ``{name: settings}``, however its name is spelt."""
+def named_model(model: Member) -> dict[str, dict[str, object]]:
+    """Return a model as ``{name: settings}``, however its name is spelt.
+
+    Parameters
+    ----------
+    model : str or {name: settings}
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        For what is none of these.
+
+    Examples
+    --------
+    >>> named_model("seasonal-es")
+    {'SeasonalES': {}}
+    """
     named = {model: {}} if isinstance(model, str) else model
     if not isinstance(named, Mapping) or len(named) != 1:
         raise ConfigError(f"model is a forecaster, its name, or {{name: settings}}; got {model!r}.")
@@ -289,7 +307,7 @@ class Call:
         """
         panel, model, notes = self.source.panel, self.model, list(self.source.notes)
         card = None
-        with _noting(notes), network_threads(_tried(model, panel), self.config.threads):
+        with _noting(notes), network_threads(self.tried(), self.config.threads):
             if isinstance(model, Auto):
                 model.progress = say
             else:
@@ -302,6 +320,18 @@ class Call:
         notes += ahead.summary()
         return ForecastResult(ahead, model, tuple(dict.fromkeys(notes)), self.config, self.source.original, card)
 
+    def tried(self) -> Sequence[Forecaster]:
+        """Return what will be fitted, of Auto its candidates; where none is a network, PyTorch need not be imported.
+
+        Returns
+        -------
+        sequence of Forecaster
+        """
+        model = self.model
+        if isinstance(model, Auto) and model.candidates is None:
+            return usual_candidates(self.source.panel, model.h, {"season": model.season, "seed": model.seed}).models
+        return [model]
+
     def _judged(self) -> Scorecard | None:
         """Backtest a model that was named beside the simple baselines; None where the series are too short."""
         panel, h, season = self.source.panel, self.config.h, self.config.season
@@ -311,13 +341,6 @@ class Call:
             except (ConfigError, DataError):
                 continue  # so many origins do not fit into the series
         return None
-
-
-def _tried(model: Forecaster, panel: Panel) -> Sequence[Forecaster]:
-    """Return what will be fitted; where that is no network, PyTorch need not be imported."""
-    if isinstance(model, Auto) and model.candidates is None:
-        return usual_candidates(panel, model.h, {"season": model.season, "seed": model.seed}).models
-    return [model]
 
 
 def _check_names(reading: Mapping[str, object], roles: Mapping[str, Columns]) -> None:
