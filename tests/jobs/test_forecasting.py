@@ -160,6 +160,21 @@ def test_what_is_missing_absent_or_said_twice_is_noted() -> None:
         ft.forecast(frame, 2, model="Drift", missing="error")
 
 
+def test_a_series_without_a_value_does_not_stop_the_others() -> None:
+    frame = pd.concat([shops(), pd.DataFrame({"shop": 9, "day": DAYS, "sold": np.nan})])
+    result = ft.forecast(frame, 2, model="Drift")
+    assert result.to_frame().shop.to_list() == [3, 3, 1, 1]
+    assert any("'9'" in note and "without any observed target" in note for note in result.notes)
+
+
+def test_a_series_of_pandas_and_counted_steps_are_taken() -> None:
+    out = ft.forecast(shops().query("shop == 3").set_index("day").sold, 2, model="Drift").to_frame()
+    assert out.index[0] == DAYS[-1] + pd.Timedelta(days=1)
+    assert out.columns[0] == "sold"
+    steps = pd.DataFrame({"step": range(100, 170), "load": shops().sold[:70]})
+    assert ft.forecast(steps, 2, model="Drift").to_frame()["step"].to_list() == [170, 171]
+
+
 def test_roles_are_said_in_one_note_and_can_be_set() -> None:
     frame = shops(visits=RNG.normal(size=140))
     assert ft.forecast(frame, 2, model="Drift").notes[0] == (

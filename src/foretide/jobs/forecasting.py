@@ -151,8 +151,8 @@ def forecast(
     Parameters
     ----------
     data : path, pandas or polars data frame, or Panel
-        A CSV or Parquet file; a long table, one with a column per series, or one with its times in the index. Rows
-        after the last observed ones hold what is known ahead, their targets empty.
+        A CSV or Parquet file; a long table, one with a column per series, or one with its times in the index; a pandas
+        series. Rows after the last observed ones hold what is known ahead, their targets empty.
     h : int, optional
         Steps to forecast; one season by default, and a note says so.
     id, time, target, past, future, static : str or sequence of str, optional

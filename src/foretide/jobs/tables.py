@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.panel import Panel
 from foretide.data.reading.checks import look_through
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from foretide.data.reading.options import FileOptions
     from foretide.typing import Frame, Ints, Json
 
-Data: TypeAlias = "str | os.PathLike[str] | Frame | Panel"
+Data: TypeAlias = "str | os.PathLike[str] | Frame | pd.Series | Panel"
 Roles: TypeAlias = Mapping[str, str | Sequence[str] | None]
 TOLERANT: FileOptions = {"missing": "mask", "fill_gaps": True}
 """How a table is read unless something else is asked for: what is missing is missing, and said."""
@@ -127,7 +128,7 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
 
     Parameters
     ----------
-    data : path, pandas or polars data frame, or Panel
+    data : path, pandas or polars data frame, pandas series with times as index, or Panel
     roles : mapping
         ``id, time, target, past, future, static`` -> column, columns or None; those that are None are guessed.
     options : dict
@@ -149,8 +150,10 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
         if given:
             raise ConfigError(f"{given[0]} says how a table is read, and a Panel is read already. Leave it out.")
         return Source(data, Original(data), _section_of(data), notes=_notes(data, ()))
+    if isinstance(data, pd.Series):
+        data = data.to_frame("y" if data.name is None else str(data.name))
     path = str(data) if isinstance(data, (str, os.PathLike)) else None
-    found = look_through(data, roles, {**TOLERANT, **options}, merge_repeats=True)
+    found = look_through(data, roles, {**TOLERANT, **options}, tolerant=True)
     if found.panel is None:
         raise_errors(found.report.problems)
     panel = cast("Panel", found.panel)

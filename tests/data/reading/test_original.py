@@ -134,10 +134,10 @@ def test_polars_frames_keep_their_types(cells: Callable[[], pl.Series], kind: An
 def test_rows_that_say_the_same_twice_count_once_where_that_is_allowed() -> None:
     frame = pd.DataFrame(two_shops(["a", "b"], DAYS))
     twice = pd.concat([frame, frame.iloc[[5, 7]]], ignore_index=True)
-    found = look_through(twice, ROLES, {}, merge_repeats=True)
+    found = look_through(twice, ROLES, {}, tolerant=True)
     assert found.panel is not None
     assert found.panel.length.tolist() == [N, N]
     assert "2 rows said the same again: each counts once." in [str(p) for p in found.report.notes]
     assert look_through(twice, ROLES, {}).panel is None
     other = pd.concat([frame, frame.iloc[[5]].assign(sold=99.0)], ignore_index=True)
-    assert look_through(other, ROLES, {}, merge_repeats=True).panel is None
+    assert look_through(other, ROLES, {}, tolerant=True).panel is None

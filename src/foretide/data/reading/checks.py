@@ -104,7 +104,7 @@ class Examined:
 
 def look_through(
     data: Frame | str | PathLike[str], roles: Mapping[str, str | Sequence[str] | None], options: FileOptions,
-    *, merge_repeats: bool = False,
+    *, tolerant: bool = False,
 ) -> Examined:  # fmt: skip
     """Read a table of any shape, guess the roles that are not given, and list what is wrong.
 
@@ -112,8 +112,9 @@ def look_through(
     ----------
     data, roles, options
         As for :func:`inspect`; roles by name.
-    merge_repeats : bool
-        Whether rows that are alike in every column with a role count once, which are an error otherwise.
+    tolerant : bool
+        Whether rows that are alike in every column with a role count once, and series without an observed target are
+        read; both are errors otherwise.
 
     Returns
     -------
@@ -136,8 +137,8 @@ def look_through(
     joined, one = join_ids(frame, guess.ids)
     named_once, reading = replace(guess.roles, id=one), replace(checked, melt=guess.melt)
     survey = survey_of(joined, named_once, reading)
-    if merge_repeats and any(problem.kind == "duplicate" for problem in survey.problems):
-        survey = _without_repeats(survey, joined)
+    if tolerant:
+        survey = _tolerated(survey, joined)
     survey.problems += guess.notes
     if steps:
         text = f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r}"
@@ -154,18 +155,21 @@ def look_through(
     return Examined(report, panel, frame, guess.ids, file is not None and bool(file.cells))
 
 
-def _without_repeats(survey: Survey, frame: Frame) -> Survey:
-    """Read a table again without its rows that say the same twice; as it was read where these are not all that is."""
-    named = survey.named or survey.roles
-    once = open_frame(frame).unique(subset=[name for _, name in named.named()], keep="first", maintain_order=True)
-    again = survey_of(once.to_native(), named, survey.options)
-    if any(problem.kind == "duplicate" for problem in again.problems):
-        return survey
-    again.problems.append(
-        Problem("duplicate", f"{phrase('row', survey.rows - len(once))} said the same again: each counts once.",
-                severity="note")
-    )  # fmt: skip
-    return again
+def _tolerated(survey: Survey, frame: Frame) -> Survey:
+    """Return a survey with series without a target as a note, and without rows that only say the same twice."""
+    if any(problem.kind == "duplicate" for problem in survey.problems):
+        named = survey.named or survey.roles
+        once = open_frame(frame).unique(subset=[name for _, name in named.named()], keep="first", maintain_order=True)
+        again = survey_of(once.to_native(), named, survey.options)
+        if all(problem.kind != "duplicate" for problem in again.problems):
+            text = f"{phrase('row', survey.rows - len(once))} said the same again: each counts once."
+            again.problems.append(Problem("duplicate", text, severity="note"))
+            survey = again
+    survey.problems = [
+        replace(problem, fix="It is left out.", severity="note") if problem.kind == "unobserved" else problem
+        for problem in survey.problems
+    ]
+    return survey
 
 
 def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Problem:
