@@ -217,6 +217,7 @@ def test_columns_known_ahead_come_in_rows_after_the_end() -> None:
         ({"model": "Rigde"}, "Did you mean 'Ridge'?"),
         ({"model": {"Ridge": {"levl": "none"}}}, "Ridge has no setting 'levl'. Did you mean 'level'?"),
         ({"model": 3}, "model is a forecaster, its name, or"),
+        ({"time_limit": -1}, "above 0, got -1"),
         ({"h": 0}, "whole number of at least 1; got 0"),
         ({"levels": 0.8}, "Type levels=80."),
         ({"target": "sodl"}, "sodl"),

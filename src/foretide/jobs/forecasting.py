@@ -274,8 +274,7 @@ class Call:
         notes = list[str]()
         _check_names(reading, roles)
         levels, quantiles = interval_levels(ask.levels), quantile_levels(ask.quantiles)
-        if ask.h is not None or ask.model is not None:
-            ask.forecaster(ask.steps or 1, ask.time_limit)  # what cannot be made is said before a long read
+        ask.forecaster(ask.steps or 1, ask.time_limit)  # what cannot be made is said before a long read
         began = clock.perf_counter()
         with _noting(notes):
             source = read_any(data, roles, cast("FileOptions", reading))
