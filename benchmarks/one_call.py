@@ -1,8 +1,8 @@
 """ft.forecast with nothing but a path and a horizon: every case, every table of the league, and two sizes.
 
-Each call runs in a process of its own, on one thread. `seconds` of the call after `import foretide`, the imports that it
-needs included; `cpu_seconds` of computing, which other work on the machine does not lengthen; `peak_mib` of the process
-and of those it started; `answered` is the share of series with a forecast and intervals for every step.
+Each call runs in a process of its own, on one thread. `seconds` of the call after `import foretide`, the imports that
+it needs included; `cpu_seconds` of computing, which other work on the machine does not lengthen; `peak_mib` of the
+process and of those it started; `answered` is the share of series with a forecast and intervals for every step.
 """
 
 from __future__ import annotations

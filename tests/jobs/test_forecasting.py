@@ -217,7 +217,7 @@ def test_columns_known_ahead_come_in_rows_after_the_end() -> None:
         ({"model": "Rigde"}, "Did you mean 'Ridge'?"),
         ({"model": {"Ridge": {"levl": "none"}}}, "Ridge has no setting 'levl'. Did you mean 'level'?"),
         ({"model": 3}, "model is a forecaster, its name, or"),
-        ({"time_limit": -1}, "above 0, got -1"),
+        ({"time_limit": -1}, "above 0, or None; got -1"),
         ({"h": 0}, "whole number of at least 1; got 0"),
         ({"levels": 0.8}, "Type levels=80."),
         ({"target": "sodl"}, "sodl"),
@@ -269,6 +269,7 @@ def test_settings_reach_the_model() -> None:
     assert call.model.settings()["season"] == 7
     assert call.model.settings()["time_limit"] == 9.5
     assert call.config.models[0].settings == {"season": 7, "seed": 5, "time_limit": 9.5}
+    assert Call.of(shops(), Ask(7, time_limit=None), ROLES, {}).model.settings()["time_limit"] is None
     assert ft.forecast(shops(), model=ft.Drift(h=4)).h == 4
     assert ft.forecast(shops(), model={"Drift": {"h": 5}}).h == 5
 

@@ -63,8 +63,8 @@ class Ask:
         :class:`foretide.Auto` by default.
     levels, quantiles : float, or iterable of float
     season : int or None
-    time_limit : float
-        Seconds.
+    time_limit : float or None
+        Seconds; None: as long as it takes.
     seed : int
     """
 
@@ -73,7 +73,7 @@ class Ask:
     levels: float | Iterable[float] = DEFAULT_LEVELS
     quantiles: float | Iterable[float] = ()
     season: int | None = None
-    time_limit: float = TIME_LIMIT
+    time_limit: float | None = TIME_LIMIT
     seed: int = 0
 
     @property
@@ -84,13 +84,28 @@ class Ask:
             own = cast("int | None", next((dict(of or {}).get("h") for of in self.model.values()), None))
         return own if self.h is None else self.h
 
-    def forecaster(self, h: int, time_limit: float) -> Forecaster:
+    def left(self, seconds: float) -> float | None:
+        """Return the seconds that a model may take, some having passed; None where there is no limit.
+
+        Parameters
+        ----------
+        seconds : float
+
+        Returns
+        -------
+        float or None
+        """
+        if self.time_limit is None:
+            return None
+        return max(SHARE * self.time_limit - round(seconds), min(LEAST_TIME, self.time_limit))
+
+    def forecaster(self, h: int, time_limit: float | None) -> Forecaster:
         """Return the unfitted model.
 
         Parameters
         ----------
         h : int
-        time_limit : float
+        time_limit : float or None
             Seconds that are left.
 
         Returns
@@ -99,7 +114,8 @@ class Ask:
         """
         if isinstance(self.model, Forecaster):
             return with_intervals(self.model.fresh() if self.model.h == h else self.model.fresh(h=h))
-        shared = {"season": self.season, "seed": self.seed, "time_limit": time_limit}
+        season = {} if self.season is None else {"season": self.season}
+        shared = {**season, "seed": self.seed, "time_limit": time_limit}
         ((name, settings),) = named_model("Auto" if self.model is None else self.model).items()
         kind = forecaster_class(name)
         known = kind.parameters()
@@ -107,7 +123,7 @@ class Ask:
             if key not in known and key not in kind.former and not kind.takes_any():
                 check_foreign(name, {key: settings[key]}, known)
                 raise ConfigError(f"{name} has no setting {key!r}. {nearest(key, known)}")
-        own = {key: value for key, value in shared.items() if key in known and value is not None}
+        own = {key: value for key, value in shared.items() if key in known}
         return with_intervals(unfitted({name: {**own, **settings, "h": h}}, h))
 
 
@@ -143,7 +159,7 @@ def forecast(
     data: Data, h: int | None = None, *, id: Columns = None, time: str | None = None, target: Columns = None,
     past: Columns = None, future: Columns = None, static: Columns = None, model: Member | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS, quantiles: float | Iterable[float] = (),
-    season: int | None = None, time_limit: float = TIME_LIMIT, seed: int = 0, progress: bool | Say | None = None,
+    season: int | None = None, time_limit: float | None = TIME_LIMIT, seed: int = 0, progress: bool | Say | None = None,
     **reading: Unpack[AnyOptions],
 ) -> ForecastResult:  # fmt: skip
     """Forecast what comes next in any table.
@@ -163,8 +179,9 @@ def forecast(
         Central interval levels in percent, further quantiles as fractions.
     season : int, optional
         Steps of one season; found by default.
-    time_limit : float
-        Seconds that the call may take, as far as Auto can see to it; it leaves out what would take longer.
+    time_limit : float or None
+        Seconds that the call may take, as far as Auto can see to it; it leaves out what would take longer. None: as
+        long as it takes.
     seed : int
         Equal seeds give equal forecasts while the time limit leaves nothing out.
     progress : bool or callable, optional
@@ -284,8 +301,8 @@ class Call:
             notes.append(said)
         source = source.reaching(h, roles["future"])
         # Reading counts, by whole seconds: the settings of a quick call are the same whenever it is made.
-        left = SHARE * ask.time_limit - round(clock.perf_counter() - began)
-        model = ask.forecaster(h, max(left, min(LEAST_TIME, ask.time_limit)))
+        left = ask.left(clock.perf_counter() - began)
+        model = ask.forecaster(h, left)
         config = Config.model_validate({
             "name": file_name(source.name or "table"), "data": source.section, "h": h, "models": [_entry(model)],
             "season": ask.season, "levels": levels, "quantiles": quantiles or None, "seeds": [ask.seed],
