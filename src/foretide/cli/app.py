@@ -16,6 +16,7 @@ from foretide.data.files import storage_error
 from foretide.errors import DataError, ForetideError, StorageError
 
 COMMANDS: dict[str, str] = {
+    "forecast": "foretide.cli.forecast:forecast",
     "demo": "foretide.cli.demo:demo",
     "run": "foretide.cli.run:run",
     "backtest": "foretide.cli.backtest:backtest",

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretide.cli import completion
-from foretide.cli.common import Reading, name_flags, reads_tables
+from foretide.cli.common import Reading, name_flags, names_in, reads_tables, roles_in
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
-    from foretide.data.reading.checks import Report
     from foretide.data.reading.problems import Problem
     from foretide.evaluation.model import Model
     from foretide.typing import Json
@@ -63,12 +62,13 @@ def check(
     from foretide.data.reading.checks import examine
     from foretide.jobs.config import write_yaml
     from foretide.jobs.readiness import look_ahead
+    from foretide.jobs.tables import section_of
 
     if write is not None:
         _refuse(write, data, overwrite=overwrite)
-    roles = {"id": _names(id), "time": time, "target": _names(target), "past": None if past == "rest" else _names(past)}
+    roles = roles_in(id, time, target, None if past == "rest" else past, future, static)
     make = _maker(model, settings or (), h or H)
-    report, panel = examine(data, {**roles, "future": _names(future), "static": _names(static)}, **reading)
+    report, panel = examine(data, roles, **reading)
     for line in report.to_text().splitlines():
         line = name_flags(line, ROLES) if line.startswith(tuple(COLOURS)) else line
         typer.secho(line, fg=COLOURS.get(line.partition(":")[0]))
@@ -89,22 +89,17 @@ def check(
         (f"Ready to use ({who})." if ahead.ready else f"Ready for backtests, not yet for a forecast ({who}).")
         + " As the data part of a configuration (foretide run):"
     )
-    section = {"data": _data(data, report, reading)}
+    section = {"data": section_of(_place(data), report, reading)}
     typer.echo(write_yaml(section).rstrip())
     if write is not None:
-        typed = {"h": h, "input_size": input_size, "models": named}
-        _write(write, write_yaml({**section, **{key: value for key, value in typed.items() if value is not None}}))
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+        _write(write, {**section, "h": h, "input_size": input_size, "models": named})
 
 
 def _known_models(text: str) -> list[str]:
     """Return the names of forecasters, however they are spelt."""
     from foretide.forecasters.table import FORECASTERS, as_typed
 
-    names = [as_typed(name) for name in _names(text) or ()]
+    names = [as_typed(name) for name in names_in(text) or ()]
     unknown = next((name for name in names if name not in FORECASTERS), None)
     if unknown is not None or not names:
         raise ConfigError(
@@ -121,15 +116,8 @@ def _say(problems: Sequence[Problem]) -> None:
 
 
 # -------------------------------------------------------------------- the configuration
-def _data(path: Path, report: Report, reading: Reading) -> Json:
-    """Return the `data` section that reads this table as it was checked."""
-    roles = {role: list(names) for role, names in report.roles.items() if names}
-    single = {role: names[0] for role, names in roles.items() if role in ("id", "time", "target") and len(names) == 1}
-    where = "SAVE_THE_TABLE_AND_NAME_IT.csv" if str(path) == STDIN else str(path.absolute())
-    found = {} if "resample" in reading else {"freq": report.freq}
-    typed = {name: value for name, value in reading.items() if value not in (None, False, "error")}
-    melt = {"melt": True} if report.melt else {}
-    return {"path": where, **roles, **single, **found, **typed, **melt}
+def _place(data: Path) -> str:
+    return "SAVE_THE_TABLE_AND_NAME_IT.csv" if str(data) == STDIN else str(data.absolute())
 
 
 def _refuse(file: Path, data: Path, *, overwrite: bool) -> None:
@@ -140,7 +128,10 @@ def _refuse(file: Path, data: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"--write: {file} is there already. Name another file, or replace it: --overwrite")
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, configuration: Json) -> None:
+    from foretide.jobs.config import write_yaml
+
+    text = write_yaml({key: value for key, value in configuration.items() if value is not None})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -64,6 +64,39 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
     return with_options(command, "reading", flags, gather)
 
 
+def names_in(text: str | None) -> list[str] | None:
+    """Return names with commas between them as a list; None where nothing was typed.
+
+    Parameters
+    ----------
+    text : str or None
+
+    Returns
+    -------
+    list of str or None
+    """
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def roles_in(
+    id: str | None, time: str | None, target: str | None, past: str | None, future: str | None, static: str | None
+) -> dict[str, str | list[str] | None]:
+    """Return the roles of columns as they were typed, by name; None where one is to be guessed.
+
+    Parameters
+    ----------
+    id, target, past, future, static : str or None
+        Columns with commas between them.
+    time : str or None
+
+    Returns
+    -------
+    dict
+    """
+    several = {"id": id, "target": target, "past": past, "future": future, "static": static}
+    return {"time": time, **{role: names_in(text) for role, text in several.items()}}
+
+
 def name_flags(text: str, more: Sequence[str] = ()) -> str:
     """Return a message with the flag behind every option that it says to type: ``freq='D' (--freq D)``.
 

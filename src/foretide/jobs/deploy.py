@@ -10,6 +10,7 @@ import numpy as np
 
 from foretide.data.counts import count_like
 from foretide.data.files import read_text
+from foretide.data.tables.source import STDIN
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.forecasters.base import Forecaster
@@ -24,6 +25,7 @@ from foretide.jobs.store import MODELS, SETTINGS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from foretide.data.panel import Panel
     from foretide.evaluation.rolling.members import Member
     from foretide.jobs.folder import RunFolder
     from foretide.jobs.prepare import Prepared
@@ -157,7 +159,7 @@ def predict_with(
         known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
         panel = read_panel(config.data, str(data), {**known, **(reading or {})})
     else:
-        panel = prepare_panel(load_config(with_reading(config, reading) if reading else config))[0]
+        panel = _read_again(with_reading(config, reading) if reading else config, path)
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
@@ -166,6 +168,16 @@ def predict_with(
         for sentence in forecast.summary():
             progress(sentence)
     return forecast.pandas(notes=notes)
+
+
+def _read_again(config: Config, folder: Path) -> Panel:
+    """Read the table that a folder was made of, if it lies on the disk."""
+    if config.data.path == STDIN:
+        raise ConfigError(
+            f"{folder} was made of a frame or of standard input, which is no file that could be read again. "
+            f"Name one: foretide predict {folder} TABLE.csv"
+        )
+    return prepare_panel(load_config(config))[0]
 
 
 def _time(integer: bool, cutoff: Time) -> Time:

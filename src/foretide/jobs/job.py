@@ -164,8 +164,9 @@ class Job:
 
 @contextmanager
 def working(
-    deed: Deed, config: Config, output: Place | None, *, overwrite: bool, progress: Progress | None
-) -> Iterator[Job]:
+    deed: Deed, config: Config, output: Place | None, *, overwrite: bool, progress: Progress | None,
+    prepared: Prepared | None = None,
+) -> Iterator[Job]:  # fmt: skip
     """Do a job's work in a folder of its own, which says how it ended.
 
     What cannot work is found before a folder is made: models and settings, a folder that is taken, wrong data. A job of
@@ -181,6 +182,8 @@ def working(
         Replace a finished job there. It is kept aside until this one has finished.
     progress : callable, optional
         Gets one line of text for every step.
+    prepared : Prepared, optional
+        The data, where they are read already.
 
     Yields
     ------
@@ -198,8 +201,11 @@ def working(
         RunFolder.refuse(target, overwrite=overwrite or deed.goes_on)
     log = Log(progress)
     with log.catching_warnings():
-        log("reading the data")
-        prepared, plan = checked_data(config, deed.check)
+        if prepared is None:
+            log("reading the data")
+            prepared, plan = checked_data(config, deed.check)
+        else:
+            plan = deed.check(prepared)
         tell(prepared.panel, log)
         if deed.parts:
             log(f"steps to train on, for validation and to test on: {prepared.split.sizes}", show=False)

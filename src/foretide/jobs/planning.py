@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foretide.evaluation.rolling.members import Member
 from foretide.evaluation.rolling.starts import with_starts
 from foretide.forecasters.base import Forecaster
 from foretide.jobs.checking import checked_data
 from foretide.jobs.deploy import FIT, chosen_entry
 from foretide.jobs.folder import RunFolder
+from foretide.jobs.forecast_folder import FORECAST
 from foretide.jobs.job import Deed, Place, place_of
 from foretide.jobs.judging import BACKTEST, RUN, backtest_members, run_members
 from foretide.jobs.prepare import tell, with_form
@@ -18,9 +20,9 @@ from foretide.jobs.searching import TUNE, candidates_in
 from foretide.text import phrase
 
 if TYPE_CHECKING:
-    from foretide.evaluation.rolling.members import Member
     from foretide.evaluation.rolling.plan import Plan
     from foretide.jobs.config import Config
+    from foretide.jobs.forecasting import Call
     from foretide.jobs.prepare import Prepared
     from foretide.typing import Json
 
@@ -82,6 +84,37 @@ def planned(
         found["search"] = _search(config, data)
     found["notes"] = notes
     return found
+
+
+def planned_forecast(call: Call, output: Place | None = None, *, overwrite: bool = False) -> Json:
+    """Return what a forecast would do with a table that was read; nothing is written or fitted.
+
+    Parameters
+    ----------
+    call : Call
+    output : path, optional
+    overwrite : bool
+
+    Returns
+    -------
+    dict
+        As :func:`planned`.
+
+    Raises
+    ------
+    ConfigError
+        Where the folder is taken.
+    """
+    if output is not None:
+        RunFolder.refuse(output, overwrite=overwrite)
+    panel = call.source.panel
+    place, goes_on, _ = place_of(FORECAST, call.config, None if output is None else Path(output))
+    members = [Member(model, model.baseline, asked=True) for model in call.tried()]
+    return {
+        "job": FORECAST.name, "folder": place, "goes_on": goes_on, "data": [*call.source.notes, repr(panel)],
+        "rows": {"all": int(panel.observed.max())}, "h": call.config.h, "notes": [],
+        "models": [_about(member) for member in members],
+    }  # fmt: skip
 
 
 def _members(

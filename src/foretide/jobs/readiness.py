@@ -75,7 +75,7 @@ def look_ahead(
     names = tuple(USUAL if models is None else models)
     part = panel.take(np.flatnonzero(panel.observed > 0))
     fresh = [_made(name, h, input_size) for name in names]
-    problems = [*_series(part), *_lengths(part, fresh, h), *_parts(part, h), *_futures(part, fresh, h)]
+    problems = [*series_notes(part), *_lengths(part, fresh, h), *_parts(part, h), *_futures(part, fresh, h)]
     order = {"error": 0, "warning": 1, "note": 2}
     return Prospect(names, h, tuple(sorted(problems, key=lambda p: order[p.severity])))
 
@@ -90,8 +90,18 @@ def _made(name: str, h: int, input_size: int | None) -> Forecaster:
 
 
 # -------------------------------------------------------------------- series
-def _series(panel: Panel) -> list[Problem]:
-    """Return notes on series of one row, on those that ended early, and on those that began late."""
+def series_notes(panel: Panel) -> list[Problem]:
+    """Return notes on series of one row, on those that ended early, and on those that began late.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of series with an observed value.
+
+    Returns
+    -------
+    list of Problem
+    """
     season = main_season(panel)
     first = panel.first + first_observed(panel)
     last = panel.first + panel.observed - 1
@@ -213,7 +223,7 @@ def _futures(panel: Panel, models: Sequence[Forecaster], h: int) -> list[Problem
         text = f"{', '.join(others)}: no use is made of what is known ahead ({', '.join(panel.future)})."
         problems.append(Problem("unused", text, severity="note"))
     for name in panel.future if users else ():
-        known = np.array([_known_steps(panel, i, name, h) for i in range(panel.n_entities)])
+        known = np.array([known_steps(panel, i, name, h) for i in range(panel.n_entities)])
         if not (known < h).any():
             continue
         text = f"Column {name!r} is known ahead, but for {int(known.min())} of the {h} steps after the end of "
@@ -230,8 +240,23 @@ def _futures(panel: Panel, models: Sequence[Forecaster], h: int) -> list[Problem
     return problems
 
 
-def _known_steps(panel: Panel, entity: int, name: str, h: int) -> int:
-    """Steps after a series' end for which a column is known without a hole; empty text is known to be none."""
+def known_steps(panel: Panel, entity: int, name: str, h: int) -> int:
+    """Return the steps after a series' end for which a column is known without a hole; empty text is known to be none.
+
+    Parameters
+    ----------
+    panel : Panel
+    entity : int
+        Its position.
+    name : str
+        Of a column known ahead.
+    h : int
+        Most steps to look at.
+
+    Returns
+    -------
+    int
+    """
     end = int(panel.observed[entity])
     cells = panel.rows(entity)[end : end + h, panel.index(name)]
     missing = np.flatnonzero(np.isnan(cells))

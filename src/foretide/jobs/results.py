@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def result_of(folder: RunFolder) -> Json:
-    """Return what a run, a backtest, a search or a fit left in its folder.
+    """Return what a run, a backtest, a search, a forecast or a fit left in its folder.
 
     Parameters
     ----------
@@ -24,7 +24,8 @@ def result_of(folder: RunFolder) -> Json:
     -------
     dict
         ``job``, ``status``, ``folder``; ``verdict`` and ``leaderboard`` (a table) of what was judged, of a search
-        ``test_verdict`` and ``test_leaderboard`` too; ``paths`` of the files that are there, and of the models by name.
+        ``test_verdict`` and ``test_leaderboard`` too, of a forecast ``notes`` and ``forecast`` (a table); ``paths`` of
+        the files that are there, and of the models by name.
 
     Examples
     --------
@@ -40,7 +41,10 @@ def result_of(folder: RunFolder) -> Json:
     found: Json = {"job": status.get("job"), "status": folder.status, "folder": folder.path}
     facts, card, board = folder.read(store.FACTS), folder.read(store.CARD), folder.read(store.LEADERBOARD)
     scored = None if card is None else card.pandas(card.leaderboard())
-    if board is not None and facts is not None:
+    if facts is not None and facts["kind"] == "forecast":
+        found.update(verdict=facts["verdict"], leaderboard=board, notes=facts["notes"])
+        found["forecast"] = folder.need(store.FORECAST)
+    elif board is not None and facts is not None:
         found.update(verdict=facts["verdict"], leaderboard=board, metric=facts["metric"], best=facts["best"])
         found.update(test_verdict=facts["test_verdict"], test_leaderboard=scored)
     elif card is not None:
@@ -48,7 +52,7 @@ def result_of(folder: RunFolder) -> Json:
     named = {
         "page": store.REPORT.file, "summary": store.SUMMARY.file, "settings": store.SETTINGS.file,
         "tuned": store.TUNED.file, "metrics": store.METRICS.file, "forecasts": store.FORECASTS.file,
-        "log": store.LOG.file,
+        "forecast": store.FORECAST.beside, "log": store.LOG.file,
     }  # fmt: skip
     paths: Json = {name: folder.path / file for name, file in named.items() if (folder.path / file).is_file()}
     found["paths"] = {**paths, "models": saved_models(folder.path)}

@@ -267,8 +267,9 @@ BUCKETS = Item(
 )
 TRIALS_TABLE = Item("trials.csv", "the same for people", JUDGED_OR_TUNED, EXPORT)
 LEADERBOARD = Item(
-    "tables/leaderboard.parquet", "the best trial of every model beside the baselines", REPORTED, TABLE,
-    beside="leaderboard.csv",
+    "tables/leaderboard.parquet",
+    "of a search the best trial of every model beside the baselines; of a forecast how the candidates did",
+    REPORTED, TABLE, beside="leaderboard.csv",
 )  # fmt: skip
 
 SUMMARY = Item(

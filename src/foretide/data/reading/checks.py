@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Unpack
 
@@ -12,10 +12,11 @@ from foretide.data.reading.frames import columns_of_index, join_ids, names_tuple
 from foretide.data.reading.guess import guess_roles
 from foretide.data.reading.options import FileOptions, Options
 from foretide.data.reading.problems import DataWarning, Problem, Report, raise_errors
-from foretide.data.reading.survey import survey_of
+from foretide.data.reading.survey import Survey, survey_of
 from foretide.data.reading.surveys import panel_of
 from foretide.data.reading.upright import stand_up
 from foretide.data.tables.reader import read_table
+from foretide.text import phrase
 from foretide.typing import Frame
 
 __all__ = ["DataWarning", "Problem", "Report", "examine", "inspect", "raise_errors"]
@@ -73,6 +74,52 @@ def examine(
     report : Report
     panel : Panel or None
     """
+    found = look_through(data, roles, options)
+    return found.report, found.panel
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """A table that was looked through.
+
+    Attributes
+    ----------
+    report : Report
+    panel : Panel or None
+        Where there is no error.
+    frame : pandas or polars data frame
+        The table with the index as columns, a row per series and step, identifiers as they are written.
+    ids : tuple of str
+        Columns that name the entity together.
+    from_text : bool
+        Whether it was read from a text file, in which all cells are text.
+    """
+
+    report: Report
+    panel: Panel | None
+    frame: Frame
+    ids: tuple[str, ...]
+    from_text: bool
+
+
+def look_through(
+    data: Frame | str | PathLike[str], roles: Mapping[str, str | Sequence[str] | None], options: FileOptions,
+    *, tolerant: bool = False,
+) -> Examined:  # fmt: skip
+    """Read a table of any shape, guess the roles that are not given, and list what is wrong.
+
+    Parameters
+    ----------
+    data, roles, options
+        As for :func:`inspect`; roles by name.
+    tolerant : bool
+        Whether rows that are alike in every column with a role count once, and series without an observed target are
+        read; both are errors otherwise.
+
+    Returns
+    -------
+    Examined
+    """
     checked, file = Options(**options).checked(), None
     named = {role: None if columns is None else names_tuple(columns) for role, columns in roles.items()}
     (time,) = named.pop("time", None) or (None,)
@@ -87,8 +134,11 @@ def examine(
     if file is not None:  # as Panel.read does: names and times keep their text
         frame = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
         frame, _ = stand_up(frame, guess.roles.time, target)
-    frame, one = join_ids(frame, guess.ids)
-    survey = survey_of(frame, replace(guess.roles, id=one), replace(checked, melt=guess.melt))
+    joined, one = join_ids(frame, guess.ids)
+    named_once, reading = replace(guess.roles, id=one), replace(checked, melt=guess.melt)
+    survey = survey_of(joined, named_once, reading)
+    if tolerant:
+        survey = _tolerated(survey, joined)
     survey.problems += guess.notes
     if steps:
         text = f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r}"
@@ -101,7 +151,25 @@ def examine(
     report = survey.report()
     shown = {**report.roles, **({"id": guess.ids} if guess.ids else {})}
     report = replace(report, roles=shown, read=None if origin is None else origin.text())
-    return report, panel_of(Panel, survey, origin) if report.ok else None
+    panel = panel_of(Panel, survey, origin) if report.ok else None
+    return Examined(report, panel, frame, guess.ids, file is not None and bool(file.cells))
+
+
+def _tolerated(survey: Survey, frame: Frame) -> Survey:
+    """Return a survey with series without a target as a note, and without rows that only say the same twice."""
+    if any(problem.kind == "duplicate" for problem in survey.problems):
+        named = survey.named or survey.roles
+        once = open_frame(frame).unique(subset=[name for _, name in named.named()], keep="first", maintain_order=True)
+        again = survey_of(once.to_native(), named, survey.options)
+        if all(problem.kind != "duplicate" for problem in again.problems):
+            text = f"{phrase('row', survey.rows - len(once))} said the same again: each counts once."
+            again.problems.append(Problem("duplicate", text, severity="note"))
+            survey = again
+    survey.problems = [
+        replace(problem, fix="It is left out.", severity="note") if problem.kind == "unobserved" else problem
+        for problem in survey.problems
+    ]
+    return survey
 
 
 def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Problem:

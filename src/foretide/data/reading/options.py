@@ -19,8 +19,8 @@ def _flag(text: str, default: Any = None) -> Any:
     return field(default=default, metadata={"help": text})
 
 
-class FrameOptions(TypedDict, total=False):
-    """How a frame is read.
+class ReadingOptions(TypedDict, total=False):
+    """How a table is read.
 
     Attributes
     ----------
@@ -42,8 +42,6 @@ class FrameOptions(TypedDict, total=False):
         Marks of numbers stored as text, such as ``,`` and ``.``; found by default.
     melt : bool
         Every target column is an entity of its own (:meth:`foretide.Panel.from_wide`).
-    input_size, h : int or None
-        Series shorter than one window are an error.
     """
 
     freq: str | int | None
@@ -56,12 +54,23 @@ class FrameOptions(TypedDict, total=False):
     decimal: str | None
     thousands: str | None
     melt: bool
+
+
+class FrameOptions(ReadingOptions, total=False):
+    """How a frame is read; all of :class:`ReadingOptions`, and what keeps short series out.
+
+    Attributes
+    ----------
+    input_size, h : int or None
+        Series shorter than one window are an error.
+    """
+
     input_size: int | None
     h: int | None
 
 
-class FileOptions(FrameOptions, total=False):
-    """How a file is read: as a frame, and how the text of a CSV file is written.
+class TextOptions(TypedDict, total=False):
+    """How the text of a CSV file is written.
 
     Attributes
     ----------
@@ -71,6 +80,14 @@ class FileOptions(FrameOptions, total=False):
 
     sep: str | None
     encoding: str | None
+
+
+class FileOptions(FrameOptions, TextOptions, total=False):
+    """How a file is read: as a frame, and how the text of a CSV file is written."""
+
+
+class AnyOptions(ReadingOptions, TextOptions, total=False):
+    """How a frame or a file is read by who names the horizon himself."""
 
 
 class TableOptions(FileOptions, total=False):

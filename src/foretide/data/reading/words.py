@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _TIMES = """
 ds date datetime timestamp time day month period week quarter year index t datum tag zeit zeitpunkt monat woche jahr
-jour mois fecha dia mes ano data giorno mese dato zeitstempel ts unix epoch
+jour mois fecha dia mes ano data giorno mese dato zeitstempel ts unix epoch step
 """
 _IDS = """
 uniqueid id series item sku product article store shop entity sensor key name station site location meter warehouse
