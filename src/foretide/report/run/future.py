@@ -152,7 +152,8 @@ def _words(data: Json, content: Content, ahead: Future) -> list[str]:
     h, unit = int(ahead.table.groupby(SERIES, sort=False).size().max()), content.facts["data"]["freq"]
     steps = phrase(unit_of(unit, plural=False), h)
     fitted = f"; it was fitted on what lies up to {ahead.fitted_until}" if ahead.fitted_until else ""
-    shown = f"{ahead.model} looks {steps} ahead, from the end of the table{fitted}."
+    ends = "each series" if ahead.table.groupby(SERIES)[TIME].min().nunique() > 1 else "the table"
+    shown = f"{ahead.model} looks {steps} ahead, from the end of {ends}{fitted}."
     if ahead.levels:
         levels = " and ".join(f"{level:g} %" for level in sorted(ahead.levels))
         shown += f" Shaded: where the truth should lie in {levels} of all cases."
