@@ -129,6 +129,12 @@ def test_series_that_end_at_different_times_look_ahead_from_their_own_ends() -> 
     assert "from the end of each series;" in said
 
 
+def test_of_one_series_every_step_has_a_line() -> None:
+    (table,) = section(pages.content(future=pages.future(("only",)))).tables
+    assert [c.name for c in table.columns] == ["time", "mean", "80 % from", "80 % to", "95 % from", "95 % to"]
+    assert [list(row)[1:] for row in table.rows] == [[k, k - 1, k + 1, k - 2, k + 2] for k in (1, 2, 3)]
+
+
 @pytest.mark.parametrize("length", [0, 1])
 def test_a_series_without_a_past_or_with_one_step_is_drawn(length: int) -> None:
     whole = pages.future(h=1)
