@@ -126,6 +126,18 @@ def test_the_future_comes_first_and_opens_on_a_typical_series(opened: Any) -> No
     assert element(opened, "#future-caption").text.startswith("d: Net expects 21 at 2024-01-10 (80 %: 20 to 22) and 23")
 
 
+def test_the_interval_of_a_single_step_is_seen(driver: Any, tmp_path: Path) -> None:
+    path = tmp_path / "single.html"
+    path.write_text(page(report_of(pages.content(future=pages.future(("only",), h=1)))), encoding="utf-8")
+    driver.switch_to.new_window("tab")
+    open_page(driver, path)
+    band = trace(driver, "chart-future", "80 % interval")
+    assert (band["x"], band["y"], band["line"]["width"]) == (["2024-01-10"] * 2, [2, 0], 8)
+    assert driver.find_element("css selector", "#future-series").get_property("disabled")
+    driver.close()
+    driver.switch_to.window(driver.window_handles[0])
+
+
 def test_the_numbers_are_downloaded_as_they_are(opened: Any) -> None:
     element(opened, "#future-download").click()
     file = opened.downloads / "forecast.csv"

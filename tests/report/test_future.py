@@ -122,6 +122,19 @@ def test_the_table_has_a_line_for_each_series() -> None:
     assert {row[3] for row in map(list, table.rows)} == {None}  # nothing grows from zero by a share
 
 
+def test_series_that_end_at_different_times_look_ahead_from_their_own_ends() -> None:
+    whole = pages.future()
+    later = whole.table["time"] + pd.to_timedelta(whole.table["series"].eq("d").astype(int), "D")
+    (said,) = section(pages.content(future=replace(whole, table=whole.table.assign(time=later)))).sentences
+    assert "from the end of each series;" in said
+
+
+def test_of_one_series_every_step_has_a_line() -> None:
+    (table,) = section(pages.content(future=pages.future(("only",)))).tables
+    assert [c.name for c in table.columns] == ["time", "mean", "80 % from", "80 % to", "95 % from", "95 % to"]
+    assert [list(row)[1:] for row in table.rows] == [[k, k - 1, k + 1, k - 2, k + 2] for k in (1, 2, 3)]
+
+
 @pytest.mark.parametrize("length", [0, 1])
 def test_a_series_without_a_past_or_with_one_step_is_drawn(length: int) -> None:
     whole = pages.future(h=1)

@@ -10,7 +10,7 @@ import pandas as pd
 from foretide.evaluation.cards.board import column_of_board
 from foretide.evaluation.metrics.table import shown_metrics
 from foretide.report.section import Column, Folded, Kind, Section, Table, text_of
-from foretide.text import phrase
+from foretide.text import phrase, unit_of
 
 if TYPE_CHECKING:
     from foretide.report.content import Content
@@ -76,7 +76,8 @@ def summary(content: Content) -> Section:
         )
     elif len(content.leaderboard):
         held = "held back at the end of the table, " if facts["kind"] == "forecast" else ""
-        windows = f"{facts['windows']} windows of {facts['h']} {content.steps}, {held}the same for all models."
+        h = phrase(unit_of(facts["data"]["freq"], plural=False), facts["h"])
+        windows = f"{phrase('window', facts['windows'])} of {h}, {held}the same for all models."
         parts = " One split and one test part: a difference of a few percent may be chance." if "parts" in facts else ""
         said.append(windows + parts)
     search = facts.get("search")

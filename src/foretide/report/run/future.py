@@ -17,6 +17,7 @@ from foretide.pictures.style import COLOURS, DASHES
 from foretide.pictures.times import kind_of_times, times
 from foretide.report.content import Content, Future
 from foretide.report.render.page import script_json
+from foretide.report.run.boards import FIRST
 from foretide.report.run.forecasts import Grids, spread
 from foretide.report.run.typical import typical_of
 from foretide.report.section import Column, Explorer, Section, Table
@@ -43,7 +44,8 @@ def future(content: Content) -> Section | None:
     forecast = content.facts["kind"] == "forecast"
     facts = [*content.facts["notes"]] if forecast else [f"Note: {note}" for note in ahead.notes]
     return Section(
-        "future", "What comes next", _words(data, content, ahead), facts, tables=[change_table(content, ahead)],
+        "future", "What comes next", _words(data, content, ahead), facts,
+        tables=[change_table(content, ahead) if data["total"] > 1 else step_table(ahead)],
         explorer=Explorer("future", data, [picture] if picture else []),
     )  # fmt: skip
 
@@ -152,7 +154,8 @@ def _words(data: Json, content: Content, ahead: Future) -> list[str]:
     h, unit = int(ahead.table.groupby(SERIES, sort=False).size().max()), content.facts["data"]["freq"]
     steps = phrase(unit_of(unit, plural=False), h)
     fitted = f"; it was fitted on what lies up to {ahead.fitted_until}" if ahead.fitted_until else ""
-    shown = f"{ahead.model} looks {steps} ahead, from the end of the table{fitted}."
+    ends = "each series" if ahead.table.groupby(SERIES)[TIME].min().nunique() > 1 else "the table"
+    shown = f"{ahead.model} looks {steps} ahead, from the end of {ends}{fitted}."
     if ahead.levels:
         levels = " and ".join(f"{level:g} %" for level in sorted(ahead.levels))
         shown += f" Shaded: where the truth should lie in {levels} of all cases."
@@ -191,8 +194,18 @@ def change_table(content: Content, ahead: Future) -> Table:
     frame = pd.DataFrame(rows, columns=columns)
     return Table.of(
         "future-series", "Each series: what lies behind and what comes.", frame,
-        {name: meanings[name] for name in columns}, brief=12, of="series", first=5,
+        {name: meanings[name] for name in columns}, brief=12, of="series", first=FIRST,
     )  # fmt: skip
+
+
+def step_table(ahead: Future) -> Table:
+    """Return a line for each step of a single series: its mean and intervals."""
+    bounds = {
+        f"{side}-{level:g}": Column(f"{level:g} % {'from' if side == 'lo' else 'to'}")
+        for level in sorted(ahead.levels) for side in ("lo", "hi")
+    }  # fmt: skip
+    columns = {TIME: Column("time", kind="time"), MEAN: Column("mean"), **bounds}
+    return Table.of("future-steps", "Each step ahead.", ahead.table, columns, of="steps", first=FIRST)
 
 
 # ------------------------------------------------------------------ for files

@@ -179,12 +179,12 @@
         if (!(level in s.bounds)) continue;
         const [low, high] = s.bounds[level];
         data.push({
-          type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", line: { width: 0 },
-          fillcolor: glass(hex, level === F.levels[0] ? 0.3 : 0.16), name: `${level} % interval`, ...ring(ahead, low, high),
+          ...shade(glass(hex, level === F.levels[0] ? 0.3 : 0.16), ahead.length === 1), name: `${level} % interval`,
+          ...ring(ahead, low, high),
         });
       }
       data.push({
-        type: "scatter", mode: "lines+markers", name: plain(F.model), x: ahead, y: s.mean, marker: { size: 4 },
+        type: "scatter", mode: "lines+markers", name: plain(F.model), x: ahead, y: s.mean, marker: { size: ahead.length > 1 ? 4 : 9 },
         line: { color: hex, dash, width: 2 }, hovertemplate: "%{x}: %{y:.5g}",
       }, {
         type: "scatter", mode: "lines+markers", name: "observed", x: past, y: s.y, marker: { size: 3, color: "@text" },
@@ -203,6 +203,11 @@
     };
     series.addEventListener("change", update);
     update();
+  }
+  // One step alone has a room without a width: its edge is drawn.
+  function shade(fillcolor, alone) {
+    const line = alone ? { width: 8, color: fillcolor } : { width: 0 };
+    return { type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", line, fillcolor };
   }
   // The room between two lines, around it once.
   function ring(times, low, high) {
@@ -274,9 +279,8 @@
       const levels = F.levels[model] ? F.levels[model].filter((l) => l in bounds) : [];
       for (const level of levels.slice().reverse())
         data.push({
-          type: "scatter", mode: "lines", fill: "toself", hoverinfo: "skip", line: { width: 0 },
-          fillcolor: glass(style(model)[0], level === levels[0] ? 0.3 : 0.16), name: `${level} % interval`,
-          ...band(one, bounds[level]),
+          ...shade(glass(style(model)[0], level === levels[0] ? 0.3 : 0.16), one.starts.length === times.length),
+          name: `${level} % interval`, ...band(one, bounds[level]),
         });
       F.models.forEach((m, k) => {
         data.push({
