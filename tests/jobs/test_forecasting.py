@@ -282,6 +282,13 @@ def test_series_too_short_to_be_judged_are_forecast_all_the_same() -> None:
     assert len(result.to_frame()) == 4
 
 
+def test_it_draws_itself() -> None:
+    result = ft.forecast(shops(), 7, model="SeasonalNaive")
+    figure = result.plot()
+    assert sorted(axes.get_title(loc="left") or axes.get_title() for axes in figure.axes) == ["1", "3"]
+    assert len(result.plot("3").axes) == 1
+
+
 # ---------------------------------------------------------------- the folder
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path, Path]:

@@ -18,7 +18,7 @@ from foretide.jobs.store import REPORT
 from foretide.text import phrase, unit_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from foretide.data.panel import Panel
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.forecast import Forecast
     from foretide.jobs.config import Config
     from foretide.jobs.job import Place
+    from foretide.pictures.show import Drawing
     from foretide.typing import Array, Frame, Ints, Reals
 
 SHOWN_ROWS, SHOWN_WIDTH = 10, 7
@@ -202,13 +203,13 @@ class ForecastResult:
         return self.card.verdict()
 
     # ---------------------------------------------------------------- looking and keeping
-    def plot(self, series: str | list[str] | None = None, *, interactive: bool = False) -> object:
+    def plot(self, series: str | Iterable[str] | None = None, *, interactive: bool = False) -> Drawing:
         """Draw history, forecast and intervals.
 
         Parameters
         ----------
-        series : str or list of str, optional
-            Which series; a few typical ones by default.
+        series : str, or iterable of str, optional
+            Which series, by the name of the entity too; a few typical ones by default.
         interactive : bool
             A Plotly figure instead of one of matplotlib.
 
@@ -216,6 +217,13 @@ class ForecastResult:
         -------
         figure
             As of :meth:`foretide.Forecast.plot`.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> series = ft.synthetic.hourly(T=120, n_series=1, seed=1).panel
+        >>> len(ft.forecast(series, h=12, model="Drift").plot().axes)
+        1
         """
         return self.forecast.plot(series, interactive=interactive)
 
