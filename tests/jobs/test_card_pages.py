@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 import foretide as ft
 from foretide.cli.app import app
+from foretide.errors import ArtifactError
 from foretide.jobs import contents
 from foretide.jobs.folder import RunFolder
+from foretide.jobs.reporting import write_report
 from foretide.report.content import Content
 
 
@@ -70,6 +72,17 @@ def test_the_command_reads_a_card_that_was_saved_alone(folder: Path, tmp_path: P
     assert f"report: {page}" in done.output
     assert sections(page)[:3] == ["summary", "leaderboard", "forecasts"]
     assert (tmp_path / "card" / "figures" / "steps.svg").is_file()
+
+
+def test_a_file_of_the_folder_names_it_too(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "card")
+    (tmp_path / "card" / "report.html").unlink()
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "card" / "scorecard.parquet")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "card" / "report.html").is_file()
+    other = tmp_path / "card" / "before.parquet"
+    with pytest.raises(ArtifactError, match="holds no finished run"):
+        write_report(other)
 
 
 def test_forecasts_that_were_scored_have_a_page(panel: ft.Panel, tmp_path: Path) -> None:

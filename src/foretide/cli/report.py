@@ -1,4 +1,4 @@
-"""``foretide report``: a run, a backtest or a search as one HTML page."""
+"""``foretide report``: a run, a backtest, a forecast, a search or a scorecard as one HTML page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from foretide.cli.common import plain_warnings
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `demo`, `backtest` or `tune`.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder made by `foretide run`, `demo`, `backtest`, `forecast` or `tune`, or of a saved scorecard."
+        ),
+    ],
     figures: Annotated[
         list[str] | None,
         typer.Option(

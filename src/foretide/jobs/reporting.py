@@ -11,7 +11,7 @@ from foretide.errors import ArtifactError, ForetideError
 from foretide.jobs.contents import read_content
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.outputs import KIND, keep_card_facts
-from foretide.jobs.store import EXPLAIN_PAGE, FACTS, FIGURES, REPORT, SUMMARY
+from foretide.jobs.store import CARD, EXPLAIN_PAGE, FACTS, FIGURES, REPORT, SUMMARY
 from foretide.report.content import Content
 from foretide.report.explained.sections import of_models
 from foretide.report.render.files import write_beside, write_each
@@ -83,7 +83,7 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     ----------
     folder : path
         Made by :func:`foretide.run`, ``foretide demo``, ``backtest``, ``forecast`` or ``tune``, or one that a scorecard
-        was saved in. What ``foretide explain`` found there is shown too.
+        was saved in; or a file of it (``scorecard.parquet``). What ``foretide explain`` found there is shown too.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
     ArtifactError
         For a folder that is none of these, or whose files cannot be read.
     """
-    run = RunFolder(Path(folder))
+    run = _folder_of(folder)
     return run.keep(REPORT, page(report_of(_content(run))))
 
 
@@ -117,8 +117,15 @@ def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg
     ArtifactError, ConfigError
         As :func:`write_report`; for a format that is not known.
     """
-    run = RunFolder(Path(folder))
+    run = _folder_of(folder)
     return write_each(report_of(_content(run)).pictures, run.place(FIGURES.file), formats)
+
+
+def _folder_of(path: str | os.PathLike[str]) -> RunFolder:
+    """Return the folder itself, or the one that a file of it lies in."""
+    place = Path(path)
+    known = {name for item in (CARD, FACTS, REPORT, SUMMARY) for name in item.places()}
+    return RunFolder(place.parent if place.is_file() and place.name in known else place)
 
 
 def _content(run: RunFolder, card: Scorecard | None = None) -> Content | SearchContent:
