@@ -17,9 +17,10 @@ H, LOOKBACK = 10, 168
 
 
 def models(seed: int) -> list:
-    """Models to compare; the networks' seed is the generator's."""
+    """Models to compare, with the closed form that both networks begin at; the networks' seed is the generator's."""
     return [
         ft.Attention(H, input_size=LOOKBACK, seed=seed),
+        ft.Attention(H, input_size=LOOKBACK).start(),
         ft.LSTM(H, input_size=LOOKBACK, seed=seed),
         ft.Ridge(H, input_size=LOOKBACK),
         ft.Ridge(H, input_size=60, alias="Ridge60"),

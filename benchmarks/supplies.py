@@ -23,12 +23,13 @@ DECILES = [LEVELS.index(round(k / 10, 1)) for k in range(1, 10)]
 
 
 def models(seed: int) -> list:
-    """LAVAR, and baselines with intervals."""
+    """LAVAR, the closed form that it begins at, and baselines with intervals."""
     points = [
         ft.CalendarES(H), ft.CalendarMean(H), ft.SeasonalES(H), ft.SeasonalMean(H), ft.SeasonalNaive(H),
         ft.WindowMean(H), ft.Persistence(H), ft.Croston(H), ft.SBA(H), ft.TSB(H),
     ]  # fmt: skip
-    return [ft.LAVAR(H, order=7, latent=8, seed=seed), *(ft.WithIntervals(m) for m in points)]
+    lavar = ft.LAVAR(H, order=7, latent=8, seed=seed)
+    return [lavar, lavar.start(), *(ft.WithIntervals(m) for m in points)]
 
 
 def figures(mean: np.ndarray, quantiles: np.ndarray, truth: np.ndarray, dense: np.ndarray) -> dict:
