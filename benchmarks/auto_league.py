@@ -118,12 +118,13 @@ def compared(task: pd.Series, cache: Path, window: int, series: int, skipped: li
     seen, ahead, truth = panels(task, window, series)
     judge = Judge.of(seen, int(task.h), int(main_season(seen)))
     assert judge is not None
-    tried_on = usual_candidates(seen, int(task.h), {"season": None, "seed": SEED})
+    tried_on, starts = usual_candidates(seen, int(task.h), {"season": None, "seed": SEED}).with_starts()
     models = [model for model in tried_on.models if model.name not in skipped]
     found = [answers(m, judge, seen, ahead, cache / f"{task.task}-{window}-{series}-{m.name}.npz") for m in models]
     models, found = zip(*[(m, one) for m, one in zip(models, found, strict=True) if one is not None], strict=True)
     entries = [
-        Entry(m.name, wql(one["jq"], judge.truth), simple=is_simple(m)) for m, one in zip(models, found, strict=True)
+        Entry(m.name, wql(one["jq"], judge.truth), simple=is_simple(m), start_of=starts.get(m.name, ""))
+        for m, one in zip(models, found, strict=True)
     ]
     smooth = kind_of(seen) == "continuous"
     result = settled(judge, entries, [Trial(judge.truth, one["jq"]) for one in found], smooth=smooth).result
