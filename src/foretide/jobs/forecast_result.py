@@ -153,7 +153,7 @@ class ForecastResult:
             return self.judged
         trials = list(self.model.trials_.values())
         try:
-            return score(trials, season=self.config.season) if trials else None
+            return score(trials, season=self.config.season, starts=self.model.starts) if trials else None
         except ForetideError:
             return None  # no window that all candidates could forecast
 
