@@ -151,11 +151,9 @@ class ForecastResult:
         """How the model and others did on the last part of every series, held back; None where that is not known."""
         if not isinstance(self.model, Auto):
             return self.judged
-        trials, result = self.model.trials_, self.model.result_
-        entries = () if result is None else result.entries
-        starts = {entry.start_of: entry.candidate for entry in entries if entry.start_of and entry.candidate in trials}
+        trials = list(self.model.trials_.values())
         try:
-            return score(list(trials.values()), season=self.config.season, starts=starts) if trials else None
+            return score(trials, season=self.config.season, starts=self.model.starts) if trials else None
         except ForetideError:
             return None  # no window that all candidates could forecast
 

@@ -346,3 +346,5 @@ def test_starts_are_named_beside_their_networks() -> None:
     assert (board["weight"][["LSTM", "LSTM-start"]] == 0).any()
     better = "LSTM" if board["wql"]["LSTM"] < board["wql"]["LSTM-start"] else "LSTM-start"
     assert (board["left_out"][["LSTM", "LSTM-start"]].drop(better).str.contains("begins")).all()
+    assert model.starts == {"LSTM": "LSTM-start"}
+    assert ft.score(list(model.trials_.values()), starts=model.starts).trained["LSTM"].start == "LSTM-start"

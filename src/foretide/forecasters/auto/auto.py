@@ -206,6 +206,12 @@ class Auto(Wrapper):
             raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel)")
         return self.result_
 
+    @property
+    def starts(self) -> dict[str, str]:
+        """Network -> its closed-form start, of the candidates that were judged."""
+        entries = () if self.result_ is None else self.result_.entries
+        return {entry.start_of: entry.candidate for entry in entries if entry.start_of and np.isfinite(entry.wql)}
+
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
         began, panel = time.perf_counter(), part.panel
