@@ -50,12 +50,14 @@ HEADS: dict[str, HeadKind] = {
     "absolute": HeadKind("foretide.heads.point:PointHead", {"error": "absolute"}),
     "huber": HeadKind("foretide.heads.point:PointHead", {"error": "huber"}),
     "delta": HeadKind("foretide.heads.delta:DeltaHead"),
+    "plain": HeadKind("foretide.heads.point:PointHead", {"widths": (), "bounded": False}),
     "gaussian": HeadKind("foretide.heads.continuous:GaussianHead"),
     "student_t": HeadKind("foretide.heads.continuous:StudentTHead"),
     "quantile": HeadKind("foretide.heads.quantile:QuantileHead"),
     "poisson": HeadKind("foretide.heads.count_heads:PoissonHead"),
     "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead"),
     "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead"),
+    "plain_zinb": HeadKind("foretide.heads.plain:PlainZeroInflatedHead"),
 }
 """Heads by name."""
 

@@ -80,6 +80,11 @@ def roster(
     ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
     columns = [*ids, *([config.data.time] if config.data.time is not None else [])]
     check_names([entry.name for entry in entries], columns=columns, another=RENAME)
+    names = [entry.name for entry in entries]
+    for title, models in config.ablations.items():
+        for model in models:
+            if model not in names:
+                raise ConfigError(f"ablations.{title}: no model of this run is {model!r}. {nearest(model, names)}")
     return entries
 
 
@@ -102,7 +107,7 @@ def _build(name: str, settings: Json, config: Config, shared: Mapping[str, objec
         raise MistakesError(
             [Mistake(("models", name, key), f"no such setting. {nearest(key, known)}") for key in unknown]
         )
-    given: Json = {key: value for key, value in shared.items() if key in known}
+    given: Json = {key: value for key, value in shared.items() if key in known and key not in cls.unshared}
     given.update(settings)
     given.setdefault("h", config.h)
     if given["h"] != config.h:

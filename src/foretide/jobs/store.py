@@ -255,6 +255,10 @@ SERIES_SKILL = Item(
 COMPARISONS = Item(
     "comparisons.csv", "each model beside the best baseline: difference, interval, p-values", JUDGED, EXPORT
 )
+ABLATIONS = Item(
+    "tables/ablations.parquet", "of a configuration with `ablations`: each model beside the one before it", JUDGED,
+    TABLE, beside="ablations.csv",
+)  # fmt: skip
 RANKS = Item("ranks.csv", "mean ranks over series, with the critical difference", JUDGED, EXPORT)
 RELIABILITY = Item("calibration.csv", "how many truths lie below each quantile that was forecast", JUDGED, EXPORT)
 STOCK = Item("stock.csv", "counts: what the newsvendor's stock would have done", JUDGED, EXPORT)

@@ -301,7 +301,7 @@ def attention(
 
 
 def _room(lens: Lens, limit_mib: float) -> Singles:
-    shape = (len(lens.windows), *lens.backbone.bias.shape)
+    shape = (len(lens.windows), *lens.backbone.attention_shape)
     need = float(np.prod(shape, dtype=np.float64)) * 4 / 2**20
     if need > limit_mib:
         raise ConfigError(

@@ -59,7 +59,7 @@ class Look:
     @classmethod
     def at(
         cls, panel: Panel, windows: Windows, h: int, state: LatentState, preparation: Preparation, own_history: bool,
-        *, all_rows: bool = False,
+        *, all_rows: bool = False, known_ahead: bool = True,
     ) -> Look:  # fmt: skip
         """Encode the rows, roll the states out, gather what is known ahead."""
         z, ahead = state.read(panel, preparation, windows, h, all_rows=all_rows)
@@ -67,7 +67,7 @@ class Look:
         store = Store(panel, preparation, input_size=order, h=h)
         found = [ahead.astype(np.float32)]
         batches = WindowBatches(store, windows)
-        if preparation.n_known(panel):
+        if known_ahead and preparation.n_known(panel):
             known = [batches.inputs(c).known for c in torch.split(torch.arange(len(windows)), AT_ONCE)]
             found.append(torch.cat([k for k in known if k is not None]).numpy())
         if own_history:

@@ -74,6 +74,8 @@ class LAVAR(Forecaster):
     """
 
     configs = (LatentConfig, SupplyConfig, StagesConfig)
+    for_counts: ClassVar[tuple[HeadSpec, ...]] = ("delta", "delta", "zinb")
+    """What heads="auto" is where all targets are counts; where not, the first of them throughout."""
     quick: ClassVar[Mapping[str, object]] = {"order": 3, "latent": 2, "epochs": 2, "head_epochs": 2}
     has_distribution = True
     uses_validation = True
@@ -104,8 +106,9 @@ class LAVAR(Forecaster):
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = "auto" if calendar == "auto" else calendar_of(calendar)
         check_options(options, self.configs, self._named())
-        self.config = rebuilt(LatentConfig, {"order": order, "latent": latent, **options})
-        self.supply, self.stages = rebuilt(SupplyConfig, options), rebuilt(StagesConfig, options)
+        self.config: LatentConfig = rebuilt(self.configs[0], {"order": order, "latent": latent, **options})
+        self.supply: SupplyConfig = rebuilt(self.configs[1], options)
+        self.stages: StagesConfig = rebuilt(self.configs[2], options)
         self._options = dict(options)
         self._check_heads()
         self._teacher: LAVAR | None = None

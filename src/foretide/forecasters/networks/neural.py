@@ -19,7 +19,8 @@ from foretide.forecasters.networks.distribution import begin_head, check_counts,
 from foretide.forecasters.options import check_options
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
-from foretide.models.start import Start, StartConfig, Tried, fit_start
+from foretide.models.config import StartConfig
+from foretide.models.start import Start, Tried, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation
 from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
@@ -73,7 +74,7 @@ class NeuralForecaster(Forecaster):
     neural, watched, needs_future = True, True, True
     needs = "torch"
     configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
-    """Beside them, a subclass names the dataclass of its own settings, the last one."""
+    """Beside these two, or ones derived from them, a subclass names the dataclass of its own settings, the last."""
 
     def __init__(
         self,
@@ -99,7 +100,8 @@ class NeuralForecaster(Forecaster):
         self.calendar = calendar if isinstance(calendar, str) else calendar_of(calendar)
         self.device = device
         check_options(options, self.configs, self._named())
-        self.training, self.start_config = rebuilt(TrainingConfig, options), rebuilt(StartConfig, options)
+        self.training: TrainingConfig = rebuilt(self.configs[0], options)
+        self.start_config: StartConfig = rebuilt(self.configs[1], options)
         self.config: Any = rebuilt(self.configs[-1], options)
         named = self._named()
         self._options = {name: value for name, value in options.items() if name not in named}
@@ -174,7 +176,8 @@ class NeuralForecaster(Forecaster):
             if points is not None:
                 begin_head(network, batches, val_batches, rates, points)
         self.history, self.best_epoch = history.epochs, history.best_epoch
-        self._tried = [start.chosen, *(t for t in start.tried if t is not start.chosen)]
+        tried = start.tried
+        self._tried = [start.chosen, *(t for t in tried if t is not start.chosen)] if tried else []
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Series that never moved in training and do in the window: scale and spread are not those they had."""
@@ -273,7 +276,7 @@ class NeuralForecaster(Forecaster):
         Returns
         -------
         list of dict
-            One per combination: what it takes, and its error on validation; empty before fit.
+            One per combination: what it takes, and its error on validation; empty before fit and without a start.
 
         Examples
         --------
