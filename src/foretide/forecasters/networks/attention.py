@@ -55,7 +55,7 @@ class Attention(NeuralForecaster):
     (0.025, 0.975)
     """
 
-    configs = (TrainingConfig, StartConfig, AttentionConfig)
+    configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig, AttentionConfig)
     quick: ClassVar[Mapping[str, object]] = {"input_size": 14, "hidden": 8, "heads": 2, "epochs": 1, "device": "cpu"}
     explains = traces = ("attention",)
 

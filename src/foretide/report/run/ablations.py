@@ -49,7 +49,7 @@ def ablation_words(title: str, rows: pd.DataFrame, metric: str) -> str:
     str
     """
     first, last = rows.iloc[0], rows.iloc[-1]
-    most = rows.loc[(rows[metric].shift() - rows[metric]).idxmax()]
+    most = rows.iloc[int((rows[metric].shift() - rows[metric]).argmax())]
     way = f"{text_of(first[metric], 'number')} to {text_of(last[metric], 'number')}"
     text = f"{title}: from {first['model']} to {last['model']} the {metric.upper()} goes from {way}"
     if most["gain"] <= 0:
