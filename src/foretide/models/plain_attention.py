@@ -61,8 +61,8 @@ class PlainAttentionBackbone(AttendingBackbone):
 
     def _scores(self, query: Tensor, keys: Tensor) -> Tensor:
         """``q k / sqrt(d/M)``, ``[B, M, n, L]``."""
-        scores: Tensor = query @ keys.transpose(2, 3)
-        return scores * (self.features // self.heads) ** -0.5
+        scores: Tensor = query @ keys.transpose(2, 3) / (self.features // self.heads) ** 0.5
+        return scores
 
     def _joined(self, x: Tensor) -> Tensor:
         """``[B, M, n, d/M]`` -> ``[B, n, d]``."""
