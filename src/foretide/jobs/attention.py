@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretide.data.windows import evenly
-from foretide.explain.weights.stream import lens_on
 from foretide.errors import ArtifactError, ConfigError, nearest
+from foretide.explain.weights.stream import lens_on
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.store import ATTENTION, ATTENTION_ABOUT, ATTENTION_ARRAY
 
@@ -105,8 +105,8 @@ def export_attention(folder: str | os.PathLike[str], *, model: str | None = None
     arrays = run.read(ATTENTION)
     if not arrays:
         raise ArtifactError(
-            f"{run.path} holds no attention. Expected a folder of `foretide run` or `backtest` with an Attention model, "
-            "and attention_windows above 0."
+            f"{run.path} holds no attention. Expected a folder of `foretide run` or `backtest` with an Attention "
+            "model, and attention_windows above 0."
         )
     if model is not None and model not in arrays:
         raise ConfigError(f"{run.path} holds no attention of {model!r}. {nearest(model, arrays)}")

@@ -227,8 +227,8 @@ ATTENTION = Item(
     "attention.safetensors", "attention weights per model, `[window, head, horizon_step, lag]`", JUDGED, ARRAYS
 )
 ATTENTION_ARRAY = Item(
-    "attention-{model}.npy", "after `foretide explain RUN --npy`: the same of one model, for `numpy.load`", ("explain",),
-    ARRAY,
+    "attention-{model}.npy", "after `foretide explain RUN --npy`: the same of one model, for `numpy.load`",
+    ("explain",), ARRAY,
 )  # fmt: skip
 ATTENTION_ABOUT = Item("attention.json", "the axes of the attention weights, and their windows", JUDGED, JSON)
 MODELS: Item[str] = Item(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
@@ -15,6 +16,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.options import check_options
+from foretide.forecasters.part import without_future
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 from foretide.heads.table import HeadSpec, routes, shared_range
@@ -213,6 +215,7 @@ class LAVAR(Forecaster):
         from foretide.forecasters.lavar.fit import fit_parts
 
         teacher = None if self._teacher is None else self._teacher._parts()
+        part = part if self.uses_future else replace(part, panel=without_future(part.panel))
         self.parts_, self.history = fit_parts(self, part, self._lags, teacher)
 
     def _predict(
@@ -220,6 +223,7 @@ class LAVAR(Forecaster):
     ) -> Prediction:
         from foretide.forecasters.lavar.fit import predict_parts
 
+        panel = panel if self.uses_future else without_future(panel)
         prediction, self.interventions = predict_parts(self._parts(), panel, windows, self.h, quantiles, traces)
         return prediction
 

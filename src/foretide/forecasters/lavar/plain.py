@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Unpack
 
-from foretide.forecasters.lavar.config import LAVAROptions, StagesConfig, SupplyConfig
+from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.forecasters.simple.calendar_es import CalendarSpec
 from foretide.heads.table import HeadSpec
@@ -112,4 +112,9 @@ class PlainLAVAR(LAVAR):
     @property
     def uses_future(self) -> bool:  # type: ignore[override]  # depends on the settings
         """Known-future columns reach the heads, or the events of a seasonal base."""
-        return self.supply.head_inputs != "state" or self.supply.base not in ("last", "season")
+        return self.supply.head_inputs != "state" or self.supply.base not in BY_CHANCE
+
+    @property
+    def needs_future(self) -> bool:  # type: ignore[override]  # depends on the settings
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return self.uses_future

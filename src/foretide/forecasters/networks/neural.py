@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
+from foretide.forecasters.part import without_future
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
 from foretide.models.config import StartConfig
@@ -150,6 +152,7 @@ class NeuralForecaster(Forecaster):
         from foretide.training.progress import epoch_bar
         from foretide.training.store import Store, WindowBatches
 
+        part = part if self.uses_future else replace(part, panel=without_future(part.panel))
         panel, device = part.panel, pick_device(self.device)
         train_windows, val_windows = part.windows(input_size=self.lookback_, h=self.h)
         calendar = self._calendar(part.train)
@@ -191,6 +194,7 @@ class NeuralForecaster(Forecaster):
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         import torch
 
+        panel = panel if self.uses_future else without_future(panel)
         network, preparation = self._parts_for(panel)
         batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
@@ -228,7 +232,8 @@ class NeuralForecaster(Forecaster):
         WindowBatches
         """
         view = self.view(panel, windows)
-        return _batches(*self._parts(), view.panel, view.windows, self.lookback_, self.h)
+        seen = view.panel if self.uses_future else without_future(view.panel)
+        return _batches(*self._parts(), seen, view.windows, self.lookback_, self.h)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, Array]:

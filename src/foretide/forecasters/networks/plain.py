@@ -185,6 +185,11 @@ class PlainAttention(Attention):
         """Known-future columns enter by the closed-form start alone."""
         return self.start_config.closed_form and self.start_config.known != "off"
 
+    @property
+    def needs_future(self) -> bool:  # type: ignore[override]  # depends on the settings
+        """Whether it cannot forecast without known-future values over the whole horizon."""
+        return self.uses_future
+
     @classmethod
     def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
         """Width, heads and rate of the recipe's search."""
