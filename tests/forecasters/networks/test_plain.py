@@ -220,10 +220,12 @@ def test_a_saved_one_keeps_its_frame(kind: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded.predict(panel()).mean, model.predict(panel()).mean)
 
 
-def test_the_shipped_attention_without_a_closed_form_copies_the_last_value() -> None:
+def test_the_shipped_attention_without_a_closed_form_copies_the_last_value(tmp_path: Path) -> None:
     model = ft.Attention(H, **{**SIZES, "heads": 2, "closed_form": False, "calendar": None, "epochs": 0}).fit(panel())
     mean = model.predict(panel()).mean[0, :, 0]
     np.testing.assert_allclose(mean, panel().rows(0)[-1, 0], rtol=1e-3, atol=1e-3)
+    model.save(tmp_path / "model")
+    np.testing.assert_array_equal(ft.load(tmp_path / "model").predict(panel()).mean[0, :, 0], mean)
 
 
 @each
