@@ -85,3 +85,13 @@ def test_a_wrong_ablation_is_refused_before_anything_runs(
     with pytest.raises(ConfigError, match=message):
         ft.run(config, output=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_baseline_that_does_not_run_on_these_data_is_named_before_anything_is_fitted(tmp_path: Path) -> None:
+    config = {
+        "data": {"synthetic": {"args": {"T": 300}}}, "h": 4, "models": ["SeasonalES"],
+        "ablations": {"a": ["SeasonalES", "Croston"]},
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"no model of this run is 'Croston'"):
+        ft.run(config, output=tmp_path / "run")
+    assert not (tmp_path / "run" / "models").exists()
