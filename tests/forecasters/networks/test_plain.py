@@ -176,8 +176,8 @@ def test_as_many_parameters_with_two_layers() -> None:
 def test_every_improvement_is_off(kind: str) -> None:
     model = fitted(kind, epochs=0)
     assert model.start_report() == []
-    assert model.start is not None
-    assert (model.start.level, model.start.scale, len(model.start.season.frequencies)) == ("none", "none", 0)
+    frame = model._parts()[0].backbone.frame
+    assert (frame.level, frame.scale, frame.channels, len(frame.frequencies)) == ("none", "none", "none", 0)
     assert model.preparation is not None
     assert model.preparation.calendar is None
     network, _ = model._parts()
@@ -206,8 +206,8 @@ def test_each_improvement_can_be_switched_on(kind: str) -> None:
     shipped = ft.LSTM(H, **{**SIZES, "epochs": 0, "level": "last", "known": "off", "calendar": None}).fit(panel())
     np.testing.assert_allclose(found, shipped.predict(panel()).mean, rtol=1e-5, atol=1e-5)
     levelled = fitted(kind, epochs=0, level="last", scale="window")
-    assert levelled.start is not None
-    assert (levelled.start.level, levelled.start.scale, levelled.start_report()) == ("last", "window", [])
+    frame = levelled._parts()[0].backbone.frame
+    assert (frame.level, frame.scale, levelled.start_report()) == ("last", "window", [])
 
 
 @each
