@@ -88,6 +88,11 @@ class Route:
         return self.cls.counts or bool(self.options.get("nonnegative", False))
 
     @property
+    def at_base(self) -> bool:
+        """Whether it forecasts its base before it has learned anything; layers with ``widths`` begin at random."""
+        return self.cls.corrects and {**HEADS[self.name].options, **self.options}.get("widths") is None
+
+    @property
     def quantile_range(self) -> tuple[float, float] | None:
         """Outermost quantiles that its distribution holds; None where it holds all, or has none."""
         levels = self.cls.levels and cast("Sequence[float]", self.options.get("levels") or self.cls.levels)

@@ -150,6 +150,12 @@ def test_every_improvement_is_off() -> None:
     assert (shipped.unit != 1).any()
 
 
+def test_a_start_is_named_only_where_training_begins_at_it() -> None:
+    assert ft.PlainLAVAR(H).start() is None
+    assert ft.PlainLAVAR(H, base="auto").start() is None  # its heads begin at random
+    assert ft.PlainLAVAR(H, base="auto", heads=("delta",) * 3).start() is not None
+
+
 def test_holidays_ahead_change_nothing() -> None:
     model = fitted()
     assert not model.uses_future

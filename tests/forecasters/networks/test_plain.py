@@ -211,6 +211,18 @@ def test_each_improvement_can_be_switched_on(kind: str) -> None:
 
 
 @each
+def test_a_start_is_named_only_where_training_begins_at_it(kind: str) -> None:
+    solved: dict[str, Any] = {"closed_form": True, "waves": "auto", "linear": True}
+    make = KINDS[kind]
+    assert make(H).start() is None
+    assert make(H, level="last", scale="window").start() is None
+    assert make(H, **solved).start() is None  # its layer begins at random
+    start = make(H, **solved, head="point").start()
+    assert isinstance(start, make)
+    assert (start.training.epochs, start.name) == (0, f"{make.__name__}-start")
+
+
+@each
 def test_a_saved_one_keeps_its_frame(kind: str, tmp_path: Path) -> None:
     for place, settings in {"plain": {}, "framed": {"level": "mean", "scale": "window"}}.items():
         model = fitted(kind, **settings)

@@ -247,7 +247,9 @@ class LAVAR(Forecaster):
         """Return its base alone: seasonal level times holiday factors, before latent state and heads."""
         nothing: Json = {"epochs": 0, "head_epochs": 0, "effects": False}
         own = self.stages.epochs, self.stages.head_epochs, self.supply.effects
-        if self.supply.base in BY_CHANCE or own == tuple(nothing.values()):
+        heads = self.for_counts if isinstance(self.heads, str) else self.heads
+        at_base = all(route.at_base for spec in heads for route in routes(spec))
+        if self.supply.base in BY_CHANCE or own == tuple(nothing.values()) or not at_base:
             return None
         return self.fresh(**nothing, alias=start_name(self))
 

@@ -293,7 +293,7 @@ class NeuralForecaster(Forecaster):
 
     def start(self) -> Forecaster | None:
         """Return the network before its first step: season, level and linear map, under the head's first spread."""
-        if not self.training.epochs or self.start_config.nothing:
+        if not self.training.epochs or self.start_config.nothing or not all(r.at_base for r in routes(self.head)):
             return None
         learned = {f.name for f in dataclasses.fields(TrainingConfig)} | {"seed", "alias"}
         kept: Json = {name: value for name, value in self.settings().items() if name not in learned}
