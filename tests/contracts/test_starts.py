@@ -21,6 +21,8 @@ NETWORKS = [name for name in FORECASTERS if forecaster_class(name).neural and fo
 BEGINNING = [case for case in CASES if CASES[case](H).start() is not None]
 """Cases of the contracts that begin at a closed form, networks with any head and wrappers around them."""
 QUICK: dict[str, Any] = {"input_size": 14, "hidden": 8, "epochs": 2, "device": "cpu"}
+SOLVED: dict[str, Any] = {"closed_form": True, "level": "auto", "waves": "auto", "linear": True, "scale": "window"}
+"""What the plain networks have switched off by default."""
 
 
 def panel_(**changes: Any) -> Panel:
@@ -57,7 +59,7 @@ def test_it_has_its_name_and_stops_there(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", ["point", "gaussian", "student_t", "huber"])
 def test_nothing_is_added_to_season_level_and_map(name: str, head: str) -> None:
     panel = panel_()
-    start = fitted(forecaster_class(name)(h=H, **{**QUICK, "head": head}).start(), panel)
+    start = fitted(forecaster_class(name)(h=H, **{**QUICK, **SOLVED, "head": head}).start(), panel)
     assert isinstance(start, NeuralForecaster)
     windows = at_cutoffs(panel, times(panel, [LAST, 104, 111]))
     batches = start.window_batches(panel, windows)
@@ -100,6 +102,7 @@ def test_lavar_begins_at_its_base() -> None:
 def test_what_begins_nowhere_says_so() -> None:
     for model in (
         ft.Ridge(h=H), ft.SeasonalES(h=H), ft.Auto(h=H), ft.Ensemble(["LSTM", "Drift"], h=H), ft.LSTM(h=H, epochs=0),
+        ft.PlainLSTM(h=H), ft.PlainAttention(h=H), ft.PlainLAVAR(h=H), ft.LSTM(h=H, closed_form=False),
         ft.LAVAR(h=H, base="last"), ft.LAVAR(h=H, base="season"), ft.LAVAR(h=H).start(),
         ft.Attention(h=H, level="none", waves=0, known="off", linear=False),
     ):  # fmt: skip

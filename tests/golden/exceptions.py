@@ -67,6 +67,7 @@ CHANGED: dict[str, str] = {
     r"> (summary.md: [+-]-|page: [+-]li: Note:) .*left out of M": "another order of the same notes",
     r"^backtest > table metrics_by_(series|step) >": "a row per model and step or series with all metrics, as of a run",
     r"^backtest > page( pictures)?: (\+|.* is new$)": ACCOUNT,
+    r"> page settings: \+ablations: \{\}$": "a configuration may name ablations",
     r"^backtest > (table buckets-LAVAR|facts interventions): is new": ACCOUNT,
 }
 """Place of a difference, as the test names it (searched for), such as ``demo > scores > .* > mase`` -> why that value

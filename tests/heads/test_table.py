@@ -35,6 +35,13 @@ def test_the_table_needs_no_torch() -> None:
     assert done.stdout.split() == ["False"]
 
 
+def test_which_heads_begin_at_their_base() -> None:
+    random = {name for name in HEADS if not routes(name)[0].at_base}
+    assert random == {"plain", "plain_zinb"}
+    assert not routes({"name": "delta", "widths": [4]})[0].at_base
+    assert routes({"name": "delta", "on": "level"})[0].at_base
+
+
 def test_unknown_heads() -> None:
     with pytest.raises(ConfigError, match=r"There is no head 'pont'\. Did you mean 'point'\?"):
         make_head("pont", SHAPE)

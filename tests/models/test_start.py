@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from foretide.errors import ConfigError
 from foretide.models import start as module
-from foretide.models.start import Series, Start, StartConfig, fit_start, tamed, thin, window_level
+from foretide.models.config import StartConfig
+from foretide.models.start import Series, Start, fit_start, tamed, thin, window_level
 
 SIZE, H = 6, 3
 

@@ -13,7 +13,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.forecasters.simple.history import by_entity, last_seen, targets_until
 from foretide.forecasters.sizes import Sizes, SpaceEntry
-from foretide.models.start import StartConfig
+from foretide.models.config import StartConfig
 from foretide.training.config import TrainingConfig
 
 if TYPE_CHECKING:

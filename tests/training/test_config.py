@@ -25,7 +25,7 @@ def test_what_cannot_work(settings: dict[str, Any], default: str) -> None:
 
 
 def test_limits_that_work() -> None:
-    made = TrainingConfig(epochs=0, clip=None, ema=0.0, steps_per_epoch=None, start_lr=0.0)
+    made = TrainingConfig(epochs=0, clip=None, ema=0.0, steps_per_epoch=None, start_lr=0.0, patience=None)
     assert made.epochs == 0
     assert TrainingConfig().epochs == 12
     assert TrainingConfig().batch_size == 64

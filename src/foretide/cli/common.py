@@ -283,6 +283,9 @@ def finish(folder: RunFolder, flags: Flags) -> None:
             "unused",
         ]
         echo_board(card.verdict(), board[[c for c in shown if c in board.columns]])
+        table = folder.read(store.ABLATIONS)
+        for title, rows in () if table is None else table.groupby("ablation", sort=False):
+            echo_board(f"{title}, each row beside the one before it:", rows.drop(columns="ablation"))
         page(folder)
         typer.echo(f"report: {folder.path / store.SUMMARY.file}")
 

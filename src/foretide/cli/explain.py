@@ -14,8 +14,17 @@ def explain(
     run: Annotated[Path, typer.Argument(help="A folder made by `foretide run`, `backtest` or `tune`.")],
     model: OneModel = None,
     inputs: Annotated[bool, typer.Option(help="Measure which inputs matter too; forecasts many times.")] = True,
+    npy: Annotated[
+        bool, typer.Option("--npy", help="Only write the kept attention as .npy: windows, heads, horizon steps, lags.")
+    ] = False,
 ) -> None:
     """Say what attention, latent state and inputs of the run's networks show, and whether to believe it."""
+    if npy:
+        from foretide.jobs.attention import export_attention
+
+        for path in export_attention(run, model=model).values():
+            typer.echo(f"attention: {path}")
+        return
     from foretide.jobs.explaining import explain_run
 
     with plain_warnings(), progress() as show:

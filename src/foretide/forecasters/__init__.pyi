@@ -21,6 +21,9 @@ from .classical.stats import Stats as Stats
 from .networks.lstm import LSTM as LSTM
 from .networks.attention import Attention as Attention
 from .lavar.lavar import LAVAR as LAVAR
+from .networks.plain import PlainLSTM as PlainLSTM
+from .networks.plain import PlainAttention as PlainAttention
+from .lavar.plain import PlainLAVAR as PlainLAVAR
 from .wrappers.ensemble import Ensemble as Ensemble
 from .wrappers.per_entity import PerEntity as PerEntity
 from .wrappers.intervals import WithIntervals as WithIntervals

@@ -31,6 +31,8 @@ class Declared(ABC):
     """Settings for a quick try, with which it is tested, too."""
     configs: ClassVar[tuple[type, ...]] = ()
     """Frozen dataclasses whose fields are settings too, given as ``**options``."""
+    unshared: ClassVar[tuple[str, ...]] = ()
+    """Settings that are its own even where a run gives all its models the same, such as a calendar."""
     former: ClassVar[Mapping[str, str]] = {}
     """Former name of a setting -> its name; taken with a warning."""
     learned: ClassVar[tuple[str, ...]] = ()

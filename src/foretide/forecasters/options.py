@@ -130,7 +130,8 @@ def _shown(default: object) -> str:
 
 def _attributes(config: type) -> list[str]:
     """Return the lines of the section ``Attributes`` of a dataclass's docstring."""
-    lines = (inspect.getdoc(config) or "").splitlines()
+    texts = [inspect.cleandoc(base.__doc__ or "").splitlines() for base in config.__mro__]
+    lines = next((text for text in texts if "Attributes" in text), [])
     begin = next((k + 2 for k, line in enumerate(lines) if line == "Attributes"), len(lines))
     end = next((k - 1 for k in range(begin, len(lines)) if set(lines[k]) == {"-"}), len(lines))
     return [line for line in lines[begin:end] if line]

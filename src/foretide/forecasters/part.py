@@ -108,6 +108,12 @@ class FitPart:
         return fitting
 
 
+def without_future(panel: Panel) -> Panel:
+    """Return a panel without its known-future columns, a view: what a model that does not use them gets to see."""
+    kept = len(panel.targets) + len(panel.past)
+    return replace(panel, values=panel.values[:, :kept], future=())
+
+
 def held_back(panel: Panel, h: int) -> Ints:
     """Return the training rows of each entity ``[N]``: all but its own last ``max(h, 15 %)``.
 

@@ -158,6 +158,8 @@ class Head(nn.Module, ABC):
     """Of a head that knows its distribution at some quantiles only: these, unless its option ``levels`` says others."""
     links: tuple[str, ...] = ()
     """What its option ``link`` may be, how the mean depends on the features; none without such an option."""
+    corrects: bool = True
+    """Whether it corrects a base; False: it forecasts from the features alone, and must learn all of it."""
     bounded: bool = True
     """Whether a window that errs wildly should count less in the loss: true where the loss grows with the square."""
 

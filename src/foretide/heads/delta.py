@@ -54,6 +54,8 @@ class DeltaHead(Head):
         centred, so that zero is zero.
     cumulative : bool
         False: each step has a delta of its own, ``forecast_h = base_h + scale * delta_h``, which suits a seasonal base.
+    widths : sequence of int, optional
+        Hidden widths of a network in the place of the linear layer, none of them for one layer; it begins at random.
 
     Notes
     -----
@@ -69,6 +71,7 @@ class DeltaHead(Head):
         weights: Sequence[float] | None = None,
         nonnegative: bool = False,
         cumulative: bool = True,
+        widths: Sequence[int] | None = None,
     ) -> None:
         super().__init__(shape)
         check_choice("on", on, ("increments", "level"))
@@ -78,8 +81,8 @@ class DeltaHead(Head):
                 f"not all 0; got {list(weights)}. Try weights={[1.0] * min(shape.h, 3)}{' ...' if shape.h > 3 else ''}."
             )
         self.on, self.nonnegative, self.cumulative = on, nonnegative, cumulative
-        self.needs_series = shape.private
-        self.linear = make_linear(shape)
+        self.needs_series = shape.private and widths is None
+        self.linear = make_linear(shape, widths=widths)
         given = None if weights is None else torch.tensor(weights, dtype=torch.float32)[:, None]
         self.register_buffer("weights", None if given is None else given / given.mean(), persistent=False)
 

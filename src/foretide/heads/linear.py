@@ -1,6 +1,9 @@
-"""The linear map from features to corrections, which begins at zero."""
+"""From features to corrections: a linear map that begins at zero, or a small network that begins at random."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -46,15 +49,37 @@ class Correction(nn.Linear):
         return F.linear(features, self.weight, self.bias)
 
 
-def make_linear(shape: HeadShape, outputs: int | None = None) -> Correction | PrivateLinear:
-    """Return a map to ``outputs`` (the targets by default), with weights per entity where the shape asks for them."""
+class Layers(nn.Sequential):
+    """Linear maps with ReLU between them, one set for all entities, as PyTorch begins them.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Widths from the features to the outputs, at least two.
+    """
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        made = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        super().__init__(made[0], *(part for linear in made[1:] for part in (nn.ReLU(), linear)))
+
+
+Map = Correction | PrivateLinear | Layers
+
+
+def make_linear(shape: HeadShape, outputs: int | None = None, widths: Sequence[int] | None = None) -> Map:
+    """Return a map to ``outputs`` (the targets by default), with weights per entity where the shape asks for them.
+
+    With ``widths`` it is a network of such hidden layers (none: one linear layer) that begins at random.
+    """
     width = shape.targets if outputs is None else outputs
+    if widths is not None:
+        return Layers((shape.features, *widths, width))
     if shape.private:
         return PrivateLinear(shape.features, width, shape.entities)
     return Correction(shape.features, width)
 
 
-def apply_linear(linear: Correction | PrivateLinear, features: Tensor, series: SeriesInfo | None) -> Tensor:
+def apply_linear(linear: Map, features: Tensor, series: SeriesInfo | None) -> Tensor:
     """Apply a map of :func:`make_linear`."""
     out: Tensor = (
         linear(features, known_series(series).entity) if isinstance(linear, PrivateLinear) else linear(features)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from foretide.errors import check_choice
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
-from foretide.heads.linear import Correction, PrivateLinear, apply_linear, make_linear
+from foretide.heads.linear import Map, apply_linear, make_linear
 
 ElementLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -75,18 +75,23 @@ class PointHead(Head):
     ----------
     shape : HeadShape
     error : {"squared", "absolute", "huber"}
-    linear : Correction or PrivateLinear, optional
+    linear : Map, optional
         A map of another head to share; a new one by default.
+    widths : sequence of int, optional
+        Hidden widths of a network in the place of the linear layer, none of them for one layer; it begins at random.
+    bounded : bool
+        Whether a window that errs wildly counts less in the loss.
     """
 
     def __init__(
-        self, shape: HeadShape, error: str = "squared", linear: Correction | PrivateLinear | None = None
-    ) -> None:
+        self, shape: HeadShape, error: str = "squared", linear: Map | None = None,
+        widths: Sequence[int] | None = None, bounded: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(shape)
         check_choice("error", error, ERRORS)
-        self.error = ERRORS[error]
-        self.needs_series = shape.private
-        self.linear = make_linear(shape) if linear is None else linear
+        self.error, self.bounded = ERRORS[error], bounded
+        self.needs_series = shape.private and widths is None
+        self.linear = make_linear(shape, widths=widths) if linear is None else linear
 
     def forward(
         self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None

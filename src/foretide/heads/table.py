@@ -50,12 +50,14 @@ HEADS: dict[str, HeadKind] = {
     "absolute": HeadKind("foretide.heads.point:PointHead", {"error": "absolute"}),
     "huber": HeadKind("foretide.heads.point:PointHead", {"error": "huber"}),
     "delta": HeadKind("foretide.heads.delta:DeltaHead"),
+    "plain": HeadKind("foretide.heads.point:PointHead", {"widths": (), "bounded": False}),
     "gaussian": HeadKind("foretide.heads.continuous:GaussianHead"),
     "student_t": HeadKind("foretide.heads.continuous:StudentTHead"),
     "quantile": HeadKind("foretide.heads.quantile:QuantileHead"),
     "poisson": HeadKind("foretide.heads.count_heads:PoissonHead"),
     "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead"),
     "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead"),
+    "plain_zinb": HeadKind("foretide.heads.plain:PlainZeroInflatedHead"),
 }
 """Heads by name."""
 
@@ -84,6 +86,11 @@ class Route:
     def uncentred(self) -> bool:
         """Whether its targets are scaled but not centred: counts, and forecasts that are cut off at zero."""
         return self.cls.counts or bool(self.options.get("nonnegative", False))
+
+    @property
+    def at_base(self) -> bool:
+        """Whether it forecasts its base before it has learned anything; layers with ``widths`` begin at random."""
+        return self.cls.corrects and {**HEADS[self.name].options, **self.options}.get("widths") is None
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:

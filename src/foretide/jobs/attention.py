@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretide.data.windows import evenly
+from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.explain.weights.stream import lens_on
-from foretide.jobs.store import ATTENTION, ATTENTION_ABOUT
+from foretide.jobs.folder import RunFolder
+from foretide.jobs.store import ATTENTION, ATTENTION_ABOUT, ATTENTION_ARRAY
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -15,7 +19,6 @@ if TYPE_CHECKING:
     from foretide.evaluation.rolling.plan import Plan
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.forecast import Forecast
-    from foretide.jobs.folder import RunFolder
 
 MOST_BYTES = 256 * 2**20
 """Attention kept per model is at most this large, whatever number of windows is asked for."""
@@ -73,6 +76,45 @@ def keep_attention(
         )
         folder.keep(ATTENTION_ABOUT, {"file": ATTENTION.file, "axes": AXES, "row_sum": 1, "models": about})
     return kept
+
+
+def export_attention(folder: str | os.PathLike[str], *, model: str | None = None) -> dict[str, Path]:
+    """Write the attention that a run or a backtest kept as ``.npy``, one file per model.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``attention.safetensors``; gets ``attention-<Model>.npy``, float32
+        ``[window, head, horizon_step, lag]`` with the oldest lag first. ``attention.json`` names the windows.
+    model : str, optional
+        One of its models; all with attention by default.
+
+    Returns
+    -------
+    dict
+        Model -> file.
+
+    Raises
+    ------
+    ArtifactError
+        For a folder without attention.
+    ConfigError
+        For a name that is not among them.
+    """
+    run = RunFolder(Path(folder))
+    arrays = run.read(ATTENTION)
+    if not arrays:
+        raise ArtifactError(
+            f"{run.path} holds no attention. Expected a folder of `foretide run` or `backtest` with an Attention "
+            "model, and attention_windows above 0."
+        )
+    if model is not None and model not in arrays:
+        raise ConfigError(f"{run.path} holds no attention of {model!r}. {nearest(model, arrays)}")
+    written = {}
+    for name in arrays if model is None else [model]:
+        run.keep(ATTENTION_ARRAY, arrays[name], model=name)
+        written[name] = run.path / ATTENTION_ARRAY.places(model=name)[0]
+    return written
 
 
 def _attending(model: Forecaster, panel: Panel, windows: Windows) -> Forecast:

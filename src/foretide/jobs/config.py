@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, get_args
+from typing import Annotated, Self, get_args
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
@@ -62,6 +62,8 @@ class Config(Section):
         Steps between the test cutoffs.
     seeds : tuple of int
         Networks are trained once per seed.
+    ablations : dict
+        Title -> names of models, the simplest first: a table shows what each gains on the one before it.
     attention_windows : int
         At most so many test windows, evenly spread, have their attention kept.
     explain : bool
@@ -89,6 +91,7 @@ class Config(Section):
     quantiles: tuple[float, ...] | None = None
     stride: int = Field(default=1, ge=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    ablations: dict[str, Annotated[tuple[str, ...], Field(min_length=2)]] = Field(default_factory=dict)
     attention_windows: int = Field(default=200, ge=0)
     explain: bool = True
     threads: int = Field(default=1, ge=1)

@@ -70,7 +70,8 @@ def read_content(run: RunFolder, card: Scorecard | None = None) -> Content | Sea
     return Content(
         before=run.read(store.BEFORE), attention=_attention(run), explained=_explained(run),
         audit_columns=run.read(store.AUDIT_COLUMNS), audit_series=run.read(store.AUDIT_SERIES),
-        future=_future(run, facts), **_told(run, facts), **(_unscored() if card is None else _scored(card)),
+        future=_future(run, facts),
+        ablations=run.read(store.ABLATIONS), **_told(run, facts), **(_unscored() if card is None else _scored(card)),
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from foretide.jobs.config import load_config
 from foretide.jobs.job import Deed, Job, Place, Progress, Source, working
 from foretide.jobs.outputs import write_outputs
 from foretide.jobs.reporting import write
-from foretide.jobs.roster import roster
+from foretide.jobs.roster import check_ablations, roster
 from foretide.jobs.saved import MODELS, saved_models
 from foretide.jobs.searching import search_first
 from foretide.jobs.threads import network_threads, networks_in
@@ -197,6 +197,7 @@ def _judge(
     """Fit, forecast, score and save by a plan, and write what came of it."""
     config, data, folder, plan = job.config, job.prepared, job.folder, job.plan
     assert plan is not None
+    check_ablations(config, [member.name for member in members])
     for name in (ABOUT, BLOCKS):
         folder.place(name)
     with network_threads([member.forecaster for member in members], config.threads):

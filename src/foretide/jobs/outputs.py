@@ -54,6 +54,9 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None, future:
     for item, table in tables_of(card).items():
         if len(table):
             folder.keep(item, table)
+    if ablations := job.config.ablations:
+        parts = [card.pandas(card.ablation(models)).assign(ablation=title) for title, models in ablations.items()]
+        folder.keep(store.ABLATIONS, pd.concat(parts, ignore_index=True))
     _write_accounts(card, folder)
     facts = facts_of(job, card)
     if future is not None:

@@ -9,12 +9,12 @@ from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.options import REQUIRED
-from foretide.forecasters.simple.default_set import is_baseline, simple_set, with_intervals
+from foretide.forecasters.simple.default_set import default_names, is_baseline, simple_set, with_intervals
 from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.jobs.mistakes import Mistake, MistakesError, mistakes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from foretide.data.time.calendar import Calendar
     from foretide.forecasters.base import Forecaster
@@ -80,7 +80,34 @@ def roster(
     ids = (config.data.id,) if isinstance(config.data.id, str) else config.data.id or ()
     columns = [*ids, *([config.data.time] if config.data.time is not None else [])]
     check_names([entry.name for entry in entries], columns=columns, another=RENAME)
+    # Which baselines run by default is known when the data are.
+    defaults = default_names(counts=True, seasonal=True) if config.baselines else ()
+    check_ablations(config, [*(entry.name for entry in entries), *defaults])
     return entries
+
+
+def check_ablations(config: Config, names: Sequence[str]) -> None:
+    """Refuse ablations that name other models than those of a run.
+
+    Parameters
+    ----------
+    config : Config
+    names : sequence of str
+        Its models.
+
+    Raises
+    ------
+    ConfigError
+        For all that are not among them, with the nearest names.
+    """
+    wrong = [
+        Mistake(("ablations", title), f"no model of this run is {model!r}. {nearest(model, names)}")
+        for title, models in config.ablations.items()
+        for model in models
+        if model not in names
+    ]
+    if wrong:
+        raise MistakesError(wrong)
 
 
 def _per_seed(model: ModelConfig, config: Config, shared: Mapping[str, object]) -> list[Forecaster]:
@@ -102,7 +129,7 @@ def _build(name: str, settings: Json, config: Config, shared: Mapping[str, objec
         raise MistakesError(
             [Mistake(("models", name, key), f"no such setting. {nearest(key, known)}") for key in unknown]
         )
-    given: Json = {key: value for key, value in shared.items() if key in known}
+    given: Json = {key: value for key, value in shared.items() if key in known and key not in cls.unshared}
     given.update(settings)
     given.setdefault("h", config.h)
     if given["h"] != config.h:

@@ -85,6 +85,16 @@ def _load_arrays(path: Path) -> dict[str, Singles]:
     return load(path.read_bytes())
 
 
+def _save_array(array: Singles, path: Path) -> None:
+    with path.open("wb") as file:  # a path would be given an ending
+        np.save(file, array, allow_pickle=False)
+
+
+def _load_array(path: Path) -> Singles:
+    found: Singles = np.load(path, allow_pickle=False)
+    return found
+
+
 def _save_cells(table: pd.DataFrame, path: Path) -> None:
     cells = {str(name): [None if _is_missing(v) else v for v in column] for name, column in table.items()}
     types = {str(name): str(kind) for name, kind in table.dtypes.items() if is_numeric_dtype(kind)}
@@ -109,6 +119,7 @@ TABLE: Kind[pd.DataFrame] = Kind("Parquet", lambda table, path: table.to_parquet
 CELLS: Kind[pd.DataFrame] = Kind("JSON", _save_cells, _load_cells)
 """A table some of whose columns hold values of several types."""
 ARRAYS: Kind[Mapping[str, Singles]] = Kind("safetensors", _save_arrays, _load_arrays)
+ARRAY: Kind[Singles] = Kind("NumPy", _save_array, _load_array)
 TEXT: Kind[str] = Kind("text", lambda text, path: path.write_text(text, encoding="utf-8"), read_text)
 CARDS: Kind[Scorecard] = Kind(
     "Parquet and JSON",
@@ -215,6 +226,10 @@ AUDIT_SERIES = Item(
 ATTENTION = Item(
     "attention.safetensors", "attention weights per model, `[window, head, horizon_step, lag]`", JUDGED, ARRAYS
 )
+ATTENTION_ARRAY = Item(
+    "attention-{model}.npy", "after `foretide explain RUN --npy`: the same of one model, for `numpy.load`",
+    ("explain",), ARRAY,
+)  # fmt: skip
 ATTENTION_ABOUT = Item("attention.json", "the axes of the attention weights, and their windows", JUDGED, JSON)
 MODELS: Item[str] = Item(
     "models/{model}/",
@@ -255,6 +270,10 @@ SERIES_SKILL = Item(
 COMPARISONS = Item(
     "comparisons.csv", "each model beside the best baseline: difference, interval, p-values", JUDGED, EXPORT
 )
+ABLATIONS = Item(
+    "tables/ablations.parquet", "of a configuration with `ablations`: each model beside the one before it", JUDGED,
+    TABLE, beside="ablations.csv",
+)  # fmt: skip
 RANKS = Item("ranks.csv", "mean ranks over series, with the critical difference", JUDGED, EXPORT)
 RELIABILITY = Item("calibration.csv", "how many truths lie below each quantile that was forecast", JUDGED, EXPORT)
 STOCK = Item("stock.csv", "counts: what the newsvendor's stock would have done", JUDGED, EXPORT)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from foretide.models.backbone import Backbone
+from foretide.models.attending import AttendingBackbone, Look
 from foretide.models.config import AttentionConfig
-from foretide.models.frame import Frame, Framed
-from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
+from foretide.models.frame import Frame
+from foretide.models.inputs import Hidden, Inputs, Shape
 
 
 class EncoderLayer(nn.Module):
@@ -38,28 +36,7 @@ class EncoderLayer(nn.Module):
         return out
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Look:
-    """What the decoder knows before it weighs the lags.
-
-    Attributes
-    ----------
-    framed : Framed
-    state : float tensor ``[B, H, d]``
-        Of each horizon step, before it reads anything.
-    values : float tensor ``[B, M, P, d/M]``
-        Per patch of the lookback.
-    scores : float tensor ``[B, M, H, L]``
-        Whose softmax over the last axis is the attention; minus infinity takes a lag out.
-    """
-
-    framed: Framed
-    state: Tensor
-    values: Tensor
-    scores: Tensor
-
-
-class AttentionBackbone(Backbone):
+class AttentionBackbone(AttendingBackbone):
     """Queries that know their horizon step attend over lags; each head copies the values it attends to.
 
     Inside the frame, ``forecast = linear + sum over heads of gain x (weights @ past values)``, and the head adds a
@@ -80,7 +57,7 @@ class AttentionBackbone(Backbone):
     """
 
     def __init__(self, frame: Frame, shape: Shape, config: AttentionConfig) -> None:
-        super().__init__(frame, shape, config.hidden)
+        super().__init__(frame, shape, config.hidden, config.heads)
         self.config = config
         d, m, size = config.hidden, config.heads, shape.input_size
         self.patch = config.patch or max(1, -(-size // 16))
@@ -105,16 +82,8 @@ class AttentionBackbone(Backbone):
         bias, gain = copy_start(frame, shape, m)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
 
-    def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
-        """Return features ``[B, H, d]``, the base forecast, and the trace ``attention`` ``[B, M, H, L]``.
-
-        All horizon steps are decoded at once, so nothing is fed back.
-        """
-        seen = self.look(inputs)
-        return self.decode(seen, torch.softmax(seen.scores, dim=-1))
-
     def look(self, inputs: Inputs) -> Look:
-        """Do what comes before the decoder's softmax; half of :meth:`forward`, for those who read or change weights."""
+        """Return states of the horizon steps, and scores of all lags; half of :meth:`forward`."""
         framed = self.frame(inputs)
         tokens = framed.tokens
         if inputs.known_past is not None:
@@ -127,7 +96,7 @@ class AttentionBackbone(Backbone):
         return Look(framed, state, values, self._scores(query, tokens, keys) + self.bias)
 
     def decode(self, seen: Look, weights: Tensor) -> Hidden:
-        """Forecast by weights ``[B, M, H, L]``: ``softmax(seen.scores)``, or others; the rest of :meth:`forward`."""
+        """Forecast by weights ``[B, M, H, L]``; all horizon steps at once, so nothing is fed back."""
         framed = seen.framed
         copied = weights @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
         base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
@@ -163,11 +132,6 @@ class AttentionBackbone(Backbone):
             parts.append(inputs.static[:, None].expand(-1, self.shape.h, -1))
         return torch.cat(parts, dim=2)
 
-    def _split(self, x: Tensor) -> Tensor:
-        """``[B, n, d]`` -> ``[B, M, n, d/M]``."""
-        b, n, d = x.shape
-        return x.view(b, n, self.config.heads, d // self.config.heads).transpose(1, 2)
-
     def _by_patch(self, weights: Tensor) -> Tensor:
         """Mass of the weights in each patch, ``[B, M, H, P]``."""
         b, m, h, _ = weights.shape
@@ -197,7 +161,10 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
     stay alike: each copies its share of one half of the profile, and all of the other half at lags of its own. The
     lags are dealt out in turn, the largest first, so that no head goes without (one lag may outweigh all others).
     """
-    own = _own_block(frame.weights.detach()) if frame.channels == "all" else frame.weights.detach()
+    if frame.channels == "none":
+        own = frame.weights.new_zeros(1, shape.input_size, shape.h)
+    else:
+        own = _own_block(frame.weights.detach()) if frame.channels == "all" else frame.weights.detach()
     shared = _with_level(own.mean(dim=0).T, frame.level)
     profile = shared.clamp(min=0.0)
     total = profile.sum(dim=1, keepdim=True)
@@ -215,7 +182,7 @@ def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:
         if frame.channels == "all":
             for d in range(shape.targets):
                 frame.weights[d, :, d].sub_(copied)
-        else:
+        elif frame.channels != "none":
             frame.weights.sub_(copied)
     return bias, gain[..., None].expand(-1, -1, shape.targets).clone()
 

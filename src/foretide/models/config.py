@@ -4,7 +4,70 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from foretide.errors import ConfigError, check_choice, check_settings
+from foretide.models.closed_form import PENALTIES
+
+START_CHOICES: dict[str, tuple[str, ...]] = {
+    "level": ("auto", "last", "mean", "none"),
+    "channels": ("auto", "shared", "own", "all"),
+    "known": ("auto", "on", "off"),
+    "scale": ("window", "none"),
+}
+"""Settings of :class:`StartConfig` that are names."""
+
+
+@dataclass(frozen=True)
+class StartConfig:
+    """What the start may choose from; ``"auto"`` leaves the choice to the validation part.
+
+    Attributes
+    ----------
+    level : {"auto", "last", "mean", "none"}
+        What is taken off each window and added back to its forecast.
+    channels : {"auto", "shared", "own", "all"}
+        Whether all targets share one map of their own lags, each has its own such map, or each has a map of the
+        lags of all channels.
+    waves : "auto" or int
+        How many seasonal waves, ranked by their energy in the training part.
+    known : {"auto", "on", "off"}
+        Whether known-future columns enter the season term.
+    apart : bool
+        Whether known-future columns are told apart from the strongest waves even where these are not in the term.
+    linear : bool
+        False: no linear map of the lags, season and level only.
+    penalties : tuple of float
+        Relative ridge penalties to choose from.
+    closed_form : bool
+        False: nothing is solved for; the network begins at random, inside ``level`` and ``scale`` only.
+    scale : {"window", "none"}
+        Whether a network reads and corrects a window in units of its own movements, or of the whole series' spread.
+    """
+
+    level: str = "auto"
+    channels: str = "auto"
+    waves: str | int = "auto"
+    known: str = "auto"
+    apart: bool = False
+    linear: bool = True
+    penalties: tuple[float, ...] = PENALTIES
+    closed_form: bool = True
+    scale: str = "window"
+
+    def __post_init__(self) -> None:
+        for name, known in START_CHOICES.items():
+            check_choice(name, getattr(self, name), known)
+        if self.waves != "auto" and (not isinstance(self.waves, (int, np.integer)) or self.waves < 0):
+            raise ConfigError(f"waves is 'auto' or a number of waves, at least 0; got {self.waves!r}.")
+        if not self.penalties or min(self.penalties) < 0:
+            raise ConfigError(f"penalties are one or more numbers of at least 0; got {self.penalties!r}.")
+
+    @property
+    def nothing(self) -> bool:
+        """Whether it leaves nothing to begin at but the mean of the training part."""
+        taken = self.linear or self.level != "none" or self.waves != 0 or self.known != "off"
+        return not (self.closed_form and taken)
 
 
 @dataclass(frozen=True)
@@ -32,16 +95,39 @@ class AttentionConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.heads < 1 or self.hidden % self.heads:
-            raise ConfigError(
-                f"hidden must be divisible by heads, got hidden={self.hidden} and heads={self.heads}. "
-                f"Try hidden={max(1, round(self.hidden / max(self.heads, 1))) * max(self.heads, 1)}."
-            )
+        _check_heads(self.hidden, self.heads)
         if self.encoder_layers < 0 or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
             raise ConfigError(
                 "Attention needs encoder_layers of at least 0, a patch of at least 1 or None, and a dropout in [0, 1); "
                 f"got encoder_layers={self.encoder_layers}, patch={self.patch}, dropout={self.dropout}."
             )
+
+
+@dataclass(frozen=True)
+class PlainAttentionConfig:
+    """Settings of the plain recipe's attention.
+
+    Attributes
+    ----------
+    hidden : int
+        Width, ``d``; divisible by ``heads``.
+    heads : int
+        Attention heads, ``M``.
+    """
+
+    hidden: int = 128
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        _check_heads(self.hidden, self.heads)
+
+
+def _check_heads(hidden: int, heads: int) -> None:
+    if hidden < 1 or heads < 1 or hidden % heads:
+        raise ConfigError(
+            f"hidden must be divisible by heads, got hidden={hidden} and heads={heads}. "
+            f"Try hidden={max(1, round(hidden / max(heads, 1))) * max(heads, 1)}."
+        )
 
 
 @dataclass(frozen=True)
@@ -96,6 +182,9 @@ class LatentConfig:
         Compare the whole rollout with the encoded truth, not only its first step.
     zero_epsilon : float
         Replaces exact zeros before encoding; 0: they stay.
+    closed_form : bool
+        Whether encoder, decoder and VAR begin at principal components and the ridge VAR of their scores; else they
+        begin at random, the VAR near persistence.
     """
 
     latent: int = 8
@@ -108,6 +197,7 @@ class LatentConfig:
     dynamics_weight: float = 1.0
     multi_step: bool = True
     zero_epsilon: float = 1e-6
+    closed_form: bool = True
 
     def __post_init__(self) -> None:
         check_choice("dynamics", self.dynamics, LATENT_DYNAMICS)

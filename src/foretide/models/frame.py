@@ -30,7 +30,7 @@ class Framed:
     tokens : float tensor ``[B, L, C]``
         The window in units of its own movements, for networks.
     scale : float tensor ``[B, 1, D]``
-        Root mean square of each target's window, kept off zero; the unit of a network's correction.
+        Root mean square of each target's window, kept off zero, or ones; the unit of a network's correction.
     outside : float tensor ``[B, H, D]``
         Season and level over the horizon: what a forecast of zero inside the frame means.
     linear : float tensor ``[B, H, D]``
@@ -62,7 +62,7 @@ class Frame(nn.Module):
 
     def __init__(self, start: Start, shape: Shape) -> None:
         super().__init__()
-        self.shape, self.level, self.channels = shape, start.level, start.channels
+        self.shape, self.level, self.channels, self.scale = shape, start.level, start.channels, start.scale
         self.waves = nn.Parameter(_float(start.season.waves))
         self.known = nn.Parameter(_float(start.season.known))
         self.weights = nn.Parameter(_float(start.weights))
@@ -91,11 +91,15 @@ class Frame(nn.Module):
         if season is not None:
             outside = outside + season[:, :d, size:]
         scale = (window.square().mean(dim=-1, keepdim=True) + SMALLEST_SCALE**2).sqrt()
+        if self.scale == "none":
+            scale = torch.ones_like(scale)
         tokens = (window / scale).transpose(1, 2)
         return Framed(window, tokens, scale[:, :d].transpose(1, 2), outside.transpose(1, 2), self._linear(window))
 
     def _linear(self, window: Tensor) -> Tensor:
         targets = window[:, : self.shape.targets]
+        if self.channels == "none":
+            return window.new_zeros(len(window), self.shape.h, self.shape.targets)
         if self.channels == "shared":
             return (targets @ self.weights[0] + self.intercept).transpose(1, 2)
         if self.channels == "own":
@@ -125,7 +129,7 @@ class Frame(nn.Module):
 
     def structure(self) -> dict[str, str]:
         """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""
-        return {"level": self.level, "channels": self.channels}
+        return {"level": self.level, "channels": self.channels, "scale": self.scale}
 
 
 def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefix: str) -> Start:
@@ -149,11 +153,11 @@ def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefi
         np.asarray(arrays[prefix + name], dtype=np.float64) for name in names
     )
     season = SeasonTerm(frequencies, waves, known)
-    level, channels = structure["level"], structure["channels"]
+    level, channels, scale = structure["level"], structure["channels"], structure.get("scale", "window")
     unknown = Tried(
         waves=len(frequencies), known=bool(len(known)), level=level, channels=channels, penalty=nan, val_mse=nan
     )
-    return Start(season, level, channels, weights, intercept, unknown)
+    return Start(season, level, channels, weights, intercept, unknown, scale=scale)
 
 
 def _float(array: Reals) -> Tensor:

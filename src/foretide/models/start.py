@@ -7,13 +7,13 @@ finds in milliseconds, and often does not. So a network starts *at* this solutio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypedDict, overload
 
 import numpy as np
 
-from foretide.errors import ConfigError, check_choice
-from foretide.models.closed_form import PENALTIES, RidgePath, chunks, future_rows, lagged_rows, ridge_path
+from foretide.models.closed_form import RidgePath, chunks, future_rows, lagged_rows, ridge_path
+from foretide.models.config import StartConfig
 from foretide.models.season_term import (
     MAX_RANKED_ENTITIES,
     SeasonTerm,
@@ -43,58 +43,6 @@ MAX_VALIDATION = 20_000
 """Choices are made on at most this many validation windows, thinned out evenly."""
 MAX_GRAM_FLOPS = 4e10
 """Windows are thinned out evenly so that one Gram matrix costs no more than this."""
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "level": ("auto", "last", "mean", "none"),
-    "channels": ("auto", "shared", "own", "all"),
-    "known": ("auto", "on", "off"),
-}
-"""Settings of :class:`StartConfig` that are names."""
-
-
-@dataclass(frozen=True)
-class StartConfig:
-    """What the start may choose from; ``"auto"`` leaves the choice to the validation part.
-
-    Attributes
-    ----------
-    level : {"auto", "last", "mean", "none"}
-        What is taken off each window and added back to its forecast.
-    channels : {"auto", "shared", "own", "all"}
-        Whether all targets share one map of their own lags, each has its own such map, or each has a map of the
-        lags of all channels.
-    waves : "auto" or int
-        How many seasonal waves, ranked by their energy in the training part.
-    known : {"auto", "on", "off"}
-        Whether known-future columns enter the season term.
-    apart : bool
-        Whether known-future columns are told apart from the strongest waves even where these are not in the term.
-    linear : bool
-        False: no linear map of the lags, season and level only.
-    penalties : tuple of float
-        Relative ridge penalties to choose from.
-    """
-
-    level: str = "auto"
-    channels: str = "auto"
-    waves: str | int = "auto"
-    known: str = "auto"
-    apart: bool = False
-    linear: bool = True
-    penalties: tuple[float, ...] = PENALTIES
-
-    def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            check_choice(name, getattr(self, name), known)
-        if self.waves != "auto" and (not isinstance(self.waves, (int, np.integer)) or self.waves < 0):
-            raise ConfigError(f"waves is 'auto' or a number of waves, at least 0; got {self.waves!r}.")
-        if not self.penalties or min(self.penalties) < 0:
-            raise ConfigError(f"penalties are one or more numbers of at least 0; got {self.penalties!r}.")
-
-    @property
-    def nothing(self) -> bool:
-        """Whether it leaves nothing to begin at but the mean of the training part."""
-        return not self.linear and self.level == "none" and self.waves == 0 and self.known == "off"
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,14 +119,17 @@ class Start:
     ----------
     season : SeasonTerm
     level : {"last", "mean", "none"}
-    channels : {"shared", "own", "all"}
+    channels : {"shared", "own", "all", "none"}
+        ``"none"``: there is no map, and no intercept.
     weights : ``[1, L, H]`` (shared), ``[D, L, H]`` (own) or ``[C, L, D, H]`` (all)
         Lag axis oldest first.
     intercept : ``[D, H]``
     chosen : dict
         The combination that was chosen, with its penalty and validation error.
     tried : list of dict
-        Every combination that was tried, with its validation error.
+        Every combination that was tried, with its validation error; none where nothing was solved for.
+    scale : {"window", "none"}
+        As in :class:`~foretide.models.config.StartConfig`.
     """
 
     season: SeasonTerm
@@ -188,6 +139,7 @@ class Start:
     intercept: Reals
     chosen: Tried
     tried: list[Tried] = field(default_factory=list)
+    scale: str = "window"
 
     @property
     def val_error(self) -> float:
@@ -214,6 +166,8 @@ def fit_start(
     seasons : sequence of float
         Periods in steps.
     """
+    if not config.closed_form:
+        return no_start(len(series.row0), series.values.shape[1], config)
     search = _Search(series, train, validation, input_size, h, seasons, config)
     widest = series.values.shape[1] * input_size
     can_all = series.values.shape[1] > 1 and widest <= MAX_ALL_CHANNELS
@@ -237,7 +191,26 @@ def fit_start(
     richer = [c for c, possible in (("own", series.n_targets > 1), ("all", can_all)) if possible]
     for wider in richer if config.channels == "auto" else ():
         best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, wider))
-    return best
+    return replace(best, scale=config.scale)
+
+
+def no_start(entities: int, channels: int, config: StartConfig) -> Start:
+    """Return a start at which nothing was solved for: no season, no map, and the level that was asked for.
+
+    Parameters
+    ----------
+    entities, channels : int
+        ``N`` and ``C``.
+    config : StartConfig
+
+    Returns
+    -------
+    Start
+    """
+    level = "last" if config.level == "auto" else config.level
+    season = SeasonTerm(np.zeros(0), np.zeros((entities, 0, channels)), np.zeros((0, channels)))
+    chosen = Tried(waves=0, known=False, level=level, channels="none", penalty=float("nan"), val_mse=float("nan"))
+    return Start(season, level, "none", np.zeros(0), np.zeros(0), chosen, scale=config.scale)
 
 
 def _simpler(simple: Start | None, rich: Start) -> Start:

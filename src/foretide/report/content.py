@@ -125,6 +125,8 @@ class Content(Look):
         ``cutoff``, then the main error of each model; per model its mean, spread and worst over folds.
     comparisons, ranks : DataFrame, optional
         Each model against the best baseline; mean ranks over series.
+    ablations : DataFrame, optional
+        ``ablation`` (a title), ``model``, the main error, ``gain, gain_in_all, p_value, fit_seconds``.
     reliability : DataFrame, optional
         ``model, level, below, at_or_below``.
     pit : DataFrame, optional
@@ -165,6 +167,7 @@ class Content(Look):
     fold_summary: pd.DataFrame | None = None
     comparisons: pd.DataFrame | None = None
     ranks: pd.DataFrame | None = None
+    ablations: pd.DataFrame | None = None
     reliability: pd.DataFrame | None = None
     pit: pd.DataFrame | None = None
     coverage: Mapping[float, pd.DataFrame] = field(default_factory=dict)

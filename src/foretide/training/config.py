@@ -22,9 +22,11 @@ class TrainingConfig:
     start_lr : float
         Learning rate of the parameters that begin at the closed-form start.
     weight_decay : float
-        Decoupled weight decay (AdamW) on the backbone and the head; 0: plain Adam.
-    patience : int
-        Epochs without a better validation loss before training stops.
+        Weight decay on the backbone and the head; 0: plain Adam.
+    decoupled : bool
+        Weight decay beside the gradient (AdamW); False: as a penalty inside it (Adam with L2).
+    patience : int or None
+        Epochs without a better validation loss before training stops; None: never. The best state is kept either way.
     clip : float or None
         Largest gradient norm.
     ema : float
@@ -42,7 +44,8 @@ class TrainingConfig:
     lr: float = 1e-3
     start_lr: float = 1e-4
     weight_decay: float = 0.0
-    patience: int = 4
+    decoupled: bool = True
+    patience: int | None = 4
     clip: float | None = 1.0
     ema: float = 0.98
     steps_per_epoch: int | None = 300
@@ -51,7 +54,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         own = {
             "start_lr": self.start_lr >= 0,
-            "patience": self.patience >= 1,
+            "patience": self.patience is None or self.patience >= 1,
             "ema": 0 <= self.ema < 1,
             "fit_mean_first": isinstance(self.fit_mean_first, bool),
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,

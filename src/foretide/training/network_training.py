@@ -132,7 +132,7 @@ class NetworkLearner(Learner[Tensor]):
 
 
 def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Adam (Kingma & Ba 2015), or AdamW with weight decay (Loshchilov & Hutter 2019), in PyTorch's fused form.
+    """Adam (Kingma & Ba 2015), or AdamW for decoupled decay (Loshchilov & Hutter 2019), in PyTorch's fused form.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.opt
     -------
     torch.optim.Optimizer
     """
-    kind = torch.optim.AdamW if config.weight_decay > 0 else torch.optim.Adam
+    kind = torch.optim.AdamW if config.weight_decay > 0 and config.decoupled else torch.optim.Adam
     return kind([dict(group) for group in groups], lr=config.lr, fused=True)
 
 

@@ -229,7 +229,7 @@ def _candidate(
     setting: Sizes,
 ) -> Candidate:
     _refuse_unknown(fixed, {label: known})
-    if known is not None and "calendar" in known and calendar is not None:
+    if known is not None and "calendar" in known and "calendar" not in kind.unshared and calendar is not None:
         fixed = {"calendar": calendar, **fixed}
     if entries is not None:
         space = {name: parameter(name, entry) for name, entry in entries.items()}

@@ -65,15 +65,13 @@ def test_stage_two_leaves_stage_one_as_it_is(monkeypatch: pytest.MonkeyPatch) ->
         assert torch.equal(value, expected[name]), name
 
 
-def test_heads_stay_only_where_they_gain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_stay_only_where_they_gain() -> None:
     """With a margin that nothing can reach, forecasts are the base."""
-    monkeypatch.setattr(lavar_fit, "MARGIN", 0.999)
-    model = lavar(heads=("delta",) * 3, head_lr=0.05).fit(panel())
+    model = lavar(heads=("delta",) * 3, head_lr=0.05, head_margin=0.999).fit(panel())
     cutoff = [panel().grid.output_times([200])[0]]
     found = model.predict(panel(), cutoff, base=True)
     np.testing.assert_allclose(found.mean, found.extras["base"], rtol=1e-5, atol=1e-6)
-    monkeypatch.setattr(lavar_fit, "MARGIN", -1e9)
-    moved = lavar(heads=("delta",) * 3, head_lr=0.05).fit(panel()).predict(panel(), cutoff, base=True)
+    moved = lavar(heads=("delta",) * 3, head_lr=0.05, head_margin=0.0).fit(panel()).predict(panel(), cutoff, base=True)
     assert not np.allclose(moved.mean, moved.extras["base"], rtol=1e-3)
 
 
@@ -198,9 +196,8 @@ def test_heads_of_a_new_entity_begin_at_the_teachers(theirs: int, mine: int) -> 
     assert torch.equal(own.unit, unit)
 
 
-def test_without_training_a_new_entity_has_the_teachers_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lavar_fit, "MARGIN", -1e9)
-    teacher = lavar(head_lr=0.05, head_epochs=6, heads=("delta",) * 3).fit(panel(3).take([0, 1]))
+def test_without_training_a_new_entity_has_the_teachers_heads() -> None:
+    teacher = lavar(head_lr=0.05, head_epochs=6, heads=("delta",) * 3, head_margin=0.0).fit(panel(3).take([0, 1]))
     with_none = LAVAR(**{**teacher.settings(), "head_epochs": 0})
     with_none._fitted, with_none.parts_ = teacher._fitted, teacher.parts_
     new = with_none.fit_heads(panel(3).take([2]), until="2019-04-30")

@@ -16,6 +16,7 @@ from foretide.evaluation.cards.board import leaderboard
 from foretide.evaluation.cards.plots import Plots
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.tidy import figures_frame, tidy_frame
+from foretide.evaluation.compare.ablation import ablation
 from foretide.evaluation.compare.by_fold import fold_summary, loss_by_cutoff, series_skill
 from foretide.evaluation.compare.components import variance_components
 from foretide.evaluation.compare.pairs import Pair, against_reference, compare_by_series, compare_pair, rank_over_series
@@ -273,6 +274,39 @@ class Scorecard(Plots):
         Ranking
         """
         return rank_over_series(self, metric, alpha=alpha)
+
+    def ablation(self, models: Sequence[str], metric: str | None = None) -> Frame:
+        """Put models in a row, each beside the one before it, to see what each change is worth.
+
+        Parameters
+        ----------
+        models : sequence of str
+            Two or more, the simplest first.
+        metric : str, optional
+            Of which less is better; the main one by default.
+
+        Returns
+        -------
+        DataFrame
+            ``model``; the metric; ``gain``, the share of the error of the row before that is saved, and
+            ``gain_in_all``, that of the first row's; ``p_value`` of the Diebold–Mariano test against the row before;
+            ``fit_seconds``.
+
+        Raises
+        ------
+        ConfigError
+            For fewer than two models, one named twice, or one that is not on the card.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
+        >>> models = [ft.Persistence(h=4), ft.SeasonalNaive(h=4), ft.SeasonalES(h=4)]
+        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> card.ablation(["Persistence", "SeasonalNaive", "SeasonalES"])["gain"].round(2).tolist()
+        [nan, 0.6, 0.2]
+        """
+        return self.frame(ablation(self, models, metric))
 
     def variance(self, models: Sequence[str], metric: str | None = None) -> Frame:
         """Split the variance of a model's loss into seed, fold, series and the rest.

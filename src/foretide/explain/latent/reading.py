@@ -179,7 +179,10 @@ class Reading:
         """
         parts, panel = self.parts, self.panel
         windows = self.windows[evenly(len(self.windows), MOST_WINDOWS)]
-        plain = Look.at(panel, windows, self.h, parts.state, parts.preparation, parts.own_history, all_rows=True)
+        plain = Look.at(
+            panel, windows, self.h, parts.state, parts.preparation, parts.own_history, all_rows=True,
+            known_ahead=parts.known_ahead,
+        )  # fmt: skip
         k, n_shocks = shocks.shape[1:]
         # All shocks side by side as windows of their own: one pass through base and heads.
         added = np.concatenate([np.zeros((1, self.h, k)), np.moveaxis(shocks, 2, 0)])

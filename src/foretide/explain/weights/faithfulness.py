@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from foretide.explain.weights.stream import Lens
     from foretide.forecasters.networks.attention import Attention
-    from foretide.models.attention import Look
+    from foretide.models.attending import Look
 
     Edit = Callable[[torch.Tensor], torch.Tensor]
 
@@ -212,7 +212,7 @@ def faithfulness_of(
     of the error. *Undecided* when there are too few cutoffs: no interval, or one that holds both zero and 2 % while p
     is at most 0.2, or a difference above zero that may or may not reach 2 %. *Not faithful* otherwise.
     """
-    k = _checked(k, lens.backbone.bias.shape[-1], draws)
+    k = _checked(k, lens.backbone.attention_shape[-1], draws)
     places = _thinned(lens, most_windows)
     losses, known = _losses(lens, places, k, draws, seed, (scores, ranked_by))
     return _judged(lens, places, losses, known, k)
@@ -224,9 +224,9 @@ def _losses(
     """Squared errors ``[2 + 2 draws, n, H]``, summed over the targets, and how many targets are known ``[n, H]``."""
     import torch
 
-    shape, generator = tuple(lens.backbone.bias.shape), torch_generator(seed)
-    relabel = torch.rand((draws, *shape), generator=generator).argsort(dim=-1).to(lens.backbone.bias.device)
-    ties = torch.rand(shape, generator=generator).argsort(dim=-1).to(lens.backbone.bias.device)
+    shape, generator = lens.backbone.attention_shape, torch_generator(seed)
+    relabel = torch.rand((draws, *shape), generator=generator).argsort(dim=-1).to(lens.backbone.device)
+    ties = torch.rand(shape, generator=generator).argsort(dim=-1).to(lens.backbone.device)
     losses = np.zeros((2 + 2 * draws, len(places), shape[1]))
     known = np.zeros((len(places), shape[1]))
     scores, ranked_by = edits
@@ -318,7 +318,9 @@ def _judged(lens: Lens, places: Ints, losses: Floats, known: Floats, k: int) -> 
     relative = (low / error, high / error) if error > 0 else (float("nan"), float("nan"))
     random, moved = mean[2 : 2 + draws], mean[2 + draws :]
     n = len(places), len(steps)
-    return Faithfulness(k, lens.backbone.bias.shape[-1], error, float(mean[1]), random, moved, by_step, relative, *n)
+    return Faithfulness(
+        k, lens.backbone.attention_shape[-1], error, float(mean[1]), random, moved, by_step, relative, *n
+    )
 
 
 def overlap_of(steps: Ints, reach: int) -> int:

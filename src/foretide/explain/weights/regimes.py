@@ -131,10 +131,10 @@ def split_by(lens: Lens, inside: Bools, about: str, top: Ints) -> RegimeSplit:
     if inside.all() or not inside.any():
         which = "every window is" if inside.all() else "no window is"
         raise DataError(f"Two regimes are needed: {which} inside ({about}). Give more cutoffs, or another mask.")
-    _, h, lookback = lens.backbone.bias.shape
+    _, h, lookback = lens.backbone.attention_shape
     figures = _cells(h, lookback, lens.seasons, top)
     cells = torch.as_tensor(np.stack(list(figures.values()), axis=-1).reshape(h * lookback, -1), dtype=torch.float32)
-    cells = cells.to(lens.backbone.bias.device)
+    cells = cells.to(lens.backbone.device)
     values = np.empty((len(inside), len(figures) + 1))
     sums = np.zeros((2, h, lookback))
     with torch.inference_mode():

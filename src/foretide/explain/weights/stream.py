@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
-    from foretide.models.attention import AttentionBackbone, Look
+    from foretide.models.attending import AttendingBackbone, Look
     from foretide.models.inputs import Labels
     from foretide.training.store import WindowBatches
     from foretide.typing import Times
@@ -48,7 +48,7 @@ class Lens:
     about: str
 
     @property
-    def backbone(self) -> AttentionBackbone:
+    def backbone(self) -> AttendingBackbone:
         """The network's part that attends."""
         return backbone_of(self.model)
 
@@ -95,7 +95,7 @@ class Lens:
     def frame(self, places: Ints | None, most_rows: int) -> pd.DataFrame:
         """One row per window, head, horizon step and lag; see ``AttentionSummary.to_frame``."""
         n = len(self.windows) if places is None else len(places)
-        rows = n * int(np.prod(self.backbone.bias.shape))
+        rows = n * int(np.prod(self.backbone.attention_shape))
         if rows > most_rows:
             raise ConfigError(
                 f"The weights of {n} windows are {rows} rows, more than most_rows={most_rows}. Type "
@@ -106,7 +106,7 @@ class Lens:
 
     def pieces(self, places: Ints | None) -> Iterator[pd.DataFrame]:
         """The same table batch by batch, oldest lag first in each row of weights."""
-        heads, h, lookback = self.backbone.bias.shape
+        heads, h, lookback = self.backbone.attention_shape
         windows = self.windows if places is None else self.windows[places]
         cutoffs, names = windows.steps(self.panel), pd.Index(self.names())
         for at, weights, _ in self.weights(places):
@@ -149,12 +149,12 @@ class Sums:
         """Go over all windows once; ``keep`` ``[N, M, H, L]`` is filled with the weights."""
         import torch
 
-        shape = tuple(lens.backbone.bias.shape)
+        shape = lens.backbone.attention_shape
         heads, h, lookback = shape
         mean, entropy = np.zeros(shape), np.zeros((heads, h))
         top1 = np.zeros(heads * h * lookback, dtype=np.int64)
         with torch.inference_mode():
-            rows = torch.arange(heads * h, device=lens.backbone.bias.device).view(heads, h) * lookback
+            rows = torch.arange(heads * h, device=lens.backbone.device).view(heads, h) * lookback
             for at, weights, look in lens.weights():
                 mean += weights.sum(dim=0).cpu().numpy()
                 largest, top = weights.max(dim=-1)
@@ -178,7 +178,7 @@ def lens_on(model: Forecaster, panel: Panel, cutoffs: Times | Windows | None) ->
     return Lens(cast("Attention", model), panel, windows, about)
 
 
-def backbone_of(model: Forecaster) -> AttentionBackbone:
+def backbone_of(model: Forecaster) -> AttendingBackbone:
     """Return the part of a fitted model that attends, or say what was expected."""
     if not isinstance(model, Attention):
         raise ConfigError(
@@ -187,4 +187,4 @@ def backbone_of(model: Forecaster) -> AttentionBackbone:
         )
     if model.network is None:
         raise NotFittedError(f"{model.name} is not fitted. Type: model.fit(panel, until=...)")
-    return cast("AttentionBackbone", model.network.backbone)
+    return cast("AttendingBackbone", model.network.backbone)

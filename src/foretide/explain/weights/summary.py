@@ -117,6 +117,31 @@ class AttentionSummary(AttentionFigures, Summary):
                 writer.close()
         return rows
 
+    def write_npy(self, path: str | PathLike[str], places: Sequence[int] | None = None) -> tuple[int, int, int, int]:
+        """Write the weights as one float32 array that ``numpy.load`` reads, batch by batch.
+
+        Parameters
+        ----------
+        path : path
+            Its ending is not changed.
+        places : sequence of int, optional
+            Windows; all by default.
+
+        Returns
+        -------
+        tuple of int
+            Shape: windows, heads, horizon steps (1 first), lags (oldest first).
+        """
+        chosen = self._places(places)
+        n = len(self._lens.windows) if chosen is None else len(chosen)
+        shape = (n, *self._lens.backbone.attention_shape)
+        with Path(path).open("wb") as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for _, weights, _ in self._lens.weights(chosen):
+                file.write(np.ascontiguousarray(weights.cpu().numpy(), dtype="<f4").tobytes())
+        return shape
+
     # ---------------------------------------------------------------- tests
     def by_regime(self, mask: Mask | None = None, *, reach: int | None = None) -> RegimeSplit:
         """Compare the figures inside and outside event windows.
@@ -301,7 +326,7 @@ def attention(
 
 
 def _room(lens: Lens, limit_mib: float) -> Singles:
-    shape = (len(lens.windows), *lens.backbone.bias.shape)
+    shape = (len(lens.windows), *lens.backbone.attention_shape)
     need = float(np.prod(shape, dtype=np.float64)) * 4 / 2**20
     if need > limit_mib:
         raise ConfigError(

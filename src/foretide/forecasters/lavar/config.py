@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from foretide.data.counts import check_thresholds
-from foretide.errors import ConfigError, check_choice
+from foretide.errors import ConfigError, check_choice, check_settings
 from foretide.training.config import Stage
 
 BASES = ("auto", "last", "season", "level", "mean", "profile")
@@ -14,6 +14,8 @@ BY_CHANCE = ("last", "season")
 """Bases of single values, where a zero says little of what comes: heads correct them in units, not by a share, and
 see how far it is from the usual ones."""
 INPUTS = ("auto", "past", "targets", "both")
+HEAD_INPUTS = ("auto", "state")
+UNITS = ("series", "none")
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,11 @@ class SupplyConfig:
         Whether the latent state enters the level in closed form before the heads are trained.
     own_history : bool
         Whether the heads see the last values of the targets and the base beside the latent state; with the base "last"
-        or "season" they always do.
+        or "season" they always do, unless ``head_inputs`` is "state".
+    head_inputs : {"auto", "state"}
+        What the heads see: the rolled-out latent state, what is known ahead and ``own_history``; or the state alone.
+    units : {"series", "none"}
+        Whether heads see states in standard units, and targets in units of the base's errors; "none": as they are.
     horizon_weights : tuple of float, optional
         Weights of the horizon steps in the delta heads' loss.
     refit : bool
@@ -52,6 +58,8 @@ class SupplyConfig:
     encode: str = "auto"
     effects: bool = True
     own_history: bool = False
+    head_inputs: str = "auto"
+    units: str = "series"
     horizon_weights: tuple[float, ...] | None = None
     refit: bool = True
     bound_quantile: float = 0.999
@@ -61,7 +69,8 @@ class SupplyConfig:
 
     def __post_init__(self) -> None:
         check_thresholds(self.dense, self.ultra)
-        for name, known in (("base", BASES), ("encode", INPUTS)):
+        choices = (("base", BASES), ("encode", INPUTS), ("head_inputs", HEAD_INPUTS), ("units", UNITS))
+        for name, known in choices:
             check_choice(name, getattr(self, name), known)
         if not 0 < self.bound_quantile <= 1 or self.bound_factor < 0:
             raise ConfigError(
@@ -92,6 +101,8 @@ class StagesConfig:
         Largest gradient norm.
     patience : int or None
         Epochs without a better validation loss before a stage stops; None: never.
+    head_margin : float
+        Share of its first validation loss that a head must gain, or it goes back to where it began.
     """
 
     epochs: int = 100
@@ -104,6 +115,10 @@ class StagesConfig:
     head_weight_decay: float = 1e-2
     clip: float | None = 1.0
     patience: int | None = 20
+    head_margin: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_settings(self, {"head_margin": 0 <= self.head_margin < 1})
 
     def stage(self, number: int, epochs: int | None = None) -> Stage:
         """Return stage 1 (latent state) or 2 (heads), or another number of ``epochs`` of it."""
@@ -126,12 +141,15 @@ class LAVAROptions(TypedDict, total=False):
     dynamics_weight: float
     multi_step: bool
     zero_epsilon: float
+    closed_form: bool
     dense: float
     ultra: float
     base: str
     encode: str
     effects: bool
     own_history: bool
+    head_inputs: str
+    units: str
     horizon_weights: tuple[float, ...] | None
     refit: bool
     bound_quantile: float
@@ -148,3 +166,4 @@ class LAVAROptions(TypedDict, total=False):
     head_weight_decay: float
     clip: float | None
     patience: int | None
+    head_margin: float

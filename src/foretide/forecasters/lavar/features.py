@@ -59,20 +59,20 @@ class Look:
     @classmethod
     def at(
         cls, panel: Panel, windows: Windows, h: int, state: LatentState, preparation: Preparation, own_history: bool,
-        *, all_rows: bool = False,
+        *, all_rows: bool = False, known_ahead: bool = True,
     ) -> Look:  # fmt: skip
         """Encode the rows, roll the states out, gather what is known ahead."""
         z, ahead = state.read(panel, preparation, windows, h, all_rows=all_rows)
         order = state.model.config.order
-        store = Store(panel, preparation, input_size=order, h=h)
         found = [ahead.astype(np.float32)]
-        batches = WindowBatches(store, windows)
-        if preparation.n_known(panel):
+        if known_ahead and preparation.n_known(panel):
+            batches = WindowBatches(Store(panel, preparation, input_size=order, h=h), windows)
             known = [batches.inputs(c).known for c in torch.split(torch.arange(len(windows)), AT_ONCE)]
             found.append(torch.cat([k for k in known if k is not None]).numpy())
         if own_history:
             d, rows = panel.n_targets, first_rows(panel.length)[windows.entity] + windows.cutoff
-            recent = [store.array[rows, :d], np.mean([store.array[rows - k, :d] for k in range(order)], axis=0)]
+            values = preparation.values(panel)
+            recent = [values[rows, :d], np.mean([values[rows - k, :d] for k in range(order)], axis=0)]
             found += [np.repeat(np.asarray(r, dtype=np.float32)[:, None], h, axis=1) for r in recent]
         return cls(panel, windows, z, ahead, np.concatenate(found, axis=2), all_rows, own_history)
 

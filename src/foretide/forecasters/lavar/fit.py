@@ -45,7 +45,7 @@ LARGEST_CHANGE = 0.5
 DAYS_PER_STATE = 4
 """Independent days of training per latent state below which its effects are not looked for."""
 MARGIN = 0.02
-"""What heads must gain on validation windows to be kept, and latent effects lose to go."""
+"""What latent effects must lose on validation windows to go."""
 
 
 def fit_parts(model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> tuple[Parts, History]:
@@ -59,7 +59,7 @@ def predict_parts(
     """Forecast from windows; return the forecast and what the guardrails did."""
     if panel.ids[0] not in parts.preparation.ids:
         parts = parts.for_new(panel)
-    look = Look.at(panel, windows, h, parts.state, parts.preparation, parts.own_history)
+    look = Look.at(panel, windows, h, parts.state, parts.preparation, parts.own_history, known_ahead=parts.known_ahead)
     base = look.base(parts.base, parts.effects)
     mean, distributions = answers(parts, look, base, quantiles)
     found: Floats | None = None
@@ -99,7 +99,8 @@ class _Fit:
         self.heads = heads_of(model, self.train, self.buckets)
         calendar = covered_calendar(self.train) if isinstance(model.calendar, str) else model.calendar
         own = Preparation.fit(self.train, calendar)
-        self.own_history = model.supply.own_history or model.supply.base in BY_CHANCE
+        self.known_ahead = model.supply.head_inputs != "state"
+        self.own_history = self.known_ahead and (model.supply.own_history or model.supply.base in BY_CHANCE)
         self.preparation = own if teacher is None else like_teacher(own, teacher.preparation, self.train)
         self.order = order
         self.windows = part.windows(input_size=order + 1, h=model.h)
@@ -120,6 +121,8 @@ class _Fit:
         looks = [train] if validation is None else [train, validation]
         bases = [look.base(base, effects) for look in looks]
         unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
+        if self.model.supply.units == "none":
+            unit = np.ones_like(unit)
         parts = self._parts(base, effects, unit, train.width)
         best = self._stage_two(parts, *(self._data(parts, *both) for both in zip(looks, bases, strict=True)))
         parts = dataclasses.replace(parts, distribution=self._distribution(parts, looks[-1], bases[-1]))
@@ -129,7 +132,10 @@ class _Fit:
 
     # ---------------------------------------------------------------- steps
     def _look(self, panel: Panel, windows: Windows) -> Look:
-        return Look.at(panel, windows, self.h, self.state, self.preparation, self.own_history, all_rows=True)
+        return Look.at(
+            panel, windows, self.h, self.state, self.preparation, self.own_history, all_rows=True,
+            known_ahead=self.known_ahead,
+        )  # fmt: skip
 
     def _stage_one(self) -> LatentState:
         model, panel = self.model, self.panel
@@ -145,7 +151,15 @@ class _Fit:
         config = dataclasses.replace(model.config, order=self.order, latent=min(model.config.latent, channels))
         with seeded_init(model.seed):
             state, history = LatentState.fit(
-                panel, self.preparation, self.windows, self.h, config, source, model.stages.stage(1), self.generator
+                panel,
+                self.preparation,
+                self.windows,
+                self.h,
+                config,
+                source,
+                model.stages.stage(1),
+                self.generator,
+                standard=model.supply.units == "series",
             )
         self.history["stage1"] = history.epochs
         return state
@@ -183,7 +197,7 @@ class _Fit:
         positive = (base.shift == 0).all(axis=0) & (supply.base not in BY_CHANCE)
         return Parts(
             self.panel.targets, self.buckets, self.rates, self.heads, self.preparation, self.state, base, effects,
-            bank, shape, unit, positive, None, guard, self.own_history,
+            bank, shape, unit, positive, None, guard, self.own_history, self.known_ahead,
         )  # fmt: skip
 
     def _data(self, parts: Parts, look: Look, base: Floats) -> HeadData:
@@ -192,7 +206,8 @@ class _Fit:
 
     def _stage_two(self, parts: Parts, train: HeadData, validation: HeadData | None = None) -> dict[str, int]:
         """Train the heads; return the best epoch of each bucket."""
-        history = train_heads(parts.bank, train, validation, self.model.stages.stage(2), self.generator, MARGIN)
+        stages = self.model.stages
+        history = train_heads(parts.bank, train, validation, stages.stage(2), self.generator, stages.head_margin)
         self.history["stage2"] = history.epochs
         return history.parts
 

@@ -41,7 +41,7 @@ def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, He
     """Head of each bucket, options filled in; count heads only for counts."""
     names = model.heads
     if isinstance(names, str):
-        names = ("delta", "delta", "zinb" if are_counts(train).all() else "delta")
+        names = model.for_counts if are_counts(train).all() else model.for_counts[:1] * len(BUCKETS)
     found: dict[str, HeadSpec] = {}
     everywhere: list[Route] = []
     for bucket, spec in zip(BUCKETS, names, strict=True):

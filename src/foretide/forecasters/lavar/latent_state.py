@@ -42,14 +42,17 @@ class LatentState:
     @classmethod
     def fit(
         cls, panel: Panel, preparation: Preparation, windows: tuple[Windows, Windows], h: int, config: LatentConfig,
-        source: str, stage: Stage, generator: torch.Generator,
+        source: str, stage: Stage, generator: torch.Generator, *, standard: bool = True,
     ) -> tuple[LatentState, History]:  # fmt: skip
-        """Stage 1: train on training windows, stop on validation windows."""
+        """Stage 1: train on training windows, stop on validation windows; ``standard``: states in standard units."""
         x = torch.from_numpy(covariates(panel, preparation, source))
         model = LatentModel(x.shape[1], h, config)
         train, validation = (stretches(panel, part) for part in windows)
-        start_linear(model, x, [(s.first - config.order, s.first + s.count + h) for s in train])
+        if config.closed_form:
+            start_linear(model, x, [(s.first - config.order, s.first + s.count + h) for s in train])
         history = train_latent(model, x, train, validation, stage, generator=generator)
+        if not standard:
+            return cls(model, np.zeros(config.latent), np.ones(config.latent), source), history
         rows = torch.cat([torch.arange(s.first, s.first + s.count) for s in train])
         z = latent_path(model, x)[rows].double().numpy()
         scale = z.std(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
@@ -15,6 +16,7 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.options import check_options
+from foretide.forecasters.part import without_future
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
 from foretide.heads.table import HeadSpec, routes, shared_range
@@ -74,6 +76,8 @@ class LAVAR(Forecaster):
     """
 
     configs = (LatentConfig, SupplyConfig, StagesConfig)
+    for_counts: ClassVar[tuple[HeadSpec, ...]] = ("delta", "delta", "zinb")
+    """What heads="auto" is where all targets are counts; where not, the first of them throughout."""
     quick: ClassVar[Mapping[str, object]] = {"order": 3, "latent": 2, "epochs": 2, "head_epochs": 2}
     has_distribution = True
     uses_validation = True
@@ -104,8 +108,9 @@ class LAVAR(Forecaster):
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = "auto" if calendar == "auto" else calendar_of(calendar)
         check_options(options, self.configs, self._named())
-        self.config = rebuilt(LatentConfig, {"order": order, "latent": latent, **options})
-        self.supply, self.stages = rebuilt(SupplyConfig, options), rebuilt(StagesConfig, options)
+        self.config: LatentConfig = rebuilt(self.configs[0], {"order": order, "latent": latent, **options})
+        self.supply: SupplyConfig = rebuilt(self.configs[1], options)
+        self.stages: StagesConfig = rebuilt(self.configs[2], options)
         self._options = dict(options)
         self._check_heads()
         self._teacher: LAVAR | None = None
@@ -210,6 +215,7 @@ class LAVAR(Forecaster):
         from foretide.forecasters.lavar.fit import fit_parts
 
         teacher = None if self._teacher is None else self._teacher._parts()
+        part = part if self.uses_future else replace(part, panel=without_future(part.panel))
         self.parts_, self.history = fit_parts(self, part, self._lags, teacher)
 
     def _predict(
@@ -217,6 +223,7 @@ class LAVAR(Forecaster):
     ) -> Prediction:
         from foretide.forecasters.lavar.fit import predict_parts
 
+        panel = panel if self.uses_future else without_future(panel)
         prediction, self.interventions = predict_parts(self._parts(), panel, windows, self.h, quantiles, traces)
         return prediction
 
@@ -240,7 +247,9 @@ class LAVAR(Forecaster):
         """Return its base alone: seasonal level times holiday factors, before latent state and heads."""
         nothing: Json = {"epochs": 0, "head_epochs": 0, "effects": False}
         own = self.stages.epochs, self.stages.head_epochs, self.supply.effects
-        if self.supply.base in BY_CHANCE or own == tuple(nothing.values()):
+        heads = self.for_counts if isinstance(self.heads, str) else self.heads
+        at_base = all(route.at_base for spec in heads for route in routes(spec))
+        if self.supply.base in BY_CHANCE or own == tuple(nothing.values()) or not at_base:
             return None
         return self.fresh(**nothing, alias=start_name(self))
 

@@ -51,7 +51,8 @@ class Parts:
     distribution : ErrorDistribution
         Around the forecasts of heads without a distribution.
     guard : Guard
-    own_history : bool
+    own_history, known_ahead : bool
+        What the heads see beside the state.
     """
 
     targets: tuple[str, ...]
@@ -69,6 +70,7 @@ class Parts:
     distribution: ErrorDistribution | None
     guard: Guard
     own_history: bool
+    known_ahead: bool = True
 
     def routes(self, bucket: str) -> list[Route]:
         """Heads of a bucket, each with the positions of its columns within the bucket (None: all)."""
@@ -129,6 +131,7 @@ class Parts:
             "distribution": None if self.distribution is None else facts_of(self.distribution),
             "guard": facts_of(self.guard),
             "own_history": self.own_history,
+            "known_ahead": self.known_ahead,
         }
 
     @classmethod

@@ -10,8 +10,7 @@ from foretide.forecasters.networks.options import AttentionOptions
 from foretide.forecasters.simple.calendar_es import CalendarSpec
 from foretide.forecasters.sizes import LEARNING_RATES, Sizes, SpaceEntry
 from foretide.heads.table import HeadSpec
-from foretide.models.config import AttentionConfig
-from foretide.models.start import StartConfig
+from foretide.models.config import AttentionConfig, StartConfig
 from foretide.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Attention(NeuralForecaster):
     (0.025, 0.975)
     """
 
-    configs = (TrainingConfig, StartConfig, AttentionConfig)
+    configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig, AttentionConfig)
     quick: ClassVar[Mapping[str, object]] = {"input_size": 14, "hidden": 8, "heads": 2, "epochs": 1, "device": "cpu"}
     explains = traces = ("attention",)
 

@@ -10,8 +10,7 @@ from foretide.forecasters.networks.options import LSTMOptions
 from foretide.forecasters.simple.calendar_es import CalendarSpec
 from foretide.forecasters.sizes import LEARNING_RATES, Sizes, SpaceEntry
 from foretide.heads.table import HeadSpec
-from foretide.models.config import LSTMConfig
-from foretide.models.start import StartConfig
+from foretide.models.config import LSTMConfig, StartConfig
 from foretide.training.config import TrainingConfig
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,9 +18,11 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
+from foretide.forecasters.part import without_future
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, shared_range
-from foretide.models.start import Start, StartConfig, Tried, fit_start
+from foretide.models.config import StartConfig
+from foretide.models.start import Start, Tried, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation
 from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
@@ -73,7 +76,7 @@ class NeuralForecaster(Forecaster):
     neural, watched, needs_future = True, True, True
     needs = "torch"
     configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
-    """Beside them, a subclass names the dataclass of its own settings, the last one."""
+    """Beside these two, or ones derived from them, a subclass names the dataclass of its own settings, the last."""
 
     def __init__(
         self,
@@ -99,7 +102,8 @@ class NeuralForecaster(Forecaster):
         self.calendar = calendar if isinstance(calendar, str) else calendar_of(calendar)
         self.device = device
         check_options(options, self.configs, self._named())
-        self.training, self.start_config = rebuilt(TrainingConfig, options), rebuilt(StartConfig, options)
+        self.training: TrainingConfig = rebuilt(self.configs[0], options)
+        self.start_config: StartConfig = rebuilt(self.configs[1], options)
         self.config: Any = rebuilt(self.configs[-1], options)
         named = self._named()
         self._options = {name: value for name, value in options.items() if name not in named}
@@ -148,6 +152,7 @@ class NeuralForecaster(Forecaster):
         from foretide.training.progress import epoch_bar
         from foretide.training.store import Store, WindowBatches
 
+        part = part if self.uses_future else replace(part, panel=without_future(part.panel))
         panel, device = part.panel, pick_device(self.device)
         train_windows, val_windows = part.windows(input_size=self.lookback_, h=self.h)
         calendar = self._calendar(part.train)
@@ -174,7 +179,8 @@ class NeuralForecaster(Forecaster):
             if points is not None:
                 begin_head(network, batches, val_batches, rates, points)
         self.history, self.best_epoch = history.epochs, history.best_epoch
-        self._tried = [start.chosen, *(t for t in start.tried if t is not start.chosen)]
+        tried = start.tried
+        self._tried = [start.chosen, *(t for t in tried if t is not start.chosen)] if tried else []
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Series that never moved in training and do in the window: scale and spread are not those they had."""
@@ -188,6 +194,7 @@ class NeuralForecaster(Forecaster):
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         import torch
 
+        panel = panel if self.uses_future else without_future(panel)
         network, preparation = self._parts_for(panel)
         batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
@@ -225,7 +232,8 @@ class NeuralForecaster(Forecaster):
         WindowBatches
         """
         view = self.view(panel, windows)
-        return _batches(*self._parts(), view.panel, view.windows, self.lookback_, self.h)
+        seen = view.panel if self.uses_future else without_future(view.panel)
+        return _batches(*self._parts(), seen, view.windows, self.lookback_, self.h)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, Array]:
@@ -273,7 +281,7 @@ class NeuralForecaster(Forecaster):
         Returns
         -------
         list of dict
-            One per combination: what it takes, and its error on validation; empty before fit.
+            One per combination: what it takes, and its error on validation; empty before fit and without a start.
 
         Examples
         --------
@@ -285,7 +293,7 @@ class NeuralForecaster(Forecaster):
 
     def start(self) -> Forecaster | None:
         """Return the network before its first step: season, level and linear map, under the head's first spread."""
-        if not self.training.epochs or self.start_config.nothing:
+        if not self.training.epochs or self.start_config.nothing or not all(r.at_base for r in routes(self.head)):
             return None
         learned = {f.name for f in dataclasses.fields(TrainingConfig)} | {"seed", "alias"}
         kept: Json = {name: value for name, value in self.settings().items() if name not in learned}

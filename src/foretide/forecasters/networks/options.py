@@ -6,14 +6,15 @@ from typing import TypedDict
 
 
 class NetworkOptions(TypedDict, total=False):
-    """Fields of :class:`~foretide.training.config.TrainingConfig` and :class:`~foretide.models.start.StartConfig`."""
+    """Fields of :class:`~foretide.training.config.TrainingConfig` and :class:`~foretide.models.config.StartConfig`."""
 
     epochs: int
     batch_size: int
     lr: float
     start_lr: float
     weight_decay: float
-    patience: int
+    decoupled: bool
+    patience: int | None
     clip: float | None
     ema: float
     steps_per_epoch: int | None
@@ -25,6 +26,8 @@ class NetworkOptions(TypedDict, total=False):
     apart: bool
     linear: bool
     penalties: tuple[float, ...]
+    closed_form: bool
+    scale: str
 
 
 class AttentionOptions(NetworkOptions, total=False):
