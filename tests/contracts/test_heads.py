@@ -73,9 +73,6 @@ def test_mean_and_quantiles(kind: str, head: str) -> None:
     points = head in HEADS and not HEADS[head].cls.has_distribution
     assert points == (head in ("point", "absolute", "huber", "delta"))
     assert model.has_distribution == (not points)
-    if points:
-        assert forecast.quantiles is None
-        return
     assert forecast.quantiles is not None
     assert np.isfinite(forecast.quantiles).all()
     assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
@@ -98,8 +95,8 @@ def test_saved_and_loaded_gives_the_same_quantiles(kind: str, head: str, tmp_pat
     assert loaded.has_distribution == model.has_distribution
     expected, got = (m.predict(panel, quantiles=LEVELS) for m in (model, loaded))
     np.testing.assert_array_equal(expected.mean, got.mean)
-    if model.has_distribution:
-        np.testing.assert_array_equal(expected.quantiles, got.quantiles)
+    assert expected.quantiles is not None
+    np.testing.assert_array_equal(expected.quantiles, got.quantiles)
 
 
 @each

@@ -18,13 +18,16 @@ from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, w
 from foretide.data.windows import Windows, first_rows, places
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
+from foretide.forecasters.intervals.learned import UNSAVED, Intervals
 from foretide.forecasters.stand_in import StandIn
-from foretide.training.saved import arrays_of, facts_of, rebuilt
+from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Ints, Json
 
 HISTORY = ("values", "row0", "length", "first")
+PAST = "intervals/"
+"""Before the names of the arrays of past errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,8 @@ class Fitted:
         here.
     stand_in : StandIn or None
         Answers where the model cannot.
+    intervals : Intervals or None
+        What past errors say; None for a model with a distribution of its own, and where they were not wanted.
     """
 
     targets: tuple[str, ...]
@@ -94,6 +99,7 @@ class Fitted:
     names: Names = field(default_factory=Names)
     history: Panel | None = None
     stand_in: StandIn | None = None
+    intervals: Intervals | None = None
 
     @classmethod
     def begin(cls, panel: Panel, part: Panel) -> Fitted:
@@ -275,7 +281,7 @@ class Fitted:
         stand_in = None if self.stand_in is None else facts_of(self.stand_in)
         return {
             **facts_of(self), "indicators": self.indicators.to_dict(), "names": asdict(self.names), "history": kept,
-            "stand_in": stand_in,
+            "stand_in": stand_in, "intervals": None if self.intervals is None else self.intervals.facts(),
         }  # fmt: skip
 
     def without_history(self) -> Fitted:
@@ -283,8 +289,9 @@ class Fitted:
         return replace(self, history=None)
 
     def arrays(self) -> dict[str, Array]:
-        """The history."""
-        return {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
+        """The history and the past errors."""
+        kept = {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
+        return kept | ({} if self.intervals is None else prefixed(PAST, self.intervals.arrays()))
 
     @classmethod
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Fitted:
@@ -292,7 +299,10 @@ class Fitted:
         stand_in = None if facts["stand_in"] is None else rebuilt(StandIn, facts["stand_in"])
         indicators = Indicators.from_dict(facts["indicators"])
         names = Names(**facts.get("names", {}))
-        found = rebuilt(cls, {**facts, "indicators": indicators, "names": names, "history": None, "stand_in": stand_in})
+        past = facts.get("intervals", {"errors": None, "inside": UNSAVED})
+        intervals = None if past is None else Intervals.restore(past, under(PAST, arrays))
+        made = {"indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals}
+        found = rebuilt(cls, {**facts, **made})
         if facts["history"] is None:
             return found
         columns = arrays["values"].shape[1] - len(found.targets)

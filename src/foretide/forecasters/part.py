@@ -11,10 +11,11 @@ import numpy as np
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, slide
-from foretide.errors import DataError
+from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.forecasters.fitted import Fitted
     from foretide.typing import Ints, Time
 
 HELD_BACK = 0.15
@@ -106,6 +107,35 @@ class FitPart:
                 stacklevel=5,
             )
         return fitting
+
+
+def part_of(fitted: Fitted, part: Panel, train_until: Time | None, h: int, uses_validation: bool) -> FitPart:
+    """Return the part to learn from as the model sees it, without entities that have no training rows."""
+    ends = Windows(np.arange(part.n_entities), part.observed - 1)
+    step = None if train_until is None else _train_step(part, train_until)
+    if step is not None:
+        rows = np.clip(step - part.first + 1, 0, part.observed)
+        part, ends = part.take(np.flatnonzero(rows)), ends[rows > 0]
+        ends = Windows(np.arange(part.n_entities), rows[rows > 0] - 1)
+    seen = fitted.view(part, ends, h)
+    if step is None:
+        rows = held_back(seen.panel, h) if uses_validation else seen.panel.observed
+        return FitPart(seen.panel, rows)
+    rows = seen.windows.cutoff + 1
+    until = seen.panel.grid.output_times([int((seen.panel.first + rows - 1).max())])[0]
+    return FitPart(seen.panel, rows, until)
+
+
+def _train_step(part: Panel, train_until: Time) -> int:
+    step = part.grid.step_at_or_before(train_until)
+    if step > int((part.first + part.observed - 1).max()):
+        raise ConfigError(f"train_until={train_until!s} lies after the last step that may be seen (`until`).")
+    if step < int(part.first.min()):
+        raise ConfigError(
+            f"train_until={train_until!s} lies before the first row of every series, "
+            f"{part.grid.output_times([int(part.first.min())])[0]}. Choose a later time, or leave it out."
+        )
+    return step
 
 
 def held_back(panel: Panel, h: int) -> Ints:

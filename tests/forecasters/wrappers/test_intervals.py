@@ -9,10 +9,11 @@ from scipy import optimize, stats
 
 import foretide as ft
 from foretide.data.panel import Panel
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.wrappers.error_distribution import GRID, GROUP_SPREAD, WORTH, ErrorDistribution, Errors
+from foretide.forecasters.intervals.distribution import GRID, GROUP_SPREAD, WORTH, ErrorDistribution, Errors
+from foretide.forecasters.intervals.past import evenly_spaced
 from foretide.forecasters.wrappers.intervals import WithIntervals
 
 H = 4
@@ -156,8 +157,8 @@ def test_errors_are_those_on_steps_the_model_did_not_learn_from() -> None:
 
 def test_origins_pass_through_every_season_position() -> None:
     panel = counts(n=1401, targets=1)  # 30 % kept back and 60 origins: every seventh step, were it not avoided
-    model = WithIntervals(ft.SeasonalNaive(H))
-    windows = model._origins(panel, 1, np.array([1401 - 420]), 7)
+    after = slide(panel, input_size=1, h=H, first_target=1401 - 420)
+    windows = evenly_spaced(after, after.cutoff, 7, 60)
     assert 30 <= len(windows) <= 60
     assert set(windows.cutoff % 7) == set(range(7))
     assert windows.cutoff.min() >= 1400 - 420

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.counts import are_counts, count_like
 from foretide.data.windows import places
 from foretide.forecasters.gaussian import normal_quantiles
 
 if TYPE_CHECKING:
+    from foretide.data.panel import Panel
     from foretide.typing import Bools, Floats, Ints
 
 DISTRIBUTIONS = ("negative_binomial", "normal", "empirical")
+WHOLE = {"normal": "normal_counts", "empirical": "empirical_counts"}
+"""What a distribution is called of counts, whose quantiles are whole numbers of at least zero."""
 GROUPS = 4
 """The horizon is cut into at most this many parts of about equal length."""
 POSITIONS = 14
@@ -58,7 +62,7 @@ class ErrorDistribution:
     Attributes
     ----------
     kinds : tuple of str
-        The distribution of each target, one of ``DISTRIBUTIONS`` or ``"empirical_counts"``.
+        The distribution of each target, one of ``DISTRIBUTIONS`` or of ``WHOLE``.
     ids : tuple of str
         Entities, ``N``.
     group : int array ``[H]``
@@ -115,13 +119,13 @@ class ErrorDistribution:
         for kind in dict.fromkeys(self.kinds):
             own = np.array([k == kind for k in self.kinds])
             at = mean[..., own]
-            if kind == "normal":
-                made = normal_quantiles(at, self._at(self.sd, rows, unit)[..., own], levels)
-            elif kind.startswith("empirical"):
-                made = self._empirical(at, rows, own, unit, levels)
-                made = np.maximum(np.round(made), 0.0) if kind == "empirical_counts" else made
-            else:
+            if kind == "negative_binomial":
                 made = self._counts(mean, rows, step, own, levels)
+            elif kind.startswith("normal"):
+                made = normal_quantiles(at, self._at(self.sd, rows, unit)[..., own], levels)
+            else:
+                made = self._empirical(at, rows, own, unit, levels)
+            made = np.maximum(np.round(made), 0.0) if kind in WHOLE.values() else made
             found[..., own, :] = np.where(np.isnan(at)[..., None], np.nan, made)
         return found
 
@@ -158,6 +162,29 @@ class ErrorDistribution:
             at_level = (1 - share) * self.errors[..., high - 1] + share * self.errors[..., high]
             out[..., j] = mean + self._at(at_level, rows, unit)[..., own]
         return out
+
+
+def kinds_of(panel: Panel) -> tuple[str, ...]:
+    """Return the distribution that suits the errors of each target.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    tuple of str
+        Negative binomial for targets that are treated as counts (:func:`foretide.data.counts.count_like`), normal for
+        the others, whole where they are whole numbers of at least zero.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> kinds_of(ft.synthetic.hourly(T=60, n_series=1).panel), kinds_of(ft.synthetic.supplies(T=60, n_targets=1).panel)
+    (('normal',), ('negative_binomial',))
+    """
+    sorts = zip(count_like(panel), are_counts(panel), strict=True)
+    return tuple("negative_binomial" if small else WHOLE["normal"] if whole else "normal" for small, whole in sorts)
 
 
 def _median(values: Floats) -> float:
