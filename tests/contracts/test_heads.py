@@ -109,12 +109,12 @@ def test_options_in_a_dict(kind: str, tmp_path: Path) -> None:
 
 
 @each
-def test_a_routed_point_has_no_quantiles(kind: str) -> None:
+def test_a_routed_point_has_the_quantiles_of_its_errors(kind: str) -> None:
     panel = counts_panel()
     forecast = make(kind, {"nb": ["y1"], "point": ["y0"]}, epochs=1).fit(panel).predict(panel, quantiles=(0.5,))
     assert forecast.quantiles is not None
-    assert np.isnan(forecast.quantiles[:, :, 0]).all()
-    assert np.isfinite(forecast.quantiles[:, :, 1]).all()
+    assert np.isfinite(forecast.quantiles).all()
+    assert (np.diff(forecast.quantiles, axis=-1) >= 0).all()
 
 
 @each

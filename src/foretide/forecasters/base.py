@@ -17,12 +17,12 @@ from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, ans
 from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
 from foretide.forecasters.declared import Declared
-from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
+from foretide.forecasters.fitted import Fitted, View, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
 from foretide.forecasters.intervals.learned import Intervals
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
-from foretide.forecasters.part import FitPart, held_back, part_of
+from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:

@@ -338,17 +338,6 @@ def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
     return panel.with_values(values), first
 
 
-def kept_history(panel: Panel, memory: int | None) -> Panel:
-    """Return the last ``memory`` rows of each entity up to its last observed one, in an array of their own."""
-    length = panel.observed if memory is None else np.minimum(panel.observed, memory)
-    drop = panel.observed - length
-    row0 = first_rows(length)
-    whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
-    parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
-    values = panel.values if whole else np.concatenate(parts)
-    return replace(panel, values=values, row0=row0, first=panel.first + drop, length=length)
-
-
 def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None) -> tuple[Panel, Windows]:
     """Give every entity the rows before its first one that were seen at fit, as far as they adjoin.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.seasons import seasons_of
-from foretide.data.windows import Windows, slide
+from foretide.data.windows import Windows, first_rows, slide
 from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -136,6 +136,17 @@ def _train_step(part: Panel, train_until: Time) -> int:
             f"{part.grid.output_times([int(part.first.min())])[0]}. Choose a later time, or leave it out."
         )
     return step
+
+
+def kept_history(panel: Panel, memory: int | None) -> Panel:
+    """Return the last ``memory`` rows of each entity up to its last observed one, in an array of their own."""
+    length = panel.observed if memory is None else np.minimum(panel.observed, memory)
+    drop = panel.observed - length
+    row0 = first_rows(length)
+    whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
+    parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
+    values = panel.values if whole else np.concatenate(parts)
+    return replace(panel, values=values, row0=row0, first=panel.first + drop, length=length)
 
 
 def held_back(panel: Panel, h: int) -> Ints:

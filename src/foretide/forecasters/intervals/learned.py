@@ -11,6 +11,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ForetideError
 from foretide.forecasters.intervals.distribution import ErrorDistribution, kinds_of
 from foretide.forecasters.intervals.past import past_forecasts
+from foretide.forecasters.part import kept_history
 from foretide.training.saved import arrays_of, facts_of, rebuilt
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class Intervals:
         -------
         Intervals
         """
+        # In an array of its own: what comes after the part is then not even behind it.
+        part = replace(part, panel=kept_history(part.panel, None))
         panel, season = part.panel, int(main_season(part.train))
         fewest = FEWEST if model.spares_validation else 1
         try:
