@@ -246,7 +246,7 @@ def test_a_doubt_that_several_models_share_is_said_once() -> None:
     card = ft.backtest(
         [ft.SeasonalNaive(h=6, season=7), ft.Drift(h=6)], make_panel((10,)), n_windows=1, baselines=False
     )
-    assert [note for note in card.notes if note.startswith("SeasonalNaive, Drift: the intervals ")]
+    assert [note for note in card.notes if note.startswith("SeasonalNaive, Drift: the intervals of later steps ")]
 
 
 def test_a_fit_that_fails_on_fewer_rows_costs_no_more_than_the_intervals() -> None:

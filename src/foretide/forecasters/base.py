@@ -307,7 +307,7 @@ class Forecaster(Declared):
             text = "the table begins later than one step after the fit; what lies between is not known"
             notes.append(Note("gap", text, np.flatnonzero(apart)))
         past = self._fitted.intervals
-        if past is not None and past.inside and with_quantiles:
+        if past is not None and past.note and with_quantiles:
             notes.append(Note("intervals", past.note, everywhere))
         if unused := self._unused(view.panel, panel.future):
             notes.append(Note("unused", f"{self.name} does not use {', '.join(unused)}", everywhere, unused))

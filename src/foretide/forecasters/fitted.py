@@ -299,7 +299,7 @@ class Fitted:
         stand_in = None if facts["stand_in"] is None else rebuilt(StandIn, facts["stand_in"])
         indicators = Indicators.from_dict(facts["indicators"])
         names = Names(**facts.get("names", {}))
-        past = facts.get("intervals", {"errors": None, "inside": UNSAVED})
+        past = facts.get("intervals", {"errors": None, "note": UNSAVED})
         intervals = None if past is None else Intervals.restore(past, under(PAST, arrays))
         made = {"indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals}
         found = rebuilt(cls, {**facts, **made})

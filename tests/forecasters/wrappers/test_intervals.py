@@ -270,10 +270,23 @@ def test_short_series_warn_and_too_short_ones_are_refused() -> None:
     # With one origin after another of a formula there is enough.
     assert WithIntervals(ft.SeasonalNaive(2)).fit(make_panel((12,))).predict(make_panel((12,))).quantiles is not None
     with (
-        pytest.raises(DataError, match="No past forecast can be compared.*h=4 after it.*longest series has 4"),
+        pytest.raises(DataError, match="No past forecast can be compared.*h=4 after it.*longest series has 1"),
         pytest.warns(UserWarning, match="too short"),
     ):
-        WithIntervals(ft.Persistence(H)).fit(make_panel((4,)))
+        WithIntervals(ft.Persistence(H)).fit(make_panel((1,)))
+
+
+@pytest.mark.parametrize("distribution", ["auto", "empirical"])
+def test_series_no_longer_than_the_horizon_have_the_width_of_the_steps_that_are_known(distribution: Any) -> None:
+    panel = make_panel((8,), seed=2)
+    model = WithIntervals(ft.Persistence(12), distribution)
+    with pytest.warns(
+        UserWarning, match=r"no past forecast reaches further than 4 steps\. The intervals of later steps"
+    ):
+        found = model.fit(panel).predict(panel)
+    width = (found.quantile(0.9) - found.quantile(0.1))[0, :, 0]
+    assert (width > 0).all() or distribution == "empirical"  # of a single error in the second quarter
+    np.testing.assert_allclose(width[6:], width[5])  # the third and fourth quarter, as the second
 
 
 def test_missing_values_are_left_out_of_the_errors() -> None:

@@ -255,12 +255,16 @@ def _deviations(past: Errors, n: int, group: Ints) -> Floats:
     np.add.at(points, past.entity, known.sum(axis=1))
     variance = total.sum(axis=2) / np.maximum(count.sum(axis=2), 1)
     scale = np.where(variance > 0, variance, 1.0)[..., None]
-    shape = (total / scale).sum(axis=(0, 1)) / np.maximum(count.sum(axis=(0, 1)), 1)  # of the horizon, all series
+    seen = count.sum(axis=(0, 1))
+    shape = (total / scale).sum(axis=(0, 1)) / np.maximum(seen, 1)  # of the horizon, all series
+    shape = shape[
+        np.maximum.accumulate(np.where(seen > 0, np.arange(g), 0))
+    ]  # a part without errors is as the last with
     drawn = (total + WORTH * variance[..., None] * shape) / (count + WORTH)
     level = size / np.maximum(points, 1)
     level = np.where(level > 0, level, np.nan)
-    seen = (count.sum(axis=2) > 0) & ~np.isnan(level)
-    relative = np.median((np.sqrt(drawn) / level[..., None])[seen], axis=0) if seen.any() else np.ones(g)
+    usable = (count.sum(axis=2) > 0) & ~np.isnan(level)
+    relative = np.median((np.sqrt(drawn) / level[..., None])[usable], axis=0) if usable.any() else np.ones(g)
     # A series that was silent, and forecast to be, has shown no error it could make when it wakes up.
     drawn[(count.sum(axis=2) == 0) | ((variance == 0) & np.isnan(level))] = np.nan
     return np.concatenate([np.sqrt(drawn), np.broadcast_to(relative, (1, d, g))])
@@ -273,6 +277,9 @@ def _error_quantiles(past: Errors, n: int, group: Ints, sd: Floats) -> Floats:
     gap = past.truth - past.mean
     for k in range(g):
         part = gap[:, group == k]
+        if k and np.isnan(part).all():
+            out[:, :, k] = out[:, :, k - 1]
+            continue
         for i in range(n):
             own = part[past.entity == i].reshape(-1, d)
             for c in range(d):

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 FEWEST = 5
 """Of fewer held-back origins, all series together, errors inside the fit say more."""
-UNSAVED = "it was saved by a foretide that kept no past errors"
+BORROWED = "the intervals are those of a simple stand-in around the forecast: {}"
+INSIDE = "the intervals come from errors on steps it was fitted on and may be too narrow: {}"
+BEYOND = "the intervals of later steps are as wide as the last ones known: {}"
+UNSAVED = BORROWED.format("it was saved by a foretide that kept no past errors")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,21 +40,12 @@ class Intervals:
     ----------
     errors : ErrorDistribution or None
         None where no past forecast could be compared with the truth: the spread is that of the stand-in then.
-    inside : str
-        Why the errors are those on steps that were learned from, or there are none; empty where all is well.
+    note : str
+        What is to be known of them; empty where all is well.
     """
 
     errors: ErrorDistribution | None = None
-    inside: str = ""
-
-    @property
-    def note(self) -> str:
-        """What is to be known of the intervals; for those with errors on steps that were not learned from, nothing."""
-        if not self.inside:
-            return ""
-        if self.errors is None:
-            return f"the intervals are those of a simple stand-in around the forecast: {self.inside}"
-        return f"the intervals come from errors on steps it was fitted on and may be too narrow: {self.inside}"
+    note: str = ""
 
     @classmethod
     def learn(cls, model: Forecaster, part: FitPart) -> Intervals:
@@ -75,12 +69,13 @@ class Intervals:
             past = past_forecasts(model, panel, season, lambda rows: model._early(part, rows), fewest=fewest)
         except ForetideError as error:
             past = f"no past forecast could be made ({error})"
+        if not isinstance(past, str) and not np.isfinite(past.errors.truth - past.errors.mean).any():
+            past = "no truth is known of any past forecast"
         if isinstance(past, str):
-            return cls(None, past)
-        if not np.isfinite(past.errors.truth - past.errors.mean).any():
-            return cls(None, "no truth is known of any past forecast")
+            return cls(None, BORROWED.format(past))
         errors = ErrorDistribution.fit(past.errors, kinds_of(panel), panel.ids, model.h, season)
-        return cls(errors, past.inside)
+        said = [words.format(why) for words, why in ((INSIDE, past.inside), (BEYOND, past.beyond)) if why]
+        return cls(errors, "; ".join(said))
 
     def added(
         self, got: Prediction, model: Forecaster, panel: Panel, windows: Windows, quantiles: Quantiles
@@ -119,10 +114,10 @@ class Intervals:
 
     def facts(self) -> dict[str, object]:
         """The rest, as JSON."""
-        return {"inside": self.inside, "errors": None if self.errors is None else facts_of(self.errors)}
+        return {"note": self.note, "errors": None if self.errors is None else facts_of(self.errors)}
 
     @classmethod
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Intervals:
         """Rebuild from :meth:`facts` and :meth:`arrays`."""
         kept = facts["errors"]
-        return cls(None if kept is None else rebuilt(ErrorDistribution, arrays, kept), facts["inside"])
+        return cls(None if kept is None else rebuilt(ErrorDistribution, arrays, kept), facts["note"])

@@ -14,6 +14,7 @@ from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, places, slide, truth_of
 from foretide.errors import DataError, ForetideError
 from foretide.forecasters.intervals.distribution import Errors
+from foretide.text import phrase
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -47,6 +48,8 @@ class PastForecasts:
         Steps between neighbouring origins.
     inside : str
         Why the errors are those on steps that were learned from; empty where they are not.
+    beyond : str
+        How many steps they reach where that is not the whole horizon; empty where it is.
     """
 
     errors: Errors
@@ -55,6 +58,7 @@ class PastForecasts:
     last: int
     stride: int
     inside: str = ""
+    beyond: str = ""
 
 
 def predict_within(
@@ -74,7 +78,8 @@ def past_forecasts(
 ) -> PastForecasts | str:
     """Forecast the end of every series from inside it, by a model that knows only what lies before.
 
-    Where nothing can be kept back, the fitted model forecasts what it was fitted on.
+    Where nothing can be kept back, the fitted model forecasts what it was fitted on. Where no series is longer than
+    the horizon, truths of its later steps are missing.
 
     Parameters
     ----------
@@ -97,8 +102,9 @@ def past_forecasts(
         Why nothing could be kept back, where no series is long enough for a single forecast either.
     """
     rows = panel.observed
-    kept_back = np.maximum(np.round(KEPT_BACK * rows), np.minimum(2 * model.h, rows // 2)).astype(np.int64)
-    kept_back = np.maximum(kept_back, model.h)
+    reach = model.h if (rows > model.h).any() else max(1, int(rows.max()) // 2)
+    kept_back = np.maximum(np.round(KEPT_BACK * rows), np.minimum(2 * reach, rows // 2)).astype(np.int64)
+    kept_back = np.maximum(kept_back, reach)
     able = np.isin(np.arange(panel.n_entities), telling(panel, season))
     before, number = _early(early, np.where(able, rows - kept_back, 0)), 0
     if isinstance(before, tuple):
@@ -107,18 +113,25 @@ def past_forecasts(
         known = known.take(np.flatnonzero(known.observed > 0))
         where = places(known.ids, panel.ids)
         inside = panel.take(where)
-        windows = _origins(inside, maker, inside.first + known.length, season)
+        windows = _origins(inside, maker, inside.first + known.length, season, reach)
         number = len(windows)
         if number >= fewest:
-            return _made(maker, panel, inside, known, where, windows, quantiles)
+            return replace(
+                _made(maker, panel, inside, known, where, windows, quantiles), beyond=_beyond(reach, model.h)
+            )
     why = f"the series are too short to keep {int(kept_back.max())} steps back"
     if isinstance(before, str) or number:
         why = before if isinstance(before, str) else f"{number} held-back forecasts are too few"
-    windows = _origins(panel, model, panel.first + 1, season)
-    if not len(windows):
+    reach = min(reach, int(rows.max()) - model.min_history)
+    if reach < 1:
         return why
+    windows = _origins(panel, model, panel.first + 1, season, reach)
     made = _made(model, panel, panel, panel, np.arange(panel.n_entities), windows, quantiles)
-    return replace(made, inside=why)
+    return replace(made, inside=why, beyond=_beyond(reach, model.h))
+
+
+def _beyond(reach: int, h: int) -> str:
+    return f"no past forecast reaches further than {phrase('step', reach)}" if reach < h else ""
 
 
 def _early(early: Early, rows: Ints) -> tuple[Forecaster, Ints] | str | None:
@@ -152,8 +165,8 @@ def _made(
     return PastForecasts(errors, own, known, last, int(np.diff(distinct).min()) if len(distinct) > 1 else 1)
 
 
-def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int) -> Windows:
-    windows = slide(panel, input_size=model.min_history, h=model.h, first_target=first_target)
+def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int, reach: int) -> Windows:
+    windows = slide(panel, input_size=model.min_history, h=reach, first_target=first_target)
     return evenly_spaced(windows, windows.steps(panel), season, model.past_origins)
 
 

@@ -51,13 +51,14 @@ class ResidualWrapper(Single):
             return fit_member(panel.head(rows), (self.inner.fresh(), None)), rows
 
         past = past_forecasts(self.inner, panel, season, early, quantiles)
-        if isinstance(past, str) or past.inside:
-            warnings.warn(
-                f"{self.name}: {past if isinstance(past, str) else past.inside}. The intervals come from errors on "
-                "steps the model was fitted on, and may be too narrow. Give longer series, or lower h.",
-                UserWarning,
-                stacklevel=4,
-            )
+        inside, beyond = (past, "") if isinstance(past, str) else (past.inside, past.beyond)
+        for why, what in (
+            (inside, "come from errors on steps the model was fitted on, and may be too narrow"),
+            (beyond, "of later steps are as wide as the last ones known"),
+        ):
+            if why:
+                text = f"{self.name}: {why}. The intervals {what}. Give longer series, or lower h."
+                warnings.warn(text, UserWarning, stacklevel=4)
         if isinstance(past, str):
             raise DataError(
                 f"No past forecast can be compared with the truth: {self.inner.min_history} rows up to an origin and "
