@@ -98,10 +98,9 @@ def test_every_series_has_a_finite_forecast_with_intervals(case: str, tmp_path: 
     found = model.predict(panel, levels=(80,))
     assert {panel.ids[i] for i in found.windows.entity} == set(names)
     assert np.isfinite(found.mean).all()
-    if model.has_distribution:
-        assert found.quantiles is not None
-        assert np.isfinite(found.quantiles).all()
-        assert (np.diff(found.quantiles, axis=-1) >= 0).all()
+    assert found.quantiles is not None
+    assert np.isfinite(found.quantiles).all()
+    assert (np.diff(found.quantiles, axis=-1) >= 0).all()
     answers = by_name(found)
     for name in set(names) - {*SHORT, "new and short"}:
         assert np.abs(answers[name][0] - {"zero": 0, "constant": 7}.get(name, 20)).max() < 15, name

@@ -54,10 +54,7 @@ def test_shape_and_finite(case: str, kind: str) -> None:
     assert forecast.mean.shape == (len(CUTOFFS) * panel.n_entities, H, panel.n_targets)
     assert np.isfinite(forecast.mean).all()
     assert forecast.model == model.name
-    if not model.has_distribution:
-        assert forecast.quantiles is None
-        assert forecast.levels == ()
-        return
+    assert forecast.levels == (80.0,)
     assert forecast.quantile_levels == (0.1, 0.9)
     assert forecast.quantiles is not None
     assert forecast.quantiles.shape == (*forecast.mean.shape, 2)
@@ -167,7 +164,7 @@ def test_bad_horizon(case: str) -> None:
 def test_frame(case: str) -> None:
     panel, model = panel_of("many"), fitted(case, "many")
     frame = model.predict(panel, times(panel, CUTOFFS), levels=(80,)).to_frame()
-    bounds = [f"{model.name}-lo-80", f"{model.name}-hi-80"] if model.has_distribution else []
+    bounds = [f"{model.name}-lo-80", f"{model.name}-hi-80"]
     assert list(frame.columns) == ["unique_id", "ds", "cutoff", model.name, *bounds]
     assert len(frame) == len(CUTOFFS) * panel.n_entities * H
     assert (frame["ds"] > frame["cutoff"]).all()
@@ -186,8 +183,9 @@ def test_saved_and_loaded_predicts_the_same_bits(case: str, kind: str, tmp_path:
     cutoffs = times(panel, CUTOFFS)
     expected, got = model.predict(panel, cutoffs), loaded.predict(panel, cutoffs)
     np.testing.assert_array_equal(expected.mean, got.mean)
-    if expected.quantiles is not None and got.quantiles is not None:
-        np.testing.assert_array_equal(expected.quantiles, got.quantiles)
+    assert expected.quantiles is not None
+    assert got.quantiles is not None
+    np.testing.assert_array_equal(expected.quantiles, got.quantiles)
     assert got.quantile_levels == expected.quantile_levels
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
         "manifest.json", "settings.json", "state.safetensors",

@@ -138,7 +138,7 @@ def test_a_quantile_that_is_not_held_says_how_to_ask_for_it() -> None:
     with pytest.raises(ConfigError, match=r"fraction between 0 and 1, got 30.*Type quantiles=0\.3"):
         forecast.quantile(30)
     with pytest.raises(ConfigError, match="has no quantiles"):
-        ft.SeasonalNaive(H, 7).fit(panel).predict(panel).quantile(0.5)
+        ft.SeasonalNaive(H, 7).fit(panel).predict(panel, levels=()).quantile(0.5)
 
 
 # ---------------------------------------------------------------- configuration and command line

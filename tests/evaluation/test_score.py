@@ -28,7 +28,7 @@ def panel_() -> Panel:
 def forecasts(panel: Panel, steps: list[int] = STEPS) -> list[Forecast]:
     models = [Persistence(H), SeasonalNaive(H, 7), SeasonalMean(H, 7, 4, alias="steady")]
     cutoffs = times(panel, steps)
-    made = [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs) for m in models]
+    made = [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs, levels=()) for m in models]
     return [*made[:2], replace(made[2], baseline=False)]
 
 

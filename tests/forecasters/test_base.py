@@ -26,9 +26,16 @@ def test_further_quantiles_come_beside_those_of_the_levels() -> None:
     assert forecast.levels == (80,)
 
 
-def test_a_model_of_points_returns_no_quantiles() -> None:
+def test_a_model_of_points_returns_quantiles_unless_it_was_fitted_for_means_only() -> None:
     panel = make_panel((60,))
-    assert Persistence(h=3).fit(panel).predict(panel, quantiles=(0.5,)).quantiles is None
+    found = Persistence(h=3).fit(panel).predict(panel, levels=(), quantiles=(0.5, 0.9))
+    assert found.quantiles is not None
+    assert (found.quantile(0.9) > found.quantile(0.5)).all()
+    means = Persistence(h=3).fit(panel, intervals=False)
+    assert means.answers_levels is False
+    assert means.predict(panel).quantiles is None
+    with pytest.warns(UserWarning, match=r"Persistence has no intervals: it was fitted with intervals=False\. Type: "):
+        assert means.predict(panel, quantiles=(0.5,)).levels == ()
 
 
 def test_a_quantile_is_a_fraction() -> None:

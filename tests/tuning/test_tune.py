@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,13 +123,14 @@ def test_counts_are_scored_by_squared_error() -> None:
 
 
 def test_a_law_can_be_scored(panel: Panel) -> None:
-    with pytest.raises(ConfigError, match="no quantiles to score wql"):
-        search("SeasonalES", panel, metric="wql")
-    model = ft.WithIntervals(ft.SeasonalES(H))
+    model = ft.SeasonalES(H)
     study = search(model, panel, metric="wql", n_trials=3)
     plan, part = study.task.plan, panel.until(times(panel, [END])[0])
     card = ft.backtest(model, part, step=plan.step, n_windows=len(plan.folds), baselines=False)
     assert study.best.value == pytest.approx(card.value(model.name, "wql"), rel=1e-9)
+    means = model.fit(part).predict(part, levels=())
+    with pytest.raises(ConfigError, match="no quantiles to score wql"):
+        study.task.score(replace(means, mean=np.zeros_like(study.task.truth)))
 
 
 @pytest.mark.parametrize(("metric", "match"), [("coverage_80", "no error that a search"), ("rsme", "mean 'rmse'")])

@@ -42,7 +42,8 @@ class Note:
         the model's own forecast was not finite. ``unknown``: none, for nothing was observed. ``range``: far outside the
         history. ``negative``: below zero, where the series never was. ``floor``: put to zero. ``large``: values too
         large to compute with. ``gap``: rows between fit and table are not known. ``category``: one that was not there
-        at fit. ``unused``: columns that the model does not use. ``left-out``: that it left out.
+        at fit. ``unused``: columns that the model does not use. ``left-out``: that it left out. ``intervals``: why they
+        may be too narrow.
     text : str
     windows : int array
         Positions of the forecasts that it is about.
@@ -89,9 +90,11 @@ def answer(
     ``ids`` are the entities the model knows, where it knows any. What it forecasts by itself follows from its
     ``min_history``, ``memory``, ``knows_ids``, ``accepts_new_ids`` and ``needs_future``.
     """
+    past = None if model._fitted is None else model._fitted.intervals
 
     def predict(part: Panel, own: Windows) -> Prediction:
-        return model._predict(part, own, quantiles, traces)
+        got = model._predict(part, own, quantiles if model.has_distribution else (), traces)
+        return got if past is None else past.added(got, model, part, own, quantiles)
 
     rows = windows.cutoff - first_observed(panel)[windows.entity] + 1
     short = rows < model.min_history
@@ -116,8 +119,10 @@ def answer(
     found = cut(found, steps, model.step_axis)
     missing = {"short": short, "ahead": unseen, "new": new & ~alone & ~unseen}
     found = _completed(found, model, stand_in, panel, windows, quantiles, missing, rows > 0)
+    if past is not None and past.errors is None:
+        found = _borrowed(found, model._points(panel.targets), stand_in, panel, windows, quantiles)
     found = _widened(found, model.name, stand_in, panel, windows, quantiles)
-    return _in_range(model.name, panel, windows, found, np.array(stand_in.floor))
+    return _in_range(model.name, panel, windows, found, stand_in)
 
 
 def first_observed(panel: Panel) -> Ints:
@@ -250,6 +255,22 @@ def _completed(
     return replace(found, mean=whole, quantiles=all_bounds, notes=tuple(notes))
 
 
+def _borrowed(
+    found: Prediction, points: Bools, stand_in: StandIn, panel: Panel, windows: Windows, quantiles: Quantiles
+) -> Prediction:
+    """Put the stand-in's spread around the forecasts of targets that have none, ``points`` ``[D]``."""
+    shape = (*np.asarray(found.mean).shape, len(quantiles))
+    own = np.full(shape, np.nan) if found.quantiles is None else np.asarray(found.quantiles)
+    lacking = np.isnan(own) & points[:, None]
+    if not quantiles or not lacking.any():
+        return found
+    mean, bounds, _ = stand_in.forecast(panel, windows, shape[1], quantiles)
+    assert bounds is not None
+    around = np.asarray(found.mean)[..., None] + bounds - mean[..., None]
+    around = np.where(np.array(stand_in.whole)[:, None], np.round(around), around)
+    return replace(found, quantiles=np.where(lacking, around, own))
+
+
 def _widened(
     found: Prediction, name: str, stand_in: StandIn, panel: Panel, windows: Windows, quantiles: Quantiles
 ) -> Prediction:
@@ -279,14 +300,14 @@ def _widened(
     return replace(found, quantiles=own, notes=(*found.notes, *notes))
 
 
-def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floors: Bools) -> Prediction:
-    """Keep targets that never fall below zero from doing so, and note what a series' own history makes absurd.
+def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, stand_in: StandIn) -> Prediction:
+    """Keep targets that were never below zero from falling there, and note what a series' own history makes absurd.
 
-    ``floors`` ``[D]`` marks the targets that were zero at times and never below. Bounds of such a series are put to
-    zero where they fall below it, which takes nothing from their coverage; so is the mean, with a note.
+    Where neither the target at fit nor the series at hand was ever below zero, bounds that are get zero, which takes
+    nothing from their coverage. So does the mean of a target that was zero at times, with a note.
     """
     far, below, raised = (np.zeros(len(windows), dtype=bool) for _ in range(3))
-    negative = np.zeros((len(windows), panel.n_targets), dtype=bool)
+    unknown = np.zeros((len(windows), panel.n_targets), dtype=bool)
     d = panel.n_targets
     mean = np.asarray(found.mean)
     least, most = mean, mean
@@ -294,6 +315,7 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floo
         least = np.fmin(least, np.fmin.reduce(found.quantiles, axis=-1))
         most = np.fmax(most, np.fmax.reduce(found.quantiles, axis=-1))
     lowest, least, most = mean.min(axis=1), least.min(axis=1), most.max(axis=1)
+    nonnegative, floors = np.array(stand_in.nonnegative), np.array(stand_in.floor)
     for entity, chosen in by_entity(windows):
         cutoffs = windows.cutoff[chosen]
         y = np.asarray(panel.rows(entity)[: int(cutoffs.max()) + 1, :d], dtype=np.float64)
@@ -302,11 +324,12 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floo
             span = np.where(high > low, high - low, np.abs(high))
             out = (most[chosen] > high + REACH * span) | (least[chosen] < low - REACH * span)
         far[chosen] = (out & (span > 0)).any(axis=1)
-        under = (least[chosen] < -ROUNDING * np.abs(high)) & (low >= 0)
-        negative[chosen] = (least[chosen] < 0) & (low >= 0) & floors
-        raised[chosen] = (negative[chosen] & (lowest[chosen] < -ROUNDING * np.abs(high))).any(axis=1)
-        below[chosen] = (under & ~floors).any(axis=1)
-    found = _raised(found, negative)
+        unknown[chosen] = (least[chosen] < 0) & (low >= 0) & nonnegative
+        under = (lowest[chosen] < -ROUNDING * np.abs(high)) & (low >= 0)
+        raised[chosen] = (under & floors).any(axis=1)
+        bounds_under = (least[chosen] < -ROUNDING * np.abs(high)) & (low >= 0) & ~nonnegative
+        below[chosen] = ((under & ~floors) | bounds_under).any(axis=1)
+    found = _raised(found, unknown, floors)
     texts = {
         "range": (f"{name} goes more than {REACH:g} times the range of the series' history beyond it", far),
         "negative": (f"{name} goes below zero, where the series never was", below),
@@ -316,12 +339,12 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, floo
     return replace(found, notes=(*found.notes, *notes)) if notes else found
 
 
-def _raised(found: Prediction, negative: Bools) -> Prediction:
-    """Put what is below zero to zero where ``negative`` ``[W, D]``."""
-    if not negative.any():
+def _raised(found: Prediction, unknown: Bools, floors: Bools) -> Prediction:
+    """Put to zero what falls below it where ``unknown`` ``[W, D]``: bounds, and the mean of ``floors`` ``[D]``."""
+    if not unknown.any():
         return found
-    mean, bounds, where = np.asarray(found.mean), found.quantiles, negative[:, None, :]
-    mean = np.where(where & (mean < 0), 0.0, mean)
+    mean, bounds, where = np.asarray(found.mean), found.quantiles, unknown[:, None, :]
+    mean = np.where(where & floors & (mean < 0), 0.0, mean)
     if bounds is not None:
         bounds = np.where(where[..., None] & (bounds < 0), 0.0, bounds)
     return replace(found, mean=mean, quantiles=bounds)

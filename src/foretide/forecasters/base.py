@@ -17,11 +17,12 @@ from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, ans
 from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
 from foretide.forecasters.declared import Declared
-from foretide.forecasters.fitted import Fitted, View, kept_history, within_reach
+from foretide.forecasters.fitted import Fitted, View, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
+from foretide.forecasters.intervals.learned import Intervals
 from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
-from foretide.forecasters.part import FitPart, held_back
+from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Forecaster(Declared):
     @final
     def fit(
         self, panel: Panel | Frame | None = None, until: Time | None = None, *, train_until: Time | None = None,
-        warm_start: bool = False, **other: Never,
+        warm_start: bool = False, intervals: bool = True, **other: Never,
     ) -> Self:  # fmt: skip
         """Learn from the steps up to ``until`` and nothing later.
 
@@ -79,6 +80,9 @@ class Forecaster(Declared):
             of each series, at least ``h`` steps, are for validation where the model needs any.
         warm_start : bool
             Begin training at the weights of the last fit; without, every fit begins anew.
+        intervals : bool
+            Whether a model without a predictive distribution of its own gets that of its past errors, those of a
+            network on the validation part, those of others by a further fit. Without, ``predict`` gives means only.
 
         Returns
         -------
@@ -109,50 +113,30 @@ class Forecaster(Declared):
             raise DataError("No target value is observed in the part to fit on. Check `until` and the target column.")
         self._former = self.state() if warm_start and self._fitted is not None else {}
         self._fitted = None
-        fitted = Fitted.begin(panel, part)
-        seen = self._part(fitted, part, train_until)
-        kept = self._learnable(seen)
-        learned = seen.take(kept)
-        if learned is not seen:  # categories of a series that is not learned from are not learned either
-            fitted = Fitted.begin(panel, part.take([part.entity(name) for name in learned.panel.ids]))
-            seen = self._part(fitted, part, train_until)
-            learned = seen.take(kept)
+        fitted, seen, learned = self._described(panel, part, train_until)
         self._fit(learned)
         self._former = {}
         history, stand_in = kept_history(seen.panel, self.memory), StandIn.fit(seen.panel)
         self._fitted = replace(fitted, ids=learned.panel.ids, history=history, stand_in=stand_in)
+        if intervals and self._points(learned.panel.targets).any():
+            self._fitted = replace(self._fitted, intervals=Intervals.learn(self, learned))
         return self
+
+    def _described(self, panel: Panel, part: Panel, train_until: Time | None) -> tuple[Fitted, FitPart, FitPart]:
+        """Return what the table looks like, the part of it as the model sees that, and what is learned from."""
+        fitted = Fitted.begin(panel, part)
+        seen = part_of(fitted, part, train_until, self.h, self.uses_validation)
+        kept = self._learnable(seen)
+        learned = seen.take(kept)
+        if learned is not seen:  # categories of a series that is not learned from are not learned either
+            fitted = Fitted.begin(panel, part.take([part.entity(name) for name in learned.panel.ids]))
+            seen = part_of(fitted, part, train_until, self.h, self.uses_validation)
+            learned = seen.take(kept)
+        return fitted, seen, learned
 
     def _learnable(self, part: FitPart) -> Ints:
         """Return the entities (positions) to learn from; the others are forecast as series unseen at fit are."""
         return np.arange(part.panel.n_entities)
-
-    def _part(self, fitted: Fitted, part: Panel, train_until: Time | None) -> FitPart:
-        """Return the part to learn from as the model sees it, without entities that have no training rows."""
-        ends = Windows(np.arange(part.n_entities), part.observed - 1)
-        step = None if train_until is None else self._train_step(part, train_until)
-        if step is not None:
-            rows = np.clip(step - part.first + 1, 0, part.observed)
-            part, ends = part.take(np.flatnonzero(rows)), ends[rows > 0]
-            ends = Windows(np.arange(part.n_entities), rows[rows > 0] - 1)
-        seen = fitted.view(part, ends, self.h)
-        if step is None:
-            rows = held_back(seen.panel, self.h) if self.uses_validation else seen.panel.observed
-            return FitPart(seen.panel, rows)
-        rows = seen.windows.cutoff + 1
-        until = seen.panel.grid.output_times([int((seen.panel.first + rows - 1).max())])[0]
-        return FitPart(seen.panel, rows, until)
-
-    def _train_step(self, part: Panel, train_until: Time) -> int:
-        step = part.grid.step_at_or_before(train_until)
-        if step > int((part.first + part.observed - 1).max()):
-            raise ConfigError(f"train_until={train_until!s} lies after the last step that may be seen (`until`).")
-        if step < int(part.first.min()):
-            raise ConfigError(
-                f"train_until={train_until!s} lies before the first row of every series, "
-                f"{part.grid.output_times([int(part.first.min())])[0]}. Choose a later time, or leave it out."
-            )
-        return step
 
     @final
     def predict(
@@ -172,8 +156,8 @@ class Forecaster(Declared):
             cutoff is left out of it. A series that is too short for the model, or new to a model of single series,
             is forecast by a simple stand-in; ``Forecast.notes`` says so.
         levels : float, or iterable of float
-            Central interval levels in percent; 80 and 95 by default, as far as the distribution holds them. A model
-            without a predictive distribution returns no intervals.
+            Central interval levels in percent; 80 and 95 by default, as far as the distribution holds them; ``()`` for
+            means alone.
         h : int, optional
             Return the first so many of the steps that the model forecasts; all by default.
         quantiles : float, or iterable of float
@@ -196,21 +180,19 @@ class Forecaster(Declared):
         --------
         >>> import foretide as ft
         >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
-        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=24, season=24)).fit(panel)
-        >>> model.predict(panel, levels=80)
+        >>> ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel, levels=80)
         Forecast(SeasonalNaive: 1 origins x 24 steps x 1 targets, levels [80.0])
         """
         strange = {name: on for name, on in traces.items() if name not in self.traces}
         table = table_of("predict", panel, {n: on for n, on in strange.items() if n in FOREIGN}, PREDICT)
         panel, steps = self._read(table), steps_asked(self.name, self.h, h)
         windows = self._origins_of(panel, cutoffs)
-        kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles)
-        kept, asked = (kept, asked) if self.has_distribution else ((), ())
+        kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles, means_only=not self.answers_levels)
         wanted_quantiles = all_quantiles(kept, asked)
         if strange:
             raise ConfigError(f"{self.name} has no trace {sorted(strange)[0]!r}; it can return {list(self.traces)}.")
         got, view = self._seen(panel, windows, wanted_quantiles, tuple(t for t, on in traces.items() if on), steps)
-        notes = (*got.notes, *self._general_notes(panel, view))
+        notes = (*got.notes, *self._general_notes(panel, view, bool(wanted_quantiles)))
         return Forecast(
             self.name, panel, windows, got.mean, kept, wanted_quantiles, got.quantiles, got.extras, notes, asked,
             self.baseline,
@@ -297,12 +279,22 @@ class Forecaster(Declared):
         assert fitted.stand_in is not None
         return answer(self, fitted.stand_in, frozenset(fitted.ids), panel, windows, quantiles, traces, steps)
 
+    def _points(self, targets: tuple[str, ...]) -> Bools:
+        """Which targets have no predictive distribution of the model's own, ``[D]``."""
+        return np.full(len(targets), not self.has_distribution)
+
+    def _early(self, part: FitPart, rows: Ints) -> tuple[Forecaster, Ints]:
+        """Return a fitted forecaster that knows the first ``rows`` ``[N]`` of the part alone, or others; and those."""
+        if self.spares_validation:
+            return self, part.train_rows
+        return self.fresh().fit(part.panel.head(rows), intervals=False), rows
+
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Whether what was learned of a window's series says nothing of it, ``[W]``: it is forecast as a new one is."""
         return np.zeros(len(windows), dtype=bool)
 
-    def _general_notes(self, panel: Panel, view: View) -> list[Note]:
-        """Note unknown categories, values too large to compute with, and columns that the model does not use."""
+    def _general_notes(self, panel: Panel, view: View, with_quantiles: bool) -> list[Note]:
+        """Note unknown categories, values too large to compute with, columns not used, and intervals to doubt."""
         everywhere = np.arange(len(view.windows))
         notes = [
             Note("category", f"{column}: {', '.join(map(repr, new))} was not there at fit, taken as none", everywhere)
@@ -314,6 +306,9 @@ class Forecaster(Declared):
         if (apart := self._fitted.apart(view, self.memory)).any():
             text = "the table begins later than one step after the fit; what lies between is not known"
             notes.append(Note("gap", text, np.flatnonzero(apart)))
+        past = self._fitted.intervals
+        if past is not None and past.note and with_quantiles:
+            notes.append(Note("intervals", past.note, everywhere))
         if unused := self._unused(view.panel, panel.future):
             notes.append(Note("unused", f"{self.name} does not use {', '.join(unused)}", everywhere, unused))
         return notes
@@ -435,6 +430,11 @@ class Forecaster(Declared):
         return ()
 
     # ---------------------------------------------------------------- shared
+    @property
+    def answers_levels(self) -> bool:
+        """Whether ``predict`` gives intervals; after ``fit(..., intervals=False)`` only of an own distribution."""
+        return self.has_distribution or self._fitted is None or self._fitted.intervals is not None
+
     @property
     def layout(self) -> Panel | None:
         """A panel without rows of what was fitted on: names, roles, grid. None before fit."""

@@ -38,7 +38,11 @@ class Declared(ABC):
     learned: ClassVar[tuple[str, ...]] = ()
     """Attributes that ``fit`` sets and that are saved: in ``state`` (arrays) or ``facts``, without a final ``_``."""
     has_distribution: bool = False
-    """Whether intervals come with the mean."""
+    """Whether it has a predictive distribution of its own; others get that of their past errors."""
+    spares_validation: bool = False
+    """Whether the steps kept aside for validation are none that it has learned from: its errors there are honest."""
+    past_origins: int = 60
+    """Past forecasts, for intervals, are made from at most so many origins of a series; fewer of what is slow."""
     baseline: bool = False
     """Whether skill is measured against it; a wrapper around one forecaster is what that one is."""
     neural: bool = False

@@ -18,13 +18,16 @@ from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, w
 from foretide.data.windows import Windows, first_rows, places
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
+from foretide.forecasters.intervals.learned import UNSAVED, Intervals
 from foretide.forecasters.stand_in import StandIn
-from foretide.training.saved import arrays_of, facts_of, rebuilt
+from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Ints, Json
 
 HISTORY = ("values", "row0", "length", "first")
+PAST = "intervals/"
+"""Before the names of the arrays of past errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,8 @@ class Fitted:
         here.
     stand_in : StandIn or None
         Answers where the model cannot.
+    intervals : Intervals or None
+        What past errors say; None for a model with a distribution of its own, and where they were not wanted.
     """
 
     targets: tuple[str, ...]
@@ -94,6 +99,7 @@ class Fitted:
     names: Names = field(default_factory=Names)
     history: Panel | None = None
     stand_in: StandIn | None = None
+    intervals: Intervals | None = None
 
     @classmethod
     def begin(cls, panel: Panel, part: Panel) -> Fitted:
@@ -275,7 +281,7 @@ class Fitted:
         stand_in = None if self.stand_in is None else facts_of(self.stand_in)
         return {
             **facts_of(self), "indicators": self.indicators.to_dict(), "names": asdict(self.names), "history": kept,
-            "stand_in": stand_in,
+            "stand_in": stand_in, "intervals": None if self.intervals is None else self.intervals.facts(),
         }  # fmt: skip
 
     def without_history(self) -> Fitted:
@@ -283,8 +289,9 @@ class Fitted:
         return replace(self, history=None)
 
     def arrays(self) -> dict[str, Array]:
-        """The history."""
-        return {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
+        """The history and the past errors."""
+        kept = {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
+        return kept | ({} if self.intervals is None else prefixed(PAST, self.intervals.arrays()))
 
     @classmethod
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Fitted:
@@ -292,7 +299,10 @@ class Fitted:
         stand_in = None if facts["stand_in"] is None else rebuilt(StandIn, facts["stand_in"])
         indicators = Indicators.from_dict(facts["indicators"])
         names = Names(**facts.get("names", {}))
-        found = rebuilt(cls, {**facts, "indicators": indicators, "names": names, "history": None, "stand_in": stand_in})
+        past = facts.get("intervals", {"errors": None, "note": UNSAVED})
+        intervals = None if past is None else Intervals.restore(past, under(PAST, arrays))
+        made = {"indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals}
+        found = rebuilt(cls, {**facts, **made})
         if facts["history"] is None:
             return found
         columns = arrays["values"].shape[1] - len(found.targets)
@@ -326,17 +336,6 @@ def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
         own = rows[low : low + n]
         first[i] = int(own.argmax()) if own.any() else n
     return panel.with_values(values), first
-
-
-def kept_history(panel: Panel, memory: int | None) -> Panel:
-    """Return the last ``memory`` rows of each entity up to its last observed one, in an array of their own."""
-    length = panel.observed if memory is None else np.minimum(panel.observed, memory)
-    drop = panel.observed - length
-    row0 = first_rows(length)
-    whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
-    parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
-    values = panel.values if whole else np.concatenate(parts)
-    return replace(panel, values=values, row0=row0, first=panel.first + drop, length=length)
 
 
 def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None) -> tuple[Panel, Windows]:

@@ -58,7 +58,7 @@ class Forecast:
     mean : float array ``[N, H, D]``
         Point forecasts in original units.
     levels : tuple of float
-        Central interval levels in percent, e.g. ``(80, 95)``; empty for a model without a predictive distribution.
+        Central interval levels in percent, e.g. ``(80, 95)``; empty where means alone were asked for.
     quantile_levels : tuple of float
         Quantiles that ``quantiles`` holds, ascending, as fractions.
     quantiles : float array ``[N, H, D, Q]`` or None
@@ -126,15 +126,15 @@ class Forecast:
         --------
         >>> import foretide as ft
         >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
-        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=24, season=24)).fit(panel)
+        >>> model = ft.SeasonalNaive(h=24, season=24).fit(panel)
         >>> model.predict(panel, quantiles=0.9).quantile(0.9).shape
         (1, 24, 1)
         """
         (wanted,) = quantile_levels(level)
         if self.quantiles is None:
             raise ConfigError(
-                f"{self.model} has no quantiles: it gives a mean only, or was asked for no more. Give a point model "
-                "intervals: ft.WithIntervals(model); ask any other: model.predict(panel, levels=(80, 95))"
+                f"{self.model} has no quantiles: it was asked for means only. Ask for them: "
+                "model.predict(panel, levels=(80, 95)), after a fit without intervals=False"
             )
         for k, known in enumerate(self.quantile_levels):
             if abs(known - wanted) < 1e-9:
@@ -342,8 +342,8 @@ class Forecast:
         >>> import foretide as ft
         >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
         >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
-        >>> list(forecast.to_frame().columns)
-        ['unique_id', 'ds', 'cutoff', 'SeasonalNaive']
+        >>> list(forecast.to_frame().columns)  # doctest: +ELLIPSIS
+        ['unique_id', 'ds', 'cutoff', 'SeasonalNaive', 'SeasonalNaive-lo-80', ... 'SeasonalNaive-hi-95']
         """
         from foretide.data.reading.frames import as_backend
 
@@ -403,17 +403,21 @@ class Forecast:
 
 
 def sentences_of(forecasts: Sequence[Forecast]) -> list[str]:
-    """Return what there is to know of some models' forecasts, one sentence for a column that several do not use."""
+    """Return what there is to know of some models' forecasts, one sentence for what is so of several models."""
     found: list[str] = []
-    unused: dict[str, tuple[str, ...]] = {}
+    unused: dict[tuple[str, ...], list[str]] = {}
+    doubtful: dict[str, list[str]] = {}
     for forecast in forecasts:
-        found += replace(forecast, notes=tuple(note for note in forecast.notes if note.kind != "unused")).summary()
+        own = [note for note in forecast.notes if note.kind not in ("unused", "intervals")]
+        found += replace(forecast, notes=tuple(own)).summary()
         for note in forecast.notes:
             if note.kind == "unused":
-                unused[forecast.model] = note.columns
-    for columns in dict.fromkeys(unused.values()):
-        names = [name for name, own_columns in unused.items() if own_columns == columns]
-        found.append(f"Known-ahead columns ({', '.join(columns)}) are not used by {', '.join(names)}.")
+                unused.setdefault(note.columns, []).append(forecast.model)
+            elif note.kind == "intervals":
+                doubtful.setdefault(note.text, []).append(forecast.model)
+    found += [f"{', '.join(dict.fromkeys(names))}: {text}." for text, names in doubtful.items()]
+    for columns, names in unused.items():
+        found.append(f"Known-ahead columns ({', '.join(columns)}) are not used by {', '.join(dict.fromkeys(names))}.")
     return found
 
 

@@ -94,14 +94,22 @@ def quantile_levels(quantiles: object, *, typed: str = PYTHON) -> tuple[float, .
 
 
 def levels_held(
-    name: str, limits: tuple[float, float] | None, levels: object, quantiles: object
+    name: str, limits: tuple[float, float] | None, levels: object, quantiles: object, *, means_only: bool = False
 ) -> tuple[Floats, Floats]:
     """Read levels and quantiles as asked of a distribution that may be known within limits only.
 
     Such a distribution is not continued by a guess. Default levels that it does not hold are left out; for what was
-    asked for a warning says that it will be NaN, and what to type instead.
+    asked for a warning says that it will be NaN, and what to type instead; so it does of a model fitted for means only.
     """
     kept, asked = interval_levels(levels), quantile_levels(quantiles)
+    if means_only:
+        if asked or (kept and levels is not DEFAULT_LEVELS):
+            warnings.warn(
+                f"{name} has no intervals: it was fitted with intervals=False. Type: model.fit(panel)",
+                UserWarning,
+                stacklevel=3,
+            )
+        return (), ()
     if limits is None:
         return kept, asked
     if levels is DEFAULT_LEVELS:

@@ -10,11 +10,12 @@ import numpy as np
 
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.seasons import seasons_of
-from foretide.data.windows import Windows, slide
-from foretide.errors import DataError
+from foretide.data.windows import Windows, first_rows, slide
+from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.forecasters.fitted import Fitted
     from foretide.typing import Ints, Time
 
 HELD_BACK = 0.15
@@ -112,6 +113,46 @@ def without_future(panel: Panel) -> Panel:
     """Return a panel without its known-future columns, a view: what a model that does not use them gets to see."""
     kept = len(panel.targets) + len(panel.past)
     return replace(panel, values=panel.values[:, :kept], future=())
+
+
+def part_of(fitted: Fitted, part: Panel, train_until: Time | None, h: int, uses_validation: bool) -> FitPart:
+    """Return the part to learn from as the model sees it, without entities that have no training rows."""
+    ends = Windows(np.arange(part.n_entities), part.observed - 1)
+    step = None if train_until is None else _train_step(part, train_until)
+    if step is not None:
+        rows = np.clip(step - part.first + 1, 0, part.observed)
+        part, ends = part.take(np.flatnonzero(rows)), ends[rows > 0]
+        ends = Windows(np.arange(part.n_entities), rows[rows > 0] - 1)
+    seen = fitted.view(part, ends, h)
+    if step is None:
+        rows = held_back(seen.panel, h) if uses_validation else seen.panel.observed
+        return FitPart(seen.panel, rows)
+    rows = seen.windows.cutoff + 1
+    until = seen.panel.grid.output_times([int((seen.panel.first + rows - 1).max())])[0]
+    return FitPart(seen.panel, rows, until)
+
+
+def _train_step(part: Panel, train_until: Time) -> int:
+    step = part.grid.step_at_or_before(train_until)
+    if step > int((part.first + part.observed - 1).max()):
+        raise ConfigError(f"train_until={train_until!s} lies after the last step that may be seen (`until`).")
+    if step < int(part.first.min()):
+        raise ConfigError(
+            f"train_until={train_until!s} lies before the first row of every series, "
+            f"{part.grid.output_times([int(part.first.min())])[0]}. Choose a later time, or leave it out."
+        )
+    return step
+
+
+def kept_history(panel: Panel, memory: int | None) -> Panel:
+    """Return the last ``memory`` rows of each entity up to its last observed one, in an array of their own."""
+    length = panel.observed if memory is None else np.minimum(panel.observed, memory)
+    drop = panel.observed - length
+    row0 = first_rows(length)
+    whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
+    parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
+    values = panel.values if whole else np.concatenate(parts)
+    return replace(panel, values=values, row0=row0, first=panel.first + drop, length=length)
 
 
 def held_back(panel: Panel, h: int) -> Ints:

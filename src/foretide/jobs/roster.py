@@ -9,7 +9,7 @@ from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.options import REQUIRED
-from foretide.forecasters.simple.default_set import default_names, is_baseline, simple_set, with_intervals
+from foretide.forecasters.simple.default_set import default_names, is_baseline, simple_set
 from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.jobs.mistakes import Mistake, MistakesError, mistakes_of
 
@@ -42,7 +42,7 @@ def roster(
     calendar : Calendar, optional
         Handed to the models that can use one.
     counts : bool
-        Whether every target is a count: the intermittent baselines run too, and point baselines get intervals.
+        Whether every target is a count: the intermittent baselines run too.
     freq : str or int
         Step of the grid: without a season there is no CalendarES.
     say : callable, optional
@@ -70,9 +70,9 @@ def roster(
     if mistakes:
         first = mistakes[0].error
         raise first if len(mistakes) == 1 and isinstance(first, MissingExtraError) else MistakesError(mistakes)
-    entries = [Member(with_intervals(f) if counts and is_baseline(f) else f, is_baseline(f), True) for f in asked]
+    entries = [Member(f, is_baseline(f), True) for f in asked]
     if config.baselines:
-        found, notes = simple_set(config.h, counts=counts, intervals=counts, freq=freq, shared=shared, beside=asked)
+        found, notes = simple_set(config.h, counts=counts, freq=freq, shared=shared, beside=asked)
         entries = [*(Member(forecaster, True, False) for forecaster in found), *entries]
         if say is not None:
             for note in notes:

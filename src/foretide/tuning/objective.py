@@ -99,7 +99,7 @@ class Task:
         DataError
             When a forecast is missing where the truth is known: such a figure would not compare.
         """
-        call(forecaster.fit, self.inner)
+        call(forecaster.fit, self.inner, **({} if self.is_distribution else {"intervals": False}))
         levels = {"levels": self._levels, "quantiles": DECILES} if self.is_distribution else {"levels": ()}
         forecast: Forecast = call(forecaster.predict, self.panel, cutoffs=self.cutoffs, **levels)
         return self.score(forecast.take(_positions(forecast.windows, self.windows)))
@@ -131,7 +131,7 @@ class Task:
         )  # fmt: skip
         scored: Baselines = {"figures": {}, "notes": notes}
         for member in members:
-            if member.name in without or (self.is_distribution and not member.has_distribution):
+            if member.name in without:
                 continue
             started, fresh = time.perf_counter(), member.fresh()
             assert isinstance(fresh, Forecaster)

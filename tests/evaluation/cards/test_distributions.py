@@ -51,7 +51,8 @@ def with_distribution(model: str, like: Forecast, scale: float, levels: tuple[fl
 def naive() -> list[Forecast]:
     panel = counts_panel()
     cutoffs = times(panel, STEPS)
-    return [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs) for m in (Persistence(H), SeasonalNaive(H, 7))]
+    made = (Persistence(H), SeasonalNaive(H, 7))
+    return [m.fit(panel, until=cutoffs[0]).predict(panel, cutoffs, levels=()) for m in made]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.compare.tests import diebold_mariano
 from foretide.evaluation.rolling.backtest import backtest
 from foretide.forecasters.simple.baselines import Drift, Persistence, SeasonalES, SeasonalMean, SeasonalNaive
-from foretide.forecasters.wrappers.intervals import WithIntervals
 
 H = 4
 LENGTHS, FIRST = (160, 160, 150), (0, 0, 5)
@@ -34,13 +33,25 @@ class ES(SeasonalES):
 def card() -> Scorecard:
     panel = make_panel(LENGTHS, targets=2, first=FIRST, missing=0.03, seed=4)
     models = [Persistence(H), SeasonalNaive(H), SeasonalMean(H, cycles=4), Drift(H), ES(H)]
-    return backtest(models, panel, n_windows=24, step=3, baselines=False)
+    return backtest(models, panel, n_windows=24, step=3, baselines=False, levels=(), quantiles=())
+
+
+class Points:
+    """Somebody else's model, which gives means only."""
+
+    h, name, baseline = H, "Persistence", True
+
+    def fit(self, panel: Panel, *, until: Any = None) -> None:
+        self.model = Persistence(H).fit(panel, until, intervals=False)
+
+    def predict(self, panel: Panel, cutoffs: Any) -> Any:
+        return self.model.predict(panel, cutoffs)
 
 
 @cache
 def distributions() -> Scorecard:
     panel = make_panel(LENGTHS, first=FIRST, seed=5, whole=True)
-    models = [WithIntervals(SeasonalES(H), alias="ES"), WithIntervals(SeasonalNaive(H)), Persistence(H)]
+    models = [SeasonalES(H, alias="ES"), SeasonalNaive(H), Points()]
     return backtest(models, panel, n_windows=24, step=3, baselines=False)
 
 
@@ -63,6 +74,11 @@ def test_tidy_frame() -> None:
     whole = card().to_frame(all_points=True)
     assert len(whole) == card().truth.size > len(made)
     assert whole["y"].notna().sum() == len(made)
+
+
+def test_a_model_that_gives_means_only_is_named() -> None:
+    assert "Persistence: means only, no intervals, and no score that needs them." in distributions().notes
+    assert not any("means only" in note for note in card().notes)
 
 
 def test_tidy_frame_has_intervals() -> None:

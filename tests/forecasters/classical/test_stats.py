@@ -68,14 +68,15 @@ def test_forward_of_complex_smoothing_is_avoided() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(stats._NO_DISTRIBUTION - {"AutoMFLES", "MFLES"}))
-def test_models_without_intervals_say_so(name: str) -> None:
+def test_models_without_intervals_have_those_of_their_past_errors(name: str) -> None:
     params = {**SETTINGS.get(name, {})}
     if "Seasonal" in name:
         params |= {"alpha": 0.3} if name == "SeasonalExponentialSmoothing" else {}
         params |= {"window_size": 2} if name == "SeasonalWindowAverage" else {}
     panel = make_panel((60,))
     forecast = Stats(name, H, params=params).fit(panel).predict(panel)
-    assert forecast.levels == ()
+    assert forecast.levels == (80.0, 95.0)
+    assert (forecast.quantile(0.1) < forecast.quantile(0.9)).all()
     assert np.isfinite(forecast.mean).all()
 
 

@@ -22,7 +22,7 @@ NETWORKS = {"Auto", "LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "
 
 
 def names(**options: object) -> list[str]:
-    given = {"counts": False, "intervals": False, "freq": "D", "shared": {}, **options}
+    given = {"counts": False, "freq": "D", "shared": {}, **options}
     return [f.name for f in simple_set(4, **given)[0]]  # type: ignore[arg-type]
 
 
@@ -61,8 +61,7 @@ def test_a_baseline_whose_name_is_taken_runs_under_another() -> None:
 def test_counts() -> None:
     pytest.importorskip("statsforecast")
     assert names(counts=True) == [*UNASKED, *UNASKED_COUNTS]
-    made = simple_set(4, counts=True, intervals=True, freq="D", shared={})[0]
-    assert all(type(f) is WithIntervals and f.has_distribution for f in made)
+    assert all(f.answers_levels for f in simple_set(4, counts=True, freq="D", shared={})[0])
 
 
 def test_without_a_season_or_holidays_there_is_no_calendar_smoothing() -> None:
@@ -75,10 +74,7 @@ def test_without_a_season_or_holidays_there_is_no_calendar_smoothing() -> None:
 
 
 def test_shared_settings_go_to_those_that_know_them() -> None:
-    made = {
-        f.name: f
-        for f in simple_set(4, counts=False, intervals=False, freq="h", shared={"season": 24, "input_size": 9})[0]
-    }
+    made = {f.name: f for f in simple_set(4, counts=False, freq="h", shared={"season": 24, "input_size": 9})[0]}
     assert made["SeasonalNaive"].settings()["season"] == 24
     assert made["Ridge"].settings()["input_size"] == 9
 

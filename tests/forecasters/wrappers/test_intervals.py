@@ -9,10 +9,11 @@ from scipy import optimize, stats
 
 import foretide as ft
 from foretide.data.panel import Panel
-from foretide.data.windows import Windows
+from foretide.data.windows import Windows, slide
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.wrappers.error_distribution import GRID, GROUP_SPREAD, WORTH, ErrorDistribution, Errors
+from foretide.forecasters.intervals.distribution import GRID, GROUP_SPREAD, WORTH, ErrorDistribution, Errors
+from foretide.forecasters.intervals.past import evenly_spaced
 from foretide.forecasters.wrappers.intervals import WithIntervals
 
 H = 4
@@ -156,8 +157,8 @@ def test_errors_are_those_on_steps_the_model_did_not_learn_from() -> None:
 
 def test_origins_pass_through_every_season_position() -> None:
     panel = counts(n=1401, targets=1)  # 30 % kept back and 60 origins: every seventh step, were it not avoided
-    model = WithIntervals(ft.SeasonalNaive(H))
-    windows = model._origins(panel, 1, np.array([1401 - 420]), 7)
+    after = slide(panel, input_size=1, h=H, first_target=1401 - 420)
+    windows = evenly_spaced(after, after.cutoff, 7, 60)
     assert 30 <= len(windows) <= 60
     assert set(windows.cutoff % 7) == set(range(7))
     assert windows.cutoff.min() >= 1400 - 420
@@ -269,10 +270,23 @@ def test_short_series_warn_and_too_short_ones_are_refused() -> None:
     # With one origin after another of a formula there is enough.
     assert WithIntervals(ft.SeasonalNaive(2)).fit(make_panel((12,))).predict(make_panel((12,))).quantiles is not None
     with (
-        pytest.raises(DataError, match="No past forecast can be compared.*h=4 after it.*longest series has 4"),
+        pytest.raises(DataError, match="No past forecast can be compared.*h=4 after it.*longest series has 1"),
         pytest.warns(UserWarning, match="too short"),
     ):
-        WithIntervals(ft.Persistence(H)).fit(make_panel((4,)))
+        WithIntervals(ft.Persistence(H)).fit(make_panel((1,)))
+
+
+@pytest.mark.parametrize("distribution", ["auto", "empirical"])
+def test_series_no_longer_than_the_horizon_have_the_width_of_the_steps_that_are_known(distribution: Any) -> None:
+    panel = make_panel((8,), seed=2)
+    model = WithIntervals(ft.Persistence(12), distribution)
+    with pytest.warns(
+        UserWarning, match=r"no past forecast reaches further than 4 steps\. The intervals of later steps"
+    ):
+        found = model.fit(panel).predict(panel)
+    width = (found.quantile(0.9) - found.quantile(0.1))[0, :, 0]
+    assert (width > 0).all() or distribution == "empirical"  # of a single error in the second quarter
+    np.testing.assert_allclose(width[6:], width[5])  # the third and fourth quarter, as the second
 
 
 def test_missing_values_are_left_out_of_the_errors() -> None:

@@ -58,7 +58,7 @@ class Calibration(Figures):
         --------
         >>> import foretide as ft
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
-        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=4, season=24), alias="Naive")
+        >>> model = ft.SeasonalNaive(h=4, season=24, alias="Naive")
         >>> card = ft.backtest(model, data.panel, n_windows=8, step=5, baselines=False)
         >>> card.coverage(80).columns.tolist()
         ['model', 'level', 'coverage', 'width']
@@ -116,7 +116,7 @@ class Calibration(Figures):
         --------
         >>> import foretide as ft
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
-        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=4, season=24), alias="Naive")
+        >>> model = ft.SeasonalNaive(h=4, season=24, alias="Naive")
         >>> card = ft.backtest(model, data.panel, n_windows=8, step=5, baselines=False)
         >>> float(card.pit_histogram("Naive").observed.sum().round(6))
         1.0
@@ -142,7 +142,7 @@ class Calibration(Figures):
         --------
         >>> import foretide as ft
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
-        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=4, season=24), alias="Naive")
+        >>> model = ft.SeasonalNaive(h=4, season=24, alias="Naive")
         >>> card = ft.backtest(model, data.panel, n_windows=8, step=5, baselines=False)
         >>> card.reliability("Naive").columns.tolist()
         ['level', 'below', 'at_or_below', 'n']
@@ -178,7 +178,7 @@ class Calibration(Figures):
         --------
         >>> import foretide as ft
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
-        >>> model = ft.WithIntervals(ft.SeasonalNaive(h=4, season=24), alias="Naive")
+        >>> model = ft.SeasonalNaive(h=4, season=24, alias="Naive")
         >>> card = ft.backtest(model, data.panel, n_windows=8, step=5, baselines=False)
         >>> card.stock(shortage_cost=3, holding_cost=1)["n"].tolist()
         [32]

@@ -191,6 +191,7 @@ def _card(
     oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, shared.levels, shared.quantiles)
     runs = [_run_of(name, member, results) for name, (member, results) in found.items()]
     said = [*notes, *_parts_of(plan), *_untested(panel, forecasts), *sentences_of(forecasts)]
+    said += _means_only(forecasts, shared)
     starts = {network: run.name for run in runs for network in run.start_of if network in found}
     return score(
         forecasts, panel, train=plan.known(panel), season=plan.season, oracle=oracle, plan=plan, runs=runs, notes=said,
@@ -242,6 +243,12 @@ def _untested(panel: Panel, forecasts: Sequence[Forecast]) -> list[str]:
         return []
     shown = ", ".join(map(repr, names[:3])) + (" ..." if len(names) > 3 else "")
     return [f"{len(names)} of {panel.n_entities} series have no values in the folds and are not judged ({shown})."]
+
+
+def _means_only(forecasts: Sequence[Forecast], shared: Shared) -> list[str]:
+    """Say which models have no intervals, where some were asked for."""
+    names = [f.model for f in forecasts if f.quantiles is None] if shared.levels or shared.quantiles else []
+    return [f"{', '.join(names)}: means only, no intervals, and no score that needs them."] if names else []
 
 
 def _run_of(name: str, member: Member, results: Sequence[BlockResult]) -> ModelRun:

@@ -82,11 +82,6 @@ class Member:
         """Whether it can begin at what an earlier fit learned."""
         return bool(getattr(self.forecaster, "can_warm_start", False))
 
-    @property
-    def has_distribution(self) -> bool:
-        """Whether it has a predictive distribution."""
-        return bool(getattr(self.forecaster, "has_distribution", False))
-
     def fresh(self) -> Model:
         """Return an unfitted copy.
 
@@ -126,8 +121,7 @@ def members_of(
     ----------
     models : forecaster, str, {name: settings}, or a sequence of them
     panel, part : Panel
-        All of the data; the first training part. Where every target is a count in it, intermittent baselines run too,
-        and where a model that was asked for has a distribution, point baselines get intervals.
+        All of the data; the first training part. Where every target is a count in it, intermittent baselines run too.
     h : int
         Horizon.
     baselines : bool
@@ -150,11 +144,8 @@ def members_of(
             **{key: value for key, value in shared.items() if value is not None},
         }
         counts = bool(count_like(part).all())
-        distributions = counts and any(m.has_distribution for m in asked)
-        found, notes = simple_set(
-            h, counts=counts, intervals=distributions, freq=panel.grid.freq, shared=known,
-            beside=[m.forecaster for m in asked],
-        )  # fmt: skip
+        beside = [m.forecaster for m in asked]
+        found, notes = simple_set(h, counts=counts, freq=panel.grid.freq, shared=known, beside=beside)
         defaults = [Member(forecaster, True, False) for forecaster in found]
     everyone = [*defaults, *asked]
     if not everyone:

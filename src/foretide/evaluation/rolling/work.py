@@ -117,7 +117,8 @@ def _fit_and_forecast(
     with measured() as fit:
         if not as_it_is:
             warm = {"warm_start": True} if former is not None else {}
-            call(model.fit, plan.part(panel, block), **plan.fit_options(panel, block), **warm)
+            means = {} if shared.levels or shared.quantiles else {"intervals": False}
+            call(model.fit, plan.part(panel, block), **plan.fit_options(panel, block), **warm, **means)
     if block == plan.blocks[-1]:
         _save(model, member, shared)
     with measured() as predict:

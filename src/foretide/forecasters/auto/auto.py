@@ -18,10 +18,10 @@ from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_cand
 from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.gaussian import installed
+from foretide.forecasters.intervals.past import predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.ensemble import blend_quantiles
-from foretide.forecasters.wrappers.past_errors import predict_within
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
 from foretide.parallel import map_tasks
 from foretide.text import joined, number, percent, phrase

@@ -14,7 +14,7 @@ from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, evenly, places, truth_of
 from foretide.forecasters.classical.time_limit import can_interrupt, limit
 from foretide.forecasters.forecast import Forecast
-from foretide.forecasters.wrappers.past_errors import predict_within
+from foretide.forecasters.intervals.past import predict_within
 from foretide.forecasters.wrappers.wrapper import fit_member
 
 if TYPE_CHECKING:

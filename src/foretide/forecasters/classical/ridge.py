@@ -69,7 +69,7 @@ class Ridge(Forecaster):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.Ridge(h=24, input_size=48).fit(panel).predict(panel)
-    Forecast(Ridge: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(Ridge: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     default_for = "always"

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 
 _NO_MODELS = frozenset({"SklearnModel", "NaNModel", "ConformalSeasonalPool"})
+_SLOW_ORIGINS = 8
+"""Past forecasts of a model that is estimated anew at every origin are made from at most so many."""
 _NO_DISTRIBUTION = frozenset(
     {
         "ADIDA", "AutoMFLES", "CrostonClassic", "CrostonOptimized", "CrostonSBA", "IMAPA", "MFLES",
@@ -135,6 +137,7 @@ class Stats(Forecaster):
         takes = getattr(getattr(built, "trend_forecaster", built), "uses_exog", False)
         self.uses_future = bool(takes) or model in _TAKES_REGRESSORS
         self._rolls = model not in _NO_FORWARD and hasattr(built, "forward")
+        self.past_origins = type(self).past_origins if self._rolls else _SLOW_ORIGINS
         self._train: dict[str, FittedSeries] = {}
         self._models: dict[str, Model] = {}
         self._failed: dict[str, str] = {}

@@ -13,6 +13,7 @@ from foretide.data.time.seasons import main_season, seasons_of
 from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
+from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.features import Look, answers, head_data
 from foretide.forecasters.lavar.guardrails import Guard
@@ -23,7 +24,6 @@ from foretide.forecasters.lavar.parts import Parts, columns_of
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.networks.neural import covered_calendar
-from foretide.forecasters.wrappers.error_distribution import ErrorDistribution, Errors
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, HeadData, train_heads

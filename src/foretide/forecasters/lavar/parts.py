@@ -11,12 +11,12 @@ import torch
 
 from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
+from foretide.forecasters.intervals.distribution import ErrorDistribution
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import like_fitted
 from foretide.forecasters.lavar.latent_effects import LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
-from foretide.forecasters.wrappers.error_distribution import ErrorDistribution
 from foretide.heads.base import HeadShape
 from foretide.heads.table import HeadSpec, Route, placed, resolve
 from foretide.models.config import LatentConfig

@@ -54,10 +54,10 @@ class NeuralForecaster(Forecaster):
     input_size : int
         Steps looked back at.
     head : str or dict
-        What is predicted and under which loss. Without intervals: ``"point"`` (squared error), ``"absolute"``,
-        ``"huber"``, ``"delta"``; with intervals: ``"gaussian"``, ``"student_t"``, ``"quantile"``; for counts, with
-        intervals: ``"poisson"``, ``"nb"``, ``"zinb"``. Options in a dict, ``{"name": "quantile", "levels": [0.1,
-        0.5, 0.9]}``; several targets by head, ``{"nb": ["beds"], "point": ["cost"]}``.
+        What is predicted and under which loss. Points, with intervals from the errors on validation: ``"point"``
+        (squared error), ``"absolute"``, ``"huber"``, ``"delta"``; distributions: ``"gaussian"``, ``"student_t"``,
+        ``"quantile"``; of counts: ``"poisson"``, ``"nb"``, ``"zinb"``. Options in a dict, ``{"name": "quantile",
+        "levels": [0.1, 0.5, 0.9]}``; several targets by head, ``{"nb": ["beds"], "point": ["cost"]}``.
     seasons : sequence of float, optional
         Periods in steps; found from the frequency by default.
     calendar : Calendar, dict, "auto" or None
@@ -69,7 +69,7 @@ class NeuralForecaster(Forecaster):
         "auto" takes a GPU where there is one.
     """
 
-    uses_validation = True
+    uses_validation, spares_validation = True, True
     can_warm_start = True
     knows_ids = True
     uses_future = True
@@ -134,8 +134,11 @@ class NeuralForecaster(Forecaster):
 
     @property
     def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the head
-        """Whether intervals come with the mean."""
+        """Whether some target has a predictive distribution of its own."""
         return any(route.cls.has_distribution for route in routes(self.head))
+
+    def _points(self, targets: tuple[str, ...]) -> Bools:
+        return ~mask_of(resolve(self.head, targets), len(targets), "has_distribution")
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:

@@ -82,7 +82,7 @@ class Persistence(_Simple):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.Persistence(h=24).fit(panel).predict(panel)
-    Forecast(Persistence: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(Persistence: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     default_for = "always"
@@ -110,7 +110,7 @@ class Drift(_Simple):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.Drift(h=24).fit(panel).predict(panel)
-    Forecast(Drift: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(Drift: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     default_for = "always"
@@ -164,7 +164,7 @@ class SeasonalNaive(_Seasonal):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
-    Forecast(SeasonalNaive: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(SeasonalNaive: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
@@ -194,7 +194,7 @@ class WindowMean(_Seasonal):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.WindowMean(h=24, window=48).fit(panel).predict(panel)
-    Forecast(WindowMean: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(WindowMean: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     learned = ("season_", "window_")
@@ -242,7 +242,7 @@ class SeasonalMean(_Seasonal):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.SeasonalMean(h=24, season=24).fit(panel).predict(panel)
-    Forecast(SeasonalMean: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(SeasonalMean: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     learned = ("season_", "cycles_")

@@ -146,7 +146,7 @@ class CalendarES(_CalendarLevel):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.CalendarES(h=24, season=24).fit(panel).predict(panel)
-    Forecast(CalendarES: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(CalendarES: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     default_for = "seasonal counts"
@@ -194,7 +194,7 @@ class CalendarMean(_CalendarLevel):
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
     >>> ft.CalendarMean(h=24, season=24).fit(panel).predict(panel)
-    Forecast(CalendarMean: 1 origins x 24 steps x 1 targets, levels [])
+    Forecast(CalendarMean: 1 origins x 24 steps x 1 targets, levels [80.0, 95.0])
     """
 
     grid = (2, 4, 8, 16)

@@ -80,7 +80,6 @@ def simple_set(
     h: int,
     *,
     counts: bool,
-    intervals: bool,
     freq: str | int,
     shared: Mapping[str, object],
     beside: Iterable[object] = (),
@@ -93,8 +92,6 @@ def simple_set(
         Steps forecast.
     counts : bool
         Whether every target is a count: the intermittent ones come too.
-    intervals : bool
-        Whether points get the intervals of their own past errors.
     freq : str or int
         Step of the grid.
     shared : mapping
@@ -104,12 +101,11 @@ def simple_set(
     """
     holidays = getattr(shared.get("calendar"), "country", None) is not None
     seasonal = bool(shared.get("season")) or bool(seasons_of(freq)) or holidays
-    found, notes = [], []
+    found: list[Forecaster] = []
+    notes: list[str] = []
     for name, alias in lacking(default_names(counts=counts, seasonal=seasonal), beside).items():
         try:
-            forecaster = made(name, h, shared, alias)
+            found.append(made(name, h, shared, alias))
         except MissingExtraError as error:
             notes.append(f"{name} left out: {error}")
-            continue
-        found.append(with_intervals(forecaster) if intervals else forecaster)
     return found, notes

@@ -15,6 +15,7 @@ from foretide.data.windows import Windows, places
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
 from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.intervals.past import PastForecasts, predict_within
 from foretide.forecasters.wrappers.conformal_quantiles import (
     FEWEST,
     check_settings,
@@ -22,7 +23,7 @@ from foretide.forecasters.wrappers.conformal_quantiles import (
     units,
     units_of_all,
 )
-from foretide.forecasters.wrappers.past_errors import PastForecasts, ResidualWrapper, predict_within
+from foretide.forecasters.wrappers.past_errors import ResidualWrapper
 from foretide.forecasters.wrappers.wrapper import Member
 from foretide.training.saved import rebuilt
 

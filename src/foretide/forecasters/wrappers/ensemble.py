@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from copy import copy
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
-    from foretide.typing import Array, Floats, Json, Reals, Time
+    from foretide.typing import Array, Floats, Ints, Json, Reals, Time
 
 
 Weights = Literal["validated"] | Sequence[float] | None
@@ -197,16 +198,23 @@ class Ensemble(Wrapper):
             return np.full(len(members), 1 / len(members))
         return simplex_weights(flat @ flat.T)
 
+    def _early(self, part: FitPart, rows: Ints) -> tuple[Forecaster, Ints]:
+        """Members that have not learned from the validation part stay; the others are fitted on what lies before."""
+        if not any(member.spares_validation for member in self.members):
+            return super()._early(part, rows)
+        early = copy(self)
+        early.members = [m if m.spares_validation else fit_member(part.train, (m.fresh(), None)) for m in self.members]
+        return early, part.train_rows
+
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
-        wanted = quantiles if self.has_distribution else ()
-        made = [member._answer(panel, windows, wanted, ()) for member in self.members]
+        made = [member._answer(panel, windows, quantiles, ()) for member in self.members]
         means = np.stack([one.mean for one in made]).astype(np.float64)
         mean = np.median(means, axis=0) if self.shares is None else np.einsum("m,mnhd->nhd", self.shares, means)
         spread = means.std(axis=0, ddof=1) if len(made) > 1 else np.zeros_like(mean)
         distributions = [one.quantiles for one in made if one.quantiles is not None]
         blended = (
             blend_quantiles(np.stack(distributions), self.shares)
-            if wanted and len(distributions) == len(made)
+            if quantiles and len(distributions) == len(made)
             else None
         )
         return Prediction(mean, blended, {"spread": spread}, tuple(note for one in made for note in one.notes))

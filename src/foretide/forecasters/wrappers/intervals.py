@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from foretide.data.counts import are_counts, count_like
+from foretide.data.counts import are_counts
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
-from foretide.forecasters.wrappers.error_distribution import DISTRIBUTIONS, ErrorDistribution
+from foretide.forecasters.intervals.distribution import DISTRIBUTIONS, WHOLE, ErrorDistribution, kinds_of
 from foretide.forecasters.wrappers.past_errors import ResidualWrapper
 from foretide.forecasters.wrappers.wrapper import Member
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
-    from foretide.typing import Array, Json
+    from foretide.typing import Array, Bools, Json
 
 ErrorKind: TypeAlias = Literal["auto", "negative_binomial", "normal", "empirical"]
 
@@ -102,6 +102,9 @@ class WithIntervals(ResidualWrapper):
         """Outermost quantiles of the model's own distribution, where that is passed through."""
         return self.inner.quantile_range if self.keeps_distribution else None
 
+    def _points(self, targets: tuple[str, ...]) -> Bools:
+        return self.inner._points(targets) if self.keeps_distribution else super()._points(targets)
+
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
         self.errors_ = None
@@ -123,10 +126,8 @@ class WithIntervals(ResidualWrapper):
                 "values. Take distribution='normal', or 'auto' to choose by target."
             )
         if self.distribution == "empirical":
-            return tuple("empirical_counts" if count else "empirical" for count in counts)
-        if self.distribution != "auto":
-            return (self.distribution,) * panel.n_targets
-        return tuple("negative_binomial" if count else "normal" for count in count_like(panel))
+            return tuple(WHOLE["empirical"] if count else "empirical" for count in counts)
+        return kinds_of(panel) if self.distribution == "auto" else (self.distribution,) * panel.n_targets
 
     # ---------------------------------------------------------------- forecasting
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:

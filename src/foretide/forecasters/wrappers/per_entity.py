@@ -151,7 +151,7 @@ class PerEntity(Single):
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         shape = (len(windows), self.h, panel.n_targets)
         mean = np.full(shape, np.nan)
-        distributions = np.full((*shape, len(quantiles)), np.nan) if quantiles and self.has_distribution else None
+        distributions = np.full((*shape, len(quantiles)), np.nan) if quantiles else None
         for i, chosen in by_entity(windows):
             entity, cutoffs = self.entities_[panel.ids[i]], windows.cutoff[chosen]
             chosen, cutoffs = (a[cutoffs + 1 >= entity.min_history] for a in (chosen, cutoffs))
@@ -251,7 +251,7 @@ def _fit_one(shared: _Shared, i: int) -> Entity:
     seen = int(own.observed[0])
     if until is not None and int(own.first[0]) + seen - 1 < own.grid.step_at_or_before(until):
         until = None  # it ended before
-    model = shared.model.fresh().fit(own, train_until=until)
+    model = shared.model.fresh().fit(own, train_until=until, intervals=False)
     return Entity(model.state(), model.facts(), model.min_history, seen, time.perf_counter() - started)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
-from foretide.errors import ConfigError, DataError
+import numpy as np
+
+from foretide.errors import ConfigError
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.fitted import Fitted
 from foretide.forecasters.naming import start_name
@@ -17,7 +18,7 @@ from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, unde
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
-    from foretide.typing import Array, Json, Time
+    from foretide.typing import Array, Bools, Json, Time
 
 Member: TypeAlias = Forecaster | str | Mapping[str, Mapping[str, object]]
 """A forecaster, which is copied, its name, or ``{name: settings}``."""
@@ -60,9 +61,12 @@ def unfitted(model: Member, h: int | None) -> Forecaster:
 
 
 def fit_member(panel: Panel, item: tuple[Forecaster, Time | None]) -> Forecaster:
-    """Fit a member, given with its ``train_until``; what it saw is left out, for the wrapper keeps it."""
+    """Fit a member, given with its ``train_until``; what it saw is left out, for the wrapper keeps it.
+
+    Intervals of its past errors are not learned either: the wrapper learns its own.
+    """
     member, train_until = item
-    member.fit(panel, train_until=train_until)
+    member.fit(panel, train_until=train_until, intervals=False)
     if member._fitted is not None:
         member._fitted = member._fitted.without_history()
     return member
@@ -87,6 +91,7 @@ class Wrapper(Forecaster):
         self.members = list(members)
         self.has_distribution = self.adds_intervals or all(member.has_distribution for member in members)
         self.uses_validation = any(member.uses_validation for member in members)
+        self.spares_validation = all(member.spares_validation for member in members)
         self.uses_future = any(member.uses_future for member in members)
         self.neural = any(member.neural for member in members)
 
@@ -99,6 +104,11 @@ class Wrapper(Forecaster):
         """Return an unfitted forecaster with the same settings, but for those given, around copies of the members."""
         assert self.nests is not None
         return super().fresh(**{self.nests: self.members[0] if self.nests == "model" else self.members, **changes})
+
+    def _points(self, targets: tuple[str, ...]) -> Bools:
+        if self.adds_intervals or not self.has_distribution:
+            return super()._points(targets)
+        return np.asarray(np.any([member._points(targets) for member in self.members], axis=0), dtype=bool)
 
     @property
     def quantile_range(self) -> tuple[float, float] | None:
@@ -120,18 +130,6 @@ class Wrapper(Forecaster):
     def _fit_all(self, panel: Panel, train_until: Time | None = None) -> list[Forecaster]:
         """Return copies of all members, fitted."""
         return [fit_member(panel, (member.fresh(), train_until)) for member in self.members]
-
-    def _fit_early(self, known: Panel) -> list[Forecaster] | None:
-        """Return copies fitted on a shorter part, whose errors after it show what is to come; None for too short a one.
-
-        What there is to say of the series is said when the whole part is fitted.
-        """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return self._fit_all(known) if known.n_entities else None
-        except DataError:
-            return None
 
     # ---------------------------------------------------------------- keeping
     @property

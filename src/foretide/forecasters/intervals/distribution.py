@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.counts import are_counts, count_like
 from foretide.data.windows import places
 from foretide.forecasters.gaussian import normal_quantiles
 
 if TYPE_CHECKING:
+    from foretide.data.panel import Panel
     from foretide.typing import Bools, Floats, Ints
 
 DISTRIBUTIONS = ("negative_binomial", "normal", "empirical")
+WHOLE = {"normal": "normal_counts", "empirical": "empirical_counts"}
+"""What a distribution is called of counts, whose quantiles are whole numbers of at least zero."""
 GROUPS = 4
 """The horizon is cut into at most this many parts of about equal length."""
 POSITIONS = 14
@@ -58,7 +62,7 @@ class ErrorDistribution:
     Attributes
     ----------
     kinds : tuple of str
-        The distribution of each target, one of ``DISTRIBUTIONS`` or ``"empirical_counts"``.
+        The distribution of each target, one of ``DISTRIBUTIONS`` or of ``WHOLE``.
     ids : tuple of str
         Entities, ``N``.
     group : int array ``[H]``
@@ -115,13 +119,13 @@ class ErrorDistribution:
         for kind in dict.fromkeys(self.kinds):
             own = np.array([k == kind for k in self.kinds])
             at = mean[..., own]
-            if kind == "normal":
-                made = normal_quantiles(at, self._at(self.sd, rows, unit)[..., own], levels)
-            elif kind.startswith("empirical"):
-                made = self._empirical(at, rows, own, unit, levels)
-                made = np.maximum(np.round(made), 0.0) if kind == "empirical_counts" else made
-            else:
+            if kind == "negative_binomial":
                 made = self._counts(mean, rows, step, own, levels)
+            elif kind.startswith("normal"):
+                made = normal_quantiles(at, self._at(self.sd, rows, unit)[..., own], levels)
+            else:
+                made = self._empirical(at, rows, own, unit, levels)
+            made = np.maximum(np.round(made), 0.0) if kind in WHOLE.values() else made
             found[..., own, :] = np.where(np.isnan(at)[..., None], np.nan, made)
         return found
 
@@ -158,6 +162,29 @@ class ErrorDistribution:
             at_level = (1 - share) * self.errors[..., high - 1] + share * self.errors[..., high]
             out[..., j] = mean + self._at(at_level, rows, unit)[..., own]
         return out
+
+
+def kinds_of(panel: Panel) -> tuple[str, ...]:
+    """Return the distribution that suits the errors of each target.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    tuple of str
+        Negative binomial for targets that are treated as counts (:func:`foretide.data.counts.count_like`), normal for
+        the others, whole where they are whole numbers of at least zero.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> kinds_of(ft.synthetic.hourly(T=60, n_series=1).panel), kinds_of(ft.synthetic.supplies(T=60, n_targets=1).panel)
+    (('normal',), ('negative_binomial',))
+    """
+    sorts = zip(count_like(panel), are_counts(panel), strict=True)
+    return tuple("negative_binomial" if small else WHOLE["normal"] if whole else "normal" for small, whole in sorts)
 
 
 def _median(values: Floats) -> float:
@@ -228,12 +255,16 @@ def _deviations(past: Errors, n: int, group: Ints) -> Floats:
     np.add.at(points, past.entity, known.sum(axis=1))
     variance = total.sum(axis=2) / np.maximum(count.sum(axis=2), 1)
     scale = np.where(variance > 0, variance, 1.0)[..., None]
-    shape = (total / scale).sum(axis=(0, 1)) / np.maximum(count.sum(axis=(0, 1)), 1)  # of the horizon, all series
+    seen = count.sum(axis=(0, 1))
+    shape = (total / scale).sum(axis=(0, 1)) / np.maximum(seen, 1)  # of the horizon, all series
+    shape = shape[
+        np.maximum.accumulate(np.where(seen > 0, np.arange(g), 0))
+    ]  # a part without errors is as the last with
     drawn = (total + WORTH * variance[..., None] * shape) / (count + WORTH)
     level = size / np.maximum(points, 1)
     level = np.where(level > 0, level, np.nan)
-    seen = (count.sum(axis=2) > 0) & ~np.isnan(level)
-    relative = np.median((np.sqrt(drawn) / level[..., None])[seen], axis=0) if seen.any() else np.ones(g)
+    usable = (count.sum(axis=2) > 0) & ~np.isnan(level)
+    relative = np.median((np.sqrt(drawn) / level[..., None])[usable], axis=0) if usable.any() else np.ones(g)
     # A series that was silent, and forecast to be, has shown no error it could make when it wakes up.
     drawn[(count.sum(axis=2) == 0) | ((variance == 0) & np.isnan(level))] = np.nan
     return np.concatenate([np.sqrt(drawn), np.broadcast_to(relative, (1, d, g))])
@@ -246,6 +277,9 @@ def _error_quantiles(past: Errors, n: int, group: Ints, sd: Floats) -> Floats:
     gap = past.truth - past.mean
     for k in range(g):
         part = gap[:, group == k]
+        if k and np.isnan(part).all():
+            out[:, :, k] = out[:, :, k - 1]
+            continue
         for i in range(n):
             own = part[past.entity == i].reshape(-1, d)
             for c in range(d):

@@ -1,0 +1,1 @@
+"""Intervals that every model has: its own, or those of its past errors."""
