@@ -134,8 +134,8 @@ class CalendarES(_CalendarLevel):
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     alpha : float, optional
-        Share of the newest cycle, above 0 and at most 1; chosen per series by default, from :attr:`grid`, by the
-        squared error over ``h`` steps on the training part.
+        Share of the newest cycle, above 0 and at most 1; by default that of :attr:`grid` with the least squared error
+        over ``h`` steps on the training part, over all series, unless another is clearly better for a series.
     calendar : Calendar, optional
         Its country's public holidays are events.
     alias : str, optional
