@@ -28,13 +28,13 @@ from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, HeadData, train_heads
 from foretide.training.prepare import Preparation
-from foretide.training.stage import Stage
 from foretide.typing import Floats, Ints, Reals
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.training.config import Stage
     from foretide.training.watch import Epoch
 
     History = dict[str, list[Epoch]]

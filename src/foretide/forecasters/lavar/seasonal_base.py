@@ -31,6 +31,8 @@ from foretide.typing import Array, Bools, Floats, Ints, Json
 TOP = 8
 """So many recipes are averaged per series."""
 LEAST_NOISE = 1e-9
+LEAST_SHOWN = 0.005
+"""Weights below are left out of tables."""
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -349,6 +351,30 @@ class SeasonalBase:
         for members in groups.values():
             entity = int(block[members[0]])
             yield np.array(members), self.events.flags(panel, entity, 0, rows, needed)
+
+    def choices(self, series: Sequence[str]) -> pd.DataFrame:
+        """Return what each series got.
+
+        Parameters
+        ----------
+        series : sequence of str
+            Their names, entities outer, targets inner.
+
+        Returns
+        -------
+        DataFrame
+            ``series, recipe, weight``, the heaviest first, and ``own``: whether its training part told recipes apart.
+        """
+        m = self.picks.shape[2]
+        table = pd.DataFrame(
+            {
+                "series": np.repeat(np.array(series, dtype=object), m),
+                "recipe": [str(self.recipes[k]) for k in self.picks.ravel()],
+                "weight": self.weights.ravel(),
+                "own": np.repeat(self.judged.ravel(), m),
+            }
+        )
+        return table[table["weight"] >= LEAST_SHOWN].reset_index(drop=True)
 
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, Array]:
