@@ -87,12 +87,14 @@ def test_effects_go_where_validation_speaks_against_them() -> None:
         panel=SimpleNamespace(n_entities=1), windows=SimpleNamespace(entity=np.zeros(4, dtype=np.int64)),
         truth=lambda: truth, base=lambda base, effects: truth + base,
     )  # fmt: skip
-    for change, stays in ((0.9, True), (1.0, True), (1.2, False), (100.0, False)):
+    unit = np.ones((1, 2))
+    for change, stays in ((0.9, True), (1.0, False), (1.2, False), (100.0, False)):
         rich: Any = (change, None)
-        assert lavar_fit._harmless(rich, 1.0, look) is stays  # type: ignore[arg-type]
-    # One series that errs wildly does not outvote the other.
-    wild = np.array([100.0, 0.1])
-    assert lavar_fit._harmless((wild, None), 1.0, look)  # type: ignore[arg-type]
+        assert lavar_fit._helpful(rich, 1.0, look, unit) is stays  # type: ignore[arg-type]
+    # One series that errs wildly does not outvote the other without limit, and counts in its own unit.
+    wild: Any = (np.array([100.0, 0.1]), None)
+    assert lavar_fit._helpful(wild, np.array([90.0, 1.0]), look, unit)  # type: ignore[arg-type]
+    assert lavar_fit._helpful((np.array([11.0, 0.1]), None), np.array([10.0, 1.0]), look, unit * [10, 1])  # type: ignore
 
 
 def test_base_and_effects_learn_from_the_validation_part_at_last() -> None:

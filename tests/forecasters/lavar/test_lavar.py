@@ -520,3 +520,13 @@ def test_entities_are_forecast_alone_as_among_others() -> None:
     for chosen in ([2], [2, 0]):
         found = model.predict(sites().take(chosen), ["2019-09-20"])
         np.testing.assert_allclose(found.mean, together.mean[chosen], rtol=1e-5, atol=1e-6)
+
+
+def test_choices_name_the_recipes_of_every_series() -> None:
+    supplies = ft.synthetic.supplies(T=220, n_targets=3, n_covariates=4, seed=0).panel
+    model = ft.LAVAR(h=5, order=2, latent=2, epochs=1, head_epochs=1).fit(supplies)
+    table = model.choices()
+    assert set(table["series"]) == set(supplies.series)
+    shares = table.groupby("series")["weight"].sum()
+    assert ((shares > 0.95) & (shares <= 1 + 1e-9)).all()
+    assert table["recipe"].str.contains("level|mean|value").all()

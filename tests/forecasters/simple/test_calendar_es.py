@@ -61,11 +61,11 @@ def test_holidays_are_forecast_beyond_the_panel(kind: type[CalendarES]) -> None:
     assert np.abs(plain.predict(panel).mean[0] - truth).max() > 0.3 * truth.max()
 
 
-def test_the_share_is_chosen_for_each_series() -> None:
+def test_a_share_of_its_own_goes_to_a_series_for_which_it_is_clearly_better() -> None:
     rng = np.random.default_rng(0)
-    walk = 100 + 3 * np.repeat(np.cumsum(rng.normal(size=120)), 7)
-    still = rng.poisson(20, 840)
-    panel = make_panel((840,), targets=2).with_values(np.column_stack([walk, still]).astype(float))
+    walk = 100 + 3 * np.repeat(np.cumsum(rng.normal(size=400)), 7)
+    still = rng.poisson(20, 2800)
+    panel = make_panel((2800,), targets=2).with_values(np.column_stack([walk, still]).astype(float))
     model = CalendarES(h=7, season=7).fit(panel)
     assert model.base_ is not None
     alphas = [model.base_.recipes[int(model.base_.picks[0, d, 0])].alpha for d in range(2)]
@@ -137,3 +137,22 @@ def test_factors_have_a_column_per_series() -> None:
     assert table.shape == (3, 4)
     for s in range(4):
         np.testing.assert_array_equal(table[s], model.base_.factors[s // 2, :, s % 2])
+
+
+def test_series_that_say_little_share_one_share() -> None:
+    rng = np.random.default_rng(3)
+    rare = rng.poisson(0.15, (280, 12)).astype(float)
+    model = CalendarES(h=14, season=7).fit(make_panel((280,), targets=12).with_values(rare))
+    assert model.base_ is not None
+    assert len(np.unique(model.base_.picks)) == 1
+
+
+def test_choices_can_be_read_as_a_table() -> None:
+    values = np.column_stack([np.random.default_rng(3).poisson(5.0, 280), np.zeros(280)]).astype(float)
+    model = CalendarES(h=14, season=7).fit(make_panel((280,), targets=2).with_values(values))
+    table = model.choices()
+    assert table["own"].tolist() == [True, False]
+    assert table["recipe"].nunique() == 1
+    assert table["weight"].tolist() == [1.0, 1.0]
+    with pytest.raises(NotFittedError, match="not fitted"):
+        CalendarES(h=14).choices()

@@ -34,18 +34,17 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.forecasters.lavar.lavar import LAVAR
+    from foretide.training.config import Stage
     from foretide.training.watch import Epoch
 
     History = dict[str, list[Epoch]]
 
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
-LARGEST_CHANGE = 0.5
-"""What one series may add to the choice for or against latent effects."""
+LARGEST_ERROR = 25.0
+"""What one series may add to the choice for or against latent effects, in its own mean squared error in training."""
 DAYS_PER_STATE = 4
 """Independent days of training per latent state below which its effects are not looked for."""
-MARGIN = 0.02
-"""What latent effects must lose on validation windows to go."""
 
 
 def fit_parts(model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> tuple[Parts, History]:
@@ -104,6 +103,7 @@ class _Fit:
         self.preparation = own if teacher is None else like_teacher(own, teacher.preparation, self.train)
         self.order = order
         self.windows = part.windows(input_size=order + 1, h=model.h)
+        self.unjudged = teacher is None and not len(self.windows[1]) and model.stages.head_margin > 0
         self.generator = torch_generator(model.seed)
         self.history: History = {}
 
@@ -114,10 +114,11 @@ class _Fit:
         validation = self._look(self.panel, self.windows[1]) if len(self.windows[1]) else None
         base = self._base(self.train)
         effects: LatentEffects | None = None
-        if self.model.supply.effects and self._enough(train):
-            same = validation is None and self.panel is self.train
-            rich = self._effects(base, train if same else self._look(self.train, train.windows))
-            base, effects = rich if validation is None or _harmless(rich, base, validation) else (base, None)
+        if self.model.supply.effects and (self._taught() or self._enough(train, validation)):
+            rich = self._effects(base, self._look(self.train, train.windows))
+            unit = _units(train.base(base, None), train.truth(), train.windows.entity, self.train)
+            if validation is None or self._taught() or _helpful(rich, base, validation, unit):
+                base, effects = rich
         looks = [train] if validation is None else [train, validation]
         bases = [look.base(base, effects) for look in looks]
         unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
@@ -131,6 +132,10 @@ class _Fit:
         return parts, self.history
 
     # ---------------------------------------------------------------- steps
+    def _stage(self, number: int) -> Stage:
+        """Without windows to judge by, state and heads stay as they begin: what nothing rewards does harm as often."""
+        return self.model.stages.stage(number, 0 if self.unjudged else None)
+
     def _look(self, panel: Panel, windows: Windows) -> Look:
         return Look.at(
             panel, windows, self.h, self.state, self.preparation, self.own_history, all_rows=True,
@@ -151,16 +156,9 @@ class _Fit:
         config = dataclasses.replace(model.config, order=self.order, latent=min(model.config.latent, channels))
         with seeded_init(model.seed):
             state, history = LatentState.fit(
-                panel,
-                self.preparation,
-                self.windows,
-                self.h,
-                config,
-                source,
-                model.stages.stage(1),
-                self.generator,
+                panel, self.preparation, self.windows, self.h, config, source, self._stage(1), self.generator,
                 standard=model.supply.units == "series",
-            )
+            )  # fmt: skip
         self.history["stage1"] = history.epochs
         return state
 
@@ -181,10 +179,13 @@ class _Fit:
         prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
         return fit_effects(base, look.panel, look.windows, self.h, look.z, look.ahead, prior)
 
-    def _enough(self, train: Look) -> bool:
-        """Whether the windows can tell the effects of so many states; a teacher's effects need no more."""
-        known = self.teacher is not None and self.teacher.effects is not None
-        return known or len(train.windows) >= DAYS_PER_STATE * PERSISTENCE * train.z.shape[1]
+    def _taught(self) -> bool:
+        """Whether a teacher's series have shown that the effects help."""
+        return self.teacher is not None and self.teacher.effects is not None
+
+    def _enough(self, train: Look, validation: Look | None) -> bool:
+        """Whether windows can tell the effects of so many states, and others can judge them."""
+        return validation is not None and len(train.windows) >= DAYS_PER_STATE * PERSISTENCE * train.z.shape[1]
 
     def _parts(self, base: SeasonalBase, effects: LatentEffects | None, unit: Floats, features: int) -> Parts:
         n, supply = self.panel.n_entities, self.model.supply
@@ -206,8 +207,8 @@ class _Fit:
 
     def _stage_two(self, parts: Parts, train: HeadData, validation: HeadData | None = None) -> dict[str, int]:
         """Train the heads; return the best epoch of each bucket."""
-        stages = self.model.stages
-        history = train_heads(parts.bank, train, validation, stages.stage(2), self.generator, stages.head_margin)
+        margin = self.model.stages.head_margin
+        history = train_heads(parts.bank, train, validation, self._stage(2), self.generator, margin)
         self.history["stage2"] = history.epochs
         return history.parts
 
@@ -253,16 +254,20 @@ class _Fit:
         return windows[np.arange(len(windows))[::-1][::stride][::-1]]
 
 
-def _harmless(rich: tuple[SeasonalBase, LatentEffects], plain: SeasonalBase, validation: Look) -> bool:
-    """Whether validation windows do not speak against the latent effects, which are drawn towards zero already."""
+def _helpful(
+    rich: tuple[SeasonalBase, LatentEffects], plain: SeasonalBase, validation: Look, unit: Floats
+) -> bool:  # fmt: skip
+    """Whether latent effects lower the error on validation windows, of all series together in units of their own."""
     truth, n = validation.truth(), validation.panel.n_entities
     with_them, without = (
-        _by_series((look - truth) ** 2, validation.windows.entity, n)
-        for look in (validation.base(*rich), validation.base(plain, None))
+        float(
+            np.nansum(
+                np.minimum(_by_series((base - truth) ** 2, validation.windows.entity, n) / unit**2, LARGEST_ERROR)
+            )
+        )
+        for base in (validation.base(*rich), validation.base(plain, None))
     )
-    change = np.where(without > 0, (with_them - without) / np.maximum(without, 1e-300), 0.0)
-    # The few validation windows of a rare series may change by any factor: it must not decide for all.
-    return float(np.nanmean(np.clip(change, -LARGEST_CHANGE, LARGEST_CHANGE))) < MARGIN
+    return with_them < without
 
 
 def _by_series(values: Floats, entity: Ints, n: int) -> Floats:

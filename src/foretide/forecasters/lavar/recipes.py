@@ -52,6 +52,20 @@ class Recipe:
         """Whether event factors apply: a last value is repeated as it is."""
         return self.kind not in ("last", "season")
 
+    def __str__(self) -> str:
+        """What it does, in words: ``level 0.1 of each of 7 positions``."""
+        if self.kind == "last":
+            return "last value"
+        if self.kind == "season":
+            return f"value {self.season} steps before"
+        if self.kind == "level":
+            return f"level {self.alpha:g} of each of {self.season} positions"
+        if self.kind == "mean":
+            return f"mean of {self.alpha:g} cycles of {self.season}"
+        moving = "" if not self.profile_alpha else f" {self.profile_alpha:g}"
+        profile = f" x profile{moving} of {self.season}" if self.season > 1 else ""
+        return f"level {self.alpha:g}{profile}{f', trend {self.trend:g}' if self.trend else ''}"
+
 
 def standard_recipes(seasons: Sequence[int], kinds: Sequence[str] | None = None) -> tuple[Recipe, ...]:
     """Return the candidates for some seasons: naive, smoothed and mean seasons, profiles with and without trend.

@@ -21,16 +21,18 @@ from foretide.forecasters.classical.side_by_side import (
     values_of,
 )
 from foretide.forecasters.lavar.event_factors import fit_factors, multiplied
-from foretide.forecasters.lavar.recipe_choice import best, judge, most_taken
+from foretide.forecasters.lavar.recipe_choice import best, judge, most_taken, scores
 from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.forecasters.simple.history import by_entity
 from foretide.training.prepare import positions_among
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Json
 
-TOP = 3
+TOP = 8
 """So many recipes are averaged per series."""
 LEAST_NOISE = 1e-9
+LEAST_SHOWN = 0.005
+"""Weights below are left out of tables."""
 NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
@@ -103,7 +105,7 @@ class SeasonalBase:
         prior : SeasonalBase, optional
             Fitted on other entities: where its events are the same, factors are drawn towards its factors.
         top : int
-            Recipes averaged per series; 1 takes the best alone.
+            Recipes averaged per series; 1 takes the one that is best over all series, unless another is clearly better.
         """
         n, d = train.n_entities, train.n_targets
         shift = shifts(train)
@@ -154,13 +156,8 @@ class SeasonalBase:
             errors[:, block] = judge(self._block(train, block, factors), self.recipes, h, since).reshape(
                 -1, len(block), d
             )
-        picks, weights = best(errors, top)
+        picks, weights = best(scores(errors, _horizons(train, h), alone=top == 1), top)
         judged = np.asarray(errors.max(axis=0) > errors.min(axis=0)) | (len(self.recipes) == 1)
-        for j in range(d):
-            own = judged[:, j]
-            if own.any() and not own.all():
-                shared = most_taken(picks[own, j : j + 1], weights[own, j : j + 1], len(self.recipes))
-                picks[~own, j], weights[~own, j] = (found[0] for found in shared)
         return replace(self, picks=picks, weights=weights, judged=judged)
 
     def _flags(self, train: Panel) -> list[Bools]:
@@ -355,6 +352,30 @@ class SeasonalBase:
             entity = int(block[members[0]])
             yield np.array(members), self.events.flags(panel, entity, 0, rows, needed)
 
+    def choices(self, series: Sequence[str]) -> pd.DataFrame:
+        """Return what each series got.
+
+        Parameters
+        ----------
+        series : sequence of str
+            Their names, entities outer, targets inner.
+
+        Returns
+        -------
+        DataFrame
+            ``series, recipe, weight``, the heaviest first, and ``own``: whether its training part told recipes apart.
+        """
+        m = self.picks.shape[2]
+        table = pd.DataFrame(
+            {
+                "series": np.repeat(np.array(series, dtype=object), m),
+                "recipe": [str(self.recipes[k]) for k in self.picks.ravel()],
+                "weight": self.weights.ravel(),
+                "own": np.repeat(self.judged.ravel(), m),
+            }
+        )
+        return table[table["weight"] >= LEAST_SHOWN].reset_index(drop=True)
+
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, Array]:
         """Everything that is an array, by names that begin with ``base.``."""
@@ -380,3 +401,11 @@ class SeasonalBase:
             "start": start if isinstance(start, int) else pd.Timestamp(start),
         }
         return rebuilt(cls, under("base.", arrays), facts, objects)
+
+
+def _horizons(train: Panel, h: int) -> Floats:
+    """How many horizons the values of each series that are not zero fill, ``[N, D]``."""
+    values = np.nan_to_num(train.values[:, : train.n_targets]) != 0
+    ends = np.cumsum(train.length)
+    parts = zip(ends - train.length, train.observed, strict=True)
+    return np.stack([values[start : start + rows].sum(axis=0) for start, rows in parts]) / h

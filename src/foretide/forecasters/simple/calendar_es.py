@@ -104,6 +104,31 @@ class _CalendarLevel(Forecaster):
         table = np.moveaxis(self.base_.factors, 1, 0).reshape(events, entities * targets)
         return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
 
+    def choices(self) -> pd.DataFrame:
+        """Return what was chosen for each series.
+
+        Returns
+        -------
+        DataFrame
+            ``series, recipe, weight``, and ``own``: whether its training part told candidates apart; a series that is
+            silent there takes what all take.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
+        >>> ft.CalendarES(h=24, season=24).fit(panel).choices().recipe.to_list()
+        ['level 0.7 of each of 24 positions']
+        """
+        if self.base_ is None or self._fitted is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        return self.base_.choices(self._fitted.layout.series)
+
     def state(self) -> dict[str, Array]:
         """Choices, profiles and factors."""
         assert self.base_ is not None
@@ -134,8 +159,8 @@ class CalendarES(_CalendarLevel):
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     alpha : float, optional
-        Share of the newest cycle, above 0 and at most 1; chosen per series by default, from :attr:`grid`, by the
-        squared error over ``h`` steps on the training part.
+        Share of the newest cycle, above 0 and at most 1; by default that of :attr:`grid` with the least squared error
+        over ``h`` steps on the training part, over all series, unless another is clearly better for a series.
     calendar : Calendar, optional
         Its country's public holidays are events.
     alias : str, optional
