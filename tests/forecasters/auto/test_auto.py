@@ -123,7 +123,7 @@ def test_outside_the_main_thread_few_series_are_measured_instead() -> None:
 
 
 def test_the_same_seed_gives_the_same_forecast() -> None:
-    panel = make_panel((120, 100))
+    panel = make_panel((70, 60))
     first, second = (ft.Auto(H, seed=3).fit(panel).predict(panel) for _ in range(2))
     np.testing.assert_array_equal(first.mean, second.mean)
     np.testing.assert_array_equal(first.quantiles, second.quantiles)
@@ -221,7 +221,7 @@ def test_the_verdict_names_the_best_simple_baseline() -> None:
 
 
 def test_it_comes_back_from_its_folder(tmp_path: Path) -> None:
-    panel = noise()
+    panel = noise(n=2, rows=70)
     model = ft.Auto(H, time_limit=20, seed=2).fit(panel)
     model.save(tmp_path / "auto")
     again = ft.load(tmp_path / "auto")
