@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 NEAR, LONE = 1.1, 0.5
 """Candidates whose score is more than so many times the best one are left out: 1.1 times where there are many series,
 1.6 times where there is one, whose few origins say little."""
-TEMPERATURE = 0.05
+TEMPERATURE = 0.1
 """A candidate whose logarithmic score is so much higher counts 1/e of the other, before shares are drawn together."""
 EQUAL = 0.5
 """So far shares are drawn towards equal ones."""
 ALONE = 1.02
 """The best candidate stands alone where the blend's score is more than so many times its own (1.52 times for a single
-series): shares chosen on few
-origins should not take the blend for worse by chance. Least squares on quantiles, greedy selection, equal shares of
-the best three or four and shares by series were tried on the same validation parts and are not better."""
+series): shares chosen on few origins should not take the blend for worse by chance. Least squares on quantiles, greedy
+selection, equal shares of the best three or four and shares by series were tried on the same validation parts and are
+not better."""
 WORTH = 30
 """As much as so many windows say does the belief that intervals are right as they are count, and as much as one origin
 does: the windows of one origin are all easy or all hard."""
