@@ -38,6 +38,7 @@ def table(folder: RunFolder) -> pd.DataFrame:
 def test_the_folder_holds_everything(small: RunFolder) -> None:
     found = {p.name for p in small.path.iterdir()}
     assert found == {
+        "forecast.csv", "forecast.parquet", "future.png", "future.svg",
         "attention-Attention.png", "attention-Attention.svg", "error_by_step.png", "error_by_step.svg", "folds.png",
         "folds.svg", "report.html", "calibration.png", "calibration.svg", "attention.json", "attention.safetensors",
         "audit_columns.csv", "audit_series.csv", "before.parquet", "calibration.csv", "comparisons.csv", "explain",

@@ -19,7 +19,6 @@ from foretide.forecasters.auto.candidates import usual_candidates
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
 from foretide.forecasters.options import check_foreign
-from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.table import as_typed, forecaster_class, registered
 from foretide.forecasters.wrappers.wrapper import unfitted
 from foretide.jobs.config import Config
@@ -113,7 +112,7 @@ class Ask:
         Forecaster
         """
         if isinstance(self.model, Forecaster):
-            return with_intervals(self.model.fresh() if self.model.h == h else self.model.fresh(h=h))
+            return self.model.fresh() if self.model.h == h else self.model.fresh(h=h)
         season = {} if self.season is None else {"season": self.season}
         shared = {**season, "seed": self.seed, "time_limit": time_limit}
         ((name, settings),) = named_model("Auto" if self.model is None else self.model).items()
@@ -124,7 +123,7 @@ class Ask:
                 check_foreign(name, {key: settings[key]}, known)
                 raise ConfigError(f"{name} has no setting {key!r}. {nearest(key, known)}")
         own = {key: value for key, value in shared.items() if key in known}
-        return with_intervals(unfitted({name: {**own, **settings, "h": h}}, h))
+        return unfitted({name: {**own, **settings, "h": h}}, h)
 
 
 def named_model(model: Member) -> dict[str, dict[str, object]]:
