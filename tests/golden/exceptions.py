@@ -50,7 +50,14 @@ SCALE = "one scale for run, backtest and score: all rows before the first foreca
 CARD = "a run is a backtest with one block: it has a scorecard, and the tables and facts of one"
 ACCOUNT = "what models say of their training, buckets and interventions is kept of a backtest too"
 FIGURES = "(min|mean|max|std|zeros|missing)"
+INTERVALS = "every model has intervals by default, those of its past errors; means are the same"
+WITH_INTERVALS = r"(wql|wql_ratio_to_oracle|(fair_)?coverage_\d+|winkler_\d+|width_\d+)"
 CHANGED: dict[str, str] = {
+    r"> forecasts > .*-((lo|hi)-\d+|median): is new": INTERVALS,
+    rf"> {WITH_INTERVALS}(\[\d+\])?: nan is now": INTERVALS,
+    r"^refits > table (coverage|leaderboard with a blend) >": INTERVALS,
+    r"> table (calibration|coverage)\b": INTERVALS,
+    r"^backtest > .*Ridge-baseline.*: is missing": "an asked baseline of counts ran twice: wrapped, and plain",
     r"^(supplies|pbs) > .*train_loss": "stage 2 divides a sum of losses in single precision, as the others",
     r"> scores > .* > (series_won|median_series_skill|p_vs_best_baseline|fold_sd|p95_fold|worst_fold): is new": (
         "one Scorecard: the leaderboard of a run has the columns by series and by cutoff that a backtest's had"

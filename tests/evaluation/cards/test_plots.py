@@ -20,7 +20,7 @@ from pictures import labelled, neat
 @pytest.fixture(scope="module")
 def card() -> ft.Scorecard:
     panel = make_panel((120, 120))
-    models = [ft.WithIntervals(ft.SeasonalNaive(5, 7), alias="Naive"), ft.SeasonalMean(5)]
+    models = [ft.SeasonalNaive(5, 7, alias="Naive"), ft.SeasonalMean(5)]
     return ft.backtest(models, panel, n_windows=4, step=6, season=7, levels=(80, 95))
 
 
@@ -36,8 +36,8 @@ def test_the_default_shows_errors_by_step_and_fold_and_calibration(card: ft.Scor
     lines = {line.get_label(): line for line in steps.lines}
     np.testing.assert_allclose(lines[best].get_ydata(), by_step)
     np.testing.assert_allclose({line.get_label(): line for line in folds.lines}[best].get_ydata(), by_fold)
-    table = card.reliability("Naive")
-    drawn = {line.get_label(): line for line in calibration.lines}["Naive"]
+    table = card.reliability(best)
+    drawn = {line.get_label(): line for line in calibration.lines}[best]
     np.testing.assert_allclose(drawn.get_ydata(), (table["below"] + table["at_or_below"]) / 2)
     neat(figure)
     labelled(figure)
@@ -57,7 +57,7 @@ def test_forecasts_stand_beside_the_truth_of_a_card_read_from_a_folder_too(card:
         picture = beside_truth(look, "shop1")
         marks = {m.name: m for m in picture.first.panels[0].marks if isinstance(m, Line | Band)}
         best = look.ranked[0]
-        assert {best, look.baselines[0], "observed", "80 % interval of Naive", "95 % interval of Naive"} <= set(marks)
+        assert {best, look.baselines[0], "observed", "80 % interval", "95 % interval"} <= set(marks)
         assert marks[best].colour == look.colour(best)
         at = np.flatnonzero(one.windows.entity == 1)[-1]
         np.testing.assert_allclose(marks[best].y[-5:], one.forecasts[best][at, :, 0])

@@ -405,7 +405,5 @@ class SeasonalBase:
 
 def _horizons(train: Panel, h: int) -> Floats:
     """How many horizons the values of each series that are not zero fill, ``[N, D]``."""
-    values = np.nan_to_num(train.values[:, : train.n_targets]) != 0
-    ends = np.cumsum(train.length)
-    parts = zip(ends - train.length, train.observed, strict=True)
-    return np.stack([values[start : start + rows].sum(axis=0) for start, rows in parts]) / h
+    own = (train.rows(i)[: train.observed[i], : train.n_targets] for i in range(train.n_entities))
+    return np.stack([(np.nan_to_num(rows) != 0).sum(axis=0) for rows in own]) / h
