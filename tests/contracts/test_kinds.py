@@ -77,11 +77,11 @@ def test_a_backtest_and_what_is_read_back_know_kinds(tmp_path: Path) -> None:
     models = [small(VAR), MyPersistence(H, alias="LSTM"), ft.WithIntervals(MyPersistence(H), alias="mine")]
     card = ft.backtest(models, panel, n_windows=2, step=3)
     assert {"LSTM", "mine"} < set(card.baselines)
-    assert [m for m in card.models if m not in card.baselines] == ["VAR"]
+    assert [m for m in card.models if m not in card.baselines] == ["VAR-start", "VAR"]
     card.save(tmp_path / "card")
     again = Scorecard.load(tmp_path / "card")
     assert again.baselines == card.baselines
-    assert again.best_model == "VAR"
+    assert again.best_model in ("VAR", "VAR-start")
 
 
 def test_a_taken_name_takes_no_baseline_away() -> None:

@@ -46,37 +46,7 @@ PICTURES: dict[str, str] = {
 }
 """Title or axis of a picture (searched for) -> why its numbers are not compared."""
 
-SCALE = "one scale for run, backtest and score: all rows before the first forecast, validation included"
-CARD = "a run is a backtest with one block: it has a scorecard, and the tables and facts of one"
-ACCOUNT = "what models say of their training, buckets and interventions is kept of a backtest too"
-FIGURES = "(min|mean|max|std|zeros|missing)"
-INTERVALS = "every model has intervals by default, those of its past errors; means are the same"
-WITH_INTERVALS = r"(wql|wql_ratio_to_oracle|(fair_)?coverage_\d+|winkler_\d+|width_\d+)"
-CHANGED: dict[str, str] = {
-    r"> forecasts > .*-((lo|hi)-\d+|median): is new": INTERVALS,
-    rf"> {WITH_INTERVALS}(\[\d+\])?: nan is now": INTERVALS,
-    r"^refits > table (coverage|leaderboard with a blend) >": INTERVALS,
-    r"> table (calibration|coverage)\b": INTERVALS,
-    r"^backtest > .*Ridge-baseline.*: is missing": "an asked baseline of counts ran twice: wrapped, and plain",
-    r"^(supplies|pbs) > .*train_loss": "stage 2 divides a sum of losses in single precision, as the others",
-    r"> scores > .* > (series_won|median_series_skill|p_vs_best_baseline|fold_sd|p95_fold|worst_fold): is new": (
-        "one Scorecard: the leaderboard of a run has the columns by series and by cutoff that a backtest's had"
-    ),
-    r"\b(mase|rmsse|mape)\b": SCALE,
-    r"^supplies > .*(table metrics_by_bucket|page tables\[\d+\] > .*(dense|sparse|ultra)|nonzero rate in the)": SCALE,
-    r"^supplies > facts run > buckets": SCALE,
-    rf"(table audit_\w+|page tables\[\d+\]) > {FIGURES}\b": "typed tables hold all digits; the CSV held six",
-    r"> (table \w+|facts (run|trials)|forecasts|scores > [^>]+) > [^>]*: is new$": CARD,
-    r"> (table \w+|facts (run|trials)[^>]*): is new$": CARD,
-    r"> facts run > (test_windows|versions|models)\b": CARD,
-    r"> facts (run|trials): \+(kind|data\.panel|folds\.|types\.|columns\.)": CARD,
-    r"> facts run: [+-](notes\.\d+|verdict|about|versions)": "another order of the same facts",
-    r"> (summary.md: [+-]-|page: [+-]li: Note:) .*left out of M": "another order of the same notes",
-    r"^backtest > table metrics_by_(series|step) >": "a row per model and step or series with all metrics, as of a run",
-    r"^backtest > page( pictures)?: (\+|.* is new$)": ACCOUNT,
-    r"> page settings: \+ablations: \{\}$": "a configuration may name ablations",
-    r"^backtest > (table buckets-LAVAR|facts interventions): is new": ACCOUNT,
-}
+CHANGED: dict[str, str] = {}
 """Place of a difference, as the test names it (searched for), such as ``demo > scores > .* > mase`` -> why that value
 was changed on purpose. For values and words that are recorded anew, say the reason in the commit instead."""
 

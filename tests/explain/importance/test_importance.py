@@ -394,7 +394,9 @@ def test_known_columns_move_up_to_the_last_step_ahead_and_past_ones_to_the_cutof
 
     panel, last, h = echo_panel((150,)), 80, 4
     cutoffs = times(panel, list(range(50, last + 1)))
-    inputs(Recorder(h).fit(panel), panel, cutoffs, groups={"both": ["p0", "f0"]}, n_repeats=30, block=9)
+    inputs(
+        Recorder(h).fit(panel, intervals=False), panel, cutoffs, groups={"both": ["p0", "f0"]}, n_repeats=30, block=9
+    )
     moved = np.stack([p.values != panel.values for p in given[1:]]).any(axis=0)
     assert len(given) == 31
     assert moved[: last + 1, 1].all()

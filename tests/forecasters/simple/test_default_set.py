@@ -18,7 +18,9 @@ from foretide.forecasters.wrappers.intervals import WithIntervals
 
 UNASKED = ("Persistence", "SeasonalNaive", "WindowMean", "SeasonalMean", "SeasonalES", "Drift", "Ridge")
 UNASKED_COUNTS = ("CalendarES", "Croston", "SBA", "TSB")
-NETWORKS = {"Auto", "LSTM", "Attention", "LAVAR", "Ensemble", "WithIntervals", "Conformal", "PerEntity"}
+PLAIN = {"PlainLSTM", "PlainAttention", "PlainLAVAR"}
+NEURAL = {"LSTM", "Attention", "LAVAR", *PLAIN}
+NETWORKS = {"Auto", "Ensemble", "WithIntervals", "Conformal", "PerEntity", *NEURAL}
 
 
 def names(**options: object) -> list[str]:
@@ -29,10 +31,11 @@ def names(**options: object) -> list[str]:
 def test_every_forecaster_is_a_baseline_or_a_network() -> None:
     kinds = {name: forecaster_class(name) for name in FORECASTERS}
     assert {name for name, kind in kinds.items() if not kind.baseline} == NETWORKS
-    assert {name for name, kind in kinds.items() if kind.neural} == {"LSTM", "Attention", "LAVAR"}
-    assert {name for name, kind in kinds.items() if kind.nests} == NETWORKS - {"LSTM", "Attention", "LAVAR"}
+    assert {name for name, kind in kinds.items() if kind.neural} == NEURAL
+    assert {name for name, kind in kinds.items() if kind.nests} == NETWORKS - NEURAL
     assert {name: kind.explains for name, kind in kinds.items() if kind.explains} == {
         "Attention": ("attention",), "LAVAR": ("latent",),
+        "PlainAttention": ("attention",), "PlainLAVAR": ("latent",),
     }  # fmt: skip
 
 

@@ -196,7 +196,8 @@ class Figures:
         >>> import foretide as ft
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
         >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
-        >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
+        >>> plan = {"n_windows": 8, "step": 5, "season": 24, "baselines": False}
+        >>> card = ft.backtest(models, data.panel, levels=(), quantiles=(), **plan)
         >>> card.has("mae", "SeasonalNaive"), card.has("wql", "SeasonalNaive")
         (True, False)
         """

@@ -68,7 +68,7 @@ class Plots(Calibration):
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
         >>> card = ft.backtest(ft.SeasonalMean(h=4), data.panel, n_windows=8, step=5, season=24)
         >>> [axes.get_title(loc="left") for axes in card.plot().axes]
-        ['Error by horizon step', 'Error by fold']
+        ['Error by horizon step', 'Error by fold', 'Reliability of the quantiles']
         """
         kinds = (*KINDS, FORECASTS)
         if kind is not None and kind not in kinds:

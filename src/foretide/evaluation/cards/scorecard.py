@@ -175,7 +175,7 @@ class Scorecard(Plots):
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
         >>> models = [ft.SeasonalMean(h=4), ft.SeasonalNaive(h=4)]
         >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
-        >>> card.to_frame().columns.tolist()
+        >>> card.to_frame(levels=()).columns.tolist()
         ['unique_id', 'ds', 'cutoff', 'h_step', 'y', 'SeasonalMean', 'SeasonalNaive']
         """
         levels = None if levels is None else interval_levels(levels)
@@ -303,8 +303,8 @@ class Scorecard(Plots):
         >>> data = ft.synthetic.hourly(T=240, n_series=1, seed=1)
         >>> models = [ft.Persistence(h=4), ft.SeasonalNaive(h=4), ft.SeasonalES(h=4)]
         >>> card = ft.backtest(models, data.panel, n_windows=8, step=5, season=24, baselines=False)
-        >>> card.ablation(["Persistence", "SeasonalNaive", "SeasonalES"])["gain"].round(2).tolist()
-        [nan, 0.6, 0.2]
+        >>> card.ablation(["Persistence", "SeasonalNaive", "SeasonalES"], "rmse")["gain"].round(2).tolist()
+        [nan, 0.67, -0.06]
         """
         return self.frame(ablation(self, models, metric))
 

@@ -180,8 +180,8 @@ def kinds_of(panel: Panel) -> tuple[str, ...]:
     Examples
     --------
     >>> import foretide as ft
-    >>> kinds_of(ft.synthetic.hourly(T=60, n_series=1).panel), kinds_of(ft.synthetic.supplies(T=60, n_targets=1).panel)
-    (('normal',), ('negative_binomial',))
+    >>> kinds_of(ft.synthetic.hourly(T=60, n_series=1).panel), kinds_of(ft.synthetic.supplies(T=60, n_targets=2).panel)
+    (('normal',), ('negative_binomial', 'negative_binomial'))
     """
     sorts = zip(count_like(panel), are_counts(panel), strict=True)
     return tuple("negative_binomial" if small else WHOLE["normal"] if whole else "normal" for small, whole in sorts)
