@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def neat(figure: Figure) -> None:
     """Titles, labels and legends lie on the canvas and apart from one another; so do the ticks of each axis."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # not in the small environment of the frame tests
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = canvas.get_renderer()
