@@ -20,7 +20,7 @@ demo: $(VENV)/.stamp-demo ## end to end on synthetic data; ends with the path of
 
 test: lint unit timing frames ## style, types, all tests; frame tests on pandas 3 too
 unit: $(VENV)/.stamp chromium ## all tests but those that measure seconds
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not timing"
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not timing"
 timing: $(VENV)/.stamp ## tests that measure seconds, one after the other
 	$(BIN)/python -m pytest -q -m timing
 browser: $(VENV)/.stamp chromium ## the tests that open the report in Chromium
