@@ -172,3 +172,12 @@ def test_json_and_quiet_are_for_other_programs(sales: pd.DataFrame) -> None:
     assert json.loads(said)["forecast"] == found["forecast"]
     code, said = run("sales.csv", *quick, "--quiet", "--out", "two")
     assert said.strip() == "two"
+
+
+def test_a_mistake_in_a_table_names_each_flag_once(tmp_path: Path) -> None:
+    twice = tmp_path / "twice.csv"
+    days = "".join(f"2024-01-{d:02},{d}\n" for d in range(1, 29))
+    twice.write_text(f"day,sold\n{days}2024-01-05,99\n", encoding="utf-8")
+    said = process(str(twice), "--h", "3", "--out", str(tmp_path / "out")).stderr
+    assert said.count("(--resample D)") == 1
+    assert said.count("(--aggregate sum)") == 1

@@ -98,7 +98,7 @@ def roles_in(
 
 
 def name_flags(text: str, more: Sequence[str] = ()) -> str:
-    """Return a message with the flag behind every option that it says to type: ``freq='D' (--freq D)``.
+    """Return a message with the flag behind every option that it says to type, once: ``freq='D' (--freq D)``.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def name_flags(text: str, more: Sequence[str] = ()) -> str:
         return found[0] if "..." in given else f"{found[0]} ({flag})"
 
     known = "|".join((*names, *more))
-    return re.sub(rf"(?<![\w.])({known})=(True|\d+|\[[^\]]*\]|'[^']*'|\"[^\"]*\")(?![\w)])", with_flag, text)
+    return re.sub(rf"(?<![\w.])({known})=(True|\d+|\[[^\]]*\]|'[^']*'|\"[^\"]*\")(?![\w)]| \(--)", with_flag, text)
 
 
 def configured(config: Path, reading: Reading, flags: Flags) -> Config:
