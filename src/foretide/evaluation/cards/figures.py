@@ -339,7 +339,7 @@ class Figures:
         by : str or sequence of str
             One or several of ``series`` (or the name of the id column), ``entity``, ``target``, ``bucket``, ``h_step``,
             ``cutoff``, and ``hour``, ``weekday``, ``weekend``, ``day``, ``week``, ``month``, ``quarter``, ``year`` of
-            the step forecast. None: one row over all points.
+            the step forecast. Nothing: one row over all points.
 
         Returns
         -------
