@@ -64,7 +64,7 @@ def models(h: int, rows: int, seeds: list[int]) -> Iterator[tuple[str, Any, Fore
     yield from (("LAVAR", seed, ft.LAVAR(h, seed=seed)) for seed in seeds)
     yield from ((name, "", getattr(ft, name)(h)) for name in SIMPLE)
     yield from ((name, "", ft.Stats(name, h)) for name in STATS if rows < MANY_ROWS or name not in SLOW)
-    yield from (("Attention", seed, ft.Attention(h, head="nb", seed=seed)) for seed in seeds)
+    yield from (("Attention", seed, ft.Attention(h, seed=seed)) for seed in seeds)
 
 
 def panel_of(task: pd.Series, origins: Origins, *, before: bool) -> ft.Panel:
