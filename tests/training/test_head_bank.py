@@ -230,3 +230,41 @@ def test_buckets_without_targets_have_no_head() -> None:
     assert list(made.heads) == ["sparse"]
     assert list(made.columns) == ["sparse"]
     fit(made, data(), data(1, 10))
+
+
+def test_a_head_learns_from_the_series_of_its_bucket_alone() -> None:
+    """One target, ``N`` entities in different buckets: the same as a bank of each bucket's windows by itself."""
+    given, check = data(), data(1, 20)
+    one = replace(given, **{name: getattr(given, name)[..., :1] for name in ("base", "scale", "y")})
+    judged = replace(check, **{name: getattr(check, name)[..., :1] for name in ("base", "scale", "y")})
+    members = {"dense": torch.tensor([[True], [False]]), "ultra": torch.tensor([[False], [True]])}
+
+    def made(chosen: dict[str, Tensor]) -> HeadBank:
+        with seeded_init(0):
+            return HeadBank(
+                {b: COUNTS[b] for b in chosen}, {b: [0] for b in chosen}, HeadShape(F, 1, H, N), torch.ones(N, 1),
+                chosen,
+            )  # fmt: skip
+
+    together = made(members)
+    fit(together, one, judged)
+    wild = replace(one, y=torch.where((one.entity == 1)[:, None, None], one.y + 50.0, one.y))
+    other = made(members)
+    fit(other, wild, judged)
+    # What comes in series of the other bucket changes nothing.
+    assert same(state(together, "dense"), state(other, "dense"))
+    assert not same(state(together, "ultra"), state(other, "ultra"))
+    part = together.part("dense", one)
+    assert (part.entity == 0).all()
+    torch.testing.assert_close(part.y, one.y[one.entity == 0])
+    places = torch.arange(W)
+    torch.testing.assert_close(part.here(places), torch.arange(int((one.entity == 0).sum())))
+    # A bucket without windows is left as it was made, and a new entity gets what its bucket's series share.
+    idle = made({"dense": torch.ones(N, 1, dtype=torch.bool), "ultra": torch.zeros(N, 1, dtype=torch.bool)})
+    before = state(idle, "ultra")
+    fit(idle, one, judged)
+    assert same(before, state(idle, "ultra"))
+    new = together.for_new(torch.ones(3, 1), {b: torch.ones(3, 1, dtype=torch.bool) for b in members})
+    own = together.heads["ultra"].dispersion.series[1]
+    assert torch.equal(new.heads["ultra"].dispersion.series, own.expand(3, 1))
+    assert torch.equal(together.heads["ultra"].dispersion.series[1], own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ class HeadData:
     observed : bool ``[W, H, D]`` or None
         None: everything was observed.
     entity : int ``[W]``
+    local : int ``[V]`` or None
+        Place here of each of the ``V`` windows these were taken from, -1 for the others; None: these are all.
     """
 
     features: Tensor
@@ -42,9 +45,22 @@ class HeadData:
     y: Tensor
     observed: Tensor | None
     entity: Tensor
+    local: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.entity)
+
+    @property
+    def n_all(self) -> int:
+        """How many windows these were taken from."""
+        return len(self) if self.local is None else len(self.local)
+
+    def here(self, chosen: Tensor) -> Tensor:
+        """Places of those windows ``chosen`` among all that are here."""
+        if self.local is None:
+            return chosen
+        own = self.local[chosen]
+        return own[own >= 0]
 
     def columns(self, chosen: Sequence[int]) -> HeadData:
         """The same windows with some targets only."""
@@ -52,6 +68,21 @@ class HeadData:
         base, scale, y = (t[..., where].contiguous() for t in (self.base, self.scale, self.y))
         observed = None if self.observed is None else self.observed[..., where].contiguous()
         return HeadData(self.features, base, scale, y, observed, self.entity)
+
+    def series(self, member: Tensor) -> HeadData:
+        """Windows of some series only, ``member`` bool ``[N, D]``; a window of several counts where it is one's."""
+        mine = member[self.entity]
+        some = torch.nonzero(mine.any(dim=1))[:, 0]
+        mine = mine[some]
+        observed = None if self.observed is None else self.observed[some]
+        if not mine.all():
+            along = mine[:, None].expand(-1, self.y.shape[1], -1)
+            observed = along if observed is None else observed & along
+        local = torch.full((len(self),), -1, dtype=torch.int64)
+        local[some] = torch.arange(len(some))
+        return HeadData(
+            self.features[some], self.base[some], self.scale[some], self.y[some], observed, self.entity[some], local
+        )
 
 
 class HeadBank(nn.Module):
@@ -67,6 +98,8 @@ class HeadBank(nn.Module):
         Sizes for all targets together.
     unit : ``[N, D]``
         Original units in one unit of each series.
+    members : mapping, optional
+        Bucket -> which series of its targets are in it, bool ``[N, targets]``; all by default.
     """
 
     unit: Tensor
@@ -77,6 +110,7 @@ class HeadBank(nn.Module):
         columns: Mapping[str, Sequence[int]],
         shape: HeadShape,
         unit: Tensor,
+        members: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.columns = {bucket: list(where) for bucket, where in columns.items() if len(where)}
@@ -86,13 +120,27 @@ class HeadBank(nn.Module):
             own = HeadShape(shape.features, len(where), shape.h, shape.entities, shape.private)
             made[bucket] = make_head(heads[bucket], own)
         self.heads = nn.ModuleDict(made)
+        self.members = {b: own for b, own in (members or {}).items() if b in self.columns and not own.all()}
 
-    def for_new(self, unit: Tensor) -> HeadBank:
-        """Return the heads of entities that were not fitted, by their units ``[N', D]``: what all entities share."""
-        new = for_entities(self, len(unit))
-        assert isinstance(new, HeadBank)
-        new.unit = unit
+    def for_new(self, unit: Tensor, members: Mapping[str, Tensor]) -> HeadBank:
+        """Return the heads of entities that were not fitted, by their units ``[N', D]`` and buckets.
+
+        What belongs to single entities is the mean over those of the same bucket.
+        """
+        new = copy.copy(self)
+        new._modules = {"heads": nn.ModuleDict({bucket: self._shared(bucket, len(unit)) for bucket in self.heads})}
+        new._buffers = {"unit": unit}
+        new.members = {bucket: own for bucket, own in members.items() if not own.all()}
         return new
+
+    def _shared(self, bucket: str, n: int) -> nn.Module:
+        member = self.members.get(bucket)
+        return for_entities(self.heads[bucket], n, None if member is None else member.any(dim=1).numpy())
+
+    def part(self, bucket: str, data: HeadData) -> HeadData:
+        """What a bucket's head sees of all windows and targets."""
+        own = data.columns(self.columns[bucket])
+        return own.series(self.members[bucket]) if bucket in self.members else own
 
     def head(self, bucket: str) -> Head:
         """Head of a bucket."""
@@ -164,8 +212,8 @@ def train_heads(
     TrainingError
         When a loss is not finite.
     """
-    parts = {bucket: train_on.columns(where) for bucket, where in bank.columns.items()}
-    checks = {} if validation is None else {b: validation.columns(where) for b, where in bank.columns.items()}
+    parts = {bucket: own for bucket in bank.columns if len(own := bank.part(bucket, train_on))}
+    checks = {} if validation is None else {bucket: bank.part(bucket, validation) for bucket in parts}
     for bucket, data in parts.items():
         bank.begin(bucket, data)
     steps = HeadSteps(bank, parts)
@@ -195,7 +243,7 @@ class HeadLearner(StageLearner[Tensor]):
     ) -> None:
         super().__init__(steps.flat, stage, generator)
         self.bank, self.steps, self.checks = bank, steps, checks
-        self.parts = {bucket: list(head.parameters()) for bucket, head in bank.heads.items()}
+        self.parts = {bucket: list(bank.heads[bucket].parameters()) for bucket in steps.buckets}
 
     def batches(self) -> Sequence[Tensor]:
         """Numbers of the windows of each step."""
@@ -207,7 +255,7 @@ class HeadLearner(StageLearner[Tensor]):
         return self.steps(batch)
 
     def validate(self) -> dict[str, float]:
-        """Mean loss of each bucket."""
+        """Mean loss of each bucket; 0 of one without validation windows, which so stays as it begins."""
         return {bucket: _evaluate(self.bank, bucket, data) for bucket, data in self.checks.items()}
 
     def describe(self, batch: Tensor) -> str:

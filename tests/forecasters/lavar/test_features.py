@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from foretide.data.counts import BUCKETS
 from foretide.data.panel import Panel
 from foretide.data.synthetic.supplies import supplies
 from foretide.data.windows import Windows, slide
@@ -131,13 +132,13 @@ def test_units_and_corrections() -> None:
     look = Look.at(given, windows, H, made.state, made.preparation, own_history=False)
     base = np.random.default_rng(0).normal(size=(len(windows), H, D))
     unit = np.arange(1.0, 1.0 + 2 * D).reshape(2, D)
-    positive = np.array([True, False] * (D // 2))
+    positive = np.array([[True, False] * (D // 2), [False, True] * (D // 2)])
     data = head_data(look, base, windows.entity, unit, positive, look.truth())
     w, step = 11, 2
     own = unit[windows.entity[w]]
     row = int(windows.rows(given)[w]) + 1 + step
     np.testing.assert_allclose(data.base[w, step], base[w, step] / own, rtol=1e-6)
-    expected = np.where(positive, np.maximum(base[w, step] / own, 0), 1.0)
+    expected = np.where(positive[windows.entity[w]], np.maximum(base[w, step] / own, 0), 1.0)
     np.testing.assert_allclose(data.scale[w, step], expected, rtol=1e-6)
     np.testing.assert_allclose(data.y[w, step], np.nan_to_num(given.values[row, :D]) / own, rtol=1e-6)
     assert data.observed is not None
@@ -167,17 +168,55 @@ def test_answers_are_the_heads_laws_in_original_units() -> None:
     windows = some_windows(given)
     look = Look.at(given, windows, H, made.state, made.preparation, own_history=False)
     base = look.base(made.base, made.effects)
-    mean, distributions = answers(made, look, base, (0.1, 0.9))
+    mean, quantiles = answers(made, look, base, (0.1, 0.9))
     data = cached(made, given, windows)
     distribution = made.bank.distribution("dense", data, slice(None))
     unit = made.unit[windows.entity][:, None]
     expected = np.where(base == 0, 0.0, distribution.mean().detach().numpy() * unit)
     np.testing.assert_allclose(mean, expected, rtol=1e-5)
-    ((columns, quantiles),) = distributions
     # The last target never sold in the training part: its head knows no distribution.
-    assert columns == np.flatnonzero(made.rates > 0).tolist() == list(range(D - 1))
+    known = made.rates[windows.entity] > 0
+    assert not known[:, -1].any()
+    np.testing.assert_array_equal(np.isnan(quantiles), ~np.broadcast_to(known[:, None, :, None], quantiles.shape))
     found = distribution.quantiles((0.1, 0.9))
     assert found is not None
-    np.testing.assert_allclose(quantiles, (found.detach().numpy() * unit[..., None])[:, :, columns], atol=1e-2)
-    np.testing.assert_array_equal(quantiles, np.round(quantiles))
-    assert answers(made, look, base)[1] == []
+    own = ~np.isnan(quantiles)
+    np.testing.assert_allclose(quantiles[own], (found.detach().numpy() * unit[..., None])[own], atol=1e-2)
+    np.testing.assert_array_equal(quantiles[own], np.round(quantiles[own]))
+    assert answers(made, look, base)[1].shape == (*mean.shape, 0)
+
+
+def test_each_series_is_answered_by_the_head_of_its_own_bucket() -> None:
+    """Sites that sell the same thing at different rates; no head sees a window of another bucket's series."""
+    values = panel().values.copy()
+    values[150:, 0] = 0.0  # the first target is dead at the second site only
+    given = panel().with_values(values)
+    made = LAVAR(H, heads=("delta", "nb", "zinb"), calendar=None, dense=0.3, **QUICK).fit(given)._parts()
+    noise = torch_generator(5)
+    with torch.no_grad():
+        for parameter in made.bank.heads.parameters():
+            parameter += 0.05 * torch.randn(parameter.shape, generator=noise)
+    names = np.array(BUCKETS)[made.buckets]
+    assert names[0, 0] == "dense"
+    assert names[1, 0] == "ultra"
+    windows = some_windows(given)
+    look = Look.at(given, windows, H, made.state, made.preparation, own_history=False)
+    base = look.base(made.base, made.effects)
+    mean, quantiles = answers(made, look, base, (0.5,))
+    data = cached(made, given, windows)
+    for w in (0, len(windows) - 1):
+        entity = int(windows.entity[w])
+        for j in range(D):
+            bucket = names[entity, j]
+            columns = made.bank.columns[bucket]
+            of_bucket = made.bank.distribution(bucket, data.columns(columns), slice(None))
+            own = of_bucket.mean()[w, :, columns.index(j)].detach().numpy() * made.unit[entity, j]
+            np.testing.assert_allclose(mean[w, :, j], np.where(base[w, :, j] == 0, 0.0, own), rtol=1e-5, atol=1e-7)
+            distributed = bucket != "dense" and made.rates[entity, j] > 0
+            assert np.isfinite(quantiles[w, :, j]).all() == distributed
+    for bucket, columns in made.bank.columns.items():
+        part = made.bank.part(bucket, data)
+        member = names[windows.entity][:, columns] == bucket
+        assert len(part) == member.any(axis=1).sum()
+        seen = member[member.any(axis=1)][:, None].repeat(H, axis=1)
+        np.testing.assert_array_equal(np.ones_like(seen) if part.observed is None else part.observed.numpy(), seen)

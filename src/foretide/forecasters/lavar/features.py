@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from foretide.data.counts import BUCKETS
 from foretide.data.windows import first_rows, truth_of
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.heads.table import mask_of
@@ -101,7 +102,7 @@ def head_data(look: Look, base: Floats, entity: Ints, unit: Floats, positive: Bo
     """
     own = unit[entity][:, None, :]
     scaled = (base / own).astype(np.float32)
-    scale = np.where(positive, np.maximum(scaled, 0.0), 1.0).astype(np.float32)
+    scale = np.where(positive[entity][:, None, :], np.maximum(scaled, 0.0), 1.0).astype(np.float32)
     truth = scaled if y is None else (np.nan_to_num(y) / own).astype(np.float32)
     observed = None if y is None or not np.isnan(y).any() else torch.from_numpy(~np.isnan(y))
     seen = np.concatenate([look.features, scaled], axis=2) if look.own_history else look.features
@@ -112,34 +113,33 @@ def head_data(look: Look, base: Floats, entity: Ints, unit: Floats, positive: Bo
 @torch.no_grad()
 def answers(
     parts: Parts, look: Look, base: Floats, levels: tuple[float, ...] = ()
-) -> tuple[Floats, list[tuple[list[int], Floats]]]:
-    """Point forecasts ``[W, H, D]`` in original units, and columns and quantiles of heads with a distribution."""
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Point forecasts ``[W, H, D]`` and quantiles ``[W, H, D, Q]`` in original units; NaN: no distribution there."""
     entity = parts.base.positions(look.panel)[look.windows.entity]
-    mean = np.zeros_like(base)
-    data = head_data(look, base, entity, parts.unit, parts.positive, None)
-    unit = parts.unit[entity][:, None, :]
-    distributions: list[tuple[list[int], Floats]] = []
+    mean, found = np.zeros_like(base), np.full((*base.shape, len(levels)), np.nan)
+    data, steps = head_data(look, base, entity, parts.unit, parts.positive, None), np.arange(base.shape[1])
     for bucket, columns in parts.bank.columns.items():
-        own, routes = data.columns(columns), parts.routes(bucket)
-        counts, has_distribution = (
-            mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_distribution")
-        )
-        # A count head knows no spread of a target that never was above zero; errors on validation windows may.
-        has_distribution &= ~(counts & (parts.rates[columns] == 0))
-        got, quantiles = [], []
+        routes, code, places = parts.routes(bucket), BUCKETS.index(bucket), np.array(columns)
+        counts, distributed = (mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_distribution"))
+        own = parts.bank.part(bucket, data)
+        # A count head knows no spread of a series that never was above zero; errors on validation windows may.
+        mine = np.flatnonzero((parts.buckets[entity][:, places] == code).any(axis=1))
         for low in range(0, len(own), AT_ONCE):
-            distribution = parts.bank.distribution(bucket, own, slice(low, low + AT_ONCE))
-            got.append(distribution.mean().double().numpy())
-            found = distribution.quantiles(levels) if levels else None
-            if found is not None and has_distribution.any():
-                quantiles.append(found.double().numpy()[:, :, has_distribution])
-        point = np.concatenate(got) * unit[:, :, columns]
-        # The mean of a count distribution is never quite zero, but where the base is, a correction by factors leaves it
-        # there.
-        silent = counts & ((parts.positive[columns] & (base[:, :, columns] == 0)) | (point < NOTHING))
-        mean[:, :, columns] = np.where(silent, 0.0, point)
-        if quantiles:
-            where = [j for j, known in zip(columns, has_distribution, strict=True) if known]
-            values = np.concatenate(quantiles) * unit[:, :, where, None]
-            distributions.append((where, np.where(counts[has_distribution][:, None], np.round(values), values)))
-    return mean, distributions
+            chosen = slice(low, low + AT_ONCE)
+            windows = mine[chosen]
+            where, series = np.ix_(windows, steps, places), np.ix_(entity[windows], places)
+            member, unit = parts.buckets[series] == code, parts.unit[series][:, None]
+            distribution = parts.bank.distribution(bucket, own, chosen)
+            point = distribution.mean().double().numpy() * unit
+            # The mean of a count distribution is never quite zero, but where the base is, a correction by factors
+            # leaves it there.
+            still = (parts.positive[series][:, None] & (base[where] == 0)) | (point < NOTHING)
+            mean[where] = np.where(member[:, None], np.where(counts & still, 0.0, point), mean[where])
+            quantiles = distribution.quantiles(levels) if levels and distributed.any() else None
+            if quantiles is None:
+                continue
+            values = quantiles.double().numpy() * unit[..., None]
+            values = np.where(counts[:, None], np.round(values), values)
+            known = member & distributed & ~(counts & (parts.rates[series] == 0))
+            found[where] = np.where(known[:, None, :, None], values, found[where])
+    return mean, found

@@ -17,10 +17,10 @@ from foretide.forecasters.intervals.distribution import ErrorDistribution, Error
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.features import Look, answers, head_data
 from foretide.forecasters.lavar.guardrails import Guard
-from foretide.forecasters.lavar.heads import buckets_of, heads_of, inherit, like_teacher
+from foretide.forecasters.lavar.heads import buckets_of, columns_of, heads_of, inherit, like_teacher, members_of
 from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects, fit_effects
 from foretide.forecasters.lavar.latent_state import LatentState
-from foretide.forecasters.lavar.parts import Parts, columns_of
+from foretide.forecasters.lavar.parts import Parts
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.networks.neural import covered_calendar
@@ -60,15 +60,14 @@ def predict_parts(
         parts = parts.for_new(panel)
     look = Look.at(panel, windows, h, parts.state, parts.preparation, parts.own_history, known_ahead=parts.known_ahead)
     base = look.base(parts.base, parts.effects)
-    mean, distributions = answers(parts, look, base, quantiles)
+    mean, own = answers(parts, look, base, quantiles)
     found: Floats | None = None
     where = parts.base.positions(panel)[windows.entity]
     if quantiles:
         assert parts.distribution is not None
         names = [panel.ids[i] for i in windows.entity]
         found = parts.distribution.quantiles(mean, names, windows.steps(panel), quantiles)
-        for columns, own in distributions:
-            found[:, :, columns] = own
+        found = np.where(np.isnan(own), found, own)
     mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
     extras: dict[str, Reals] = {}
     if "base" in traces:
@@ -95,7 +94,8 @@ class _Fit:
         self.model, self.part, self.teacher, self.h = model, part, teacher, model.h
         self.panel, self.train = part.panel, part.train
         self.rates, self.buckets = buckets_of(model, self.train, teacher)
-        self.heads = heads_of(model, self.train, self.buckets)
+        self.columns = columns_of(self.buckets)
+        self.heads = heads_of(model, self.train, self.columns)
         calendar = covered_calendar(self.train) if isinstance(model.calendar, str) else model.calendar
         own = Preparation.fit(self.train, calendar)
         self.known_ahead = model.supply.head_inputs != "state"
@@ -191,14 +191,17 @@ class _Fit:
         n, supply = self.panel.n_entities, self.model.supply
         shape = HeadShape(features, self.panel.n_targets, self.h, n, private=n > 1)
         with seeded_init(self.model.seed):
-            bank = HeadBank(self.heads, columns_of(self.buckets), shape, torch.from_numpy(unit.astype(np.float32)))
+            bank = HeadBank(
+                self.heads, self.columns, shape, torch.from_numpy(unit.astype(np.float32)),
+                members_of(self.buckets, self.columns),
+            )  # fmt: skip
         if self.teacher is not None:
             inherit(bank, self.teacher.bank)
         guard = Guard.fit(self.train, supply.bound_quantile, supply.bound_factor, supply.gate, supply.whole)
-        positive = (base.shift == 0).all(axis=0) & (supply.base not in BY_CHANCE)
+        positive = (base.shift == 0) & (supply.base not in BY_CHANCE)
         return Parts(
-            self.panel.targets, self.buckets, self.rates, self.heads, self.preparation, self.state, base, effects,
-            bank, shape, unit, positive, None, guard, self.own_history, self.known_ahead,
+            self.panel.targets, self.buckets, (supply.dense, supply.ultra), self.rates, self.heads, self.preparation,
+            self.state, base, effects, bank, shape, unit, positive, None, guard, self.own_history, self.known_ahead,
         )  # fmt: skip
 
     def _data(self, parts: Parts, look: Look, base: Floats) -> HeadData:
@@ -238,8 +241,9 @@ class _Fit:
         for bucket, epochs in best.items():
             if epochs:
                 one = HeadBank(
-                    {bucket: parts.heads[bucket]}, {bucket: parts.bank.columns[bucket]}, parts.shape, parts.bank.unit
-                )
+                    {bucket: parts.heads[bucket]}, {bucket: parts.bank.columns[bucket]}, parts.shape, parts.bank.unit,
+                    parts.bank.members,
+                )  # fmt: skip
                 one.heads[bucket].load_state_dict(fresh.bank.heads[bucket].state_dict())
                 train_heads(one, data, None, self.model.stages.stage(2, epochs), self.generator)
                 parts.bank.heads[bucket].load_state_dict(one.heads[bucket].state_dict())

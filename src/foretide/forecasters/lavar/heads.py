@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from foretide.data.counts import BUCKETS, are_counts, buckets, density
 from foretide.errors import DataError
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.networks.distribution import check_counts
 from foretide.heads.table import HeadSpec, Route, mask_of, placed, resolve
-from foretide.typing import Floats
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -29,26 +30,47 @@ ALONE_VARIANCE = 0.25
 """Variance of the logarithms of scales between entities where one alone was fitted."""
 
 
-def buckets_of(model: LAVAR, train: Panel, teacher: Parts | None) -> tuple[Floats, tuple[str, ...]]:
-    """Return nonzero rates ``[D]`` and buckets; those of a teacher stay."""
-    rates = np.nan_to_num(density(train)).mean(axis=0)
+def buckets_of(model: LAVAR, train: Panel, teacher: Parts | None) -> tuple[Floats, Ints]:
+    """Return nonzero rates and buckets of all series ``[N, D]``, as far as a teacher has heads for them."""
+    rates = density(train)
     if teacher is not None:
-        return rates, teacher.buckets
-    return rates, tuple(str(b) for b in buckets(rates, model.supply.dense, model.supply.ultra))
+        return rates, teacher.buckets_at(rates, observed_at_all(train))
+    return rates, coded(rates, (model.supply.dense, model.supply.ultra))
 
 
-def heads_of(model: LAVAR, train: Panel, where: tuple[str, ...]) -> dict[str, HeadSpec]:
-    """Head of each bucket, options filled in; count heads only for counts."""
+def coded(rates: Floats, thresholds: tuple[float, float]) -> Ints:
+    """Bucket of each rate, by its position in :data:`BUCKETS`."""
+    found = buckets(rates, *thresholds)[..., None] == np.array(BUCKETS)
+    return np.asarray(np.argmax(found, axis=-1))
+
+
+def observed_at_all(panel: Panel) -> Bools:
+    """Whether anything was observed of each series, ``[N, D]``."""
+    rows = (panel.rows(i)[:, : panel.n_targets] for i in range(panel.n_entities))
+    return np.stack([(~np.isnan(own)).any(axis=0) for own in rows])
+
+
+def columns_of(found: Ints) -> dict[str, list[int]]:
+    """Positions of the targets of each bucket, buckets in order of first appearance."""
+    return {BUCKETS[k]: np.flatnonzero((found == k).any(axis=0)).tolist() for k in dict.fromkeys(found.T.ravel())}
+
+
+def members_of(found: Ints, columns: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+    """Which series ``[N, targets]`` of its targets each bucket has."""
+    return {b: torch.from_numpy(found[:, list(where)] == BUCKETS.index(b)) for b, where in columns.items()}
+
+
+def heads_of(model: LAVAR, train: Panel, columns: Mapping[str, Sequence[int]]) -> dict[str, HeadSpec]:
+    """Head of each bucket with its targets' positions, options filled in; count heads only for counts."""
     names = model.heads
     if isinstance(names, str):
         names = model.for_counts if are_counts(train).all() else model.for_counts[:1] * len(BUCKETS)
     found: dict[str, HeadSpec] = {}
     everywhere: list[Route] = []
     for bucket, spec in zip(BUCKETS, names, strict=True):
-        columns = [j for j, b in enumerate(where) if b == bucket]
-        if columns:
-            routes = resolve(spec, [train.targets[j] for j in columns])
-            everywhere += placed(routes, columns)
+        if bucket in columns:
+            routes = resolve(spec, [train.targets[j] for j in columns[bucket]])
+            everywhere += placed(routes, columns[bucket])
             found[bucket] = _with_options(model, spec, routes)
     check_counts(train, everywhere, "heads='auto', or 'delta'")
     unknown = mask_of(everywhere, train.n_targets, "counts") & ~are_counts(train)
@@ -111,19 +133,21 @@ def like_fitted(own: Preparation, fitted: Preparation, panel: Panel) -> Preparat
 @torch.no_grad()
 def inherit(bank: HeadBank, teacher: HeadBank) -> None:
     """Begin at the teacher's heads; shared weights take over the mean of those of each entity, which begin at zero."""
-    theirs = teacher.state_dict()
-    for name, own in bank.state_dict().items():
-        if name == "unit":
+    for bucket, head in bank.heads.items():
+        if bucket not in teacher.heads or bank.columns[bucket] != teacher.columns[bucket]:
             continue
-        found, private = theirs.get(name), theirs.get(_private(name))
-        if "private" in name:
-            own.zero_()
-        elif found is not None and private is not None:
-            own.copy_(found + private.mean(dim=0))
-        elif found is not None and found.shape == own.shape:
-            own.copy_(found)
-        elif found is not None and found.shape[1:] == own.shape[1:]:
-            own.copy_(found.float().mean(dim=0, keepdim=True).expand_as(own))
+        theirs, member = teacher.heads[bucket].state_dict(), teacher.members.get(bucket)
+        some = slice(None) if member is None else member.any(dim=1)
+        for name, own in head.state_dict().items():
+            found, private = theirs.get(name), theirs.get(_private(name))
+            if "private" in name:
+                own.zero_()
+            elif found is not None and private is not None:
+                own.copy_(found + private[some].mean(dim=0))
+            elif found is not None and found.shape == own.shape:
+                own.copy_(found)
+            elif found is not None and found.shape[1:] == own.shape[1:]:
+                own.copy_(found[some].float().mean(dim=0, keepdim=True).expand_as(own))
 
 
 def _private(name: str) -> str:

@@ -149,12 +149,13 @@ class LAVAR(Forecaster):
         return table.assign(effects=self.parts_.effects is not None)
 
     def bucket_table(self) -> pd.DataFrame:
-        """Return which head each target got, and why.
+        """Return which head each series got, and why.
 
         Returns
         -------
         pandas.DataFrame
-            One row per target: ``target, nonzero_rate, bucket, head, why``.
+            One row per series: ``target, nonzero_rate, bucket, head, why``; before them ``series`` where there are
+            several entities.
 
         Examples
         --------
@@ -167,15 +168,21 @@ class LAVAR(Forecaster):
         import pandas as pd
 
         parts = self._parts()
-        return pd.DataFrame(
+        assert self._fitted is not None
+        n, rates = len(parts.buckets), parts.rates.ravel()
+        names = [BUCKETS[k] for k in parts.buckets.ravel()]
+        table = pd.DataFrame(
             {
-                "target": list(parts.targets),
-                "nonzero_rate": parts.rates,
-                "bucket": list(parts.buckets),
-                "head": parts.head_names(),
-                "why": [self._why(rate, bucket) for rate, bucket in zip(parts.rates, parts.buckets, strict=True)],
+                "target": list(parts.targets) * n,
+                "nonzero_rate": rates,
+                "bucket": names,
+                "head": [head for heads in parts.head_names() for head in heads],
+                "why": [self._why(rate, bucket) for rate, bucket in zip(rates, names, strict=True)],
             }
         )
+        if n > 1:
+            table.insert(0, "series", list(self._fitted.layout.series))
+        return table
 
     def fit_heads(self, panel: Panel | Frame, until: Time | None = None, *, train_until: Time | None = None) -> LAVAR:
         """Return a LAVAR for other entities that shares this one's frozen stage 1.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from foretide.data.counts import BUCKETS, density
 from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
 from foretide.forecasters.intervals.distribution import ErrorDistribution
 from foretide.forecasters.lavar.guardrails import Guard
-from foretide.forecasters.lavar.heads import like_fitted
+from foretide.forecasters.lavar.heads import coded, like_fitted, members_of, observed_at_all
 from foretide.forecasters.lavar.latent_effects import LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
@@ -24,7 +25,7 @@ from foretide.models.latent import LatentModel
 from foretide.training.head_bank import HeadBank
 from foretide.training.prepare import Preparation
 from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, rebuilt, under, weights_of
-from foretide.typing import Array, Bools, Floats, Json
+from foretide.typing import Array, Bools, Floats, Ints, Json
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +34,11 @@ class Parts:
 
     Attributes
     ----------
-    targets, buckets : tuples of str, ``D`` each
-    rates : ``[D]``
-        Nonzero rates in the training part, the mean over entities.
+    targets : tuple of str, ``D``
+    rates, buckets : ``[N, D]``
+        Nonzero rates of all series in the training part, and the buckets that follow, as positions in ``BUCKETS``.
+    thresholds : tuple of float
+        Rates from which a series is dense, and up to which ultra-sparse.
     heads : dict
         Bucket -> head, with its options.
     preparation : Preparation
@@ -46,8 +49,8 @@ class Parts:
     shape : HeadShape
     unit : ``[N, D]``
         Original units in one unit of each series.
-    positive : bool ``[D]``
-        Targets whose correction is a share of the base; the others are corrected in units.
+    positive : bool ``[N, D]``
+        Series whose correction is a share of the base; the others are corrected in units.
     distribution : ErrorDistribution
         Around the forecasts of heads without a distribution.
     guard : Guard
@@ -56,7 +59,8 @@ class Parts:
     """
 
     targets: tuple[str, ...]
-    buckets: tuple[str, ...]
+    buckets: Ints
+    thresholds: tuple[float, float]
     rates: Floats
     heads: dict[str, HeadSpec]
     preparation: Preparation
@@ -74,15 +78,24 @@ class Parts:
 
     def routes(self, bucket: str) -> list[Route]:
         """Heads of a bucket, each with the positions of its columns within the bucket (None: all)."""
-        return resolve(self.heads[bucket], [t for t, b in zip(self.targets, self.buckets, strict=True) if b == bucket])
+        return resolve(self.heads[bucket], [self.targets[j] for j in self.bank.columns[bucket]])
 
-    def head_names(self) -> list[str]:
-        """Name of each target's head, ``D``."""
-        found = [""] * len(self.targets)
-        for bucket, columns in columns_of(self.buckets).items():
+    def head_names(self) -> list[list[str]]:
+        """Name of each series' head, ``N`` times ``D``."""
+        found = [[""] * len(self.targets) for _ in self.buckets]
+        for bucket, columns in self.bank.columns.items():
             for route in placed(self.routes(bucket), columns):
                 for j in route.places or ():
-                    found[j] = route.name
+                    for i in np.flatnonzero(self.buckets[:, j] == BUCKETS.index(bucket)):
+                        found[i][j] = route.name
+        return found
+
+    def buckets_at(self, rates: Floats, observed: Bools) -> Ints:
+        """Buckets of other series by their rates ``[N', D]``; the usual one where there is no head, or no value yet."""
+        found = coded(rates, self.thresholds)
+        for j, fitted in enumerate(self.buckets.T):
+            own = observed[:, j] & np.isin(found[:, j], fitted)
+            found[:, j] = np.where(own, found[:, j], np.bincount(fitted).argmax())
         return found
 
     def for_new(self, panel: Panel) -> Parts:
@@ -93,10 +106,14 @@ class Parts:
         d = panel.n_targets
         preparation = like_fitted(self.preparation.for_new(panel), self.preparation, panel)
         unit = preparation.scale[:, :d] * np.median(self.unit / self.preparation.scale[:, :d], axis=0)
+        observed = observed_at_all(panel)
+        rates = np.where(observed, density(panel), self.rates.mean(axis=0))
+        found, base = self.buckets_at(rates, observed), self.base.for_new(panel)
+        bank = self.bank.for_new(torch.from_numpy(unit.astype(np.float32)), members_of(found, self.bank.columns))
         return dataclasses.replace(
-            self, preparation=preparation, base=self.base.for_new(panel),
+            self, preparation=preparation, base=base, rates=rates, buckets=found, bank=bank, unit=unit,
+            positive=(base.shift == 0) & (self.positive.mean(axis=0) > 0.5),
             effects=None if self.effects is None else self.effects.for_new(panel.n_entities),
-            bank=self.bank.for_new(torch.from_numpy(unit.astype(np.float32))), unit=unit,
             distribution=None if self.distribution is None else self.distribution.for_new(panel.ids, self.unit, unit),
             guard=self.guard.for_new(panel),
         )  # fmt: skip
@@ -118,7 +135,8 @@ class Parts:
         calendar, model = self.preparation.calendar, self.state.model
         return {
             "targets": list(self.targets),
-            "buckets": list(self.buckets),
+            "columns": self.bank.columns,
+            "thresholds": list(self.thresholds),
             "heads": self.heads,
             "ids": list(self.preparation.ids),
             "calendar": calendar.to_dict() if calendar else None,
@@ -140,7 +158,8 @@ class Parts:
         calendar = Calendar.from_dict(facts["calendar"]) if facts["calendar"] else None
         shape = HeadShape(**facts["shape"])
         unit = torch.from_numpy(state["unit"].astype(np.float32))
-        bank = HeadBank(facts["heads"], columns_of(facts["buckets"]), shape, unit)
+        members = members_of(np.asarray(state["buckets"], dtype=np.int64), facts["columns"])
+        bank = HeadBank(facts["heads"], facts["columns"], shape, unit, members)
         put_weights(bank, under("bank.", state))
         config = dataclasses.replace(config, latent=facts["latent"], order=facts["order"])
         model = LatentModel(facts["channels"], h, config)
@@ -156,11 +175,3 @@ class Parts:
             "guard": rebuilt(Guard, under("guard.", state), facts["guard"]),
         }
         return rebuilt(cls, state, facts, objects)
-
-
-def columns_of(buckets: Sequence[str]) -> dict[str, list[int]]:
-    """Positions of the targets of each bucket, buckets in order of first appearance."""
-    found: dict[str, list[int]] = {}
-    for j, bucket in enumerate(buckets):
-        found.setdefault(bucket, []).append(j)
-    return found

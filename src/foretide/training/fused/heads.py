@@ -60,22 +60,22 @@ class HeadSteps:
             {bucket: data for bucket, data in parts.items() if kinds[bucket] == kind}
             for kind in ("squared", "counts", "recorded")
         )
-        self.bank = bank
+        self.bank, self.buckets = bank, tuple(parts)
         self.steps: list[HeadStep] = [SquaredStep(bank, squared)] if squared else []
         self.steps += [CountStep(bank, bucket, data) for bucket, data in counts.items()]
         rest = [p for bucket in self.recorded for p in bank.head(bucket).parameters()]
         self.flat = Flat([*(p for step in self.steps for p in step.parameters), *rest])
         for step in self.steps:
             step.bind(self.flat)
-        self.features = next(iter(parts.values())).features
-        self.n = len(self.features)
+        some = next(iter(parts.values()))
+        self.features, self.n = some.features, some.n_all
 
     def __call__(self, chosen: Tensor) -> Tensor:
         """Windows ``[B]`` -> the loss; fills ``flat.gradient``."""
         losses: list[Tensor] = []
         if self.recorded:
-            parts = [self.bank.loss(bucket, data, chosen) for bucket, data in self.recorded.items()]
-            recorded = torch.stack(parts).sum()
+            own = [(bucket, data, data.here(chosen)) for bucket, data in self.recorded.items()]
+            recorded = torch.stack([self.bank.loss(*each) for each in own if len(each[2])]).sum()
             self.flat.backward(recorded)
             losses.append(recorded.detach())
         if self.steps:
@@ -86,7 +86,7 @@ class HeadSteps:
 
 def _kind(head: nn.Module, data: HeadData) -> str:
     """Which step knows the gradient of a head."""
-    if data.observed is not None or not isinstance(getattr(head, "linear", None), Correction):
+    if data.observed is not None or data.local is not None or not isinstance(getattr(head, "linear", None), Correction):
         return "recorded"
     level = isinstance(head, DeltaHead) and not head.cumulative and head.on == "level"
     if level or (isinstance(head, PointHead) and head.error is squared):

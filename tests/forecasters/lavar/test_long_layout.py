@@ -1,0 +1,96 @@
+"""One target and many series: buckets and heads are those of the wide layout of the same data."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import foretide as ft
+from foretide.data.counts import BUCKETS
+from foretide.data.panel import Panel
+from foretide.data.synthetic.supplies import supplies
+from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.lavar.lavar import LAVAR
+
+H = 7
+UNTIL, CUTOFFS = "2019-11-15", ["2019-11-20", "2019-11-23"]
+QUICK: dict[str, Any] = {"order": 3, "latent": 2, "encoder": (6,), "decoder": (6,), "epochs": 1, "head_epochs": 1}
+
+
+@cache
+def goods() -> Panel:
+    return supplies(T=340, n_targets=8, n_covariates=6, seed=1).panel
+
+
+@cache
+def usual() -> LAVAR:
+    return lavar().fit(goods(), until=UNTIL)
+
+
+def lavar(**changes: Any) -> LAVAR:
+    return LAVAR(H, **{**QUICK, **changes})
+
+
+def sensible(found: Forecast, *, counts: bool = False) -> None:
+    """Finite, in order; of counts whole numbers of at least zero."""
+    assert found.quantiles is not None
+    assert np.isfinite(found.mean).all()
+    assert np.isfinite(found.quantiles).all()
+    assert (np.diff(found.quantiles, axis=-1) >= 0).all()
+    if counts:
+        assert (found.quantiles >= 0).all()
+        np.testing.assert_array_equal(found.quantiles, np.round(found.quantiles))
+
+
+def same(a: Forecast, b: Forecast) -> None:
+    np.testing.assert_array_equal(a.mean, b.mean)
+    np.testing.assert_array_equal(a.quantiles, b.quantiles)
+
+
+def melted(panel: Panel) -> pd.DataFrame:
+    """One row per series and day, covariates and holidays beside each."""
+    frame = pd.DataFrame(panel.to_frame())
+    others = ["ds", *panel.past, *panel.future]
+    return frame.melt(id_vars=others, value_vars=list(panel.targets), var_name="unique_id", value_name="y")
+
+
+def as_long(panel: Panel) -> Panel:
+    return Panel.from_frame(melted(panel), past=panel.past, future=panel.future)
+
+
+def test_buckets_of_the_long_layout_are_those_of_the_wide_one() -> None:
+    model = lavar().fit(as_long(goods()), until=UNTIL)
+    table, wide = model.bucket_table(), usual().bucket_table()
+    assert list(table.columns) == ["series", "target", "nonzero_rate", "bucket", "head", "why"]
+    beside = table.set_index("series").loc[wide["target"]].reset_index()
+    pd.testing.assert_frame_equal(beside[["nonzero_rate", "bucket", "head", "why"]], wide.drop(columns="target"))
+    found = model.predict(as_long(goods()), CUTOFFS)
+    sensible(found, counts=True)
+    start = lavar(head_epochs=0, epochs=0, effects=False)
+    a = start.fit(goods(), until=UNTIL).predict(goods(), CUTOFFS)
+    b = start.fresh().fit(as_long(goods()), until=UNTIL).predict(as_long(goods()), CUTOFFS)
+    names = np.array(b.panel.ids)[b.windows.entity]
+    for j, name in enumerate(goods().targets):
+        np.testing.assert_allclose(b.mean[names == name][..., 0], a.mean[:, :, j], rtol=0.02, atol=0.02)
+
+
+def test_a_new_series_of_the_long_layout_gets_the_head_of_its_own_rate(tmp_path: Path) -> None:
+    panel = as_long(goods())
+    table = usual().bucket_table().set_index("target")["bucket"]
+    assert set(table) == {"dense", "sparse", "ultra"}
+    model = lavar(heads=("point", "nb", "zinb")).fit(panel.take(range(2, 8)), until=UNTIL)
+    past = panel.until(UNTIL)
+    new = model._parts().for_new(past)
+    for i, name in enumerate(panel.ids):
+        whole = float((past.rows(i)[:, 0] > 0).mean())
+        assert BUCKETS[new.buckets[i, 0]] == ("dense" if whole >= 0.7 else "ultra" if whole <= 0.005 else "sparse"), (
+            name
+        )
+    model.save(tmp_path / "model")
+    found = model.predict(panel, CUTOFFS)
+    same(found, ft.load(tmp_path / "model").predict(panel, CUTOFFS))
+    sensible(found)
