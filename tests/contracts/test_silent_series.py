@@ -26,7 +26,7 @@ def shops(others: int, *, each_day: float = 10.0) -> tuple[Panel, Any]:
 
 
 @pytest.mark.parametrize("others", [0, 3])
-@pytest.mark.parametrize("head", ["nb", "zinb", "poisson", "gaussian", "student_t", "quantile"])
+@pytest.mark.parametrize("head", ["nb", "zinb", "hurdle", "poisson", "gaussian", "student_t", "quantile"])
 @pytest.mark.parametrize("kind", ["LSTM", "Attention"])
 def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> None:
     panel, until = shops(others)
@@ -36,7 +36,7 @@ def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> N
     low, high = found.quantile(0.1)[0], found.quantile(0.9)[0]
     assert (low <= found.mean[0] + 1e-4).all()
     assert (found.mean[0] <= high + 1e-4).all()
-    if others or head in ("nb", "zinb", "poisson"):  # of nothing but silence a spread cannot be learned
+    if others or head in ("nb", "zinb", "hurdle", "poisson"):  # of nothing but silence a spread cannot be learned
         assert 2 < float((high - low).mean()) < 20
     model.save(tmp_path / "model")
     again = artifact.load(tmp_path / "model").predict(panel, levels=(80,))

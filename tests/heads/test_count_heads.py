@@ -18,7 +18,7 @@ from foretide.heads.table import make_head
 from foretide.seeding import numpy_generator, torch_generator
 
 SHAPE = HeadShape(5, 2, h=3, entities=4)
-each = pytest.mark.parametrize("name", ["poisson", "nb", "zinb"])
+each = pytest.mark.parametrize("name", ["poisson", "nb", "zinb", "hurdle"])
 
 
 def draw(*size: int) -> torch.Tensor:

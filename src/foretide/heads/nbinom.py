@@ -160,6 +160,31 @@ def quantiles(
     return out.reshape(*shape, q.size)
 
 
+def at_levels(level: ArrayLike, mean: ArrayLike, dispersion: ArrayLike, zero_probability: ArrayLike) -> Floats:
+    """Quantile of each element at a level of its own; arguments broadcast. At random levels these are draws.
+
+    Parameters
+    ----------
+    level, mean, dispersion, zero_probability : arrays
+        A negative zero probability makes zeros rarer than in the negative binomial distribution.
+
+    Returns
+    -------
+    float64 array
+
+    Examples
+    --------
+    >>> from foretide.heads.nbinom import at_levels
+    >>> at_levels([0.5, 0.9], 20.0, 3.0, 0.0).tolist()
+    [18.0, 37.0]
+    """
+    given = [np.asarray(a, dtype=np.float64) for a in (level, mean, dispersion, zero_probability)]
+    q, mu, theta, pi = (a.ravel() for a in np.broadcast_arrays(*given))
+    wanted = np.clip((q * (1.0 - SLACK) - pi) / np.maximum(1.0 - pi, 1e-300), 0.0, 1.0)
+    found = _quantiles(wanted[:, None], mu, np.minimum(theta, POISSON))[:, 0]
+    return found.reshape(np.broadcast_shapes(*(a.shape for a in given)))
+
+
 def _quantiles(wanted: Floats, mu: Floats, theta: Floats) -> Floats:
     """Quantiles at levels ``[n, Q]``, one distribution a row: small means counted up from zero, others searched."""
     out = np.zeros(wanted.shape)

@@ -57,6 +57,7 @@ HEADS: dict[str, HeadKind] = {
     "poisson": HeadKind("foretide.heads.count_heads:PoissonHead"),
     "nb": HeadKind("foretide.heads.count_heads:NegativeBinomialHead"),
     "zinb": HeadKind("foretide.heads.count_heads:ZeroInflatedHead"),
+    "hurdle": HeadKind("foretide.heads.hurdle:HurdleHead"),
     "plain_zinb": HeadKind("foretide.heads.plain:PlainZeroInflatedHead"),
 }
 """Heads by name."""
@@ -238,7 +239,7 @@ def shared_range(ranges: Iterable[tuple[float, float] | None]) -> tuple[float, f
 
 
 def mask_of(found: Sequence[Route], n_targets: int, attribute: str) -> Bools:
-    """Which targets ``[D]`` go to a head that is ``"counts"``, ``"has_distribution"`` or ``"uncentred"``."""
+    """Which targets ``[D]`` go to a head that has an attribute such as ``"counts"``, or is ``"uncentred"``."""
     mask = np.zeros(n_targets, dtype=bool)
     for route in found:
         value = route.uncentred if attribute == "uncentred" else getattr(route.cls, attribute)

@@ -71,7 +71,7 @@ def test_the_mean_is_that_of_the_head_of_points(kind: str, trained: int) -> None
 
 @each
 @pytest.mark.parametrize("trained", [TRAINED, T])
-@pytest.mark.parametrize("head", ["poisson", "nb", "zinb"])
+@pytest.mark.parametrize("head", ["poisson", "nb", "zinb", "hurdle"])
 def test_the_mean_of_counts_is_that_of_points_that_are_not_centred(
     kind: str, head: str, trained: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,9 +120,10 @@ def answers(
     data, steps = head_data(look, base, entity, parts.unit, parts.positive, None), np.arange(base.shape[1])
     for bucket, columns in parts.bank.columns.items():
         routes, code, places = parts.routes(bucket), BUCKETS.index(bucket), np.array(columns)
-        counts, distributed = (mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_distribution"))
+        counts, distributed, corrects = (
+            mask_of(routes, len(columns), attribute) for attribute in ("counts", "has_distribution", "corrects")
+        )
         own = parts.bank.part(bucket, data)
-        # A count head knows no spread of a series that never was above zero; errors on validation windows may.
         mine = np.flatnonzero((parts.buckets[entity][:, places] == code).any(axis=1))
         for low in range(0, len(own), AT_ONCE):
             chosen = slice(low, low + AT_ONCE)
@@ -131,6 +132,10 @@ def answers(
             member, unit = parts.buckets[series] == code, parts.unit[series][:, None]
             distribution = parts.bank.distribution(bucket, own, chosen)
             point = distribution.mean().double().numpy() * unit
+            # A count head knows neither correction nor spread of a series that never was above zero: its base may wake
+            # up, and errors on validation windows may have a spread.
+            silent = (counts & (parts.rates[series] == 0))[:, None]
+            point = np.where(silent & corrects, base[where], point)
             # The mean of a count distribution is never quite zero, but where the base is, a correction by factors
             # leaves it there.
             still = (parts.positive[series][:, None] & (base[where] == 0)) | (point < NOTHING)
@@ -140,6 +145,6 @@ def answers(
                 continue
             values = quantiles.double().numpy() * unit[..., None]
             values = np.where(counts[:, None], np.round(values), values)
-            known = member & distributed & ~(counts & (parts.rates[series] == 0))
-            found[where] = np.where(known[:, None, :, None], values, found[where])
+            known = (member & distributed)[:, None] & ~silent
+            found[where] = np.where(known[..., None], values, found[where])
     return mean, found

@@ -56,8 +56,9 @@ class NeuralForecaster(Forecaster):
     head : str or dict
         What is predicted and under which loss. Points, with intervals from the errors on validation: ``"point"``
         (squared error), ``"absolute"``, ``"huber"``, ``"delta"``; distributions: ``"gaussian"``, ``"student_t"``,
-        ``"quantile"``; of counts: ``"poisson"``, ``"nb"``, ``"zinb"``. Options in a dict, ``{"name": "quantile",
-        "levels": [0.1, 0.5, 0.9]}``; several targets by head, ``{"nb": ["beds"], "point": ["cost"]}``.
+        ``"quantile"``; of counts: ``"poisson"``, ``"nb"``, ``"zinb"``, ``"hurdle"``. Options in a dict,
+        ``{"name": "quantile", "levels": [0.1, 0.5, 0.9]}``; several targets by head, ``{"nb": ["beds"], "point":
+        ["cost"]}``.
     seasons : sequence of float, optional
         Periods in steps; found from the frequency by default.
     calendar : Calendar, dict, "auto" or None
