@@ -10,6 +10,7 @@ from .simple.baselines import Drift as Drift
 from .classical.ridge import Ridge as Ridge
 from .simple.calendar_es import CalendarES as CalendarES
 from .simple.calendar_es import CalendarMean as CalendarMean
+from .simple.analogues import Analogues as Analogues
 from .simple.intermittent import Croston as Croston
 from .simple.intermittent import SBA as SBA
 from .simple.intermittent import TSB as TSB
