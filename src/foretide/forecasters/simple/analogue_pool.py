@@ -157,7 +157,9 @@ class Pool:
         here, h = place(centre, states, self.whole), centre.shape[1]
         k = min(k, len(self.at))
         # Places in single precision on both sides, as they are saved.
-        nearest = cKDTree(self.at.astype(np.float64)).query(here.at.astype(np.float32).astype(np.float64), k=[*range(1, k + 1)])[1]
+        nearest = cKDTree(self.at.astype(np.float64)).query(
+            here.at.astype(np.float32).astype(np.float64), k=[*range(1, k + 1)]
+        )[1]
         scale = here.unit[:, None] / np.where(self.unit > 0, self.unit, 1.0)[nearest]
         found = np.empty((len(centre), h, k))
         for s in range(h):
@@ -239,5 +241,7 @@ def _completed(values: Floats, centre: Floats) -> Floats:
             values[where, 0] = centre[where, :1]
             continue
         past = centre[where, s - 1]
-        values[where, s] = values[where, s - 1] * np.where(past > 0, centre[where, s] / np.where(past > 0, past, 1), 1)[:, None]
+        values[where, s] = (
+            values[where, s - 1] * np.where(past > 0, centre[where, s] / np.where(past > 0, past, 1), 1)[:, None]
+        )
     return values

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 
 ALPHAS = (0.03, 0.1, 0.3)
 """Shares of the newest step in the plain levels that are tried beside the seasonal base."""
-MIXTURES = ((0, 1), (0, 2), (0, 3), (0,), (1,), (2,), (3,))
+USUAL = (0, 2)
 """Centres that are taken together: 0 is the seasonal base, the others are levels of :data:`ALPHAS`."""
-UNJUDGED = (0, 2)
-"""Where nothing can be kept back to judge by."""
-JUDGED = 1_000
-"""Mixtures are judged by at most so many held-back windows of single series,"""
+OTHERS = ((0,), (0, 1), (0, 3))
+MARGIN = 0.01
+"""Others are taken where their loss on held-back windows is so much lower."""
+JUDGED = 14_000
+"""They are judged by at most so many held-back steps,"""
 JUDGED_IN = 10_000
 """among so many windows of the training part."""
 JUDGED_BY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -54,8 +55,8 @@ class Analogues(_CalendarLevel):
     level, and answers as it is: its mean is the forecast, its quantiles are the intervals. No distribution is assumed,
     and a series with a short or silent past borrows from all others.
 
-    The level is the seasonal base of :class:`LAVAR`, a plain smoothed level, or both, whichever had the least quantile
-    loss on the steps kept back for validation.
+    The level is the seasonal base of :class:`LAVAR` beside a plain smoothed level, each with similar windows of its own;
+    which plain level, and whether the base is better alone, the quantile loss on steps kept back for validation decides.
 
     Parameters
     ----------
@@ -89,11 +90,17 @@ class Analogues(_CalendarLevel):
     quick: ClassVar[Mapping[str, object]] = {"k": 30}
 
     def __init__(
-        self, h: int, k: int = 200, season: int | None = None, *, calendar: CalendarSpec = None, alias: str | None = None
+        self,
+        h: int,
+        k: int = 200,
+        season: int | None = None,
+        *,
+        calendar: CalendarSpec = None,
+        alias: str | None = None,
     ) -> None:
         super().__init__(h, season, calendar=calendar, alias=alias)
         self.k = check_count("k", k) or 1
-        self.taken_: tuple[int, ...] = UNJUDGED
+        self.taken_: tuple[int, ...] = USUAL
         self.whole_: Bools = np.zeros(0, dtype=bool)
         self.pools_: dict[str, Pool] = {}
 
@@ -119,29 +126,25 @@ class Analogues(_CalendarLevel):
         return SeasonalBase.fit(panel, self.h, recipes, int(main_season(panel, self.season)), calendar=self.calendar)
 
     def _judged(self, part: FitPart) -> tuple[int, ...]:
-        """Return the mixture with the least quantile loss on held-back windows, series scaled by their spread."""
+        """Return the usual mixture, or one of clearly less quantile loss on held-back windows, in units of series."""
         panel, train = part.panel, part.train
         held = slide(panel, input_size=1, h=self.h, first_target=panel.first + part.train_rows)
         if not len(held) or not len(slide(train, input_size=1, h=self.h)):
-            return UNJUDGED
+            return USUAL
         base, members = self._base(train), tuple(range(1 + len(ALPHAS)))
         pools = self._learned_from(train, base, members, JUDGED_IN)
-        held = _some(held, JUDGED // panel.n_targets)
-        truth = truth_of(panel, held, self.h)
-        unit = np.maximum(_spread(train), 1e-300)[held.entity]
-        loss = dict.fromkeys(MIXTURES, 0.0)
-        centres = self._centres(panel, held, base, members, learning=True)
-        states = States.at(panel, held, base.shift)
-        for mixed in MIXTURES:
+        held = _some(held, JUDGED // (self.h * panel.n_targets))
+        truth, unit = truth_of(panel, held, self.h), _spread(train)[held.entity][:, None]
+        centres, states = self._centres(panel, held, base, members, learning=True), States.at(panel, held, base.shift)
+        loss, levels = {}, np.array(JUDGED_BY)
+        for mixed in (USUAL, *OTHERS):
             _, found = self._mixed(pools, mixed, centres, states, base.shift[held.entity], JUDGED_BY)
             error = truth[..., None] - found
-            pinball = np.maximum(np.array(JUDGED_BY) * error, (np.array(JUDGED_BY) - 1) * error).mean(axis=-1)
-            loss[mixed] = float(np.nansum(np.minimum(pinball / unit[:, None], 1e6)))
-        return min(MIXTURES, key=loss.__getitem__)
+            loss[mixed] = float(np.nanmean(np.maximum(levels * error, (levels - 1) * error).mean(axis=-1) / unit))
+        best = min(OTHERS, key=loss.__getitem__)
+        return best if loss[best] < (1 - MARGIN) * loss[USUAL] else USUAL
 
-    def _learned_from(
-        self, panel: Panel, base: SeasonalBase, members: tuple[int, ...], most: int
-    ) -> dict[str, Pool]:
+    def _learned_from(self, panel: Panel, base: SeasonalBase, members: tuple[int, ...], most: int) -> dict[str, Pool]:
         """Keep windows of a panel around each of the centres, by ``<kind of targets>.<centre>``."""
         # Most series decide how many steps must follow; those that many series do not have are left open.
         least = min(self.h, max(1, int(np.median(panel.observed)) - 1))
@@ -158,7 +161,9 @@ class Analogues(_CalendarLevel):
         states = States.at(panel, windows, base.shift)
         centres = self._centres(panel, windows, base, members, learning=True)
         return {
-            f"{kind}.{m}": Pool.of(_flat(centres[m], columns), states.flat(columns), _flat(later, columns), kind == "whole")
+            f"{kind}.{m}": Pool.of(
+                _flat(centres[m], columns), states.flat(columns), _flat(later, columns), kind == "whole"
+            )
             for kind, columns in self._kinds().items()
             for m in members
         }
