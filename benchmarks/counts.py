@@ -62,6 +62,7 @@ MANY_ROWS = 50_000
 def models(h: int, rows: int, seeds: list[int]) -> Iterator[tuple[str, Any, Forecaster]]:
     """Name, seed and model of every row."""
     yield from (("LAVAR", seed, ft.LAVAR(h, seed=seed)) for seed in seeds)
+    yield "Analogues", "", ft.Analogues(h)
     yield from ((name, "", getattr(ft, name)(h)) for name in SIMPLE)
     yield from ((name, "", ft.Stats(name, h)) for name in STATS if rows < MANY_ROWS or name not in SLOW)
     yield from (("Attention", seed, ft.Attention(h, seed=seed)) for seed in seeds)
