@@ -31,7 +31,7 @@ MOST_DRAWN = 3.0
 MOST_VALUES = 8_000_000
 """Values that followed are looked at so many at a time."""
 # What a difference by a factor e, or of one, weighs in the distance between windows.
-WEIGHTS = {"level": 1.0, "size": 0.5, "spread": 0.3, "trend": 0.5, "usual": 0.5, "rate": 2.0, "silence": 0.3}
+WEIGHTS = {"level": 1.0, "size": 0.5, "spread": 0.3, "trend": 1.0, "usual": 0.5, "rate": 2.0, "silence": 0.3}
 LONGEST = 50.0
 """Longer silences are alike."""
 # Whole numbers of the same mean: the golden ratio spreads what is added before values are cut.
