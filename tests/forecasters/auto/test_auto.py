@@ -165,7 +165,7 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert kind_of(sparse) == "sparse"
     smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
     assert {"Drift", "LAVAR", "CalendarES", "AutoETS", "AutoARIMA"} <= smooth
-    assert {"CalendarES", "LAVAR", "TSB", "AutoETS"} <= rough
+    assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS"} <= rough
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth
     assert "Attention" in usual_candidates(panel, H, {}).unfit

@@ -69,6 +69,7 @@ USUAL: tuple[Usual, ...] = (
     Usual("CalendarES"),
     Usual("TSB", _ROUGH),
     Usual("SBA", _ROUGH),
+    Usual("Analogues", _ROUGH, rows=3, in_all=100),
     Usual("Ridge", rows=20, in_all=100),
     Usual("Stats", settings={"model": "Theta"}, rows=3, needs="statsforecast"),
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),

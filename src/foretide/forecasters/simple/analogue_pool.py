@@ -10,12 +10,12 @@ import numpy as np
 
 if TYPE_CHECKING:
     from foretide.forecasters.simple.analogue_states import States
-    from foretide.typing import Floats, Ints
+    from foretide.typing import Floats, Ints, Reals
 
     Quantiles = tuple[float, ...]
 
 UNIT = 5.0
-"""Windows of counts at levels below are compared as they are, others in units of their level: one piece is one piece."""
+"""What follows windows of counts at lower levels is taken as it is, not in units of their level: a piece is a piece."""
 HIGH = 20.0
 """Above this level, counts are alike whatever their level is."""
 LOW = 0.2
@@ -122,10 +122,10 @@ class Pool:
     """
 
     whole: bool
-    at: Floats
-    unit: Floats
-    profile: Floats
-    later: Floats
+    at: Reals
+    unit: Reals
+    profile: Reals
+    later: Reals
 
     @classmethod
     def of(cls, centre: Floats, states: States, later: Floats, whole: bool) -> Pool:
@@ -234,7 +234,7 @@ def _mean(values: Floats) -> Floats:
 
 def _completed(values: Floats, centre: Floats) -> Floats:
     """Give a step that no window knows the values of the step before, in units of the centre; the first the centre."""
-    unknown = np.isnan(values).all(axis=-1)
+    unknown = np.asarray(np.isnan(values).all(axis=-1))
     for s in np.flatnonzero(unknown.any(axis=0)):
         where = unknown[:, s]
         if s == 0:

@@ -99,7 +99,7 @@ def _groups(rows: dict[int, int], width: int) -> Iterator[list[int]]:
 
 
 def _tables(y: Floats) -> tuple[Floats, ...]:
-    """States of every row of some series ``[T, S]``, in the order of the fields; row ``t`` depends on rows ``0 .. t``."""
+    """States of every row of some series ``[T, S]``, in the order of the fields, each from the rows up to it."""
     seen = ~np.isnan(y)
     values, ones = np.where(seen, y, 0.0), seen.astype(np.float64)
     demand = (values > 0).astype(np.float64)

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 ALPHAS = (0.03, 0.1, 0.3)
 """Shares of the newest step in the plain levels that are tried beside the seasonal base."""
-USUAL = (0, 2)
+USUAL: tuple[int, ...] = (0, 2)
 """Centres that are taken together: 0 is the seasonal base, the others are levels of :data:`ALPHAS`."""
-OTHERS = ((0,), (0, 1), (0, 3))
+OTHERS: tuple[tuple[int, ...], ...] = ((0,), (0, 1), (0, 3))
 MARGIN = 0.01
 """Others are taken where their loss on held-back windows is so much lower."""
 JUDGED = 14_000
@@ -55,8 +55,9 @@ class Analogues(_CalendarLevel):
     level, and answers as it is: its mean is the forecast, its quantiles are the intervals. No distribution is assumed,
     and a series with a short or silent past borrows from all others.
 
-    The level is the seasonal base of :class:`LAVAR` beside a plain smoothed level, each with similar windows of its own;
-    which plain level, and whether the base is better alone, the quantile loss on steps kept back for validation decides.
+    The level is the seasonal base of :class:`LAVAR` beside a plain smoothed level, each with similar windows of its
+    own. Which plain level, and whether the base is better alone, is decided by the quantile loss on the steps kept back
+    for validation.
 
     Parameters
     ----------
@@ -136,7 +137,8 @@ class Analogues(_CalendarLevel):
         held = _some(held, JUDGED // (self.h * panel.n_targets))
         truth, unit = truth_of(panel, held, self.h), _spread(train)[held.entity][:, None]
         centres, states = self._centres(panel, held, base, members, learning=True), States.at(panel, held, base.shift)
-        loss, levels = {}, np.array(JUDGED_BY)
+        loss: dict[tuple[int, ...], float] = {}
+        levels = np.array(JUDGED_BY)
         for mixed in (USUAL, *OTHERS):
             _, found = self._mixed(pools, mixed, centres, states, base.shift[held.entity], JUDGED_BY)
             error = truth[..., None] - found
