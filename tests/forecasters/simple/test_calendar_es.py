@@ -151,8 +151,9 @@ def test_choices_can_be_read_as_a_table() -> None:
     values = np.column_stack([np.random.default_rng(3).poisson(5.0, 280), np.zeros(280)]).astype(float)
     model = CalendarES(h=14, season=7).fit(make_panel((280,), targets=2).with_values(values))
     table = model.choices()
+    assert table["setting"].tolist() == ["recipe", "recipe"]
     assert table["own"].tolist() == [True, False]
-    assert table["recipe"].nunique() == 1
+    assert table["value"].nunique() == 1
     assert table["weight"].tolist() == [1.0, 1.0]
     with pytest.raises(NotFittedError, match="not fitted"):
         CalendarES(h=14).choices()

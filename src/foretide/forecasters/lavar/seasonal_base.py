@@ -12,6 +12,7 @@ from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.events import Events
 from foretide.data.windows import Windows
+from foretide.forecasters.choices import of_each
 from foretide.forecasters.classical.side_by_side import (
     blocks,
     effects_of,
@@ -363,18 +364,16 @@ class SeasonalBase:
         Returns
         -------
         DataFrame
-            ``series, recipe, weight``, the heaviest first, and ``own``: whether its training part told recipes apart.
+            As of :meth:`foretide.forecasters.choices.Chooses.choices`, the heaviest recipe of a series first.
         """
         m = self.picks.shape[2]
-        table = pd.DataFrame(
-            {
-                "series": np.repeat(np.array(series, dtype=object), m),
-                "recipe": [str(self.recipes[k]) for k in self.picks.ravel()],
-                "weight": self.weights.ravel(),
-                "own": np.repeat(self.judged.ravel(), m),
-            }
-        )
-        return table[table["weight"] >= LEAST_SHOWN].reset_index(drop=True)
+        recipes = [str(recipe) for recipe in self.recipes]
+        shown = self.weights.ravel() >= LEAST_SHOWN
+        picked = [recipes[k] for k in self.picks.ravel()[shown]]
+        names = np.repeat(np.array(series, dtype=object), m)[shown].tolist()
+        weights = np.where(self.weights >= LEAST_SHOWN, self.weights, 0.0)
+        weights /= weights.sum(axis=2, keepdims=True)
+        return of_each(names, "recipe", picked, weights.ravel()[shown], np.repeat(self.judged.ravel(), m)[shown])
 
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from foretide.data.time.calendar import Calendar
 from foretide.data.time.seasons import main_season, seasons_of
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import joined_choices, same_for_all
 from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.baselines import check_count, check_share
@@ -104,30 +105,13 @@ class _CalendarLevel(Forecaster):
         table = np.moveaxis(self.base_.factors, 1, 0).reshape(events, entities * targets)
         return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
 
-    def choices(self) -> pd.DataFrame:
-        """Return what was chosen for each series.
-
-        Returns
-        -------
-        DataFrame
-            ``series, recipe, weight``, and ``own``: whether its training part told candidates apart; a series that is
-            silent there takes what all take.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
-        >>> ft.CalendarES(h=24, season=24).fit(panel).choices().recipe.to_list()
-        ['level 0.7 of each of 24 positions']
-        """
-        if self.base_ is None or self._fitted is None:
-            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
-        return self.base_.choices(self._fitted.layout.series)
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        base = self.base_
+        assert base is not None
+        return joined_choices([
+            same_for_all(layout.series, {"season": base.season} if self.season is None else {}),
+            *([base.choices(layout.series)] if len(base.recipes) > 1 else []),
+        ])  # fmt: skip
 
     def state(self) -> dict[str, Array]:
         """Choices, profiles and factors."""
