@@ -37,7 +37,7 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
     held, inside : Errors
         Of the same targets.
     continuous : bool array ``[D]``
-        Targets whose errors are changed; counts have their spread from their mean.
+        Targets whose errors are changed; counts have their spread from their mean, and none where that is zero.
     n : int
         Entities.
 
@@ -56,7 +56,8 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
     """
     if not len(inside.entity):
         return held
-    truth = inside.truth.astype(np.float64)
+    # Zero forecast and zero seen, again and again, says nothing of a count that wakes up.
+    truth = np.where(continuous | (inside.mean > 0), inside.truth, np.nan)
     if continuous.any():
         changed = continuous & ~(_means((inside.truth == 0).astype(np.float64), inside.entity, n) > ZEROS)
         gap = (inside.truth - inside.mean) * _growth(held, inside, n)[:, None, :]

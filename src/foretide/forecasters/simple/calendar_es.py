@@ -13,6 +13,7 @@ from foretide.data.time.seasons import main_season, seasons_of
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import joined_choices, same_for_all
+from foretide.forecasters.lavar.recipe_choice import ALIKE
 from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.baselines import check_count, check_share
@@ -72,7 +73,9 @@ class _CalendarLevel(Forecaster):
     def _fit(self, part: FitPart) -> None:
         season = int(main_season(part.train, self.season))
         recipes = self._recipes(season)
-        self.base_ = SeasonalBase.fit(part.train, self.h, recipes, season, calendar=self.calendar, top=1)
+        self.base_ = SeasonalBase.fit(
+            part.train, self.h, recipes, season, calendar=self.calendar, top=len(recipes), temperature=ALIKE
+        )
 
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         base = self.base_
@@ -143,8 +146,9 @@ class CalendarES(_CalendarLevel):
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     alpha : float, optional
-        Share of the newest cycle, above 0 and at most 1; by default that of :attr:`grid` with the least squared error
-        over ``h`` steps on the training part, over all series, unless another is clearly better for a series.
+        Share of the newest cycle, above 0 and at most 1. By default a mean of the levels with those of :attr:`grid`,
+        weighed by their squared errors over ``h`` steps of the training part; errors of a series are drawn towards
+        those of all series.
     calendar : Calendar, optional
         Its country's public holidays are events.
     alias : str, optional
@@ -192,7 +196,7 @@ class CalendarMean(_CalendarLevel):
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     cycles : int, optional
-        Cycles averaged over; chosen per series by default, from :attr:`grid`.
+        Cycles averaged over; by default a mean over those of :attr:`grid`, weighed as in :class:`CalendarES`.
     calendar : Calendar, optional
         Its country's public holidays are events.
     alias : str, optional
