@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import CASES, make_panel, times
 
@@ -15,6 +16,7 @@ import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
 from foretide.errors import ArtifactError, ConfigError, DataError, NotFittedError
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.choices import COLUMNS
 from foretide.forecasters.levels import bounds_of
 from foretide.forecasters.table import FORECASTERS, forecaster_class
 from foretide.pictures.matplotlib import plain
@@ -60,6 +62,24 @@ def test_shape_and_finite(case: str, kind: str) -> None:
     assert forecast.quantiles.shape == (*forecast.mean.shape, 2)
     assert np.isfinite(forecast.quantiles).all()
     assert (forecast.quantile(0.1) < forecast.quantile(0.9)).all()
+
+
+@each
+def test_choices_say_what_each_series_got(case: str, tmp_path: Path) -> None:
+    panel, model = panel_of("wide"), fitted(case, "wide")
+    table = model.choices()
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["series"]) <= set(panel.series)
+    assert not table[["series", "setting", "value"]].duplicated().any()
+    np.testing.assert_allclose(table.groupby(["series", "setting"])["weight"].sum(), 1.0, rtol=1e-9)
+    for name, own in model.chosen.items():
+        left = getattr(model, name) is None
+        assert (table["setting"] == name).any() == left
+        assert not left or set(table.loc[table["setting"] == name, "value"]) == {f"{getattr(model, own):g}"}
+    model.save(tmp_path / "model")
+    pd.testing.assert_frame_equal(artifact.load(tmp_path / "model").choices(), table)
+    with pytest.raises(NotFittedError, match=r"not fitted\. Type: model\.fit"):
+        CASES[case](H).choices()
 
 
 @each

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pages
@@ -18,6 +19,7 @@ from foretide.report.content import Content
 from foretide.report.render.markdown import escaped, markdown
 from foretide.report.render.page import page
 from foretide.report.run.boards import shown_columns
+from foretide.report.run.choices import choices
 from foretide.report.search.importances import importance_words
 from foretide.report.section import Column, Folded, Report, Section, Table
 from foretide.report.sections import report_of
@@ -166,3 +168,22 @@ def test_no_clear_pattern() -> None:
     assert importance_words(nine, RIDGE, {"alpha": 1.0}) == "no clear pattern can be told from 9 finished trials"
     assert importance_words(table.drop(columns=["alpha"]), RIDGE, {}) == "no parameter was searched"
     assert importance_words(table, RIDGE, {"alpha": 1.0}).startswith("alpha alone was searched; ")
+
+
+def test_what_each_series_got_is_counted_by_the_value_that_weighs_most() -> None:
+    rows = [
+        ["a", "recipe", "slow", 0.7, True], ["a", "recipe", "fast", 0.3, True], ["b", "recipe", "slow", 0.6, True],
+        ["b", "recipe", "fast", 0.4, True], ["c", "recipe", "fast", 1.0, False],
+        *[[name, "season", "7", 1.0, False] for name in "abc"],
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["series", "setting", "value", "weight", "own"])
+    many = pd.DataFrame([[f"s{k}", "order", str(k), 1.0, True] for k in range(9)], columns=table.columns)
+    section = choices(replace(pages.content(), choices={"M": table, "VAR": many}))
+    assert section is not None
+    lines = section.tables[0].rows
+    assert lines[0] == ["M", "recipe", "slow", 2, pytest.approx(1.3 / 3), "a, b"]
+    assert lines[1] == ["M", "recipe", "fast", 1, pytest.approx(1.7 / 3), "c"]
+    assert lines[-1] == ["M", "season", "7", 3, 1.0, "all"]
+    assert lines[-2] == ["VAR", "order", "3 other values", 3, pytest.approx(3 / 9), ""]
+    assert section.sentences[1:] == ["M: 1 series takes what all take, its own rows tell no candidates apart."]
+    assert choices(replace(pages.content(), choices={})) is None

@@ -16,7 +16,7 @@ from foretide.errors import FOREIGN, ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered
 from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
-from foretide.forecasters.declared import Declared
+from foretide.forecasters.choices import Chooses
 from foretide.forecasters.fitted import Fitted, View, within_reach
 from foretide.forecasters.forecast import Forecast, all_quantiles
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
 
 
-class Forecaster(Declared):
+class Forecaster(Chooses):
     """Anything that fits on a panel and predicts from cutoffs.
 
     ``fit`` and ``predict`` are final: they cut away the future, check the input and wrap the answer.

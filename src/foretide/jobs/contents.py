@@ -117,6 +117,7 @@ def _scored(card: Scorecard) -> Json:
     return {
         "forecasts": card.pandas(card.to_frame(all_points=True)), "history": pd.DataFrame(epochs) if epochs else None,
         "routed": {name: pd.DataFrame(a["buckets"]) for name, a in accounts.items() if "buckets" in a},
+        "choices": {m.name: pd.DataFrame(m.account["choices"]) for m in card.runs if "choices" in m.account},
         "interventions": {name: a["interventions"] for name, a in accounts.items() if "interventions" in a},
         "leaderboard": card.pandas(card.leaderboard()), "by_step": card.frame_of(card.main, "h_step"),
         "by_series": card.frame_of(card.main, "series"), "skill": card.series_skill, "levels": levels,

@@ -217,11 +217,14 @@ def reliability_table(card: Scorecard) -> pd.DataFrame:
 
 
 def _write_accounts(card: Scorecard, folder: RunFolder) -> None:
-    """Write what models say of themselves: epochs, buckets, interventions; those of a blend's members too."""
+    """Write what models say of themselves: choices, epochs, buckets, interventions; those of a blend's members too."""
     accounts = {run.name: run.account for run in card.runs}
     epochs = [{"model": name, **line} for name, account in accounts.items() for line in account.get("epochs", ())]
     if epochs:
         folder.keep(store.HISTORY, pd.DataFrame(epochs))
+    for name, account in accounts.items():
+        if any(account.get("choices", {}).get("own", ())):
+            folder.keep(store.CHOICES, pd.DataFrame(account["choices"]), model=name)
     interventions: Json = {}
     for name, account in with_members(accounts).items():
         if "buckets" in account:

@@ -284,6 +284,10 @@ BUCKETS = Item(
     JUDGED,
     EXPORT,
 )
+CHOICES = Item(
+    "choices-{model}.csv", "of models whose settings differ from series to series: what each got, as `model.choices()`",
+    JUDGED, EXPORT,
+)  # fmt: skip
 TRIALS_TABLE = Item("trials.csv", "the same for people", JUDGED_OR_TUNED, EXPORT)
 LEADERBOARD = Item(
     "tables/leaderboard.parquet",

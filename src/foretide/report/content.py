@@ -141,6 +141,8 @@ class Content(Look):
         ``model, epoch, train_loss, val_loss`` and ``stage`` where there are stages.
     routed : mapping
         Model -> which target has which head.
+    choices : mapping
+        Model -> ``series, setting, value, weight, own``: what each series got.
     interventions : mapping
         Model -> reason -> how many values of its forecasts were changed.
     audit_columns, audit_series : DataFrame, optional
@@ -175,6 +177,7 @@ class Content(Look):
     explained: Sequence[Explained] = ()
     history: pd.DataFrame | None = None
     routed: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    choices: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     interventions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     audit_columns: pd.DataFrame | None = None
     audit_series: pd.DataFrame | None = None

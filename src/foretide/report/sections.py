@@ -6,7 +6,18 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from foretide.report.content import Content
-from foretide.report.run import ablations, attention, audit, boards, calibration, errors, forecasts, future, looks
+from foretide.report.run import (
+    ablations,
+    attention,
+    audit,
+    boards,
+    calibration,
+    choices,
+    errors,
+    forecasts,
+    future,
+    looks,
+)
 from foretide.report.search import sections as search
 from foretide.report.search.content import SearchContent
 from foretide.report.section import Report, Section
@@ -18,7 +29,7 @@ SearchMaker: TypeAlias = Callable[[SearchContent], Section | None]
 SECTIONS: list[Maker] = [
     future.future, boards.summary, boards.leaderboard, ablations.ablations, forecasts.forecasts,
     errors.where_the_error_lies, errors.from_fold_to_fold, boards.densities, calibration.calibration, looks.looks,
-    errors.training, boards.models, boards.settings, audit.data,
+    errors.training, boards.models, choices.choices, boards.settings, audit.data,
 ]  # fmt: skip
 """What makes each section of the report of a run, a backtest or a forecast; None where there is nothing to show."""
 SEARCH_SECTIONS: list[SearchMaker] = [

@@ -530,6 +530,5 @@ def test_choices_name_the_recipes_of_every_series() -> None:
     model = ft.LAVAR(h=5, order=2, latent=2, epochs=1, head_epochs=1).fit(supplies)
     table = model.choices()
     assert set(table["series"]) == set(supplies.series)
-    shares = table.groupby("series")["weight"].sum()
-    assert ((shares > 0.95) & (shares <= 1 + 1e-9)).all()
-    assert table["recipe"].str.contains("level|mean|value").all()
+    assert table.loc[table["setting"] == "recipe", "value"].str.contains("level|mean|value").all()
+    assert table.loc[table["setting"] == "latent effects", "value"].isin(["yes", "no"]).sum() == 3

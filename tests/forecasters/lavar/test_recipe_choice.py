@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foretide.forecasters.lavar.recipe_choice import MAX_ORIGINS, TEMPERATURE, best, judge, origins, scores
+from foretide.forecasters.lavar.recipe_choice import ALIKE, MAX_ORIGINS, TEMPERATURE, best, judge, origins, scores
 from foretide.forecasters.lavar.recipes import Block, Recipe, standard_recipes
 
 
@@ -63,6 +63,8 @@ def test_weights_fall_with_the_error() -> None:
     assert weights.sum() == pytest.approx(1.0)
     assert weights[0, 2] < 1e-9
     assert best(logs, 9)[0].shape == (1, 4)
+    weights = best(logs, 3, ALIKE)[1]
+    np.testing.assert_allclose(weights[0, 1] / weights[0, 0], np.exp(-TEMPERATURE / ALIKE))
 
 
 def test_a_recipe_without_error_takes_all_and_ties_share() -> None:
@@ -76,22 +78,19 @@ def test_a_series_that_says_little_takes_what_is_best_for_all() -> None:
     """Nine series prefer the second recipe; the tenth prefers the first by chance, the eleventh is silent."""
     errors = np.stack([np.r_[np.full(9, 2.0), 1.0, 0.0], np.r_[np.full(9, 1.0), 1.2, 0.0]])[:, :, None]
 
-    def choice(horizons: float, *, alone: bool = False) -> list[int]:
-        found = scores(errors, np.full((11, 1), horizons), alone=alone)
-        return [int(k) for k in best(found, 1)[0][:, 0, 0]]
+    def choice(horizons: float) -> list[int]:
+        return [int(k) for k in best(scores(errors, np.full((11, 1), horizons)), 1)[0][:, 0, 0]]
 
-    for alone in (False, True):
-        assert choice(1.0, alone=alone) == [1] * 11
-        assert choice(1000.0, alone=alone) == [1] * 9 + [0, 1]
+    assert choice(1.0) == [1] * 11
+    assert choice(1000.0) == [1] * 9 + [0, 1]
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_scores_do_not_depend_on_the_unit_of_a_series(alone: bool) -> None:
+def test_scores_do_not_depend_on_the_unit_of_a_series() -> None:
     errors = np.random.default_rng(0).gamma(2.0, 1.0, (4, 6, 2))
     horizons = np.full((6, 2), 20.0)
-    found = scores(errors * np.geomspace(1e-6, 1e6, 12).reshape(6, 2), horizons, alone=alone)
-    np.testing.assert_allclose(found, scores(errors, horizons, alone=alone))
-    assert np.isfinite(scores(np.full((2, 1, 1), np.inf), np.ones((1, 1)), alone=alone)).all()
+    found = scores(errors * np.geomspace(1e-6, 1e6, 12).reshape(6, 2), horizons)
+    np.testing.assert_allclose(found, scores(errors, horizons))
+    assert np.isfinite(scores(np.full((2, 1, 1), np.inf), np.ones((1, 1)))).all()
 
 
 def test_nothing_to_judge_by() -> None:

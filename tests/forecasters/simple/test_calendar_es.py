@@ -8,7 +8,10 @@ from cases import make_panel, times
 import foretide as ft
 from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
+from foretide.data.windows import Windows, truth_of
 from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.forecasters.lavar import recipe_choice
+from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.calendar_es import CalendarES, CalendarMean, calendar_of
 from foretide.forecasters.simple.history import season_level
 
@@ -70,7 +73,7 @@ def test_a_share_of_its_own_goes_to_a_series_for_which_it_is_clearly_better() ->
     assert model.base_ is not None
     alphas = [model.base_.recipes[int(model.base_.picks[0, d, 0])].alpha for d in range(2)]
     assert alphas == [0.7, 0.02]
-    assert model.base_.picks.shape == (1, 2, 1)
+    assert (model.base_.weights[0, :, 0] > [0.9, 0.4]).all()
     mean = CalendarMean(h=7, season=7).fit(panel)
     assert mean.base_ is not None
     assert [mean.base_.recipes[int(mean.base_.picks[0, d, 0])].alpha for d in range(2)] == [2.0, 16.0]
@@ -139,20 +142,66 @@ def test_factors_have_a_column_per_series() -> None:
         np.testing.assert_array_equal(table[s], model.base_.factors[s // 2, :, s % 2])
 
 
-def test_series_that_say_little_share_one_share() -> None:
+def test_series_that_say_little_lean_on_the_same_share() -> None:
     rng = np.random.default_rng(3)
     rare = rng.poisson(0.15, (280, 12)).astype(float)
     model = CalendarES(h=14, season=7).fit(make_panel((280,), targets=12).with_values(rare))
     assert model.base_ is not None
-    assert len(np.unique(model.base_.picks)) == 1
+    weights = np.take_along_axis(model.base_.weights, model.base_.picks.argsort(axis=2), axis=2)[0]
+    assert len(np.unique(weights.argmax(axis=1))) == 1
+    assert np.ptp(weights, axis=0).max() < 0.3
 
 
 def test_choices_can_be_read_as_a_table() -> None:
     values = np.column_stack([np.random.default_rng(3).poisson(5.0, 280), np.zeros(280)]).astype(float)
     model = CalendarES(h=14, season=7).fit(make_panel((280,), targets=2).with_values(values))
     table = model.choices()
-    assert table["own"].tolist() == [True, False]
-    assert table["recipe"].nunique() == 1
-    assert table["weight"].tolist() == [1.0, 1.0]
+    assert set(table["setting"]) == {"recipe"}
+    loud, silent = (own.drop(columns="series").reset_index(drop=True) for _, own in table.groupby("series"))
+    assert loud["own"].all()
+    assert not silent["own"].any()
+    pd.testing.assert_frame_equal(loud.drop(columns="own"), silent.drop(columns="own"))
+    assert loud["weight"].sum() == pytest.approx(1.0)
     with pytest.raises(NotFittedError, match="not fitted"):
         CalendarES(h=14).choices()
+
+
+def wandering(seed: int, rows: int, *, alike: bool) -> np.ndarray:
+    """Counts of 40 series: weekly profile times levels that wander, all as much, or each in its own way."""
+    rng = np.random.default_rng(seed)
+    step = np.full(40, 0.02) if alike else np.geomspace(0.001, 0.15, 40)
+    level = np.exp(np.cumsum(rng.normal(0, step, (rows, 40)), axis=0)) * rng.uniform(0.5, 20, 40)
+    profile = 1 + 0.6 * np.sin(2 * np.pi * (np.arange(rows)[:, None] / 7 + rng.random(40)))
+    return rng.poisson(np.minimum(level, 500) * profile).astype(float)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("name", ["level", "mean"])
+def test_the_choice_is_no_worse_than_one_for_all_and_than_each_its_own(
+    name: str, alike: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On draws that no constant was set on: short alike series want one smoothing for all, long ones their own."""
+    h, errors = 14, np.zeros((4, 3))
+    kind = CalendarES if name == "level" else CalendarMean
+    for k, seed in enumerate((9101, 9102, 9103, 9104)):
+        rows = 70 if alike else 560
+        values = wandering(seed, rows + h, alike=alike)
+        panel = make_panel((rows + h,) * 40).with_values(values.T.reshape(-1, 1))
+        train = panel.head(np.full(40, rows))
+        model = kind(h, season=7).fit(train)
+        assert model.base_ is not None
+        errors[k, 0] = squared(model.base_, panel, rows, h)
+        for column, shrink in ((1, 1e18), (2, 0.0)):
+            with monkeypatch.context() as patch:
+                patch.setattr(recipe_choice, "SHRINK", shrink)
+                one = SeasonalBase.fit(train, h, model.base_.recipes, 7, top=1)
+            errors[k, column] = squared(one, panel, rows, h)
+    shrunk, pooled, own = errors.mean(axis=0)
+    assert shrunk <= 1.01 * min(pooled, own)
+
+
+def squared(base: SeasonalBase, panel: Panel, rows: int, h: int) -> float:
+    """Error of the last ``h`` steps in units of each series' mean, which is that of its counts' variance."""
+    windows = Windows(np.arange(40), np.full(40, rows - 1))
+    truth = truth_of(panel, windows, h)
+    return float((((base.at(panel, windows, h) - truth) ** 2).mean(axis=1) / (truth.mean(axis=1) + 0.1)).mean())

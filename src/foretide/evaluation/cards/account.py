@@ -20,6 +20,8 @@ class Account(TypedDict, total=False):
         Which target went to which head, and why.
     interventions : dict
         Reason -> how many values of forecasts were changed.
+    choices : dict
+        What each series got, see :meth:`foretide.forecasters.choices.Chooses.choices`, column by column.
     members : dict
         Name -> the same of the members of a blend.
     """
@@ -28,6 +30,7 @@ class Account(TypedDict, total=False):
     start: list[Line]
     buckets: list[Line]
     interventions: dict[str, int]
+    choices: dict[str, list[str | float | bool]]
     members: dict[str, Account]
 
 
@@ -43,6 +46,15 @@ def account_of(model: object) -> Account:
     -------
     Account
     """
+    account = _account_of(model)
+    choices = getattr(model, "choices", None)
+    if choices is not None and len(table := choices()):
+        account["choices"] = {str(name): column.tolist() for name, column in table.items()}
+    return account
+
+
+def _account_of(model: object) -> Account:
+    """The same without its choices, among which are those of the members."""
     account: Account = {}
     epochs = getattr(model, "history", None) or []
     if isinstance(epochs, dict):
@@ -55,7 +67,7 @@ def account_of(model: object) -> Account:
         account["buckets"] = model.bucket_table().to_dict("records")
     if (interventions := getattr(model, "interventions", None)) is not None:
         account["interventions"] = dict(interventions)
-    members = {f"{k}-{part.name}": account_of(part) for k, part in enumerate(getattr(model, "members", ()))}
+    members = {f"{k}-{part.name}": _account_of(part) for k, part in enumerate(getattr(model, "members", ()))}
     if any(members.values()):
         account["members"] = members
     return account

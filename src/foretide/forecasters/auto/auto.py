@@ -17,6 +17,7 @@ from foretide.forecasters.auto.blend import asked_for, stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.choices import joined_choices, of_each
 from foretide.forecasters.gaussian import installed
 from foretide.forecasters.intervals.past import predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
@@ -298,6 +299,14 @@ class Auto(Wrapper):
         blended = stretched(blend_quantiles(np.stack(own), self.shares_), wanted, result.factors)
         blended = np.where(self.floor_[:, None], np.maximum(blended, 0.0), blended)
         return Prediction(mean, blended[..., [wanted.index(q) for q in quantiles]], notes=tuple(notes))
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """The members, what each counts, and what they chose themselves."""
+        series, m = layout.series, len(self.members)
+        names = [member.name for member in self.members] * len(series)
+        rows = [name for name in series for _ in range(m)]
+        shares = of_each(rows, "model", names, np.tile(self.shares_, len(series)), own=False)
+        return joined_choices([shares, super()._choices(layout)])
 
     # ---------------------------------------------------------------- keeping
     def state(self) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from foretide.data.windows import Windows, first_rows
 from foretide.errors import ConfigError, check_choice
 from foretide.forecasters.answer import Note, Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import same_for_all
 from foretide.forecasters.classical.regressors import SHOWN
 from foretide.forecasters.simple.history import by_entity
 from foretide.forecasters.sizes import Sizes, SpaceEntry
@@ -25,6 +26,8 @@ from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.typing import Array, Floats, Ints, Json, Reals
@@ -208,6 +211,14 @@ class Ridge(Forecaster):
             return ()
         why = f"{self.name} leaves out {first_few(panel.future, SHOWN)}: on validation it is no better with them"
         return (Note("left-out", why, np.arange(n), panel.future),)
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """What validation chose: lookback and penalty always, the rest where it was left open."""
+        taken: dict[str, object] = {"lookback": self.lookback_, "penalty": self._chosen["penalty"]}
+        taken |= {name: self._chosen[name] for name in ("level", "channels") if getattr(self, name) == "auto"}
+        if self.known == "auto" and self.uses_future:
+            taken["known columns"] = "yes" if self.needs_future else "no"
+        return same_for_all(layout.series, taken)
 
     def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> Floats | None:
         """Effects of the known-future columns on every row of the panel, then on every window's horizon, scaled.

@@ -15,8 +15,9 @@ from foretide.data.time.ahead import check_known, known_rows
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import joined_choices, of_each, same_for_all
 from foretide.forecasters.classical.regressors import Regressors, left_out_notes
-from foretide.forecasters.classical.stats_series import FittedSeries, Model, Series
+from foretide.forecasters.classical.stats_series import FittedSeries, Model, Series, structure_of
 from foretide.forecasters.classical.time_limit import OutOfTime as _OutOfTime
 from foretide.forecasters.classical.time_limit import limit as _limit
 from foretide.forecasters.gaussian import (
@@ -33,6 +34,8 @@ from foretide.forecasters.simple.baselines import check_count
 from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, targets_until, wakes
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
@@ -242,8 +245,8 @@ class Stats(Forecaster):
             for d in range(panel.n_targets):
                 key, name = _key(panel.ids[entity], panel.targets[d]), panel.series_name(entity, d)
                 train = self._train.get(key)
-                if train is not None and key not in self._models:  # loaded: it kept its time when it was fitted
-                    self._models[key] = self._learn(train.series)
+                if train is not None:
+                    self._model(key)
                 x = None
                 if train is not None and train.regressors is not None:
                     used.append((train.regressors, chosen))
@@ -325,6 +328,21 @@ class Stats(Forecaster):
             return model.forward(y=series.y, h=self.h, level=level, **more)
         # `forecast` has no intervals where `predict` of the same model has them
         return series.fit(self._build()).predict(h=self.h, level=level, **({"X": series.ahead} if known else {}))
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """What the models turned out to be, where they say so, and the season."""
+        keys = [_key(name, target) for name in layout.ids for target in layout.targets]
+        season = {"season": self.season_} if self.season is None else {}
+        made = [self._model(key) if key in self._train else None for key in keys]
+        return joined_choices(
+            [same_for_all(layout.series, season), of_each(layout.series, "model", list(map(structure_of, made)))]
+        )
+
+    def _model(self, key: str) -> Model:
+        """Return a series' model, estimated again after loading."""
+        if key not in self._models:  # it kept its time when it was fitted
+            self._models[key] = self._learn(self._train[key].series)
+        return self._models[key]
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, Array]:

@@ -55,3 +55,30 @@ class FittedSeries:
         left = [k for columns in self.regressors.left_out.values() for k in columns]
         none = Regressors.none(reason, sorted([*left, *map(int, self.regressors.columns)]))
         return replace(self, series=Series(self.series.y, self.series.x[:, :0]), regressors=none)
+
+
+def structure_of(model: Model | None) -> str | None:
+    """Return what a fitted model turned out to be, as far as it says so.
+
+    Parameters
+    ----------
+    model : Model or None
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from statsforecast.models import AutoETS
+    >>> structure_of(AutoETS().fit(np.arange(20.0)))
+    'ETS(A,A,N)'
+    """
+    about = getattr(model, "model_", None)
+    if not isinstance(about, dict):
+        return None
+    if "arma" in about:
+        p, q, seasonal_p, seasonal_q, season, d, seasonal_d = about["arma"]
+        return f"ARIMA({p},{d},{q})({seasonal_p},{seasonal_d},{seasonal_q})[{season}]"
+    return next((str(about[name]) for name in ("method", "modeltype") if name in about), None)

@@ -9,6 +9,7 @@ import numpy as np
 
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import of_each
 from foretide.forecasters.gaussian import LARGEST, naive_distribution, normal_quantiles, runs_away, say_replaced
 from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.baselines import check_count
@@ -18,6 +19,8 @@ from foretide.training.saved import arrays_of, rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
@@ -206,6 +209,16 @@ class VAR(Forecaster):
         {'': 2}
         """
         return {name.replace("\n", ", "): fit.order for name, fit in self._fits.items()}
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """The order of each entity's model, for all its series; of one that is alone, its own."""
+        if self.order is not None:
+            return super()._choices(layout)
+        orders = [
+            next((self._fits[key].order for key in (_key(name, target), name) if key in self._fits), None)
+            for name in layout.ids for target in layout.targets
+        ]  # fmt: skip
+        return of_each(layout.series, "order", orders)
 
     def state(self) -> dict[str, Array]:
         """Weights, covariance, location and scale of every entity."""

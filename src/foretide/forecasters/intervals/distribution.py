@@ -52,6 +52,10 @@ class Errors:
     entity: Ints
     step: Ints
 
+    def take(self, windows: Ints) -> Errors:
+        """Return those of some windows, by their positions."""
+        return Errors(self.mean[windows], self.truth[windows], self.entity[windows], self.step[windows])
+
 
 @dataclass(frozen=True, eq=False)
 class ErrorDistribution:

@@ -14,6 +14,7 @@ from foretide.data.windows import Windows, slide
 from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
 from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
+from foretide.forecasters.intervals.inside import beside
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.features import Look, answers, head_data
 from foretide.forecasters.lavar.guardrails import Guard
@@ -31,6 +32,8 @@ from foretide.training.prepare import Preparation
 from foretide.typing import Floats, Ints, Reals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.forecasters.lavar.lavar import LAVAR
@@ -126,7 +129,7 @@ class _Fit:
             unit = np.ones_like(unit)
         parts = self._parts(base, effects, unit, train.width)
         best = self._stage_two(parts, *(self._data(parts, *both) for both in zip(looks, bases, strict=True)))
-        parts = dataclasses.replace(parts, distribution=self._distribution(parts, looks[-1], bases[-1]))
+        parts = dataclasses.replace(parts, distribution=self._distribution(parts, looks, bases))
         if self.model.supply.refit and validation is not None:
             parts = self._again(parts, best)
         return parts, self.history
@@ -215,13 +218,21 @@ class _Fit:
         self.history["stage2"] = history.epochs
         return history.parts
 
-    def _distribution(self, parts: Parts, look: Look, base: Floats) -> ErrorDistribution:
-        """Distribution around point forecasts from errors on validation windows, or on training windows without any."""
+    def _distribution(self, parts: Parts, looks: Sequence[Look], bases: Sequence[Floats]) -> ErrorDistribution:
+        """Distribution around point forecasts, from errors on validation windows beside those on training windows."""
+        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
+        season = int(main_season(self.train))
+        *inside, held = (self._errors(parts, *both) for both in zip(looks, bases, strict=True))
+        if inside:
+            late = looks[0].windows.cutoff >= _settled(self.train.observed, season, self.h)[looks[0].windows.entity]
+            continuous = np.array([kind == "normal" for kind in kinds])
+            held = beside(held, inside[0].take(np.flatnonzero(late)), continuous, self.panel.n_entities)
+        return ErrorDistribution.fit(held, kinds, parts.preparation.ids, self.h, season)
+
+    def _errors(self, parts: Parts, look: Look, base: Floats) -> Errors:
         least = np.where(parts.guard.nonnegative, 0.0, -np.inf)[look.windows.entity][:, None, :]
         mean = np.maximum(answers(parts, look, base)[0], least)
-        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
-        errors = Errors(mean, look.truth(), look.windows.entity, look.windows.steps(look.panel))
-        return ErrorDistribution.fit(errors, kinds, parts.preparation.ids, self.h, int(main_season(self.train)))
+        return Errors(mean, look.truth(), look.windows.entity, look.windows.steps(look.panel))
 
     def _again(self, parts: Parts, best: dict[str, int]) -> Parts:
         """Base, effects and the heads that were kept, from training and validation part together.
@@ -281,6 +292,11 @@ def _by_series(values: Floats, entity: Ints, n: int) -> Floats:
     np.add.at(total, entity, np.where(seen, values, 0.0).sum(axis=1))
     np.add.at(count, entity, seen.sum(axis=1))
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _settled(rows: Ints, season: int, h: int) -> Ints:
+    """First rows of series ``[N]`` from which a forecast knows enough to show the errors to come."""
+    return np.minimum(np.maximum(2 * season, rows // 4), rows - h - 1)
 
 
 def _units(base: Floats, y: Floats, entity: Ints, train: Panel) -> Floats:

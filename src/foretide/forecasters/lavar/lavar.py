@@ -11,8 +11,9 @@ import numpy as np
 
 from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
-from foretide.errors import ConfigError, DataError, NotFittedError
+from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import joined_choices, same_for_all
 from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.options import check_options
@@ -121,33 +122,6 @@ class LAVAR(Forecaster):
         """What the guardrails did in the last ``predict``: points by kind."""
 
     # ---------------------------------------------------------------- what a person calls
-    def choices(self) -> pd.DataFrame:
-        """Return which recipes the base of each series averages, and what was kept beside it.
-
-        Returns
-        -------
-        DataFrame
-            ``series, recipe, weight``; ``own``: whether its training part told recipes apart, a silent series takes
-            what all take; ``effects``: whether the latent state multiplies the base.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
-        >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", epochs=1, head_epochs=1).fit(panel)
-        >>> model.choices().recipe.to_list()
-        ['last value']
-        """
-        if self.parts_ is None or self._fitted is None:
-            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
-        table = self.parts_.base.choices(self._fitted.layout.series)
-        return table.assign(effects=self.parts_.effects is not None)
-
     def bucket_table(self) -> pd.DataFrame:
         """Return which head each series got, and why.
 
@@ -276,6 +250,14 @@ class LAVAR(Forecaster):
 
         self.parts_ = Parts.restore(state, facts, self.h, self.config)
         self.history = facts["history"]
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """Recipes of the base of each series, and whether the latent state multiplies it."""
+        parts = self._parts()
+        effects = "no" if parts.effects is None else "yes"
+        return joined_choices(
+            [parts.base.choices(layout.series), same_for_all(layout.series, {"latent effects": effects})]
+        )
 
     def start(self) -> Forecaster | None:
         """Return its base alone: seasonal level times holiday factors, before latent state and heads."""

@@ -12,6 +12,7 @@ from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.events import Events
 from foretide.data.windows import Windows
+from foretide.forecasters.choices import of_each
 from foretide.forecasters.classical.side_by_side import (
     blocks,
     effects_of,
@@ -21,7 +22,7 @@ from foretide.forecasters.classical.side_by_side import (
     values_of,
 )
 from foretide.forecasters.lavar.event_factors import fit_factors, multiplied
-from foretide.forecasters.lavar.recipe_choice import best, judge, most_taken, scores
+from foretide.forecasters.lavar.recipe_choice import TEMPERATURE, best, judge, most_taken, scores
 from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.forecasters.simple.history import by_entity
 from foretide.training.prepare import positions_among
@@ -62,6 +63,8 @@ class SeasonalBase:
         Main season, by which noise and event factors are found.
     start : Timestamp or int
         Time of the training part's grid step 0, from which :attr:`pooled` counts.
+    temperature : float
+        How much a recipe with more error still weighs.
     """
 
     ids: tuple[str, ...]
@@ -76,6 +79,7 @@ class SeasonalBase:
     judged: Bools
     season: int = 1
     start: pd.Timestamp | int = 0
+    temperature: float = TEMPERATURE
 
     # ---------------------------------------------------------------- learning
     @classmethod
@@ -89,6 +93,7 @@ class SeasonalBase:
         calendar: Calendar | None = None,
         prior: SeasonalBase | None = None,
         top: int = TOP,
+        temperature: float = TEMPERATURE,
     ) -> SeasonalBase:
         """Learn profiles, event factors and the choice of recipes.
 
@@ -105,7 +110,9 @@ class SeasonalBase:
         prior : SeasonalBase, optional
             Fitted on other entities: where its events are the same, factors are drawn towards its factors.
         top : int
-            Recipes averaged per series; 1 takes the one that is best over all series, unless another is clearly better.
+            Recipes averaged per series.
+        temperature : float
+            Of their weights.
         """
         n, d = train.n_entities, train.n_targets
         shift = shifts(train)
@@ -119,7 +126,7 @@ class SeasonalBase:
             train.ids, tuple(recipes), np.zeros((n, d, 1), dtype=np.int64), np.ones((n, d, 1)),
             pooled, np.ones((n, d)), events, np.ones((n, len(events.names), d)), shift,
             np.ones((n, d), dtype=bool), season,
-            int(train.grid.start) if train.grid.is_integer else train.grid.start,
+            int(train.grid.start) if train.grid.is_integer else train.grid.start, temperature,
         )  # fmt: skip
         flags = rough._flags(train)
         known = replace(rough, noise=rough._noise(train, flags))
@@ -156,7 +163,7 @@ class SeasonalBase:
             errors[:, block] = judge(self._block(train, block, factors), self.recipes, h, since).reshape(
                 -1, len(block), d
             )
-        picks, weights = best(scores(errors, _horizons(train, h), alone=top == 1), top)
+        picks, weights = best(scores(errors, _horizons(train, h)), top, self.temperature)
         judged = np.asarray(errors.max(axis=0) > errors.min(axis=0)) | (len(self.recipes) == 1)
         return replace(self, picks=picks, weights=weights, judged=judged)
 
@@ -363,18 +370,16 @@ class SeasonalBase:
         Returns
         -------
         DataFrame
-            ``series, recipe, weight``, the heaviest first, and ``own``: whether its training part told recipes apart.
+            As of :meth:`foretide.forecasters.choices.Chooses.choices`, the heaviest recipe of a series first.
         """
         m = self.picks.shape[2]
-        table = pd.DataFrame(
-            {
-                "series": np.repeat(np.array(series, dtype=object), m),
-                "recipe": [str(self.recipes[k]) for k in self.picks.ravel()],
-                "weight": self.weights.ravel(),
-                "own": np.repeat(self.judged.ravel(), m),
-            }
-        )
-        return table[table["weight"] >= LEAST_SHOWN].reset_index(drop=True)
+        recipes = [str(recipe) for recipe in self.recipes]
+        shown = self.weights.ravel() >= LEAST_SHOWN
+        picked = [recipes[k] for k in self.picks.ravel()[shown]]
+        names = np.repeat(np.array(series, dtype=object), m)[shown].tolist()
+        weights = np.where(self.weights >= LEAST_SHOWN, self.weights, 0.0)
+        weights /= weights.sum(axis=2, keepdims=True)
+        return of_each(names, "recipe", picked, weights.ravel()[shown], np.repeat(self.judged.ravel(), m)[shown])
 
     # ---------------------------------------------------------------- saving
     def arrays(self) -> dict[str, Array]:
@@ -388,6 +393,7 @@ class SeasonalBase:
         recipes, events = [asdict(recipe) for recipe in self.recipes], self.events.to_dict()
         return {
             "ids": list(self.ids), "recipes": recipes, "events": events, "season": self.season, "start": start,
+            "temperature": self.temperature,
         }  # fmt: skip
 
     @classmethod

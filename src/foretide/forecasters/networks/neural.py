@@ -15,6 +15,7 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import same_for_all
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
@@ -28,6 +29,7 @@ from foretide.training.prepare import Preparation
 from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
     from foretide.data.panel import Panel
@@ -294,6 +296,12 @@ class NeuralForecaster(Forecaster):
         []
         """
         return self._tried
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """What its closed-form start took: the combination with the least error on validation."""
+        taken = {name: value for name, value in self._tried[0].items() if name != "val_mse"} if self._tried else {}
+        known = {name: value for name, value in taken.items() if value == value}  # a start without a map has no penalty
+        return same_for_all(layout.series, {f"start: {name}": value for name, value in known.items()})
 
     def start(self) -> Forecaster | None:
         """Return the network before its first step: season, level and linear map, under the head's first spread."""

@@ -33,7 +33,7 @@ from foretide.forecasters.simple.history import (
 from foretide.forecasters.sizes import CYCLES, SHARES, Sizes, SpaceEntry, near
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
@@ -132,6 +132,7 @@ class _Seasonal(_Simple):
 
     default_for = "always"
     learned: ClassVar[tuple[str, ...]] = ("season_",)
+    chosen: ClassVar[Mapping[str, str]] = {"season": "season_"}
 
     def __init__(self, h: int, season: int | None = None, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
@@ -198,6 +199,7 @@ class WindowMean(_Seasonal):
     """
 
     learned = ("season_", "window_")
+    chosen: ClassVar[Mapping[str, str]] = {"window": "window_"}
 
     def __init__(self, h: int, window: int | None = None, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
@@ -246,6 +248,7 @@ class SeasonalMean(_Seasonal):
     """
 
     learned = ("season_", "cycles_")
+    chosen: ClassVar[Mapping[str, str]] = {"season": "season_", "cycles": "cycles_"}
     grid = (2, 3, 4, 8, 16)
 
     def __init__(
@@ -303,6 +306,7 @@ class SeasonalES(_Seasonal):
     """
 
     learned = ("season_", "alpha_")
+    chosen: ClassVar[Mapping[str, str]] = {"season": "season_", "alpha": "alpha_"}
     grid = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
     def __init__(

@@ -12,6 +12,8 @@ from foretide.data.time.calendar import Calendar
 from foretide.data.time.seasons import main_season, seasons_of
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import joined_choices, same_for_all
+from foretide.forecasters.lavar.recipe_choice import ALIKE
 from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.baselines import check_count, check_share
@@ -71,7 +73,9 @@ class _CalendarLevel(Forecaster):
     def _fit(self, part: FitPart) -> None:
         season = int(main_season(part.train, self.season))
         recipes = self._recipes(season)
-        self.base_ = SeasonalBase.fit(part.train, self.h, recipes, season, calendar=self.calendar, top=1)
+        self.base_ = SeasonalBase.fit(
+            part.train, self.h, recipes, season, calendar=self.calendar, top=len(recipes), temperature=ALIKE
+        )
 
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         base = self.base_
@@ -104,30 +108,13 @@ class _CalendarLevel(Forecaster):
         table = np.moveaxis(self.base_.factors, 1, 0).reshape(events, entities * targets)
         return pd.DataFrame(table, index=pd.Index(self.base_.events.names, name="event"))
 
-    def choices(self) -> pd.DataFrame:
-        """Return what was chosen for each series.
-
-        Returns
-        -------
-        DataFrame
-            ``series, recipe, weight``, and ``own``: whether its training part told candidates apart; a series that is
-            silent there takes what all take.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
-        >>> ft.CalendarES(h=24, season=24).fit(panel).choices().recipe.to_list()
-        ['level 0.7 of each of 24 positions']
-        """
-        if self.base_ is None or self._fitted is None:
-            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
-        return self.base_.choices(self._fitted.layout.series)
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        base = self.base_
+        assert base is not None
+        return joined_choices([
+            same_for_all(layout.series, {"season": base.season} if self.season is None else {}),
+            *([base.choices(layout.series)] if len(base.recipes) > 1 else []),
+        ])  # fmt: skip
 
     def state(self) -> dict[str, Array]:
         """Choices, profiles and factors."""
@@ -159,8 +146,9 @@ class CalendarES(_CalendarLevel):
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     alpha : float, optional
-        Share of the newest cycle, above 0 and at most 1; by default that of :attr:`grid` with the least squared error
-        over ``h`` steps on the training part, over all series, unless another is clearly better for a series.
+        Share of the newest cycle, above 0 and at most 1. By default a mean of the levels with those of :attr:`grid`,
+        weighed by their squared errors over ``h`` steps of the training part; errors of a series are drawn towards
+        those of all series.
     calendar : Calendar, optional
         Its country's public holidays are events.
     alias : str, optional
@@ -208,7 +196,7 @@ class CalendarMean(_CalendarLevel):
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     cycles : int, optional
-        Cycles averaged over; chosen per series by default, from :attr:`grid`.
+        Cycles averaged over; by default a mean over those of :attr:`grid`, weighed as in :class:`CalendarES`.
     calendar : Calendar, optional
         Its country's public holidays are events.
     alias : str, optional

@@ -23,7 +23,7 @@ from foretide.forecasters.simple.baselines import _Simple, check_share
 from foretide.forecasters.sizes import SHARES, Sizes, SpaceEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from foretide.data.panel import Panel
     from foretide.typing import Floats, Ints
@@ -129,6 +129,7 @@ class TSB(_Intermittent):
     method = "TSB"
     default_for = "counts"
     learned = ("alphas_",)
+    chosen: ClassVar[Mapping[str, str]] = {"alpha_d": "_size", "alpha_p": "_share"}
     grid_d = (0.05, 0.1, 0.2, 0.3)
     grid_p = (0.02, 0.05, 0.1, 0.2, 0.3)
 
@@ -147,6 +148,14 @@ class TSB(_Intermittent):
 
     def _arguments(self) -> dict[str, float]:
         return {"alpha_d": self.alphas_[0], "alpha_p": self.alphas_[1]}
+
+    @property
+    def _size(self) -> float:
+        return self.alphas_[0]
+
+    @property
+    def _share(self) -> float:
+        return self.alphas_[1]
 
     @classmethod
     def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:

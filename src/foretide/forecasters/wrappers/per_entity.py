@@ -13,6 +13,7 @@ import numpy as np
 from foretide.data.windows import Windows
 from foretide.errors import DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
+from foretide.forecasters.choices import joined_choices
 from foretide.forecasters.simple.history import by_entity
 from foretide.forecasters.wrappers.wrapper import Member, Single
 from foretide.parallel import Outcome, check_jobs, stream_tasks
@@ -164,6 +165,16 @@ class PerEntity(Single):
             if distributions is not None:
                 distributions[chosen] = got.quantiles
         return Prediction(mean, distributions)
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """What the model of each entity chose."""
+        found: list[pd.DataFrame] = []
+        for k, entity in enumerate(self.entities_.values()):
+            if not entity.error:
+                model = self.inner.fresh()
+                model.restore(entity.state, entity.facts)
+                found.append(model._choices(layout.take([k])).assign(own=True))
+        return joined_choices(found)
 
     # ---------------------------------------------------------------- keeping
     def state(self) -> dict[str, Array]:

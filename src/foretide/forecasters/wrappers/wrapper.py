@@ -9,6 +9,7 @@ import numpy as np
 
 from foretide.errors import ConfigError
 from foretide.forecasters.base import Forecaster
+from foretide.forecasters.choices import joined_choices, of_member
 from foretide.forecasters.fitted import Fitted
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.table import forecaster_class
@@ -16,6 +17,8 @@ from foretide.heads.table import shared_range
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from foretide.data.panel import Panel
     from foretide.forecasters.base import FitPart
     from foretide.typing import Array, Bools, Json, Time
@@ -130,6 +133,12 @@ class Wrapper(Forecaster):
     def _fit_all(self, panel: Panel, train_until: Time | None = None) -> list[Forecaster]:
         """Return copies of all members, fitted."""
         return [fit_member(panel, (member.fresh(), train_until)) for member in self.members]
+
+    def _choices(self, layout: Panel) -> pd.DataFrame:
+        """What the members chose, under their names where there are several."""
+        if len(self.members) == 1:
+            return self.members[0]._choices(layout)
+        return joined_choices([of_member(member._choices(layout), member.name) for member in self.members])
 
     # ---------------------------------------------------------------- keeping
     @property

@@ -1,0 +1,63 @@
+"""Errors of windows that were learned from, beside those held back: a slow loop, and coverage on draws made here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import foretide as ft
+from foretide.forecasters.intervals.distribution import Errors
+from foretide.forecasters.intervals.inside import MOST, POWER, beside
+
+
+def drawn(windows: int, first: int, seed: int) -> Errors:
+    rng = np.random.default_rng(seed)
+    mean = rng.uniform(5, 50, (windows, 4, 3))
+    truth = mean + rng.normal(0, 2, mean.shape)
+    truth[0, 0, 0] = np.nan
+    truth[:, :, 1] = np.where(rng.random((windows, 4)) < 0.3, 0.0, truth[:, :, 1])
+    return Errors(mean, truth, np.arange(windows) % 2, first + np.arange(windows))
+
+
+def test_errors_inside_are_scaled_as_a_slow_loop_does_it() -> None:
+    inside, held = drawn(12, 0, 1), drawn(4, 20, 2)
+    inside.mean[5, :2, 2] = 0.0
+    found = beside(held, inside, np.array([True, True, False]), 2)
+    gap = inside.truth - inside.mean
+    for w in range(12):
+        last = int(np.flatnonzero(held.entity == inside.entity[w])[-1])
+        gap[w] *= (np.abs(held.mean[last]).mean(axis=0) / np.abs(inside.mean[w]).mean(axis=0)) ** POWER
+    own = [np.nanmean(np.abs(gap[inside.entity == i, :, 0])) for i in range(2)]
+    theirs = [np.nanmean(np.abs((held.truth - held.mean)[held.entity == i, :, 0])) for i in range(2)]
+    ratio = np.mean([min(t / o, MOST) for t, o in zip(theirs, own, strict=True)])
+    np.testing.assert_allclose(found.truth[:12, :, 0], inside.mean[..., 0] + ratio * gap[..., 0])
+    expected = inside.truth[..., 1:].copy()  # zeros; a count
+    expected[5, :2, 1] = np.nan  # forecast as zero
+    np.testing.assert_array_equal(found.truth[:12, :, 1:], expected)
+    for name in ("mean", "entity", "step"):
+        np.testing.assert_array_equal(
+            getattr(found, name), np.concatenate([getattr(inside, name), getattr(held, name)])
+        )
+    np.testing.assert_array_equal(found.truth[12:], held.truth)
+
+
+def test_without_windows_inside_nothing_changes() -> None:
+    held = drawn(4, 20, 2)
+    assert beside(held, held.take(np.zeros(0, dtype=np.int64)), np.array([True, True, False]), 2) is held
+
+
+@pytest.mark.parametrize("seed", [711, 712])
+def test_one_held_back_origin_gives_intervals_that_cover(seed: int) -> None:
+    rng, h, rows = np.random.default_rng(seed), 12, 96
+    level = np.exp(np.cumsum(rng.normal(0.003, 0.04, (rows, 60)), axis=0) + rng.normal(5, 1, 60))
+    season = 1 + 0.3 * np.sin(2 * np.pi * (np.arange(rows)[:, None] / 12 + rng.random(60)))
+    values = level * season * np.exp(rng.normal(0, 0.05, (rows, 60)))
+    ds = pd.date_range("2015-01-01", periods=rows, freq="MS")
+    frame = pd.concat([pd.DataFrame({"unique_id": f"s{i:02d}", "ds": ds, "y": values[:, i]}) for i in range(60)])
+    panel = ft.Panel.from_frame(frame)
+    model = ft.LAVAR(h, epochs=0, head_epochs=0, effects=False).fit(panel, until=ds[rows - h - 1])
+    forecast = model.predict(panel, [ds[rows - h - 1]], levels=80)
+    truth = values[rows - h :].T
+    low, high = (forecast.quantile(q)[:, :, 0] for q in (0.1, 0.9))
+    assert 0.7 <= ((truth >= low) & (truth <= high)).mean() <= 0.9
