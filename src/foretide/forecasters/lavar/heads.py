@@ -71,7 +71,7 @@ def by_share(base: SeasonalBase, rates: Floats) -> Bools:
     """
     single = np.array([recipe.kind in BY_CHANCE for recipe in base.recipes])
     by_chance = np.where(single[base.picks], base.weights, 0.0).sum(axis=2) >= MOSTLY
-    return (base.shift == 0) & ~(by_chance & ((rates < 1) | single.all())) & (rates > 0)
+    return np.asarray((base.shift == 0) & ~(by_chance & ((rates < 1) | single.all())) & (rates > 0))
 
 
 def heads_of(model: LAVAR, train: Panel, columns: Mapping[str, Sequence[int]]) -> dict[str, HeadSpec]:
