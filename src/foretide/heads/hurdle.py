@@ -20,7 +20,8 @@ GRID = np.exp(np.linspace(np.log(1e-3), np.log(1e4), 41))
 """Dispersions that are tried at first."""
 PRIOR = 1.0
 """Standard deviation of the logarithm of a dispersion among series that is thought plausible beforehand."""
-TURNS = 60
+TURNS, CLOSE = 60, 1e-9
+TABLE = 2000
 LOGS = (float(np.log(SMALLEST_DISPERSION)), float(np.log(LARGEST_DISPERSION)))
 
 
@@ -107,7 +108,7 @@ def mean_of_truncated(size: Tensor, theta: Tensor) -> Tensor:
             step = x - gap / slope
             inside = (step > low) & (step < high)
             moved = torch.where(inside, step, 0.5 * (low + high))
-            done = bool(((moved - x).abs() < 1e-12).all())
+            done = bool(((moved - x).abs() < CLOSE).all())
             x = moved
             if done:
                 break
@@ -189,8 +190,13 @@ def _of_occurrence(mean: Tensor, above: Bools) -> Iterator[Floats]:
 
 def _of_size(size: Tensor, counts: Floats, above: Bools) -> Iterator[Floats]:
     """Log-likelihoods of the counts above zero, of mean ``size``, at each dispersion of the grid."""
+    excess = np.log(np.maximum(as_numpy(size) - 1.0, 1e-15))
+    low, high = excess.min() - 2.0, np.log(as_numpy(size).max())
     for theta in GRID:
-        mu = as_numpy(mean_of_truncated(size, torch.full_like(size, float(theta))))
+        # A table read backwards is near enough here, and a solution of each element would take a minute.
+        table = torch.linspace(low + np.log(theta / (1.0 + theta)), high, TABLE, dtype=torch.float64)
+        sizes = as_numpy(truncated_mean(table.exp(), torch.full_like(table, float(theta))))
+        mu = np.exp(np.interp(excess, np.log(np.maximum(sizes - 1.0, 1e-15)), table.numpy()))
         values = np.zeros(counts.shape)
         values[above] = nbinom.log_pmf(counts[above], mu, theta) - np.log(-np.expm1(-theta * np.log1p(mu / theta)))
         yield values

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import foretide as ft
 from foretide.data.counts import BUCKETS
@@ -94,3 +95,50 @@ def test_a_new_series_of_the_long_layout_gets_the_head_of_its_own_rate(tmp_path:
     found = model.predict(panel, CUTOFFS)
     same(found, ft.load(tmp_path / "model").predict(panel, CUTOFFS))
     sensible(found)
+
+
+# ------------------------------------------------------------------ zeros are left
+def campaigns(n: int = 6, rows: int = 400, silent: bool = False) -> Panel:
+    """Series that sell nothing but on announced days, eight of them then; the last may not have been sold before."""
+    rng = np.random.default_rng(3)
+    ds = pd.date_range("2022-01-03", periods=rows)
+    frames = []
+    for k in range(n):
+        campaign = rng.random(rows) < 0.3
+        y = np.where(campaign, rng.poisson(8.0, rows) + 0.5, 0.0)
+        if silent and k == n - 1:
+            y[:-30] = 0.0
+        frames.append(pd.DataFrame({"unique_id": f"p{k}", "ds": ds, "y": y, "campaign": campaign.astype(float)}))
+    return Panel.from_frame(pd.concat(frames), future=["campaign"], freq="D")
+
+
+@pytest.mark.parametrize("heads", ["auto", ("point",) * 3])
+def test_a_zero_of_the_last_value_is_left_where_the_known_future_says_so(heads: Any) -> None:
+    panel = campaigns()
+    cutoffs = list(panel.grid.output_times(np.arange(360, 392)))
+    kw: dict[str, Any] = {"base": "last", "epochs": 0, "effects": False, "calendar": None, "head_epochs": 40}
+    model = LAVAR(H, order=3, latent=2, head_lr=0.02, heads=heads, **kw).fit(panel, until=cutoffs[0])
+    found = model.predict(panel, cutoffs, base=True)
+    truth, base = found.truth(), found.extras["base"]
+    left = found.mean[(base == 0) & (truth > 0)]
+    stays = found.mean[(base == 0) & (truth == 0)]
+    assert len(left) > 100
+    assert np.mean(left) > 5
+    assert np.mean(stays) < 2
+
+
+def test_what_is_corrected_in_units() -> None:
+    """Single values of series with zeros, bases that may be negative, and silence; the rest by a share of the base."""
+    panel = campaigns(silent=True)
+    until = panel.grid.output_times([360])[0]
+    settings: dict[str, Any] = {"epochs": 0, "effects": False, "head_epochs": 0}
+    parts = {base: lavar(base=base, **settings).fit(panel, until=until)._parts() for base in ("last", "level")}
+    assert not parts["last"].positive.any()
+    assert parts["level"].positive[:, 0].tolist() == [True] * 5 + [False]
+    # What was never sold has shown no size: one unit is the usual one.
+    unit = parts["level"].unit[:, 0]
+    assert unit[-1] == np.median(unit[:-1])
+    values = panel.values.copy()
+    values[:, 0] += 1.0
+    full = panel.with_values(values)
+    assert lavar(base="auto", **settings).fit(full, until=until)._parts().positive.all()

@@ -18,7 +18,15 @@ from foretide.forecasters.intervals.inside import beside
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.features import Look, answers, head_data
 from foretide.forecasters.lavar.guardrails import Guard
-from foretide.forecasters.lavar.heads import buckets_of, columns_of, heads_of, inherit, like_teacher, members_of
+from foretide.forecasters.lavar.heads import (
+    buckets_of,
+    by_share,
+    columns_of,
+    heads_of,
+    inherit,
+    like_teacher,
+    members_of,
+)
 from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects, fit_effects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.parts import Parts
@@ -201,7 +209,7 @@ class _Fit:
         if self.teacher is not None:
             inherit(bank, self.teacher.bank)
         guard = Guard.fit(self.train, supply.bound_quantile, supply.bound_factor, supply.gate, supply.whole)
-        positive = (base.shift == 0) & (supply.base not in BY_CHANCE)
+        positive = by_share(base, self.rates)
         return Parts(
             self.panel.targets, self.buckets, (supply.dense, supply.ultra), self.rates, self.heads, self.preparation,
             self.state, base, effects, bank, shape, unit, positive, None, guard, self.own_history, self.known_ahead,
@@ -300,11 +308,18 @@ def _settled(rows: Ints, season: int, h: int) -> Ints:
 
 
 def _units(base: Floats, y: Floats, entity: Ints, train: Panel) -> Floats:
-    """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give."""
+    """Root mean squared errors of the base, ``[N, D]``, never below what one value in the training part would give.
+
+    A series without any value but zero has shown no size: it gets the usual unit of its target, where there is one.
+    """
     mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
     largest = np.zeros_like(mean_square)
     for i, rows in enumerate(train.observed):
         seen = np.nan_to_num(np.abs(np.asarray(train.rows(i)[:rows, : train.n_targets], dtype=np.float64)))
         largest[i] = seen.max(axis=0, initial=0.0)
-    floor = np.where(largest > 0, largest, 1.0) ** 2 / np.maximum(train.observed, 1)[:, None]
-    return np.sqrt(mean_square + floor)
+    silent = largest == 0
+    floor = np.where(silent, 1.0, largest) ** 2 / np.maximum(train.observed, 1)[:, None]
+    unit = np.sqrt(mean_square + floor)
+    for j in np.flatnonzero(silent.any(axis=0) & ~silent.all(axis=0)):
+        unit[silent[:, j], j] = np.median(unit[~silent[:, j], j])
+    return unit

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.lavar.lavar import LAVAR
     from foretide.forecasters.lavar.parts import Parts
+    from foretide.forecasters.lavar.seasonal_base import SeasonalBase
     from foretide.training.head_bank import HeadBank
     from foretide.training.prepare import Preparation
 
+MOSTLY = 0.5
+"""A base with at least this weight on single values is corrected in units."""
 EFFECTIVE_ROWS = 20.0
 """So many neighbouring rows of a covariate say as much as one independent row."""
 ALONE_VARIANCE = 0.25
@@ -58,6 +61,17 @@ def columns_of(found: Ints) -> dict[str, list[int]]:
 def members_of(found: Ints, columns: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
     """Which series ``[N, targets]`` of its targets each bucket has."""
     return {b: torch.from_numpy(found[:, list(where)] == BUCKETS.index(b)) for b, where in columns.items()}
+
+
+def by_share(base: SeasonalBase, rates: Floats) -> Bools:
+    """Series ``[N, D]`` whose correction is a share of the base; the others are corrected in units.
+
+    Units are for what a share cannot correct: a base that may be negative, one that is mostly single values of a series
+    with zeros, which are zero by chance, and one that is always zero, after a silent training part.
+    """
+    single = np.array([recipe.kind in BY_CHANCE for recipe in base.recipes])
+    by_chance = np.where(single[base.picks], base.weights, 0.0).sum(axis=2) >= MOSTLY
+    return np.asarray((base.shift == 0) & ~(by_chance & ((rates < 1) | single.all())) & (rates > 0))
 
 
 def heads_of(model: LAVAR, train: Panel, columns: Mapping[str, Sequence[int]]) -> dict[str, HeadSpec]:

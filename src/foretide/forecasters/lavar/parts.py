@@ -14,7 +14,7 @@ from foretide.data.panel import Panel
 from foretide.data.time.calendar import Calendar
 from foretide.forecasters.intervals.distribution import ErrorDistribution
 from foretide.forecasters.lavar.guardrails import Guard
-from foretide.forecasters.lavar.heads import coded, like_fitted, members_of, observed_at_all
+from foretide.forecasters.lavar.heads import by_share, coded, like_fitted, members_of, observed_at_all
 from foretide.forecasters.lavar.latent_effects import LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
@@ -112,7 +112,7 @@ class Parts:
         bank = self.bank.for_new(torch.from_numpy(unit.astype(np.float32)), members_of(found, self.bank.columns))
         return dataclasses.replace(
             self, preparation=preparation, base=base, rates=rates, buckets=found, bank=bank, unit=unit,
-            positive=(base.shift == 0) & (self.positive.mean(axis=0) > 0.5),
+            positive=by_share(base, rates),
             effects=None if self.effects is None else self.effects.for_new(panel.n_entities),
             distribution=None if self.distribution is None else self.distribution.for_new(panel.ids, self.unit, unit),
             guard=self.guard.for_new(panel),
