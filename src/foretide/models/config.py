@@ -199,6 +199,11 @@ class LatentConfig:
     zero_epsilon: float = 1e-6
     closed_form: bool = True
 
+    @property
+    def begun(self) -> bool:
+        """Whether encoder, decoder and dynamics all begin in closed form."""
+        return self.closed_form and self.dynamics == "var" and not self.stable
+
     def __post_init__(self) -> None:
         check_choice("dynamics", self.dynamics, LATENT_DYNAMICS)
         if self.stable and self.dynamics != "var":

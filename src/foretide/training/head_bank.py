@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -142,6 +142,13 @@ class HeadBank(nn.Module):
         own = data.columns(self.columns[bucket])
         return own.series(self.members[bucket]) if bucket in self.members else own
 
+    def only(self, buckets: Collection[str]) -> HeadBank:
+        """Return a bank of some buckets, whose heads are the same modules."""
+        some = copy.copy(self)
+        some.columns = {bucket: where for bucket, where in self.columns.items() if bucket in buckets}
+        some._modules = {"heads": nn.ModuleDict({bucket: self.heads[bucket] for bucket in some.columns})}
+        return some
+
     def head(self, bucket: str) -> Head:
         """Head of a bucket."""
         head = self.heads[bucket]
@@ -184,12 +191,11 @@ def train_heads(
     validation: HeadData | None,
     stage: Stage,
     generator: torch.Generator,
-    margin: float = 0.0,
+    stop: Callable[[int], bool] | None = None,
 ) -> History:
     """Train all heads side by side; each is left in its own best validation state.
 
-    The heads share no parameter, so the sum of their losses trains each as if alone. A head that gains less than
-    ``margin`` goes back to where it began, see :func:`foretide.training.loop.train`.
+    The heads share no parameter, so the sum of their losses trains each as if alone.
 
     Parameters
     ----------
@@ -200,8 +206,8 @@ def train_heads(
     stage : Stage
     generator : torch.Generator
         Orders the windows.
-    margin : float
-        Share of its first validation loss that a head must gain to be kept.
+    stop : callable, optional
+        Called after each epoch with its number: whether training ends there.
 
     Returns
     -------
@@ -218,7 +224,7 @@ def train_heads(
         bank.begin(bucket, data)
     steps = HeadSteps(bank, parts)
     try:
-        return train(HeadLearner(bank, steps, checks, stage, generator), stage, margin=margin)
+        return train(HeadLearner(bank, steps, checks, stage, generator), stage, stop=stop)
     finally:
         steps.flat.release()
         bank.eval()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
@@ -96,7 +96,7 @@ class Best(NamedTuple):
 
 def train(
     learner: Learner[Batch], schedule: TrainingConfig | Stage, *, on_epoch: EpochCallback | None = None,
-    margin: float = 0.0,
+    stop: Callable[[int], bool] | None = None,
 ) -> History:  # fmt: skip
     """Train in place, and leave every part in its best validation state; in its last one without validation windows.
 
@@ -108,9 +108,8 @@ def train(
         its best; when all have stopped, training ends.
     on_epoch : callable, optional
         Called after each epoch with its row of the history.
-    margin : float
-        A part whose best validation loss is not lower than its first by this share goes back to where it began:
-        validation windows overlap and are few, and the best of many epochs is partly luck.
+    stop : callable, optional
+        Called after each epoch with its number, all in evaluation mode: whether training ends there.
 
     Returns
     -------
@@ -132,8 +131,7 @@ def train(
         show_watchers(row)
 
     losses = learner.validate()
-    first = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
-    best = dict(first)
+    best = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
     note(0, math.nan, losses)
     for epoch in range(1, schedule.epochs + 1):
         batches = learner.batches()
@@ -146,11 +144,11 @@ def train(
         latest = max((found.epoch for found in best.values()), default=epoch)
         if schedule.patience is not None and epoch - latest >= schedule.patience:
             break
+        if stop is not None and stop(epoch):
+            break
     for part, found in best.items():
-        gained = first[part].loss - found.loss
-        kept = first[part] if gained < margin * abs(first[part].loss) else found
-        history.parts[part] = kept.epoch
-        _put_back(learner, part, kept)
+        history.parts[part] = found.epoch
+        _put_back(learner, part, found)
     history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
 

@@ -16,6 +16,8 @@ see how far it is from the usual ones."""
 INPUTS = ("auto", "past", "targets", "both")
 HEAD_INPUTS = ("auto", "state")
 UNITS = ("series", "none")
+FROM_RANDOM = 100
+"""Epochs of stage 1 where it does not begin in closed form."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,11 @@ class StagesConfig:
 
     Attributes
     ----------
-    epochs, head_epochs : int
-        Passes over the training windows in stage 1 (latent state) and stage 2 (heads).
+    epochs : int or None
+        Passes over the training windows in stage 1 (latent state). None: none where the state begins in closed form,
+        100 where it begins at random (``closed_form=False``, ``dynamics="gru"``, ``stable=True``).
+    head_epochs : int
+        Most passes in stage 2 (heads); a head that shows no gain after a few learns no further.
     batch_size : int
         Windows per step.
     steps_per_epoch : int or None
@@ -102,10 +107,12 @@ class StagesConfig:
     patience : int or None
         Epochs without a better validation loss before a stage stops; None: never.
     head_margin : float
-        Share of its first validation loss that a head must gain, or it goes back to where it began.
+        Share of the pooled, scaled squared error on validation windows that a head must gain beyond chance, or it goes
+        back to where it began; the windows must hold two horizons of time at least. 0: every head stays as it was at
+        its lowest validation loss, and so does what was learned without validation windows.
     """
 
-    epochs: int = 100
+    epochs: int | None = None
     head_epochs: int = 100
     batch_size: int = 64
     steps_per_epoch: int | None = 100
@@ -122,7 +129,8 @@ class StagesConfig:
 
     def stage(self, number: int, epochs: int | None = None) -> Stage:
         """Return stage 1 (latent state) or 2 (heads), or another number of ``epochs`` of it."""
-        lengths = (self.epochs, self.lr, self.weight_decay) if number == 1 else (
+        most = FROM_RANDOM if self.epochs is None else self.epochs
+        lengths = (most, self.lr, self.weight_decay) if number == 1 else (
             self.head_epochs, self.head_lr, self.head_weight_decay)  # fmt: skip
         return Stage(
             f"stage {number}", lengths[0] if epochs is None else epochs, self.batch_size, *lengths[1:],
@@ -156,7 +164,7 @@ class LAVAROptions(TypedDict, total=False):
     bound_factor: float
     gate: int | None
     whole: bool
-    epochs: int
+    epochs: int | None
     head_epochs: int
     batch_size: int
     steps_per_epoch: int | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 
 from foretide.data.counts import count_like
 from foretide.data.time.seasons import main_season, seasons_of
-from foretide.data.windows import Windows, slide
+from foretide.data.windows import Windows, first_rows, slide
 from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
 from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
 from foretide.forecasters.intervals.inside import beside
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.features import Look, answers, head_data
+from foretide.forecasters.lavar.gates import Evidence, Judge, Verdict
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import (
     buckets_of,
@@ -27,11 +29,12 @@ from foretide.forecasters.lavar.heads import (
     like_teacher,
     members_of,
 )
-from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects, fit_effects
+from foretide.forecasters.lavar.latent_effects import PERSISTENCE, ROUNDS, LatentEffects, fit_effects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.parts import Parts
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.lavar.stage_two import NO_WINDOWS, NOT_TOLD, SWITCHED_OFF, HeadTrial
 from foretide.forecasters.networks.neural import covered_calendar
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
@@ -52,13 +55,13 @@ if TYPE_CHECKING:
 
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
-LARGEST_ERROR = 25.0
-"""What one series may add to the choice for or against latent effects, in its own mean squared error in training."""
 DAYS_PER_STATE = 4
 """Independent days of training per latent state below which its effects are not looked for."""
 
 
-def fit_parts(model: LAVAR, part: FitPart, order: int, teacher: Parts | None) -> tuple[Parts, History]:
+def fit_parts(
+    model: LAVAR, part: FitPart, order: int, teacher: Parts | None
+) -> tuple[Parts, History, list[dict[str, object]]]:  # fmt: skip
     """Fit everything; with a teacher, stage 1 is taken from it and the rest begins where it ended."""
     return _Fit(model, part, order, teacher).run()
 
@@ -117,35 +120,35 @@ class _Fit:
         self.unjudged = teacher is None and not len(self.windows[1]) and model.stages.head_margin > 0
         self.generator = torch_generator(model.seed)
         self.history: History = {}
+        self.verdicts: list[Verdict] = []
 
-    def run(self) -> tuple[Parts, History]:
+    def run(self) -> tuple[Parts, History, list[dict[str, object]]]:
         """Stage 1, base and effects, stage 2, distribution, and base and heads once more on the whole part."""
         self.state = self._stage_one() if self.teacher is None else self.teacher.state
-        train = self._look(self.panel, self._thinned(self.windows[0]))
-        validation = self._look(self.panel, self.windows[1]) if len(self.windows[1]) else None
+        looks = [self._look(self.panel, self._thinned(self.windows[0]))]
+        if len(self.windows[1]):
+            looks.append(self._look(self.panel, self.windows[1]))
         base = self._base(self.train)
-        effects: LatentEffects | None = None
-        if self.model.supply.effects and (self._taught() or self._enough(train, validation)):
-            rich = self._effects(base, self._look(self.train, train.windows))
-            unit = _units(train.base(base, None), train.truth(), train.windows.entity, self.train)
-            if validation is None or self._taught() or _helpful(rich, base, validation, unit):
-                base, effects = rich
-        looks = [train] if validation is None else [train, validation]
-        bases = [look.base(base, effects) for look in looks]
-        unit = _units(bases[0], train.truth(), train.windows.entity, self.train)
-        if self.model.supply.units == "none":
-            unit = np.ones_like(unit)
-        parts = self._parts(base, effects, unit, train.width)
-        best = self._stage_two(parts, *(self._data(parts, *both) for both in zip(looks, bases, strict=True)))
+        bases = [look.base(base, None) for look in looks]
+        unit = _units(bases[0], looks[0].truth(), looks[0].windows.entity, self.train)
+        base, effects, richer = self._with_effects(base, looks, bases, unit)
+        if effects is not None:
+            bases = richer
+            unit = _units(bases[0], looks[0].truth(), looks[0].windows.entity, self.train)
+        own = unit if self.model.supply.units == "series" else np.ones_like(unit)
+        parts = self._parts(base, effects, own, looks[0].width)
+        best = self._stage_two(parts, looks, bases, unit)
         parts = dataclasses.replace(parts, distribution=self._distribution(parts, looks, bases))
-        if self.model.supply.refit and validation is not None:
+        if self.model.supply.refit and len(looks) > 1:
             parts = self._again(parts, best)
-        return parts, self.history
+        return parts, self.history, [verdict.row() for verdict in self.verdicts]
 
     # ---------------------------------------------------------------- steps
     def _stage(self, number: int) -> Stage:
         """Without windows to judge by, state and heads stay as they begin: what nothing rewards does harm as often."""
-        return self.model.stages.stage(number, 0 if self.unjudged else None)
+        stages, config = self.model.stages, self.model.config
+        begun = number == 1 and stages.epochs is None and config.begun
+        return stages.stage(number, 0 if self.unjudged or begun else None)
 
     def _look(self, panel: Panel, windows: Windows) -> Look:
         return Look.at(
@@ -184,19 +187,76 @@ class _Fit:
         prior = None if self.teacher is None else self.teacher.base
         return SeasonalBase.fit(panel, self.h, recipes, season, calendar=calendar, prior=prior)
 
-    def _effects(self, base: SeasonalBase, look: Look) -> tuple[SeasonalBase, LatentEffects]:
+    def _with_effects(
+        self, base: SeasonalBase, looks: list[Look], bases: list[Floats], unit: Floats
+    ) -> tuple[SeasonalBase, LatentEffects | None, list[Floats]]:
+        """Base, effects and forecasts of all windows with them, where validation speaks for them; else the base."""
+        started, taught = time.perf_counter(), self._taught()
+
+        def say(kept: bool, why: str, evidence: Evidence | None = None) -> None:
+            self.verdicts.append(Verdict("effects", kept, why, evidence, 0, time.perf_counter() - started))
+
+        against = self._against_effects(looks)
+        judge = None if against or len(looks) < 2 else Judge.of(looks[1], unit)
+        before = None if judge is None else judge.errors(bases[1])
+        if judge is not None and before is not None and not taught and not judge.evidence(before, before).told:
+            against = NOT_TOLD
+        if against:
+            say(False, against)
+            return base, None, bases
+        train, evidence = self._of_train(looks[0]), None
+        # Columns that were given are believed to matter until validation speaks against them, the targets' own history
+        # only if it speaks for it. A first round tells whether more are worth while.
+        given = self.state.source != "targets"
+        rich = self._effects(base, train, 1, plain=bases[0])
+        for rounds in (0, ROUNDS - 1):
+            if rounds:
+                rich = self._effects(rich[0], train, rounds, begun=rich[1])
+            richer = [look.base(*rich) for look in looks[1:]]
+            evidence = None if judge is None or before is None else judge.evidence(before, judge.errors(richer[0]))
+            if not taught and (
+                evidence is None or (evidence.gain <= -evidence.noise if given else evidence.bound <= 0)
+            ):
+                say(
+                    False,
+                    f"{'a loss' if given else 'no gain'} beyond chance after {'all' if rounds else 'the first of'} {ROUNDS} rounds",
+                    evidence,
+                )
+                return base, None, bases
+        usual = "validation does not speak against the columns given" if given else "a gain beyond chance"
+        say(True, "those of the model whose stage 1 is shared" if taught else usual, evidence)
+        return *rich, [looks[0].base(*rich), *richer]
+
+    def _of_train(self, look: Look) -> Look:
+        """The same training windows, of the training rows alone."""
+        kept = [low + np.arange(n) for low, n in zip(first_rows(self.panel.length), self.train.length, strict=True)]
+        return dataclasses.replace(look, panel=self.train, z=look.z[np.concatenate(kept)])
+
+    def _effects(
+        self, base: SeasonalBase, look: Look, rounds: int, *, plain: Floats | None = None,
+        begun: LatentEffects | None = None,
+    ) -> tuple[SeasonalBase, LatentEffects]:  # fmt: skip
         """Let the latent state enter the levels."""
         teacher = self.teacher
         prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
-        return fit_effects(base, look.panel, look.windows, self.h, look.z, look.ahead, prior)
+        return fit_effects(
+            base, look.panel, look.windows, self.h, look.z, look.ahead, prior, plain=plain, begun=begun, rounds=rounds
+        )
 
     def _taught(self) -> bool:
         """Whether a teacher's series have shown that the effects help."""
         return self.teacher is not None and self.teacher.effects is not None
 
-    def _enough(self, train: Look, validation: Look | None) -> bool:
-        """Whether windows can tell the effects of so many states, and others can judge them."""
-        return validation is not None and len(train.windows) >= DAYS_PER_STATE * PERSISTENCE * train.z.shape[1]
+    def _against_effects(self, looks: list[Look]) -> str | None:
+        """Why effects are not tried: windows cannot tell those of so many states, or no others can judge them."""
+        if not self.model.supply.effects:
+            return SWITCHED_OFF
+        if self._taught():
+            return None
+        if len(looks) < 2:
+            return NO_WINDOWS
+        few = len(looks[0].windows) < DAYS_PER_STATE * PERSISTENCE * looks[0].z.shape[1]
+        return f"too few training windows for {looks[0].z.shape[1]} states" if few else None
 
     def _parts(self, base: SeasonalBase, effects: LatentEffects | None, unit: Floats, features: int) -> Parts:
         n, supply = self.panel.n_entities, self.model.supply
@@ -219,10 +279,22 @@ class _Fit:
         """What the heads learn from, or are validated on."""
         return head_data(look, base, look.windows.entity, parts.unit, parts.positive, look.truth())
 
-    def _stage_two(self, parts: Parts, train: HeadData, validation: HeadData | None = None) -> dict[str, int]:
-        """Train the heads; return the best epoch of each bucket."""
-        margin = self.model.stages.head_margin
-        history = train_heads(parts.bank, train, validation, self._stage(2), self.generator, margin)
+    def _stage_two(self, parts: Parts, looks: list[Look], bases: list[Floats], unit: Floats) -> dict[str, int]:
+        """Train the heads; return the best epoch of each bucket, 0 where the head stays as it begins."""
+        stage, margin = self._stage(2), self.model.stages.head_margin
+        train, *rest = (self._data(parts, *both) for both in zip(looks, bases, strict=True))
+        validation = rest[0] if rest else None
+        if validation is None or not margin or not stage.epochs:
+            history = train_heads(parts.bank, train, validation, stage, self.generator)
+            why = NO_WINDOWS if validation is None else "at its lowest validation loss"
+            why = why if stage.epochs else SWITCHED_OFF
+            for bucket in parts.bank.columns:
+                epochs = history.parts.get(bucket, stage.epochs)
+                self.verdicts.append(Verdict(f"head {bucket}", epochs > 0, why, None, len(history.epochs) - 1))
+        else:
+            trial = HeadTrial(parts, looks[1], bases[1], Judge.of(looks[1], unit), margin)
+            history = trial.run(train, validation, stage, self.generator)
+            self.verdicts += trial.verdicts.values()
         self.history["stage2"] = history.epochs
         return history.parts
 
@@ -249,9 +321,11 @@ class _Fit:
         """
         panel = self.panel
         base, effects = self._base(panel), parts.effects
+        if effects is None and not any(best.values()):
+            return dataclasses.replace(parts, base=base)
         look = self._look(panel, self._thinned(slide(panel, input_size=self.order + 1, h=self.h)))
         if effects is not None:
-            base, effects = self._effects(base, look)
+            base, effects = self._effects(base, look, 1, begun=effects)
         parts = dataclasses.replace(parts, base=base, effects=effects)
         if not any(best.values()):
             return parts
@@ -275,22 +349,6 @@ class _Fit:
         while stride > 1 and any(np.gcd(stride, s) > 1 for s in seasons_of(self.panel.grid.freq)):
             stride += 1
         return windows[np.arange(len(windows))[::-1][::stride][::-1]]
-
-
-def _helpful(
-    rich: tuple[SeasonalBase, LatentEffects], plain: SeasonalBase, validation: Look, unit: Floats
-) -> bool:  # fmt: skip
-    """Whether latent effects lower the error on validation windows, of all series together in units of their own."""
-    truth, n = validation.truth(), validation.panel.n_entities
-    with_them, without = (
-        float(
-            np.nansum(
-                np.minimum(_by_series((base - truth) ** 2, validation.windows.entity, n) / unit**2, LARGEST_ERROR)
-            )
-        )
-        for base in (validation.base(*rich), validation.base(plain, None))
-    )
-    return with_them < without
 
 
 def _by_series(values: Floats, entity: Ints, n: int) -> Floats:

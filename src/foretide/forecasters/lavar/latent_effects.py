@@ -14,8 +14,6 @@ from foretide.forecasters.simple.history import by_entity
 from foretide.typing import Floats, Ints
 
 ROUNDS = 3
-CHOOSING_ROUNDS = 2
-"""Recipes are chosen anew in the first rounds only."""
 MAX_LOG = 1.5
 """The latent state multiplies a forecast by at most ``exp(1.5)``."""
 MAX_LEADS = 5
@@ -77,6 +75,10 @@ def fit_effects(
     z: Floats,
     z_ahead: Floats,
     prior: Floats | None = None,
+    *,
+    plain: Floats | None = None,
+    begun: LatentEffects | None = None,
+    rounds: int = ROUNDS,
 ) -> tuple[SeasonalBase, LatentEffects]:
     """Alternate between levels that know the effects and effects around these levels.
 
@@ -98,6 +100,13 @@ def fit_effects(
         States expected ahead of each window.
     prior : ``[D, K]``, optional
         Shared weights found on other entities.
+    plain : ``[W, h, D]``, optional
+        What the base forecasts from all windows without effects, where that is known already.
+    begun : LatentEffects, optional
+        Effects of the same states to go on from, after fewer rounds or on fewer rows; recipes are then chosen anew in
+        every round.
+    rounds : int
+        How often levels and effects are found in turn.
 
     Returns
     -------
@@ -107,14 +116,17 @@ def fit_effects(
     stride = _stride(windows)
     windows, z_ahead = windows[::stride], z_ahead[::stride]
     start = np.zeros((d, k)) if prior is None else prior
-    effects = LatentEffects(np.repeat(start[None], n, axis=0), start)
+    effects = LatentEffects(np.repeat(start[None], n, axis=0), start) if begun is None else begun
     y = truth_of(train, windows, h) + base.shift[windows.entity][:, None, :]
     leads = evenly(h, MAX_LEADS)
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         past = effects.past(train, z)
-        if turn and turn <= CHOOSING_ROUNDS:
+        if begun is not None or turn:
             base = base.chosen(train, h, past=past)
-        mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
+        if turn == 0 and begun is None and prior is None and plain is not None:
+            mu = plain[::stride]
+        else:
+            mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
         mu = np.maximum(mu + base.shift[windows.entity][:, None, :], 0.0)
         gram, slope = np.zeros((n, d, k, k)), np.zeros((n, d, k))
         for i, chosen in by_entity(windows):

@@ -118,10 +118,40 @@ class LAVAR(Forecaster):
         self._lags = order
         self.parts_: Parts | None = None
         self.history: dict[str, list[Epoch]] = {}
+        self.verdicts_: list[dict[str, object]] = []
         self.interventions: dict[str, int] = {}
         """What the guardrails did in the last ``predict``: points by kind."""
 
     # ---------------------------------------------------------------- what a person calls
+    def gates(self) -> pd.DataFrame:
+        """Return what was tried beside the base, what validation said of it, and what it took.
+
+        Returns
+        -------
+        DataFrame
+            One row per part: ``part, kept, gain, noise, stretches, epochs, seconds, why``. ``gain`` is the share of the
+            pooled, scaled squared error on validation windows that went with the part, ``noise`` its standard error
+            over ``stretches`` of time and over series; NaN where a part was not tried.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
+        >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", head_epochs=0).fit(panel)
+        >>> model.gates()[["part", "kept"]].values.tolist()
+        [['effects', False], ['head dense', False]]
+        """
+        import pandas as pd
+
+        if self.parts_ is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
+        return pd.DataFrame(self.verdicts_)
+
     def bucket_table(self) -> pd.DataFrame:
         """Return which head each series got, and why.
 
@@ -224,7 +254,7 @@ class LAVAR(Forecaster):
 
         teacher = None if self._teacher is None else self._teacher._parts()
         part = part if self.uses_future else replace(part, panel=without_future(part.panel))
-        self.parts_, self.history = fit_parts(self, part, self._lags, teacher)
+        self.parts_, self.history, self.verdicts_ = fit_parts(self, part, self._lags, teacher)
 
     def _predict(
         self, panel: Panel, windows: Windows, quantiles: tuple[float, ...], traces: tuple[str, ...]
@@ -242,14 +272,14 @@ class LAVAR(Forecaster):
 
     def facts(self) -> dict[str, object]:
         """Everything learned that is not."""
-        return {**self._parts().facts(), "history": self.history}
+        return {**self._parts().facts(), "history": self.history, "verdicts": self.verdicts_}
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Rebuild from :meth:`state` and :meth:`facts`."""
         from foretide.forecasters.lavar.parts import Parts
 
         self.parts_ = Parts.restore(state, facts, self.h, self.config)
-        self.history = facts["history"]
+        self.history, self.verdicts_ = facts["history"], facts["verdicts"]
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """Recipes of the base of each series, and whether the latent state multiplies it."""
@@ -262,7 +292,7 @@ class LAVAR(Forecaster):
     def start(self) -> Forecaster | None:
         """Return its base alone: seasonal level times holiday factors, before latent state and heads."""
         nothing: Json = {"epochs": 0, "head_epochs": 0, "effects": False}
-        own = self.stages.epochs, self.stages.head_epochs, self.supply.effects
+        own = self.stages.epochs or 0, self.stages.head_epochs, self.supply.effects
         heads = self.for_counts if isinstance(self.heads, str) else self.heads
         at_base = all(route.at_base for spec in heads for route in routes(spec))
         if self.supply.base in BY_CHANCE or own == tuple(nothing.values()) or not at_base:

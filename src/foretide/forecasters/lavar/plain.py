@@ -41,6 +41,7 @@ class PlainSupplyConfig(SupplyConfig):
 class PlainStagesConfig(StagesConfig):
     """Adam at one rate for both stages, every window in every epoch, and heads kept without a margin."""
 
+    epochs: int | None = 100
     steps_per_epoch: int | None = None
     head_lr: float = 1e-3
     head_weight_decay: float = 0.0
