@@ -70,11 +70,15 @@ def test_patience_waits_for_the_last_part() -> None:
     assert len(train(Scripted(losses), schedule(6)).epochs) - 1 == 6
 
 
-def test_a_part_that_gains_too_little_goes_back_to_where_it_began() -> None:
-    learner = Scripted({"a": [10, 9, 9, 9, 9], "b": [-10, -11, -14, -10, -10]})
-    history = train(learner, schedule(), margin=0.2)
-    assert history.parts == {"a": 0, "b": 2}
-    assert learner.values() == [0.0, 2.0]
+def test_it_stops_where_it_is_told_to() -> None:
+    learner, asked = Scripted({"a": [10, 9, 8, 7, 6]}), list[int]()
+
+    def stop(epoch: int) -> bool:
+        asked.append(epoch)
+        return epoch == 2
+
+    history = train(learner, schedule(), stop=stop)
+    assert (asked, history.parts, len(history.epochs)) == ([1, 2], {"a": 2}, 3)
 
 
 def test_without_validation_the_last_state_stays() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from cases import make_panel
@@ -17,6 +17,7 @@ from foretide.data.synthetic.supplies import supplies
 from foretide.data.windows import slide
 from foretide.forecasters.base import held_back
 from foretide.forecasters.lavar import fit as lavar_fit
+from foretide.forecasters.lavar import stage_two
 from foretide.forecasters.lavar.heads import EFFECTIVE_ROWS, inherit, like_teacher
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.lavar import LAVAR
@@ -81,20 +82,27 @@ def test_effects_may_be_off() -> None:
     assert not any(name.startswith("effects") for name in made.arrays())
 
 
-def test_effects_go_where_validation_speaks_against_them() -> None:
-    truth = np.ones((4, H, 2))
-    look: Any = SimpleNamespace(
-        panel=SimpleNamespace(n_entities=1), windows=SimpleNamespace(entity=np.zeros(4, dtype=np.int64)),
-        truth=lambda: truth, base=lambda base, effects: truth + base,
-    )  # fmt: skip
-    unit = np.ones((1, 2))
-    for change, stays in ((0.9, True), (1.0, False), (1.2, False), (100.0, False)):
-        rich: Any = (change, None)
-        assert lavar_fit._helpful(rich, 1.0, look, unit) is stays  # type: ignore[arg-type]
-    # One series that errs wildly does not outvote the other without limit, and counts in its own unit.
-    wild: Any = (np.array([100.0, 0.1]), None)
-    assert lavar_fit._helpful(wild, np.array([90.0, 1.0]), look, unit)  # type: ignore[arg-type]
-    assert lavar_fit._helpful((np.array([11.0, 0.1]), None), np.array([10.0, 1.0]), look, unit * [10, 1])  # type: ignore
+@pytest.mark.parametrize("turns", [False, True])
+def test_effects_go_where_validation_speaks_against_them(turns: bool) -> None:
+    """Three series follow a slow column; where it turns, against it in the validation part."""
+    rng = np.random.default_rng(0)
+    slow = np.zeros(500)
+    for t in range(1, 500):
+        slow[t] = 0.97 * slow[t - 1] + 0.25 * rng.normal()
+    sign = np.where(np.arange(500) < 425, 1.0, -1.0 if turns else 1.0)
+    sales = rng.poisson(30 * np.exp(0.4 * sign * slow)[:, None] * np.ones(3))
+    table = pd.DataFrame(sales.astype(float), columns=["a", "b", "c"]).assign(slow=slow)
+    table["ds"] = pd.date_range("2022-01-01", periods=500, freq="D")
+    given = Panel.from_wide(table, time="ds", target=["a", "b", "c"], past=["slow"])
+    model = lavar(latent=1, seasons=()).fit(given)
+    row = model.gates().iloc[0]
+    assert row["part"] == "effects"
+    assert row["kept"] == (model._parts().effects is not None) == (not turns)
+    if turns:
+        assert row["gain"] < -row["noise"] < 0
+        assert "a loss beyond chance" in row["why"]
+    else:
+        assert row["gain"] > 0
 
 
 def test_base_and_effects_learn_from_the_validation_part_at_last() -> None:
@@ -131,13 +139,13 @@ def test_units_are_errors_of_the_base() -> None:
 
 def test_too_many_windows_are_thinned_out_through_all_weekdays(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    original = lavar_fit.train_heads
+    original = stage_two.train_heads
 
     def watched(bank: Any, train: Any, *rest: Any) -> Any:
         seen.append(len(train))
         return original(bank, train, *rest)
 
-    monkeypatch.setattr(lavar_fit, "train_heads", watched)
+    monkeypatch.setattr(stage_two, "train_heads", watched)
     lavar(refit=False).fit(panel())
     monkeypatch.setattr(lavar_fit, "MAX_ELEMENTS", 7_000)
     found = lavar(refit=False).fit(panel()).predict(panel(), [panel().grid.output_times([200])[0]])

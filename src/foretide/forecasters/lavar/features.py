@@ -132,10 +132,10 @@ def answers(
             member, unit = parts.buckets[series] == code, parts.unit[series][:, None]
             distribution = parts.bank.distribution(bucket, own, chosen)
             point = distribution.mean().double().numpy() * unit
-            # A count head knows neither correction nor spread of a series that never was above zero: its base may wake
+            # A head knows no spread of a series that always was zero, and a count head no correction: its base may wake
             # up, and errors on validation windows may have a spread.
-            silent = (counts & (parts.rates[series] == 0))[:, None]
-            point = np.where(silent & corrects, base[where], point)
+            silent = (parts.rates[series] == 0)[:, None]
+            point = np.where(silent & counts & corrects, base[where], point)
             # The mean of a count distribution is never quite zero, but where the base is, a correction by factors
             # leaves it there.
             still = (parts.positive[series][:, None] & (base[where] == 0)) | (point < NOTHING)

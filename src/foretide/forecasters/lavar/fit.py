@@ -214,14 +214,9 @@ class _Fit:
                 rich = self._effects(rich[0], train, rounds, begun=rich[1])
             richer = [look.base(*rich) for look in looks[1:]]
             evidence = None if judge is None or before is None else judge.evidence(before, judge.errors(richer[0]))
-            if not taught and (
-                evidence is None or (evidence.gain <= -evidence.noise if given else evidence.bound <= 0)
-            ):
-                say(
-                    False,
-                    f"{'a loss' if given else 'no gain'} beyond chance after {'all' if rounds else 'the first of'} {ROUNDS} rounds",
-                    evidence,
-                )
+            if not taught and (evidence is None or not evidence.speaks_for(given)):
+                found, when = "a loss" if given else "no gain", "all" if rounds else "the first of"
+                say(False, f"{found} beyond chance after {when} {ROUNDS} rounds", evidence)
                 return base, None, bases
         usual = "validation does not speak against the columns given" if given else "a gain beyond chance"
         say(True, "those of the model whose stage 1 is shared" if taught else usual, evidence)

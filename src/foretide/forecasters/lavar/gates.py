@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,14 @@ class Evidence:
         if not self.told:
             return -math.inf
         return self.gain - float(student.ppf(CONFIDENCE, self.stretches - 1)) * self.noise
+
+    def speaks_for(self, given: bool) -> bool:
+        """Whether a part stays without a margin.
+
+        What stands on columns that were ``given`` is believed in until there is a loss beyond its noise; what stands on
+        the targets' own history, only if there is a gain beyond chance.
+        """
+        return self.told and (self.gain > -self.noise if given else self.bound > 0)
 
     def hopeful(self, share: float, margin: float) -> bool:
         """Whether a gain after this share of the epochs may still reach a margin: learning slows down, if anything."""
@@ -134,13 +142,19 @@ class Judge:
         return self.evidence(self.errors(np.zeros_like(self.truth)), self.errors(np.zeros_like(self.truth))).told
 
     def errors(self, forecast: Floats) -> Floats:
-        """Mean squared error of each series in each stretch, ``[N, B, D]``, in its own units; NaN where nothing came."""
-        square = ((forecast - self.truth) / self.unit[:, None, :]) ** 2
-        flat = square.reshape(-1, square.shape[2])
+        """Mean squared error of each series in each stretch, ``[N, B, D]``, in its own units; NaN: nothing came."""
+        return np.minimum(self._means(((forecast - self.truth) / self.unit[:, None, :]) ** 2), LARGEST_ERROR)
+
+    def quantile_errors(self, quantiles: Floats, levels: Sequence[float]) -> Floats:
+        """Mean quantile loss of each series in each stretch, ``[N, B, D]``, in its own units; NaN: no quantiles."""
+        error, q = (self.truth[..., None] - quantiles) / self.unit[:, None, :, None], np.asarray(levels)
+        return self._means(2 * np.maximum(q * error, (q - 1) * error).mean(axis=3))
+
+    def _means(self, losses: Floats) -> Floats:
+        flat = losses.reshape(-1, losses.shape[2])
         seen = ~np.isnan(flat)
         total, count = self.sums @ np.where(seen, flat, 0.0), self.sums @ seen.astype(np.float64)
-        mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        return np.minimum(mean, LARGEST_ERROR).reshape(*self.shape, -1)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan).reshape(*self.shape, -1)
 
     def evidence(self, before: Floats, after: Floats, members: Bools | None = None) -> Evidence:
         """Compare errors ``[N, B, D]`` without and with a part, of some series ``[N, D]``."""

@@ -68,18 +68,9 @@ class LatentEffects:
 
 
 def fit_effects(
-    base: SeasonalBase,
-    train: Panel,
-    windows: Windows,
-    h: int,
-    z: Floats,
-    z_ahead: Floats,
-    prior: Floats | None = None,
-    *,
-    plain: Floats | None = None,
-    begun: LatentEffects | None = None,
-    rounds: int = ROUNDS,
-) -> tuple[SeasonalBase, LatentEffects]:
+    base: SeasonalBase, train: Panel, windows: Windows, h: int, z: Floats, z_ahead: Floats, prior: Floats | None = None,
+    *, plain: Floats | None = None, begun: LatentEffects | None = None, rounds: int = ROUNDS,
+) -> tuple[SeasonalBase, LatentEffects]:  # fmt: skip
     """Alternate between levels that know the effects and effects around these levels.
 
     A moving level absorbs what the latent state did lately, so the forecast depends on the weights through
@@ -117,8 +108,6 @@ def fit_effects(
     windows, z_ahead = windows[::stride], z_ahead[::stride]
     start = np.zeros((d, k)) if prior is None else prior
     effects = LatentEffects(np.repeat(start[None], n, axis=0), start) if begun is None else begun
-    y = truth_of(train, windows, h) + base.shift[windows.entity][:, None, :]
-    leads = evenly(h, MAX_LEADS)
     for turn in range(rounds):
         past = effects.past(train, z)
         if begun is not None or turn:
@@ -127,16 +116,27 @@ def fit_effects(
             mu = plain[::stride]
         else:
             mu = base.at(train, windows, h, past, effects.ahead(windows.entity, z_ahead), learning=True)
-        mu = np.maximum(mu + base.shift[windows.entity][:, None, :], 0.0)
-        gram, slope = np.zeros((n, d, k, k)), np.zeros((n, d, k))
-        for i, chosen in by_entity(windows):
-            memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
-            part = np.ix_(chosen, leads)
-            gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
+        gram, slope = _of_all(base, train, windows, (z, z_ahead), past, mu)
         gram, slope = stride * gram, stride * slope
         slope += np.einsum("ndkl,ndl->ndk", gram, effects.weights)
         effects = _solve(gram, slope, prior)
     return base, effects
+
+
+def _of_all(
+    base: SeasonalBase, train: Panel, windows: Windows, states: tuple[Floats, Floats], past: Floats, mu: Floats
+) -> tuple[Floats, Floats]:
+    """Gram matrices ``[N, D, K, K]`` and slopes ``[N, D, K]`` around forecasts ``mu`` ``[W, h, D]`` of all windows."""
+    z, z_ahead = states
+    (_, h, d), k = mu.shape, z.shape[1]
+    shift = base.shift[windows.entity][:, None, :]
+    y, mu = truth_of(train, windows, h) + shift, np.maximum(mu + shift, 0.0)
+    gram, slope, leads = np.zeros((train.n_entities, d, k, k)), np.zeros((train.n_entities, d, k)), evenly(h, MAX_LEADS)
+    for i, chosen in by_entity(windows):
+        memory = _memory(base, train, i, z, past)[windows.cutoff[chosen]]
+        part = np.ix_(chosen, leads)
+        gram[i], slope[i] = _normal_equations(z_ahead[part], memory, mu[part], y[part])
+    return gram, slope
 
 
 def _stride(windows: Windows) -> int:

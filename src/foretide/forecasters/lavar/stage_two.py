@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from foretide.data.counts import BUCKETS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from foretide.training.config import Stage
     from foretide.training.loop import History
 
+LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Quantiles by which a head with a distribution is judged."""
 NOT_TOLD = "validation windows say too little: their errors lie in less than two horizons of time"
 NO_WINDOWS = "no validation windows"
 SWITCHED_OFF = "switched off"
@@ -87,11 +90,17 @@ class HeadTrial:
         for bucket in buckets:
             self.seconds[bucket] += (time.perf_counter() - started) / len(buckets)
 
-    def _errors(self) -> Floats:
-        return self.judge.errors(answers(self.parts, self.look, self.base)[0])
+    def _errors(self) -> tuple[Floats, Floats]:
+        """Squared errors of the heads as they are, and what they are judged by: quantile loss where there is any."""
+        mean, quantiles = answers(self.parts, self.look, self.base, LEVELS)
+        square, loss = self.judge.errors(mean), self.judge.quantile_errors(quantiles, LEVELS)
+        return square, np.where(np.isnan(loss), square, loss)
 
-    def _evidence(self, bucket: str, after: Floats) -> Evidence:
-        return self.judge.evidence(self.before, after, self.parts.buckets == BUCKETS.index(bucket))
+    def _evidence(self, bucket: str, after: tuple[Floats, Floats]) -> Evidence:
+        """What a bucket's head gains; a better distribution around worse means is no gain."""
+        own = self.parts.buckets == BUCKETS.index(bucket)
+        square, found = (self.judge.evidence(*both, own) for both in zip(self.before, after, strict=True))
+        return found if square.gain >= 0 else square
 
     def _hopeful(self, buckets: Collection[str], share: float) -> set[str]:
         after = self._errors() if buckets else self.before
