@@ -14,6 +14,7 @@ from foretide.data.counts import BUCKETS
 from foretide.data.panel import Panel
 from foretide.data.synthetic.supplies import supplies
 from foretide.data.windows import Windows, slide
+from foretide.forecasters.base import held_back
 from foretide.forecasters.lavar.features import Look, answers, head_data
 from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.forecasters.lavar.parts import Parts
@@ -89,8 +90,12 @@ def plain_loss(made: Parts, given: Panel, windows: Windows) -> Tensor:
         features = torch.cat([ahead, torch.from_numpy(holiday)], dim=1).float()[None]
         unit = made.unit[entity]
         start = torch.from_numpy(base / unit).float()[None]
+        # What never sold is corrected in units, the rest by a share of the base.
+        rows_of = given.rows(entity)[: int(held_back(given, H)[entity]), :D]
+        sold = torch.from_numpy((np.nan_to_num(rows_of) > 0).any(axis=0))
+        step = torch.where(sold, start.clamp(min=0.0), 1.0)
         series = SeriesInfo(torch.tensor([entity]), torch.from_numpy(unit).float()[None])
-        loss = head(features, start, start.clamp(min=0.0), series).loss(
+        loss = head(features, start, step, series).loss(
             torch.from_numpy(np.nan_to_num(own[:, :D]) / unit).float()[None]
         )
         seen = torch.from_numpy(~np.isnan(own[:, :D]))
