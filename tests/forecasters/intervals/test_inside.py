@@ -8,7 +8,7 @@ import pytest
 
 import foretide as ft
 from foretide.forecasters.intervals.distribution import Errors
-from foretide.forecasters.intervals.inside import MOST, POWER, beside
+from foretide.forecasters.intervals.inside import MOST, POWER, TIMES, beside, latest
 
 
 def drawn(windows: int, first: int, seed: int) -> Errors:
@@ -45,6 +45,32 @@ def test_errors_inside_are_scaled_as_a_slow_loop_does_it() -> None:
 def test_without_windows_inside_nothing_changes() -> None:
     held = drawn(4, 20, 2)
     assert beside(held, held.take(np.zeros(0, dtype=np.int64)), np.array([True, True, False]), 2) is held
+
+
+def test_the_newest_windows_inside_count() -> None:
+    inside, held = drawn(15, 0, 3), drawn(3, 20, 4)
+    shuffled = np.random.default_rng(0).permutation(15)
+    found = latest(held, inside.take(shuffled), 2)
+    expected = []
+    for entity, n in ((0, 2), (1, 1)):
+        mine = [k for k in range(15) if inside.entity[k] == entity]
+        expected += sorted(mine, key=lambda k: -inside.step[k])[: TIMES * n]
+    assert sorted(shuffled[found].tolist()) == sorted(expected)
+    assert (np.diff(found) > 0).all()
+    assert not len(latest(held.take(np.zeros(0, dtype=np.int64)), inside, 2))
+
+
+def test_a_regime_gone_by_does_not_widen_the_intervals() -> None:
+    """Wild errors of the first half of the history are not those to come."""
+    rng, rows, h = np.random.default_rng(5), 400, 7
+    noise = np.where(np.arange(rows)[:, None] < 200, 60.0, 5.0)
+    values = np.round(np.maximum(100 + noise * rng.normal(size=(rows, 8)), 0)) / 2
+    ds = pd.date_range("2022-01-03", periods=rows)
+    frame = pd.concat([pd.DataFrame({"unique_id": f"s{i}", "ds": ds, "y": values[:, i]}) for i in range(8)])
+    model = ft.LAVAR(h, epochs=0, head_epochs=0, effects=False, calendar=None)
+    forecast = model.fit(ft.Panel.from_frame(frame)).predict(frame, levels=80)
+    width = (forecast.quantile(0.9) - forecast.quantile(0.1)).mean()
+    assert 0.8 < width / (2 * 1.2816 * 2.5) < 1.4
 
 
 @pytest.mark.parametrize("seed", [711, 712])

@@ -22,6 +22,8 @@ ZEROS = 0.02
 """Share of zeros from which on a series is one of those."""
 MOST = 3.0
 """No series says that held-back errors are more than so many times those inside."""
+TIMES = 2
+"""So many windows inside stand beside each held-back one, the newest: older ones tell of times gone by."""
 SMALLEST, LARGEST = 0.2, 5.0
 """No error is changed by more for the level's sake."""
 
@@ -69,6 +71,36 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
         np.concatenate([inside.mean, held.mean]), np.concatenate([truth, held.truth]),
         np.concatenate([inside.entity, held.entity]), np.concatenate([inside.step, held.step]),
     )  # fmt: skip
+
+
+def latest(held: Errors, inside: Errors, n: int) -> Ints:
+    """Return which windows inside count: of each series the newest, :data:`TIMES` as many as were held back.
+
+    Parameters
+    ----------
+    held, inside : Errors
+    n : int
+        Entities.
+
+    Returns
+    -------
+    int array
+        Positions, ascending.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.forecasters.intervals.distribution import Errors
+    >>> from foretide.forecasters.intervals.inside import latest
+    >>> held = Errors(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), np.array([0]), np.array([9]))
+    >>> inside = Errors(*np.zeros((2, 4, 1, 1)), np.array([0, 0, 0, 1]), np.array([5, 3, 4, 5]))
+    >>> latest(held, inside, 2).tolist()
+    [0, 2]
+    """
+    order = np.lexsort((-inside.step, inside.entity))
+    entity = inside.entity[order]
+    rank = np.arange(len(order)) - np.searchsorted(entity, entity)
+    return np.sort(order[rank < TIMES * np.bincount(held.entity, minlength=n)[entity]])
 
 
 def _growth(held: Errors, inside: Errors, n: int) -> Floats:

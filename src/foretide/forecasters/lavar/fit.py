@@ -15,7 +15,7 @@ from foretide.data.windows import Windows, first_rows, slide
 from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
 from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
-from foretide.forecasters.intervals.inside import beside
+from foretide.forecasters.intervals.inside import beside, latest
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.features import Look, answers, head_data
 from foretide.forecasters.lavar.gates import Evidence, Judge, Verdict
@@ -299,9 +299,10 @@ class _Fit:
         season = int(main_season(self.train))
         *inside, held = (self._errors(parts, *both) for both in zip(looks, bases, strict=True))
         if inside:
-            late = looks[0].windows.cutoff >= _settled(self.train.observed, season, self.h)[looks[0].windows.entity]
-            continuous = np.array([kind == "normal" for kind in kinds])
-            held = beside(held, inside[0].take(np.flatnonzero(late)), continuous, self.panel.n_entities)
+            late = looks[0].windows.cutoff >= _settled(self.train.observed, season)[looks[0].windows.entity]
+            continuous, n = np.array([kind == "normal" for kind in kinds]), self.panel.n_entities
+            settled = inside[0].take(np.flatnonzero(late))
+            held = beside(held, settled.take(latest(held, settled, n)), continuous, n)
         return ErrorDistribution.fit(held, kinds, parts.preparation.ids, self.h, season)
 
     def _errors(self, parts: Parts, look: Look, base: Floats) -> Errors:
@@ -355,9 +356,9 @@ def _by_series(values: Floats, entity: Ints, n: int) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _settled(rows: Ints, season: int, h: int) -> Ints:
+def _settled(rows: Ints, season: int) -> Ints:
     """First rows of series ``[N]`` from which a forecast knows enough to show the errors to come."""
-    return np.minimum(np.maximum(2 * season, rows // 4), rows - h - 1)
+    return np.asarray(np.maximum(2 * season, rows // 4))
 
 
 def _units(base: Floats, y: Floats, entity: Ints, train: Panel) -> Floats:
