@@ -135,7 +135,7 @@ def test_normal_equations_are_those_of_a_loop() -> None:
 def test_memory_is_the_mean_state_over_a_level_s_past() -> None:
     rng = np.random.default_rng(9)
     panel = make_panel((40, 60), targets=3, missing=0.2)
-    base = SeasonalBase.fit(panel, 3, standard_recipes((7,)), 7)
+    base = SeasonalBase.fit(panel, 3, standard_recipes((7,), ("level", "mean", "profile")), 7)
     picks = base.picks.copy()
     kinds = [("profile", 0.1), ("level", 0.3), ("mean", 4.0)]
     for d, (kind, alpha) in enumerate(kinds):

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from foretide.forecasters.lavar.recipes import (
+    LINE_COST,
     MAX_LOG_GROWTH,
     PROFILE_VARIANCE,
+    SEASON_COST,
+    SLOPELESS,
     Block,
     Recipe,
     discounted,
@@ -163,6 +166,33 @@ def test_growth_goes_on_as_far_as_it_is_believed_and_no_further() -> None:
     tables = block_of(sudden).tables(Recipe("profile", 5, 0.3, 0.0, 0.8))
     assert tables.growth_ahead(np.array([44]), 50).max() == pytest.approx(np.exp(MAX_LOG_GROWTH))
     assert tables.growth_ahead(np.array([5]), 50).tolist() == np.ones((1, 50, 1)).tolist()
+
+
+def test_a_line_is_that_of_least_squares_and_goes_on_by_half() -> None:
+    y, events = with_gaps((70, 3), 0.1, seed=8)
+    y += np.linspace(0, 40, 70)[:, None]
+    tables = block_of(y, events).tables(Recipe("profile", 1, 0.3, 0.0, 0.5, True))
+    assert tables.growth is not None
+    assert tables.level is not None
+    for t in (5, 30, 69):
+        for s in range(3):
+            seen = np.flatnonzero(~np.isnan(y[: t + 1, s]))
+            weight, age = events[seen, s], t - seen.astype(float)
+            middle = np.average(age, weights=weight)
+            spread = (weight * (age - middle) ** 2).sum() + weight.mean() * SLOPELESS**3 / 12
+            slope = -(y[seen, s] * (age - middle)).sum() / spread  # y / weight is the value, weighed by weight
+            assert tables.growth[t, s] == pytest.approx(0.5 * slope / tables.level[t, s], rel=1e-9)
+    ahead = tables.ahead(np.array([69]), 60)[0]
+    steps = np.arange(1, 61)[:, None] + 0.7 / 0.3
+    factor = np.clip(1 + tables.growth[69] * steps, np.exp(-MAX_LOG_GROWTH), np.exp(MAX_LOG_GROWTH))
+    np.testing.assert_allclose(ahead, tables.level[69] * factor)
+
+
+def test_a_season_costs_less_the_more_rows_there_are_and_a_line_always_the_same() -> None:
+    spans = np.array([0.5, 1.0, 50.0])
+    assert Recipe("profile", 7, 0.1).cost(spans).tolist() == [SEASON_COST, SEASON_COST, SEASON_COST / 50]
+    assert Recipe("profile", 1, 0.1).cost(spans).tolist() == [0.0] * 3
+    assert Recipe("profile", 1, 0.1, 0.0, 0.5, True).cost(spans).tolist() == [LINE_COST] * 3
 
 
 def test_a_level_lasts_through_any_gap() -> None:

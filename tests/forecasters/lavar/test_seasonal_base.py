@@ -311,7 +311,9 @@ def test_standard_recipes() -> None:
     found = standard_recipes((7, 30))
     assert len(set(found)) == len(found)
     assert {r.season for r in found} == {1, 7, 30}
-    assert {r.kind for r in standard_recipes((), None)} == {"last", "level", "mean", "profile"}
+    assert {r.kind for r in standard_recipes((), None)} == {"last", "level", "profile"}
+    assert {r.kind for r in standard_recipes((7,), ("mean",))} == {"mean"}
+    assert any(r.season == 1 and r.kind == "profile" for r in standard_recipes((7,)))
     assert {r.kind for r in standard_recipes((7,), ("level",))} == {"level"}
     assert standard_recipes((), ("season",)) == (Recipe("last"),)
 
@@ -348,3 +350,16 @@ def test_events_ahead_of_every_window_must_be_known() -> None:
     values[30, 1] = np.nan
     with pytest.raises(DataError, match="no value at 2023-02-01"):
         fitted.at(panel.with_values(values), Windows(np.array([0, 0]), np.array([60, 28])), 7)
+
+
+@pytest.mark.parametrize("seed", [8101, 8102])
+def test_short_sparse_series_are_forecast_without_bias(seed: int) -> None:
+    """On 39 months of chance alone seasons and trends, which fit the few demands there are, must not be taken."""
+    rng = np.random.default_rng(seed)
+    rates = rng.gamma(0.5, 1.0, 600)
+    panel = make_panel((39,) * 600).with_values(rng.poisson(rates[:, None], (600, 39)).reshape(-1, 1) * 1.0)
+    base = SeasonalBase.fit(panel, 12, standard_recipes((12,)), 12)
+    mean = base.at(panel, Windows(np.arange(600), np.full(600, 38)), 12)[:, :, 0].mean(axis=1)
+    assert 0.94 < mean.sum() / rates.sum() < 1.06
+    own = panel.values[:, 0].reshape(600, 39).mean(axis=1)
+    assert ((mean - rates) ** 2).mean() < 2.5 * ((own - rates) ** 2).mean()

@@ -65,7 +65,7 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Fl
     return np.stack([np.where(shared, s, 0.0).sum(axis=0) for s in sums])
 
 
-def scores(errors: Floats, horizons: Floats) -> Floats:
+def scores(errors: Floats, horizons: Floats, costs: Floats | float = 0.0) -> Floats:
     """Return the logarithm of each recipe's error, drawn towards that over all series, the more the less a series says.
 
     Parameters
@@ -74,6 +74,8 @@ def scores(errors: Floats, horizons: Floats) -> Floats:
         Sums of squared errors.
     horizons : float array ``[N, D]``
         How many horizons a series' values fill.
+    costs : float array ``[M, N, D]``, optional
+        What is added to each recipe's score.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def scores(errors: Floats, horizons: Floats) -> Floats:
     pooled = np.log((relative * apart).sum(axis=(1, 2)) / apart.sum()) if apart.any() else np.zeros(len(errors))
     own, of_all = np.log(relative), pooled[:, None, None]
     trust = np.where(apart, horizons / (horizons + SHRINK), 0.0)
-    return np.asarray(trust * own + (1 - trust) * of_all)
+    return np.asarray(trust * own + (1 - trust) * of_all + costs)
 
 
 def best(scores: Floats, top: int, temperature: float = TEMPERATURE) -> tuple[Ints, Floats]:

@@ -163,7 +163,8 @@ class SeasonalBase:
             errors[:, block] = judge(self._block(train, block, factors), self.recipes, h, since).reshape(
                 -1, len(block), d
             )
-        picks, weights = best(scores(errors, _horizons(train, h)), top, self.temperature)
+        costs = np.stack([recipe.cost(train.observed / h) for recipe in self.recipes])[:, :, None]
+        picks, weights = best(scores(errors, _horizons(train, h), costs), top, self.temperature)
         judged = np.asarray(errors.max(axis=0) > errors.min(axis=0)) | (len(self.recipes) == 1)
         return replace(self, picks=picks, weights=weights, judged=judged)
 
