@@ -222,3 +222,47 @@ def test_a_target_around_zero_is_open() -> None:
     swings = 20.0 * (-1.0) ** np.arange(70)[:, None]
     swings[np.arange(70) % 7 == SATURDAY] = 0.0
     assert closed_weekdays(panel.with_values(swings - 1.0 * (swings != 0))) == ((SATURDAY,),)
+
+
+def test_a_column_of_few_numbers_marks_kinds_of_events() -> None:
+    panel = make_panel((60,), future=3)
+    values = panel.values.copy()
+    values[:, 1:] = [0.0, 1.0, 0.0]
+    values[[8, 40], 1], values[[20, 50], 1] = 1.0, -1.0
+    values[[12, 33], 2] = 0.0  # open but for two days
+    values[:, 3] = np.arange(60) % 3  # none is usual
+    panel = panel.with_values(values)
+    events = Events.find(panel)
+    assert events.columns == ("f0", "f1")
+    assert events.names == ("f0", "f0_after", "f0_before", "f0=-1", "f0=1", "f1=0", "f1=0_after", "f1=0_before")
+    flags = events.flags(panel, 0, 0, 60)[:, :, 0]
+    assert [np.flatnonzero(flags[:, j]).tolist() for j in (0, 3, 4, 5)] == [
+        [8, 20, 40, 50],
+        [20, 50],
+        [8, 40],
+        [12, 33],
+    ]
+    assert np.flatnonzero(flags[:, 1]).tolist() == [9, 21, 41, 51]
+    assert Events.from_dict(json.loads(json.dumps(events.to_dict()))) == events
+
+
+def test_columns_that_are_neighbours_have_none() -> None:
+    base = make_panel((200,), future=3)
+    days = np.array([20, 51, 83, 114, 146, 177])
+    for names in (("x1", "x2", "x3"), ("x3", "x2", "x1")):
+        panel = replace(base, future=names)
+        for name, shift in (("x1", 0), ("x2", -1), ("x3", 1)):
+            panel = with_flag(panel, (days + shift).tolist(), name)
+        events = Events.find(panel)
+        assert set(events.plain) == {"x2", "x3"}
+        assert set(events.names) == {"x1", "x1_after", "x1_before", "x2", "x3"}
+
+
+def test_a_flag_on_the_holidays_of_the_country_is_said_once() -> None:
+    panel = make_panel((400,), future=1)
+    rows = np.arange(400)
+    flagged = Calendar((), "DE").values(panel.grid, rows)[:, 0] > 0
+    events = Events.find(with_flag(panel, np.flatnonzero(flagged).tolist()), Calendar((), "DE"))
+    assert events.plain == ("public_holiday",)
+    own = Events.find(with_flag(panel, [40, 100, 170, 260]), Calendar((), "DE"))
+    assert own.plain == ()

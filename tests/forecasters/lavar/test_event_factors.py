@@ -54,7 +54,8 @@ def test_a_single_series_by_hand() -> None:
     k = v / ALONE_VARIANCE
     assert factors[0, 0, 0] == pytest.approx((seen + k * by_hand) / (explained + k))
     _, drawn = fit_factors([flags], [y], [expected], np.array([[v]]), prior=np.array([3.0]))
-    assert drawn[0] == pytest.approx((seen / v + 3.0) / (explained / v + 1))
+    strength = 1 / POOLED_VARIANCE
+    assert drawn[0] == pytest.approx((seen / v + 3.0 * strength) / (explained / v + strength))
 
 
 def test_noisy_factors_lean_on_the_pooled_one_and_this_on_one() -> None:
@@ -113,3 +114,49 @@ def test_events_that_never_meet_are_as_if_each_were_alone() -> None:
         assert pooled[j] == pytest.approx(own_pooled[0])
     assert factors[0, 1, 2] == pooled[1]
     np.testing.assert_array_equal(prior, [0.5, 2.0])
+
+
+def test_a_day_that_was_bad_for_all_series_is_one_day() -> None:
+    """What all series do by chance on an event's only day is no effect of it."""
+    rng = np.random.default_rng(5)
+    flags = np.zeros((400, 1, 60), dtype=bool)
+    flags[200] = True
+    expected = np.full((400, 60), 20.0)
+    found = []
+    for common in (0.0, 0.4):
+        mood = 1 + common * rng.normal(size=(400, 1))
+        y = expected * mood + rng.normal(size=(400, 60)) * np.sqrt(20.0)
+        y[200] = 0.5 * expected[200]
+        found.append(fit_factors([flags], [y], [expected], np.ones((1, 60)))[1][0])
+    assert found[0] == pytest.approx(0.5, abs=0.02)
+    # f = (0.5 w + 4) / (w + 4) with w = 1 / (0.16 f^2): 0.6, with what is estimated in the place of 0.16.
+    assert found[1] == pytest.approx(0.61, abs=0.03)
+
+
+def test_rare_events_of_sparse_series_stay_with_the_pooled_factor() -> None:
+    """A few sales where next to none were expected say nothing of how much series differ."""
+    rng = np.random.default_rng(6)
+    level = np.geomspace(0.003, 3.0, 150)
+    flags = np.zeros((1000, 1, 150), dtype=bool)
+    flags[[100, 465, 830]] = True
+    expected = np.repeat(level[None], 1000, axis=0)
+    y = rng.poisson(expected * np.where(flags[:, 0], 0.7, 1.0)).astype(float)
+    y[465, :3] = 4.0
+    factors, pooled = fit_factors([flags], [y], [expected], np.full((1, 150), 1.2))
+    assert pooled[0] == pytest.approx(0.75, abs=0.1)
+    assert factors.max() < 2 * pooled[0]
+    assert factors.min() > 0.5 * pooled[0]
+
+
+def test_entities_are_pooled_by_day_not_by_row() -> None:
+    rng = np.random.default_rng(7)
+    mood = 1 + 0.4 * rng.normal(size=300)
+    both = [mood, mood[50:]]
+    y = [np.repeat(m[:, None], 40, axis=1) * 20.0 + rng.normal(size=(len(m), 40)) for m in both]
+    expected = [np.full_like(own, 20.0) for own in y]
+    flags = [np.zeros((len(own), 1, 40), dtype=bool) for own in y]
+    flags[0][120], flags[1][70] = True, True
+    noise, first = np.full((2, 40), 0.05), np.array([0, 50])
+    together = fit_factors(flags, y, expected, noise, first=first)[1][0]
+    apart = fit_factors(flags, y, expected, noise, first=np.array([0, 5000]))[1][0]
+    assert abs(apart - 1) > abs(together - 1) > 0  # one day, or two that agree

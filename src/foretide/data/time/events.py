@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,19 +10,15 @@ import numpy as np
 from foretide.data.record import Record
 from foretide.data.time.ahead import no_value_ahead
 from foretide.data.time.calendar import Calendar
+from foretide.data.time.event_columns import in_step, marking
 from foretide.data.time.frequency import fixed_step, offset_of
 from foretide.data.time.stamps import DAY
-from foretide.typing import Bools, Ints
+from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
 
 
-RARE = 0.2
-"""A known 0/1 column marks events when it is set in at most this share of the training rows."""
-USUAL = 0.5
-"""A text column marks events when one of its states, none included, fills at least this share of the training rows:
-every other category is then an event, however frequent."""
 REACH = 4
 """A day before or after an event is looked for over at most this many closed days."""
 CLOSED_SHARE = 0.05
@@ -42,7 +38,7 @@ class Events(Record):
     Attributes
     ----------
     columns : tuple of str
-        Known-future 0/1 columns that mark events.
+        Known-future columns that mark events.
     country : str, tuple of two str, or None
         Whose public holidays are events as well.
     neighbours : bool
@@ -50,19 +46,29 @@ class Events(Record):
     closed : tuple of tuples of int
         Weekdays without business of each target, Monday 0: where Sundays are closed, the day after a holiday on
         Saturday is Monday.
+    levels : dict
+        Name of an event -> column and the number there that marks it; other columns mark one event by 1.
+    groups : dict
+        Name of an event that is any of several kinds -> its kinds, which are events as well.
+    plain : tuple of str
+        Events whose neighbours are none of their own: kinds of one, and columns that are neighbours themselves.
     """
 
     columns: tuple[str, ...] = ()
     country: str | tuple[str, str] | None = None
     neighbours: bool = True
     closed: tuple[tuple[int, ...], ...] = ()
+    levels: dict[str, tuple[str, float]] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    plain: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, train: Panel, calendar: Calendar | None = None) -> Events:
         """Find the events of a training part.
 
-        They are rare 0/1 known-future columns, unusual categories of known-future text columns, and holidays of the
-        calendar's country.
+        They are rare 0/1 known-future columns, unusual values of known-future text columns and of columns of few whole
+        numbers, and holidays of the calendar's country. A column of several kinds of events marks any of them, with
+        the days before and after it, and each kind by itself.
 
         Parameters
         ----------
@@ -75,13 +81,24 @@ class Events(Record):
         """
         country = calendar.country if calendar is not None else None
         daily = _steps_are_within_days(train)
-        of_text = {name: own for own in train.indicators.values() for name in own}
-        unusual = {name for own in train.indicators.values() for name in _unusual(train, own)}
-        columns = tuple(
-            name for name in train.future if (name in unusual if name in of_text else _marks_events(train, name))
-        )
+        columns, levels, groups = marking(train)
         closed = closed_weekdays(train) if daily and (columns or country) else ((),) * train.n_targets
-        return cls(columns, country if daily else None, daily, closed)
+        events = cls(columns, country if daily else None, daily, closed, levels, groups)
+        kinds = tuple(kind for own in groups.values() for kind in own)
+        return replace(events, plain=(*kinds, *events._in_step(train, kinds))) if daily else events
+
+    def _in_step(self, train: Panel, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        """Sources that only say again what others, or their neighbours, say."""
+        names = [name for name in self._sources if name not in kinds]
+        if len(names) < 2:
+            return ()
+        order = [self._sources.index(name) for name in names]
+        tables = []
+        for i in range(train.n_entities):
+            rows = np.arange(int(train.observed[i]))
+            tables.append((self._marks(train, i, rows, rows[:0])[order], _days(train, int(train.first[i]) + rows)))
+        hinted = [any(side[1:] in name.lower() for side in SIDES) for name in names]
+        return tuple(names[k] for k in in_step(tables, hinted))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -90,10 +107,14 @@ class Events(Record):
 
     @property
     def _sources(self) -> tuple[str, ...]:
-        """The columns and, with a country, its public holidays, under a name that no column has."""
+        """Any of a group, its kinds, single columns and, with a country, its public holidays by a name of their own."""
+        parent = {kind: any_of for any_of, kinds in self.groups.items() for kind in kinds}
+        own = {column: [name for name, level in self.levels.items() if level[0] == column] for column in self.columns}
+        kinds = [name for column in self.columns for name in own[column] or [column]]
+        found = dict.fromkeys(part for name in kinds for part in ((parent[name], name) if name in parent else (name,)))
         if self.country is None:
-            return self.columns
-        return (*self.columns, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
+            return tuple(found)
+        return (*found, "national_holiday" if "public_holiday" in self.columns else "public_holiday")
 
     def flags(self, panel: Panel, entity: int, low: int, high: int, needed: int | Ints | None = None) -> Bools:
         """Return the 0/1 flags of an entity's rows.
@@ -122,12 +143,9 @@ class Events(Record):
         pad = REACH * _steps_per_day(panel) if self.neighbours else 0
         steps = int(panel.first[entity]) + np.arange(low - pad, high + pad)
         wanted = np.arange(low - pad, high + pad)
-        marks = [self._column(panel, entity, name, wanted, needed) for name in self.columns]
-        if self.country is not None:
-            marks.append(Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0)
         days = _days(panel, steps) if self.neighbours else steps
         inner = slice(pad, len(steps) - pad)
-        table = np.stack(marks)
+        table = self._marks(panel, entity, wanted, needed)
         for closed in set(self.closed):
             columns = [d for d, own in enumerate(self.closed) if own == closed]
             sides = {
@@ -142,11 +160,23 @@ class Events(Record):
 
     def _sides(self, name: str) -> tuple[str, ...]:
         """Neighbours that are derived from an event: none of a neighbour, none that a column gives already."""
-        if not self.neighbours or any(side[1:] in name.lower() for side in SIDES):
+        if not self.neighbours or name in self.plain or any(side[1:] in name.lower() for side in SIDES):
             return ()
         return tuple(side for side in SIDES if name + side not in self.columns)
 
-    def _column(self, panel: Panel, entity: int, name: str, wanted: Ints, needed: Ints) -> Bools:
+    def _marks(self, panel: Panel, entity: int, wanted: Ints, needed: Ints) -> Bools:
+        """Where each source is set, ``[S, n]``."""
+        cells = {name: self._column(panel, entity, name, wanted, needed) for name in self.columns}
+        marks: dict[str, Bools] = {name: values > 0.5 for name, values in cells.items()}
+        marks |= {name: cells[column] == value for name, (column, value) in self.levels.items()}
+        marks |= {name: np.logical_or.reduce([marks[kind] for kind in kinds]) for name, kinds in self.groups.items()}
+        names = self._sources
+        if self.country is not None:
+            steps = int(panel.first[entity]) + wanted
+            marks[names[-1]] = Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0
+        return np.stack([marks[name] for name in names])
+
+    def _column(self, panel: Panel, entity: int, name: str, wanted: Ints, needed: Ints) -> Floats:
         column = panel.rows(entity)[:, panel.index(name)]
         inside = (wanted >= 0) & (wanted < len(column))
         values = np.where(inside, column[wanted.clip(0, len(column) - 1)], np.nan)
@@ -154,7 +184,7 @@ class Events(Record):
         if len(missing):
             step = int(panel.first[entity] + missing[0])
             raise no_value_ahead(panel, entity, panel.future.index(name), step)
-        return np.nan_to_num(values) > 0.5
+        return np.asarray(values, dtype=np.float64)
 
 
 def beside(days: Ints, event_days: Ints, direction: int, closed: tuple[int, ...]) -> Bools:
@@ -240,23 +270,6 @@ def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
     sure = [found[j] for j in np.flatnonzero(telling)]
     usual = max(set(sure), key=sure.count) if sure else ()
     return tuple(found[j] if telling[j] else usual for j in range(train.n_targets))
-
-
-def _marks_events(train: Panel, name: str) -> bool:
-    column = train.index(name)
-    values = np.concatenate([train.rows(i)[:, column] for i in range(train.n_entities)])
-    values = values[~np.isnan(values)]
-    return len(values) > 0 and bool(np.isin(values, (0, 1)).all()) and 0 < float(values.mean()) <= RARE
-
-
-def _unusual(train: Panel, names: tuple[str, ...]) -> list[str]:
-    """Return the indicators of a text column that mark events; none where no state of the column is the usual one."""
-    columns = [train.index(name) for name in names]
-    values = np.concatenate([train.rows(i)[:, columns] for i in range(train.n_entities)])
-    shares = np.nan_to_num(values).mean(axis=0)
-    if max(shares.max(), 1 - shares.sum()) < USUAL:
-        return []
-    return [name for name, share in zip(names, shares, strict=True) if 0 < share < USUAL]
 
 
 def _steps_are_within_days(panel: Panel) -> bool:

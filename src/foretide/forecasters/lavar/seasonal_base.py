@@ -191,7 +191,7 @@ class SeasonalBase:
     def _find_factors(self, train: Panel, flags: list[Bools], prior: SeasonalBase | None) -> Floats:
         y, expected = zip(*self._one_step_ahead(train, flags), strict=True)
         centre = None if prior is None else np.exp(np.log(prior.factors).mean(axis=(0, 2)))
-        factors, _ = fit_factors(flags, y, expected, self.noise, centre)
+        factors, _ = fit_factors(flags, y, expected, self.noise, centre, train.first)
         if prior is not None and prior.factors.shape[2] == train.n_targets:
             # The same target elsewhere tells more than all targets here.
             elsewhere = np.exp(np.log(prior.factors).mean(axis=0))[None]
