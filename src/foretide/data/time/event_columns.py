@@ -47,7 +47,8 @@ def marking(train: Panel) -> Marking:
     numbers = {name: _events_of(_cells(train, name)) for name in train.future if name not in of_text}
     unusual = {name for own in text.values() for name in own}
     columns = tuple(n for n in train.future if n in unusual or len(numbers.get(n, ())))
-    levels, groups = {}, {}
+    levels: dict[str, tuple[str, float]] = {}
+    groups: dict[str, tuple[str, ...]] = {}
     for name, values in numbers.items():
         if len(values) and tuple(values) != (1.0,):
             kinds = {f"{name}={value:g}": (name, float(value)) for value in values}

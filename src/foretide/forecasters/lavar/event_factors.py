@@ -108,7 +108,7 @@ def _by_step(step: Ints, seen: Floats, expected: Floats, noise: Floats) -> tuple
     safe = np.where(usable, noise, 1.0)
     above, below = (np.where(usable, part / safe, 0.0).sum(axis=1) for part in (seen, expected))
     n = int(place.max(initial=-1)) + 1
-    return np.bincount(place, above, n), np.bincount(place, below, n)
+    return np.bincount(place, above, n).astype(np.float64), np.bincount(place, below, n).astype(np.float64)
 
 
 def _common_variance(
