@@ -42,8 +42,8 @@ class Note:
         the model's own forecast was not finite. ``unknown``: none, for nothing was observed. ``range``: far outside the
         history. ``negative``: below zero, where the series never was. ``floor``: put to zero. ``large``: values too
         large to compute with. ``gap``: rows between fit and table are not known. ``category``: one that was not there
-        at fit. ``unused``: columns that the model does not use. ``left-out``: that it left out. ``intervals``: why they
-        may be too narrow.
+        at fit. ``closed``: zero, for nothing ever happened on such steps. ``unused``: columns that the model does not
+        use. ``left-out``: that it left out. ``intervals``: why they may be too narrow.
     text : str
     windows : int array
         Positions of the forecasts that it is about.
@@ -348,6 +348,20 @@ def _raised(found: Prediction, unknown: Bools, floors: Bools) -> Prediction:
     if bounds is not None:
         bounds = np.where(where[..., None] & (bounds < 0), 0.0, bounds)
     return replace(found, mean=mean, quantiles=bounds)
+
+
+def shut(got: Prediction, closed: Bools) -> Prediction:
+    """Put the forecast to zero, mean and bounds, on the steps that are ``closed`` ``[W, H]``, and say so."""
+    where = np.flatnonzero(closed.any(axis=1))
+    if not len(where):
+        return got
+    shape = closed[..., None]
+    mean = np.where(shape & ~np.isnan(got.mean), 0.0, got.mean)
+    bounds = got.quantiles
+    if bounds is not None:
+        bounds = np.where(shape[..., None] & ~np.isnan(bounds), 0.0, bounds)
+    note = Note("closed", "zero on steps known to be closed, for nothing ever happened on such", where)
+    return replace(got, mean=mean, quantiles=bounds, notes=(*got.notes, note))
 
 
 def cut(got: Prediction, steps: int | None, axes: Mapping[str, int]) -> Prediction:

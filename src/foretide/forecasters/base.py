@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Never, Self, final
 import numpy as np
 
 from foretide.data.reading.accept import as_panel
+from foretide.data.time.closures import Closures
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import FOREIGN, ConfigError, DataError, NotFittedError
-from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered
+from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered, shut
 from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
 from foretide.forecasters.choices import Chooses
@@ -117,6 +118,7 @@ class Forecaster(Chooses):
         self._fit(learned)
         self._former = {}
         history, stand_in = kept_history(seen.panel, self.memory), StandIn.fit(seen.panel)
+        fitted = replace(fitted, closures=Closures.learn(seen.panel, self._country))
         self._fitted = replace(fitted, ids=learned.panel.ids, history=history, stand_in=stand_in)
         if intervals and self._points(learned.panel.targets).any():
             self._fitted = replace(self._fitted, intervals=Intervals.learn(self, learned))
@@ -277,7 +279,8 @@ class Forecaster(Chooses):
         fitted = self._fitted
         assert fitted is not None
         assert fitted.stand_in is not None
-        return answer(self, fitted.stand_in, frozenset(fitted.ids), panel, windows, quantiles, traces, steps)
+        got = answer(self, fitted.stand_in, frozenset(fitted.ids), panel, windows, quantiles, traces, steps)
+        return shut(got, fitted.closures.at(panel, windows, got.mean.shape[1]))
 
     def _points(self, targets: tuple[str, ...]) -> Bools:
         """Which targets have no predictive distribution of the model's own, ``[D]``."""
@@ -309,7 +312,8 @@ class Forecaster(Chooses):
         past = self._fitted.intervals
         if past is not None and past.note and with_quantiles:
             notes.append(Note("intervals", past.note, everywhere))
-        if unused := self._unused(view.panel, panel.future):
+        closing = self._fitted.closures.columns(view.panel)
+        if unused := tuple(c for c in self._unused(view.panel, panel.future) if c not in closing):
             notes.append(Note("unused", f"{self.name} does not use {', '.join(unused)}", everywhere, unused))
         return notes
 

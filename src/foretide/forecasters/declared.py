@@ -132,6 +132,12 @@ class Declared(ABC):
         """
         return None
 
+    @property
+    def _country(self) -> str | tuple[str, str] | None:
+        """Whose public holidays its calendar knows; None without one."""
+        calendar = getattr(self, "calendar", None)
+        return calendar.country if isinstance(calendar, Calendar) else None
+
     @classmethod
     def parameters(cls) -> dict[str, object]:
         """Return every setting that the constructor takes, options included, and its default.

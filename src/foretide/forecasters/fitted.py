@@ -13,6 +13,7 @@ import pandas as pd
 from foretide.data.indicators import Indicators
 from foretide.data.panel import Names, Panel, Static
 from foretide.data.reading.problems import DataWarning
+from foretide.data.time.closures import Closures
 from foretide.data.time.grid import Grid
 from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, wall_grid
 from foretide.data.windows import Windows, first_rows, places
@@ -83,6 +84,8 @@ class Fitted:
         Answers where the model cannot.
     intervals : Intervals or None
         What past errors say; None for a model with a distribution of its own, and where they were not wanted.
+    closures : Closures
+        Where nothing ever happened: every forecast is zero there.
     """
 
     targets: tuple[str, ...]
@@ -100,6 +103,7 @@ class Fitted:
     history: Panel | None = None
     stand_in: StandIn | None = None
     intervals: Intervals | None = None
+    closures: Closures = field(default_factory=Closures)
 
     @classmethod
     def begin(cls, panel: Panel, part: Panel) -> Fitted:
@@ -282,6 +286,7 @@ class Fitted:
         return {
             **facts_of(self), "indicators": self.indicators.to_dict(), "names": asdict(self.names), "history": kept,
             "stand_in": stand_in, "intervals": None if self.intervals is None else self.intervals.facts(),
+            "closures": self.closures.to_dict(),
         }  # fmt: skip
 
     def without_history(self) -> Fitted:
@@ -301,7 +306,11 @@ class Fitted:
         names = Names(**facts.get("names", {}))
         past = facts.get("intervals", {"errors": None, "note": UNSAVED})
         intervals = None if past is None else Intervals.restore(past, under(PAST, arrays))
-        made = {"indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals}
+        closures = Closures.from_dict(facts.get("closures", {}))
+        made = {
+            "indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals,
+            "closures": closures,
+        }  # fmt: skip
         found = rebuilt(cls, {**facts, **made})
         if facts["history"] is None:
             return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.time.closures import Closures
 from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MOST_LEVELS = 8
 IN_STEP = 0.8
 """Share of a column's days that must lie beside, or on, those of another, for it to say nothing else."""
 
-Marking = tuple[tuple[str, ...], dict[str, tuple[str, float]], dict[str, tuple[str, ...]]]
+Marking = tuple[tuple[str, ...], dict[str, tuple[str, float]], dict[str, tuple[str, ...]], tuple[str, ...]]
 
 
 def marking(train: Panel) -> Marking:
@@ -41,6 +42,8 @@ def marking(train: Panel) -> Marking:
         at times.
     groups : dict
         Name of an event -> the kinds of it, where a column knows several.
+    closing : tuple of str
+        Events on which nothing happens, however frequent they are.
     """
     text = {column: _unusual(train, own) for column, own in train.indicators.items() if own[0] in train.future}
     of_text = {name for own in train.indicators.values() for name in own}
@@ -56,7 +59,16 @@ def marking(train: Panel) -> Marking:
             if len(kinds) > 1:
                 groups[name] = tuple(kinds)
     groups |= {column: tuple(own) for column, own in text.items() if len(own) > 1}
-    return columns, levels, groups
+    closing = []
+    for name, value in Closures.learn(train).levels:
+        event = (
+            name if value == 1.0 and not any(column == name for column, _ in levels.values()) else f"{name}={value:g}"
+        )
+        closing.append(event)
+        if event != name:
+            levels.setdefault(event, (name, value))
+    columns = tuple(n for n in train.future if n in columns or n in closing or n in {c for c, _ in levels.values()})
+    return columns, levels, groups, tuple(closing)
 
 
 def _cells(train: Panel, name: str) -> Floats:

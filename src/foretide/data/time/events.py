@@ -52,6 +52,8 @@ class Events(Record):
         Name of an event that is any of several kinds -> its kinds, which are events as well.
     plain : tuple of str
         Events whose neighbours are none of their own: kinds of one, and columns that are neighbours themselves.
+    closing : tuple of str
+        Events on which nothing happens. On weekdays without business they say nothing new, and are none.
     """
 
     columns: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Events(Record):
     levels: dict[str, tuple[str, float]] = field(default_factory=dict)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     plain: tuple[str, ...] = ()
+    closing: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, train: Panel, calendar: Calendar | None = None) -> Events:
@@ -81,9 +84,9 @@ class Events(Record):
         """
         country = calendar.country if calendar is not None else None
         daily = _steps_are_within_days(train)
-        columns, levels, groups = marking(train)
+        columns, levels, groups, closing = marking(train)
         closed = closed_weekdays(train) if daily and (columns or country) else ((),) * train.n_targets
-        events = cls(columns, country if daily else None, daily, closed, levels, groups)
+        events = cls(columns, country if daily else None, daily, closed, levels, groups, (), closing)
         kinds = tuple(kind for own in groups.values() for kind in own)
         return replace(events, plain=(*kinds, *events._in_step(train, kinds))) if daily else events
 
@@ -145,9 +148,10 @@ class Events(Record):
         wanted = np.arange(low - pad, high + pad)
         days = _days(panel, steps) if self.neighbours else steps
         inner = slice(pad, len(steps) - pad)
-        table = self._marks(panel, entity, wanted, needed)
+        marks = self._marks(panel, entity, wanted, needed)
         for closed in set(self.closed):
             columns = [d for d, own in enumerate(self.closed) if own == closed]
+            table = self._on_open_days(marks, days, closed)
             sides = {
                 side: beside_marked(days, table, SIDES[side], closed)[:, inner] for side in SIDES if self.neighbours
             }
@@ -175,6 +179,15 @@ class Events(Record):
             steps = int(panel.first[entity]) + wanted
             marks[names[-1]] = Calendar((), self.country).values(panel.grid, steps)[:, 0] > 0
         return np.stack([marks[name] for name in names])
+
+    def _on_open_days(self, marks: Bools, days: Ints, closed: tuple[int, ...]) -> Bools:
+        """Take closing events away from weekdays that are closed anyway: what is usual there tells the season."""
+        shut = [s for s, name in enumerate(self._sources) if name in self.closing]
+        if not shut or not self.neighbours:
+            return marks
+        table = marks.copy()
+        table[shut] &= ~_closed(days, closed)
+        return table
 
     def _column(self, panel: Panel, entity: int, name: str, wanted: Ints, needed: Ints) -> Floats:
         column = panel.rows(entity)[:, panel.index(name)]
