@@ -19,6 +19,7 @@ from foretide.typing import Bools, Floats, Ints, Singles
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.lavar.drivers import Drivers
     from foretide.forecasters.lavar.latent_effects import LatentEffects
     from foretide.forecasters.lavar.parts import Parts
     from foretide.forecasters.lavar.seasonal_base import SeasonalBase
@@ -87,8 +88,15 @@ class Look:
         past = later = None
         if effects is not None:
             own = effects.take(base.positions(self.panel))
-            past, later = own.past(self.panel, self.z), own.ahead(self.windows.entity, self.ahead)
+            z, ahead = self.regressors(own.drivers)
+            past, later = own.past(self.panel, z), own.ahead(self.windows.entity, ahead)
         return base.at(self.panel, self.windows, self.ahead.shape[1], past, later, learning=self.learning)
+
+    def regressors(self, drivers: Drivers | None) -> tuple[Floats, Floats]:
+        """What moves the series, of all rows ``[R, K]`` and of the steps ahead of each window ``[W, H, K]``."""
+        if drivers is None:
+            return self.z, self.ahead
+        return drivers.rows(self.panel, self.z), drivers.ahead(self.panel, self.windows, self.ahead)
 
     def truth(self) -> Floats:
         """What came, ``[W, H, D]``; only for windows whose steps lie inside the panel."""

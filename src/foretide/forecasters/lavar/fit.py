@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +16,10 @@ from foretide.forecasters.base import Prediction
 from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
 from foretide.forecasters.intervals.inside import beside, latest
 from foretide.forecasters.lavar.config import BY_CHANCE
+from foretide.forecasters.lavar.drivers import known_numbers
+from foretide.forecasters.lavar.effect_trial import EffectTrial, refitted
 from foretide.forecasters.lavar.features import Look, answers, head_data
-from foretide.forecasters.lavar.gates import Evidence, Judge, Verdict
+from foretide.forecasters.lavar.gates import Judge, Verdict
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import (
     buckets_of,
@@ -29,12 +30,12 @@ from foretide.forecasters.lavar.heads import (
     like_teacher,
     members_of,
 )
-from foretide.forecasters.lavar.latent_effects import PERSISTENCE, ROUNDS, LatentEffects, fit_effects
+from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.parts import Parts
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
-from foretide.forecasters.lavar.stage_two import NO_WINDOWS, NOT_TOLD, SWITCHED_OFF, HeadTrial
+from foretide.forecasters.lavar.stage_two import NO_WINDOWS, SWITCHED_OFF, HeadTrial
 from foretide.forecasters.networks.neural import covered_calendar
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
@@ -191,52 +192,32 @@ class _Fit:
         self, base: SeasonalBase, looks: list[Look], bases: list[Floats], unit: Floats
     ) -> tuple[SeasonalBase, LatentEffects | None, list[Floats]]:
         """Base, effects and forecasts of all windows with them, where validation speaks for them; else the base."""
-        started, taught = time.perf_counter(), self._taught()
-
-        def say(kept: bool, why: str, evidence: Evidence | None = None) -> None:
-            self.verdicts.append(Verdict("effects", kept, why, evidence, 0, time.perf_counter() - started))
-
-        against = self._against_effects(looks)
-        judge = None if against or len(looks) < 2 else Judge.of(looks[1], unit)
-        before = None if judge is None else judge.errors(bases[1])
-        if judge is not None and before is not None and not taught and not judge.evidence(before, before).told:
-            against = NOT_TOLD
-        if against:
-            say(False, against)
-            return base, None, bases
-        train, evidence = self._of_train(looks[0]), None
-        # Columns that were given are believed to matter until validation speaks against them, the targets' own history
-        # only if it speaks for it. A first round tells whether more are worth while.
-        given = self.state.source != "targets"
-        rich = self._effects(base, train, 1, plain=bases[0])
-        for rounds in (0, ROUNDS - 1):
-            if rounds:
-                rich = self._effects(rich[0], train, rounds, begun=rich[1])
-            richer = [look.base(*rich) for look in looks[1:]]
-            evidence = None if judge is None or before is None else judge.evidence(before, judge.errors(richer[0]))
-            if not taught and (evidence is None or not evidence.speaks_for(given)):
-                found, when = "a loss" if given else "no gain", "all" if rounds else "the first of"
-                say(False, f"{found} beyond chance after {when} {ROUNDS} rounds", evidence)
-                return base, None, bases
-        usual = "validation does not speak against the columns given" if given else "a gain beyond chance"
-        say(True, "those of the model whose stage 1 is shared" if taught else usual, evidence)
-        return *rich, [looks[0].base(*rich), *richer]
+        trial = EffectTrial(base, self._of_train(looks[0]), looks, bases, unit, self.h, self._prior())
+        if self._taught():
+            trial.take_over()
+        elif against := self._against_effects(looks):
+            trial.verdicts.append(Verdict("effects", False, against))
+        else:
+            # Past columns that were given are believed to matter until validation speaks against them, the targets' own
+            # history only if it speaks for it.
+            if self.known_ahead:
+                trial.of("known numbers", known_numbers(self.train, base.events.columns))
+            if few := self._few(looks[0]):
+                trial.verdicts.append(Verdict("effects", False, few))
+            else:
+                trial.of("effects", states=True, given=self.state.source != "targets")
+        self.verdicts += trial.verdicts
+        return trial.found
 
     def _of_train(self, look: Look) -> Look:
         """The same training windows, of the training rows alone."""
         kept = [low + np.arange(n) for low, n in zip(first_rows(self.panel.length), self.train.length, strict=True)]
         return dataclasses.replace(look, panel=self.train, z=look.z[np.concatenate(kept)])
 
-    def _effects(
-        self, base: SeasonalBase, look: Look, rounds: int, *, plain: Floats | None = None,
-        begun: LatentEffects | None = None,
-    ) -> tuple[SeasonalBase, LatentEffects]:  # fmt: skip
-        """Let the latent state enter the levels."""
-        teacher = self.teacher
-        prior = None if teacher is None or teacher.effects is None else teacher.effects.shared
-        return fit_effects(
-            base, look.panel, look.windows, self.h, look.z, look.ahead, prior, plain=plain, begun=begun, rounds=rounds
-        )
+    def _prior(self) -> LatentEffects | None:
+        """Effects of a teacher, for the new entities."""
+        effects = None if self.teacher is None else self.teacher.effects
+        return None if effects is None else effects.for_new(self.train)
 
     def _taught(self) -> bool:
         """Whether a teacher's series have shown that the effects help."""
@@ -250,8 +231,11 @@ class _Fit:
             return None
         if len(looks) < 2:
             return NO_WINDOWS
-        few = len(looks[0].windows) < DAYS_PER_STATE * PERSISTENCE * looks[0].z.shape[1]
-        return f"too few training windows for {looks[0].z.shape[1]} states" if few else None
+        return None
+
+    def _few(self, look: Look) -> str | None:
+        few = len(look.windows) < DAYS_PER_STATE * PERSISTENCE * look.z.shape[1]
+        return f"too few training windows for {look.z.shape[1]} states" if few else None
 
     def _parts(self, base: SeasonalBase, effects: LatentEffects | None, unit: Floats, features: int) -> Parts:
         n, supply = self.panel.n_entities, self.model.supply
@@ -321,7 +305,7 @@ class _Fit:
             return dataclasses.replace(parts, base=base)
         look = self._look(panel, self._thinned(slide(panel, input_size=self.order + 1, h=self.h)))
         if effects is not None:
-            base, effects = self._effects(base, look, 1, begun=effects)
+            base, effects = refitted(base, look, self.h, effects, self._prior())
         parts = dataclasses.replace(parts, base=base, effects=effects)
         if not any(best.values()):
             return parts

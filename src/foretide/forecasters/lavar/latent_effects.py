@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from foretide.data.panel import Panel
 from foretide.data.windows import Windows, evenly, first_rows, truth_of
+from foretide.forecasters.lavar.drivers import Drivers
 from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.simple.history import by_entity
-from foretide.typing import Floats, Ints
+from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.typing import Array, Floats, Ints, Json
 
 ROUNDS = 3
 MAX_LOG = 1.5
@@ -35,10 +38,13 @@ class LatentEffects:
     weights : ``[N, D, K]``
     shared : ``[D, K]``
         What a new entity begins with: the effects of all entities together.
+    drivers : Drivers or None
+        What z is made of; None: latent states as they are.
     """
 
     weights: Floats
     shared: Floats
+    drivers: Drivers | None = None
 
     def past(self, panel: Panel, z: Floats) -> Floats:
         """Multipliers of a panel's rows, ``[R, D]``, for latent states ``[R, K]``; entities as fitted."""
@@ -55,16 +61,28 @@ class LatentEffects:
         log = np.einsum("whk,wdk->whd", z_ahead, self.weights[entity], optimize=True)
         return np.asarray(np.exp(np.clip(log, -MAX_LOG, MAX_LOG)))
 
+    def arrays(self) -> dict[str, Array]:
+        """Everything that is an array."""
+        drivers = {} if self.drivers is None else arrays_of(self.drivers)
+        return {**arrays_of(self), **prefixed("drivers.", drivers)}
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, Array], drivers: Json | None) -> LatentEffects:
+        """Rebuild from :meth:`arrays` and the facts of its drivers."""
+        own = None if drivers is None else Drivers.restore(under("drivers.", arrays), drivers)
+        return rebuilt(cls, arrays, {"drivers": own})
+
     def _multiplier(self, z: Floats, entity: int) -> Floats:
         return np.asarray(np.exp(np.clip(z @ self.weights[entity].T, -MAX_LOG, MAX_LOG)))
 
-    def for_new(self, n: int) -> LatentEffects:
-        """Effects of ``n`` entities that were not there at fit: those of all entities together."""
-        return LatentEffects(np.repeat(self.shared[None], n, axis=0), self.shared)
+    def for_new(self, panel: Panel) -> LatentEffects:
+        """Effects of entities that were not there at fit: those of all entities together."""
+        weights = np.repeat(self.shared[None], panel.n_entities, axis=0)
+        return LatentEffects(weights, self.shared, None if self.drivers is None else self.drivers.for_new(panel))
 
     def take(self, entities: Ints) -> LatentEffects:
         """Effects of some entities."""
-        return LatentEffects(self.weights[entities], self.shared)
+        return replace(self, weights=self.weights[entities])
 
 
 def fit_effects(

@@ -113,7 +113,7 @@ class Parts:
         return dataclasses.replace(
             self, preparation=preparation, base=base, rates=rates, buckets=found, bank=bank, unit=unit,
             positive=by_share(base, rates),
-            effects=None if self.effects is None else self.effects.for_new(panel.n_entities),
+            effects=None if self.effects is None else self.effects.for_new(panel),
             distribution=None if self.distribution is None else self.distribution.for_new(panel.ids, self.unit, unit),
             guard=self.guard.for_new(panel),
         )  # fmt: skip
@@ -125,7 +125,9 @@ class Parts:
             **arrays_of(self), **self.preparation.arrays(), **self.base.arrays(),
             **prefixed("latent.", self.state.arrays()), **prefixed("bank.", weights_of(self.bank)),
         }  # fmt: skip
-        for name in ("effects", "distribution", "guard"):
+        if self.effects is not None:
+            found |= prefixed("effects.", self.effects.arrays())
+        for name in ("distribution", "guard"):
             part = getattr(self, name)
             found |= prefixed(f"{name}.", {} if part is None else arrays_of(part))
         return found
@@ -145,6 +147,7 @@ class Parts:
             "order": model.config.order,
             "source": self.state.source,
             "base": self.base.facts(),
+            "drivers": None if self.effects is None or self.effects.drivers is None else self.effects.drivers.facts(),
             "shape": dataclasses.asdict(self.shape),
             "distribution": None if self.distribution is None else facts_of(self.distribution),
             "guard": facts_of(self.guard),
@@ -168,7 +171,7 @@ class Parts:
             "preparation": Preparation.from_arrays(state, tuple(facts["ids"]), calendar),
             "state": LatentState.restore(under("latent.", state), model, facts["source"]),
             "base": SeasonalBase.restore(state, facts["base"]),
-            "effects": rebuilt(LatentEffects, effects) if effects else None,
+            "effects": LatentEffects.restore(effects, facts.get("drivers")) if effects else None,
             "bank": bank.eval(),
             "shape": shape,
             "distribution": rebuilt(ErrorDistribution, distribution, facts["distribution"]) if distribution else None,
