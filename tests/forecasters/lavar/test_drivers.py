@@ -151,4 +151,4 @@ def test_which_columns_are_numbers() -> None:
     panel = panel_of(frame, ("price", "day", "still", "promo"))
     panel = panel.head(panel.length - 1)  # in what is learned from, one is always 0
     assert known_numbers(panel, ("promo",)) == ("price", "day")
-    assert known_numbers(panel_of(frame, ()), ()) == ()
+    assert known_numbers(make_panel((30,)), ()) == ()
