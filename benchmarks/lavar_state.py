@@ -1,8 +1,8 @@
 """Where covariates move the targets: default LAVAR against its own base, on real tables, by rolling origins.
 
 Bike rentals and Victoria's electricity demand, hourly and daily, with the weather; one department of a shop with prices
-and events. Weather ``known`` ahead is the one that came, which says what an effect is worth, not what a weather forecast
-is; weather that is ``past`` has to be foreseen by the latent state. The base is LAVAR's own (``start()``): recipes and
+and events. Weather ``known`` ahead is the one that came: that says what an effect is worth, not what a forecast of it
+is. Weather that is ``past`` has to be foreseen by the latent state. The base is LAVAR's own (``start()``): recipes and
 event factors, no effects, no heads. Every model is fitted once, before the first origin. ``gain`` is the share of the
 base's mean squared error that goes with the effects and heads; ``p_mse`` and ``p_mae`` are
 those of the Diebold–Mariano test over origins.
