@@ -211,3 +211,32 @@ def test_many_windows_are_thinned_evenly_never_in_step_with_a_week() -> None:
     long = slide(make_panel((2900,)), input_size=7, h=7)
     assert le._stride(long) == 8
     assert le._stride(slide(make_panel((1000, 1000)), input_size=7, h=7)) == 3
+
+
+def test_a_state_in_doubt_is_expected_to_multiply_by_more() -> None:
+    """The mean of the exponential, against many draws of the state."""
+    rng = np.random.default_rng(11)
+    root = 0.4 * rng.normal(size=(3, 2, 2))
+    doubt = root @ root.transpose(0, 2, 1)
+    effects = LatentEffects(rng.normal(size=(1, 2, 2)) * 0.5, np.zeros((2, 2)), doubt=doubt)
+    expected = 0.3 * rng.normal(size=(1, 3, 2))
+    found = effects.ahead(np.array([0]), expected)
+    draws = expected[0] + np.einsum("hkl,nhl->nhk", root, rng.normal(size=(200_000, 3, 2)))
+    by_draws = np.exp(draws @ effects.weights[0].T).mean(axis=0)
+    np.testing.assert_allclose(found[0], by_draws, rtol=0.01)
+    np.testing.assert_allclose(effects.for_new(make_panel((5,), targets=2)).doubt, doubt)
+
+
+def test_the_doubt_is_what_states_were_beside_those_expected() -> None:
+    panel = make_panel((40,))
+    rng = np.random.default_rng(12)
+    z = rng.normal(size=(40, 2))
+    windows = slide(panel, input_size=5, h=H)
+    ahead = rng.normal(size=(len(windows), H, 2))
+    _, effects = fit_effects(SeasonalBase.fit(panel, H, RECIPES, 7), panel, windows, H, z, ahead, rounds=1)
+    by_hand = np.zeros((H, 2, 2))
+    for w, cutoff in enumerate(windows.cutoff):
+        for k in range(H):
+            error = z[cutoff + 1 + k] - ahead[w, k]
+            by_hand[k] += np.outer(error, error) / len(windows)
+    np.testing.assert_allclose(effects.doubt, by_hand)

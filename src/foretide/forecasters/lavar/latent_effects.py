@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,11 +40,14 @@ class LatentEffects:
         What a new entity begins with: the effects of all entities together.
     drivers : Drivers or None
         What z is made of; None: latent states as they are.
+    doubt : ``[h, K, K]``
+        Covariance of the states around those expected so many steps ahead; of no steps: none is made of it.
     """
 
     weights: Floats
     shared: Floats
     drivers: Drivers | None = None
+    doubt: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def past(self, panel: Panel, z: Floats) -> Floats:
         """Multipliers of a panel's rows, ``[R, D]``, for latent states ``[R, K]``; entities as fitted."""
@@ -57,8 +60,15 @@ class LatentEffects:
         return out
 
     def ahead(self, entity: Ints, z_ahead: Floats) -> Floats:
-        """Multipliers of steps ahead, ``[W, h, D]``, for latent states ``[W, h, K]``."""
+        """Multipliers of steps ahead, ``[W, h, D]``, for latent states ``[W, h, K]``.
+
+        What is expected of the exponential of a state in doubt is more than that of the state expected: by the
+        exponential of half the variance, as of any normal number. Without that, forecasts were too low.
+        """
         log = np.einsum("whk,wdk->whd", z_ahead, self.weights[entity], optimize=True)
+        if len(self.doubt):
+            half = np.einsum("ndk,hkl,ndl->nhd", self.weights, 0.5 * self.doubt, self.weights, optimize=True)
+            log += half[entity]
         return np.asarray(np.exp(np.clip(log, -MAX_LOG, MAX_LOG)))
 
     def arrays(self) -> dict[str, Array]:
@@ -78,7 +88,7 @@ class LatentEffects:
     def for_new(self, panel: Panel) -> LatentEffects:
         """Effects of entities that were not there at fit: those of all entities together."""
         weights = np.repeat(self.shared[None], panel.n_entities, axis=0)
-        return LatentEffects(weights, self.shared, None if self.drivers is None else self.drivers.for_new(panel))
+        return replace(self, weights=weights, drivers=None if self.drivers is None else self.drivers.for_new(panel))
 
     def take(self, entities: Ints) -> LatentEffects:
         """Effects of some entities."""
@@ -125,7 +135,9 @@ def fit_effects(
     stride = _stride(windows)
     windows, z_ahead = windows[::stride], z_ahead[::stride]
     start = np.zeros((d, k)) if prior is None else prior
+    doubt = _doubt(train, windows, z, z_ahead)
     effects = LatentEffects(np.repeat(start[None], n, axis=0), start) if begun is None else begun
+    effects = replace(effects, doubt=doubt)
     for turn in range(rounds):
         past = effects.past(train, z)
         if begun is not None or turn:
@@ -137,8 +149,16 @@ def fit_effects(
         gram, slope = _of_all(base, train, windows, (z, z_ahead), past, mu)
         gram, slope = stride * gram, stride * slope
         slope += np.einsum("ndkl,ndl->ndk", gram, effects.weights)
-        effects = _solve(gram, slope, prior)
+        effects = replace(_solve(gram, slope, prior), doubt=doubt)
     return base, effects
+
+
+def _doubt(train: Panel, windows: Windows, z: Floats, z_ahead: Floats) -> Floats:
+    """Mean square of what the states ``[R, K]`` were beside those expected ahead of each window, ``[h, K, K]``."""
+    h = z_ahead.shape[1]
+    rows = first_rows(train.length)[windows.entity] + windows.cutoff
+    error = z[rows[:, None] + np.arange(1, h + 1)] - z_ahead
+    return np.asarray(np.einsum("whk,whl->hkl", error, error, optimize=True) / max(1, len(rows)))
 
 
 def _of_all(
