@@ -11,7 +11,7 @@ import numpy as np
 
 from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
-from foretide.errors import ConfigError, DataError
+from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import joined_choices, same_for_all
 from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
