@@ -1,7 +1,9 @@
 """Seconds of a LAVAR fit against the plain per-window recipe (``plain_lavar.py``), both in the same run.
 
-1095 days, 35 covariates, 48 targets, order 7, horizon 14, latent 8, encoder (32, 16), 100 + 100 epochs of batch 64,
-no early stop, one thread.
+1095 days, 35 covariates, 48 targets, order 7, horizon 14, latent 8, encoder (32, 16). The plain recipe trains 100 + 100
+epochs of batch 64 on all rows, no early stop. ``stage 1`` is the same training here; ``whole fit`` is the default call,
+``LAVAR(h=14).fit(panel)``, which holds 15 % of the rows back and is allowed as many epochs, but takes only those that
+its gates let through: the row says how many it took, and how much of the time went into parts that were dropped.
 """
 
 from __future__ import annotations
@@ -62,13 +64,11 @@ def stage1_ours(x: Tensor, epochs: int) -> None:
     train_latent(model, x, [Stretch(P, DAYS - P - H)], [], stage, generator=torch_generator(0))
 
 
-def whole_ours(panel: ft.Panel, epochs: int, until: pd.Timestamp) -> None:
-    """A whole fit with all that LAVAR does besides: base, latent effects, interval distribution, guardrails."""
-    model = LAVAR(
-        h=H, order=P, latent=K, encoder=(32, 16), decoder=(16, 32), epochs=epochs, head_epochs=epochs,
-        batch_size=BATCH, patience=None, heads=("delta", "delta", "zinb"),
-    )  # fmt: skip
-    model.fit(panel, train_until=until)
+def whole_ours(panel: ft.Panel) -> LAVAR:
+    """The default fit, with all that LAVAR does besides: base, latent effects, distribution, guardrails, refit."""
+    model = LAVAR(h=H)
+    model.fit(panel)
+    return model
 
 
 def seconds(run: Callable[[], object]) -> tuple[float, object]:
@@ -87,17 +87,20 @@ def main() -> None:
     x = (x - x.mean(0)) / x.std(0)
     y = torch.tensor(table.filter(like="y").to_numpy(), dtype=torch.float32)
     panel = ft.Panel.from_wide(table, time="ds", target=[f"y{j}" for j in range(TARGETS)], past="rest")
-    last = table["ds"].iloc[-1]  # all rows are for training, as in the plain recipe: the same number of steps
     steps = chosen.epochs * -(-(DAYS - P - H) // BATCH)
-    whole_ours(panel, 1, last)
+    whole_ours(panel)
     taken: dict[str, list[tuple[float, float]]] = {"stage 1": [], "whole fit": []}
+    dropped: list[float] = []
     for _ in range(chosen.repeats):
         ours, _none = seconds(lambda: stage1_ours(x, chosen.epochs))
         plain, model = seconds(lambda: stage1_plain(x, y, chosen.epochs))
         assert isinstance(model, PlainLatent)
         taken["stage 1"].append((plain, ours))
         heads, _none = seconds(lambda model=model: stage2_plain(model, x, y, chosen.epochs))
-        whole, _none = seconds(lambda: whole_ours(panel, chosen.epochs, last))
+        whole, model = seconds(lambda: whole_ours(panel))
+        assert isinstance(model, LAVAR)
+        gates = model.gates()
+        dropped.append(gates.seconds[~gates.kept].sum() / whole)
         taken["whole fit"].append((plain + heads, whole))
     rows = []
     for part, pairs in taken.items():
@@ -105,9 +108,13 @@ def main() -> None:
         rows.append({
             "part": part, "epochs": chosen.epochs, "repeats": chosen.repeats, "plain_s": np.median(plain_s),
             "ours_s": np.median(ours_s), "plain_ms_per_step": 1e3 * np.median(plain_s) / steps,
-            "ours_ms_per_step": 1e3 * np.median(ours_s) / steps, "times_faster": np.median(plain_s / ours_s),
+            "times_faster": np.median(plain_s / ours_s),
             "worst_ratio": np.min(plain_s / ours_s),
         })  # fmt: skip
+    rows[-1] |= {
+        "kept": " ".join(gates.part[gates.kept]), "head_epochs": int(gates.epochs.max()),
+        "dropped_share": np.median(dropped),
+    }  # fmt: skip
     save("lavar_speed", rows, chosen.threads)
 
 

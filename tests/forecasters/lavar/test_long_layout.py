@@ -142,3 +142,20 @@ def test_what_is_corrected_in_units() -> None:
     values[:, 0] += 1.0
     full = panel.with_values(values)
     assert lavar(base="auto", **settings).fit(full, until=until)._parts().positive.all()
+
+
+# ------------------------------------------------------------------ spreads
+@pytest.mark.parametrize("head", ["nb", "zinb", "hurdle"])
+def test_a_head_that_stays_as_it_begins_has_the_spread_of_the_newest_errors(head: str) -> None:
+    """Counts grow wilder towards the end of the history; intervals cover what comes then."""
+    rng, rows = np.random.default_rng(8), 420
+    theta = np.where(np.arange(rows) < 240, 200.0, 1.5)[:, None]
+    y = rng.poisson(8.0 * rng.gamma(theta, 1 / theta, size=(rows, 10))).astype(float)
+    ds = pd.date_range("2022-01-03", periods=rows)
+    frame = pd.concat([pd.DataFrame({"unique_id": f"s{i}", "ds": ds, "y": y[:, i]}) for i in range(10)])
+    panel = Panel.from_frame(frame, freq="D")
+    model = lavar(heads=(head,) * 3, epochs=0, head_epochs=0, effects=False, calendar=None)
+    found = model.fit(panel, until=ds[399]).predict(panel, [ds[399], ds[406]], quantiles=(0.1, 0.9))
+    truth = found.truth()
+    inside = ((truth >= found.quantile(0.1)) & (truth <= found.quantile(0.9))).mean()
+    assert 0.76 < inside < 0.9

@@ -17,8 +17,11 @@ from foretide.training.store import Store, WindowBatches
 from foretide.typing import Bools, Floats, Ints, Singles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
+    from foretide.forecasters.intervals.distribution import Errors
     from foretide.forecasters.lavar.drivers import Drivers
     from foretide.forecasters.lavar.latent_effects import LatentEffects
     from foretide.forecasters.lavar.parts import Parts
@@ -116,6 +119,19 @@ def head_data(look: Look, base: Floats, entity: Ints, unit: Floats, positive: Bo
     seen = np.concatenate([look.features, scaled], axis=2) if look.own_history else look.features
     features, bases, scales, truths = (torch.from_numpy(np.ascontiguousarray(a)) for a in (seen, scaled, scale, truth))
     return HeadData(features, bases, scales, truths, observed, torch.from_numpy(entity))
+
+
+def spread(parts: Parts, past: Errors, buckets: Sequence[str]) -> None:
+    """Set the spread of heads that stay as they begin from past errors; training windows alone have too small ones."""
+    unit = parts.unit[past.entity][:, None]
+    base, y = (torch.from_numpy((x / unit).astype(np.float32)) for x in (past.mean, np.nan_to_num(past.truth)))
+    observed = torch.from_numpy(~np.isnan(past.truth))
+    nothing, entity = torch.zeros(*past.mean.shape[:2], 0), torch.from_numpy(past.entity)
+    data = HeadData(nothing, base, torch.ones_like(base), y, observed, entity)
+    for bucket in buckets:
+        own = parts.bank.part(bucket, data)
+        if len(own):
+            parts.bank.begin(bucket, own)
 
 
 @torch.no_grad()

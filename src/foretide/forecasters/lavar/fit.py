@@ -18,7 +18,7 @@ from foretide.forecasters.intervals.inside import beside, latest
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.drivers import known_numbers
 from foretide.forecasters.lavar.effect_trial import EffectTrial, refitted
-from foretide.forecasters.lavar.features import Look, answers, head_data
+from foretide.forecasters.lavar.features import Look, answers, head_data, spread
 from foretide.forecasters.lavar.gates import Judge, Verdict
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import (
@@ -41,7 +41,7 @@ from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, HeadData, train_heads
 from foretide.training.prepare import Preparation
-from foretide.typing import Floats, Ints, Reals
+from foretide.typing import Bools, Floats, Ints, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,12 @@ class _Fit:
         own = unit if self.model.supply.units == "series" else np.ones_like(unit)
         parts = self._parts(base, effects, own, looks[0].width)
         best = self._stage_two(parts, looks, bases, unit)
-        parts = dataclasses.replace(parts, distribution=self._distribution(parts, looks, bases))
+        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
+        past = self._past(parts, looks, bases, np.array([kind == "normal" for kind in kinds]))
+        if len(looks) > 1:
+            spread(parts, past, [bucket for bucket, epochs in best.items() if not epochs])
+        season, ids = int(main_season(self.train)), parts.preparation.ids
+        parts = dataclasses.replace(parts, distribution=ErrorDistribution.fit(past, kinds, ids, self.h, season))
         if self.model.supply.refit and len(looks) > 1:
             parts = self._again(parts, best)
         return parts, self.history, [verdict.row() for verdict in self.verdicts]
@@ -277,17 +282,15 @@ class _Fit:
         self.history["stage2"] = history.epochs
         return history.parts
 
-    def _distribution(self, parts: Parts, looks: Sequence[Look], bases: Sequence[Floats]) -> ErrorDistribution:
-        """Distribution around point forecasts, from errors on validation windows beside those on training windows."""
-        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
-        season = int(main_season(self.train))
+    def _past(self, parts: Parts, looks: Sequence[Look], bases: Sequence[Floats], continuous: Bools) -> Errors:
+        """Errors that spreads are made of: on validation windows, beside those on the newest training windows."""
         *inside, held = (self._errors(parts, *both) for both in zip(looks, bases, strict=True))
         if inside:
-            late = looks[0].windows.cutoff >= _settled(self.train.observed, season)[looks[0].windows.entity]
-            continuous, n = np.array([kind == "normal" for kind in kinds]), self.panel.n_entities
-            settled = inside[0].take(np.flatnonzero(late))
+            begun = _settled(self.train.observed, int(main_season(self.train)))
+            settled = inside[0].take(np.flatnonzero(looks[0].windows.cutoff >= begun[looks[0].windows.entity]))
+            n = self.panel.n_entities
             held = beside(held, settled.take(latest(held, settled, n)), continuous, n)
-        return ErrorDistribution.fit(held, kinds, parts.preparation.ids, self.h, season)
+        return held
 
     def _errors(self, parts: Parts, look: Look, base: Floats) -> Errors:
         least = np.where(parts.guard.nonnegative, 0.0, -np.inf)[look.windows.entity][:, None, :]

@@ -47,7 +47,12 @@ class HeadTrial:
 
     def __init__(self, parts: Parts, look: Look, base: Floats, judge: Judge, margin: float) -> None:
         self.parts, self.look, self.base, self.judge, self.margin = parts, look, base, judge, margin
+        self.levels: tuple[float, ...] = ()
         self.before = self._errors()
+        self.told = {bucket for bucket in parts.bank.columns if self._evidence(bucket, self.before).told}
+        if any(route.cls.has_distribution for bucket in self.told for route in parts.routes(bucket)):
+            self.levels = LEVELS
+            self.before = self._errors()
         self.verdicts: dict[str, Verdict] = {}
         self.seconds = dict.fromkeys(parts.bank.columns, 0.0)
         """What each head took so far."""
@@ -55,13 +60,18 @@ class HeadTrial:
     def run(self, train: HeadData, validation: HeadData, stage: Stage, generator: torch.Generator) -> History:
         """Train the heads of :attr:`parts` in place, all that may help for up to ``stage.epochs``."""
         bank = self.parts.bank
-        begun = {b: _copied(bank, b) for b in bank.columns if self._evidence(b, self.before).told}
+        begun = {bucket: _copied(bank, bucket) for bucket in bank.columns if bucket in self.told}
         for bucket in bank.columns.keys() - begun:
             self.verdicts[bucket] = Verdict(f"head {bucket}", False, NOT_TOLD)
-        look = min(stage.epochs, first_look(len(train), stage.batch_size, stage.steps)) if begun else 0
-        first = dataclasses.replace(stage, epochs=look)
+        first = dataclasses.replace(
+            stage, epochs=min(stage.epochs, first_look(len(train), stage.batch_size, stage.steps))
+        )
+        if len(begun) < len(bank.columns):
+            rest = bank.only(bank.columns.keys() - begun)
+            history = train_heads(rest, train, validation, dataclasses.replace(stage, epochs=0), generator)
         with self._timed(begun):
-            history = train_heads(bank, train, validation, first, generator)
+            if begun:
+                history = train_heads(bank.only(begun), train, validation, first, generator)
             hopeful = self._hopeful(begun, first.epochs / stage.epochs)
         for bucket in begun.keys() - hopeful:
             self._say(bucket, first.epochs, f"no gain beyond chance in {first.epochs} of {stage.epochs} epochs")
@@ -92,8 +102,11 @@ class HeadTrial:
 
     def _errors(self) -> tuple[Floats, Floats]:
         """Squared errors of the heads as they are, and what they are judged by: quantile loss where there is any."""
-        mean, quantiles = answers(self.parts, self.look, self.base, LEVELS)
-        square, loss = self.judge.errors(mean), self.judge.quantile_errors(quantiles, LEVELS)
+        mean, quantiles = answers(self.parts, self.look, self.base, self.levels)
+        square = self.judge.errors(mean)
+        if not self.levels:
+            return square, square
+        loss = self.judge.quantile_errors(quantiles, self.levels)
         return square, np.where(np.isnan(loss), square, loss)
 
     def _evidence(self, bucket: str, after: tuple[Floats, Floats]) -> Evidence:
