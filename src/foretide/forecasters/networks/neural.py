@@ -15,7 +15,7 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.choices import same_for_all
+from foretide.forecasters.choices import joined_choices, same_for_all
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.naming import start_name
@@ -138,7 +138,7 @@ class NeuralForecaster(Forecaster):
     @property
     def memory(self) -> int | None:
         """Rows up to a cutoff that a forecast depends on: the lookback; all where a base is corrected."""
-        return self.lookback_ if self.base is None else None
+        return self.lookback_ if self.base is None and self.start_config.level != "base" else None
 
     @property
     def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the head
@@ -306,10 +306,11 @@ class NeuralForecaster(Forecaster):
         return self._tried
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
-        """What its closed-form start took: the combination with the least error on validation."""
+        """What its closed-form start took, the combination with the least error on validation, and a base's recipes."""
         taken = {name: value for name, value in self._tried[0].items() if name != "val_mse"} if self._tried else {}
         known = {name: value for name, value in taken.items() if value == value}  # a start without a map has no penalty
-        return same_for_all(layout.series, {f"start: {name}": value for name, value in known.items()})
+        start = same_for_all(layout.series, {f"start: {name}": value for name, value in known.items()})
+        return start if self.base is None else joined_choices([start, self.base.choices(layout.series)])
 
     def start(self) -> Forecaster | None:
         """Return the network before its first step: season, level and linear map, under the head's first spread."""
