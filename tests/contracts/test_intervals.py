@@ -65,8 +65,10 @@ def test_intervals_of_past_errors_are_those_of_counts(case: str) -> None:
     found = model.predict(counts(), times(counts(), range(LAST, 232)))
     assert found.quantiles is not None
     assert (found.quantiles == np.rint(found.quantiles)).all()
-    truth = found.truth()
-    assert 0.7 < ((truth >= found.quantile(0.1)) & (truth <= found.quantile(0.9))).mean() < 0.97
+    later = model.predict(counts(), times(counts(), range(LAST, 255)))  # overlapping windows say little: all there are
+    truth = later.truth()
+    inside = (truth >= later.quantile(0.1)) & (truth <= later.quantile(0.9))
+    assert 0.7 < inside[~np.isnan(truth)].mean() < 0.97
     fewer = model.predict(counts(), times(counts(), [LAST]), 80, h=2)
     whole = model.predict(counts(), times(counts(), [LAST]))
     np.testing.assert_array_equal(fewer.quantile(0.9), whole.quantile(0.9)[:, :2])

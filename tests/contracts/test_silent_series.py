@@ -57,3 +57,21 @@ def test_silence_itself_is_forecast_as_silence() -> None:
     found = model.predict(panel, cutoffs=[until], levels=(80,))
     np.testing.assert_allclose(found.mean[0], 0, atol=1e-6)
     np.testing.assert_allclose(found.quantile(0.9)[0], 0)
+
+
+@pytest.mark.parametrize("head", ["nb", "zinb", "poisson", "hurdle"])
+def test_of_silent_series_some_wake(head: str) -> None:
+    """Where a fifth of the silent series woke on the held-back part, none is forecast as silent for ever."""
+    rng, ds = np.random.default_rng(3), pd.date_range("2023-01-02", periods=DAYS)
+    wake = rng.poisson(2.0, DAYS) * (np.arange(DAYS) >= DAYS - AWAKE)
+    rows = {**{f"silent{k}": wake if k < 2 else np.zeros(DAYS) for k in range(10)}}
+    rows |= {f"shop{k}": rng.poisson(5, DAYS) for k in range(3)}
+    frame = pd.concat([pd.DataFrame({"unique_id": name, "ds": ds, "y": y}) for name, y in rows.items()])
+    panel = Panel.from_frame(frame, freq="D")
+    model = ft.Attention(h=H, input_size=28, hidden=8, epochs=1, device="cpu", head=head).fit(panel)
+    found = model.predict(panel, quantiles=(0.5, 0.995))
+    asleep = [i for i, name in enumerate(panel.ids) if name.startswith("silent") and int(name[6:]) >= 2]
+    expected = np.mean([rows[f"silent{k}"][-AWAKE:].mean() for k in range(10)])
+    np.testing.assert_allclose(found.mean[asleep], expected, rtol=0.2)
+    assert (found.quantile(0.5)[asleep] == 0).all()
+    assert (found.quantile(0.995)[asleep] > 0).all()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from foretide.errors import ConfigError
 from foretide.models import start as module
 from foretide.models.config import StartConfig
-from foretide.models.start import Series, Start, fit_start, tamed, thin, window_level
+from foretide.models.series import Series
+from foretide.models.start import Start, fit_start, tamed, thin, window_level
 
 SIZE, H = 6, 3
 
@@ -303,7 +304,7 @@ def test_windows_that_move_too_much_are_shrunk() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"level": "lst"}, "level is one of 'auto', 'last', 'mean', 'none'; got 'lst'"),
+        ({"level": "lst"}, "level is one of 'auto', 'last', 'mean', 'none', 'base'; got 'lst'"),
         ({"channels": "each"}, "channels is one of 'auto', 'shared', 'own', 'all'; got 'each'"),
         ({"known": True}, "known is one of 'auto', 'on', 'off'; got True"),
         ({"waves": "many"}, "waves is 'auto' or a number of waves, at least 0; got 'many'"),

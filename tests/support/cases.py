@@ -87,6 +87,7 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "LSTM-student_t": ("LSTM", {"head": "student_t"}),
     "Attention-nb": ("Attention", {"head": "nb"}),
     "Attention-quantile": ("Attention", {"head": "quantile"}),
+    "LSTM-base": ("LSTM", {"level": "base"}),
     "LSTM-calendar": ("LSTM", {"calendar": "auto", "known": "on"}),
     "Attention-waves": ("Attention", {"seasons": (7, 24), "waves": 3, "head": "gaussian"}),
     "Ensemble-distribution": (

@@ -15,6 +15,6 @@ def start_words(chosen: Tried) -> str:
     waves, known = chosen["waves"], chosen["known"]
     parts = [phrase("seasonal wave", waves)] if waves else []
     parts += ["what known-future columns explain"] if known else []
-    level = {"last": "the last value", "mean": "the window's mean"}.get(chosen["level"])
+    level = {"last": "the last value", "mean": "the window's mean", "base": "a seasonal base"}.get(chosen["level"])
     parts += [f"{level} (given back to the forecast)"] if level else []
     return f"It looks at what is left after taking off {joined(parts)}." if parts else ""

@@ -80,7 +80,7 @@ class FitPart:
             raise DataError(
                 f"No training window fits: input_size={input_size} and h={h} need {input_size + h} "
                 f"rows, the longest series has {int(self.train.observed.max())} in the training part. "
-                "Lower input_size or h, or give longer series."
+                f"Lower h, or give longer series: from h + 2 = {h + 2} rows on a shorter input_size is taken by itself."
             )
         return train, slide(panel, input_size=input_size, h=h, first_target=end)
 
@@ -102,11 +102,18 @@ class FitPart:
             fitting, why = reach, f"a tenth of all rows lie in series of at most {reach} rows"
         if fitting < input_size:
             warnings.warn(
-                f"{name} looks back at {fitting} steps instead of {input_size}: {why}. Give longer series, or lower h.",
+                f"{name} looks back at {fitting} steps instead of {input_size}: {why}. {self.without_validation}Give "
+                "longer series, or lower h.",
                 DataWarning,
                 stacklevel=5,
             )
         return fitting
+
+    @property
+    def without_validation(self) -> str:
+        """Say that no series is long enough to keep steps back for validation, where it is so."""
+        kept = self.train_until is not None or (self.train_rows < self.panel.observed).any()
+        return "" if kept else "They are too short to keep steps back for validation. "
 
 
 def without_future(panel: Panel) -> Panel:

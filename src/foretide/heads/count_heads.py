@@ -55,8 +55,9 @@ class CountHead(Head):
 
     Notes
     -----
-    A series whose rate in the training part is exactly zero is forecast as zero, whatever the features say, until
-    something else than zeros stands in its window.
+    A series whose rate in the training part is exactly zero is asleep: until something else than zeros stands in its
+    window, its mean is what such series came to on the windows that :meth:`begin` saw, one number for all of them;
+    zero where they slept on.
     """
 
     has_distribution, counts, needs_series, bounded = True, True, True, False
@@ -64,6 +65,7 @@ class CountHead(Head):
     of_entities: tuple[str, ...] = ("floor", "alive")
     floor: Tensor
     alive: Tensor
+    asleep: Tensor
 
     def __init__(self, shape: HeadShape, link: str = "additive") -> None:
         super().__init__(shape)
@@ -72,6 +74,7 @@ class CountHead(Head):
         self.linear = make_linear(shape)
         self.register_buffer("floor", torch.full((shape.entities, shape.targets), FLOOR))
         self.register_buffer("alive", torch.ones(shape.entities, shape.targets))
+        self.register_buffer("asleep", torch.zeros(()))
 
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Counted:
         """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
@@ -98,7 +101,8 @@ class CountHead(Head):
         if series.awake is not None:
             own = torch.maximum(own, series.awake.to(own.dtype))
         floor, alive = _along(self.floor[series.entity], x), _along(own, x)
-        return (positive(x, floor) * alive * _along(series.unit, x)).clamp(min=SMALLEST_MEAN)
+        mean = positive(x, floor) * alive * _along(series.unit, x)
+        return (mean + (1.0 - alive) * self.asleep).clamp(min=SMALLEST_MEAN)
 
     @torch.no_grad()
     def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:
@@ -111,6 +115,7 @@ class CountHead(Head):
         if series.rate is not None:
             seen[series.entity.long()] = series.rate.double()
             self.alive[series.entity.long()] = (series.rate > 0).to(self.alive.dtype)
+            self.asleep.copy_(_mean_of(y * series.unit[:, None], series.rate == 0, observed))
         least = SMALLEST_MEAN / series.unit.max().clamp(min=1.0)
         self.floor.copy_((FLOOR * seen).clamp(min=float(least)))
         self._spread_around(base, y, series, observed)
@@ -136,7 +141,9 @@ class CountHead(Head):
                 self._distribution(self.mean_of(means, series), features, series), _along(series.unit, means)
             )
             losses.append(mean_by_series(distribution.loss(y), series.entity, n, observed)[0])
-        best = torch.stack(losses).argmin(dim=0, keepdim=True)
+        own = torch.stack(losses)
+        # Beside all series together, which count as much: what a sparse one says rests on a count or two.
+        best = (own + own.mean(dim=(1, 2), keepdim=True)).argmin(dim=0, keepdim=True)
         self.floor.copy_(floors.gather(0, best)[0])
         self._spread_around(means, y, series, observed)
 
@@ -261,6 +268,13 @@ def log_likelihood(mean: Floats, counts: Floats, entity: Ints, theta: Floats, pi
     out = np.zeros(theta.shape)
     np.add.at(out, entity, np.where(np.isnan(counts), 0.0, found).sum(axis=1))
     return out
+
+
+def _mean_of(counts: Tensor, chosen: Tensor, observed: Tensor | None) -> Tensor:
+    """Mean of the counts ``[W, H, D]`` of the chosen windows and targets ``[W, D]``; 0 where there are none."""
+    mask = chosen[:, None].expand_as(counts)
+    mask = mask if observed is None else mask & observed
+    return torch.where(mask, counts, 0.0).sum() / mask.sum().clamp(min=1)
 
 
 def _along(values: Tensor, like: Tensor) -> Tensor:

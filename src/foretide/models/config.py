@@ -10,7 +10,7 @@ from foretide.errors import ConfigError, check_choice, check_settings
 from foretide.models.closed_form import PENALTIES
 
 START_CHOICES: dict[str, tuple[str, ...]] = {
-    "level": ("auto", "last", "mean", "none"),
+    "level": ("auto", "last", "mean", "none", "base"),
     "channels": ("auto", "shared", "own", "all"),
     "known": ("auto", "on", "off"),
     "scale": ("window", "none"),
@@ -24,8 +24,10 @@ class StartConfig:
 
     Attributes
     ----------
-    level : {"auto", "last", "mean", "none"}
-        What is taken off each window and added back to its forecast.
+    level : {"auto", "last", "mean", "none", "base"}
+        What is taken off each window and added back to its forecast. ``"base"``: LAVAR's base (seasonal level times
+        events) of each series as of the cutoff, in the place of season and level; "auto" tries it on counts and other
+        targets with zeros and nothing below.
     channels : {"auto", "shared", "own", "all"}
         Whether all targets share one map of their own lags, each has its own such map, or each has a map of the
         lags of all channels.
@@ -62,6 +64,11 @@ class StartConfig:
             raise ConfigError(f"waves is 'auto' or a number of waves, at least 0; got {self.waves!r}.")
         if not self.penalties or min(self.penalties) < 0:
             raise ConfigError(f"penalties are one or more numbers of at least 0; got {self.penalties!r}.")
+
+    @property
+    def tries_base(self) -> bool:
+        """Whether a base is among what validation may choose: nothing that it stands for was asked for by itself."""
+        return self.closed_form and self.level == "auto" and self.waves == "auto" and self.known == "auto"
 
     @property
     def nothing(self) -> bool:

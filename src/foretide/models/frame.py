@@ -84,10 +84,12 @@ class Frame(nn.Module):
             level = window[..., -1:]
         elif self.level == "mean":
             level = window.mean(dim=-1, keepdim=True)
+        elif self.level == "base":
+            level = torch.cat([_base(inputs).mean(dim=-1, keepdim=True), window[:, d:].mean(dim=-1, keepdim=True)], 1)
         else:
             level = torch.zeros_like(window[..., -1:])
         window = window - level
-        outside = level[:, :d].expand(-1, -1, self.shape.h)
+        outside = _base(inputs) if self.level == "base" else level[:, :d].expand(-1, -1, self.shape.h)
         if season is not None:
             outside = outside + season[:, :d, size:]
         scale = (window.square().mean(dim=-1, keepdim=True) + SMALLEST_SCALE**2).sqrt()
@@ -158,6 +160,13 @@ def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefi
         waves=len(frequencies), known=bool(len(known)), level=level, channels=channels, penalty=nan, val_mse=nan
     )
     return Start(season, level, channels, weights, intercept, unknown, scale=scale)
+
+
+def _base(inputs: Inputs) -> Tensor:
+    """Forecast of the base, ``[B, D, H]``."""
+    if inputs.base is None:
+        raise ValueError('A frame of level="base" needs the base of each window. Call it with Inputs(..., base=...).')
+    return inputs.base.transpose(1, 2)
 
 
 def _float(array: Reals) -> Tensor:

@@ -28,6 +28,8 @@ class Inputs:
     known_past, known : float tensors ``[B, L, G]`` and ``[B, H, G]``, or None
         Known-future columns and calendar features over lookback and horizon.
     static : float tensor ``[B, S]`` or None
+    base : float tensor ``[B, H, D]`` or None
+        Scaled forecast of a base that the network corrects, from the rows up to the cutoff.
     """
 
     past: Tensor
@@ -37,6 +39,7 @@ class Inputs:
     known_past: Tensor | None = None
     known: Tensor | None = None
     static: Tensor | None = None
+    base: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

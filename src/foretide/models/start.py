@@ -6,9 +6,9 @@ finds in milliseconds, and often does not. So a network starts *at* this solutio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypedDict, overload
+from typing import TypedDict
 
 import numpy as np
 
@@ -22,18 +22,14 @@ from foretide.models.season_term import (
     fit_season_term,
     rank_frequencies,
 )
+from foretide.models.series import BaseForecasts, Series, TrainingParts
 from foretide.typing import Ints, Reals
-
-Part = tuple[Ints, Reals, Reals | None]
-"""Steps, values and known columns of some rows."""
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 MAX_BESIDE = 24
 """Known-future columns are told apart from at most this many waves."""
 MAX_ALL_CHANNELS = 1200
 """Above this many lags x channels only each target's own lags enter the linear map."""
-MAX_SEASON_ROWS = 10_000
-"""The season term is fitted on at most this many of each entity's newest training rows."""
 LARGEST = 4.0
 """In standard deviations of the series: what a window may move before it counts less."""
 MARGIN = 0.02
@@ -43,61 +39,6 @@ MAX_VALIDATION = 20_000
 """Choices are made on at most this many validation windows, thinned out evenly."""
 MAX_GRAM_FLOPS = 4e10
 """Windows are thinned out evenly so that one Gram matrix costs no more than this."""
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Scaled values as one store, without missing cells, beside what the start needs to know of them.
-
-    Attributes
-    ----------
-    values : float32 array ``[R, C]``
-        Targets first, then past columns; scaled, gaps filled. Entities follow each other without holes.
-    known : callable or None
-        ``known(entity, low, high)`` gives known-future columns and calendar ``[high - low, G]`` at an entity's rows.
-    first : int array ``[N]``
-        Grid step of each entity's first row.
-    row0, length : int arrays ``[N]``
-        Rows of each entity.
-    train_length : int array ``[N]``
-        Rows of each entity that belong to the training part.
-    n_targets : int
-    """
-
-    values: Reals
-    known: Callable[[int, int, int], Reals] | None
-    first: Ints
-    row0: Ints
-    length: Ints
-    train_length: Ints
-    n_targets: int
-
-    def part(self, entity: int, low: int, high: int) -> Part:
-        """Steps ``[n]``, values ``[n, C]`` and known columns ``[n, G]`` of an entity's rows ``low .. high - 1``."""
-        known = None if self.known is None else self.known(entity, low, high)
-        row0 = int(self.row0[entity])
-        return self.first[entity] + np.arange(low, high), self.values[row0 + low : row0 + high], known
-
-
-class TrainingParts(Sequence["Part"]):
-    """The newest training rows of each entity, made when asked for, so that many entities cost no memory."""
-
-    def __init__(self, series: Series) -> None:
-        self.series = series
-
-    def __len__(self) -> int:
-        return len(self.series.row0)
-
-    @overload
-    def __getitem__(self, entity: int) -> Part: ...
-    @overload
-    def __getitem__(self, entity: slice) -> list[Part]: ...
-    def __getitem__(self, entity: int | slice) -> Part | list[Part]:
-        chosen = range(len(self))[entity]
-        if isinstance(chosen, range):
-            return [self[i] for i in chosen]
-        stop = int(self.series.train_length[chosen])
-        return self.series.part(chosen, max(0, stop - MAX_SEASON_ROWS), stop)
 
 
 class Tried(TypedDict):
@@ -118,7 +59,8 @@ class Start:
     Attributes
     ----------
     season : SeasonTerm
-    level : {"last", "mean", "none"}
+    level : {"last", "mean", "none", "base"}
+        ``"base"``: a base from elsewhere stands in the place of season and level.
     channels : {"shared", "own", "all", "none"}
         ``"none"``: there is no map, and no intercept.
     weights : ``[1, L, H]`` (shared), ``[D, L, H]`` (own) or ``[C, L, D, H]`` (all)
@@ -156,6 +98,7 @@ def fit_start(
     h: int,
     seasons: Sequence[float],
     config: StartConfig,
+    base: BaseForecasts | None = None,
 ) -> Start:
     """Fit on the training windows, choose on the validation windows.
 
@@ -165,10 +108,32 @@ def fit_start(
         Rows of the cutoffs.
     seasons : sequence of float
         Periods in steps.
+    base : BaseForecasts, optional
+        Of all windows; tried with ``level="auto"``, where anything else must be better by :data:`MARGIN`, and taken
+        with ``level="base"``.
     """
     if not config.closed_form:
         return no_start(len(series.row0), series.values.shape[1], config)
-    search = _Search(series, train, validation, input_size, h, seasons, config)
+    search = _Search(series, train, validation, input_size, h, seasons, config, base)
+    on_base = None if base is None else _on_base(search, config)
+    if on_base is not None and (config.level == "base" or not len(validation)):
+        return replace(on_base, scale=config.scale)
+    return replace(_simpler(on_base, _on_season(search, config)), scale=config.scale)
+
+
+def _on_base(search: _Search, config: StartConfig) -> Start:
+    """Return the base alone, or with a linear map of the lags where validation windows ask for it."""
+    best = search.base_alone()
+    if config.linear and len(search.validation):
+        best = _simpler(
+            best, search.solve(0, False, "base", "shared" if config.channels == "auto" else config.channels)
+        )
+    return best
+
+
+def _on_season(search: _Search, config: StartConfig) -> Start:
+    """Return season, level and linear map, as many of each as validation windows ask for."""
+    series, input_size = search.series, search.input_size
     widest = series.values.shape[1] * input_size
     can_all = series.values.shape[1] > 1 and widest <= MAX_ALL_CHANNELS
     channels = "shared" if config.channels == "auto" else config.channels
@@ -191,7 +156,7 @@ def fit_start(
     richer = [c for c, possible in (("own", series.n_targets > 1), ("all", can_all)) if possible]
     for wider in richer if config.channels == "auto" else ():
         best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, wider))
-    return replace(best, scale=config.scale)
+    return best
 
 
 def no_start(entities: int, channels: int, config: StartConfig) -> Start:
@@ -230,8 +195,9 @@ class _Search:
         h: int,
         seasons: Sequence[float],
         config: StartConfig,
+        base: BaseForecasts | None = None,
     ) -> None:
-        self.series, self.input_size, self.h, self.config = series, input_size, h, config
+        self.series, self.input_size, self.h, self.config, self.base = series, input_size, h, config, base
         self.train, self.validation = train, thin(validation, MAX_VALIDATION)
         self.tried: list[Tried] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
@@ -274,6 +240,17 @@ class _Search:
         self.tried.append(choice)
         return Start(season, level, channels, *self._shaped(solved, channels), choice, self.tried)
 
+    def base_alone(self) -> Start:
+        """Return the base without a map."""
+        season = fit_season_term(self.parts, self.ranked[:0], self.longest, use_known=False)
+        targets = list(range(self.series.n_targets))
+        blocks = self._blocks(season, self.validation, targets, targets, "base", True)
+        error = sum(float((y**2).sum()) for _, y in blocks)
+        error /= max(len(self.validation) * self.h * len(targets), 1)
+        choice = Tried(waves=0, known=False, level="base", channels="none", penalty=float("inf"), val_mse=error)
+        self.tried.append(choice)
+        return Start(season, "base", "none", np.zeros(0), np.zeros(0), choice, self.tried)
+
     def _beside(self, count: int) -> Reals:
         """Return the waves that come next after the first ``count``, as many as the training part can carry."""
         most = min(MAX_BESIDE, int(self.series.train_length.max()) // 8)
@@ -314,8 +291,13 @@ class _Search:
             low = int(part[0]) - self.input_size + 1
             left = self._without(season, low, int(part[-1]) + self.h + 1)
             x = lagged_rows(left[:, inputs], part - low, self.input_size)
-            base = window_level(x, level)
-            y = future_rows(left[:, outputs], part - low, self.h) - base[:, position, None]
+            y = future_rows(left[:, outputs], part - low, self.h)
+            if level == "base" and self.base is not None:
+                ahead = self.base.at(part)
+                base, y = base_level(x, ahead, inputs), y - ahead[:, outputs]
+            else:
+                base = window_level(x, level)
+                y = y - base[:, position, None]
             n = len(part) * len(inputs) if pooled else len(part)
             yield tamed((x - base[:, :, None]).reshape(n, -1), y.reshape(n, -1))
 
@@ -354,6 +336,17 @@ def window_level(window: Reals, level: str) -> Reals:
     if level == "mean":
         return np.asarray(window.mean(axis=2))
     return np.zeros(window.shape[:2])
+
+
+def base_level(window: Reals, ahead: Reals, channels: Sequence[int]) -> Reals:
+    """Level of each channel, ``[n, C]``: mean of the base ahead ``[n, D, H]``, or of a window ``[n, C, L]``
+    of another channel.
+    """
+    level = window.mean(axis=2)
+    for k, channel in enumerate(channels):
+        if channel < ahead.shape[1]:
+            level[:, k] = ahead[:, channel].mean(axis=1)
+    return np.asarray(level)
 
 
 def thin(rows: Ints, most: int) -> Ints:

@@ -79,6 +79,8 @@ class Network(nn.Module):
             unit = self.unit[inputs.entity]
             # Targets are scaled and not centred where this matters: zero is zero.
             awake = (inputs.past[..., : unit.shape[1]] != 0).any(dim=1) if self.head.counts else None
+            if awake is not None and inputs.base is not None:
+                awake = awake | (inputs.base > 0).any(dim=1)
             series = SeriesInfo(inputs.entity, unit, awake=awake)
 
         def own_prediction(features: Tensor, base: Tensor, scale: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from foretide.data.scaling import Scaler
 from foretide.data.time.calendar import Calendar
 from foretide.data.windows import first_rows
 from foretide.errors import DataError, nearest
-from foretide.models.start import Series
+from foretide.models.series import Series
 from foretide.training.calendar_table import CalendarTable
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Bools, Floats, Ints, Singles

@@ -12,7 +12,7 @@ from foretide.data.windows import Windows, first_rows
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
 from foretide.training.prepare import Preparation
-from foretide.typing import Ints
+from foretide.typing import Ints, Reals
 
 
 class Store:
@@ -57,6 +57,8 @@ class WindowBatches:
     ----------
     store : Store
     windows : Windows
+    base : float array ``[W, H, D]``, optional
+        Scaled forecasts of a base, for networks that correct it.
 
     Raises
     ------
@@ -64,8 +66,9 @@ class WindowBatches:
         When a known-future column has no value in a window; the message names column, series and time.
     """
 
-    def __init__(self, store: Store, windows: Windows) -> None:
+    def __init__(self, store: Store, windows: Windows, base: Reals | None = None) -> None:
         self.store, self.windows = store, windows
+        self._base = None if base is None else torch.as_tensor(base, dtype=torch.float32, device=store.device)
         size, h, d = store.input_size, store.h, store.panel.n_targets
         device = store.device
         # A million windows are held by two short numbers each: first row of the lookback, and entity.
@@ -107,7 +110,8 @@ class WindowBatches:
         known_past, known = (None, None) if both is None else (both[:, :size], both[:, size:])
         static = None if store.static is None else store.static[local]
         entity = self._entity[local] if self._many else self._entity.expand(len(chosen))
-        return Inputs(past, step, entity, store.h, known_past, known, static)
+        base = None if self._base is None else self._base[chosen]
+        return Inputs(past, step, entity, store.h, known_past, known, static, base)
 
     def _known(self, start: Tensor, step: Tensor) -> Tensor | None:
         """Known-future columns and calendar over lookback and horizon, ``[B, L + H, G]``."""

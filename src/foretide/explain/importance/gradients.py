@@ -183,8 +183,8 @@ def _attributions(
         # cuDNN gives no gradients of an LSTM in evaluation mode.
         with torch.backends.cudnn.flags(enabled=False):
             added, gap = IntegratedGradients(_forward(network, inputs, column, steps)).attribute(
-                values, additional_forward_args=(inputs.step, inputs.entity, inputs.static), n_steps=n_steps,
-                method="gausslegendre", return_convergence_delta=True,
+                values, additional_forward_args=(inputs.step, inputs.entity, inputs.static, inputs.base),
+                n_steps=n_steps, method="gausslegendre", return_convergence_delta=True,
             )  # fmt: skip
         known = torch.cat(added[1:], dim=1) if len(added) > 1 else inputs.past.new_zeros(len(chosen), 0, 0)
         total = added[0].sum((1, 2)) + known.sum((1, 2)) - gap.to(added[0])
@@ -200,8 +200,8 @@ def _forward(network: Network, like: Inputs, column: int, steps: list[int]) -> C
 
     def forward(past: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
         known_past, known = rest[:2] if has_known else (None, None)
-        step, entity, static = rest[-3:]
-        distribution, _ = network(Inputs(past, step, entity, like.h, known_past, known, static))
+        step, entity, static, base = rest[-4:]
+        distribution, _ = network(Inputs(past, step, entity, like.h, known_past, known, static, base))
         mean: torch.Tensor = distribution.mean()[:, steps, column].mean(dim=1)
         return mean
 

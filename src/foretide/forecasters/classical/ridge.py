@@ -20,7 +20,8 @@ from foretide.forecasters.simple.history import by_entity
 from foretide.forecasters.sizes import Sizes, SpaceEntry
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.config import StartConfig
-from foretide.models.start import MARGIN, Series, Start, fit_start, window_level
+from foretide.models.series import Series
+from foretide.models.start import MARGIN, Start, fit_start, window_level
 from foretide.text import first_few
 from foretide.training.prepare import Preparation
 

@@ -326,7 +326,8 @@ class LAVAR(Forecaster):
         order = min(self.order, max(1, (middle - self.h) // 2))
         warnings.warn(
             f"{self.name} takes {order} lags instead of {self.order}: half of the series have at most {middle} rows in "
-            f"the training part, {self.h} of which are forecast. Give longer series, or lower h.",
+            f"the training part, {self.h} of which are forecast. {part.without_validation}Give longer series, or lower "
+            "h.",
             DataWarning,
             stacklevel=4,
         )

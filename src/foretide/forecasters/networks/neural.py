@@ -15,8 +15,11 @@ from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.choices import same_for_all
+from foretide.forecasters.choices import joined_choices, same_for_all
+from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.naming import start_name
+from foretide.forecasters.networks.base_level import fewer, for_new, for_start, like_demand, scaled_base
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
 from foretide.forecasters.part import without_future
@@ -116,6 +119,8 @@ class NeuralForecaster(Forecaster):
         self.closed_form: Start | None = None
         self.network: Network | None = None
         self.preparation: Preparation | None = None
+        self.base: SeasonalBase | None = None
+        """What stands in the place of the window's level where the start is ``level="base"``."""
         self._targets: tuple[str, ...] = ()
         self._flat: frozenset[str] = frozenset()
 
@@ -132,8 +137,8 @@ class NeuralForecaster(Forecaster):
 
     @property
     def memory(self) -> int | None:
-        """Rows up to a cutoff that a forecast depends on: the lookback."""
-        return self.lookback_
+        """Rows up to a cutoff that a forecast depends on: the lookback; all where a base is corrected."""
+        return self.lookback_ if self.base is None and self.start_config.level != "base" else None
 
     @property
     def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the head
@@ -156,19 +161,19 @@ class NeuralForecaster(Forecaster):
         from foretide.seeding import seeded_init, torch_generator
         from foretide.training.network_training import train_network
         from foretide.training.progress import epoch_bar
-        from foretide.training.store import Store, WindowBatches
+        from foretide.training.store import Store
 
         part = part if self.uses_future else replace(part, panel=without_future(part.panel))
         panel, device = part.panel, pick_device(self.device)
-        train_windows, val_windows = part.windows(input_size=self.lookback_, h=self.h)
+        windows = part.windows(input_size=self.lookback_, h=self.h)
         calendar = self._calendar(part.train)
         found, self._targets = resolve(self.head, panel.targets), panel.targets
         check_counts(panel, found)
         self._flat = _flat(part.train)
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
-        batches, val_batches = WindowBatches(store, train_windows), WindowBatches(store, val_windows)
-        self.closed_form = start = self._find_start(store, batches, val_batches, part.train_rows)
+        start, batches, val_batches = self._find_start(store, windows, part)
+        self.closed_form = start
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
             self.network = network = self._build(start, self._shape(panel)).to(device)
             rates = training_rates(part.train, self.preparation)
@@ -178,7 +183,7 @@ class NeuralForecaster(Forecaster):
             network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
             trained = network if points is None else points
             history = train_network(
-                trained, batches, val_batches if len(val_windows) else None, self.training,
+                trained, batches, val_batches if len(val_batches) else None, self._schedule(len(val_batches)),
                 groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
                 generator=torch_generator(self.seed), on_epoch=on_epoch,
             )  # fmt: skip
@@ -201,8 +206,8 @@ class NeuralForecaster(Forecaster):
         import torch
 
         panel = panel if self.uses_future else without_future(panel)
-        network, preparation = self._parts_for(panel)
-        batches = _batches(network, preparation, panel, windows, self.lookback_, self.h)
+        network, preparation, base = self._parts_for(panel)
+        batches = _batches(network, preparation, base, panel, windows, self.lookback_, self.h)
         mean = np.empty((len(windows), self.h, panel.n_targets), dtype=np.float32)
         bounds = np.empty((*mean.shape, len(quantiles)), dtype=np.float64) if quantiles else None
         kept: dict[str, list[Reals]] = {name: [] for name in traces}
@@ -239,13 +244,14 @@ class NeuralForecaster(Forecaster):
         """
         view = self.view(panel, windows)
         seen = view.panel if self.uses_future else without_future(view.panel)
-        return _batches(*self._parts(), seen, view.windows, self.lookback_, self.h)
+        return _batches(*self._parts(), self.base, seen, view.windows, self.lookback_, self.h)
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, Array]:
         """Network parameters and scales."""
         network, preparation = self._parts()
-        return {**prefixed("network.", weights_of(network)), **preparation.arrays()}
+        base = {} if self.base is None else self.base.arrays()
+        return {**prefixed("network.", weights_of(network)), **preparation.arrays(), **base}
 
     def facts(self) -> dict[str, object]:
         """Sizes, the frame's structure, calendar, history."""
@@ -260,6 +266,7 @@ class NeuralForecaster(Forecaster):
             "history": self.history,
             "best_epoch": self.best_epoch,
             "start": self.start_report(),
+            "base": None if self.base is None else self.base.facts(),
         }
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
@@ -273,6 +280,7 @@ class NeuralForecaster(Forecaster):
         self._targets = tuple(facts.get("targets", ()))
         self._flat = frozenset(facts.get("flat", ()))
         self.lookback_ = int(facts["shape"]["input_size"])
+        self.base = SeasonalBase.restore(state, facts["base"]) if facts.get("base") else None
         weights = under("network.", state)
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
@@ -298,10 +306,11 @@ class NeuralForecaster(Forecaster):
         return self._tried
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
-        """What its closed-form start took: the combination with the least error on validation."""
+        """What its closed-form start took, the combination with the least error on validation, and a base's recipes."""
         taken = {name: value for name, value in self._tried[0].items() if name != "val_mse"} if self._tried else {}
         known = {name: value for name, value in taken.items() if value == value}  # a start without a map has no penalty
-        return same_for_all(layout.series, {f"start: {name}": value for name, value in known.items()})
+        start = same_for_all(layout.series, {f"start: {name}": value for name, value in known.items()})
+        return start if self.base is None else joined_choices([start, self.base.choices(layout.series)])
 
     def start(self) -> Forecaster | None:
         """Return the network before its first step: season, level and linear map, under the head's first spread."""
@@ -317,14 +326,15 @@ class NeuralForecaster(Forecaster):
         assert self.preparation is not None
         return self.network, self.preparation
 
-    def _parts_for(self, panel: Panel) -> tuple[Network, Preparation]:
-        """Network and preparation for a panel of fitted entities, or of new ones, each with its own scales."""
+    def _parts_for(self, panel: Panel) -> tuple[Network, Preparation, SeasonalBase | None]:
+        """Network, preparation and base for a panel of fitted entities, or of new ones, each with its own scales."""
         network, preparation = self._parts()
         if not panel.n_entities or panel.ids[0] in preparation.ids:
-            return network, preparation
+            return network, preparation, self.base
         own = preparation.for_new(panel, mask_of(resolve(self.head, panel.targets), panel.n_targets, "uncentred"))
         moving = np.array([name not in self._flat for name in preparation.ids])
-        return network.for_new(own.scale[:, : panel.n_targets], moving), own
+        base = None if self.base is None else for_new(self.base, panel)
+        return network.for_new(own.scale[:, : panel.n_targets], moving), own, base
 
     def _calendar(self, train: Panel) -> Calendar | None:
         if self.calendar == "auto":
@@ -354,25 +364,48 @@ class NeuralForecaster(Forecaster):
         unit = torch.as_tensor(self.preparation.scale[:, : shape.targets], dtype=torch.float32)
         return Network(backbone, make_head(self.head, sizes, self._targets), unit)
 
-    def _find_start(self, store: Store, batches: WindowBatches, val_batches: WindowBatches, train_rows: Ints) -> Start:
+    def _find_start(
+        self, store: Store, windows: tuple[Windows, Windows], part: FitPart
+    ) -> tuple[Start, WindowBatches, WindowBatches]:
+        """Return the start and the training and validation windows to learn from; keep the base it takes."""
+        from foretide.training.store import WindowBatches
+
         assert self.preparation is not None
-        panel = store.panel
-        series = self.preparation.series(panel, store.array, store.future_array, store.calendar, train_rows)
+        panel, config, preparation = store.panel, self.start_config, self.preparation
+        series = preparation.series(panel, store.array, store.future_array, store.calendar, part.train_rows)
         seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
-        return fit_start(
-            series, store.rows(batches.windows), store.rows(val_batches.windows),
-            input_size=self.lookback_, h=self.h, seasons=seasons, config=self.start_config,
+        base = None
+        if config.level == "base" or (config.tries_base and like_demand(part.train)):
+            base = standard_base(part.train, self.h, self.seasons, calendar=self.calendar)
+            windows = fewer(windows[0], self.h, panel.n_targets), fewer(windows[1], self.h, panel.n_targets)
+        ahead = [] if base is None else [
+            scaled_base(base, panel, some, self.h, preparation, learning=True) for some in windows
+        ]  # fmt: skip
+        start = fit_start(
+            series, store.rows(windows[0]), store.rows(windows[1]),
+            input_size=self.lookback_, h=self.h, seasons=seasons, config=config,
+            base=None if base is None else for_start(store, windows, ahead),
         )  # fmt: skip
+        self.base = base if start.level == "base" else None
+        bases = ahead if self.base is not None else (None, None)
+        train, validation = (WindowBatches(store, *both) for both in zip(windows, bases, strict=True))
+        return start, train, validation
+
+    def _schedule(self, n_validation: int) -> TrainingConfig:
+        """Without windows to judge by, a network stays at its base: what nothing rewards does harm as often."""
+        return self.training if n_validation or self.base is None else replace(self.training, epochs=0)
 
 
 def _batches(
-    network: Network, preparation: Preparation, panel: Panel, windows: Windows, input_size: int, h: int
-) -> WindowBatches:
+    network: Network, preparation: Preparation, base: SeasonalBase | None, panel: Panel, windows: Windows,
+    input_size: int, h: int,
+) -> WindowBatches:  # fmt: skip
     from foretide.training.store import Store, WindowBatches
 
     network.eval()
     device = next(network.parameters()).device
-    return WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows)
+    ahead = None if base is None else scaled_base(base, panel, windows, h, preparation)
+    return WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows, ahead)
 
 
 def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tuple[slice, torch.Tensor]]:

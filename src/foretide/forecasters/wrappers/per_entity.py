@@ -46,6 +46,8 @@ class Entity(NamedTuple):
         Wall time of the fit.
     error : str
         Why it failed; empty where it did not.
+    memory : int or None
+        Rows up to a cutoff that its forecasts depend on; all by default.
     """
 
     state: dict[str, Array]
@@ -54,6 +56,7 @@ class Entity(NamedTuple):
     n_observed: int
     seconds: float
     error: str = ""
+    memory: int | None = None
 
 
 class PerEntity(Single):
@@ -104,6 +107,12 @@ class PerEntity(Single):
         if any(entity.error for entity in found):
             return 1
         return min((entity.min_history for entity in found), default=self.inner.min_history)
+
+    @property
+    def memory(self) -> int | None:
+        """Rows up to a cutoff that a forecast depends on: as many as those of any entity do."""
+        found = [entity.memory for entity in self.entities_.values() if not entity.error] or [self.inner.memory]
+        return None if None in found else max(rows for rows in found if rows is not None)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -263,7 +272,8 @@ def _fit_one(shared: _Shared, i: int) -> Entity:
     if until is not None and int(own.first[0]) + seen - 1 < own.grid.step_at_or_before(until):
         until = None  # it ended before
     model = shared.model.fresh().fit(own, train_until=until, intervals=False)
-    return Entity(model.state(), model.facts(), model.min_history, seen, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Entity(model.state(), model.facts(), model.min_history, seen, seconds, memory=model.memory)
 
 
 def _failed(outcome: Outcome[Entity], n_observed: int) -> Entity:
