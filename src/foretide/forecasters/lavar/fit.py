@@ -33,9 +33,9 @@ from foretide.forecasters.lavar.heads import (
 from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.parts import Parts
-from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.stage_two import NO_WINDOWS, SWITCHED_OFF, HeadTrial
+from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.networks.neural import covered_calendar
 from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
@@ -183,15 +183,9 @@ class _Fit:
         return state
 
     def _base(self, panel: Panel) -> SeasonalBase:
-        model = self.model
-        seasons = tuple(seasons_of(panel.grid.freq)) if model.seasons is None else tuple(map(int, model.seasons))
-        longest = int(panel.observed.max()) // 2
-        seasons = tuple(s for s in seasons if s <= longest)
-        season = int(main_season(panel)) if model.seasons is None else max(seasons, default=1)
-        recipes = standard_recipes(seasons, None if model.supply.base == "auto" else (model.supply.base,))
-        calendar = None if isinstance(model.calendar, str) else model.calendar
-        prior = None if self.teacher is None else self.teacher.base
-        return SeasonalBase.fit(panel, self.h, recipes, season, calendar=calendar, prior=prior)
+        model, prior = self.model, None if self.teacher is None else self.teacher.base
+        kind, calendar = model.supply.base, model.calendar
+        return standard_base(panel, self.h, model.seasons, kind=kind, calendar=calendar, prior=prior)
 
     def _with_effects(
         self, base: SeasonalBase, looks: list[Look], bases: list[Floats], unit: Floats

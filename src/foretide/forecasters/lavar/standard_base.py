@@ -40,7 +40,7 @@ def standard_base(
     SeasonalBase
     """
     longest = int(panel.observed.max()) // 2
-    known = tuple(int(s) for s in (seasons_of(panel.grid.freq) if seasons is None else seasons) if s <= longest)
+    known = tuple(int(s) for s in (seasons_of(panel.grid.freq) if seasons is None else seasons) if 1 < s <= longest)
     season = int(main_season(panel)) if seasons is None else max(known, default=1)
     recipes = standard_recipes(known, None if kind == "auto" else (kind,))
     events = None if isinstance(calendar, str) else calendar

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from foretide.data.counts import count_like
-from foretide.data.time.seasons import main_season, seasons_of
+from foretide.data.time.seasons import main_season
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import DataError
 from foretide.forecasters.base import FitPart, Prediction
-from foretide.forecasters.lavar.recipes import Recipe, standard_recipes
+from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.simple.analogue_pool import Pool, mixture
 from foretide.forecasters.simple.analogue_states import States
 from foretide.forecasters.simple.baselines import check_count
@@ -121,10 +122,8 @@ class Analogues(_CalendarLevel):
         self.pools_ = self._learned_from(panel, self.base_, self.taken_, MOST_WINDOWS)
 
     def _base(self, panel: Panel) -> SeasonalBase:
-        longest = int(panel.observed.max()) // 2
-        own = seasons_of(panel.grid.freq) if self.season is None else (self.season,)
-        recipes = standard_recipes(tuple(s for s in own if 1 < s <= longest))
-        return SeasonalBase.fit(panel, self.h, recipes, int(main_season(panel, self.season)), calendar=self.calendar)
+        own = None if self.season is None else (main_season(panel, self.season),)
+        return standard_base(panel, self.h, own, calendar=self.calendar)
 
     def _judged(self, part: FitPart) -> tuple[int, ...]:
         """Return the usual mixture, or one of clearly less quantile loss on held-back windows, in units of series."""
