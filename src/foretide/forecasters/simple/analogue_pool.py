@@ -24,7 +24,7 @@ SHARE = 0.1
 """The unit of values that are no counts is at least this share of the series' mean."""
 SOFT = 0.05
 """Added to levels before their logarithm is taken."""
-HALF_WAY = 0.5
+HALF_WAY, ALL_THE_WAY = 0.5, 1.0
 """So far the mean of the values that followed is drawn towards the forecast that they are taken around."""
 MOST_DRAWN = 3.0
 """Values are multiplied by no more than this when they are drawn towards it."""
@@ -168,11 +168,11 @@ class Pool:
             found[:, s] = self.later[nearest, s] * scale * np.where(there < LOW, closed, own / np.maximum(there, LOW))
         return _completed(found, centre)
 
-    def drawn(self, centre: Floats, states: States, k: int) -> tuple[Floats, Floats]:
-        """Return the values of :meth:`values`, drawn half-way towards the centre, and their mean ``[n, H]``."""
+    def drawn(self, centre: Floats, states: States, k: int, way: float = HALF_WAY) -> tuple[Floats, Floats]:
+        """Return the values of :meth:`values`, drawn part of the way towards the centre, and their mean ``[n, H]``."""
         values = self.values(centre, states, k)
         mean = _mean(values)
-        aim = ((1 - HALF_WAY) * mean + HALF_WAY * centre) / np.where(mean > 0, mean, 1.0)
+        aim = ((1 - way) * mean + way * centre) / np.where(mean > 0, mean, 1.0)
         factor = np.where(mean > 0, np.clip(aim, 1 / MOST_DRAWN, MOST_DRAWN), 1.0)
         values = values * factor[..., None]
         if self.whole:
@@ -181,8 +181,9 @@ class Pool:
 
 
 def mixture(
-    pools: Sequence[Pool], centres: Sequence[Floats], states: States, k: int, quantiles: Quantiles
-) -> tuple[Floats, Floats]:
+    pools: Sequence[Pool], centres: Sequence[Floats], states: States, k: int, quantiles: Quantiles,
+    way: float = HALF_WAY,
+) -> tuple[Floats, Floats]:  # fmt: skip
     """Return mean ``[n, H]`` and quantiles ``[n, H, Q]`` of pools that say equally much.
 
     Parameters
@@ -195,6 +196,8 @@ def mixture(
     k : int
         Windows of each pool.
     quantiles : tuple of float
+    way : float
+        How far values are drawn towards their centre, from 0 to 1.
     """
     n, h = centres[0].shape
     mean, bounds = np.empty((n, h)), np.empty((n, h, len(quantiles)))
@@ -202,7 +205,7 @@ def mixture(
     for low in range(0, n, most):
         part = np.arange(low, min(n, low + most))
         some = states.take(part)
-        drawn = [pool.drawn(centre[part], some, k) for pool, centre in zip(pools, centres, strict=True)]
+        drawn = [pool.drawn(centre[part], some, k, way) for pool, centre in zip(pools, centres, strict=True)]
         mean[part] = np.mean([own for _, own in drawn], axis=0)
         if quantiles:
             values = np.concatenate([values for values, _ in drawn], axis=-1)
