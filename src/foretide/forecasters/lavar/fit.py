@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -302,13 +304,18 @@ class _Fit:
 
         Where nothing was held back to judge by, they are: on no table looked at was their quantile loss higher by 1 %.
         """
-        kind = self.model.supply.distribution
+        kind, started = self.model.supply.distribution, time.perf_counter()
+        way, gain, why = HALF_WAY, math.nan, NO_WINDOWS
         if kind == "errors":
+            self.verdicts.append(Verdict("similar windows", False, SWITCHED_OFF))
             return None
-        if len(looks) < 2:
-            return HALF_WAY
-        way, better = judged(parts, looks[0], bases[0], looks[1], bases[1], self.model.heads == "auto")
-        return way if better or kind == "analogues" else None
+        if len(looks) > 1:
+            way, gain = judged(parts, looks[0], bases[0], looks[1], bases[1], self.model.heads == "auto")
+            why = "less quantile loss than the distribution of past errors" if gain > 0 else "no less quantile loss"
+        kept, seen = kind == "analogues" or not gain <= 0, Evidence(gain, math.nan, math.nan)
+        seconds = time.perf_counter() - started
+        self.verdicts.append(Verdict("similar windows", kept, why, seen, 0, seconds))
+        return way if kept else None
 
     def _with_pool(self, parts: Parts, way: float) -> Parts:
         """Learn from all windows what followed them, around what the parts forecast now."""

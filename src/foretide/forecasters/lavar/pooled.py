@@ -113,7 +113,7 @@ def spread(
 
 def judged(
     parts: Parts, train: Look, base: Floats, held: Look, held_base: Floats, over_heads: bool
-) -> tuple[float, bool]:  # fmt: skip
+) -> tuple[float, float]:  # fmt: skip
     """Judge a pool of training windows by held-back windows, all series in their own units.
 
     The pool has not seen these windows, the distribution of past errors has.
@@ -132,8 +132,8 @@ def judged(
     -------
     way : float
         How far values are to be drawn towards LAVAR's mean: half-way where that is no worse than the mean itself.
-    better : bool
-        Whether its quantile loss is lower than that of LAVAR without it.
+    gain : float
+        Share of the quantile loss of LAVAR without it that goes with it; negative: it grows.
     """
     h, d = base.shape[1:]
     kept, tried = some(len(base), JUDGED_IN // d), some(len(held_base), JUDGED // (h * d))
@@ -148,13 +148,17 @@ def judged(
 
     plain, half = losses(None), losses(pool)
     if half[0] <= plain[0]:
-        return HALF_WAY, half[1] < plain[1]
-    return ALL_THE_WAY, losses(replace(pool, way=ALL_THE_WAY))[1] < plain[1]
+        return HALF_WAY, _gain(plain[1], half[1])
+    return ALL_THE_WAY, _gain(plain[1], losses(replace(pool, way=ALL_THE_WAY))[1])
 
 
 def _taken(look: Look, chosen: Ints) -> Look:
     """Some windows of a look."""
     return replace(look, windows=look.windows[chosen], ahead=look.ahead[chosen], features=look.features[chosen])
+
+
+def _gain(before: float, after: float) -> float:
+    return (before - after) / before if before > 0 else 0.0
 
 
 def _square(mean: Floats, truth: Floats, unit: Floats) -> float:
