@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 
 MAX_ELEMENTS = 40_000_000
 """Training windows are thinned out evenly so that stage 2 holds no more numbers than this."""
+LEAST_WINDOWS = 1_000
+"""Training windows of single series below which similar ones are not looked for."""
 DAYS_PER_STATE = 4
 """Independent days of training per latent state below which its effects are not looked for."""
 
@@ -306,8 +308,10 @@ class _Fit:
         """
         kind, started = self.model.supply.distribution, time.perf_counter()
         way, gain, why = HALF_WAY, math.nan, NO_WINDOWS
-        if kind == "errors":
-            self.verdicts.append(Verdict("similar windows", False, SWITCHED_OFF))
+        few = kind == "auto" and len(self.windows[0]) * self.panel.n_targets < LEAST_WINDOWS
+        if few or kind == "errors":
+            why = f"fewer than {LEAST_WINDOWS:,} windows" if few else SWITCHED_OFF
+            self.verdicts.append(Verdict("similar windows", False, why))
             return None
         if len(looks) > 1:
             way, gain = judged(parts, looks[0], bases[0], looks[1], bases[1], self.model.heads == "auto")

@@ -28,6 +28,9 @@ HALF_WAY, ALL_THE_WAY = 0.5, 1.0
 """So far the mean of the values that followed is drawn towards the forecast that they are taken around."""
 MOST_DRAWN = 3.0
 """Values are multiplied by no more than this when they are drawn towards it."""
+PART, FEWEST = 4, 20
+"""At most every fourth window of a pool is similar, but these are so many at least. On few series (four of antibiotics,
+two of PBS) the fourth part has 15 and 7 % less quantile loss than 200 of a few hundred."""
 MOST_VALUES = 8_000_000
 """Values that followed are looked at so many at a time."""
 # What a difference by a factor e, or of one, weighs in the distance between windows.
@@ -150,12 +153,12 @@ class Pool:
         Returns
         -------
         float array ``[n, H, k]``
-            NaN where nothing is known, or a closed step answers to an open one.
+            Fewer than ``k`` of a small pool. NaN where nothing is known, or a closed step answers to an open one.
         """
         from scipy.spatial import cKDTree
 
         here, h = place(centre, states, self.whole), centre.shape[1]
-        k = min(k, len(self.at))
+        k = min(k, max(FEWEST, len(self.at) // PART), len(self.at))
         # Places in single precision on both sides, as they are saved.
         nearest = cKDTree(self.at.astype(np.float64)).query(
             here.at.astype(np.float32).astype(np.float64), k=[*range(1, k + 1)]

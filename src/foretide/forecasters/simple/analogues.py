@@ -60,7 +60,7 @@ class Analogues(_CalendarLevel):
     h : int
         Steps forecast from each cutoff.
     k : int
-        Similar windows that are looked at.
+        Similar windows that are looked at; at most a quarter of all there are.
     season : int, optional
         Steps of one season; found from the frequency and the training part by default.
     calendar : Calendar, optional
