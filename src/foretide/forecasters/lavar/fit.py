@@ -21,7 +21,7 @@ from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.drivers import known_numbers
 from foretide.forecasters.lavar.effect_trial import EffectTrial, refitted
 from foretide.forecasters.lavar.features import Look, answers, head_data, spread
-from foretide.forecasters.lavar.gates import Judge, Verdict
+from foretide.forecasters.lavar.gates import Evidence, Judge, Verdict
 from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import (
     buckets_of,
@@ -35,7 +35,7 @@ from foretide.forecasters.lavar.heads import (
 from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.parts import Parts
-from foretide.forecasters.lavar.pooled import Pooled, judged, spread
+from foretide.forecasters.lavar.pooled import Pooled, judged, mean_and_quantiles
 from foretide.forecasters.lavar.recipes import standard_recipes
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.stage_two import NO_WINDOWS, SWITCHED_OFF, HeadTrial
@@ -84,7 +84,7 @@ def predict_parts(
     base = look.base(parts.base, parts.effects)
     mean, own = answers(parts, look, base, quantiles)
     where = parts.base.positions(panel)[windows.entity]
-    mean, found = spread(parts, panel, windows, mean, own, quantiles)
+    mean, found = mean_and_quantiles(parts, panel, windows, mean, own, quantiles)
     mean, found, interventions = parts.guard.apply(panel, windows, where, mean, found)
     extras: dict[str, Reals] = {}
     if "base" in traces:

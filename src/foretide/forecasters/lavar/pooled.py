@@ -78,7 +78,7 @@ class Pooled:
         return cls(pools, facts["way"], facts["over_heads"])
 
 
-def spread(
+def mean_and_quantiles(
     parts: Parts, panel: Panel, windows: Windows, mean: Floats, own: Floats, quantiles: tuple[float, ...]
 ) -> tuple[Floats, Floats | None]:
     """Return mean and quantiles as LAVAR gives them: of its heads (``own``), its past errors, or similar windows.
@@ -143,7 +143,7 @@ def judged(
     unit = parts.unit[look.windows.entity][:, None]
 
     def losses(pooled: Pooled | None) -> tuple[float, float]:
-        found = spread(replace(parts, pooled=pooled), look.panel, look.windows, mean, own, LEVELS)
+        found = mean_and_quantiles(replace(parts, pooled=pooled), look.panel, look.windows, mean, own, LEVELS)
         return _square(found[0], truth, unit), _pinball(found[1], truth, unit)
 
     plain, half = losses(None), losses(pool)
