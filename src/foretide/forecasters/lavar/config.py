@@ -16,6 +16,7 @@ see how far it is from the usual ones."""
 INPUTS = ("auto", "past", "targets", "both")
 HEAD_INPUTS = ("auto", "state")
 UNITS = ("series", "none")
+DISTRIBUTIONS = ("auto", "errors", "analogues")
 FROM_RANDOM = 100
 """Epochs of stage 1 where it does not begin in closed form."""
 
@@ -44,6 +45,9 @@ class SupplyConfig:
         Whether heads see states in standard units, and targets in units of the base's errors; "none": as they are.
     horizon_weights : tuple of float, optional
         Weights of the horizon steps in the delta heads' loss.
+    distribution : {"auto", "errors", "analogues"}
+        What is spread around the forecast: the distribution of past errors, what followed similar windows of all series
+        (see :class:`Analogues`), or, with "auto", whichever has less quantile loss on validation.
     refit : bool
         Whether base and effects, once all is chosen, are fitted again on training and validation part together.
     bound_quantile, bound_factor : float
@@ -63,6 +67,7 @@ class SupplyConfig:
     head_inputs: str = "auto"
     units: str = "series"
     horizon_weights: tuple[float, ...] | None = None
+    distribution: str = "auto"
     refit: bool = True
     bound_quantile: float = 0.999
     bound_factor: float = 3.0
@@ -71,7 +76,13 @@ class SupplyConfig:
 
     def __post_init__(self) -> None:
         check_thresholds(self.dense, self.ultra)
-        choices = (("base", BASES), ("encode", INPUTS), ("head_inputs", HEAD_INPUTS), ("units", UNITS))
+        choices = (
+            ("base", BASES),
+            ("encode", INPUTS),
+            ("head_inputs", HEAD_INPUTS),
+            ("units", UNITS),
+            ("distribution", DISTRIBUTIONS),
+        )
         for name, known in choices:
             check_choice(name, getattr(self, name), known)
         if not 0 < self.bound_quantile <= 1 or self.bound_factor < 0:
@@ -159,6 +170,7 @@ class LAVAROptions(TypedDict, total=False):
     head_inputs: str
     units: str
     horizon_weights: tuple[float, ...] | None
+    distribution: str
     refit: bool
     bound_quantile: float
     bound_factor: float

@@ -144,7 +144,7 @@ class LAVAR(Forecaster):
         >>> panel = ft.synthetic.hourly(T=150, n_series=1, seed=0).panel
         >>> model = ft.LAVAR(h=3, order=2, latent=2, base="last", head_epochs=0).fit(panel)
         >>> model.gates()[["part", "kept"]].values.tolist()
-        [['effects', False], ['head dense', False]]
+        [['effects', False], ['head dense', False], ['similar windows', False]]
         """
         import pandas as pd
 

@@ -17,6 +17,7 @@ from foretide.forecasters.lavar.guardrails import Guard
 from foretide.forecasters.lavar.heads import by_share, coded, like_fitted, members_of, observed_at_all
 from foretide.forecasters.lavar.latent_effects import LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
+from foretide.forecasters.lavar.pooled import Pooled
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.heads.base import HeadShape
 from foretide.heads.table import HeadSpec, Route, placed, resolve
@@ -56,6 +57,8 @@ class Parts:
     guard : Guard
     own_history, known_ahead : bool
         What the heads see beside the state.
+    pooled : Pooled or None
+        Values that followed similar windows, where they answer in place of the distribution of past errors.
     """
 
     targets: tuple[str, ...]
@@ -75,6 +78,7 @@ class Parts:
     guard: Guard
     own_history: bool
     known_ahead: bool = True
+    pooled: Pooled | None = None
 
     def routes(self, bucket: str) -> list[Route]:
         """Heads of a bucket, each with the positions of its columns within the bucket (None: all)."""
@@ -130,7 +134,7 @@ class Parts:
         for name in ("distribution", "guard"):
             part = getattr(self, name)
             found |= prefixed(f"{name}.", {} if part is None else arrays_of(part))
-        return found
+        return found if self.pooled is None else found | self.pooled.arrays()
 
     def facts(self) -> Json:
         """Everything that is no array, as JSON."""
@@ -153,6 +157,7 @@ class Parts:
             "guard": facts_of(self.guard),
             "own_history": self.own_history,
             "known_ahead": self.known_ahead,
+            "pooled": None if self.pooled is None else self.pooled.facts(),
         }
 
     @classmethod
@@ -175,6 +180,7 @@ class Parts:
             "bank": bank.eval(),
             "shape": shape,
             "distribution": rebuilt(ErrorDistribution, distribution, facts["distribution"]) if distribution else None,
+            "pooled": Pooled.restore(state, facts.get("pooled")),
             "guard": rebuilt(Guard, under("guard.", state), facts["guard"]),
         }
         return rebuilt(cls, state, facts, objects)

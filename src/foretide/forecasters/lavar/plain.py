@@ -33,6 +33,7 @@ class PlainSupplyConfig(SupplyConfig):
     effects: bool = False
     head_inputs: str = "state"
     units: str = "none"
+    distribution: str = "errors"
     refit: bool = False
     bound_factor: float = 0.0
 
