@@ -15,7 +15,6 @@ from foretide.forecasters.levels import (
     DEFAULT_LEVELS,
     bounds_of,
     interval_columns,
-    interval_levels,
     quantile_column,
     quantile_levels,
 )
@@ -33,16 +32,6 @@ if TYPE_CHECKING:
 
 UNUSED = ("unused", "left-out")
 """Kinds of notes on columns that do not enter a forecast."""
-
-
-def quantiles_of_levels(levels: object) -> tuple[float, ...]:
-    """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
-    return tuple(sorted({bound for level in interval_levels(levels) for bound in bounds_of(level)}))
-
-
-def all_quantiles(levels: object, quantiles: object = ()) -> tuple[float, ...]:
-    """Return the sorted quantiles of central levels and further ones, each once."""
-    return tuple(sorted({*quantiles_of_levels(levels), *quantile_levels(quantiles)}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -498,25 +487,6 @@ class Forecast:
         noted = len({int(k) for note in self.notes if note.kind not in UNUSED for k in note.windows})
         more = f", {noted} with notes" if noted else ""
         return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)}{more})"
-
-
-def sentences_of(forecasts: Sequence[Forecast]) -> list[str]:
-    """Return what there is to know of some models' forecasts, one sentence for what is so of several models."""
-    found: list[str] = []
-    unused: dict[tuple[str, ...], list[str]] = {}
-    doubtful: dict[str, list[str]] = {}
-    for forecast in forecasts:
-        own = [note for note in forecast.notes if note.kind not in ("unused", "intervals")]
-        found += replace(forecast, notes=tuple(own)).summary()
-        for note in forecast.notes:
-            if note.kind == "unused":
-                unused.setdefault(note.columns, []).append(forecast.model)
-            elif note.kind == "intervals":
-                doubtful.setdefault(note.text, []).append(forecast.model)
-    found += [f"{', '.join(dict.fromkeys(names))}: {text}." for text, names in doubtful.items()]
-    for columns, names in unused.items():
-        found.append(f"Known-ahead columns ({', '.join(columns)}) are not used by {', '.join(dict.fromkeys(names))}.")
-    return found
 
 
 def _series_first(values: Reals) -> Reals:

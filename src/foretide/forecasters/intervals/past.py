@@ -75,7 +75,7 @@ def predict_within(
 
 def past_forecasts(
     model: Forecaster, panel: Panel, season: int, early: Early, quantiles: Quantiles = (), *, fewest: int = 1,
-    most: int = MOST_WINDOWS,
+    most: int | None = None,
 ) -> PastForecasts | str:  # fmt: skip
     """Forecast the end of every series from inside it, by a model that knows only what lies before.
 
@@ -96,8 +96,8 @@ def past_forecasts(
         What else to forecast.
     fewest : int
         Of fewer origins the fitted model is asked instead.
-    most : int
-        Windows, all series together.
+    most : int, optional
+        Windows, all series together; :data:`MOST_WINDOWS` by default.
 
     Returns
     -------
@@ -168,12 +168,14 @@ def _made(
     return PastForecasts(errors, own, known, last, int(np.diff(distinct).min()) if len(distinct) > 1 else 1)
 
 
-def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int, reach: int, most: int) -> Windows:
+def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int, reach: int, most: int | None) -> Windows:
     windows = slide(panel, input_size=model.min_history, h=reach, first_target=first_target)
-    return evenly_spaced(windows, windows.steps(panel), season, model.past_origins, most)
+    return evenly_spaced(
+        windows, windows.steps(panel), season, model.past_origins, MOST_WINDOWS if most is None else most
+    )
 
 
-def evenly_spaced(windows: Windows, steps: Ints, season: int, most: int, in_all: int = MOST_WINDOWS) -> Windows:
+def evenly_spaced(windows: Windows, steps: Ints, season: int, most: int, in_all: int) -> Windows:
     """Return at most so many origins of each series, and windows in all, through all season positions.
 
     Parameters

@@ -11,6 +11,7 @@ import numpy as np
 from foretide.data.time.seasons import main_season
 from foretide.data.windows import evenly
 from foretide.errors import ForetideError
+from foretide.forecasters.intervals.learned import Intervals
 from foretide.forecasters.intervals.past import PastForecasts, past_forecasts
 from foretide.forecasters.part import kept_history
 from foretide.forecasters.paths.dependence import Dependence
@@ -18,7 +19,6 @@ from foretide.forecasters.paths.errors import LEVELS, past_errors, without_seaso
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
-    from foretide.forecasters.intervals.learned import Intervals
     from foretide.forecasters.part import FitPart
     from foretide.typing import Floats, Ints
 
@@ -28,27 +28,34 @@ ORIGINS = 8
 """Of many series those are left out with which there would be fewer origins."""
 
 
-def learn_dependence(
-    model: Forecaster, part: FitPart, intervals: Intervals | None, past: PastForecasts | None
-) -> Dependence:
-    """Return how the errors of a fitted forecaster hang together.
+def learn_from_errors(model: Forecaster, part: FitPart) -> tuple[Intervals | None, Dependence]:
+    """Return what a fitted forecaster's past errors say: of its intervals, and of how they hang together.
+
+    Of a model with its own distribution the last 30 % of the part are forecast, or the validation part where it has
+    one. It is not fitted again, for that would cost as much as the fit, and what counts here is not how large errors
+    are but how they go together.
 
     Parameters
     ----------
     model : Forecaster
     part : FitPart
         What it was fitted on.
-    intervals : Intervals or None
-        Those of its past errors, of a model without a distribution of its own.
-    past : PastForecasts or None
-        The forecasts that these come from. Of a model with its own distribution the last 30 % of the part are
-        forecast, or the validation part where it has one; it is not fitted again, for that would cost as much as the
-        fit, and what counts here is not how large errors are but how they go together.
 
     Returns
     -------
+    Intervals or None
+        None for a model that has a distribution of its own for every target.
     Dependence
     """
+    if not model._points(part.panel.targets).any():
+        return None, _dependence(model, part, None, None)
+    intervals, past = Intervals.learn(model, part)
+    return intervals, _dependence(model, part, intervals, past)
+
+
+def _dependence(
+    model: Forecaster, part: FitPart, intervals: Intervals | None, past: PastForecasts | None
+) -> Dependence:
     part = replace(part, panel=kept_history(part.panel, None))
     ids, d, errors = part.panel.ids, part.panel.n_targets, None if intervals is None else intervals.errors
     if intervals is not None and (errors is None or past is None):
