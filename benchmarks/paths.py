@@ -41,8 +41,11 @@ def inside(sums: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 def sums(paths: np.ndarray, truth: np.ndarray, dense: np.ndarray) -> dict:
     """What is summed -> sums ``[n, ...]`` and what came ``[...]``; paths ``[N, n, H, D]``, truth ``[N, H, D]``."""
+    days = {"14 days": (paths.sum(axis=2).swapaxes(0, 1), truth.sum(axis=1))}
+    if truth.shape[2] == 1:
+        return days
     return {
-        "14 days": (paths.sum(axis=2).swapaxes(0, 1), truth.sum(axis=1)),
+        **days,
         "14 days, dense": (paths[..., dense].sum(axis=2).swapaxes(0, 1), truth[..., dense].sum(axis=1)),
         "day, all targets": (paths.sum(axis=3).swapaxes(0, 1), truth.sum(axis=2)),
         "14 days, all targets": (paths.sum(axis=(2, 3)).swapaxes(0, 1), truth.sum(axis=(1, 2))),
@@ -77,7 +80,8 @@ def judged(data: str, seed: int, panel: ft.Panel, last: int, stride: int, networ
                 rows.append({"data": data, "seed": seed, "model": model.name, "way": way, "sum": what,
                              "coverage": plain, "fair_coverage": fair, "fair_coverage_of_days": steps[1],
                              "fit_s": fitted - started, "sample_s": sample_s})  # fmt: skip
-        print(data, seed, model.name, {r["sum"]: round(r["fair_coverage"], 3) for r in rows[-12:-8]}, flush=True)
+        own = [r for r in rows if (r["data"], r["seed"], r["model"], r["way"]) == (data, seed, model.name, "paths")]
+        print(data, seed, model.name, {r["sum"]: round(r["fair_coverage"], 3) for r in own}, flush=True)
     return rows
 
 

@@ -71,9 +71,9 @@ class Dependence:
         series = d * size.sum() ** 2 / np.maximum((size**2).sum(), 1e-300)
         # ---- over steps, first without regard to what series share
         together = _solved(*same, scale)
-        rough = _correlation(together, times / h)
-        moments = times / (np.square(rough).sum() / h)
-        shared = _shared(cross, scale) * moments / (moments + FEW)
+        shared = _shared(cross, scale)
+        moments = times / _persistence(together, _solved(*cross, scale) / max(shared, 1e-9), times / h)
+        shared *= moments / (moments + FEW)
         windows = times / h * series / (1 + (series - 1) * shared**2)
         total = _drawn(_smooth(together, same[1], windows), np.eye(h), windows / (windows + FEW))
         if series <= 1 or len(ids) * d == 1 or (shared == 0.0 and len(ids) * d > SINGLE):
@@ -161,14 +161,20 @@ def _smooth(raw: Floats, weight: Floats, windows: float) -> Floats:
 
 def _drawn(found: Floats, usual: Floats, share: float) -> Floats:
     """Return a correlation matrix between two matrices, ``share`` of the way from the usual one."""
-    return _correlation(share * found + (1 - share) * usual, np.inf)
+    return _correlation(share * found + (1 - share) * usual)
 
 
-def _correlation(matrix: Floats, windows: float) -> Floats:
-    """Return the correlation matrix next to a symmetric one; large values are all that few windows tell of."""
+def _persistence(own: Floats, common: Floats, windows: float) -> float:
+    """Return how many neighbouring steps say the same; what few windows may show by chance does not count."""
+    found = [np.clip(one, -1, 1) * (np.abs(one) > 1 / np.sqrt(windows)) for one in (own, common)]
+    for one in found:
+        np.fill_diagonal(one, 1.0)
+    return max(float(np.square(one).sum()) / len(one) for one in found)
+
+
+def _correlation(matrix: Floats) -> Floats:
+    """Return the correlation matrix next to a symmetric one."""
     made = (matrix + matrix.T) / 2
-    if np.isfinite(windows):
-        made = np.where(np.abs(made) > 1 / np.sqrt(windows), made, 0.0)
     np.fill_diagonal(made, 1.0)
     values, vectors = np.linalg.eigh(made)
     made = (vectors * np.maximum(values, 1e-6)) @ vectors.T
