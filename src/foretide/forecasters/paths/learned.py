@@ -86,7 +86,7 @@ def _forecasts(model: Forecaster, part: FitPart) -> PastForecasts | None:
         own = part.train_rows
         return model, own if model.uses_validation and (own < part.panel.observed).any() else rows
 
-    most = max(1, ELEMENTS // (model.h * part.panel.n_targets))
+    most = max(ORIGINS // 2, ELEMENTS // (model.h * part.panel.n_targets))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
