@@ -220,7 +220,7 @@ def _factors(wanted: Floats) -> Floats:
     off = wanted - np.diag(np.diag(wanted))
     inside = np.abs(off).max(axis=1)
     loadings = np.zeros((len(off), 1))
-    for _ in range(30):
+    for _ in range(10):
         values, vectors = np.linalg.eigh(off + np.diag(inside))
         top = slice(max(0, len(off) - FACTORS), None)
         loadings = vectors[:, top] * np.sqrt(np.maximum(values[top], 0.0))

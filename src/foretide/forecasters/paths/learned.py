@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.part import FitPart
     from foretide.typing import Floats, Ints
 
-ELEMENTS = 100_000
+ELEMENTS = 50_000
 """So many past points, windows times steps times targets, are enough."""
 ORIGINS = 8
 """Of many series those are left out with which there would be fewer origins."""
