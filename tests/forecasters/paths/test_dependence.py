@@ -71,6 +71,18 @@ def test_many_series_take_the_mean_correlation() -> None:
     assert found.loadings[-1, 0, 0] ** 2 == pytest.approx(0.2, abs=0.08)
 
 
+def test_two_groups_against_each_other_are_told_apart_though_the_mean_correlation_is_none() -> None:
+    rng, series = np.random.default_rng(6), 20
+    sign = np.where(np.arange(series) % 2, 1.0, -1.0)
+    score = np.sqrt(0.4) * sign[:, None] * rng.normal(size=(25, 1, H)) + np.sqrt(0.6) * rng.normal(size=(25, series, H))
+    quantiles = np.broadcast_to(stats.norm.ppf(LEVELS), (25 * series, H, 1, len(LEVELS)))
+    entity, step = np.tile(np.arange(series), 25), np.repeat(np.arange(25) * H, series)
+    past = past_errors(quantiles, score.reshape(-1, H, 1), entity, step)
+    found = Dependence.fit(past, tuple(f"s{k}" for k in range(series))).loadings[:-1, 0]
+    apart = ~np.eye(series, dtype=bool)
+    assert np.mean((found @ found.T * np.outer(sign, sign))[apart]) == pytest.approx(0.4, abs=0.1)
+
+
 def test_a_bias_of_a_weekday_is_no_dependence() -> None:
     ids = tuple(f"s{k}" for k in range(20))
     past = drawn(100.0, 0.0, 0.0, series=20, origins=70)

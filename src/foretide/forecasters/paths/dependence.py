@@ -72,8 +72,10 @@ class Dependence:
         # ---- over steps, first without regard to what series share
         together = _solved(*same, scale)
         shared = _shared(cross, scale)
-        moments = times / _persistence(together, _solved(*cross, scale) / max(shared, 1e-9), times / h)
-        shared *= moments / (moments + FEW)
+        moments = times / _persistence(together, times / h)
+        common = _solved(*cross, scale) / max(shared, 1e-9)
+        seen = min(moments, times / _persistence(common, times / h))
+        shared *= seen / (seen + FEW)
         windows = times / h * series / (1 + (series - 1) * shared**2)
         total = _drawn(_smooth(together, same[1], windows), np.eye(h), windows / (windows + FEW))
         if series <= 1 or len(ids) * d == 1 or (shared == 0.0 and len(ids) * d > SINGLE):
@@ -81,11 +83,11 @@ class Dependence:
         # ---- what series share, and what is left
         loadings = _loadings(past, at, len(ids), scale, shared, moments)
         part = float(np.square(loadings[:-1]).sum(axis=-1).mean())
-        common = total
-        if shared > 0:
-            seen = times / h / (times / h + SHARED) * shared**2 / (shared**2 + 1 / (series**2 * times / h))
-            found = _solved(*cross, scale) / shared
-            common = _drawn(_smooth(found, cross[1], times / h), total, seen)
+        if not shared:
+            common = total
+        else:
+            share = times / h / (times / h + SHARED) * shared**2 / (shared**2 + 1 / (series**2 * times / h))
+            common = _drawn(_smooth(common, cross[1], times / h), total, share)
         return cls(ids, _drawn((total - part * common) / (1 - part), total, 1.0), common, loadings, windows)
 
     def scores(
@@ -164,12 +166,11 @@ def _drawn(found: Floats, usual: Floats, share: float) -> Floats:
     return _correlation(share * found + (1 - share) * usual)
 
 
-def _persistence(own: Floats, common: Floats, windows: float) -> float:
+def _persistence(found: Floats, windows: float) -> float:
     """Return how many neighbouring steps say the same; what few windows may show by chance does not count."""
-    found = [np.clip(one, -1, 1) * (np.abs(one) > 1 / np.sqrt(windows)) for one in (own, common)]
-    for one in found:
-        np.fill_diagonal(one, 1.0)
-    return max(float(np.square(one).sum()) / len(one) for one in found)
+    found = np.clip(found, -1, 1) * (np.abs(found) > 1 / np.sqrt(windows))
+    np.fill_diagonal(found, 1.0)
+    return float(np.square(found).sum()) / len(found)
 
 
 def _correlation(matrix: Floats) -> Floats:
