@@ -19,11 +19,12 @@ from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
 from foretide.forecasters.choices import Chooses
 from foretide.forecasters.fitted import Fitted, View, within_reach
-from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
-from foretide.forecasters.intervals.learned import Intervals
-from foretide.forecasters.levels import DEFAULT_LEVELS, levels_held
+from foretide.forecasters.levels import DEFAULT_LEVELS, all_quantiles, levels_held
 from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
+from foretide.forecasters.paths.learned import learn_from_errors
+from foretide.forecasters.paths.source import Source
 from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ class Forecaster(Chooses):
         history, stand_in = kept_history(seen.panel, self.memory), StandIn.fit(seen.panel)
         fitted = replace(fitted, closures=Closures.learn(seen.panel, self._country))
         self._fitted = replace(fitted, ids=learned.panel.ids, history=history, stand_in=stand_in)
-        if intervals and self._points(learned.panel.targets).any():
-            self._fitted = replace(self._fitted, intervals=Intervals.learn(self, learned))
+        if intervals:
+            own, dependence = learn_from_errors(self, learned)
+            self._fitted = replace(self._fitted, intervals=own, dependence=dependence)
         return self
 
     def _described(self, panel: Panel, part: Panel, train_until: Time | None) -> tuple[Fitted, FitPart, FitPart]:
@@ -197,7 +199,7 @@ class Forecaster(Chooses):
         notes = (*got.notes, *self._general_notes(panel, view, bool(wanted_quantiles)))
         return Forecast(
             self.name, panel, windows, got.mean, kept, wanted_quantiles, got.quantiles, got.extras, notes, asked,
-            self.baseline,
+            self.baseline, Source.of(self),
         )  # fmt: skip
 
     def _read(self, data: Panel | Frame) -> Panel:

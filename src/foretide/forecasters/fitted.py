@@ -20,6 +20,7 @@ from foretide.data.windows import Windows, first_rows, places
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
 from foretide.forecasters.intervals.learned import UNSAVED, Intervals
+from foretide.forecasters.paths.dependence import Dependence
 from foretide.forecasters.stand_in import StandIn
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 HISTORY = ("values", "row0", "length", "first")
 PAST = "intervals/"
 """Before the names of the arrays of past errors."""
+PATHS = "dependence/"
+"""Before the names of the arrays of how they hang together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,8 @@ class Fitted:
         What past errors say; None for a model with a distribution of its own, and where they were not wanted.
     closures : Closures
         Where nothing ever happened: every forecast is zero there.
+    dependence : Dependence or None
+        How its errors hang together over steps and series; None where intervals were not wanted.
     """
 
     targets: tuple[str, ...]
@@ -104,6 +109,7 @@ class Fitted:
     stand_in: StandIn | None = None
     intervals: Intervals | None = None
     closures: Closures = field(default_factory=Closures)
+    dependence: Dependence | None = None
 
     @classmethod
     def begin(cls, panel: Panel, part: Panel) -> Fitted:
@@ -287,6 +293,7 @@ class Fitted:
             **facts_of(self), "indicators": self.indicators.to_dict(), "names": asdict(self.names), "history": kept,
             "stand_in": stand_in, "intervals": None if self.intervals is None else self.intervals.facts(),
             "closures": self.closures.to_dict(),
+            "dependence": None if self.dependence is None else facts_of(self.dependence),
         }  # fmt: skip
 
     def without_history(self) -> Fitted:
@@ -296,7 +303,8 @@ class Fitted:
     def arrays(self) -> dict[str, Array]:
         """The history and the past errors."""
         kept = {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
-        return kept | ({} if self.intervals is None else prefixed(PAST, self.intervals.arrays()))
+        past = {} if self.intervals is None else prefixed(PAST, self.intervals.arrays())
+        return kept | past | ({} if self.dependence is None else prefixed(PATHS, arrays_of(self.dependence)))
 
     @classmethod
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Fitted:
@@ -307,9 +315,11 @@ class Fitted:
         past = facts.get("intervals", {"errors": None, "note": UNSAVED})
         intervals = None if past is None else Intervals.restore(past, under(PAST, arrays))
         closures = Closures.from_dict(facts.get("closures", {}))
+        kept = facts.get("dependence")
+        dependence = None if kept is None else rebuilt(Dependence, under(PATHS, arrays), kept)
         made = {
             "indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals,
-            "closures": closures,
+            "closures": closures, "dependence": dependence,
         }  # fmt: skip
         found = rebuilt(cls, {**facts, **made})
         if facts["history"] is None:

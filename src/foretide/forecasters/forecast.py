@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,35 +12,26 @@ from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows, observed_at
 from foretide.errors import ConfigError
 from foretide.forecasters.levels import (
+    DEFAULT_LEVELS,
     bounds_of,
     interval_columns,
-    interval_levels,
     quantile_column,
     quantile_levels,
 )
 from foretide.forecasters.naming import check_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Note
+    from foretide.forecasters.paths.source import Source
     from foretide.pictures.show import Drawing
     from foretide.typing import Floats, Frame, Ints, Reals
 
 
 UNUSED = ("unused", "left-out")
 """Kinds of notes on columns that do not enter a forecast."""
-
-
-def quantiles_of_levels(levels: object) -> tuple[float, ...]:
-    """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
-    return tuple(sorted({bound for level in interval_levels(levels) for bound in bounds_of(level)}))
-
-
-def all_quantiles(levels: object, quantiles: object = ()) -> tuple[float, ...]:
-    """Return the sorted quantiles of central levels and further ones, each once."""
-    return tuple(sorted({*quantiles_of_levels(levels), *quantile_levels(quantiles)}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +61,8 @@ class Forecast:
         Quantiles asked for by themselves, beside those of the levels; each has a column in :meth:`to_frame`.
     baseline : bool
         Whether the model is one that skill is measured against.
+    source : Source or None
+        The fitted model behind it, from which :meth:`sample` draws; None where it does not come from ``predict``.
 
     Examples
     --------
@@ -91,6 +84,7 @@ class Forecast:
     notes: tuple[Note, ...] = ()
     quantile_columns: tuple[float, ...] = ()
     baseline: bool = False
+    source: Source | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -144,6 +138,99 @@ class Forecast:
             f"{self.model} holds the quantiles {self.quantile_levels}, not {wanted:.10g}. "
             f"Ask for it: model.predict(panel, quantiles=[{asked}])"
         )
+
+    def sample(self, n: int = 1000, seed: int = 0) -> Floats:
+        """Draw joint futures: paths over the whole horizon, of all series of a cutoff together.
+
+        At each step the values of a series' paths are those of its predictive distribution, evenly spread: their
+        quantiles are those of the forecast. Which values go together, over steps, targets and series, follows
+        correlations that the model's past errors show (a Gaussian copula), drawn towards independence where these
+        are few. So a sum of paths, over a lead time or over shops, has the distribution of the sum. Paths of a
+        series and cutoff are the same in any table.
+
+        The array holds ``N * n * H * D`` numbers of 8 bytes; :meth:`total` needs no such array, and
+        ``forecast.take(rows).sample()`` draws some series alone.
+
+        Parameters
+        ----------
+        n : int
+            Paths of each series and cutoff.
+        seed : int
+
+        Returns
+        -------
+        float array ``[N, n, H, D]``
+            Whole numbers where the quantiles are; NaN where there is no distribution.
+
+        Raises
+        ------
+        ConfigError
+            For a model that was fitted with ``intervals=False``, or again since it made this forecast.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> forecast.sample(n=200).sum(axis=2).shape
+        (1, 200, 1)
+        """
+        from foretide.forecasters.paths.source import paths_of
+
+        _, h, d = self.mean.shape
+        out = np.empty((len(self), int(n), h, d))
+        for at, paths in paths_of(self, n, seed):
+            out[at] = paths
+        return out
+
+    def total(
+        self, steps: int | Sequence[int] | Literal["each"] | None = None, *,
+        by: str | Mapping[str, str] | None = None, levels: float | Iterable[float] = DEFAULT_LEVELS,
+        quantiles: float | Iterable[float] = (), n: int = 1000, seed: int = 0,
+    ) -> Frame:  # fmt: skip
+        """Return sums over steps, or over series, or both, with their intervals, from the paths of :meth:`sample`.
+
+        The quantiles of a sum are not the sum of the quantiles: how far errors add up or cancel is what paths know.
+        The mean is the sum of the means.
+
+        Parameters
+        ----------
+        steps : int, sequence of int, or "each"
+            The first so many steps are added up, such as those of a lead time; a row for each of several. By default
+            the whole horizon; ``"each"`` keeps every step by itself.
+        by : str or mapping, optional
+            What series are added up: ``"all"``, those of each value of a static column, or those of each group of a
+            mapping ``{series or entity: group}``. By default every series stays by itself.
+        levels, quantiles
+            As for ``predict``. The stock that lasts a lead time of 7 steps with probability 95 % is
+            ``total(7, quantiles=0.95)``.
+        n, seed : int
+            Paths, as for :meth:`sample`.
+
+        Returns
+        -------
+        pandas or polars frame
+            Columns as those of :meth:`to_frame`: series or group, the last step of the sum, ``cutoff``, mean, bounds.
+            Only series of one cutoff are added up. A sum with an unknown part is NaN.
+
+        Raises
+        ------
+        ConfigError
+            For steps beyond the horizon, for an unknown column or group, and as :meth:`sample`.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> panel = ft.synthetic.hourly(T=240, n_series=3, seed=1).panel
+        >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
+        >>> week = forecast.total(by="all", levels=80)
+        >>> list(week.columns), len(week), len(forecast.total([6, 12]))
+        (['unique_id', 'ds', 'cutoff', 'SeasonalNaive', 'SeasonalNaive-lo-80', 'SeasonalNaive-hi-80'], 1, 6)
+        """
+        from foretide.data.reading.frames import as_backend
+        from foretide.forecasters.paths.totals import totals
+
+        return as_backend(totals(self, steps, by, levels, quantiles, n, seed), self.panel.names.backend)
 
     def truth(self, panel: Panel | Frame | None = None) -> Floats:
         """Observed targets beside the forecasts, ``[N, H, D]``; NaN where not observed (yet).
@@ -400,25 +487,6 @@ class Forecast:
         noted = len({int(k) for note in self.notes if note.kind not in UNUSED for k in note.windows})
         more = f", {noted} with notes" if noted else ""
         return f"Forecast({self.model}: {n} origins x {h} steps x {d} targets, levels {list(self.levels)}{more})"
-
-
-def sentences_of(forecasts: Sequence[Forecast]) -> list[str]:
-    """Return what there is to know of some models' forecasts, one sentence for what is so of several models."""
-    found: list[str] = []
-    unused: dict[tuple[str, ...], list[str]] = {}
-    doubtful: dict[str, list[str]] = {}
-    for forecast in forecasts:
-        own = [note for note in forecast.notes if note.kind not in ("unused", "intervals")]
-        found += replace(forecast, notes=tuple(own)).summary()
-        for note in forecast.notes:
-            if note.kind == "unused":
-                unused.setdefault(note.columns, []).append(forecast.model)
-            elif note.kind == "intervals":
-                doubtful.setdefault(note.text, []).append(forecast.model)
-    found += [f"{', '.join(dict.fromkeys(names))}: {text}." for text, names in doubtful.items()]
-    for columns, names in unused.items():
-        found.append(f"Known-ahead columns ({', '.join(columns)}) are not used by {', '.join(dict.fromkeys(names))}.")
-    return found
 
 
 def _series_first(values: Reals) -> Reals:

@@ -150,6 +150,16 @@ def bounds_of(level: float) -> tuple[float, float]:
     return round(0.5 - level / 200, DIGITS), round(0.5 + level / 200, DIGITS)
 
 
+def quantiles_of_levels(levels: object) -> tuple[float, ...]:
+    """Return the sorted quantiles that bound central intervals: ``(80,)`` -> ``(0.1, 0.9)``."""
+    return tuple(sorted({bound for level in interval_levels(levels) for bound in bounds_of(level)}))
+
+
+def all_quantiles(levels: object, quantiles: object = ()) -> tuple[float, ...]:
+    """Return the sorted quantiles of central levels and further ones, each once."""
+    return tuple(sorted({*quantiles_of_levels(levels), *quantile_levels(quantiles)}))
+
+
 def interval_columns(model: str, level: float) -> tuple[str, str]:
     """Return the columns of an interval: ``<Model>-lo-80``, ``<Model>-hi-80``."""
     return f"{model}-lo-{_shown(level)}", f"{model}-hi-{_shown(level)}"

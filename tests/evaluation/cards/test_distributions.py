@@ -16,7 +16,8 @@ from foretide.errors import ConfigError
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.quantiles import DECILES, DENSE, weighted_quantile_loss
 from foretide.evaluation.score import score
-from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.levels import all_quantiles
 from foretide.forecasters.simple.baselines import Persistence, SeasonalNaive
 
 H = 4

@@ -15,7 +15,7 @@ from foretide.evaluation.metrics.quantiles import (
     Quantiles,
     pinball,
 )
-from foretide.evaluation.metrics.stock import newsvendor_quantity, stock_decisions
+from foretide.evaluation.metrics.stock import newsvendor_quantity, order_up_to, stock_decisions
 from foretide.evaluation.metrics.table import METRICS, find_metric, metric_of
 
 DEMAND = stats.nbinom(2, 0.3)
@@ -166,3 +166,25 @@ def test_decisions_that_do_not_fit() -> None:
         stock_decisions(np.ones(3), np.ones(3), -1, 1)
     with pytest.raises(ConfigError, match=r"groups of shape \(2,\) do not broadcast"):
         stock_decisions(np.ones(3), np.ones(3), 1, 1, groups=[0, 1])
+
+
+# ---------------------------------------------------------------- lead times
+def test_stock_for_a_lead_time_is_a_quantile_of_the_sum() -> None:
+    rng = np.random.default_rng(5)
+    apart = rng.poisson(3.0, size=(1, 20_000, 6, 1)).astype(float)
+    together = np.repeat(rng.poisson(3.0, size=(1, 20_000, 1, 1)), 6, axis=2).astype(float)
+    for service in (0.5, 0.9, 0.99):
+        assert abs(order_up_to(apart, 4, service)[0, 0] - stats.poisson(12).ppf(service)) <= 1
+        assert order_up_to(together, 4, service)[0, 0] == 4 * np.quantile(together[:, :, 0], service)
+    lasts = (together.sum(axis=2) <= order_up_to(together, 6, 0.9)[:, None]).mean()
+    assert lasts >= 0.9
+
+
+def test_stock_for_a_lead_time_says_what_it_needs() -> None:
+    paths = np.zeros((1, 10, 5, 2))
+    with pytest.raises(ConfigError, match="from 1 to 5, which the paths have; got 6"):
+        order_up_to(paths, 6, 0.9)
+    with pytest.raises(ConfigError, match="fraction between 0 and 1, got 95"):
+        order_up_to(paths, 5, 95)
+    with pytest.raises(ConfigError, match=r"forecast.sample\(\)"):
+        order_up_to(paths[0], 5, 0.9)

@@ -12,7 +12,8 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.metrics.quantiles import LEAST_DENSE, Quantiles
-from foretide.forecasters.forecast import Forecast, all_quantiles
+from foretide.forecasters.forecast import Forecast
+from foretide.forecasters.levels import all_quantiles
 from foretide.text import first_few
 
 if TYPE_CHECKING:

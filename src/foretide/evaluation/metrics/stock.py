@@ -101,6 +101,51 @@ def newsvendor_quantity(
     return np.asarray(np.ceil(quantity - 1e-9) if counts else quantity)
 
 
+def order_up_to(paths: ArrayLike, lead_time: int, service_level: float) -> Floats:
+    """Return the stock, on hand and on order, that lasts a lead time with some probability: the order-up-to level.
+
+    What is ordered now arrives after the lead time, so the stock must last that long, and the sum of demand over it
+    decides. Where orders are placed every so many steps, the lead time is that of an order and these steps together.
+
+    Parameters
+    ----------
+    paths : array-like ``[N, n, H, D]``
+        Joint futures of demand, such as :meth:`foretide.Forecast.sample` draws; each counts alike.
+    lead_time : int
+        Steps that the stock must last, at most ``H``.
+    service_level : float
+        Probability that it does, a fraction; of least cost is :func:`critical_ratio`.
+
+    Returns
+    -------
+    float array ``[N, D]``
+        One of the sums that the paths have, so whole where these are.
+
+    Raises
+    ------
+    ConfigError
+        For a lead time beyond the paths, or a service level that is no fraction.
+
+    Examples
+    --------
+    >>> import foretide as ft
+    >>> panel = ft.synthetic.supplies(T=200, n_targets=2, seed=0).panel
+    >>> paths = ft.SeasonalMean(h=14).fit(panel).predict(panel).sample(500)
+    >>> order_up_to(paths, lead_time=10, service_level=critical_ratio(9, 1)).shape
+    (1, 2)
+    """
+    values = np.asarray(paths, dtype=np.float64)
+    if values.ndim != 4:
+        raise ConfigError(f"Expected paths [N, n, H, D] as forecast.sample() gives them, got shape {values.shape}.")
+    steps = values.shape[2]
+    if not isinstance(lead_time, (int, np.integer)) or not 1 <= lead_time <= steps:
+        raise ConfigError(f"lead_time is a number of steps from 1 to {steps}, which the paths have; got {lead_time!r}.")
+    if not 0 < service_level < 1:
+        raise ConfigError(f"service_level is a fraction between 0 and 1, got {service_level!r}. Type 0.95.")
+    sums = values[:, :, :lead_time].sum(axis=2)
+    return np.asarray(np.quantile(sums, service_level, axis=1, method="inverted_cdf"))
+
+
 def stock_decisions(
     y: ArrayLike,
     quantity: ArrayLike,

@@ -33,8 +33,9 @@ from foretide.evaluation.rolling.starts import with_starts
 from foretide.evaluation.rolling.work import Place, Say, Shared, Work
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import Note
-from foretide.forecasters.forecast import Forecast, sentences_of
+from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
+from foretide.forecasters.sentences import sentences_of
 from foretide.parallel import check_jobs
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from foretide.data.time.seasons import main_season
 from foretide.errors import ForetideError
 from foretide.forecasters.intervals.distribution import ErrorDistribution, kinds_of
-from foretide.forecasters.intervals.past import past_forecasts
+from foretide.forecasters.intervals.past import PastForecasts, past_forecasts
 from foretide.forecasters.part import kept_history
 from foretide.training.saved import arrays_of, facts_of, rebuilt
 
@@ -48,7 +48,7 @@ class Intervals:
     note: str = ""
 
     @classmethod
-    def learn(cls, model: Forecaster, part: FitPart) -> Intervals:
+    def learn(cls, model: Forecaster, part: FitPart) -> tuple[Intervals, PastForecasts | None]:
         """Let a fitted model forecast the end of its part from inside it.
 
         Parameters
@@ -60,6 +60,8 @@ class Intervals:
         Returns
         -------
         Intervals
+        PastForecasts or None
+            What they come from.
         """
         # In an array of its own: what comes after the part is then not even behind it.
         part = replace(part, panel=kept_history(part.panel, None))
@@ -72,10 +74,10 @@ class Intervals:
         if not isinstance(past, str) and not np.isfinite(past.errors.truth - past.errors.mean).any():
             past = "no truth is known of any past forecast"
         if isinstance(past, str):
-            return cls(None, BORROWED.format(past))
+            return cls(None, BORROWED.format(past)), None
         errors = ErrorDistribution.fit(past.errors, kinds_of(panel), panel.ids, model.h, season)
         said = [words.format(why) for words, why in ((INSIDE, past.inside), (BEYOND, past.beyond)) if why]
-        return cls(errors, "; ".join(said))
+        return cls(errors, "; ".join(said)), past
 
     def added(
         self, got: Prediction, model: Forecaster, panel: Panel, windows: Windows, quantiles: Quantiles

@@ -74,8 +74,9 @@ def predict_within(
 
 
 def past_forecasts(
-    model: Forecaster, panel: Panel, season: int, early: Early, quantiles: Quantiles = (), *, fewest: int = 1
-) -> PastForecasts | str:
+    model: Forecaster, panel: Panel, season: int, early: Early, quantiles: Quantiles = (), *, fewest: int = 1,
+    most: int | None = None,
+) -> PastForecasts | str:  # fmt: skip
     """Forecast the end of every series from inside it, by a model that knows only what lies before.
 
     Where nothing can be kept back, the fitted model forecasts what it was fitted on. Where no series is longer than
@@ -95,6 +96,8 @@ def past_forecasts(
         What else to forecast.
     fewest : int
         Of fewer origins the fitted model is asked instead.
+    most : int, optional
+        Windows, all series together; :data:`MOST_WINDOWS` by default.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def past_forecasts(
         known = known.take(np.flatnonzero(known.observed > 0))
         where = places(known.ids, panel.ids)
         inside = panel.take(where)
-        windows = _origins(inside, maker, inside.first + known.length, season, reach)
+        windows = _origins(inside, maker, inside.first + known.length, season, reach, most)
         number = len(windows)
         if number >= fewest:
             return replace(
@@ -125,7 +128,7 @@ def past_forecasts(
     reach = min(reach, int(rows.max()) - model.min_history)
     if reach < 1:
         return why
-    windows = _origins(panel, model, panel.first + 1, season, reach)
+    windows = _origins(panel, model, panel.first + 1, season, reach, most)
     made = _made(model, panel, panel, panel, np.arange(panel.n_entities), windows, quantiles)
     return replace(made, inside=why, beyond=_beyond(reach, model.h))
 
@@ -165,20 +168,22 @@ def _made(
     return PastForecasts(errors, own, known, last, int(np.diff(distinct).min()) if len(distinct) > 1 else 1)
 
 
-def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int, reach: int) -> Windows:
+def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int, reach: int, most: int | None) -> Windows:
     windows = slide(panel, input_size=model.min_history, h=reach, first_target=first_target)
-    return evenly_spaced(windows, windows.steps(panel), season, model.past_origins)
+    return evenly_spaced(
+        windows, windows.steps(panel), season, model.past_origins, MOST_WINDOWS if most is None else most
+    )
 
 
-def evenly_spaced(windows: Windows, steps: Ints, season: int, most: int) -> Windows:
-    """Return at most so many origins of each series, :data:`MOST_WINDOWS` in all, through all season positions.
+def evenly_spaced(windows: Windows, steps: Ints, season: int, most: int, in_all: int) -> Windows:
+    """Return at most so many origins of each series, and windows in all, through all season positions.
 
     Parameters
     ----------
     windows : Windows
     steps : int array ``[W]``
         Grid step of each.
-    season, most : int
+    season, most, in_all : int
 
     Returns
     -------
@@ -187,7 +192,7 @@ def evenly_spaced(windows: Windows, steps: Ints, season: int, most: int) -> Wind
     if not len(windows):
         return windows
     longest = int(np.bincount(windows.entity).max())
-    stride = max(1, -(-longest // most), -(-len(windows) // MOST_WINDOWS))
+    stride = max(1, -(-longest // most), -(-len(windows) // in_all))
     while gcd(stride, season) > 1:  # or some season positions would never be an origin
         stride += 1
     return windows[(int(steps.max()) - steps) % stride == 0]
