@@ -229,9 +229,9 @@ class LAVAR(Forecaster):
     # ---------------------------------------------------------------- protocol
     @classmethod
     def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
-        """Size and memory of the latent state, and the rate of its stage."""
+        """Size and memory of the latent state."""
         orders = near((3, 7, 14), 1, max(3, at.rows // 4))
-        return {"latent": [2, 4, 8, 12], "order": orders, "lr": (3e-4, 3e-3, "log")}
+        return {"latent": [2, 4, 8, 12], "order": orders}
 
     @property
     def min_history(self) -> int:

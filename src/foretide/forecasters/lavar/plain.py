@@ -9,6 +9,7 @@ from typing import ClassVar, Unpack
 from foretide.forecasters.lavar.config import BY_CHANCE, LAVAROptions, StagesConfig, SupplyConfig
 from foretide.forecasters.lavar.lavar import LAVAR
 from foretide.forecasters.simple.calendar_es import CalendarSpec
+from foretide.forecasters.sizes import Sizes, SpaceEntry
 from foretide.heads.table import HeadSpec
 from foretide.models.config import LatentConfig
 
@@ -110,6 +111,11 @@ class PlainLAVAR(LAVAR):
         super().__init__(
             h, order, latent, heads=heads, seasons=seasons, calendar=calendar, seed=seed, alias=alias, **options
         )
+
+    @classmethod
+    def search_space(cls, at: Sizes) -> dict[str, SpaceEntry]:
+        """Size and memory of the latent state, and the rate of its stage."""
+        return {**super().search_space(at), "lr": (3e-4, 3e-3, "log")}
 
     @property
     def uses_future(self) -> bool:  # type: ignore[override]  # depends on the settings
