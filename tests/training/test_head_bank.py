@@ -260,3 +260,18 @@ def test_a_head_learns_from_the_series_of_its_bucket_alone() -> None:
     own = together.heads["ultra"].dispersion.series[1]
     assert torch.equal(new.heads["ultra"].dispersion.series, own.expand(3, 1))
     assert torch.equal(together.heads["ultra"].dispersion.series[1], own)
+
+
+def test_a_batch_may_hold_no_window_of_a_heads_series() -> None:
+    given = data()
+    one = replace(given, **{name: getattr(given, name)[..., :1] for name in ("base", "scale", "y")})
+    rare = replace(one, entity=(torch.arange(W) == 7).long())
+    with seeded_init(0):
+        made = HeadBank(
+            {"ultra": "nb"}, {"ultra": [0]}, HeadShape(F, 1, H, N), torch.ones(N, 1),
+            {"ultra": torch.tensor([[False], [True]])},
+        )  # fmt: skip
+    before = state(made, "ultra")
+    history = fit(made, rare, batch_size=4, epochs=1)
+    assert math.isfinite(history.epochs[-1]["train_loss"])
+    assert not same(before, state(made, "ultra"))

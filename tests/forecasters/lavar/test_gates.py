@@ -101,6 +101,15 @@ def test_one_stretch_of_time_says_nothing() -> None:
     assert not found.hopeful(0.1, 0.0)
 
 
+def test_two_stretches_may_speak_against_a_part_but_prove_none() -> None:
+    found = Evidence(0.5, 0.01, 2.0)
+    assert found.told
+    assert not found.provable
+    assert found.speaks_for(True)
+    assert not found.speaks_for(False)
+    assert Evidence(0.5, 0.01, 3.0).speaks_for(False)
+
+
 def test_nothing_to_gain_is_no_gain() -> None:
     given, truth = made()
     exact = given.errors(truth)

@@ -119,7 +119,7 @@ class StagesConfig:
         Epochs without a better validation loss before a stage stops; None: never.
     head_margin : float
         Share of the pooled, scaled squared error on validation windows that a head must gain beyond chance, or it goes
-        back to where it began; the windows must hold two horizons of time at least. 0: every head stays as it was at
+        back to where it began; the windows must hold three horizons of time or so. 0: every head stays as it was at
         its lowest validation loss, and so does what was learned without validation windows.
     """
 

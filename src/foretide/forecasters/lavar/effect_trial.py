@@ -77,7 +77,8 @@ class EffectTrial:
         def say(kept: bool, why: str, evidence: Evidence | None = None) -> None:
             self.verdicts.append(Verdict(part, kept, why, evidence, 0, time.perf_counter() - started))
 
-        if not judge.evidence(before, before).told:
+        time_there_is = judge.evidence(before, before)
+        if not (time_there_is.told if given else time_there_is.provable):
             return say(False, NOT_TOLD)
         z = self.train.z if states else self.train.z[:, :0]
         used = tuple(columns) or self.columns

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from foretide.typing import Bools, Floats, Ints
 
@@ -20,9 +20,9 @@ LARGEST_ERROR = 25.0
 """What one series may add in one stretch of time, in its own mean squared error in training."""
 CONFIDENCE = 0.95
 """One-sided, that a gain exceeds the margin."""
-LEAST_STRETCHES = 1.5
+LEAST_STRETCHES, LEAST_TO_PROVE = 1.5, 2.5
 """Stretches of time, by the share of the error in each, below which nothing is said: a step up or down that all series
-share looks like a gain in each of them."""
+share looks like a gain in each of them. With two, a gain that must be proved would have to be six times its noise."""
 FIRST_LOOK, LEAST_EPOCHS, LOOKS = 200, 2, (5, 10, 20, 40)
 """Heads are looked at after so many steps, but between the second epoch and the fifth, and again after these epochs:
 those that cannot reach their margin any more learn no further."""
@@ -49,15 +49,20 @@ class Evidence:
 
     @property
     def told(self) -> bool:
-        """Whether there is enough time to tell a gain from chance."""
+        """Whether there is enough time to speak against a part."""
         return self.stretches >= LEAST_STRETCHES
 
     @property
+    def provable(self) -> bool:
+        """Whether there is enough time to tell a gain from chance."""
+        return self.stretches >= LEAST_TO_PROVE
+
+    @property
     def bound(self) -> float:
-        """What the gain exceeds with :data:`CONFIDENCE`; minus infinity where nothing can be told."""
-        if not self.told:
+        """What the gain exceeds with :data:`CONFIDENCE`; minus infinity where nothing can be proved."""
+        if not self.provable:
             return -math.inf
-        return self.gain - float(student.ppf(CONFIDENCE, self.stretches - 1)) * self.noise
+        return self.gain - float(stdtrit(self.stretches - 1, CONFIDENCE)) * self.noise
 
     def speaks_for(self, given: bool) -> bool:
         """Whether a part stays without a margin.

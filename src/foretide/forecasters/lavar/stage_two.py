@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Quantiles by which a head with a distribution is judged."""
-NOT_TOLD = "validation windows say too little: their errors lie in less than two horizons of time"
+NOT_TOLD = "validation windows say too little: their errors lie in too few horizons of time"
 NO_WINDOWS = "no validation windows"
 SWITCHED_OFF = "switched off"
 
@@ -49,7 +49,7 @@ class HeadTrial:
         self.parts, self.look, self.base, self.judge, self.margin = parts, look, base, judge, margin
         self.levels: tuple[float, ...] = ()
         self.before = self._errors()
-        self.told = {bucket for bucket in parts.bank.columns if self._evidence(bucket, self.before).told}
+        self.told = {bucket for bucket in parts.bank.columns if self._evidence(bucket, self.before).provable}
         if any(route.cls.has_distribution for bucket in self.told for route in parts.routes(bucket)):
             self.levels = LEVELS
             self.before = self._errors()
