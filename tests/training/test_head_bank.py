@@ -251,6 +251,10 @@ def test_a_head_learns_from_the_series_of_its_bucket_alone() -> None:
     torch.testing.assert_close(part.y, one.y[one.entity == 0])
     places = torch.arange(W)
     torch.testing.assert_close(part.here(places), torch.arange(int((one.entity == 0).sum())))
+    # One bucket alone learns from its own windows, however few of a batch they would be.
+    single = replace(one, entity=torch.where(torch.arange(W) < 3, one.entity * 0, one.entity * 0 + 1))
+    alone = made(members).only(["dense"])
+    assert len(fit(alone, single, judged, batch_size=2).epochs) == 4
     # A bucket without windows is left as it was made, and a new entity gets what its bucket's series share.
     idle = made({"dense": torch.ones(N, 1, dtype=torch.bool), "ultra": torch.zeros(N, 1, dtype=torch.bool)})
     before = state(idle, "ultra")

@@ -126,9 +126,12 @@ class CountHead(Head):
 
         Squared error hardly minds a mean just below zero. A likelihood does: counts beside a mean of almost nothing
         would make the distribution of the whole series as wide as can be. A floor as high as the usual error helps
-        there, and costs where means near zero are right.
+        there, and costs where means near zero are right. With a logarithmic link the mean is corrected by a factor, and
+        the floor stays low.
         """
         self.begin(means, y, series, observed)
+        if self.link == "log":
+            return
         n = self.shape.entities
         error = mean_by_series((y - means).square(), series.entity, n, observed)[0].sqrt()
         floors = torch.stack([torch.maximum(self.floor, share * error.to(self.floor.dtype)) for share in ERROR_FLOORS])

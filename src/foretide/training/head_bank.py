@@ -57,10 +57,12 @@ class HeadData:
 
     def here(self, chosen: Tensor) -> Tensor:
         """Places of those windows ``chosen`` among all that are here."""
-        if self.local is None:
-            return chosen
-        own = self.local[chosen]
+        own = self.places(chosen)
         return own[own >= 0]
+
+    def places(self, chosen: Tensor) -> Tensor:
+        """Places of windows ``chosen`` among all, -1 for those that are not here."""
+        return chosen if self.local is None else self.local[chosen]
 
     def columns(self, chosen: Sequence[int]) -> HeadData:
         """The same windows with some targets only."""
@@ -173,9 +175,9 @@ class HeadBank(nn.Module):
         return reduce(self.distribution(bucket, data, chosen).loss(data.y[chosen]), observed)
 
     def begin(self, bucket: str, data: HeadData) -> None:
-        """Let a head find its spread from the errors of the base."""
+        """Let a head find its spread, and the floor of its means, from the errors of the base."""
         series = self.series(bucket, data.entity, self._rates(data))
-        self.head(bucket).begin(data.base, data.y, series, data.observed)
+        self.head(bucket).settle(data.base, data.y, series, data.observed)
 
     def _rates(self, data: HeadData) -> Tensor:
         """Mean of each series ``[N, D]``; never zero, which would silence a series for good: its base may wake up."""
@@ -254,7 +256,8 @@ class HeadLearner(StageLearner[Tensor]):
     def batches(self) -> Sequence[Tensor]:
         """Numbers of the windows of each step."""
         self.bank.train()
-        return shuffled(self.steps.n, self.stage.batch_size, self.stage.steps, self.generator)
+        places = shuffled(len(self.steps.windows), self.stage.batch_size, self.stage.steps, self.generator)
+        return [self.steps.windows[own] for own in places]
 
     def gradient(self, batch: Tensor) -> Tensor:
         """Of the sum of the heads' losses."""

@@ -50,8 +50,8 @@ class HeadSteps:
     ----------
     flat : Flat
         All parameters of all heads.
-    n : int
-        Training windows.
+    windows : int ``[n]``
+        Training windows that any of the heads sees.
     """
 
     def __init__(self, bank: HeadBank, parts: Mapping[str, HeadData]) -> None:
@@ -68,7 +68,9 @@ class HeadSteps:
         for step in self.steps:
             step.bind(self.flat)
         some = next(iter(parts.values()))
-        self.features, self.n = some.features, some.n_all
+        self.features = some.features
+        seen = torch.stack([data.places(torch.arange(some.n_all)) >= 0 for data in parts.values()])
+        self.windows = torch.nonzero(seen.any(dim=0))[:, 0]
 
     def __call__(self, chosen: Tensor) -> Tensor:
         """Windows ``[B]`` -> the loss; fills ``flat.gradient``."""
