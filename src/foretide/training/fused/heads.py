@@ -77,9 +77,7 @@ class HeadSteps:
         losses: list[Tensor] = []
         if self.recorded:
             own = [(bucket, data, data.here(chosen)) for bucket, data in self.recorded.items()]
-            # A batch may hold no window of these heads' series.
-            each_loss = [self.bank.loss(*each) for each in own if len(each[2])] or [self.flat.whole.sum() * 0.0]
-            recorded = torch.stack(each_loss).sum()
+            recorded = torch.stack([self.bank.loss(*each) for each in own if len(each[2])]).sum()
             self.flat.backward(recorded)
             losses.append(recorded.detach())
         if self.steps:
