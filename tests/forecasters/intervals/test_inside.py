@@ -8,7 +8,7 @@ import pytest
 
 import foretide as ft
 from foretide.forecasters.intervals.distribution import Errors
-from foretide.forecasters.intervals.inside import MOST, POWER, TIMES, beside, latest
+from foretide.forecasters.intervals.inside import MOST, POWER, SPAN, TIMES, beside, latest
 
 
 def drawn(windows: int, first: int, seed: int) -> Errors:
@@ -48,13 +48,13 @@ def test_without_windows_inside_nothing_changes() -> None:
 
 
 def test_the_newest_windows_inside_count() -> None:
-    inside, held = drawn(15, 0, 3), drawn(3, 20, 4)
-    shuffled = np.random.default_rng(0).permutation(15)
+    inside, held = drawn(31, 0, 3), drawn(3, 40, 4)
+    shuffled = np.random.default_rng(0).permutation(31)
     found = latest(held, inside.take(shuffled), 2)
     expected = []
     for entity, n in ((0, 2), (1, 1)):
-        mine = [k for k in range(15) if inside.entity[k] == entity]
-        expected += sorted(mine, key=lambda k: -inside.step[k])[: TIMES * n]
+        mine = [k for k in range(31) if inside.entity[k] == entity]
+        expected += sorted(mine, key=lambda k: -inside.step[k])[: max(TIMES * n, SPAN * 4)]
     assert sorted(shuffled[found].tolist()) == sorted(expected)
     assert (np.diff(found) > 0).all()
     assert not len(latest(held.take(np.zeros(0, dtype=np.int64)), inside, 2))

@@ -3,7 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foretide.forecasters.lavar.recipe_choice import ALIKE, MAX_ORIGINS, TEMPERATURE, best, judge, origins, scores
+from foretide.forecasters.lavar.recipe_choice import (
+    ALIKE,
+    EARLIEST,
+    MAX_ORIGINS,
+    NEWEST,
+    TEMPERATURE,
+    best,
+    judge,
+    origins,
+    scores,
+)
 from foretide.forecasters.lavar.recipes import Block, Recipe, standard_recipes
 
 
@@ -23,7 +33,8 @@ def test_errors_are_those_of_a_loop_over_shared_origins() -> None:
     rows = len(block.y)
     expected = np.zeros((len(recipes), 3))
     ahead = [block.tables(r).ahead(np.arange(rows), h) for r in recipes]
-    for t in origins(rows, 7):
+    late = dict(zip(origins(rows, 7).tolist(), np.linspace(EARLIEST, NEWEST, len(origins(rows, 7))), strict=True))
+    for t in origins(rows, 7).tolist():
         for s in range(3):
             if any(np.isnan(a[t, :, s]).any() for a in ahead):
                 continue
@@ -32,7 +43,7 @@ def test_errors_are_those_of_a_loop_over_shared_origins() -> None:
                     row = t + 1 + step
                     if row < rows and not np.isnan(block.y[row, s]):
                         event = block.events[row, s] if recipe.knows_events else 1.0
-                        expected[k, s] += (ahead[k][t, step, s] * event - block.y[row, s]) ** 2
+                        expected[k, s] += late[t] * (ahead[k][t, step, s] * event - block.y[row, s]) ** 2
     assert (expected > 0).all()
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
@@ -107,7 +118,8 @@ def test_before_its_level_is_known_a_profile_is_not_judged() -> None:
     truth = np.where(ahead < 90, block.y[ahead.clip(max=89), 2], np.nan)
     for recipe, found in zip(recipes, judge(block, recipes, 3)[:, 2], strict=True):
         forecast = block.tables(recipe).ahead(rows, 3)[:, :, 2] * block.events[ahead.clip(max=89), 2]
-        assert found == pytest.approx(np.nansum((forecast - truth) ** 2))
+        late = np.linspace(EARLIEST, NEWEST, len(origins(90, 7)))[-len(rows) :, None]
+        assert found == pytest.approx(np.nansum(late * (forecast - truth) ** 2))
 
 
 def test_two_cycles_come_before_the_first_origin() -> None:

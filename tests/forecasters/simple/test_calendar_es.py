@@ -72,7 +72,8 @@ def test_a_share_of_its_own_goes_to_a_series_for_which_it_is_clearly_better() ->
     model = CalendarES(h=7, season=7).fit(panel)
     assert model.base_ is not None
     alphas = [model.base_.recipes[int(model.base_.picks[0, d, 0])].alpha for d in range(2)]
-    assert alphas == [0.7, 0.02]
+    assert alphas[0] == 0.7
+    assert alphas[1] <= 0.05
     assert (model.base_.weights[0, :, 0] > [0.9, 0.4]).all()
     mean = CalendarMean(h=7, season=7).fit(panel)
     assert mean.base_ is not None

@@ -22,8 +22,9 @@ ZEROS = 0.02
 """Share of zeros from which on a series is one of those."""
 MOST = 3.0
 """No series says that held-back errors are more than so many times those inside."""
-TIMES = 2
-"""So many windows inside stand beside each held-back one, the newest: older ones tell of times gone by."""
+TIMES, SPAN = 2, 3
+"""So many windows inside stand beside each held-back one, or those of so many horizons where that is more, the newest:
+older ones tell of times gone by."""
 SMALLEST, LARGEST = 0.2, 5.0
 """No error is changed by more for the level's sake."""
 
@@ -74,7 +75,7 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
 
 
 def latest(held: Errors, inside: Errors, n: int) -> Ints:
-    """Return which windows inside count: of each series the newest, :data:`TIMES` as many as were held back.
+    """Return which windows inside count: of each series the newest, :data:`TIMES` as many as were held back or more.
 
     Parameters
     ----------
@@ -95,12 +96,14 @@ def latest(held: Errors, inside: Errors, n: int) -> Ints:
     >>> held = Errors(np.zeros((1, 1, 1)), np.zeros((1, 1, 1)), np.array([0]), np.array([9]))
     >>> inside = Errors(*np.zeros((2, 4, 1, 1)), np.array([0, 0, 0, 1]), np.array([5, 3, 4, 5]))
     >>> latest(held, inside, 2).tolist()
-    [0, 2]
+    [0, 1, 2]
     """
     order = np.lexsort((-inside.step, inside.entity))
     entity = inside.entity[order]
     rank = np.arange(len(order)) - np.searchsorted(entity, entity)
-    return np.sort(order[rank < TIMES * np.bincount(held.entity, minlength=n)[entity]])
+    beside_each = np.bincount(held.entity, minlength=n)
+    most = np.where(beside_each > 0, np.maximum(TIMES * beside_each, SPAN * held.mean.shape[1]), 0)
+    return np.sort(order[rank < most[entity]])
 
 
 def _growth(held: Errors, inside: Errors, n: int) -> Floats:

@@ -19,6 +19,8 @@ were chosen on validation parts of ten tables and five draws of counts; half or 
 ALIKE = 0.02
 """The same where recipes differ in one figure only (CalendarES, CalendarMean): a mean of such levels gains little, so
 the better ones weigh more. Of 0.015 to 0.15, on validation parts of 26 tables."""
+EARLIEST, NEWEST = 0.25, 1.75
+"""What errors from the first and from the last origin of a series count; those between lie on a line."""
 LEAST = 1e-6
 """No recipe is judged better than this share of the mean error."""
 
@@ -27,7 +29,7 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Fl
     """Return the sum of each recipe's squared errors over ``h`` steps from many origins, ``[M, S]``.
 
     Only origins that every recipe can forecast from count, or the most careful one would win, and of those only the
-    rows from ``since`` on.
+    rows from ``since`` on; newer ones count more.
     """
     rows = len(block.y)
     if not rows:
@@ -62,7 +64,8 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Fl
         error = error - truth
         shared &= known
         sums.append(np.einsum("nhs,nhs->ns", error, error))
-    return np.stack([np.where(shared, s, 0.0).sum(axis=0) for s in sums])
+    counts = np.linspace(EARLIEST, NEWEST, len(from_rows))
+    return np.stack([counts @ np.where(shared, s, 0.0) for s in sums])
 
 
 def scores(errors: Floats, horizons: Floats, costs: Floats | float = 0.0) -> Floats:
