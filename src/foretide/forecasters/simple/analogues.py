@@ -13,6 +13,7 @@ from foretide.data.time.seasons import main_season
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import DataError
 from foretide.forecasters.base import FitPart, Prediction
+from foretide.forecasters.choices import joined_choices, of_each
 from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.standard_base import standard_base
@@ -170,29 +171,11 @@ class Analogues(_CalendarLevel):
         mean, bounds = pools.answer(panel, windows, centres, shift, self.k, quantiles)
         return Prediction(mean, bounds if quantiles else None)
 
-    def choices(self) -> pd.DataFrame:
-        """Return what was chosen for each series.
-
-        Returns
-        -------
-        DataFrame
-            ``series, recipe, weight, own`` of the seasonal base, as of :meth:`CalendarES.choices`, and ``centre``: what
-            the values that followed are taken around, the same for all.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> panel = ft.synthetic.supplies(T=200, n_targets=6, seed=1).panel
-        >>> ft.Analogues(h=7).fit(panel).choices().centre[0]
-        'seasonal base and level 0.03'
-        """
+    def _choices(self, layout: Panel) -> pd.DataFrame:
         names = ["seasonal base" if m == 0 else f"level {ALPHAS[m - 1]:g}" for m in self.taken_]
-        return super().choices().assign(centre=" and ".join(names))
+        each, n = [name for name in layout.series for _ in names], len(layout.series)
+        centres = of_each(each, "centre", names * n, 1 / len(names), own=False)
+        return joined_choices([super()._choices(layout), centres])
 
     def state(self) -> dict[str, Array]:
         """Base and pools."""
