@@ -209,7 +209,7 @@ def test_centres_are_chosen_on_held_back_steps() -> None:
     assert ft.Analogues(h=7).fit(weekly).taken_ == (0,)
     assert len(ft.Analogues(h=7).fit(flat).taken_) == 2
     table = ft.Analogues(h=7).fit(weekly).choices()
-    assert set(table.loc[table["setting"] == "centre", "value"]) == {"seasonal base"}
+    assert set(table.value[table.setting == "centre"]) == {"seasonal base"}
     with pytest.raises(NotFittedError, match="not fitted"):
         ft.Analogues(h=7).choices()
 

@@ -13,7 +13,7 @@ from foretide.data.time.seasons import main_season
 from foretide.data.windows import Windows, slide, truth_of
 from foretide.errors import DataError
 from foretide.forecasters.base import FitPart, Prediction
-from foretide.forecasters.choices import joined_choices, same_for_all
+from foretide.forecasters.choices import joined_choices, of_each
 from foretide.forecasters.lavar.recipes import Recipe
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.standard_base import standard_base
@@ -172,9 +172,10 @@ class Analogues(_CalendarLevel):
         return Prediction(mean, bounds if quantiles else None)
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
-        """What the seasonal base chose, and the centre that values which followed are taken around."""
         names = ["seasonal base" if m == 0 else f"level {ALPHAS[m - 1]:g}" for m in self.taken_]
-        return joined_choices([super()._choices(layout), same_for_all(layout.series, {"centre": " and ".join(names)})])
+        each, n = [name for name in layout.series for _ in names], len(layout.series)
+        centres = of_each(each, "centre", names * n, 1 / len(names), own=False)
+        return joined_choices([super()._choices(layout), centres])
 
     def state(self) -> dict[str, Array]:
         """Base and pools."""
