@@ -213,3 +213,34 @@ def test_a_trained_mean_of_almost_nothing_beside_counts_is_lifted() -> None:
     moved = right.mean_of(means[~mine], other) - means[~mine]
     assert float(moved.abs().max()) < 0.15
     assert head.dispersion.series[0, 0].item() > plain.dispersion.series[0, 0].item() + 0.5
+
+
+@each
+def test_silent_series_share_what_such_series_came_to(name: str) -> None:
+    unit = torch.full((SHAPE.entities, 2), 2.0)
+    rate = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    y = torch.zeros(8, SHAPE.h, 2)
+    y[3, :, 0] = 1.5  # three counts at each step of one of eight windows of silent series
+    observed = torch.ones_like(y, dtype=torch.bool)
+    observed[7] = False
+    head = make_head(name, SHAPE)
+    assert isinstance(head, CountHead)
+    at = info(8, unit, rate)
+    head.begin(torch.ones_like(y), y, at, observed)
+    silent = (rate[at.entity] == 0)[:, None].expand_as(y) & observed
+    expected = float((2.0 * y)[silent].mean())
+    assert float(head.asleep) == pytest.approx(expected)
+    assert expected == pytest.approx(3.0 / 6)
+    means = head.mean_of(torch.ones_like(y), SeriesInfo(at.entity, at.unit))
+    np.testing.assert_allclose(means[silent].numpy(), expected, rtol=1e-6)
+    awake = SeriesInfo(at.entity, at.unit, awake=torch.ones(8, 2, dtype=torch.bool))
+    np.testing.assert_allclose(head.mean_of(torch.ones_like(y), awake).numpy(), 2.0, rtol=1e-6)
+
+
+@each
+def test_a_head_saved_before_silent_series_could_wake_is_read(name: str) -> None:
+    head, other = make_head(name, SHAPE), make_head(name, SHAPE)
+    kept = {key: value for key, value in head.state_dict().items() if not key.endswith("asleep")}
+    other.load_state_dict(kept)
+    assert isinstance(other, CountHead)
+    assert float(other.asleep) == 0

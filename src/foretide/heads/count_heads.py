@@ -87,6 +87,11 @@ class CountHead(Head):
             mean = self.mean_of(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
         return Counted(self._distribution(mean, features, info), unit)
 
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        """Heads that were saved before there was ``asleep`` let no silent series wake."""
+        state_dict.setdefault(f"{prefix}asleep", torch.zeros(()))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
     def points(self) -> PointHead | None:
         """Head of points that shares the linear map; none with the log link."""
         return PointHead(self.shape, linear=self.linear) if self.link == "additive" else None
