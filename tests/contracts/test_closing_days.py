@@ -81,8 +81,10 @@ def test_however_it_is_said(name: str, layout: str) -> None:
                                                                     found.mean.shape))  # fmt: skip
 
 
-def test_a_table_of_next_week_alone_closes_as_well() -> None:
+@pytest.mark.parametrize("text", [False, True])
+def test_a_table_of_next_week_alone_closes_as_well(text: bool) -> None:
     frame = shops()
+    frame["closed"] = np.where(frame.closed > 0, "yes", "no") if text else frame.closed
     model = ft.CalendarES(H).fit(panel_of(frame[frame.ds < frame.ds.unique()[DAYS]]))
     ahead = frame[frame.ds >= frame.ds.unique()[DAYS]]
     found = model.predict(ahead)

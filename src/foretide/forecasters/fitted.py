@@ -248,7 +248,9 @@ class Fitted:
         moved = self._rebased(panel, self.grid)
         if moved.grid.tz is not None:
             moved, _ = on_wall_clock(moved, wall_grid(self.grid))
-        moved, ends = completed(moved, ends, self.history, None)
+        # Rows alone count: text columns of the table are no indicators yet, as those of the history are.
+        bare, history = (replace(p, values=p.values[:, : len(self.targets)]) for p in (moved, self.history))
+        moved, ends = completed(bare, ends, history, None)
         return np.asarray(ends.cutoff >= 0)
 
     def say_without(self, panel: Panel, chosen: Bools, name: str) -> None:

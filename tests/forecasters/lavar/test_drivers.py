@@ -60,6 +60,9 @@ def test_prices_explain_what_they_cause(seed: int) -> None:
     row = rich.gates().set_index("part").loc["known numbers"]
     assert row["kept"]
     assert row["gain"] > 0.3
+    table = rich.choices()
+    assert set(table.loc[table["setting"] == "known numbers", "value"]) == {"price"}
+    assert set(table.loc[table["setting"] == "latent effects", "value"]) <= {"yes", "no"}
 
 
 @pytest.mark.parametrize("seed", [3, 4, 5])

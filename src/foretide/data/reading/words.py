@@ -29,7 +29,7 @@ anzahl amount ot close volume price preis prix precio prezzo preco
 _AHEAD = """
 promo promotion promotions campaign event events holiday holidays vacation school workingday bankholiday aktion werbung
 feiertag ferien urlaub ereignis ferie vacances conge fete promocion festivo evento promozione festivita promocao feriado
-aktie feestdag vakantie open closed
+aktie feestdag vakantie open closed closure closing geschlossen ferme cerrado chiuso fechado gesloten
 """
 _COVARIATES = """
 price preis prix precio prezzo preco cost discount rabatt lag rolling temp temperature temperatur humidity rain rainfall

@@ -10,7 +10,7 @@ import numpy as np
 
 from foretide.data.record import Record
 from foretide.data.time.calendar import Calendar
-from foretide.data.time.frequency import fixed_step
+from foretide.data.time.frequency import fixed_step, offset_of
 from foretide.data.time.seasons import seasons_of
 from foretide.data.time.stamps import DAY
 from foretide.typing import Bools, Floats
@@ -85,7 +85,7 @@ class Closures(Record):
                     for value in values
                     if _closes(panel, (panel.rows(i)[:, column] == value for i in range(panel.n_entities)), season)
                 ]
-        if found or country is None or not _within_days(panel):
+        if found or country is None or not within_days(panel.grid.freq):
             return cls(tuple(found))
         calendar = Calendar((), country)
         marks = (_holidays(calendar, panel, i) for i in range(panel.n_entities))
@@ -160,7 +160,24 @@ def _holidays(calendar: Calendar, panel: Panel, entity: int) -> Bools:
     return calendar.values(panel.grid, steps)[:, 0] > 0
 
 
-def _within_days(panel: Panel) -> bool:
-    freq = panel.grid.freq
-    step = None if isinstance(freq, int) else fixed_step(freq)
-    return step is not None and step <= DAY
+def within_days(freq: str | int) -> bool:
+    """Whether steps are days, or parts of days: then a holiday is a step, or some.
+
+    Parameters
+    ----------
+    freq : str or int
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from foretide.data.time.closures import within_days
+    >>> [within_days(freq) for freq in ("h", "D", "B", "W", 1)]
+    [True, True, True, False, False]
+    """
+    if isinstance(freq, int):
+        return False
+    step = fixed_step(freq)
+    return step <= DAY if step is not None else "Day" in type(offset_of(freq)).__name__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.time.closures import Closures
+from foretide.data.time.closures import MOST_LEVELS, Closures
 from foretide.typing import Bools, Floats, Ints
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ RARE = 0.2
 USUAL = 0.5
 """A text column marks events when one of its states, none included, fills at least this share of the training rows:
 every other category is then an event, however frequent."""
-MOST_LEVELS = 8
-"""A column of more different numbers measures something."""
 IN_STEP = 0.8
 """Share of a column's days that must lie beside, or on, those of another, for it to say nothing else."""
 

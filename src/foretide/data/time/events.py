@@ -10,8 +10,9 @@ import numpy as np
 from foretide.data.record import Record
 from foretide.data.time.ahead import no_value_ahead
 from foretide.data.time.calendar import Calendar
+from foretide.data.time.closures import within_days
 from foretide.data.time.event_columns import in_step, marking
-from foretide.data.time.frequency import fixed_step, offset_of
+from foretide.data.time.frequency import fixed_step
 from foretide.data.time.stamps import DAY
 from foretide.typing import Bools, Floats, Ints
 
@@ -83,7 +84,7 @@ class Events(Record):
         Events
         """
         country = calendar.country if calendar is not None else None
-        daily = _steps_are_within_days(train)
+        daily = within_days(train.grid.freq)
         columns, levels, groups, closing = marking(train)
         closed = closed_weekdays(train) if daily and (columns or country) else ((),) * train.n_targets
         events = cls(columns, country if daily else None, daily, closed, levels, groups, (), closing)
@@ -283,14 +284,6 @@ def closed_weekdays(train: Panel) -> tuple[tuple[int, ...], ...]:
     sure = [found[j] for j in np.flatnonzero(telling)]
     usual = max(set(sure), key=sure.count) if sure else ()
     return tuple(found[j] if telling[j] else usual for j in range(train.n_targets))
-
-
-def _steps_are_within_days(panel: Panel) -> bool:
-    freq = panel.grid.freq
-    if isinstance(freq, int):
-        return False
-    step = fixed_step(freq)
-    return step <= DAY if step is not None else "Day" in type(offset_of(freq)).__name__
 
 
 def _steps_per_day(panel: Panel) -> int:

@@ -35,7 +35,7 @@ class SupplyConfig:
     encode : {"auto", "past", "targets", "both"}
         What the encoder reads; "auto": past columns where there are any, else the targets' own history.
     effects : bool
-        Whether the latent state enters the level in closed form before the heads are trained.
+        Whether numbers known ahead and the latent state enter the level in closed form before the heads are trained.
     own_history : bool
         Whether the heads see the last values of the targets and the base beside the latent state; with the base "last"
         or "season" they always do, unless ``head_inputs`` is "state".

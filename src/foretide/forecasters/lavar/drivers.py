@@ -10,6 +10,7 @@ import pandas as pd
 
 from foretide.data.panel import Panel
 from foretide.data.time.ahead import check_known, known_rows
+from foretide.data.time.closures import MOST_LEVELS
 from foretide.data.windows import Windows
 from foretide.forecasters.simple.history import by_entity
 from foretide.training.prepare import positions_among
@@ -22,10 +23,8 @@ RATIO = 20.0
 """Positive numbers that vary by less than this within most entities enter by their logarithm, as prices do."""
 FARTHEST = 4.0
 """Values farther from the usual one, in standard units, are taken as so far."""
-LEVELS = 8
-"""A column of more different numbers enters as a broken line: demand may rise with heat and with cold."""
 KNOTS = (-1.0, 0.0, 1.0)
-"""Where such a line may bend, in standard units."""
+"""Where the line of a column that measures something may bend, in standard units: heat and cold may both sell."""
 LEAST_SPREAD = 1e-6
 
 
@@ -84,7 +83,7 @@ class Drivers:
         tables = [_known(train, i, columns) for i in range(train.n_entities)]
         cells = np.concatenate(tables)
         logs = _like_prices(tables)
-        bent = np.array([len(np.unique(c[~np.isnan(c)])) > LEVELS for c in cells.T], dtype=bool)
+        bent = np.array([len(np.unique(c[~np.isnan(c)])) > MOST_LEVELS for c in cells.T], dtype=bool)
         logged = [_logged(table, logs) for table in tables]
         centre = np.stack([_mean(table) for table in logged]) if columns else np.zeros((train.n_entities, 0))
         centre = np.where(np.isnan(centre), np.nan_to_num(_mean(centre)), centre)

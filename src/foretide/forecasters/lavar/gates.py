@@ -84,7 +84,8 @@ class Verdict:
     Attributes
     ----------
     part : str
-        ``"effects"``, or ``"head"`` and its bucket.
+        ``"known numbers"`` (effects of columns known ahead), ``"effects"`` (of the latent state), or ``"head"`` and its
+        bucket.
     kept : bool
     why : str
     evidence : Evidence or None

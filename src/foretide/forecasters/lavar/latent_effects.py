@@ -71,6 +71,12 @@ class LatentEffects:
             log += half[entity]
         return np.asarray(np.exp(np.clip(log, -MAX_LOG, MAX_LOG)))
 
+    def made_of(self) -> dict[str, str]:
+        """What is among the effects, for the table of choices."""
+        columns, states = ((), 1) if self.drivers is None else (self.drivers.columns, self.drivers.states)
+        known = {"known numbers": ", ".join(columns)} if columns else {}
+        return {"latent effects": "yes" if states else "no", **known}
+
     def arrays(self) -> dict[str, Array]:
         """Everything that is an array."""
         drivers = {} if self.drivers is None else arrays_of(self.drivers)

@@ -282,12 +282,11 @@ class LAVAR(Forecaster):
         self.history, self.verdicts_ = facts["history"], facts["verdicts"]
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
-        """Recipes of the base of each series, and whether the latent state multiplies it."""
+        """Recipes of the base of each series, and what multiplies it: numbers known ahead, the latent state."""
         parts = self._parts()
-        effects = "no" if parts.effects is None else "yes"
-        return joined_choices(
-            [parts.base.choices(layout.series), same_for_all(layout.series, {"latent effects": effects})]
-        )
+        kept = {} if parts.effects is None else parts.effects.made_of()
+        of_all = {"latent effects": "no", **kept}
+        return joined_choices([parts.base.choices(layout.series), same_for_all(layout.series, of_all)])
 
     def start(self) -> Forecaster | None:
         """Return its base alone: seasonal level times holiday factors, before latent state and heads."""

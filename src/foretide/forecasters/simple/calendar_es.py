@@ -134,10 +134,10 @@ class _CalendarLevel(Forecaster):
 class CalendarES(_CalendarLevel):
     """Exponentially smoothed level of the same season position, times calendar factors.
 
-    Events are rare 0/1 known-future columns and, with a calendar that has a country, its public holidays; on daily
-    and finer steps the open day before and the open day after an event are events of their own. Their factors are
-    estimated on the training part, drawn towards those of all series together, and these towards one; event days
-    enter the level only as far as their factor lets them.
+    Events are rare 0/1 known-future columns, unusual values of those of few whole numbers or of words and, with a
+    calendar that has a country, its public holidays; on daily and finer steps the open day before and the open day
+    after an event are events of their own. Their factors are estimated on the training part, drawn towards those of
+    all series together, and these towards one; event days enter the level only as far as their factor lets them.
 
     Parameters
     ----------
