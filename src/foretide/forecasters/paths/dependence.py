@@ -24,7 +24,7 @@ SHARED = 10.0
 SINGLE, FACTORS = 200, 8
 """Up to so many series have correlations of their own, held by so many factors; of more the mean one is taken."""
 OVERLAP = 3.0
-"""Of single series overlapping windows say about so many times as much as those that do not overlap."""
+"""Overlapping windows of a series say at most so many times as much as those among them that do not overlap."""
 LEAST = 0.01
 """No combination of steps has less of the variance."""
 MOST_SHARED = 0.95
@@ -97,7 +97,8 @@ class Dependence:
             share = times / h / (times / h + SHARED) * shared**2 / (shared**2 + 1 / (series**2 * times / h))
             common = _drawn(_smooth(common, cross[1], times / h), total, share)
         own = _drawn((total - part * common) / (1 - part), total, 1.0)
-        own, strength = _strengths(past, len(ids), scale, total, own, np.square(loadings).sum(axis=-1), times / h)
+        looks = min(OVERLAP * times / h, len(origins))
+        own, strength = _strengths(past, len(ids), scale, total, own, np.square(loadings).sum(axis=-1), looks)
         return cls(ids, own, common, loadings, strength, windows)
 
     def scores(
@@ -198,7 +199,7 @@ def _correlation(matrix: Floats) -> Floats:
 
 
 def _strengths(
-    past: PastErrors, n: int, scale: Floats, total: Floats, own: Floats, shared: Floats, windows: float
+    past: PastErrors, n: int, scale: Floats, total: Floats, own: Floats, shared: Floats, looks: float
 ) -> tuple[Floats, Floats]:
     """Return the correlations of the strongest series, and how much of them each has, ``[n + 1, D]``.
 
@@ -221,7 +222,7 @@ def _strengths(
     expected = np.where(first + second > 1e-12, first + second, np.inf)
     found = product / expected
     clear = np.where(spread > 0, signal / np.where(spread > 0, spread, 1.0), 0.0)
-    seen = OVERLAP * windows * count / max(float(count.max()), 1.0) * clear**2
+    seen = looks * count / max(float(count.max()), 1.0) * clear**2
     size = float(np.square(apart).sum())
     doubt = 2 * float(np.trace(apart @ total @ apart @ total)) / max(size, 1e-12) ** 2
     noise = np.where((seen > 0) & np.isfinite(expected), doubt / np.where(seen > 0, seen, 1.0), np.inf)
