@@ -48,7 +48,7 @@ def test_what_is_not_there_is_not_found() -> None:
     ids = tuple(f"s{k}" for k in range(30))
     found = Dependence.fit(drawn(2.0, 0.0, 0.0, series=30, origins=60), ids)
     apart = ~np.eye(H, dtype=bool)
-    assert np.abs(found.own[apart]).max() < 0.08
+    assert (np.abs(found.own[apart]).max() * found.strength).mean() < 0.08
     assert np.square(found.loadings).sum(axis=-1).mean() < 0.03
     together = found.loadings[:-1, 0] @ found.loadings[:-1, 0].T
     assert np.abs(together[~np.eye(30, dtype=bool)]).mean() < 0.02
@@ -81,6 +81,21 @@ def test_two_groups_against_each_other_are_told_apart_though_the_mean_correlatio
     found = Dependence.fit(past, tuple(f"s{k}" for k in range(series))).loadings[:-1, 0]
     apart = ~np.eye(series, dtype=bool)
     assert np.mean((found @ found.T * np.outer(sign, sign))[apart]) == pytest.approx(0.4, abs=0.1)
+
+
+def test_series_that_remember_are_told_from_those_that_do_not() -> None:
+    """Half of the series have steps with a correlation of 0.6, half have independent ones."""
+    ids = tuple(f"s{k}" for k in range(20))
+    long, none = (drawn(100.0, rho, 0.0, series=10, origins=60, seed=seed) for seed, rho in ((7, 0.6), (8, 0.0)))
+    fields = {k: np.concatenate([getattr(one, k) for one in (long, none)]) for k in vars(long)}
+    fields["entity"] = np.concatenate([long.entity, none.entity + 10])
+    found = Dependence.fit(PastErrors(**fields), ids)
+    lag = np.abs(np.subtract.outer(np.arange(H), np.arange(H)))
+    first = found.own[lag == 1].mean() * found.strength[:, 0]
+    assert first[:10] == pytest.approx(0.6, abs=0.12)
+    assert first[10:20] == pytest.approx(0.0, abs=0.12)
+    assert first[20] == pytest.approx(0.3, abs=0.08)  # a new one is as the mean of all
+    assert np.linalg.eigvalsh(found.own)[0] > 0
 
 
 def test_a_bias_of_a_weekday_is_no_dependence() -> None:

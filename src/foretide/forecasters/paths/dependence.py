@@ -23,6 +23,10 @@ SHARED = 10.0
 """That what series share lasts as long as the rest is believed as much as so many windows."""
 SINGLE, FACTORS = 200, 8
 """Up to so many series have correlations of their own, held by so many factors; of more the mean one is taken."""
+OVERLAP = 3.0
+"""Overlapping windows of a series say at most so many times as much as those among them that do not overlap."""
+LEAST = 0.01
+"""No combination of steps has less of the variance."""
 MOST_SHARED = 0.95
 """No series shares more of its variance."""
 
@@ -32,7 +36,8 @@ class Dependence:
     """Correlations of the normal scores behind every step of every series.
 
     A score is ``sum_k loading_k common_k + sqrt(1 - sum_k loading_k^2) own``; the common parts are one for all series
-    of a cutoff.
+    of a cutoff. Of what is a series' own a part, its strength, is correlated over the steps, the rest is not: a count
+    that is small is mostly chance anew each day, where a large one shows a level that stays.
 
     Attributes
     ----------
@@ -42,6 +47,8 @@ class Dependence:
         Correlations over the steps of what a series has for itself, and of what series share.
     loadings : float array ``[N + 1, D, K]``
         The last row for entities that were not known at fit.
+    strength : float array ``[N + 1, D]``
+        Between 0 and 1.
     windows : float
         How many independent windows, all series together, this is learned from.
     """
@@ -50,12 +57,13 @@ class Dependence:
     own: Floats
     common: Floats
     loadings: Floats
+    strength: Floats
     windows: float = 0.0
 
     @classmethod
     def none(cls, ids: tuple[str, ...], h: int, d: int) -> Dependence:
         """Return that of independent steps and series."""
-        return cls(ids, np.eye(h), np.eye(h), np.zeros((len(ids) + 1, d, 1)))
+        return cls(ids, np.eye(h), np.eye(h), np.zeros((len(ids) + 1, d, 1)), np.ones((len(ids) + 1, d)))
 
     @classmethod
     def fit(cls, past: PastErrors, ids: tuple[str, ...]) -> Dependence:
@@ -78,8 +86,8 @@ class Dependence:
         shared *= seen / (seen + FEW)
         windows = times / h * series / (1 + (series - 1) * shared**2)
         total = _drawn(_smooth(together, same[1], windows), np.eye(h), windows / (windows + FEW))
-        if series <= 1 or len(ids) * d == 1 or (shared == 0.0 and len(ids) * d > SINGLE):
-            return cls(ids, total, total, np.zeros((len(ids) + 1, d, 1)), windows)
+        if series <= 1 or len(ids) * d == 1:
+            return cls(ids, total, total, np.zeros((len(ids) + 1, d, 1)), np.ones((len(ids) + 1, d)), windows)
         # ---- what series share, and what is left
         loadings = _loadings(past, at, len(ids), scale, shared, moments)
         part = float(np.square(loadings[:-1]).sum(axis=-1).mean())
@@ -88,20 +96,27 @@ class Dependence:
         else:
             share = times / h / (times / h + SHARED) * shared**2 / (shared**2 + 1 / (series**2 * times / h))
             common = _drawn(_smooth(common, cross[1], times / h), total, share)
-        return cls(ids, _drawn((total - part * common) / (1 - part), total, 1.0), common, loadings, windows)
+        own = _drawn((total - part * common) / (1 - part), total, 1.0)
+        looks = min(OVERLAP * times / h, len(origins))
+        own, strength = _strengths(past, len(ids), scale, total, own, np.square(loadings).sum(axis=-1), looks)
+        return cls(ids, own, common, loadings, strength, windows)
 
     def scores(
         self, names: Sequence[str], shared: Sequence[np.random.Generator], own: Sequence[np.random.Generator], n: int
     ) -> Floats:
         """Draw scores ``[W, H, D, n]`` for named entities, each with generators of the shared parts and of its own."""
-        loadings = self.loadings[places(names, self.ids)]  # -1, the last row, where the name is not known
+        rows = places(names, self.ids)  # -1, the last row, where a name is not known
+        loadings, strength = self.loadings[rows], np.sqrt(self.strength[rows])[..., None, None]
         h, (d, k) = len(self.own), self.loadings.shape[1:]
         roots = np.linalg.cholesky(self.own), np.linalg.cholesky(self.common)
         rest = np.sqrt(1 - np.square(loadings).sum(axis=-1))
         out = np.empty((len(names), h, d, n))
         drawn: dict[int, Floats] = {}
         for w, (mine, ours) in enumerate(zip(own, shared, strict=True)):
-            out[w] = np.swapaxes(roots[0] @ mine.standard_normal((d, h, n)), 0, 1) * rest[w][:, None]
+            alone = roots[0] @ mine.standard_normal((d, h, n))
+            if (strength[w] < 1).any():
+                alone = strength[w] * alone + np.sqrt(1 - strength[w] ** 2) * mine.standard_normal((d, h, n))
+            out[w] = np.swapaxes(alone, 0, 1) * rest[w][:, None]
             if np.any(loadings[w]):
                 if id(ours) not in drawn:
                     drawn[id(ours)] = np.swapaxes(roots[1] @ ours.standard_normal((k, h, n)), 0, 1)
@@ -181,6 +196,45 @@ def _correlation(matrix: Floats) -> Floats:
     made = (vectors * np.maximum(values, 1e-6)) @ vectors.T
     size = np.sqrt(np.diag(made))
     return np.asarray(made / (size[:, None] * size))
+
+
+def _strengths(
+    past: PastErrors, n: int, scale: Floats, total: Floats, own: Floats, shared: Floats, looks: float
+) -> tuple[Floats, Floats]:
+    """Return the correlations of the strongest series, and how much of them each has, ``[n + 1, D]``.
+
+    How strong a series is beside the mean one (correlations ``total``) is found from its own errors, and drawn towards
+    the mean one by how unsure that is.
+    """
+    h, d = past.error.shape[1:]
+    apart = total - np.eye(h)
+    sums = np.zeros((4, n, d))
+    for k, (values, matrix) in enumerate((
+        (past.error / np.sqrt(scale)[:, None], apart), (past.first, apart * apart), (past.second, apart**3),
+    )):  # fmt: skip
+        products = np.einsum("whd,hg,wgd->wd", values, matrix, values, optimize=True)
+        np.add.at(sums[k], past.entity, products)
+    np.add.at(sums[3], past.entity, (past.weight > 0).any(axis=1).astype(np.float64))
+    product, first, second, count = sums
+    signal, spread = np.zeros((n, d)), np.zeros((n, d))
+    np.add.at(signal, past.entity, np.square(past.first).sum(axis=1))
+    np.add.at(spread, past.entity, past.variance.sum(axis=1))
+    expected = np.where(first + second > 1e-12, first + second, np.inf)
+    found = product / expected
+    clear = np.where(spread > 0, signal / np.where(spread > 0, spread, 1.0), 0.0)
+    seen = looks * count / max(float(count.max()), 1.0) * clear**2
+    size = float(np.square(apart).sum())
+    doubt = 2 * float(np.trace(apart @ total @ apart @ total)) / max(size, 1e-12) ** 2
+    noise = np.where((seen > 0) & np.isfinite(expected), doubt / np.where(seen > 0, seen, 1.0), np.inf)
+    weight = 1 / np.maximum(noise, 1e-12)
+    gap = np.where(np.isfinite(noise), np.square(found - 1) - noise, 0.0)
+    varied = max(float((weight * gap).sum() / max(weight.sum(), 1e-12)), 0.0)
+    found = 1 + varied / (varied + noise) * (found - 1)
+    found = np.concatenate([found, found.mean(axis=0, keepdims=True)])
+    found = np.maximum((found - shared) / (1 - shared), 0.0)
+    most = (1 - LEAST) / max(1 - float(np.linalg.eigvalsh(own)[0]), LEAST)
+    most = float(np.clip(found.max(), 1e-6, max(most, 1.0)))
+    return np.eye(h) + most * (own - np.eye(h)), np.minimum(found / most, 1.0)
 
 
 def _loadings(past: PastErrors, at: Ints, n: int, scale: Floats, shared: float, moments: float) -> Floats:
