@@ -207,7 +207,8 @@ class _Refusing:
         return self
 
     def forward(self, y: np.ndarray, h: int, level: Any = None, X: Any = None) -> dict[str, np.ndarray]:
-        return {"mean": np.full(h, float(y[-1]))}
+        mean = np.full(h, float(y[-1]))
+        return {"mean": mean, **{f"{side}-{one}": mean for one in level or () for side in ("lo", "hi")}}
 
 
 def test_a_model_that_fails_with_the_columns_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_errors_are_those_on_steps_the_model_did_not_learn_from() -> None:
 def test_origins_pass_through_every_season_position() -> None:
     panel = counts(n=1401, targets=1)  # 30 % kept back and 60 origins: every seventh step, were it not avoided
     after = slide(panel, input_size=1, h=H, first_target=1401 - 420)
-    windows = evenly_spaced(after, after.cutoff, 7, 60)
+    windows = evenly_spaced(after, after.cutoff, 7, 60, 30_000)
     assert 30 <= len(windows) <= 60
     assert set(windows.cutoff % 7) == set(range(7))
     assert windows.cutoff.min() >= 1400 - 420

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from math import gcd
 from typing import TYPE_CHECKING, TypeAlias
@@ -159,7 +160,7 @@ def _made(
 ) -> PastForecasts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say was said when the whole part was fitted
-        made = predict_within(maker, inside, windows, quantiles)
+        made = predict_within(copy(maker), inside, windows, quantiles)  # of what a prediction leaves on the model
     at = windows.steps(inside)
     mean = np.asarray(made.mean, dtype=np.float64)
     errors = Errors(mean, truth_of(inside, windows, maker.h), where[windows.entity], at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ class Source:
             levels = (low, *(q for q in levels if low + CLOSE < q < high - CLOSE), high)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what there is to say was said when it forecast
-            got, _ = self.model._seen(panel, forecast.windows[at], levels, (), forecast.h)
+            got, _ = copy(self.model)._seen(panel, forecast.windows[at], levels, (), forecast.h)
         mean = np.asarray(forecast.mean[at], dtype=np.float64)
         if got.quantiles is None:
             return np.full((*mean.shape, n), np.nan)
