@@ -46,6 +46,7 @@ def test_a_backtest_with_a_folder_leaves_its_card_and_page_there(folder: Path, p
         "folds",
         "calibration",
         "models",
+        "choices",
         "settings",
         "data",
     ]
