@@ -74,3 +74,22 @@ def test_layouts_agree(model: str, layout: str, calendar: bool) -> None:
 def test_holidays_are_worth_knowing(model: str) -> None:
     """What the layouts agree on is no accident: without holidays the error is larger."""
     assert error(model, None, False) > 1.01 * error(model, None, True)
+
+
+def test_a_kind_never_seen_is_an_ordinary_day() -> None:
+    frame = table()
+    target = "item" + max(name.removeprefix("item") for name in frame.columns if name.startswith("item"))
+    wide = frame[["ds", target]].assign(feast=names(frame["holiday"].to_numpy()))
+    model = ft.CalendarES(H, alpha=0.1).fit(
+        ft.Panel.from_wide(wide, time="ds", target=[target], future=["feast"]), until=wide["ds"][LEARNED - 1]
+    )
+    day = LEARNED + 2
+    means = []
+    for kind in ("", "feast 1", "feast of nobody"):
+        later = wide.assign(
+            feast=np.where(np.arange(DAYS) == day, kind, np.where(np.arange(DAYS) > day, "", wide.feast))
+        )
+        panel = ft.Panel.from_wide(later, time="ds", target=[target], future=["feast"])
+        means.append(model.predict(panel, [wide["ds"][LEARNED - 1]], levels=()).mean[0, :, 0])
+    np.testing.assert_array_equal(means[0], means[2])
+    assert means[1][2] < 0.6 * means[0][2]
