@@ -27,6 +27,8 @@ LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Quantiles by which distributions are judged."""
 JUDGED, JUDGED_IN = 28_000, 10_000
 """At most so many steps are judged, among so many windows of single series."""
+LOOKED_AT, CLEARLY = 7_000, 0.005
+"""A first look at so many steps is enough where the loss grows by this share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +138,15 @@ def judged(
         Share of the quantile loss of LAVAR without it that goes with it; negative: it grows.
     """
     h, d = base.shape[1:]
-    kept, tried = some(len(base), JUDGED_IN // d), some(len(held_base), JUDGED // (h * d))
+    kept = some(len(base), JUDGED_IN // d)
     pool = Pooled.learn(parts, _taken(train, kept), base[kept], HALF_WAY, over_heads)
+    first, tried = (some(len(held_base), most // (h * d)) for most in (LOOKED_AT, JUDGED))
+    way, gain = _judged(parts, pool, held, held_base, first)
+    return (way, gain) if gain < -CLEARLY or len(tried) == len(first) else _judged(parts, pool, held, held_base, tried)
+
+
+def _judged(parts: Parts, pool: Pooled, held: Look, held_base: Floats, tried: Ints) -> tuple[float, float]:
+    """Judge by some of the held-back windows."""
     look, truth = _taken(held, tried), held.truth()[tried]
     mean, own = answers(parts, look, held_base[tried], LEVELS)
     unit = parts.unit[look.windows.entity][:, None]
