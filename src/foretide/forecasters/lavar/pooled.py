@@ -27,8 +27,8 @@ LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Quantiles by which distributions are judged."""
 JUDGED, JUDGED_IN = 28_000, 10_000
 """At most so many steps are judged, among so many windows of single series."""
-LOOKED_AT, CLEARLY = 7_000, 0.005
-"""A first look at so many steps is enough where the loss grows by this share."""
+LOOKED_AT = 7_000
+"""A first look at so many steps is enough where it shows no gain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,7 @@ def judged(
     pool = Pooled.learn(parts, _taken(train, kept), base[kept], HALF_WAY, over_heads)
     first, tried = (some(len(held_base), most // (h * d)) for most in (LOOKED_AT, JUDGED))
     way, gain = _judged(parts, pool, held, held_base, first)
-    return (way, gain) if gain < -CLEARLY or len(tried) == len(first) else _judged(parts, pool, held, held_base, tried)
+    return (way, gain) if gain <= 0 or len(tried) == len(first) else _judged(parts, pool, held, held_base, tried)
 
 
 def _judged(parts: Parts, pool: Pooled, held: Look, held_base: Floats, tried: Ints) -> tuple[float, float]:
