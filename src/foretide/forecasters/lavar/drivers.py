@@ -116,7 +116,7 @@ class Drivers:
             table = known_rows(panel, entity, h)
             columns = [panel.future.index(name) for name in self.columns]
             cutoffs = windows.cutoff[chosen]
-            # Only what lies ahead of all that was observed must be there: before a column's first value is the usual one.
+            # What lies ahead of all that was observed must be there; before a column begins, the usual value is.
             ahead_of_all = np.where(np.arange(len(table))[:, None] < panel.observed[entity], 0.0, table)
             check_known(panel, entity, ahead_of_all, cutoffs, h, columns)
             known = self._standard(table[:, columns], int(where[entity]))
