@@ -116,7 +116,9 @@ class Drivers:
             table = known_rows(panel, entity, h)
             columns = [panel.future.index(name) for name in self.columns]
             cutoffs = windows.cutoff[chosen]
-            check_known(panel, entity, table, cutoffs, h, columns)
+            # What lies ahead of all that was observed must be there; before a column begins, the usual value is.
+            ahead_of_all = np.where(np.arange(len(table))[:, None] < panel.observed[entity], 0.0, table)
+            check_known(panel, entity, ahead_of_all, cutoffs, h, columns)
             known = self._standard(table[:, columns], int(where[entity]))
             out[chosen, :, self.states :] = known[cutoffs[:, None] + np.arange(1, h + 1)]
         step = panel.first[windows.entity] + windows.cutoff + self._steps_after_start(panel)
