@@ -51,6 +51,15 @@ def test_it_is_better_on_a_later_part() -> None:
     assert loss["auto"] < 0.97 * loss["errors"]
 
 
+def test_small_series_do_not_decide_for_a_large_one() -> None:
+    panel, rng = skewed(series=41, rows=150), np.random.default_rng(1)
+    values = np.array(panel.values)
+    values[-150:] = np.round(np.maximum(10_000 + rng.normal(0, 3_000, (150, 1)), 0))
+    gate = verdict(ft.LAVAR(h=7, **FAST).fit(panel.with_values(values)))
+    assert not gate["kept"]
+    assert float(str(gate["gain"])) < 0
+
+
 def test_a_new_series_is_answered_too() -> None:
     model = ft.LAVAR(h=7, **FAST).fit(skewed())
     new = make_panel((200,)).with_values(skewed(1, seed=9).values)

@@ -46,7 +46,7 @@ from foretide.heads.base import HeadShape
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.head_bank import HeadBank, HeadData, train_heads
 from foretide.training.prepare import Preparation
-from foretide.typing import Bools, Floats, Ints, Reals
+from foretide.typing import Floats, Ints, Reals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,12 +141,10 @@ class _Fit:
         own = unit if self.model.supply.units == "series" else np.ones_like(unit)
         parts = self._parts(base, effects, own, looks[0].width)
         best = self._stage_two(parts, looks, bases, unit)
-        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
-        past = self._past(parts, looks, bases, np.array([kind == "normal" for kind in kinds]))
+        past = self._past(parts, looks, bases)
         if len(looks) > 1:
             spread(parts, past, [bucket for bucket, epochs in best.items() if not epochs])
-        season, ids = int(main_season(self.train)), parts.preparation.ids
-        parts = dataclasses.replace(parts, distribution=ErrorDistribution.fit(past, kinds, ids, self.h, season))
+        parts = self._with_errors(parts, past)
         way = self._way(parts, looks, bases)
         if self.model.supply.refit and len(looks) > 1:
             parts = self._again(parts, best)
@@ -280,14 +278,20 @@ class _Fit:
         self.history["stage2"] = history.epochs
         return history.parts
 
-    def _past(self, parts: Parts, looks: Sequence[Look], bases: Sequence[Floats], continuous: Bools) -> Errors:
+    def _with_errors(self, parts: Parts, past: Errors) -> Parts:
+        """Let forecasts of heads without a distribution be spread as past errors are."""
+        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
+        season, ids = int(main_season(self.train)), parts.preparation.ids
+        return dataclasses.replace(parts, distribution=ErrorDistribution.fit(past, kinds, ids, self.h, season))
+
+    def _past(self, parts: Parts, looks: Sequence[Look], bases: Sequence[Floats]) -> Errors:
         """Errors that spreads are made of: on validation windows, beside those on the newest training windows."""
         *inside, held = (self._errors(parts, *both) for both in zip(looks, bases, strict=True))
         if inside:
             begun = _settled(self.train.observed, int(main_season(self.train)))
             settled = inside[0].take(np.flatnonzero(looks[0].windows.cutoff >= begun[looks[0].windows.entity]))
             n = self.panel.n_entities
-            held = beside(held, settled.take(latest(held, settled, n)), continuous, n)
+            held = beside(held, settled.take(latest(held, settled, n)), ~count_like(self.panel), n)
         return held
 
     def _errors(self, parts: Parts, look: Look, base: Floats) -> Errors:
@@ -308,7 +312,8 @@ class _Fit:
             self.verdicts.append(Verdict("similar windows", False, why))
             return None
         if len(looks) > 1:
-            way, gain = judged(parts, looks[0], bases[0], looks[1], bases[1], self.model.heads == "auto")
+            blind = self._with_errors(parts, self._past(parts, looks[:1], bases[:1]))
+            way, gain = judged(blind, looks[0], bases[0], looks[1], bases[1], self.model.heads == "auto")
             why = "less quantile loss than the distribution of past errors" if gain > 0 else "no less quantile loss"
         kept, seen = kind == "analogues" or not gain <= 0, Evidence(gain, math.nan, math.nan)
         seconds = time.perf_counter() - started

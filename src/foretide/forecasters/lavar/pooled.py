@@ -116,14 +116,12 @@ def mean_and_quantiles(
 def judged(
     parts: Parts, train: Look, base: Floats, held: Look, held_base: Floats, over_heads: bool
 ) -> tuple[float, float]:  # fmt: skip
-    """Judge a pool of training windows by held-back windows, all series in their own units.
-
-    The pool has not seen these windows, the distribution of past errors has.
+    """Judge a pool of training windows by held-back windows, which neither it nor the distribution of errors has seen.
 
     Parameters
     ----------
     parts : Parts
-        With a distribution of past errors.
+        With a distribution of errors on training windows.
     train, held : Look
         Training and held-back windows.
     base, held_base : float arrays ``[W, H, D]``
@@ -135,7 +133,8 @@ def judged(
     way : float
         How far values are to be drawn towards LAVAR's mean: half-way where that is no worse than the mean itself.
     gain : float
-        Share of the quantile loss of LAVAR without it that goes with it; negative: it grows.
+        Share of the quantile loss of LAVAR without it that goes with it, negative if it grows: with all series in their
+        own units or as they are, whichever is less. Small series must not decide for large ones, nor the other way.
     """
     h, d = base.shape[1:]
     kept = some(len(base), JUDGED_IN // d)
@@ -151,14 +150,18 @@ def _judged(parts: Parts, pool: Pooled, held: Look, held_base: Floats, tried: In
     mean, own = answers(parts, look, held_base[tried], LEVELS)
     unit = parts.unit[look.windows.entity][:, None]
 
-    def losses(pooled: Pooled | None) -> tuple[float, float]:
+    def losses(pooled: Pooled | None) -> tuple[float, float, float]:
         found = mean_and_quantiles(replace(parts, pooled=pooled), look.panel, look.windows, mean, own, LEVELS)
-        return _square(found[0], truth, unit), _pinball(found[1], truth, unit)
+        loss = _pinball(found[1], truth)
+        return (
+            float(np.nanmean(((found[0] - truth) / unit) ** 2)),
+            float(np.nanmean(loss / unit)),
+            float(np.nanmean(loss)),
+        )
 
     plain, half = losses(None), losses(pool)
-    if half[0] <= plain[0]:
-        return HALF_WAY, _gain(plain[1], half[1])
-    return ALL_THE_WAY, _gain(plain[1], losses(replace(pool, way=ALL_THE_WAY))[1])
+    way, taken = (HALF_WAY, half) if half[0] <= plain[0] else (ALL_THE_WAY, losses(replace(pool, way=ALL_THE_WAY)))
+    return way, min(_gain(before, after) for before, after in zip(plain[1:], taken[1:], strict=True))
 
 
 def _taken(look: Look, chosen: Ints) -> Look:
@@ -170,11 +173,8 @@ def _gain(before: float, after: float) -> float:
     return (before - after) / before if before > 0 else 0.0
 
 
-def _square(mean: Floats, truth: Floats, unit: Floats) -> float:
-    return float(np.nanmean(((mean - truth) / unit) ** 2))
-
-
-def _pinball(quantiles: Floats | None, truth: Floats, unit: Floats) -> float:
+def _pinball(quantiles: Floats | None, truth: Floats) -> Floats:
+    """Mean quantile loss of each step."""
     assert quantiles is not None
-    error, q = (truth[..., None] - quantiles) / unit[..., None], np.array(LEVELS)
-    return float(np.nanmean(np.maximum(q * error, (q - 1) * error)))
+    error, q = truth[..., None] - quantiles, np.array(LEVELS)
+    return np.asarray(np.maximum(q * error, (q - 1) * error).mean(axis=-1))
