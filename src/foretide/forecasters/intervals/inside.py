@@ -40,7 +40,7 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
     held, inside : Errors
         Of the same targets.
     continuous : bool array ``[D]``
-        Targets whose errors are changed; counts have their spread from their mean, and none where that is zero.
+        The other targets, counts, keep their held-back errors alone: a spread around the mean needs fewer.
     n : int
         Entities.
 
@@ -59,8 +59,7 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
     """
     if not len(inside.entity):
         return held
-    # Zero forecast and zero seen, again and again, says nothing of a count that wakes up.
-    truth = np.where(continuous | (inside.mean > 0), inside.truth, np.nan)
+    truth = np.where(continuous, inside.truth, np.nan)
     if continuous.any():
         changed = continuous & ~(_means((inside.truth == 0).astype(np.float64), inside.entity, n) > ZEROS)
         gap = (inside.truth - inside.mean) * _growth(held, inside, n)[:, None, :]
