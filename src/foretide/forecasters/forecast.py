@@ -175,8 +175,9 @@ class Forecast:
         >>> forecast.sample(n=200).sum(axis=2).shape
         (1, 200, 1)
         """
-        from foretide.forecasters.paths.source import paths_of
+        from foretide.forecasters.paths.source import check_draws, paths_of
 
+        check_draws(n, seed)
         _, h, d = self.mean.shape
         out = np.empty((len(self), int(n), h, d))
         for at, paths in paths_of(self, n, seed):

@@ -108,6 +108,9 @@ def test_errors_say_what_to_type() -> None:
         (lambda: found.total(by="twon"), "'town'"),
         (lambda: found.total(by={"a": "x"}), "no group of the series 'b'"),
         (lambda: found.sample(1), "n is a whole number of at least 2"),
+        (lambda: found.sample(-1), "n is a whole number of at least 2, got -1"),
+        (lambda: found.sample("many"), "n is a whole number of at least 2, got 'many'"),  # type: ignore[arg-type]
+        (lambda: found.total(n=-1), "n is a whole number of at least 2, got -1"),
         (lambda: found.sample(seed=-1), "seed is a whole number of at least 0"),
         (lambda: found.total(levels=0.8), "levels=80"),
     ):
