@@ -337,7 +337,7 @@ class Forecast:
             shown = ", ".join(map(repr, names[:3])) + (" ..." if len(names) > 3 else "")
             everything = len(note.windows) == len(self)
             who = "all forecasts" if everything else f"{len(note.windows)} of {len(self)} forecasts ({shown})"
-            sentences.append(f"{self.model}, {who}: {note.text}.")
+            sentences.append(f"{self.model}, {who}: {note.text.rstrip('.')}.")
         return sentences
 
     def plot(
