@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from numbers import Integral, Real
 
 
 class ForetideError(Exception):
@@ -137,3 +139,31 @@ def check_settings(config: object, fine: Mapping[str, bool], where: str = "") ->
         if not works:
             value, default = getattr(config, name), getattr(type(config), name)
             raise ConfigError(f"{name}={value!r} cannot work{where}. Try the default, {name}={default!r}.")
+
+
+_NUMBERS: dict[str, type] = {"int": Integral, "float": Real}
+
+
+def check_numbers(config: object, where: str = "") -> None:
+    """Refuse the first field of a dataclass of settings that is declared as a number and holds something else.
+
+    Parameters
+    ----------
+    config : dataclass
+        Fields of the type ``int`` or ``float``, or one of these or None, are looked at; text and booleans are none.
+    where : str
+        As for :func:`check_settings`.
+
+    Raises
+    ------
+    ConfigError
+        With the default.
+    """
+    fine = {}
+    for field in fields(config):  # type: ignore[arg-type]
+        declared, _, rest = str(field.type).partition(" | ")
+        if declared in _NUMBERS and field.default is not MISSING:
+            value = getattr(config, field.name)
+            number = isinstance(value, _NUMBERS[declared]) and not isinstance(value, bool)
+            fine[field.name] = number or (rest == "None" and value is None)
+    check_settings(config, fine, where)

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 import foretide as ft
+from foretide.data.counts import are_counts
 from foretide.data.panel import Panel
+from foretide.data.time.wallclock import on_wall_clock, wall_grid
 from foretide.forecasters.table import forecaster_class
 
 H = 24
@@ -109,3 +111,13 @@ def test_other_steps_and_zones(freq: str, zone: str, change: str) -> None:
     steps = found.cutoff_steps[:, None] + np.arange(1, day_long + 1)
     after = steps >= border + 2 * day_long
     assert np.nanmean(gap[after]) < (MOST if freq != "2h" else 3) * np.nanmean(gap[steps < border])
+
+
+def test_counts_are_counts_through_a_clock_change() -> None:
+    frame = table("spring")
+    y = np.arange(len(frame)) // 3 % 4  # the neighbours of the hour that is left out are an odd number apart
+    at = Panel.from_frame(frame, freq="h").grid.step_of(pd.Timestamp(CHANGES["spring"] + " 01:00", tz=ZONE))
+    panel = next(p for p in (Panel.from_frame(frame.assign(y=np.roll(y, k) * 1.0), freq="h") for k in range(3))
+                 if (p.values[at, 0] + p.values[at + 1, 0]) % 2)  # fmt: skip
+    assert are_counts(on_wall_clock(panel, wall_grid(panel.grid))[0]).all()
+    assert ft.Attention(h=3, input_size=24, hidden=8, head="nb", epochs=0).fit(panel).predict(panel).mean.min() >= 0

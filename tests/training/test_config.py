@@ -15,7 +15,9 @@ from foretide.training.config import Stage, TrainingConfig
         ({"lr": float("nan")}, "lr=0.001"), ({"start_lr": -1e-9}, "start_lr=0.0001"),
         ({"weight_decay": -1.0}, "weight_decay=0.0"), ({"patience": 0}, "patience=4"), ({"clip": 0.0}, "clip=1.0"),
         ({"ema": 1.0}, "ema="), ({"ema": -0.1}, "ema="), ({"steps_per_epoch": 0}, "steps_per_epoch="),
-        ({"fit_mean_first": "yes"}, "fit_mean_first=True"),
+        ({"fit_mean_first": "yes"}, "fit_mean_first=True"), ({"epochs": 2.5}, "epochs=12"),
+        ({"epochs": "5"}, "epochs=12"), ({"epochs": None}, "epochs=12"), ({"epochs": True}, "epochs=12"),
+        ({"clip": "no"}, "clip=1.0"), ({"batch_size": 6.4}, "batch_size=64"),
     ],
 )  # fmt: skip
 def test_what_cannot_work(settings: dict[str, Any], default: str) -> None:

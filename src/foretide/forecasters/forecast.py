@@ -175,8 +175,9 @@ class Forecast:
         >>> forecast.sample(n=200).sum(axis=2).shape
         (1, 200, 1)
         """
-        from foretide.forecasters.paths.source import paths_of
+        from foretide.forecasters.paths.source import check_draws, paths_of
 
+        check_draws(n, seed)
         _, h, d = self.mean.shape
         out = np.empty((len(self), int(n), h, d))
         for at, paths in paths_of(self, n, seed):
@@ -336,7 +337,7 @@ class Forecast:
             shown = ", ".join(map(repr, names[:3])) + (" ..." if len(names) > 3 else "")
             everything = len(note.windows) == len(self)
             who = "all forecasts" if everything else f"{len(note.windows)} of {len(self)} forecasts ({shown})"
-            sentences.append(f"{self.model}, {who}: {note.text}.")
+            sentences.append(f"{self.model}, {who}: {note.text.rstrip('.')}.")
         return sentences
 
     def plot(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foretide.errors import check_settings
+from foretide.errors import check_numbers, check_settings
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class TrainingConfig:
     fit_mean_first: bool = True
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         own = {
             "start_lr": self.start_lr >= 0,
             "patience": self.patience is None or self.patience >= 1,
@@ -100,6 +101,7 @@ class Stage:
     steps: int | None = None
 
     def __post_init__(self) -> None:
+        check_numbers(self, where=f" in {self.name}")
         own = {
             "steps": self.steps is None or self.steps >= 1,
             "patience": self.patience is None or self.patience >= 1,

@@ -15,7 +15,7 @@ from foretide.evaluation.metrics.quantiles import (
     Quantiles,
     pinball,
 )
-from foretide.evaluation.metrics.stock import newsvendor_quantity, order_up_to, stock_decisions
+from foretide.evaluation.metrics.stock import critical_ratio, newsvendor_quantity, order_up_to, stock_decisions
 from foretide.evaluation.metrics.table import METRICS, find_metric, metric_of
 
 DEMAND = stats.nbinom(2, 0.3)
@@ -188,3 +188,11 @@ def test_stock_for_a_lead_time_says_what_it_needs() -> None:
         order_up_to(paths, 5, 95)
     with pytest.raises(ConfigError, match=r"forecast.sample\(\)"):
         order_up_to(paths[0], 5, 0.9)
+    with pytest.raises(ConfigError, match=r"forecast.sample\(\) gives them, got object"):
+        order_up_to(object(), 5, 0.9)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="fraction between 0 and 1, got '0.9'"):
+        order_up_to(paths, 5, "0.9")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="from 1 to 5, which the paths have; got True"):
+        order_up_to(paths, True, 0.9)
+    with pytest.raises(ConfigError, match="shortage_cost is a positive cost of one unit and step, got '9'"):
+        critical_ratio("9", 1)  # type: ignore[arg-type]

@@ -183,3 +183,6 @@ def test_wrong_settings_name_what_can_be() -> None:
             ft.PlainLAVAR(3, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(ft.errors.ConfigError, match="head_margin=2 cannot work"):
         ft.PlainLAVAR(3, head_margin=2)
+    for name, value in (("epochs", -1), ("head_epochs", None), ("head_epochs", 2.5), ("head_lr", 0), ("patience", 0)):
+        with pytest.raises(ft.errors.ConfigError, match=f"^{name}={value!r} cannot work"):
+            ft.LAVAR(3, **{name: value})  # type: ignore[arg-type]

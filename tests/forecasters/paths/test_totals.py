@@ -108,6 +108,9 @@ def test_errors_say_what_to_type() -> None:
         (lambda: found.total(by="twon"), "'town'"),
         (lambda: found.total(by={"a": "x"}), "no group of the series 'b'"),
         (lambda: found.sample(1), "n is a whole number of at least 2"),
+        (lambda: found.sample(-1), "n is a whole number of at least 2, got -1"),
+        (lambda: found.sample("many"), "n is a whole number of at least 2, got 'many'"),  # type: ignore[arg-type]
+        (lambda: found.total(n=-1), "n is a whole number of at least 2, got -1"),
         (lambda: found.sample(seed=-1), "seed is a whole number of at least 0"),
         (lambda: found.total(levels=0.8), "levels=80"),
     ):
@@ -145,3 +148,13 @@ def test_whole_values_have_the_quantiles_and_the_mean(mean: float) -> None:
     assert made.mean() == pytest.approx(mean, rel=0.02, abs=0.002)
     for q in (0.1, 0.5, 0.9, 0.99):
         assert made[round(q * 4000) - 1] == poisson.ppf(q, mean)
+
+
+def test_whole_values_stay_whole_beside_others() -> None:
+    counts, others = np.floor(np.linspace(0, 5, len(GRID))), np.linspace(0, 5, len(GRID))
+    both = np.stack([counts, others])[:, None, None]  # two windows, one step, one target
+    mean, never = both.mean(axis=-1), np.ones(1, bool)
+    found = spread_evenly(mean, both, GRID, 100, never)
+    np.testing.assert_array_equal(found[:1], spread_evenly(mean[:1], both[:1], GRID, 100, never))
+    assert (found[0] == np.rint(found[0])).all()
+    assert (found[1] != np.rint(found[1])).any()

@@ -65,7 +65,7 @@ def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Ints]]:
     """Put a panel on the wall clock.
 
     Of an hour that comes twice the first value is kept, so that nothing later is seen from it. A row that the clock
-    leaves out is the mean of its neighbours.
+    leaves out is the mean of its neighbours, rounded where both are whole: counts stay counts.
 
     Parameters
     ----------
@@ -97,7 +97,9 @@ def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Ints]]:
         left_out = np.setdiff1d(np.arange(length[i]), own, assume_unique=False)
         if len(left_out):
             at = row0[i] + left_out
-            values[at] = (values[at - 1] + values[at + 1]) / 2
+            before, after = values[at - 1], values[at + 1]
+            mean, whole = (before + after) / 2, (before == np.rint(before)) & (after == np.rint(after))
+            values[at] = np.where(whole, np.rint(mean), mean)
     return replace(moved, values=values, row0=row0, length=length), rows
 
 

@@ -40,9 +40,13 @@ def critical_ratio(shortage_cost: float, holding_cost: float) -> float:
     0.9
     """
     for name, cost in (("shortage_cost", shortage_cost), ("holding_cost", holding_cost)):
-        if not (cost > 0 and np.isfinite(cost)):
+        if not (_is_number(cost) and cost > 0 and np.isfinite(cost)):
             raise ConfigError(f"{name} is a positive cost of one unit and step, got {cost!r}.")
     return shortage_cost / (shortage_cost + holding_cost)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def newsvendor_quantity(
@@ -124,7 +128,7 @@ def order_up_to(paths: ArrayLike, lead_time: int, service_level: float) -> Float
     Raises
     ------
     ConfigError
-        For a lead time beyond the paths, or a service level that is no fraction.
+        For a lead time beyond the paths, a service level that is no fraction, or anything else than paths.
 
     Examples
     --------
@@ -134,13 +138,17 @@ def order_up_to(paths: ArrayLike, lead_time: int, service_level: float) -> Float
     >>> order_up_to(paths, lead_time=10, service_level=critical_ratio(9, 1)).shape
     (1, 2)
     """
-    values = np.asarray(paths, dtype=np.float64)
+    try:
+        values = np.asarray(paths, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        what = type(paths).__name__
+        raise ConfigError(f"Expected paths [N, n, H, D] as forecast.sample() gives them, got {what}.") from error
     if values.ndim != 4:
         raise ConfigError(f"Expected paths [N, n, H, D] as forecast.sample() gives them, got shape {values.shape}.")
     steps = values.shape[2]
-    if not isinstance(lead_time, (int, np.integer)) or not 1 <= lead_time <= steps:
+    if not isinstance(lead_time, (int, np.integer)) or isinstance(lead_time, bool) or not 1 <= lead_time <= steps:
         raise ConfigError(f"lead_time is a number of steps from 1 to {steps}, which the paths have; got {lead_time!r}.")
-    if not 0 < service_level < 1:
+    if not (_is_number(service_level) and 0 < service_level < 1):
         raise ConfigError(f"service_level is a fraction between 0 and 1, got {service_level!r}. Type 0.95.")
     sums = values[:, :, :lead_time].sum(axis=2)
     return np.asarray(np.quantile(sums, service_level, axis=1, method="inverted_cdf"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from foretide.data.counts import check_thresholds
-from foretide.errors import ConfigError, check_choice, check_settings
+from foretide.errors import ConfigError, check_choice, check_numbers, check_settings
 from foretide.training.config import Stage
 
 BASES = ("auto", "last", "season", "level", "mean", "profile")
@@ -136,7 +136,15 @@ class StagesConfig:
     head_margin: float = 0.02
 
     def __post_init__(self) -> None:
-        check_settings(self, {"head_margin": 0 <= self.head_margin < 1})
+        check_numbers(self)
+        fine = {
+            "epochs": self.epochs is None or self.epochs >= 0, "head_epochs": self.head_epochs >= 0,
+            "head_lr": self.head_lr > 0, "head_weight_decay": self.head_weight_decay >= 0,
+            "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
+            "head_margin": 0 <= self.head_margin < 1,
+        }  # fmt: skip
+        check_settings(self, fine)
+        self.stage(1)  # refuses what is wrong with the others
 
     def stage(self, number: int, epochs: int | None = None) -> Stage:
         """Return stage 1 (latent state) or 2 (heads), or another number of ``epochs`` of it."""

@@ -315,7 +315,8 @@ class _Fit:
             blind = self._with_errors(parts, self._past(parts, looks[:1], bases[:1]))
             way, gain = judged(blind, looks[0], bases[0], looks[1], bases[1], self.model.heads == "auto")
             why = "less quantile loss than the distribution of past errors" if gain > 0 else "no less quantile loss"
-        kept, seen = kind == "analogues" or not gain <= 0, Evidence(gain, math.nan, math.nan)
+        asked, seen = kind == "analogues", Evidence(gain, math.nan, math.nan)
+        kept, why = asked or not gain <= 0, f"asked for; {why}" if asked else why
         seconds = time.perf_counter() - started
         self.verdicts.append(Verdict("similar windows", kept, why, seen, 0, seconds))
         return way if kept else None

@@ -47,13 +47,14 @@ def spread_evenly(mean: Floats, quantiles: Floats, levels: Sequence[float], n: i
     at = (np.arange(n) + 0.5) / n
     known = np.asarray(np.isfinite(quantiles).all(axis=-1))
     values = np.maximum.accumulate(np.where(known[..., None], quantiles, 0.0), axis=-1)
-    whole = (values == np.rint(values)).reshape(-1, *values.shape[-2:]).all(axis=(0, 2))
+    # Each distribution by itself: a series' paths must not depend on what else is in the table.
+    whole = (values == np.rint(values)).all(axis=-1)
     z = ndtri(np.asarray(levels))
     out = np.empty((*values.shape[:-1], n))
     if whole.any():
-        out[..., whole, :] = _whole(mean[..., whole], values[..., whole, :], z, at)
+        out[whole] = _whole(mean[whole], values[whole], z, at)
     if not whole.all():
-        out[..., ~whole, :] = _linear(values[..., ~whole, :], z, ndtri(at))
+        out[~whole] = _linear(values[~whole], z, ndtri(at))
     np.maximum(out, np.where(nonnegative[:, None], np.minimum(values[..., :1], 0.0), -np.inf), out=out)
     out[~known] = np.nan
     return out

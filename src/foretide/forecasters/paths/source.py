@@ -96,6 +96,15 @@ class Source:
         return np.argsort(made[:, :, _order(self.fitted.targets, panel.targets)], axis=-1)
 
 
+def check_draws(n: int, seed: int) -> None:
+    """Raise a :class:`ConfigError` for a number of paths, or a seed, that is none."""
+    for name, value, least in (("n", n, 2), ("seed", seed, 0)):
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
+            raise ConfigError(
+                f"{name} is a whole number of at least {least}, got {value!r}. Type: sample(n=1000, seed=0)"
+            )
+
+
 def paths_of(forecast: Forecast, n: int, seed: int) -> Iterator[tuple[slice, Floats]]:
     """Yield paths ``[W, n, h, D]`` of a few windows at a time, and the place of these in the forecast.
 
@@ -115,11 +124,7 @@ def paths_of(forecast: Forecast, n: int, seed: int) -> Iterator[tuple[slice, Flo
     ConfigError
         For a number or a seed that is none, and where the forecast knows no model that paths could come from.
     """
-    for name, value, least in (("n", n, 2), ("seed", seed, 0)):
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise ConfigError(
-                f"{name} is a whole number of at least {least}, got {value!r}. Type: sample(n=1000, seed=0)"
-            )
+    check_draws(n, seed)
     source = forecast.source
     if source is None:
         raise ConfigError(

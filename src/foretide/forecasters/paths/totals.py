@@ -11,7 +11,7 @@ import pandas as pd
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import bounds_of, interval_columns, interval_levels, quantile_column, quantile_levels
 from foretide.forecasters.naming import check_columns
-from foretide.forecasters.paths.source import paths_of
+from foretide.forecasters.paths.source import check_draws, paths_of
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -28,6 +28,7 @@ def totals(
     n: int, seed: int,
 ) -> pd.DataFrame:  # fmt: skip
     """Return sums with their intervals; see :meth:`foretide.Forecast.total`."""
+    check_draws(n, seed)
     panel, leads = forecast.panel, _leads(steps, forecast.h)
     kept, asked = interval_levels(levels), quantile_levels(quantiles)
     wanted = tuple(sorted({*(bound for level in kept for bound in bounds_of(level)), *asked}))
