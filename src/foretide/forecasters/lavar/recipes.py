@@ -8,8 +8,10 @@ also counts little, and zeros need no care. Every table is causal: row ``t`` dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +20,8 @@ from foretide.typing import Floats, Ints
 
 PROFILE_VARIANCE = 0.1
 """Prior variance of a series' seasonal factors around those of all series."""
+WIDE = 256
+"""With so many series, a loop over rows is faster than a filter along each series."""
 MAX_LOG_GROWTH = 0.7
 """A forecast grows or shrinks by at most a factor of two against its level."""
 SLOPELESS = 12.0
@@ -151,7 +155,14 @@ class Tables:
     season: int = 1
     line: bool = False
 
-    def ahead(self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1) -> Floats:
+    def take(self, columns: Ints) -> Tables:
+        """Return the tables of these columns only."""
+        level, growth = (None if t is None else t[:, columns] for t in (self.level, self.growth))
+        return replace(self, profile=self.profile[:, columns], level=level, growth=growth)
+
+    def ahead(
+        self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1, weight: Floats | float = 1.0
+    ) -> Floats:  # fmt: skip
         """Forecast ``h`` steps from each row, without events.
 
         Parameters
@@ -159,6 +170,8 @@ class Tables:
         rows : ``[n]``
         entity : ``[n]``, optional
             Take only the columns ``entity * targets .. (entity + 1) * targets - 1`` of each row; all by default.
+        weight : ``[n, targets]``, optional
+            What the forecasts from each row are multiplied by.
 
         Returns
         -------
@@ -166,7 +179,8 @@ class Tables:
         """
         found = self.profile_ahead(rows, h, entity, targets)
         if self.level is not None:
-            found *= _pick(self.level, rows, entity, targets)[:, None, :]
+            weight = weight * _pick(self.level, rows, entity, targets)
+        found *= np.asarray(weight)[..., None, :] if np.ndim(weight) else weight
         if self.growth is not None:
             found *= self.growth_ahead(rows, h, entity, targets)
         return found
@@ -209,13 +223,56 @@ class Block:
     pooled: Mapping[int, Floats]
     noise: Floats
     _kept: dict[tuple[str | float, ...], Floats] = field(default_factory=dict, repr=False)
+    _tables: dict[tuple[Recipe, bytes], Tables] = field(default_factory=dict, repr=False)
 
     def take(self, columns: Ints) -> Block:
         """Return the block with these columns only."""
         return Block(self.y[:, columns], self.events[:, columns], self.pooled, self.noise[columns])
 
-    def tables(self, recipe: Recipe) -> Tables:
-        """Follow a recipe over the block."""
+    def tables(self, recipe: Recipe, columns: Ints | None = None) -> Tables:
+        """Follow a recipe over the block, or over these columns of it."""
+        whole = self._tables.get((recipe, b""))
+        if columns is None:
+            found = self._followed(recipe) if whole is None else whole
+        else:
+            found = self._tables.get((recipe, columns.tobytes())) or (
+                self.take(columns)._followed(recipe) if whole is None else whole.take(columns)
+            )
+        if self in _HELD.get():
+            self._tables[recipe, b"" if columns is None else columns.tobytes()] = found
+        return found
+
+    def held(self) -> Block:
+        """Return a block that is held and begins as this one does, or this one, held from now on.
+
+        Tables are causal: those of a longer block are the same up to the last row of this one.
+        """
+        held = _HELD.get()
+        for other in held:
+            if self._begins(other):
+                return other
+        return self.hold()
+
+    def hold(self) -> Block:
+        """Hold this block in the place of others, inside of :func:`tables_held`."""
+        held = _HELD.get()
+        if isinstance(held, list):
+            held[:] = [self]
+        return self
+
+    def _begins(self, other: Block) -> bool:
+        n = len(self.y)
+        return (
+            self.y.shape[1] == other.y.shape[1]
+            and n <= len(other.y)
+            and np.array_equal(self.noise, other.noise)
+            and np.array_equal(self.events, other.events[:n])
+            and np.array_equal(self.y, other.y[:n], equal_nan=True)
+            and self.pooled.keys() == other.pooled.keys()
+            and all(np.array_equal(own, other.pooled[season]) for season, own in self.pooled.items())
+        )
+
+    def _followed(self, recipe: Recipe) -> Tables:
         season, alpha = recipe.season, recipe.alpha
         if recipe.kind == "last":
             return Tables(last_seen(self.y))
@@ -303,10 +360,28 @@ class Block:
         return self._weight * before
 
 
+_HELD: ContextVar[Sequence[Block]] = ContextVar("held", default=())
+
+
+@contextmanager
+def tables_held() -> Iterator[None]:
+    """Hold the tables of the newest block: recipes are judged and forecast from the same rows in turn."""
+    token = _HELD.set([])
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
+
+
 def discounted(values: Floats, alpha: float) -> Floats:
     """Return ``s_t = (1 - alpha) * s_{t-1} + v_t`` along the first axis."""
     if alpha == 0:
         return np.asarray(np.cumsum(values, axis=0))
+    if values[:1].size >= WIDE:
+        out = np.array(values, dtype=np.float64)
+        for t in range(1, len(out)):
+            out[t] += (1.0 - alpha) * out[t - 1]
+        return out
     from scipy.signal import lfilter
 
     return np.asarray(lfilter([1.0], [1.0, alpha - 1.0], values, axis=0))
