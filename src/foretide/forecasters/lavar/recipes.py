@@ -15,13 +15,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from foretide.forecasters.lavar.sums import discounted, fold, last_sums, moments, numbers, ratio, unfold
 from foretide.forecasters.simple.history import last_seen, season_last
 from foretide.typing import Floats, Ints
 
 PROFILE_VARIANCE = 0.1
 """Prior variance of a series' seasonal factors around those of all series."""
-WIDE = 256
-"""With so many series, a loop over rows is faster than a filter along each series."""
 MAX_LOG_GROWTH = 0.7
 """A forecast grows or shrinks by at most a factor of two against its level."""
 SLOPELESS = 12.0
@@ -288,7 +287,7 @@ class Block:
         behind = (1 - alpha) / max(alpha, 0.05)
         if recipe.line:
             slope = self._once(("slope", *key), lambda: self._slope(*key))
-            return Tables(profile, level, recipe.trend * np.nan_to_num(_ratio(slope, level)), behind, season, True)
+            return Tables(profile, level, recipe.trend * numbers(ratio(slope, level)), behind, season, True)
         span = season if season > 1 else max(2, round(1 / max(alpha, 1e-3)))
         growth = self._once(("growth", alpha, *key), lambda: _growth(level, span))
         return Tables(profile, level, recipe.trend * growth, behind, season)
@@ -308,16 +307,16 @@ class Block:
 
     def _by_position(self, recipe: Recipe) -> Floats:
         above, below = (
-            self._once((name, "folded", recipe.season), lambda part=part: _fold(part, recipe.season))  # type: ignore[misc]
+            self._once((name, "folded", recipe.season), lambda part=part: fold(part, recipe.season))  # type: ignore[misc]
             for name, part in (("value", self._value), ("weight", self._weight))
         )
         if recipe.kind == "level":
             above, below = discounted(above, recipe.alpha), discounted(below, recipe.alpha)
         else:
-            above, below = (_last_sums(part, int(recipe.alpha)) for part in (above, below))
+            above, below = (last_sums(part, int(recipe.alpha)) for part in (above, below))
         shape = above.shape
-        found = _carried(_ratio(above, below).reshape(shape[0], shape[1] * shape[2]))
-        return _unfold(found.reshape(shape), len(self.y))
+        found = _carried(ratio(above, below).reshape(shape[0], shape[1] * shape[2]))
+        return unfold(found.reshape(shape), len(self.y))
 
     def _profile(self, season: int, alpha: float) -> Floats:
         """Factors by season position, drawn towards those of all series, ``[T, S]``."""
@@ -326,28 +325,28 @@ class Block:
         usual = np.resize(self.pooled[season], len(self.y))[:, None]
         leveled = self._once(("leveled", season), lambda: self._weight * self._rough(season, usual))
         prior = self.noise / PROFILE_VARIANCE
-        above, below = (_unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
+        above, below = (unfold(discounted(fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
         # A series that has gone below zero since it was fitted has no factors of its own.
         return (np.maximum(above, 0.0) + prior * usual) / np.maximum(below + prior, 1e-300)
 
     def _rough(self, season: int, usual: Floats) -> Floats:
         """Level around the pooled profile, over some cycles; 0 where nothing is known yet, never negative."""
         alpha = 1 / (4 * season)
-        found = _ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha))
-        return np.maximum(np.nan_to_num(found), 0.0)
+        found = ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha))
+        return np.maximum(numbers(found), 0.0)
 
     def _level(self, alpha: float, season: int, profile_alpha: float) -> Floats:
         above = self._once(("sum", alpha), lambda: discounted(self._value, alpha))
-        return _carried(_ratio(above, discounted(self._expected(season, profile_alpha), alpha)))
+        return _carried(ratio(above, discounted(self._expected(season, profile_alpha), alpha)))
 
     def _slope(self, season: int, profile_alpha: float) -> Floats:
         """Slope per step of the line through all rows up to each, weighed by what is expected of a row."""
-        total, moment, _ = _moments(self._value)
-        weight, age, square = _moments(self._expected(season, profile_alpha))
-        middle = _ratio(age, weight)
+        total, moment, _ = moments(self._value)
+        weight, age, square = moments(self._expected(season, profile_alpha))
+        middle = ratio(age, weight)
         rows = np.cumsum(np.where(self._weight > 0, 1.0, 0.0), axis=0)
-        spread = square - middle * age + _ratio(weight, rows) * SLOPELESS**3 / 12
-        return np.nan_to_num(_ratio(middle * total - moment, spread))
+        spread = square - middle * age + ratio(weight, rows) * SLOPELESS**3 / 12
+        return numbers(ratio(middle * total - moment, spread))
 
     def _expected(self, season: int, profile_alpha: float) -> Floats:
         """What a level of one explains of each row, ``[T, S]``."""
@@ -373,27 +372,6 @@ def tables_held() -> Iterator[None]:
         _HELD.reset(token)
 
 
-def discounted(values: Floats, alpha: float) -> Floats:
-    """Return ``s_t = (1 - alpha) * s_{t-1} + v_t`` along the first axis."""
-    if alpha == 0:
-        return np.asarray(np.cumsum(values, axis=0))
-    if values[:1].size >= WIDE:
-        out = np.array(values, dtype=np.float64)
-        for t in range(1, len(out)):
-            out[t] += (1.0 - alpha) * out[t - 1]
-        return out
-    from scipy.signal import lfilter
-
-    return np.asarray(lfilter([1.0], [1.0, alpha - 1.0], values, axis=0))
-
-
-def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Sums of the values up to each row, times one, times their age in rows, and times its square."""
-    first = np.cumsum(values, axis=0)
-    second = np.cumsum(first, axis=0)
-    return first, second - first, 2 * np.cumsum(second, axis=0) - 3 * second + first
-
-
 def _pick(table: Floats, rows: Ints, entity: Ints | None, targets: int) -> Floats:
     """Rows of a table ``[T, S]``: with an entity, the columns of its targets only."""
     if entity is None:
@@ -401,16 +379,9 @@ def _pick(table: Floats, rows: Ints, entity: Ints | None, targets: int) -> Float
     return np.asarray(table.reshape(len(table), table.shape[1] // targets, targets)[rows, entity])
 
 
-def _last_sums(folded: Floats, cycles: int) -> Floats:
-    total = np.zeros_like(folded)
-    for k in range(min(cycles, len(folded))):
-        total[k:] += folded[: len(folded) - k]
-    return total
-
-
 def _growth(level: Floats, span: int) -> Floats:
     """Log growth per step over the last ``span`` steps; 0 where the level was not known then or is next to nothing."""
-    known = np.maximum(np.nan_to_num(level), 0.0)
+    known = np.maximum(numbers(level), 0.0)
     floor = 0.05 * np.maximum.accumulate(known, axis=0) + 1e-12
     logs = np.log(known + floor)
     out = np.zeros_like(level)
@@ -418,24 +389,6 @@ def _growth(level: Floats, span: int) -> Floats:
     return out
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    safe = below > 1e-12
-    return np.asarray(np.where(safe, above / np.where(safe, below, 1.0), np.nan))
-
-
 def _carried(level: Floats) -> Floats:
     """Keep the last level where a long gap has discounted all that was seen."""
     return last_seen(level) if np.isnan(level).any() else level
-
-
-def _fold(values: Floats, season: int) -> Floats:
-    """``[T, S]`` -> ``[cycles, season, S]``, padded with zeros at the end."""
-    rows = len(values)
-    cycles = -(-rows // season)
-    padded = np.zeros((cycles * season, values.shape[1]))
-    padded[:rows] = values
-    return padded.reshape(cycles, season, values.shape[1])
-
-
-def _unfold(folded: Floats, rows: int) -> Floats:
-    return folded.reshape(-1, folded.shape[2])[:rows]
