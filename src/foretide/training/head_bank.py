@@ -67,7 +67,8 @@ class HeadData:
     def columns(self, chosen: Sequence[int]) -> HeadData:
         """The same windows with some targets only."""
         where = list(chosen)
-        base, scale, y = (t[..., where].contiguous() for t in (self.base, self.scale, self.y))
+        base, scale = (t[..., where].contiguous() for t in (self.base, self.scale))
+        y = base if self.y is self.base else self.y[..., where].contiguous()
         observed = None if self.observed is None else self.observed[..., where].contiguous()
         return HeadData(self.features, base, scale, y, observed, self.entity)
 

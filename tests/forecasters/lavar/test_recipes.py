@@ -17,9 +17,10 @@ from foretide.forecasters.lavar.recipes import (
     SLOPELESS,
     Block,
     Recipe,
-    discounted,
     standard_recipes,
+    tables_held,
 )
+from foretide.forecasters.lavar.sums import discounted
 from foretide.forecasters.simple import history as hist
 
 series = arrays(
@@ -266,3 +267,30 @@ def test_ewm_of_pandas_agrees() -> None:
     level = block_of(y).tables(Recipe("profile", 1, 0.2)).level
     assert level is not None
     np.testing.assert_allclose(level[:, 0], expected, rtol=1e-9)
+
+
+def test_tables_that_are_held_are_those_of_a_block_of_its_own() -> None:
+    y, events = with_gaps((60, 6), 0.1)
+    columns, rows = np.array([1, 4]), np.arange(20, 40)
+    for recipe in standard_recipes((7,)):
+        alone = block_of(y[:50], events[:50]).take(columns).tables(recipe).ahead(rows, 5)
+        with tables_held():
+            whole = block_of(y, events).hold()
+            newer = block_of(y[:50], events[:50]).held()
+            assert newer is whole
+            np.testing.assert_allclose(newer.tables(recipe, columns).ahead(rows, 5), alone, rtol=1e-9)
+            assert newer.tables(recipe, columns) is newer.tables(recipe, columns)
+            whole.tables(recipe)
+            np.testing.assert_allclose(newer.tables(recipe, columns).ahead(rows, 5), alone, rtol=1e-9)
+
+
+def test_a_block_of_other_values_or_outside_is_not_answered_by_a_held_one() -> None:
+    y, events = with_gaps((30, 2), 0.0)
+    other = block_of(y * 2, events)
+    with tables_held():
+        block_of(y, events).hold()
+        assert other.held() is other
+        assert block_of(y, events * 2).held() is not other
+        assert block_of(np.vstack([y, y]), np.vstack([events, events])).held().y.shape == (60, 2)
+    assert other.held() is other
+    assert not other._tables

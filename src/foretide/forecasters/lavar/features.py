@@ -114,10 +114,10 @@ def head_data(look: Look, base: Floats, entity: Ints, unit: Floats, positive: Bo
     own = unit[entity][:, None, :]
     scaled = (base / own).astype(np.float32)
     scale = np.where(positive[entity][:, None, :], np.maximum(scaled, 0.0), 1.0).astype(np.float32)
-    truth = scaled if y is None else (np.nan_to_num(y) / own).astype(np.float32)
     observed = None if y is None or not np.isnan(y).any() else torch.from_numpy(~np.isnan(y))
     seen = np.concatenate([look.features, scaled], axis=2) if look.own_history else look.features
-    features, bases, scales, truths = (torch.from_numpy(np.ascontiguousarray(a)) for a in (seen, scaled, scale, truth))
+    features, bases, scales = (torch.from_numpy(np.ascontiguousarray(a)) for a in (seen, scaled, scale))
+    truths = bases if y is None else torch.from_numpy((np.nan_to_num(y) / own).astype(np.float32))
     return HeadData(features, bases, scales, truths, observed, torch.from_numpy(entity))
 
 
@@ -154,16 +154,17 @@ def answers(
             windows = mine[chosen]
             where, series = np.ix_(windows, steps, places), np.ix_(entity[windows], places)
             member, unit = parts.buckets[series] == code, parts.unit[series][:, None]
-            distribution = parts.bank.distribution(bucket, own, chosen)
+            distribution, before = parts.bank.distribution(bucket, own, chosen), base[windows][..., places]
             point = distribution.mean().double().numpy() * unit
             # A head knows no spread of a series that always was zero, and a count head no correction: its base may wake
             # up, and errors on validation windows may have a spread.
             silent = (parts.rates[series] == 0)[:, None]
-            point = np.where(silent & counts & corrects, base[where], point)
+            point = np.where(silent & counts & corrects, before, point)
             # The mean of a count distribution is never quite zero, but where the base is, a correction by factors
             # leaves it there.
-            still = (parts.positive[series][:, None] & (base[where] == 0)) | (point < NOTHING)
-            mean[where] = np.where(member[:, None], np.where(counts & still, 0.0, point), mean[where])
+            still = (parts.positive[series][:, None] & (before == 0)) | (point < NOTHING)
+            point = np.where(counts & still, 0.0, point)
+            mean[where] = point if member.all() else np.where(member[:, None], point, mean[where])
             quantiles = distribution.quantiles(levels) if levels and distributed.any() else None
             if quantiles is None:
                 continue

@@ -36,6 +36,7 @@ from foretide.forecasters.lavar.latent_effects import PERSISTENCE, LatentEffects
 from foretide.forecasters.lavar.latent_state import LatentState
 from foretide.forecasters.lavar.parts import Parts
 from foretide.forecasters.lavar.pooled import Pooled, judged, mean_and_quantiles
+from foretide.forecasters.lavar.recipes import tables_held
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.stage_two import NO_WINDOWS, SWITCHED_OFF, HeadTrial
 from foretide.forecasters.lavar.standard_base import standard_base
@@ -125,6 +126,7 @@ class _Fit:
         self.history: History = {}
         self.verdicts: list[Verdict] = []
 
+    @tables_held()
     def run(self) -> tuple[Parts, History, list[dict[str, object]]]:
         """Stage 1, base and effects, stage 2, distribution, and base and heads once more on the whole part."""
         self.state = self._stage_one() if self.teacher is None else self.teacher.state

@@ -10,8 +10,8 @@ import numpy as np
 from foretide.data.panel import Panel
 from foretide.data.windows import Windows, evenly, first_rows, truth_of
 from foretide.forecasters.lavar.drivers import Drivers
-from foretide.forecasters.lavar.recipes import discounted
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
+from foretide.forecasters.lavar.sums import discounted
 from foretide.forecasters.simple.history import by_entity
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
 from foretide.typing import Array, Floats, Ints, Json

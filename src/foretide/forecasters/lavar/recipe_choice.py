@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from foretide.forecasters.lavar.recipes import Block, Recipe
+from foretide.forecasters.lavar.sums import numbers
 from foretide.typing import Bools, Floats, Ints
 
 MAX_ORIGINS = 300
@@ -52,13 +53,13 @@ def judge(block: Block, recipes: Sequence[Recipe], h: int, since: int = 0) -> Fl
         else:
             profile = tables.profile_ahead(from_rows, h)
             known = np.asarray(~np.isnan(profile).any(axis=1))
-            error = np.nan_to_num(profile, copy=False) * (events if recipe.knows_events else ordinary)
+            error = numbers(profile) * (events if recipe.knows_events else ordinary)
             if recipe.kind == "profile":
                 patterns[key] = error, known
         if tables.level is not None:
             level = tables.level[from_rows]
             known = known & ~np.isnan(level)
-            error = error * np.nan_to_num(level)[:, None, :]
+            error = error * numbers(level)[:, None, :]
         if tables.growth is not None:
             error *= tables.growth_ahead(from_rows, h)  # a fresh array: where there is a growth, there is a level
         error = error - truth

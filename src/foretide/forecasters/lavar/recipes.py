@@ -8,11 +8,14 @@ also counts little, and zeros need no care. Every table is causal: row ``t`` dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from foretide.forecasters.lavar.sums import discounted, fold, last_sums, moments, numbers, ratio, unfold
 from foretide.forecasters.simple.history import last_seen, season_last
 from foretide.typing import Floats, Ints
 
@@ -151,7 +154,14 @@ class Tables:
     season: int = 1
     line: bool = False
 
-    def ahead(self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1) -> Floats:
+    def take(self, columns: Ints) -> Tables:
+        """Return the tables of these columns only."""
+        level, growth = (None if t is None else t[:, columns] for t in (self.level, self.growth))
+        return replace(self, profile=self.profile[:, columns], level=level, growth=growth)
+
+    def ahead(
+        self, rows: Ints, h: int, entity: Ints | None = None, targets: int = 1, weight: Floats | float = 1.0
+    ) -> Floats:  # fmt: skip
         """Forecast ``h`` steps from each row, without events.
 
         Parameters
@@ -159,6 +169,8 @@ class Tables:
         rows : ``[n]``
         entity : ``[n]``, optional
             Take only the columns ``entity * targets .. (entity + 1) * targets - 1`` of each row; all by default.
+        weight : ``[n, targets]``, optional
+            What the forecasts from each row are multiplied by.
 
         Returns
         -------
@@ -166,7 +178,8 @@ class Tables:
         """
         found = self.profile_ahead(rows, h, entity, targets)
         if self.level is not None:
-            found *= _pick(self.level, rows, entity, targets)[:, None, :]
+            weight = weight * _pick(self.level, rows, entity, targets)
+        found *= np.asarray(weight)[..., None, :] if np.ndim(weight) else weight
         if self.growth is not None:
             found *= self.growth_ahead(rows, h, entity, targets)
         return found
@@ -209,13 +222,56 @@ class Block:
     pooled: Mapping[int, Floats]
     noise: Floats
     _kept: dict[tuple[str | float, ...], Floats] = field(default_factory=dict, repr=False)
+    _tables: dict[tuple[Recipe, bytes], Tables] = field(default_factory=dict, repr=False)
 
     def take(self, columns: Ints) -> Block:
         """Return the block with these columns only."""
         return Block(self.y[:, columns], self.events[:, columns], self.pooled, self.noise[columns])
 
-    def tables(self, recipe: Recipe) -> Tables:
-        """Follow a recipe over the block."""
+    def tables(self, recipe: Recipe, columns: Ints | None = None) -> Tables:
+        """Follow a recipe over the block, or over these columns of it."""
+        whole = self._tables.get((recipe, b""))
+        if columns is None:
+            found = self._followed(recipe) if whole is None else whole
+        else:
+            found = self._tables.get((recipe, columns.tobytes())) or (
+                self.take(columns)._followed(recipe) if whole is None else whole.take(columns)
+            )
+        if self in _HELD.get():
+            self._tables[recipe, b"" if columns is None else columns.tobytes()] = found
+        return found
+
+    def held(self) -> Block:
+        """Return a block that is held and begins as this one does, or this one, held from now on.
+
+        Tables are causal: those of a longer block are the same up to the last row of this one.
+        """
+        held = _HELD.get()
+        for other in held:
+            if self._begins(other):
+                return other
+        return self.hold()
+
+    def hold(self) -> Block:
+        """Hold this block in the place of others, inside of :func:`tables_held`."""
+        held = _HELD.get()
+        if isinstance(held, list):
+            held[:] = [self]
+        return self
+
+    def _begins(self, other: Block) -> bool:
+        n = len(self.y)
+        return (
+            self.y.shape[1] == other.y.shape[1]
+            and n <= len(other.y)
+            and np.array_equal(self.noise, other.noise)
+            and np.array_equal(self.events, other.events[:n])
+            and np.array_equal(self.y, other.y[:n], equal_nan=True)
+            and self.pooled.keys() == other.pooled.keys()
+            and all(np.array_equal(own, other.pooled[season]) for season, own in self.pooled.items())
+        )
+
+    def _followed(self, recipe: Recipe) -> Tables:
         season, alpha = recipe.season, recipe.alpha
         if recipe.kind == "last":
             return Tables(last_seen(self.y))
@@ -231,7 +287,7 @@ class Block:
         behind = (1 - alpha) / max(alpha, 0.05)
         if recipe.line:
             slope = self._once(("slope", *key), lambda: self._slope(*key))
-            return Tables(profile, level, recipe.trend * np.nan_to_num(_ratio(slope, level)), behind, season, True)
+            return Tables(profile, level, recipe.trend * numbers(ratio(slope, level)), behind, season, True)
         span = season if season > 1 else max(2, round(1 / max(alpha, 1e-3)))
         growth = self._once(("growth", alpha, *key), lambda: _growth(level, span))
         return Tables(profile, level, recipe.trend * growth, behind, season)
@@ -251,16 +307,16 @@ class Block:
 
     def _by_position(self, recipe: Recipe) -> Floats:
         above, below = (
-            self._once((name, "folded", recipe.season), lambda part=part: _fold(part, recipe.season))  # type: ignore[misc]
+            self._once((name, "folded", recipe.season), lambda part=part: fold(part, recipe.season))  # type: ignore[misc]
             for name, part in (("value", self._value), ("weight", self._weight))
         )
         if recipe.kind == "level":
             above, below = discounted(above, recipe.alpha), discounted(below, recipe.alpha)
         else:
-            above, below = (_last_sums(part, int(recipe.alpha)) for part in (above, below))
+            above, below = (last_sums(part, int(recipe.alpha)) for part in (above, below))
         shape = above.shape
-        found = _carried(_ratio(above, below).reshape(shape[0], shape[1] * shape[2]))
-        return _unfold(found.reshape(shape), len(self.y))
+        found = _carried(ratio(above, below).reshape(shape[0], shape[1] * shape[2]))
+        return unfold(found.reshape(shape), len(self.y))
 
     def _profile(self, season: int, alpha: float) -> Floats:
         """Factors by season position, drawn towards those of all series, ``[T, S]``."""
@@ -269,28 +325,28 @@ class Block:
         usual = np.resize(self.pooled[season], len(self.y))[:, None]
         leveled = self._once(("leveled", season), lambda: self._weight * self._rough(season, usual))
         prior = self.noise / PROFILE_VARIANCE
-        above, below = (_unfold(discounted(_fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
+        above, below = (unfold(discounted(fold(part, season), alpha), len(self.y)) for part in (self._value, leveled))
         # A series that has gone below zero since it was fitted has no factors of its own.
         return (np.maximum(above, 0.0) + prior * usual) / np.maximum(below + prior, 1e-300)
 
     def _rough(self, season: int, usual: Floats) -> Floats:
         """Level around the pooled profile, over some cycles; 0 where nothing is known yet, never negative."""
         alpha = 1 / (4 * season)
-        found = _ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha))
-        return np.maximum(np.nan_to_num(found), 0.0)
+        found = ratio(discounted(self._value, alpha), discounted(self._weight * usual, alpha))
+        return np.maximum(numbers(found), 0.0)
 
     def _level(self, alpha: float, season: int, profile_alpha: float) -> Floats:
         above = self._once(("sum", alpha), lambda: discounted(self._value, alpha))
-        return _carried(_ratio(above, discounted(self._expected(season, profile_alpha), alpha)))
+        return _carried(ratio(above, discounted(self._expected(season, profile_alpha), alpha)))
 
     def _slope(self, season: int, profile_alpha: float) -> Floats:
         """Slope per step of the line through all rows up to each, weighed by what is expected of a row."""
-        total, moment, _ = _moments(self._value)
-        weight, age, square = _moments(self._expected(season, profile_alpha))
-        middle = _ratio(age, weight)
+        total, moment, _ = moments(self._value)
+        weight, age, square = moments(self._expected(season, profile_alpha))
+        middle = ratio(age, weight)
         rows = np.cumsum(np.where(self._weight > 0, 1.0, 0.0), axis=0)
-        spread = square - middle * age + _ratio(weight, rows) * SLOPELESS**3 / 12
-        return np.nan_to_num(_ratio(middle * total - moment, spread))
+        spread = square - middle * age + ratio(weight, rows) * SLOPELESS**3 / 12
+        return numbers(ratio(middle * total - moment, spread))
 
     def _expected(self, season: int, profile_alpha: float) -> Floats:
         """What a level of one explains of each row, ``[T, S]``."""
@@ -303,20 +359,17 @@ class Block:
         return self._weight * before
 
 
-def discounted(values: Floats, alpha: float) -> Floats:
-    """Return ``s_t = (1 - alpha) * s_{t-1} + v_t`` along the first axis."""
-    if alpha == 0:
-        return np.asarray(np.cumsum(values, axis=0))
-    from scipy.signal import lfilter
-
-    return np.asarray(lfilter([1.0], [1.0, alpha - 1.0], values, axis=0))
+_HELD: ContextVar[Sequence[Block]] = ContextVar("held", default=())
 
 
-def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Sums of the values up to each row, times one, times their age in rows, and times its square."""
-    first = np.cumsum(values, axis=0)
-    second = np.cumsum(first, axis=0)
-    return first, second - first, 2 * np.cumsum(second, axis=0) - 3 * second + first
+@contextmanager
+def tables_held() -> Iterator[None]:
+    """Hold the tables of the newest block: recipes are judged and forecast from the same rows in turn."""
+    token = _HELD.set([])
+    try:
+        yield
+    finally:
+        _HELD.reset(token)
 
 
 def _pick(table: Floats, rows: Ints, entity: Ints | None, targets: int) -> Floats:
@@ -326,16 +379,9 @@ def _pick(table: Floats, rows: Ints, entity: Ints | None, targets: int) -> Float
     return np.asarray(table.reshape(len(table), table.shape[1] // targets, targets)[rows, entity])
 
 
-def _last_sums(folded: Floats, cycles: int) -> Floats:
-    total = np.zeros_like(folded)
-    for k in range(min(cycles, len(folded))):
-        total[k:] += folded[: len(folded) - k]
-    return total
-
-
 def _growth(level: Floats, span: int) -> Floats:
     """Log growth per step over the last ``span`` steps; 0 where the level was not known then or is next to nothing."""
-    known = np.maximum(np.nan_to_num(level), 0.0)
+    known = np.maximum(numbers(level), 0.0)
     floor = 0.05 * np.maximum.accumulate(known, axis=0) + 1e-12
     logs = np.log(known + floor)
     out = np.zeros_like(level)
@@ -343,24 +389,6 @@ def _growth(level: Floats, span: int) -> Floats:
     return out
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
-    safe = below > 1e-12
-    return np.asarray(np.where(safe, above / np.where(safe, below, 1.0), np.nan))
-
-
 def _carried(level: Floats) -> Floats:
     """Keep the last level where a long gap has discounted all that was seen."""
     return last_seen(level) if np.isnan(level).any() else level
-
-
-def _fold(values: Floats, season: int) -> Floats:
-    """``[T, S]`` -> ``[cycles, season, S]``, padded with zeros at the end."""
-    rows = len(values)
-    cycles = -(-rows // season)
-    padded = np.zeros((cycles * season, values.shape[1]))
-    padded[:rows] = values
-    return padded.reshape(cycles, season, values.shape[1])
-
-
-def _unfold(folded: Floats, rows: int) -> Floats:
-    return folded.reshape(-1, folded.shape[2])[:rows]

@@ -160,9 +160,8 @@ class SeasonalBase:
         for block in blocks(train, range(n), h * d):
             rows = int(train.observed[block[0]])
             factors = self._event_factors(train, block, rows) * effects_of(train, block, rows, past)
-            errors[:, block] = judge(self._block(train, block, factors), self.recipes, h, since).reshape(
-                -1, len(block), d
-            )
+            own = self._block(train, block, factors).hold()
+            errors[:, block] = judge(own, self.recipes, h, since).reshape(-1, len(block), d)
         costs = np.stack([recipe.cost(train.observed / h) for recipe in self.recipes])[:, :, None]
         picks, weights = best(scores(errors, _horizons(train, h), costs), top, self.temperature)
         judged = np.asarray(errors.max(axis=0) > errors.min(axis=0)) | (len(self.recipes) == 1)
@@ -242,7 +241,7 @@ class SeasonalBase:
             events = factors.reshape(rows + h, len(block), -1)[steps, entity[:, None]]
             if ahead is not None:
                 events = events * ahead[chosen]
-            series = self._block(panel, block, factors[:rows] * effects_of(panel, block, rows, past), fitted)
+            series = self._block(panel, block, factors[:rows] * effects_of(panel, block, rows, past), fitted).held()
             out[chosen] = self._blend(series, events, fitted, entity, cutoff)
             out[chosen] -= self.shift[fitted][entity][:, None, :]
         if not learning:
@@ -288,10 +287,9 @@ class SeasonalBase:
 
     def _blend(self, block: Block, events: Floats, fitted: Ints, entity: Ints, cutoff: Ints) -> Floats:
         """Weighted mean of each series' recipes, ``[n, h, D]``; events ``[n, h, D]``, entity and cutoff ``[n]``."""
-        h, d = events.shape[1:]
-        # Targets first, so that the few targets of a recipe are blocks of memory.
-        factor = np.ascontiguousarray(np.moveaxis(events, 2, 0))
-        total, share = np.zeros_like(factor), np.zeros_like(factor)
+        n, h, d = events.shape
+        # Targets first, so that those of a recipe are blocks of memory; recipes with and without events apart.
+        totals, share = np.zeros((2, d, n, h)), np.zeros((d, n, 1))
         for k, recipe in enumerate(self.recipes):
             weight = np.where(self.picks[fitted] == k, self.weights[fitted], 0.0).sum(axis=2)
             users, targets = np.flatnonzero(weight.any(axis=1)), np.flatnonzero(weight.any(axis=0))
@@ -299,19 +297,19 @@ class SeasonalBase:
                 continue
             chosen = np.flatnonzero(np.isin(entity, users))
             own = np.searchsorted(users, entity[chosen])
-            tables = block.take((users[:, None] * d + targets).ravel()).tables(recipe)
-            forecast = np.moveaxis(tables.ahead(cutoff[chosen], h, own, len(targets)), 2, 0)
-            where = targets if len(chosen) == len(entity) else np.ix_(targets, chosen)
-            if recipe.knows_events:
-                forecast = forecast * factor[where]
-            mine = weight[users[own]][:, targets].T[:, :, None]
-            known = ~np.isnan(forecast)
-            if known.all():
-                total[where] += mine * forecast
-                share[where] += mine
-            else:
-                total[where] += mine * np.where(known, forecast, 0.0)
-                share[where] += mine * known
+            tables = block.tables(recipe, (users[:, None] * d + targets).ravel())
+            mine = weight[users[own]][:, targets]
+            forecast = tables.ahead(cutoff[chosen], h, own, len(targets), mine)
+            sure = not np.isnan(forecast.min(initial=0.0))
+            if not sure:
+                known = ~np.isnan(forecast)
+                share = np.broadcast_to(share, totals.shape[1:]).copy() if share.shape[2] < h else share
+                forecast = np.where(known, forecast, 0.0)
+            where = slice(None) if len(chosen) == n else chosen
+            for j, target in enumerate(targets):
+                totals[int(recipe.knows_events), target, where] += forecast[:, :, j]
+                share[target, where] += mine[:, j, None] if sure else mine[:, j, None] * known[:, :, j]
+        total = totals[0] + totals[1] * np.moveaxis(events, 2, 0)
         mean = np.moveaxis(np.where(share > 0, total / np.where(share > 0, share, 1.0), np.nan), 0, 2)
         if np.isnan(mean).any():
             columns = entity[:, None] * d + np.arange(d)

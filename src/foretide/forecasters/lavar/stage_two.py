@@ -73,8 +73,9 @@ class HeadTrial:
             if begun:
                 history = train_heads(bank.only(begun), train, validation, first, generator)
             hopeful = self._hopeful(begun, first.epochs / stage.epochs)
+        after = self._errors() if begun else self.before
         for bucket in begun.keys() - hopeful:
-            self._say(bucket, first.epochs, f"no gain beyond chance in {first.epochs} of {stage.epochs} epochs")
+            self._say(bucket, after, first.epochs, f"no gain beyond chance in {first.epochs} of {stage.epochs} epochs")
         if hopeful and stage.epochs > first.epochs:
             for bucket in hopeful:
                 bank.heads[bucket].load_state_dict(begun[bucket])
@@ -84,8 +85,9 @@ class HeadTrial:
 
             with self._timed(hopeful):
                 history = train_heads(bank.only(hopeful), train, validation, stage, generator, hopeless)
+            after = self._errors()
         for bucket in hopeful:
-            self._say(bucket, len(history.epochs) - 1, None)
+            self._say(bucket, after, len(history.epochs) - 1, None)
         for bucket, start in begun.items():
             if not self.verdicts[bucket].kept:
                 bank.heads[bucket].load_state_dict(start)
@@ -119,9 +121,9 @@ class HeadTrial:
         after = self._errors() if buckets else self.before
         return {b for b in buckets if self._evidence(b, after).hopeful(share, self.margin)}
 
-    def _say(self, bucket: str, epochs: int, against: str | None) -> None:
+    def _say(self, bucket: str, after: tuple[Floats, Floats], epochs: int, against: str | None) -> None:
         """Settle a bucket; ``against``: why it goes, if that is known."""
-        evidence = self._evidence(bucket, self._errors())
+        evidence = self._evidence(bucket, after)
         kept = against is None and evidence.bound >= self.margin
         why = against or (
             f"gains {evidence.bound:.1%} at least" if kept else f"its gain may be below {self.margin:.1%} by chance"

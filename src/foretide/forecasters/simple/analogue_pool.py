@@ -165,10 +165,12 @@ class Pool:
         )[1]
         scale = here.unit[:, None] / np.where(self.unit > 0, self.unit, 1.0)[nearest]
         found = np.empty((len(centre), h, k))
+        # Values of one step side by side: they are looked up at random.
+        profile, later = (np.ascontiguousarray(table.T) for table in (self.profile, self.later))
         for s in range(h):
-            there, own = self.profile[nearest, s], here.profile[:, s, None]
+            there, own = profile[s][nearest], here.profile[:, s, None]
             closed = np.where(own < LOW, 1.0, np.nan)
-            found[:, s] = self.later[nearest, s] * scale * np.where(there < LOW, closed, own / np.maximum(there, LOW))
+            found[:, s] = later[s][nearest] * scale * np.where(there < LOW, closed, own / np.maximum(there, LOW))
         return _completed(found, centre)
 
     def drawn(self, centre: Floats, states: States, k: int, way: float = HALF_WAY) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from foretide.forecasters.lavar.recipes import discounted
+from foretide.forecasters.lavar.sums import discounted
 from foretide.forecasters.simple.history import by_entity
 
 if TYPE_CHECKING:
