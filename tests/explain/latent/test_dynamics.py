@@ -279,7 +279,9 @@ def test_words_follow_errors_targets_and_covariates() -> None:
     few = dataclasses.replace(said(), _errors=table.assign(p_holm=np.nan, n=4)).sentences()[2]
     assert "4 cutoffs are too few" in few
 
-    still = dataclasses.replace(said(), target_responses=0 * said().target_responses).sentences()[3]
+    silent = dataclasses.replace(said(), target_responses=0 * said().target_responses).sentences()[3]
+    assert "The latent state has no part in the forecasts of LAVAR" in silent
+    still = dataclasses.replace(said(), target_responses=1e-6 * said().target_responses).sentences()[3]
     assert "No clear pattern in the targets" in still
     moved = np.zeros_like(said().target_responses)
     moved[2, 4, 0] = 0.5 * said().forecast[2, 4]

@@ -103,6 +103,11 @@ def _targets(summary: DynamicsSummary, effects: pd.DataFrame) -> str:
     moved = effects[effects["relative"] >= MOVED]
     if moved.empty:
         most = float(effects["relative"].max()) if len(effects) else 0.0
+        if most == 0:
+            return (
+                f"The latent state has no part in the forecasts of {summary.model}: no effect or head on it was kept "
+                "(model.gates() says why), and the forecast is the base. The other sentences are about the state alone."
+            )
         return (
             f"No clear pattern in the targets: shocks of one standard deviation move no forecast by {MOVED:.0%} of its "
             f"mean (at most {most:.1%})."
