@@ -47,7 +47,7 @@ class Chooses(Declared):
         >>> import foretide as ft
         >>> panel = ft.synthetic.hourly(T=240, n_series=1, seed=1).panel
         >>> ft.SeasonalES(h=24, season=24).fit(panel).choices().values.tolist()
-        [['y0', 'alpha', '0.9', 1.0, False]]
+        [['x1', 'alpha', '0.9', 1.0, False]]
         """
         if self._fitted is None:
             raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")

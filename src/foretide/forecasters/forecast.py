@@ -226,7 +226,7 @@ class Forecast:
         >>> forecast = ft.SeasonalNaive(h=24, season=24).fit(panel).predict(panel)
         >>> week = forecast.total(by="all", levels=80)
         >>> list(week.columns), len(week), len(forecast.total([6, 12]))
-        (['unique_id', 'ds', 'cutoff', 'SeasonalNaive', 'SeasonalNaive-lo-80', 'SeasonalNaive-hi-80'], 1, 6)
+        (['unique_id', 'ds', 'cutoff', 'SeasonalNaive', 'SeasonalNaive-lo-80', 'SeasonalNaive-hi-80'], 1, 2)
         """
         from foretide.data.reading.frames import as_backend
         from foretide.forecasters.paths.totals import totals

@@ -78,7 +78,7 @@ class Analogues(_CalendarLevel):
     Examples
     --------
     >>> import foretide as ft
-    >>> panel = ft.synthetic.supplies(T=200, n_targets=6, seed=1).panel
+    >>> panel = ft.synthetic.supplies(T=200, n_targets=6, seed=1, ahead=7).panel
     >>> ft.Analogues(h=7).fit(panel).predict(panel, levels=80)
     Forecast(Analogues: 1 origins x 7 steps x 6 targets, levels [80.0])
     """
