@@ -61,9 +61,11 @@ def beside(held: Errors, inside: Errors, continuous: Bools, n: int) -> Errors:
         return held
     truth = np.where(continuous, inside.truth, np.nan)
     if continuous.any():
-        changed = continuous & ~(_means((inside.truth == 0).astype(np.float64), inside.entity, n) > ZEROS)
+        changed = continuous & ~(means_by_entity((inside.truth == 0).astype(np.float64), inside.entity, n) > ZEROS)
         gap = (inside.truth - inside.mean) * _growth(held, inside, n)[:, None, :]
-        own, theirs = (_means(np.abs(e), at.entity, n) for e, at in ((gap, inside), (held.truth - held.mean, held)))
+        own, theirs = (
+            means_by_entity(np.abs(e), at.entity, n) for e, at in ((gap, inside), (held.truth - held.mean, held))
+        )
         known = changed & (own > 0) & ~np.isnan(theirs)
         ratio = np.minimum(theirs[known] / own[known], MOST).mean() if known.any() else 1.0
         truth = np.where(changed[inside.entity][:, None, :], inside.mean + gap * ratio, truth)
@@ -116,8 +118,26 @@ def _growth(held: Errors, inside: Errors, n: int) -> Floats:
     return np.where(factor == 0, 1.0, np.clip(factor, SMALLEST, LARGEST))
 
 
-def _means(values: Floats, entity: Ints, n: int) -> Floats:
-    """Means over the windows of each entity, ``[N, D]``; NaN where nothing is known."""
+def means_by_entity(values: Floats, entity: Ints, n: int) -> Floats:
+    """Return the means over windows and steps of each entity; NaN where nothing is known.
+
+    Parameters
+    ----------
+    values : float array ``[W, H, D]``
+    entity : int array ``[W]``
+    n : int
+        Entities.
+
+    Returns
+    -------
+    float array ``[N, D]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> means_by_entity(np.array([[[1.0], [3.0]], [[5.0], [np.nan]]]), np.array([0, 1]), 3).ravel().tolist()
+    [2.0, 5.0, nan]
+    """
     seen = ~np.isnan(values)
     total, count = np.zeros((n, values.shape[2])), np.zeros((n, values.shape[2]))
     np.add.at(total, entity, np.where(seen, values, 0.0).sum(axis=1))

@@ -16,7 +16,7 @@ from foretide.data.windows import Windows, first_rows, slide
 from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
 from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
-from foretide.forecasters.intervals.inside import beside, latest
+from foretide.forecasters.intervals.inside import beside, latest, means_by_entity
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.drivers import known_numbers
 from foretide.forecasters.lavar.effect_trial import EffectTrial, refitted
@@ -367,15 +367,6 @@ class _Fit:
         return windows[np.arange(len(windows))[::-1][::stride][::-1]]
 
 
-def _by_series(values: Floats, entity: Ints, n: int) -> Floats:
-    """Mean over the windows of each entity, ``[W, H, D] -> [N, D]``; NaN where nothing was observed."""
-    seen = ~np.isnan(values)
-    total, count = np.zeros((n, values.shape[2])), np.zeros((n, values.shape[2]))
-    np.add.at(total, entity, np.where(seen, values, 0.0).sum(axis=1))
-    np.add.at(count, entity, seen.sum(axis=1))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def _settled(rows: Ints, season: int) -> Ints:
     """First rows of series ``[N]`` from which a forecast knows enough to show the errors to come."""
     return np.asarray(np.maximum(2 * season, rows // 4))
@@ -386,7 +377,7 @@ def _units(base: Floats, y: Floats, entity: Ints, train: Panel) -> Floats:
 
     A series without any value but zero has shown no size: it gets the usual unit of its target, where there is one.
     """
-    mean_square = np.nan_to_num(_by_series((base - y) ** 2, entity, train.n_entities))
+    mean_square = np.nan_to_num(means_by_entity((base - y) ** 2, entity, train.n_entities))
     largest = np.zeros_like(mean_square)
     for i, rows in enumerate(train.observed):
         seen = np.nan_to_num(np.abs(np.asarray(train.rows(i)[:rows, : train.n_targets], dtype=np.float64)))
