@@ -32,7 +32,7 @@ def real_data() -> Path:
     return Path(os.environ.get("FORETIDE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
-def save(name: str, rows: Sequence[dict], threads: int) -> pd.DataFrame:
+def save(name: str, rows: Sequence[dict], threads: int, *, show: bool = True) -> pd.DataFrame:
     """Write ``results/<name>.csv`` with the versions and thread count in every row, and print it."""
     frame = pd.DataFrame(rows)
     frame["threads"] = threads
@@ -41,7 +41,8 @@ def save(name: str, rows: Sequence[dict], threads: int) -> pd.DataFrame:
     frame["python"] = platform.python_version()
     RESULTS.mkdir(exist_ok=True)
     frame.to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.5g")
-    print(frame.drop(columns=["torch", "numpy", "python", "foretide"]).to_string(index=False), flush=True)
+    if show:
+        print(frame.drop(columns=["torch", "numpy", "python", "foretide"]).to_string(index=False), flush=True)
     return frame
 
 
