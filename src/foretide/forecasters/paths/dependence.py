@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FEW = 1.0
 """That errors are independent is believed as much as what so many independent windows say."""
+LITTLE = 0.05
+"""So much of one independent window says nothing."""
 ROUGH = 50.0
 """That the correlation depends on the distance of two steps alone is believed as much as so many windows."""
 SHARED = 10.0
@@ -70,12 +72,14 @@ class Dependence:
         """Estimate it from past errors; drawn towards independence where they are few."""
         h, d = past.error.shape[1:]
         origins, at = np.unique(past.step, return_inverse=True)
+        size = np.bincount(past.entity, (past.weight > 0).sum(axis=(1, 2)).astype(np.float64), len(ids))
+        if size.sum() < LITTLE * h * d:
+            return cls.none(ids, h, d)
         same, cross = _moments(past, at, len(origins))
         if not (np.diag(same[1]) > 0).any():
             return cls.none(ids, h, d)
         scale = _scale(past)
         times = len(np.unique(origins[:, None] + np.arange(1, h + 1)))
-        size = np.bincount(past.entity, (past.weight > 0).sum(axis=(1, 2)).astype(np.float64), len(ids))
         series = d * size.sum() ** 2 / np.maximum((size**2).sum(), 1e-300)
         # ---- over steps, first without regard to what series share
         together = _solved(*same, scale)
