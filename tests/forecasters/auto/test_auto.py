@@ -18,7 +18,7 @@ from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import NO_TIME, Entry, _outdone
-from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.auto.judge import MOST_ORIGINS, QUANTILES, Judge, wql
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
 
@@ -164,7 +164,7 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert kind_of(panel) == "continuous"
     assert kind_of(sparse) == "sparse"
     smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
-    assert {"Drift", "LAVAR", "CalendarES", "AutoETS", "AutoARIMA"} <= smooth
+    assert {"Persistence", "Drift", "LAVAR", "CalendarES", "Analogues", "AutoCES", "AutoETS", "AutoARIMA"} <= smooth
     assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS"} <= rough
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth
@@ -198,6 +198,41 @@ def test_of_short_series_a_third_is_kept_back() -> None:
     assert judge.known.length.tolist() == [40 - 12, 90 - 12]
     assert judge.windows.cutoff.tolist() == [27, 30, 33, 77, 80, 83]
     assert np.isfinite(judge.truth).all()
+
+
+def test_long_series_are_judged_from_more_origins_further_apart() -> None:
+    judge = Judge.of(make_panel((400, 400, 150)), 6, 7)
+    assert judge is not None
+    counts = np.bincount(judge.windows.entity)
+    assert counts.tolist() == [MOST_ORIGINS, MOST_ORIGINS, 8]
+    assert set(np.diff(judge.windows.cutoff[judge.windows.entity == 0])) == {6}
+    assert judge.evidence == pytest.approx((2 * MOST_ORIGINS + 8) / 3)
+    assert np.isfinite(judge.truth).all()
+
+
+def test_short_series_are_judged_where_most_are_short() -> None:
+    few, most = Judge.of(make_panel((60, 50, 12)), 3, 1), Judge.of(make_panel((60, 12, 13)), 3, 1)
+    assert few is not None
+    assert most is not None
+    assert len(few.known.ids) == 2
+    assert len(most.known.ids) == 3
+
+
+def test_one_huge_series_does_not_choose_for_all() -> None:
+    panel = noise(n=6)
+    values = panel.values.copy()
+    values[: panel.length[0]] *= 1e6
+    judge = Judge.of(panel.with_values(values), H, 7)
+    assert judge is not None
+    exact = np.repeat(judge.truth[..., None], len(QUANTILES), axis=-1)
+    huge = (judge.windows.entity == 0)[:, None, None, None]
+    bad_there, bad_elsewhere = np.where(huge, 1.2 * exact, 1.02 * exact), np.where(huge, 1.16 * exact, 1.3 * exact)
+    assert wql(bad_elsewhere, judge.truth) < wql(bad_there, judge.truth)
+    assert judge.score(bad_elsewhere) > judge.score(bad_there)
+    other = Judge.of(panel.with_values(1000 * values), H, 7)
+    assert other is not None
+    assert other.score(1000 * bad_there) == pytest.approx(judge.score(bad_there))
+    assert judge.score(np.full_like(exact, np.nan)) == np.inf
 
 
 def test_series_too_short_to_be_judged_get_the_simple_ones() -> None:
@@ -295,8 +330,8 @@ def test_small_counts_without_zeros_are_counts_for_every_candidate() -> None:
     counts = panel.with_values(np.random.default_rng(0).poisson(12.0, panel.values.shape).astype(float))
     assert kind_of(counts) == "counts"
     models = {model.name: model for model in usual_candidates(counts, H, {}).models}
-    assert models["Theta"].model == {"Stats": {**ft.Stats("Theta", H).settings()}}
-    quantiles = models["Theta"].fit(counts).predict(counts).quantiles
+    assert models["DynamicOptimizedTheta"].model == {"Stats": {**ft.Stats("DynamicOptimizedTheta", H).settings()}}
+    quantiles = models["DynamicOptimizedTheta"].fit(counts).predict(counts).quantiles
     assert quantiles is not None
     np.testing.assert_array_equal(quantiles, np.round(quantiles))
 

@@ -31,7 +31,7 @@ def test_few_series_keep_candidates_that_many_leave_out() -> None:
     scores = [0.10, 0.14, 0.20]
     assert np.count_nonzero(shares_of(scores, 1)) == 2
     assert np.count_nonzero(shares_of(scores, 500)) == 1
-    assert near(10**6) == pytest.approx(1.1, abs=1e-3)
+    assert near(10**6) == pytest.approx(1.2, abs=1e-3)
 
 
 def test_the_better_one_counts_more_and_all_together_count_one() -> None:
@@ -39,6 +39,13 @@ def test_the_better_one_counts_more_and_all_together_count_one() -> None:
     assert shares[0] > shares[1] > 0.25
     assert shares[2] == 0
     assert shares.sum() == pytest.approx(1)
+
+
+def test_the_less_evidence_the_more_alike_are_the_shares() -> None:
+    ratios = [np.divide(*shares_of([0.10, 0.105], evidence)) for evidence in (1, 10, 100, 10_000)]
+    assert (np.diff(ratios) > 0).all()
+    assert ratios[0] < 1.2
+    assert ratios[-1] > 1.8
 
 
 def test_simple_baselines_only_count_where_nothing_else_is_clearly_better() -> None:

@@ -48,9 +48,10 @@ class Auto(Wrapper):
     """The forecaster for those who do not want to choose one.
 
     At ``fit`` candidates are tried, the quick ones first: each learns from all but the last part of every series and
-    forecasts it from up to three origins. They are judged by the weighted quantile loss at the deciles, over all series
-    together. Those near the best are blended, quantile by quantile, with weights drawn towards equal ones; where that
-    is worse than the best one, it stands alone. Then they are fitted again on everything. The intervals are stretched
+    forecasts it from up to three origins, from up to twelve where series are long. They are judged by the weighted
+    quantile loss at the deciles, over all series together and as the mean over series, which count the same. Those near
+    the best are blended, quantile by quantile, by what they are worth, the less evidence the more alike; where that is
+    worse than the best one, it stands alone. Then they are fitted again on everything. The intervals are stretched
     by one factor per level, so that they would have covered what they say; those of counts and of values that are often
     zero are taken at other levels instead.
 
@@ -116,7 +117,7 @@ class Auto(Wrapper):
         self.uses_future = self._given is None or self.uses_future
         self.neural = self.neural if self._given is not None else installed("torch")
         self.progress: Callable[[str], object] | None = None
-        """Gets a line before each step of ``fit``, such as "trying Theta (4 of 11), 42 s left". Not a setting."""
+        """Gets a line before each step of ``fit``, such as "trying AutoETS (4 of 11), 42 s left". Not a setting."""
         self.result_: Result | None = None
         """What came of the contest; None before fit."""
         self.trials_: dict[str, Forecast] = {}

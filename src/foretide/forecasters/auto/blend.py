@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
     from foretide.typing import Floats
 
-NEAR, LONE = 1.1, 0.5
-"""Candidates whose score is more than so many times the best one are left out: 1.1 times where there are many series,
-1.6 times where there is one, whose few origins say little."""
-TEMPERATURE = 0.1
-"""A candidate whose logarithmic score is so much higher counts 1/e of the other, before shares are drawn together."""
-EQUAL = 0.5
+NEAR, LONE = 1.2, 0.5
+"""Candidates whose score is more than so many times the best one are left out: 1.2 times where there are many series,
+1.7 times where there is one, whose few origins say little."""
+TEMPERATURE = 0.05
+"""A candidate whose logarithmic score is so much higher counts 1/e of the other, before shares are drawn together; half
+of the doubt is added, so that few series make shares more alike."""
+EQUAL = 0.25
 """So far shares are drawn towards equal ones."""
 ALONE = 1.02
 """The best candidate stands alone where the blend's score is more than so many times its own (1.52 times for a single
-series): shares chosen on few origins should not take the blend for worse by chance. Least squares on quantiles, greedy
-selection, equal shares of the best three or four and shares by series were tried on the same validation parts and are
-not better."""
+series): shares chosen on few origins should not take the blend for worse by chance. Medians, trimmed means and members
+drawn towards the others' median, least squares on quantiles, greedy selection, equal shares of the best three or four
+and shares by series were tried on the same validation parts and are not better."""
 WORTH = 30
 """As much as so many windows say does the belief that intervals are right as they are count, and as much as one origin
 does: the windows of one origin are all easy or all hard."""
@@ -37,13 +38,13 @@ LIMITS = (0.5, 2.0)
 """No interval is stretched by less or more."""
 
 
-def near(series: int) -> float:
+def near(series: float) -> float:
     """Return how many times the best score another one may be.
 
     Parameters
     ----------
-    series : int
-        So many series were judged on.
+    series : float
+        So many series were judged on, each from :data:`foretide.forecasters.auto.judge.ORIGINS` origins.
 
     Returns
     -------
@@ -52,17 +53,17 @@ def near(series: int) -> float:
     Examples
     --------
     >>> near(1), round(near(100), 4)
-    (1.6, 1.15)
+    (1.7, 1.25)
     """
     return NEAR + doubt(series)
 
 
-def doubt(series: int) -> float:
+def doubt(series: float) -> float:
     """Return what is added to such bounds because few series say little.
 
     Parameters
     ----------
-    series : int
+    series : float
 
     Returns
     -------
@@ -76,15 +77,15 @@ def doubt(series: int) -> float:
     return float(LONE / np.sqrt(series))
 
 
-def shares_of(scores: Sequence[float], series: int, simple: Sequence[bool] = ()) -> Floats:
+def shares_of(scores: Sequence[float], series: float, simple: Sequence[bool] = ()) -> Floats:
     """Return what each candidate counts in the blend, from scores of which lower ones are better.
 
     Parameters
     ----------
     scores : sequence of float
         Not negative; infinite for one that is not to count. At least one is finite.
-    series : int
-        So many series were judged on.
+    series : float
+        So many series were judged on, each from :data:`foretide.forecasters.auto.judge.ORIGINS` origins.
     simple : sequence of bool
         Which ones are simple baselines: they only count where the best of the others is hardly better.
 
@@ -104,7 +105,8 @@ def shares_of(scores: Sequence[float], series: int, simple: Sequence[bool] = ())
     plain = np.array(simple if len(simple) else [False] * len(log))
     if not plain.all():
         good &= ~plain | (log <= log[~plain].min() + np.log(1 + doubt(series)))
-    soft = np.where(good, np.exp(-np.where(good, gap, 0.0) / TEMPERATURE), 0.0)
+    temperature = TEMPERATURE + doubt(series) / 2
+    soft = np.where(good, np.exp(-np.where(good, gap, 0.0) / temperature), 0.0)
     return np.asarray(EQUAL * good / good.sum() + (1 - EQUAL) * soft / soft.sum())
 
 

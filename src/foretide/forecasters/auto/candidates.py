@@ -61,6 +61,7 @@ class Usual:
 _ROUGH: tuple[Kind, ...] = ("counts", "sparse")
 _SMOOTH: tuple[Kind, ...] = ("continuous",)
 USUAL: tuple[Usual, ...] = (
+    Usual("Persistence"),
     Usual("SeasonalNaive"),
     Usual("SeasonalES"),
     Usual("SeasonalMean"),
@@ -69,9 +70,9 @@ USUAL: tuple[Usual, ...] = (
     Usual("CalendarES"),
     Usual("TSB", _ROUGH),
     Usual("SBA", _ROUGH),
-    Usual("Analogues", _ROUGH, rows=3, in_all=100),
-    Usual("Ridge", rows=20, in_all=100),
-    Usual("Stats", settings={"model": "Theta"}, rows=3, needs="statsforecast"),
+    Usual("Analogues", rows=3, in_all=100),
+    Usual("Ridge", rows=400, in_all=100),
+    Usual("Stats", settings={"model": "AutoCES"}, rows=3, most_rows=500, needs="statsforecast"),
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
     Usual("LAVAR", rows=20, in_all=300),
     Usual("Stats", settings={"model": "AutoETS"}, rows=3, needs="statsforecast"),

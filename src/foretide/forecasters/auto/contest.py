@@ -173,15 +173,17 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
     -------
     Held
     """
-    truth, scores = judge.truth, np.array([entry.wql for entry in entries])
-    if not np.isfinite(scores).any():
+    truth = judge.truth
+    if not np.isfinite([entry.wql for entry in entries]).any():
         return Held(_unjudged(entries), list(trials))
+    scores = np.array([np.inf if trial is None else judge.score(trial.quantiles) for trial in trials])
     outdone = _outdone(entries)
     able = np.isfinite(scores) & (np.array([not why for why in outdone]))
-    shares = shares_of(np.where(able, scores, np.inf).tolist(), judge.series, [e.simple for e in entries])
+    shares = shares_of(np.where(able, scores, np.inf).tolist(), judge.evidence, [e.simple for e in entries])
     blend = _blended(trials, shares)
-    best = int(np.nanargmin(scores))
-    if np.count_nonzero(shares) > 1 and wql(blend.quantiles, truth) > (ALONE + doubt(judge.series)) * scores[best]:
+    best = int(np.argmin(np.where(able, scores, np.inf)))
+    alone = (ALONE + doubt(judge.evidence)) * scores[best]
+    if np.count_nonzero(shares) > 1 and judge.score(blend.quantiles) > alone:
         shares = np.eye(len(entries))[best]
         blend = _blended(trials, shares)
     factors, levels, quantiles = np.ones(len(CHECKED)), np.array(CHECKED), blend.quantiles
@@ -233,7 +235,7 @@ def _judged(
     trials: list[Trial | None] = []
     for k, (model, begun) in enumerate(models):
         entry, trial, expected = begun, None, 0.0
-        ready = ends - _to_refit(entries, judge.series)
+        ready = ends - _to_refit(entries, judge.evidence)
         left = ready - time.perf_counter()
         say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(ends - time.perf_counter())}")
         if k and left > 0 and not entry.simple:
@@ -259,10 +261,10 @@ def _judged(
     return entries, trials
 
 
-def _to_refit(entries: Sequence[Entry], series: int) -> float:
+def _to_refit(entries: Sequence[Entry], evidence: float) -> float:
     """Seconds that fitting those near the best again will take."""
     best = min((entry.wql for entry in entries if np.isfinite(entry.wql)), default=0.0)
-    return sum(entry.seconds for entry in entries if entry.wql <= near(series) * best)
+    return sum(entry.seconds for entry in entries if entry.wql <= near(evidence) * best)
 
 
 def time_left(seconds: float) -> str:

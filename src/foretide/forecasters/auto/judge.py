@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.data.time.seasons import telling
-from foretide.data.windows import Windows, evenly, places, truth_of
+from foretide.data.windows import Windows, evenly, first_rows, places, truth_of
 from foretide.forecasters.classical.time_limit import can_interrupt, limit
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.intervals.past import predict_within
@@ -20,7 +21,7 @@ from foretide.forecasters.wrappers.wrapper import fit_member
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
-    from foretide.typing import Bools, Floats
+    from foretide.typing import Floats, Ints
 
 DECILES = tuple(k / 10 for k in range(1, 10))
 """Quantiles that candidates are judged by."""
@@ -28,14 +29,15 @@ CHECKED = (50.0, 80.0, 95.0)
 """Central intervals, in percent, whose coverage is checked."""
 QUANTILES = tuple(sorted({*DECILES, *(round(0.5 + side * x / 200, 4) for x in CHECKED for side in (-1, 1))}))
 """All quantiles that are asked of a candidate."""
-ORIGINS = 3
-"""Origins of each series, as far as its length allows."""
-MOST_KEPT_BACK = 1 / 3
-"""Share of a series that may be kept back for more origins than one."""
+ORIGINS, MOST_ORIGINS = 3, 12
+"""Origins of each series, as far as its length allows: half a horizon apart; or more, a horizon apart."""
+MOST_KEPT_BACK, FOR_MORE = 1 / 3, 1 / 5
+"""Share of a series that may be kept back for more origins than one, and for more than :data:`ORIGINS`."""
 FEWEST = 3
 """Rows that must be left to learn from; and more than one horizon, or point forecasts have no past errors."""
-SAMPLE_SERIES, SAMPLE_ROWS = 4, 1500
-"""The time that a candidate takes is measured on so many series, and so many rows of each."""
+SAMPLE_SERIES, SAMPLE_ROWS, SAMPLE_PART, FEW_ROWS = 4, 1500, 8, 100
+"""The time that a candidate takes is measured on so many series, and so many rows of each; on no more than this part of
+all rows, but not on fewer of each than the last number."""
 
 OF_NETWORKS = 0.25
 """So much of a network's time on few series grows with their number; the rest is there once."""
@@ -65,7 +67,8 @@ class Judge:
     def of(cls, panel: Panel, h: int, season: int) -> Judge | None:
         """Keep the last part of every series back, at each series' own end; None where all are too short.
 
-        Of a series of less than three horizons a third is kept back, fewer steps than are forecast.
+        Of a series of less than three horizons a third is kept back, fewer steps than are forecast. Where half of the
+        series leave room, origins are more, and further apart.
 
         Parameters
         ----------
@@ -80,13 +83,15 @@ class Judge:
         -------
         Judge or None
         """
-        rows, stride = panel.observed, max(1, -(-h // 2))
-        while gcd(stride, season) > 1:
-            stride += 1
+        rows = panel.observed
         share = np.round(MOST_KEPT_BACK * rows).astype(np.int64)
-        more = np.clip((share - h) // stride, 0, ORIGINS - 1)
+        stride, most = _spacing(rows[telling(panel, season)], h, season)
+        more = np.clip((share - h) // stride, 0, most - 1)
         kept_back = np.minimum(h, np.maximum(share, 1)) + stride * more
-        able = np.isin(np.arange(panel.n_entities), telling(panel, season)) & (rows - kept_back >= max(FEWEST, h + 1))
+        able = rows - kept_back >= max(FEWEST, h + 1)
+        longer = able & np.isin(np.arange(panel.n_entities), telling(panel, season))
+        if 2 * longer.sum() >= able.sum():  # few short series have no say; where most are short, they are the question
+            able = longer
         known = panel.head(np.where(able, rows - kept_back, 0))
         known = known.take(np.flatnonzero(known.observed > 0))
         if not known.n_entities:
@@ -105,9 +110,53 @@ class Judge:
         return len(np.unique(self.windows.entity)) * self.panel.n_targets
 
     @property
+    def evidence(self) -> float:
+        """How much there is to judge by: the series, where each has :data:`ORIGINS` origins."""
+        return self.series * self.origins / ORIGINS
+
+    @property
     def origins(self) -> float:
         """Origins of each series, on average."""
         return len(self.windows) / len(np.unique(self.windows.entity))
+
+    def score(self, quantiles: Floats) -> float:
+        """Return what candidates are compared by, so that no single series decides.
+
+        The geometric mean of :func:`wql` and of its mean over series, where each series' loss is measured by the mean
+        size of its known values.
+
+        Parameters
+        ----------
+        quantiles : float array ``[W, H, D, Q]``
+            At :data:`QUANTILES`, from the origins.
+
+        Returns
+        -------
+        float
+            Infinite where a quantile is missing beside a truth.
+        """
+        pooled, loss = wql(quantiles, self.truth), losses(quantiles, self.truth)
+        if not np.isfinite(pooled):
+            return float("inf")
+        told, size = ~np.isnan(self.truth), self._sizes
+        total, count = np.zeros_like(size), np.zeros_like(size)
+        np.add.at(total, self.windows.entity, np.where(told, loss, 0.0).sum(axis=1))
+        np.add.at(count, self.windows.entity, told.sum(axis=1))
+        able = (count > 0) & (size > 0)
+        typical = float((total[able] / count[able] / size[able]).mean()) if able.any() else 1.0
+        return float(np.sqrt(pooled * typical))
+
+    @cached_property
+    def _sizes(self) -> Floats:
+        """Mean absolute known value of each series, ``[N, D]``."""
+        known, entity = self.known, np.repeat(np.arange(self.known.n_entities), self.known.length)
+        row = np.arange(len(entity)) + (known.row0 - first_rows(known.length))[entity]
+        values = np.asarray(known.values[row, : known.n_targets], dtype=np.float64)
+        seen, shape = ~np.isnan(values), (known.n_entities, known.n_targets)
+        total, count = np.zeros(shape), np.zeros(shape)
+        np.add.at(total, entity, np.where(seen, np.abs(values), 0.0))
+        np.add.at(count, entity, seen)
+        return np.asarray(total / np.maximum(count, 1))
 
     def forecast(self, name: str, trial: Trial, *, baseline: bool = False) -> Forecast:
         """Return a trial as a forecast from the origins, which can be scored.
@@ -129,6 +178,16 @@ class Judge:
             name, self.panel, self.windows, trial.mean, CHECKED, QUANTILES, trial.quantiles,
             quantile_columns=DECILES, baseline=baseline,
         )  # fmt: skip
+
+
+def _spacing(rows: Ints, h: int, season: int) -> tuple[int, int]:
+    """Return the steps between two origins of a series, and how many there are at most."""
+    room = int((FOR_MORE * np.median(rows) - h) // h)
+    most = int(np.clip(1 + room, 0, MOST_ORIGINS))
+    stride = h if most > ORIGINS else max(1, -(-h // 2))
+    while gcd(stride, season) > 1:
+        stride += 1
+    return stride, max(most, ORIGINS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +242,8 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     """
     known = judge.known
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
-    few = few.head(np.minimum(few.length, SAMPLE_ROWS))
+    part = int(known.length.sum()) // (SAMPLE_PART * few.n_entities)
+    few = few.head(np.minimum(few.length, np.clip(part, FEW_ROWS, SAMPLE_ROWS)))
     if few.length.sum() > known.length.sum() / 2:
         if can_interrupt():
             return 0.0
@@ -220,13 +280,33 @@ def wql(quantiles: Floats, truth: Floats) -> float:
     >>> wql(np.full((1, 1, 1, len(QUANTILES)), 8.0), np.full((1, 1, 1), 10.0))
     0.2
     """
-    chosen = [QUANTILES.index(q) for q in DECILES]
-    known: Bools = ~np.isnan(truth)
-    gap = truth[..., None] - quantiles[..., chosen]
-    loss = 2 * np.maximum(gap * DECILES, gap * (np.array(DECILES) - 1)).mean(axis=-1)
+    loss, known = losses(quantiles, truth), ~np.isnan(truth)
     if np.isnan(loss[known]).any():
         return float("inf")
     size = np.where(known, np.abs(truth), 0.0).sum(axis=(0, 1))
     total = np.where(known, loss, 0.0).sum(axis=(0, 1))
     told = known.any(axis=(0, 1))
     return float((total / np.where(size > 0, size, 1.0))[told].mean())
+
+
+def losses(quantiles: Floats, truth: Floats) -> Floats:
+    """Return twice the pinball loss, its mean over the deciles, ``[W, H, D]``.
+
+    Parameters
+    ----------
+    quantiles : float array ``[W, H, D, Q]``
+        At :data:`QUANTILES`.
+    truth : float array ``[W, H, D]``
+
+    Returns
+    -------
+    float array ``[W, H, D]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> losses(np.full((1, 1, 1, len(QUANTILES)), 8.0), np.full((1, 1, 1), 10.0)).tolist()
+    [[[2.0]]]
+    """
+    gap = truth[..., None] - quantiles[..., [QUANTILES.index(q) for q in DECILES]]
+    return np.asarray(2 * np.maximum(gap * DECILES, gap * (np.array(DECILES) - 1)).mean(axis=-1))

@@ -16,6 +16,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import joined_choices, of_each, same_for_all
+from foretide.forecasters.classical.complex_smoothing import with_intervals_of_its_own
 from foretide.forecasters.classical.regressors import Regressors, left_out_notes
 from foretide.forecasters.classical.stats_series import FittedSeries, Model, Series, structure_of
 from foretide.forecasters.classical.time_limit import OutOfTime as _OutOfTime
@@ -60,6 +61,7 @@ _TAKES_REGRESSORS = frozenset({"AutoMFLES"})
 _NO_FORWARD = frozenset({"AutoCES"})
 """``AutoCES.forward`` of statsforecast 2.1.1 with a partial or full season ran away past the training part on four of
 six synthetic monthly series (errors of 10^2 to 10^6 where 2 is usual)."""
+_OWN_INTERVALS = "AutoCES"
 _WIDE = f"a bound of their own lay more than {EXPLODED:g} times the range of the history beyond it"
 """Multiplicative errors of AutoETS gave bounds of 1e28 on two of 336 series of prescriptions."""
 _DISORDER = "their own were not finite or not in order"
@@ -327,7 +329,10 @@ class Stats(Forecaster):
             more = {"X": series.x, "X_future": series.ahead} if known else {}
             return model.forward(y=series.y, h=self.h, level=level, **more)
         # `forecast` has no intervals where `predict` of the same model has them
-        return series.fit(self._build()).predict(h=self.h, level=level, **({"X": series.ahead} if known else {}))
+        model = series.fit(self._build())
+        if self.model == _OWN_INTERVALS and level:
+            return with_intervals_of_its_own(model.predict(h=self.h), model.model_, level)
+        return model.predict(h=self.h, level=level, **({"X": series.ahead} if known else {}))
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """What the models turned out to be, where they say so, and the season."""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class Model(Protocol):
     """What the models of statsforecast have in common; some cannot go ``forward``."""
 
+    model_: Mapping[str, object]
+    """After a fit, what it keeps."""
+
     def fit(self, y: Floats, X: Floats | None = None) -> Model:
         """Estimate it."""
 
