@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from foretide.data.reading.problems import DataWarning
-from foretide.data.time.ahead import check_known, known_rows
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, first_rows
 from foretide.errors import ConfigError, check_choice
-from foretide.forecasters.answer import Note, Quantiles, Traces
+from foretide.forecasters.answer import Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import same_for_all
-from foretide.forecasters.classical.regressors import SHOWN
-from foretide.forecasters.simple.history import by_entity
+from foretide.forecasters.classical.known_effect import effect_on, left_out
 from foretide.forecasters.sizes import Sizes, SpaceEntry
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.config import StartConfig
 from foretide.models.series import Series
 from foretide.models.start import MARGIN, Start, fit_start, window_level
-from foretide.text import first_few
 from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.data.panel import Panel
-    from foretide.typing import Array, Floats, Ints, Json, Reals
+    from foretide.typing import Array, Ints, Json, Reals
 
 
 MAX_WIDTH = 3_000
@@ -186,7 +183,8 @@ class Ridge(Forecaster):
         assert preparation is not None
         if panel.n_entities and panel.ids[0] not in preparation.ids:
             preparation = preparation.for_new(panel)
-        values, effect = preparation.values(panel), self._effect(preparation, panel, windows)
+        values, known = preparation.values(panel), self._arrays.get("known")
+        effect = None if known is None else effect_on(known, preparation, panel, windows, self.h)
         rows = first_rows(panel.length)[windows.entity] + windows.cutoff
         if effect is not None:
             values = np.asarray(values - effect[: len(values)], dtype=np.float32)
@@ -205,13 +203,8 @@ class Ridge(Forecaster):
         mean = np.concatenate(parts)
         if effect is not None:
             mean = mean + effect[len(values) :].reshape(len(windows), self.h, -1)[:, :, :d]
-        return Prediction(preparation.unscale(panel, windows.entity, mean), notes=self._left_out(panel, len(windows)))
-
-    def _left_out(self, panel: Panel, n: int) -> tuple[Note, ...]:
-        if "known" in self._arrays or not panel.future or self.known == "off":
-            return ()
-        why = f"{self.name} leaves out {first_few(panel.future, SHOWN)}: on validation it is no better with them"
-        return (Note("left-out", why, np.arange(n), panel.future),)
+        notes = left_out(self.name, panel, len(windows)) if known is None and self.known != "off" else ()
+        return Prediction(preparation.unscale(panel, windows.entity, mean), notes=notes)
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """What validation chose: lookback and penalty always, the rest where it was left open."""
@@ -220,24 +213,6 @@ class Ridge(Forecaster):
         if self.known == "auto" and self.uses_future:
             taken["known columns"] = "yes" if self.needs_future else "no"
         return same_for_all(layout.series, taken)
-
-    def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> Floats | None:
-        """Effects of the known-future columns on every row of the panel, then on every window's horizon, scaled.
-
-        ``[R + W h, C]``; None where they are not used.
-        """
-        weights = self._arrays.get("known")
-        if weights is None:
-            return None
-        ahead = np.empty((len(windows), self.h, len(panel.future)))
-        for entity, chosen in by_entity(windows):
-            cutoffs, table = windows.cutoff[chosen], known_rows(panel, entity, self.h)
-            check_known(panel, entity, table, cutoffs, self.h, range(len(panel.future)))
-            ahead[chosen] = table[cutoffs[:, None] + 1 + np.arange(self.h)]
-        past = [known_rows(panel, entity, 0) for entity in range(panel.n_entities)]
-        rows = np.concatenate([*past, ahead.reshape(-1, len(panel.future))])
-        scaled = (rows - preparation.known_location) / preparation.known_scale
-        return np.asarray(np.nan_to_num(scaled) @ weights)
 
     def state(self) -> dict[str, Array]:
         """Weights, intercept and scales."""

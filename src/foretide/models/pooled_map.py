@@ -1,0 +1,201 @@
+"""Linear maps of lags that many series share, with small deviations of each series (numpy, no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from foretide.models.closed_form import RidgePath, chunks, future_rows, ridge_path
+from foretide.models.start import tamed
+from foretide.typing import Ints, Reals
+
+FLOOR = 0.3
+"""Added to the spread of a window, in standard deviations of its series: a quiet window is no reason to shout."""
+DIRECTIONS = 48
+"""A series' own map differs from the shared one in at most so many principal directions of the lags."""
+MOST_WEIGHTS = 4_000_000
+"""All deviations together have at most about so many weights."""
+DEVIATIONS: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""Candidate penalties of a series' deviation, relative to the mean eigenvalue of a typical series' Gram matrix."""
+
+
+class Frame(NamedTuple):
+    """How a window is read.
+
+    Attributes
+    ----------
+    lookback : int
+        Lags, ``L``.
+    level : {"last", "season"}
+        What is taken off: the last value, or the mean of the last season.
+    scale : {"series", "window", "size"}
+        What a window is measured in: standard deviations of its series, its own spread, or its level's distance from
+        zero, for values above it.
+    """
+
+    lookback: int
+    level: str
+    scale: str
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """Scaled series, one behind the other.
+
+    Attributes
+    ----------
+    values : ``[R]``
+        Without gaps.
+    begin : int array ``[R]``
+        First row of the series that a row belongs to.
+    series : int array ``[R]``
+        Its number.
+    zero : ``[S]``
+        Where zero in original units lies, for each series.
+    season : int
+    """
+
+    values: Reals
+    begin: Ints
+    series: Ints
+    zero: Reals
+    season: int
+
+    @classmethod
+    def of(cls, values: Reals, length: Ints, zero: Reals, season: int) -> Store:
+        """Put channels ``[R, D]`` of entities of some lengths behind each other; series are numbered by channel first.
+
+        ``zero`` is ``[N, D]``.
+        """
+        n, d = len(length), values.shape[1]
+        flat = np.ascontiguousarray(values.T, dtype=np.float64).reshape(-1)
+        lengths = np.tile(length, d)
+        begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        return cls(flat, np.repeat(begin, lengths), np.repeat(np.arange(n * d), lengths), zero.T.reshape(-1), season)
+
+    def windows(self, rows: Ints, frame: Frame) -> tuple[Reals, Reals, Reals]:
+        """Return lags ``[n, L]`` in units of their window, level ``[n]`` and unit ``[n]``; lags before a series are 0."""
+        size = frame.lookback
+        padded = np.concatenate([np.zeros(size), self.values])
+        x = np.lib.stride_tricks.sliding_window_view(padded, size)[rows + 1].copy()
+        there = np.minimum(rows - self.begin[rows] + 1, size)
+        missing = np.arange(size) < (size - there)[:, None] if there.min(initial=size) < size else None
+        if missing is not None:
+            x[missing] = 0.0
+        recent = min(self.season, size) if frame.level == "season" else 1
+        level = x[:, -recent:].sum(axis=1) / np.minimum(there, recent)
+        x -= level[:, None]
+        if missing is not None:
+            x[missing] = 0.0
+        unit = np.ones(len(x))
+        if frame.scale == "window":
+            unit = np.sqrt(np.square(x).sum(axis=1) / there + FLOOR**2)
+        elif frame.scale == "size":
+            zero = self.zero[self.series[rows]]
+            unit = np.maximum(np.abs(level - zero), 0.1 * (1.0 + np.abs(zero)))
+        return x / unit[:, None], level, unit
+
+    def ahead(self, rows: Ints, h: int) -> Reals:
+        """Return the ``h`` values after each row, ``[n, H]``."""
+        return future_rows(self.values[:, None], rows, h)[:, 0]
+
+    def blocks(self, rows: Ints, h: int, frame: Frame) -> Iterator[tuple[Reals, Reals]]:
+        """Lags and truths of windows, in units of each window."""
+        for part in chunks(rows, frame.lookback + h):
+            x, level, unit = self.windows(part, frame)
+            yield tamed(x, (self.ahead(part, h) - level[:, None]) / unit[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class PooledMap:
+    """A map that all series share, and what is added to it for each.
+
+    Attributes
+    ----------
+    frame : Frame
+    weights : ``[L, H]``, intercept : ``[H]``
+    directions : ``[L, K]``, center : ``[L]``
+        What the deviations read of the lags.
+    own : ``[S, K, H]``
+        Deviations; no series where there are none.
+    """
+
+    frame: Frame
+    weights: Reals
+    intercept: Reals
+    directions: Reals
+    center: Reals
+    own: Reals
+
+    def forecast(self, store: Store, rows: Ints, series: Ints | None) -> Reals:
+        """Return forecasts of windows ``[n, H]`` in scaled units; ``series`` ``[n]`` are numbers of known ones."""
+        parts = [np.zeros((0, len(self.intercept)))]
+        for part in chunks(np.arange(len(rows)), self.weights.size if len(self.own) else len(self.weights)):
+            x, level, unit = store.windows(rows[part], self.frame)
+            ahead = x @ self.weights + self.intercept
+            if series is not None and len(self.own):
+                ahead += added(self.own, (x - self.center) @ self.directions, series[part])
+            parts.append(ahead * unit[:, None] + level[:, None])
+        return np.concatenate(parts)
+
+
+def added(own: Reals, read: Reals, series: Ints) -> Reals:
+    """Return what the deviations of series ``[n]`` make of what they read ``[n, K]``, ``[n, H]``."""
+    return np.matmul(read[:, None, :], own[series])[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """The regression of one frame, for any penalty.
+
+    Attributes
+    ----------
+    frame : Frame
+    path : RidgePath
+    """
+
+    frame: Frame
+    path: RidgePath
+
+    def shared(self, penalty: float) -> PooledMap:
+        """Return the map that all share."""
+        weights, intercept = self.path.solve(penalty)
+        none = np.zeros((0, 0, len(intercept)))
+        return PooledMap(self.frame, weights, intercept, np.zeros((len(weights), 0)), self.path.mean_x, none)
+
+
+def solve(store: Store, rows: Ints, h: int, frame: Frame) -> Solved:
+    """Gather the moments of windows (rows of their cutoffs), and decompose them."""
+    return Solved(frame, ridge_path(store.blocks(rows, h, frame)))
+
+
+def with_deviations(
+    solved: Solved, base: PooledMap, store: Store, rows: Ints, penalties: tuple[float, ...]
+) -> Iterator[PooledMap]:
+    """Add to a shared map what the residuals of each series ask for, once for every penalty.
+
+    A deviation reads the leading principal directions of the lags, in which series have enough variance to tell a
+    difference from chance, and is shrunk towards nothing as the shared map is towards zero.
+    """
+    n_series, (size, h) = len(store.zero), base.weights.shape
+    k = min(DIRECTIONS, size, MOST_WEIGHTS // (n_series * h))
+    if not k or n_series < 2:
+        return
+    directions, mean = solved.path.basis[:, -k:], base.center
+    gram, cross = np.zeros((n_series, k, k)), np.zeros((n_series, k, h))
+    order = rows[np.argsort(store.series[rows], kind="stable")]
+    for part in chunks(order, size + h):
+        x, level, unit = store.windows(part, base.frame)
+        x, y = tamed(x, (store.ahead(part, h) - level[:, None]) / unit[:, None])
+        read, left = (x - mean) @ directions, y - x @ base.weights - base.intercept
+        series, first = np.unique(store.series[part], return_index=True)
+        for i, low, high in zip(series, first, [*first[1:], len(part)], strict=True):
+            gram[i] += read[low:high].T @ read[low:high]
+            cross[i] += read[low:high].T @ left[low:high]
+    unit_of = solved.path.eigenvalues.mean() / n_series
+    for penalty in penalties:
+        own = np.linalg.solve(gram + penalty * max(unit_of, 1e-12) * np.eye(k), cross)
+        yield PooledMap(base.frame, base.weights, base.intercept, directions, mean, own)
