@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from foretide.models.closed_form import RidgePath, chunks, future_rows, ridge_path
+from foretide.models.closed_form import RidgePath, chunks, future_rows
 from foretide.models.start import tamed
 from foretide.typing import Ints, Reals
 
@@ -77,7 +77,7 @@ class Store:
         return cls(flat, np.repeat(begin, lengths), np.repeat(np.arange(n * d), lengths), zero.T.reshape(-1), season)
 
     def windows(self, rows: Ints, frame: Frame) -> tuple[Reals, Reals, Reals]:
-        """Return lags ``[n, L]`` in units of their window, level ``[n]`` and unit ``[n]``; lags before a series are 0."""
+        """Return lags ``[n, L]`` in units of their window, level and unit ``[n]``; lags before a series are 0."""
         size = frame.lookback
         padded = np.concatenate([np.zeros(size), self.values])
         x = np.lib.stride_tricks.sliding_window_view(padded, size)[rows + 1].copy()
@@ -130,6 +130,12 @@ class PooledMap:
     center: Reals
     own: Reals
 
+    @classmethod
+    def shared(cls, frame: Frame, weights: Reals, intercept: Reals) -> PooledMap:
+        """Return a map without deviations."""
+        size, h = weights.shape
+        return cls(frame, weights, intercept, np.zeros((size, 0)), np.zeros(size), np.zeros((0, 0, h)))
+
     def forecast(self, store: Store, rows: Ints, series: Ints | None) -> Reals:
         """Return forecasts of windows ``[n, H]`` in scaled units; ``series`` ``[n]`` are numbers of known ones."""
         parts = [np.zeros((0, len(self.intercept)))]
@@ -144,47 +150,23 @@ class PooledMap:
 
 def added(own: Reals, read: Reals, series: Ints) -> Reals:
     """Return what the deviations of series ``[n]`` make of what they read ``[n, K]``, ``[n, H]``."""
-    return np.matmul(read[:, None, :], own[series])[:, 0]
-
-
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """The regression of one frame, for any penalty.
-
-    Attributes
-    ----------
-    frame : Frame
-    path : RidgePath
-    """
-
-    frame: Frame
-    path: RidgePath
-
-    def shared(self, penalty: float) -> PooledMap:
-        """Return the map that all share."""
-        weights, intercept = self.path.solve(penalty)
-        none = np.zeros((0, 0, len(intercept)))
-        return PooledMap(self.frame, weights, intercept, np.zeros((len(weights), 0)), self.path.mean_x, none)
-
-
-def solve(store: Store, rows: Ints, h: int, frame: Frame) -> Solved:
-    """Gather the moments of windows (rows of their cutoffs), and decompose them."""
-    return Solved(frame, ridge_path(store.blocks(rows, h, frame)))
+    return np.asarray(np.matmul(read[:, None, :], own[series])[:, 0])
 
 
 def with_deviations(
-    solved: Solved, base: PooledMap, store: Store, rows: Ints, penalties: tuple[float, ...]
+    base: PooledMap, path: RidgePath, store: Store, rows: Ints, penalties: Iterable[float]
 ) -> Iterator[PooledMap]:
     """Add to a shared map what the residuals of each series ask for, once for every penalty.
 
-    A deviation reads the leading principal directions of the lags, in which series have enough variance to tell a
-    difference from chance, and is shrunk towards nothing as the shared map is towards zero.
+    A deviation reads the leading principal directions of the lags (of ``path``), in which series have enough variance
+    to tell a difference from chance, and is shrunk towards nothing as the shared map is towards zero. Nothing is given
+    where there is one series, or too many.
     """
     n_series, (size, h) = len(store.zero), base.weights.shape
     k = min(DIRECTIONS, size, MOST_WEIGHTS // (n_series * h))
     if not k or n_series < 2:
         return
-    directions, mean = solved.path.basis[:, -k:], base.center
+    directions, mean = path.basis[:, -k:], path.mean_x
     gram, cross = np.zeros((n_series, k, k)), np.zeros((n_series, k, h))
     order = rows[np.argsort(store.series[rows], kind="stable")]
     for part in chunks(order, size + h):
@@ -195,7 +177,7 @@ def with_deviations(
         for i, low, high in zip(series, first, [*first[1:], len(part)], strict=True):
             gram[i] += read[low:high].T @ read[low:high]
             cross[i] += read[low:high].T @ left[low:high]
-    unit_of = solved.path.eigenvalues.mean() / n_series
+    typical = max(float(path.eigenvalues.mean()) / n_series, 1e-12)
     for penalty in penalties:
-        own = np.linalg.solve(gram + penalty * max(unit_of, 1e-12) * np.eye(k), cross)
+        own = np.linalg.solve(gram + penalty * typical * np.eye(k), cross)
         yield PooledMap(base.frame, base.weights, base.intercept, directions, mean, own)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.training.prepare import Preparation
-    from foretide.typing import Floats
+    from foretide.typing import Floats, Reals
 
 
-def effect_on(weights: Floats, preparation: Preparation, panel: Panel, windows: Windows, h: int) -> Floats:
+def effect_on(weights: Reals, preparation: Preparation, panel: Panel, windows: Windows, h: int) -> Floats:
     """Return the effects on every row of the panel, then on every window's horizon, in scaled units.
 
     Parameters

@@ -13,7 +13,7 @@ from foretide.forecasters.answer import Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import same_for_all
 from foretide.forecasters.classical.known_effect import effect_on, left_out
-from foretide.forecasters.classical.linear_search import USUAL_PENALTY, Recipe, Search, lookbacks, refitted
+from foretide.forecasters.classical.linear_search import USUAL_PENALTY, Recipe, Search, blocks_of, lookbacks
 from foretide.forecasters.sizes import Sizes, SpaceEntry
 from foretide.models.config import StartConfig
 from foretide.models.pooled_map import Frame, PooledMap, Store
@@ -84,7 +84,7 @@ class Linear(Forecaster):
         self._preparation: Preparation | None = None
         self._maps: list[PooledMap] = []
         self._recipe = Recipe(())
-        self._effect: Floats | None = None
+        self._effect: Reals | None = None
         self._season = 1
 
     @classmethod
@@ -117,36 +117,32 @@ class Linear(Forecaster):
     # ---------------------------------------------------------------- fit
     def _fit(self, part: FitPart) -> None:
         panel, d = part.panel, part.panel.n_targets
+        windows = part.windows(input_size=self.min_history, h=self.h)
         preparation = Preparation.fit(part.train, None)
         self._preparation, self._season = preparation, int(main_season(part.train))
-        values = preparation.values(panel)
-        train, validation = part.windows(input_size=self.min_history, h=self.h)
+        values, row0 = preparation.values(panel), first_rows(panel.length)
         size = preparation.scale[:, :d].T.reshape(-1)
+        train_rows = np.tile(np.repeat(part.train_rows, panel.length), d)
 
-        def rows_of(windows: Windows) -> Ints:
-            own = first_rows(panel.length)[windows.entity] + windows.cutoff
+        def rows_of(lookback: int) -> Ints:
+            found = slide(panel, input_size=lookback, h=self.h)
+            own = row0[found.entity] + found.cutoff
             return np.concatenate([own + k * len(values) for k in range(d)])
 
-        def of_train(lookback: int) -> Ints:
-            return rows_of(part.windows(input_size=lookback, h=self.h)[0])
-
-        def of_all(lookback: int) -> Ints:
-            return rows_of(slide(panel, input_size=lookback, h=self.h))
-
         def search(effect: Floats | None) -> Search:
-            return Search(self._store(preparation, panel, values, effect), of_train, rows_of(validation), size, self.h)
+            store = self._store(preparation, panel, values, effect)
+            blocks = blocks_of(store.begin, train_rows, self.h, part.room(self.h))
+            return Search(store, rows_of, blocks, size, self.h, self.min_history)
 
-        self._effect, found = None, search(None)
+        self._effect, judge = None, search(None)
         if self.known != "off" and panel.future:
-            found = self._with_known(part, values, (train, validation), found, search)
-        if len(validation):
+            judge = self._with_known(part, windows, values, judge, search)
+        self._recipe = Recipe(((Frame(self.min_history, "last", "series"), USUAL_PENALTY),))
+        if judge.folds:
             positive = bool((panel.values[:, :d][~np.isnan(panel.values[:, :d])] >= 0).all())
             scales = ("series", "window", *(("size",) if positive else ()))
-            self._recipe = found.chosen(self.sizes_, scales, self.own)
-        else:
-            self._recipe = Recipe(((Frame(self.min_history, "last", "series"), USUAL_PENALTY),))
-        found.train = of_all
-        self._maps = refitted(self._recipe, found)
+            self._recipe = judge.chosen(self.sizes_, scales, self.own)
+        self._maps = judge.solved(self._recipe)
         self.sizes_ = [one.frame.lookback for one in self._maps]
 
     def _store(self, preparation: Preparation, panel: Panel, values: Reals, effect: Floats | None) -> Store:
@@ -156,23 +152,22 @@ class Linear(Forecaster):
         return Store.of(left[:, :d], panel.length, zero, self._season)
 
     def _with_known(
-        self, part: FitPart, values: Reals, windows: tuple[Windows, Windows], plain: Search,
+        self, part: FitPart, windows: tuple[Windows, Windows], values: Reals, plain: Search,
         search: Callable[[Floats | None], Search],
     ) -> Search:  # fmt: skip
         """Estimate the effects of the known-future columns; return the search without them unless they help."""
         preparation, panel = self._preparation, part.panel
         assert preparation is not None
-        rows0 = first_rows(panel.length)
-        places = tuple(rows0[one.entity] + one.cutoff for one in windows)
+        train, validation = (first_rows(panel.length)[one.entity] + one.cutoff for one in windows)
         config = StartConfig(level="last", channels="shared", waves=0, known="on", apart=True)
         series = preparation.series(panel, values, preparation.future(panel, self.h), None, part.train_rows)
-        seasons = seasons_of(panel.grid.freq)
         start = fit_start(
-            series, places[0], places[1], input_size=self.min_history, h=self.h, seasons=seasons, config=config
-        )
+            series, train, validation, input_size=self.min_history, h=self.h,
+            seasons=seasons_of(panel.grid.freq), config=config,
+        )  # fmt: skip
         self._effect = start.season.known
         helped = search(effect_on(self._effect, preparation, panel, windows[0][:0], self.h))
-        if self.known == "auto" and len(windows[1]):
+        if self.known == "auto" and plain.folds:
             frame = Frame(self.sizes_[min(1, len(self.sizes_) - 1)], "last", "series")
             if not helped.tried(frame).score < (1.0 - MARGIN) * plain.tried(frame).score:
                 self._effect = None
@@ -222,8 +217,10 @@ class Linear(Forecaster):
         """Maps, known effects and scales."""
         assert self._preparation is not None
         maps = [prefixed(f"map{k}.", arrays_of(one)) for k, one in enumerate(self._maps)]
-        known = {} if self._effect is None else {"known": self._effect}
-        return {name: value for one in (*maps, known, self._preparation.arrays()) for name, value in one.items()}
+        state = self._preparation.arrays() | ({} if self._effect is None else {"known": self._effect})
+        for one in maps:
+            state |= one
+        return state
 
     def facts(self) -> dict[str, object]:
         """Entities, season, and what was chosen on validation."""
