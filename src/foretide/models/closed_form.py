@@ -51,6 +51,8 @@ class Moments:
     n : int
     gram : ``[P, P]``, cross : ``[P, Q]``, sum_x : ``[P]``, sum_y : ``[Q]``
         Not centred.
+    square : float
+        Sum of all squared ``Y``.
     """
 
     n: int
@@ -58,17 +60,19 @@ class Moments:
     cross: Reals
     sum_x: Reals
     sum_y: Reals
+    square: float = 0.0
 
     @classmethod
     def of(cls, blocks: Iterable[tuple[Reals, Reals]]) -> Moments:
         """Gather them over blocks of rows (X ``[n, P]``, Y ``[n, Q]``); sums are kept in float64."""
-        n, gram, cross, sum_x, sum_y = 0, np.zeros(()), np.zeros(()), np.zeros(()), np.zeros(())
+        n, square, gram, cross, sum_x, sum_y = 0, 0.0, np.zeros(()), np.zeros(()), np.zeros(()), np.zeros(())
         for x, y in blocks:
             x64, y64 = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
             n += len(x64)
             gram, cross = gram + x64.T @ x64, cross + x64.T @ y64
             sum_x, sum_y = sum_x + x64.sum(0), sum_y + y64.sum(0)
-        return cls(n, gram, cross, np.asarray(sum_x), np.asarray(sum_y))
+            square += float(np.vdot(y64, y64))
+        return cls(n, gram, cross, np.asarray(sum_x), np.asarray(sum_y), square)
 
     def __add__(self, other: Moments) -> Moments:
         return self._with(other, 1.0)
@@ -79,8 +83,16 @@ class Moments:
     def _with(self, other: Moments, sign: float) -> Moments:
         return Moments(
             self.n + int(sign) * other.n, self.gram + sign * other.gram, self.cross + sign * other.cross,
-            self.sum_x + sign * other.sum_x, self.sum_y + sign * other.sum_y,
+            self.sum_x + sign * other.sum_x, self.sum_y + sign * other.sum_y, self.square + sign * other.square,
         )  # fmt: skip
+
+    def squared_error(self, weights: Reals, intercept: Reals) -> float:
+        """Return the sum of squared errors of a map on these rows; it takes the rows themselves for no map."""
+        if not self.n:
+            return 0.0
+        about = self.sum_y - self.sum_x @ weights
+        explained = np.vdot(weights, 2.0 * self.cross - self.gram @ weights) + np.vdot(intercept, 2.0 * about)
+        return max(float(self.square - explained + self.n * np.vdot(intercept, intercept)), 0.0)
 
     def centred(self) -> tuple[Reals, Reals]:
         """Return Gram matrix ``[P, P]`` and cross products ``[P, Q]`` about the means."""

@@ -12,8 +12,6 @@ from foretide.models.closed_form import RidgePath, chunks, future_rows
 from foretide.models.start import tamed
 from foretide.typing import Ints, Reals
 
-FLOOR = 0.3
-"""Added to the spread of a window, in standard deviations of its series: a quiet window is no reason to shout."""
 DIRECTIONS = 48
 """A series' own map differs from the shared one in at most so many principal directions of the lags."""
 MOST_WEIGHTS = 4_000_000
@@ -31,14 +29,10 @@ class Frame(NamedTuple):
         Lags, ``L``.
     level : {"last", "season"}
         What is taken off: the last value, or the mean of the last season.
-    scale : {"series", "window", "size"}
-        What a window is measured in: standard deviations of its series, its own spread, or its level's distance from
-        zero, for values above it.
     """
 
     lookback: int
     level: str
-    scale: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,31 +47,26 @@ class Store:
         First row of the series that a row belongs to.
     series : int array ``[R]``
         Its number.
-    zero : ``[S]``
-        Where zero in original units lies, for each series.
-    season : int
+    n_series, season : int
     """
 
     values: Reals
     begin: Ints
     series: Ints
-    zero: Reals
+    n_series: int
     season: int
 
     @classmethod
-    def of(cls, values: Reals, length: Ints, zero: Reals, season: int) -> Store:
-        """Put channels ``[R, D]`` of entities of some lengths behind each other; series are numbered by channel first.
-
-        ``zero`` is ``[N, D]``.
-        """
+    def of(cls, values: Reals, length: Ints, season: int) -> Store:
+        """Put channels ``[R, D]`` of entities behind each other; series are numbered channel by channel."""
         n, d = len(length), values.shape[1]
         flat = np.ascontiguousarray(values.T, dtype=np.float64).reshape(-1)
         lengths = np.tile(length, d)
         begin = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-        return cls(flat, np.repeat(begin, lengths), np.repeat(np.arange(n * d), lengths), zero.T.reshape(-1), season)
+        return cls(flat, np.repeat(begin, lengths), np.repeat(np.arange(n * d), lengths), n * d, season)
 
-    def windows(self, rows: Ints, frame: Frame) -> tuple[Reals, Reals, Reals]:
-        """Return lags ``[n, L]`` in units of their window, level and unit ``[n]``; lags before a series are 0."""
+    def windows(self, rows: Ints, frame: Frame) -> tuple[Reals, Reals]:
+        """Return lags less their level ``[n, L]``, 0 before a series begins, and the level ``[n]``."""
         size = frame.lookback
         padded = np.concatenate([np.zeros(size), self.values])
         x = np.lib.stride_tricks.sliding_window_view(padded, size)[rows + 1].copy()
@@ -90,23 +79,17 @@ class Store:
         x -= level[:, None]
         if missing is not None:
             x[missing] = 0.0
-        unit = np.ones(len(x))
-        if frame.scale == "window":
-            unit = np.sqrt(np.square(x).sum(axis=1) / there + FLOOR**2)
-        elif frame.scale == "size":
-            zero = self.zero[self.series[rows]]
-            unit = np.maximum(np.abs(level - zero), 0.1 * (1.0 + np.abs(zero)))
-        return x / unit[:, None], level, unit
+        return x, level
 
     def ahead(self, rows: Ints, h: int) -> Reals:
         """Return the ``h`` values after each row, ``[n, H]``."""
         return future_rows(self.values[:, None], rows, h)[:, 0]
 
     def blocks(self, rows: Ints, h: int, frame: Frame) -> Iterator[tuple[Reals, Reals]]:
-        """Lags and truths of windows, in units of each window."""
+        """Lags and truths of windows, less their level."""
         for part in chunks(rows, frame.lookback + h):
-            x, level, unit = self.windows(part, frame)
-            yield tamed(x, (self.ahead(part, h) - level[:, None]) / unit[:, None])
+            x, level = self.windows(part, frame)
+            yield tamed(x, self.ahead(part, h) - level[:, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,11 +123,11 @@ class PooledMap:
         """Return forecasts of windows ``[n, H]`` in scaled units; ``series`` ``[n]`` are numbers of known ones."""
         parts = [np.zeros((0, len(self.intercept)))]
         for part in chunks(np.arange(len(rows)), self.weights.size if len(self.own) else len(self.weights)):
-            x, level, unit = store.windows(rows[part], self.frame)
+            x, level = store.windows(rows[part], self.frame)
             ahead = x @ self.weights + self.intercept
             if series is not None and len(self.own):
                 ahead += added(self.own, (x - self.center) @ self.directions, series[part])
-            parts.append(ahead * unit[:, None] + level[:, None])
+            parts.append(ahead + level[:, None])
         return np.concatenate(parts)
 
 
@@ -162,16 +145,15 @@ def with_deviations(
     to tell a difference from chance, and is shrunk towards nothing as the shared map is towards zero. Nothing is given
     where there is one series, or too many.
     """
-    n_series, (size, h) = len(store.zero), base.weights.shape
+    n_series, (size, h) = store.n_series, base.weights.shape
     k = min(DIRECTIONS, size, MOST_WEIGHTS // (n_series * h))
     if not k or n_series < 2:
         return
     directions, mean = path.basis[:, -k:], path.mean_x
     gram, cross = np.zeros((n_series, k, k)), np.zeros((n_series, k, h))
     order = rows[np.argsort(store.series[rows], kind="stable")]
-    for part in chunks(order, size + h):
-        x, level, unit = store.windows(part, base.frame)
-        x, y = tamed(x, (store.ahead(part, h) - level[:, None]) / unit[:, None])
+    parts = list(chunks(order, size + h))
+    for part, (x, y) in zip(parts, store.blocks(order, h, base.frame), strict=True):
         read, left = (x - mean) @ directions, y - x @ base.weights - base.intercept
         series, first = np.unique(store.series[part], return_index=True)
         for i, low, high in zip(series, first, [*first[1:], len(part)], strict=True):

@@ -8,13 +8,13 @@ import numpy as np
 
 from foretide.data.time.seasons import main_season, seasons_of
 from foretide.data.windows import Windows, first_rows, slide
-from foretide.errors import ConfigError, check_choice
+from foretide.errors import check_choice
 from foretide.forecasters.answer import Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import same_for_all
 from foretide.forecasters.classical.known_effect import effect_on, left_out
 from foretide.forecasters.classical.linear_search import USUAL_PENALTY, Recipe, Search, blocks_of, lookbacks
-from foretide.forecasters.sizes import Sizes, SpaceEntry
+from foretide.forecasters.sizes import Sizes, SpaceEntry, checked_lookback
 from foretide.models.config import StartConfig
 from foretide.models.pooled_map import Frame, PooledMap, Store
 from foretide.models.start import MARGIN, fit_start
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 class Linear(Forecaster):
     """The mean of a few linear maps from each series' own lags to all ``h`` steps ahead, shared by all series.
 
-    How a window is read (what is taken off it, in which units it is measured), the lookbacks and the penalties are
-    chosen on validation; maps within 3 % of the best are averaged, and solved again on all rows. Each series adds a
-    small map of its own, shrunk towards none, where validation rewards it.
+    Lookbacks, what is taken off a window (its last value, or the mean of its last season) and penalties are chosen by
+    cross-validation over blocks of time, the validation part among them; maps within 3 % of the best are averaged, and
+    solved again on all rows. Each series adds a small map of its own, shrunk towards none, where that helps.
 
     Parameters
     ----------
@@ -74,10 +74,7 @@ class Linear(Forecaster):
     ) -> None:
         super().__init__(h, alias=alias)
         check_choice("known", known, ("auto", "on", "off"))
-        whole = isinstance(input_size, (int, np.integer)) and not isinstance(input_size, bool)
-        if input_size is not None and (not whole or input_size < 1):
-            raise ConfigError(f"input_size is a number of steps, at least 1, or None; got {input_size!r}.")
-        self.input_size, self.own = None if input_size is None else int(input_size), own
+        self.input_size, self.own = checked_lookback(input_size), own
         self.known, self.uses_future = known, known != "off"
         self.sizes_: list[int] = [self.input_size or 1]
         """Lookbacks of the maps; those that may be tried before the first fit."""
@@ -130,26 +127,19 @@ class Linear(Forecaster):
             return np.concatenate([own + k * len(values) for k in range(d)])
 
         def search(effect: Floats | None) -> Search:
-            store = self._store(preparation, panel, values, effect)
+            left = values if effect is None else values - effect[: len(values)]
+            store = Store.of(left[:, :d], panel.length, self._season)
             blocks = blocks_of(store.begin, train_rows, self.h, part.room(self.h))
             return Search(store, rows_of, blocks, size, self.h, self.min_history)
 
         self._effect, judge = None, search(None)
         if self.known != "off" and panel.future:
             judge = self._with_known(part, windows, values, judge, search)
-        self._recipe = Recipe(((Frame(self.min_history, "last", "series"), USUAL_PENALTY),))
+        self._recipe = Recipe(((Frame(self.min_history, "last"), USUAL_PENALTY),))
         if judge.folds:
-            positive = bool((panel.values[:, :d][~np.isnan(panel.values[:, :d])] >= 0).all())
-            scales = ("series", "window", *(("size",) if positive else ()))
-            self._recipe = judge.chosen(self.sizes_, scales, self.own)
+            self._recipe = judge.chosen(self.sizes_, self.own)
         self._maps = judge.solved(self._recipe)
         self.sizes_ = [one.frame.lookback for one in self._maps]
-
-    def _store(self, preparation: Preparation, panel: Panel, values: Reals, effect: Floats | None) -> Store:
-        d, where = panel.n_targets, preparation.positions(panel)
-        zero = -preparation.location[where, :d] / preparation.scale[where, :d]
-        left = values if effect is None else values - effect[: len(values)]
-        return Store.of(left[:, :d], panel.length, zero, self._season)
 
     def _with_known(
         self, part: FitPart, windows: tuple[Windows, Windows], values: Reals, plain: Search,
@@ -168,7 +158,7 @@ class Linear(Forecaster):
         self._effect = start.season.known
         helped = search(effect_on(self._effect, preparation, panel, windows[0][:0], self.h))
         if self.known == "auto" and plain.folds:
-            frame = Frame(self.sizes_[min(1, len(self.sizes_) - 1)], "last", "series")
+            frame = Frame(self.sizes_[min(1, len(self.sizes_) - 1)], "last")
             if not helped.tried(frame).score < (1.0 - MARGIN) * plain.tried(frame).score:
                 self._effect = None
         return plain if self._effect is None else helped
@@ -185,7 +175,8 @@ class Linear(Forecaster):
         values, effect = preparation.values(panel), None
         if self._effect is not None:
             effect = effect_on(self._effect, preparation, panel, windows, self.h)
-        store = self._store(preparation, panel, values, effect)
+        left = values if effect is None else values - effect[: len(values)]
+        store = Store.of(left[:, :d], panel.length, self._season)
         rows = first_rows(panel.length)[windows.entity] + windows.cutoff
         mean = np.empty((len(windows), self.h, d))
         for k in range(d):
@@ -198,13 +189,12 @@ class Linear(Forecaster):
         return Prediction(preparation.unscale(panel, windows.entity, mean), notes=notes)
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
-        """What validation chose: lookbacks, what is taken off and measured in, penalties, deviations, known columns."""
+        """What validation chose: lookbacks, what is taken off, penalties, deviations, known columns."""
         frames = [one.frame for one in self._maps]
         deviation = self._recipe.deviation
         taken: dict[str, object] = {
             "lookback": ", ".join(str(frame.lookback) for frame in frames),
             "level": ", ".join(frame.level for frame in frames),
-            "scale": ", ".join(frame.scale for frame in frames),
             "penalty": ", ".join(f"{penalty:g}" for _, penalty in self._recipe.members),
             "own": "no" if deviation is None else f"penalty {deviation:g}",
         }
@@ -232,7 +222,7 @@ class Linear(Forecaster):
     def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
-        members = tuple((Frame(*one[:3]), float(one[3])) for one in facts["members"])
+        members = tuple((Frame(int(one[0]), one[1]), float(one[2])) for one in facts["members"])
         self._recipe = Recipe(members, facts["deviation"], facts["score"])
         frames = [frame for frame, _ in members]
         self._maps = [rebuilt(PooledMap, under(f"map{k}.", state), {"frame": one}) for k, one in enumerate(frames)]

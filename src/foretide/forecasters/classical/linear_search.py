@@ -29,9 +29,8 @@ FLOPS_TRIED, FLOPS_KEPT = 1e10, 4e10
 """What the Gram matrix of a map that is tried, and of one that is kept, may cost; windows are thinned out evenly."""
 NEAR = 0.03
 """Maps whose error is within so much of the best one's are averaged."""
-MOST_KEPT, MOST_ALIKE = 5, 2
-"""So many of them, and so many of one lookback."""
-GAIN = 0.01
+MOST_KEPT = 5
+GAIN = 0.003
 """Deviations of single series must be better by so much."""
 USUAL_PENALTY = 0.1
 """Taken where no series can spare steps for validation."""
@@ -192,13 +191,13 @@ class Search:
         parts = {int(k): Moments.of(self.store.blocks(rows[at == k], self.h, frame)) for k in np.unique(at[at >= 0])}
         one = Tried(frame, parts, USUAL_PENALTY, np.inf, self.truth)
         ahead = np.empty((len(TRIED_PENALTIES), *self.truth.shape))
-        x, level, unit = self.store.windows(self.judged, frame)
+        x, level = self.store.windows(self.judged, frame)
         if any(one.n_without(fold) < 2 for fold in self.folds):
             return one
         for fold in self.folds:
             own = self.fold == fold
             for k, (weights, intercept) in enumerate(one.without(fold).solve(TRIED_PENALTIES)):
-                ahead[k, own] = (x[own] @ weights + intercept) * unit[own, None] + level[own, None]
+                ahead[k, own] = x[own] @ weights + intercept + level[own, None]
         scores = [self.score(each) for each in ahead]
         pick = int(np.argmin(scores))
         return replace(one, penalty=TRIED_PENALTIES[pick], score=scores[pick], ahead=ahead[pick].copy())
@@ -209,25 +208,20 @@ class Search:
         most = max(int(flops / (2.0 * width * (width + self.h))), 4 * width, 256)
         return spaced(self.rows(width), most, self.store.season)
 
-    def chosen(self, sizes: Sequence[int], scales: Sequence[str], own: bool) -> Recipe:
-        """Choose how windows are read at one lookback, then among lookbacks; average what is about as good."""
+    def chosen(self, sizes: Sequence[int], own: bool) -> Recipe:
+        """Choose the level at one lookback, then among lookbacks; average what is about as good."""
         levels = ("last", "season") if self.store.season > 1 else ("last",)
-        readings = [(level, scale) for scale in scales for level in levels]
         found: dict[Frame, Tried] = {}
 
         def try_all(frames: Iterable[Frame]) -> Frame:
             found.update({frame: self.tried(frame) for frame in frames if frame not in found})
             return min(found, key=lambda frame: found[frame].score)
 
-        best = try_all(Frame(sizes[min(1, len(sizes) - 1)], *reading) for reading in readings)
-        best = try_all(Frame(size, best.level, best.scale) for size in sizes)
-        best = try_all(Frame(best.lookback, *reading) for reading in readings)
-        kept: list[Tried] = []
-        for frame in sorted(found, key=lambda frame: found[frame].score):
-            alike = sum(one.frame.lookback == frame.lookback for one in kept)
-            if found[frame].score <= (1.0 + NEAR) * found[best].score and alike < MOST_ALIKE:
-                kept.append(found[frame])
-        kept = kept[:MOST_KEPT]
+        best = try_all(Frame(sizes[min(1, len(sizes) - 1)], level) for level in levels)
+        best = try_all(Frame(size, best.level) for size in sizes)
+        best = try_all(Frame(best.lookback, level) for level in levels)
+        ranked = sorted(found.values(), key=lambda one: one.score)
+        kept = [one for one in ranked if one.score <= (1.0 + NEAR) * found[best].score][:MOST_KEPT]
         score = self.score(np.mean([one.ahead for one in kept], axis=0))
         deviation, score = self._deviation(kept, score) if own else (None, score)
         return Recipe(tuple((one.frame, one.penalty) for one in kept), deviation, score)
