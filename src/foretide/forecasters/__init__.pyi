@@ -8,6 +8,7 @@ from .simple.baselines import SeasonalMean as SeasonalMean
 from .simple.baselines import SeasonalES as SeasonalES
 from .simple.baselines import Drift as Drift
 from .classical.ridge import Ridge as Ridge
+from .classical.linear import Linear as Linear
 from .simple.calendar_es import CalendarES as CalendarES
 from .simple.calendar_es import CalendarMean as CalendarMean
 from .simple.analogues import Analogues as Analogues

@@ -109,6 +109,10 @@ class FitPart:
             )
         return fitting
 
+    def room(self, h: int) -> int:
+        """Return the rows before the last training cutoff of a typical series: half of all rows lie in longer ones."""
+        return max(_row_quantile(self.rows[self.rows > h], 0.5) - h, 1)
+
     @property
     def without_validation(self) -> str:
         """Say that no series is long enough to keep steps back for validation, where it is so."""

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
+from foretide.errors import ConfigError
+
 SpaceEntry: TypeAlias = Sequence[object]
 """As a person writes it in ``ft.tune(..., space=...)``: a list of options, or a range ``(low, high[, "log"])``."""
 
@@ -67,3 +71,21 @@ def near(sizes: Sequence[int], low: int, high: int) -> list[int]:
     [7, 30]
     """
     return sorted({int(size) for size in sizes if low <= size <= high})
+
+
+def checked_lookback(size: int | None) -> int | None:
+    """Return a lookback that was asked for, None where it is left to the fit; refuse anything else.
+
+    Raises
+    ------
+    ConfigError
+
+    Examples
+    --------
+    >>> checked_lookback(24)
+    24
+    """
+    whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+    if size is not None and (not whole or size < 1):
+        raise ConfigError(f"input_size is a number of steps, at least 1; got {size!r}.")
+    return None if size is None else int(size)

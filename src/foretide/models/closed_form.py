@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,82 @@ class RidgePath:
         return weights, self.mean_y - self.mean_x @ weights
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums over rows from which a regression is solved; those of parts add up, and can be taken away again.
+
+    Attributes
+    ----------
+    n : int
+    gram : ``[P, P]``, cross : ``[P, Q]``, sum_x : ``[P]``, sum_y : ``[Q]``
+        Not centred.
+    square : float
+        Sum of all squared ``Y``.
+    """
+
+    n: int
+    gram: Reals
+    cross: Reals
+    sum_x: Reals
+    sum_y: Reals
+    square: float = 0.0
+
+    @classmethod
+    def of(cls, blocks: Iterable[tuple[Reals, Reals]]) -> Moments:
+        """Gather them over blocks of rows (X ``[n, P]``, Y ``[n, Q]``); sums are kept in float64."""
+        n, square, gram, cross, sum_x, sum_y = 0, 0.0, np.zeros(()), np.zeros(()), np.zeros(()), np.zeros(())
+        for x, y in blocks:
+            x64, y64 = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+            n += len(x64)
+            gram, cross = gram + x64.T @ x64, cross + x64.T @ y64
+            sum_x, sum_y = sum_x + x64.sum(0), sum_y + y64.sum(0)
+            square += float(np.vdot(y64, y64))
+        return cls(n, gram, cross, np.asarray(sum_x), np.asarray(sum_y), square)
+
+    def __add__(self, other: Moments) -> Moments:
+        return self._with(other, 1.0)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return self._with(other, -1.0)
+
+    def _with(self, other: Moments, sign: float) -> Moments:
+        return Moments(
+            self.n + int(sign) * other.n, self.gram + sign * other.gram, self.cross + sign * other.cross,
+            self.sum_x + sign * other.sum_x, self.sum_y + sign * other.sum_y, self.square + sign * other.square,
+        )  # fmt: skip
+
+    def squared_error(self, weights: Reals, intercept: Reals) -> float:
+        """Return the sum of squared errors of a map on these rows; it takes the rows themselves for no map."""
+        if not self.n:
+            return 0.0
+        about = self.sum_y - self.sum_x @ weights
+        explained = np.vdot(weights, 2.0 * self.cross - self.gram @ weights) + np.vdot(intercept, 2.0 * about)
+        return max(float(self.square - explained + self.n * np.vdot(intercept, intercept)), 0.0)
+
+    def centred(self) -> tuple[Reals, Reals]:
+        """Return Gram matrix ``[P, P]`` and cross products ``[P, Q]`` about the means."""
+        if self.n == 0:
+            raise ValueError("a regression needs at least one row")
+        mean_x = self.sum_x / self.n
+        return self.gram - np.outer(mean_x, self.sum_x), self.cross - np.outer(mean_x, self.sum_y)
+
+    def solve(self, penalties: Iterable[float]) -> Iterator[tuple[Reals, Reals]]:
+        """Solve for a few relative penalties without a decomposition: weights ``[P, Q]`` and intercept ``[Q]`` each."""
+        gram, cross = self.centred()
+        mean = float(np.trace(gram)) / len(gram)
+        for penalty in penalties:
+            ridge = gram + np.diag(np.full(len(gram), max(penalty * mean, 1e-12)))
+            weights = np.linalg.solve(ridge, cross)
+            yield weights, (self.sum_y - self.sum_x @ weights) / self.n
+
+    def path(self) -> RidgePath:
+        """Decompose once for any number of penalties."""
+        gram, cross = self.centred()
+        eigenvalues, basis = np.linalg.eigh(gram)
+        means = np.asarray(self.sum_x / self.n), np.asarray(self.sum_y / self.n)
+        return RidgePath(np.clip(eigenvalues, 0.0, None), basis, basis.T @ cross, *means)
+
+
 def ridge_path(blocks: Iterable[tuple[Reals, Reals]]) -> RidgePath:
     """Gather second moments over blocks of rows and decompose them once.
 
@@ -55,18 +131,7 @@ def ridge_path(blocks: Iterable[tuple[Reals, Reals]]) -> RidgePath:
     The eigendecomposition makes every further penalty a matrix product
     (Hastie, Tibshirani, Friedman, *The Elements of Statistical Learning*, section 3.4.1).
     """
-    n, gram, cross, sum_x, sum_y = 0, np.zeros(()), np.zeros(()), np.zeros(()), np.zeros(())
-    for x, y in blocks:
-        x64, y64 = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        n += len(x64)
-        gram, cross = gram + x64.T @ x64, cross + x64.T @ y64
-        sum_x, sum_y = sum_x + x64.sum(0), sum_y + y64.sum(0)
-    if n == 0:
-        raise ValueError("ridge_path needs at least one row")
-    mean_x, mean_y = np.asarray(sum_x / n), np.asarray(sum_y / n)
-    eigenvalues, basis = np.linalg.eigh(gram - n * np.outer(mean_x, mean_x))
-    rotated = basis.T @ (cross - n * np.outer(mean_x, mean_y))
-    return RidgePath(np.clip(eigenvalues, 0.0, None), basis, rotated, mean_x, mean_y)
+    return Moments.of(blocks).path()
 
 
 def lagged_rows(values: Reals, rows: Ints, input_size: int) -> Reals:

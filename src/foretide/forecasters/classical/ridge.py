@@ -8,30 +8,26 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from foretide.data.reading.problems import DataWarning
-from foretide.data.time.ahead import check_known, known_rows
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, first_rows
-from foretide.errors import ConfigError, check_choice
-from foretide.forecasters.answer import Note, Quantiles, Traces
+from foretide.errors import check_choice
+from foretide.forecasters.answer import Quantiles, Traces
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import same_for_all
-from foretide.forecasters.classical.regressors import SHOWN
-from foretide.forecasters.simple.history import by_entity
-from foretide.forecasters.sizes import Sizes, SpaceEntry
+from foretide.forecasters.classical.known_effect import effect_on, left_out
+from foretide.forecasters.sizes import USUAL_LOOKBACK, Sizes, SpaceEntry, checked_lookback
 from foretide.models.closed_form import chunks, lagged_rows
 from foretide.models.config import StartConfig
-from foretide.models.series import Series
 from foretide.models.start import MARGIN, Start, fit_start, window_level
-from foretide.text import first_few
 from foretide.training.prepare import Preparation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
 
     from foretide.data.panel import Panel
-    from foretide.typing import Array, Floats, Ints, Json, Reals
+    from foretide.typing import Array, Ints, Json, Reals
 
 
 MAX_WIDTH = 3_000
@@ -50,12 +46,12 @@ class Ridge(Forecaster):
     ----------
     h : int
         Steps to forecast.
-    input_size : int
-        Steps looked back at.
-    channels : {"all", "own", "shared", "auto"}
-        A map per target of the lags of all targets and past columns (own ones, with a warning, where lags x channels
-        exceed 3,000); of its own lags; one map of their own lags for
-        all targets; or whichever is best on validation.
+    input_size : int, optional
+        Steps looked back at; by default 60 or two seasons, whichever is better on validation, at most half the room.
+    channels : {"auto", "all", "own", "shared"}
+        A map per target of the lags of all targets and past columns ("all"; own ones, with a warning, where lags x
+        channels exceed 3,000); of its own lags; one map of their own lags for all targets; "auto": whichever is better
+        on validation, all of them only up to 1,200 lags x channels.
     level : {"auto", "last", "mean", "none"}
         What is taken off each window and added back to its forecast; "auto" chooses on validation.
     known : {"auto", "on", "off"}
@@ -87,8 +83,8 @@ class Ridge(Forecaster):
         self,
         h: int,
         *,
-        input_size: int = 60,
-        channels: str = "all",
+        input_size: int | None = None,
+        channels: str = "auto",
         level: str = "auto",
         known: str = "auto",
         alias: str | None = None,
@@ -100,12 +96,11 @@ class Ridge(Forecaster):
             ("known", known, ("auto", "on", "off")),
         ):
             check_choice(name, value, choices)
-        if not isinstance(input_size, (int, np.integer)) or input_size < 1:
-            raise ConfigError(f"input_size is a number of steps, at least 1; got {input_size!r}.")
-        self.input_size, self.channels, self.level = int(input_size), channels, level
+        self.input_size, self.channels, self.level = checked_lookback(input_size), channels, level
         self.known, self.uses_future = known, known != "off"
-        self.lookback_ = self.input_size
+        self.lookback_ = self.input_size or USUAL_LOOKBACK
         """Steps looked back at: ``input_size``, or fewer where the series of the last fit were too short for more."""
+        self._sizes = [self.lookback_]
         self._preparation: Preparation | None = None
         self._arrays: dict[str, Reals] = {}
         self._chosen: Json = {}
@@ -127,8 +122,13 @@ class Ridge(Forecaster):
         return self.lookback_
 
     def _learnable(self, part: FitPart) -> Ints:
-        self.lookback_ = part.lookback(self.name, self.input_size, self.h, least=1)
-        return part.with_windows(self.lookback_, self.h)
+        if self.input_size is None:
+            most = max(1, part.room(self.h) // 2)
+            wanted = (USUAL_LOOKBACK, *(2 * season for season in seasons_of(part.panel.grid.freq)[:1]))
+            self._sizes = sorted({min(size, most) for size in wanted})
+        else:
+            self._sizes = [part.lookback(self.name, self.input_size, self.h, least=1)]
+        return part.with_windows(self._sizes[0], self.h)
 
     @property
     def needs_future(self) -> bool:
@@ -136,48 +136,53 @@ class Ridge(Forecaster):
         return "known" in self._arrays
 
     def _fit(self, part: FitPart) -> None:
-        panel = part.panel
-        train, validation = part.windows(input_size=self.lookback_, h=self.h)
         preparation = Preparation.fit(part.train, None)
-        values = preparation.values(panel)
-        rows0 = first_rows(panel.length)
-        places = (rows0[train.entity] + train.cutoff, rows0[validation.entity] + validation.cutoff)
-        affordable = self._affordable(values.shape[1])
-        plain = None
-        if self.known != "on" or not panel.future:
-            plain = self._start(
-                preparation.series(panel, values, None, None, part.train_rows), places, affordable, "off", ()
-            )
-        start = plain
-        if self.known != "off" and panel.future:
-            ahead = preparation.series(panel, values, preparation.future(panel, self.h), None, part.train_rows)
-            start = self._start(ahead, places, affordable, "on", seasons_of(panel.grid.freq))
-            if plain is not None and not start.val_error < (1.0 - MARGIN) * plain.val_error:
-                start = plain
-        assert start is not None
+        values, best = preparation.values(part.panel), None
+        judged = part.windows(input_size=self._sizes[-1], h=self.h)[1]
+        for size in reversed(self._sizes):
+            train, _ = part.windows(input_size=size, h=self.h)
+            found = self._at(part, preparation, values, (train, judged), size)
+            if best is None or found.val_error < (1.0 - MARGIN) * best.val_error:
+                best, self.lookback_ = found, size
+        assert best is not None
         self._preparation = preparation
-        self._arrays = {"weights": start.weights, "intercept": start.intercept}
-        if len(start.season.known):
-            self._arrays["known"] = start.season.known
-        self._chosen = {name: value for name, value in start.chosen.items() if name in CHOSEN}
+        self._arrays = {"weights": best.weights, "intercept": best.intercept}
+        if len(best.season.known):
+            self._arrays["known"] = best.season.known
+        self._chosen = {name: value for name, value in best.chosen.items() if name in CHOSEN}
 
-    def _start(
-        self, series: Series, places: tuple[Ints, Ints], channels: str, known: str, seasons: Sequence[float]
+    def _at(
+        self, part: FitPart, preparation: Preparation, values: Reals, windows: tuple[Windows, Windows], size: int
     ) -> Start:
-        """Solve for the cutoffs in ``places``: rows of training and of validation."""
-        config = StartConfig(level=self.level, channels=channels, waves=0, known=known, apart=known == "on")
-        return fit_start(series, *places, input_size=self.lookback_, h=self.h, seasons=seasons, config=config)
+        """Solve at one lookback: without known-future columns, and with them where they help."""
+        panel, rows0 = part.panel, first_rows(part.panel.length)
+        places = (rows0[windows[0].entity] + windows[0].cutoff, rows0[windows[1].entity] + windows[1].cutoff)
+        channels = self._affordable(values.shape[1], size)
 
-    def _affordable(self, n_channels: int) -> str:
+        def start(known: str) -> Start:
+            future = preparation.future(panel, self.h) if known == "on" else None
+            seasons = seasons_of(panel.grid.freq) if known == "on" else ()
+            series = preparation.series(panel, values, future, None, part.train_rows)
+            config = StartConfig(level=self.level, channels=channels, waves=0, known=known, apart=known == "on")
+            return fit_start(series, *places, input_size=size, h=self.h, seasons=seasons, config=config)
+
+        plain = start("off") if self.known != "on" or not panel.future else None
+        if self.known == "off" or not panel.future:
+            assert plain is not None
+            return plain
+        helped = start("on")
+        return helped if plain is None or helped.val_error < (1.0 - MARGIN) * plain.val_error else plain
+
+    def _affordable(self, n_channels: int, size: int) -> str:
         """The channels asked for; own lags where a map of all channels would be too wide to solve."""
-        width = n_channels * self.lookback_
+        width = n_channels * size
         if self.channels != "all" or width <= MAX_WIDTH:
             return self.channels
         warnings.warn(
-            f"{self.name}: {n_channels} channels x {self.lookback_} lags make a map of {width:,} inputs, "
+            f"{self.name}: {n_channels} channels x {size} lags make a map of {width:,} inputs, "
             f"more than {MAX_WIDTH:,}; each target reads its own lags only. Lower input_size to read all channels.",
             DataWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         return "own"
 
@@ -186,7 +191,8 @@ class Ridge(Forecaster):
         assert preparation is not None
         if panel.n_entities and panel.ids[0] not in preparation.ids:
             preparation = preparation.for_new(panel)
-        values, effect = preparation.values(panel), self._effect(preparation, panel, windows)
+        values, known = preparation.values(panel), self._arrays.get("known")
+        effect = None if known is None else effect_on(known, preparation, panel, windows, self.h)
         rows = first_rows(panel.length)[windows.entity] + windows.cutoff
         if effect is not None:
             values = np.asarray(values - effect[: len(values)], dtype=np.float32)
@@ -205,13 +211,8 @@ class Ridge(Forecaster):
         mean = np.concatenate(parts)
         if effect is not None:
             mean = mean + effect[len(values) :].reshape(len(windows), self.h, -1)[:, :, :d]
-        return Prediction(preparation.unscale(panel, windows.entity, mean), notes=self._left_out(panel, len(windows)))
-
-    def _left_out(self, panel: Panel, n: int) -> tuple[Note, ...]:
-        if "known" in self._arrays or not panel.future or self.known == "off":
-            return ()
-        why = f"{self.name} leaves out {first_few(panel.future, SHOWN)}: on validation it is no better with them"
-        return (Note("left-out", why, np.arange(n), panel.future),)
+        notes = left_out(self.name, panel, len(windows)) if known is None and self.known != "off" else ()
+        return Prediction(preparation.unscale(panel, windows.entity, mean), notes=notes)
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """What validation chose: lookback and penalty always, the rest where it was left open."""
@@ -220,24 +221,6 @@ class Ridge(Forecaster):
         if self.known == "auto" and self.uses_future:
             taken["known columns"] = "yes" if self.needs_future else "no"
         return same_for_all(layout.series, taken)
-
-    def _effect(self, preparation: Preparation, panel: Panel, windows: Windows) -> Floats | None:
-        """Effects of the known-future columns on every row of the panel, then on every window's horizon, scaled.
-
-        ``[R + W h, C]``; None where they are not used.
-        """
-        weights = self._arrays.get("known")
-        if weights is None:
-            return None
-        ahead = np.empty((len(windows), self.h, len(panel.future)))
-        for entity, chosen in by_entity(windows):
-            cutoffs, table = windows.cutoff[chosen], known_rows(panel, entity, self.h)
-            check_known(panel, entity, table, cutoffs, self.h, range(len(panel.future)))
-            ahead[chosen] = table[cutoffs[:, None] + 1 + np.arange(self.h)]
-        past = [known_rows(panel, entity, 0) for entity in range(panel.n_entities)]
-        rows = np.concatenate([*past, ahead.reshape(-1, len(panel.future))])
-        scaled = (rows - preparation.known_location) / preparation.known_scale
-        return np.asarray(np.nan_to_num(scaled) @ weights)
 
     def state(self) -> dict[str, Array]:
         """Weights, intercept and scales."""
