@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from foretide.models.inputs import Inputs, Shape
+from foretide.models.known_basis import KnownBasis
 from foretide.models.season_term import SeasonTerm
 from foretide.models.start import Start, Tried
 from foretide.typing import Array, Reals
@@ -63,6 +65,7 @@ class Frame(nn.Module):
     def __init__(self, start: Start, shape: Shape) -> None:
         super().__init__()
         self.shape, self.level, self.channels, self.scale = shape, start.level, start.channels, start.scale
+        self.basis = start.basis
         self.waves = nn.Parameter(_float(start.season.waves))
         self.known = nn.Parameter(_float(start.season.known))
         self.weights = nn.Parameter(_float(start.weights))
@@ -125,16 +128,20 @@ class Frame(nn.Module):
             turned = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=1)
             season = torch.matmul(turned.transpose(1, 2), self.table.T)
         if len(self.known) and inputs.known is not None and inputs.known_past is not None:
-            known = torch.cat([inputs.known_past, inputs.known], dim=1) @ self.known
+            columns = torch.cat([inputs.known_past, inputs.known], dim=1)
+            if self.basis is not None:
+                columns = torch.cat([columns, self.basis.expand(columns, torch.cat)], dim=2)
+            known = columns @ self.known
             season = known.transpose(1, 2) if season is None else season + known.transpose(1, 2)
         return season
 
-    def structure(self) -> dict[str, str]:
+    def structure(self) -> dict[str, Any]:
         """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""
-        return {"level": self.level, "channels": self.channels, "scale": self.scale}
+        basis = {} if self.basis is None else {"basis": self.basis.to_dict()}
+        return {"level": self.level, "channels": self.channels, "scale": self.scale, **basis}
 
 
-def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefix: str) -> Start:
+def empty_start(structure: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str) -> Start:
     """Return a start with the sizes of a saved frame, to be filled from its state dict.
 
     Parameters
@@ -159,7 +166,8 @@ def empty_start(structure: Mapping[str, str], arrays: Mapping[str, Array], prefi
     unknown = Tried(
         waves=len(frequencies), known=bool(len(known)), level=level, channels=channels, penalty=nan, val_mse=nan
     )
-    return Start(season, level, channels, weights, intercept, unknown, scale=scale)
+    basis = KnownBasis.from_dict(structure["basis"]) if "basis" in structure else None
+    return Start(season, level, channels, weights, intercept, unknown, scale=scale, basis=basis)
 
 
 def _base(inputs: Inputs) -> Tensor:

@@ -131,6 +131,7 @@ def fit_season_term(
     use_known: bool,
     beside: Reals | None = None,
     penalty: float = 1e-3,
+    known_penalty: float | None = None,
 ) -> SeasonTerm:
     """Fit waves (per entity) and known-future columns (shared) by penalised least squares.
 
@@ -142,6 +143,8 @@ def fit_season_term(
         Cycles per step of further waves that the known columns are told apart from, and that the term leaves out.
     penalty : float
         Ridge penalty per row on the waves and known columns; the trend is free.
+    known_penalty : float, optional
+        That of the known columns, where it is another one.
 
     Notes
     -----
@@ -163,7 +166,8 @@ def fit_season_term(
             left_x, left_y = both[:, :n_known], both[:, n_known:]
             gram += left_x.T @ left_x
             cross += left_x.T @ left_y
-    gamma = np.linalg.solve(gram + penalty * max(rows_seen, 1) * np.eye(n_known), cross) if n_known else cross
+    shrink = (penalty if known_penalty is None else known_penalty) * max(rows_seen, 1)
+    gamma = np.linalg.solve(gram + shrink * np.eye(n_known), cross) if n_known else cross
     projections = projections if beside is None else {}
     waves = np.zeros((len(series), n_waves, n_channels))
     for i, (steps, values, known) in enumerate(series):

@@ -8,6 +8,7 @@ from typing import overload
 
 import numpy as np
 
+from foretide.models.known_basis import KnownBasis
 from foretide.typing import Ints, Reals
 
 Part = tuple[Ints, Reals, Reals | None]
@@ -34,6 +35,8 @@ class Series:
     train_length : int array ``[N]``
         Rows of each entity that belong to the training part.
     n_targets : int
+    basis : KnownBasis or None
+        Functions of the known columns that stand beside them in :meth:`part`.
     """
 
     values: Reals
@@ -43,10 +46,13 @@ class Series:
     length: Ints
     train_length: Ints
     n_targets: int
+    basis: KnownBasis | None = None
 
     def part(self, entity: int, low: int, high: int) -> Part:
         """Steps ``[n]``, values ``[n, C]`` and known columns ``[n, G]`` of an entity's rows ``low .. high - 1``."""
         known = None if self.known is None else self.known(entity, low, high)
+        if known is not None and self.basis is not None:
+            known = np.concatenate([known, self.basis.expand(known, np.concatenate)], axis=1)
         row0 = int(self.row0[entity])
         return self.first[entity] + np.arange(low, high), self.values[row0 + low : row0 + high], known
 

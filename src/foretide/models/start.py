@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
 from foretide.models.closed_form import Moments, RidgePath, chunks, future_rows, lagged_rows, ridge_path
 from foretide.models.config import StartConfig
+from foretide.models.known_basis import KnownBasis
 from foretide.models.season_term import (
     MAX_RANKED_ENTITIES,
     SeasonTerm,
@@ -33,6 +34,8 @@ MAX_ALL_CHANNELS = 1200
 LARGEST = 4.0
 """In standard deviations of the series: what a window may move before it counts less."""
 MARGIN = 0.02
+BASIS_PENALTIES = (1e-3, 1e-2, 1e-1)
+"""Of a basis of known-future columns, per row."""
 SEASON_CHUNK = 8_192
 """Rows of the season term made at once; its basis is much wider than the data."""
 MAX_VALIDATION = 20_000
@@ -42,10 +45,14 @@ MAX_GRAM_FLOPS = 4e10
 
 
 class Tried(TypedDict):
-    """A combination that was tried, and its validation error in scaled units."""
+    """A combination that was tried, and its validation error in scaled units.
+
+    ``basis``: penalty of the known-future columns where they stand beside functions of them.
+    """
 
     waves: int
     known: bool
+    basis: NotRequired[float]
     level: str
     channels: str
     penalty: float
@@ -72,6 +79,8 @@ class Start:
         Every combination that was tried, with its validation error; none where nothing was solved for.
     scale : {"window", "none"}
         As in :class:`~foretide.models.config.StartConfig`.
+    basis : KnownBasis or None
+        Functions of the known-future columns that stand beside them in the season term.
     """
 
     season: SeasonTerm
@@ -82,6 +91,7 @@ class Start:
     chosen: Tried
     tried: list[Tried] = field(default_factory=list)
     scale: str = "window"
+    basis: KnownBasis | None = None
 
     @property
     def val_error(self) -> float:
@@ -99,6 +109,7 @@ def fit_start(
     seasons: Sequence[float],
     config: StartConfig,
     base: BaseForecasts | None = None,
+    wide: Series | None = None,
 ) -> Start:
     """Fit on the training windows, choose on the validation windows.
 
@@ -111,10 +122,15 @@ def fit_start(
     base : BaseForecasts, optional
         Of all windows; tried with ``level="auto"``, where anything else must be better by :data:`MARGIN`, and taken
         with ``level="base"``.
+    wide : Series, optional
+        The same with further known columns and a basis of them; tried with ``known="auto"`` and ``"on"``, and taken
+        where it is better by :data:`MARGIN`.
     """
     if not config.closed_form:
         return no_start(len(series.row0), series.values.shape[1], config)
     search = _Search(series, train, validation, input_size, h, seasons, config, base)
+    if wide is not None and wide.basis is not None and config.known != "off" and len(validation):
+        search.wide = wide
     on_base = None if base is None else _on_base(search, config)
     if on_base is not None and (config.level == "base" or not len(validation)):
         return replace(on_base, scale=config.scale)
@@ -156,6 +172,12 @@ def _on_season(search: _Search, config: StartConfig) -> Start:
     richer = [c for c, possible in (("own", series.n_targets > 1), ("all", can_all)) if possible]
     for wider in richer if config.channels == "auto" else ():
         best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, wider))
+    if search.wide is not None:
+        counts = list(search.wave_counts())
+        tries = sorted({count, *counts[-1::-3]})
+        for penalty in BASIS_PENALTIES:
+            for c in tries:
+                best = _simpler(best, search.solve(c, True, best.level, best.channels, penalty))
     return best
 
 
@@ -199,6 +221,7 @@ class _Search:
     ) -> None:
         self.series, self.input_size, self.h, self.config, self.base = series, input_size, h, config, base
         self.train, self.validation = train, thin(validation, MAX_VALIDATION)
+        self.wide: Series | None = None
         self.tried: list[Tried] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
         self.longest = max(periods, default=float(series.train_length.max()))
@@ -214,10 +237,17 @@ class _Search:
         shortest = int(self.series.train_length.max())
         return [k for k in WAVE_COUNTS if k <= len(self.ranked) and 8 * k <= shortest]
 
-    def solve(self, count: int, known: bool, level: str, channels: str) -> Start:
-        """Fit season term and ridge path for one combination; the penalty with the least validation error wins."""
+    def solve(self, count: int, known: bool, level: str, channels: str, basis: float | None = None) -> Start:
+        """Fit season term and ridge path for one combination; the penalty with the least validation error wins.
+
+        ``basis``: penalty of known columns and their basis; None: the columns alone.
+        """
         beside = self._beside(count) if known and self.config.apart else None
-        season = fit_season_term(self.parts, self.ranked[:count], self.longest, use_known=known, beside=beside)
+        series = self.series if basis is None or self.wide is None else self.wide
+        season = fit_season_term(
+            self.parts if series is self.series else TrainingParts(series), self.ranked[:count], self.longest,
+            use_known=known, beside=beside, known_penalty=basis,
+        )  # fmt: skip
         n_targets, n_channels = self.series.n_targets, self.series.values.shape[1]
         targets = list(range(n_targets))
         groups = {"shared": [targets], "own": [[d] for d in targets], "all": [list(range(n_channels))]}[channels]
@@ -226,8 +256,8 @@ class _Search:
         for inputs in groups:
             outputs = targets if channels == "all" else inputs
             pooled = channels == "shared"
-            path = ridge_path(self._blocks(season, self._thinned(len(inputs)), inputs, outputs, level, pooled))
-            errors += self._errors(path, self._blocks(season, self.validation, inputs, outputs, level, pooled))
+            path = ridge_path(self._blocks(series, season, self._thinned(len(inputs)), inputs, outputs, level, pooled))
+            errors += self._errors(path, self._blocks(series, season, self.validation, inputs, outputs, level, pooled))
             paths.append(path)
         errors /= max(len(self.validation) * self.h * n_targets, 1)
         # Without validation windows the middle of the path is taken.
@@ -237,14 +267,17 @@ class _Search:
         choice = Tried(
             waves=count, known=known, level=level, channels=channels, penalty=penalty, val_mse=float(errors[pick])
         )
+        if basis is not None:
+            choice["basis"] = basis
         self.tried.append(choice)
-        return Start(season, level, channels, *self._shaped(solved, channels), choice, self.tried)
+        shaped = self._shaped(solved, channels)
+        return Start(season, level, channels, *shaped, choice, self.tried, basis=series.basis)
 
     def base_alone(self) -> Start:
         """Return the base without a map."""
         season = fit_season_term(self.parts, self.ranked[:0], self.longest, use_known=False)
         targets = list(range(self.series.n_targets))
-        blocks = self._blocks(season, self.validation, targets, targets, "base", True)
+        blocks = self._blocks(self.series, season, self.validation, targets, targets, "base", True)
         error = sum(float((y**2).sum()) for _, y in blocks)
         error /= max(len(self.validation) * self.h * len(targets), 1)
         choice = Tried(waves=0, known=False, level="base", channels="none", penalty=float("inf"), val_mse=error)
@@ -256,7 +289,7 @@ class _Search:
         most = min(MAX_BESIDE, int(self.series.train_length.max()) // 8)
         return np.asarray(self.ranked[count:most])
 
-    def _without(self, season: SeasonTerm, low: int, high: int) -> Reals:
+    def _without(self, series: Series, season: SeasonTerm, low: int, high: int) -> Reals:
         """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""
         left = self.series.values[low:high].astype(np.float64)
         first = int(np.searchsorted(self.series.row0, low, side="right")) - 1
@@ -267,7 +300,7 @@ class _Search:
                 break
             for begin in range(start, stop, SEASON_CHUNK):
                 end = min(begin + SEASON_CHUNK, stop)
-                steps, _, known = self.series.part(i, begin - row0, end - row0)
+                steps, _, known = series.part(i, begin - row0, end - row0)
                 left[begin - low : end - low] -= season.at(i, steps, known)
         return left
 
@@ -278,6 +311,7 @@ class _Search:
 
     def _blocks(
         self,
+        series: Series,
         season: SeasonTerm,
         rows: Ints,
         inputs: list[int],
@@ -289,7 +323,7 @@ class _Search:
         position = [inputs.index(o) for o in outputs]
         for part in chunks(rows, len(inputs) * self.input_size):
             low = int(part[0]) - self.input_size + 1
-            left = self._without(season, low, int(part[-1]) + self.h + 1)
+            left = self._without(series, season, low, int(part[-1]) + self.h + 1)
             x = lagged_rows(left[:, inputs], part - low, self.input_size)
             y = future_rows(left[:, outputs], part - low, self.h)
             if level == "base" and self.base is not None:

@@ -12,6 +12,7 @@ from foretide.data.scaling import Scaler
 from foretide.data.time.calendar import Calendar
 from foretide.data.windows import first_rows
 from foretide.errors import DataError, nearest
+from foretide.models.known_basis import trailing_means
 from foretide.models.series import Series
 from foretide.training.calendar_table import CalendarTable
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
@@ -34,6 +35,10 @@ class Preparation:
         Of the known-future columns, over all entities.
     static_location, static_scale : ``[S]``
     calendar : Calendar or None
+    trails : int array
+        Spans in steps over which known-future columns are averaged too, each mean a column beside them.
+    trail_columns : int array
+        Known-future columns of which there are such means.
     """
 
     ids: tuple[str, ...]
@@ -44,6 +49,8 @@ class Preparation:
     static_location: Floats = field(default_factory=lambda: np.zeros(0))
     static_scale: Floats = field(default_factory=lambda: np.zeros(0))
     calendar: Calendar | None = None
+    trails: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    trail_columns: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @classmethod
     def fit(
@@ -93,12 +100,17 @@ class Preparation:
             As in :meth:`fit`.
         """
         own = Preparation.fit(panel, self.calendar, uncentred)
-        names = ("known_location", "known_scale", "static_location", "static_scale")
+        names = ("known_location", "known_scale", "static_location", "static_scale", "trails", "trail_columns")
         return replace(own, **{name: getattr(self, name) for name in names})
 
     def n_known(self, panel: Panel) -> int:
         """Number of known-future columns, calendar included, ``G``."""
-        return len(panel.future) + (len(self.calendar.names(panel.grid)) if self.calendar else 0)
+        return len(self.known_names(panel))
+
+    def known_names(self, panel: Panel) -> tuple[str, ...]:
+        """Names of the known-future columns: the panel's own, their trailing means, the calendar's."""
+        means = (f"{panel.future[k]} (mean of {span})" for span in self.trails for k in self.trail_columns)
+        return (*panel.future, *means, *(self.calendar.names(panel.grid) if self.calendar else ()))
 
     def values(self, panel: Panel) -> Singles:
         """Scaled targets and past columns, gaps carried forward, entities without holes, ``[R, C]``.
@@ -122,7 +134,7 @@ class Preparation:
         return out
 
     def future(self, panel: Panel, h: int) -> Singles | None:
-        """Scaled known-future columns, ``[R + N h, F]``: ``h`` rows more per entity than the panel has.
+        """Scaled known-future columns and trailing means, ``[R + N h, F]``, ``h`` rows more per entity than the panel.
 
         A gap up to the last observed target carries the last value forward, or is 0, the training mean, before the
         first one. Later ones stay NaN: they are the future, and are asked for.
@@ -130,14 +142,18 @@ class Preparation:
         f, c = len(panel.future), self.location.shape[1]
         if not f:
             return None
-        out = np.full((int(panel.length.sum()) + h * panel.n_entities, f), np.nan, dtype=np.float32)
+        width = f + len(self.trails) * len(self.trail_columns)
+        out = np.full((int(panel.length.sum()) + h * panel.n_entities, width), np.nan, dtype=np.float32)
         start = 0
         for i in range(panel.n_entities):
             rows = panel.rows(i)[:, c:]
-            own = out[start : start + len(rows)]
+            own = out[start : start + len(rows), :f]
             own[:] = (rows - self.known_location) / self.known_scale
             if panel.observed[i]:
                 _carry_forward(own[: panel.observed[i]], np.zeros(f, dtype=np.float32))
+            for k, span in enumerate(self.trails.tolist()):
+                at = f + k * len(self.trail_columns) + np.arange(len(self.trail_columns))
+                out[start : start + len(rows), at] = trailing_means(own[:, self.trail_columns], span)
             start += len(rows) + h
         return out
 

@@ -159,10 +159,9 @@ def input_gradients(
     parts = _attributions(network, batches, column, steps, n_steps)
     unit = preparation.scale[preparation.positions(panel)[windows.entity], column]
     past, known, total, gap = (part * unit.reshape(-1, *[1] * (part.ndim - 1)) for part in parts)
-    calendar = preparation.calendar.names(view.grid) if preparation.calendar else ()
     return InputGradients(
         model.name, panel.targets[column], tuple(s + 1 for s in steps), past, known, view.targets + view.past,
-        (*view.future, *calendar), total, gap, windows, panel.names.backend,
+        preparation.known_names(view), total, gap, windows, panel.names.backend,
     )  # fmt: skip
 
 

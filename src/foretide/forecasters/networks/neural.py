@@ -19,6 +19,7 @@ from foretide.forecasters.choices import joined_choices, same_for_all
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.naming import start_name
+from foretide.training.widened import widened
 from foretide.forecasters.networks.base_level import fewer, for_new, for_start, like_demand, scaled_base
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
@@ -137,8 +138,13 @@ class NeuralForecaster(Forecaster):
 
     @property
     def memory(self) -> int | None:
-        """Rows up to a cutoff that a forecast depends on: the lookback; all where a base is corrected."""
-        return self.lookback_ if self.base is None and self.start_config.level != "base" else None
+        """Rows up to a cutoff that a forecast depends on: the lookback, more where known-future columns are averaged
+        over steps before it; all where a base is corrected.
+        """
+        if self.base is not None or self.start_config.level == "base":
+            return None
+        trails = () if self.preparation is None else self.preparation.trails
+        return self.lookback_ + max((int(span) - 1 for span in trails), default=0)
 
     @property
     def has_distribution(self) -> bool:  # type: ignore[override]  # depends on the head
@@ -368,12 +374,15 @@ class NeuralForecaster(Forecaster):
         self, store: Store, windows: tuple[Windows, Windows], part: FitPart
     ) -> tuple[Start, WindowBatches, WindowBatches]:
         """Return the start and the training and validation windows to learn from; keep the base it takes."""
-        from foretide.training.store import WindowBatches
+        from foretide.training.store import Store, WindowBatches
 
         assert self.preparation is not None
         panel, config, preparation = store.panel, self.start_config, self.preparation
         series = preparation.series(panel, store.array, store.future_array, store.calendar, part.train_rows)
         seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
+        wide = None
+        if panel.future and config.closed_form and config.known != "off":
+            wide = widened(preparation, series, panel, self.h, seasons)
         base = None
         if config.level == "base" or (config.tries_base and like_demand(part.train)):
             base = standard_base(part.train, self.h, self.seasons, calendar=self.calendar)
@@ -385,7 +394,11 @@ class NeuralForecaster(Forecaster):
             series, store.rows(windows[0]), store.rows(windows[1]),
             input_size=self.lookback_, h=self.h, seasons=seasons, config=config,
             base=None if base is None else for_start(store, windows, ahead),
+            wide=None if wide is None else wide[1],
         )  # fmt: skip
+        if wide is not None and start.basis is not None:
+            self.preparation = wide[0]
+            store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=store.device)
         self.base = base if start.level == "base" else None
         bases = ahead if self.base is not None else (None, None)
         train, validation = (WindowBatches(store, *both) for both in zip(windows, bases, strict=True))
