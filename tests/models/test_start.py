@@ -316,3 +316,24 @@ def test_windows_that_move_too_much_are_shrunk() -> None:
 def test_bad_settings(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         StartConfig(**settings)
+
+
+# ---------------------------------------------------------------- once more, with the validation part
+@pytest.mark.parametrize("config", [{}, {"channels": "all", "level": "mean"}, {"linear": False}, {"waves": 2}])
+def test_later_is_the_chosen_combination_on_all_rows(config: dict[str, Any]) -> None:
+    series = make_series((400, 300), targets=2, channels=2)
+    series = with_values(series, series.values + wave(series, 12.0))
+    train, validation = cutoffs(series)
+    options: dict[str, Any] = {"input_size": SIZE, "h": H, "seasons": (12.0,)}
+    start = fit_start(series, train, validation, config=StartConfig(**config), lengths=series.length, **options)
+    chosen, later = start.chosen, start.later
+    assert later is not None
+    fixed = StartConfig(
+        level=start.level, channels=start.channels, waves=chosen["waves"], linear=config.get("linear", True),
+        penalties=(chosen["penalty"],) if config.get("linear", True) else (0.0,),
+    )  # fmt: skip
+    rows = np.sort(np.concatenate([train, validation]))
+    expected = fit_start(replace(series, train_length=series.length), rows, rows[:0], config=fixed, **options)
+    for got, wanted in ((later.weights, expected.weights), (later.intercept, expected.intercept)):
+        np.testing.assert_allclose(got, wanted, atol=1e-9)
+    assert np.abs(later.intercept - start.intercept).max() > 0

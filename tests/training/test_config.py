@@ -11,12 +11,12 @@ from foretide.training.config import Stage, TrainingConfig
 @pytest.mark.parametrize(
     ("settings", "default"),
     [
-        ({"epochs": -1}, "epochs=12"), ({"batch_size": 0}, "batch_size=64"), ({"lr": 0.0}, "lr=0.001"),
+        ({"epochs": -1}, "epochs=60"), ({"batch_size": 0}, "batch_size=64"), ({"lr": 0.0}, "lr=0.001"),
         ({"lr": float("nan")}, "lr=0.001"), ({"start_lr": -1e-9}, "start_lr=0.0001"),
-        ({"weight_decay": -1.0}, "weight_decay=0.0"), ({"patience": 0}, "patience=4"), ({"clip": 0.0}, "clip=1.0"),
+        ({"weight_decay": -1.0}, "weight_decay=0.0"), ({"patience": 0}, "patience=5"), ({"clip": 0.0}, "clip=1.0"),
         ({"ema": 1.0}, "ema="), ({"ema": -0.1}, "ema="), ({"steps_per_epoch": 0}, "steps_per_epoch="),
-        ({"fit_mean_first": "yes"}, "fit_mean_first=True"), ({"epochs": 2.5}, "epochs=12"),
-        ({"epochs": "5"}, "epochs=12"), ({"epochs": None}, "epochs=12"), ({"epochs": True}, "epochs=12"),
+        ({"fit_mean_first": "yes"}, "fit_mean_first=True"), ({"epochs": 2.5}, "epochs=60"),
+        ({"epochs": "5"}, "epochs=60"), ({"epochs": None}, "epochs=60"), ({"epochs": True}, "epochs=60"),
         ({"clip": "no"}, "clip=1.0"), ({"batch_size": 6.4}, "batch_size=64"),
     ],
 )  # fmt: skip
@@ -29,7 +29,7 @@ def test_what_cannot_work(settings: dict[str, Any], default: str) -> None:
 def test_limits_that_work() -> None:
     made = TrainingConfig(epochs=0, clip=None, ema=0.0, steps_per_epoch=None, start_lr=0.0, patience=None)
     assert made.epochs == 0
-    assert TrainingConfig().epochs == 12
+    assert TrainingConfig().epochs == 60
     assert TrainingConfig().batch_size == 64
 
 

@@ -105,8 +105,9 @@ def test_the_best_validation_state_comes_back(toy_class: Any, losses: list[float
     validation = Recorded(network, losses)
     history = train_network(network, points(), validation, settings(ema=ema), generator=torch_generator(0))
     assert history.best_epoch == best
-    assert len(validation.states) == 6
-    assert [row["val_loss"] for row in history.epochs] == losses
+    looks = 6 if best else 4  # a start that three looks did not beat
+    assert len(validation.states) == looks
+    assert [row["val_loss"] for row in history.epochs] == losses[:looks]
     assert same(state(network), validation.states[best])
     for a, b in itertools.combinations(validation.states, 2):
         assert not same(a, b)
@@ -278,3 +279,39 @@ def test_evaluate_is_a_mean_over_observed_elements() -> None:
     for batch_size in (1, 4, 256):
         assert evaluate(network, masked, batch_size) == pytest.approx(np.mean(errors), rel=1e-5)
     assert not network.training
+
+
+class Shifted(Points):
+    """Windows whose truth is the start's forecast plus a shift of some of them."""
+
+    def __init__(self, network: Toy, n: int, shift: Tensor) -> None:
+        x = torch.randn(n, generator=torch_generator(5))
+        with torch.no_grad():
+            super().__init__(x, network.line(x[:, None])[:, 0] + shift)
+
+
+@pytest.mark.parametrize(("everywhere", "kept"), [(True, True), (False, False)])
+def test_a_gain_within_its_own_noise_is_not_kept(everywhere: bool, kept: bool) -> None:
+    network = toy()
+    before = state(network)
+    lone = torch.zeros(40)
+    lone[3] = 3.0  # one stretch of ten gains, and the others lose nothing but a little
+    validation = Shifted(network, 40, torch.full((40,), 1.0) if everywhere else lone)
+    train = Shifted(network, 40, torch.full((40,), 1.0))
+    history = train_network(
+        network, train, validation, settings(epochs=3, lr=0.05 if everywhere else 1e-3), generator=torch_generator(0)
+    )
+    losses = [row["val_loss"] for row in history.epochs]
+    assert min(losses[1:]) < losses[0]
+    assert (history.best_epoch > 0) == kept
+    assert same(before, state(network)) == (not kept)
+
+
+def test_a_start_that_nothing_beats_ends_training_at_the_third_look() -> None:
+    network = toy()
+    train, validation = Shifted(network, 40, torch.ones(40)), Shifted(network, 40, torch.zeros(40))
+    history = train_network(network, train, validation, settings(epochs=20, patience=9), generator=torch_generator(0))
+    assert len(history.epochs) == 1 + 3
+    assert history.best_epoch == 0
+    network = toy()
+    train_network(network, train, validation, settings(epochs=20, patience=None), generator=torch_generator(0))

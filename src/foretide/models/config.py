@@ -45,6 +45,8 @@ class StartConfig:
         False: nothing is solved for; the network begins at random, inside ``level`` and ``scale`` only.
     scale : {"window", "none"}
         Whether a network reads and corrects a window in units of its own movements, or of the whole series' spread.
+    refit : bool
+        Whether the chosen start is estimated once more on training and validation part when the network is trained.
     """
 
     level: str = "auto"
@@ -56,6 +58,7 @@ class StartConfig:
     penalties: tuple[float, ...] = PENALTIES
     closed_form: bool = True
     scale: str = "window"
+    refit: bool = True
 
     def __post_init__(self) -> None:
         for name, known in START_CHOICES.items():

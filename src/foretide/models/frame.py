@@ -67,7 +67,8 @@ class Frame(nn.Module):
         self.shape, self.level, self.channels, self.scale = shape, start.level, start.channels, start.scale
         self.basis = start.basis
         self.waves = nn.Parameter(_float(start.season.waves))
-        self.known = nn.Parameter(_float(start.season.known))
+        # Beside a basis of them they do not learn: their effect on each row is then computed once, see Store.
+        self.known = nn.Parameter(_float(start.season.known), requires_grad=start.basis is None)
         self.weights = nn.Parameter(_float(start.weights))
         self.intercept = nn.Parameter(_float(start.intercept))
         frequencies = torch.as_tensor(start.season.frequencies, dtype=torch.float64)
@@ -128,12 +129,27 @@ class Frame(nn.Module):
             turned = torch.cat([a * cos - b * sin, a * sin + b * cos], dim=1)
             season = torch.matmul(turned.transpose(1, 2), self.table.T)
         if len(self.known) and inputs.known is not None and inputs.known_past is not None:
-            columns = torch.cat([inputs.known_past, inputs.known], dim=1)
-            if self.basis is not None:
-                columns = torch.cat([columns, self.basis.expand(columns, torch.cat)], dim=2)
-            known = columns @ self.known
-            season = known.transpose(1, 2) if season is None else season + known.transpose(1, 2)
+            known = inputs.effect
+            if known is None:
+                known = self.effect(torch.cat([inputs.known_past, inputs.known], dim=1)).transpose(1, 2)
+            season = known if season is None else season + known
         return season
+
+    def effect(self, known: Tensor) -> Tensor:
+        """What known-future columns ``[..., G]`` add to every channel, ``[..., C]``."""
+        if self.basis is not None:
+            known = torch.cat([known, self.basis.expand(known, torch.cat)], dim=-1)
+        return known @ self.known
+
+    @torch.no_grad()
+    def shift(self, old: Start, new: Start) -> None:
+        """Move the parameters by what one start differs from another of the same choices."""
+        pairs = (
+            (self.waves, old.season.waves, new.season.waves), (self.known, old.season.known, new.season.known),
+            (self.weights, old.weights, new.weights), (self.intercept, old.intercept, new.intercept),
+        )  # fmt: skip
+        for parameter, before, after in pairs:
+            parameter.add_(_float(after - before).to(parameter.device))
 
     def structure(self) -> dict[str, Any]:
         """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""

@@ -30,6 +30,8 @@ class Inputs:
     static : float tensor ``[B, S]`` or None
     base : float tensor ``[B, H, D]`` or None
         Scaled forecast of a base that the network corrects, from the rows up to the cutoff.
+    effect : float tensor ``[B, C, L + H]`` or None
+        What the frame makes of the known-future columns, where that was computed before; see :meth:`Frame.effect`.
     """
 
     past: Tensor
@@ -40,6 +42,7 @@ class Inputs:
     known: Tensor | None = None
     static: Tensor | None = None
     base: Tensor | None = None
+    effect: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

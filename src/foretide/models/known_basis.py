@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from foretide.typing import Array, Ints, Reals
+from foretide.typing import Array, Floats, Ints, Reals
 
 A = TypeVar("A")
 
@@ -98,7 +98,7 @@ class KnownBasis:
     clock: Ints
 
     @classmethod
-    def fit(cls, known: Array, n_columns: int, clock: Sequence[int] = ()) -> KnownBasis | None:
+    def fit(cls, known: Array, n_columns: int, clock: Sequence[int] | Ints = ()) -> KnownBasis | None:
         """Place knots by the training part; None where no column is worth it.
 
         Parameters
@@ -107,18 +107,20 @@ class KnownBasis:
             Known-future columns of training rows, then calendar columns.
         n_columns : int
             How many of them are no calendar columns.
-        clock : sequence of int
+        clock : ints
             Calendar columns that effects may change with.
 
         Returns
         -------
         KnownBasis or None
         """
-        given = known[:, :n_columns]
+        given: Floats = np.asarray(known[:, :n_columns], dtype=np.float64)
         distinct = [len(np.unique(given[:, k])) for k in range(n_columns)]
         numbers = np.array([k for k, n in enumerate(distinct) if n > 2], dtype=np.int64)
         flags = np.array([k for k, n in enumerate(distinct) if n == 2], dtype=np.int64)
-        knots = np.quantile(given[:, numbers], KNOT_SHARES, axis=0).T if len(numbers) else np.zeros((0, 0))
+        knots: Floats = np.zeros((0, 0))
+        if len(numbers):
+            knots = np.quantile(given[:, numbers], KNOT_SHARES, axis=0).T
         basis = cls(numbers, knots, flags, np.asarray(clock, dtype=np.int64))
         if basis.width > MOST:
             basis = cls(numbers, knots, flags[:0], basis.clock[:0])

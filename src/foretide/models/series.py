@@ -95,3 +95,14 @@ class TrainingParts(Sequence["Part"]):
             return [self[i] for i in chosen]
         stop = int(self.series.train_length[chosen])
         return self.series.part(chosen, max(0, stop - MAX_SEASON_ROWS), stop)
+
+
+def base_level(window: Reals, ahead: Reals, channels: Sequence[int]) -> Reals:
+    """Level of each channel, ``[n, C]``: mean of the base ahead ``[n, D, H]``, or of a window ``[n, C, L]``
+    of another channel.
+    """
+    level = window.mean(axis=2)
+    for k, channel in enumerate(channels):
+        if channel < ahead.shape[1]:
+            level[:, k] = ahead[:, channel].mean(axis=1)
+    return np.asarray(level)

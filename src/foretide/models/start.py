@@ -7,6 +7,7 @@ finds in milliseconds, and often does not. So a network starts *at* this solutio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import NotRequired, TypedDict
 
@@ -23,7 +24,7 @@ from foretide.models.season_term import (
     fit_season_term,
     rank_frequencies,
 )
-from foretide.models.series import BaseForecasts, Series, TrainingParts
+from foretide.models.series import BaseForecasts, Series, TrainingParts, base_level
 from foretide.typing import Ints, Reals
 
 WAVE_COUNTS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
@@ -81,6 +82,8 @@ class Start:
         As in :class:`~foretide.models.config.StartConfig`.
     basis : KnownBasis or None
         Functions of the known-future columns that stand beside them in the season term.
+    later : Start or None
+        The same choices, everything estimated on training and validation part.
     """
 
     season: SeasonTerm
@@ -92,6 +95,7 @@ class Start:
     tried: list[Tried] = field(default_factory=list)
     scale: str = "window"
     basis: KnownBasis | None = None
+    later: Start | None = None
 
     @property
     def val_error(self) -> float:
@@ -110,6 +114,7 @@ def fit_start(
     config: StartConfig,
     base: BaseForecasts | None = None,
     wide: Series | None = None,
+    lengths: Ints | None = None,
 ) -> Start:
     """Fit on the training windows, choose on the validation windows.
 
@@ -125,16 +130,18 @@ def fit_start(
     wide : Series, optional
         The same with further known columns and a basis of them; tried with ``known="auto"`` and ``"on"``, and taken
         where it is better by :data:`MARGIN`.
+    lengths : int array ``[N]``, optional
+        Rows of each entity that the chosen start is estimated on once more, see :attr:`Start.later`.
     """
     if not config.closed_form:
         return no_start(len(series.row0), series.values.shape[1], config)
     search = _Search(series, train, validation, input_size, h, seasons, config, base)
-    if wide is not None and wide.basis is not None and config.known != "off" and len(validation):
-        search.wide = wide
+    search.wide = wide if config.known != "off" and len(validation) else None
     on_base = None if base is None else _on_base(search, config)
     if on_base is not None and (config.level == "base" or not len(validation)):
         return replace(on_base, scale=config.scale)
-    return replace(_simpler(on_base, _on_season(search, config)), scale=config.scale)
+    best = replace(_simpler(on_base, _on_season(search, config)), scale=config.scale)
+    return best if lengths is None or best.level == "base" else replace(best, later=search.again(best, lengths))
 
 
 def _on_base(search: _Search, config: StartConfig) -> Start:
@@ -172,12 +179,10 @@ def _on_season(search: _Search, config: StartConfig) -> Start:
     richer = [c for c, possible in (("own", series.n_targets > 1), ("all", can_all)) if possible]
     for wider in richer if config.channels == "auto" else ():
         best = _simpler(best, search.solve(count, bool(len(best.season.known)), best.level, wider))
-    if search.wide is not None:
-        counts = list(search.wave_counts())
-        tries = sorted({count, *counts[-1::-3]})
-        for penalty in BASIS_PENALTIES:
-            for c in tries:
-                best = _simpler(best, search.solve(c, True, best.level, best.channels, penalty))
+    tries = sorted({count, *list(search.wave_counts())[::-3]}) if search.wide is not None else []
+    for penalty in BASIS_PENALTIES:
+        for some in tries:
+            best = _simpler(best, search.solve(some, True, best.level, best.channels, penalty))
     return best
 
 
@@ -273,6 +278,18 @@ class _Search:
         shaped = self._shaped(solved, channels)
         return Start(season, level, channels, *shaped, choice, self.tried, basis=series.basis)
 
+    def again(self, best: Start, lengths: Ints) -> Start:
+        """Estimate a start of this search once more, with validation windows among those it learns from."""
+        last = copy(self)
+        last.series = replace(self.series, train_length=lengths)
+        last.wide = None if self.wide is None else replace(self.wide, train_length=lengths)
+        last.parts, last.tried = TrainingParts(last.series), []
+        last.train, last.validation = np.sort(np.concatenate([self.train, self.validation])), self.validation[:0]
+        chosen = best.chosen
+        if self.config.linear:
+            last.config = replace(self.config, penalties=(chosen["penalty"],))
+        return last.solve(chosen["waves"], chosen["known"], best.level, best.channels, chosen.get("basis"))
+
     def base_alone(self) -> Start:
         """Return the base without a map."""
         season = fit_season_term(self.parts, self.ranked[:0], self.longest, use_known=False)
@@ -367,17 +384,6 @@ def window_level(window: Reals, level: str) -> Reals:
     if level == "mean":
         return np.asarray(window.mean(axis=2))
     return np.zeros(window.shape[:2])
-
-
-def base_level(window: Reals, ahead: Reals, channels: Sequence[int]) -> Reals:
-    """Level of each channel, ``[n, C]``: mean of the base ahead ``[n, D, H]``, or of a window ``[n, C, L]``
-    of another channel.
-    """
-    level = window.mean(axis=2)
-    for k, channel in enumerate(channels):
-        if channel < ahead.shape[1]:
-            level[:, k] = ahead[:, channel].mean(axis=1)
-    return np.asarray(level)
 
 
 def thin(rows: Ints, most: int) -> Ints:

@@ -32,23 +32,23 @@ class TrainingConfig:
     ema : float
         Decay of the running average of the weights that is validated, kept and used to predict; 0: the last weights.
     steps_per_epoch : int or None
-        Most steps per epoch; a larger training part is then sampled anew each epoch.
+        Most steps per epoch, after which validation is looked at; a larger training part is then sampled anew.
     fit_mean_first : bool
         Heads whose distribution has the mean ``base + scale * linear(features)`` learn that mean by squared error, and
         their spread follows from the errors on validation windows; otherwise both are learned together by likelihood,
         as those with heavy tails always are.
     """
 
-    epochs: int = 12
+    epochs: int = 60
     batch_size: int = 64
     lr: float = 1e-3
     start_lr: float = 1e-4
     weight_decay: float = 0.0
     decoupled: bool = True
-    patience: int | None = 4
+    patience: int | None = 5
     clip: float | None = 1.0
     ema: float = 0.98
-    steps_per_epoch: int | None = 300
+    steps_per_epoch: int | None = 100
     fit_mean_first: bool = True
 
     def __post_init__(self) -> None:

@@ -93,7 +93,7 @@ class Network(nn.Module):
 
     def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[Group]:
         """Parameter groups: what begins at the closed-form start learns at its own rate and does not decay."""
-        start = [p for n, p in self._named() if n.startswith(START_PARAMETERS) and p.numel()]
+        start = [p for n, p in self._named() if n.startswith(START_PARAMETERS) and p.numel() and p.requires_grad]
         rest = [p for n, p in self._named() if not n.startswith(START_PARAMETERS)]
         groups = [Group(params=rest, lr=lr, weight_decay=weight_decay)]
         if start and start_lr > 0:

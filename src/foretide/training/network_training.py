@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from foretide.data.windows import evenly
 from foretide.training.config import TrainingConfig
 from foretide.training.fused.flat import clip_gradients
 from foretide.training.loop import History, Learner, shuffled, train
 from foretide.training.means import joined_mean, observed_in
 from foretide.training.store import WindowBatches
 from foretide.training.watch import EpochCallback
+from foretide.typing import Floats
+
+MOST_VALIDATION = 4_096
+"""Validation windows looked at after each epoch, at most."""
+MOST_AT_ONCE = 256
+STRETCHES = 10
+"""Validation windows make at least so many stretches, whose gains are compared."""
+FEWEST_STRETCHES = 5
+FIRST_PATIENCE = 3
+"""Looks at validation that may see nothing better than the start before training ends."""
 
 
 class Group(TypedDict):
@@ -63,7 +76,10 @@ def train_network(
     """
     every = Group(params=list(network.parameters()), lr=config.lr, weight_decay=config.weight_decay)
     learner = NetworkLearner(network, (train_batches, val_batches), config, groups or [every], generator)
-    history = train(learner, config, on_epoch=on_epoch)
+    history = train(learner, config, on_epoch=on_epoch, stop=learner.hopeless)
+    if history.best_epoch and not learner.gained:
+        learner.back_to_start()
+        history.best_epoch = history.parts["network"] = 0
     network.load_state_dict(learner.averaged.state_dict())
     network.eval()
     return history
@@ -71,6 +87,9 @@ def train_network(
 
 class NetworkLearner(Learner[Tensor]):
     """Moves a network by fused Adam; what is validated and kept is the running average of its weights.
+
+    A trained network is kept only if its gain over the start on validation windows is larger than the gain's own
+    standard error over stretches of them: see :attr:`gained`.
 
     Parameters
     ----------
@@ -97,6 +116,11 @@ class NetworkLearner(Learner[Tensor]):
         self.averaged = copy.deepcopy(network) if config.ema else network
         self.parts = {"network": list(self.averaged.parameters())}
         self.live = list(network.parameters())
+        self.losses: list[Floats] = []
+        """Validation loss by stretches: of the start, then of the best state so far."""
+        self._start: float | None = None
+        self._best = math.inf
+        self.first = [parameter.detach().clone() for parameter in self.parts["network"]]
         self.average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
 
     def batches(self) -> Sequence[Tensor]:
@@ -119,7 +143,41 @@ class NetworkLearner(Learner[Tensor]):
 
     def validate(self) -> dict[str, float]:
         """Mean loss of the average."""
-        return {} if self.validation is None else {"network": evaluate(self.averaged, self.validation)}
+        if self.validation is None:
+            return {}
+        means, counts = stretches(self.averaged, self.validation)
+        loss = joined_mean(means, counts)
+        own = np.asarray(means) * np.asarray(counts)
+        self._start = loss if self._start is None else self._start
+        if len(self.losses) < 2 or loss < self._best:
+            self._best, self.losses = loss, [*self.losses[:1], own]
+        return {"network": loss}
+
+    @property
+    def gained(self) -> bool:
+        """Whether the best state beats the start by more than the standard error of its gain over stretches.
+
+        With fewer than :data:`FEWEST_STRETCHES` no error is known, and any gain counts.
+        """
+        if len(self.losses) < 2:
+            return True
+        gain = self.losses[0] - self.losses[1]
+        if len(gain) < FEWEST_STRETCHES:
+            return bool(gain.sum() > 0)
+        return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
+
+    def hopeless(self, epoch: int) -> bool:
+        """Whether :data:`FIRST_PATIENCE` looks at validation saw nothing better than the start."""
+        patience = self.config.patience
+        if patience is None or epoch < min(FIRST_PATIENCE, patience) or len(self.losses) < 2:
+            return False
+        return self._start is not None and not self._best < self._start
+
+    @torch.no_grad()
+    def back_to_start(self) -> None:
+        """Undo what was learned."""
+        for parameter, value in zip(self.parts["network"], self.first, strict=True):
+            parameter.copy_(value)
 
     def describe(self, batch: Tensor) -> str:
         """Series and cutoffs."""
@@ -149,8 +207,38 @@ def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.opt
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, batches: WindowBatches, batch_size: int = 128) -> float:
-    """Mean loss over all observed elements of ``batches``, in evaluation mode.
+def stretches(
+    network: nn.Module, batches: WindowBatches, batch_size: int = MOST_AT_ONCE
+) -> tuple[list[float], list[int]]:  # fmt: skip
+    """Mean loss of each stretch of neighbouring windows, and its observed elements, in evaluation mode.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Has ``loss(inputs, labels)``.
+    batches : WindowBatches
+        At most :data:`MOST_VALIDATION` of them are looked at, evenly spread.
+    batch_size : int
+        Windows at once, at most.
+
+    Returns
+    -------
+    means : list of float
+    counts : list of int
+    """
+    network.eval()
+    means, counts = [], []
+    number = torch.from_numpy(evenly(len(batches), MOST_VALIDATION))
+    size = min(batch_size, max(1, -(-len(number) // STRETCHES)))
+    for chosen in torch.split(number, size):
+        inputs, labels = batches.batch(chosen)
+        means.append(float(network.loss(inputs, labels)))  # type: ignore[operator]
+        counts.append(observed_in(labels.y, labels.observed))
+    return means, counts
+
+
+def evaluate(network: nn.Module, batches: WindowBatches, batch_size: int = MOST_AT_ONCE) -> float:
+    """Mean loss over observed elements of ``batches``, in evaluation mode, see :func:`stretches`.
 
     Parameters
     ----------
@@ -163,10 +251,4 @@ def evaluate(network: nn.Module, batches: WindowBatches, batch_size: int = 128) 
     -------
     float
     """
-    network.eval()
-    means, counts = [], []
-    for chosen in torch.split(torch.arange(len(batches)), batch_size):
-        inputs, labels = batches.batch(chosen)
-        means.append(float(network.loss(inputs, labels)))  # type: ignore[operator]
-        counts.append(observed_in(labels.y, labels.observed))
-    return joined_mean(means, counts)
+    return joined_mean(*stretches(network, batches, batch_size))

@@ -9,10 +9,14 @@ from torch import Tensor
 from foretide.data.panel import Panel
 from foretide.data.time.ahead import no_value_ahead
 from foretide.data.windows import Windows, first_rows
+from foretide.models.frame import Frame
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
 from foretide.training.prepare import Preparation
 from foretide.typing import Ints, Reals
+
+EFFECT_ROWS = 65_536
+"""Rows at once whose effect of known-future columns is computed."""
 
 
 class Store:
@@ -44,6 +48,26 @@ class Store:
         missing = np.concatenate([np.isnan(panel.rows(i)[:, :d]) for i in range(panel.n_entities)])
         self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
         self.entities = preparation.positions(panel)
+
+    @torch.no_grad()
+    def effect(self, frame: Frame) -> Tensor | None:
+        """What a frame makes of the known-future columns in every row and ``h`` rows after each entity's last.
+
+        ``[R + N h, C]``; None for a frame without a basis of them, which is quick enough to ask batch by batch.
+        """
+        if frame.basis is None or self.future is None:
+            return None
+        own = self.panel.length + self.h
+        entity = np.repeat(np.arange(len(own)), own)
+        steps = np.arange(len(entity)) - first_rows(own)[entity] + self.panel.first[entity]
+        parts = []
+        for low in range(0, len(entity), EFFECT_ROWS):
+            known = self.future[low : low + EFFECT_ROWS]
+            if self.calendar is not None:
+                rows = torch.from_numpy(self.calendar.at(steps[low : low + EFFECT_ROWS])).to(self.device)
+                known = torch.cat([known, rows], dim=1)
+            parts.append(frame.effect(known))
+        return torch.cat(parts)
 
     def rows(self, windows: Windows) -> Ints:
         """Row of each cutoff in the store, ``[W]``."""
@@ -86,6 +110,7 @@ class WindowBatches:
         self._observed = store.observed[size:].unfold(0, h, 1) if has_truth and store.observed is not None else None
         # Known-future columns have h rows more per entity than the values.
         self._ahead = None if store.future is None else store.future.unfold(0, size + h, 1)
+        self._effect: Tensor | None = None
         self._codes = self._rows = None
         if store.calendar is not None:
             self._codes = torch.from_numpy(store.calendar.codes).to(device).unfold(0, size + h, 1)
@@ -95,6 +120,13 @@ class WindowBatches:
 
     def __len__(self) -> int:
         return len(self.windows)
+
+    def take_effect(self, frame: Frame) -> None:
+        """Compute what a frame makes of the known-future columns once for each row, where windows share rows."""
+        size = self.store.input_size + self.store.h
+        if len(self) * size > len(self.store.values):
+            effect = self.store.effect(frame)
+            self._effect = None if effect is None else effect.unfold(0, size, 1)
 
     def inputs(self, chosen: Tensor) -> Inputs:
         """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
@@ -106,12 +138,14 @@ class WindowBatches:
         # With one entity there is nothing to look up: a broadcast zero is its number in every window.
         local = self._local[chosen] if self._many else self._local[:1].expand(len(chosen))
         step = start + (self._to_step[local] if self._many else self._to_step)
-        both = self._known(start + local * store.h, step) if self._has_known else None
+        row = start + local * store.h
+        both = self._known(row, step) if self._has_known else None
+        effect = None if self._effect is None else self._effect.index_select(0, row)
         known_past, known = (None, None) if both is None else (both[:, :size], both[:, size:])
         static = None if store.static is None else store.static[local]
         entity = self._entity[local] if self._many else self._entity.expand(len(chosen))
         base = None if self._base is None else self._base[chosen]
-        return Inputs(past, step, entity, store.h, known_past, known, static, base)
+        return Inputs(past, step, entity, store.h, known_past, known, static, base, effect)
 
     def _known(self, start: Tensor, step: Tensor) -> Tensor | None:
         """Known-future columns and calendar over lookback and horizon, ``[B, L + H, G]``."""

@@ -68,7 +68,8 @@ def test_no_epochs_give_the_closed_form_start(kind: str) -> None:
     model = make(kind, epochs=0, calendar=None).fit(panel)
     assert model.closed_form is not None
     assert model.preparation is not None
-    start, values = model.closed_form, model.preparation.values(panel)
+    assert model.closed_form.later is not None
+    start, values = model.closed_form.later, model.preparation.values(panel)
     cutoff = 139
     ahead = np.arange(cutoff - 13, cutoff + H + 1)
     season = start.season.at(0, ahead)

@@ -201,7 +201,8 @@ def test_every_improvement_is_off(kind: str) -> None:
 @each
 def test_each_improvement_can_be_switched_on(kind: str) -> None:
     """With the closed form, the frame and a head that begins at zero, epoch 0 is the start of the shipped network."""
-    on = {"closed_form": True, "level": "last", "scale": "window", "waves": "auto", "linear": True, "head": "point"}
+    on = {"closed_form": True, "level": "last", "scale": "window", "waves": "auto", "linear": True, "head": "point",
+          "refit": True}  # fmt: skip
     found = fitted(kind, epochs=0, **on).predict(panel()).mean
     shipped = ft.LSTM(H, **{**SIZES, "epochs": 0, "level": "last", "known": "off", "calendar": None}).fit(panel())
     np.testing.assert_allclose(found, shipped.predict(panel()).mean, rtol=1e-5, atol=1e-5)

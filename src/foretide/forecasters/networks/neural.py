@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,6 @@ from foretide.forecasters.choices import joined_choices, same_for_all
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.naming import start_name
-from foretide.training.widened import widened
 from foretide.forecasters.networks.base_level import fewer, for_new, for_start, like_demand, scaled_base
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
 from foretide.forecasters.options import check_options
@@ -31,6 +31,7 @@ from foretide.models.start import Start, Tried, fit_start
 from foretide.training.config import TrainingConfig
 from foretide.training.prepare import Preparation
 from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
+from foretide.training.widened import widened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,6 +183,8 @@ class NeuralForecaster(Forecaster):
         self.closed_form = start
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
             self.network = network = self._build(start, self._shape(panel)).to(device)
+            for some in (batches, val_batches):
+                some.take_effect(network.backbone.frame)
             rates = training_rates(part.train, self.preparation)
             points = network.points() if self.training.fit_mean_first else None
             if points is None:
@@ -195,9 +198,21 @@ class NeuralForecaster(Forecaster):
             )  # fmt: skip
             if points is not None:
                 begin_head(network, batches, val_batches, rates, points)
+            if start.later is not None:
+                network.backbone.frame.shift(start, start.later)
         self.history, self.best_epoch = history.epochs, history.best_epoch
         tried = start.tried
         self._tried = [start.chosen, *(t for t in tried if t is not start.chosen)] if tried else []
+
+    def _early(self, part: FitPart, rows: Ints) -> tuple[Forecaster, Ints]:
+        """Return itself before the start was estimated on the validation part too: its errors there are honest."""
+        start = self.closed_form
+        if start is None or start.later is None or self.network is None:
+            return self, part.train_rows
+        early = copy.copy(self)
+        early.network = copy.deepcopy(self.network)
+        early.network.backbone.frame.shift(start.later, start)
+        return early, part.train_rows
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Series that never moved in training and do in the window: scale and spread are not those they had."""
@@ -395,6 +410,7 @@ class NeuralForecaster(Forecaster):
             input_size=self.lookback_, h=self.h, seasons=seasons, config=config,
             base=None if base is None else for_start(store, windows, ahead),
             wide=None if wide is None else wide[1],
+            lengths=np.minimum(panel.length, panel.observed) if config.refit and len(windows[1]) else None,
         )  # fmt: skip
         if wide is not None and start.basis is not None:
             self.preparation = wide[0]
@@ -418,7 +434,9 @@ def _batches(
     network.eval()
     device = next(network.parameters()).device
     ahead = None if base is None else scaled_base(base, panel, windows, h, preparation)
-    return WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows, ahead)
+    batches = WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows, ahead)
+    batches.take_effect(network.backbone.frame)
+    return batches
 
 
 def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tuple[slice, torch.Tensor]]:

@@ -27,6 +27,7 @@ class PlainTrainingConfig(TrainingConfig):
 
     weight_decay: float = 1e-6
     decoupled: bool = False
+    epochs: int = 12
     patience: int | None = None
     clip: float | None = None
     ema: float = 0.0
@@ -43,6 +44,7 @@ class PlainStartConfig(StartConfig):
     linear: bool = False
     closed_form: bool = False
     scale: str = "none"
+    refit: bool = False
 
 
 class PlainLSTM(LSTM):

@@ -203,7 +203,10 @@ class Ensemble(Wrapper):
         if not any(member.spares_validation for member in self.members):
             return super()._early(part, rows)
         early = copy(self)
-        early.members = [m if m.spares_validation else fit_member(part.train, (m.fresh(), None)) for m in self.members]
+        early.members = [
+            m._early(part, rows)[0] if m.spares_validation else fit_member(part.train, (m.fresh(), None))
+            for m in self.members
+        ]
         return early, part.train_rows
 
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
