@@ -236,7 +236,7 @@ def test_members_side_by_side_have_the_same_bits(weights: Any, tmp_path: Path) -
 def test_networks_side_by_side_have_the_same_bits() -> None:
     panel = make_panel((100,))
     small = {"input_size": 14, "hidden": 4, "epochs": 1, "device": "cpu"}
-    one, two = (Ensemble.of_seeds(ft.LSTM, [3, 5], h=H, n_jobs=n, **small).fit(panel) for n in (1, 2))
+    one, two = (Ensemble.of_seeds(ft.PlainLSTM, [3, 5], h=H, n_jobs=n, **small).fit(panel) for n in (1, 2))
     np.testing.assert_array_equal(one.predict(panel).mean, two.predict(panel).mean)
     assert two.predict(panel).extras["spread"].max() > 0
 
