@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.models import closed_form
-from foretide.models.closed_form import PENALTIES, chunks, future_rows, lagged_rows, ridge_path
+from foretide.models.closed_form import PENALTIES, Moments, chunks, future_rows, lagged_rows, ridge_path
 
 
 def data(n: int = 60, p: int = 5, q: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -98,3 +98,23 @@ def test_chunks_stay_near_their_size() -> None:
     parts = list(chunks(np.arange(100_000), width))
     assert max(len(p) for p in parts) * width * 8 <= closed_form.CHUNK_BYTES
     assert len(parts) > 1
+
+
+def test_moments_of_parts_add_up_and_can_be_taken_away() -> None:
+    x, y = data()
+    first, rest = Moments.of([(x[:25], y[:25])]), Moments.of([(x[25:], y[25:])])
+    for penalty in (1e-6, 0.1):
+        expected = ridge_path([(x[25:], y[25:])]).solve(penalty)
+        for got in (*rest.solve((penalty,)), *(first + rest - first).solve((penalty,))):
+            np.testing.assert_allclose(got[0], expected[0], rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(got[1], expected[1], rtol=1e-6, atol=1e-8)
+    with pytest.raises(ValueError, match="at least one row"):
+        (first - first).path()
+
+
+def test_squared_errors_of_a_map_need_no_rows() -> None:
+    x, y = data()
+    weights, intercept = ridge_path([(x[:30], y[:30])]).solve(0.01)
+    expected = float(((y[30:] - x[30:] @ weights - intercept) ** 2).sum())
+    assert Moments.of([(x[30:], y[30:])]).squared_error(weights, intercept) == pytest.approx(expected, rel=1e-8)
+    assert Moments.of([]).squared_error(weights, intercept) == 0.0

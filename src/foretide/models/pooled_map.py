@@ -16,7 +16,7 @@ DIRECTIONS = 48
 """A series' own map differs from the shared one in at most so many principal directions of the lags."""
 MOST_WEIGHTS = 4_000_000
 """All deviations together have at most about so many weights."""
-DEVIATIONS: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+DEVIATIONS: tuple[float, ...] = (0.03, 0.3, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Candidate penalties of a series' deviation, relative to the mean eigenvalue of a typical series' Gram matrix."""
 
 

@@ -90,9 +90,11 @@ def test_a_series_that_begins_after_the_training_part() -> None:
 
 def test_too_short() -> None:
     with pytest.raises(DataError, match=r"input_size=60 and h=3 need 63 rows, the longest series has 3 in the train"):
+        Ridge(3, input_size=60).fit(make_panel((3,)))
+    with pytest.raises(DataError, match=r"No training window fits"):
         Ridge(3).fit(make_panel((3,)))
     with pytest.warns(DataWarning, match="Ridge looks back at 15 steps instead of 60: half of all rows lie in"):
-        short = Ridge(3).fit(make_panel((40,)))
+        short = Ridge(3, input_size=60).fit(make_panel((40,)))
     assert short.min_history == 15
 
 
@@ -114,6 +116,6 @@ def test_a_map_too_wide_reads_own_lags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foretide.forecasters.classical.ridge.MAX_WIDTH", 3 * SIZE - 1)
     panel, until = panel_(), times(panel_(), [LAST])[0]
     with pytest.warns(DataWarning, match="3 channels x 8 lags make a map of 24 inputs, more than 23"):
-        wide = Ridge(H, input_size=SIZE).fit(panel, until=until)
+        wide = Ridge(H, input_size=SIZE, channels="all").fit(panel, until=until)
     own = Ridge(H, input_size=SIZE, channels="own").fit(panel, until=until)
     np.testing.assert_array_equal(wide.predict(panel).mean, own.predict(panel).mean)
