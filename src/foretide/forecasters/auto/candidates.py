@@ -71,7 +71,7 @@ USUAL: tuple[Usual, ...] = (
     Usual("TSB", _ROUGH),
     Usual("SBA", _ROUGH),
     Usual("Analogues", rows=3, in_all=100),
-    Usual("Ridge", rows=400, in_all=100),
+    Usual("Linear", rows=60, in_all=100),
     Usual("Stats", settings={"model": "AutoCES"}, rows=3, most_rows=500, needs="statsforecast"),
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
     Usual("LAVAR", rows=20, in_all=300),
