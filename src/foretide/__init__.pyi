@@ -13,6 +13,7 @@ from .evaluation.leaks.check import check_leaks as check_leaks
 from .evaluation.rolling.backtest import backtest as backtest
 from .evaluation.score import score as score
 from .forecasters import *  # noqa: F403
+from .forecasters import adapters as adapters
 from .forecasters.artifact import load as load
 from .forecasters.forecast import Forecast as Forecast
 from .forecasters.wrappers.per_entity import fit_each as fit_each
