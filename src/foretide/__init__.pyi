@@ -2,6 +2,7 @@
 # forecasters/__init__.pyi.
 from . import errors as errors
 from . import explain as explain
+from . import interop as interop
 from .data import synthetic as synthetic
 from .data.panel import Panel as Panel
 from .data.splits import Split as Split
