@@ -2,6 +2,7 @@
 # forecasters/__init__.pyi.
 from . import errors as errors
 from . import explain as explain
+from . import interop as interop
 from .data import synthetic as synthetic
 from .data.panel import Panel as Panel
 from .data.splits import Split as Split
@@ -13,6 +14,7 @@ from .evaluation.leaks.check import check_leaks as check_leaks
 from .evaluation.rolling.backtest import backtest as backtest
 from .evaluation.score import score as score
 from .forecasters import *  # noqa: F403
+from .forecasters import adapters as adapters
 from .forecasters.artifact import load as load
 from .forecasters.forecast import Forecast as Forecast
 from .forecasters.wrappers.per_entity import fit_each as fit_each

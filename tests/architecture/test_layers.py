@@ -11,8 +11,8 @@ import pytest
 SRC = Path(__file__).resolve().parents[2] / "src" / "foretide"
 ORDER = [
     {"errors"}, {"lazy", "seeding", "typing", "text"}, {"pictures"}, {"data"}, {"parallel"}, {"models", "heads"},
-    {"training"}, {"forecasters"}, {"evaluation"}, {"tuning", "explain"}, {"report"}, {"jobs", "serving"}, {"cli"},
-    {"__main__"},
+    {"training"}, {"forecasters"}, {"evaluation"}, {"tuning", "explain", "interop"}, {"report"}, {"jobs", "serving"},
+    {"cli"}, {"__main__"},
 ]  # fmt: skip
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 NO_TORCH = {"pictures", "data", "parallel", "evaluation", "report", "errors", "typing", "text"}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from foreign import PRESENT
 
 from foretide.data.panel import Panel
 from foretide.data.time.grid import Grid
@@ -120,5 +121,6 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
 CASES: dict[str, Callable[[int], Forecaster]] = {
     **{name: made(name) for name in FORECASTERS},
     **{case: made(name, **settings) for case, (name, settings) in _FURTHER.items()},
+    **PRESENT,
 }
 """Name of a case -> a function of the horizon that returns a fresh forecaster."""

@@ -97,14 +97,12 @@ def check(
 
 def _known_models(text: str) -> list[str]:
     """Return the names of forecasters, however they are spelt."""
-    from foretide.forecasters.table import FORECASTERS, as_typed
+    from foretide.forecasters.table import EVERY, as_typed
 
     names = [as_typed(name) for name in names_in(text) or ()]
-    unknown = next((name for name in names if name not in FORECASTERS), None)
+    unknown = next((name for name in names if name not in EVERY), None)
     if unknown is not None or not names:
-        raise ConfigError(
-            f"--models: there is no forecaster {unknown or text!r}. {nearest(unknown or '', FORECASTERS)}"
-        )
+        raise ConfigError(f"--models: there is no forecaster {unknown or text!r}. {nearest(unknown or '', EVERY)}")
     return names
 
 

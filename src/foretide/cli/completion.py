@@ -24,10 +24,10 @@ def models(incomplete: str) -> list[str]:
     >>> models("Ridge,SeasonalM")
     ['Ridge,SeasonalMean']
     """
-    from foretide.forecasters.table import FORECASTERS
+    from foretide.forecasters.table import EVERY
 
     last = incomplete.rpartition(",")[2]
-    return [f"{incomplete}{name[len(last) :]}" for name in FORECASTERS if name.lower().startswith(last.lower())]
+    return [f"{incomplete}{name[len(last) :]}" for name in EVERY if name.lower().startswith(last.lower())]
 
 
 def settings(incomplete: str) -> list[str]:
@@ -47,14 +47,14 @@ def settings(incomplete: str) -> list[str]:
     >>> settings("strid"), settings("SeasonalES.al"), settings("split.train")
     (['stride='], ['SeasonalES.alpha=', 'SeasonalES.alias='], ['split.train_until='])
     """
-    from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
+    from foretide.forecasters.table import EVERY, as_typed, forecaster_class
     from foretide.jobs.config import Config, keys_below
 
     first, dot, _ = incomplete.partition(".")
     if not dot:
         names = [f"{key}." if keys_below(key) else f"{key}=" for key in Config.model_fields]
-        names += [f"{name}." for name in FORECASTERS]
-    elif as_typed(first) in FORECASTERS:
+        names += [f"{name}." for name in EVERY]
+    elif as_typed(first) in EVERY:
         names = [f"{first}.{key}=" for key in forecaster_class(as_typed(first)).parameters() if key != "h"]
     else:
         names = [f"{first}.{key}=" for key in keys_below(first)]

@@ -29,7 +29,8 @@ from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.files import PART, flush_to_disk, storing
 from foretide.errors import ArtifactError, NotFittedError, StorageError, nearest
 from foretide.forecasters.fitted import Fitted
-from foretide.forecasters.table import FORECASTERS, forecaster_class, registered
+from foretide.forecasters.gaussian import distribution_of
+from foretide.forecasters.table import EVERY, forecaster_class, registered
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 KEPT = "history/"
 """Before the names of the arrays that hold the rows seen at fit."""
+DECISIVE = ("torch", "statsmodels", "statsforecast", "sklearn", "fracast", "chronos", "neuralforecast")
+"""Packages that decide what a forecaster computes, where they were imported."""
 SETTINGS, STATE, MANIFEST = "settings.json", "state.safetensors", "manifest.json"
 
 
@@ -63,7 +66,7 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
         if registered(type(part)) is None:
             own = type(part).__name__
             raise ArtifactError(
-                f"A forecaster of class {own!r} cannot be saved. {nearest(own, FORECASTERS)} "
+                f"A forecaster of class {own!r} cannot be saved. {nearest(own, EVERY)} "
                 f"{type(part).__module__}.{own} is not in foretide's table."
             )
     target = Path(os.path.abspath(folder))
@@ -137,8 +140,8 @@ def load(folder: str | os.PathLike[str]) -> Forecaster:
     files = _read_checked(Path(folder))
     described = from_json(json.loads(files[SETTINGS]))
     kind = described["forecaster"]
-    if kind not in FORECASTERS:
-        raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, FORECASTERS)}")
+    if kind not in EVERY:
+        raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, EVERY)}")
     forecaster = forecaster_class(kind)(**described["settings"])
     arrays = from_bytes(files[STATE])
     kept = {name.removeprefix(KEPT): arrays.pop(name) for name in list(arrays) if name.startswith(KEPT)}
@@ -167,9 +170,10 @@ def manifest(folder: str | os.PathLike[str]) -> Json:
 def versions() -> dict[str, str]:
     """Return the versions that decide what a forecaster computes."""
     found = {"python": platform.python_version()}
-    for package in ("foretide", "numpy", "torch", "statsmodels", "statsforecast"):
-        if package not in ("foretide", "numpy") and package not in sys.modules:
+    for module in ("foretide", "numpy", *DECISIVE):
+        if module in DECISIVE and module not in sys.modules:
             continue
+        package = distribution_of(module)
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -191,7 +191,9 @@ class Forecaster(Chooses):
         table = table_of("predict", panel, {n: on for n, on in strange.items() if n in FOREIGN}, PREDICT)
         panel, steps = self._read(table), steps_asked(self.name, self.h, h)
         windows = self._origins_of(panel, cutoffs)
-        kept, asked = levels_held(self.name, self.quantile_range, levels, quantiles, means_only=not self.answers_levels)
+        kept, asked = levels_held(
+            self.name, self.quantile_range, levels, quantiles, means_only=not self.answers_levels, trained=self.neural
+        )
         wanted_quantiles = all_quantiles(kept, asked)
         if strange:
             raise ConfigError(f"{self.name} has no trace {sorted(strange)[0]!r}; it can return {list(self.traces)}.")

@@ -114,6 +114,16 @@ def require(package: str, purpose: str) -> None:
         raise missing(package, purpose)
 
 
+_EXTRAS = {"statsforecast": "baselines", "statsmodels": "baselines"}
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "chronos": "chronos-forecasting"}
+"""Package as it is imported -> its name where packages are installed from."""
+
+
+def distribution_of(package: str) -> str:
+    """Return the name that a package is installed by, of the one that it is imported by."""
+    return _DISTRIBUTIONS.get(package, package)
+
+
 def missing(package: str, purpose: str) -> MissingExtraError:
-    """Return the error for an absent package: PyTorch, or one of the extra ``baselines``."""
-    return MissingExtraError(package, None if package == "torch" else "baselines", purpose)
+    """Return the error for an absent package: one of an extra, or one by itself."""
+    return MissingExtraError(distribution_of(package), _EXTRAS.get(package), purpose)

@@ -94,12 +94,19 @@ def quantile_levels(quantiles: object, *, typed: str = PYTHON) -> tuple[float, .
 
 
 def levels_held(
-    name: str, limits: tuple[float, float] | None, levels: object, quantiles: object, *, means_only: bool = False
+    name: str,
+    limits: tuple[float, float] | None,
+    levels: object,
+    quantiles: object,
+    *,
+    means_only: bool = False,
+    trained: bool = True,
 ) -> tuple[Floats, Floats]:
     """Read levels and quantiles as asked of a distribution that may be known within limits only.
 
     Such a distribution is not continued by a guess. Default levels that it does not hold are left out; for what was
     asked for a warning says that it will be NaN, and what to type instead; so it does of a model fitted for means only.
+    ``trained``: whether its quantiles are a setting, to be trained anew.
     """
     kept, asked = interval_levels(levels), quantile_levels(quantiles)
     if means_only:
@@ -116,17 +123,20 @@ def levels_held(
         kept = tuple(level for level in kept if not beyond(limits, bounds_of(level)))
     lacking = beyond(limits, sorted({*asked, *(q for level in kept for q in bounds_of(level))}))
     if lacking:
-        _warn_of_tails(name, limits, lacking)
+        _warn_of_tails(name, limits, lacking, trained)
     return kept, asked
 
 
-def _warn_of_tails(name: str, limits: tuple[float, float], lacking: list[float]) -> None:
+def _warn_of_tails(name: str, limits: tuple[float, float], lacking: list[float], trained: bool) -> None:
     widest = round(100 * min(1 - 2 * limits[0], 2 * limits[1] - 1), DIGITS - 2)
     levels = ", ".join(_shown(q) for q in sorted({*limits, 0.5, *lacking}))
+    has, instead = "its quantiles go", "let its past errors say: ft.WithIntervals(model)"
+    if trained:
+        has = "its quantile head was trained for quantiles"
+        instead = f"train it with head={{'name': 'quantile', 'levels': [{levels}]}}"
     warnings.warn(
-        f"{name}: its quantile head was trained for quantiles from {_shown(limits[0])} to {_shown(limits[1])}, so "
-        f"{', '.join(_shown(q) for q in lacking)} is NaN. Ask within them, levels={_shown(widest)} at most, or train "
-        f"it with head={{'name': 'quantile', 'levels': [{levels}]}}.",
+        f"{name}: {has} from {_shown(limits[0])} to {_shown(limits[1])}, so {', '.join(_shown(q) for q in lacking)} is "
+        f"NaN. Ask within them, levels={_shown(widest)} at most, or {instead}.",
         UserWarning,
         stacklevel=4,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 FORECASTERS: dict[str, str] = names_in(Path(__file__).with_name("__init__.pyi"), "foretide.forecasters")
 """Name -> ``module:class``, in the order of ``__init__.pyi``; a module is imported when first asked for."""
+ADAPTERS: dict[str, str] = names_in(
+    Path(__file__).with_name("adapters") / "__init__.pyi", "foretide.forecasters.adapters"
+)
+"""The same of foreign models, which are public as ``ft.adapters.<name>``."""
+EVERY: ChainMap[str, str] = ChainMap(FORECASTERS, ADAPTERS)
+"""Both: what a configuration can name, and what can be saved."""
 
 
 def forecaster_class(name: str) -> type[Forecaster]:
@@ -21,7 +28,7 @@ def forecaster_class(name: str) -> type[Forecaster]:
     Parameters
     ----------
     name : str
-        As it stands in :data:`FORECASTERS`.
+        As it stands in :data:`EVERY`.
 
     Returns
     -------
@@ -37,9 +44,9 @@ def forecaster_class(name: str) -> type[Forecaster]:
     >>> forecaster_class("SeasonalNaive")(h=7, season=7)
     SeasonalNaive(h=7, season=7)
     """
-    if name not in FORECASTERS:
-        raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, FORECASTERS)}")
-    kind = resolve("foretide.forecasters", name, FORECASTERS)
+    if name not in EVERY:
+        raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, EVERY)}")
+    kind = resolve("foretide.forecasters", name, EVERY)
     assert isinstance(kind, type)
     return kind
 
@@ -54,14 +61,14 @@ def as_typed(name: str) -> str:
     Returns
     -------
     str
-        A name of :data:`FORECASTERS`, or ``name`` itself where none is meant.
+        A name of :data:`EVERY`, or ``name`` itself where none is meant.
 
     Examples
     --------
     >>> as_typed("seasonal-naive")
     'SeasonalNaive'
     """
-    plain = {known.lower(): known for known in FORECASTERS}
+    plain = {known.lower(): known for known in EVERY}
     return plain.get(name.strip().lower().replace("-", ""), name)
 
 
@@ -78,7 +85,7 @@ def registered(kind: type) -> str | None:
         None for one that is not in it, whatever it is called.
     """
     place = f"{kind.__module__}:{kind.__qualname__}"
-    return next((name for name, known in FORECASTERS.items() if known == place), None)
+    return next((name for name, known in EVERY.items() if known == place), None)
 
 
 def class_place(kind: type) -> str:

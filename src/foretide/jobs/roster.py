@@ -10,7 +10,7 @@ from foretide.evaluation.rolling.members import Member
 from foretide.forecasters.naming import check_names
 from foretide.forecasters.options import REQUIRED
 from foretide.forecasters.simple.default_set import default_names, is_baseline, simple_set
-from foretide.forecasters.table import FORECASTERS, forecaster_class
+from foretide.forecasters.table import EVERY, forecaster_class
 from foretide.jobs.mistakes import Mistake, MistakesError, mistakes_of
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def searched(config: Config) -> tuple[ModelConfig, ...]:
     -------
     tuple of ModelConfig
     """
-    existing = [model for model in config.models if model.name in FORECASTERS]
+    existing = [model for model in config.models if model.name in EVERY]
     usable = {label_of(model): model for model in existing if forecaster_class(model.name).nests is None}
     search = config.search
     trials = search.n_trials if search is not None and isinstance(search.n_trials, dict) else None

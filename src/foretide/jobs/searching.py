@@ -11,7 +11,7 @@ import pandas as pd
 
 from foretide.errors import ConfigError, DataError, ForetideError, nearest
 from foretide.evaluation.rolling.backtest import backtest
-from foretide.forecasters.table import FORECASTERS, as_typed, forecaster_class
+from foretide.forecasters.table import EVERY, as_typed, forecaster_class
 from foretide.jobs import store
 from foretide.jobs.config import Config, load_config
 from foretide.jobs.folder import RunFolder
@@ -325,8 +325,8 @@ def with_budget(
 def _class_name(name: str) -> str:
     """``lstm`` -> ``LSTM``: in commands the case does not matter."""
     found = as_typed(name)
-    if found not in FORECASTERS:
-        raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, FORECASTERS)}")
+    if found not in EVERY:
+        raise ConfigError(f"There is no forecaster {name!r}. {nearest(name, EVERY)}")
     return found
 
 

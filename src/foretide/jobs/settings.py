@@ -208,10 +208,10 @@ def _put(inside: Json, key: str, rest: Sequence[str], value: object) -> Loc:
 
 
 def _unknown(made: Json, name: str, keys: Sequence[str]) -> str:
-    from foretide.forecasters.table import FORECASTERS, as_typed
+    from foretide.forecasters.table import EVERY, as_typed
 
     names = [_name_of(entry) for entry in _entries(dict(made))]
-    if as_typed(name) in FORECASTERS:
+    if as_typed(name) in EVERY:
         listed = ", ".join([*names, as_typed(name)])
         return f"the configuration has no model {as_typed(name)}. Add it: --set 'models=[{listed}]'"
     return f"no such key, and no such model. {nearest(name, [*keys, *names])}"
