@@ -41,6 +41,18 @@ def test_candidate_frequencies() -> None:
     assert candidate_frequencies((365.25,)).max() <= 0.5
 
 
+@pytest.mark.parametrize("first", [0, 5, 10**9])
+def test_many_neighbouring_steps_are_turned_to_their_place(first: int) -> None:
+    frequencies = np.array([1 / 24, 3 / 168, 0.5])
+    steps = first + np.arange(1000)
+    slow = np.concatenate([basis(steps[k : k + 1], frequencies) for k in range(1000)])
+    np.testing.assert_allclose(basis(steps, frequencies), slow, atol=1e-6 if first > 100 else 1e-12)
+    holes = steps[steps % 3 > 0]
+    np.testing.assert_array_equal(
+        basis(holes, frequencies), np.concatenate([basis(s[None], frequencies) for s in holes])
+    )
+
+
 def test_basis_keeps_its_phase_at_large_steps() -> None:
     frequencies = np.array([1 / 24, 1 / 168])
     near = basis(np.arange(168), frequencies)

@@ -6,19 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from foretide.typing import Ints, Reals
 
 MAX_RANKED_ROWS = 20_000
 MAX_RANKED_ENTITIES = 64
+ROTATED = 64
+"""Of so many neighbouring steps, sines and cosines are computed once and turned."""
 CYCLES_NEEDED = 3
 """A period is a candidate only when the training part holds this many of its cycles."""
 
 
 def basis(steps: Ints, frequencies: Reals) -> Reals:
     """Return sines and cosines ``[n, 2K]`` of ``frequencies`` (cycles per step) at grid steps ``[n]``."""
+    n = len(steps)
+    if n < 4 * ROTATED or (np.diff(steps) != 1).any():
+        turned = _turns(steps, frequencies)
+    else:  # steps without a hole: e(a + b) = e(a) e(b), ten times as quick as a sine and a cosine for each
+        turned = _turns(steps[::ROTATED], frequencies)[:, None] * _turns(np.arange(ROTATED), frequencies)
+        turned = turned.reshape(turned.shape[0] * ROTATED, len(frequencies))[:n]
+    return np.concatenate([turned.imag, turned.real], axis=1)
+
+
+def _turns(steps: Ints, frequencies: Reals) -> NDArray[np.complex128]:
+    """Return the points ``[n, K]`` of the unit circle at which waves stand at some steps."""
     phase = 2.0 * np.pi * np.mod(steps[:, None] * frequencies[None, :], 1.0)
-    return np.concatenate([np.sin(phase), np.cos(phase)], axis=1)
+    return np.asarray(np.cos(phase) + 1j * np.sin(phase))
 
 
 def candidate_periods(seasons: Sequence[float], n_steps: int) -> tuple[float, ...]:

@@ -372,7 +372,10 @@ def tamed(x: Reals, y: Reals) -> tuple[Reals, Reals]:
     A series that slept through its training part and wakes later has scaled values in the hundreds; unshrunk, it
     alone would choose penalty and weights for all others. A linear map fits a shrunk window as well as the window.
     """
-    size = np.sqrt(np.maximum(np.square(x).mean(axis=1), np.square(y).mean(axis=1)))
+    of_x, of_y = (np.einsum("ij,ij->i", z, z) / z.shape[1] for z in (x, y))
+    size = np.sqrt(np.maximum(of_x, of_y))
+    if size.max(initial=0.0) <= LARGEST:
+        return x, y
     shrink = 1.0 / np.maximum(1.0, size / LARGEST)[:, None]
     return x * shrink, y * shrink
 
