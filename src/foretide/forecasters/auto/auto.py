@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Floats, Json
 
 LEAST, MOST, FREE, PER_SERIES, PER_VALUE = 45.0, 300.0, 100, 0.2, 1e-3
-"""Seconds for a fit: the least and the most, and by how much they grow with each series above a number of them, and with
-each value."""
+"""Seconds for a fit: the least and the most, and by how much they grow with each series above a number of them and
+with each value."""
 
 
 class Auto(Wrapper):
