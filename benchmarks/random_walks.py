@@ -72,7 +72,7 @@ def row(kind: str, seed: int) -> dict[str, object]:
 def main() -> None:
     """Run what is asked for and add it to the results."""
     chosen = arguments(
-        __doc__, kinds={"nargs": "+", "default": list(KINDS)}, seeds={"nargs": "+", "type": int, "default": [0, 1, 2]}
+        __doc__, kinds={"nargs": "+", "default": list(KINDS)}, seeds={"nargs": "+", "type": int, "default": [0, 1]}
     )
     path = RESULTS / f"{NAME}.csv"
     rows = pd.read_csv(path).to_dict("records") if path.exists() else []

@@ -352,10 +352,10 @@ def test_intervals_of_counts_cover_what_they_say() -> None:
     assert 0.74 < np.mean(np.abs(transform - 0.5) < 0.4) < 0.86
 
 
-def test_the_time_for_a_fit_grows_with_the_number_of_series() -> None:
-    assert usual_limit(100) == LEAST
-    assert usual_limit(500) == pytest.approx(LEAST + 80)
-    assert usual_limit(10**6) == MOST
+def test_the_time_for_a_fit_grows_with_series_and_values() -> None:
+    assert usual_limit(100, 0) == LEAST
+    assert usual_limit(500, 20_000) == pytest.approx(LEAST + 80 + 20)
+    assert usual_limit(1, 10**6) == MOST
     assert ft.Auto(H).time_limit is None
 
 

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from foretide.forecasters.forecast import Forecast
     from foretide.typing import Array, Bools, Floats, Json
 
-LEAST, MOST, FREE, PER_SERIES = 45.0, 300.0, 100, 0.2
-"""Seconds for a fit: the least and the most, and by how much they grow with each series above a number of them."""
+LEAST, MOST, FREE, PER_SERIES, PER_VALUE = 45.0, 300.0, 100, 0.2, 1e-3
+"""Seconds for a fit: the least and the most, and by how much they grow with each series above a number of them and
+with each value."""
 
 
 class Auto(Wrapper):
@@ -65,9 +66,9 @@ class Auto(Wrapper):
         What to try instead of the usual ones: forecasters, which are copied, or names, or ``{name: settings}``. Those
         without a distribution get the intervals of their past errors.
     time_limit : float, optional
-        Seconds for ``fit``; by default 45, and a fifth of a second more for each series above 100, at most 300. A
-        candidate that would take longer, as measured on a few series, is left out; the first one is always tried.
-        While the limit leaves none out, the same seed gives the same forecast.
+        Seconds for ``fit``; by default 45, a fifth of a second more for each series above 100 and one for a thousand
+        values, at most 300. A candidate that would take longer, as measured on a few series, is left out; the first
+        one is always tried. While the limit leaves none out, the same seed gives the same forecast.
     season : int, optional
         Steps of one season; found from the frequency and the data by default.
     seed : int
@@ -223,7 +224,8 @@ class Auto(Wrapper):
             tried = Candidates([with_intervals(model) for model in self._given], {}, {})
         tried, starts = tried.with_starts()
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
-        ends = began + (usual_limit(panel.n_entities) if self.time_limit is None else self.time_limit)
+        values = int(panel.observed.sum()) * panel.n_targets
+        ends = began + (self.time_limit or usual_limit(panel.n_entities, values))
         held = contest(
             judge,
             tried.models,
@@ -335,12 +337,15 @@ class Auto(Wrapper):
         self.floor_ = np.asarray(state["floor"], dtype=bool)
 
 
-def usual_limit(series: int) -> float:
-    """Return the seconds that a fit may take by default, by the number of series.
+def usual_limit(series: int, values: int) -> float:
+    """Return the seconds that a fit may take by default.
 
     Parameters
     ----------
     series : int
+        How many there are.
+    values : int
+        Of all series together.
 
     Returns
     -------
@@ -348,10 +353,10 @@ def usual_limit(series: int) -> float:
 
     Examples
     --------
-    >>> usual_limit(1), usual_limit(600), usual_limit(3000)
-    (45.0, 145.0, 300.0)
+    >>> usual_limit(1, 1000), usual_limit(600, 24_000), usual_limit(3000, 72_000)
+    (46.0, 169.0, 300.0)
     """
-    return min(LEAST + PER_SERIES * max(series - FREE, 0), MOST)
+    return min(LEAST + PER_SERIES * max(series - FREE, 0) + PER_VALUE * values, MOST)
 
 
 def _described(models: Sequence[Forecaster]) -> list[dict[str, dict[str, object]]]:

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
     from foretide.typing import Floats
 
-NEAR, LONE = 1.2, 0.5
+NEAR, LONE = 1.2, 0.25
 """Candidates whose score is more than so many times the best one are left out: 1.2 times where there are many series,
-1.7 times where there is one, whose few origins say little."""
+1.45 times where there is one, whose few origins say little."""
 TEMPERATURE = 0.05
 """A candidate whose logarithmic score is so much higher counts 1/e of the other, before shares are drawn together; half
 of the doubt is added, so that few series make shares more alike."""
 EQUAL = 0.25
 """So far shares are drawn towards equal ones."""
 ALONE = 1.02
-"""The best candidate stands alone where the blend's score is more than so many times its own (1.52 times for a single
+"""The best candidate stands alone where the blend's score is more than so many times its own (1.27 times for a single
 series): shares chosen on few origins should not take the blend for worse by chance. Medians, trimmed means and members
 drawn towards the others' median, least squares on quantiles, greedy selection, equal shares of the best three or four
 and shares by series were tried on the same validation parts and are not better."""
@@ -53,7 +53,7 @@ def near(series: float) -> float:
     Examples
     --------
     >>> near(1), round(near(100), 4)
-    (1.7, 1.25)
+    (1.45, 1.225)
     """
     return NEAR + doubt(series)
 
@@ -72,7 +72,7 @@ def doubt(series: float) -> float:
     Examples
     --------
     >>> doubt(1), doubt(100)
-    (0.5, 0.05)
+    (0.25, 0.025)
     """
     return float(LONE / np.sqrt(series))
 

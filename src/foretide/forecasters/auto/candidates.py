@@ -160,7 +160,7 @@ def usual_candidates(panel: Panel, h: int, shared: Mapping[str, object]) -> Cand
     >>> import foretide as ft
     >>> panel = ft.synthetic.hourly(T=60, n_series=1).panel
     >>> [model.name for model in usual_candidates(panel, 24, {"season": 24}).models][:2]
-    ['SeasonalNaive', 'SeasonalES']
+    ['Persistence', 'SeasonalNaive']
     """
     rows = panel.observed[telling(panel)]
     kind, typical, total = kind_of(panel), int(np.median(rows)), int(rows.sum())
