@@ -15,8 +15,8 @@ from foretide.errors import ConfigError
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, drawn_generator, known_series
 from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplus
 from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.quantile_function import mean_weights, quantile_weights
 from foretide.heads.spread import Spread, rank_one
-from foretide.typing import Floats
 
 QUANTILES = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
 """What a quantile head is trained for, unless it is told otherwise."""
@@ -148,36 +148,3 @@ class QuantileHead(Head):
     def _outwards(self, gaps: Tensor) -> Tensor:
         """Gaps ``[Q - 1]`` from the lowest level up -> those below the median from it down, then those above."""
         return torch.cat([gaps[: self.middle].flip(0), gaps[self.middle :]])
-
-
-def quantile_weights(levels: Sequence[float], wanted: Floats) -> Floats:
-    """Weights of the values at ``levels`` whose sum is the quantile at each of ``wanted``, ``[..., Q]``."""
-    q = np.asarray(levels, dtype=np.float64)
-    last = len(q) - 1
-    high = np.clip(np.searchsorted(q, wanted), 1, last)
-    share = (wanted - q[high - 1]) / (q[high] - q[high - 1])
-    left = np.log(wanted / q[0]) / np.log(q[1] / q[0])
-    right = 1.0 - np.log((1.0 - wanted) / (1.0 - q[-1])) / np.log((1.0 - q[-2]) / (1.0 - q[-1]))
-    share = np.where(wanted < q[0], left, np.where(wanted > q[-1], right, share))
-    out = np.zeros((*wanted.shape, len(q)))
-    np.put_along_axis(out, (high - 1)[..., None], (1.0 - share)[..., None], axis=-1)
-    np.put_along_axis(out, high[..., None], share[..., None], axis=-1)
-    return out
-
-
-def mean_weights(levels: Sequence[float]) -> Floats:
-    """Weights of the values at ``levels`` whose sum is the integral of the quantile function from 0 to 1."""
-    q = np.asarray(levels, dtype=np.float64)
-    out = np.zeros(len(q))
-    width = np.diff(q)
-    out[:-1] += 0.5 * width
-    out[1:] += 0.5 * width
-    for tail, first, second, end, near in (
-        (q[0], 0, 1, q[0], q[1]),
-        (1.0 - q[-1], -1, -2, 1.0 - q[-1], 1.0 - q[-2]),
-    ):
-        # The integral of the logarithm over the tail is minus its mass.
-        steep = tail / np.log(near / end)
-        out[first] += tail + steep
-        out[second] -= steep
-    return out

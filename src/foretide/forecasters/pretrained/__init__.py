@@ -1,0 +1,1 @@
+"""A small network trained on synthetic series, and the filters it weighs."""
