@@ -10,7 +10,9 @@ from torch.nn import functional as F  # noqa: N812
 from foretide.models.attending import AttendingBackbone, Look
 from foretide.models.config import AttentionConfig
 from foretide.models.frame import Frame
-from foretide.models.inputs import Hidden, Inputs, Shape
+from foretide.models.inputs import Hidden, Inputs, Labels, Shape
+from foretide.models.lookup import LookUp
+from foretide.models.lookup_start import Evidence, find_clue
 
 
 class EncoderLayer(nn.Module):
@@ -44,6 +46,10 @@ class AttentionBackbone(AttendingBackbone):
     horizon step and lag. At the start the queries are zero and the biases hold the positive part of the linear
     map's coefficients on the target's own lags, which the map gives up in exchange: the forecast is the
     closed-form start to rounding, and the weights already mean something.
+
+    The last heads (``lookup_heads``) begin free of the closed form: they look for marked places, at first where
+    :func:`foretide.models.lookup_start.find_clue` found one on training windows, and what they copy takes the place of
+    the forecast by a gate that begins at zero (:class:`foretide.models.lookup.LookUp`).
 
     Keys and values are made once per pass: a step's own key from its values, and its patch's key and value from an
     encoder of self-attention over patches of the lookback.
@@ -79,8 +85,28 @@ class AttentionBackbone(AttendingBackbone):
         nn.init.zeros_(self.query.bias)
         self.out = nn.Linear(d, d)
         self.feed = nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d))
-        bias, gain = copy_start(frame, shape, m)
+        self.copies = m - min(config.lookup_heads, m - 1)
+        bias, gain = copy_start(frame, shape, self.copies)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
+        self.lookup = LookUp(shape, d, m - self.copies, d // m) if m > self.copies else None
+
+    @torch.no_grad()
+    def begin(self, inputs: Inputs, labels: Labels) -> None:
+        """Point the first head that looks something up at what training windows ask for, if they do."""
+        if self.lookup is None:
+            return
+        framed = self.frame(inputs)
+        copies = (self.bias.softmax(dim=2)[..., None] * self.gain[:, :, None]).sum(dim=0)
+        linear = framed.linear + torch.einsum("hld,bdl->bhd", copies, framed.window[:, : self.shape.targets])
+        rest = labels.y - framed.outside - linear
+        if labels.observed is not None:
+            rest = rest * labels.observed
+        gates = torch.ones_like(rest[..., :1])
+        if inputs.known is not None:
+            gates = torch.cat([gates, inputs.known], dim=2)
+        clue = find_clue(Evidence(self.lookup.seen(framed, inputs), framed.window, linear, rest, gates))
+        if clue is not None:
+            self.lookup.follow(0, clue)
 
     def look(self, inputs: Inputs) -> Look:
         """Return states of the horizon steps, and scores of all lags; half of :meth:`forward`."""
@@ -93,13 +119,21 @@ class AttentionBackbone(AttendingBackbone):
         if self.embed_known is not None:
             state = state + self.embed_known(self._known(inputs))
         query = self._split(self.query(self.norm_query(state)))
-        return Look(framed, state, values, self._scores(query, tokens, keys) + self.bias)
+        scores = self._scores(query, tokens, keys)
+        if self.lookup is None:
+            return Look(framed, state, values, scores + self.bias)
+        free = scores[:, self.copies :] + self.lookup.scores(self.lookup.seen(framed, inputs))
+        return Look(framed, state, values, torch.cat([scores[:, : self.copies] + self.bias, free], dim=1))
 
     def decode(self, seen: Look, weights: Tensor) -> Hidden:
         """Forecast by weights ``[B, M, H, L]``; all horizon steps at once, so nothing is fed back."""
         framed = seen.framed
-        copied = weights @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
-        base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
+        copied = weights[:, : self.copies] @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
+        inside = framed.linear + (copied * self.gain).sum(dim=1)
+        if self.lookup is not None:
+            state = self.norm_query(seen.state)
+            inside = inside + self.lookup.change(state, weights[:, self.copies :], framed.window, inside)
+        base = framed.outside + inside
         context = (self._by_patch(weights) @ seen.values).transpose(1, 2).flatten(2)
         state = seen.state + self.out(context)
         return Hidden(state + self.feed(self.norm_features(state)), base, framed.scale, {"attention": weights})

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from torch import nn
 
 from foretide.models.frame import Frame
-from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
+from foretide.models.inputs import Feedback, Hidden, Inputs, Labels, Shape
 
 
 class Backbone(nn.Module, ABC):
@@ -24,6 +24,15 @@ class Backbone(nn.Module, ABC):
     def __init__(self, frame: Frame, shape: Shape, features: int) -> None:
         super().__init__()
         self.frame, self.shape, self.features = frame, shape, features
+
+    def begin(self, inputs: Inputs, labels: Labels) -> None:  # noqa: B027  # most have nothing to find
+        """Look at some training windows before the first step; the forecast stays what it is.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        labels : Labels
+        """
 
     @abstractmethod
     def forward(self, inputs: Inputs, feedback: Feedback) -> Hidden:
