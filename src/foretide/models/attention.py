@@ -75,7 +75,8 @@ class AttentionBackbone(AttendingBackbone):
         self.encoder = nn.ModuleList(EncoderLayer(d, m, config.dropout) for _ in range(config.encoder_layers))
         self.norm_encoded = nn.LayerNorm(d)
         self.key_value = nn.Linear(d, 2 * d)
-        self.key_step = nn.Linear(width, d, bias=False)
+        self.copies = m - min(config.lookup_heads, m - 1)
+        self.key_step = nn.Linear(width, d // m * self.copies, bias=False)
         self.horizon = nn.Parameter(torch.randn(shape.h, d) * 0.1)
         self.embed_known = nn.Linear(shape.known + shape.static, d) if shape.known + shape.static else None
         self.summary = nn.Linear(d, d)
@@ -85,7 +86,6 @@ class AttentionBackbone(AttendingBackbone):
         nn.init.zeros_(self.query.bias)
         self.out = nn.Linear(d, d)
         self.feed = nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d))
-        self.copies = m - min(config.lookup_heads, m - 1)
         bias, gain = copy_start(frame, shape, self.copies)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
         self.lookup = LookUp(shape, d, m - self.copies, d // m) if m > self.copies else None
@@ -101,9 +101,11 @@ class AttentionBackbone(AttendingBackbone):
         rest = labels.y - framed.outside - linear
         if labels.observed is not None:
             rest = rest * labels.observed
+        usual = 1.5 * rest.abs().median()  # the standard deviation, but for outliers that nothing foretells
+        rest = rest.clamp(-3.0 * usual, 3.0 * usual)
         gates = torch.ones_like(rest[..., :1])
         if inputs.known is not None:
-            gates = torch.cat([gates, inputs.known], dim=2)
+            gates = torch.cat([gates, inputs.known - inputs.known.amin(dim=(0, 1))], dim=2)
         clue = find_clue(Evidence(self.lookup.seen(framed, inputs), framed.window, linear, rest, gates))
         if clue is not None:
             self.lookup.follow(0, clue)
@@ -119,11 +121,11 @@ class AttentionBackbone(AttendingBackbone):
         if self.embed_known is not None:
             state = state + self.embed_known(self._known(inputs))
         query = self._split(self.query(self.norm_query(state)))
-        scores = self._scores(query, tokens, keys)
-        if self.lookup is None:
-            return Look(framed, state, values, scores + self.bias)
-        free = scores[:, self.copies :] + self.lookup.scores(self.lookup.seen(framed, inputs))
-        return Look(framed, state, values, torch.cat([scores[:, : self.copies] + self.bias, free], dim=1))
+        scores = self._scores(query[:, : self.copies], tokens, keys[:, : self.copies]) + self.bias
+        if self.lookup is not None:
+            free = self.lookup.scores(query[:, self.copies :], self.lookup.seen(framed, inputs))
+            scores = torch.cat([scores, free], dim=1)
+        return Look(framed, state, values, scores)
 
     def decode(self, seen: Look, weights: Tensor) -> Hidden:
         """Forecast by weights ``[B, M, H, L]``; all horizon steps at once, so nothing is fed back."""
@@ -153,8 +155,8 @@ class AttentionBackbone(AttendingBackbone):
 
         ``q (W x)`` is taken as ``(q W) x``: the step keys ``[B, M, L, d/M]`` are never made, only their products.
         """
-        m, width = self.config.heads, self.config.hidden // self.config.heads
-        to_token = self.key_step.weight.view(m, width, -1)
+        width = self.config.hidden // self.config.heads
+        to_token = self.key_step.weight.view(self.copies, width, -1)
         by_step = (query @ to_token) @ tokens[:, None].transpose(2, 3)
         by_patch = (query @ keys.transpose(2, 3)).repeat_interleave(self.patch, dim=3)[..., self.pad :]
         scores: Tensor = (by_step + by_patch) * width**-0.5

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
-from foretide.models.frame import Framed
+from foretide.models.frame import SMALLEST_SCALE, Framed
 from foretide.models.inputs import Inputs, Shape
 
 REACH = 4
@@ -23,10 +22,12 @@ class Clue:
     ----------
     column : int
         Of what the head reads: targets, past columns, known-future columns.
+    slope, threshold : float
+        The mark is ``tanh(slope x (value - threshold))``; a slope below zero looks for low values.
     strength : float
-        Score of one unit of the column; below zero: its low values.
+        Score of a mark of one.
     offset : int
-        How many steps after such a value the copy stands.
+        How many steps after the mark the copy stands.
     by_lag : float tensor ``[L]``
         Score of each lag, oldest first.
     source : int or None
@@ -34,6 +35,8 @@ class Clue:
     """
 
     column: int
+    slope: float
+    threshold: float
     strength: float
     offset: int
     by_lag: Tensor
@@ -43,8 +46,9 @@ class Clue:
 class LookUp(nn.Module):
     """Scores and copies of heads that begin free of the closed form.
 
-    Their scores are ``probe . conv(seen) + lag``: a step's key is made of the ``2 * REACH + 1`` steps around it, so
-    that "the value beside the marker" can be asked for. What is copied moves the forecast by ``gate x (copy - start)``,
+    Their scores are ``(query + probe) . tanh(conv(seen)) + lag``: a step's key is made of the ``2 * REACH + 1`` steps
+    around it, so that "the value beside the marker" can be asked for, and bounded, so that of two marks the newer one
+    can win, not the larger one. What is copied moves the forecast by ``gate x (copy - start)``,
     with a gate from the state of the horizon step; the gate begins at zero, and so the forecast at the start.
 
     Parameters
@@ -59,9 +63,8 @@ class LookUp(nn.Module):
     def __init__(self, shape: Shape, hidden: int, heads: int, width: int) -> None:
         super().__init__()
         self.shape, self.heads = shape, heads
-        self.columns = shape.channels + shape.known
+        self.key = nn.Conv1d(shape.channels + shape.known, heads * width, 2 * REACH + 1, padding=REACH)
         self.probe = nn.Parameter(torch.randn(heads, shape.h, width) * 0.1)
-        self.key = nn.Parameter(torch.randn(heads, width, self.columns, 2 * REACH + 1) * 0.1)
         self.lag = nn.Parameter(torch.zeros(heads, shape.input_size))
         self.mix = nn.Parameter(torch.eye(shape.channels, shape.targets).repeat(heads, 1, 1))
         self.gate = nn.Linear(hidden, heads)
@@ -69,18 +72,19 @@ class LookUp(nn.Module):
         nn.init.zeros_(self.gate.bias)
 
     def seen(self, framed: Framed, inputs: Inputs) -> Tensor:
-        """What the keys are made of, ``[B, C + G, L]``: targets in the frame, the other columns as they are."""
-        d = self.shape.targets
-        parts = [framed.tokens[..., :d], inputs.past[..., d:]]
+        """What the keys are made of, ``[B, C + G, L]``: targets by their window's mean and spread, the rest as it is."""
+        own = framed.window[:, : self.shape.targets]
+        spread, mean = torch.var_mean(own, dim=2, keepdim=True, correction=0)
+        parts = [(own - mean) / (spread + SMALLEST_SCALE**2).sqrt(), inputs.past[..., self.shape.targets :].mT]
         if inputs.known_past is not None:
-            parts.append(inputs.known_past)
-        return torch.cat(parts, dim=2).transpose(1, 2)
+            parts.append(inputs.known_past.mT)
+        return torch.cat(parts, dim=1)
 
-    def scores(self, seen: Tensor) -> Tensor:
-        """Scores ``[B, heads, H, L]`` of all steps."""
-        kernel = torch.einsum("mhw,mwcr->mhcr", self.probe, self.key).flatten(0, 1)
-        found = F.conv1d(seen, kernel, padding=REACH)
-        return found.view(len(seen), self.heads, self.shape.h, -1) + self.lag[:, None]
+    def scores(self, query: Tensor, seen: Tensor) -> Tensor:
+        """Scores ``[B, heads, H, L]`` of all steps, for queries ``[B, heads, H, width]``."""
+        keys = self.key(seen).tanh().unflatten(1, (self.heads, -1))
+        scores: Tensor = (query + self.probe) @ keys + self.lag[:, None]
+        return scores
 
     def change(self, state: Tensor, weights: Tensor, window: Tensor, linear: Tensor) -> Tensor:
         """Return what the copies change of a forecast inside the frame, ``[B, H, D]``.
@@ -106,10 +110,12 @@ class LookUp(nn.Module):
         head : int
         clue : Clue
         """
-        self.probe[head], self.key[head] = 0.0, self.key[head] * 0.1
-        self.probe[head, :, 0] = 1.0
-        self.key[head, 0] = 0.0
-        self.key[head, 0, clue.column, REACH - clue.offset] = clue.strength
+        first = head * self.probe.shape[2]
+        self.probe[head] *= 0.1
+        self.probe[head, :, 0] = clue.strength
+        self.key.weight[first] = 0.0
+        self.key.weight[first, clue.column, REACH - clue.offset] = clue.slope
+        self.key.bias[first] = -clue.slope * clue.threshold
         self.lag[head] = clue.by_lag
         if clue.source is not None:
             self.mix[head] = 0.0

@@ -16,8 +16,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from foretide.models.lookup import REACH, Clue
 
-STRENGTHS = (2.0, 8.0)
-"""Scores of one standard deviation of a column."""
+LEVELS = (0.5, 1.5, 2.5)
+"""Standard deviations from the mean at which a value becomes a mark; beside these, each value counts by its size."""
+STRENGTH = 10.0
+"""Score of a mark; the score of none is as far below zero."""
 MOST_TARGETS = 8
 """Of more targets these many stand for all."""
 MOST_SOURCES = 8
@@ -25,9 +27,9 @@ MOST_WORK = 3e9
 """Multiplications; windows, then columns, are thinned out until they are no more."""
 BLOCK = 16
 """Neighbouring windows share their values, so they are halved in blocks."""
-SURE = 4.0
+SURE = 2.3
 """A clue found on one half of the windows has to help on the other by so many standard errors ..."""
-WORTH = 0.01
+WORTH = 0.005
 """... and by this share of the squared error."""
 
 
@@ -92,7 +94,7 @@ def find_clue(found: Evidence) -> Clue | None:
 def _thinned(found: Evidence) -> Evidence:
     b, f, size = found.seen.shape
     columns = _n_copied(found) * (2 * REACH + 1)
-    work = f * 2 * len(STRENGTHS) * 4 * size * (columns + 10)
+    work = f * 2 * (len(LEVELS) + 1) * 4 * size * (columns + 10)
     stride = max(1, int(-(-b * work // MOST_WORK)))
     return found[torch.arange(0, b, stride, device=found.seen.device)]
 
@@ -115,24 +117,36 @@ def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
     sources = [None] if d > 1 else [None, *range(1, n)]
     around = F.pad(found.window[:, : max(n, d)], (REACH, REACH)).unfold(2, size, 1)  # [B, C, 2 REACH + 1, L]
     around = around.flatten(1, 2).transpose(1, 2)
+    inside = F.pad(found.window.new_ones(1, size), (REACH, REACH)).unfold(1, size, 1)[0].T  # [L, 2 REACH + 1]
     by_lag = _lag_scores(size, found.seen)
-    spread = found.seen.std(dim=(0, 2))
     for column in range(f):
-        if float(spread[column]) < 1e-6:
+        marks = _marks(found.seen[:, column])
+        if not marks:
             continue
-        strengths = [sign * s / float(spread[column]) for s in STRENGTHS for sign in (1.0, -1.0)]
-        mark = found.seen[:, column, None, None] * found.seen.new_tensor(strengths)[:, None, None]
+        slope, threshold = found.seen.new_tensor(marks).T[:, :, None, None]
+        mark = STRENGTH * torch.tanh(slope * (found.seen[:, column, None, None] - threshold))  # [B, marks, 1, L]
         weights = torch.softmax(mark + by_lag, dim=3).flatten(1, 2)
-        copies = (weights @ around).view(b, len(strengths) * len(by_lag), -1, 2 * REACH + 1)
+        # Where the place would lie outside the lookback, the weight goes to the other places.
+        copies = (weights @ around).unflatten(2, (-1, 2 * REACH + 1)) / (weights @ inside).clamp(min=1e-12)[:, :, None]
         clues = [
-            Clue(column, strength, offset, lags, source)
-            for strength in strengths for lags in by_lag for source in sources
+            Clue(column, slope, threshold, STRENGTH, offset, lags, source)
+            for slope, threshold in marks for lags in by_lag for source in sources
             for offset in range(-REACH, REACH + 1)
         ]  # fmt: skip
         if d == 1:
             yield clues, copies.flatten(1)[..., None]
         else:
             yield clues, copies.permute(0, 1, 3, 2).flatten(1, 2)
+
+
+def _marks(values: Tensor) -> list[tuple[float, float]]:
+    """Slopes and thresholds worth trying on a column."""
+    spread, mean = (float(x) for x in torch.std_mean(values))
+    if spread < 1e-6:
+        return []
+    signs = (1.0, -1.0)
+    hard = [(sign * 4.0 / spread, mean + sign * level * spread) for level in LEVELS for sign in signs]
+    return [*hard, *((sign * 0.5 / spread, mean) for sign in signs)]
 
 
 def _gains(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -157,10 +171,12 @@ def _gains(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _holds(found: Evidence, clue: Clue, factor: float, gate: int) -> bool:
     """Whether the clue helps on windows it was not found on."""
     window = found.window[:, : found.linear.shape[2]] if clue.source is None else found.window[:, [clue.source]]
-    score = torch.roll(found.seen[:, clue.column], clue.offset, dims=1) * clue.strength + clue.by_lag
+    column = F.pad(found.seen[:, clue.column], (clue.offset, -clue.offset))
+    mark = torch.tanh(clue.slope * (column - clue.threshold))
+    score = clue.strength * mark + clue.by_lag
     copied = (torch.softmax(score, dim=1)[:, None] * window).sum(dim=2)
     change = factor * found.gates[..., gate, None] * (copied[:, None] - found.linear) * (found.rest != 0)
     gain = (found.rest.square() - (found.rest - change).square()).sum(dim=(1, 2))
-    error = float(found.rest.square().sum())
-    sure = float(gain.mean()) > SURE * float(gain.std()) / len(gain) ** 0.5
-    return sure and float(gain.sum()) > WORTH * error
+    blocks = torch.stack([part.mean() for part in gain.split(BLOCK)])
+    sure = len(blocks) > 1 and float(blocks.mean()) > SURE * float(blocks.std()) / len(blocks) ** 0.5
+    return sure and float(gain.sum()) > WORTH * float(found.rest.square().sum())

@@ -34,10 +34,8 @@ class LookupTruth:
         Probability of each, per step.
     weight : float
         What of the value looked up comes back.
-    beside : int
-        How many steps after its marker the value stands.
     spike : float
-        What a marker adds to the series where it has no column of its own.
+        What a marker adds to the series where it has no column of its own; the value stands one step after it then.
     grid : Grid
 
     Examples
@@ -54,7 +52,6 @@ class LookupTruth:
     marker: float
     recall: float
     weight: float
-    beside: int
     spike: float
     grid: Grid
 
@@ -83,7 +80,7 @@ class LookupTruth:
         ahead = now[:, None] + np.arange(1, count("h", h, 1) + 1)
         inside = ahead < len(self.y)
         looks = np.where(inside, self.recalled[np.minimum(ahead, len(self.y) - 1)], self.recall == 1.0)
-        return np.where(looks, latest(self.marked, self.beside)[now][:, None], -1)
+        return np.where(looks, latest(self.marked, self.spike)[now][:, None], -1)
 
     def oracle(self, cutoffs: Cutoffs, h: int) -> Floats:
         """Return the exact conditional mean of the target given its past, its markers and the recalls known ahead.
@@ -111,15 +108,20 @@ class LookupTruth:
         """
         h = count("h", h, 1)
         now = cutoff_steps(self.grid, cutoffs, len(self.y))
-        place = latest(self.marked, self.beside)[now]
+        place = latest(self.marked, self.spike)[now]
+        # Expected value to look up next, where the last step is no marker, and where it is one and the next step is
+        # the place: then the next step is no marker.
         held = np.where(place >= 0, self.y[place], 0.0)
+        marked = self.marked[now] & bool(self.spike)
+        free, due, chance = np.where(marked, 0.0, held), np.where(marked, held, 0.0), marked.astype(float)
         mean = np.zeros((len(now), h))
         for k in range(1, h + 1):
-            marker = self._chance(now + k, now)
-            looks = 1.0 - marker if self.recall == 1.0 else self._recalled(now + k)
-            mean[:, k - 1] = self.weight * held * looks + self.spike * marker
-            arrives = self._chance(now + k - self.beside, now)
-            held = (1.0 - arrives) * held + (arrives * mean[:, k - 1] if self.beside else 0.0)  # a marker looks nothing up
+            looks, marker = self._ahead(now + k)
+            mean[:, k - 1] = self.weight * looks * (due + (1.0 - marker) * free) + self.spike * (1.0 - chance) * marker
+            due, free = marker * free, (1.0 - marker) * free + self.weight * looks * due
+            if not self.spike:
+                due = np.zeros_like(due)  # the marker's own value, of which nothing is known
+            chance = (1.0 - chance) * marker * bool(self.spike)
         return mean[..., None]
 
     def linear_rmse(self, input_size: int) -> float:
@@ -146,8 +148,8 @@ class LookupTruth:
         True
         """
         size = count("input_size", input_size, 1)
-        marked, recalled = _steps(REHEARSAL, self.marker, self.recall, self.beside, (stream(0, 0), stream(0, 1)))
-        y = _values(marked, recalled, self.weight, self.beside, stream(0, 2), self.spike)
+        marked, recalled = _steps(REHEARSAL, self.marker, self.recall, self.spike, (stream(0, 0), stream(0, 1)))
+        y = _values(marked, recalled, self.weight, self.spike, stream(0, 2))
         y = y - y.mean()
         after = np.flatnonzero(recalled[size:]) + size
         past = np.array([y[: len(y) - k] @ y[k:] for k in range(size)]) / len(y)
@@ -156,18 +158,13 @@ class LookupTruth:
         left = np.square(y[after]).mean() - ahead @ np.linalg.solve(toeplitz, ahead)
         return float(np.sqrt(left))
 
-    def _recalled(self, steps: Ints) -> Floats:
-        """Whether steps look something up: known ahead inside the data."""
-        return np.where(steps < len(self.y), self.recalled[np.minimum(steps, len(self.y) - 1)], self.recall)
-
-    def _chance(self, steps: Ints, now: Ints) -> Floats:
-        """Probability of a marker at each step, given the past and the recalls ahead."""
-        seen = steps <= now
-        past = self.marked[np.clip(steps, 0, len(self.y) - 1)] & (steps >= 0)
-        if self.recall == 1.0:
-            return np.where(seen, past, self.marker)
-        free = np.where(steps < len(self.y), ~self.recalled[np.minimum(steps, len(self.y) - 1)], 1.0 - self.recall)
-        return np.where(seen, past, free * self.marker / (1.0 - self.recall))
+    def _ahead(self, steps: Ints) -> tuple[Floats, Floats]:
+        """Probabilities that steps look something up, and that they have a marker if they may."""
+        often = recall_of_free(self.marker, self.recall)
+        known = (steps < len(self.y)) & (self.recall < 1.0)
+        looks = np.where(known, self.recalled[np.minimum(steps, len(self.y) - 1)], often)
+        of_free = self.marker / (self.marker + (1.0 - self.marker) * (1.0 - often))
+        return looks, np.where(known, (1.0 - looks) * of_free, self.marker)
 
 
 def planted_lookup(
@@ -177,13 +174,11 @@ def planted_lookup(
     weight: float = 0.9,
     seed: int = 0,
     *,
-    beside: int = 0,
     spike: float = 0.0,
 ) -> Synthetic[LookupTruth]:
     """Generate noise in which some steps repeat the value at the last marker, on an hourly grid.
 
-    ``y_t = weight * y_p + sqrt(1 - weight**2) * w_t`` at a recall, where ``p`` is the step of the last marker (or
-    ``beside`` steps after it), and ``y_t = w_t`` elsewhere, ``w ~ N(0, 1)``. Where ``p`` lies differs from window to
+    ``y_t = weight * y_p + sqrt(1 - weight**2) * w_t`` at a recall, where ``p`` is the step of the last marker, and ``y_t = w_t`` elsewhere, ``w ~ N(0, 1)``. Where ``p`` lies differs from window to
     window, so no linear map of the lags can look there (:meth:`LookupTruth.linear_rmse`). With ``recall=1`` every
     step between two markers repeats: the level shifts at each marker.
 
@@ -198,11 +193,9 @@ def planted_lookup(
     weight : float
         Above 0, at most 1.
     seed : int
-    beside : int
-        How many steps after its marker the value stands, at least 0.
     spike : float
         0: markers are the column ``marker`` in the role past. Else they have no column, and add ``spike`` to the
-        series; ``beside`` is then at least 1.
+        series; ``p`` is then the step after the marker.
 
     Returns
     -------
@@ -216,10 +209,10 @@ def planted_lookup(
     >>> ft.synthetic.planted_lookup(T=200).panel
     Panel(1 entities x 1 targets, 1 past, 1 future; 200 rows, every h, 2019-01-01 00:00:00 to 2019-01-09 07:00:00)
     """
-    T, beside, seed = count("T", T, 1), count("beside", beside, 0), count("seed", seed, 0)
-    _check(marker, recall, weight, beside, spike)
-    marked, recalled = _steps(T + BURN_IN, marker, recall, beside, (stream(seed, 0), stream(seed, 1)))
-    values = _values(marked, recalled, weight, beside, stream(seed, 2), spike)
+    T, seed = count("T", T, 1), count("seed", seed, 0)
+    _check(marker, recall, weight, spike)
+    marked, recalled = _steps(T + BURN_IN, marker, recall, spike, (stream(seed, 0), stream(seed, 1)))
+    values = _values(marked, recalled, weight, spike, stream(seed, 2))
     y, marked, recalled = values[BURN_IN:], marked[BURN_IN:], recalled[BURN_IN:]
     names = {"y": y} | ({} if spike else {"marker": marked}) | ({"recall": recalled} if recall < 1.0 else {})
     none = np.zeros(1, dtype=np.int64)
@@ -227,41 +220,56 @@ def planted_lookup(
     roles = tuple(n for n in names if n == "marker"), tuple(n for n in names if n == "recall")
     table = np.column_stack([np.asarray(column, dtype=np.float64) for column in names.values()])
     panel = Panel(grid, ("",), table, none, none + T, none, ("y",), *roles)
-    return Synthetic(panel, LookupTruth(y, marked, recalled, marker, recall, weight, beside, spike, grid))
+    return Synthetic(panel, LookupTruth(y, marked, recalled, marker, recall, weight, spike, grid))
 
 
-def latest(marked: Bools, beside: int) -> Ints:
-    """Return the place of the value to look up after each step: the last marker's, ``beside`` steps on; -1 before it.
+def latest(marked: Bools, spike: float) -> Ints:
+    """Return the place of the value to look up after each step; -1 before the first.
 
     Parameters
     ----------
     marked : bool array ``[T]``
-    beside : int
+    spike : float
+        0: the value stands at the last marker; else one step after it.
 
     Returns
     -------
     int array ``[T]``
     """
-    steps = np.arange(len(marked))
-    arrived = np.zeros(len(marked), dtype=bool)
-    arrived[beside:] = marked[: len(marked) - beside]
-    return np.maximum.accumulate(np.where(arrived, steps, -1))
+    arrived = np.concatenate([[False], marked[:-1]]) if spike else marked
+    return np.maximum.accumulate(np.where(arrived, np.arange(len(marked)), -1))
+
+
+def recall_of_free(marker: float, recall: float) -> float:
+    """Return the probability of a recall at a step without a marker.
+
+    Parameters
+    ----------
+    marker, recall : float
+
+    Returns
+    -------
+    float
+    """
+    return 1.0 if recall == 1.0 else recall / (1.0 - marker)
 
 
 def _steps(
-    n: int, marker: float, recall: float, beside: int, streams: tuple[Generator, Generator]
+    n: int, marker: float, recall: float, spike: float, streams: tuple[Generator, Generator]
 ) -> tuple[Bools, Bools]:
     """Which of ``n`` steps have a marker, and which look something up."""
     marked = streams[0].random(n) < marker
-    if recall == 1.0:
-        return marked, ~marked
-    return marked, ~marked & (streams[1].random(n) < recall / (1.0 - marker))
+    if spike:  # the value stands after its marker, so of neighbouring markers every other one goes
+        steps = np.arange(n)
+        run = steps - np.maximum.accumulate(np.where(marked, -1, steps))
+        marked &= run % 2 == 1
+    return marked, ~marked & (streams[1].random(n) < recall_of_free(marker, recall))
 
 
-def _values(marked: Bools, recalled: Bools, weight: float, beside: int, noise: Generator, spike: float) -> Floats:
-    """Run through the steps: a recall may look up a value that was itself looked up, where ``beside`` is not 0."""
+def _values(marked: Bools, recalled: Bools, weight: float, spike: float, noise: Generator) -> Floats:
+    """Run through the steps: a value that is looked up may itself be one."""
     shocks = noise.standard_normal(len(marked))
-    before = np.concatenate([[-1], latest(marked, beside)[:-1]])
+    before = np.concatenate([[-1], latest(marked, spike)[:-1]])
     y = shocks + spike * marked
     fresh = np.sqrt(1.0 - weight**2)
     for t in np.flatnonzero(recalled & (before >= 0)):
@@ -269,17 +277,15 @@ def _values(marked: Bools, recalled: Bools, weight: float, beside: int, noise: G
     return y
 
 
-def _check(marker: float, recall: float, weight: float, beside: int, spike: float) -> None:
+def _check(marker: float, recall: float, weight: float, spike: float) -> None:
     if not 0 < marker < 1:
         raise ConfigError(f"marker is a probability above 0 and below 1; got {marker!r}.")
     if not (0 < recall <= 1.0 - marker or recall == 1.0):
         raise ConfigError(
-            f"recall is a probability above 0 and at most 1 - marker, or 1 for all steps without a marker; got {recall!r}."
+            "recall is a probability above 0 and at most 1 - marker, or 1 for all steps without a marker; "
+            f"got {recall!r}."
         )
     if not 0 < weight <= 1:
         raise ConfigError(f"weight is above 0 and at most 1; got {weight!r}.")
-    if not np.isfinite(spike) or (spike and not beside):
-        raise ConfigError(
-            "spike is a finite number, and the value looked up stands beside it: type beside=1; "
-            f"got spike={spike!r} and beside={beside}."
-        )
+    if not np.isfinite(spike):
+        raise ConfigError(f"spike is a finite number; got {spike!r}.")

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Ints, Json, Reals
 
 PREDICT_BATCH = 128
-BEGIN_WINDOWS = 2_000
+BEGIN_WINDOWS = 4_000
 """Training windows that a backbone may look at before its first step."""
 CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
 
@@ -456,7 +456,7 @@ def some_of(n: int, most: int) -> torch.Tensor:
     """Numbers of at most ``most`` of ``n`` windows, evenly spread."""
     import torch
 
-    return torch.arange(0, n, max(1, -(-n // most)))
+    return torch.linspace(0, n - 1, min(n, most)).long()
 
 
 def covered_calendar(panel: Panel) -> Calendar | None:
