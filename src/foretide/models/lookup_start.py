@@ -18,7 +18,7 @@ from foretide.models.lookup import REACH, Clue
 
 LEVELS = (0.5, 1.5, 2.5)
 """Standard deviations from the mean at which a value becomes a mark; beside these, each value counts by its size."""
-STRENGTH = 10.0
+STRENGTH = 20.0
 """Score of a mark; the score of none is as far below zero."""
 MOST_TARGETS = 8
 """Of more targets these many stand for all."""
@@ -27,8 +27,8 @@ MOST_WORK = 3e9
 """Multiplications; windows, then columns, are thinned out until they are no more."""
 BLOCK = 16
 """Neighbouring windows share their values, so they are halved in blocks."""
-SURE = 2.3
-"""A clue found on one half of the windows has to help on the other by so many standard errors ..."""
+SURE = 3.5
+"""A clue has to help by so many standard errors, each half of the windows by the factor of the other ..."""
 WORTH = 0.005
 """... and by this share of the squared error."""
 
@@ -64,7 +64,7 @@ class Evidence:
 
 
 def find_clue(found: Evidence) -> Clue | None:
-    """Return the clue that helps most on one half of the windows, if it helps on the other.
+    """Return the clue that helps most, or None where none helps beyond chance.
 
     Parameters
     ----------
@@ -75,20 +75,22 @@ def find_clue(found: Evidence) -> Clue | None:
     Clue or None
     """
     found = _thinned(found)
-    block = torch.arange(len(found.seen), device=found.seen.device) // BLOCK % 2
-    first, second = found[block == 0], found[block == 1]
-    if not len(second.seen):
-        return None
+    half = torch.arange(len(found.seen), device=found.seen.device) // BLOCK % 2
     best, chosen = 0.0, None
-    for clues, copies in _candidates(first):
-        gain, factor, gate = _gains(first, copies)
+    for clues, copies in _candidates(found):
+        parts = [_sums(found[half == side], copies[half == side]) for side in (0, 1)]
+        factors = [along / size for along, size in parts]
+        gains = sum(2.0 * f * along - f.square() * size for f, (along, size) in zip(factors[::-1], parts, strict=True))
+        # What is copied from the target itself comes back with its own sign.
+        own = torch.tensor([clue.source is None for clue in clues], device=half.device)[:, None]
+        against = own & (torch.stack(factors).amin(dim=0) < 0)
+        gain, gate = torch.as_tensor(gains).masked_fill(against, -torch.inf).max(dim=1)
         top = int(gain.argmax())
         if float(gain[top]) > best:
-            best, chosen = float(gain[top]), (clues[top], float(factor[top]), int(gate[top]))
-    if chosen is None:
-        return None
-    clue, by, gate = chosen
-    return clue if _holds(second, clue, by, gate) else None
+            best, at = float(gain[top]), int(gate[top])
+            # Each half is judged by the factor of the other.
+            chosen = clues[top], torch.stack(factors[::-1])[:, top, at][half], at
+    return chosen[0] if chosen is not None and _holds(found, *chosen) else None
 
 
 def _thinned(found: Evidence) -> Evidence:
@@ -107,7 +109,7 @@ def _n_copied(found: Evidence) -> int:
 def _lag_scores(size: int, like: Tensor) -> Tensor:
     """Scores of the lags ``[4, L]``: no matter which, the newest first (three ways, slow to fast)."""
     lag = torch.arange(size - 1, -1, -1, dtype=like.dtype, device=like.device)
-    return torch.stack([0.0 * lag, -0.15 * lag, -0.5 * lag, -4.0 * lag.log1p()])
+    return torch.stack([0.0 * lag, -STRENGTH / size * lag, -2.0 * STRENGTH / size * lag, -4.0 * lag.log1p()])
 
 
 def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
@@ -149,10 +151,10 @@ def _marks(values: Tensor) -> list[tuple[float, float]]:
     return [*hard, *((sign * 0.5 / spread, mean) for sign in signs)]
 
 
-def _gains(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Squared error that each of ``copies`` ``[B, J, D]`` saves, by which factor, and behind which gate: ``[J]``.
+def _sums(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums over windows, ``[J, K]`` each, of ``rest x change`` and of ``change**2``, for copies ``[B, J, D]``.
 
-    The change is ``factor x gate x (copy - start)``; all sums over windows are matrix products.
+    The change is ``gate x (copy - start)``; all are matrix products.
     """
     gates, linear, known = found.gates, found.linear, (found.rest != 0).to(found.rest.dtype)
     rest = torch.einsum("bhd,bhk->bdk", found.rest, gates)
@@ -163,19 +165,17 @@ def _gains(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     copies = copies.transpose(0, 1).flatten(1)  # [J, B D]
     along = copies @ rest.flatten(0, 1) - off
     size = copies.square() @ square.flatten(0, 1) - 2.0 * copies @ mixed.flatten(0, 1) + far
-    factor = along / size.clamp(min=1e-9)
-    gain, gate = (along * factor).max(dim=1)
-    return gain, factor.gather(1, gate[:, None])[:, 0], gate
+    return along, size.clamp(min=1e-6)
 
 
-def _holds(found: Evidence, clue: Clue, factor: float, gate: int) -> bool:
-    """Whether the clue helps on windows it was not found on."""
+def _holds(found: Evidence, clue: Clue, factor: Tensor, gate: int) -> bool:
+    """Whether the clue helps beyond chance, with a factor ``[B]`` for each window."""
     window = found.window[:, : found.linear.shape[2]] if clue.source is None else found.window[:, [clue.source]]
     column = F.pad(found.seen[:, clue.column], (clue.offset, -clue.offset))
     mark = torch.tanh(clue.slope * (column - clue.threshold))
     score = clue.strength * mark + clue.by_lag
     copied = (torch.softmax(score, dim=1)[:, None] * window).sum(dim=2)
-    change = factor * found.gates[..., gate, None] * (copied[:, None] - found.linear) * (found.rest != 0)
+    change = factor[:, None, None] * found.gates[..., gate, None] * (copied[:, None] - found.linear) * (found.rest != 0)
     gain = (found.rest.square() - (found.rest - change).square()).sum(dim=(1, 2))
     blocks = torch.stack([part.mean() for part in gain.split(BLOCK)])
     sure = len(blocks) > 1 and float(blocks.mean()) > SURE * float(blocks.std()) / len(blocks) ** 0.5
