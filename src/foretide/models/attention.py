@@ -99,14 +99,15 @@ class AttentionBackbone(AttendingBackbone):
         copies = (self.bias.softmax(dim=2)[..., None] * self.gain[:, :, None]).sum(dim=0)
         linear = framed.linear + torch.einsum("hld,bdl->bhd", copies, framed.window[:, : self.shape.targets])
         rest = labels.y - framed.outside - linear
-        if labels.observed is not None:
-            rest = rest * labels.observed
-        usual = 1.5 * rest.abs().median()  # the standard deviation, but for outliers that nothing foretells
+        known = torch.ones_like(rest) if labels.observed is None else labels.observed.to(rest.dtype)
+        rest = rest * known
+        # The standard deviation, but for outliers that nothing foretells.
+        usual = torch.maximum(1.5 * rest.abs().median(), 0.5 * rest.square().mean().sqrt())
         rest = rest.clamp(-3.0 * usual, 3.0 * usual)
         gates = torch.ones_like(rest[..., :1])
         if inputs.known is not None:
             gates = torch.cat([gates, inputs.known - inputs.known.amin(dim=(0, 1))], dim=2)
-        clue = find_clue(Evidence(self.lookup.seen(framed, inputs), framed.window, linear, rest, gates))
+        clue = find_clue(Evidence(self.lookup.seen(framed, inputs), framed.window, linear, rest, known, gates))
         if clue is not None:
             self.lookup.follow(0, clue)
 

@@ -25,7 +25,7 @@ class Backbone(nn.Module, ABC):
         super().__init__()
         self.frame, self.shape, self.features = frame, shape, features
 
-    def begin(self, inputs: Inputs, labels: Labels) -> None:  # noqa: B027  # most have nothing to find
+    def begin(self, inputs: Inputs, labels: Labels) -> None:
         """Look at some training windows before the first step; the forecast stays what it is.
 
         Parameters

@@ -48,8 +48,8 @@ class LookUp(nn.Module):
 
     Their scores are ``(query + probe) . tanh(conv(seen)) + lag``: a step's key is made of the ``2 * REACH + 1`` steps
     around it, so that "the value beside the marker" can be asked for, and bounded, so that of two marks the newer one
-    can win, not the larger one. What is copied moves the forecast by ``gate x (copy - start)``,
-    with a gate from the state of the horizon step; the gate begins at zero, and so the forecast at the start.
+    can win, not the larger one. What is copied moves the forecast by ``gate x (copy - start)``, with a gate from the
+    state of the horizon step; the gate begins at zero, and so the forecast at the start.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class LookUp(nn.Module):
         nn.init.zeros_(self.gate.bias)
 
     def seen(self, framed: Framed, inputs: Inputs) -> Tensor:
-        """What the keys are made of, ``[B, C + G, L]``: targets by their window's mean and spread, the rest as it is."""
+        """What keys are made of, ``[B, C + G, L]``: targets by their window's mean and spread, the rest as it is."""
         own = framed.window[:, : self.shape.targets]
         spread, mean = torch.var_mean(own, dim=2, keepdim=True, correction=0)
         parts = [(own - mean) / (spread + SMALLEST_SCALE**2).sqrt(), inputs.past[..., self.shape.targets :].mT]

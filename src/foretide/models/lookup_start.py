@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -20,13 +21,12 @@ LEVELS = (0.5, 1.5, 2.5)
 """Standard deviations from the mean at which a value becomes a mark; beside these, each value counts by its size."""
 STRENGTH = 20.0
 """Score of a mark; the score of none is as far below zero."""
-MOST_TARGETS = 8
-"""Of more targets these many stand for all."""
-MOST_SOURCES = 8
+MOST_TARGETS, MOST_SOURCES, MOST_COLUMNS = 8, 8, 64
+"""Of more targets so many stand for all; of more columns so many are tried, evenly spread."""
 MOST_WORK = 3e9
-"""Multiplications; windows, then columns, are thinned out until they are no more."""
+"""Multiplications; windows are thinned out until they are no more."""
 BLOCK = 16
-"""Neighbouring windows share their values, so they are halved in blocks."""
+"""Neighbouring windows share their values, so they are halved in blocks of so many, or of two horizons."""
 SURE = 3.5
 """A clue has to help by so many standard errors, each half of the windows by the factor of the other ..."""
 WORTH = 0.005
@@ -47,6 +47,8 @@ class Evidence:
         Forecast of the start inside the frame.
     rest : float tensor ``[B, H, D]``
         What it leaves of the truth; 0 where that is not known.
+    known : float tensor ``[B, H, D]``
+        Whether the truth is known.
     gates : float tensor ``[B, H, K]``
         What a gate may depend on: one, and the known-future columns.
     """
@@ -55,12 +57,19 @@ class Evidence:
     window: Tensor
     linear: Tensor
     rest: Tensor
+    known: Tensor
     gates: Tensor
 
-    def __getitem__(self, chosen: Tensor | slice) -> Evidence:
+    def __getitem__(self, chosen: Tensor) -> Evidence:
         """Return some of the windows."""
-        parts = (self.seen, self.window, self.linear, self.rest, self.gates)
+        parts = (self.seen, self.window, self.linear, self.rest, self.known, self.gates)
         return Evidence(*(part[chosen] for part in parts))
+
+    @property
+    def block(self) -> int:
+        """Windows of a block, at most a tenth of them."""
+        n, h = self.rest.shape[:2]
+        return max(1, min(max(BLOCK, 2 * h), n // 10))
 
 
 def find_clue(found: Evidence) -> Clue | None:
@@ -75,7 +84,7 @@ def find_clue(found: Evidence) -> Clue | None:
     Clue or None
     """
     found = _thinned(found)
-    half = torch.arange(len(found.seen), device=found.seen.device) // BLOCK % 2
+    half = torch.arange(len(found.seen), device=found.seen.device) // found.block % 2
     best, chosen = 0.0, None
     for clues, copies in _candidates(found):
         parts = [_sums(found[half == side], copies[half == side]) for side in (0, 1)]
@@ -94,16 +103,23 @@ def find_clue(found: Evidence) -> Clue | None:
 
 
 def _thinned(found: Evidence) -> Evidence:
+    """Fewer targets, then fewer windows, so that the work is bounded."""
+    d, device = found.linear.shape[2], found.seen.device
+    if d > MOST_TARGETS:
+        some = torch.linspace(0, d - 1, MOST_TARGETS, device=device).long()
+        parts = (part[..., some] for part in (found.linear, found.rest, found.known))
+        found = Evidence(found.seen, found.window[:, some], *parts, found.gates)
     b, f, size = found.seen.shape
-    columns = _n_copied(found) * (2 * REACH + 1)
-    work = f * 2 * (len(LEVELS) + 1) * 4 * size * (columns + 10)
-    stride = max(1, int(-(-b * work // MOST_WORK)))
-    return found[torch.arange(0, b, stride, device=found.seen.device)]
+    copies = _n_copied(found) * (2 * REACH + 1)
+    each = 8 * (len(LEVELS) + 1) * (size * (copies + 10) + 3 * copies * found.gates.shape[2])
+    stride = max(1, int(-(-b * min(f, MOST_COLUMNS) * each // MOST_WORK)))
+    return found[torch.arange(0, b, stride, device=device)]
 
 
 def _n_copied(found: Evidence) -> int:
+    """Channels that may be copied: all targets, or one target and some others."""
     d = found.linear.shape[2]
-    return min(found.window.shape[1], MOST_SOURCES) if d == 1 else min(d, MOST_TARGETS)
+    return min(found.window.shape[1], MOST_SOURCES) if d == 1 else d
 
 
 def _lag_scores(size: int, like: Tensor) -> Tensor:
@@ -114,14 +130,14 @@ def _lag_scores(size: int, like: Tensor) -> Tensor:
 
 def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
     """Clues on one column at a time, and the copies ``[B, clues, D]`` they would make."""
-    b, f, size = found.seen.shape
+    f, size = found.seen.shape[1:]
     d, n = found.linear.shape[2], _n_copied(found)
     sources = [None] if d > 1 else [None, *range(1, n)]
-    around = F.pad(found.window[:, : max(n, d)], (REACH, REACH)).unfold(2, size, 1)  # [B, C, 2 REACH + 1, L]
+    around = F.pad(found.window[:, :n], (REACH, REACH)).unfold(2, size, 1)  # [B, C, 2 REACH + 1, L]
     around = around.flatten(1, 2).transpose(1, 2)
     inside = F.pad(found.window.new_ones(1, size), (REACH, REACH)).unfold(1, size, 1)[0].T  # [L, 2 REACH + 1]
     by_lag = _lag_scores(size, found.seen)
-    for column in range(f):
+    for column in sorted({round(k) for k in np.linspace(0, f - 1, min(f, MOST_COLUMNS))}):
         marks = _marks(found.seen[:, column])
         if not marks:
             continue
@@ -156,7 +172,7 @@ def _sums(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor]:
 
     The change is ``gate x (copy - start)``; all are matrix products.
     """
-    gates, linear, known = found.gates, found.linear, (found.rest != 0).to(found.rest.dtype)
+    gates, linear, known = found.gates, found.linear, found.known
     rest = torch.einsum("bhd,bhk->bdk", found.rest, gates)
     square = torch.einsum("bhk,bhd->bdk", gates.square(), known)
     mixed = torch.einsum("bhk,bhd->bdk", gates.square(), known * linear)
@@ -175,8 +191,8 @@ def _holds(found: Evidence, clue: Clue, factor: Tensor, gate: int) -> bool:
     mark = torch.tanh(clue.slope * (column - clue.threshold))
     score = clue.strength * mark + clue.by_lag
     copied = (torch.softmax(score, dim=1)[:, None] * window).sum(dim=2)
-    change = factor[:, None, None] * found.gates[..., gate, None] * (copied[:, None] - found.linear) * (found.rest != 0)
+    change = factor[:, None, None] * found.gates[..., gate, None] * (copied[:, None] - found.linear) * found.known
     gain = (found.rest.square() - (found.rest - change).square()).sum(dim=(1, 2))
-    blocks = torch.stack([part.mean() for part in gain.split(BLOCK)])
+    blocks = torch.stack([part.mean() for part in gain.split(found.block)])
     sure = len(blocks) > 1 and float(blocks.mean()) > SURE * float(blocks.std()) / len(blocks) ** 0.5
     return sure and float(gain.sum()) > WORTH * float(found.rest.square().sum())

@@ -178,9 +178,10 @@ def planted_lookup(
 ) -> Synthetic[LookupTruth]:
     """Generate noise in which some steps repeat the value at the last marker, on an hourly grid.
 
-    ``y_t = weight * y_p + sqrt(1 - weight**2) * w_t`` at a recall, where ``p`` is the step of the last marker, and ``y_t = w_t`` elsewhere, ``w ~ N(0, 1)``. Where ``p`` lies differs from window to
-    window, so no linear map of the lags can look there (:meth:`LookupTruth.linear_rmse`). With ``recall=1`` every
-    step between two markers repeats: the level shifts at each marker.
+    ``y_t = weight * y_p + sqrt(1 - weight**2) * w_t`` at a recall, where ``p`` is the step of the last marker, and
+    ``y_t = w_t`` elsewhere, ``w ~ N(0, 1)``. Where ``p`` lies differs from window to window, so no linear map of the
+    lags can look there (:meth:`LookupTruth.linear_rmse`). With ``recall=1`` every step between two markers repeats: the
+    level shifts at each marker.
 
     Parameters
     ----------
