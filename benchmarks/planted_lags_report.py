@@ -26,7 +26,7 @@ CASES = (((24, 48), 10, 60), ((24, 48), 24, 72), ((12, 36), 12, 60), ((7, 14), 7
 
 def verdicts(lens, seed: int) -> dict[str, Faithfulness]:
     """The test on a model, and on three that it must not believe."""
-    order = torch.rand(lens.backbone.attention_shape, generator=torch.Generator().manual_seed(seed)).argsort(dim=-1)
+    order = torch.rand(lens.backbone.bias.shape, generator=torch.Generator().manual_seed(seed)).argsort(dim=-1)
 
     def permuted(scores: torch.Tensor) -> torch.Tensor:
         return scores.gather(-1, order.expand(scores.shape))

@@ -130,7 +130,7 @@ def test_the_level_counts_as_attention_to_what_it_was_made_of() -> None:
 
 
 def test_gradients_tell_heads_apart() -> None:
-    backbone, inputs = build(heads=4, lookup_heads=0), make_inputs(SHAPE)
+    backbone, inputs = build(heads=4), make_inputs(SHAPE)
     backbone.train()
     backbone(inputs, no_feedback).base.square().sum().backward()
     grads = backbone.bias.grad
@@ -154,23 +154,10 @@ def softmax(x: np.ndarray) -> np.ndarray:
     return e / e.sum()
 
 
-def look_up_scores(backbone: AttentionBackbone, inputs: Inputs, window: np.ndarray, b: int) -> np.ndarray:
-    """Keys of the look-up head of a window by hand, ``[L, width]``; ``window`` ``[C, L]``."""
-    assert backbone.lookup is not None
-    weight, bias = (p.detach().numpy().astype(np.float64) for p in backbone.lookup.key.parameters())
-    own = window[:2]
-    own = (own - own.mean(axis=1, keepdims=True)) / np.sqrt(own.var(axis=1, keepdims=True) + 0.1**2)
-    seen = np.concatenate([own.T, inputs.past[b, :, 2:].numpy(), inputs.known_past[b].numpy()], axis=1)  # type: ignore[index]
-    padded = np.concatenate([np.zeros((4, 5)), seen, np.zeros((4, 5))])
-    keys = [np.tanh([(weight[w].T * padded[p : p + 9]).sum() + bias[w] for w in range(4)]) for p in range(len(seen))]
-    return np.array(keys)
-
-
 @pytest.mark.parametrize("patch", [4, 5, 1])
 def test_equal_to_attention_by_hand(patch: int) -> None:
-    """Of two heads the first copies lags, and the second looks something up."""
     backbone, inputs = build(perturb=True, level="mean", patch=patch), make_inputs(SHAPE)
-    width, size, h = 4, SHAPE.input_size, SHAPE.h
+    heads, width, size, h = 2, 4, SHAPE.input_size, SHAPE.h
     n_patches = -(-size // patch)
     pad = n_patches * patch - size
     with torch.no_grad():
@@ -179,11 +166,7 @@ def test_equal_to_attention_by_hand(patch: int) -> None:
     position, horizon = (p.detach().numpy() for p in (backbone.position, backbone.horizon))
     bias, gain = backbone.bias.detach().numpy(), backbone.gain.detach().numpy()
     assert backbone.embed_known is not None
-    assert backbone.lookup is not None
-    lookup = {name: p.detach().numpy().astype(np.float64) for name, p in backbone.lookup.named_parameters()}
     for b in range(4):
-        window = framed.window[b].numpy().astype(np.float64)
-        keys = look_up_scores(backbone, inputs, window, b)
         tokens = np.concatenate([framed.tokens[b].numpy(), inputs.known_past[b].numpy()], axis=1)  # type: ignore[index]
         padded = np.concatenate([np.zeros((pad, 5)), tokens])
         patches = np.stack([
@@ -195,21 +178,21 @@ def test_equal_to_attention_by_hand(patch: int) -> None:
         for k in range(h):
             given = np.concatenate([inputs.known[b, k].numpy(), inputs.static[b].numpy()])  # type: ignore[index]
             state = horizon[k] + linear(backbone.summary, patches.mean(axis=0)) + linear(backbone.embed_known, given)
-            normed = norm(backbone.norm_query, state)
-            query = linear(backbone.query, normed)
-            scores = np.zeros((2, size))
-            for step in range(size):
-                key = linear(backbone.key_step, tokens[step]) + key_value[(step + pad) // patch, :4]
-                scores[0, step] = query[:4] @ key / np.sqrt(width) + bias[0, k, step]
-                scores[1, step] = (query[4:] + lookup["probe"][0, k]) @ keys[step] + lookup["lag"][0, step]
-            weights = [softmax(s) for s in scores]
-            np.testing.assert_allclose(found.traces["attention"][b, :, k], weights, atol=1e-5)
-            inside = framed.linear[b, k].numpy() + gain[0, k] * (window[:2] @ weights[0])
-            gate = float((normed @ lookup["gate.weight"].T + lookup["gate.bias"])[0])
-            inside = inside + gate * (window @ weights[1] @ lookup["mix"][0] - inside)
-            np.testing.assert_allclose(found.base[b, k], framed.outside[b, k].numpy() + inside, atol=1e-4)
-            value = key_value[(np.arange(size) + pad) // patch, 8:]
-            context = np.concatenate([weights[0] @ value[:, :4], weights[1] @ value[:, 4:]])
+            query = linear(backbone.query, norm(backbone.norm_query, state))
+            base = (framed.outside + framed.linear)[b, k].numpy().astype(np.float64)
+            context = np.zeros(8)
+            for m in range(heads):
+                own = slice(m * width, (m + 1) * width)
+                scores = np.zeros(size)
+                for step in range(size):
+                    key = linear(backbone.key_step, tokens[step])[own] + key_value[(step + pad) // patch, :8][own]
+                    scores[step] = query[own] @ key / np.sqrt(8 / heads) + bias[m, k, step]
+                weights = softmax(scores)
+                np.testing.assert_allclose(found.traces["attention"][b, m, k], weights, atol=1e-5)
+                for step in range(size):
+                    base += gain[m, k] * weights[step] * framed.window[b, :2, step].numpy()
+                    context[own] += weights[step] * key_value[(step + pad) // patch, 8:][own]
+            np.testing.assert_allclose(found.base[b, k], base, atol=1e-4)
             state = state + linear(backbone.out, context)
             inner = linear(backbone.feed[0], norm(backbone.norm_features, state))
             gelu = nn.functional.gelu(torch.from_numpy(inner)).numpy()
@@ -274,7 +257,6 @@ def test_a_query_knows_its_horizon_step_and_its_known_columns() -> None:
         ({"hidden": 0}, "hidden must be divisible"),
         ({"heads": 0}, r"heads=0\. Try hidden=128"),
         ({"encoder_layers": -1}, "got encoder_layers=-1"),
-        ({"lookup_heads": -1}, "lookup_heads of at least 0.*got encoder_layers=0, lookup_heads=-1"),
         ({"patch": 0}, "patch=0"),
         ({"dropout": 1.0}, r"a dropout in \[0, 1\); got .*dropout=1\.0"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,8 +13,8 @@ from foretide.models.attending import AttendingBackbone, Look
 from foretide.models.config import AttentionConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Hidden, Inputs, Labels, Shape
-from foretide.models.lookup import LookUp
-from foretide.models.lookup_start import Evidence, find_clue
+from foretide.models.lookup import LookUp, read
+from foretide.models.lookup_start import evidence, find_clue
 
 
 class EncoderLayer(nn.Module):
@@ -47,9 +49,9 @@ class AttentionBackbone(AttendingBackbone):
     map's coefficients on the target's own lags, which the map gives up in exchange: the forecast is the
     closed-form start to rounding, and the weights already mean something.
 
-    The last heads (``lookup_heads``) begin free of the closed form: they look for marked places, at first where
-    :func:`foretide.models.lookup_start.find_clue` found one on training windows, and what they copy takes the place of
-    the forecast by a gate that begins at zero (:class:`foretide.models.lookup.LookUp`).
+    Where training windows show a marked place whose value comes back (:meth:`begin`), one more head looks there, free
+    of the closed form, and its copy takes the place of the forecast by a gate that begins at zero
+    (:class:`foretide.models.lookup.LookUp`).
 
     Keys and values are made once per pass: a step's own key from its values, and its patch's key and value from an
     encoder of self-attention over patches of the lookback.
@@ -75,8 +77,7 @@ class AttentionBackbone(AttendingBackbone):
         self.encoder = nn.ModuleList(EncoderLayer(d, m, config.dropout) for _ in range(config.encoder_layers))
         self.norm_encoded = nn.LayerNorm(d)
         self.key_value = nn.Linear(d, 2 * d)
-        self.copies = m - min(config.lookup_heads, m - 1)
-        self.key_step = nn.Linear(width, d // m * self.copies, bias=False)
+        self.key_step = nn.Linear(width, d, bias=False)
         self.horizon = nn.Parameter(torch.randn(shape.h, d) * 0.1)
         self.embed_known = nn.Linear(shape.known + shape.static, d) if shape.known + shape.static else None
         self.summary = nn.Linear(d, d)
@@ -86,30 +87,40 @@ class AttentionBackbone(AttendingBackbone):
         nn.init.zeros_(self.query.bias)
         self.out = nn.Linear(d, d)
         self.feed = nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d))
-        bias, gain = copy_start(frame, shape, self.copies)
+        bias, gain = copy_start(frame, shape, m)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
-        self.lookup = LookUp(shape, d, m - self.copies, d // m) if m > self.copies else None
+        self.lookup: LookUp | None = None
+
+    @property
+    def attention_shape(self) -> tuple[int, int, int]:
+        """Sizes of a window's weights; the head that looks something up is the last."""
+        heads, h, size = super().attention_shape
+        return heads + (self.lookup is not None), h, size
 
     @torch.no_grad()
     def begin(self, inputs: Inputs, labels: Labels) -> None:
-        """Point the first head that looks something up at what training windows ask for, if they do."""
-        if self.lookup is None:
+        """Add a head that looks something up if these windows ask for one, pointed at what it should look for."""
+        if not self.config.lookup:
             return
         framed = self.frame(inputs)
         copies = (self.bias.softmax(dim=2)[..., None] * self.gain[:, :, None]).sum(dim=0)
         linear = framed.linear + torch.einsum("hld,bdl->bhd", copies, framed.window[:, : self.shape.targets])
-        rest = labels.y - framed.outside - linear
-        known = torch.ones_like(rest) if labels.observed is None else labels.observed.to(rest.dtype)
-        rest = rest * known
-        # The standard deviation, but for outliers that nothing foretells.
-        usual = torch.maximum(1.5 * rest.abs().median(), 0.5 * rest.square().mean().sqrt())
-        rest = rest.clamp(-3.0 * usual, 3.0 * usual)
-        gates = torch.ones_like(rest[..., :1])
-        if inputs.known is not None:
-            gates = torch.cat([gates, inputs.known - inputs.known.amin(dim=(0, 1))], dim=2)
-        clue = find_clue(Evidence(self.lookup.seen(framed, inputs), framed.window, linear, rest, known, gates))
+        clue = find_clue(evidence(read(framed, inputs, self.shape.targets), framed, linear, inputs, labels))
         if clue is not None:
-            self.lookup.follow(0, clue)
+            self._add_lookup().follow(clue)
+
+    def begun(self) -> dict[str, bool]:
+        """Whether a head that looks something up was added."""
+        return {"lookup": self.lookup is not None}
+
+    def begin_again(self, begun: Mapping[str, bool]) -> None:
+        """Add the same head, for a state dict to fill."""
+        if begun.get("lookup"):
+            self._add_lookup()
+
+    def _add_lookup(self) -> LookUp:
+        self.lookup = LookUp(self.shape, self.config.hidden).to(self.device)
+        return self.lookup
 
     def look(self, inputs: Inputs) -> Look:
         """Return states of the horizon steps, and scores of all lags; half of :meth:`forward`."""
@@ -121,25 +132,24 @@ class AttentionBackbone(AttendingBackbone):
         state = self.horizon + self.summary(encoded.mean(dim=1))[:, None]
         if self.embed_known is not None:
             state = state + self.embed_known(self._known(inputs))
-        query = self._split(self.query(self.norm_query(state)))
-        scores = self._scores(query[:, : self.copies], tokens, keys[:, : self.copies]) + self.bias
+        asked = self.norm_query(state)
+        scores = self._scores(self._split(self.query(asked)), tokens, keys) + self.bias
         if self.lookup is not None:
-            free = self.lookup.scores(query[:, self.copies :], self.lookup.seen(framed, inputs))
-            scores = torch.cat([scores, free], dim=1)
+            scores = torch.cat([scores, self.lookup.scores(asked, read(framed, inputs, self.shape.targets))], dim=1)
         return Look(framed, state, values, scores)
 
     def decode(self, seen: Look, weights: Tensor) -> Hidden:
         """Forecast by weights ``[B, M, H, L]``; all horizon steps at once, so nothing is fed back."""
         framed = seen.framed
-        copied = weights[:, : self.copies] @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
+        lags = weights[:, : self.config.heads]
+        copied = lags @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
         inside = framed.linear + (copied * self.gain).sum(dim=1)
         if self.lookup is not None:
-            state = self.norm_query(seen.state)
-            inside = inside + self.lookup.change(state, weights[:, self.copies :], framed.window, inside)
-        base = framed.outside + inside
-        context = (self._by_patch(weights) @ seen.values).transpose(1, 2).flatten(2)
+            inside = inside + self.lookup.change(self.norm_query(seen.state), weights[:, -1], framed.window, inside)
+        context = (self._by_patch(lags) @ seen.values).transpose(1, 2).flatten(2)
         state = seen.state + self.out(context)
-        return Hidden(state + self.feed(self.norm_features(state)), base, framed.scale, {"attention": weights})
+        features = state + self.feed(self.norm_features(state))
+        return Hidden(features, framed.outside + inside, framed.scale, {"attention": weights})
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys and values per patch, ``[B, M, P, d/M]``, and encoded patches ``[B, P, d]``."""
@@ -156,8 +166,8 @@ class AttentionBackbone(AttendingBackbone):
 
         ``q (W x)`` is taken as ``(q W) x``: the step keys ``[B, M, L, d/M]`` are never made, only their products.
         """
-        width = self.config.hidden // self.config.heads
-        to_token = self.key_step.weight.view(self.copies, width, -1)
+        m, width = self.config.heads, self.config.hidden // self.config.heads
+        to_token = self.key_step.weight.view(m, width, -1)
         by_step = (query @ to_token) @ tokens[:, None].transpose(2, 3)
         by_patch = (query @ keys.transpose(2, 3)).repeat_interleave(self.patch, dim=3)[..., self.pad :]
         scores: Tensor = (by_step + by_patch) * width**-0.5

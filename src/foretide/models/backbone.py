@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -26,12 +27,25 @@ class Backbone(nn.Module, ABC):
         self.frame, self.shape, self.features = frame, shape, features
 
     def begin(self, inputs: Inputs, labels: Labels) -> None:
-        """Look at some training windows before the first step; the forecast stays what it is.
+        """Look at some training windows before the first step, and add what they ask for; the forecast stays.
 
         Parameters
         ----------
         inputs : Inputs
         labels : Labels
+        """
+
+    def begun(self) -> dict[str, bool]:
+        """Return what :meth:`begin` added, as JSON; with the state dict it rebuilds the backbone."""
+        return {}
+
+    def begin_again(self, begun: Mapping[str, bool]) -> None:
+        """Add the same, for a state dict to fill.
+
+        Parameters
+        ----------
+        begun : mapping
+            From :meth:`begun`.
         """
 
     @abstractmethod

@@ -96,8 +96,8 @@ class AttentionConfig:
     patch : int or None
         Steps per patch of the encoder; None: about 16 patches.
     dropout : float
-    lookup_heads : int
-        Of the heads, those that begin free of the closed form and look for marked places; one always copies lags.
+    lookup : bool
+        Whether one more head is added that looks at a marked place, where training windows show one.
     """
 
     hidden: int = 128
@@ -105,16 +105,14 @@ class AttentionConfig:
     encoder_layers: int = 0
     patch: int | None = None
     dropout: float = 0.0
-    lookup_heads: int = 1
+    lookup: bool = True
 
     def __post_init__(self) -> None:
         _check_heads(self.hidden, self.heads)
-        few = self.encoder_layers < 0 or self.lookup_heads < 0
-        if few or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
+        if self.encoder_layers < 0 or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
             raise ConfigError(
-                "Attention needs encoder_layers and lookup_heads of at least 0, a patch of at least 1 or None, and a "
-                f"dropout in [0, 1); got encoder_layers={self.encoder_layers}, lookup_heads={self.lookup_heads}, "
-                f"patch={self.patch}, dropout={self.dropout}."
+                "Attention needs encoder_layers of at least 0, a patch of at least 1 or None, and a dropout in [0, 1); "
+                f"got encoder_layers={self.encoder_layers}, patch={self.patch}, dropout={self.dropout}."
             )
 
 

@@ -1,4 +1,4 @@
-"""Heads that look something up: scores from a step and its neighbours, and a copy that takes the start's place."""
+"""A head that looks something up: scores from a step and its neighbours, and a copy in the place of the start."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from foretide.models.inputs import Inputs, Shape
 
 REACH = 4
 """A key sees so many steps on either side of its own."""
+WIDTH = 8
+"""Of a key."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Clue:
-    """What a head begins by looking for.
+    """What the head begins by looking for.
 
     Attributes
     ----------
@@ -43,10 +45,32 @@ class Clue:
     source: int | None = None
 
 
-class LookUp(nn.Module):
-    """Scores and copies of heads that begin free of the closed form.
+def read(framed: Framed, inputs: Inputs, targets: int) -> Tensor:
+    """Return what keys are made of: targets by their window's mean and spread, the other columns as they are.
 
-    Their scores are ``(query + probe) . tanh(conv(seen)) + lag``: a step's key is made of the ``2 * REACH + 1`` steps
+    Parameters
+    ----------
+    framed : Framed
+    inputs : Inputs
+    targets : int
+        ``D``.
+
+    Returns
+    -------
+    Tensor ``[B, C + G, L]``
+    """
+    own = framed.window[:, :targets]
+    spread, mean = torch.var_mean(own, dim=2, keepdim=True, correction=0)
+    parts = [(own - mean) / (spread + SMALLEST_SCALE**2).sqrt(), inputs.past[..., targets:].mT]
+    if inputs.known_past is not None:
+        parts.append(inputs.known_past.mT)
+    return torch.cat(parts, dim=1)
+
+
+class LookUp(nn.Module):
+    """Scores and copy of a head that is free of the closed form.
+
+    Its scores are ``(query + probe) . tanh(conv(seen)) + lag``: a step's key is made of the ``2 * REACH + 1`` steps
     around it, so that "the value beside the marker" can be asked for, and bounded, so that of two marks the newer one
     can win, not the larger one. What is copied moves the forecast by ``gate x (copy - start)``, with a gate from the
     state of the horizon step; the gate begins at zero, and so the forecast at the start.
@@ -54,69 +78,54 @@ class LookUp(nn.Module):
     Parameters
     ----------
     shape : Shape
-    hidden, heads : int
-        Width ``d`` of the states, and heads of this kind.
-    width : int
-        Of a key.
+    hidden : int
+        Width ``d`` of the states.
     """
 
-    def __init__(self, shape: Shape, hidden: int, heads: int, width: int) -> None:
+    def __init__(self, shape: Shape, hidden: int) -> None:
         super().__init__()
-        self.shape, self.heads = shape, heads
-        self.key = nn.Conv1d(shape.channels + shape.known, heads * width, 2 * REACH + 1, padding=REACH)
-        self.probe = nn.Parameter(torch.randn(heads, shape.h, width) * 0.1)
-        self.lag = nn.Parameter(torch.zeros(heads, shape.input_size))
-        self.mix = nn.Parameter(torch.eye(shape.channels, shape.targets).repeat(heads, 1, 1))
-        self.gate = nn.Linear(hidden, heads)
-        nn.init.zeros_(self.gate.weight)
-        nn.init.zeros_(self.gate.bias)
+        self.shape = shape
+        self.key = nn.Conv1d(shape.channels + shape.known, WIDTH, 2 * REACH + 1, padding=REACH)
+        self.probe = nn.Parameter(torch.randn(shape.h, WIDTH) * 0.01)
+        self.lag = nn.Parameter(torch.zeros(shape.input_size))
+        self.mix = nn.Parameter(torch.eye(shape.channels, shape.targets))
+        self.query, self.gate = nn.Linear(hidden, WIDTH, bias=False), nn.Linear(hidden, 1)
+        for parameter in (self.query.weight, self.gate.weight, self.gate.bias):
+            nn.init.zeros_(parameter)
 
-    def seen(self, framed: Framed, inputs: Inputs) -> Tensor:
-        """What keys are made of, ``[B, C + G, L]``: targets by their window's mean and spread, the rest as it is."""
-        own = framed.window[:, : self.shape.targets]
-        spread, mean = torch.var_mean(own, dim=2, keepdim=True, correction=0)
-        parts = [(own - mean) / (spread + SMALLEST_SCALE**2).sqrt(), inputs.past[..., self.shape.targets :].mT]
-        if inputs.known_past is not None:
-            parts.append(inputs.known_past.mT)
-        return torch.cat(parts, dim=1)
-
-    def scores(self, query: Tensor, seen: Tensor) -> Tensor:
-        """Scores ``[B, heads, H, L]`` of all steps, for queries ``[B, heads, H, width]``."""
-        keys = self.key(seen).tanh().unflatten(1, (self.heads, -1))
-        scores: Tensor = (query + self.probe) @ keys + self.lag[:, None]
-        return scores
+    def scores(self, state: Tensor, seen: Tensor) -> Tensor:
+        """Scores ``[B, 1, H, L]`` of all steps, for states ``[B, H, d]`` and what was :func:`read`."""
+        scores: Tensor = (self.query(state) + self.probe) @ self.key(seen).tanh() + self.lag
+        return scores[:, None]
 
     def change(self, state: Tensor, weights: Tensor, window: Tensor, linear: Tensor) -> Tensor:
-        """Return what the copies change of a forecast inside the frame, ``[B, H, D]``.
+        """Return what the copy changes of a forecast inside the frame, ``[B, H, D]``.
 
         Parameters
         ----------
         state : float tensor ``[B, H, d]``
-        weights : float tensor ``[B, heads, H, L]``
+        weights : float tensor ``[B, H, L]``
         window : float tensor ``[B, C, L]``
         linear : float tensor ``[B, H, D]``
             The forecast so far.
         """
-        copied = (weights @ window.transpose(1, 2)[:, None]) @ self.mix
-        gate = self.gate(state).transpose(1, 2)[..., None]
-        return (gate * (copied - linear[:, None])).sum(dim=1)
+        change: Tensor = self.gate(state) * ((weights @ window.mT) @ self.mix - linear)
+        return change
 
     @torch.no_grad()
-    def follow(self, head: int, clue: Clue) -> None:
-        """Point a head at what was found.
+    def follow(self, clue: Clue) -> None:
+        """Point the head at what was found.
 
         Parameters
         ----------
-        head : int
         clue : Clue
         """
-        first = head * self.probe.shape[2]
-        self.probe[head] *= 0.1
-        self.probe[head, :, 0] = clue.strength
-        self.key.weight[first] = 0.0
-        self.key.weight[first, clue.column, REACH - clue.offset] = clue.slope
-        self.key.bias[first] = -clue.slope * clue.threshold
-        self.lag[head] = clue.by_lag
+        self.probe[:, 0] = clue.strength
+        self.key.weight[0] = 0.0
+        self.key.weight[0, clue.column, REACH - clue.offset] = clue.slope
+        assert self.key.bias is not None
+        self.key.bias[0] = -clue.slope * clue.threshold
+        self.lag[:] = clue.by_lag
         if clue.source is not None:
-            self.mix[head] = 0.0
-            self.mix[head, clue.source] = 1.0
+            self.mix[:] = 0.0
+            self.mix[clue.source] = 1.0

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from foretide.models.frame import Framed
+from foretide.models.inputs import Inputs, Labels
 from foretide.models.lookup import REACH, Clue
 
 LEVELS = (0.5, 1.5, 2.5)
@@ -72,6 +74,33 @@ class Evidence:
         return max(1, min(max(BLOCK, 2 * h), n // 10))
 
 
+def evidence(seen: Tensor, framed: Framed, linear: Tensor, inputs: Inputs, labels: Labels) -> Evidence:
+    """Put the evidence together.
+
+    Parameters
+    ----------
+    seen : float tensor ``[B, F, L]``
+    framed : Framed
+    linear : float tensor ``[B, H, D]``
+        Forecast of the start inside the frame.
+    inputs : Inputs
+    labels : Labels
+
+    Returns
+    -------
+    Evidence
+    """
+    rest = labels.y - framed.outside - linear
+    known = torch.ones_like(rest) if labels.observed is None else labels.observed.to(rest.dtype)
+    rest = rest * known
+    # The standard deviation, but for outliers that nothing foretells.
+    usual = torch.maximum(1.5 * rest.abs().median(), 0.5 * rest.square().mean().sqrt())
+    gates = torch.ones_like(rest[..., :1])
+    if inputs.known is not None:
+        gates = torch.cat([gates, inputs.known - inputs.known.amin(dim=(0, 1))], dim=2)
+    return Evidence(seen, framed.window, linear, rest.clamp(-3.0 * usual, 3.0 * usual), known, gates)
+
+
 def find_clue(found: Evidence) -> Clue | None:
     """Return the clue that helps most, or None where none helps beyond chance.
 
@@ -107,8 +136,8 @@ def _thinned(found: Evidence) -> Evidence:
     d, device = found.linear.shape[2], found.seen.device
     if d > MOST_TARGETS:
         some = torch.linspace(0, d - 1, MOST_TARGETS, device=device).long()
-        parts = (part[..., some] for part in (found.linear, found.rest, found.known))
-        found = Evidence(found.seen, found.window[:, some], *parts, found.gates)
+        linear, rest, known = (part[..., some] for part in (found.linear, found.rest, found.known))
+        found = Evidence(found.seen, found.window[:, some], linear, rest, known, found.gates)
     b, f, size = found.seen.shape
     copies = _n_copied(found) * (2 * REACH + 1)
     each = 8 * (len(LEVELS) + 1) * (size * (copies + 10) + 3 * copies * found.gates.shape[2])
@@ -145,7 +174,8 @@ def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
         mark = STRENGTH * torch.tanh(slope * (found.seen[:, column, None, None] - threshold))  # [B, marks, 1, L]
         weights = torch.softmax(mark + by_lag, dim=3).flatten(1, 2)
         # Where the place would lie outside the lookback, the weight goes to the other places.
-        copies = (weights @ around).unflatten(2, (-1, 2 * REACH + 1)) / (weights @ inside).clamp(min=1e-12)[:, :, None]
+        copied = (weights @ around).view(*weights.shape[:2], -1, 2 * REACH + 1)
+        copies = copied / (weights @ inside).clamp(min=1e-12)[:, :, None]
         clues = [
             Clue(column, slope, threshold, STRENGTH, offset, lags, source)
             for slope, threshold in marks for lags in by_lag for source in sources
@@ -193,6 +223,6 @@ def _holds(found: Evidence, clue: Clue, factor: Tensor, gate: int) -> bool:
     copied = (torch.softmax(score, dim=1)[:, None] * window).sum(dim=2)
     change = factor[:, None, None] * found.gates[..., gate, None] * (copied[:, None] - found.linear) * found.known
     gain = (found.rest.square() - (found.rest - change).square()).sum(dim=(1, 2))
-    blocks = torch.stack([part.mean() for part in gain.split(found.block)])
+    blocks = torch.stack([part.mean() for part in torch.split(gain, found.block)])
     sure = len(blocks) > 1 and float(blocks.mean()) > SURE * float(blocks.std()) / len(blocks) ** 0.5
     return sure and float(gain.sum()) > WORTH * float(found.rest.square().sum())

@@ -29,8 +29,8 @@ def fitted() -> tuple[ft.Attention, ft.Panel]:
     return planted()
 
 
-def test_errors_of_masks_against_one_window_at_a_time() -> None:
-    model, panel = planted(lookup_heads=0)  # all heads have a bias for each step and lag to hide them by
+def test_errors_of_masks_against_one_window_at_a_time(fitted: tuple[ft.Attention, ft.Panel]) -> None:
+    model, panel = fitted
     lens = lens_on(model, panel, panel.grid.output_times(np.arange(420, 440)))
     found = faithfulness_of(lens, k=3, draws=19)
     network: Any = copy.deepcopy(model.network)

@@ -284,6 +284,7 @@ class NeuralForecaster(Forecaster):
         return {
             "shape": dataclasses.asdict(network.backbone.shape),
             "structure": network.backbone.frame.structure(),
+            "begun": network.backbone.begun(),
             "ids": list(preparation.ids),
             "targets": list(self._targets),
             "flat": sorted(self._flat),
@@ -310,6 +311,7 @@ class NeuralForecaster(Forecaster):
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
             self.network = self._build(start, Shape(**facts["shape"]))
+            self.network.backbone.begin_again(facts.get("begun", {}))
         put_weights(self.network, weights)
         self.network.to(pick_device(self.device)).eval()
         self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]

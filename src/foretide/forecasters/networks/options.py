@@ -36,7 +36,7 @@ class AttentionOptions(NetworkOptions, total=False):
     encoder_layers: int
     patch: int | None
     dropout: float
-    lookup_heads: int
+    lookup: bool
 
 
 class LSTMOptions(NetworkOptions, total=False):
