@@ -11,7 +11,7 @@ from foretide.models.attention import AttentionBackbone
 from foretide.models.config import AttentionConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Hidden, Inputs, Labels, Shape
-from foretide.models.lookup import WIDTH
+from foretide.models.lookup import GATE, WIDTH
 from foretide.seeding import seeded_init
 
 SIZE, H = 20, 2
@@ -76,7 +76,7 @@ def test_an_open_gate_copies() -> None:
     backbone.begin(inputs, labels)
     assert backbone.lookup is not None
     with torch.no_grad():
-        backbone.lookup.gate.bias.fill_(0.9)
+        backbone.lookup.gate.bias.fill_(0.9 / GATE)
     left = run(backbone, inputs).base - labels.y
     assert float(left.square().mean().sqrt()) < 0.45  # the noise alone is 0.4
     assert float(labels.y.square().mean().sqrt()) > 0.9

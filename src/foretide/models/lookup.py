@@ -14,6 +14,8 @@ REACH = 4
 """A key sees so many steps on either side of its own."""
 WIDTH = 8
 """Of a key."""
+GATE = 4.0
+"""What the gate's linear map is multiplied by, so that it opens within tens of steps."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -109,7 +111,7 @@ class LookUp(nn.Module):
         linear : float tensor ``[B, H, D]``
             The forecast so far.
         """
-        change: Tensor = self.gate(state) * ((weights @ window.mT) @ self.mix - linear)
+        change: Tensor = GATE * self.gate(state) * ((weights @ window.mT) @ self.mix - linear)
         return change
 
     @torch.no_grad()

@@ -32,8 +32,9 @@ def test_it_looks_where_the_value_stands_and_forecasts_by_it() -> None:
     assert (weights.mean(axis=1).argmax(axis=2) == there)[looks].mean() > 0.9
     error = np.sqrt(np.mean((forecast.truth() - forecast.mean)[looks] ** 2))
     floor = np.sqrt(np.mean((forecast.truth() - truth.oracle(cutoffs, H))[looks] ** 2))
-    plain = ft.Attention(H, input_size=L, hidden=16, heads=2, epochs=4, device="cpu", seed=1, lookup=False)
-    before = plain.fit(panel, until=panel.grid.output_times([1999])[0]).predict(panel, panel.grid.output_times(cutoffs))
+    start = model.start()
+    assert start is not None
+    before = start.fit(panel, until=panel.grid.output_times([1999])[0]).predict(panel, panel.grid.output_times(cutoffs))
     assert error < 1.3 * floor
     assert error < 0.85 * np.sqrt(np.mean((before.truth() - before.mean)[looks] ** 2))
 
