@@ -68,6 +68,10 @@ def test_planted_lags_and_parquet(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         made["y"], ft.synthetic.planted_lags(T=300, lags=(5,), weights=(0.7,)).panel.values[:, 0]
     )
+    told = foretide("generate", "planted-lookup", "--out", "l.csv", "-T", "90", "--seed", "3", cwd=tmp_path).stdout
+    assert "--time ds --target y --future recall --past rest" in told
+    found, expected = pd.read_csv(tmp_path / "l.csv"), ft.synthetic.planted_lookup(T=90, seed=3).panel
+    np.testing.assert_allclose(found[["y", "marker", "recall"]], expected.values)
     bad = foretide("generate", "planted-lags", "--out", "p.csv", "--lags", "5,x", cwd=tmp_path, code=2)
     assert "expected numbers with commas" in bad.stderr
     bad = foretide("generate", "hourly", "--out", "p.xls", cwd=tmp_path, code=2)

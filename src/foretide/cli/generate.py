@@ -61,6 +61,24 @@ def planted_lags(
     _write(made.to_frame(), out, "--time ds --target y --past rest")
 
 
+@app.command("planted-lookup")
+def planted_lookup(
+    out: OutFile,
+    steps: Steps = 4000,
+    marker: Annotated[float, typer.Option(help="Probability of a marker, per step.")] = 0.08,
+    recall: Annotated[float, typer.Option(help="Probability that a step repeats the marked value; 1: all do.")] = 0.3,
+    weight: Annotated[float, typer.Option(help="What of the marked value comes back.")] = 0.9,
+    spike: Annotated[float, typer.Option(help="Markers are spikes of this height, not a column; 0 is off.")] = 0.0,
+    seed: Seed = 0,
+) -> None:
+    """Noise in which some steps repeat a marked value, wherever it stands: no map of the lags can look there."""
+    from foretide.data import synthetic
+
+    made = synthetic.planted_lookup(T=steps, marker=marker, recall=recall, weight=weight, seed=seed, spike=spike)
+    roles = [f"--future {','.join(made.panel.future)}"] if made.panel.future else []
+    _write(made.to_frame(), out, " ".join(["--time ds --target y", *roles, "--past rest"]))
+
+
 @app.command()
 def supplies(
     out: OutFile,

@@ -44,12 +44,12 @@ class SyntheticConfig(Section):
     Attributes
     ----------
     generator : str
-        ``hourly``, ``planted_lags`` or ``supplies``.
+        ``hourly``, ``planted_lags``, ``planted_lookup`` or ``supplies``.
     args : dict
         What the generator takes: ``T``, ``n_series``, ``seed``, ….
     """
 
-    generator: Literal["hourly", "planted_lags", "supplies"] = "hourly"
+    generator: Literal["hourly", "planted_lags", "planted_lookup", "supplies"] = "hourly"
     args: dict[str, object] = Field(default_factory=dict)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,7 +12,9 @@ from torch.nn import functional as F  # noqa: N812
 from foretide.models.attending import AttendingBackbone, Look
 from foretide.models.config import AttentionConfig
 from foretide.models.frame import Frame
-from foretide.models.inputs import Hidden, Inputs, Shape
+from foretide.models.inputs import Hidden, Inputs, Labels, Shape
+from foretide.models.lookup import LookUp, read
+from foretide.models.lookup_start import evidence, find_clue
 
 
 class EncoderLayer(nn.Module):
@@ -44,6 +48,10 @@ class AttentionBackbone(AttendingBackbone):
     horizon step and lag. At the start the queries are zero and the biases hold the positive part of the linear
     map's coefficients on the target's own lags, which the map gives up in exchange: the forecast is the
     closed-form start to rounding, and the weights already mean something.
+
+    Where training windows show a marked place whose value comes back (:meth:`begin`), one more head looks there, free
+    of the closed form, and its copy takes the place of the forecast by a gate that begins at zero
+    (:class:`foretide.models.lookup.LookUp`).
 
     Keys and values are made once per pass: a step's own key from its values, and its patch's key and value from an
     encoder of self-attention over patches of the lookback.
@@ -81,6 +89,38 @@ class AttentionBackbone(AttendingBackbone):
         self.feed = nn.Sequential(nn.Linear(d, 2 * d), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(2 * d, d))
         bias, gain = copy_start(frame, shape, m)
         self.bias, self.gain = nn.Parameter(bias), nn.Parameter(gain)
+        self.lookup: LookUp | None = None
+
+    @property
+    def attention_shape(self) -> tuple[int, int, int]:
+        """Sizes of a window's weights; the head that looks something up is the last."""
+        heads, h, size = super().attention_shape
+        return heads + (self.lookup is not None), h, size
+
+    @torch.no_grad()
+    def begin(self, inputs: Inputs, labels: Labels) -> None:
+        """Add a head that looks something up if these windows ask for one, pointed at what it should look for."""
+        if not self.config.lookup:
+            return
+        framed = self.frame(inputs)
+        copies = (self.bias.softmax(dim=2)[..., None] * self.gain[:, :, None]).sum(dim=0)
+        linear = framed.linear + torch.einsum("hld,bdl->bhd", copies, framed.window[:, : self.shape.targets])
+        clue = find_clue(evidence(read(framed, inputs, self.shape.targets), framed, linear, inputs, labels))
+        if clue is not None:
+            self._add_lookup().follow(clue)
+
+    def begun(self) -> dict[str, bool]:
+        """Whether a head that looks something up was added."""
+        return {"lookup": self.lookup is not None}
+
+    def begin_again(self, begun: Mapping[str, bool]) -> None:
+        """Add the same head, for a state dict to fill."""
+        if begun.get("lookup"):
+            self._add_lookup()
+
+    def _add_lookup(self) -> LookUp:
+        self.lookup = LookUp(self.shape, self.config.hidden).to(self.device)
+        return self.lookup
 
     def look(self, inputs: Inputs) -> Look:
         """Return states of the horizon steps, and scores of all lags; half of :meth:`forward`."""
@@ -92,17 +132,24 @@ class AttentionBackbone(AttendingBackbone):
         state = self.horizon + self.summary(encoded.mean(dim=1))[:, None]
         if self.embed_known is not None:
             state = state + self.embed_known(self._known(inputs))
-        query = self._split(self.query(self.norm_query(state)))
-        return Look(framed, state, values, self._scores(query, tokens, keys) + self.bias)
+        asked = self.norm_query(state)
+        scores = self._scores(self._split(self.query(asked)), tokens, keys) + self.bias
+        if self.lookup is not None:
+            scores = torch.cat([scores, self.lookup.scores(asked, read(framed, inputs, self.shape.targets))], dim=1)
+        return Look(framed, state, values, scores)
 
     def decode(self, seen: Look, weights: Tensor) -> Hidden:
         """Forecast by weights ``[B, M, H, L]``; all horizon steps at once, so nothing is fed back."""
         framed = seen.framed
-        copied = weights @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
-        base = framed.outside + framed.linear + (copied * self.gain).sum(dim=1)
-        context = (self._by_patch(weights) @ seen.values).transpose(1, 2).flatten(2)
+        lags = weights[:, : self.config.heads]
+        copied = lags @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
+        inside = framed.linear + (copied * self.gain).sum(dim=1)
+        if self.lookup is not None:
+            inside = inside + self.lookup.change(self.norm_query(seen.state), weights[:, -1], framed.window, inside)
+        context = (self._by_patch(lags) @ seen.values).transpose(1, 2).flatten(2)
         state = seen.state + self.out(context)
-        return Hidden(state + self.feed(self.norm_features(state)), base, framed.scale, {"attention": weights})
+        features = state + self.feed(self.norm_features(state))
+        return Hidden(features, framed.outside + inside, framed.scale, {"attention": weights})
 
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys and values per patch, ``[B, M, P, d/M]``, and encoded patches ``[B, P, d]``."""

@@ -96,6 +96,8 @@ class AttentionConfig:
     patch : int or None
         Steps per patch of the encoder; None: about 16 patches.
     dropout : float
+    lookup : bool
+        Whether one more head is added that looks at a marked place, where training windows show one.
     """
 
     hidden: int = 128
@@ -103,6 +105,7 @@ class AttentionConfig:
     encoder_layers: int = 0
     patch: int | None = None
     dropout: float = 0.0
+    lookup: bool = True
 
     def __post_init__(self) -> None:
         _check_heads(self.hidden, self.heads)

@@ -50,7 +50,7 @@ class Synthetic(Generic[TruthT]):
     ----------
     panel : Panel
         On an hourly or daily grid from 2019-01-01; one unnamed entity unless several sites were asked for.
-    truth : HourlyTruth, PlantedTruth or SuppliesTruth
+    truth : HourlyTruth, PlantedTruth, LookupTruth or SuppliesTruth
 
     Examples
     --------

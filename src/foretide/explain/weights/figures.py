@@ -27,7 +27,8 @@ class HeadProfiles:
         Mean weight by lag, oldest first; each row sums to one.
     table : DataFrame
         One row a head (counted from 1): shares of ``recent``, ``seasonal`` and ``other`` lags, which sum to one;
-        ``entropy`` in nats; ``top_lag``, ``top_distance``.
+        ``entropy`` in nats; ``changes``, how far its weights differ from window to window, in bits; ``top_lag``,
+        ``top_distance``.
     divergence : float array ``[M, M]``
         Jensen–Shannon divergence between the heads' weights by horizon step and lag, in bits, mean over the steps: 0
         for heads that look at the same lags, 1 for heads that share none.
@@ -166,8 +167,12 @@ class AttentionFigures:
 
         Entropy of the mean row less the mean entropy of the rows; 0 where every window has the same weights.
         """
-        apart = entropy_of(self.sums.mean) - self.sums.entropy
-        return float(max(apart.mean(), 0.0) / np.log(2))
+        return float(max(self.changes.mean(), 0.0))
+
+    @property
+    def changes(self) -> Floats:
+        """The same of each head and horizon step, ``[M, H]``."""
+        return np.asarray((entropy_of(self.sums.mean) - self.sums.entropy) / np.log(2))
 
     def entropy(self) -> pd.DataFrame:
         """Concentration per head and horizon step.
@@ -204,6 +209,7 @@ class AttentionFigures:
         shares = {kind: (mean * cells).sum(axis=(1, 2)) / h for kind, cells in self._kinds.items()}
         table = pd.DataFrame({
             "head": np.arange(1, heads + 1), **shares, "entropy": self.sums.entropy.mean(axis=1),
+            "changes": np.maximum(self.changes.mean(axis=1), 0.0),
             "top_lag": profile[:, ::-1].argmax(axis=1), "top_distance": mass_by_distance(mean).argmax(axis=1),
         })  # fmt: skip
         apart = np.mean([divergence(mean[:, step]) for step in range(h)], axis=0)

@@ -154,4 +154,10 @@ def _windows(figures: AttentionFigures) -> str:
             "The weights hardly change from window to window (Jensen–Shannon divergence "
             f"{apart:.2g} bits, below {SAME_WINDOWS:g})."
         )
-    return f"The weights change with the window (Jensen–Shannon divergence {apart:.2g} bits; from {SAME_WINDOWS:g} on)."
+    by_head = figures.changes.mean(axis=1)
+    most = int(by_head.argmax())
+    which = f", those of head {most + 1} most, by {by_head[most]:.2g}" if len(by_head) > 1 else ""
+    return (
+        f"The weights change with the window (Jensen–Shannon divergence {apart:.2g} bits{which}; "
+        f"from {SAME_WINDOWS:g} on)."
+    )

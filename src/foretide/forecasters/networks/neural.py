@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Ints, Json, Reals
 
 PREDICT_BATCH = 128
+BEGIN_WINDOWS = 4_000
+"""Training windows that a backbone may look at before its first step."""
 CYCLE_DAYS = {"minute": 1, "hour": 1, "monthday": 31, "month": 366, "quarter": 366, "yearday": 366}
 
 
@@ -189,6 +191,8 @@ class NeuralForecaster(Forecaster):
             points = network.points() if self.training.fit_mean_first else None
             if points is None:
                 begin_head(network, batches, val_batches, rates)
+            if self.training.epochs:
+                network.backbone.begin(*batches.batch(some_of(len(batches), BEGIN_WINDOWS)))
             network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
             trained = network if points is None else points
             history = train_network(
@@ -280,6 +284,7 @@ class NeuralForecaster(Forecaster):
         return {
             "shape": dataclasses.asdict(network.backbone.shape),
             "structure": network.backbone.frame.structure(),
+            "begun": network.backbone.begun(),
             "ids": list(preparation.ids),
             "targets": list(self._targets),
             "flat": sorted(self._flat),
@@ -306,6 +311,7 @@ class NeuralForecaster(Forecaster):
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
             self.network = self._build(start, Shape(**facts["shape"]))
+            self.network.backbone.begin_again(facts.get("begun", {}))
         put_weights(self.network, weights)
         self.network.to(pick_device(self.device)).eval()
         self.history, self.best_epoch, self._tried = facts["history"], facts["best_epoch"], facts["start"]
@@ -446,6 +452,13 @@ def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tu
     for chosen in torch.split(torch.arange(len(batches), device=batches.store.device), size):
         if len(chosen):
             yield slice(int(chosen[0]), int(chosen[-1]) + 1), chosen
+
+
+def some_of(n: int, most: int) -> torch.Tensor:
+    """Numbers of at most ``most`` of ``n`` windows, evenly spread."""
+    import torch
+
+    return torch.linspace(0, n - 1, min(n, most)).long()
 
 
 def covered_calendar(panel: Panel) -> Calendar | None:

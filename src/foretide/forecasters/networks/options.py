@@ -36,6 +36,7 @@ class AttentionOptions(NetworkOptions, total=False):
     encoder_layers: int
     patch: int | None
     dropout: float
+    lookup: bool
 
 
 class LSTMOptions(NetworkOptions, total=False):
