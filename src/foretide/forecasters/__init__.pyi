@@ -21,6 +21,7 @@ from .classical.arima import ARIMA as ARIMA
 from .classical.var import VAR as VAR
 from .classical.stats import Stats as Stats
 from .pretrained.pretrained import Pretrained as Pretrained
+from .boosting.boosting import Boosting as Boosting
 from .networks.lstm import LSTM as LSTM
 from .networks.attention import Attention as Attention
 from .lavar.lavar import LAVAR as LAVAR

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 KEPT = "history/"
 """Before the names of the arrays that hold the rows seen at fit."""
-DECISIVE = ("torch", "statsmodels", "statsforecast", "sklearn", "fracast", "chronos", "neuralforecast")
+DECISIVE = ("torch", "statsmodels", "statsforecast", "lightgbm", "sklearn", "fracast", "chronos", "neuralforecast")
 """Packages that decide what a forecaster computes, where they were imported."""
 SETTINGS, STATE, MANIFEST = "settings.json", "state.safetensors", "manifest.json"
 

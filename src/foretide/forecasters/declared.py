@@ -26,7 +26,7 @@ class Declared(ABC):
     default_for: ClassVar[DefaultFor] = "never"
     """For which data it is in every run and backtest by default; ``"seasonal counts"``: counts with a season."""
     needs: ClassVar[str | None] = None
-    """The package that it cannot do without: PyTorch, or one of the extra ``baselines``."""
+    """The package that it cannot do without: PyTorch, or one of an extra (``baselines``, ``boost``)."""
     quick: ClassVar[Mapping[str, object]] = {}
     """Settings for a quick try, with which it is tested, too."""
     configs: ClassVar[tuple[type, ...]] = ()

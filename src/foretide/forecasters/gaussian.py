@@ -114,7 +114,7 @@ def require(package: str, purpose: str) -> None:
         raise missing(package, purpose)
 
 
-_EXTRAS = {"statsforecast": "baselines", "statsmodels": "baselines"}
+_EXTRAS = {"statsforecast": "baselines", "statsmodels": "baselines", "lightgbm": "boost"}
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "chronos": "chronos-forecasting"}
 """Package as it is imported -> its name where packages are installed from."""
 
