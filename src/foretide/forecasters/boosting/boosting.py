@@ -201,7 +201,9 @@ class Boosting(Forecaster):
         lookback = self.input_size or min(usual, int(train.observed.max()))
         calendar = covered_calendar(train) if self.calendar == "auto" else self.calendar
         assert not isinstance(calendar, str)
-        cells = np.concatenate([train.rows(i)[:, : train.n_targets] for i in range(train.n_entities)]).astype(np.float64)
+        cells = np.concatenate([train.rows(i)[:, : train.n_targets] for i in range(train.n_entities)]).astype(
+            np.float64
+        )
         known = ~np.isnan(cells)
         mean = np.where(known, cells, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         units = np.sqrt(np.where(known, (cells - mean) ** 2, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
@@ -238,10 +240,10 @@ class Boosting(Forecaster):
         if self.usual_ > 0:
             growth = Growth("regression", SPREAD["trees"], SPREAD["leaves"], self.lr, self.seed)
             self.spread_, _ = grown(x, np.minimum(size, 10 * self.usual_), growth, 9, None, SPREAD["trees"])
-            self.errors_ = np.quantile(error / self._expected(x), GRID)
+            self.errors_ = np.sign(GRID - 0.5) * np.quantile(np.abs(error) / self._expected(x), np.abs(2 * GRID - 1))
         else:
             self.usual_ = float(np.abs(truth).mean()) or 1.0
-            self.errors_ = np.quantile(truth / self.usual_, GRID)
+            self.errors_ = np.sign(GRID - 0.5) * np.quantile(np.abs(truth) / self.usual_, np.abs(2 * GRID - 1))
 
     def _expected(self, x: Singles) -> Floats:
         """Size of the error to be expected, ``[n]``."""
@@ -278,7 +280,9 @@ class Boosting(Forecaster):
         """Mean of the forests' answers in units of the windows, ``[P, D]``."""
         own = zip(self.forests_, self.grown_, self.bases_, strict=True)
         shape = rows.level.shape
-        return np.asarray(np.mean([answered(f, flat, n).reshape(shape) + rows.bases[..., k] for f, n, k in own], axis=0))
+        return np.asarray(
+            np.mean([answered(f, flat, n).reshape(shape) + rows.bases[..., k] for f, n, k in own], axis=0)
+        )
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """Seasons, lookback, and the trees of each forest by what it is added to."""

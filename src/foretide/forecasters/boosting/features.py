@@ -1,4 +1,4 @@
-"""What boosted trees read of a window and a step ahead: lags, calendar, known and past columns, all in its own units."""
+"""What boosted trees read of a window and a step ahead: lags, calendar, known and past columns."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ class Reading:
         if self.calendar is None:
             return np.zeros((len(step), 0))
         steps, where = np.unique(windows.steps(panel)[which] + step, return_inverse=True)
-        return calendar_columns(self.calendar, panel, steps)[where.ravel()]
+        return np.asarray(calendar_columns(self.calendar, panel, steps)[where.ravel()])
 
     def _known_of(self, panel: Panel, windows: Windows, which: Ints, step: Ints) -> Floats:
         """Known-future columns at the step; beside it, in means up to it, and against earlier seasons, ``[P, K]``."""

@@ -18,7 +18,7 @@ PATIENCE = 30
 """Trees after which growth ends where the held-back rows gain nothing."""
 WITHOUT = 100
 """Trees at most, where there are no held-back rows to stop by."""
-ALIKE = 0.03
+ALIKE = 0.15
 """Forests whose loss on held-back rows is within this share of the smallest are averaged."""
 BINS = 127
 _COMMON = {
@@ -57,7 +57,12 @@ class Growth:
 
 
 def grown(
-    x: Singles, label: Floats, growth: Growth, stream: int, held: tuple[Singles, Floats] | None, trees: int | None = None
+    x: Singles,
+    label: Floats,
+    growth: Growth,
+    stream: int,
+    held: tuple[Singles, Floats] | None,
+    trees: int | None = None,
 ) -> tuple[Booster, int]:
     """Grow trees.
 
