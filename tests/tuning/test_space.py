@@ -95,7 +95,7 @@ def test_lookbacks_leave_room_to_learn() -> None:
 def test_those_with_settings_worth_a_search_have_a_space() -> None:
     assert set(WITH_SPACE) == {
         "Attention", "LSTM", "LAVAR", "Ridge", "Linear", "WindowMean", "SeasonalMean", "SeasonalES", "CalendarMean",
-        "CalendarES", "TSB", "Analogues", "ARIMA", "VAR", "PlainLSTM", "PlainAttention", "PlainLAVAR",
+        "CalendarES", "TSB", "Analogues", "Boosting", "ARIMA", "VAR", "PlainLSTM", "PlainAttention", "PlainLAVAR",
     }  # fmt: skip
     assert set(default_space(ft.SeasonalNaive, Sizes(400, 7, (24, 168)))) == {"season"}
 

@@ -74,6 +74,7 @@ USUAL: tuple[Usual, ...] = (
     Usual("Linear", rows=60, in_all=100),
     Usual("Stats", settings={"model": "AutoCES"}, rows=3, most_rows=500, needs="statsforecast"),
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
+    Usual("Boosting", rows=20, in_all=400),
     Usual("LAVAR", rows=20, in_all=300),
     Usual("Stats", settings={"model": "AutoETS"}, rows=3, needs="statsforecast"),
     Usual("Stats", _SMOOTH, {"model": "AutoARIMA"}, rows=20, most_rows=500, most_season=12, needs="statsforecast"),

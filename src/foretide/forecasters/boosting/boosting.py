@@ -41,8 +41,8 @@ CYCLES_NEEDED = 3
 """A season is read where a typical series holds it so many times."""
 SHORTEST = 12
 """Steps looked back at, at least."""
-SPREAD = {"trees": 60, "leaves": 15}
-"""Growth of the trees that say how large an error is to be expected."""
+SPREAD_TREES, SPREAD_LEAVES, SPREAD_SHARE = 60, 15, 20
+"""Trees that say how large an error is to be expected: how many, of how many leaves, each of a 20th of the errors."""
 NARROWEST = 1e-3
 """An expected error is at least this share of the mean one."""
 
@@ -238,8 +238,9 @@ class Boosting(Forecaster):
         size = np.abs(error)
         self.spread_, self.usual_ = None, float(size.mean()) if len(size) else 0.0
         if self.usual_ > 0:
-            growth = Growth("regression", SPREAD["trees"], SPREAD["leaves"], self.lr, self.seed)
-            self.spread_, _ = grown(x, np.minimum(size, 10 * self.usual_), growth, 9, None, SPREAD["trees"])
+            fewest = max(20, len(size) // SPREAD_SHARE)
+            growth = Growth("regression", SPREAD_TREES, SPREAD_LEAVES, self.lr, self.seed, fewest)
+            self.spread_, _ = grown(x, np.minimum(size, 10 * self.usual_), growth, 9, None, SPREAD_TREES)
             self.errors_ = np.sign(GRID - 0.5) * np.quantile(np.abs(error) / self._expected(x), np.abs(2 * GRID - 1))
         else:
             self.usual_ = float(np.abs(truth).mean()) or 1.0

@@ -22,7 +22,7 @@ ALIKE = 0.15
 """Forests whose loss on held-back rows is within this share of the smallest are averaged."""
 BINS = 127
 _COMMON = {
-    "min_data_in_leaf": 20, "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 1.0,
+    "feature_fraction": 0.4, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 1.0,
     "force_col_wise": True, "deterministic": True, "num_threads": 1, "verbosity": -1,
 }  # fmt: skip
 _DATA = {"max_bin": BINS, "num_threads": 1, "verbosity": -1}
@@ -40,6 +40,8 @@ class Growth:
         At most.
     lr : float
     seed : int
+    fewest : int
+        Rows of a leaf, at least.
     """
 
     objective: str
@@ -47,12 +49,13 @@ class Growth:
     leaves: int
     lr: float
     seed: int
+    fewest: int = 20
 
     def settings(self, stream: int) -> dict[str, Any]:
         """Return the settings of LightGBM, with random numbers of their own for each stream."""
         return {
             **_COMMON, "objective": self.objective, "alpha": 1.0, "num_leaves": self.leaves, "learning_rate": self.lr,
-            "seed": self.seed + 1000 * stream,
+            "min_data_in_leaf": self.fewest, "seed": self.seed + 1000 * stream,
         }  # fmt: skip
 
 
