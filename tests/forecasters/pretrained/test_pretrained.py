@@ -87,3 +87,11 @@ def test_the_shortest_series_are_forecast(rows: int) -> None:
     panel, _ = monthly(2)
     short = panel.head(np.full(2, rows))
     assert np.isfinite(ft.Pretrained(3).fit(panel, intervals=False).predict(short).mean).all()
+
+
+def test_quantiles_of_counts_are_whole() -> None:
+    panel = ft.synthetic.supplies(T=120, n_targets=4, seed=101).panel
+    found = ft.Pretrained(7).fit(panel, intervals=False).predict(panel)
+    assert found.quantiles is not None
+    assert (found.quantiles == np.round(found.quantiles)).all()
+    assert (found.mean != np.round(found.mean)).any()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from safetensors.numpy import load
 
+from foretide.data.counts import count_like
 from foretide.data.time.seasons import main_season
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.pretrained.features import FEWEST, LEVELS, seen
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
     from foretide.forecasters.sizes import Sizes, SpaceEntry
-    from foretide.typing import Array, Floats, Ints, Json
+    from foretide.typing import Array, Bools, Floats, Ints, Json
 
 FILE = "weights.safetensors"
 LONGEST = 512
@@ -41,8 +42,8 @@ class Pretrained(Forecaster):
     through the whole past; on values and on logarithms) run over the last 512 rows of a series. The network sees how
     each did in that past and at which step, what each forecasts, and what the series is like; it answers with a weight
     for each of them and with quantiles around their weighted mean, or with quantiles of the newest values where these
-    are the better guess. It knows nothing of other series, of known-future columns and of the calendar but the length
-    of the season, and runs without PyTorch.
+    are the better guess; quantiles of counts are whole. It knows nothing of other series, of known-future columns and
+    of the calendar but the length of the season, and runs without PyTorch.
 
     Parameters
     ----------
@@ -69,13 +70,14 @@ class Pretrained(Forecaster):
 
     has_distribution = True
     past_origins = 8
-    learned: ClassVar[tuple[str, ...]] = ("season_",)
+    learned: ClassVar[tuple[str, ...]] = ("season_", "counts_")
     chosen: ClassVar[Mapping[str, str]] = {"season": "season_"}
 
     def __init__(self, h: int, season: int | None = None, *, alias: str | None = None) -> None:
         super().__init__(h, alias=alias)
         self.season = check_count("season", season)
         self.season_ = season or 1
+        self.counts_: Bools = np.zeros(0, dtype=bool)
         self._weights: Mapping[str, Array] = {}
 
     @classmethod
@@ -91,6 +93,7 @@ class Pretrained(Forecaster):
 
     def _fit(self, part: FitPart) -> None:
         self.season_ = int(main_season(part.train, self.season))
+        self.counts_ = count_like(part.train)
         self._weights = shipped()
 
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
@@ -101,6 +104,7 @@ class Pretrained(Forecaster):
         mean, bounds = found @ mean_weights(LEVELS), found @ quantile_weights(LEVELS, np.array(quantiles)).T
         mean = mean.reshape(shape).swapaxes(1, 2)
         bounds = bounds.reshape(*shape, -1).swapaxes(1, 2)
+        bounds = np.where(self.counts_[:, None], np.round(bounds), bounds)
         return Prediction(mean, np.sort(bounds, axis=-1) if quantiles else None)
 
     def _ahead(self, values: Floats) -> Floats:
