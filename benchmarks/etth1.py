@@ -14,7 +14,7 @@ TRAIN, VAL, TEST = 8640, 2880, 2880
 
 
 def main() -> None:
-    """Fit ridge and attention, score every test window."""
+    """Fit ridge, the mean of linear maps and attention, score every test window."""
     chosen = arguments(__doc__, seeds={"type": int, "nargs": "+", "default": [0, 1, 2]})
     columns = ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
     panel = ft.Panel.read(real_data() / "ETTh1.csv", time="date", target=columns)
@@ -23,6 +23,7 @@ def main() -> None:
     train = panel.until(times[0]).rows(0)
     scale = train.std(axis=0)
     candidates = [ft.Ridge(H, input_size=LOOKBACK, channels="shared", level="last")]
+    candidates.append(ft.Linear(H))
     candidates += [ft.Attention(H, input_size=LOOKBACK, seed=s, alias=f"Attention (seed {s})") for s in chosen.seeds]
     candidates.append(ft.SeasonalNaive(H))
     rows = []

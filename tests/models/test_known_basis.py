@@ -40,6 +40,15 @@ def test_the_same_in_torch_and_after_saving() -> None:
     np.testing.assert_allclose(got, basis.expand(known, np.concatenate), atol=1e-12)
 
 
+def test_flags_alone_are_read_back() -> None:
+    known = columns()[:, 1:]
+    basis = KnownBasis.fit(known, 1, (1, 2))
+    assert basis is not None
+    assert basis.knots.size == 0
+    again = KnownBasis.from_dict(basis.to_dict())
+    np.testing.assert_array_equal(again.expand(known, np.concatenate), basis.expand(known, np.concatenate))
+
+
 def test_too_many_columns_make_no_basis() -> None:
     rng = np.random.default_rng(0)
     assert KnownBasis.fit(rng.normal(size=(50, 40)), 40) is None

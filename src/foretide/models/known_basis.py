@@ -186,5 +186,5 @@ class KnownBasis:
     def from_dict(cls, saved: Mapping[str, list[Any]]) -> KnownBasis:
         """Rebuild from :meth:`to_dict`."""
         numbers, flags, clock = (np.asarray(saved[name], dtype=np.int64) for name in ("numbers", "flags", "clock"))
-        knots = np.asarray(saved["knots"], dtype=np.float64).reshape(len(numbers), -1)
+        knots = np.asarray(saved["knots"], dtype=np.float64).reshape(len(numbers), -1 if len(numbers) else 0)
         return cls(numbers, knots, flags, clock)

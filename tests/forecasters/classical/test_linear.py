@@ -114,6 +114,24 @@ def test_known_columns_are_kept_where_they_help(helps: bool) -> None:
         assert not Linear(H, known="off").fit(panel).needs_future
 
 
+def test_known_columns_need_not_work_in_a_straight_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    warmth = rng.normal(size=400)
+    y = autoregression([0.5, 0.5], 400) + 5 * np.abs(warmth)[:, None]
+    panel = panel_of(y, warmth=warmth)
+    model = Linear(H).fit(panel.head(panel.length - 40), intervals=False)
+    assert model._basis is not None
+    cutoffs = panel.grid.output_times(np.arange(359, 396))
+    forecast = model.predict(panel, cutoffs=cutoffs, levels=())
+    assert (
+        np.sqrt(np.mean((forecast.truth() - forecast.mean) ** 2)) < 1.5
+    )  # 1.1 without an error in the effect; 3 without
+    model.save(tmp_path / "linear")
+    np.testing.assert_array_equal(ft.load(tmp_path / "linear").predict(panel, cutoffs=cutoffs).mean, forecast.mean)
+    late = ft.Panel.from_frame(panel.to_frame().groupby("unique_id").tail(100), future=["warmth"])
+    np.testing.assert_allclose(model.predict(late, cutoffs=cutoffs, levels=()).mean, forecast.mean, rtol=1e-5)
+
+
 def test_the_mean_of_members_is_what_they_forecast(tmp_path: Path) -> None:
     panel = make_panel((150, 120), targets=2)
     model = Linear(H).fit(panel)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from foretide.data.time.calendar import Calendar
 from foretide.data.time.seasons import main_season, seasons_of
 from foretide.data.windows import Windows, first_rows, slide
 from foretide.errors import check_choice
@@ -14,12 +16,15 @@ from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import same_for_all
 from foretide.forecasters.classical.known_effect import effect_on, left_out
 from foretide.forecasters.classical.linear_search import USUAL_PENALTY, Recipe, Search, blocks_of, lookbacks
+from foretide.forecasters.networks.neural import covered_calendar
 from foretide.forecasters.sizes import Sizes, SpaceEntry, checked_lookback
 from foretide.models.config import StartConfig
+from foretide.models.known_basis import KnownBasis
 from foretide.models.pooled_map import Frame, PooledMap, Store
 from foretide.models.start import MARGIN, fit_start
 from foretide.training.prepare import Preparation
 from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.training.widened import widened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,6 +87,7 @@ class Linear(Forecaster):
         self._maps: list[PooledMap] = []
         self._recipe = Recipe(())
         self._effect: Reals | None = None
+        self._basis: KnownBasis | None = None
         self._season = 1
 
     @classmethod
@@ -96,8 +102,9 @@ class Linear(Forecaster):
 
     @property
     def memory(self) -> int | None:
-        """Rows up to a cutoff that a forecast depends on: the longest lookback."""
-        return max(self.sizes_)
+        """Rows up to a cutoff that a forecast depends on: the longest lookback, and what known columns average."""
+        spans = () if self._preparation is None else self._preparation.trails
+        return max(self.sizes_) + max((int(span) - 1 for span in spans), default=0)
 
     @property
     def needs_future(self) -> bool:
@@ -132,7 +139,7 @@ class Linear(Forecaster):
             blocks = blocks_of(store.begin, train_rows, self.h, part.room(self.h))
             return Search(store, rows_of, blocks, size, self.h, self.min_history)
 
-        self._effect, judge = None, search(None)
+        self._effect, self._basis, judge = None, None, search(None)
         if self.known != "off" and panel.future:
             judge = self._with_known(part, windows, values, judge, search)
         self._recipe = Recipe(((Frame(self.min_history, "last"), USUAL_PENALTY),))
@@ -151,16 +158,22 @@ class Linear(Forecaster):
         train, validation = (first_rows(panel.length)[one.entity] + one.cutoff for one in windows)
         config = StartConfig(level="last", channels="shared", waves=0, known="on", apart=True)
         series = preparation.series(panel, values, preparation.future(panel, self.h), None, part.train_rows)
+        seasons = seasons_of(panel.grid.freq)
+        wide = widened(replace(preparation, calendar=covered_calendar(part.train)), series, panel, self.h, seasons)
         start = fit_start(
-            series, train, validation, input_size=self.min_history, h=self.h,
-            seasons=seasons_of(panel.grid.freq), config=config,
+            series, train, validation, input_size=self.min_history, h=self.h, seasons=seasons, config=config,
+            wide=None if wide is None else wide[1],
         )  # fmt: skip
-        self._effect = start.season.known
-        helped = search(effect_on(self._effect, preparation, panel, windows[0][:0], self.h))
+        self._effect, self._basis = start.season.known, start.basis
+        if wide is not None and start.basis is not None:
+            preparation = wide[0]
+        helped = search(effect_on(self._effect, preparation, panel, windows[0][:0], self.h, self._basis))
         if self.known == "auto" and plain.folds:
             frame = Frame(self.sizes_[min(1, len(self.sizes_) - 1)], "last")
             if not helped.tried(frame).score < (1.0 - MARGIN) * plain.tried(frame).score:
-                self._effect = None
+                self._effect = self._basis = None
+        if self._basis is not None:
+            self._preparation = preparation
         return plain if self._effect is None else helped
 
     # ---------------------------------------------------------------- predict
@@ -174,7 +187,7 @@ class Linear(Forecaster):
             preparation = preparation.for_new(panel)
         values, effect = preparation.values(panel), None
         if self._effect is not None:
-            effect = effect_on(self._effect, preparation, panel, windows, self.h)
+            effect = effect_on(self._effect, preparation, panel, windows, self.h, self._basis)
         left = values if effect is None else values - effect[: len(values)]
         store = Store.of(left[:, :d], panel.length, self._season)
         rows = first_rows(panel.length)[windows.entity] + windows.cutoff
@@ -217,11 +230,18 @@ class Linear(Forecaster):
         assert self._preparation is not None
         members = [[*frame, penalty] for frame, penalty in self._recipe.members]
         chosen = {"members": members, "deviation": self._recipe.deviation, "score": self._recipe.score}
-        return {"ids": list(self._preparation.ids), "season": self._season, **chosen}
+        calendar = self._preparation.calendar
+        known = {
+            "basis": None if self._basis is None else self._basis.to_dict(),
+            "calendar": None if calendar is None else calendar.to_dict(),
+        }
+        return {"ids": list(self._preparation.ids), "season": self._season, **chosen, **known}
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take back what :meth:`state` and :meth:`facts` gave."""
-        self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), None)
+        calendar = None if facts["calendar"] is None else Calendar.from_dict(facts["calendar"])
+        self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
+        self._basis = None if facts["basis"] is None else KnownBasis.from_dict(facts["basis"])
         members = tuple((Frame(int(one[0]), one[1]), float(one[2])) for one in facts["members"])
         self._recipe = Recipe(members, facts["deviation"], facts["score"])
         frames = [frame for frame, _ in members]
