@@ -55,7 +55,7 @@ def test_the_help_has_every_setting(name: str) -> None:
 
 def test_the_help_has_meaning_and_default() -> None:
     text = ft.Attention.__doc__ or ""
-    assert "epochs : int, default 12\n    Passes over the training windows" in text
+    assert "epochs : int, default 60\n    Passes over the training windows" in text
     assert text.count("epochs : ") == 1
     assert "penalties : tuple of float, default 17 values from 1e-06 to 100" in text
     assert other_parameters((), ()).count("\n") == 3

@@ -28,7 +28,9 @@ STRETCHES = 10
 """Validation windows make at least so many stretches, whose gains are compared."""
 FEWEST_STRETCHES = 5
 FIRST_PATIENCE = 3
-"""Looks at validation that may see nothing better than the start before training ends."""
+"""Looks at validation that may see nothing better than the state training began at before it ends."""
+DROP = 0.3
+"""What rates are multiplied by once patience is at an end."""
 
 
 class Group(TypedDict):
@@ -77,6 +79,15 @@ def train_network(
     every = Group(params=list(network.parameters()), lr=config.lr, weight_decay=config.weight_decay)
     learner = NetworkLearner(network, (train_batches, val_batches), config, groups or [every], generator)
     history = train(learner, config, on_epoch=on_epoch, stop=learner.hopeless)
+    for _ in range(config.lr_drops if config.patience is not None and val_batches is not None else 0):
+        done = len(history.epochs) - 1
+        if done >= config.epochs:
+            break
+        learner.slow_down()
+        more = train(learner, config, on_epoch=on_epoch, stop=learner.hopeless, done=done)
+        history.epochs += more.epochs
+        if more.best_epoch > done:
+            history.best_epoch, history.parts = more.best_epoch, more.parts
     if history.best_epoch and not learner.gained:
         learner.back_to_start()
         history.best_epoch = history.parts["network"] = 0
@@ -111,6 +122,7 @@ class NetworkLearner(Learner[Tensor]):
     ) -> None:
         self.network, self.config, self.generator = network, config, generator
         self.windows, self.validation = windows
+        self.groups = [group.copy() for group in groups]
         self.optimizer = make_optimizer(groups, config)
         self.moved = [parameter for group in groups for parameter in group["params"]]
         self.averaged = copy.deepcopy(network) if config.ema else network
@@ -118,8 +130,8 @@ class NetworkLearner(Learner[Tensor]):
         self.live = list(network.parameters())
         self.losses: list[Floats] = []
         """Validation loss by stretches: of the start, then of the best state so far."""
-        self._start: float | None = None
-        self._best = math.inf
+        self._best = self._before = math.inf
+        self._looks = 0
         self.first = [parameter.detach().clone() for parameter in self.parts["network"]]
         self.average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
 
@@ -148,9 +160,11 @@ class NetworkLearner(Learner[Tensor]):
         means, counts = stretches(self.averaged, self.validation)
         loss = joined_mean(means, counts)
         own = np.asarray(means) * np.asarray(counts)
-        self._start = loss if self._start is None else self._start
-        if len(self.losses) < 2 or loss < self._best:
-            self._best, self.losses = loss, [*self.losses[:1], own]
+        if not self.losses:
+            self._before = self._best = loss
+            self.losses = [own, own]
+        elif loss < self._best:
+            self._best, self.losses[1] = loss, own
         return {"network": loss}
 
     @property
@@ -159,7 +173,7 @@ class NetworkLearner(Learner[Tensor]):
 
         With fewer than :data:`FEWEST_STRETCHES` no error is known, and any gain counts.
         """
-        if len(self.losses) < 2:
+        if not self.losses:
             return True
         gain = self.losses[0] - self.losses[1]
         if len(gain) < FEWEST_STRETCHES:
@@ -167,11 +181,22 @@ class NetworkLearner(Learner[Tensor]):
         return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
 
     def hopeless(self, epoch: int) -> bool:
-        """Whether :data:`FIRST_PATIENCE` looks at validation saw nothing better than the start."""
+        """Whether :data:`FIRST_PATIENCE` looks at validation saw nothing better than the state training began at."""
+        self._looks += 1
         patience = self.config.patience
-        if patience is None or epoch < min(FIRST_PATIENCE, patience) or len(self.losses) < 2:
+        if patience is None or self._looks < min(FIRST_PATIENCE, patience) or self.validation is None:
             return False
-        return self._start is not None and not self._best < self._start
+        return not self._best < self._before
+
+    @torch.no_grad()
+    def slow_down(self) -> None:
+        """Go back to the best state, and on from there at a third of the rates."""
+        for live, kept in zip(self.live, self.parts["network"], strict=True):
+            live.copy_(kept)
+        for group in self.groups:
+            group["lr"] *= DROP
+        self.optimizer = make_optimizer(self.groups, self.config)
+        self._before, self._looks = self._best, 0
 
     @torch.no_grad()
     def back_to_start(self) -> None:

@@ -15,6 +15,7 @@ class NetworkOptions(TypedDict, total=False):
     weight_decay: float
     decoupled: bool
     patience: int | None
+    lr_drops: int
     clip: float | None
     ema: float
     steps_per_epoch: int | None
@@ -28,6 +29,7 @@ class NetworkOptions(TypedDict, total=False):
     penalties: tuple[float, ...]
     closed_form: bool
     scale: str
+    refit: bool
 
 
 class AttentionOptions(NetworkOptions, total=False):
