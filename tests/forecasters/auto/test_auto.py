@@ -164,8 +164,11 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert kind_of(panel) == "continuous"
     assert kind_of(sparse) == "sparse"
     smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
-    assert {"Persistence", "Drift", "LAVAR", "CalendarES", "Analogues", "AutoCES", "AutoETS", "AutoARIMA"} <= smooth
-    assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS"} <= rough
+    assert {"Persistence", "Drift", "LAVAR", "CalendarES", "Analogues", "AutoCES", "AutoETS", "Pretrained"} <= smooth
+    assert "AutoARIMA" in smooth
+    assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS", "Pretrained"} <= rough
+    counts = panel.with_values(rng.poisson(1.5, panel.values.shape).astype(float))
+    assert "Pretrained" not in {m.name for m in usual_candidates(counts, H, {}).models}
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth
     assert "Attention" in usual_candidates(panel, H, {}).unfit

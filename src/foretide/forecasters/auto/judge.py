@@ -30,7 +30,7 @@ CHECKED = (50.0, 80.0, 95.0)
 QUANTILES = tuple(sorted({*DECILES, *(round(0.5 + side * x / 200, 4) for x in CHECKED for side in (-1, 1))}))
 """All quantiles that are asked of a candidate."""
 ORIGINS, MOST_ORIGINS = 3, 12
-"""Origins of each series, as far as its length allows: half a horizon apart; or more, a horizon apart."""
+"""Origins of each series, as far as its length allows: half a horizon apart; or more, at least a horizon apart."""
 MOST_KEPT_BACK, FOR_MORE = 1 / 3, 1 / 5
 """Share of a series that may be kept back for more origins than one, and for more than :data:`ORIGINS`."""
 FEWEST = 3
@@ -182,9 +182,9 @@ class Judge:
 
 def _spacing(rows: Ints, h: int, season: int) -> tuple[int, int]:
     """Return the steps between two origins of a series, and how many there are at most."""
-    room = int((FOR_MORE * np.median(rows) - h) // h)
-    most = int(np.clip(1 + room, 0, MOST_ORIGINS))
-    stride = h if most > ORIGINS else max(1, -(-h // 2))
+    room = int(FOR_MORE * np.median(rows)) - h
+    most = int(np.clip(1 + room // h, 0, MOST_ORIGINS))
+    stride = max(h, room // (most - 1)) if most > ORIGINS else max(1, -(-h // 2))
     while gcd(stride, season) > 1:
         stride += 1
     return stride, max(most, ORIGINS)
