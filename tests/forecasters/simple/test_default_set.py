@@ -30,7 +30,11 @@ def names(**options: object) -> list[str]:
 
 def test_every_forecaster_but_those_that_learn_from_all_series_is_a_baseline_or_a_network() -> None:
     kinds = {name: forecaster_class(name) for name in FORECASTERS}
-    assert {name for name, kind in kinds.items() if not kind.baseline} == NETWORKS | {"Analogues", "Boosting", "Pretrained"}
+    assert {name for name, kind in kinds.items() if not kind.baseline} == NETWORKS | {
+        "Analogues",
+        "Boosting",
+        "Pretrained",
+    }
     assert {name for name, kind in kinds.items() if kind.neural} == NEURAL
     assert {name for name, kind in kinds.items() if kind.nests} == NETWORKS - NEURAL
     assert {name: kind.explains for name, kind in kinds.items() if kind.explains} == {
