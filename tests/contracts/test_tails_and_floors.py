@@ -14,7 +14,7 @@ from foretide.forecasters.wrappers.conformal_quantiles import units
 
 H, N = 7, 90
 WITH_DISTRIBUTIONS = [
-    "ARIMA", "Stats", "LAVAR-gaussian", "LSTM-student_t", "Attention-quantile", "Attention-nb",
+    "ARIMA", "Stats", "Pretrained", "LAVAR-gaussian", "LSTM-student_t", "Attention-quantile", "Attention-nb",
     "Ensemble-distribution",
     "WithIntervals", "WithIntervals-validation", "Conformal", "Conformal-network", "PerEntity-distribution",
 ]  # fmt: skip
