@@ -59,9 +59,7 @@ def toy(seed: int = 0) -> Toy:
 
 
 def settings(**changes: Any) -> TrainingConfig:
-    return TrainingConfig(
-        **{"epochs": 5, "batch_size": 8, "lr": 0.05, "ema": 0.0, "patience": 99, "lr_drops": 0, **changes}
-    )
+    return TrainingConfig(**{"epochs": 5, "batch_size": 8, "lr": 0.05, "ema": 0.0, "patience": 99, **changes})
 
 
 def state(network: nn.Module) -> dict[str, np.ndarray]:
@@ -317,24 +315,6 @@ def test_a_start_that_nothing_beats_ends_training_at_the_third_look() -> None:
     assert history.best_epoch == 0
     network = toy()
     train_network(network, train, validation, settings(epochs=20, patience=None), generator=torch_generator(0))
-
-
-def test_training_goes_on_from_the_best_state_at_a_third_of_its_rates(toy_class: Any) -> None:
-    with seeded_init(0):
-        network = toy_class()
-    #          start  gain  worse worse | best again, gain, worse worse
-    losses = [9.0, 3.0, 5.0, 6.0, 3.0, 2.0, 4.0, 4.5]
-    validation = Recorded(network, losses)
-    history = train_network(
-        network, points(), validation, settings(epochs=20, patience=2, lr_drops=1), generator=torch_generator(0)
-    )
-    assert [row["val_loss"] for row in history.epochs] == [9.0, 3.0, 5.0, 6.0, 2.0, 4.0, 4.5]
-    assert [row["epoch"] for row in history.epochs] == list(range(7))
-    assert history.best_epoch == 4
-    assert same(validation.states[4], validation.states[1])  # begins at the best state
-    assert same(state(network), validation.states[5])
-    first, second = (validation.states[k + 1]["line.weight"] - validation.states[k]["line.weight"] for k in (0, 4))
-    assert abs(second[0, 0]) < 0.5 * abs(first[0, 0])
 
 
 def test_the_last_state_is_kept_without_validation_windows() -> None:

@@ -27,8 +27,6 @@ class TrainingConfig:
         Weight decay beside the gradient (AdamW); False: as a penalty inside it (Adam with L2).
     patience : int or None
         Epochs without a better validation loss before training stops; None: never. The best state is kept either way.
-    lr_drops : int
-        How often training goes on from its best state at a third of its rates once patience is at an end.
     clip : float or None
         Largest gradient norm.
     ema : float
@@ -48,7 +46,6 @@ class TrainingConfig:
     weight_decay: float = 0.0
     decoupled: bool = True
     patience: int | None = 5
-    lr_drops: int = 1
     clip: float | None = 1.0
     ema: float = 0.98
     steps_per_epoch: int | None = 100
@@ -59,7 +56,6 @@ class TrainingConfig:
         own = {
             "start_lr": self.start_lr >= 0,
             "patience": self.patience is None or self.patience >= 1,
-            "lr_drops": self.lr_drops >= 0,
             "ema": 0 <= self.ema < 1,
             "fit_mean_first": isinstance(self.fit_mean_first, bool),
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,

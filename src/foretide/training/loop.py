@@ -96,7 +96,7 @@ class Best(NamedTuple):
 
 def train(
     learner: Learner[Batch], schedule: TrainingConfig | Stage, *, on_epoch: EpochCallback | None = None,
-    stop: Callable[[int], bool] | None = None, done: int = 0,
+    stop: Callable[[int], bool] | None = None,
 ) -> History:  # fmt: skip
     """Train in place, and leave every part in its best validation state; in its last one without validation windows.
 
@@ -110,8 +110,6 @@ def train(
         Called after each epoch with its row of the history.
     stop : callable, optional
         Called after each epoch with its number, all in evaluation mode: whether training ends there.
-    done : int
-        Epochs before, of the same training; numbers go on from there, and the state at hand is the best of them.
 
     Returns
     -------
@@ -133,10 +131,9 @@ def train(
         show_watchers(row)
 
     losses = learner.validate()
-    best = {part: Best(done, loss, _copied(learner, part)) for part, loss in losses.items()}
-    if not done:
-        note(0, math.nan, losses)
-    for epoch in range(done + 1, schedule.epochs + 1):
+    best = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
+    note(0, math.nan, losses)
+    for epoch in range(1, schedule.epochs + 1):
         batches = learner.batches()
         train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
         losses = learner.validate()
@@ -152,7 +149,7 @@ def train(
     for part, found in best.items():
         history.parts[part] = found.epoch
         _put_back(learner, part, found)
-    history.best_epoch = max(history.parts.values(), default=done + len(history.epochs) - (not done))
+    history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
 
 

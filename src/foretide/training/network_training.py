@@ -28,9 +28,7 @@ STRETCHES = 10
 """Validation windows make at least so many stretches, whose gains are compared."""
 FEWEST_STRETCHES = 5
 FIRST_PATIENCE = 3
-"""Looks at validation that may see nothing better than the state training began at before it ends."""
-DROP = 0.3
-"""What rates are multiplied by once patience is at an end."""
+"""Looks at validation that may see nothing better than the start before training ends."""
 
 
 class Group(TypedDict):
@@ -79,15 +77,6 @@ def train_network(
     every = Group(params=list(network.parameters()), lr=config.lr, weight_decay=config.weight_decay)
     learner = NetworkLearner(network, (train_batches, val_batches), config, groups or [every], generator)
     history = train(learner, config, on_epoch=on_epoch, stop=learner.hopeless)
-    for _ in range(config.lr_drops if config.patience is not None and val_batches is not None else 0):
-        done = len(history.epochs) - 1
-        if done >= config.epochs:
-            break
-        learner.slow_down()
-        more = train(learner, config, on_epoch=on_epoch, stop=learner.hopeless, done=done)
-        history.epochs += more.epochs
-        if more.best_epoch > done:
-            history.best_epoch, history.parts = more.best_epoch, more.parts
     if history.best_epoch and not learner.gained:
         learner.back_to_start()
         history.best_epoch = history.parts["network"] = 0
@@ -122,7 +111,6 @@ class NetworkLearner(Learner[Tensor]):
     ) -> None:
         self.network, self.config, self.generator = network, config, generator
         self.windows, self.validation = windows
-        self.groups = [group.copy() for group in groups]
         self.optimizer = make_optimizer(groups, config)
         self.moved = [parameter for group in groups for parameter in group["params"]]
         self.averaged = copy.deepcopy(network) if config.ema else network
@@ -130,8 +118,7 @@ class NetworkLearner(Learner[Tensor]):
         self.live = list(network.parameters())
         self.losses: list[Floats] = []
         """Validation loss by stretches: of the start, then of the best state so far."""
-        self._best = self._before = math.inf
-        self._looks = 0
+        self._best = self._start = math.inf
         self.first = [parameter.detach().clone() for parameter in self.parts["network"]]
         self.average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
 
@@ -161,7 +148,7 @@ class NetworkLearner(Learner[Tensor]):
         loss = joined_mean(means, counts)
         own = np.asarray(means) * np.asarray(counts)
         if not self.losses:
-            self._before = self._best = loss
+            self._start = self._best = loss
             self.losses = [own, own]
         elif loss < self._best:
             self._best, self.losses[1] = loss, own
@@ -181,22 +168,11 @@ class NetworkLearner(Learner[Tensor]):
         return bool(gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5)
 
     def hopeless(self, epoch: int) -> bool:
-        """Whether :data:`FIRST_PATIENCE` looks at validation saw nothing better than the state training began at."""
-        self._looks += 1
+        """Whether :data:`FIRST_PATIENCE` looks at validation saw nothing better than the start."""
         patience = self.config.patience
-        if patience is None or self._looks < min(FIRST_PATIENCE, patience) or self.validation is None:
+        if patience is None or epoch < min(FIRST_PATIENCE, patience) or self.validation is None:
             return False
-        return not self._best < self._before
-
-    @torch.no_grad()
-    def slow_down(self) -> None:
-        """Go back to the best state, and on from there at a third of the rates."""
-        for live, kept in zip(self.live, self.parts["network"], strict=True):
-            live.copy_(kept)
-        for group in self.groups:
-            group["lr"] *= DROP
-        self.optimizer = make_optimizer(self.groups, self.config)
-        self._before, self._looks = self._best, 0
+        return not self._best < self._start
 
     @torch.no_grad()
     def back_to_start(self) -> None:

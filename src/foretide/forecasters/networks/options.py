@@ -15,7 +15,6 @@ class NetworkOptions(TypedDict, total=False):
     weight_decay: float
     decoupled: bool
     patience: int | None
-    lr_drops: int
     clip: float | None
     ema: float
     steps_per_epoch: int | None
