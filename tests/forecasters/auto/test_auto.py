@@ -168,7 +168,11 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert "AutoARIMA" in smooth
     assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS", "Pretrained"} <= rough
     counts = panel.with_values(rng.poisson(1.5, panel.values.shape).astype(float))
-    assert "Pretrained" not in {m.name for m in usual_candidates(counts, H, {}).models}
+    for one in usual_candidates(counts, H, {}).models:
+        if not one.neural:
+            quantiles = one.fit(counts).predict(counts).quantiles
+            assert quantiles is not None
+            np.testing.assert_array_equal(quantiles, np.round(quantiles), err_msg=one.name)
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth
     assert "Attention" in usual_candidates(panel, H, {}).unfit

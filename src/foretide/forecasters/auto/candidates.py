@@ -72,7 +72,7 @@ USUAL: tuple[Usual, ...] = (
     Usual("SBA", _ROUGH),
     Usual("Analogues", rows=3, in_all=100),
     Usual("Linear", rows=60, in_all=100),
-    Usual("Pretrained", ("continuous", "sparse"), rows=3),
+    Usual("Pretrained", rows=3),
     Usual("Stats", settings={"model": "AutoCES"}, rows=3, most_rows=500, needs="statsforecast"),
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
     Usual("Boosting", rows=20, in_all=400),
