@@ -99,7 +99,7 @@ def test_all_settings_are_scored_on_the_windows_that_all_can_do() -> None:
     assert 0 < young.sum() < len(plan.folds)
     assert (study.task.windows.cutoff[young] >= 59).all()
     assert study.notes == ()
-    assert [row.settings["input_size"] for row in study.rows] == [60, 7]
+    assert [row.settings["input_size"] for row in study.rows] == [None, 60, 7]  # the default chooses by itself
     assert set(study.baselines) >= {"SeasonalNaive", "SeasonalES"}
 
 
@@ -405,7 +405,8 @@ def test_importances_are_optunas(panel: Panel) -> None:
     study = search("Ridge", panel, n_trials=14, space=of_ridge, baselines=False)
     twin = optuna.create_study()
     distributions = {name: entry.distribution() for name, entry in study.candidates[0].space.items()}
-    for row in study.rows:
+    assert study.rows[0].settings["input_size"] is None  # the defaults, outside the space
+    for row in study.rows[1:]:
         twin.add_trial(
             optuna.trial.create_trial(params=row.settings, distributions=distributions, value=row.value)
         )  # fmt: skip
