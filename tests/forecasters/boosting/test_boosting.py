@@ -42,6 +42,17 @@ def test_a_column_known_ahead_pays_where_it_moves_the_target() -> None:
     assert with_column < 0.5 * without
 
 
+def test_columns_that_say_nothing_are_left_out_and_not_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    frame = driven(1200).assign(noise=rng.normal(size=1200), y=20 + np.arange(1200) % 7 + rng.normal(0, 0.5, 1200))
+    panel = ft.Panel.from_frame(frame.drop(columns="warm"), future=["noise"])
+    model = ft.Boosting(7, **QUICK).fit(panel)  # type: ignore[arg-type]
+    found = model.predict(panel)  # no row after the end brings the column
+    assert not model.needs_future
+    assert [note.columns for note in found.notes if note.kind == "left-out"] == [("noise",)]
+    assert "no" in set(model.choices().query("setting == 'known columns'").value)
+
+
 def test_rows_are_those_of_a_slow_loop() -> None:
     panel = make_panel((60, 50), targets=2, past=1, future=1, ahead=5)
     reading = Reading(5, 28, (7,), None, np.ones(2), detailed(panel, 3, 1), detailed(panel, 2, 1))

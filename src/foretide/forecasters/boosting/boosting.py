@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -13,17 +14,21 @@ from foretide.data.time.calendar import Calendar
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, evenly, slide, truth_of
 from foretide.errors import ConfigError, DataError
+from foretide.forecasters.answer import Note
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.boosting.features import Reading, Rows, detailed
 from foretide.forecasters.boosting.trees import Growth, alike, answered, as_text, from_text, grown, loss_of
 from foretide.forecasters.choices import same_for_all
+from foretide.forecasters.classical.regressors import SHOWN
 from foretide.forecasters.intervals.distribution import GRID
 from foretide.forecasters.networks.neural import covered_calendar
 from foretide.forecasters.simple.baselines import check_count, check_share
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
 from foretide.forecasters.simple.history import by_entity
 from foretide.forecasters.sizes import Sizes, SpaceEntry
+from foretide.models.start import MARGIN
 from foretide.seeding import numpy_generator
+from foretide.text import first_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +62,8 @@ class Boosting(Forecaster):
 
     Some forests learn what follows as it is, others the difference to the same position of the last season; those that
     do about as well as the best on the steps kept back for validation are averaged, and grown again on all steps with
-    as many trees. From the errors there another small forest learns how large an error is to be expected, and with
+    as many trees. Known-future columns are left out, and a note says so, where validation does not reward them. From
+    the errors there another small forest learns how large an error is to be expected, and with
     which quantiles: these are the intervals. Targets that are treated as counts get the intervals of past forecasts.
 
     Parameters
@@ -167,25 +173,33 @@ class Boosting(Forecaster):
         windows, held = part.windows(input_size=self.least_, h=self.h)
         if not len(held):
             windows, held = _apart(windows)
-        x, truth, bases = self._table(panel, windows, self.rows, 0)
+        x, truth, bases, ahead = self._table(panel, windows, self.rows, 0)
         if not len(truth):
             raise DataError(f"{self.name} learns from windows with an observed value ahead, and there is none.")
-        held_x, held_truth, held_bases = self._table(panel, held, self.rows // 3, 1)
+        held_x, held_truth, held_bases, _ = self._table(panel, held, self.rows // 3, 1)
         growth = self._growth()
-        models, losses, made = [], [], []
-        for k in range(bases.shape[1]):
-            label, own = truth - bases[:, k], held_truth - held_bases[:, k]
-            model, number = grown(x, label, growth, k, (held_x, own))
-            made.append(answered(model, held_x, number) + held_bases[:, k])
-            models.append((model, number))
-            losses.append(loss_of(made[-1] - held_truth))
+
+        def tried(k: int, x: Singles, held_x: Singles) -> tuple[Booster, int, Floats]:
+            """Grow a forest on one of the bases; it, its trees, and its answers to the held-back rows."""
+            model, number = grown(x, truth - bases[:, k], growth, k, (held_x, held_truth - held_bases[:, k]))
+            return model, number, answered(model, held_x, number) + held_bases[:, k]
+
+        first = tried(0, x, held_x)
+        if self.future_ and len(held_truth):
+            bare_x, held_bare_x = (np.delete(table, ahead, axis=1) for table in (x, held_x))
+            bare = tried(0, bare_x, held_bare_x)
+            if loss_of(first[2] - held_truth) >= (1 - MARGIN) * loss_of(bare[2] - held_truth):
+                self.reading_, self.future_ = replace(self.reading_, reads_future=False), False
+                first, x, held_x = bare, bare_x, held_bare_x
+        forests = [first, *(tried(k, x, held_x) for k in range(1, bases.shape[1]))]
+        losses = [loss_of(made - held_truth) for _, _, made in forests]
         chosen = alike(losses)
         self.bases_ = tuple(int(k) for k in chosen)
-        self.grown_ = tuple(models[k][1] for k in chosen)
-        self._learn_spread(held_x, held_truth - np.mean([made[k] for k in chosen], axis=0), truth)
-        self.forests_ = tuple(models[k][0] for k in chosen)
+        self.grown_ = tuple(forests[k][1] for k in chosen)
+        self._learn_spread(held_x, held_truth - np.mean([forests[k][2] for k in chosen], axis=0), truth)
+        self.forests_ = tuple(forests[k][0] for k in chosen)
         if len(held_truth):
-            x, truth, bases = self._table(panel, slide(panel, input_size=self.least_, h=self.h), self.rows, 2)
+            x, truth, bases, _ = self._table(panel, slide(panel, input_size=self.least_, h=self.h), self.rows, 2)
             again = zip(self.bases_, self.grown_, strict=True)
             self.forests_ = tuple(grown(x, truth - bases[:, k], growth, k, None, n)[0] for k, n in again)
 
@@ -213,8 +227,8 @@ class Boosting(Forecaster):
             detailed(train, d + p, len(train.future)), detailed(train, d, p),
         )  # fmt: skip
 
-    def _table(self, panel: Panel, windows: Windows, most: int, stream: int) -> tuple[Singles, Floats, Floats]:
-        """Return rows ``[n, C]`` of windows and some of their steps, what came, and bases ``[n, B]``, in units."""
+    def _table(self, panel: Panel, windows: Windows, most: int, stream: int) -> tuple[Singles, Floats, Floats, slice]:
+        """Return rows ``[n, C]`` of windows and some of their steps, what came, bases ``[n, B]``; the known columns."""
         reading = self.reading_
         assert reading is not None
         some = min(STEPS, self.h)
@@ -231,7 +245,7 @@ class Boosting(Forecaster):
             seen = np.isfinite(truth)
             found.append((rows.x[seen], truth[seen], rows.bases[seen]))
         x, truth, bases = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return x, truth, bases
+        return x, truth, bases, rows.ahead
 
     def _learn_spread(self, x: Singles, error: Floats, truth: Floats) -> None:
         """Learn how large an error is to be expected, and its quantiles in units of that."""
@@ -256,7 +270,7 @@ class Boosting(Forecaster):
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         reading, h, d = self.reading_, self.h, panel.n_targets
         assert reading is not None
-        if panel.future:
+        if self.future_:
             for entity, chosen in by_entity(windows):
                 table = known_rows(panel, entity, h)
                 check_known(panel, entity, table, windows.cutoff[chosen], h, range(len(panel.future)))
@@ -275,7 +289,13 @@ class Boosting(Forecaster):
                 around = centre[..., None] + self._expected(flat).reshape(-1, d, 1) * at_levels
                 made = rows.level[..., None] + rows.unit[..., None] * around
                 bounds[low : low + size] = made.reshape(len(part), h, d, -1)
-        return Prediction(mean, bounds)
+        return Prediction(mean, bounds, notes=self._left_out(panel, len(windows)))
+
+    def _left_out(self, panel: Panel, n: int) -> tuple[Note, ...]:
+        if self.future_ or not panel.future:
+            return ()
+        why = f"{self.name} leaves out {first_few(panel.future, SHOWN)}: on validation it is no better with them"
+        return (Note("left-out", why, np.arange(n), panel.future),)
 
     def _centre(self, flat: Singles, rows: Rows) -> Floats:
         """Mean of the forests' answers in units of the windows, ``[P, D]``."""
@@ -291,7 +311,8 @@ class Boosting(Forecaster):
         assert reading is not None
         bases = ["level", *(f"last {s}" for s in reading.seasons)]
         forests = {f"trees on {bases[k]}": n for k, n in zip(self.bases_, self.grown_, strict=True)}
-        return same_for_all(layout.series, {"lookback": reading.lookback, **forests})
+        known = {"known columns": "yes" if reading.reads_future else "no"} if layout.future else {}
+        return same_for_all(layout.series, {"lookback": reading.lookback, **known, **forests})
 
     # ---------------------------------------------------------------- saving
     def state(self) -> dict[str, Array]:
@@ -320,7 +341,7 @@ class Boosting(Forecaster):
         calendar = None if facts["calendar"] is None else Calendar.from_dict(facts["calendar"])
         self.reading_ = Reading(
             self.h, int(facts["lookback"]), tuple(facts["seasons"]), calendar,
-            np.asarray(state["units"]), np.asarray(state["known"]), np.asarray(state["past"]),
+            np.asarray(state["units"]), np.asarray(state["known"]), np.asarray(state["past"]), bool(facts["future"]),
         )  # fmt: skip
         self.bases_, self.grown_ = tuple(facts["bases"]), tuple(facts["grown"])
         self.forests_ = tuple(from_text(state[f"forest.{k}"]) for k in range(len(self.bases_)))

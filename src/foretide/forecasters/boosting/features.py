@@ -38,12 +38,15 @@ class Rows(NamedTuple):
         season the value at the same position of the last one.
     level, unit : float arrays ``[P, D]``
         What is taken off a window's values, and what they are then divided by.
+    ahead : slice
+        Columns that come from known-future ones.
     """
 
     x: Singles
     bases: Floats
     level: Floats
     unit: Floats
+    ahead: slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,8 @@ class Reading:
         Unit of each target where a window says nothing.
     known, past : int arrays
         Known-future and past columns that are read around a step, too.
+    reads_future : bool
+        Whether known-future columns are read at all.
     """
 
     h: int
@@ -70,6 +75,7 @@ class Reading:
     units: Floats
     known: Ints
     past: Ints
+    reads_future: bool = True
 
     def chunks(self, panel: Panel, windows: Windows) -> int:
         """Return how many windows are looked at at a time."""
@@ -96,8 +102,10 @@ class Reading:
         own, bases = self._of_step(z, which, step)
         own = [*(column[which] for column in self._of_window(y, z, level, unit)), *own]
         shared = [step.astype(np.float64)[:, None], self._calendar_of(panel, windows, which, step)]
-        if panel.future:
+        before = sum(part.shape[1] for part in shared)
+        if panel.future and self.reads_future:
             shared.append(self._known_of(panel, windows, which, step))
+        after = sum(part.shape[1] for part in shared)
         if panel.past:
             shared.append(self._past_of(panel, windows, which, step))
         if panel.static.names:
@@ -109,7 +117,7 @@ class Reading:
         with np.errstate(over="ignore"):
             x[..., : len(own)] = np.stack(own, axis=-1)
             x[..., len(own) :] = for_all[:, None]
-        return Rows(x, bases, level[which], unit[which])
+        return Rows(x, bases, level[which], unit[which], slice(len(own) + before, len(own) + after))
 
     def _level_and_unit(self, y: Floats) -> tuple[Floats, Floats]:
         """Mean of the last season, and deviation from it in the whole window: ``[W, D, L]`` -> ``[W, D]`` each."""
