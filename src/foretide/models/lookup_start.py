@@ -27,10 +27,12 @@ MOST_TARGETS, MOST_SOURCES, MOST_COLUMNS = 8, 8, 64
 """Of more targets so many stand for all; of more columns so many are tried, evenly spread."""
 MOST_WORK = 3e9
 """Multiplications; windows are thinned out until they are no more."""
+PLACES = 2 * REACH + 1
+"""Around a mark, whose value may be the one to copy."""
 BLOCK = 16
 """Neighbouring windows share their values, so they are halved in blocks of so many, or of two horizons."""
-SURE = 3.5
-"""A clue has to help by so many standard errors, each half of the windows by the factor of the other ..."""
+SURE = 3.0
+"""A place has to help more than those beside it by so many standard errors ..."""
 WORTH = 0.005
 """... and by this share of the squared error."""
 
@@ -114,7 +116,7 @@ def find_clue(found: Evidence) -> Clue | None:
     """
     found = _thinned(found)
     half = torch.arange(len(found.seen), device=found.seen.device) // found.block % 2
-    best, chosen = 0.0, None
+    best, chosen, sure = 0.0, None, False
     for clues, copies in _candidates(found):
         parts = [_sums(found[half == side], copies[half == side]) for side in (0, 1)]
         factors = [along / size for along, size in parts]
@@ -126,9 +128,12 @@ def find_clue(found: Evidence) -> Clue | None:
         top = int(gain.argmax())
         if float(gain[top]) > best:
             best, at = float(gain[top]), int(gate[top])
+            beside = slice(top - top % PLACES, top - top % PLACES + PLACES)
             # Each half is judged by the factor of the other.
-            chosen = clues[top], torch.stack(factors[::-1])[:, top, at][half], at
-    return chosen[0] if chosen is not None and _holds(found, *chosen) else None
+            by = torch.stack(factors[::-1])[:, beside, at][half]
+            chosen, gained = clues[top], _gained(found, copies[:, beside], by, at)
+            sure = _sure(gained, top % PLACES, found)
+    return chosen if sure else None
 
 
 def _thinned(found: Evidence) -> Evidence:
@@ -139,7 +144,7 @@ def _thinned(found: Evidence) -> Evidence:
         linear, rest, known = (part[..., some] for part in (found.linear, found.rest, found.known))
         found = Evidence(found.seen, found.window[:, some], linear, rest, known, found.gates)
     b, f, size = found.seen.shape
-    copies = _n_copied(found) * (2 * REACH + 1)
+    copies = _n_copied(found) * (PLACES)
     each = 8 * (len(LEVELS) + 1) * (size * (copies + 10) + 3 * copies * found.gates.shape[2])
     stride = max(1, int(-(-b * min(f, MOST_COLUMNS) * each // MOST_WORK)))
     return found[torch.arange(0, b, stride, device=device)]
@@ -162,9 +167,9 @@ def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
     f, size = found.seen.shape[1:]
     d, n = found.linear.shape[2], _n_copied(found)
     sources = [None] if d > 1 else [None, *range(1, n)]
-    around = F.pad(found.window[:, :n], (REACH, REACH)).unfold(2, size, 1)  # [B, C, 2 REACH + 1, L]
+    around = F.pad(found.window[:, :n], (REACH, REACH)).unfold(2, size, 1)  # [B, C, places, L]
     around = around.flatten(1, 2).transpose(1, 2)
-    inside = F.pad(found.window.new_ones(1, size), (REACH, REACH)).unfold(1, size, 1)[0].T  # [L, 2 REACH + 1]
+    inside = F.pad(found.window.new_ones(1, size), (REACH, REACH)).unfold(1, size, 1)[0].T  # [L, places]
     by_lag = _lag_scores(size, found.seen)
     for column in sorted({round(k) for k in np.linspace(0, f - 1, min(f, MOST_COLUMNS))}):
         marks = _marks(found.seen[:, column])
@@ -174,7 +179,7 @@ def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
         mark = STRENGTH * torch.tanh(slope * (found.seen[:, column, None, None] - threshold))  # [B, marks, 1, L]
         weights = torch.softmax(mark + by_lag, dim=3).flatten(1, 2)
         # Where the place would lie outside the lookback, the weight goes to the other places.
-        copied = (weights @ around).view(*weights.shape[:2], -1, 2 * REACH + 1)
+        copied = (weights @ around).view(*weights.shape[:2], -1, PLACES)
         copies = copied / (weights @ inside).clamp(min=1e-12)[:, :, None]
         clues = [
             Clue(column, slope, threshold, STRENGTH, offset, lags, source)
@@ -214,15 +219,21 @@ def _sums(found: Evidence, copies: Tensor) -> tuple[Tensor, Tensor]:
     return along, size.clamp(min=1e-6)
 
 
-def _holds(found: Evidence, clue: Clue, factor: Tensor, gate: int) -> bool:
-    """Whether the clue helps beyond chance, with a factor ``[B]`` for each window."""
-    window = found.window[:, : found.linear.shape[2]] if clue.source is None else found.window[:, [clue.source]]
-    column = F.pad(found.seen[:, clue.column], (clue.offset, -clue.offset))
-    mark = torch.tanh(clue.slope * (column - clue.threshold))
-    score = clue.strength * mark + clue.by_lag
-    copied = (torch.softmax(score, dim=1)[:, None] * window).sum(dim=2)
-    change = factor[:, None, None] * found.gates[..., gate, None] * (copied[:, None] - found.linear) * found.known
-    gain = (found.rest.square() - (found.rest - change).square()).sum(dim=(1, 2))
-    blocks = torch.stack([part.mean() for part in torch.split(gain, found.block)])
-    sure = len(blocks) > 1 and float(blocks.mean()) > SURE * float(blocks.std()) / len(blocks) ** 0.5
-    return sure and float(gain.sum()) > WORTH * float(found.rest.square().sum())
+def _gained(found: Evidence, copies: Tensor, factors: Tensor, gate: int) -> Tensor:
+    """Squared error ``[B, places]`` that copies ``[B, places, D]`` save in each window, by factors ``[B, places]``."""
+    by = factors[:, :, None] * found.gates[:, None, :, gate]
+    change = by[..., None] * (copies[:, :, None] - found.linear[:, None]) * found.known[:, None]
+    rest = found.rest[:, None]
+    return (rest.square() - (rest - change).square()).sum(dim=(2, 3))
+
+
+def _sure(gained: Tensor, place: int, found: Evidence) -> bool:
+    """Whether one place saves enough, and more than the places beside it do on average, beyond chance.
+
+    What drifts in a series is mended a little by a copy from anywhere; a look-up is mended from its place alone.
+    """
+    others = (gained.sum(dim=1) - gained[:, place]) / (gained.shape[1] - 1)
+    more = torch.split(gained[:, place] - others, found.block)
+    blocks = torch.stack([part.mean() for part in more])
+    beyond = len(blocks) > 1 and float(blocks.mean()) > SURE * float(blocks.std()) / len(blocks) ** 0.5
+    return beyond and float(gained[:, place].sum()) > WORTH * float(found.rest.square().sum())
