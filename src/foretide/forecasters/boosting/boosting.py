@@ -164,6 +164,10 @@ class Boosting(Forecaster):
         return self.counts_ if len(self.counts_) == len(targets) else np.zeros(len(targets), dtype=bool)
 
     # ---------------------------------------------------------------- learning
+    def _learnable(self, part: FitPart) -> Ints:
+        # What is shared by all must not hang on series that are too short to give a window.
+        return part.with_windows(int(self.season or min(seasons_of(part.panel.grid.freq), default=1)) + 1, self.h)
+
     def _fit(self, part: FitPart) -> None:
         panel, train = part.panel, part.train
         self.reading_, self.future_ = self._read_of(train), bool(panel.future)
