@@ -82,6 +82,35 @@ def test_an_open_gate_copies() -> None:
     assert float(labels.y.square().mean().sqrt()) > 0.9
 
 
+def test_a_gate_that_never_opened_leaves_no_head() -> None:
+    backbone = built()
+    inputs, labels, _ = made("marker")
+    backbone.begin(inputs, labels)
+    assert backbone.lookup is not None
+    with torch.no_grad():
+        backbone.lookup.gate.weight[0, 3] = 1e-6
+    backbone.settle()
+    assert backbone.attention_shape[0] == 3
+    before = run(backbone, inputs)
+    with torch.no_grad():
+        backbone.lookup.gate.weight.zero_()
+    backbone.settle()
+    assert backbone.attention_shape[0] == 2
+    torch.testing.assert_close(run(backbone, inputs).base, before.base)
+
+
+def test_what_drifts_is_no_look_up() -> None:
+    """Windows whose level wanders are all mended a little by their own mean, wherever that is read."""
+    backbone = built()
+    inputs, labels, _ = made("none", seed=7)
+    drift = torch.randn(600, generator=torch.Generator().manual_seed(0)).cumsum(0)[:, None, None] * 0.1
+    past = inputs.past.clone()
+    past[..., :1] += drift
+    moved = Inputs(past, inputs.step, inputs.entity, H, inputs.known_past, inputs.known)
+    backbone.begin(moved, Labels(labels.y + 1.3 * drift))
+    assert backbone.lookup is None
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_noise_asks_for_nothing(seed: int) -> None:
     backbone = built(1 + 2 * (seed % 2))

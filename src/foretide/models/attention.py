@@ -109,6 +109,11 @@ class AttentionBackbone(AttendingBackbone):
         if clue is not None:
             self._add_lookup().follow(clue)
 
+    def settle(self) -> None:
+        """Drop the head that looks something up where its gate never opened."""
+        if self.lookup is not None and not any(bool(p.any()) for p in self.lookup.gate.parameters()):
+            self.lookup = None
+
     def begun(self) -> dict[str, bool]:
         """Whether a head that looks something up was added."""
         return {"lookup": self.lookup is not None}

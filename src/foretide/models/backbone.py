@@ -35,6 +35,9 @@ class Backbone(nn.Module, ABC):
         labels : Labels
         """
 
+    def settle(self) -> None:
+        """Drop what was added and training made no use of; the forecast stays."""
+
     def begun(self) -> dict[str, bool]:
         """Return what :meth:`begin` added, as JSON; with the state dict it rebuilds the backbone."""
         return {}

@@ -31,7 +31,7 @@ PLACES = 2 * REACH + 1
 """Around a mark, whose value may be the one to copy."""
 BLOCK = 16
 """Neighbouring windows share their values, so they are halved in blocks of so many, or of two horizons."""
-SURE = 3.0
+SURE = 3.5
 """A place has to help more than those beside it by so many standard errors ..."""
 WORTH = 0.005
 """... and by this share of the squared error."""

@@ -192,7 +192,7 @@ class NeuralForecaster(Forecaster):
             if points is None:
                 begin_head(network, batches, val_batches, rates)
             if self.training.epochs:
-                network.backbone.begin(*batches.batch(some_of(len(batches), BEGIN_WINDOWS)))
+                network.backbone.begin(*batches.spread(BEGIN_WINDOWS))
             network.take_over({k.removeprefix("network."): v for k, v in self._former.items()})
             trained = network if points is None else points
             history = train_network(
@@ -200,6 +200,7 @@ class NeuralForecaster(Forecaster):
                 groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
                 generator=torch_generator(self.seed), on_epoch=on_epoch,
             )  # fmt: skip
+            network.backbone.settle()
             if points is not None:
                 begin_head(network, batches, val_batches, rates, points)
             if start.later is not None:
@@ -452,13 +453,6 @@ def in_batches(batches: WindowBatches, size: int = PREDICT_BATCH) -> Iterator[tu
     for chosen in torch.split(torch.arange(len(batches), device=batches.store.device), size):
         if len(chosen):
             yield slice(int(chosen[0]), int(chosen[-1]) + 1), chosen
-
-
-def some_of(n: int, most: int) -> torch.Tensor:
-    """Numbers of at most ``most`` of ``n`` windows, evenly spread."""
-    import torch
-
-    return torch.linspace(0, n - 1, min(n, most)).long()
 
 
 def covered_calendar(panel: Panel) -> Calendar | None:
