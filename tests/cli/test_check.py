@@ -179,9 +179,9 @@ def test_what_is_said_is_what_happens() -> None:
 def test_a_shorter_lookback_is_said_and_happens() -> None:
     short = [shop(f"short{k}", DAYS[-n:]) for k, n in enumerate((40, 45, 50))]
     panel = Panel.from_frame(pd.concat(short), id="shop", time="day", target="sales")
-    said = look_ahead(panel, ["Ridge"], h=5)
+    said = look_ahead(panel, ["Ridge"], h=5, input_size=60)
     (note,) = (p for p in said.problems if p.kind == "lookback")
-    model = ft.Ridge(h=5)
+    model = ft.Ridge(h=5, input_size=60)
     with pytest.warns(UserWarning, match="looks back at"):
         model.fit(panel)
     assert f"{model.min_history} are read instead" in note.message

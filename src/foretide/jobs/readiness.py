@@ -178,10 +178,15 @@ def _for_model(panel: Panel, model: Forecaster, h: int) -> list[Problem]:
     rows = panel.observed - first_observed(panel)
     part = FitPart(panel, held_back(panel, h) if model.uses_validation else panel.observed)
     asked: int | None = getattr(model, "input_size", None)
+    chooses = asked is None and hasattr(model, "input_size")
+    if chooses:
+        model._learnable(part)  # where a lookback is chosen at fit, the shortest that it may be is needed
     reads = need = model.min_history
     problems: list[Problem] = []
     if isinstance(asked, int):
         reads, problems = _lookback(part, asked, h)
+        need = reads + h
+    elif chooses:
         need = reads + h
     elif reads > 1:  # steps one row after the other, as LAVAR does, from the first of which one more is seen
         need = reads + h + 1

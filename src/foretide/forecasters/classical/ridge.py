@@ -128,7 +128,8 @@ class Ridge(Forecaster):
             self._sizes = sorted({min(size, most) for size in wanted})
         else:
             self._sizes = [part.lookback(self.name, self.input_size, self.h, least=1)]
-        return part.with_windows(self._sizes[0], self.h)
+        self.lookback_ = self._sizes[0]
+        return part.with_windows(self.lookback_, self.h)
 
     @property
     def needs_future(self) -> bool:
