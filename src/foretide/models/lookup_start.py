@@ -25,8 +25,8 @@ STRENGTH = 20.0
 """Score of a mark; the score of none is as far below zero."""
 MOST_TARGETS, MOST_SOURCES, MOST_COLUMNS = 8, 8, 64
 """Of more targets so many stand for all; of more columns so many are tried, evenly spread."""
-MOST_WORK = 3e9
-"""Multiplications; windows are thinned out until they are no more."""
+MOST_WORK, MOST_WEIGHTS = 3e9, 3e7
+"""Multiplications, and weights held at once; windows are thinned out until they are no more."""
 PLACES = 2 * REACH + 1
 """Around a mark, whose value may be the one to copy."""
 BLOCK = 16
@@ -145,8 +145,10 @@ def _thinned(found: Evidence) -> Evidence:
         found = Evidence(found.seen, found.window[:, some], linear, rest, known, found.gates)
     b, f, size = found.seen.shape
     copies = _n_copied(found) * (PLACES)
-    each = 8 * (len(LEVELS) + 1) * (size * (copies + 10) + 3 * copies * found.gates.shape[2])
-    stride = max(1, int(-(-b * min(f, MOST_COLUMNS) * each // MOST_WORK)))
+    weights = 8 * (len(LEVELS) + 1)
+    each = weights * (size * (copies + 10) + 3 * copies * found.gates.shape[2])
+    share = max(b * min(f, MOST_COLUMNS) * each / MOST_WORK, b * weights * size / MOST_WEIGHTS)
+    stride = max(1, int(np.ceil(share)))
     return found[torch.arange(0, b, stride, device=device)]
 
 

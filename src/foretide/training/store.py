@@ -164,9 +164,10 @@ class WindowBatches:
         observed = None if self._observed is None else self._observed[start].transpose(1, 2)
         return self._inputs(chosen, start), Labels(y, observed)
 
-    def spread(self, most: int) -> tuple[Inputs, Labels]:
-        """Gather at most ``most`` of the windows, evenly spread."""
-        return self.batch(torch.linspace(0, len(self) - 1, min(len(self), most)).long())
+    def spread(self, most: int, values: int = 20_000_000) -> tuple[Inputs, Labels]:
+        """Gather at most ``most`` of the windows, evenly spread, and no more than so many values of their lookbacks."""
+        each = self.store.input_size * self.store.values.shape[1]
+        return self.batch(torch.linspace(0, len(self) - 1, min(len(self), most, max(1, values // each))).long())
 
     def describe(self, chosen: Tensor) -> str:
         """Series and cutoffs of some windows, in words."""
