@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 from foretide.data.windows import evenly
 from foretide.errors import DataError, nearest
@@ -39,6 +38,8 @@ def typical_order(panel: Panel) -> Ints:
     >>> sorted(typical_order(panel).tolist())
     [0, 1, 2, 3, 4, 5]
     """
+    from scipy.stats import rankdata  # half a second, and not needed by every command
+
     features = np.full((len(panel.series), 4), np.nan)
     for i in range(panel.n_entities):
         for d, y in enumerate(panel.rows(i)[:, : panel.n_targets].T):

@@ -151,7 +151,7 @@ class Declared(ABC):
         --------
         >>> import foretide as ft
         >>> ft.Attention.parameters()["epochs"]
-        12
+        60
         """
         named = cls._named()
         more = (f for config in cls.configs for f in dataclasses.fields(config) if f.name not in named)

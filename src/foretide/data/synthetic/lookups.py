@@ -102,9 +102,9 @@ class LookupTruth:
         Examples
         --------
         >>> import foretide as ft
-        >>> truth = ft.synthetic.planted_lookup(T=200, recall=1.0, weight=0.5, seed=1).truth
-        >>> bool(truth.oracle(150, h=1)[0, 0, 0] == 0.5 * truth.y[truth.places(150, h=1)[0, 0]])
-        True
+        >>> truth = ft.synthetic.planted_lookup(T=200, seed=1).truth
+        >>> truth.oracle([120, 150], h=24).shape
+        (2, 24, 1)
         """
         h = count("h", h, 1)
         now = cutoff_steps(self.grid, cutoffs, len(self.y))
