@@ -18,7 +18,7 @@ from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import NO_TIME, Entry, _outdone
-from foretide.forecasters.auto.judge import MOST_ORIGINS, QUANTILES, Judge, wql
+from foretide.forecasters.auto.judge import MOST_ORIGINS, QUANTILES, Judge, tried, wql
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
 
@@ -168,10 +168,11 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert "AutoARIMA" in smooth
     assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS", "Pretrained"} <= rough
     counts = panel.with_values(rng.poisson(1.5, panel.values.shape).astype(float))
+    judge = Judge.of(counts, H, 7)
+    assert judge is not None
     for one in usual_candidates(counts, H, {}).models:
         if not one.neural:
-            quantiles = one.fit(counts).predict(counts).quantiles
-            assert quantiles is not None
+            quantiles = tried(judge, (one, None)).quantiles  # as Auto asks for them
             np.testing.assert_array_equal(quantiles, np.round(quantiles), err_msg=one.name)
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth

@@ -292,7 +292,8 @@ class Boosting(Forecaster):
             if bounds is not None:
                 around = centre[..., None] + self._expected(flat).reshape(-1, d, 1) * at_levels
                 made = rows.level[..., None] + rows.unit[..., None] * around
-                bounds[low : low + size] = made.reshape(len(part), h, d, -1)
+                whole = np.round(np.maximum(made, 0.0))  # inside a wrapper; else counts have intervals of past errors
+                bounds[low : low + size] = np.where(self.counts_[:, None], whole, made).reshape(len(part), h, d, -1)
         return Prediction(mean, bounds, notes=self._left_out(panel, len(windows)))
 
     def _left_out(self, panel: Panel, n: int) -> tuple[Note, ...]:
