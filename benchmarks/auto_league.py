@@ -1,12 +1,11 @@
-"""``ft.Auto`` on the league beside every one of its own candidates.
+"""What ``ft.Auto``'s blend is worth on the league *before* the test part, beside every one of its own candidates.
 
-Each candidate is fitted twice: on what lies before the held-back origins, as :class:`foretide.Auto` does to judge it,
-and on everything before the last ``h`` rows, as it does with those that it takes. Both answers are kept in ``--cache``,
-so that a long run can be cut and taken up again. The row ``Auto`` is the blend that Auto makes of them, by its own
-functions and without a time limit; ``seconds`` are those of the processor for judging every candidate and fitting the
-chosen again, which says what limit it needs. ``--whole`` fits ``ft.Auto`` itself instead, with its own limit.
-
-The last window is the test part: constants of Auto were chosen on the windows before it (``--window 1`` and ``2``).
+Choices of Auto are made here; what came of them on the test part says ``league.py``. Each candidate is fitted twice: on
+what lies before the held-back origins, as :class:`foretide.Auto` does to judge it, and on everything before the window,
+as it does with those that it takes. Both answers are kept in ``--cache``, so that a long run can be cut and taken up
+again. The row ``Auto`` is the blend that Auto makes of them, by its own functions and without a time limit; ``seconds``
+are those of the processor for judging every candidate and fitting the chosen again, which says what limit it needs.
+Tables with text columns (``m5_hobbies``) are left out: only a fitted model makes indicators of them.
 """
 
 from __future__ import annotations
@@ -20,21 +19,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from common import RESULTS, arguments, real_data, save
+from league import LEVELS, coverage, scores
 from league import QUANTILES as DECILES
-from league import scores
 
 import foretide as ft
 from foretide.data.time.seasons import main_season
 from foretide.errors import ForetideError
-from foretide.forecasters.auto.blend import asked_for, stretched
+from foretide.forecasters.auto.blend import asked_for, blended, stretched
 from foretide.forecasters.auto.candidates import kind_of, usual_candidates
 from foretide.forecasters.auto.contest import Entry, is_simple, settled
 from foretide.forecasters.auto.judge import Judge, Trial, tried, wql
 from foretide.forecasters.base import Forecaster
-from foretide.forecasters.wrappers.ensemble import blend_quantiles
 
 NAME = "auto_league"
-LEVELS = tuple(round(k / 40, 3) for k in range(1, 40))
 SEED = 0
 
 
@@ -87,18 +84,6 @@ def at(quantiles: np.ndarray, wanted: tuple[float, ...]) -> np.ndarray:
     return np.round(mixed) if (quantiles == np.round(quantiles)).all() else mixed
 
 
-def coverage(quantiles: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the truth in the 80 % interval by its probability, ties counted by the part that lies within."""
-    known = ~np.isnan(truth) & np.isfinite(quantiles).all(axis=-1)
-    y, q = truth[known][:, None], quantiles[known]
-    edges = np.array([0.0, *LEVELS, 1.0])
-    middle = (edges[1:] + edges[:-1]) / 2
-    below, upto = (q < y).sum(axis=1), (q <= y).sum(axis=1)
-    low = np.where(upto > below, np.where(below == 0, 0.0, middle[below]), edges[below])
-    high = np.where(upto > below, middle[upto], edges[upto + 1])
-    return float((np.clip(np.minimum(high, 0.9) - np.maximum(low, 0.1), 0, None) / (high - low)).mean())
-
-
 def row(task: pd.Series, model: str, quantiles: np.ndarray, truth: np.ndarray, seen: ft.Panel, **more: Any) -> dict:
     """Score quantiles at :data:`LEVELS`."""
     deciles = quantiles[..., [LEVELS.index(q) for q in DECILES]]
@@ -130,7 +115,7 @@ def compared(task: pd.Series, cache: Path, window: int, series: int, skipped: li
     result = settled(judge, entries, [Trial(judge.truth, one["jq"]) for one in found], smooth=smooth).result
     shares = np.array([entry.weight for entry in result.entries])
     members = np.stack([one["q"] for one, share in zip(found, shares, strict=True) if share])[:, :, :, None]
-    blend = blend_quantiles(members, shares[shares > 0])[:, :, 0]
+    blend = blended(members[..., LEVELS.index(0.5)], members, shares[shares > 0], LEVELS)[1][:, :, 0]
     blend = stretched(at(blend, asked_for(LEVELS, result.levels)), LEVELS, result.factors)
     if np.nanmin(seen.values[:, 0]) >= 0:
         blend = np.maximum(blend, 0.0)
@@ -142,21 +127,8 @@ def compared(task: pd.Series, cache: Path, window: int, series: int, skipped: li
     return [{**one, "window": window} for one in rows]
 
 
-def whole(task: pd.Series, window: int, series: int) -> list[dict]:
-    """The row of ``ft.Auto`` as a person calls it."""
-    seen, ahead, truth = panels(task, window, series)
-    began, model = time.perf_counter(), ft.Auto(int(task.h), seed=SEED)
-    model.progress = lambda line: print(f"{time.perf_counter() - began:6.0f} s  {line}", flush=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = model.fit(seen).predict(ahead, quantiles=LEVELS, levels=())
-    print(model.leaderboard().to_string(), flush=True)
-    took = time.perf_counter() - began
-    return [row(task, "Auto (whole)", found.quantiles[:, :, 0], truth, seen, seconds=took, window=window)]
-
-
 def summary(rows: list[dict]) -> None:
-    """Print what the blend is worth beside its candidates and the published rivals."""
+    """Print what the blend is worth beside its candidates."""
     table = pd.DataFrame(rows).pivot_table(index="task", columns="model", values="wql")
     single = table.drop(columns=[name for name in table if name.startswith("Auto (") or name == "Auto"])
     everywhere = single.dropna(axis=1)
@@ -164,30 +136,28 @@ def summary(rows: list[dict]) -> None:
     print(gain.rename("WQL / Auto's, geometric mean").to_string())
     behind = (table["Auto"] / single.min(axis=1)).rename("Auto / best candidate of the task")
     print(pd.concat([behind, single.idxmin(axis=1).rename("which")], axis=1).to_string())
-    rivals = pd.read_csv(real_data() / "league" / "rivals.csv")
-    naive = rivals[rivals.rival == "seasonal_naive"].set_index("task").WQL
-    both = [task for task in naive.index if task in table.index]
-    print(f"skill on {len(both)} tasks: {1 - np.exp(np.log(table['Auto'][both] / naive[both]).mean()):.4f}")
+    ratio = np.exp(np.log(table["Auto"] / table["SeasonalNaive"]).mean())
+    print(f"WQL / the seasonal naive's, geometric mean of {len(table)} tasks: {ratio:.4f}")
 
 
 def main() -> None:
     """Run what is asked for and add it to the results."""
     chosen = arguments(
         __doc__, tasks={"nargs": "+"}, cache={"type": Path, "default": Path(gettempdir()) / NAME},
-        window={"type": int, "default": 0}, series={"type": int, "default": 0}, whole={"action": "store_true"},
+        window={"type": int, "default": 1, "help": "how many horizons it lies before the test part"},
+        series={"type": int, "default": 0, "help": "a sample of so many; 0: all"},
         skip={"nargs": "+", "default": [], "help": "candidates left out, such as slow ones"},
     )  # fmt: skip
     table = pd.read_csv(real_data() / "league" / "tasks.csv")
-    name = NAME if not chosen.window else f"{NAME}_window_{chosen.window}"
+    if chosen.window < 1:
+        raise SystemExit("--window 0 is the test part, which nothing is chosen by; see league.py")
+    name = f"{NAME}_window_{chosen.window}"
     path = RESULTS / f"{name}.csv"
     rows = pd.read_csv(path).to_dict("records") if path.exists() else []
     for _, task in table.iterrows():
-        if chosen.tasks and task.task not in chosen.tasks:
+        if (chosen.tasks and task.task not in chosen.tasks) or task.task == "m5_hobbies":
             continue
-        if chosen.whole:
-            new = whole(task, chosen.window, chosen.series)
-        else:
-            new = compared(task, chosen.cache, chosen.window, chosen.series, chosen.skip)
+        new = compared(task, chosen.cache, chosen.window, chosen.series, chosen.skip)
         made = {(one["task"], one["model"]) for one in new}
         rows = [one for one in rows if (one["task"], one["model"]) not in made] + new
         save(name, rows, chosen.threads)

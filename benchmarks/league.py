@@ -175,7 +175,7 @@ def leaderboards(rows: pd.DataFrame, rivals: pd.DataFrame, tasks: pd.DataFrame) 
         "WQL": mine.wql, "best single": best.min(), "Auto ÷ best": mine.wql / best.min(), "MASE": mine.mase,
         "80 % covers": mine.cover_80, "CPU s": mine.cpu_s, "wall s": mine.wall_s, "MiB": mine.peak_mib,
     })  # fmt: skip
-    about.index = [f"{task} ({best[task].idxmin()})" for task in order]
+    about.index = [f"{task} ({best[task].idxmin()})" if best[task].notna().any() else task for task in order]
     about.index.name = "task (best single)"
     short = {"rank": 0, "CPU s": 0, "wall s": 0, "MiB": 0, **dict.fromkeys(tasks.task, 4), "WQL": 4, "best single": 4}
     return {

@@ -13,7 +13,7 @@ import numpy as np
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction
-from foretide.forecasters.auto.blend import asked_for, stretched
+from foretide.forecasters.auto.blend import ENDS, asked_for, blended, stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.judge import Judge
@@ -22,7 +22,6 @@ from foretide.forecasters.gaussian import installed
 from foretide.forecasters.intervals.past import predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
-from foretide.forecasters.wrappers.ensemble import blend_quantiles
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
 from foretide.parallel import map_tasks
 from foretide.text import joined, number, percent, phrase
@@ -289,19 +288,23 @@ class Auto(Wrapper):
     # ---------------------------------------------------------------- forecasting
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         result = self._result()
-        wanted = tuple(sorted({*quantiles, 0.5})) if quantiles else ()
+        wanted = tuple(sorted({*quantiles, 0.5, *ENDS}))
         asked = asked_for(wanted, result.levels)
         made = [predict_within(member, panel, windows, asked) for member in self.members]
-        mean = np.einsum("m,mnhd->nhd", self.shares_, np.stack([one.mean for one in made]).astype(np.float64))
-        mean = np.where(self.floor_, np.maximum(mean, 0.0), mean)
         notes = [note for one in made for note in one.notes]
         notes += [Note("choice", text, np.arange(len(windows))) for text in self.notes_]
+        means = np.stack([one.mean for one in made]).astype(np.float64)
         own = [one.quantiles for one in made if one.quantiles is not None]
-        if not wanted or len(own) < len(made):
+        if len(own) < len(made):
+            mean, found = np.einsum("m,mnhd->nhd", self.shares_, means), None
+        else:
+            mean, found = blended(means, np.stack(own), self.shares_, wanted)
+        mean = np.where(self.floor_, np.maximum(mean, 0.0), mean)
+        if not quantiles or found is None:
             return Prediction(mean, None, notes=tuple(notes))
-        blended = stretched(blend_quantiles(np.stack(own), self.shares_), wanted, result.factors)
-        blended = np.where(self.floor_[:, None], np.maximum(blended, 0.0), blended)
-        return Prediction(mean, blended[..., [wanted.index(q) for q in quantiles]], notes=tuple(notes))
+        found = stretched(found, wanted, result.factors)
+        found = np.where(self.floor_[:, None], np.maximum(found, 0.0), found)
+        return Prediction(mean, found[..., [wanted.index(q) for q in quantiles]], notes=tuple(notes))
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """The members, what each counts, and what they chose themselves."""

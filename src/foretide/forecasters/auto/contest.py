@@ -11,6 +11,7 @@ import numpy as np
 from foretide.forecasters.auto.blend import (
     ALONE,
     asked_for,
+    blended,
     doubt,
     factors_of,
     levels_of,
@@ -21,7 +22,6 @@ from foretide.forecasters.auto.blend import (
 )
 from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, predicted_seconds, tried, wql
 from foretide.forecasters.classical.time_limit import OutOfTime
-from foretide.forecasters.wrappers.ensemble import blend_quantiles
 from foretide.parallel import map_tasks
 from foretide.text import duration
 
@@ -288,6 +288,5 @@ def time_left(seconds: float) -> str:
 
 def _blended(trials: Sequence[Trial | None], shares: Floats) -> Trial:
     chosen = [(trial, share) for trial, share in zip(trials, shares, strict=True) if trial is not None and share]
-    weights = np.array([share for _, share in chosen])
-    mean = np.einsum("m,mnhd->nhd", weights, np.stack([trial.mean for trial, _ in chosen]))
-    return Trial(mean, blend_quantiles(np.stack([trial.quantiles for trial, _ in chosen]), weights))
+    means, quantiles = (np.stack([getattr(trial, name) for trial, _ in chosen]) for name in ("mean", "quantiles"))
+    return Trial(*blended(means, quantiles, np.array([share for _, share in chosen]), QUANTILES))
