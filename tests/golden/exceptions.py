@@ -32,7 +32,10 @@ FACTS: dict[str, str] = {
 }
 """Path in a JSON file (searched for) -> why it is not compared."""
 
-PACKAGES = "python|platform|foretide|numpy|pandas|scipy|torch|statsmodels|statsforecast|optuna|captum"
+PACKAGES = (
+    "python|platform|foretide|numpy|pandas|scipy|torch|statsmodels|statsforecast|optuna|captum"
+    "|lightgbm|scikit-learn|fracast|neuralforecast|chronos-forecasting"
+)
 WORDS: dict[str, str] = {
     r"\b\d+(\.\d+)?(e-\d+)? (s|ms|min|MiB|seconds?|minutes?)\b": "durations and memory in a sentence",
     rf"\b({PACKAGES}) [\w.+-]*\d[\w.+-]*": "versions of packages and the machine",
