@@ -15,7 +15,7 @@ from cases import make_panel
 
 import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
-from foretide.forecasters.auto.auto import LEAST, MOST, usual_limit
+from foretide.forecasters.auto.auto import LEARN, LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import NO_TIME, Entry, _outdone
 from foretide.forecasters.auto.judge import MOST_ORIGINS, QUANTILES, Judge, tried, wql
@@ -364,6 +364,7 @@ def test_the_time_for_a_fit_grows_with_series_and_values() -> None:
     assert usual_limit(100, 0) == LEAST
     assert usual_limit(500, 20_000) == pytest.approx(LEAST + 80 + 20)
     assert usual_limit(1, 10**6) == MOST
+    assert usual_limit(1, 20_000, learn=True) == LEARN
     assert ft.Auto(H).time_limit is None
 
 
