@@ -7,7 +7,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from safetensors.numpy import load
 
 from foretide.data.counts import count_like
 from foretide.data.time.seasons import main_season
@@ -140,6 +139,8 @@ def shipped() -> Mapping[str, Array]:
     >>> shipped()["prior"].shape
     (44,)
     """
+    from safetensors.numpy import load
+
     return load(resources.files(__package__).joinpath(FILE).read_bytes())
 
 
