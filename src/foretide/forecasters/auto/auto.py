@@ -16,10 +16,11 @@ from foretide.forecasters.answer import Note, Prediction
 from foretide.forecasters.auto.blend import ENDS, asked_for, blended, stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
+from foretide.forecasters.auto.hindsight import held_back, quick_part
 from foretide.forecasters.auto.judge import Judge
 from foretide.forecasters.choices import joined_choices, of_each
 from foretide.forecasters.gaussian import installed
-from foretide.forecasters.intervals.past import predict_within
+from foretide.forecasters.intervals.past import PastForecasts, predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
@@ -290,6 +291,13 @@ class Auto(Wrapper):
         self.members = members
         self.uses_future = any(member.uses_future for member in members)
         self.neural = any(member.neural for member in members)
+
+    def _hindsight(self, part: FitPart) -> Forecaster | PastForecasts:
+        """Return the blend of the quick members, or what was forecast from the held-back origins."""
+        trial, swift = self.trials_.get(self.name), quick_part(self)
+        if swift is None and trial is not None:
+            return held_back(trial, part.panel)
+        return swift or self
 
     # ---------------------------------------------------------------- forecasting
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:

@@ -65,9 +65,12 @@ def _dependence(
         truth, entity, step = past.errors.truth[some], past.errors.entity[some], past.errors.step[some]
         quantiles = errors.quantiles(past.errors.mean[some], [ids[i] for i in entity], step, LEVELS)
     else:
-        most = max(1, ELEMENTS // (model.h * d * ORIGINS))
-        chosen = evenly(part.panel.n_entities, most)
-        made = _forecasts(model, part.take(chosen))
+        source = model._hindsight(part)
+        if isinstance(source, PastForecasts):
+            made, chosen = source, np.arange(len(ids))
+        else:
+            chosen = evenly(part.panel.n_entities, max(1, ELEMENTS // (model.h * d * ORIGINS)))
+            made = _forecasts(source, part.take(chosen))
         if made is None or made.quantiles is None:
             return Dependence.none(ids, model.h, d)
         quantiles, truth = made.quantiles, made.errors.truth
