@@ -9,6 +9,7 @@ import numpy as np
 
 from foretide.data.windows import places, truth_of
 from foretide.forecasters.auto.blend import relevelled
+from foretide.forecasters.auto.judge import one_by_one
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.intervals.distribution import Errors
 from foretide.forecasters.intervals.past import PastForecasts
@@ -37,9 +38,7 @@ def quick(member: Forecaster) -> bool:
     >>> quick(ft.SeasonalES(h=7)), quick(ft.Pretrained(h=7)), quick(ft.WithIntervals(ft.Stats("Theta", h=7)))
     (True, False, False)
     """
-    if member.parts:
-        return all(quick(part) for part in member.parts)
-    return not member.one_by_one and member.past_origins >= Forecaster.past_origins
+    return not one_by_one(member) and member.past_origins >= Forecaster.past_origins
 
 
 def quick_part(model: Auto) -> Auto | None:

@@ -66,11 +66,9 @@ def _dependence(
         quantiles = errors.quantiles(past.errors.mean[some], [ids[i] for i in entity], step, LEVELS)
     else:
         source = model._hindsight(part)
-        if isinstance(source, PastForecasts):
-            made, chosen = source, np.arange(len(ids))
-        else:
-            chosen = evenly(part.panel.n_entities, max(1, ELEMENTS // (model.h * d * ORIGINS)))
-            made = _forecasts(source, part.take(chosen))
+        past, maker = (source, None) if isinstance(source, PastForecasts) else (None, source)
+        chosen = np.arange(len(ids)) if maker is None else evenly(len(ids), max(1, ELEMENTS // (model.h * d * ORIGINS)))
+        made = past if maker is None else _forecasts(maker, part.take(chosen))
         if made is None or made.quantiles is None:
             return Dependence.none(ids, model.h, d)
         quantiles, truth = made.quantiles, made.errors.truth
