@@ -21,7 +21,7 @@ from foretide.errors import ConfigError
 from foretide.forecasters.classical.ridge import Ridge
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.simple.baselines import SeasonalES
-from foretide.parallel import EXECUTORS, Executor, Job, Outcome, map_tasks, stream_tasks
+from foretide.parallel import EXECUTORS, Executor, Job, Outcome, kept_workers, map_tasks, stream_tasks
 from foretide.parallel.sharing import IN_MEMORY, PREFIX
 
 each_executor = pytest.mark.parametrize("executor", EXECUTORS)
@@ -227,6 +227,36 @@ def test_warnings_are_shown_once_with_their_count(executor: str) -> None:
     assert told[0] == (UserWarning, "rather short (10 times)")
     assert told[1:6] == [(RuntimeWarning, f"number {i}") for i in range(2, 7)]
     assert told[6:] == [(RuntimeWarning, "3 more of 3 other messages like it, such as: number 7")]
+
+
+def test_workers_are_kept_between_maps() -> None:
+    shared = {"array": np.arange(3.0)}
+    with kept_workers(shared, 2) as workers:
+        first, second = (
+            set(values(map_tasks(tasks.sleeps, [0.2] * 4, shared=shared, executor=workers, chunk=1))) for _ in range(2)
+        )
+        assert first == second
+        assert len(first) == 2
+        stream = stream_tasks(tasks.sleeps, [0.2] * 4, shared=shared, executor=workers, chunk=1)
+        next(stream)
+        stream.close()  # what is still at work is ended, and another map begins anew
+        third = set(values(map_tasks(tasks.sleeps, [0.2] * 4, shared=shared, executor=workers, chunk=1)))
+        assert not third & first
+    assert not any(psutil.pid_exists(pid) for pid in third)
+    assert leftovers() == []
+
+
+@each_executor
+def test_items_are_prepared_when_their_turn_comes(executor: str) -> None:
+    done: list[int] = []
+    found = map_tasks(
+        tasks.square, [0.0] * 6, executor=executor, n_jobs=2, chunk=1,
+        prepare=lambda item: item + len(done), progress=lambda *_: done.append(1),
+    )  # fmt: skip
+    roots = [outcome.get() ** 0.5 for outcome in found]
+    assert roots == sorted(roots)
+    assert roots[0] == 0
+    assert roots[-1] >= 3
 
 
 def test_inside_a_worker_everything_is_serial() -> None:

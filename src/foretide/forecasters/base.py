@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from foretide.data.panel import Panel
+    from foretide.forecasters.intervals.past import PastForecasts
     from foretide.typing import Array, Bools, Frame, Ints, Json, Time, Times
 
 
@@ -295,6 +296,10 @@ class Forecaster(Chooses):
         if self.spares_validation:
             return self, part.train_rows
         return self.fresh().fit(part.panel.head(rows), intervals=False), rows
+
+    def _hindsight(self, part: FitPart) -> Forecaster | PastForecasts:
+        """Return what it learns from how errors go together: itself, what is quicker and errs alike, or forecasts."""
+        return self
 
     def _woken(self, panel: Panel, windows: Windows) -> Bools:
         """Whether what was learned of a window's series says nothing of it, ``[W]``: it is forecast as a new one is."""

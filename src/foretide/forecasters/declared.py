@@ -43,6 +43,8 @@ class Declared(ABC):
     """Whether the steps kept aside for validation are none that it has learned from: its errors there are honest."""
     past_origins: int = 60
     """Past forecasts, for intervals, are made from at most so many origins of a series; fewer of what is slow."""
+    one_by_one: ClassVar[bool] = False
+    """Whether it goes through series and windows one after the other, so that many of them take long."""
     baseline: bool = False
     """Whether skill is measured against it; a wrapper around one forecaster is what that one is."""
     neural: bool = False

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Sequence
+from multiprocessing import current_process
 
 import numpy as np
 
 from foretide.errors import ConfigError, nearest
 from foretide.parallel.calls import tell
 from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
-from foretide.parallel.processes import ProcessExecutor
+from foretide.parallel.processes import ProcessExecutor, kept_workers
 from foretide.parallel.serial import SerialExecutor
+from foretide.parallel.threads import cores
 from foretide.parallel.worker import in_worker
 
 __all__ = [
-    "EXECUTORS", "Executor", "Job", "Outcome", "ProcessExecutor", "SerialExecutor", "in_worker", "map_tasks",
-    "stream_tasks",
+    "EXECUTORS", "Executor", "Job", "Outcome", "ProcessExecutor", "SerialExecutor", "in_worker", "jobs_here",
+    "kept_workers", "map_tasks", "stream_tasks",
 ]  # fmt: skip
 
 EXECUTORS: dict[str, Callable[[int], Executor]] = {
@@ -41,6 +43,7 @@ def map_tasks(
     threads: int | None = 1,
     retries: int = 2,
     chunk: int | None = None,
+    prepare: Callable[[I], I] | None = None,
     progress: Callable[[int, int, Outcome[R]], None] | None = None,
 ) -> list[Outcome[R]]:
     """Run ``function(shared, item)`` for every item, and return the outcomes in the order of the items.
@@ -67,6 +70,9 @@ def map_tasks(
         :class:`foretide.errors.WorkerDiedError`. Other tasks go on meanwhile.
     chunk : int, optional
         Items sent to a worker at once. By default few enough for 32 rounds per worker, at most 100.
+    prepare : callable, optional
+        Gets each item, in this process, when its turn comes, and returns what the function gets instead: the time that
+        is left to it, for instance.
     progress : callable, optional
         ``progress(done, total, outcome)``, called in this process after every item: the place to save a result.
 
@@ -84,7 +90,7 @@ def map_tasks(
     """
     stream = stream_tasks(
         function, items, shared=shared, n_jobs=n_jobs, executor=executor, threads=threads, retries=retries,
-        chunk=chunk, progress=progress,
+        chunk=chunk, prepare=prepare, progress=progress,
     )  # fmt: skip
     with contextlib.closing(stream):
         return sorted(stream, key=lambda outcome: outcome.index)
@@ -100,6 +106,7 @@ def stream_tasks(
     threads: int | None = 1,
     retries: int = 2,
     chunk: int | None = None,
+    prepare: Callable[[I], I] | None = None,
     progress: Callable[[int, int, Outcome[R]], None] | None = None,
 ) -> Generator[Outcome[R], None, None]:
     """As :func:`map_tasks`, but yield the outcomes as they come, so that none need be kept.
@@ -119,6 +126,7 @@ def stream_tasks(
     threads : int or None
     retries : int
     chunk : int, optional
+    prepare : callable, optional
     progress : callable, optional
         Gets one line of text for every step.
 
@@ -130,7 +138,7 @@ def stream_tasks(
         if value is not None and (not _is_whole(value) or value < least):
             raise ConfigError(f"{what} is a whole number of at least {least}, got {value!r}.")
     chosen = _executor(executor, check_jobs(n_jobs))
-    return _outcomes(chosen, Job(function, shared, threads, retries, chunk), list(items), progress)
+    return _outcomes(chosen, Job(function, shared, threads, retries, chunk, prepare), list(items), progress)
 
 
 def check_jobs(n_jobs: int) -> int:
@@ -149,6 +157,24 @@ def check_jobs(n_jobs: int) -> int:
             f"n_jobs is how many tasks run side by side, at least 1, or -1 for all cores; got {n_jobs!r}."
         )
     return int(n_jobs)
+
+
+def jobs_here(n_jobs: int = -1) -> int:
+    """Return how many processes can run side by side for a number of jobs.
+
+    Parameters
+    ----------
+    n_jobs : int
+        -1: one per core.
+
+    Returns
+    -------
+    int
+        1 in a worker, and in a process that may not start others.
+    """
+    if in_worker() or current_process().daemon:
+        return 1
+    return n_jobs if n_jobs > 0 else cores()
 
 
 def _executor(executor: str | Executor | None, n_jobs: int) -> Executor:

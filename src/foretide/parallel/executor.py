@@ -80,6 +80,8 @@ class Job(Generic[S, I, R]):
         How often an item is begun again after its worker died.
     chunk : int or None
         Items sent at once; None lets the executor choose.
+    prepare : callable or None
+        Gets an item, in this process, when its turn comes, and returns what the function gets instead.
     """
 
     function: Callable[[S, I], R]
@@ -87,6 +89,20 @@ class Job(Generic[S, I, R]):
     threads: int | None = 1
     retries: int = 2
     chunk: int | None = None
+    prepare: Callable[[I], I] | None = None
+
+    def ready(self, item: I) -> I:
+        """Return an item as the function gets it.
+
+        Parameters
+        ----------
+        item : I
+
+        Returns
+        -------
+        I
+        """
+        return item if self.prepare is None else self.prepare(item)
 
 
 class Executor(ABC):

@@ -8,10 +8,10 @@ import queue
 import re
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
 from foretide.errors import WorkerDiedError
 from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
@@ -63,14 +63,92 @@ class ProcessExecutor(Executor):
         if in_worker():
             yield from SerialExecutor().run(job, items)
             return
-        chunk = job.chunk or min(max(len(items) // (self.n_jobs * CHUNKS_PER_WORKER), 1), LONGEST_CHUNK)
-        tasks = [_Task(list(range(low, min(low + chunk, len(items))))) for low in range(0, len(items), chunk)]
+        tasks = _tasks(len(items), self.n_jobs, job.chunk)
         with written_job(job.function, job.shared) as folder:
             crew = _Crew(folder, job, items, min(self.n_jobs, len(tasks)))
             try:
                 yield from crew.work(tasks)
             finally:
                 crew.kill()
+
+
+class _Kept(ProcessExecutor):
+    """Workers that stay between the maps over one shared object, and keep what they have loaded."""
+
+    def __init__(self, folder: Path, shared: object, n_jobs: int) -> None:
+        super().__init__(n_jobs)
+        self.folder, self.shared = folder, shared
+        self.crew: _Crew[Any, Any, Any] | None = None
+
+    def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
+        """Yield one outcome per item, as they come; where that ends early, the workers are ended too."""
+        assert job.shared is self.shared, "these workers have read another object"
+        paired = replace(
+            cast("Job[Any, Any, Any]", job), function=_apply, prepare=lambda i: (job.function, job.ready(i))
+        )
+        tasks = _tasks(len(items), self.n_jobs, job.chunk)
+        if self.crew is None:
+            self.crew = _Crew(self.folder, paired, items, self.n_jobs)
+        crew, self.crew = self.crew, None
+        crew.job, crew.items = paired, items
+        try:
+            yield from crew.work(tasks)
+            self.crew = crew
+        finally:
+            if self.crew is None:
+                crew.kill()
+
+    def close(self) -> None:
+        """End the workers."""
+        if self.crew is not None:
+            self.crew.kill()
+            self.crew = None
+
+
+@contextlib.contextmanager
+def kept_workers(shared: object, n_jobs: int = -1) -> Iterator[Executor]:
+    """Give an executor for several maps over one shared object, whose workers start and load libraries once.
+
+    Parameters
+    ----------
+    shared : object
+        The ``shared`` of each of these maps.
+    n_jobs : int
+        Processes; -1: one per core.
+
+    Yields
+    ------
+    Executor
+        Inside a worker one that runs everything in this process.
+
+    Examples
+    --------
+    >>> from foretide.parallel import map_tasks
+    >>> table = {"a": 1, "b": 3}
+    >>> with kept_workers(table, n_jobs=1) as workers:
+    ...     found = [map_tasks(dict.get, keys, shared=table, executor=workers) for keys in (["a"], ["b", "c"])]
+    >>> [[outcome.get() for outcome in one] for one in found]
+    [[1], [3, None]]
+    """
+    if in_worker():
+        yield SerialExecutor()
+        return
+    with written_job(_apply, shared) as folder:
+        kept = _Kept(folder, shared, n_jobs)
+        try:
+            yield kept
+        finally:
+            kept.close()
+
+
+def _apply(shared: S, item: tuple[Callable[[S, I], R], I]) -> R:
+    function, own = item
+    return function(shared, own)
+
+
+def _tasks(n: int, n_jobs: int, chunk: int | None) -> list[_Task]:
+    size = chunk or min(max(n // (n_jobs * CHUNKS_PER_WORKER), 1), LONGEST_CHUNK)
+    return [_Task(list(range(low, min(low + size, n)))) for low in range(0, n, size)]
 
 
 @dataclass
@@ -131,8 +209,9 @@ class _Crew(Generic[S, I, R]):
     def work(self, tasks: Sequence[_Task]) -> Iterator[Outcome[R]]:
         """Hand out the tasks and yield what comes."""
         self.waiting.extend(tasks)
-        self.slots = [_Slot(self.folder, self.job.threads) for _ in range(self.size)]
-        self.idle = list(self.slots)
+        if not self.slots:
+            self.slots = [_Slot(self.folder, self.job.threads) for _ in range(self.size)]
+            self.idle = list(self.slots)
         left = len(self.items)
         while left:
             self._feed()
@@ -169,7 +248,9 @@ class _Crew(Generic[S, I, R]):
                 continue
             task = self.waiting.popleft()
             try:
-                future = slot.pool.submit(run_chunk, task.indices, [self.items[i] for i in task.indices])
+                future = slot.pool.submit(
+                    run_chunk, task.indices, [self.job.ready(self.items[i]) for i in task.indices]
+                )
             except BrokenProcessPool:  # it died while it had nothing to do, which is no task's fault
                 self.waiting.appendleft(task)
                 self._listen(slot, None, slot.start())

@@ -29,4 +29,4 @@ class SerialExecutor(Executor):
         """
         with limited(job.threads):
             for index, item in enumerate(items):
-                yield call(job.function, job.shared, item, index)
+                yield call(job.function, job.shared, job.ready(item), index)

@@ -17,8 +17,9 @@ import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.auto.auto import LEARN, LEAST, MOST, usual_limit
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
-from foretide.forecasters.auto.contest import NO_TIME, Entry, _outdone
+from foretide.forecasters.auto.contest import Entry, _outdone
 from foretide.forecasters.auto.judge import MOST_ORIGINS, QUANTILES, Judge, tried, wql
+from foretide.forecasters.auto.turns import NO_TIME
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
 
@@ -82,7 +83,7 @@ def test_without_time_the_first_candidate_answers() -> None:
 
 
 def test_a_dear_candidate_is_left_out_by_its_measured_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretide.forecasters.auto.contest.predicted_seconds", lambda judge, candidate: 1000.0)
+    monkeypatch.setattr("foretide.forecasters.auto.turns.predicted_seconds", lambda judge, candidate: 1000.0)
     model = ft.Auto(H, ["SeasonalES", {"LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}]).fit(noise())
     board = model.leaderboard().set_index("candidate")
     assert board.left_out["LAVAR"] == f"{NO_TIME}: it would take about 33 min 20 s"

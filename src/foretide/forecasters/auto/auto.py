@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -15,15 +16,18 @@ from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction
 from foretide.forecasters.auto.blend import ENDS, asked_for, blended, stretched
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
-from foretide.forecasters.auto.contest import FAILED, Entry, Held, Result, contest, time_left
+from foretide.forecasters.auto.contest import Entry, Held, Result, contest, time_left
+from foretide.forecasters.auto.crew import AFTER, MOST_JOBS, Crew, can_travel, refit
+from foretide.forecasters.auto.hindsight import held_back, quick_part
 from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.auto.turns import FAILED
 from foretide.forecasters.choices import joined_choices, of_each
 from foretide.forecasters.gaussian import installed
-from foretide.forecasters.intervals.past import predict_within
+from foretide.forecasters.intervals.past import PastForecasts, predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
-from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
-from foretide.parallel import map_tasks
+from foretide.forecasters.wrappers.wrapper import Member, Wrapper, unfitted
+from foretide.parallel import check_jobs, jobs_here
 from foretide.text import joined, number, percent, phrase
 from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
 
@@ -77,6 +81,10 @@ class Auto(Wrapper):
         Steps of one season; found from the frequency and the data by default.
     seed : int
         Of the networks among the usual candidates.
+    n_jobs : int, optional
+        Candidates judged, and chosen ones fitted, side by side, each on one thread; -1: one per core. It changes no
+        forecast while the time limit leaves none out. By default one per core, four at most, where there are 5,000
+        values or more; small tables are done before other processes have started.
     alias : str, optional
         Name in frames and tables.
 
@@ -103,6 +111,7 @@ class Auto(Wrapper):
         time_limit: float | None = None,
         season: int | None = None,
         seed: int = 0,
+        n_jobs: int | None = None,
         alias: str | None = None,
     ) -> None:
         if candidates is not None and (isinstance(candidates, (str, Mapping)) or not len(candidates)):
@@ -116,6 +125,7 @@ class Auto(Wrapper):
         if time_limit is not None and not time_limit > 0:
             raise ConfigError(f"time_limit is a number of seconds above 0, or None; got {time_limit!r}.")
         self.season, self.seed = check_count("season", season), seed
+        self.n_jobs = None if n_jobs is None else check_jobs(n_jobs)
         self.time_limit = None if time_limit is None else float(time_limit)
         super().__init__(self._given or [SeasonalNaive(h, self.season)], alias=alias)
         self.uses_validation = False  # it keeps its own part back
@@ -231,20 +241,15 @@ class Auto(Wrapper):
         values = int(panel.observed.sum()) * panel.n_targets
         learn = bool(panel.future) or float(np.median(panel.observed)) >= LONG
         ends = began + (self.time_limit or usual_limit(panel.n_entities, values, learn=learn))
-        held = contest(
-            judge,
-            tried.models,
-            ends - time.perf_counter(),
-            smooth=kind_of(panel) == "continuous",
-            starts=starts,
-            say=self._say,
-        )
-        result = held.result
-        self.trials_ = {} if judge is None else self._trials(judge, held, tried.models)
-        self.floor_ = np.fmin.reduce(panel.values[:, : panel.n_targets], axis=0) >= 0
-        chosen = joined([entry.candidate for entry in result.entries if entry.weight])
-        self._say(f"fitting {chosen} on everything, {time_left(ends - time.perf_counter())}")
-        entries = self._refitted(tried.models, result.entries, part)
+        with Crew(judge, panel, min(jobs_here(), MOST_JOBS) if self.n_jobs is None else jobs_here(self.n_jobs)) as crew:
+            smooth, left = kind_of(panel) == "continuous", ends - time.perf_counter()
+            held = contest(crew, tried.models, left, smooth=smooth, starts=starts, say=self._say)
+            result = held.result
+            self.trials_ = {} if judge is None else self._trials(judge, held, tried.models)
+            self.floor_ = np.fmin.reduce(panel.values[:, : panel.n_targets], axis=0) >= 0
+            chosen = joined([entry.candidate for entry in result.entries if entry.weight])
+            self._say(f"fitting {chosen} on everything, {time_left(ends - time.perf_counter())}")
+            entries = self._refitted(tried.models, result.entries, part, crew)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
         lost = {
             entry.candidate: entry.left_out for entry in entries if entry.lost and not entry.start_of
@@ -266,13 +271,18 @@ class Auto(Wrapper):
                 found[name] = judge.forecast(name, trial, baseline=model.baseline)
         return found if held.blend is None else {**found, self.name: judge.forecast(self.name, held.blend)}
 
-    def _refitted(self, models: Sequence[Forecaster], entries: Sequence[Entry], part: FitPart) -> list[Entry]:
+    def _refitted(
+        self, models: Sequence[Forecaster], entries: Sequence[Entry], part: FitPart, crew: Crew
+    ) -> list[Entry]:
         """Fit the chosen ones on everything; what they warn of becomes notes, and one that fails leaves the blend."""
         chosen = [k for k, entry in enumerate(entries) if entry.weight]
         items = [(m.fresh(), part.train_until if m.uses_validation else None) for m in (models[k] for k in chosen)]
+        dear = sum(entries[k].seconds for k in chosen) >= AFTER and all(can_travel(m) for m, _ in items)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            outcomes = map_tasks(fit_member, items, shared=part.panel)
+            stream = crew.stream(refit, items, beside=dear and crew.workers is not None)
+            with closing(stream):
+                outcomes = sorted(stream, key=lambda outcome: outcome.index)
         self.notes_ = list(dict.fromkeys(str(one.message) for one in said if issubclass(one.category, UserWarning)))
         if not any(outcome.ok for outcome in outcomes):
             outcomes[0].get()
@@ -290,6 +300,13 @@ class Auto(Wrapper):
         self.members = members
         self.uses_future = any(member.uses_future for member in members)
         self.neural = any(member.neural for member in members)
+
+    def _hindsight(self, part: FitPart) -> Forecaster | PastForecasts:
+        """Return the blend of the quick members, or what was forecast from the held-back origins."""
+        trial, swift = self.trials_.get(self.name), quick_part(self)
+        if swift is None and trial is not None:
+            return held_back(trial, part.panel)
+        return swift or self
 
     # ---------------------------------------------------------------- forecasting
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:

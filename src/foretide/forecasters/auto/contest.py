@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,18 +21,19 @@ from foretide.forecasters.auto.blend import (
     shares_of,
     stretched,
 )
-from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, predicted_seconds, tried, wql
-from foretide.forecasters.classical.time_limit import OutOfTime
-from foretide.parallel import map_tasks
+from foretide.forecasters.auto.crew import NO_WORKERS, Crew, can_travel
+from foretide.forecasters.auto.judge import CHECKED, QUANTILES, Judge, Trial, wql
+from foretide.forecasters.auto.turns import FAILED, NO_TIME, Attempt, Turn, attempt
 from foretide.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from foretide.forecasters.base import Forecaster
+    from foretide.parallel import Outcome
     from foretide.typing import Floats
 
-FAILED, NO_TIME = "failed", "no time left"
+NOT_FINITE = "no finite forecast"
 TOO_SHORT = "the series are too short to be judged on"
 
 
@@ -119,7 +121,7 @@ def is_simple(model: Forecaster) -> bool:
 
 
 def contest(
-    judge: Judge | None,
+    crew: Crew,
     models: Sequence[Forecaster],
     time_limit: float,
     *,
@@ -131,8 +133,8 @@ def contest(
 
     Parameters
     ----------
-    judge : Judge or None
-        None: the simple candidates count the same.
+    crew : Crew
+        Without a judge the simple candidates count the same.
     models : sequence of Forecaster
         Unfitted ones; the first is judged in any case.
     time_limit : float
@@ -148,12 +150,14 @@ def contest(
     -------
     Held
     """
+    judge = crew.shared[0]
     begun = [Entry(m.name, simple=is_simple(m), start_of=(starts or {}).get(m.name, "")) for m in models]
     if judge is None:
         result = _unjudged([replace(entry, left_out=TOO_SHORT) for entry in begun])
         return Held(result, [None] * len(models))
-    entries, trials = _judged(judge, list(zip(models, begun, strict=True)), time_limit, say)
-    return settled(judge, entries, trials, smooth=smooth)
+    judging = _Judging(crew, judge, models, begun, [None] * len(models), time.perf_counter() + time_limit, say)
+    judging.all()
+    return settled(judge, judging.entries, judging.trials, smooth=smooth)
 
 
 def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | None], *, smooth: bool) -> Held:
@@ -226,45 +230,79 @@ def _unjudged(entries: Sequence[Entry]) -> Result:
     ))  # fmt: skip
 
 
-def _judged(
-    judge: Judge, models: Sequence[tuple[Forecaster, Entry]], time_limit: float, say: Callable[[str], object]
-) -> tuple[list[Entry], list[Trial | None]]:
-    """Try the candidates one after the other; what the good ones need to be fitted again is kept free."""
-    ends = time.perf_counter() + time_limit
-    entries: list[Entry] = []
-    trials: list[Trial | None] = []
-    for k, (model, begun) in enumerate(models):
-        entry, trial, expected = begun, None, 0.0
-        ready = ends - _to_refit(entries, judge.evidence)
-        left = ready - time.perf_counter()
-        say(f"trying {model.name} ({k + 1} of {len(models)}), {time_left(ends - time.perf_counter())}")
-        if k and left > 0 and not entry.simple:
-            (measured,) = map_tasks(predicted_seconds, [model], shared=judge)
-            expected = 2 * (measured.value or 0.0)  # to be judged and fitted again; what fails here may work on all
-            left = ready - time.perf_counter()
-        if k and (left <= 0 or expected > left):
-            took = f": it would take about {duration(expected)}" if left > 0 else ""
-            entry = replace(entry, left_out=NO_TIME + took)
-        else:
-            (outcome,) = map_tasks(tried, [(model, left / 2 if k else None)], shared=judge)
-            trial = outcome.value
-            score = wql(trial.quantiles, judge.truth) if trial is not None else float("nan")
-            entry = replace(entry, seconds=outcome.seconds)
-            if isinstance(outcome.error, OutOfTime):
-                entry = replace(entry, left_out=f"{NO_TIME}: it was stopped after {duration(left / 2)}")
-            elif not np.isfinite(score):
-                entry = replace(entry, left_out=f"{FAILED}: {outcome.error or 'no finite forecast'}")
+@dataclass(eq=False)
+class _Judging:
+    """The candidates while they are judged.
+
+    Attributes
+    ----------
+    crew : Crew
+    judge : Judge
+    models : sequence of Forecaster
+    entries : list of Entry
+        One per model.
+    trials : list of Trial or None
+    ends : float
+        When all must be done, in seconds of ``time.perf_counter``.
+    say : callable
+    """
+
+    crew: Crew
+    judge: Judge
+    models: Sequence[Forecaster]
+    entries: list[Entry]
+    trials: list[Trial | None]
+    ends: float
+    say: Callable[[str], object]
+    done: set[int] = field(default_factory=set)
+
+    def all(self) -> None:
+        """Judge every candidate: in this process until it pays to do it in several."""
+        began, waiting = time.perf_counter(), list(range(len(self.models)))
+        while waiting:
+            able = [k for k in waiting if can_travel(self.models[k])]
+            if self.crew.pays(time.perf_counter() - began, len(able)):
+                self._some([k for k in waiting if k not in able], beside=False)
+                try:
+                    self._some(able, beside=True)
+                except NO_WORKERS:
+                    self.crew.alone()
             else:
-                entry = replace(entry, wql=score)
-        entries.append(entry)
-        trials.append(trial)
-    return entries, trials
+                self._some(waiting[:1], beside=False)
+            waiting = [k for k in waiting if k not in self.done]
+
+    def _some(self, places: Sequence[int], *, beside: bool) -> None:
+        turns = [Turn(self.models[k], k, not self.entries[k].simple) for k in places]
+        with closing(self.crew.stream(attempt, turns, beside=beside, prepare=self._turn)) as outcomes:
+            for outcome in outcomes:
+                self._ended(places[outcome.index], outcome)
+
+    def _turn(self, turn: Turn) -> Turn:
+        """Give a candidate what time is left; what the good ones need to be fitted again is kept free."""
+        now, k = time.perf_counter(), turn.place
+        self.say(f"trying {turn.model.name} ({k + 1} of {len(self.models)}), {time_left(self.ends - now)}")
+        left = self.ends - now - _to_refit(self.entries, self.judge.evidence, self.crew.jobs)
+        return turn._replace(left=left if k else None)
+
+    def _ended(self, k: int, outcome: Outcome[Attempt]) -> None:
+        """Note what came of a candidate's turn."""
+        self.done.add(k)
+        entry, got = self.entries[k], outcome.value
+        if got is None or got.trial is None:
+            seconds, why = (outcome.seconds, f"{FAILED}: {outcome.error}") if got is None else got[1:]
+            self.entries[k] = replace(entry, seconds=seconds, left_out=why)
+            return
+        score = wql(got.trial.quantiles, self.judge.truth)
+        self.trials[k], entry = got.trial, replace(entry, seconds=got.seconds)
+        able = np.isfinite(score)
+        self.entries[k] = replace(entry, wql=score) if able else replace(entry, left_out=f"{FAILED}: {NOT_FINITE}")
 
 
-def _to_refit(entries: Sequence[Entry], evidence: float) -> float:
+def _to_refit(entries: Sequence[Entry], evidence: float, jobs: int) -> float:
     """Seconds that fitting those near the best again will take."""
     best = min((entry.wql for entry in entries if np.isfinite(entry.wql)), default=0.0)
-    return sum(entry.seconds for entry in entries if entry.wql <= near(evidence) * best)
+    seconds = [entry.seconds for entry in entries if entry.wql <= near(evidence) * best]
+    return max(sum(seconds) / jobs, max(seconds, default=0.0))
 
 
 def time_left(seconds: float) -> str:

@@ -117,6 +117,7 @@ class Stats(Forecaster):
     quick: ClassVar[Mapping[str, object]] = {"model": "AutoETS"}
     knows_ids = True
     accepts_new_ids = False
+    one_by_one = True
     baseline = True
 
     def __init__(

@@ -65,9 +65,10 @@ def _dependence(
         truth, entity, step = past.errors.truth[some], past.errors.entity[some], past.errors.step[some]
         quantiles = errors.quantiles(past.errors.mean[some], [ids[i] for i in entity], step, LEVELS)
     else:
-        most = max(1, ELEMENTS // (model.h * d * ORIGINS))
-        chosen = evenly(part.panel.n_entities, most)
-        made = _forecasts(model, part.take(chosen))
+        source = model._hindsight(part)
+        past, maker = (source, None) if isinstance(source, PastForecasts) else (None, source)
+        chosen = np.arange(len(ids)) if maker is None else evenly(len(ids), max(1, ELEMENTS // (model.h * d * ORIGINS)))
+        made = past if maker is None else _forecasts(maker, part.take(chosen))
         if made is None or made.quantiles is None:
             return Dependence.none(ids, model.h, d)
         quantiles, truth = made.quantiles, made.errors.truth

@@ -97,6 +97,7 @@ class Wrapper(Forecaster):
         self.spares_validation = all(member.spares_validation for member in members)
         self.uses_future = any(member.uses_future for member in members)
         self.neural = any(member.neural for member in members)
+        self.past_origins = min(member.past_origins for member in members)
 
     @property
     def parts(self) -> tuple[Forecaster, ...]:

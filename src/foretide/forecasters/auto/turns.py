@@ -1,0 +1,88 @@
+"""One candidate's turn: whether there is time for it, and what it forecasts from the held-back origins."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from foretide.forecasters.auto.judge import Trial, predicted_seconds, tried
+from foretide.forecasters.classical.time_limit import OutOfTime
+from foretide.parallel import map_tasks
+from foretide.text import duration
+
+if TYPE_CHECKING:
+    from foretide.forecasters.auto.crew import Shared
+    from foretide.forecasters.base import Forecaster
+
+FAILED, NO_TIME = "failed", "no time left"
+
+
+class Turn(NamedTuple):
+    """A candidate when its turn comes.
+
+    Attributes
+    ----------
+    model : Forecaster
+        Unfitted.
+    place : int
+        Which one it is.
+    measured : bool
+        Whether it is measured on a few series first.
+    left : float or None
+        Seconds for its judging and its fit on everything; None: as long as it takes.
+    """
+
+    model: Forecaster
+    place: int
+    measured: bool
+    left: float | None = None
+
+
+class Attempt(NamedTuple):
+    """What came of a candidate's turn.
+
+    Attributes
+    ----------
+    trial : Trial or None
+    seconds : float
+        That its trial took.
+    left_out : str
+        Why there is no trial.
+    """
+
+    trial: Trial | None
+    seconds: float = 0.0
+    left_out: str = ""
+
+
+def attempt(shared: Shared, turn: Turn) -> Attempt:
+    """Judge a candidate in the time that it has, unless a fit on few series says that this is too little.
+
+    Parameters
+    ----------
+    shared : (Judge, Panel)
+    turn : Turn
+
+    Returns
+    -------
+    Attempt
+    """
+    judge, left, began = shared[0], turn.left, time.perf_counter()
+    assert judge is not None
+    if left is not None:
+        expected = 0.0
+        if turn.measured and left > 0:
+            (found,) = map_tasks(predicted_seconds, [turn.model], shared=judge)
+            expected = 2 * (found.value or 0.0)  # to be judged and fitted again; what fails here may work on all
+            left -= time.perf_counter() - began
+        if left <= 0 or expected > left:
+            took = f": it would take about {duration(expected)}" if left > 0 else ""
+            return Attempt(None, 0.0, NO_TIME + took)
+        left /= 2
+    began = time.perf_counter()
+    try:
+        trial = tried(judge, (turn.model, left))
+    except OutOfTime:
+        seconds = time.perf_counter() - began
+        return Attempt(None, seconds, f"{NO_TIME}: it was stopped after {duration(left or seconds)}")
+    return Attempt(trial, time.perf_counter() - began)
