@@ -71,8 +71,7 @@ def map_tasks(
     chunk : int, optional
         Items sent to a worker at once. By default few enough for 32 rounds per worker, at most 100.
     prepare : callable, optional
-        Gets each item, in this process, when its turn comes, and returns what the function gets instead: the time that
-        is left to it, for instance.
+        Gets each item, in this process, when its turn comes, and returns what the function gets instead.
     progress : callable, optional
         ``progress(done, total, outcome)``, called in this process after every item: the place to save a result.
 

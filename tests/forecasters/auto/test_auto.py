@@ -165,9 +165,9 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert kind_of(panel) == "continuous"
     assert kind_of(sparse) == "sparse"
     smooth, rough = ({m.name for m in usual_candidates(p, H, {}).models} for p in (panel, sparse))
-    assert {"Persistence", "Drift", "LAVAR", "CalendarES", "Analogues", "AutoCES", "AutoETS", "Pretrained"} <= smooth
+    assert {"Persistence", "Drift", "LAVAR", "CalendarES", "Analogues", "AutoCES", "Pretrained"} <= smooth
     assert "AutoARIMA" in smooth
-    assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoETS", "Pretrained"} <= rough
+    assert {"CalendarES", "LAVAR", "TSB", "Analogues", "AutoCES", "Pretrained"} <= rough
     counts = panel.with_values(rng.poisson(1.5, panel.values.shape).astype(float))
     judge = Judge.of(counts, H, 7)
     assert judge is not None

@@ -132,7 +132,7 @@ class Auto(Wrapper):
         self.uses_future = self._given is None or self.uses_future
         self.neural = self.neural if self._given is not None else installed("torch")
         self.progress: Callable[[str], object] | None = None
-        """Gets a line before each step of ``fit``, such as "trying AutoETS (4 of 11), 42 s left". Not a setting."""
+        """Gets a line before each step of ``fit``, such as "trying LAVAR (4 of 11), 42 s left". Not a setting."""
         self.result_: Result | None = None
         """What came of the contest; None before fit."""
         self.trials_: dict[str, Forecast] = {}

@@ -77,7 +77,6 @@ USUAL: tuple[Usual, ...] = (
     Usual("Stats", settings={"model": "DynamicOptimizedTheta"}, rows=3, needs="statsforecast"),
     Usual("Boosting", rows=20, in_all=400),
     Usual("LAVAR", rows=20, in_all=300),
-    Usual("Stats", settings={"model": "AutoETS"}, rows=3, most_rows=3_000, most_season=24, needs="statsforecast"),
     Usual("Stats", _SMOOTH, {"model": "AutoARIMA"}, rows=20, most_rows=500, most_season=12, needs="statsforecast"),
     Usual("Attention", ("continuous", "sparse"), {"head": "student_t"}, rows=60, in_all=1000),
     Usual("Attention", ("counts",), {"head": "nb"}, rows=60, in_all=1000),

@@ -38,7 +38,9 @@ FEWEST = 3
 SAMPLE_SERIES, SAMPLE_ROWS, SAMPLE_PART, FEW_ROWS = 4, 1500, 8, 100
 """The time that a candidate takes is measured on so many series, and so many rows of each; on no more than this part of
 all rows, but not on fewer of each than the last number."""
-
+SMALL = 5_000
+"""Of fewer rows only those that go through series one by one are measured, where a candidate can be stopped: the others
+are done almost as soon as measured."""
 OF_NETWORKS, AT_ONCE = 0.25, 0.75
 """So much of a network's time on few series grows with the rows; the rest is there once. That of others grows with this
 power of them, unless they go through series and windows one by one: on 25 times the rows trees took 10 times as long,
@@ -230,7 +232,7 @@ def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
 def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     """Return about how long :func:`tried` will take, from a fit on a few series, or on the beginning of a few.
 
-    0 where few series are most of the work and it can be stopped when it takes too long.
+    0 where rows are few, or few series are most of the work, and it can be stopped when it takes too long.
 
     Parameters
     ----------
@@ -243,6 +245,8 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     float
     """
     known = judge.known
+    if known.length.sum() < SMALL and can_interrupt() and not one_by_one(candidate):
+        return 0.0
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
     part = int(known.length.sum()) // (SAMPLE_PART * few.n_entities)
     few = few.head(np.minimum(few.length, np.clip(part, FEW_ROWS, SAMPLE_ROWS)))
