@@ -60,9 +60,16 @@ def frame() -> pd.DataFrame:
     )  # fmt: skip
 
 
+@cache
 def panel_of(*names: str) -> Panel:
     table = frame()
-    return Panel.from_frame(table[table.unique_id.isin(names)], freq="D", future=["f"], missing="mask")
+    return locked(Panel.from_frame(table[table.unique_id.isin(names)], freq="D", future=["f"], missing="mask"))
+
+
+def locked(panel: Panel) -> Panel:
+    """Return a panel that all may share: nobody can write into it."""
+    panel.values.flags.writeable = False
+    return panel
 
 
 @cache
@@ -70,6 +77,7 @@ def fitted(case: str, names: tuple[str, ...] = KNOWN) -> Forecaster:
     return CASES[case](H).fit(panel_of(*names))
 
 
+@cache
 def ahead(panel: Panel) -> Panel:
     """Return the panel with known-future rows after the end of each series."""
     table = panel.to_frame()
@@ -81,7 +89,7 @@ def ahead(panel: Panel) -> Panel:
     order = list(dict.fromkeys(table.unique_id))
     whole = pd.concat([table, *more], ignore_index=True)
     whole = pd.concat([whole[whole.unique_id == name] for name in order], ignore_index=True)
-    return Panel.from_frame(whole, freq="D", future=["f"], missing="mask")
+    return locked(Panel.from_frame(whole, freq="D", future=["f"], missing="mask"))
 
 
 def by_name(found: Forecast) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
