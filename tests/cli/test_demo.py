@@ -10,6 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -73,22 +75,28 @@ def test_supplies_take_what_they_have() -> None:
         recipe_config(Kind.SUPPLIES, {"lstm_trials": 2}, quick=True, seed=1)
 
 
-@pytest.mark.parametrize(
-    "typed",
-    [
-        ["--T", "150", "--lstm-trials", "1", "--att-trials", "2", "--input-len", "12"],
-        ["supplies", "--T", "200", "--n-series", "3", "--horizon", "3"],
-    ],
-)
-def test_a_small_demo_runs(typed: list[str], tmp_path: Path) -> None:
-    done = call(*typed, "--epochs", "1", "--set", "explain=false", "--out", str(tmp_path / "out"))
+def small(folder: Path, *typed: str) -> Any:
+    done = call(*typed, "--epochs", "1", "--set", "explain=false", "--out", str(folder))
     assert done["status"] == "finished"
-    assert {"Attention", "LSTM"} <= set(done["paths"]["models"]) or "LAVAR" in done["paths"]["models"]
-    searched = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert searched["verdict"] == done["verdict"]
-    if "--lstm-trials" in typed:
-        trials = json.loads((tmp_path / "out" / "search" / "tables" / "trials.json").read_text())
-        assert sorted(trials["columns"]["model"]) == ["Attention", "Attention", "LSTM"]
+    assert json.loads((folder / "run.json").read_text())["verdict"] == done["verdict"]
+    return done
+
+
+def test_a_small_demo_runs_after_its_search(tmp_path: Path) -> None:
+    done = small(tmp_path, "--T", "150", "--lstm-trials", "1", "--att-trials", "2", "--input-len", "12")
+    assert {"Attention", "LSTM"} <= set(done["paths"]["models"])
+    trials = json.loads((tmp_path / "search" / "tables" / "trials.json").read_text())
+    assert sorted(trials["columns"]["model"]) == ["Attention", "Attention", "LSTM"]
+
+
+def test_a_small_demo_of_supplies_runs(tmp_path: Path) -> None:
+    done = small(tmp_path, "supplies", "--T", "240", "--n-series", "6", "--horizon", "3")
+    assert "weighted quantile loss" in done["verdict"]
+    scores = pd.read_csv(tmp_path / "metrics.csv").set_index("model")
+    assert {"LAVAR", "CalendarES", "Croston", "SBA", "TSB", "SeasonalES", "oracle"} <= set(scores.index)
+    assert np.isfinite(scores[["wql", "coverage_80"]]).all(axis=None)
+    assert (scores["ratio_to_oracle"].drop("oracle") > 1).all()
+    assert (tmp_path / "buckets-LAVAR.csv").is_file()
 
 
 def test_the_demo_needs_its_own_extra_only(tmp_path: Path) -> None:

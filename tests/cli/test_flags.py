@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import foretide
 from typer.testing import CliRunner
 
 from foretide.cli.app import COMMANDS, command_line
@@ -117,14 +115,6 @@ def test_settings_reach_the_configuration_that_is_kept(place: Path) -> None:
     assert "known: 'off'" in kept or "known: off" in kept
 
 
-def process(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; sys.argv[0] = 'foretide'; from foretide.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=cwd, env={**os.environ, "NO_COLOR": "1", **environment},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("line", "completed"),
     [
@@ -137,18 +127,16 @@ def process(*arguments: str, cwd: Path, **environment: str) -> subprocess.Comple
     ],
 )
 def test_shells_complete(tmp_path: Path, line: str, completed: list[str]) -> None:
-    done = process(
-        cwd=tmp_path, _FORETIDE_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(line.count(" "))
-    )  # fmt: skip
+    asked = {"_FORETIDE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    done = foretide(cwd=tmp_path, **asked)
     assert done.stdout.split() == completed
 
 
 def test_underscores_are_hyphens_and_mistakes_one_message(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(CONFIG)
-    done = process("tune", "job.yaml", "--n_trials", "2", "--dry_run", "--models", "seasonal-es", cwd=tmp_path)
+    done = foretide("tune", "job.yaml", "--n_trials", "2", "--dry_run", "--models", "seasonal-es", cwd=tmp_path)
     assert "search: 2 trials" in done.stdout
-    bad = process("run", "job.yaml", "--set", "Drift.foo=1", "--set", "h=0", "--set", "stride=x", cwd=tmp_path)
-    assert bad.returncode == 2
+    bad = foretide("run", "job.yaml", "--set", "Drift.foo=1", "--set", "h=0", "--set", "stride=x", cwd=tmp_path, code=2)
     assert "3 problems" in bad.stderr
     for part in ("--set Drift.foo=1, models.Drift.foo", "--set h=0, h", "--set stride=x, stride"):
         assert part in bad.stderr

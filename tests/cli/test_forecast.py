@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import SHELL, foretide
 from typer.testing import CliRunner
 
 import foretide as ft
@@ -32,16 +33,15 @@ def sales(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
 
 
 def process(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     return subprocess.run(
         [sys.executable, "-m", "foretide", "forecast", *arguments],
-        input=stdin, env=environment, capture_output=True, text=True, timeout=240, check=False,
+        input=stdin, env={**os.environ, **SHELL}, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
 
 
 def test_a_table_becomes_a_folder(sales: pd.DataFrame) -> None:
-    done = process("sales.csv", "--h", "7", "--model", "seasonal-naive", "--levels", "80")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = foretide("forecast", "sales.csv", "--h", "7", "--model", "seasonal-naive", "--levels", "80")
+    assert done.stderr == ""
     folder = Path("runs/sales-forecast")
     lines = done.stdout.strip().splitlines()
     assert lines[:2] == [
@@ -134,11 +134,11 @@ def test_ctrl_c_leaves_a_folder_that_says_so(sales: pd.DataFrame) -> None:
 
 
 def test_settings_by_name_reach_call_table_and_model(sales: pd.DataFrame) -> None:
-    done = process(
-        "sales.csv", "--out", "-", "--quiet", "--set", "h=3", "--set", "levels=[50]", "--set", "SeasonalNaive.season=7",
-        "--set", "data.target=sold", "--model", "seasonal-naive",
+    done = foretide(
+        "forecast", "sales.csv", "--out", "-", "--quiet", "--set", "h=3", "--set", "levels=[50]",
+        "--set", "SeasonalNaive.season=7", "--set", "data.target=sold", "--model", "seasonal-naive",
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stderr == ""
     made = pd.read_csv(io.StringIO(done.stdout))
     assert made.columns.to_list() == ["shop", "day", "sold", "sold-lo-50", "sold-hi-50"]
     assert len(made) == 6
@@ -178,6 +178,6 @@ def test_a_mistake_in_a_table_names_each_flag_once(tmp_path: Path) -> None:
     twice = tmp_path / "twice.csv"
     days = "".join(f"2024-01-{d:02},{d}\n" for d in range(1, 29))
     twice.write_text(f"day,sold\n{days}2024-01-05,99\n", encoding="utf-8")
-    said = process(str(twice), "--h", "3", "--out", str(tmp_path / "out")).stderr
+    said = foretide("forecast", str(twice), "--h", "3", "--out", str(tmp_path / "out"), code=2).stderr
     assert said.count("(--resample D)") == 1
     assert said.count("(--aggregate sum)") == 1

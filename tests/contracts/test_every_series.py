@@ -60,9 +60,16 @@ def frame() -> pd.DataFrame:
     )  # fmt: skip
 
 
+@cache
 def panel_of(*names: str) -> Panel:
     table = frame()
-    return Panel.from_frame(table[table.unique_id.isin(names)], freq="D", future=["f"], missing="mask")
+    return locked(Panel.from_frame(table[table.unique_id.isin(names)], freq="D", future=["f"], missing="mask"))
+
+
+def locked(panel: Panel) -> Panel:
+    """Return a panel that all may share: nobody can write into it."""
+    panel.values.flags.writeable = False
+    return panel
 
 
 @cache
@@ -70,6 +77,7 @@ def fitted(case: str, names: tuple[str, ...] = KNOWN) -> Forecaster:
     return CASES[case](H).fit(panel_of(*names))
 
 
+@cache
 def ahead(panel: Panel) -> Panel:
     """Return the panel with known-future rows after the end of each series."""
     table = panel.to_frame()
@@ -81,7 +89,7 @@ def ahead(panel: Panel) -> Panel:
     order = list(dict.fromkeys(table.unique_id))
     whole = pd.concat([table, *more], ignore_index=True)
     whole = pd.concat([whole[whole.unique_id == name] for name in order], ignore_index=True)
-    return Panel.from_frame(whole, freq="D", future=["f"], missing="mask")
+    return locked(Panel.from_frame(whole, freq="D", future=["f"], missing="mask"))
 
 
 def by_name(found: Forecast) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
@@ -190,7 +198,7 @@ def test_a_backtest_forecasts_series_that_its_fits_have_not_seen(name: str, refi
     settings = {"LSTM": {"epochs": 1, "hidden": 8, "input_size": 14}, "Ridge": {"input_size": 14},
                 "LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}  # fmt: skip
     panel = panel_of("long", "other", "ended", "short", "tiny", "one", "zero", "constant", "new")
-    card = ft.backtest({name: {"h": H, **settings.get(name, {})}}, panel, start="2023-03-20", refit=refit)
+    card = ft.backtest({name: {"h": H, **settings.get(name, {})}}, panel, start="2023-03-20", step=15, refit=refit)
     scores = card.scores("mae", by="series").set_index("unique_id")
     assert np.isfinite(scores.loc[["long", "other", "new", "short", "constant"], name]).all()
 

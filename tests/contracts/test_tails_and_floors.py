@@ -36,6 +36,7 @@ def panel_of(rows: dict[str, np.ndarray]) -> Panel:
     return make_panel([len(y) for y in rows.values()]).with_values(np.concatenate(list(rows.values()))[:, None])
 
 
+@pytest.mark.filterwarnings("ignore:VAR. 1 forecasts or series .* got the random walk")  # for what wakes last
 @pytest.mark.parametrize("case", [*WITH_DISTRIBUTIONS, *POINTS])
 def test_what_never_was_below_zero_is_not_forecast_there(case: str) -> None:
     panel = panel_of(series())

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
+from command_line import foretide
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,11 +24,7 @@ def test_the_readmes_commands_run_in_order(tmp_path: Path) -> None:
     typed = commands()
     assert len(typed) >= 5
     for line in typed:
-        words = shlex.split(line, comments=True)[1:]
-        done = subprocess.run(
-            [sys.executable, "-m", "foretide", *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        foretide(*shlex.split(line, comments=True)[1:], cwd=tmp_path)
     made = pd.read_csv(tmp_path / "next" / "forecast.csv")
     assert list(made.columns[:3]) == ["shop", "date", "sales"]
     assert len(made) == 5 * 14

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import foretide
 
 import foretide as ft
 from foretide.data.files import file_name
@@ -156,10 +155,7 @@ def test_names_in_tables_stay_text(tmp_path: Path) -> None:
 
 
 def test_the_command(run: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "foretide", "explain", str(run), "--no-inputs"],
-        capture_output=True, text=True, timeout=200, check=True,
-    )  # fmt: skip
+    done = foretide("explain", str(run), "--no-inputs")
     lines = done.stdout.strip().splitlines()
     assert lines[-1] == f"report: {run / 'explain.md'}"
     assert "The attention is faithful" in done.stdout

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from command_line import foretide
 from tests.support.cases import make_panel
 
 import foretide as ft
@@ -333,9 +334,17 @@ def test_the_name_of_a_run_is_no_path(name: str) -> None:
 @pytest.mark.parametrize("name", ["nul", "a.", " a", "x" * 300, "a:b?", "größe"])
 def test_any_other_name_of_a_run_has_a_folder(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = ft.run({**SMALL, "name": name})
+    folder = folder_of(Deed("run"), load_config({**SMALL, "name": name}), None, overwrite=False)
     assert folder.path.resolve().parent == tmp_path / "runs"
     assert folder.path.name == file_name(name)
+    with folder.writing():
+        pass
+
+
+def test_a_run_lies_in_the_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = f" größe: a? {'x' * 300}"
+    assert ft.run({**SMALL, "name": name}).path.resolve() == tmp_path / "runs" / file_name(name)
 
 
 # ---------------------------------------------------------------- disks that refuse
@@ -438,8 +447,7 @@ def test_commands_say_one_line(tmp_path: Path) -> None:
         ("run", str(tmp_path)),
     ]
     for arguments in tries:
-        got = command(*arguments)
-        assert got.returncode in (1, 2), (arguments, got)
+        got = foretide(*arguments, code=(1, 2))
         assert "Traceback" not in got.stderr
         assert got.stderr.startswith("error: "), got.stderr
         assert len(got.stderr.strip().splitlines()) == 1, got.stderr

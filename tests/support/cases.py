@@ -93,7 +93,7 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "Attention-waves": ("Attention", {"seasons": (7, 24), "waves": 3, "head": "gaussian"}),
     "Ensemble-distribution": (
         "Ensemble",
-        {"models": [{"ARIMA": {"order": (1, 0, 1)}}, {"ARIMA": {"order": (2, 0, 0)}}], "weights": (0.3, 0.7)},
+        {"models": [{"VAR": {"order": 1}}, {"VAR": {"order": 2}}], "weights": (0.3, 0.7)},
     ),
     "Ensemble-networks": ("Ensemble", {"models": [{"LSTM": {**_LSTM, "waves": 2}}, {"LAVAR": _SHORT_LAVAR}]}),
     "Ensemble-median": (
@@ -106,11 +106,11 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "WithIntervals-network": (
         "WithIntervals", {"model": {"Attention": {**_ATTENTION, "waves": 2}}, "distribution": "normal"},
     ),
-    "WithIntervals-passed-on": ("WithIntervals", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
+    "WithIntervals-passed-on": ("WithIntervals", {"model": {"VAR": {"order": 1}}}),
     "Conformal-adaptive": ("Conformal", {"method": "adaptive"}),
     "Conformal-network": ("Conformal", {"model": {"LSTM": {**_LSTM, "calendar": "auto"}}}),
-    "Conformal-distribution": ("Conformal", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
-    "PerEntity-distribution": ("PerEntity", {"model": {"ARIMA": {"order": (1, 0, 1)}}}),
+    "Conformal-distribution": ("Conformal", {"model": {"VAR": {"order": 1}}}),
+    "PerEntity-distribution": ("PerEntity", {"model": {"VAR": {"order": 1}}}),
     "PerEntity-LSTM": ("PerEntity", {"model": {"LSTM": _LSTM}}),
     "Auto-networks": (
         "Auto", {"candidates": ["SeasonalES", {"LSTM": _LSTM}, {"LAVAR": _SHORT_LAVAR}], "time_limit": 600.0},

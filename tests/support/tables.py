@@ -98,7 +98,31 @@ def rows_of(kind: str, low: int = 0, high: int | None = None, shops: Sequence[st
     return pd.concat([kept[kept.unique_id == name] for name in shops], ignore_index=True)
 
 
-def panel_of(frame: pd.DataFrame, kind: str, **roles: Any) -> Panel:
-    """Read a frame as a panel."""
-    time = TIMES[kind]
-    return Panel.from_frame(frame, freq=time.freq, missing="mask", **{**ROLES, **roles})
+@cache
+def panel_of(
+    kind: str,
+    low: int = 0,
+    high: int | None = None,
+    shops: tuple[str, ...] = SHOPS,
+    *,
+    backwards: bool = False,
+    zone: str | None = None,
+) -> Panel:
+    """Read these rows as a panel, once for all who ask; nobody can write into it.
+
+    ``backwards``: the columns of each role in the other order. ``zone``: the same instants as its clocks show them.
+    """
+    table = rows_of(kind, low, high, shops)
+    if zone:
+        table["ds"] = table.ds.dt.tz_convert(zone)
+    roles = {role: names[::-1] if backwards else names for role, names in ROLES.items()}
+    panel = Panel.from_frame(table, freq=TIMES[kind].freq, missing="mask", **roles)
+    panel.values.flags.writeable = False
+    return panel
+
+
+@cache
+def scales_of(kind: str) -> dict[tuple[str, str], float]:
+    """Return the spread of each series' targets."""
+    table = rows_of(kind)
+    return {(name, target): float(rows[target].std()) for name, rows in table.groupby("unique_id") for target in "yz"}

@@ -208,15 +208,16 @@ def test_another_process_knows_the_rows_that_were_fitted_on(tmp_path: Path) -> N
     code = (
         "import sys, foretide as ft, pandas as pd\n"
         "p = ft.Panel.from_frame(pd.read_csv('late.csv', parse_dates=['ds']), freq='D')\n"
-        "print(*(repr(float(v)) for v in ft.load(sys.argv[1]).predict(p).mean.ravel()))"
+        "for name in sys.argv[1:]: print(*(repr(float(v)) for v in ft.load(name).predict(p).mean.ravel()))"
     )
-    for name, make in MODELS.items():
-        model = make(H).fit(plain(frame.iloc[:292]))
+    models = {name: make(H).fit(plain(frame.iloc[:292])) for name, make in MODELS.items()}
+    for name, model in models.items():
         model.save(tmp_path / name)
-        out = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / name)], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-        found = [float(v) for v in out.stdout.split()]
+    out = subprocess.run(
+        [sys.executable, "-c", code, *models], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    for line, model in zip(out.stdout.splitlines(), models.values(), strict=True):
+        found = [float(v) for v in line.split()]
         np.testing.assert_allclose(found, model.predict(plain(frame)).mean.ravel(), rtol=1e-5)
 
 
