@@ -113,7 +113,7 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "PerEntity-distribution": ("PerEntity", {"model": {"VAR": {"order": 1}}}),
     "PerEntity-LSTM": ("PerEntity", {"model": {"LSTM": _LSTM}}),
     "Auto-networks": (
-        "Auto", {"candidates": ["SeasonalES", {"LSTM": _LSTM}, {"LAVAR": _SHORT_LAVAR}], "time_limit": 600.0},
+        "Auto", {"candidates": ["SeasonalES", {"LSTM": _LSTM}], "time_limit": 600.0},
     ),
 }  # fmt: skip
 """Beside every forecaster of the table with its quick settings: name of the case -> forecaster, and what differs."""

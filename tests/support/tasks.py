@@ -1,4 +1,4 @@
-"""Tasks for the tests of the map: workers import them from here."""
+"""Tasks for the tests of the map: every worker imports this file, so it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from foretide.forecasters.base import FitPart
-from foretide.forecasters.simple.baselines import Persistence
 
 
 def square(shared: Any, item: float) -> float:
@@ -142,12 +139,3 @@ def writes_to_panel(panel: Any, item: int) -> None:
 
 def interrupts(shared: Any, item: int) -> None:
     raise KeyboardInterrupt
-
-
-class Deadly(Persistence):
-    """Kills its process when it is fitted on a series that begins with 666, and warns of every other."""
-
-    def _fit(self, part: FitPart) -> None:
-        if part.panel.rows(0)[0, 0] == 666:
-            os.kill(os.getpid(), signal.SIGKILL)
-        warnings.warn("rather deadly", UserWarning, stacklevel=1)

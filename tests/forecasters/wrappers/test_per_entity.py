@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import make_panel, times
-from tasks import Deadly
+from deadly import Deadly
 
 import foretide as ft
 from foretide.data.panel import Panel
