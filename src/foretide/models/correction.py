@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 MEMBERS, WIDTH = 4, 32
 DROPOUT = 0.2
-MOST_PAST = 8
-"""Past columns are read where there are no more than this."""
 SMALLEST_SPREAD = 1e-2
 LARGEST = 4.0
 """Standard deviations from its mean over training windows, at which an input ends."""
@@ -60,9 +58,7 @@ class StepCorrection(nn.Module):
         super().__init__()
         self.shape, self.lags, self.members, self.width = shape, tuple(lags), members, width
         self.own = 6 + 2 * len(self.lags)
-        past = shape.channels - shape.targets
-        self.past = past if past <= MOST_PAST else 0
-        shared = 1 + shape.known * (1 + len(self.lags)) + shape.static + 2 * self.past
+        shared = 1 + shape.known * (1 + len(self.lags)) + shape.static
         for name, value in (("low", -LARGEST), ("high", LARGEST), ("mean", 0.0), ("spread", 1.0)):
             self.register_buffer(name, torch.full((self.own + shared,), value))
         ahead = torch.arange(shape.h)
@@ -122,9 +118,6 @@ class StepCorrection(nn.Module):
             shared += [inputs.known, *(inputs.known_past[:, place] for place in places)]
         if inputs.static is not None:
             shared.append(inputs.static[:, None].expand(b, h, -1))
-        if self.past:
-            others = framed.tokens[..., d:]
-            shared += [others[:, -1:].expand(b, h, -1), others[:, -span:].mean(dim=1, keepdim=True).expand(b, h, -1)]
         return torch.stack(own, dim=3), torch.cat(shared, dim=2)
 
     @torch.no_grad()

@@ -93,7 +93,5 @@ def find_correction(
 
 
 def _lags(seasons: Sequence[float], input_size: int) -> tuple[int, ...]:
-    """Whole cycles that fit into the lookback, and twice the shortest."""
-    cycles = sorted({round(season) for season in seasons if 1.5 < season <= input_size})
-    twice = [2 * cycles[0]] if cycles and 2 * cycles[0] <= input_size else []
-    return tuple(sorted({*cycles, *twice}))
+    """Whole cycles that fit into the lookback."""
+    return tuple(sorted({round(season) for season in seasons if 1.5 < season <= input_size}))
