@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import foretide as ft
+from foretide.training import step_correction
 from foretide.training.watch import watching
 
 H = 2
@@ -67,3 +68,25 @@ def test_nobody_sees_its_epochs() -> None:
     with watching(rows.append):
         fitted(panel(3.0, rows=200), epochs=2)
     assert [row["epoch"] for row in rows] == [0, 1, 2]
+
+
+def test_validation_only_judges_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, train = [], step_correction.train_network
+
+    def spied(*args: Any, **options: Any) -> Any:
+        history = train(*args, **options)
+        losses.append([[row[name] for row in history.epochs] for name in ("train_loss", "val_loss")])
+        return history
+
+    monkeypatch.setattr(step_correction, "train_network", spied)
+    table = panel(3.0, rows=200)
+    later = np.arange(200)[:, None] > ft.split(table).train_end
+    fixed = {"epochs": 2, "channels": "shared", "level": "last", "waves": 1, "known": "off", "penalties": (0.1,)}
+    for values in (table.values, table.values + np.where(later, 2.0, 0.0)):
+        fitted(table.with_values(values), **fixed)
+    assert losses[0][0][1:] == losses[1][0][1:]
+    assert losses[0][1] != losses[1][1]
+
+
+def test_it_can_be_left_out() -> None:
+    assert fitted(panel(3.0, rows=200), epochs=2, by_step=False).network.backbone.frame.correction is None

@@ -438,7 +438,7 @@ class NeuralForecaster(Forecaster):
         """What each step of the horizon is corrected by, before a network looks at whole windows."""
         from foretide.training.step_correction import find_correction
 
-        if self.start_config.nothing:
+        if self.start_config.nothing or not self.training.by_step:
             return None
         seasons = self._seasons(windows[0].store.panel)
         return find_correction(start, shape, windows, seasons, self.training, self.seed)
