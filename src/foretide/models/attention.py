@@ -105,6 +105,7 @@ class AttentionBackbone(AttendingBackbone):
         framed = self.frame(inputs)
         copies = (self.bias.softmax(dim=2)[..., None] * self.gain[:, :, None]).sum(dim=0)
         linear = framed.linear + torch.einsum("hld,bdl->bhd", copies, framed.window[:, : self.shape.targets])
+        linear = self.frame.corrected(framed, linear)
         clue = find_clue(evidence(read(framed, inputs, self.shape.targets), framed, linear, inputs, labels))
         if clue is not None:
             self._add_lookup().follow(clue)
@@ -148,7 +149,7 @@ class AttentionBackbone(AttendingBackbone):
         framed = seen.framed
         lags = weights[:, : self.config.heads]
         copied = lags @ framed.window[:, None, : self.shape.targets].transpose(2, 3)
-        inside = framed.linear + (copied * self.gain).sum(dim=1)
+        inside = self.frame.corrected(framed, framed.linear + (copied * self.gain).sum(dim=1))
         if self.lookup is not None:
             inside = inside + self.lookup.change(self.norm_query(seen.state), weights[:, -1], framed.window, inside)
         context = (self._by_patch(lags) @ seen.values).transpose(1, 2).flatten(2)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from foretide.models.correction import StepCorrection
 from foretide.models.inputs import Inputs, Shape
 from foretide.models.known_basis import KnownBasis
 from foretide.models.season_term import SeasonTerm
@@ -37,6 +38,8 @@ class Framed:
         Season and level over the horizon: what a forecast of zero inside the frame means.
     linear : float tensor ``[B, H, D]``
         The linear map's forecast inside the frame.
+    inputs : Inputs
+        What was framed.
     """
 
     window: Tensor
@@ -44,6 +47,7 @@ class Framed:
     scale: Tensor
     outside: Tensor
     linear: Tensor
+    inputs: Inputs
 
 
 class Frame(nn.Module):
@@ -66,6 +70,7 @@ class Frame(nn.Module):
         super().__init__()
         self.shape, self.level, self.channels, self.scale = shape, start.level, start.channels, start.scale
         self.basis = start.basis
+        self.correction: StepCorrection | None = None
         self.waves = nn.Parameter(_float(start.season.waves))
         # Beside a basis of them they do not learn: their effect on each row is then computed once, see Store.
         self.known = nn.Parameter(_float(start.season.known), requires_grad=start.basis is None)
@@ -100,7 +105,13 @@ class Frame(nn.Module):
         if self.scale == "none":
             scale = torch.ones_like(scale)
         tokens = (window / scale).transpose(1, 2)
-        return Framed(window, tokens, scale[:, :d].transpose(1, 2), outside.transpose(1, 2), self._linear(window))
+        return Framed(
+            window, tokens, scale[:, :d].transpose(1, 2), outside.transpose(1, 2), self._linear(window), inputs
+        )
+
+    def corrected(self, framed: Framed, inside: Tensor) -> Tensor:
+        """Add what was learned of each step to a forecast ``inside`` the frame, ``[B, H, D]``."""
+        return inside if self.correction is None else inside + self.correction(framed, inside)
 
     def _linear(self, window: Tensor) -> Tensor:
         targets = window[:, : self.shape.targets]
@@ -154,7 +165,13 @@ class Frame(nn.Module):
     def structure(self) -> dict[str, Any]:
         """What of the frame is not a tensor, as JSON; with the state dict it rebuilds the frame."""
         basis = {} if self.basis is None else {"basis": self.basis.to_dict()}
-        return {"level": self.level, "channels": self.channels, "scale": self.scale, **basis}
+        steps = {} if self.correction is None else {"correction": self.correction.structure()}
+        return {"level": self.level, "channels": self.channels, "scale": self.scale, **basis, **steps}
+
+    def take_structure(self, structure: Mapping[str, Any]) -> None:
+        """Make what of a saved :meth:`structure` is no part of a start, for a state dict to fill."""
+        if "correction" in structure:
+            self.correction = StepCorrection.like(structure["correction"], self.shape)
 
 
 def empty_start(structure: Mapping[str, Any], arrays: Mapping[str, Array], prefix: str) -> Start:

@@ -45,7 +45,7 @@ class LSTMBackbone(Backbone):
             tokens.append(inputs.static[:, None].expand(-1, self.shape.input_size, -1))
             ahead.append(inputs.static[:, None].expand(-1, self.shape.h, -1))
         _, state = self.encoder(torch.cat(tokens, dim=2))
-        base = framed.outside + framed.linear
+        base = framed.outside + self.frame.corrected(framed, framed.linear)
         scale = framed.scale[:, 0]
         previous = framed.tokens[:, -1, : self.shape.targets]
         features = []

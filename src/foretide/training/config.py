@@ -37,6 +37,9 @@ class TrainingConfig:
         Heads whose distribution has the mean ``base + scale * linear(features)`` learn that mean by squared error, and
         their spread follows from the errors on validation windows; otherwise both are learned together by likelihood,
         as those with heavy tails always are.
+    by_step : bool
+        Whether each step of the horizon is corrected first, from the start's forecast and known-future columns there,
+        by small networks that are kept where validation asks for them.
     """
 
     epochs: int = 60
@@ -50,6 +53,7 @@ class TrainingConfig:
     ema: float = 0.98
     steps_per_epoch: int | None = 100
     fit_mean_first: bool = True
+    by_step: bool = True
 
     def __post_init__(self) -> None:
         check_numbers(self)
@@ -58,6 +62,7 @@ class TrainingConfig:
             "patience": self.patience is None or self.patience >= 1,
             "ema": 0 <= self.ema < 1,
             "fit_mean_first": isinstance(self.fit_mean_first, bool),
+            "by_step": isinstance(self.by_step, bool),
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
         }
         check_settings(self, _common_checks(self) | own)

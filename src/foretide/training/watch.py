@@ -44,6 +44,16 @@ def watching(callback: EpochCallback) -> Iterator[None]:
         _WATCHERS.reset(token)
 
 
+@contextlib.contextmanager
+def nobody_watching() -> Iterator[None]:
+    """Keep a training inside another one, with epochs of its own, from those who watch the other."""
+    token = _WATCHERS.set(())
+    try:
+        yield
+    finally:
+        _WATCHERS.reset(token)
+
+
 def show_watchers(row: Epoch) -> None:
     """Hand an epoch's row, a copy for each, to those who watch."""
     for callback in _WATCHERS.get():

@@ -104,7 +104,7 @@ def test_validation_is_not_trained_on(kind: str) -> None:
     panel = make_panel((160,), targets=1, past=1)
     until = times(panel, [129])[0]
     options = {"epochs": 3, "patience": 3, "channels": "shared", "level": "last", "waves": 1, "known": "off",
-               "penalties": (0.1,)}  # fmt: skip
+               "penalties": (0.1,), "by_step": False}  # fmt: skip
     models = [
         make(kind, **options).fit(p, train_until=until) for p in (panel, panel.with_values(panel.values + np.where(
             np.arange(160)[:, None] > 129, 3.0, 0.0)))

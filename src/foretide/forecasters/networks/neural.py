@@ -22,6 +22,7 @@ from foretide.forecasters.lavar.standard_base import standard_base
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.networks.base_level import fewer, for_new, for_start, like_demand, scaled_base
 from foretide.forecasters.networks.distribution import begin_head, check_counts, training_rates, unscaled_quantiles
+from foretide.forecasters.networks.flat import flat_series, is_constant
 from foretide.forecasters.options import check_options
 from foretide.forecasters.part import without_future
 from foretide.forecasters.simple.calendar_es import CalendarSpec, calendar_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.answer import Quantiles, Traces
     from foretide.models.backbone import Backbone
+    from foretide.models.correction import StepCorrection
     from foretide.models.frame import Frame
     from foretide.models.inputs import Shape
     from foretide.training.network import Network
@@ -178,13 +180,15 @@ class NeuralForecaster(Forecaster):
         calendar = self._calendar(part.train)
         found, self._targets = resolve(self.head, panel.targets), panel.targets
         check_counts(panel, found)
-        self._flat = _flat(part.train)
+        self._flat = flat_series(part.train)
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
         start, batches, val_batches = self._find_start(store, windows, part)
-        self.closed_form = start
+        self.closed_form, shape = start, self._shape(panel)
+        by_step = self._correction(start, shape, (batches, val_batches))
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:
-            self.network = network = self._build(start, self._shape(panel)).to(device)
+            self.network = network = self._build(start, shape).to(device)
+            network.backbone.frame.correction = by_step
             for some in (batches, val_batches):
                 some.take_effect(network.backbone.frame)
             rates = training_rates(part.train, self.preparation)
@@ -225,7 +229,7 @@ class NeuralForecaster(Forecaster):
         for k, (i, cutoff) in enumerate(zip(windows.entity, windows.cutoff, strict=True)):
             if panel.ids[i] in self._flat:
                 low = max(0, cutoff + 1 - self.lookback_)
-                found[k] = not _constant(panel.rows(int(i))[low : cutoff + 1, : panel.n_targets])
+                found[k] = not is_constant(panel.rows(int(i))[low : cutoff + 1, : panel.n_targets])
         return found
 
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
@@ -312,6 +316,7 @@ class NeuralForecaster(Forecaster):
         start = empty_start(facts["structure"], weights, "backbone.frame.")
         with seeded_init(self.seed):
             self.network = self._build(start, Shape(**facts["shape"]))
+            self.network.backbone.frame.take_structure(facts["structure"])
             self.network.backbone.begin_again(facts.get("begun", {}))
         put_weights(self.network, weights)
         self.network.to(pick_device(self.device)).eval()
@@ -401,7 +406,7 @@ class NeuralForecaster(Forecaster):
         assert self.preparation is not None
         panel, config, preparation = store.panel, self.start_config, self.preparation
         series = preparation.series(panel, store.array, store.future_array, store.calendar, part.train_rows)
-        seasons = self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
+        seasons = self._seasons(panel)
         wide = None
         if panel.future and config.closed_form and config.known != "off":
             wide = widened(preparation, series, panel, self.h, seasons)
@@ -426,6 +431,20 @@ class NeuralForecaster(Forecaster):
         bases = ahead if self.base is not None else (None, None)
         train, validation = (WindowBatches(store, *both) for both in zip(windows, bases, strict=True))
         return start, train, validation
+
+    def _correction(
+        self, start: Start, shape: Shape, windows: tuple[WindowBatches, WindowBatches]
+    ) -> StepCorrection | None:
+        """What each step of the horizon is corrected by, before a network looks at whole windows."""
+        from foretide.training.step_correction import find_correction
+
+        if self.start_config.nothing or not self.training.by_step:
+            return None
+        seasons = self._seasons(windows[0].store.panel)
+        return find_correction(start, shape, windows, seasons, self.training, self.seed)
+
+    def _seasons(self, panel: Panel) -> Sequence[float]:
+        return self.seasons if self.seasons is not None else seasons_of(panel.grid.freq)
 
     def _schedule(self, n_validation: int) -> TrainingConfig:
         """Without windows to judge by, a network stays at its base: what nothing rewards does harm as often."""
@@ -466,20 +485,6 @@ def covered_calendar(panel: Panel) -> Calendar | None:
     days = (times[1] - times[0]).days
     features = tuple(f for f in Calendar.for_freq(panel.grid.freq).features if days >= 2 * CYCLE_DAYS.get(f, 7))
     return Calendar(features) if features else None
-
-
-def _flat(train: Panel) -> frozenset[str]:
-    """Entities none of whose targets moves in the training part; none where all are so."""
-    d = train.n_targets
-    found = frozenset(name for i, name in enumerate(train.ids) if _constant(train.rows(i)[:, :d]))
-    return frozenset() if len(found) == train.n_entities else found
-
-
-def _constant(values: Reals) -> bool:
-    """Whether no column ``[T, D]`` has two different values."""
-    seen = ~np.isnan(values)
-    low, high = np.where(seen, values, np.inf).min(axis=0), np.where(seen, values, -np.inf).max(axis=0)
-    return bool((low >= high).all())
 
 
 def pick_device(name: str) -> torch.device:

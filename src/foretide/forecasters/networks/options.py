@@ -19,6 +19,7 @@ class NetworkOptions(TypedDict, total=False):
     ema: float
     steps_per_epoch: int | None
     fit_mean_first: bool
+    by_step: bool
     level: str
     channels: str
     waves: str | int
