@@ -12,7 +12,8 @@ import foretide as ft
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.classical import linear_search
 from foretide.forecasters.classical.linear import Linear
-from foretide.forecasters.classical.linear_search import blocks_of, lookbacks, spaced
+from foretide.forecasters.classical.linear_search import blocks_of, lookbacks
+from foretide.models.pooled_map import spaced
 
 H = 4
 
@@ -140,6 +141,17 @@ def test_the_mean_of_members_is_what_they_forecast(tmp_path: Path) -> None:
     read = ft.load(tmp_path / "linear")
     np.testing.assert_array_equal(read.predict(panel).mean, model.predict(panel).mean)
     pd.testing.assert_frame_equal(read.choices(), model.choices())
+
+
+def test_loud_stretches_of_another_kind_ask_for_a_robust_map(tmp_path: Path) -> None:
+    assert chosen(Linear(H, own=False).fit(panel_of(autoregression([0.9] * 4)), intervals=False))["robust"] == "no"
+    y = np.random.default_rng(0).normal(size=(400, 4))
+    for t in range(1, 400):
+        y[t] = 6 * y[t] - 0.9 * y[t - 1] if t % 50 < 8 else y[t] + 0.9 * y[t - 1]
+    model = Linear(H, own=False).fit(panel_of(y), intervals=False)
+    assert chosen(model)["robust"] in ("share 0.5", "share 1")
+    model.save(tmp_path / "linear")
+    pd.testing.assert_frame_equal(ft.load(tmp_path / "linear").choices(), model.choices())
 
 
 def test_series_too_short_to_keep_steps_back() -> None:
