@@ -139,7 +139,7 @@ class Linear(Forecaster):
             left = values if effect is None else values - effect[: len(values)]
             store = Store.of(left[:, :d], panel.length, self._season)
             blocks = blocks_of(store.begin, train_rows, self.h, part.room(self.h))
-            return Search(store, rows_of, blocks, size, self.h, self.min_history)
+            return Search(store, rows_of, blocks, size, self.h, self.min_history, max(self.sizes_))
 
         self._effect, self._basis, judge = None, None, search(None)
         if self.known != "off" and panel.future:

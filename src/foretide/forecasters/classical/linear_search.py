@@ -150,12 +150,13 @@ class Search:
         Of :func:`blocks_of`; windows whose truths lie in two of them are left out.
     size : ``[S]``
         Units of the series: errors are judged in units of each series, and in those of all.
-    h, shortest : int
-        Horizon, and the lookback that windows must have to be judged.
+    h, shortest, longest : int
+        Horizon, and lookbacks that will be tried. Windows are judged that have the longest or half of their series
+        behind them, as those to be forecast will: others would speak against long lookbacks only.
     """
 
     def __init__(
-        self, store: Store, rows: Callable[[int], Ints], blocks: Ints, size: Reals, h: int, shortest: int
+        self, store: Store, rows: Callable[[int], Ints], blocks: Ints, size: Reals, h: int, shortest: int, longest: int
     ) -> None:
         self.store, self.rows, self.h = store, rows, h
         self._blocks = blocks
@@ -163,8 +164,10 @@ class Search:
         at = self.block(found)
         counts = {int(k): int((at == k).sum()) for k in np.unique(at[at >= 0])}
         self.folds = [k for k, n in counts.items() if 0 < n <= sum(counts.values()) - n]
+        grown = found - store.begin[found] >= np.minimum(longest, np.bincount(store.series)[store.series[found]] // 2)
+        self.folds = [k for k in self.folds if (grown & (at == k)).any()]
         most = MOST_JUDGED // max(len(self.folds), 1)
-        chosen = [spaced(found[at == k], most, store.season) for k in self.folds]
+        chosen = [spaced(found[grown & (at == k)], most, store.season) for k in self.folds]
         self.judged = np.concatenate([*chosen, np.zeros(0, dtype=np.int64)])
         self.fold = np.repeat(self.folds, [len(one) for one in chosen])
         self.truth = store.ahead(self.judged, h)
