@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from foretide.models.closed_form import Moments
-from foretide.models.pooled_map import Frame, PooledMap, Store, with_deviations
+from foretide.models.pooled_map import Frame, PooledMap, Store, robust, with_deviations
 
 SIZE, H = 5, 2
 
@@ -90,3 +91,27 @@ def test_one_series_does_not_differ_from_itself() -> None:
     path = Moments.of(kept.blocks(rows, H, Frame(SIZE, "last"))).path()
     base = PooledMap.shared(Frame(SIZE, "last"), *path.solve(0.1))
     assert not list(with_deviations(base, path, kept, rows, (3.0,)))
+
+
+def test_windows_gone_wrong_count_once_in_a_robust_map() -> None:
+    rng = np.random.default_rng(1)
+    values = 0.3 * rng.normal(size=(400, 1))
+    for t in range(1, 400):
+        values[t] += 0.9 * values[t - 1]
+    values[300:308] += 4.0
+    kept, frame, rows = Store.of(values, np.array([400]), 1), Frame(2, "last"), np.arange(40, 390)
+    (x, y), *_ = kept.blocks(rows, H, frame)
+    squares = PooledMap.shared(frame, *Moments.of([(x, y)]).path().solve(1e-6))
+
+    def size(one: NDArray[Any]) -> float:
+        found = one.reshape(3, H)
+        return float(np.sqrt(np.mean((y - x @ found[:-1] - found[-1]) ** 2, axis=1)).mean())
+
+    def flat(one: PooledMap) -> NDArray[Any]:
+        return np.append(one.weights.ravel(), one.intercept)
+
+    made = robust(squares, kept, rows, 1e-6)
+    least, before = minimize(size, flat(squares)).fun, size(flat(squares))
+    assert size(flat(made)) < least + 0.2 * (before - least)
+    half = squares.towards(made, 0.5)
+    np.testing.assert_allclose(flat(half), 0.5 * flat(squares) + 0.5 * flat(made))

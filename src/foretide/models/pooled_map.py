@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,11 @@ MOST_WEIGHTS = 4_000_000
 """All deviations together have at most about so many weights."""
 DEVIATIONS: tuple[float, ...] = (0.03, 0.3, 3.0, 10.0, 30.0, 100.0, 300.0)
 """Candidate penalties of a series' deviation, relative to the mean eigenvalue of a typical series' Gram matrix."""
+
+ROUNDS, SURE = 2, 0.1
+"""Of reweighting; windows with less than so much of the median error weigh the same."""
+MOST_CELLS = 4_000_000
+"""So many lags and truths are held in memory for it."""
 
 
 class Frame(NamedTuple):
@@ -119,6 +125,11 @@ class PooledMap:
         size, h = weights.shape
         return cls(frame, weights, intercept, np.zeros((size, 0)), np.zeros(size), np.zeros((0, 0, h)))
 
+    def towards(self, other: PooledMap, share: float) -> PooledMap:
+        """Return the weighted mean with another map of the same frame, neither with deviations."""
+        weights, intercept = (1.0 - share) * self.weights, (1.0 - share) * self.intercept
+        return self.shared(self.frame, weights + share * other.weights, intercept + share * other.intercept)
+
     def forecast(self, store: Store, rows: Ints, series: Ints | None) -> Reals:
         """Return forecasts of windows ``[n, H]`` in scaled units; ``series`` ``[n]`` are numbers of known ones."""
         parts = [np.zeros((0, len(self.intercept)))]
@@ -129,6 +140,54 @@ class PooledMap:
                 ahead += added(self.own, (x - self.center) @ self.directions, series[part])
             parts.append(ahead + level[:, None])
         return np.concatenate(parts)
+
+
+def robust(base: PooledMap, store: Store, rows: Ints, penalty: float) -> PooledMap:
+    """Solve a shared map again for the sum of the windows' errors instead of their squares.
+
+    Parameters
+    ----------
+    base : PooledMap
+        The map of least squares, without deviations.
+    store : Store
+    rows : int array ``[n]``
+        Cutoffs of the windows; at most about :data:`MOST_CELLS` of their numbers are read.
+    penalty : float
+        Relative to the mean eigenvalue of the Gram matrix.
+
+    Returns
+    -------
+    PooledMap
+
+    Notes
+    -----
+    The error of a window is the root of its mean square, and steps of iteratively reweighted least squares weigh
+    each window by its inverse: a window gone wrong counts once, not squared, and nothing drifts towards medians of
+    single steps, as it would with absolute errors.
+    """
+    weights, intercept, frame = base.weights, base.intercept, base.frame
+    width, h = weights.shape
+    some = spaced(rows, max(MOST_CELLS // (width + h), 4 * width), store.season)
+    x, y = (np.concatenate(part) for part in zip(*store.blocks(some, h, frame), strict=True))
+    for _ in range(ROUNDS):
+        size = np.sqrt(np.mean((y - x @ weights - intercept) ** 2, axis=1))
+        share = 1.0 / np.maximum(size, max(SURE * float(np.median(size)), 1e-12))
+        share /= share.sum()
+        mean_x, mean_y = share @ x, share @ y
+        weighted = (x - mean_x) * share[:, None]
+        gram = weighted.T @ (x - mean_x)
+        ridge = max(penalty * float(np.trace(gram)) / width, 1e-12)
+        weights = np.linalg.solve(gram + ridge * np.eye(width), weighted.T @ (y - mean_y))
+        intercept = mean_y - mean_x @ weights
+    return PooledMap.shared(frame, weights, intercept)
+
+
+def spaced(rows: Ints, most: int, season: int) -> Ints:
+    """Return at most ``most`` of the rows, evenly spaced through all positions of a season, the last one among them."""
+    stride = max(1, -(-len(rows) // max(most, 1)))
+    while gcd(stride, season) > 1:
+        stride += 1
+    return rows[::-1][::stride][::-1]
 
 
 def added(own: Reals, read: Reals, series: Ints) -> Reals:

@@ -12,7 +12,8 @@ import foretide as ft
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.classical import linear_search
 from foretide.forecasters.classical.linear import Linear
-from foretide.forecasters.classical.linear_search import blocks_of, lookbacks, spaced
+from foretide.forecasters.classical.linear_search import Search, blocks_of, lookbacks
+from foretide.models.pooled_map import Store, spaced
 
 H = 4
 
@@ -63,6 +64,22 @@ def test_blocks_of_time() -> None:
     train = np.repeat([9, 3], [12, 6])
     assert blocks_of(begin, train, 1, 12).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 0, 1, 2, 3, 3, 3]
     assert blocks_of(begin, train, 2, 12).tolist() == [0] * 9 + [1] * 3 + [0] * 3 + [1] * 3
+
+
+def test_windows_judged_have_the_lags_of_the_longest_lookback() -> None:
+    length = np.array([100, 30])
+    store = Store.of(np.random.default_rng(0).normal(size=(130, 1)), length, 7)
+    blocks = blocks_of(store.begin, np.repeat([80, 20], length), 2, 80)
+
+    def rows(lookback: int) -> Any:
+        place = np.arange(130) - store.begin
+        return np.flatnonzero((place >= lookback - 1) & (place + 2 < length[store.series]))
+
+    search = Search(store, rows, blocks, np.ones(2), 2, 3, 40)
+    place = search.judged - store.begin[search.judged]
+    assert place[store.series[search.judged] == 0].min() == 40
+    assert place[store.series[search.judged] == 1].min() == 15  # half of it
+    assert search.folds == [1, 2, 3]
 
 
 # ---------------------------------------------------------------- what is learned
@@ -140,6 +157,17 @@ def test_the_mean_of_members_is_what_they_forecast(tmp_path: Path) -> None:
     read = ft.load(tmp_path / "linear")
     np.testing.assert_array_equal(read.predict(panel).mean, model.predict(panel).mean)
     pd.testing.assert_frame_equal(read.choices(), model.choices())
+
+
+def test_loud_stretches_of_another_kind_ask_for_a_robust_map(tmp_path: Path) -> None:
+    assert chosen(Linear(H, own=False).fit(panel_of(autoregression([0.9] * 4)), intervals=False))["robust"] == "no"
+    y = np.random.default_rng(0).normal(size=(400, 4))
+    for t in range(1, 400):
+        y[t] = 6 * y[t] - 0.9 * y[t - 1] if t % 50 < 8 else y[t] + 0.9 * y[t - 1]
+    model = Linear(H, own=False).fit(panel_of(y), intervals=False)
+    assert chosen(model)["robust"] in ("share 0.5", "share 1")
+    model.save(tmp_path / "linear")
+    pd.testing.assert_frame_equal(ft.load(tmp_path / "linear").choices(), model.choices())
 
 
 def test_series_too_short_to_keep_steps_back() -> None:

@@ -39,8 +39,9 @@ class Linear(Forecaster):
     """The mean of a few linear maps from each series' own lags to all ``h`` steps ahead, shared by all series.
 
     Lookbacks, what is taken off a window (its last value, or the mean of its last season) and penalties are chosen by
-    cross-validation over blocks of time, the validation part among them; maps within 3 % of the best are averaged, and
-    solved again on all rows. Each series adds a small map of its own, shrunk towards none, where that helps.
+    cross-validation over blocks of time, the validation part among them; maps within 5 % of the best are averaged, and
+    solved again on all rows. Windows with large errors weigh less, and each series adds a small map of its own, shrunk
+    towards none, where that helps.
 
     Parameters
     ----------
@@ -58,7 +59,8 @@ class Linear(Forecaster):
     -----
     Direct multi-step least squares with an L2 penalty, as in :class:`Ridge`; measured beside networks by Zeng et al.
     (2023), *Are transformers effective for time series forecasting?* A deviation reads the leading principal directions
-    of the lags only. Errors are judged in units of each series and in those of all, by their geometric mean.
+    of the lags only. Errors are root mean squares of windows, in units of each series and in those of all, by their
+    geometric mean. A robust map has the least sum of them (iteratively reweighted least squares).
 
     Examples
     --------
@@ -137,7 +139,7 @@ class Linear(Forecaster):
             left = values if effect is None else values - effect[: len(values)]
             store = Store.of(left[:, :d], panel.length, self._season)
             blocks = blocks_of(store.begin, train_rows, self.h, part.room(self.h))
-            return Search(store, rows_of, blocks, size, self.h, self.min_history)
+            return Search(store, rows_of, blocks, size, self.h, self.min_history, max(self.sizes_))
 
         self._effect, self._basis, judge = None, None, search(None)
         if self.known != "off" and panel.future:
@@ -211,6 +213,7 @@ class Linear(Forecaster):
             "penalty": ", ".join(f"{penalty:g}" for _, penalty in self._recipe.members),
             "own": "no" if deviation is None else f"penalty {deviation:g}",
         }
+        taken["robust"] = f"share {self._recipe.robust:g}" if self._recipe.robust else "no"
         if self.known == "auto" and layout.future:
             taken["known columns"] = "yes" if self.needs_future else "no"
         return same_for_all(layout.series, taken)
@@ -229,7 +232,8 @@ class Linear(Forecaster):
         """Entities, season, and what was chosen on validation."""
         assert self._preparation is not None
         members = [[*frame, penalty] for frame, penalty in self._recipe.members]
-        chosen = {"members": members, "deviation": self._recipe.deviation, "score": self._recipe.score}
+        chosen = {"members": members, "deviation": self._recipe.deviation, "score": self._recipe.score,
+                  "robust": self._recipe.robust}  # fmt: skip
         calendar = self._preparation.calendar
         known = {
             "basis": None if self._basis is None else self._basis.to_dict(),
@@ -243,7 +247,7 @@ class Linear(Forecaster):
         self._preparation = Preparation.from_arrays(state, tuple(facts["ids"]), calendar)
         self._basis = None if facts["basis"] is None else KnownBasis.from_dict(facts["basis"])
         members = tuple((Frame(int(one[0]), one[1]), float(one[2])) for one in facts["members"])
-        self._recipe = Recipe(members, facts["deviation"], facts["score"])
+        self._recipe = Recipe(members, facts["deviation"], facts["score"], facts.get("robust", 0.0))
         frames = [frame for frame, _ in members]
         self._maps = [rebuilt(PooledMap, under(f"map{k}.", state), {"frame": one}) for k, one in enumerate(frames)]
         self._effect = np.asarray(state["known"]) if "known" in state else None

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from math import gcd
 from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from foretide.models.closed_form import Moments
-from foretide.models.pooled_map import DEVIATIONS, Frame, PooledMap, Store, with_deviations
+from foretide.models.pooled_map import DEVIATIONS, Frame, PooledMap, Store, robust, spaced, with_deviations
 
 if TYPE_CHECKING:
     from foretide.typing import Ints, Reals
@@ -27,11 +26,13 @@ MOST_JUDGED = 4_000
 """Choices are made on at most about so many windows, all series together."""
 FLOPS_TRIED, FLOPS_KEPT = 1e10, 4e10
 """What the Gram matrix of a map that is tried, and of one that is kept, may cost; windows are thinned out evenly."""
-NEAR = 0.03
+NEAR = 0.05
 """Maps whose error is within so much of the best one's are averaged."""
-MOST_KEPT = 5
+MOST_KEPT = 8
 GAIN = 0.003
-"""Deviations of single series must be better by so much."""
+"""Deviations of single series and robust maps must be better by so much."""
+ROBUST_SHARES = (0.5, 1.0)
+"""Of the robust map in its mean with that of least squares, where it is taken at all."""
 USUAL_PENALTY = 0.1
 """Taken where no series can spare steps for validation."""
 
@@ -62,14 +63,6 @@ def lookbacks(seasons: Sequence[int], room: int) -> list[int]:
         found = [size for size in found if size < season or season > most]
         found += [season * 2**k for k in range(10) if season * 2**k <= most and season * 2**k not in found]
     return found or [max(1, min(min(seasons, default=1), room))]
-
-
-def spaced(rows: Ints, most: int, season: int) -> Ints:
-    """Return at most ``most`` of the rows, evenly spaced through all positions of a season, the last one among them."""
-    stride = max(1, -(-len(rows) // max(most, 1)))
-    while gcd(stride, season) > 1:
-        stride += 1
-    return rows[::-1][::stride][::-1]
 
 
 def blocks_of(begin: Ints, train_rows: Ints, h: int, room: int) -> Ints:
@@ -135,11 +128,14 @@ class Recipe:
         Penalty of the deviations of single series; None without them.
     score : float
         Error on the windows judged; NaN where there are none.
+    robust : float
+        Share of the robust map in each member.
     """
 
     members: tuple[tuple[Frame, float], ...]
     deviation: float | None = None
     score: float = float("nan")
+    robust: float = 0.0
 
 
 class Search:
@@ -154,12 +150,13 @@ class Search:
         Of :func:`blocks_of`; windows whose truths lie in two of them are left out.
     size : ``[S]``
         Units of the series: errors are judged in units of each series, and in those of all.
-    h, shortest : int
-        Horizon, and the lookback that windows must have to be judged.
+    h, shortest, longest : int
+        Horizon, and lookbacks that will be tried. Windows are judged that have the longest or half of their series
+        behind them, as those to be forecast will: others would speak against long lookbacks only.
     """
 
     def __init__(
-        self, store: Store, rows: Callable[[int], Ints], blocks: Ints, size: Reals, h: int, shortest: int
+        self, store: Store, rows: Callable[[int], Ints], blocks: Ints, size: Reals, h: int, shortest: int, longest: int
     ) -> None:
         self.store, self.rows, self.h = store, rows, h
         self._blocks = blocks
@@ -167,8 +164,10 @@ class Search:
         at = self.block(found)
         counts = {int(k): int((at == k).sum()) for k in np.unique(at[at >= 0])}
         self.folds = [k for k, n in counts.items() if 0 < n <= sum(counts.values()) - n]
+        grown = found - store.begin[found] >= np.minimum(longest, np.bincount(store.series)[store.series[found]] // 2)
+        self.folds = [k for k in self.folds if (grown & (at == k)).any()]
         most = MOST_JUDGED // max(len(self.folds), 1)
-        chosen = [spaced(found[at == k], most, store.season) for k in self.folds]
+        chosen = [spaced(found[grown & (at == k)], most, store.season) for k in self.folds]
         self.judged = np.concatenate([*chosen, np.zeros(0, dtype=np.int64)])
         self.fold = np.repeat(self.folds, [len(one) for one in chosen])
         self.truth = store.ahead(self.judged, h)
@@ -180,8 +179,8 @@ class Search:
         return np.where(first == self._blocks[rows + self.h], first, -1)
 
     def score(self, ahead: Reals) -> float:
-        """Return the geometric mean of the absolute error in units of each series and in those of all."""
-        errors = np.abs(ahead - self.truth).mean(axis=1)
+        """Return the mean root mean square of windows: in units of each series times in those of all, the root."""
+        errors = np.sqrt(np.mean((ahead - self.truth) ** 2, axis=1))
         return float(np.sqrt(errors.mean() * (errors * self.size).mean()))
 
     def tried(self, frame: Frame) -> Tried:
@@ -224,7 +223,19 @@ class Search:
         kept = [one for one in ranked if one.score <= (1.0 + NEAR) * found[best].score][:MOST_KEPT]
         score = self.score(np.mean([one.ahead for one in kept], axis=0))
         deviation, score = self._deviation(kept, score) if own else (None, score)
-        return Recipe(tuple((one.frame, one.penalty) for one in kept), deviation, score)
+        return Recipe(tuple((one.frame, one.penalty) for one in kept), deviation, score, self._robust(kept[0]))
+
+    def _robust(self, one: Tried) -> float:
+        """Choose the share of the robust map by the best member, the same for all."""
+        rows, ahead = self.rows(one.frame.lookback), np.empty_like(self.truth)
+        at = self.block(rows)
+        for fold in self.folds:
+            base = PooledMap.shared(one.frame, *next(one.without(fold).solve((one.penalty,))))
+            train, own = rows[(at >= 0) & (at != fold)], self.fold == fold
+            ahead[own] = robust(base, self.store, train, one.penalty).forecast(self.store, self.judged[own], None)
+        scores = [self.score((1.0 - share) * one.ahead + share * ahead) for share in ROBUST_SHARES]
+        pick = int(np.argmin(scores))
+        return ROBUST_SHARES[pick] if scores[pick] < (1.0 - GAIN) * one.score else 0.0
 
     def _deviation(self, members: Sequence[Tried], score: float) -> tuple[float | None, float]:
         """Choose how much each series may differ, the same for all members; not at all unless it helps."""
@@ -251,6 +262,8 @@ class Search:
             rows = self.thinned(frame, FLOPS_KEPT)
             path = Moments.of(self.store.blocks(rows, self.h, frame)).path()
             one = PooledMap.shared(frame, *path.solve(penalty))
+            if recipe.robust:
+                one = one.towards(robust(one, self.store, self.rows(frame.lookback), penalty), recipe.robust)
             if recipe.deviation is not None:
                 one = next(with_deviations(one, path, self.store, rows, (recipe.deviation,)), one)
             made.append(one)
