@@ -31,10 +31,17 @@ if TYPE_CHECKING:
 
     from foretide.forecasters.base import Forecaster
     from foretide.parallel import Outcome
-    from foretide.typing import Floats
+    from foretide.typing import Bools, Floats
 
 NOT_FINITE = "no finite forecast"
 TOO_SHORT = "the series are too short to be judged on"
+FAR, PARTS, OTHERS = 2.0, (0.1, 0.2, 0.3), 2
+"""A candidate whose score is at most so many times the best one may still be let in with one of these shares, and so
+many may be, where the blend's own score falls clearly."""
+GAIN = 0.01
+"""By so much, and by a tenth of the doubt: 2.25 % on twelve origins of one series. On 27 windows of the league before
+the test parts no candidate came in at 1 %, and those at 0.5 % did harm; on Victoria's demand, where a network errs
+unlike boosted trees that are half as good again, their blend has 7 % less error than the network."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,8 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
     if np.count_nonzero(shares) > 1 and judge.score(blend.quantiles) > alone:
         shares = np.eye(len(entries))[best]
         blend = _blended(trials, shares)
+    plain = np.array([entry.simple for entry in entries])
+    shares, blend = _with_others(judge, trials, shares, able & ~plain & (scores <= FAR * scores[best]), blend)
     factors, levels, quantiles = np.ones(len(CHECKED)), np.array(CHECKED), blend.quantiles
     if smooth:
         factors = factors_of(quantiles, truth, judge.origins)
@@ -204,6 +213,30 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
     ]
     result = Result(tuple(entries), wql(quantiles, truth), factors, levels, len(truth))
     return Held(result, list(trials), Trial(blend.mean, quantiles))
+
+
+def _with_others(
+    judge: Judge, trials: Sequence[Trial | None], shares: Floats, able: Bools, blend: Trial
+) -> tuple[Floats, Trial]:
+    """Let those of the rest in with which the blend would have been clearly better: they err where others do not."""
+    score, kept = judge.score(blend.quantiles), 1 - GAIN - doubt(judge.evidence) / 10
+    for _ in range(OTHERS):
+        least, bound = (score, shares, blend), kept * score
+        for k in np.flatnonzero(able & (shares == 0)):
+            before = score
+            for part in PARTS:
+                mixed = (1 - part) * shares + part * np.eye(len(shares))[k]
+                trial = _blended(trials, mixed)
+                got = judge.score(trial.quantiles)
+                if got < least[0]:
+                    least = (got, mixed, trial)
+                if got > before:
+                    break  # more of it is worse still
+                before = got
+        if least[0] > bound:
+            break
+        score, shares, blend = least
+    return shares, blend
 
 
 def _outdone(entries: Sequence[Entry]) -> list[str]:
