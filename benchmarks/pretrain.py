@@ -1,8 +1,8 @@
-"""Train the network of :class:`foretide.Pretrained` on synthetic series, and write its file of weights.
+"""Train a network for :class:`foretide.Pretrained` on synthetic series, and write its file of weights.
 
 Series come from :mod:`pretrain_series` only. New ones are drawn all the time into a pool that training takes batches
-from; the step size falls to nothing over ``--minutes``. Weights, averaged over the last steps, are written every minute
-or two, and again at the end.
+from; the step size falls to nothing over ``--minutes``. Weights, averaged over the last steps, are written every
+``--tell`` seconds, and again at the end. The package's own file holds two such networks, their numbers in front of the names.
 """
 
 from __future__ import annotations
@@ -183,9 +183,10 @@ def begun(width: int, pool: Pool, rng: np.random.Generator) -> Weigher:
 def main() -> None:
     """Train."""
     chosen = arguments(
-        __doc__, minutes={"type": float, "default": 45.0}, width={"type": int, "default": 64},
+        __doc__, minutes={"type": float, "default": 60.0}, width={"type": int, "default": 64},
         seed={"type": int, "default": 0}, out={"type": Path, "required": True},
-        rate={"type": float, "default": 2e-3}, tell={"type": float, "default": 90.0}, pool={"type": int, "default": 600_000},
+        rate={"type": float, "default": 2e-3}, pool={"type": int, "default": 600_000},
+        tell={"type": float, "default": 90.0, "help": "seconds between two lines"},
     )  # fmt: skip
     rng, began, seconds = np.random.default_rng(chosen.seed), time.time(), 60 * chosen.minutes
     torch.manual_seed(chosen.seed)
