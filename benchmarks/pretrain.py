@@ -1,8 +1,8 @@
-"""Train the network of :class:`foretide.Pretrained` on synthetic series, and write its file of weights.
+"""Train a network for :class:`foretide.Pretrained` on synthetic series, and write its file of weights.
 
 Series come from :mod:`pretrain_series` only. New ones are drawn all the time into a pool that training takes batches
-from; the step size falls to nothing over ``--minutes``. Weights, averaged over the last steps, are written every minute
-or two, and again at the end.
+from; the step size falls to nothing over ``--minutes``. Weights, averaged over the last steps, are written every
+``--tell`` seconds, and again at the end. The package's own file holds two such networks, their numbers in front of the names.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from foretide.forecasters.pretrained.bank import SIZE
 from foretide.forecasters.pretrained.features import LEVELS, MEMBER, RECENT, WINDOW, seen
 from foretide.forecasters.pretrained.pretrained import LONGEST
 
-STEPS, BLOCK, BATCH = 5, 256, 512
+STEPS, BLOCK, BATCH = 5, 128, 512
 """Steps ahead of each series; series drawn at a time; samples of one step of training."""
-DRAWING = 0.45
-"""Time for drawing series, per time for training."""
+USES = 2.5
+"""How often a sample is trained on, on average, before newer ones take its place."""
 FIRST = 20_000
 """Samples drawn before training begins."""
 HELD = 10**6
@@ -65,7 +65,7 @@ class Pool:
     """A ring of samples."""
 
     def __init__(self, room: int) -> None:
-        self.room, self.held, self.next = room, 0, 0
+        self.room, self.held, self.next, self.drawn = room, 0, 0, 0
         self.table: dict[str, np.ndarray] = {}
 
     def add(self, new: dict[str, np.ndarray]) -> None:
@@ -75,6 +75,7 @@ class Pool:
         rows = (self.next + np.arange(n)) % self.room
         for name, x in new.items():
             self.table[name][rows] = x
+        self.drawn += n
         self.next, self.held = int((self.next + n) % self.room), min(self.room, self.held + n)
 
     def batch(self, rng: np.random.Generator, n: int) -> dict[str, torch.Tensor]:
@@ -182,13 +183,14 @@ def begun(width: int, pool: Pool, rng: np.random.Generator) -> Weigher:
 def main() -> None:
     """Train."""
     chosen = arguments(
-        __doc__, minutes={"type": float, "default": 45.0}, width={"type": int, "default": 64},
+        __doc__, minutes={"type": float, "default": 60.0}, width={"type": int, "default": 64},
         seed={"type": int, "default": 0}, out={"type": Path, "required": True},
         rate={"type": float, "default": 2e-3}, pool={"type": int, "default": 600_000},
+        tell={"type": float, "default": 90.0, "help": "seconds between two lines"},
     )  # fmt: skip
     rng, began, seconds = np.random.default_rng(chosen.seed), time.time(), 60 * chosen.minutes
     torch.manual_seed(chosen.seed)
-    parts = [block(np.random.default_rng(HELD + i)) for i in range(16)]
+    parts = [block(np.random.default_rng(HELD + i)) for i in range(40)]
     held = tensors({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
     pool = Pool(chosen.pool)
     while pool.held < FIRST:
@@ -197,14 +199,10 @@ def main() -> None:
     train, average = [p for p in net.parameters() if p.requires_grad], Average(net)
     optimiser = torch.optim.AdamW(train, lr=chosen.rate, weight_decay=1e-3)
     print(sum(p.numel() for p in train), "parameters", flush=True)
-    drawing = training = 0.0
     told, losses = time.time(), []
     while (done := (time.time() - began) / seconds) < 1:
-        since = time.time()
-        if drawing < DRAWING * training:
+        while pool.drawn * USES < (average.steps + 1) * BATCH:
             pool.add(block(rng))
-            drawing += time.time() - since
-            continue
         for group in optimiser.param_groups:
             group["lr"] = chosen.rate * min(1, (average.steps + 1) / 200) * 0.5 * (1 + np.cos(np.pi * done))
         loss = net.loss(pool.batch(rng, BATCH))
@@ -214,10 +212,9 @@ def main() -> None:
         optimiser.step()
         average.follow()
         losses.append(float(loss.detach()))
-        training += time.time() - since
-        if time.time() - told > 90:
+        if time.time() - told > chosen.tell:
             value, told = average.judged(held, chosen.out), time.time()
-            spoken = f"{average.steps} steps, {pool.held} samples, loss {np.mean(losses[-300:]):.4f}"
+            spoken = f"{average.steps} steps, {pool.drawn} samples, loss {np.mean(losses[-300:]):.4f}"
             print(f"{told - began:6.0f} s: {spoken}, held back {value:.4f}", flush=True)
     print(f"held back {average.judged(held, chosen.out):.4f}")
 

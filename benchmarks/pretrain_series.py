@@ -95,7 +95,7 @@ def trend(rng: Rng, n: int, T: int) -> Paths:
     t = np.arange(T)[:, None] / T
     sign = rng.choice([-1.0, 1.0, 1.0], n)
     line = sign * t
-    breaks, bends = rng.random((3, n)), rng.normal(0, 1.5, (3, n)) * (rng.random((3, n)) < 0.6)
+    breaks, bends = rng.random((5, n)), rng.normal(0, 1.8, (5, n)) * (rng.random((5, n)) < 0.5)
     broken = line + (bends[:, None] * np.maximum(t[None] - breaks[:, None], 0)).sum(axis=0)
     rate = log_uniform(rng, 1, 10, n)
     damped = sign * (1 - np.exp(-rate * t))
@@ -109,7 +109,7 @@ def trend(rng: Rng, n: int, T: int) -> Paths:
         slope = hold * slope + rng.normal(0, 1, n) * (1 - hold)
         turning[i] = slope
     turning = np.cumsum(turning, axis=0) / np.sqrt(T)
-    shares = [0.15, 0.13, 0.15, 0.08, 0.05, 0.14, 0.12, 0.06, 0.12]
+    shares = [0.12, 0.12, 0.20, 0.08, 0.05, 0.13, 0.12, 0.06, 0.12]
     which = rng.choice(9, n, p=shares)
     every = [0 * line, line, broken, damped, late, walk, drifting, smooth, turning]
     return np.choose(which, [np.broadcast_to(x, (T, n)) for x in every])
@@ -121,7 +121,7 @@ def structural(rng: Rng, n: int, T: int, m: int) -> Paths:
     z += seasonal(rng, n, T, m) * log_uniform(rng, 0.1, 6, n) * some(rng, n, 0.85)
     z += noise(rng, n, T) * np.where(some(rng, n, 0.15), 0.05, rng.uniform(0.1, 1.2, n))
     jumps = np.cumsum((rng.random((T, n)) < rng.uniform(0, 3, n) / T) * rng.normal(0, 3, (T, n)), axis=0)
-    return z + jumps * some(rng, n, 0.15)
+    return z + jumps * some(rng, n, 0.25)
 
 
 def smoothed(rng: Rng, n: int, T: int, m: int) -> Paths:

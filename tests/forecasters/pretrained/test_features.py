@@ -72,3 +72,19 @@ def test_odd_series_get_ordered_and_finite_quantiles_within_reason(name: str, se
     assert np.abs(found).max() <= 100 * np.nanmax(np.abs(y)) + 1e-3
     if np.nanmin(y) >= 0:
         assert (found >= 0).all()
+
+
+def test_the_forecast_is_the_mean_of_two_networks_that_differ() -> None:
+    weights, found = shipped(), seen(window(), 4, STEPS)
+    single = [weighed({n: a for n, a in weights.items() if n.startswith(k)}, found) for k in ("0.", "1.")]
+    assert {name[:2] for name in weights} == {"0.", "1."}
+    assert np.abs(single[0] - single[1]).max() > 0.01
+    np.testing.assert_allclose(weighed(weights, found), np.mean(single, axis=0))
+
+
+def test_values_of_the_seasons_before_are_seen_at_their_step() -> None:
+    y = np.tile(np.array([0.0, 10.0, 20.0, 30.0]), 5)[:, None] + 5.0
+    y[-3] = 99.0  # the value one season before the second step
+    before, after = (seen(values, 4, np.array([1, 2])).window[0, :, 30] for values in (np.where(y == 99, 15.0, y), y))
+    assert abs(after[1] - before[1]) > 0.1
+    assert after[1] > after[0]

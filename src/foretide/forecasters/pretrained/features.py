@@ -22,7 +22,7 @@ RECENT = (12, 48, 512)
 FEWEST = 3
 """Rows of a window at least."""
 LEVELS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975)
-MEMBER, WINDOW = 8, 30
+MEMBER, WINDOW = 8, 41
 """Features of a filter, and of a window."""
 
 
@@ -202,7 +202,32 @@ def _of_step(y: Floats, season: int, steps: Ints, scale: Floats, forecasts: Floa
         np.arcsinh((middle - _last(y)[:, None]) / s), np.arcsinh((middle - _mean(y)[:, None]) / s),
         np.log(np.abs(forecasts - middle[:, :, None]).mean(axis=2) / s + 1e-2),
         np.log(mae.min(axis=2) / s + 1e-2), np.log(np.median(mae, axis=2) / s + 1e-2),
+        *_aligned(y, season, steps, s, middle),
     ], axis=2)  # fmt: skip
+
+
+def _aligned(y: Floats, season: int, steps: Ints, scale: Floats, middle: Floats) -> list[Floats]:
+    """Values one, two and three seasons before the step, and what changed from season to season, each ``[B, S]``.
+
+    From the median of the filters, in units of the scale; 0 where nothing is known.
+    """
+    padded = np.concatenate([np.full((3 * season + 3, y.shape[1]), np.nan), y])
+    newest = len(padded) - 1
+    first = newest + steps - season * -(-steps // season)
+    past = [padded[first - j * season].T for j in range(3)]
+    means = [_known_mean(padded[newest + 1 - (j + 1) * season : newest + 1 - j * season]) for j in range(3)]
+    moved = [padded[newest - j] - padded[newest - j - season] for j in range(3)]
+    apart = [np.broadcast_to(x[:, None], middle.shape) for x in (means[0] - means[1], means[1] - means[2], *moved)]
+    found = [np.arcsinh(np.nan_to_num((x - middle) / scale)) for x in past]
+    found += [np.arcsinh(np.nan_to_num(x / scale)) for x in apart]
+    told = [np.isnan(x).astype(np.float64) for x in (past[0], past[1], past[2])]
+    return found + told
+
+
+def _known_mean(values: Floats) -> Floats:
+    """Mean of the known values of each column, NaN where there are none."""
+    count = (~np.isnan(values)).sum(axis=0)
+    return np.asarray(np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan))
 
 
 def _mean(y: Floats) -> Floats:

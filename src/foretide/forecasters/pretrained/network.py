@@ -1,4 +1,4 @@
-"""The network in plain numpy: weights of the filters, and quantiles around what they say together."""
+"""The networks in plain numpy: weights of the filters, and quantiles around what they say together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.forecasters.pretrained.features import LEVELS, RECENT
+from foretide.training.saved import under
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,12 +20,12 @@ _POINTS = 256
 
 
 def weighed(weights: Mapping[str, Array], s: Seen) -> Floats:
-    """Quantiles of what follows some windows, by the network.
+    """Quantiles of what follows some windows: the mean of those of all networks.
 
     Parameters
     ----------
     weights : mapping of arrays
-        By the names that ``benchmarks/pretrain.py`` gives them.
+        By the names that ``benchmarks/pretrain.py`` gives them, with the number of the network in front.
     s : Seen
 
     Returns
@@ -32,9 +33,14 @@ def weighed(weights: Mapping[str, Array], s: Seen) -> Floats:
     float array ``[B, S, Q]``
         Ascending, at :data:`LEVELS`; never below zero where the window is not.
     """
-    w = {name: np.asarray(array, dtype=np.float32) for name, array in weights.items()}
+    numbers = sorted({name.partition(".")[0] for name in weights})
+    networks = [
+        {name: np.asarray(array, dtype=np.float32) for name, array in under(f"{number}.", weights).items()}
+        for number in numbers
+    ]
     at_a_time = max(1, _POINTS // s.forecasts.shape[1])
-    return np.concatenate([_weighed(w, s.take(slice(i, i + at_a_time))) for i in range(0, len(s.unit), at_a_time)])
+    parts = [s.take(slice(i, i + at_a_time)) for i in range(0, len(s.unit), at_a_time)]
+    return np.concatenate([np.mean([_weighed(w, part) for w in networks], axis=0) for part in parts])
 
 
 def _weighed(w: Mapping[str, Reals], s: Seen) -> Floats:
@@ -42,7 +48,8 @@ def _weighed(w: Mapping[str, Reals], s: Seen) -> Floats:
         return np.asarray(x @ w[f"{name}.weight"].T + w[f"{name}.bias"])
 
     members = (s.members.astype(np.float32) - w["member_mean"]) / w["member_sd"]
-    window = (s.window.astype(np.float32) - w["window_mean"]) / w["window_sd"]
+    seen = s.window[..., : len(w["window_mean"])]  # the first network was trained before the last features were there
+    window = (seen.astype(np.float32) - w["window_mean"]) / w["window_sd"]
     usable = s.usable[:, None].astype(np.float32)
     h = np.maximum(linear("of_member", members) + w["who"] + linear("of_window", window)[:, :, None], 0.0)
     pooled = (h * usable[..., None]).sum(axis=2) / usable.sum(axis=2)[..., None]

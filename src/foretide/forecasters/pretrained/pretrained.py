@@ -1,4 +1,4 @@
-"""A small network that was trained on synthetic series, as it is."""
+"""Two small networks that were trained on synthetic series, as they are."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ _CELLS, _POINTS = 30_000, 4_000
 
 
 class Pretrained(Forecaster):
-    """A small network trained on synthetic series only, which forecasts any series without being fitted to it.
+    """Two small networks trained on synthetic series only, which forecast any series without being fitted to it.
 
     Forty-four exponential smoothing filters with fixed parameters (levels, damped and lasting trends, seasons, lines
-    through the whole past; on values and on logarithms) run over the last 512 rows of a series. The network sees how
-    each did in that past and at which step, what each forecasts, and what the series is like; it answers with a weight
+    through the whole past; on values and on logarithms) run over the last 512 rows of a series. Each network sees how
+    they did in that past and at which step, what they forecast, and what the series is like; it answers with a weight
     for each of them and with quantiles around their weighted mean, or with quantiles of the newest values where these
-    are the better guess; quantiles of counts are whole. It knows nothing of other series, of known-future columns and
-    of the calendar but the length of the season, and runs without PyTorch.
+    are the better guess. The forecast is the mean of both networks' quantiles; those of counts are whole. It knows
+    nothing of other series, of known-future columns and of the calendar but the length of the season, and runs without
+    PyTorch.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ class Pretrained(Forecaster):
         return np.concatenate(parts)
 
     def state(self) -> dict[str, Array]:
-        """The weights of the network, so that a saved model stays what it is."""
+        """The weights of the networks, so that a saved model stays what it is."""
         return {**super().state(), **prefixed("network.", self._weights)}
 
     def restore(self, state: dict[str, Array], facts: Json) -> None:
@@ -127,7 +128,7 @@ class Pretrained(Forecaster):
 
 @cache
 def shipped() -> Mapping[str, Array]:
-    """Weights of the network that come with the package.
+    """Weights of the networks that come with the package.
 
     Returns
     -------
@@ -136,7 +137,7 @@ def shipped() -> Mapping[str, Array]:
 
     Examples
     --------
-    >>> shipped()["prior"].shape
+    >>> shipped()["0.prior"].shape
     (44,)
     """
     from safetensors.numpy import load
