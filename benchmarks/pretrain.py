@@ -2,7 +2,8 @@
 
 Series come from :mod:`pretrain_series` only. New ones are drawn all the time into a pool that training takes batches
 from; the step size falls to nothing over ``--minutes``. Weights, averaged over the last steps, are written every
-``--tell`` seconds, and again at the end. The package's own file holds two such networks, their numbers in front of the names.
+``--tell`` seconds, and again at the end. The package's own file holds two such networks, their numbers in front of the
+names.
 """
 
 from __future__ import annotations
