@@ -14,8 +14,8 @@ TRAIN, VAL, TEST = 8640, 2880, 2880
 
 
 def main() -> None:
-    """Fit ridge, the mean of linear maps and attention, score every test window."""
-    chosen = arguments(__doc__, seeds={"type": int, "nargs": "+", "default": [0, 1, 2]})
+    """Fit ridge, the mean of linear maps, Auto and attention, score every test window."""
+    chosen = arguments(__doc__, seeds={"type": int, "nargs": "*", "default": [0]})
     columns = ["HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"]
     panel = ft.Panel.read(real_data() / "ETTh1.csv", time="date", target=columns)
     times = panel.grid.output_times([TRAIN - 1, TRAIN + VAL - 1])
@@ -23,13 +23,14 @@ def main() -> None:
     train = panel.until(times[0]).rows(0)
     scale = train.std(axis=0)
     candidates = [ft.Ridge(H, input_size=LOOKBACK, channels="shared", level="last")]
-    candidates.append(ft.Linear(H))
+    candidates += [ft.Linear(H), ft.Auto(H)]
     candidates += [ft.Attention(H, input_size=LOOKBACK, seed=s, alias=f"Attention (seed {s})") for s in chosen.seeds]
     candidates.append(ft.SeasonalNaive(H))
     rows = []
     for model in candidates:
         started = time.perf_counter()
-        model.fit(panel, until=times[1], train_until=times[0])
+        parts = {} if isinstance(model, ft.Auto) else {"train_until": times[0]}
+        model.fit(panel, until=times[1], **parts)
         seconds = time.perf_counter() - started
         forecast = model.predict(panel, cutoffs=cutoffs, levels=())
         error = (forecast.truth() - forecast.mean) / scale
