@@ -171,7 +171,7 @@ def test_candidates_of_auto_are_built_and_need_not_be_named() -> None:
     usual = roster(load_config({**CONFIG, "models": ["Auto", {"Auto": {"time_limit": 5, "alias": "Quick"}}]}))[-2:]
     assert [entry.name for entry in usual] == ["Auto", "Quick"]
     assert usual[1].forecaster.settings() == {
-        "h": 7, "candidates": None, "time_limit": 5.0, "season": None, "seed": 0, "alias": "Quick",
+        "h": 7, "candidates": None, "time_limit": 5.0, "n_jobs": None, "season": None, "seed": 0, "alias": "Quick",
     }  # fmt: skip
 
 
