@@ -27,7 +27,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ForetideError
 from foretide.forecasters.auto.blend import asked_for, blended, stretched
 from foretide.forecasters.auto.candidates import kind_of, usual_candidates
-from foretide.forecasters.auto.contest import Entry, is_simple, settled
+from foretide.forecasters.auto.contest import Entry, is_pretrained, is_simple, settled
 from foretide.forecasters.auto.judge import Judge, Trial, tried, wql
 from foretide.forecasters.base import Forecaster
 
@@ -108,7 +108,13 @@ def compared(task: pd.Series, cache: Path, window: int, series: int, skipped: li
     found = [answers(m, judge, seen, ahead, cache / f"{task.task}-{window}-{series}-{m.name}.npz") for m in models]
     models, found = zip(*[(m, one) for m, one in zip(models, found, strict=True) if one is not None], strict=True)
     entries = [
-        Entry(m.name, wql(one["jq"], judge.truth), simple=is_simple(m), start_of=starts.get(m.name, ""))
+        Entry(
+            m.name,
+            wql(one["jq"], judge.truth),
+            simple=is_simple(m),
+            pretrained=is_pretrained(m),
+            start_of=starts.get(m.name, ""),
+        )
         for m, one in zip(models, found, strict=True)
     ]
     smooth = kind_of(seen) == "continuous"

@@ -43,6 +43,8 @@ class Declared(ABC):
     """Whether the steps kept aside for validation are none that it has learned from: its errors there are honest."""
     past_origins: int = 60
     """Past forecasts, for intervals, are made from at most so many origins of a series; fewer of what is slow."""
+    pretrained: ClassVar[bool] = False
+    """Whether it was trained on other series, and learns little or nothing from those that it is fitted to."""
     one_by_one: ClassVar[bool] = False
     """Whether it goes through series and windows one after the other, so that many of them take long."""
     baseline: bool = False

@@ -57,6 +57,11 @@ def test_simple_baselines_only_count_where_nothing_else_is_clearly_better() -> N
     assert shares_of([0.1, np.inf], 10_000, [True, False]).tolist() == [1, 0]
 
 
+def test_what_was_trained_on_other_series_counts_twice() -> None:
+    assert shares_of([0.1, 0.1], 100, [False, False], [True, False]).tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert shares_of([0.2, 0.1], 10_000, [False, False], [True, False]).tolist() == [0, 1]
+
+
 def test_one_origin_says_less_than_three() -> None:
     assert trust(10**6, 1) == pytest.approx(0.5, abs=1e-3)
     assert trust(10**6, 3) == pytest.approx(0.75, abs=1e-3)

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 import foretide as ft
-from foretide.forecasters.auto.contest import Entry, Held, settled
+from foretide.forecasters.auto.contest import Entry, Held, is_pretrained, settled
 from foretide.forecasters.auto.judge import QUANTILES, Judge, Trial
 from foretide.typing import Floats
 
@@ -47,3 +47,11 @@ def test_one_that_errs_where_the_best_does_stays_out(seed: int) -> None:
 
 def test_one_that_is_twice_as_bad_stays_out_whatever_its_errors() -> None:
     assert [entry.weight for entry in held(1.0, 2.5, alike=-0.5).result.entries] == [1, 0]
+
+
+def test_wrappers_are_pretrained_where_all_inside_is() -> None:
+    small, ridge = ft.Pretrained(h=3), ft.Ridge(h=3)
+    assert is_pretrained(small)
+    assert is_pretrained(ft.Conformal(small))
+    assert not is_pretrained(ridge)
+    assert not is_pretrained(ft.Ensemble([small, ridge], h=3))

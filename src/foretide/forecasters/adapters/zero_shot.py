@@ -41,6 +41,7 @@ class ZeroShot(Forecaster):
     centred = True
     """Whether the network forecasts a shifted series as the series, shifted."""
 
+    pretrained = True
     published: ClassVar[str]
     """A public name of such weights, for messages."""
 

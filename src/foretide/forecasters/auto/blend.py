@@ -23,6 +23,9 @@ TEMPERATURE = 0.05
 of the doubt is added, so that few series make shares more alike."""
 EQUAL = 0.25
 """So far shares are drawn towards equal ones."""
+PRETRAINED = 2.0
+"""So much more counts a candidate that was trained on other series before it saw the table: where few origins of one
+table are misleading, it is not misled with those that learned from them."""
 ALONE = 1.02
 """The best candidate stands alone where the blend's score is more than so many times its own (1.27 times for a single
 series): shares chosen on few origins should not take the blend for worse by chance. Medians, trimmed means and members
@@ -81,7 +84,9 @@ def doubt(series: float) -> float:
     return float(LONE / np.sqrt(series))
 
 
-def shares_of(scores: Sequence[float], series: float, simple: Sequence[bool] = ()) -> Floats:
+def shares_of(
+    scores: Sequence[float], series: float, simple: Sequence[bool] = (), pretrained: Sequence[bool] = ()
+) -> Floats:
     """Return what each candidate counts in the blend, from scores of which lower ones are better.
 
     Parameters
@@ -92,6 +97,8 @@ def shares_of(scores: Sequence[float], series: float, simple: Sequence[bool] = (
         So many series were judged on, each from :data:`foretide.forecasters.auto.judge.ORIGINS` origins.
     simple : sequence of bool
         Which ones are simple baselines: they only count where the best of the others is hardly better.
+    pretrained : sequence of bool
+        Which ones were trained on other series; they count :data:`PRETRAINED` times as much.
 
     Returns
     -------
@@ -111,7 +118,10 @@ def shares_of(scores: Sequence[float], series: float, simple: Sequence[bool] = (
         good &= ~plain | (log <= log[~plain].min() + np.log(1 + doubt(series)))
     temperature = TEMPERATURE + doubt(series) / 2
     soft = np.where(good, np.exp(-np.where(good, gap, 0.0) / temperature), 0.0)
-    return np.asarray(EQUAL * good / good.sum() + (1 - EQUAL) * soft / soft.sum())
+    shares = EQUAL * good / good.sum() + (1 - EQUAL) * soft / soft.sum()
+    if len(pretrained):
+        shares = np.where(pretrained, PRETRAINED, 1.0) * shares
+    return np.asarray(shares / shares.sum())
 
 
 def blended(means: Floats, quantiles: Floats, shares: Floats, levels: Sequence[float]) -> tuple[Floats, Floats]:

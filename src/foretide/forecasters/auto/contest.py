@@ -62,6 +62,8 @@ class Entry:
         Why it was not judged, or is not in the blend; empty otherwise.
     simple : bool
         Whether it is a simple baseline.
+    pretrained : bool
+        Whether it was trained on other series before.
     start_of : str
         The network whose closed-form start it is; empty for all others.
     """
@@ -72,6 +74,7 @@ class Entry:
     seconds: float = 0.0
     left_out: str = ""
     simple: bool = False
+    pretrained: bool = False
     start_of: str = ""
 
     @property
@@ -127,6 +130,11 @@ def is_simple(model: Forecaster) -> bool:
     return model.baseline and not any(part.knows_ids for part in (model, *model.parts))
 
 
+def is_pretrained(model: Forecaster) -> bool:
+    """Whether a forecaster, or what it wraps, was trained on other series before."""
+    return model.pretrained or (bool(model.parts) and all(is_pretrained(part) for part in model.parts))
+
+
 def contest(
     crew: Crew,
     models: Sequence[Forecaster],
@@ -158,7 +166,10 @@ def contest(
     Held
     """
     judge = crew.shared[0]
-    begun = [Entry(m.name, simple=is_simple(m), start_of=(starts or {}).get(m.name, "")) for m in models]
+    begun = [
+        Entry(m.name, simple=is_simple(m), pretrained=is_pretrained(m), start_of=(starts or {}).get(m.name, ""))
+        for m in models
+    ]
     if judge is None:
         result = _unjudged([replace(entry, left_out=TOO_SHORT) for entry in begun])
         return Held(result, [None] * len(models))
@@ -190,7 +201,10 @@ def settled(judge: Judge, entries: Sequence[Entry], trials: Sequence[Trial | Non
     scores = np.array([np.inf if trial is None else judge.score(trial.quantiles) for trial in trials])
     outdone = _outdone(entries)
     able = np.isfinite(scores) & (np.array([not why for why in outdone]))
-    shares = shares_of(np.where(able, scores, np.inf).tolist(), judge.evidence, [e.simple for e in entries])
+    shares = shares_of(
+        np.where(able, scores, np.inf).tolist(), judge.evidence, [e.simple for e in entries],
+        [e.pretrained for e in entries],
+    )  # fmt: skip
     blend = _blended(trials, shares)
     best = int(np.argmin(np.where(able, scores, np.inf)))
     alone = (ALONE + doubt(judge.evidence)) * scores[best]

@@ -69,6 +69,7 @@ class Pretrained(Forecaster):
     """
 
     has_distribution = True
+    pretrained = True
     past_origins = 8
     learned: ClassVar[tuple[str, ...]] = ("season_", "counts_")
     chosen: ClassVar[Mapping[str, str]] = {"season": "season_"}
