@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretide.data.panel import Panel
-from foretide.data.windows import at_cutoffs, observed_at, slide, truth_of
+from foretide.data.windows import at_cutoffs, observed_at, slide, spaced, truth_of
 from foretide.errors import ConfigError, DataError
 
 
@@ -101,3 +101,24 @@ def test_what_another_table_holds_is_found_by_name_and_time() -> None:
             for k, time in enumerate(panel.grid.times(row)):
                 expected = known.get((panel.ids[entity[n]], time), np.nan)
                 np.testing.assert_equal(found[n, k, 0], expected)
+
+
+@pytest.mark.parametrize("n", [100, 1000, 5000, 25_000])
+@pytest.mark.parametrize("season", [1, 7, 24, 168, 336])
+def test_spaced_rows_come_from_all_positions_of_a_season(n: int, season: int) -> None:
+    rows = spaced(np.arange(n), 1000, season)
+    assert rows[-1] == n - 1
+    assert min(n, 450) <= len(rows) <= 2000
+    positions = np.bincount(rows % season, minlength=season)
+    assert positions.max() - positions.min() <= 1
+
+
+@pytest.mark.parametrize(("n", "most"), [(10, 20), (10, 10), (10, 4), (101, 7), (5, 1), (0, 3)])
+def test_spaced_rows_are_evenly_spaced_to_the_last_one(n: int, most: int) -> None:
+    rows = np.arange(n) * 2 + 1
+    got = spaced(rows, most, 1)
+    assert len(got) <= most
+    assert set(got) <= set(rows)
+    assert n == 0 or got[-1] == rows[-1]
+    assert len(set(np.diff(got))) <= 1
+    assert n > most or len(got) == n

@@ -11,7 +11,7 @@ from foretide.errors import ConfigError
 from foretide.models import start as module
 from foretide.models.config import StartConfig
 from foretide.models.series import Series
-from foretide.models.start import Start, fit_start, tamed, thin, window_level
+from foretide.models.start import Start, fit_start, tamed, window_level
 
 SIZE, H = 6, 3
 
@@ -274,17 +274,6 @@ def test_window_level() -> None:
             assert window_level(window, "last")[b, c] == window[b, c, 4]
             assert window_level(window, "mean")[b, c] == pytest.approx(sum(window[b, c]) / 5)
             assert window_level(window, "none")[b, c] == 0.0
-
-
-@pytest.mark.parametrize(("n", "most"), [(10, 20), (10, 10), (10, 4), (101, 7), (5, 1), (0, 3)])
-def test_thin(n: int, most: int) -> None:
-    rows = np.arange(n) * 2 + 1
-    got = thin(rows, most)
-    assert len(got) <= most
-    assert set(got) <= set(rows)
-    assert n == 0 or got[-1] == rows[-1]
-    assert len(set(np.diff(got))) <= 1
-    assert n > most or len(got) == n
 
 
 def test_windows_that_move_too_much_are_shrunk() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
+from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,6 +86,36 @@ def evenly(n: int, most: int, *, newest: bool = False, down: bool = False) -> In
     first, last = (n - 1, 0) if newest else (0, n - 1)
     places = np.linspace(first, last, max(0, min(n, most)))
     return np.unique((places if down else places.round()).astype(np.int64))
+
+
+def spaced(rows: Ints, most: int, season: int) -> Ints:
+    """Return about ``most`` of the rows, evenly spaced through all positions of a season, the last one among them.
+
+    The stride is the one next to ``n / most``, by their ratio, that shares no factor with the season: a stride of 24
+    through hours would see one hour of the day. So twice as many rows may come as were asked for.
+
+    Parameters
+    ----------
+    rows : int array ``[n]``
+    most : int
+    season : int
+        Steps of the cycle whose positions all come up: the stride shares no factor with it.
+
+    Returns
+    -------
+    int array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.windows import spaced
+    >>> spaced(np.arange(24), 6, season=24).tolist()
+    [3, 8, 13, 18, 23]
+    """
+    stride = max(1, -(-len(rows) // max(most, 1)))
+    more = next(k for k in count(stride) if gcd(k, season) == 1)
+    less = next(k for k in range(stride, 0, -1) if gcd(k, season) == 1)
+    return rows[::-1][:: less if less * more >= stride**2 else more][::-1]
 
 
 @dataclass(frozen=True, eq=False)

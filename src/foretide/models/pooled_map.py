@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import gcd
 from typing import NamedTuple
 
 import numpy as np
 
+from foretide.data.windows import spaced
 from foretide.models.closed_form import RidgePath, chunks, future_rows
 from foretide.models.start import tamed
 from foretide.typing import Ints, Reals
@@ -180,14 +180,6 @@ def robust(base: PooledMap, store: Store, rows: Ints, penalty: float) -> PooledM
         weights = np.linalg.solve(gram + ridge * np.eye(width), weighted.T @ (y - mean_y))
         intercept = mean_y - mean_x @ weights
     return PooledMap.shared(frame, weights, intercept)
-
-
-def spaced(rows: Ints, most: int, season: int) -> Ints:
-    """Return at most ``most`` of the rows, evenly spaced through all positions of a season, the last one among them."""
-    stride = max(1, -(-len(rows) // max(most, 1)))
-    while gcd(stride, season) > 1:
-        stride += 1
-    return rows[::-1][::stride][::-1]
 
 
 def added(own: Reals, read: Reals, series: Ints) -> Reals:

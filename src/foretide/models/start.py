@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from math import lcm
 from typing import NotRequired, TypedDict
 
 import numpy as np
 
+from foretide.data.windows import spaced
 from foretide.models.closed_form import Moments, RidgePath, chunks, future_rows, lagged_rows, ridge_path
 from foretide.models.config import StartConfig
 from foretide.models.known_basis import KnownBasis
@@ -225,7 +227,8 @@ class _Search:
         base: BaseForecasts | None = None,
     ) -> None:
         self.series, self.input_size, self.h, self.config, self.base = series, input_size, h, config, base
-        self.train, self.validation = train, thin(validation, MAX_VALIDATION)
+        self.cycle = lcm(*(max(1, round(season)) for season in seasons))
+        self.train, self.validation = train, spaced(validation, MAX_VALIDATION, self.cycle)
         self.wide: Series | None = None
         self.tried: list[Tried] = []
         periods = candidate_periods(seasons, int(series.train_length.max()))
@@ -324,7 +327,7 @@ class _Search:
     def _thinned(self, n_inputs: int) -> Ints:
         width = n_inputs * self.input_size
         most = max(int(MAX_GRAM_FLOPS / (2.0 * width * (width + self.h))), 4 * width, 256)
-        return thin(self.train, most)
+        return spaced(self.train, most, self.cycle)
 
     def _blocks(
         self,
@@ -387,12 +390,6 @@ def window_level(window: Reals, level: str) -> Reals:
     if level == "mean":
         return np.asarray(window.mean(axis=2))
     return np.zeros(window.shape[:2])
-
-
-def thin(rows: Ints, most: int) -> Ints:
-    """Return at most ``most`` of ``rows``, evenly spaced, the last one among them."""
-    stride = max(1, -(-len(rows) // most))
-    return rows[::-1][::stride][::-1]
 
 
 def _no_map(path: RidgePath) -> tuple[Reals, Reals]:

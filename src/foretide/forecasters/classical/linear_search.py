@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.windows import spaced
 from foretide.models.closed_form import Moments
-from foretide.models.pooled_map import DEVIATIONS, Frame, PooledMap, Store, robust, spaced, with_deviations
+from foretide.models.pooled_map import DEVIATIONS, Frame, PooledMap, Store, robust, with_deviations
 
 if TYPE_CHECKING:
     from foretide.typing import Ints, Reals
