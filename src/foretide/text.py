@@ -39,6 +39,26 @@ def number(value: float | None) -> str:
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}"
 
 
+def is_whole(typed: str) -> bool:
+    """Whether what was typed is a whole number of at most 18 digits, which ``int`` reads.
+
+    Parameters
+    ----------
+    typed : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from foretide.text import is_whole
+    >>> is_whole("12"), is_whole("-1"), is_whole("²"), is_whole("9" * 5000)
+    (True, False, False, False)
+    """
+    return re.fullmatch("[0-9]{1,18}", typed) is not None
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage, with a decimal below 10 %.
 

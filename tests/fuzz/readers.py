@@ -2,49 +2,27 @@
 
     python tests/fuzz/readers.py --seconds 600 --seed 0 [--out benchmarks/results/readers.csv]
 
-Every input follows from the seed and its number alone. A second process reads it, so that a death is seen and counted;
-one that takes longer than 20 seconds is stopped and counted too. Exit code 1 where anything was found.
+A second process reads the inputs, so that a death is seen and counted; one that takes longer than 20 seconds is
+stopped and counted too. Exit code 1 where anything was found.
 """
 
 from __future__ import annotations
 
-import argparse
 import bz2
 import csv
 import gzip
 import io
-import json
 import lzma
-import platform
 import random
-import select
-import subprocess
 import sys
-import tempfile
 import time
-import traceback
-import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-LIMIT = 20.0
-"""Seconds that reading one input may take."""
-SLACK = 20.0
-"""Seconds to make one."""
-MEMORY = 6 << 30
-NUMBERS = (
-    "1e12345678901", "1e29984191646", "-1e999", "1e-99999", "inf", "nan", "NA", "", "-", "0x1F", "1,5", "1.5", "2,200",
-    "2.200", "1.234.567", "1,234,567.8", "1 234,5", "1'234.5", "1\u00a0234", "12 %", "€ 3", "(5)", "−4", "+7", "007",
-    "9" * 400, "0." + "1" * 400, "True", "1_000", "1.2.3", "1,2,3", "²", "١٢", "1e", "e5", "--1", ".", ",", "1d5",
-)  # fmt: skip
-TIMES = (
-    "2024-13-01", "2024-02-30", "13/13/2024", "02/03/2024", "0000-00-00", "9999-12-31", "2270-01-01", "1500-01-01",
-    "2024-01-01T00:00:00+05:30", "2024-03-31 02:30", "20240131", "1706659200", "2024Q1", "2024-W05", "24:00", "now", "",
-)  # fmt: skip
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from fuzzing import NUMBERS, TIMES, Reading, main
+
 BITS = (
     b'"', b'""', b"'", b"\0", b"\r", b"\n", b"\r\n", b";", b",", b"\t", b"|", b"#", b"\\", b"\xff", b"\xfe\xff",
     b"\xef\xbb\xbf", b"\xc3", b"\x80", b"\x1a", b"\xe2\x80\xa8", b"\x0b", b"=1+1", b"PAR1", b"\x1f\x8b",
@@ -229,12 +207,11 @@ def options(rng: random.Random) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------- reading one
-def prepared(seed: int, number: int, folder: Path) -> Callable[[], str]:
-    """Make one input; return a function that reads it and says ``read`` or ``refused``, or fails otherwise."""
+def prepared(rng: random.Random, folder: Path) -> Reading:
+    """Make one input; return a function that reads it and says ``used`` or ``refused``, or fails otherwise."""
     import foretide as ft
     from foretide.data.reading.checks import inspect
 
-    rng = random.Random(f"{seed}/{number}")
     chosen = options(rng)
     looks = rng.random() < 0.5
     if looks:
@@ -255,142 +232,8 @@ def prepared(seed: int, number: int, folder: Path) -> Callable[[], str]:
         def act() -> bool:
             return bool(inspect(path, **chosen).ok) if looks else ft.Panel.read(path, **chosen).to_frame() is not None
 
-    def reading() -> str:
-        try:
-            return "read" if act() else "refused"
-        except ft.errors.ForetideError:
-            return "refused"
-
-    return reading
-
-
-def work(seed: int, first: int) -> None:
-    """Read inputs one after the other, for the process that watches."""
-    if hasattr(sys, "getwindowsversion"):
-        raise SystemExit("the fuzzer needs a Unix system")
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        number = first
-        print("ready", flush=True)
-        for line in sys.stdin:
-            number = int(line)
-            reading = prepared(seed, number, Path(folder))
-            begin = time.perf_counter()
-            try:
-                said = {"is": reading()}
-            except Exception as error:
-                frames = traceback.extract_tb(error.__traceback__)
-                own = [f"{Path(f.filename).name}:{f.lineno}" for f in frames if "foretide" in f.filename]
-                what = f"{type(error).__name__}: {str(error)[:200]}"
-                said = {"is": "exception", "what": what, "where": own[-1] if own else str(frames[-1])}
-            print(json.dumps({**said, "seconds": time.perf_counter() - begin}), flush=True)
-
-
-# ------------------------------------------------------------------------- watching
-@dataclass
-class Outcome:
-    """What came of a run: counts, and what should not have been."""
-
-    inputs: int = 0
-    read: int = 0
-    refused: int = 0
-    slowest: float = 0.0
-    exceptions: list[str] = field(default_factory=list)
-    deaths: list[str] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return not (self.exceptions or self.deaths or self.late)
-
-
-def watch(seed: int, seconds: float, most: int | None = None, first: int = 0) -> Outcome:
-    """Read inputs for some seconds, or until so many were read."""
-    outcome, number, end = Outcome(), first, time.monotonic() + seconds
-    while time.monotonic() < end and (most is None or outcome.inputs < most):
-        rest = None if most is None else most - outcome.inputs
-        for number, said in _answers(seed, number, end, rest):  # noqa: B020
-            outcome.inputs += 1
-            outcome.slowest = max(outcome.slowest, said["seconds"])
-            label = f"seed {seed}, number {number}"
-            if said["is"] == "exception":
-                outcome.exceptions.append(f"{label}: {said['what']} ({said['where']})")
-            elif said["is"] == "death":
-                outcome.deaths.append(f"{label}: the process ended with {said['code']}")
-            elif said["is"] == "late" or said["seconds"] > LIMIT:
-                outcome.late.append(f"{label}: {said['seconds']:.1f} s")
-            else:
-                setattr(outcome, said["is"], getattr(outcome, said["is"]) + 1)
-        number += 1
-    return outcome
-
-
-def _answers(seed: int, number: int, end: float, most: int | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield what one process says of each input, until time is up, or it dies or hangs."""
-    command = [sys.executable, __file__, "--work", "--seed", str(seed)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        done = 0
-        while time.monotonic() < end and (most is None or done < most):
-            process.stdin.write(f"{number}\n")
-            process.stdin.flush()
-            if not select.select([process.stdout], [], [], LIMIT + SLACK)[0]:
-                process.kill()
-                yield number, {"is": "late", "seconds": LIMIT + SLACK}
-                return
-            line = process.stdout.readline()
-            if not line:
-                yield number, {"is": "death", "code": process.wait(), "seconds": 0.0}
-                return
-            yield number, json.loads(line)
-            number, done = number + 1, done + 1
-        process.stdin.close()
-
-
-def save(outcome: Outcome, path: Path, seed: int, seconds: float) -> None:
-    """Write one line of figures with the versions."""
-    row = {
-        "seed": seed, "seconds": round(seconds), "inputs": outcome.inputs, "read": outcome.read,
-        "refused": outcome.refused, "other_exceptions": len(outcome.exceptions), "deaths": len(outcome.deaths),
-        "above_20_s": len(outcome.late), "slowest_s": round(outcome.slowest, 2),
-        **{name: version(name) for name in ("foretide", "pandas", "pyarrow", "numpy")},
-        "python": platform.python_version(),
-    }  # fmt: skip
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, row, lineterminator="\n")
-        writer.writeheader()
-        writer.writerow(row)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--most", type=int, help="stop after so many inputs")
-    parser.add_argument("--first", type=int, default=0, help="number of the first input")
-    parser.add_argument("--out", type=Path, help="CSV file for the figures")
-    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.work:
-        work(chosen.seed, chosen.first)
-        return 0
-    begin = time.monotonic()
-    outcome = watch(chosen.seed, chosen.seconds, chosen.most, chosen.first)
-    print(f"{outcome.inputs} inputs: {outcome.read} read, {outcome.refused} refused, slowest {outcome.slowest:.1f} s")
-    for kind in ("exceptions", "deaths", "late"):
-        for line in getattr(outcome, kind):
-            print(f"{kind}: {line}")
-    if chosen.out is not None:
-        save(outcome, chosen.out, chosen.seed, time.monotonic() - begin)
-    return 0 if outcome.ok else 1
+    return lambda: "used" if act() else "refused"
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(__file__, __doc__, prepared))

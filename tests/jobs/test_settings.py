@@ -79,6 +79,8 @@ def test_the_source_is_not_changed() -> None:
         ("Ridge.alpha=3", r"no model Ridge. Add it: --set 'models=\[LSTM, LSTM, Ensemble, Ridge\]'"),
         ("LSTM=3", "LSTM is a model. Type one of its settings: --set LSTM.epochs=3"),
         ("models.7.epochs=3", "no models.7.*The first one is models.0"),
+        ("models.².epochs=3", "expected key=value"),
+        ("models." + "9" * 5000 + "=3", "expected key=value"),
         ("h.deep=3", "h is 9, which has nothing inside that could be set"),
         ("seeds.x=3", "seeds is a list of 1; type seeds.0"),
         ("quantiles.0=0.5", r"quantiles has no entries yet. Type all of them: --set 'quantiles=\[...\]'"),
@@ -91,6 +93,18 @@ def test_a_setting_that_goes_nowhere_says_what_to_type(typed: str, message: str)
 
     with pytest.raises(ConfigError, match=message):
         checked_data(load_config({"data": DATA, "models": TWO, "h": 9, "seeds": [0]}, [typed]), lambda data: data.split)
+
+
+@pytest.mark.parametrize("settings", [3, [1], ["epochs"], "epochs", True])
+def test_settings_that_are_none_are_refused_beside_typed_ones(settings: object) -> None:
+    with pytest.raises(ConfigError, match="Input should be a valid dictionary"):
+        load_config({"data": {"synthetic": {}}, "models": [{"LSTM": settings}, {"Drift": settings}]}, ["Drift.x=1"])
+
+
+@pytest.mark.parametrize("source", [3, None, ["a.yaml"], 1.5])
+def test_what_is_no_configuration_is_refused(source: Any) -> None:
+    with pytest.raises(ConfigError, match="Expected a YAML file or a dictionary of keys and values, got"):
+        load_config(source)
 
 
 def test_all_settings_that_go_nowhere_are_named() -> None:

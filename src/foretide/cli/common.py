@@ -17,6 +17,7 @@ import typer
 
 from foretide.cli.flags import Flags, with_options
 from foretide.data.reading.options import FileOptions
+from foretide.text import is_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
 
     def gather(typed: Json) -> Reading:
         given = {name: value for name, value in typed.items() if value is not None}
-        if str(given.get("freq", "")).isdigit():
+        if is_whole(str(given.get("freq", ""))):
             given["freq"] = int(given["freq"])
         return cast("Reading", given)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from foretide.errors import ForetideError, StorageError
+from foretide.errors import ArtifactError, ForetideError, StorageError
 
 PART = ".foretide-"
 """What is not whole yet, or lies aside for a while, has a name that begins like this."""
@@ -49,6 +49,53 @@ def storing(path: str | os.PathLike[str], kept: str = "", *, deed: str = "write"
         if isinstance(error, ForetideError) or error.errno == errno.EPIPE:
             raise
         raise storage_error(error, path, kept, deed=deed) from error
+
+
+@contextmanager
+def understood(path: str | os.PathLike[str], remedy: str = "Make it again with this version.") -> Iterator[None]:
+    """Turn whatever comes of content that was damaged or edited into one error that names where it lies.
+
+    Parameters
+    ----------
+    path : path
+        What is read inside.
+    remedy : str
+        What to do then.
+
+    Returns
+    -------
+    context manager
+
+    Raises
+    ------
+    ArtifactError
+        From any other error; foretide's own pass through.
+    StorageError
+        Where the system says that the file cannot be read.
+
+    Examples
+    --------
+    >>> from foretide.data.files import understood
+    >>> with understood("runs/shop/run.json"):
+    ...     {}["kind"]
+    Traceback (most recent call last):
+    foretide.errors.ArtifactError: runs/shop/run.json cannot be read: KeyError: 'kind'. Make it again with this version.
+    """
+    try:
+        yield
+    except ForetideError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise storage_error(error, path, deed="read") from error
+        raise _not_understood(path, error, remedy) from error
+    except Exception as error:  # libraries raise errors of many kinds for content that is not theirs
+        raise _not_understood(path, error, remedy) from error
+
+
+def _not_understood(path: str | os.PathLike[str], error: Exception, remedy: str) -> ArtifactError:
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ArtifactError(f"{path} cannot be read: {said[:300].rstrip('.')}. {remedy}")
 
 
 def storage_error(error: OSError, path: str | os.PathLike[str], kept: str = "", *, deed: str = "write") -> StorageError:

@@ -205,12 +205,38 @@ def load_config(
     return config
 
 
+def kept_config(path: Path) -> Config:
+    """Return the configuration that a job kept in its folder; the table it names need not be there any more.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError
+        For what is no configuration, with the lines that are wrong.
+    """
+    raw, _, origin = _read(path)
+    config, mistakes = _validated(raw)
+    if config is None or mistakes:
+        raise origin.told(mistakes)
+    config._origin = origin
+    return config
+
+
 def _read(source: str | os.PathLike[str] | Mapping[str, object] | Config) -> tuple[Json, Path, Origin]:
     """Return a configuration as it was written, the folder that its paths begin from, and where it was written."""
     if isinstance(source, Config):
         return source.model_dump(mode="json", exclude_unset=True), Path.cwd(), source.origin
     if isinstance(source, Mapping):
         return dict(source), Path.cwd(), Origin()
+    if not isinstance(source, (str, os.PathLike)):
+        raise ConfigError(f"Expected a YAML file or a dictionary of keys and values, got {type(source).__name__}.")
     path, folder, name = Path(source), Path.cwd(), "run"
     if str(source) == STDIN:
         title, text = "the configuration from standard input", sys.stdin.read()

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.counts import count_like
-from foretide.data.files import read_text
 from foretide.data.tables.source import STDIN
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import load
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import DEFAULT_LEVELS
-from foretide.jobs.config import Config, load_config, read_yaml, with_reading
+from foretide.jobs.config import Config, kept_config, load_config, with_reading
 from foretide.jobs.job import Deed, Place, Progress, Source, working
 from foretide.jobs.prepare import prepare_panel, read_panel
 from foretide.jobs.roster import roster
@@ -151,8 +150,7 @@ def predict_with(
             f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
         )
     place = chosen_model(path, model)[1]
-    raw = read_yaml(read_text(settings))
-    config = Config.model_validate(raw)
+    config = kept_config(settings)
     forecaster = load(place)
     if data is not None:
         # A short table does not show its frequency; the model knows it.

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foretide.data.files import read_text
+from foretide.data.files import understood
 from foretide.errors import ArtifactError, ConfigError
 from foretide.explain.origins import Origins
 from foretide.explain.table import EXPLAINERS
 from foretide.forecasters.artifact import load
-from foretide.jobs.config import Config, read_yaml
+from foretide.jobs.config import kept_config
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.prepare import prepare
 from foretide.jobs.reporting import write
 from foretide.jobs.saved import chosen_model, saved_models, starts_in
-from foretide.jobs.store import EXPLAIN_PAGE, EXPLAINED, EXPLAINED_TABLE
+from foretide.jobs.store import EXPLAIN_PAGE, EXPLAINED, EXPLAINED_TABLE, SETTINGS
 from foretide.jobs.threads import networks_in
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def explain_run(
     """
     run = RunFolder(Path(folder))
     found = _models(run.path, model)
-    prepared = prepare(Config.model_validate(read_yaml(read_text(run.path / "settings.yaml"))))
+    prepared = prepare(kept_config(run.path / SETTINGS.file))
     keep_explanations(run, found, prepared, with_inputs=with_inputs, progress=progress)
-    write(run)
+    with understood(run.path):
+        write(run)
     return run.path / EXPLAIN_PAGE.file
 
 
@@ -87,7 +88,8 @@ def keep_explanations(
     """
     say = progress or (lambda _: None)
     # What was found before stays: other models, and inputs, which are measured only when asked for.
-    entries = {(entry["model"], entry["subject"]): entry for entry in run.read(EXPLAINED) or ()}
+    with understood(run.path / EXPLAINED.file):
+        entries = {(entry["model"], entry["subject"]): entry for entry in run.read(EXPLAINED) or ()}
     names = list(dict.fromkeys([*(model for model, _ in entries), *models]))
     for name, model in models.items():
         origins = Origins.of(model, prepared.panel)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
-from foretide.data.files import storage_error, storing, write_whole
+from foretide.data.files import storage_error, storing, understood, write_whole
 from foretide.errors import ArtifactError, ConfigError, ForetideError, StorageError
 from foretide.jobs import store
 from foretide.jobs.claim import Claim, TakenError
@@ -272,7 +272,10 @@ class RunFolder:
         assert item.kind is not None
         assert item.kind.load is not None, f"{item.file} is for people and never read back"
         path = self.path / item.places(**names)[0]
-        return item.kind.load(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        with understood(path):
+            return item.kind.load(path)
 
     def need(self, item: Item[T], **names: str) -> T:
         """Return an item as :meth:`read` does.

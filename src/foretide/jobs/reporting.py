@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foretide.data.files import understood
 from foretide.errors import ArtifactError, ForetideError
 from foretide.jobs.contents import read_content
 from foretide.jobs.folder import RunFolder
@@ -96,7 +97,8 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         For a folder that is none of these, or whose files cannot be read.
     """
     run = _folder_of(folder)
-    return run.keep(REPORT, page(report_of(_content(run))))
+    with understood(run.path):
+        return run.keep(REPORT, page(report_of(_content(run))))
 
 
 def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg", "png")) -> list[Path]:
@@ -118,7 +120,8 @@ def write_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg
         As :func:`write_report`; for a format that is not known.
     """
     run = _folder_of(folder)
-    return write_each(report_of(_content(run)).pictures, run.place(FIGURES.file), formats)
+    with understood(run.path):
+        return write_each(report_of(_content(run)).pictures, run.place(FIGURES.file), formats)
 
 
 def _folder_of(path: str | os.PathLike[str]) -> RunFolder:
@@ -130,10 +133,10 @@ def _folder_of(path: str | os.PathLike[str]) -> RunFolder:
 
 def _content(run: RunFolder, card: Scorecard | None = None) -> Content | SearchContent:
     try:
-        return read_content(run, card)
+        with understood(run.path):
+            return read_content(run, card)
     except ArtifactError:
         raise
-    except (ForetideError, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
-        raise ArtifactError(
-            f"{run.path} cannot be read: {type(error).__name__}: {error}. Make it again with this version."
-        ) from error
+    except ForetideError as error:
+        said = f"{type(error).__name__}: {error}"
+        raise ArtifactError(f"{run.path} cannot be read: {said}. Make it again with this version.") from error

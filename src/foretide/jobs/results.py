@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from foretide.data.files import understood
 from foretide.jobs import store
 from foretide.jobs.saved import saved_models
 from foretide.jobs.status import read_status
@@ -37,6 +38,11 @@ def result_of(folder: RunFolder) -> Json:
     >>> found["job"], list(found["leaderboard"]["model"]), found["paths"]["page"].name
     ('run', ['oracle', 'Drift'], 'report.html')
     """
+    with understood(folder.path):
+        return _result_of(folder)
+
+
+def _result_of(folder: RunFolder) -> Json:
     status = read_status(folder.path) or {}
     found: Json = {"job": status.get("job"), "status": folder.status, "folder": folder.path}
     facts, card, board = folder.read(store.FACTS), folder.read(store.CARD), folder.read(store.LEADERBOARD)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from foretide.errors import ConfigError, nearest
 from foretide.jobs.yaml import read_yaml
+from foretide.text import is_whole
 from foretide.typing import Json
 
 Loc = tuple[int | str, ...]
@@ -63,7 +64,7 @@ def read_pairs(typed: Iterable[str]) -> list[Change]:
     for text in typed:
         key, equals, value = text.partition("=")
         key = key.strip()
-        if not equals or not all(part.replace("-", "_").isidentifier() or part.isdigit() for part in key.split(".")):
+        if not equals or not all(part.replace("-", "_").isidentifier() or is_whole(part) for part in key.split(".")):
             wrong.append(f"--set {text}: expected key=value, such as --set season=7")
         elif key in changes:
             wrong.append(f"--set {key} is given twice.")
@@ -137,7 +138,7 @@ def _apply(made: Json, change: Change, keys: Sequence[str]) -> list[Loc]:
         return [_within_model(made, index, rest, change.value) for index in named]
     if first == "models" and rest:
         entries = _entries(made)
-        named = [int(rest[0])] if rest[0].isdigit() else _models(made, rest[0])
+        named = [int(rest[0])] if is_whole(rest[0]) else _models(made, rest[0])
         if not named or max(named) >= len(entries):
             names = [_name_of(entry) for entry in entries]
             raise ConfigError(f"there is no models.{rest[0]}. {nearest(rest[0], names)} The first one is models.0.")
@@ -166,7 +167,8 @@ def _settings_of(entry: object) -> Json:
     """Return the settings in an entry of ``models``, which are its own."""
     if not isinstance(entry, Mapping):
         return {}
-    return dict((entry.get("settings") if "name" in entry else next(iter(entry.values()), None)) or {})
+    settings = entry.get("settings") if "name" in entry else next(iter(entry.values()), None)
+    return dict(settings) if isinstance(settings, Mapping) else {}
 
 
 def _models(made: Json, name: str) -> list[int]:
@@ -192,13 +194,13 @@ def _put(inside: Json, key: str, rest: Sequence[str], value: object) -> Loc:
         return ()
     at, below = rest[0], inside.get(key)
     if isinstance(below, list):
-        if not at.isdigit() or int(at) >= len(below):
+        if not is_whole(at) or int(at) >= len(below):
             raise ConfigError(f"{key} is a list of {len(below)}; type {key}.0 for its first entry.")
         numbered: Json = dict(enumerate(below))  # type: ignore[arg-type]
         found = _put(numbered, int(at), rest[1:], value)  # type: ignore[arg-type]
         inside[key] = list(numbered.values())
         return (int(at), *found)
-    if below is None and at.isdigit():
+    if below is None and is_whole(at):
         raise ConfigError(f"{key} has no entries yet. Type all of them: --set '{key}=[...]'")
     if below is None or below == at:  # a model by its name alone has no settings yet
         inside[key] = {} if below is None else {at: {}}

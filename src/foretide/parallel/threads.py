@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from foretide.text import is_whole
+
 VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
@@ -82,4 +84,4 @@ def limited(threads: int | None) -> Iterator[None]:
 
 def _by_default() -> int:
     given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return int(given) if given.isdigit() and int(given) > 0 else cores()
+    return int(given) if is_whole(given) and int(given) > 0 else cores()

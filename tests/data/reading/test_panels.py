@@ -90,6 +90,18 @@ def test_a_wide_frame(make: Make) -> None:
     assert (several.targets, several.past, several.series) == (("y", "p"), (), ("y", "p"))
 
 
+def test_the_rest_of_a_long_frame(make: Make) -> None:
+    frame = make(long({"a": 30, "b": 20}).assign(area=np.arange(50) % 7).drop(columns="kind"))
+    panel = Panel.from_frame(frame, past="rest", future=["f"])
+    assert (panel.ids, panel.targets, panel.past, panel.future) == (("a", "b"), ("y",), ("p", "area"), ("f",))
+    assert panel.to_frame().equals(Panel.from_frame(frame, past=["p", "area"], future=["f"]).to_frame())
+
+
+def test_a_column_may_be_called_rest(make: Make) -> None:
+    frame = make(long({"a": 30}).rename(columns={"p": "rest"}))
+    assert Panel.from_frame(frame, past="rest").past == ("rest",)
+
+
 def test_float32_stays_float32_only_when_all_columns_are(make: Make) -> None:
     frame = long({"a": 30}).astype({"y": "float32"})
     assert Panel.from_frame(make(frame)).values.dtype == np.float32

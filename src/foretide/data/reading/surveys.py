@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
@@ -37,7 +37,7 @@ REPEATED = ("fill_gaps", "missing", "resample", "aggregate", "time_format", "dec
 def survey_long(
     frame: Frame, id: Columns | None, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]
 ) -> Survey:
-    """Read a frame of one row per entity and time, or of one row per entity.
+    """Read a frame of one row per entity and time, or of one row per entity; ``"rest"`` as past is as in a wide one.
 
     Parameters
     ----------
@@ -55,8 +55,10 @@ def survey_long(
     """
     named = {role: names_tuple(columns) for role, columns in roles.items()}
     ids = () if id is None else names_tuple(id)
-    frame = columns_of_index(frame, time, ids, [name for names in named.values() for name in names])
+    frame = columns_of_index(frame, time, ids, [n for names in named.values() for n in names if n != REST])
     frame, _ = stand_up(frame, time, *named["target"])
+    if roles.get("past") == REST:
+        named["past"] = _rest(frame, "past", named, {time, *ids})
     frame, one = join_ids(frame, ids)
     return survey_of(frame, Roles(one, time, **named), _options(options))
 
@@ -80,14 +82,25 @@ def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: 
     checked = _options(options)
     named = {role: names_tuple(columns) for role, columns in roles.items()}
     frame = columns_of_index(frame, time, (), [n for names in named.values() for n in names if n != REST])
-    names = [str(c) for c in open_frame(frame).columns]
-    rest = [role for role in ("target", "past") if roles.get(role) == REST and REST not in names]
-    if len(rest) > 1:
+    rest = [role for role in ("target", "past") if roles.get(role) == REST]
+    if len(rest) > 1 and REST not in _columns(frame):
         raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
     for role in rest:
-        others = {time, *(name for other in named if other != role for name in named[other])}
-        named[role] = tuple(name for name in names if name not in others)
+        named[role] = _rest(frame, role, named, {time})
     return survey_of(frame, Roles(None, time, **named), checked)
+
+
+def _columns(frame: Frame) -> list[str]:
+    return [str(column) for column in open_frame(frame).columns]
+
+
+def _rest(frame: Frame, role: str, named: Mapping[str, tuple[str, ...]], keys: Set[str]) -> tuple[str, ...]:
+    """Return the columns that have no other role, or the one that is called so."""
+    names = _columns(frame)
+    if REST in names:
+        return named[role]
+    others = {*keys, *(name for other in named if other != role for name in named[other])}
+    return tuple(name for name in names if name not in others)
 
 
 def survey_file(

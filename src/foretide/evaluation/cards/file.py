@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.files import write_whole
+from foretide.data.files import understood, write_whole
 from foretide.data.panel import Names, Panel
 from foretide.data.time.grid import Grid
 from foretide.data.windows import Windows
@@ -101,15 +101,19 @@ def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:
     ArtifactError
         When a file is missing, does not belong to the other, or has a later format.
     """
-    path = Path(folder)
+    with understood(Path(folder) / ABOUT, "Save the scorecard again."):
+        return _load(kind, Path(folder))
+
+
+def _load(kind: type[Scorecard], path: Path) -> Scorecard:
     try:
         about = from_json(json.loads((path / ABOUT).read_text(encoding="utf-8")))
         table = pd.read_parquet(path / FORECASTS)
     except FileNotFoundError as error:
-        raise ArtifactError(f"{folder} holds no scorecard: {Path(error.filename).name} is missing.") from None
+        raise ArtifactError(f"{path} holds no scorecard: {Path(error.filename).name} is missing.") from None
     if about["format"] > FORMAT:
         raise ArtifactError(
-            f"{folder} was written in format {about['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
+            f"{path} was written in format {about['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
         )
     n, h, d = about["shape"]
     if len(table) != n * h * d:

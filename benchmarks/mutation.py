@@ -1,0 +1,435 @@
+"""Would the tests notice? Small changes to the core, one at a time, each against the tests that reach its line.
+
+    pip install mutmut==3.8.0 coverage            # in an environment that holds foretide's development packages
+    python benchmarks/mutation.py map             # once: which test reaches which line, and how long it takes
+    python benchmarks/mutation.py run --each 40   # so many changes of every room, drawn at random
+    python benchmarks/mutation.py score           # the table of docs/mutation.md
+
+The changes are those of mutmut (its operators, not its trampolines: those would change signatures, on which settings
+rest). They are drawn at random among all that can be made in functions of a room; changed words of sentences are left
+out. Everything happens in a copy of the checkout under ``--work``. Each change runs in a fork that has numpy, pandas
+and torch but not foretide; it counts as noticed when a test fails or takes many times as long. A run that was stopped
+goes on where it was; ``run --again`` repeats those that survived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import importlib
+import json
+import math
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "mutation.csv"
+ROOMS = ("data", "heads", "evaluation", "forecasters")
+TESTS = (*(f"tests/{room}" for room in ROOMS), *(f"src/foretide/{room}" for room in ROOMS),
+         "tests/contracts", "tests/leakage", "tests/training", "tests/jobs", "tests/explain")  # fmt: skip
+WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "pyarrow.parquet", "pytest", "hypothesis",
+        "torch", "statsmodels.api", "lightgbm", "sklearn.linear_model", "polars", "safetensors.numpy")  # fmt: skip
+BUDGET = 40.0
+"""CPU seconds of tests one change may take, on a quiet machine."""
+MISSED = ("survived", "no test")
+COLUMNS = ("room", "file", "line", "function", "change", "outcome", "tests", "by", "seconds")
+
+
+# ------------------------------------------------------------------------- the copy
+def copied(work: Path) -> Path:
+    """Bring the copy of the checkout up to date, with compiled files that are checked by content."""
+    copy = work / "checkout"
+    listing = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    wanted = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
+    for name in wanted:
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
+            shutil.copyfile(ROOT / name, target)
+    for extra in (p for p in copy.rglob("*.py") if p.relative_to(copy).as_posix() not in wanted):
+        extra.unlink()
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", str(copy / "src")]
+    subprocess.run(command, check=True)
+    return copy
+
+
+# ------------------------------------------------------------------------- which test reaches which line
+class Recorder:
+    """A pytest plugin: one coverage context for each test, and one for each shared fixture."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage, self.seconds, self.passed = coverage, defaultdict[str, float](float), dict[str, bool]()
+        self.fixtures: dict[str, list[str]] = {}
+        self._now = ""
+
+    def _switch(self, context: str) -> str:
+        before, self._now = self._now, context
+        self.coverage.switch_context(context)
+        return before
+
+    def hooks(self) -> object:
+        """Return the plugin; its hooks need pytest, which the watching process does not load."""
+        import pytest
+
+        recorder = self
+
+        class Plugin:
+            @pytest.hookimpl(hookwrapper=True)
+            def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
+                recorder.fixtures[item.nodeid] = list(getattr(item, "fixturenames", ()))
+                recorder._switch(item.nodeid)
+                begin = time.process_time()
+                yield
+                recorder.seconds[item.nodeid] = time.process_time() - begin
+                recorder._switch("")
+
+            @pytest.hookimpl(hookwrapper=True)
+            def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
+                if fixturedef.scope == "function":
+                    yield
+                    return
+                before = recorder._switch(f"fixture {fixturedef.baseid} {fixturedef.argname}")
+                yield
+                recorder._switch(before)
+
+            def pytest_runtest_logreport(self, report: Any) -> None:
+                passed = recorder.passed.get(report.nodeid, True)
+                recorder.passed[report.nodeid] = passed and report.outcome == "passed"
+
+        return Plugin()
+
+
+def record(copy: Path, tests: str, out: Path) -> None:
+    """Run the tests of a folder and write which of them reach which lines (in a process of its own)."""
+    os.chdir(copy)
+    sys.path.insert(0, str(copy / "src"))
+    coverage = importlib.import_module("coverage").Coverage(
+        data_file=None, config_file=False, source=[str(copy / "src" / "foretide" / room) for room in ROOMS]
+    )
+    recorder = Recorder(coverage)
+    coverage.start()
+    import pytest
+
+    pytest.main(["-q", "-m", "not timing and not browser", "-p", "no:cacheprovider", tests], plugins=[recorder.hooks()])
+    coverage.stop()
+    sound = [name for name, passed in recorder.passed.items() if passed]
+    users: dict[str, list[str]] = defaultdict(list)
+    for name in sound:
+        for fixture in recorder.fixtures.get(name, ()):
+            users[fixture].append(name)
+    data, lines = coverage.get_data(), {}
+    for file in data.measured_files():
+        reached = {
+            line: sorted({test for context in contexts if context for test in _tests(context, users)} & {*sound})
+            for line, contexts in data.contexts_by_lineno(file).items()
+        }
+        lines[Path(file).relative_to(copy).as_posix()] = {line: names for line, names in reached.items() if names}
+    out.write_text(json.dumps({"seconds": {name: recorder.seconds[name] for name in sound}, "lines": lines}))
+
+
+def _tests(context: str, users: Mapping[str, list[str]]) -> list[str]:
+    """Return the tests behind a context: itself, or all below a shared fixture's home that ask for it."""
+    if not context.startswith("fixture "):
+        return [context]
+    _, home, fixture = context.split(" ", 2)
+    return [name for name in users[fixture] if name.startswith(home)]
+
+
+@dataclass
+class Reached:
+    """Which tests reach a line, and how long they take.
+
+    Attributes
+    ----------
+    seconds : dict
+        CPU seconds by test.
+    lines : dict
+        Tests by file and line.
+    """
+
+    seconds: dict[str, float]
+    lines: dict[str, dict[int, set[str]]]
+
+    @classmethod
+    def of(cls, work: Path) -> Reached:
+        seconds: dict[str, float] = {}
+        lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for path in sorted(work.glob("map-*.json")):
+            found = json.loads(path.read_text())
+            seconds |= found["seconds"]
+            for file, by_line in found["lines"].items():
+                for line, names in by_line.items():
+                    lines[file][int(line)].update(names)
+        return cls(seconds, lines)
+
+    def tests(self, file: str, span: Iterable[int]) -> list[str]:
+        """Return the tests that reach one of the lines, the nearest and then the quickest first, within the budget."""
+        names = set().union(*(self.lines[file].get(line, set()) for line in span))
+        parts = Path(file).with_suffix("").parts[2:]  # without src/foretide
+
+        def order(name: str) -> tuple[int, float]:
+            test = Path(name.split("::")[0]).with_suffix("").parts[1:]
+            same = sum(a == b.removeprefix("test_") for a, b in zip(parts, test, strict=False))
+            return -same, self.seconds[name]
+
+        chosen, total = [], 0.0
+        for name in sorted(names, key=order):
+            if total + self.seconds[name] <= BUDGET:
+                total += self.seconds[name]
+                chosen.append(name)
+        return chosen
+
+
+# ------------------------------------------------------------------------- changes
+@dataclass(frozen=True)
+class Change:
+    """One small change: the whole file afterwards is made when it is needed.
+
+    Attributes
+    ----------
+    file, function : str
+        Where.
+    number : int
+        Which of the file's changes.
+    first, last : int
+        Lines of what is changed.
+    text : str
+        Before and after.
+    """
+
+    file: str
+    function: str
+    number: int
+    first: int
+    last: int
+    text: str
+
+
+def changes(copy: Path, file: str) -> list[Change]:
+    """List what mutmut would change in the functions of a file; words of sentences are left out."""
+    import libcst as cst
+    from libcst.metadata import MetadataWrapper, PositionProvider
+
+    module, found, *_ = _mutations(copy, file)
+    where = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    listed = []
+    for number, mutation in enumerate(found):
+        inside, node = mutation.contained_by_top_level_function, mutation.original_node
+        if not isinstance(inside, cst.FunctionDef) or _is_sentence(node):
+            continue
+        place = where.get(node) or where[inside]
+        before, after = (re.sub(r"\s+", " ", module.code_for_node(n)) for n in (node, mutation.mutated_node))
+        text = f"{before[:150]} -> {after[:150]}"
+        listed.append(Change(file, inside.name.value, number, place.start.line, place.end.line, text))
+    return listed
+
+
+def _mutations(copy: Path, file: str) -> tuple[Any, ...]:
+    maker = importlib.import_module("mutmut.mutation.file_mutation")
+    return tuple(maker.create_mutations(file, (copy / file).read_text(encoding="utf-8")))
+
+
+def _is_sentence(node: Any) -> bool:
+    return type(node).__name__ == "SimpleString" and " " in node.value.strip("\"' ")
+
+
+def changed(copy: Path, change: Change) -> str:
+    """Return the file's text with the change."""
+    module, found, *_ = _mutations(copy, change.file)
+    mutation = found[change.number]
+    code: str = module.deep_replace(mutation.original_node, mutation.mutated_node).code
+    return code
+
+
+def drawn(copy: Path, work: Path, room: str, seed: int) -> list[Change]:
+    """Return all changes of a room in random order; the list of them is kept in the work folder."""
+    kept = work / f"changes-{room}.json"
+    files = sorted((copy / "src/foretide" / room).rglob("*.py"))
+    sources = {p.relative_to(copy).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+    if not kept.exists() or (content := json.loads(kept.read_text()))["sources"] != sources:
+        every = [asdict(change) for file in sources for change in changes(copy, file)]
+        content = {"sources": sources, "changes": every}
+        kept.write_text(json.dumps(content))
+    listed = [Change(**change) for change in content["changes"]]
+    random.Random(f"{seed}/{room}").shuffle(listed)
+    return listed
+
+
+# ------------------------------------------------------------------------- running one
+class Chosen:
+    """A pytest plugin: only these tests, in this order; remembers the first that fails."""
+
+    def __init__(self, names: Sequence[str], out: Path) -> None:
+        self.order, self.out = {name: k for k, name in enumerate(names)}, out
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = sorted((i for i in items if i.nodeid in self.order), key=lambda item: self.order[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.out.exists():
+            self.out.write_text(report.nodeid)
+
+
+def tried(copy: Path, change: Change, names: Sequence[str], expected: float) -> tuple[str, str]:
+    """Run the tests on the changed file in a fork; return the outcome, and the test that noticed."""
+    path = copy / change.file
+    before = path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        by = Path(folder) / "by"
+        try:
+            path.write_text(changed(copy, change), encoding="utf-8")
+            child = os.fork()
+            if child == 0:
+                _child(copy, names, by, Path(folder) / "log", expected)
+            outcome = _waited(child, expected)
+        finally:
+            path.write_bytes(before)
+        return outcome, by.read_text() if by.exists() else ""
+
+
+def _child(copy: Path, names: Sequence[str], by: Path, log: Path, expected: float) -> None:
+    """Run the tests and end, in the fork."""
+    code = 70
+    try:
+        os.setsid()
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        limit = int(30 + 6 * expected)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
+        os.chdir(copy)
+        sys.path.insert(0, str(copy / "src"))
+        os.environ["PYTHONPATH"] = str(copy / "src")
+        sys.dont_write_bytecode = True
+        import pytest
+
+        files = sorted({name.split("::")[0] for name in names})
+        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files], plugins=[Chosen(names, by)]))
+    finally:
+        os._exit(code)
+
+
+def _waited(child: int, expected: float) -> str:
+    """Wait for a fork and name its end."""
+    end = time.monotonic() + 10 * (30 + 6 * expected)
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            if os.WIFSIGNALED(status):
+                return "late" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else "crash"
+            return {0: "survived", 5: "no test"}.get(os.WEXITSTATUS(status), "noticed")
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "late"
+
+
+def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> None:
+    """Try so many changes of each room, one of every room in turn, and write each at once."""
+    copy = copied(work)
+    reached = Reached.of(work)
+    for name in WARM:
+        importlib.import_module(name)
+    rows = _rows()
+    known = {_key(row) for row in rows if not (again and row["outcome"] in MISSED)}
+    lists = {room: drawn(copy, work, room, seed)[:each] for room in rooms}
+    for turn in range(each):
+        for room in rooms:
+            change = lists[room][turn] if turn < len(lists[room]) else None
+            if change is None or (change.file, change.function, change.text) in known:
+                continue  # tried before
+            names = reached.tests(change.file, range(change.first, change.last + 1))
+            begin = time.monotonic()
+            expected = sum(reached.seconds[name] for name in names)
+            outcome, by = tried(copy, change, names, expected) if names else ("no test", "")
+            row = {"room": room, "file": change.file, "line": change.first, "function": change.function,
+                   "change": change.text, "outcome": outcome, "tests": len(names), "by": by,
+                   "seconds": f"{time.monotonic() - begin:.1f}"}  # fmt: skip
+            key = _key(row)
+            rows = [*(r for r in rows if _key(r) != key), row]
+            _write(rows)
+            print(f"{room:12}{outcome:9}{row['seconds']:>7} s  {change.file}:{change.first}  {change.text}", flush=True)
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["file"], row["function"], row["change"]
+
+
+def _rows() -> list[dict[str, Any]]:
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(rows: Sequence[Mapping[str, Any]]) -> None:
+    with RESULTS.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda r: (r["room"], r["file"], int(r["line"]), r["change"])))
+
+
+# ------------------------------------------------------------------------- the score
+def wilson(part: int, of: int) -> tuple[float, float]:
+    """Return Wilson's interval of a share, 95 %."""
+    z, share = 1.96, part / of
+    middle, spread = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
+
+
+def score() -> None:
+    """Print the share noticed by room."""
+    rows = _rows()
+    print("| room | changes tried | noticed | share | 95 % interval |\n|---|---|---|---|---|")
+    for room in (*ROOMS, "all"):
+        outcomes = [r["outcome"] for r in rows if room in ("all", r["room"])]
+        if outcomes:
+            noticed = sum(outcome not in MISSED for outcome in outcomes)
+            low, high = wilson(noticed, len(outcomes))
+            share = f"{noticed / len(outcomes):.0%}"
+            print(f"| {room} | {len(outcomes)} | {noticed} | {share} | {low:.0%} to {high:.0%} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("map", "run", "score", "record"))
+    parser.add_argument("tests", nargs="*", help="map: folders of tests, all by default")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "foretide-mutation")
+    parser.add_argument("--rooms", nargs="+", default=list(ROOMS), choices=ROOMS)
+    parser.add_argument("--each", type=int, default=40, help="changes of each room")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", action="store_true", help="run: repeat those that survived")
+    chosen = parser.parse_args()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    if chosen.what == "map":
+        copied(chosen.work)
+        for tests in chosen.tests or TESTS:
+            command = [sys.executable, __file__, "record", tests, "--work", str(chosen.work)]
+            subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(chosen.work / "checkout" / "src")})
+    elif chosen.what == "record":
+        (tests,) = chosen.tests
+        record(chosen.work / "checkout", tests, chosen.work / f"map-{tests.replace('/', '-')}.json")
+    elif chosen.what == "run":
+        run(chosen.work, chosen.rooms, chosen.each, chosen.seed, chosen.again)
+    else:
+        score()
+
+
+if __name__ == "__main__":
+    main()
