@@ -30,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -41,8 +42,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "mutation.csv"
 ROOMS = ("data", "heads", "evaluation", "forecasters")
 TESTS = (*(f"tests/{room}" for room in ROOMS), *(f"src/foretide/{room}" for room in ROOMS),
          "tests/contracts", "tests/leakage", "tests/training", "tests/jobs", "tests/explain")  # fmt: skip
-WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "pyarrow.parquet", "pytest", "hypothesis",
-        "torch", "statsmodels.api", "lightgbm", "sklearn.linear_model", "polars", "safetensors.numpy")  # fmt: skip
+WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "pyarrow.parquet", "torch",
+        "statsmodels.api", "lightgbm", "sklearn.linear_model", "polars", "safetensors.numpy")  # fmt: skip
 BUDGET = 40.0
 """CPU seconds of tests one change may take, on a quiet machine."""
 MISSED = ("survived", "no test")
@@ -289,17 +290,24 @@ def tried(copy: Path, change: Change, names: Sequence[str], expected: float) -> 
     """Run the tests on the changed file in a fork; return the outcome, and the test that noticed."""
     path = copy / change.file
     before = path.read_bytes()
+    try:
+        path.write_text(changed(copy, change), encoding="utf-8")
+        return forked(copy, names, expected)
+    finally:
+        path.write_bytes(before)
+
+
+def forked(copy: Path, names: Sequence[str], expected: float) -> tuple[str, str]:
+    """Run tests in a fork; return the outcome, and the first test that failed."""
     with tempfile.TemporaryDirectory() as folder:
-        by = Path(folder) / "by"
-        try:
-            path.write_text(changed(copy, change), encoding="utf-8")
-            child = os.fork()
-            if child == 0:
-                _child(copy, names, by, Path(folder) / "log", expected)
-            outcome = _waited(child, expected)
-        finally:
-            path.write_bytes(before)
-        return outcome, by.read_text() if by.exists() else ""
+        by, log = Path(folder) / "by", Path(folder) / "log"
+        child = os.fork()
+        if child == 0:
+            _child(copy, names, by, log, expected)
+        outcome = _waited(child, expected)
+        if outcome == "broken":
+            raise RuntimeError(f"pytest did not run:\n{log.read_text()[-3000:]}")
+        return outcome, by.read_text() if by.exists() else "import" if outcome == "noticed" else ""
 
 
 def _child(copy: Path, names: Sequence[str], by: Path, log: Path, expected: float) -> None:
@@ -321,6 +329,8 @@ def _child(copy: Path, names: Sequence[str], by: Path, log: Path, expected: floa
 
         files = sorted({name.split("::")[0] for name in names})
         code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files], plugins=[Chosen(names, by)]))
+    except BaseException:
+        log.write_text(traceback.format_exc())
     finally:
         os._exit(code)
 
@@ -333,7 +343,7 @@ def _waited(child: int, expected: float) -> str:
         if done:
             if os.WIFSIGNALED(status):
                 return "late" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else "crash"
-            return {0: "survived", 5: "no test"}.get(os.WEXITSTATUS(status), "noticed")
+            return {0: "survived", 1: "noticed", 2: "noticed", 5: "no test"}.get(os.WEXITSTATUS(status), "broken")
         time.sleep(0.05)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -365,6 +375,16 @@ def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> 
             rows = [*(r for r in rows if _key(r) != key), row]
             _write(rows)
             print(f"{room:12}{outcome:9}{row['seconds']:>7} s  {change.file}:{change.first}  {change.text}", flush=True)
+    control(copy, reached, rows)
+
+
+def control(copy: Path, reached: Reached, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run every test that noticed something on the unchanged code, where all of them must pass."""
+    names = sorted({row["by"] for row in rows if row["by"] in reached.seconds})
+    outcome, by = forked(copy, names, sum(reached.seconds[name] for name in names))
+    if outcome != "survived":
+        raise RuntimeError(f"{by} fails on the code as it is ({outcome}), so what it noticed does not count.")
+    print(f"control: {len(names)} tests pass on the code as it is")
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -134,6 +134,24 @@ def test_a_lacking_file(saved: Path) -> None:
         artifact.load(saved)
 
 
+@pytest.mark.parametrize("name", ["settings.json", "state.safetensors"])
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_one_bit_that_was_changed_since_is_seen(saved: Path, name: str, place: str) -> None:
+    content = bytearray((saved / name).read_bytes())
+    content[{"first": 0, "middle": len(content) // 2, "last": -1}[place]] ^= 1
+    (saved / name).write_bytes(content)
+    with pytest.raises(ArtifactError, match=rf"{name} was changed since it was saved \(SHA-256 differs\)"):
+        artifact.load(saved)
+
+
+def test_weights_of_another_fit_are_seen(saved: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    SeasonalNaive(2, season=7).fit(make_panel((40,))).save(other)
+    (saved / "state.safetensors").write_bytes((other / "state.safetensors").read_bytes())
+    with pytest.raises(ArtifactError, match=r"state\.safetensors was changed since it was saved"):
+        artifact.load(saved)
+
+
 def test_an_unreadable_manifest(saved: Path) -> None:
     (saved / "manifest.json").write_text("{")
     with pytest.raises(ArtifactError, match="cannot be read"):
