@@ -53,6 +53,14 @@ def test_skill_is_measured_against_everything_that_is_no_network() -> None:
         ([{"ARIMA": {"ordr": [1, 0, 0]}}], "models.ARIMA.ordr: no such setting. Did you mean 'order'"),
         (["LSTM", "LSTM"], "Two models are called 'LSTM'"),
         ([{"LSTM": {"h": 3}}], "share one horizon"),
+        (
+            [{"Conformal": {"model": {"Drift": "x"}}}],
+            r"models.Conformal.model: expected {Drift: {setting: value}}, got 'x'",
+        ),
+        (
+            [{"Ensemble": {"models": [{"Drift": 3}]}}],
+            r"models.Ensemble.models: expected {Drift: {setting: value}}, got 3",
+        ),
     ],
 )
 def test_wrong_models_get_a_way_out(models: list[Any], message: str) -> None:

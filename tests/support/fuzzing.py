@@ -146,6 +146,7 @@ class Outcome:
     inputs: int = 0
     used: int = 0
     refused: int = 0
+    total: float = 0.0
     slowest: float = 0.0
     memory: float = 0.0
     exceptions: list[str] = field(default_factory=list)
@@ -161,13 +162,17 @@ def watch(
     script: str, seed: int, seconds: float, most: int | None = None, first: int = 0, limit: float = 20.0,
     more: Sequence[str] = (),
 ) -> Outcome:  # fmt: skip
-    """Let a script use inputs for some seconds, or until so many were used."""
-    outcome, number, end = Outcome(), first, time.monotonic() + seconds
+    """Let a script use inputs for some seconds, those of making them not counted, or until so many were used."""
+    outcome, number, end = Outcome(), first, time.monotonic() + 3 * seconds + SLACK
     command = [sys.executable, script, "--work", "--seed", str(seed), *more]
-    while time.monotonic() < end and (most is None or outcome.inputs < most):
-        rest = None if most is None else most - outcome.inputs
-        for number, said in _answers(command, number, end, rest, limit):  # noqa: B020
+
+    def goes_on() -> bool:
+        return time.monotonic() < end and outcome.total < seconds and (most is None or outcome.inputs < most)
+
+    while goes_on():
+        for number, said in _answers(command, number, goes_on, limit):  # noqa: B020
             outcome.inputs += 1
+            outcome.total += said["seconds"]
             outcome.slowest = max(outcome.slowest, said["seconds"])
             outcome.memory = max(outcome.memory, said.get("memory", 0.0))
             label = f"seed {seed}, number {number}"
@@ -184,7 +189,7 @@ def watch(
 
 
 def _answers(
-    command: list[str], number: int, end: float, most: int | None, limit: float
+    command: list[str], number: int, goes_on: Callable[[], bool], limit: float
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield what one process says of each input, until time is up, or it dies or hangs."""
     with subprocess.Popen(
@@ -193,8 +198,7 @@ def _answers(
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        done = 0
-        while time.monotonic() < end and (most is None or done < most):
+        while goes_on():
             process.stdin.write(f"{number}\n")
             process.stdin.flush()
             if not select.select([process.stdout], [], [], limit + SLACK)[0]:
@@ -206,7 +210,7 @@ def _answers(
                 yield number, {"is": "death", "code": process.wait(), "seconds": 0.0}
                 return
             yield number, json.loads(line)
-            number, done = number + 1, done + 1
+            number += 1
         process.stdin.close()
 
 
@@ -236,6 +240,7 @@ def main(script: str, about: str | None, prepared: Prepared, limit: float = 20.0
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--out", type=Path, help="CSV file for the figures")
     parser.add_argument("--show", type=int, metavar="NUMBER", help="use this one input here, with its traceback")
+    parser.add_argument("--brief", action="store_true", help="leave out what takes seconds to make")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
@@ -246,7 +251,8 @@ def main(script: str, about: str | None, prepared: Prepared, limit: float = 20.0
             print(prepared(random.Random(f"{chosen.seed}/{chosen.show}"), Path(folder))())
         return 0
     begin = time.monotonic()
-    outcome = watch(script, chosen.seed, chosen.seconds, chosen.most, chosen.first, limit)
+    more = ["--brief"] if chosen.brief else []
+    outcome = watch(script, chosen.seed, chosen.seconds, chosen.most, chosen.first, limit, more)
     print(
         f"{outcome.inputs} inputs: {outcome.used} used, {outcome.refused} refused, slowest {outcome.slowest:.1f} s, "
         f"{outcome.memory:.0f} MB"

@@ -186,7 +186,12 @@ def make_synthetic(config: SyntheticConfig) -> Synthetic[Truth]:
             raise ConfigError(
                 f"data.synthetic.args.{key}: {config.generator} has no such argument. {nearest(key, known)}"
             )
-    made: Synthetic[Truth] = maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
+    try:
+        made: Synthetic[Truth] = maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
+    except MemoryError as error:
+        raise ConfigError(
+            f"data.synthetic.args: so many rows do not fit into memory ({error}). Ask for fewer."
+        ) from error
     return made
 
 

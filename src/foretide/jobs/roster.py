@@ -164,6 +164,10 @@ def _inner(
                 + f", got {members!r}."
             )
         ((kind, settings),) = named.items()
+        if settings is not None and not isinstance(settings, dict):
+            raise ConfigError(
+                f"models.{name}.{setting}: expected {{{kind}: {{setting: value}}}}, got {settings!r} in it."
+            )
         built.append(_build(str(kind), dict(settings or {}), config, shared))
     return built if many else built[0]
 

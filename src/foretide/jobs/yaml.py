@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from foretide.errors import ConfigError
 from foretide.typing import Json
+
+LONGEST = 1_000_000
+"""Letters of a configuration."""
+DEEPEST = 50
+MOST = 200_000
+"""Values of a configuration, those of aliases counted wherever they stand."""
 
 
 def read_yaml(text: str) -> object:
@@ -22,17 +29,59 @@ def read_yaml(text: str) -> object:
     Raises
     ------
     ConfigError
-        With the line at which the text stops being YAML.
+        With the line at which the text stops being YAML; for text, nesting or aliases beyond what configurations need.
+
+    Examples
+    --------
+    >>> from foretide.jobs.yaml import read_yaml
+    >>> read_yaml("{h: 3, rate: 1e-3, use: no}")
+    {'h': 3, 'rate': 0.001, 'use': 'no'}
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    if len(text) > LONGEST:
+        raise ConfigError(f"The configuration has {len(text):,} letters; expected at most {LONGEST:,}.")
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        maker, _ = YAML(typ="safe", pure=True).get_constructor_parser(text)  # type: ignore[no-untyped-call]
+        node = maker.composer.get_single_node()
+        _check_size(node)
+        return None if node is None else maker.construct_document(node)
     except YAMLError as error:
         # What follows the eighth line is advice about the parser, not about the text.
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ConfigError("The configuration is not valid YAML:\n" + "\n".join(lines[:8])) from error
+    except ConfigError:
+        raise
+    except RecursionError as error:
+        raise ConfigError(f"The configuration is nested too deeply; {DEEPEST} levels are the most.") from error
+    except Exception as error:  # of a value that is not what its tag or its form says: !!int x, 2024-01-01 99:00
+        raise ConfigError(f"The configuration is not valid YAML: {error}. Put such a value in quotes.") from error
+
+
+def _check_size(node: Any) -> None:
+    """Refuse what is nested too deeply, holds itself, or grows too large where its aliases are written out."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: Any, depth: int) -> int:
+        if isinstance(node, str) or not isinstance(node.value, list):
+            return 1
+        if id(node) in open_nodes:
+            raise ConfigError(f"The configuration holds itself: an alias in line {node.start_mark.line + 1}.")
+        if depth > DEEPEST:
+            raise ConfigError(f"The configuration is nested too deeply; {DEEPEST} levels are the most.")
+        if id(node) not in sizes:
+            open_nodes.add(id(node))
+            inner = (n for item in node.value for n in (item if isinstance(item, tuple) else (item,)))
+            sizes[id(node)] = 1 + sum(size(n, depth + 1) for n in inner)
+            open_nodes.remove(id(node))
+        if sizes[id(node)] > MOST:
+            raise ConfigError(f"The configuration holds more than {MOST:,} values where its aliases are written out.")
+        return sizes[id(node)]
+
+    if node is not None:
+        size(node, 0)
 
 
 def read_settings(text: str) -> Json:
