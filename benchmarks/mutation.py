@@ -178,9 +178,15 @@ class Reached:
                     lines[file][int(line)].update(names)
         return cls(seconds, lines)
 
-    def tests(self, file: str, span: Iterable[int]) -> list[str]:
-        """Return the tests that reach one of the lines, the nearest and then the quickest first, within the budget."""
-        names = set().union(*(self.lines[file].get(line, set()) for line in span))
+    def tests(self, file: str, first: int, last: int) -> list[str]:
+        """Return the tests that reach one of the lines, the nearest and then the quickest first, within the budget.
+
+        Where none does, those that reach the ten lines before and after, else the file: it may have changed since.
+        """
+        for more in (0, 10, 10_000):
+            near = (found for line, found in self.lines[file].items() if first - more <= line <= last + more)
+            if names := set[str]().union(*near):
+                break
         parts = Path(file).with_suffix("").parts[2:]  # without src/foretide
 
         def order(name: str) -> tuple[int, float]:
@@ -364,7 +370,7 @@ def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> 
             change = lists[room][turn] if turn < len(lists[room]) else None
             if change is None or (change.file, change.function, change.text) in known:
                 continue  # tried before
-            names = reached.tests(change.file, range(change.first, change.last + 1))
+            names = reached.tests(change.file, change.first, change.last)
             begin = time.monotonic()
             expected = sum(reached.seconds[name] for name in names)
             outcome, by = tried(copy, change, names, expected) if names else ("no test", "")

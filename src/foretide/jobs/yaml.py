@@ -43,7 +43,7 @@ def read_yaml(text: str) -> object:
     if len(text) > LONGEST:
         raise ConfigError(f"The configuration has {len(text):,} letters; expected at most {LONGEST:,}.")
     try:
-        maker, _ = YAML(typ="safe", pure=True).get_constructor_parser(text)  # type: ignore[no-untyped-call]
+        maker, _ = YAML(typ="safe", pure=True).get_constructor_parser(text)
         node = maker.composer.get_single_node()
         _check_size(node)
         return None if node is None else maker.construct_document(node)
