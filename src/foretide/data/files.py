@@ -152,6 +152,7 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
             writer(part)
             flush_to_disk(part)
             os.replace(part, path)
+            flush_folder(path.parent)
         except BaseException:
             with suppress(OSError):  # the error that brought us here says more
                 part.unlink(missing_ok=True)
@@ -208,6 +209,25 @@ def flush_to_disk(path: Path) -> None:
     """
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk, so that a power cut cannot undo a move into it.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(handle)
 
 
 # ---------------------------------------------------------------- names

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Never, Self, final
 import numpy as np
 
 from foretide.data.reading.accept import as_panel
-from foretide.data.time.closures import Closures
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import FOREIGN, ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered, shut
@@ -19,13 +18,12 @@ from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
 from foretide.forecasters.choices import Chooses
 from foretide.forecasters.fitted import Fitted, View, within_reach
+from foretide.forecasters.fitting import fit_once
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
 from foretide.forecasters.levels import DEFAULT_LEVELS, all_quantiles, levels_held
 from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
-from foretide.forecasters.paths.learned import learn_from_errors
 from foretide.forecasters.paths.source import Source
-from foretide.forecasters.stand_in import StandIn
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -117,14 +115,8 @@ class Forecaster(Chooses):
         self._former = self.state() if warm_start and self._fitted is not None else {}
         self._fitted = None
         fitted, seen, learned = self._described(panel, part, train_until)
-        self._fit(learned)
+        fit_once(self, fitted, seen, learned, intervals=intervals)
         self._former = {}
-        history, stand_in = kept_history(seen.panel, self.memory), StandIn.fit(seen.panel)
-        fitted = replace(fitted, closures=Closures.learn(seen.panel, self._country))
-        self._fitted = replace(fitted, ids=learned.panel.ids, history=history, stand_in=stand_in)
-        if intervals:
-            own, dependence = learn_from_errors(self, learned)
-            self._fitted = replace(self._fitted, intervals=own, dependence=dependence)
         return self
 
     def _described(self, panel: Panel, part: Panel, train_until: Time | None) -> tuple[Fitted, FitPart, FitPart]:

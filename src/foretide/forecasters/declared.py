@@ -37,6 +37,8 @@ class Declared(ABC):
     """Former name of a setting -> its name; taken with a warning."""
     learned: ClassVar[tuple[str, ...]] = ()
     """Attributes that ``fit`` sets and that are saved: in ``state`` (arrays) or ``facts``, without a final ``_``."""
+    forgets: ClassVar[Literal["never", "inside", "always"]] = "never"
+    """Whether ``fit`` leaves what is not saved and is asked for later: ``"inside"``: by forecasters around it only."""
     has_distribution: bool = False
     """Whether it has a predictive distribution of its own; others get that of their past errors."""
     spares_validation: bool = False

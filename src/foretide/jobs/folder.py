@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
+from foretide.data.checkpoints import forget
 from foretide.data.files import storage_error, storing, understood, write_whole
 from foretide.errors import ArtifactError, ConfigError, ForetideError, StorageError
 from foretide.jobs import store
@@ -175,6 +176,7 @@ class RunFolder:
         else:
             for former in asides_of(self.path):
                 drop(former)
+            forget(self.path / store.CHECKPOINTS)
         finally:
             if self.claim is not None:
                 self.claim.release()

@@ -83,20 +83,10 @@ class Ask:
             own = cast("int | None", next((dict(of or {}).get("h") for of in self.model.values()), None))
         return own if self.h is None else self.h
 
-    def left(self, seconds: float) -> float | None:
-        """Return the seconds that a model may take, some having passed; None where there is no limit.
-
-        Parameters
-        ----------
-        seconds : float
-
-        Returns
-        -------
-        float or None
-        """
-        if self.time_limit is None:
-            return None
-        return max(SHARE * self.time_limit - round(seconds), min(LEAST_TIME, self.time_limit))
+    @property
+    def for_model(self) -> float | None:
+        """Seconds that reading the table and finding and fitting a model may take; None where there is no limit."""
+        return None if self.time_limit is None else max(SHARE * self.time_limit, min(LEAST_TIME, self.time_limit))
 
     def forecaster(self, h: int, time_limit: float | None) -> Forecaster:
         """Return the unfitted model.
@@ -299,9 +289,9 @@ class Call:
             h, said = source.steps(ask.season)
             notes.append(said)
         source = source.reaching(h, roles["future"])
-        # Reading counts, by whole seconds: the settings of a quick call are the same whenever it is made.
-        left = ask.left(clock.perf_counter() - began)
-        model = ask.forecaster(h, left)
+        model = ask.forecaster(h, ask.for_model)
+        if isinstance(model, Auto) and model.time_limit is not None:  # no setting: those are the same at every call
+            model.spent = min(clock.perf_counter() - began, max(model.time_limit - LEAST_TIME, 0.0))
         config = Config.model_validate({
             "name": file_name(source.name or "table"), "data": source.section, "h": h, "models": [_entry(model)],
             "season": ask.season, "levels": levels, "quantiles": quantiles or None, "seeds": [ask.seed],

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foretide.data.checkpoints import keeping
 from foretide.data.files import file_name
 from foretide.errors import ForetideError
+from foretide.forecasters.fitting import installed_versions
 from foretide.jobs.checking import checked_data
 from foretide.jobs.claim import TakenError
 from foretide.jobs.config import Config, load_config, write_yaml
@@ -19,7 +21,7 @@ from foretide.jobs.folder import RunFolder
 from foretide.jobs.log import Log
 from foretide.jobs.prepare import Prepared, tell, with_form
 from foretide.jobs.status import is_going_on, read_status
-from foretide.jobs.store import LOG, SETTINGS, TUNED
+from foretide.jobs.store import CHECKPOINTS, LOG, SETTINGS, TUNED
 from foretide.tuning.search import check_names
 
 if TYPE_CHECKING:
@@ -137,6 +139,11 @@ class Job:
     folder: RunFolder
     log: Log
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where it keeps what is done so far."""
+        return self.folder.path / CHECKPOINTS
+
     def step(self, text: str) -> None:
         """Note what is being done: in ``status.json``, in the log, and for whoever watches.
 
@@ -214,7 +221,10 @@ def working(
     with folder.writing(), log.of(folder.place(LOG.file)):
         folder.mark(job=deed.name)
         folder.keep(SETTINGS, text_of(kept))
-        yield Job(deed, config, prepared, plan, folder, log)
+        job = Job(deed, config, prepared, plan, folder, log)
+        folder.place(CHECKPOINTS)
+        with keeping(job.checkpoints, {"job": deed.name, "versions": installed_versions()}):
+            yield job
         if deed.parts:
             log(f"finished: {folder.path / 'summary.md'}")
 

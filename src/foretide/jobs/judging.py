@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from foretide.errors import ConfigError, DataError
 from foretide.evaluation.rolling.backtest import judge
-from foretide.evaluation.rolling.fold_store import ABOUT, BLOCKS
 from foretide.evaluation.rolling.folds import make_plan, plan_of_split
 from foretide.evaluation.rolling.members import Member, members_of
 from foretide.forecasters.artifact import load
@@ -198,12 +196,10 @@ def _judge(
     config, data, folder, plan = job.config, job.prepared, job.folder, job.plan
     assert plan is not None
     check_ablations(config, [member.name for member in members])
-    for name in (ABOUT, BLOCKS):
-        folder.place(name)
     with network_threads([member.forecaster for member in members], config.threads):
         card = judge(
             members, data.panel, plan, levels=config.levels, quantiles=quantiles, truth=data.truth, notes=notes,
-            starts=config.starts, warm_start=warm_start, folder=folder.path, overwrite=True,
+            starts=config.starts, warm_start=warm_start, folder=job.checkpoints, overwrite=True,
             save_models=folder.place(MODELS), n_jobs=n_jobs, progress=job.step,
         )  # fmt: skip
         saved = saved_models(folder.path)
@@ -215,8 +211,6 @@ def _judge(
         if config.explain:
             _explain(job, trained)
         write(folder, card)
-    shutil.rmtree(folder.path / BLOCKS, ignore_errors=True)  # the scorecard holds it all
-    (folder.path / ABOUT).unlink(missing_ok=True)
 
 
 def _explain(job: Job, models: Mapping[str, Forecaster]) -> None:

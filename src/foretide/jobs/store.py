@@ -182,6 +182,10 @@ STATUS: Item[Json] = Item(
     EVERY, JSON,
 )  # fmt: skip
 LOG: Item[str] = Item("run.log", "what happened when, warnings included", EVERY)
+UNDONE: Item[str] = Item(
+    "checkpoints/", "while a job works, and after one that did not finish: what is done so far, by which the same "
+    "command goes on; it goes when the job has finished", EVERY,
+)  # fmt: skip
 SETTINGS = Item(
     "settings.yaml", "the whole configuration with defaults; `foretide run settings.yaml --out again` repeats the run",
     EVERY, TEXT,
@@ -316,5 +320,6 @@ SEARCH: Item[bytes] = Item(
     "search/", "of a run with a section `search`: the files of the search, with its own `summary.md`", ("run",)
 )
 
+CHECKPOINTS = UNDONE.file.strip("/")
 ITEMS: tuple[Item[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Item))
 """Everything that a folder can hold, in the order of this page."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
+
+from foretide.data.checkpoints import Place, here
 
 S = TypeVar("S")
 """What tasks share."""
@@ -82,6 +84,8 @@ class Job(Generic[S, I, R]):
         Items sent at once; None lets the executor choose.
     prepare : callable or None
         Gets an item, in this process, when its turn comes, and returns what the function gets instead.
+    place : Place or None
+        Where whoever asked keeps what is done so far; tasks in other processes keep it there too.
     """
 
     function: Callable[[S, I], R]
@@ -90,6 +94,7 @@ class Job(Generic[S, I, R]):
     retries: int = 2
     chunk: int | None = None
     prepare: Callable[[I], I] | None = None
+    place: Place | None = field(default_factory=here)
 
     def ready(self, item: I) -> I:
         """Return an item as the function gets it.

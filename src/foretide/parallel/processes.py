@@ -249,7 +249,7 @@ class _Crew(Generic[S, I, R]):
             task = self.waiting.popleft()
             try:
                 future = slot.pool.submit(
-                    run_chunk, task.indices, [self.job.ready(self.items[i]) for i in task.indices]
+                    run_chunk, task.indices, [self.job.ready(self.items[i]) for i in task.indices], self.job.place
                 )
             except BrokenProcessPool:  # it died while it had nothing to do, which is no task's fault
                 self.waiting.appendleft(task)

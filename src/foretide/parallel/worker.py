@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foretide.data.checkpoints import Place, at
 from foretide.parallel.calls import call
 from foretide.parallel.executor import Outcome
 from foretide.parallel.sharing import read_job
@@ -71,20 +72,23 @@ def load(folder: str) -> int:
     return os.getpid()
 
 
-def run_chunk(indices: Sequence[int], items: Sequence[object]) -> list[Outcome[object]]:
+def run_chunk(indices: Sequence[int], items: Sequence[object], place: Place | None = None) -> list[Outcome[object]]:
     """Run the function on some items.
 
     Parameters
     ----------
     indices : sequence of int
     items : sequence of object
+    place : Place or None
+        Where what is done so far is kept.
 
     Returns
     -------
     list[Outcome[object]]
     """
     assert _HERE.job is not None
-    found = [_portable(call(*_HERE.job, item, index)) for index, item in zip(indices, items, strict=True)]
+    with at(place):
+        found = [_portable(call(*_HERE.job, item, index)) for index, item in zip(indices, items, strict=True)]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # workers are ended without ceremony
     return found

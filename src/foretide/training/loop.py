@@ -7,13 +7,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from foretide.errors import TrainingError
 from foretide.training.config import Stage, TrainingConfig
+from foretide.training.kept import Best, Far, Keeper
 from foretide.training.watch import Epoch, EpochCallback, show_watchers
 
 Batch = TypeVar("Batch")
@@ -73,6 +74,20 @@ class Learner(ABC, Generic[Batch]):
         """Return the loss of each part on the validation windows, in evaluation mode; nothing where there are none."""
 
     @abstractmethod
+    def moving(self) -> dict[str, Tensor]:
+        """Return all that changes from epoch to epoch: parameters, moments, generators, what it remembers."""
+
+    @abstractmethod
+    def take_up(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`moving` gave.
+
+        Parameters
+        ----------
+        state : mapping
+            Name -> tensor, on the CPU.
+        """
+
+    @abstractmethod
     def describe(self, batch: Batch) -> str:
         """Name the windows of a batch, for an error message."""
 
@@ -84,14 +99,6 @@ class Learner(ABC, Generic[Batch]):
     def weight(self, batch: Batch) -> float:
         """Return what a batch's loss counts in the mean over an epoch."""
         return 1.0
-
-
-class Best(NamedTuple):
-    """The best a part has been: its parameters are copied, because the next step overwrites them."""
-
-    epoch: int
-    loss: float
-    values: list[Tensor]
 
 
 def train(
@@ -120,35 +127,49 @@ def train(
     TrainingError
         When a loss is not finite; the message names epoch, batch and windows.
     """
-    history, started = History(), time.perf_counter()
+    history, keeper = History(), Keeper(learner, schedule)
+    found = keeper.found()
+    passed = found.epochs[-1]["seconds"] if found is not None else 0.0
+    started = time.perf_counter() - passed
 
-    def note(epoch: int, train_loss: float, losses: dict[str, float]) -> None:
-        val_loss = sum(losses.values()) if losses else math.nan
-        row = Epoch(epoch=epoch, train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
+    def note(row: Epoch) -> None:
         history.epochs.append(row)
         if on_epoch is not None:
             on_epoch(row)
         show_watchers(row)
 
-    losses = learner.validate()
-    best = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
-    note(0, math.nan, losses)
-    for epoch in range(1, schedule.epochs + 1):
+    def row_of(epoch: int, train_loss: float, losses: dict[str, float]) -> Epoch:
+        val_loss = sum(losses.values()) if losses else math.nan
+        return Epoch(epoch=epoch, train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
+
+    if found is None:
+        losses = learner.validate()
+        best = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
+        note(row_of(0, math.nan, losses))
+    else:
+        best = found.best
+        for row in found.epochs:
+            note(row)
+    ended = found is not None and found.ended
+    for epoch in range(len(history.epochs), 0 if ended else schedule.epochs + 1):
         batches = learner.batches()
         train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
         losses = learner.validate()
-        note(epoch, train_loss, losses)
+        note(row_of(epoch, train_loss, losses))
         for part, loss in losses.items():
             if loss < best[part].loss:
                 best[part] = Best(epoch, loss, _copied(learner, part))
-        latest = max((found.epoch for found in best.values()), default=epoch)
+        latest = max((one.epoch for one in best.values()), default=epoch)
         if schedule.patience is not None and epoch - latest >= schedule.patience:
             break
         if stop is not None and stop(epoch):
             break
-    for part, found in best.items():
-        history.parts[part] = found.epoch
-        _put_back(learner, part, found)
+        keeper.keep(Far(history.epochs, best))
+    if not ended:
+        keeper.keep(Far(history.epochs, best, ended=True))
+    for part, kept in best.items():
+        history.parts[part] = kept.epoch
+        _put_back(learner, part, kept)
     history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
 

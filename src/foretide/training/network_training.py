@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -154,6 +154,35 @@ class NetworkLearner(Learner[Tensor]):
             self._best, self.losses[1] = loss, own
         return {"network": loss}
 
+    def moving(self) -> dict[str, Tensor]:
+        """Weights and their average, moments, the generator, and the losses so far."""
+        moments = self.optimizer.state_dict()["state"]
+        return {
+            **{f"live.{name}": value for name, value in self.network.state_dict().items()},
+            **{f"average.{name}": value for name, value in self.averaged.state_dict().items()},
+            **{f"moment.{k}.{name}": value for k, own in moments.items() for name, value in own.items()},
+            **{f"losses.{k}": torch.from_numpy(own) for k, own in enumerate(self.losses)},
+            "least": torch.tensor([self._start, self._best], dtype=torch.float64),
+            "generator": self.generator.get_state(),
+        }
+
+    def take_up(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`moving` gave."""
+        self.network.load_state_dict(_under("live.", state))
+        self.averaged.load_state_dict(_under("average.", state))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("moment.", state).items():
+            place, _, kind = name.partition(".")
+            moved = self.moved[int(place)]
+            if value.shape == moved.shape:  # laid out in memory as the parameter is, for both are gone through at once
+                value = torch.empty_like(moved, requires_grad=False).copy_(value)
+            moments.setdefault(int(place), {})[kind] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        losses = _under("losses.", state)
+        self.losses = [losses[str(k)].numpy() for k in range(len(losses))]
+        self._start, self._best = state["least"].tolist()
+        self.generator.set_state(state["generator"])
+
     @property
     def gained(self) -> bool:
         """Whether the best state beats the start by more than the standard error of its gain over stretches.
@@ -188,6 +217,10 @@ class NetworkLearner(Learner[Tensor]):
     def advice(self) -> tuple[str, str]:
         """Name the settings that keep a loss finite."""
         return "loss", f"Lower lr (now {self.config.lr:g}), set clip=1.0"
+
+
+def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.optim.Optimizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -27,6 +28,23 @@ class StageLearner(Learner[Batch]):
     def __init__(self, flat: Flat, stage: Stage, generator: torch.Generator) -> None:
         self.flat, self.stage, self.generator = flat, stage, generator
         self.optimizer = FlatAdam(flat, stage.lr, stage.weight_decay)
+
+    def moving(self) -> dict[str, Tensor]:
+        """Parameters, moments, the generator."""
+        adam = self.optimizer
+        return {
+            "whole": self.flat.whole, "mean": adam.mean, "square": adam.square, "steps": torch.tensor(adam.steps),
+            "generator": self.generator.get_state(),
+        }  # fmt: skip
+
+    @torch.no_grad()
+    def take_up(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`moving` gave."""
+        adam = self.optimizer
+        for tensor, name in ((self.flat.whole, "whole"), (adam.mean, "mean"), (adam.square, "square")):
+            tensor.copy_(state[name])
+        adam.steps = int(state["steps"])
+        self.generator.set_state(state["generator"])
 
     @abstractmethod
     def gradient(self, batch: Batch) -> Tensor:

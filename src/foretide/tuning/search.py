@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from foretide.data.checkpoints import digest, forget_inside, inside
+from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
 from foretide.seeding import numpy_generator
 from foretide.text import duration
@@ -241,7 +243,7 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
         forecaster = candidate.make(row.settings, row.seed)
         epochs = int(getattr(getattr(forecaster, "training", None), "epochs", 0))
         judge = judge_of(search.pruner, ledger, candidate, row.id, epochs)
-        with curve.watched(judge, may_stop=not is_default):
+        with curve.watched(judge, may_stop=not is_default), inside(_place(row)):
             value = search.task.evaluate(forecaster)
         if math.isfinite(value):
             ledger.finish(row.id, COMPLETE, value, epochs=curve.epochs, rungs=curve.rungs)
@@ -256,6 +258,12 @@ def _run(search: Search, ledger: Ledger, candidate: Candidate, row: Row) -> None
             ledger.finish(row.id, WITHDRAWN, error=message)
             raise
         ledger.finish(row.id, FAILED, error=message)
+    forget_inside(_place(row))
+
+
+def _place(row: Row) -> str:
+    """Where a trial keeps what it has done: the same when it is run again after its process died."""
+    return file_name(f"trial-{row.label}-{digest(row.key, row.seed)}")
 
 
 class Reporter:

@@ -9,15 +9,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from foretide.data.checkpoints import digest_of_panel
 from foretide.data.files import storing
 from foretide.data.reading.accept import as_panel
 from foretide.errors import ConfigError, nearest
-from foretide.evaluation.rolling.fold_store import digest_of_panel
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import class_slug
+from foretide.forecasters.fitting import installed_versions
 from foretide.text import seconds_in
 from foretide.tuning.candidates import Candidate, Models, candidates_of, horizon_of
-from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
+from foretide.tuning.ledger import COMPLETE, INTERRUPTED, WITHDRAWN, Ledger, Row
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
 from foretide.tuning.result import Study
 from foretide.tuning.search import Reporter, Search, check_names, looking, work, work_beside
@@ -208,6 +209,7 @@ def _about(task: Task, candidates: tuple[Candidate, ...], options: TuneOptions) 
     """Return what the figures of a study depend on, in words that an error can name."""
     return {
         "data": digest_of_panel(task.panel),
+        "versions": installed_versions(),
         "folds": {**task.plan.to_dict(), "windows": len(task.windows)},
         "metric": task.metric,
         **{f"model {candidate.label}": candidate.to_dict() for candidate in candidates},
@@ -232,11 +234,18 @@ def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions)
         ledger.agree(about)
         notes, baselines = _baselines(search, ledger, options)
         _carry_out(search, ledger, options["n_jobs"], options["progress"])
-        rows = tuple(row for row in ledger.rows() if row.state != WITHDRAWN)
+        rows = _shown(ledger.rows())
     return Study(
         search.name, search.place.where, search.task.metric, baselines, notes, about, search.task, part,
         search.candidates, rows,
     )  # fmt: skip
+
+
+def _shown(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return the trials to show, without those of a killed process that were run again."""
+    again = {(row.label, row.key) for row in rows if row.counts}
+    lost = {row.id for row in rows if row.state == INTERRUPTED and (row.label, row.key) in again}
+    return tuple(row for row in rows if row.state != WITHDRAWN and row.id not in lost)
 
 
 def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:

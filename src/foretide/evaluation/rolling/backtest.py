@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from foretide.data.checkpoints import digest_of_panel
 from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
@@ -19,7 +20,7 @@ from foretide.evaluation.cards.align import oracle_forecast
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.quantiles import DECILES
-from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, digest_of_panel
+from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore
 from foretide.evaluation.rolling.folds import FoldOptions, make_plan
 from foretide.evaluation.rolling.members import (
     Member,
@@ -33,6 +34,7 @@ from foretide.evaluation.rolling.starts import with_starts
 from foretide.evaluation.rolling.work import Place, Say, Shared, Work
 from foretide.evaluation.score import score
 from foretide.forecasters.answer import Note
+from foretide.forecasters.fitting import installed_versions
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
 from foretide.forecasters.sentences import sentences_of
@@ -136,7 +138,8 @@ def judge(
     notes : sequence of str
         What is known before.
     keep_card : bool
-        Whether the folder gets the scorecard and its page too; a job writes its own.
+        Whether the folder gets the scorecard and its page too, and the notes say what was read from it. A job writes
+        its own, which are the same after an interruption as without.
     starts : bool or collection of str
         Whether the closed-form starts of the networks are judged too, or of which.
     levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress
@@ -157,13 +160,17 @@ def judge(
     wanted = DECILES if quantiles is None else asked
     store = None
     if folder is not None:
-        about = {"data": digest_of_panel(panel), "plan": plan.to_dict(), "levels": kept, "quantiles": wanted}
+        about = {
+            "data": digest_of_panel(panel), "plan": plan.to_dict(), "levels": kept, "quantiles": wanted,
+            "versions": installed_versions(),
+        }  # fmt: skip
         store = FoldStore(folder, about, overwrite=overwrite)
     jobs = check_jobs(n_jobs)
     say = progress if jobs == 1 and plan.split is not None else None
     shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
     work = Work(shared, store, jobs, progress)
-    card = _card(work.run(), shared, [*notes, *work.notes], truth)
+    found = work.run()
+    card = _card(found, shared, [*notes, *(work.resumed if keep_card else ()), *work.notes], truth)
     if keep_card and folder is not None:
         card.save(folder)
     return card

@@ -24,7 +24,6 @@ from foretide.training.saved import arrays_of, facts_of, rebuilt
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from foretide.data.panel import Panel
     from foretide.typing import Array, Json
 
 ABOUT, BLOCKS = "backtest.json", "folds"
@@ -156,26 +155,6 @@ def key_of(name: str, described: Mapping[str, object]) -> str:
     """
     text = json.dumps(to_json(dict(described)), sort_keys=True)
     return f"{file_name(name)}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def digest_of_panel(panel: Panel) -> str:
-    """Return a digest of all that a forecaster can see of a panel: values, times, names, roles.
-
-    Parameters
-    ----------
-    panel : Panel
-
-    Returns
-    -------
-    str
-    """
-    told = hashlib.sha256()
-    parts = (panel.grid, panel.ids, panel.targets, panel.past, panel.future, panel.static.names, panel.first.tolist())
-    told.update(repr(parts).encode())
-    told.update(np.ascontiguousarray(panel.static.values).tobytes())
-    for entity in range(panel.n_entities):
-        told.update(np.ascontiguousarray(panel.rows(entity)).tobytes())
-    return told.hexdigest()
 
 
 def digest_of_arrays(arrays: Mapping[str, Array]) -> str:

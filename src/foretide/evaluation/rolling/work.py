@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.checkpoints import forget_inside, inside
 from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.cards.account import account_of
@@ -79,6 +80,11 @@ class Task:
     name: str
     blocks: tuple[int, ...]
 
+    @property
+    def place(self) -> str:
+        """Where what is done so far is kept."""
+        return file_name(f"fold-{self.blocks[0]}-{self.name}")
+
 
 def run_task(shared: Shared, task: Task) -> list[BlockResult]:
     """Fit a member and forecast, block by block.
@@ -98,7 +104,8 @@ def run_task(shared: Shared, task: Task) -> list[BlockResult]:
     for number in task.blocks:
         block = shared.plan.blocks[number]
         try:
-            result, model = _fit_and_forecast(shared, member, block, former)
+            with inside(task.place):
+                result, model = _fit_and_forecast(shared, member, block, former)
         except (DataError, ConfigError) as error:
             if not member.asked:
                 raise
@@ -157,6 +164,8 @@ class Work:
     n_jobs: int
     progress: Say | None
     notes: list[str] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    """What was read from the store, in a sentence."""
     found: dict[str, dict[int, BlockResult]] = field(default_factory=dict)
 
     def run(self) -> dict[str, tuple[Member, list[BlockResult]]]:
@@ -176,8 +185,8 @@ class Work:
         if read:
             assert self.store is not None
             total = read + sum(len(task.blocks) for task in todo)
-            self._say(f"resumed: {read} of {total} fits were read from {self.store.folder}")
-            self.notes.append(f"resumed: {read} of {total} fits were read from {self.store.folder}")
+            self.resumed.append(f"resumed: {read} of {total} fits were read from {self.store.folder}")
+            self._say(self.resumed[0])
         # At one job threads stay as they are; side by side each worker has one, or they would fight for the cores.
         stream = stream_tasks(
             run_task, todo, shared=self.shared, n_jobs=self.n_jobs, threads=None if self.n_jobs == 1 else 1
@@ -224,6 +233,7 @@ class Work:
         key = self._key(task)
         if key is not None and self.store is not None:
             self.store.save(key, results[0])
+            forget_inside(task.place)
         if task.name in self.found:
             self.found[task.name].update(zip(task.blocks, results, strict=True))
 

@@ -99,7 +99,7 @@ class Auto(Wrapper):
     'Drift'
     """
 
-    nests = "candidates"
+    nests, forgets = "candidates", "always"
     adds_intervals = True
     quick: ClassVar[Mapping[str, object]] = {"candidates": [{"SeasonalNaive": {}}, {"SeasonalES": {}}, {"Drift": {}}]}
 
@@ -133,6 +133,8 @@ class Auto(Wrapper):
         self.neural = self.neural if self._given is not None else installed("torch")
         self.progress: Callable[[str], object] | None = None
         """Gets a line before each step of ``fit``, such as "trying LAVAR (4 of 11), 42 s left". Not a setting."""
+        self.spent = 0.0
+        """Seconds of the limit that whoever fits it has used already. Not a setting."""
         self.result_: Result | None = None
         """What came of the contest; None before fit."""
         self.trials_: dict[str, Forecast] = {}
@@ -240,7 +242,7 @@ class Auto(Wrapper):
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
         values = int(panel.observed.sum()) * panel.n_targets
         learn = bool(panel.future) or float(np.median(panel.observed)) >= LONG
-        ends = began + (self.time_limit or usual_limit(panel.n_entities, values, learn=learn))
+        ends = began - self.spent + (self.time_limit or usual_limit(panel.n_entities, values, learn=learn))
         with Crew(judge, panel, min(jobs_here(), MOST_JOBS) if self.n_jobs is None else jobs_here(self.n_jobs)) as crew:
             smooth, left = kind_of(panel) == "continuous", ends - time.perf_counter()
             held = contest(crew, tried.models, left, smooth=smooth, starts=starts, say=self._say)

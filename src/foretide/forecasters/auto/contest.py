@@ -323,6 +323,9 @@ class _Judging:
         with closing(self.crew.stream(attempt, turns, beside=beside, prepare=self._turn)) as outcomes:
             for outcome in outcomes:
                 self._ended(places[outcome.index], outcome)
+                if outcome.value is not None:  # what an earlier process judged has taken its time too
+                    taken = max(outcome.value.seconds - outcome.seconds, 0.0)
+                    self.ends -= taken / (self.crew.jobs if beside else 1)
 
     def _turn(self, turn: Turn) -> Turn:
         """Give a candidate what time is left; what the good ones need to be fitted again is kept free."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from foretide.data.checkpoints import Kept, at, remembered
 from foretide.forecasters.auto.judge import Trial, predicted_seconds, tried
 from foretide.forecasters.classical.time_limit import OutOfTime
+from foretide.forecasters.table import class_place
 from foretide.parallel import map_tasks
 from foretide.text import duration
 
@@ -67,12 +71,18 @@ def attempt(shared: Shared, turn: Turn) -> Attempt:
     -------
     Attempt
     """
+    decided_by = (turn.place, class_place(type(turn.model)), turn.model.settings())
+    return remembered("turn", decided_by, lambda: _attempt(shared, turn), pack=_packed, unpack=_unpacked)
+
+
+def _attempt(shared: Shared, turn: Turn) -> Attempt:
     judge, left, began = shared[0], turn.left, time.perf_counter()
     assert judge is not None
     if left is not None:
         expected = 0.0
         if turn.measured and left > 0:
-            (found,) = map_tasks(predicted_seconds, [turn.model], shared=judge)
+            with at(None):  # what was kept would take no time
+                (found,) = map_tasks(predicted_seconds, [turn.model], shared=judge)
             expected = 2 * (found.value or 0.0)  # to be judged and fitted again; what fails here may work on all
             left -= time.perf_counter() - began
         if left <= 0 or expected > left:
@@ -86,3 +96,14 @@ def attempt(shared: Shared, turn: Turn) -> Attempt:
         seconds = time.perf_counter() - began
         return Attempt(None, seconds, f"{NO_TIME}: it was stopped after {duration(left or seconds)}")
     return Attempt(trial, time.perf_counter() - began)
+
+
+def _packed(made: Attempt) -> Kept:
+    trial = {} if made.trial is None else {"mean": made.trial.mean, "quantiles": made.trial.quantiles}
+    return Kept(trial, {"seconds": made.seconds, "left_out": made.left_out})
+
+
+def _unpacked(kept: Kept) -> Attempt:
+    held = {name: np.asarray(array, dtype=np.float64) for name, array in kept.arrays.items()}
+    trial = Trial(**held) if held else None
+    return Attempt(trial, kept.facts["seconds"], kept.facts["left_out"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
 
+from foretide.data.checkpoints import at
 from foretide.data.counts import BUCKETS, buckets
 from foretide.data.reading.problems import DataWarning
 from foretide.errors import ConfigError, DataError, NotFittedError
@@ -222,7 +223,8 @@ class LAVAR(Forecaster):
         self._fitted.check(panel, self.name)
         other = self.fresh()
         other._teacher = self
-        other.fit(panel, until, train_until=train_until)
+        with at(None):  # what is kept of a fit knows no teacher
+            other.fit(panel, until, train_until=train_until)
         other._teacher = None
         return other
 

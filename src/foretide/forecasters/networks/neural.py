@@ -85,7 +85,7 @@ class NeuralForecaster(Forecaster):
     can_warm_start = True
     knows_ids = True
     uses_future = True
-    neural, watched, needs_future = True, True, True
+    neural, watched, needs_future, forgets = True, True, True, "inside"
     needs = "torch"
     configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
     """Beside these two, or ones derived from them, a subclass names the dataclass of its own settings, the last."""

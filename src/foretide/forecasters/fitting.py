@@ -1,0 +1,126 @@
+"""The steps of a fit; one that an earlier process has made, or begun, is not made again.
+
+See :mod:`foretide.data.checkpoints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from foretide.data.checkpoints import Kept, digest_of_panel, here, remembered
+from foretide.data.time.closures import Closures
+from foretide.errors import ArtifactError
+from foretide.forecasters.artifact import DECISIVE, KEPT, from_json, to_json
+from foretide.forecasters.fitted import Fitted
+from foretide.forecasters.gaussian import distribution_of
+from foretide.forecasters.part import kept_history
+from foretide.forecasters.paths.learned import learn_from_errors
+from foretide.forecasters.stand_in import StandIn
+from foretide.forecasters.table import class_place, registered
+from foretide.training.saved import prefixed, under
+
+if TYPE_CHECKING:
+    from foretide.forecasters.base import FitPart, Forecaster
+
+FIT = "fit"
+LIBRARIES = ("foretide", "numpy", "scipy", "pandas", *DECISIVE)
+
+
+@cache
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that decide what any forecaster computes, as they are installed.
+
+    Returns
+    -------
+    dict
+        Package -> version; those that are not there are left out.
+    """
+    found = {}
+    for module in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            found[module] = metadata.version(distribution_of(module))
+    return found
+
+
+def fit_once(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *, intervals: bool) -> None:
+    """Fit a forecaster in place, or put it where an earlier process had brought it.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Unfitted.
+    fitted : Fitted
+        What the table looks like.
+    seen, part : FitPart
+        All of it, and what can be learned from.
+    intervals : bool
+        Whether it learns the intervals of its past errors.
+    """
+    place = here()
+    if place is None:
+        _fit(model, fitted, seen, part, intervals=intervals)
+        return
+    inside = FIT in place.within
+
+    def work() -> Forecaster:
+        _fit(model, fitted, seen, part, intervals=intervals)
+        return model
+
+    decided_by = (
+        class_place(type(model)), model.settings(), intervals, fitted, part.train_rows, str(part.train_until),
+        digest_of_panel(part.panel), digest_of_panel(seen.panel), model._former,
+    )  # fmt: skip
+    remembered(
+        FIT, decided_by, work,
+        pack=lambda made: _packed(made, inside=inside),
+        unpack=lambda kept: _taken_up(model, kept),
+    )  # fmt: skip
+
+
+def _fit(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *, intervals: bool) -> None:
+    model._fit(part)
+    history, stand_in = kept_history(seen.panel, model.memory), StandIn.fit(seen.panel)
+    fitted = replace(fitted, closures=Closures.learn(seen.panel, model._country))
+    model._fitted = replace(fitted, ids=part.panel.ids, history=history, stand_in=stand_in)
+    if intervals:
+        own, dependence = learn_from_errors(model, part)
+        model._fitted = replace(model._fitted, intervals=own, dependence=dependence)
+
+
+def _packed(model: Forecaster, *, inside: bool) -> Kept | None:
+    """Return a fitted forecaster as arrays and facts; None where it would not be the same afterwards."""
+    fitted, parts = model._fitted, list(_all_parts(model))
+    lost = ("always", "inside") if inside else ("always",)
+    if fitted is None or any(registered(type(part)) is None or part.forgets in lost for part in parts):
+        return None
+    try:
+        facts = to_json({"facts": model.facts(), "panel": fitted.facts()})
+    except ArtifactError:  # something that JSON cannot hold
+        return None
+    assert isinstance(facts, dict)
+    return Kept({**{name: np.asarray(value) for name, value in model.state().items()}, **_history(fitted)}, facts)
+
+
+def _history(fitted: Fitted) -> dict[str, np.ndarray]:
+    return prefixed(KEPT, fitted.arrays())
+
+
+def _taken_up(model: Forecaster, kept: Kept) -> Forecaster:
+    about = from_json(kept.facts)
+    own = {name: array for name, array in kept.arrays.items() if not name.startswith(KEPT)}
+    model.restore(own, about["facts"])
+    model._fitted = Fitted.restore(about["panel"], under(KEPT, kept.arrays))
+    return model
+
+
+def _all_parts(model: Forecaster) -> Iterator[Forecaster]:
+    yield model
+    for part in model.parts:
+        yield from _all_parts(part)
