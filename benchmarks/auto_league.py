@@ -60,7 +60,7 @@ def answers(model: Forecaster, judge: Judge, seen: ft.Panel, ahead: ft.Panel, pa
         return dict(np.load(path))
     began = time.process_time()
     try:
-        trial = tried(judge, (model, None))
+        trial = tried(judge, model, None)
     except ForetideError as error:
         print(f"{model.name} fails: {error}", flush=True)
         return None

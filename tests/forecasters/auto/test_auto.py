@@ -16,12 +16,14 @@ from cases import make_panel
 import foretide as ft
 from foretide.errors import ConfigError, DataError, NotFittedError
 from foretide.forecasters.auto.auto import LEARN, LEAST, MOST, usual_limit
+from foretide.forecasters.auto.budget import Budget
 from foretide.forecasters.auto.candidates import USUAL, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import Entry, _outdone
 from foretide.forecasters.auto.judge import MOST_ORIGINS, QUANTILES, Judge, tried, wql
-from foretide.forecasters.auto.turns import NO_TIME
+from foretide.forecasters.auto.turns import NO_TIME, Attempt
 from foretide.forecasters.base import FitPart
 from foretide.forecasters.simple.baselines import Persistence
+from foretide.parallel import Outcome
 
 H = 5
 SIMPLE = ["SeasonalNaive", "SeasonalES", "SeasonalMean", "Drift"]
@@ -83,7 +85,7 @@ def test_without_time_the_first_candidate_answers() -> None:
 
 
 def test_a_dear_candidate_is_left_out_by_its_measured_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretide.forecasters.auto.turns.predicted_seconds", lambda judge, candidate: 1000.0)
+    monkeypatch.setattr("foretide.forecasters.auto.turns.predicted_seconds", lambda judge, item: 1000.0)
     model = ft.Auto(H, ["SeasonalES", {"LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}]).fit(noise())
     board = model.leaderboard().set_index("candidate")
     assert board.left_out["LAVAR"] == f"{NO_TIME}: it would take about 33 min 20 s"
@@ -173,7 +175,7 @@ def test_kinds_of_data_have_their_candidates() -> None:
     assert judge is not None
     for one in usual_candidates(counts, H, {}).models:
         if not one.neural:
-            quantiles = tried(judge, (one, None)).quantiles  # as Auto asks for them
+            quantiles = tried(judge, one, None).quantiles  # as Auto asks for them
             np.testing.assert_array_equal(quantiles, np.round(quantiles), err_msg=one.name)
     assert not {"Drift", "AutoARIMA"} & rough
     assert "TSB" not in smooth
@@ -393,3 +395,20 @@ def test_starts_are_named_beside_their_networks() -> None:
     assert (board["left_out"][["LSTM", "LSTM-start"]].drop(better).str.contains("begins")).all()
     assert model.starts == {"LSTM": "LSTM-start"}
     assert ft.score(list(model.trials_.values()), starts=model.starts).trained["LSTM"].start == "LSTM-start"
+
+
+def test_waiting_for_the_machine_takes_nothing_from_the_usual_limit() -> None:
+    # On a machine that does other work, seconds pass in which nothing is computed.
+    usual, asked = Budget(10.0), Budget(10.0, wall=True)
+    time.sleep(0.4)
+    assert usual.left() > 10 - 0.2
+    assert asked.left() <= 10 - 0.4
+    got = Outcome(0, Attempt(None, 3.0), seconds=12.0)
+    asked.charge(got, 2, beside=True)
+    assert asked.left() > 9
+    usual.charge(got, 2, beside=True)
+    assert 8 < usual.left() < 8.5 + 1e-9
+    usual.charge(got, 2, beside=False)  # it ran in this process, whose clock counts it
+    assert usual.left() > 8
+    usual.charge(Outcome(0, Attempt(None, 3.0), seconds=0.0), 2, beside=False)  # it was taken up again
+    assert usual.left() < 5.5

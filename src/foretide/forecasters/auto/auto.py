@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -15,6 +14,7 @@ from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction
 from foretide.forecasters.auto.blend import ENDS, asked_for, blended, stretched
+from foretide.forecasters.auto.budget import Budget
 from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_candidates
 from foretide.forecasters.auto.contest import Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.crew import AFTER, MOST_JOBS, Crew, can_travel, refit
@@ -73,10 +73,11 @@ class Auto(Wrapper):
         What to try instead of the usual ones: forecasters, which are copied, or names, or ``{name: settings}``. Those
         without a distribution get the intervals of their past errors.
     time_limit : float, optional
-        Seconds for ``fit``; by default 45, a fifth of a second more for each series above 100 and one for a thousand
-        values, 180 at least with columns known ahead or long series, at most 300. A candidate that would take longer,
-        as measured on a few series, is left out; the first one is always tried. While the limit leaves none out, the
-        same seed gives the same forecast.
+        Seconds that may pass in ``fit``. By default seconds of computing, which other work on the machine does not
+        use up: 45, a fifth of a second more for each series above 100 and one for a thousand values, 180 at least with
+        columns known ahead or long series, at most 300. A candidate that would take longer, as measured on a few
+        series, is left out; the first one is always tried. While the limit leaves none out, the same seed gives the
+        same forecast.
     season : int, optional
         Steps of one season; found from the frequency and the data by default.
     seed : int
@@ -233,24 +234,27 @@ class Auto(Wrapper):
 
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
-        began, panel = time.perf_counter(), part.panel
+        panel = part.panel
+        values = int(panel.observed.sum()) * panel.n_targets
+        learn = bool(panel.future) or float(np.median(panel.observed)) >= LONG
+        budget = Budget(
+            self.time_limit or usual_limit(panel.n_entities, values, learn=learn), wall=self.time_limit is not None,
+            spent=self.spent,
+        )  # fmt: skip
         if self._given is None:
             tried = usual_candidates(panel, self.h, {"season": self.season, "seed": self.seed})
         else:
             tried = Candidates([with_intervals(model) for model in self._given], {}, {})
         tried, starts = tried.with_starts()
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
-        values = int(panel.observed.sum()) * panel.n_targets
-        learn = bool(panel.future) or float(np.median(panel.observed)) >= LONG
-        ends = began - self.spent + (self.time_limit or usual_limit(panel.n_entities, values, learn=learn))
         with Crew(judge, panel, min(jobs_here(), MOST_JOBS) if self.n_jobs is None else jobs_here(self.n_jobs)) as crew:
-            smooth, left = kind_of(panel) == "continuous", ends - time.perf_counter()
-            held = contest(crew, tried.models, left, smooth=smooth, starts=starts, say=self._say)
+            smooth = kind_of(panel) == "continuous"
+            held = contest(crew, tried.models, budget, smooth=smooth, starts=starts, say=self._say)
             result = held.result
             self.trials_ = {} if judge is None else self._trials(judge, held, tried.models)
             self.floor_ = np.fmin.reduce(panel.values[:, : panel.n_targets], axis=0) >= 0
             chosen = joined([entry.candidate for entry in result.entries if entry.weight])
-            self._say(f"fitting {chosen} on everything, {time_left(ends - time.perf_counter())}")
+            self._say(f"fitting {chosen} on everything, {time_left(budget.left())}")
             entries = self._refitted(tried.models, result.entries, part, crew)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
         lost = {

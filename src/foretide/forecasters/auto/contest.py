@@ -29,6 +29,7 @@ from foretide.text import duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from foretide.forecasters.auto.budget import Budget
     from foretide.forecasters.base import Forecaster
     from foretide.parallel import Outcome
     from foretide.typing import Bools, Floats
@@ -138,7 +139,7 @@ def is_pretrained(model: Forecaster) -> bool:
 def contest(
     crew: Crew,
     models: Sequence[Forecaster],
-    time_limit: float,
+    budget: Budget,
     *,
     smooth: bool = True,
     starts: Mapping[str, str] | None = None,
@@ -152,8 +153,8 @@ def contest(
         Without a judge the simple candidates count the same.
     models : sequence of Forecaster
         Unfitted ones; the first is judged in any case.
-    time_limit : float
-        Seconds, the later fits on everything included.
+    budget : Budget
+        Of seconds, the later fits on everything included.
     smooth : bool
         Whether intervals can be stretched; those of whole or sparse values get other levels instead.
     starts : mapping, optional
@@ -173,7 +174,7 @@ def contest(
     if judge is None:
         result = _unjudged([replace(entry, left_out=TOO_SHORT) for entry in begun])
         return Held(result, [None] * len(models))
-    judging = _Judging(crew, judge, models, begun, [None] * len(models), time.perf_counter() + time_limit, say)
+    judging = _Judging(crew, judge, models, begun, [None] * len(models), budget, say)
     judging.all()
     return settled(judge, judging.entries, judging.trials, smooth=smooth)
 
@@ -289,8 +290,7 @@ class _Judging:
     entries : list of Entry
         One per model.
     trials : list of Trial or None
-    ends : float
-        When all must be done, in seconds of ``time.perf_counter``.
+    budget : Budget
     say : callable
     """
 
@@ -299,7 +299,7 @@ class _Judging:
     models: Sequence[Forecaster]
     entries: list[Entry]
     trials: list[Trial | None]
-    ends: float
+    budget: Budget
     say: Callable[[str], object]
     done: set[int] = field(default_factory=set)
 
@@ -323,16 +323,14 @@ class _Judging:
         with closing(self.crew.stream(attempt, turns, beside=beside, prepare=self._turn)) as outcomes:
             for outcome in outcomes:
                 self._ended(places[outcome.index], outcome)
-                if outcome.value is not None:  # what an earlier process judged has taken its time too
-                    taken = max(outcome.value.seconds - outcome.seconds, 0.0)
-                    self.ends -= taken / (self.crew.jobs if beside else 1)
+                self.budget.charge(outcome, self.crew.jobs, beside=beside)
 
     def _turn(self, turn: Turn) -> Turn:
         """Give a candidate what time is left; what the good ones need to be fitted again is kept free."""
-        now, k = time.perf_counter(), turn.place
-        self.say(f"trying {turn.model.name} ({k + 1} of {len(self.models)}), {time_left(self.ends - now)}")
-        left = self.ends - now - _to_refit(self.entries, self.judge.evidence, self.crew.jobs)
-        return turn._replace(left=left if k else None)
+        left, k = self.budget.left(), turn.place
+        self.say(f"trying {turn.model.name} ({k + 1} of {len(self.models)}), {time_left(left)}")
+        left -= _to_refit(self.entries, self.judge.evidence, self.crew.jobs)
+        return turn._replace(left=left if k else None, wall=self.budget.wall)
 
     def _ended(self, k: int, outcome: Outcome[Attempt]) -> None:
         """Note what came of a candidate's turn."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy as np
 
 from foretide.data.time.seasons import telling
 from foretide.data.windows import Windows, evenly, first_rows, places, truth_of
-from foretide.forecasters.classical.time_limit import can_interrupt, limit
+from foretide.forecasters.classical.time_limit import Watch, can_interrupt, limit
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.intervals.past import predict_within
 from foretide.forecasters.wrappers.wrapper import fit_member
@@ -202,14 +201,18 @@ class Trial:
     quantiles: Floats
 
 
-def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
+def tried(judge: Judge, candidate: Forecaster, seconds: float | None, *, wall: bool = False) -> Trial:
     """Fit a copy of a candidate on what is known, and forecast from all origins.
 
     Parameters
     ----------
     judge : Judge
-    item : (Forecaster, float or None)
-        The candidate, unfitted, and the seconds after which it is stopped, where that can be done.
+    candidate : Forecaster
+        Unfitted.
+    seconds : float or None
+        After which it is stopped, where that can be done.
+    wall : bool
+        Whether they are those of the clock on the wall, not of computing.
 
     Returns
     -------
@@ -220,8 +223,7 @@ def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
     OutOfTime
         When it was stopped.
     """
-    candidate, seconds = item
-    with limit(seconds), warnings.catch_warnings():
+    with limit(seconds, wall=wall), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what there is to say is said when the whole part is fitted
         model = fit_member(judge.known, (candidate.fresh(), None))
         got = predict_within(model, judge.panel, judge.windows, QUANTILES)
@@ -229,7 +231,7 @@ def tried(judge: Judge, item: tuple[Forecaster, float | None]) -> Trial:
     return Trial(np.asarray(got.mean, dtype=np.float64), np.asarray(quantiles, dtype=np.float64))
 
 
-def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
+def predicted_seconds(judge: Judge, item: tuple[Forecaster, bool]) -> float:
     """Return about how long :func:`tried` will take, from a fit on a few series, or on the beginning of a few.
 
     0 where rows are few, or few series are most of the work, and it can be stopped when it takes too long.
@@ -237,14 +239,14 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     Parameters
     ----------
     judge : Judge
-    candidate : Forecaster
-        Unfitted.
+    item : (Forecaster, bool)
+        The candidate, unfitted, and whether it is the clock on the wall that counts.
 
     Returns
     -------
     float
     """
-    known = judge.known
+    known, (candidate, wall) = judge.known, item
     if known.length.sum() < SMALL and can_interrupt() and not one_by_one(candidate):
         return 0.0
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
@@ -258,9 +260,9 @@ def predicted_seconds(judge: Judge, candidate: Forecaster) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit_member(few.take([0]), (candidate.fresh(), None))  # imports and compiles what the first fit needs
-        began = time.perf_counter()
+        watch = Watch(wall=wall)
         fit_member(few, (candidate.fresh(), None))
-    seconds = time.perf_counter() - began
+    seconds = watch.seconds()
     if candidate.neural:
         return seconds * (1 + OF_NETWORKS * (scale - 1))
     return seconds * float(scale ** (1.0 if one_by_one(candidate) else AT_ONCE))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from foretide.data.checkpoints import Kept, at, remembered
 from foretide.forecasters.auto.judge import Trial, predicted_seconds, tried
-from foretide.forecasters.classical.time_limit import OutOfTime
+from foretide.forecasters.classical.time_limit import OutOfTime, Watch
 from foretide.forecasters.table import class_place
 from foretide.parallel import map_tasks
 from foretide.text import duration
@@ -34,12 +33,15 @@ class Turn(NamedTuple):
         Whether it is measured on a few series first.
     left : float or None
         Seconds for its judging and its fit on everything; None: as long as it takes.
+    wall : bool
+        Whether they are those of the clock on the wall, not of computing.
     """
 
     model: Forecaster
     place: int
     measured: bool
     left: float | None = None
+    wall: bool = False
 
 
 class Attempt(NamedTuple):
@@ -76,26 +78,26 @@ def attempt(shared: Shared, turn: Turn) -> Attempt:
 
 
 def _attempt(shared: Shared, turn: Turn) -> Attempt:
-    judge, left, began = shared[0], turn.left, time.perf_counter()
+    judge, left, watch = shared[0], turn.left, Watch(wall=turn.wall)
     assert judge is not None
     if left is not None:
         expected = 0.0
         if turn.measured and left > 0:
             with at(None):  # what was kept would take no time
-                (found,) = map_tasks(predicted_seconds, [turn.model], shared=judge)
+                (found,) = map_tasks(predicted_seconds, [(turn.model, turn.wall)], shared=judge)
             expected = 2 * (found.value or 0.0)  # to be judged and fitted again; what fails here may work on all
-            left -= time.perf_counter() - began
+            left -= watch.seconds()
         if left <= 0 or expected > left:
             took = f": it would take about {duration(expected)}" if left > 0 else ""
             return Attempt(None, 0.0, NO_TIME + took)
         left /= 2
-    began = time.perf_counter()
+    watch = Watch(wall=turn.wall)
     try:
-        trial = tried(judge, (turn.model, left))
+        trial = tried(judge, turn.model, left, wall=turn.wall)
     except OutOfTime:
-        seconds = time.perf_counter() - began
+        seconds = watch.seconds()
         return Attempt(None, seconds, f"{NO_TIME}: it was stopped after {duration(left or seconds)}")
-    return Attempt(trial, time.perf_counter() - began)
+    return Attempt(trial, watch.seconds())
 
 
 def _packed(made: Attempt) -> Kept:

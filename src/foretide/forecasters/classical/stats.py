@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +19,7 @@ from foretide.forecasters.classical.complex_smoothing import with_intervals_of_i
 from foretide.forecasters.classical.regressors import Regressors, left_out_notes
 from foretide.forecasters.classical.stats_series import FittedSeries, Model, Series, structure_of
 from foretide.forecasters.classical.time_limit import OutOfTime as _OutOfTime
+from foretide.forecasters.classical.time_limit import Watch
 from foretide.forecasters.classical.time_limit import limit as _limit
 from foretide.forecasters.gaussian import (
     EXPLODED,
@@ -101,8 +101,9 @@ class Stats(Forecaster):
     params : dict, optional
         Further arguments of the model. The ``trend_forecaster`` of MSTL is a name, or ``{name: settings}``.
     budget : float or None
-        Seconds a series may take at fit, and again in one ``predict``. What a model does in a single compiled call
-        cannot be interrupted, and outside the main thread time is only looked at between calls. None: no limit.
+        Seconds of computing a series may take at fit, and again in one ``predict``; four times as many may pass, where
+        the machine does other work. What a model does in a single compiled call cannot be interrupted, and outside the
+        main thread time is only looked at between calls. None: no limit.
     alias : str, optional
         Name in frames and tables; the model's name by default.
 
@@ -255,10 +256,10 @@ class Stats(Forecaster):
                     used.append((train.regressors, chosen))
                     check_known(panel, entity, table, cutoffs, self.h, train.regressors.columns.tolist())
                     x = train.regressors.of(table)
-                started, filled = time.monotonic(), last_seen(history[:, [d]])[:, 0]
+                watch, filled = Watch(), last_seen(history[:, [d]])[:, 0]
                 for window, cutoff in zip(chosen, cutoffs, strict=True):
                     series = self._series(train, filled[: cutoff + 1], x, int(panel.first[entity]))
-                    reason = self._one(key, series, quantiles, started, mean[window, :, d], found[window, :, d])
+                    reason = self._one(key, series, quantiles, watch, mean[window, :, d], found[window, :, d])
                     if not reason or not len(series.y):
                         continue
                     distribution = naive_distribution(history[:, [d]], np.array([cutoff]), self.h, self.season_)
@@ -290,7 +291,7 @@ class Stats(Forecaster):
         return Series(filled[rows], x[rows], x[len(filled) : len(filled) + self.h])
 
     def _one(
-        self, key: str, series: Series, quantiles: tuple[float, ...], started: float, mean: Floats, found: Floats
+        self, key: str, series: Series, quantiles: tuple[float, ...], watch: Watch, mean: Floats, found: Floats
     ) -> str | None:
         """Write one forecast into ``mean`` ``[H]`` and ``found`` ``[H, Q]``; a reason where there is none."""
         if not len(series.y):
@@ -298,7 +299,7 @@ class Stats(Forecaster):
         if key not in self._train:
             why = f" ({self._failed[key]})" if key in self._failed else ""
             return f"no model could be estimated for them at fit{why}"
-        left = None if self.budget is None else self.budget - (time.monotonic() - started)
+        left = None if self.budget is None else self.budget - watch.seconds()
         if left is not None and left <= 0:
             return self._slow
         if reason := self._unfit(series.y):
