@@ -44,6 +44,10 @@ class WorkerDiedError(ForetideError, RuntimeError):
     """A worker process ended in the middle of a task, again and again."""
 
 
+class ServiceError(ForetideError, ConnectionError):
+    """A forecasting service refused a request, or did not answer."""
+
+
 class MissingExtraError(ForetideError, ImportError):
     """A package is needed and not installed: one of an extra, or without one PyTorch, which only networks need."""
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "check": "foretide.cli.check:check",
     "fit": "foretide.cli.fit:fit",
     "predict": "foretide.cli.predict:predict",
+    "serve": "foretide.cli.serve:serve",
     "generate": "foretide.cli.generate:app",
 }
 """Name -> ``module:function``, or ``module:app`` where a command has commands of its own, in the order of the help."""
