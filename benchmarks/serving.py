@@ -39,8 +39,8 @@ def request(k: int) -> bytes:
     name = "abc"[k] if k < 3 else f"new{k}"
     rows = [{"unique_id": name, "ds": t, "y": y} for t, y in zip(times, values.tolist(), strict=True)]
     body = json.dumps({"history": rows}).encode()
-    head = f"POST /v1/forecast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"\r\n" + body
+    head = ["POST /v1/forecast HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+    return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
 async def client(port: int, content: bytes, until: float, seconds: list[float], failed: list[bytes]) -> None:

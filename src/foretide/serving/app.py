@@ -17,7 +17,7 @@ from foretide.errors import ForetideError
 from foretide.serving import kserve
 from foretide.serving.asked import as_refusal
 from foretide.serving.examples import forecast_example, kserve_example
-from foretide.serving.guard import NOTED, Guard, Tokens
+from foretide.serving.guard import NOTED, Guard, Tokens, own_fault
 from foretide.serving.limits import RequestError
 from foretide.serving.requests import JSON, body_of, checked_body, media_type, read_forecast
 from foretide.serving.schema import About, Answer, Body, Failure, Models
@@ -70,9 +70,8 @@ def application(service: Service, tokens: Tokens | None = None, hosts: Iterable[
 def _answer_errors(app: FastAPI) -> None:
     """Answer every error in one form."""
 
-    async def refuse(_: Request, error: Exception) -> Response:
-        refusal = as_refusal(error)
-        assert refusal is not None
+    async def refuse(request: Request, error: Exception) -> Response:
+        refusal = as_refusal(error) or own_fault(request.scope)
         headers = {} if refusal.after is None else {"Retry-After": str(refusal.after)}
         return JSONResponse(refusal.content(), refusal.status, headers)
 
@@ -81,10 +80,14 @@ def _answer_errors(app: FastAPI) -> None:
         said = {"error": {"message": f"{error.detail}. The routes stand in /openapi.json.", "type": "UnknownRoute"}}
         return JSONResponse(said, error.status_code, error.headers)
 
+    async def apologise(request: Request, _: Exception) -> Response:
+        return JSONResponse(own_fault(request.scope).content(), 500)
+
     async def refuse_parameters(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         return JSONResponse(RequestError(str(error.errors()[0]["msg"]), 422).content(), 422)
 
+    app.add_exception_handler(Exception, apologise)
     app.add_exception_handler(ForetideError, refuse)
     app.add_exception_handler(HTTPException, refuse_route)
     app.add_exception_handler(RequestValidationError, refuse_parameters)

@@ -192,17 +192,22 @@ def plain_of(layout: Panel, columns: Columns) -> Plain | None:
     codes: Ints = np.zeros(len(times), dtype=np.int64)
     if layout.ids != ("",):
         labels = columns.get(names.id)
-        if labels is None or labels.dtype != object or set(map(type, labels)) != {str}:
+        if labels is None or not (labels.dtype.kind == "i" or set(map(type, labels)) == {str}):
             return None
-        ids = tuple(dict.fromkeys(labels.tolist()))
+        ids, codes = _coded(labels)
         if not all(name.strip() for name in ids):
             return None
-        if len(ids) > 1:
-            place = {name: k for k, name in enumerate(ids)}
-            codes = np.array([place[name] for name in labels.tolist()], dtype=np.int64)
     elif names.id in columns:
         return None
     return Plain(ids, codes, times, values)
+
+
+def _coded(labels: Array) -> tuple[tuple[str, ...], Ints]:
+    """Return names in the order in which they come, and which one each row has."""
+    rows = labels.tolist()
+    place = {name: k for k, name in enumerate(dict.fromkeys(rows))}
+    codes = np.fromiter(map(place.__getitem__, rows), dtype=np.int64, count=len(rows))
+    return tuple(map(str, place)), codes
 
 
 def _plain_times(cells: Array, *, integer: bool) -> Array | None:

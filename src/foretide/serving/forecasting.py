@@ -161,7 +161,7 @@ def _answers(forecast: Forecast, requests: Sequence[Asked], places: Sequence[Int
     notes = forecast.note_texts() if any(request.settings.notes for request in requests) else [""] * n
     found: list[Json] = []
     for request, own in zip(requests, places, strict=True):
-        samples = _samples(forecast, request, own)
+        samples = _samples(forecast, panel, request, own)
         rows = []
         for j, k in enumerate(own.tolist()):
             entity = int(forecast.windows.entity[k])
@@ -182,7 +182,7 @@ def _answers(forecast: Forecast, requests: Sequence[Asked], places: Sequence[Int
                 rows.append(row)
         answer: Json = {
             "model": request.served.name, "version": request.served.version, "forecaster": forecast.model,
-            "columns": {"id": names.id, "time": names.time}, "forecasts": rows,
+            "columns": {"id": names.id, "time": names.time}, "zone": panel.grid.tz, "forecasts": rows,
         }  # fmt: skip
         if asked.attention:
             weights = np.asarray(forecast.extras["attention"])
@@ -198,12 +198,19 @@ def _steps(forecast: Forecast, quantile: float) -> Array:
     return np.swapaxes(np.asarray(forecast.quantile(quantile), dtype=np.float64), 1, 2)
 
 
-def _samples(forecast: Forecast, request: Asked, own: Ints) -> Array | None:
-    """Return the paths of a request's forecasts ``[n, paths, H, D]``, or None where it asks for none."""
+def _samples(forecast: Forecast, panel: Panel, request: Asked, own: Ints) -> Array | None:
+    """Return the paths of a request's forecasts ``[n, paths, H, D]``, or None where it asks for none.
+
+    They are drawn from its own series under their own names, which decide what is drawn.
+    """
     asked = request.settings
     if not asked.samples:
         return None
-    return forecast.take(own).sample(asked.samples, asked.seed)
+    windows = forecast.windows[own]
+    alone = Windows(np.arange(len(own)), windows.cutoff)
+    return replace(forecast.take(own), panel=panel.take(windows.entity), windows=alone).sample(
+        asked.samples, asked.seed
+    )
 
 
 def texts_of(times: pd.Index) -> list[str | int]:

@@ -140,8 +140,7 @@ class Guard:
             scope[NOTED]["error"] = type(error).__name__
             scope[NOTED]["at"] = _place_of(error)
             if not status:
-                text = f"Something went wrong that is not your fault; the log has request {scope[NOTED]['request']}."
-                await _refuse(RequestError(text, 500, "InternalError"), noting)
+                await _refuse(own_fault(scope), noting)
         finally:
             self._note(scope, status, time.perf_counter() - began)
 
@@ -170,6 +169,22 @@ class Guard:
             ms=round(1000 * seconds, 2),
             **scope[NOTED],
         )
+
+
+def own_fault(scope: Scope) -> RequestError:
+    """Return what is answered where the service itself went wrong: no word of how.
+
+    Parameters
+    ----------
+    scope : dict
+        Of the request.
+
+    Returns
+    -------
+    RequestError
+    """
+    text = f"Something went wrong that is not your fault; the log has request {scope[NOTED]['request']}."
+    return RequestError(text, 500, "InternalError")
 
 
 def _host(header: str) -> str:

@@ -86,6 +86,7 @@ class Answer(BaseModel):
     model: str
     version: str
     forecaster: str = Field(description="Its name in columns of frames.")
+    zone: str | None = Field(None, description="Of the times, where they have one.")
     columns: dict[str, str] = Field(description="Names of the columns `id` and `time` in frames.")
     forecasts: list[Series]
     attention: list[Weights] | None = None
