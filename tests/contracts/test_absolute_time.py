@@ -18,8 +18,6 @@ from foretide.forecasters.base import Forecaster
 LEARNED = SHOPS[:3]
 TOLERANCE = 1e-5
 """Of a series' scale."""
-READS_OTHERS = {"Conformal-adaptive"}
-"""What these learn after the fit comes from all series of the table at hand, by design."""
 Answers = dict[tuple[str, Any, str], np.ndarray]
 """By series, cutoff and target: the mean and the quantiles of each step."""
 
@@ -102,7 +100,7 @@ def test_a_table_that_begins_earlier(case: str, kind: str) -> None:
 @each_time
 @pytest.mark.parametrize("shops", [LEARNED[1:2], LEARNED[::-1], SHOPS, SHOPS[::-1]])
 def test_fewer_and_more_entities_in_any_order(case: str, kind: str, shops: tuple[str, ...]) -> None:
-    if case in READS_OTHERS and len(shops) < len(LEARNED):
+    if len(shops) < len(LEARNED) and fitted(case, kind).reads_others:
         pytest.skip("learns from the other series of a table as well")
     low = TIMES[kind].fitted_from
     least = len(expected(case, kind)) * min(len(shops), len(LEARNED)) // len(LEARNED)

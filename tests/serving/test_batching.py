@@ -68,7 +68,7 @@ def without_last(frame: pd.DataFrame, n: int) -> pd.DataFrame:
     return frame.assign(y=frame["y"].where(left >= n))
 
 
-@pytest.mark.parametrize("name", ["SeasonalNaive", "SeasonalES", "Linear", "LSTM", "LAVAR"])
+@pytest.mark.parametrize("name", ["SeasonalNaive", "Linear", "LSTM"])
 def test_together_is_one_by_one(name: str) -> None:
     kind = forecaster_class(name)
     model = kind(**{**kind.quick, "h": 7}).fit(Panel.from_frame(sales()))
@@ -78,6 +78,16 @@ def test_together_is_one_by_one(name: str) -> None:
     assert [outcome.shared for outcome in together] == [len(requests)] * len(requests)
     for request, outcome in zip(requests, together, strict=True):
         close(forecast_all([request])[0], outcome)
+
+
+def test_a_forecaster_that_reads_other_series_is_asked_alone() -> None:
+    kind = forecaster_class("Conformal")
+    model = kind(**{**kind.quick, "h": 7}, method="adaptive").fit(Panel.from_frame(sales()))
+    assert asked(model, tables()[0]).key is None
+    assert (
+        asked(forecaster_class("Ensemble")([model, "SeasonalES"], h=7).fit(Panel.from_frame(sales())), tables()[0]).key
+        is None
+    )
 
 
 def test_alone_is_what_python_says() -> None:

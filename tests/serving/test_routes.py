@@ -144,6 +144,7 @@ BODY = {"model": "naive", "history": records(sales(9, ("x",)))}
         ({"history": BODY["history"]}, 422, "name one of"), ({"model": "naive"}, 422, "expected the rows"),
         ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01"}]}, 422, "'y'"),
         ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01", "y": 1e999}]}, 422, "y"),
+        (b'{"model": "\\ud800"}', 422, "half of a character"),
         ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01", "y": 10**400}]}, 422, "too large"),
         ({"model": "naive", "history": [{"unique_id": "x", "ds": "05/06/2024", "y": 1}]}, 422, "ds"),
     ],

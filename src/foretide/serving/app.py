@@ -230,6 +230,9 @@ def _describe(app: FastAPI, service: Service, *, secured: bool) -> None:
             [(Body, "validation"), (kserve.Request, "validation")], ref_template=_SCHEMAS
         )
         page["components"]["schemas"].update(definitions["$defs"])
+        names = list(dict.fromkeys(served.name for served in service.shelf.all()))
+        for kind in (Body, kserve.Request):
+            page["components"]["schemas"][kind.__name__]["properties"]["model"]["examples"] = names
         ours, theirs = {}, {}
         for served in service.shelf.all():
             title = f"{served.name}@{served.version}"

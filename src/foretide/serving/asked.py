@@ -124,7 +124,7 @@ class Asked:
     @property
     def key(self) -> Key | None:
         """What requests forecast together have in common; None for one that is forecast alone."""
-        if self.plain is None:
+        if self.plain is None or self.served.model.reads_others:
             return None
         s = self.settings
         return id(self.served), s.h, s.levels, s.quantiles, s.attention

@@ -44,7 +44,12 @@ def read_json(body: bytes) -> Any:
     {'h': 3}
     """
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        found = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\ud" in body or b"\\uD" in body:  # half a character can be written, and is no text
+            json.dumps(found, ensure_ascii=False).encode()
+        return found
+    except UnicodeEncodeError:
+        raise RequestError("The body holds half of a character (a lone surrogate), which is no text.") from None
     except RecursionError:
         raise RequestError("The body is nested too deeply. A table is a list of rows, each with plain cells.") from None
     except UnicodeDecodeError as error:

@@ -288,6 +288,11 @@ class Conformal(ResidualWrapper):
         self.calibration_ = found
 
     # ---------------------------------------------------------------- forecasting
+    @property
+    def reads_others(self) -> bool:
+        """With ``"adaptive"``, what is learned after the fit comes from all series of the table at hand."""
+        return self.method == "adaptive" or super().reads_others
+
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         past = self.calibration_
         assert past is not None
