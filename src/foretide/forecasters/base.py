@@ -430,11 +430,6 @@ class Forecaster(Chooses):
         return False
 
     @property
-    def reads_others(self) -> bool:
-        """Whether a forecast depends on the other series of its table, or that of a forecaster inside does."""
-        return any(part.reads_others for part in self.parts)
-
-    @property
     def traces(self) -> tuple[str, ...]:
         """Names of the traces ``predict`` can return."""
         return ()

@@ -71,6 +71,8 @@ class Declared(ABC):
     """Names in ``Forecast.extras`` of arrays whose last axis are the targets."""
     uses_future: bool = False
     """Whether known-future columns enter the forecast."""
+    reads_others: bool = False
+    """Whether a forecast depends on the other series of its table; one around others does where one of these does."""
 
     def __new__(cls, *_: object, **settings: object) -> Self:
         """Answer to settings by the names that other libraries have for them, before Python says what is missing."""

@@ -231,17 +231,17 @@ def _describe(app: FastAPI, service: Service, *, secured: bool) -> None:
         )
         page["components"]["schemas"].update(definitions["$defs"])
         names = list(dict.fromkeys(served.name for served in service.shelf.all()))
-        for kind in (Body, kserve.Request):
-            page["components"]["schemas"][kind.__name__]["properties"]["model"]["examples"] = names
+        for kind in ("Body", "Request"):
+            page["components"]["schemas"][kind]["properties"]["model"]["examples"] = names
         ours, theirs = {}, {}
         for served in service.shelf.all():
             title = f"{served.name}@{served.version}"
             ours[title] = {"value": {**forecast_example(served), "version": served.version}}
             if (example := kserve_example(served)) is not None:
                 theirs[title] = {"value": {**example, "model": title}}
-        bodies = {"/v1/forecast": (Body, ours), "/v1/timeseries/forecast": (kserve.Request, theirs)}
-        for path, (kind, examples) in bodies.items():
-            content: dict[str, Any] = {JSON: {"schema": {"$ref": _SCHEMAS.format(model=kind.__name__)}}}
+        bodies = {"/v1/forecast": ("Body", ours), "/v1/timeseries/forecast": ("Request", theirs)}
+        for path, (name, examples) in bodies.items():
+            content: dict[str, Any] = {JSON: {"schema": {"$ref": _SCHEMAS.format(model=name)}}}
             if examples:
                 content[JSON]["examples"] = examples
             page["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}

@@ -262,6 +262,7 @@ class Conformal(ResidualWrapper):
         super().__init__(model, h, alias=alias)
         self.method, self.window, self.rate = method, window, rate
         self.by = tuple(part for part in BY if part in given)
+        self.reads_others |= method == "adaptive"  # what is learned after the fit comes from all series of a table
         self.calibration_: Calibration | None = None
         """Past forecasts and what came; None before fit."""
 
@@ -288,11 +289,6 @@ class Conformal(ResidualWrapper):
         self.calibration_ = found
 
     # ---------------------------------------------------------------- forecasting
-    @property
-    def reads_others(self) -> bool:
-        """With ``"adaptive"``, what is learned after the fit comes from all series of the table at hand."""
-        return self.method == "adaptive" or super().reads_others
-
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         past = self.calibration_
         assert past is not None

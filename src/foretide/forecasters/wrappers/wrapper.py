@@ -96,6 +96,7 @@ class Wrapper(Forecaster):
         self.uses_validation = any(member.uses_validation for member in members)
         self.spares_validation = all(member.spares_validation for member in members)
         self.uses_future = any(member.uses_future for member in members)
+        self.reads_others = any(member.reads_others for member in members)
         self.neural = any(member.neural for member in members)
         self.past_origins = min(member.past_origins for member in members)
 
