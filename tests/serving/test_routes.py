@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from served import TOKEN, records, sales
+from served import TOKEN, records, sales, wide, worded
 
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import interval_columns
+from foretide.serving.client import _columns, _frame
 
 ISO = "%Y-%m-%dT%H:%M:%S"
 
@@ -72,6 +73,18 @@ def test_integers_and_several_targets(serving: Any, models: dict[str, Forecaster
     check(client.post("/v1/forecast", json={"model": "two", "history": records(two)}).json(), models["two"], two)
 
 
+def test_tables_of_every_kind_by_the_client(serving: Any, models: dict[str, Forecaster]) -> None:
+    client = serving()
+    zoned = sales(40, ("x",), seed=6).assign(shop=8).drop(columns="unique_id")
+    kinds = {
+        "text": worded().iloc[:100], "wide": wide().iloc[20:60],
+        "zone": zoned.assign(ds=zoned["ds"].dt.tz_localize("Europe/Berlin")),
+    }  # fmt: skip
+    for name, frame in kinds.items():
+        answer = client.post("/v1/forecast", json={"model": name, "history": _columns(frame)}).json()
+        pd.testing.assert_frame_equal(_frame(answer, notes=True), models[name].predict(frame).pandas(notes=True))
+
+
 def test_samples_are_those_of_python(serving: Any, models: dict[str, Forecaster]) -> None:
     frame = sales(40, seed=3)
     asked = {"model": "naive", "history": records(frame), "samples": 5, "seed": 2, "quantiles": [0.9]}
@@ -91,7 +104,7 @@ def test_every_example_of_the_page_runs(serving: Any) -> None:
             got = client.post(path, json=example["value"])
             assert got.status_code == 200, (title, got.text)
             n += 1
-    assert n == 7
+    assert n == 11
 
 
 def test_kserve_time_series(serving: Any, models: dict[str, Forecaster]) -> None:
@@ -198,7 +211,15 @@ def test_tokens(serving: Any) -> None:
         assert (got.status_code, got.headers["www-authenticate"]) == (401, "Bearer")
         assert client.post("/v1/forecast", json=BODY, headers=headers).status_code == 401
     opened = client.get("/v1/models", headers={"Authorization": f"Bearer {TOKEN}"})
-    assert [about["name"] for about in opened.json()["models"]] == ["counted", "naive", "promo", "two"]
+    assert [about["name"] for about in opened.json()["models"]] == [
+        "counted",
+        "naive",
+        "promo",
+        "text",
+        "two",
+        "wide",
+        "zone",
+    ]
 
 
 def test_only_names_of_this_machine_without_a_token(serving: Any) -> None:

@@ -26,16 +26,32 @@ def sales(
 
 
 def fitted() -> dict[str, Forecaster]:
-    """One of plain series, one that needs known future, one that counts time in integers, one of two targets."""
+    """Models of plain series, with known future, of text, of two targets, of columns that are series, in a zone …."""
     plain, known = ft.Panel.from_frame(sales()), ft.Panel.from_frame(sales(known=True), future="promo")
     counted = sales(60, ("one",)).drop(columns="unique_id").assign(ds=np.arange(60))
     two = sales().rename(columns={"y": "tea"}).assign(milk=lambda frame: 2 * frame["tea"])
+    zoned = sales(ids=("x",)).assign(ds=lambda frame: frame["ds"].dt.tz_localize("Europe/Berlin"), shop=7)
     return {
         "naive": ft.SeasonalNaive(h=7, season=7).fit(plain),
         "promo": ft.Linear(h=7, known="on").fit(known),
         "counted": ft.Drift(h=5).fit(ft.Panel.from_frame(counted, id=None)),
         "two": ft.SeasonalES(h=7).fit(ft.Panel.from_frame(two, target=["tea", "milk"])),
+        "text": ft.Linear(h=7).fit(ft.Panel.from_frame(worded(), future="promo", static="region")),
+        "wide": ft.SeasonalES(h=7).fit(ft.Panel.from_wide(wide(), target=["milk", "tea"], melt=True)),
+        "zone": ft.SeasonalNaive(h=7, season=7).fit(ft.Panel.from_frame(zoned, id="shop")),
     }
+
+
+def worded() -> pd.DataFrame:
+    """Return sales with a column of words that is known ahead, and one that is the same for all rows of a shop."""
+    frame = sales(known=True)
+    return frame.assign(promo=frame["promo"].map({0.0: "no", 1.0: "yes"}), region=frame["unique_id"].str[0])
+
+
+def wide() -> pd.DataFrame:
+    """Return sales of two goods, a column each."""
+    frame = sales(ids=("x",)).rename(columns={"y": "milk"}).drop(columns="unique_id")
+    return frame.assign(tea=2 * frame["milk"])
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -31,10 +31,13 @@ def forecast_example(served: Served) -> Json:
     dict
     """
     layout, times = served.layout, _times(served)
-    rows: Json = {} if layout.ids == ("",) or layout.names.melted else {layout.names.id: ["example"] * len(times)}
+    texts, n = served.texts, len(times)
+    rows: Json = {} if layout.ids == ("",) or layout.names.melted else {layout.names.id: ["example"] * n}
     rows[layout.names.time] = times
-    for k, name in enumerate((*layout.targets, *layout.past, *layout.future, *layout.static.names)):
-        rows[name] = [1.0] * len(times) if name in layout.static.names else _wave(len(times), k)
+    for k, name in enumerate((*(layout.names.melted or layout.targets), *layout.past, *layout.future)):
+        rows[name] = [texts[name][0]] * n if name in texts else _wave(n, k)
+    for name in layout.static.names:
+        rows[name] = [texts[name][0] if name in texts else 1.0] * n
     records = [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
     asked: Json = {
         "model": served.name,
@@ -50,7 +53,7 @@ def forecast_example(served: Served) -> Json:
 def _ahead(served: Served, rows: Json, n: int) -> list[Json]:
     layout, h = served.layout, served.model.h
     later = _times(served, n + h)[n:]
-    known = {name: rows[name][0] for name in rows if name not in (*layout.targets, *layout.past)}
+    known = {name: rows[name][0] for name in rows if name not in (*layout.targets, *layout.past, *layout.names.melted)}
     return [{**known, layout.names.time: time} for time in later]
 
 

@@ -43,7 +43,7 @@ class Limits:
     columns: int = 200
     text: int = 200
     levels: int = 100
-    cells: int = 2_000_000
+    cells: int = 500_000
     seconds: float = 30.0
     waiting: int = 256
     batch: int = 64

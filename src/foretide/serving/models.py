@@ -65,6 +65,13 @@ class Served:
         assert layout is not None
         return layout
 
+    @cached_property
+    def texts(self) -> dict[str, tuple[str, ...]]:
+        """Categories of the columns of text."""
+        fitted = self.model._fitted
+        assert fitted is not None
+        return {name: own for name, own in {**fitted.indicators.columns, **fitted.indicators.static}.items() if own}
+
 
 def places_of(words: Iterable[str]) -> tuple[Place, ...]:
     """Return the models that a command line names.

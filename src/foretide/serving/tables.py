@@ -117,9 +117,8 @@ def _cells(rows: object, what: str, limits: Limits) -> Mapping[str, Sequence[obj
             raise too_large("columns", len(names), limits.columns, "Send those that the model was fitted on.")
         found = {name: [row.get(name) for row in rows] for name in names}
     else:
-        raise RequestError(
-            f"{what}: expected rows, [{{...}}, {{...}}], or columns, {{name: [...]}}; got {_kind(rows)}."
-        )
+        got = "no rows" if rows == [] or rows == {} else _kind(rows)
+        raise RequestError(f"{what}: expected rows, [{{...}}, {{...}}], or columns, {{name: [...]}}; got {got}.")
     if not found or not len(next(iter(found.values()))):
         raise RequestError(f"{what}: expected at least one row, got none.")
     return found
@@ -134,9 +133,7 @@ def _kind(value: object) -> str:
         int: "a number",
         float: "a number",
     }
-    if value == [] or value == {}:
-        return "no rows"
-    return words.get(type(value), "something else") + (" of other things" if isinstance(value, (list, dict)) else "")
+    return words.get(type(value), "something else")
 
 
 def _typed(name: str, cells: Sequence[object], limits: Limits) -> Array:
@@ -154,7 +151,8 @@ def _typed(name: str, cells: Sequence[object], limits: Limits) -> Array:
     if kinds == {bool}:
         return np.array(cells, dtype=bool)
     if kinds & {dict, list}:
-        raise RequestError(f"Column {name!r}: a cell is a number, a text, true, false or null, got {_kind([])}.")
+        kind = "an object" if dict in kinds else "a list"
+        raise RequestError(f"Column {name!r}: a cell is a number, a text, true, false or null, got {kind}.")
     longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
     if longest > limits.text:
         raise too_large(f"characters in a cell of column {name!r}", longest, limits.text, "Shorten it.")
@@ -218,11 +216,12 @@ def _check_size(about: Any, limits: Limits) -> None:
         raise RequestError("history: expected at least one row, got none.")
     if len(set(schema.names)) < len(schema.names):
         raise RequestError("The Parquet file has two columns of one name.")
-    strange = [f.name for f in schema if not (pa.types.is_primitive(f.type) or _is_text(f.type))]
-    if strange:
-        raise RequestError(
-            f"Column {strange[0]!r}: a cell is a number, a text, a time or a truth value, got {_kind([])}."
-        )
+    for field in schema:
+        if not (pa.types.is_primitive(field.type) or _is_text(field.type)):
+            kind = str(field.type)[:50]
+            raise RequestError(
+                f"Column {field.name!r}: a cell is a number, a text, a time or a truth value, got {kind}."
+            )
 
 
 def _is_text(kind: Any) -> bool:

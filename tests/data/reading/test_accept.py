@@ -65,3 +65,13 @@ def test_problems_come_with_the_call_that_takes_options() -> None:
         as_panel(PLAIN.drop(index=30))
     first = Panel.from_frame(PLAIN.drop(index=30), id=None, fill_gaps=True)
     assert as_panel(PLAIN.drop(index=40), first).length.tolist() == [80]
+
+
+@pytest.mark.parametrize("frame", [PLAIN.rename(columns={"y": "coffee"}), PLAIN[["ds"]], PLAIN])
+def test_a_later_table_with_none_of_the_columns_that_were_series(frame: pd.DataFrame) -> None:
+    like = Panel.from_wide(PLAIN.assign(tea=PLAIN["y"]), target=["y", "tea"], melt=True)
+    if "y" in frame:
+        assert as_panel(frame, like).ids == ("y",)
+        return
+    with pytest.raises(DataError, match=r"'y'.*'tea'|tea"):
+        as_panel(frame, like)

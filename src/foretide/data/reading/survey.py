@@ -132,7 +132,7 @@ def survey_of(frame: Frame, roles: Roles, options: Options) -> Survey:
         table, roles, problems = melt(table, roles, options)
         survey.problems += problems
         survey.roles = roles
-        if problems and roles is survey.named:
+        if roles is survey.named:
             return survey
     order = _place_rows(survey, table)
     columns = col.read_columns(table, roles, order, survey.place, options)

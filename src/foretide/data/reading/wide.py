@@ -34,8 +34,8 @@ def melt(table: FrameView, roles: Roles, options: Options) -> tuple[FrameView, R
     Returns
     -------
     table : narwhals frame
-        Columns ``unique_id`` (the name of the target column), the time, ``y``, past and future, entities one below
-        the other. An entity begins at its first value, and ends at its last one where no column is known ahead.
+        As it was where it cannot be melted, and the roles too. Otherwise columns ``unique_id`` (the name of the target
+        column), the time, ``y``, past and future, entities one below the other. An entity begins at its first value, and ends at its last one where no column is known ahead.
     roles : Roles
     problems : list of Problem
     """
@@ -43,6 +43,8 @@ def melt(table: FrameView, roles: Roles, options: Options) -> tuple[FrameView, R
         if names:
             text = f"melt makes an entity of every target column, and {names[0]!r} is named as {role}."
             return table, roles, [Problem("roles", text, f"Leave out melt, or {role}.", column=names[0])]
+    if not roles.target:
+        return table, roles, []  # that its columns are not there is said already
     shared = [roles.time, *roles.past, *roles.future]
     id_name, value_name = (_free(name, shared) for name in (ID, VALUE))
     native = table.select(shared)
