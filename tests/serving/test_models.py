@@ -30,6 +30,11 @@ def test_one_folder_a_store_and_names(folder: Path, models: dict[str, Forecaster
     assert Shelf([str(tmp_path / "store")]).latest("shop").version == "10"
     shutil.copytree(folder / "naive", tmp_path / "run" / "models" / "SeasonalNaive")
     assert names(str(tmp_path / "run"), f"own={tmp_path / 'run'}") == [("SeasonalNaive", "1"), ("own", "1")]
+    shutil.copytree(folder / "two", tmp_path / "run" / "models" / "SeasonalES")
+    assert names(str(tmp_path / "run")) == [("SeasonalES", "1"), ("SeasonalNaive", "1")]
+    assert names(f"SeasonalES={tmp_path / 'run'}") == [("SeasonalES", "1")]
+    with pytest.raises(ConfigError, match="holds SeasonalES, SeasonalNaive. Name the folder of one"):
+        names(f"sales={tmp_path / 'run'}")
 
 
 @pytest.mark.parametrize(

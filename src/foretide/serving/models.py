@@ -121,10 +121,14 @@ def _places(word: str) -> Iterator[Place]:
     if (folder / MANIFEST).is_file():
         yield Place(name or _own_name(folder), version or FIRST, folder)
     elif (folder / RUN).is_dir():
-        for inside in _models_in(folder / RUN):
-            own = _own_name(inside)
-            if not name or own == name or len(_models_in(folder / RUN)) == 1:
-                yield Place(name or own, version or FIRST, inside)
+        own = {_own_name(inside): inside for inside in _models_in(folder / RUN)}
+        if name and len(own) > 1 and name not in own:
+            raise ConfigError(
+                f"{folder} holds {', '.join(own)}. Name the folder of one: {word}/{RUN}/{next(iter(own))}"
+            )
+        for known, inside in own.items():
+            if not name or known == name or len(own) == 1:
+                yield Place(name or known, version or FIRST, inside)
     else:
         yield from _store(folder, name)
 

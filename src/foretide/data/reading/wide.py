@@ -34,8 +34,9 @@ def melt(table: FrameView, roles: Roles, options: Options) -> tuple[FrameView, R
     Returns
     -------
     table : narwhals frame
-        As it was where it cannot be melted, and the roles too. Otherwise columns ``unique_id`` (the name of the target
-        column), the time, ``y``, past and future, entities one below the other. An entity begins at its first value, and ends at its last one where no column is known ahead.
+        As it was where it cannot be melted, and so are the roles. Otherwise columns ``unique_id`` (the name of the
+        target column), the time, ``y``, past and future, entities one below the other. An entity begins at its first
+        value, and ends at its last one where no column is known ahead.
     roles : Roles
     problems : list of Problem
     """
