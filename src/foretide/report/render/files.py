@@ -128,11 +128,11 @@ def _print(figure: Figure, kind: str, path: Path) -> None:
     own, dots = figure.canvas, figure.dpi
     try:
         if kind == "png":
-            FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})
+            FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
         elif kind == "svg":
-            FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None, "Creator": None})
+            FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
         else:
-            FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})
+            FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
     finally:
         figure.dpi = dots  # vector formats count in points
         figure.set_canvas(own)
