@@ -9,6 +9,8 @@ JOBS ?= 2
 DEMO_ARGS ?=
 # One thread per worker: the same bits on every machine, and workers do not fight for cores.
 export OMP_NUM_THREADS ?= 1
+# Compiled once, not by every process that a test starts.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test unit timing frames browser chromium docs lint format clean
 help: ## this list

@@ -1,9 +1,13 @@
-"""Shared fixtures: where real data lies, and one thread for equal bits everywhere."""
+"""Shared fixtures: where real data lies, one thread for equal bits everywhere, and no waiting for the disk."""
 
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -12,7 +16,9 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("busy", deadline=None)  # a busy machine is no failure
 settings.load_profile("busy")
+os.fsync = lambda fd: None  # type: ignore[assignment]  # hundreds of waits for the disk; no test cuts the power
 
+MOST_PICTURES = 400
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -29,3 +35,35 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set FORETIDE_DATA to a folder that holds ETTh1.csv and its neighbours")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pictures_drawn_once() -> Iterator[None]:
+    """A picture that is equal in all it shows to one that this process has drawn is written from what was drawn then.
+
+    Most of a small run's time goes into drawing, and many tests run the same configuration.
+    """
+    import foretide.report.render.files as files
+
+    draw, ink, seen = files.draw, files._print, dict[tuple[bytes, str], bytes]()
+
+    def told(*panels: Any, **options: Any) -> Any:
+        figure = draw(*panels, **options)
+        figure.told = blake2b(pickle.dumps((panels, sorted(options.items())))).digest()  # type: ignore[attr-defined]
+        return figure
+
+    def once(figure: Any, kind: str, path: Path) -> None:
+        about = (figure.told, kind) if hasattr(figure, "told") else None
+        if about in seen:
+            path.write_bytes(seen[about])
+            return
+        ink(figure, kind, path)
+        if about is not None:
+            seen[about] = path.read_bytes()
+            if len(seen) > MOST_PICTURES:
+                del seen[next(iter(seen))]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "draw", told)
+        patch.setattr(files, "_print", once)
+        yield

@@ -16,6 +16,8 @@ BANNED_CALLS = {
     "torch.set_default_dtype", "pd.read_pickle", "torch.save",
 }  # fmt: skip
 
+LAST_WORDS = {name.rpartition(".")[2] for name in BANNED_CALLS}
+
 
 def bad_habits(source: str) -> list[str]:
     found = []
@@ -27,8 +29,9 @@ def bad_habits(source: str) -> list[str]:
         else:
             names = set()
         found += [f"line {node.lineno}: imports {name}" for name in names & BANNED_MODULES]  # type: ignore[attr-defined]
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in BANNED_CALLS:
-            found.append(f"line {node.lineno}: calls {ast.unparse(node.func)}")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LAST_WORDS:
+            called = ast.unparse(node.func)
+            found += [f"line {node.lineno}: calls {called}"] if called in BANNED_CALLS else []
         if isinstance(node, ast.ExceptHandler) and all(isinstance(s, ast.Pass) for s in node.body):
             broad = node.type is None or ast.unparse(node.type) in ("Exception", "BaseException")
             if broad:

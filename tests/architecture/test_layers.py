@@ -61,7 +61,7 @@ class WithoutTypes(ast.NodeTransformer):
     """Leaves out what stands under ``if TYPE_CHECKING``: it is never imported."""
 
     def visit_If(self, node: ast.If) -> ast.AST | None:
-        if ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        if isinstance(node.test, ast.Name | ast.Attribute) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             return None
         self.generic_visit(node)
         return node

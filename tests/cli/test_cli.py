@@ -164,8 +164,9 @@ def test_fit_and_predict(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_it_is_unfinished(tmp_path: Path, ending: signal.Signals) -> None:
     path = config(
-        tmp_path, data={"synthetic": {"args": {"T": 4000}}}, models=[{"LSTM": {"epochs": 400, "patience": 400}}]
-    )
+        tmp_path, data={"synthetic": {"args": {"T": 2000}}}, baselines=False,
+        models=["SeasonalES", {"LSTM": {"epochs": 4000, "patience": 4000}}],
+    )  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "foretide", "run", str(path), "--out", "out"],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True,

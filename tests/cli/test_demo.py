@@ -75,22 +75,15 @@ def test_supplies_take_what_they_have() -> None:
         recipe_config(Kind.SUPPLIES, {"lstm_trials": 2}, quick=True, seed=1)
 
 
-def small(folder: Path, *typed: str) -> Any:
-    done = call(*typed, "--epochs", "1", "--set", "explain=false", "--out", str(folder))
+def finished(done: Any, folder: Path) -> Any:
     assert done["status"] == "finished"
     assert json.loads((folder / "run.json").read_text())["verdict"] == done["verdict"]
     return done
 
 
-def test_a_small_demo_runs_after_its_search(tmp_path: Path) -> None:
-    done = small(tmp_path, "--T", "150", "--lstm-trials", "1", "--att-trials", "2", "--input-len", "12")
-    assert {"Attention", "LSTM"} <= set(done["paths"]["models"])
-    trials = json.loads((tmp_path / "search" / "tables" / "trials.json").read_text())
-    assert sorted(trials["columns"]["model"]) == ["Attention", "Attention", "LSTM"]
-
-
 def test_a_small_demo_of_supplies_runs(tmp_path: Path) -> None:
-    done = small(tmp_path, "supplies", "--T", "240", "--n-series", "6", "--horizon", "3")
+    small = ["--T", "240", "--n-series", "6", "--horizon", "3", "--epochs", "1", "--set", "explain=false"]
+    done = finished(call("supplies", *small, "--out", str(tmp_path)), tmp_path)
     assert "weighted quantile loss" in done["verdict"]
     scores = pd.read_csv(tmp_path / "metrics.csv").set_index("model")
     assert {"LAVAR", "CalendarES", "Croston", "SBA", "TSB", "SeasonalES", "oracle"} <= set(scores.index)
@@ -100,7 +93,7 @@ def test_a_small_demo_of_supplies_runs(tmp_path: Path) -> None:
 
 
 def test_the_demo_needs_its_own_extra_only(tmp_path: Path) -> None:
-    """`make demo` installs ``.[demo]``: no other extra, and no development tool."""
+    """`make demo` installs ``.[demo]``: no other extra, and no development tool; a small one runs after its search."""
     root = Path(__file__).resolve().parents[2]
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras: dict[str, list[str]] = project["optional-dependencies"]
@@ -117,9 +110,18 @@ def test_the_demo_needs_its_own_extra_only(tmp_path: Path) -> None:
         f"import sys\nfor name in {sorted(hidden)!r}: sys.modules[name] = None\n"
         "sys.argv[0] = 'foretide'\nfrom foretide.cli import main\nmain()\n"
     )
-    typed = ["demo", "--T", "150", "--input-len", "12", "--epochs", "1", "--lstm-trials", "2", "--json", "--out", "out"]
+    typed = ["demo", "--T", "150", "--input-len", "12", "--epochs", "1", "--lstm-trials", "1", "--att-trials", "2"]
     done = subprocess.run(
-        [sys.executable, "-c", code, *typed], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, "-c", code, *typed, "--json", "--out", "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert {row["model"] for row in json.loads(done.stdout)["leaderboard"]} >= {"Attention", "LSTM", "ARIMA", "oracle"}
+    found = finished(json.loads(done.stdout), tmp_path / "out")
+    assert {row["model"] for row in found["leaderboard"]} >= {"Attention", "LSTM", "ARIMA", "oracle"}
+    assert {"Attention", "LSTM"} <= set(found["paths"]["models"])
+    trials = json.loads((tmp_path / "out" / "search" / "tables" / "trials.json").read_text())
+    assert sorted(trials["columns"]["model"]) == ["Attention", "Attention", "LSTM"]

@@ -198,7 +198,7 @@ def test_a_backtest_forecasts_series_that_its_fits_have_not_seen(name: str, refi
     settings = {"LSTM": {"epochs": 1, "hidden": 8, "input_size": 14}, "Ridge": {"input_size": 14},
                 "LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}  # fmt: skip
     panel = panel_of("long", "other", "ended", "short", "tiny", "one", "zero", "constant", "new")
-    card = ft.backtest({name: {"h": H, **settings.get(name, {})}}, panel, start="2023-03-20", step=15, refit=refit)
+    card = ft.backtest({name: {"h": H, **settings.get(name, {})}}, panel, start="2023-03-20", step=30, refit=refit)
     scores = card.scores("mae", by="series").set_index("unique_id")
     assert np.isfinite(scores.loc[["long", "other", "new", "short", "constant"], name]).all()
 

@@ -30,7 +30,7 @@ SPECS: dict[str, Any] = {**{name: name for name in HEADS}, "routed": ROUTED}
 COUNTS = [name for name in HEADS if HEADS[name].cls.counts]
 CORRECTING = [name for name in COUNTS if HEADS[name].cls.corrects]
 """Those that know a series' level without learning it."""
-LEARNING = {"epochs": 60, "lr": 0.02, "patience": 60}
+LEARNING = {"epochs": 30, "lr": 0.02, "patience": 30}
 """For heads that begin at nothing."""
 each = pytest.mark.parametrize("kind", MODELS)
 each_head = pytest.mark.parametrize("head", SPECS)

@@ -82,6 +82,8 @@ def test_means_are_the_same_with_and_without(case: str) -> None:
     np.testing.assert_array_equal(alone.predict(counts(), cutoffs).mean, fitted(case).predict(counts(), cutoffs).mean)
     assert alone.answers_levels == alone.has_distribution
     assert (alone.predict(counts(), cutoffs).quantiles is None) == (not alone.has_distribution)
+    with pytest.raises(ConfigError, match=r"fitted with intervals=False.*model.fit\(panel\)"):  # nothing known of paths
+        alone.predict(counts(), cutoffs[:1]).sample()
 
 
 # ---------------------------------------------------------------- the same as by hand

@@ -12,7 +12,6 @@ from cases import CASES, make_panel, times
 
 import foretide as ft
 from foretide.data.panel import Panel
-from foretide.errors import ConfigError
 from foretide.forecasters.base import Forecaster
 
 H, LAST = 5, 149
@@ -90,10 +89,3 @@ def test_new_and_short_series_have_paths_too(case: str) -> None:
     assert len(total) == 2
     assert (total[f"{name}-lo-80"] <= total[name] * 1.5 + 1).all()
     assert (total[f"{name}-lo-80"] < total[f"{name}-hi-80"]).all()
-
-
-@each
-def test_without_intervals_nothing_is_known_of_paths(case: str) -> None:
-    alone = CASES[case](H).fit(counts(), until=times(counts(), [LAST])[0], intervals=False)
-    with pytest.raises(ConfigError, match=r"fitted with intervals=False.*model.fit\(panel\)"):
-        alone.predict(counts(), times(counts(), [LAST])).sample()

@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+from pages_of_docs import PAGES, README, ROOT, blocks, run_python
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
-WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
+# Those of the README run in test_newcomer.py.
+WITH_PYTHON = [page for page in PAGES if page != README and blocks(page, "python")]
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda p: p.name)
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of a page run in order and share their names; on real data where the folder is there."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    data = ROOT.parent / "shared" / "data"
-    if data.is_dir() and "FORETIDE_DATA" not in os.environ:
-        monkeypatch.setenv("FORETIDE_DATA", str(data))
-    names: dict[str, object] = {"__name__": "docs"}
-    code = "\n\n".join(blocks(page, "python"))
-    exec(compile(code, str(page), "exec", dont_inherit=True), names)
-    assert "ft" in names
+    run_python(page, tmp_path, monkeypatch)
 
 
 def test_the_readme_has_two_commands_six_lines_ten_lines_and_a_picture() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     assert "make demo" in text
     assert "make test" in text
-    first, ten, *_ = ([line for line in b.splitlines() if line.strip()] for b in blocks(ROOT / "README.md", "python"))
+    first, ten, *_ = ([line for line in b.splitlines() if line.strip()] for b in blocks(README, "python"))
     assert len(first) <= 6
     assert len(ten) <= 11
     assert re.search(r"!\[.+\]\(docs/img/.+\.png\)", text)

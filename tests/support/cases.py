@@ -75,6 +75,8 @@ def made(name: str, **settings: Any) -> Callable[[int], Forecaster]:
 
 
 _LSTM, _ATTENTION = dict(forecaster_class("LSTM").quick), dict(forecaster_class("Attention").quick)
+_INNER = {"by_step": False}
+"""Of networks inside wrappers: correcting the steps takes a third of a fit and is held by the networks alone."""
 _SHORT_LAVAR = {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}
 _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "SeasonalNaive-5": ("SeasonalNaive", {"season": 5, "alias": "naive5"}),
@@ -104,16 +106,16 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "WithIntervals-validation": ("WithIntervals", {"model": {"Ridge": {"input_size": 14}}, "distribution": "normal"}),
     "WithIntervals-network": (
-        "WithIntervals", {"model": {"Attention": {**_ATTENTION, "waves": 2}}, "distribution": "normal"},
+        "WithIntervals", {"model": {"Attention": {**_ATTENTION, **_INNER, "waves": 2}}, "distribution": "normal"},
     ),
     "WithIntervals-passed-on": ("WithIntervals", {"model": {"VAR": {"order": 1}}}),
     "Conformal-adaptive": ("Conformal", {"method": "adaptive"}),
-    "Conformal-network": ("Conformal", {"model": {"LSTM": {**_LSTM, "calendar": "auto"}}}),
+    "Conformal-network": ("Conformal", {"model": {"LSTM": {**_LSTM, **_INNER, "calendar": "auto"}}}),
     "Conformal-distribution": ("Conformal", {"model": {"VAR": {"order": 1}}}),
     "PerEntity-distribution": ("PerEntity", {"model": {"VAR": {"order": 1}}}),
-    "PerEntity-LSTM": ("PerEntity", {"model": {"LSTM": _LSTM}}),
+    "PerEntity-LSTM": ("PerEntity", {"model": {"LSTM": {**_LSTM, **_INNER}}}),
     "Auto-networks": (
-        "Auto", {"candidates": ["SeasonalES", {"LSTM": _LSTM}], "time_limit": 600.0},
+        "Auto", {"candidates": ["SeasonalES", {"LSTM": {**_LSTM, **_INNER}}], "time_limit": 600.0},
     ),
 }  # fmt: skip
 """Beside every forecaster of the table with its quick settings: name of the case -> forecaster, and what differs."""

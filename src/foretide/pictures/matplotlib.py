@@ -130,9 +130,10 @@ def _height(panels: Sequence[Panel]) -> float:
 
 def _panel(axes: Axes, panel: Panel, width: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[:].set_in_layout(False)  # ticks reach further; this and y=1 below spare a look at all ticks
     axes.tick_params(labelsize=9)
     axes.set_axisbelow(True)
-    axes.set_title(textwrap.fill(plain(panel.title), round(width * 11)), loc="left", fontsize=10)
+    axes.set_title(textwrap.fill(plain(panel.title), round(width * 11)), loc="left", fontsize=10, y=1.0)
     stack: dict[float, float] = {}
     # Limits follow what the page shows at first: what is hidden there must not press the others together.
     for mark in sorted(panel.marks, key=lambda m: isinstance(m, Line) and m.hidden):

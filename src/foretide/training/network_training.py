@@ -14,6 +14,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from foretide.data.windows import evenly
 from foretide.training.config import TrainingConfig
+from foretide.training.fused.adam import FusedAdam
 from foretide.training.fused.flat import clip_gradients
 from foretide.training.loop import History, Learner, shuffled, train
 from foretide.training.means import joined_mean, observed_in
@@ -223,8 +224,8 @@ def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
-def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Adam (Kingma & Ba 2015), or AdamW for decoupled decay (Loshchilov & Hutter 2019), in PyTorch's fused form.
+def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> FusedAdam:
+    """Adam, or AdamW for decoupled decay.
 
     Parameters
     ----------
@@ -234,10 +235,9 @@ def make_optimizer(groups: Sequence[Group], config: TrainingConfig) -> torch.opt
 
     Returns
     -------
-    torch.optim.Optimizer
+    FusedAdam
     """
-    kind = torch.optim.AdamW if config.weight_decay > 0 and config.decoupled else torch.optim.Adam
-    return kind([dict(group) for group in groups], lr=config.lr, fused=True)
+    return FusedAdam(groups, decoupled=config.weight_decay > 0 and config.decoupled)
 
 
 @torch.no_grad()

@@ -113,11 +113,29 @@ def write(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     kind = Path(path).suffix.removeprefix(".")
     checked([kind])
-    about = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}.get(kind, {"CreationDate": None})
     # Identities inside an SVG are drawn at random unless they have a salt; its text stays text.
     with storing(Path(path)), mpl.rc_context({"svg.hashsalt": "foretide", "svg.fonttype": "none"}):
-        write_whole(Path(path), partial(figure.savefig, format=kind, metadata=about))
+        write_whole(Path(path), partial(_print, figure, kind))
     figure.set_layout_engine("none")  # every artist has its place now; another format need not look for it again
+
+
+def _print(figure: Figure, kind: str, path: Path) -> None:
+    """Draw once: ``savefig`` draws every figure that has a layout a first time without ink, at the same cost."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    own, dots = figure.canvas, figure.dpi
+    try:
+        if kind == "png":
+            FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
+        elif kind == "svg":
+            FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        else:
+            FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+    finally:
+        figure.dpi = dots  # vector formats count in points
+        figure.set_canvas(own)
 
 
 def checked(formats: Sequence[str]) -> None:
