@@ -34,10 +34,7 @@ LAVAR = {"LAVAR": {"epochs": 40, "head_epochs": 40}}
 ATTENTION = {"Attention": {"epochs": 40, "patience": 40, "steps_per_epoch": 40}}
 MODELS = {
     "fit": [ATTENTION],
-    "run": [
-        ATTENTION, LAVAR,
-        {"Auto": {"candidates": ["SeasonalES", {"LSTM": {"epochs": 12, "input_size": 48}}, "Ridge"]}},
-    ],
+    "run": [ATTENTION, LAVAR, {"Auto": {"candidates": ["SeasonalES", {"LSTM": {"epochs": 12}}, "Ridge"]}}],
     "backtest": [{"LSTM": {"epochs": 12, "patience": 12}}, LAVAR],
     "tune": [{"LSTM": {"epochs": 6}}],
 }  # fmt: skip

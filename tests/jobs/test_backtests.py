@@ -142,9 +142,11 @@ def test_an_interrupted_one_resumes_in_its_own_folder(tmp_path: Path, monkeypatc
         run_backtest(CONFIG)
     folder = tmp_path / "runs" / "hours-backtest"
     assert json.loads((folder / "status.json").read_text())["status"] == "interrupted"
-    assert len(list((folder / "folds").glob("*.safetensors"))) == 9
+    assert len(list((folder / "checkpoints" / "folds").glob("*.safetensors"))) == 9
     assert run_backtest(CONFIG).path == Path("runs/hours-backtest")
-    assert "resumed: 9 of 18 fits" in (folder / "summary.md").read_text()
+    assert "resumed: 9 of 18 fits" in (folder / "run.log").read_text()
+    assert "resumed" not in (folder / "summary.md").read_text()  # what is found there is what it would have been
+    assert not (folder / "checkpoints").exists()
     assert len(calls) == 10 + 9
     assert run_backtest(CONFIG).path == Path("runs/hours-backtest-2")
 

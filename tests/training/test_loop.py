@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +38,14 @@ class Scripted(Learner[int]):
 
     def weight(self, batch: int) -> float:
         return float(batch)
+
+    def moving(self) -> dict[str, Tensor]:
+        return {**{part: number for part, (number,) in self.parts.items()}, "epoch": torch.tensor(self.epoch)}
+
+    def take_up(self, state: Mapping[str, Tensor]) -> None:
+        for part, (number,) in self.parts.items():
+            number.copy_(state[part])
+        self.epoch = int(state["epoch"])
 
     def describe(self, batch: int) -> str:
         return f"window {batch}"

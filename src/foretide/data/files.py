@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ PART = ".foretide-"
 """What is not whole yet, or lies aside for a while, has a name that begins like this."""
 LONGEST = 100
 """Longest name of a file in bytes, endings and temporary names left out; file systems take 255."""
+_HALF_WRITTEN = re.compile(rf"{re.escape(PART)}([0-9a-f]{{12}}(\..*)?|[a-z0-9_]{{8}})")
+"""A file of :func:`write_whole`, or a folder of ``tempfile.mkdtemp``."""
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -158,6 +161,23 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
                 part.unlink(missing_ok=True)
             raise
     return path
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder and below; only for whoever alone writes there.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    with storing(folder, deed="remove what is half-written in"):
+        for path in sorted(folder.rglob(f"{PART}*")):
+            if path.is_symlink() or path.suffix == ".lock" or not _HALF_WRITTEN.fullmatch(path.name):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> Path:

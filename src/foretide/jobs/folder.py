@@ -16,7 +16,7 @@ import pandas as pd
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.checkpoints import forget
-from foretide.data.files import storage_error, storing, understood, write_whole
+from foretide.data.files import storage_error, storing, sweep, understood, write_whole
 from foretide.errors import ArtifactError, ConfigError, ForetideError, StorageError
 from foretide.jobs import store
 from foretide.jobs.claim import Claim, TakenError
@@ -96,6 +96,8 @@ class RunFolder:
         former = None if before is None or resume else set_aside(path)
         with storing(path, "Nothing was changed." if former is None else f"The run before lies in {former}."):
             path.mkdir(parents=True, exist_ok=True)
+        if resume:
+            sweep(path)
         was_finished = before is not None and before["status"] == "finished"
         known: Json = {"status": "running", "started": now(), **this_process(), "note": UNFINISHED}
         known["files"] = (before or {}).get("files", [LOG]) if resume else [LOG]

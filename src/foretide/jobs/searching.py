@@ -184,10 +184,11 @@ def run_search(
     checked = with_budget(load_config(config), models, n_trials, timeout, n_jobs, sampler)
     with working(TUNE, checked, output, overwrite=overwrite, progress=progress) as job:
         data, folder = job.prepared, job.folder
+        for name in (JOURNAL, f"{JOURNAL}.lock"):
+            folder.place(name)  # known as its own before it is there
         entries = [e for e in roster(checked, counts=data.counts, freq=data.panel.grid.freq) if e.asked]
         with network_threads([entry.forecaster for entry in entries], checked.threads):
             study = search(checked, data, job.step, folder.place(JOURNAL))
-            folder.place(f"{JOURNAL}.lock")
             job.step("refitting the best model and judging it on the test part")
             study.best_model.remember(data.panel).save(folder.place(*store.MODELS.places(model=study.best.model)))
             card = judge(checked, data, study, job.log)

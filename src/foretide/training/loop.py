@@ -127,35 +127,21 @@ def train(
     TrainingError
         When a loss is not finite; the message names epoch, batch and windows.
     """
-    history, keeper = History(), Keeper(learner, schedule)
+    keeper = Keeper(learner, schedule)
     found = keeper.found()
-    passed = found.epochs[-1]["seconds"] if found is not None else 0.0
-    started = time.perf_counter() - passed
-
-    def note(row: Epoch) -> None:
-        history.epochs.append(row)
-        if on_epoch is not None:
-            on_epoch(row)
-        show_watchers(row)
-
-    def row_of(epoch: int, train_loss: float, losses: dict[str, float]) -> Epoch:
-        val_loss = sum(losses.values()) if losses else math.nan
-        return Epoch(epoch=epoch, train_loss=train_loss, val_loss=val_loss, seconds=time.perf_counter() - started)
-
+    diary = _Diary(on_epoch, [] if found is None else found.epochs)
+    history, ended = diary.history, found is not None and found.ended
     if found is None:
         losses = learner.validate()
         best = {part: Best(0, loss, _copied(learner, part)) for part, loss in losses.items()}
-        note(row_of(0, math.nan, losses))
+        diary.note(0, math.nan, losses)
     else:
         best = found.best
-        for row in found.epochs:
-            note(row)
-    ended = found is not None and found.ended
     for epoch in range(len(history.epochs), 0 if ended else schedule.epochs + 1):
         batches = learner.batches()
         train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
         losses = learner.validate()
-        note(row_of(epoch, train_loss, losses))
+        diary.note(epoch, train_loss, losses)
         for part, loss in losses.items():
             if loss < best[part].loss:
                 best[part] = Best(epoch, loss, _copied(learner, part))
@@ -172,6 +158,28 @@ def train(
         _put_back(learner, part, kept)
     history.best_epoch = max(history.parts.values(), default=len(history.epochs) - 1)
     return history
+
+
+class _Diary:
+    """Writes the history, and tells whoever watches; of epochs that an earlier process trained first."""
+
+    def __init__(self, on_epoch: EpochCallback | None, passed: Sequence[Epoch]) -> None:
+        self.history, self.on_epoch = History(), on_epoch
+        self.began = time.perf_counter() - (passed[-1]["seconds"] if passed else 0.0)
+        for row in passed:
+            self._tell(row)
+
+    def note(self, epoch: int, train_loss: float, losses: dict[str, float]) -> None:
+        """Write an epoch down."""
+        val_loss = sum(losses.values()) if losses else math.nan
+        seconds = time.perf_counter() - self.began
+        self._tell(Epoch(epoch=epoch, train_loss=train_loss, val_loss=val_loss, seconds=seconds))
+
+    def _tell(self, row: Epoch) -> None:
+        self.history.epochs.append(row)
+        if self.on_epoch is not None:
+            self.on_epoch(row)
+        show_watchers(row)
 
 
 def _copied(learner: Learner[Batch], part: str) -> list[Tensor]:

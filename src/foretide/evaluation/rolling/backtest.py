@@ -158,22 +158,28 @@ def judge(
     warn_of_empty_validation(members, panel, plan)
     warn_of_overlap(members, panel, plan)
     wanted = DECILES if quantiles is None else asked
-    store = None
-    if folder is not None:
-        about = {
-            "data": digest_of_panel(panel), "plan": plan.to_dict(), "levels": kept, "quantiles": wanted,
-            "versions": installed_versions(),
-        }  # fmt: skip
-        store = FoldStore(folder, about, overwrite=overwrite)
+    store = None if folder is None else _store(folder, panel, plan, (kept, wanted), overwrite=overwrite)
     jobs = check_jobs(n_jobs)
     say = progress if jobs == 1 and plan.split is not None else None
     shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
     work = Work(shared, store, jobs, progress)
     found = work.run()
-    card = _card(found, shared, [*notes, *(work.resumed if keep_card else ()), *work.notes], truth)
+    said = [*notes, *(work.resumed if keep_card else ()), *work.notes]
+    card = _card(found, shared, said, truth)
     if keep_card and folder is not None:
         card.save(folder)
     return card
+
+
+def _store(
+    folder: Place, panel: Panel, plan: Plan, asked: tuple[tuple[float, ...], tuple[float, ...]], *, overwrite: bool
+) -> FoldStore:
+    """Return the store of results that depend on the same data, folds, levels and versions."""
+    about = {
+        "data": digest_of_panel(panel), "plan": plan.to_dict(), "levels": asked[0], "quantiles": asked[1],
+        "versions": installed_versions(),
+    }  # fmt: skip
+    return FoldStore(folder, about, overwrite=overwrite)
 
 
 def _several(models: ModelOrName | Sequence[ModelOrName]) -> Sequence[ModelOrName]:
