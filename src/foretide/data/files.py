@@ -155,11 +155,12 @@ def write_whole(path: Path, writer: Callable[[Path], object]) -> Path:
             writer(part)
             flush_to_disk(part)
             os.replace(part, path)
-            flush_folder(path.parent)
         except BaseException:
             with suppress(OSError):  # the error that brought us here says more
                 part.unlink(missing_ok=True)
             raise
+    with storing(path, "It is there, but a power cut may still undo that."):
+        flush_folder(path.parent)
     return path
 
 
