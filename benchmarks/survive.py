@@ -30,8 +30,8 @@ from common import arguments, save
 import foretide as ft
 
 SEED = 7
-LAVAR = {"LAVAR": {"epochs": 40, "head_epochs": 40}}
-ATTENTION = {"Attention": {"epochs": 40, "patience": 40, "steps_per_epoch": 40}}
+LAVAR = {"LAVAR": {"epochs": 12, "head_epochs": 12}}
+ATTENTION = {"Attention": {"epochs": 16, "patience": 16, "steps_per_epoch": 30}}
 MODELS = {
     "fit": [ATTENTION],
     "run": [ATTENTION, LAVAR, {"Auto": {"candidates": ["SeasonalES", {"LSTM": {"epochs": 12}}, "Ridge"]}}],
@@ -45,7 +45,7 @@ PASSED_OVER = {"run.log", "status.json", "study.journal", "study.journal.lock"}
 
 def prepare(place: Path) -> dict[str, list[str]]:
     """Write table and configurations; return the words of each command, without its folder."""
-    panel = ft.synthetic.hourly(T=1_500, n_series=3, seed=1).panel
+    panel = ft.synthetic.hourly(T=1_000, n_series=3, seed=1).panel
     panel.to_frame().to_csv(place / "table.csv", index=False)
     data = {"path": str(place / "table.csv"), "target": list(panel.targets), "past": list(panel.past)}
     words = {"forecast": ["forecast", str(place / "table.csv"), "--h", "24", "--time-limit", "600"]}

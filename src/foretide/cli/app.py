@@ -33,7 +33,13 @@ COMMANDS: dict[str, str] = {
 
 
 class _Command(TyperCommand):
-    """A command whose help shows no type beside flags that take no value."""
+    """A command that ends in order when interrupted, and whose help shows no type beside flags that take no value."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from foretide.cli.common import interruptible
+
+        with interruptible():
+            return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _without_types(super().get_params(ctx))
@@ -114,7 +120,8 @@ app = command_line(COMMANDS)
 def main() -> None:
     """Run the command line.
 
-    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 130 Ctrl-C.
+    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 130 Ctrl-C, 143
+    SIGTERM.
     """
     debug = "--debug" in sys.argv[1:]
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]

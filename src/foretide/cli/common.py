@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from foretide.typing import Json
 
 Progress = Callable[[str], None]
+CTRL_C, TERMINATED = 130, 143
+"""Exit codes, as shells have them: 128 and the number of the signal."""
+GOES_ON = "; what is done so far is kept in the folder, and the same command goes on from there"
 Reading: TypeAlias = FileOptions
 """Options of reading a table that were typed."""
 ConfigFile = Annotated[Path, typer.Argument(help="A YAML file, as in examples/; - is standard input.")]
@@ -217,23 +220,31 @@ def plain_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C, and a polite request to end (SIGTERM), leave a folder that says it is unfinished; exit with 130.
+def interruptible(kept: str = "") -> Iterator[None]:
+    """Let Ctrl-C, and a polite request to end (SIGTERM), end a command in order, with exit code 130 or 143.
+
+    Parameters
+    ----------
+    kept : str
+        What is said of the work that was done.
 
     Yields
     ------
     None
     """
+    code = CTRL_C
 
-    def interrupt(*_: object) -> None:
+    def terminate(*_: object) -> None:
+        nonlocal code
+        code = TERMINATED
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     except KeyboardInterrupt:
-        typer.secho("interrupted; the run folder says it is unfinished", err=True)
-        raise typer.Exit(130) from None
+        typer.secho(f"interrupted{kept}", err=True)
+        raise typer.Exit(code) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -254,7 +265,7 @@ def work(
     -------
     RunFolder
     """
-    with interruptible(), progress(lines=lines, quiet=quiet) as show:
+    with interruptible(GOES_ON), progress(lines=lines, quiet=quiet) as show:
         return job(show)
 
 
