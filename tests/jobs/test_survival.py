@@ -20,6 +20,7 @@ from foretide.training import kept
 from foretide.tuning import ledger
 
 LSTM: dict[str, Any] = {"LSTM": {"hidden": 4, "epochs": 3, "patience": 3, "steps_per_epoch": 3, "by_step": False}}
+ATTENTION: dict[str, Any] = {"Attention": {"epochs": 3, "patience": 3, "steps_per_epoch": 3}}
 LAVAR: dict[str, Any] = {"LAVAR": {"epochs": 2, "head_epochs": 2, "latent": 2, "order": 3}}
 AUTO: dict[str, Any] = {"Auto": {"candidates": ["SeasonalES", LSTM, {"Ridge": {"input_size": 8}}]}}
 CONFIG: dict[str, Any] = {
@@ -29,7 +30,7 @@ CONFIG: dict[str, Any] = {
 TABLE = ft.synthetic.hourly(T=160, n_series=1, seed=1).panel
 ROLES = dict.fromkeys(("id", "time", "target", "past", "future", "static"))
 JOBS: dict[str, Callable[[Path], object]] = {
-    "fit": lambda p: fit_model({**CONFIG, "models": [LSTM]}, p),
+    "fit": lambda p: fit_model({**CONFIG, "models": [ATTENTION]}, p),
     "fit LAVAR": lambda p: fit_model({**CONFIG, "models": [LAVAR]}, p),
     "run": lambda p: ft.run({**CONFIG, "models": [LSTM, AUTO]}, output=p),
     "forecast": lambda p: run_forecast(TABLE, Ask(h=3, model=AUTO), ROLES, {}, output=p),

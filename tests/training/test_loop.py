@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
+from foretide.data.checkpoints import keeping
 from foretide.errors import TrainingError
+from foretide.training import kept
 from foretide.training.loop import Learner, shuffled, train
 from foretide.training.watch import Epoch, watching
 
@@ -118,3 +121,35 @@ def test_shuffled() -> None:
     assert [len(part) for part in parts] == [4, 4, 2]
     assert sorted(torch.cat(list(parts)).tolist()) == list(range(10))
     assert len(shuffled(10, 4, 2, torch.Generator())) == 2
+
+
+def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LEAST", "EVERY", "COST"):
+        monkeypatch.setattr(kept, name, 0.0)
+    losses = {"a": [9, 3, 1, 2, 2], "b": [5, 6, 7, 8, 4]}
+
+    def until(last: int) -> Callable[[Epoch], None]:
+        def look(row: Epoch) -> None:
+            if row["epoch"] == last:
+                raise KeyboardInterrupt
+
+        return look
+
+    whole = Scripted(losses)
+    history = train(whole, schedule())
+    for last in (2, 4):
+        with keeping(tmp_path, {}), pytest.raises(KeyboardInterrupt):
+            train(Scripted(losses), schedule(), on_epoch=until(last))
+    seen: list[int] = []
+    resumed = Scripted(losses)
+    with keeping(tmp_path, {}):
+        again = train(resumed, schedule(), on_epoch=lambda row: seen.append(row["epoch"]))
+    assert seen == [0, 1, 2, 3, 4]  # whoever watches sees all of it
+    assert (again.parts, again.best_epoch, resumed.values()) == (history.parts, history.best_epoch, whole.values())
+    told = [[(row["train_loss"], row["val_loss"]) for row in one.epochs[1:]] for one in (history, again)]
+    assert told[0] == told[1]
+    ended = Scripted(losses)
+    monkeypatch.setattr(ended, "step", lambda batch: pytest.fail("it was trained"))
+    with keeping(tmp_path, {}):
+        assert train(ended, schedule()).parts == history.parts
+    assert ended.values() == whole.values()

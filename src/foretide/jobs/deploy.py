@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from foretide.jobs.config import Config, kept_config, load_config, with_reading
 from foretide.jobs.job import Deed, Place, Progress, Source, working
 from foretide.jobs.prepare import prepare_panel, read_panel
 from foretide.jobs.roster import roster
-from foretide.jobs.saved import chosen_model
+from foretide.jobs.saved import chosen_model, saved_models
 from foretide.jobs.store import MODELS, SETTINGS
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ def fit_model(
     _checked_name(checked, model)
     with working(FIT, checked, folder, overwrite=overwrite, progress=progress) as job:
         entry = chosen_entry(job.config, job.prepared, model)
+        for name, place in saved_models(job.folder.path).items():
+            if name != entry.name:  # of the same command for another model, killed between its model and its end
+                shutil.rmtree(place)
         job.step(f"fitting {entry.name}")
         forecaster = entry.forecaster
         assert isinstance(forecaster, Forecaster)
