@@ -196,7 +196,11 @@ def load(folder: str | os.PathLike[str], *, device: str | None = None, key: str 
     >>> ft.load(folder)
     SeasonalNaive(h=24, season=24)
     """
-    place = Path(folder)
+    return _made(Path(folder), device, key)
+
+
+def _made(place: Path, device: str | None, key: str | bytes | None) -> Forecaster:
+    """Read, make, compare and try a forecaster."""
     kind, files = _read_checked(place, secret_of(key))
     described, arrays = read_json(files[SETTINGS], place / SETTINGS), read_tensors(files[STATE], place / STATE)
     check_arrays(arrays, place / STATE)

@@ -195,8 +195,7 @@ class Forecaster(Kept):
         wanted_quantiles = all_quantiles(kept, asked)
         if strange:
             raise ConfigError(f"{self.name} has no trace {sorted(strange)[0]!r}; it can return {list(self.traces)}.")
-        with self._as_loaded():
-            got, view = self._seen(panel, windows, wanted_quantiles, tuple(t for t, on in traces.items() if on), steps)
+        got, view = self._seen(panel, windows, wanted_quantiles, tuple(t for t, on in traces.items() if on), steps)
         notes = (*got.notes, *self._general_notes(panel, view, bool(wanted_quantiles)))
         return Forecast(
             self.name, panel, windows, got.mean, kept, wanted_quantiles, got.quantiles, got.extras, notes, asked,
@@ -267,13 +266,14 @@ class Forecaster(Kept):
         self, panel: Panel, windows: Windows, quantiles: Quantiles = (), traces: Traces = (), steps: int | None = None
     ) -> tuple[Prediction, View]:
         """Forecast every window of any table, in the table's own steps, the first ``steps`` of them."""
-        view = self.view(panel, windows)
-        ahead = None if view.ahead is None else view.ahead[:, :steps]
-        needed = steps if ahead is None else int(ahead.max(initial=0)) + 1
-        got = self._answer(view.panel, view.windows, quantiles, traces, needed)
-        if ahead is not None:
-            got = cut(reordered(got, ahead), steps, self.step_axis)
-        return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
+        with self._as_loaded():
+            view = self.view(panel, windows)
+            ahead = None if view.ahead is None else view.ahead[:, :steps]
+            needed = steps if ahead is None else int(ahead.max(initial=0)) + 1
+            got = self._answer(view.panel, view.windows, quantiles, traces, needed)
+            if ahead is not None:
+                got = cut(reordered(got, ahead), steps, self.step_axis)
+            return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
 
     def _answer(
         self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces, steps: int | None = None
