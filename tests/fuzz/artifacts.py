@@ -197,7 +197,7 @@ def array_edits(arrays: dict[str, np.ndarray], rng: random.Random) -> Iterator[t
                 new = np.array(change(here), order="C")
             if new.shape != here.shape or new.dtype != here.dtype or new.tobytes() != here.tobytes():
                 yield f"{name}: {label}", {**arrays, name: new}
-        yield f"{name}: as flags", {**arrays, name: np.nan_to_num(here) > 0}
+        yield f"{name}: as flags", {**arrays, name: np.array(np.nan_to_num(here) > 0)}
         rest = {other: value for other, value in arrays.items() if other != name}
         yield f"{name}: gone", rest
         yield f"{name}: renamed", {**rest, f"{name}x": here}
@@ -457,7 +457,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="of the edits, at random")
     parser.add_argument("--only", action="append", help="a model; all by default")
+    parser.add_argument("--brief", action="store_true", help="a few edits of a few models that load nothing heavy")
     chosen = parser.parse_args()
+    if chosen.brief:
+        chosen.only, chosen.share = chosen.only or ["SeasonalNaive", "Linear", "CalendarES"], 0.02
     rng, panel, found = random.Random(chosen.seed), example(), 0
     counts, worst, cases = dict[str, int](), (0.0, 0), chosen.only or list(models())
     with tempfile.TemporaryDirectory() as place:
@@ -470,7 +473,7 @@ def main() -> int:
                 if not ending.ok or (name == "nothing" and ending.kind != "forecast"):
                     found += 1
                     print(f"{case}: {name}: {ending}", flush=True)
-    print(f"{counts}; slowest {worst[0]:.2f} s, most {worst[1] >> 20} MB")
+    print(f"{sum(counts.values())} inputs: {counts}; slowest {worst[0]:.2f} s, most {worst[1] >> 20} MB")
     return 1 if found else 0
 
 

@@ -39,6 +39,7 @@ from foretide.forecasters.signature import SIGNATURE, check_signature, secret_of
 from foretide.forecasters.soundness import (
     as_artifact_error,
     check_arrays,
+    check_device,
     check_forecast,
     check_same,
     check_whole,
@@ -201,6 +202,8 @@ def load(folder: str | os.PathLike[str], *, device: str | None = None, key: str 
 
 def _made(place: Path, device: str | None, key: str | bytes | None) -> Forecaster:
     """Read, make, compare and try a forecaster."""
+    if device is not None:
+        check_device(device)
     kind, files = _read_checked(place, secret_of(key))
     described, arrays = read_json(files[SETTINGS], place / SETTINGS), read_tensors(files[STATE], place / STATE)
     check_arrays(arrays, place / STATE)
@@ -341,7 +344,7 @@ def _read_checked(folder: Path, secret: bytes | None) -> tuple[str, dict[str, by
         raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, EVERY)}")
     for name in (SETTINGS, STATE):
         try:
-            files[name] = read_bytes(folder / name, MOST_TEXT if name == SETTINGS else tensors_length(folder / name))
+            files[name] = read_bytes(folder / name, MOST_TEXT if name == SETTINGS else _length(folder / name))
         except StorageError as error:
             if error.errno != errno.ENOENT:
                 raise
@@ -349,6 +352,16 @@ def _read_checked(folder: Path, secret: bytes | None) -> tuple[str, dict[str, by
         if hashlib.sha256(files[name]).hexdigest() != listed["files"].get(name):
             raise ArtifactError(f"{folder / name} was changed since it was saved (SHA-256 differs). Save it again.")
     return kind, files
+
+
+def _length(path: Path) -> int:
+    """Return the bytes that a file of arrays has by its header, or those of a small one, which says what is wrong."""
+    try:
+        return tensors_length(path)
+    except ArtifactError:
+        if path.is_file() and path.stat().st_size <= MOST_TEXT:
+            return MOST_TEXT
+        raise
 
 
 def _left_aside(target: Path) -> Path | None:

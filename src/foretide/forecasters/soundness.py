@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.errors import ArtifactError, ConfigError, ForetideError, MissingExtraError
+from foretide.forecasters.gaussian import require
 from foretide.forecasters.remembered import rehearsal
 
 if TYPE_CHECKING:
@@ -222,6 +223,24 @@ def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
             raise ArtifactError(f"the {what} of its forecast are not finite.")
 
 
+def check_device(device: str) -> None:
+    """Refuse a device that is not there; where PyTorch is not, only the CPU is.
+
+    Parameters
+    ----------
+    device : str
+
+    Raises
+    ------
+    ConfigError
+    """
+    if device not in ("auto", "cpu"):
+        require("torch", f"device={device!r}")
+        from foretide.training.placing import pick_device
+
+        pick_device(device)
+
+
 def on_device(facts: Any, device: str | None) -> Any:
     """Return settings or facts with the device of every network in them replaced.
 
@@ -236,10 +255,6 @@ def on_device(facts: Any, device: str | None) -> Any:
     -------
     object
 
-    Raises
-    ------
-    ConfigError
-        For a device that is not there.
     """
     if isinstance(facts, dict):
         return {
@@ -257,12 +272,10 @@ def _is_device(value: object) -> bool:
 
 
 def _device(saved: str, wanted: str | None) -> str:
-    if wanted is not None or saved in ("auto", "cpu"):
-        return saved if wanted is None else wanted
-    from foretide.training.placing import pick_device
-
+    if wanted is not None:
+        return wanted
     try:
-        pick_device(saved)
+        check_device(saved)
     except ConfigError:
         return "auto"
     return saved
