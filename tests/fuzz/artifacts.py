@@ -440,10 +440,10 @@ def attack(
     case: str, panel: Any, place: Path, other: Files, rng: random.Random, share: float, seconds: float
 ) -> Iterator[tuple[str, Ending]]:
     """Yield how attempts at the edits of a model end, first that of none; a share of them, as long as there is time."""
-    end = time.monotonic() + seconds
     files = saved(case, panel, place / case)
+    end = time.monotonic() + seconds
     for edit in (Edit("nothing", files), *edits(files, rng, other)):
-        if time.monotonic() > end:
+        if time.monotonic() > end and edit.name != "nothing":
             return
         if edit.name == "nothing" or rng.random() < share:
             edit.write(place / "edited")
