@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from cases import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save as to_bytes
 
 import foretide as ft
+from foretide.data.strict import read_tensors
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters import artifact
 from foretide.forecasters.classical.arima import ARIMA
@@ -189,3 +192,169 @@ def test_names_of_the_table_are_those_of_the_classes() -> None:
 def test_tuples_of_settings_come_back(tmp_path: Path) -> None:
     ARIMA(3, (1, 0, 0)).fit(make_panel((60,))).save(tmp_path / "model")
     assert artifact.load(tmp_path / "model").settings()["order"] == (1, 0, 0)
+
+
+def edited(folder: Path, **files: bytes) -> Path:
+    """Put other content into files of a saved forecaster, with their checksums."""
+    listed = json.loads((folder / "manifest.json").read_text())
+    for name, content in files.items():
+        file = f"{name}.json" if name == "settings" else f"{name}.safetensors"
+        (folder / file).write_bytes(content)
+        listed["files"][file] = hashlib.sha256(content).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(listed))
+    return folder
+
+
+def described(folder: Path) -> Any:
+    return json.loads((folder / "settings.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"h": 3', '"h": 3, "h": 4', "the key 'h' comes twice"),
+        ('"h": 3', '"h": NaN', "NaN is no number of JSON"),
+        ('"h": 3', '"h": 1e999', "1e999 is too large a number"),
+        ('"h": 3', f'"h": 1{"0" * 5000}', "a whole number of 5,001 digits"),
+        ('"h": 3', f'"h": {"[" * 5000}{"]" * 5000}', "nested too deeply, expected at most 60 levels"),
+        ('"h": 3', f'"h": {"[" * 70}{"]" * 70}', "nested too deeply, expected at most 60 levels"),
+        ('"h": 3', '"h": 1000000', "h is the number of steps to forecast, at most 100,000; got 1,000,000"),
+        ('"h": 3', '"h": 1000000000000', "h is 1,000,000,000,000, expected at most 10,000,000"),
+        ('"h": 3', '"h": 3, "hidden": 8', "unexpected keyword argument 'hidden'"),
+        ('"season": 7', '"season": 7.5', "holds what no saved forecaster does"),
+        ('"past": []', '"past": 3', r"past of Fitted is tuple\[str, ...\], got 3"),
+        ('"alias": null', '"alias": "\\ud800"', "surrogates not allowed"),
+        ('"alias": null', '"alias": 3', "alias is the name of the model in tables, a text; got 3"),
+        ('"forecaster": "SeasonalNaive"', '"forecaster": "Drift"', "describes another forecaster than"),
+        ('"panel": {', '"panel": {"surplus": 1,', "panel.surplus is of no use to this forecaster"),
+    ],
+)
+def test_edited_settings_are_refused_in_one_line(saved: Path, old: str, new: str, message: str) -> None:
+    text = (saved / "settings.json").read_text()
+    assert old in text
+    edited(saved, settings=text.replace(old, new, 1).encode())
+    with pytest.raises(ArtifactError, match=message) as caught:
+        artifact.load(saved)
+    assert str(saved) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    return read_tensors((folder / "state.safetensors").read_bytes(), "state")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: a | {"history/intervals/floor": a["history/intervals/floor"] * np.nan}, "expected numbers within"),
+        (lambda a: a | {"history/values": a["history/values"] + np.inf}, "expected numbers within"),
+        (lambda a: a | {"history/values": a["history/values"].astype(np.float32)[:-1]}, "rows that it remembers"),
+        (lambda a: a | {"history/row0": a["history/row0"] + 1}, "rows that it remembers"),
+        (
+            lambda a: a | {"history/length": a["history/length"].astype(np.float64)},
+            "length of Panel is Ints, got an arr",
+        ),
+        (lambda a: a | {"surplus": np.zeros(2)}, "an array 'surplus', of which this forecaster has no use"),
+        (lambda a: {}, "missing 5 required positional arguments"),
+    ],
+)
+def test_edited_arrays_are_refused_in_one_line(saved: Path, change: Any, message: str) -> None:
+    edited(saved, state=to_bytes(change(state_of(saved))))
+    with pytest.raises(ArtifactError, match=message) as caught:
+        artifact.load(saved)
+    assert str(saved) in str(caught.value)
+
+
+def test_a_weights_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    panel = make_panel((60,))
+    settings: dict[str, Any] = {"h": 3, "input_size": 14, "epochs": 1}
+    ft.LSTM(hidden=8, **settings).fit(panel).save(tmp_path / "small")
+    ft.LSTM(hidden=12, **settings).fit(panel).save(tmp_path / "large")
+    edited(tmp_path / "small", state=(tmp_path / "large" / "state.safetensors").read_bytes())
+    with pytest.raises(ArtifactError, match="size mismatch"):
+        artifact.load(tmp_path / "small")
+
+
+def test_sizes_are_looked_at_before_memory_is_taken(saved: Path) -> None:
+    content = (saved / "state.safetensors").read_bytes()
+    with (saved / "state.safetensors").open("r+b") as file:
+        file.truncate(10**12)
+    with pytest.raises(ArtifactError, match=r"has 1,000,000,000,000 bytes, expected at most"):
+        artifact.load(saved)
+    for size in (2**40, 2**63):
+        edited(saved, state=size.to_bytes(8, "little") + content[8:])
+        with pytest.raises(ArtifactError, match="its header of .* bytes is not in it"):
+            artifact.load(saved)
+
+
+def test_what_is_no_file_is_not_waited_for(saved: Path) -> None:
+    for name in ("manifest.json", "settings.json", "state.safetensors"):
+        content = (saved / name).read_bytes()
+        (saved / name).unlink()
+        os.mkfifo(saved / name)
+        with pytest.raises(ArtifactError, match=f"{name} is no file"):
+            artifact.load(saved)
+        (saved / name).unlink()
+        (saved / name).write_bytes(content)
+    assert artifact.load(saved).h == 3
+
+
+def test_what_fails_in_a_forecast_of_a_loaded_model_is_its_files_fault(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, model = make_panel((30,)), artifact.load(saved)
+
+    def fail(*_: Any) -> Any:
+        raise IndexError("index 7 is out of bounds")
+
+    monkeypatch.setattr(SeasonalNaive, "_predict", fail)
+    with pytest.raises(ArtifactError, match=f"{saved} holds what no saved forecaster does.*index 7 is out of bounds"):
+        model.predict(panel)
+    with pytest.raises(ArtifactError, match="index 7 is out of bounds"):
+        artifact.load(saved)
+    model._loaded = None
+    with pytest.raises(IndexError):
+        model.predict(panel)
+
+
+def test_a_key_tells_whose_a_forecaster_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORETIDE_KEY", raising=False)
+    model, folder = Persistence(2).fit(make_panel((30,))), tmp_path / "model"
+    model.save(folder)
+    with pytest.raises(ArtifactError, match="is not signed, and a key was given"):
+        ft.load(folder, key="mine")
+    model.save(folder, key="mine")
+    assert ft.load(folder, key=b"mine").h == ft.load(folder).h == 2
+    with pytest.raises(ArtifactError, match="was not made with this key"):
+        ft.load(folder, key="other")
+    text = (folder / "settings.json").read_bytes()
+    edited(folder, settings=text.replace(b'"alias": null', b'"alias": "better"'))
+    assert ft.load(folder).name == "better"
+    with pytest.raises(ArtifactError, match="was not made with this key, or the forecaster was changed"):
+        ft.load(folder, key="mine")
+    monkeypatch.setenv("FORETIDE_KEY", "of the environment")
+    with pytest.raises(ArtifactError, match="was not made with this key"):
+        ft.load(folder)
+    model.save(folder)
+    assert ft.load(folder, key="of the environment").h == 2
+    with pytest.raises(ConfigError, match="key is a text or bytes that only you know"):
+        model.save(folder, key="")
+    monkeypatch.delenv("FORETIDE_KEY")
+    model.save(folder)
+    assert not (folder / "manifest.hmac").exists()
+
+
+def test_a_network_is_loaded_where_it_can_compute(tmp_path: Path) -> None:
+    panel = make_panel((60,))
+    inner: dict[str, Any] = {"LSTM": {"input_size": 14, "hidden": 4, "epochs": 1, "device": "cpu"}}
+    ft.Ensemble([inner, "Persistence"], h=3).fit(panel).save(tmp_path / "model")
+    text = (tmp_path / "model" / "settings.json").read_text()
+    edited(tmp_path / "model", settings=text.replace('"device": "cpu"', '"device": "cuda:99"').encode())
+    model = ft.load(tmp_path / "model")
+    assert model.parts[0].settings()["device"] == "auto"
+    assert np.isfinite(model.predict(panel).mean).all()
+    assert ft.load(tmp_path / "model", device="cpu").parts[0].settings()["device"] == "cpu"
+    with pytest.raises(ConfigError, match=r"device='cuda:99' is not there"):
+        ft.load(tmp_path / "model", device="cuda:99")
+    with pytest.raises(ConfigError, match=r"device='gpu' is not known\. Type 'auto', 'cpu' or 'cuda'"):
+        ft.load(tmp_path / "model", device="gpu")

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from foretide.data.declared_types import check_fields
 from foretide.typing import Json
 
 
@@ -44,13 +45,20 @@ class Record:
         Record
             Of the class it is called on.
 
+        Raises
+        ------
+        ConfigError
+            For values of another type than their fields.
+
         Examples
         --------
         >>> import foretide as ft
         >>> ft.Calendar.from_dict({"features": ["month"], "country": None})
         Calendar(features=('month',), country=None)
         """
-        return cls(**{name: _tupled(value) for name, value in facts.items()})
+        made = cls(**{name: _tupled(value) for name, value in facts.items()})
+        check_fields(made)
+        return made
 
 
 def _listed(value: object) -> object:

@@ -1,10 +1,13 @@
 """Saving and loading forecasters: JSON and safetensors, no pickle.
 
-A saved forecaster is a folder of three files:
+A saved forecaster is a folder of three files, four with a key:
 
 - ``settings.json``: the name of the class, its settings, what it learned that is no array, and the panel's columns;
 - ``state.safetensors``: the arrays it learned;
-- ``manifest.json``: the SHA-256 of the two others, and the versions that wrote them.
+- ``manifest.json``: the SHA-256 of the two others, and the versions that wrote them;
+- ``manifest.hmac``: the manifest signed with a key, where one was given.
+
+Equal fits write equal files: nothing in them depends on the clock, the folder or what else the process does.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -28,14 +31,25 @@ import numpy as np
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.files import PART, flush_to_disk, storing
+from foretide.data.strict import MOST_TEXT, read_bytes, read_json, read_tensors, tensors_length
 from foretide.errors import ArtifactError, NotFittedError, StorageError, nearest
 from foretide.forecasters.fitted import Fitted
 from foretide.forecasters.gaussian import distribution_of
+from foretide.forecasters.signature import SIGNATURE, check_signature, secret_of, signature
+from foretide.forecasters.soundness import (
+    as_artifact_error,
+    check_arrays,
+    check_device,
+    check_forecast,
+    check_same,
+    check_whole,
+    on_device,
+)
 from foretide.forecasters.table import EVERY, forecaster_class, registered
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
-    from foretide.typing import Json
+    from foretide.typing import Array, Json
 
 FORMAT = 2
 KEPT = "history/"
@@ -43,6 +57,9 @@ KEPT = "history/"
 DECISIVE = ("torch", "statsmodels", "statsforecast", "lightgbm", "sklearn", "fracast", "chronos", "neuralforecast")
 """Packages that decide what a forecaster computes, where they were imported."""
 SETTINGS, STATE, MANIFEST = "settings.json", "state.safetensors", "manifest.json"
+MOST_MANIFEST = 1 << 20
+MEASURED = "seconds"
+"""Facts of this name come from a clock: they are not kept, for equal fits write equal files."""
 
 
 def _all_parts(forecaster: Forecaster) -> Iterator[Forecaster]:
@@ -52,16 +69,13 @@ def _all_parts(forecaster: Forecaster) -> Iterator[Forecaster]:
         yield from _all_parts(part)
 
 
-def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
+def save(forecaster: Forecaster, folder: str | os.PathLike[str], *, key: str | bytes | None = None) -> None:
     """Write a fitted forecaster to a folder.
 
     The folder appears whole or not at all: it is written beside its place and renamed. A forecaster saved
     there before is replaced; any other folder that is not empty is refused with an :class:`ArtifactError`.
     """
-    from safetensors.numpy import save as to_bytes
-
-    fitted, kind = forecaster._fitted, type(forecaster).__name__
-    if fitted is None:
+    if forecaster._fitted is None:
         raise NotFittedError(f"{forecaster.name} is not fitted, so there is nothing to save. Type: model.fit(panel)")
     for part in _all_parts(forecaster):
         if registered(type(part)) is None:
@@ -70,33 +84,15 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
                 f"A forecaster of class {own!r} cannot be saved. {nearest(own, EVERY)} "
                 f"{type(part).__module__}.{own} is not in foretide's table."
             )
+    secret = secret_of(key)
     target = Path(os.path.abspath(folder))
     with storing(target, "Nothing was changed.", deed="save a forecaster in"):
         if not os.path.lexists(target) and (former := _left_aside(target)) is not None:
             put_back(former, target)  # a process was killed while it replaced that one
         _refuse_foreign(target)
-    # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
-    kept = {f"{KEPT}{name}": value for name, value in fitted.arrays().items()}
-    arrays = {name: np.array(value, order="C") for name, value in {**forecaster.state(), **kept}.items()}
-    described = {
-        "format": FORMAT,
-        "forecaster": kind,
-        "settings": forecaster.settings(),
-        "facts": forecaster.facts(),
-        "panel": fitted.facts(),
-    }
-    files = {
-        SETTINGS: json.dumps(to_json(described), indent=1, ensure_ascii=False, allow_nan=False).encode(),
-        STATE: to_bytes(arrays),
-    }
-    manifest = {
-        "format": FORMAT,
-        "forecaster": kind,
-        "name": forecaster.name,
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-        "versions": versions(),
-    }
-    files[MANIFEST] = json.dumps(manifest, indent=1).encode()
+    files = _written(forecaster, target)
+    if secret is not None:
+        files[SIGNATURE] = signature(secret, files[MANIFEST])
     with storing(target, "A forecaster that was saved there before is kept.", deed="save a forecaster in"):
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=PART, dir=target.parent))
@@ -110,13 +106,73 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str]) -> None:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def load(folder: str | os.PathLike[str]) -> Forecaster:
+def _written(forecaster: Forecaster, target: Path) -> dict[str, bytes]:
+    """Return the content of each file."""
+    from safetensors.numpy import save as to_bytes
+
+    described, arrays = _described(forecaster)
+    files = {
+        SETTINGS: json.dumps(described, indent=1, ensure_ascii=False, allow_nan=False).encode(),
+        STATE: to_bytes(arrays),
+    }
+    read_json(files[SETTINGS], target / SETTINGS)  # what could not be read again is not written
+    packages = {part.needs for part in _all_parts(forecaster) if part.needs is not None}
+    manifest = {
+        "format": FORMAT,
+        "forecaster": type(forecaster).__name__,
+        "name": forecaster.name,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "versions": versions([name for name in DECISIVE if name in packages]),
+    }
+    return {**files, MANIFEST: json.dumps(manifest, indent=1).encode()}
+
+
+def _described(forecaster: Forecaster) -> tuple[Json, dict[str, Array]]:
+    """Return a forecaster as JSON and as arrays."""
+    fitted = forecaster._fitted
+    assert fitted is not None
+    kept = {f"{KEPT}{name}": value for name, value in fitted.arrays().items()}
+    # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
+    arrays = {name: np.array(value, order="C") for name, value in {**forecaster.state(), **kept}.items()}
+    described = to_json({
+        "format": FORMAT,
+        "forecaster": type(forecaster).__name__,
+        "settings": forecaster.settings(),
+        "facts": _without_times(forecaster.facts()),
+        "panel": fitted.facts(),
+    })  # fmt: skip
+    assert isinstance(described, dict)
+    return described, arrays
+
+
+def _without_times(facts: Any) -> Any:
+    """Return facts without what a clock said."""
+    if isinstance(facts, dict):
+        return {
+            name: math.nan if name == MEASURED and isinstance(value, float) else _without_times(value)
+            for name, value in facts.items()
+        }
+    if isinstance(facts, list):
+        return [_without_times(one) for one in facts]
+    return facts
+
+
+def load(folder: str | os.PathLike[str], *, device: str | None = None, key: str | bytes | None = None) -> Forecaster:
     """Read a forecaster that :func:`save` wrote; it predicts as the one that was saved.
+
+    Everything in the files is checked: sizes, types and shapes against each other and against the settings, numbers
+    for being finite, and whether the model forecasts from the rows that it remembers.
 
     Parameters
     ----------
     folder : path
         Made by ``model.save(folder)``.
+    device : str, optional
+        Where networks compute: "cpu", "cuda", "cuda:1" …. By default where they were to compute when they were
+        fitted, or on the CPU where there is no such device.
+    key : str or bytes, optional
+        The key that it was signed with; the environment variable ``FORETIDE_KEY`` by default. Without either, a
+        signature is not looked at.
 
     Returns
     -------
@@ -125,7 +181,12 @@ def load(folder: str | os.PathLike[str]) -> Forecaster:
     Raises
     ------
     ArtifactError
-        When a file is missing, was changed since, or was written by a later version of the format.
+        When a file is missing, was changed since, holds what no saved forecaster does, was written by a later version
+        of the format, or is not signed with the key.
+    ConfigError
+        For a device that is not there.
+    MissingExtraError
+        When it needs a package that is not installed.
 
     Examples
     --------
@@ -136,44 +197,80 @@ def load(folder: str | os.PathLike[str]) -> Forecaster:
     >>> ft.load(folder)
     SeasonalNaive(h=24, season=24)
     """
-    from safetensors.numpy import load as from_bytes
+    return _made(Path(folder), device, key)
 
-    files = _read_checked(Path(folder))
-    described = from_json(json.loads(files[SETTINGS]))
-    kind = described["forecaster"]
-    if kind not in EVERY:
-        raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, EVERY)}")
-    forecaster = forecaster_class(kind)(**described["settings"])
-    arrays = from_bytes(files[STATE])
-    kept = {name.removeprefix(KEPT): arrays.pop(name) for name in list(arrays) if name.startswith(KEPT)}
-    forecaster.restore(arrays, described["facts"])
-    forecaster._fitted = Fitted.restore(described["panel"], kept)
+
+def _made(place: Path, device: str | None, key: str | bytes | None) -> Forecaster:
+    """Read, make, compare and try a forecaster."""
+    if device is not None:
+        check_device(device)
+    kind, files = _read_checked(place, secret_of(key))
+    described, arrays = read_json(files[SETTINGS], place / SETTINGS), read_tensors(files[STATE], place / STATE)
+    check_arrays(arrays, place / STATE)
+    if not isinstance(described, dict) or described.keys() != {"format", "forecaster", "settings", "facts", "panel"}:
+        raise ArtifactError(f"{place / SETTINGS} does not describe a saved forecaster. Save it again.")
+    if (described["forecaster"], described["format"]) != (kind, FORMAT):
+        raise ArtifactError(f"{place / SETTINGS} describes another forecaster than {place / MANIFEST}, a {kind}.")
+    check_whole(described, place / SETTINGS)
+    with as_artifact_error(str(place / SETTINGS)):
+        told = from_json(described)
+        settings, facts = on_device(told["settings"], device), on_device(told["facts"], device)
+        forecaster = forecaster_class(kind)(**settings)
+    with as_artifact_error(str(place)):
+        own = {name: array for name, array in arrays.items() if not name.startswith(KEPT)}
+        kept = {name.removeprefix(KEPT): array for name, array in arrays.items() if name.startswith(KEPT)}
+        forecaster.restore(own, facts)
+        forecaster._fitted = Fitted.restore(told["panel"], kept)
+        as_read = {**described, "settings": to_json(settings), "facts": to_json(facts)}
+        check_same((as_read, arrays), _described(forecaster), place / SETTINGS, place / STATE)
+        check_forecast(forecaster, list(_all_parts(forecaster)))
+    forecaster._loaded = str(place)
     return forecaster
 
 
 def manifest(folder: str | os.PathLike[str]) -> Json:
     """Return the manifest of a saved forecaster: its files with their SHA-256, and the versions that wrote it."""
-    path = Path(folder) / MANIFEST
+    return _manifest(Path(folder))[0]
+
+
+def _manifest(folder: Path) -> tuple[Json, bytes]:
+    """Return the manifest, and the bytes that a signature is of."""
+    path = folder / MANIFEST
     try:
-        with storing(path, deed="read"):
-            found = json.loads(path.read_bytes())
+        content = read_bytes(path, MOST_MANIFEST)
     except StorageError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             raise
         raise ArtifactError(f"{folder} is not a saved forecaster: it holds no {MANIFEST}.") from None
-    except ValueError as error:
-        raise ArtifactError(f"{path} cannot be read ({error}). Save the forecaster again.") from error
-    if not isinstance(found, dict) or not {"format", "forecaster", "files"} <= found.keys():
+    found = read_json(content, path)
+    texts, keys = ("forecaster", "name"), {"format", "forecaster", "files"}
+    if not isinstance(found, dict) or not keys <= found.keys() <= {*keys, "name", "versions"}:
         raise ArtifactError(f"{path} is not the manifest of a saved forecaster.")
-    return found
+    sound = type(found["format"]) is int and all(isinstance(found.get(name, ""), str) for name in texts)
+    for name in ("files", "versions"):
+        own = found.get(name, {})
+        sound = sound and isinstance(own, dict) and all(isinstance(one, str) for one in own.values())
+    if not sound:
+        raise ArtifactError(f"{path} is not the manifest of a saved forecaster: a value is of another type.")
+    return found, content
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that decide what a forecaster computes."""
+def versions(packages: Iterable[str] | None = None) -> dict[str, str]:
+    """Return the versions that decide what a forecaster computes.
+
+    Parameters
+    ----------
+    packages : iterable of str, optional
+        Those of :data:`DECISIVE` that do, as they are imported; by default those that were.
+
+    Returns
+    -------
+    dict
+        Name of a package -> version.
+    """
     found = {"python": platform.python_version()}
-    for module in ("foretide", "numpy", *DECISIVE):
-        if module in DECISIVE and module not in sys.modules:
-            continue
+    chosen = [name for name in DECISIVE if name in sys.modules] if packages is None else packages
+    for module in ("foretide", "numpy", *chosen):
         package = distribution_of(module)
         found[package] = _version(package)
     return found
@@ -220,7 +317,8 @@ def from_json(value: Any) -> Any:
     return value
 
 
-def _read_checked(folder: Path) -> dict[str, bytes]:
+def _read_checked(folder: Path, secret: bytes | None) -> tuple[str, dict[str, bytes]]:
+    """Return the class of a saved forecaster, and its files, which are as the manifest says."""
     if not folder.is_dir():
         former = _left_aside(Path(os.path.abspath(folder)))
         if former is not None:
@@ -229,7 +327,9 @@ def _read_checked(folder: Path) -> dict[str, bytes]:
                 f"ft.load({str(former)!r})"
             )
         raise ArtifactError(f"There is no folder {folder}. Save a forecaster there first: model.save({str(folder)!r})")
-    listed = manifest(folder)
+    listed, content = _manifest(folder)
+    if secret is not None:
+        check_signature(folder, secret, content)
     if listed["format"] < FORMAT:
         raise ArtifactError(
             f"{folder} was written in format {listed['format']}, before forecasters kept the origin of their seasons. "
@@ -239,18 +339,29 @@ def _read_checked(folder: Path) -> dict[str, bytes]:
         raise ArtifactError(
             f"{folder} was written in format {listed['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
         )
-    files = {}
+    kind, files = listed["forecaster"], {}
+    if kind not in EVERY:
+        raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, EVERY)}")
     for name in (SETTINGS, STATE):
         try:
-            with storing(folder / name, deed="read"):
-                files[name] = (folder / name).read_bytes()
+            files[name] = read_bytes(folder / name, MOST_TEXT if name == SETTINGS else _length(folder / name))
         except StorageError as error:
             if error.errno != errno.ENOENT:
                 raise
             raise ArtifactError(f"{folder} lacks its file {name}. Save the forecaster again.") from None
         if hashlib.sha256(files[name]).hexdigest() != listed["files"].get(name):
             raise ArtifactError(f"{folder / name} was changed since it was saved (SHA-256 differs). Save it again.")
-    return files
+    return kind, files
+
+
+def _length(path: Path) -> int:
+    """Return the bytes that a file of arrays has by its header, or those of a small one, which says what is wrong."""
+    try:
+        return tensors_length(path)
+    except ArtifactError:
+        if path.is_file() and path.stat().st_size <= MOST_TEXT:
+            return MOST_TEXT
+        raise
 
 
 def _left_aside(target: Path) -> Path | None:
@@ -270,7 +381,7 @@ def _refuse_foreign(target: Path) -> None:
         except ArtifactError:
             pass
         else:
-            if {entry.name for entry in target.iterdir()} <= {SETTINGS, STATE, MANIFEST}:
+            if {entry.name for entry in target.iterdir()} <= {SETTINGS, STATE, MANIFEST, SIGNATURE}:
                 return
     raise ArtifactError(f"{target} exists and is not just a saved forecaster; it is left alone. Choose another folder.")
 

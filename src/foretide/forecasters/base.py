@@ -14,29 +14,30 @@ from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import FOREIGN, ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered, shut
-from foretide.forecasters.artifact import save
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
-from foretide.forecasters.choices import Chooses
 from foretide.forecasters.fitted import Fitted, View, within_reach
 from foretide.forecasters.fitting import fit_once
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
+from foretide.forecasters.kept import Kept
 from foretide.forecasters.levels import DEFAULT_LEVELS, all_quantiles, levels_held
 from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
 from foretide.forecasters.paths.source import Source
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from foretide.data.panel import Panel
     from foretide.forecasters.intervals.past import PastForecasts
-    from foretide.typing import Array, Bools, Frame, Ints, Json, Time, Times
+    from foretide.typing import Array, Bools, Frame, Ints, Time, Times
 
 
 __all__ = ["FitPart", "Forecaster", "Prediction", "held_back"]
 
 
-class Forecaster(Chooses):
+MOST_STEPS = 100_000
+"""Longest horizon: a table of forecasts of more is a mistake, and takes memory before anyone sees that."""
+
+
+class Forecaster(Kept):
     """Anything that fits on a panel and predicts from cutoffs.
 
     ``fit`` and ``predict`` are final: they cut away the future, check the input and wrap the answer.
@@ -54,6 +55,10 @@ class Forecaster(Chooses):
     def __init__(self, h: int, *, alias: str | None = None) -> None:
         if not isinstance(h, (int, np.integer)) or isinstance(h, bool) or h < 1:
             raise ConfigError(f"h is the number of steps to forecast, a whole number of at least 1; got {h!r}.")
+        if h > MOST_STEPS:
+            raise ConfigError(f"h is the number of steps to forecast, at most {MOST_STEPS:,}; got {h:,}.")
+        if alias is not None and not isinstance(alias, str):
+            raise ConfigError(f"alias is the name of the model in tables, a text; got {alias!r}.")
         self.h = int(h)
         if self.needs is not None:
             require(self.needs, type(self).__name__)
@@ -261,13 +266,14 @@ class Forecaster(Chooses):
         self, panel: Panel, windows: Windows, quantiles: Quantiles = (), traces: Traces = (), steps: int | None = None
     ) -> tuple[Prediction, View]:
         """Forecast every window of any table, in the table's own steps, the first ``steps`` of them."""
-        view = self.view(panel, windows)
-        ahead = None if view.ahead is None else view.ahead[:, :steps]
-        needed = steps if ahead is None else int(ahead.max(initial=0)) + 1
-        got = self._answer(view.panel, view.windows, quantiles, traces, needed)
-        if ahead is not None:
-            got = cut(reordered(got, ahead), steps, self.step_axis)
-        return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
+        with self._as_loaded():
+            view = self.view(panel, windows)
+            ahead = None if view.ahead is None else view.ahead[:, :steps]
+            needed = steps if ahead is None else int(ahead.max(initial=0)) + 1
+            got = self._answer(view.panel, view.windows, quantiles, traces, needed)
+            if ahead is not None:
+                got = cut(reordered(got, ahead), steps, self.step_axis)
+            return in_order(got, view.panel.targets, panel.targets, self.traces_by_target), view
 
     def _answer(
         self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces, steps: int | None = None
@@ -325,27 +331,6 @@ class Forecaster(Chooses):
         parts = [part for part in self.parts if part.uses_future]
         return tuple(c for c in future if parts and all(c in part._unused(panel, future) for part in parts))
 
-    @final
-    def save(self, folder: str | PathLike[str]) -> None:
-        """Write settings (JSON) and what was learned (safetensors) to a folder; :func:`foretide.load` reads it.
-
-        Parameters
-        ----------
-        folder : path
-            New, or one that holds a saved forecaster, which is replaced.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> from tempfile import mkdtemp
-        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
-        >>> folder = mkdtemp()
-        >>> ft.SeasonalNaive(h=24, season=24).fit(panel).save(folder)
-        >>> ft.load(folder)
-        SeasonalNaive(h=24, season=24)
-        """
-        save(self, folder)
-
     # ---------------------------------------------------------------- what a subclass gives
     @abstractmethod
     def _fit(self, part: FitPart) -> None:
@@ -354,55 +339,6 @@ class Forecaster(Chooses):
     @abstractmethod
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         """Forecast from ``windows``; only rows up to each cutoff and known-future columns may be read."""
-
-    def state(self) -> dict[str, Array]:
-        """What was learned, as arrays by name.
-
-        Returns
-        -------
-        dict
-            Name -> array.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
-        >>> sorted(ft.Ridge(h=24, input_size=24).fit(panel).state())[:2]
-        ['intercept', 'preparation.known_location']
-        """
-        return {name: value for name, value in self._learned().items() if isinstance(value, np.ndarray)}
-
-    def facts(self) -> dict[str, object]:
-        """What was learned and is no array, as JSON.
-
-        Returns
-        -------
-        dict
-            Name -> what a JSON file can hold.
-
-        Examples
-        --------
-        >>> import foretide as ft
-        >>> panel = ft.synthetic.hourly(T=240, seed=1).panel
-        >>> ft.SeasonalNaive(h=24).fit(panel).facts()
-        {'season': 24}
-        """
-        return {name: value for name, value in self._learned().items() if not isinstance(value, np.ndarray)}
-
-    def _learned(self) -> dict[str, object]:
-        return {name.rstrip("_"): getattr(self, name) for name in self.learned}
-
-    def restore(self, state: dict[str, Array], facts: Json) -> None:
-        """Take back what :meth:`state` and :meth:`facts` gave.
-
-        Parameters
-        ----------
-        state : dict
-            Name -> array.
-        facts : dict
-        """
-        for name in self.learned:
-            setattr(self, name, {**facts, **state}[name.rstrip("_")])
 
     @property
     def min_history(self) -> int:

@@ -16,13 +16,14 @@ from foretide.data.reading.problems import DataWarning
 from foretide.data.time.closures import Closures
 from foretide.data.time.grid import Grid
 from foretide.data.time.wallclock import ahead_index, extended, on_wall_clock, wall_grid
-from foretide.data.windows import Windows, first_rows, places
+from foretide.data.windows import Windows
 from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
 from foretide.forecasters.intervals.learned import UNSAVED, Intervals
 from foretide.forecasters.paths.dependence import Dependence
+from foretide.forecasters.remembered import check_rows, completed
 from foretide.forecasters.stand_in import StandIn
-from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
 
 if TYPE_CHECKING:
     from foretide.typing import Array, Bools, Ints, Json
@@ -311,19 +312,19 @@ class Fitted:
     @classmethod
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Fitted:
         """Rebuild from :meth:`facts` and :meth:`arrays`."""
-        stand_in = None if facts["stand_in"] is None else rebuilt(StandIn, facts["stand_in"])
+        stand_in = None if facts["stand_in"] is None else restored(StandIn, facts["stand_in"])
         indicators = Indicators.from_dict(facts["indicators"])
         names = Names(**facts.get("names", {}))
         past = facts.get("intervals", {"errors": None, "note": UNSAVED})
         intervals = None if past is None else Intervals.restore(past, under(PAST, arrays))
         closures = Closures.from_dict(facts.get("closures", {}))
         kept = facts.get("dependence")
-        dependence = None if kept is None else rebuilt(Dependence, under(PATHS, arrays), kept)
+        dependence = None if kept is None else restored(Dependence, under(PATHS, arrays), kept)
         made = {
             "indicators": indicators, "names": names, "history": None, "stand_in": stand_in, "intervals": intervals,
             "closures": closures, "dependence": dependence,
         }  # fmt: skip
-        found = rebuilt(cls, {**facts, **made})
+        found = restored(cls, {**facts, **made})
         if facts["history"] is None:
             return found
         columns = arrays["values"].shape[1] - len(found.targets)
@@ -331,7 +332,9 @@ class Fitted:
             "grid": found.grid if found.tz is None else wall_grid(found.grid), "ids": list(facts["history"]["ids"]),
             "targets": found.targets, "past": [f"c{k}" for k in range(columns)],
         }  # fmt: skip
-        return replace(found, history=rebuilt(Panel, arrays, about))
+        history = restored(Panel, arrays, about)
+        check_rows(history)
+        return replace(found, history=history)
 
 
 def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
@@ -357,39 +360,3 @@ def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
         own = rows[low : low + n]
         first[i] = int(own.argmax()) if own.any() else n
     return panel.with_values(values), first
-
-
-def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None) -> tuple[Panel, Windows]:
-    """Give every entity the rows before its first one that were seen at fit, as far as they adjoin.
-
-    A model that reads a whole history reads it from where it began at fit: rows before are left out.
-    """
-    place = places(panel.ids, history.ids)
-    seen_from = np.where(place >= 0, history.first[place], 0)
-    seen_to = np.where(place >= 0, history.last[place], -1)
-    oldest = np.full(panel.n_entities, np.iinfo(np.int64).max)
-    np.minimum.at(oldest, windows.entity, windows.cutoff)
-    asked = oldest < np.iinfo(np.int64).max
-    wanted = (
-        seen_from if memory is None else np.maximum(seen_from, panel.first + np.where(asked, oldest, 0) - memory + 1)
-    )
-    more = np.where(asked & (place >= 0) & (seen_to >= panel.first - 1), panel.first - wanted, 0).clip(0)
-    less = np.zeros_like(more)
-    if memory is None:
-        begun = asked & (place >= 0) & (panel.first < seen_from) & (panel.first + oldest >= seen_from)
-        less = np.where(begun, seen_from - panel.first, 0)
-    if less.any():
-        panel = replace(panel, row0=panel.row0 + less, length=panel.length - less, first=panel.first + less)
-    if more.any():
-        parts = []
-        for i in range(panel.n_entities):
-            j, n = int(place[i]), int(more[i])
-            if n:
-                at = int(history.row0[j] + wanted[i] - history.first[j])
-                parts.append(history.values[at : at + n])
-            parts.append(panel.rows(i))
-        length = panel.length + more
-        row0 = first_rows(length)
-        panel = replace(panel, values=np.concatenate(parts), row0=row0, length=length, first=panel.first - more)
-    moved = (more - less)[windows.entity]
-    return panel, windows if not moved.any() else Windows(windows.entity, windows.cutoff + moved)

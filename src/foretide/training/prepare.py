@@ -15,7 +15,7 @@ from foretide.errors import DataError, nearest
 from foretide.models.known_basis import trailing_means
 from foretide.models.series import Series
 from foretide.training.calendar_table import CalendarTable
-from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, prefixed, restored, under
 from foretide.typing import Array, Bools, Floats, Ints, Singles
 
 CHUNK_ROWS = 65_536
@@ -83,7 +83,7 @@ class Preparation:
         cls, arrays: Mapping[str, Array], ids: tuple[str, ...], calendar: Calendar | None
     ) -> Preparation:  # fmt: skip
         """Rebuild from :meth:`arrays`."""
-        return rebuilt(cls, under("preparation.", arrays), {"ids": ids, "calendar": calendar})
+        return restored(cls, under("preparation.", arrays), {"ids": ids, "calendar": calendar})
 
     def positions(self, panel: Panel) -> Ints:
         """Position of each of the panel's entities among the fitted ones, ``[N']``."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from foretide.data.declared_types import check_fields
 from foretide.typing import Array, Json
 
 if TYPE_CHECKING:
@@ -71,6 +72,28 @@ def rebuilt(kind: type[T], *parts: Mapping[str, object]) -> T:
             as_flags = field.type == "Bools" and isinstance(value, np.ndarray)
             held[field.name] = value.astype(bool) if as_flags else tuple(value) if isinstance(value, list) else value
     return kind(**held)
+
+
+def restored(kind: type[T], *parts: Mapping[str, object]) -> T:
+    """Make a dataclass of what a file says, as :func:`rebuilt`, and refuse what its fields cannot hold.
+
+    Parameters
+    ----------
+    kind : type
+    *parts : mappings
+
+    Returns
+    -------
+    dataclass
+
+    Raises
+    ------
+    ConfigError
+        For values of another type than their fields.
+    """
+    made = rebuilt(kind, *parts)
+    check_fields(made)
+    return made
 
 
 def prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -110,8 +110,12 @@ def regressor_of(described: Estimator) -> Regressor:
     from sklearn.base import clone
 
     named = {described: {}} if isinstance(described, str) else described
-    if isinstance(named, Mapping) and (len(named) != 1 or _class(str(next(iter(named)))) is None):
-        raise _unknown(next(iter(named), ""))
+    if isinstance(named, Mapping) and len(named) != 1:
+        raise ConfigError(
+            f"An estimator of scikit-learn is a name, or one name with its settings; got {dict(named)!r}."
+        )
+    if isinstance(named, Mapping) and _class(str(next(iter(named)))) is None:
+        raise _unknown(next(iter(named)))
     made = estimator_of(named)
     if not all(callable(getattr(made, deed, None)) for deed in ("fit", "predict", "get_params")):
         raise ConfigError(

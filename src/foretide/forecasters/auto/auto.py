@@ -29,7 +29,7 @@ from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, unfitted
 from foretide.parallel import check_jobs, jobs_here
 from foretide.text import joined, number, percent, phrase
-from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -363,8 +363,8 @@ class Auto(Wrapper):
         """Rebuild the members and the contest from :meth:`state` and :meth:`facts`."""
         self._hold([unfitted(model, self.h) for model in facts["chosen"]])
         super().restore(state, facts)
-        entries = [rebuilt(Entry, entry) for entry in facts["result"]["entries"]]
-        self.result_ = rebuilt(Result, under("result/", state), {**facts["result"], "entries": entries})
+        entries = [restored(Entry, entry) for entry in facts["result"]["entries"]]
+        self.result_ = restored(Result, under("result/", state), {**facts["result"], "entries": entries})
         self.notes_, self.shares_ = list(facts["notes"]), np.asarray(state["shares"], dtype=np.float64)
         self.floor_ = np.asarray(state["floor"], dtype=bool)
 

@@ -23,7 +23,7 @@ from foretide.models.known_basis import KnownBasis
 from foretide.models.pooled_map import Frame, PooledMap, Store
 from foretide.models.start import MARGIN, fit_start
 from foretide.training.prepare import Preparation
-from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, prefixed, restored, under
 from foretide.training.widened import widened
 
 if TYPE_CHECKING:
@@ -249,6 +249,6 @@ class Linear(Forecaster):
         members = tuple((Frame(int(one[0]), one[1]), float(one[2])) for one in facts["members"])
         self._recipe = Recipe(members, facts["deviation"], facts["score"], facts.get("robust", 0.0))
         frames = [frame for frame, _ in members]
-        self._maps = [rebuilt(PooledMap, under(f"map{k}.", state), {"frame": one}) for k, one in enumerate(frames)]
+        self._maps = [restored(PooledMap, under(f"map{k}.", state), {"frame": one}) for k, one in enumerate(frames)]
         self._effect = np.asarray(state["known"]) if "known" in state else None
         self._season, self.sizes_ = int(facts["season"]), [frame.lookback for frame in frames]

@@ -15,7 +15,7 @@ from foretide.forecasters.replaced import Replaced
 from foretide.forecasters.simple.baselines import check_count
 from foretide.forecasters.simple.history import SLEEP, by_entity, last_seen, wakes
 from foretide.forecasters.sizes import Sizes, SpaceEntry, near
-from foretide.training.saved import arrays_of, rebuilt
+from foretide.training.saved import arrays_of, restored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,7 +232,7 @@ class VAR(Forecaster):
     def restore(self, state: dict[str, Array], facts: Json) -> None:
         """Take the models back."""
         self._fits = {
-            name: rebuilt(_Fit, {part.name: state[f"{part.name}.{i}"] for part in fields(_Fit)})
+            name: restored(_Fit, {part.name: state[f"{part.name}.{i}"] for part in fields(_Fit)})
             for i, name in enumerate(facts["entities"])
         }
 

@@ -12,7 +12,7 @@ from foretide.errors import ForetideError
 from foretide.forecasters.intervals.distribution import ErrorDistribution, kinds_of
 from foretide.forecasters.intervals.past import PastForecasts, past_forecasts
 from foretide.forecasters.part import kept_history
-from foretide.training.saved import arrays_of, facts_of, rebuilt
+from foretide.training.saved import arrays_of, facts_of, restored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,4 +122,4 @@ class Intervals:
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Intervals:
         """Rebuild from :meth:`facts` and :meth:`arrays`."""
         kept = facts["errors"]
-        return cls(None if kept is None else rebuilt(ErrorDistribution, arrays, kept), facts["note"])
+        return cls(None if kept is None else restored(ErrorDistribution, arrays, kept), facts["note"])

@@ -14,7 +14,7 @@ from foretide.data.time.closures import MOST_LEVELS
 from foretide.data.windows import Windows
 from foretide.forecasters.simple.history import by_entity
 from foretide.training.prepare import positions_among
-from foretide.training.saved import rebuilt
+from foretide.training.saved import restored
 from foretide.typing import Array, Bools, Floats, Ints, Json
 
 CYCLES = 8
@@ -143,7 +143,7 @@ class Drivers:
     def restore(cls, arrays: Mapping[str, Array], facts: Json) -> Drivers:
         """Rebuild from its arrays and :meth:`facts`."""
         start = facts["start"]
-        return rebuilt(cls, arrays, facts, {"start": start if isinstance(start, int) else pd.Timestamp(start)})
+        return restored(cls, arrays, facts, {"start": start if isinstance(start, int) else pd.Timestamp(start)})
 
     # ---------------------------------------------------------------- inside
     def _raw(self, panel: Panel, z: Floats) -> Floats:

@@ -13,7 +13,7 @@ from foretide.forecasters.lavar.drivers import Drivers
 from foretide.forecasters.lavar.seasonal_base import SeasonalBase
 from foretide.forecasters.lavar.sums import discounted
 from foretide.forecasters.simple.history import by_entity
-from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, prefixed, restored, under
 from foretide.typing import Array, Floats, Ints, Json
 
 ROUNDS = 3
@@ -86,7 +86,7 @@ class LatentEffects:
     def restore(cls, arrays: Mapping[str, Array], drivers: Json | None) -> LatentEffects:
         """Rebuild from :meth:`arrays` and the facts of its drivers."""
         own = None if drivers is None else Drivers.restore(under("drivers.", arrays), drivers)
-        return rebuilt(cls, arrays, {"drivers": own})
+        return restored(cls, arrays, {"drivers": own})
 
     def _multiplier(self, z: Floats, entity: int) -> Floats:
         return np.asarray(np.exp(np.clip(z @ self.weights[entity].T, -MAX_LOG, MAX_LOG)))

@@ -17,7 +17,7 @@ from foretide.training.config import Stage
 from foretide.training.latent import Stretch, latent_path, rolled_out, train_latent
 from foretide.training.loop import History
 from foretide.training.prepare import Preparation
-from foretide.training.saved import arrays_of, prefixed, put_weights, rebuilt, under, weights_of
+from foretide.training.saved import arrays_of, prefixed, put_weights, restored, under, weights_of
 from foretide.typing import Array, Floats, Singles
 
 
@@ -87,7 +87,7 @@ class LatentState:
     def restore(cls, arrays: Mapping[str, Array], model: LatentModel, source: str) -> LatentState:
         """Rebuild from :meth:`arrays` and a model of the same sizes, which gets the weights."""
         put_weights(model, under("model.", arrays))
-        return rebuilt(cls, arrays, {"model": model.eval(), "source": source})
+        return restored(cls, arrays, {"model": model.eval(), "source": source})
 
 
 def covariates(panel: Panel, preparation: Preparation, source: str) -> Singles:

@@ -25,7 +25,7 @@ from foretide.models.config import LatentConfig
 from foretide.models.latent import LatentModel
 from foretide.training.head_bank import HeadBank
 from foretide.training.prepare import Preparation
-from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, rebuilt, under, weights_of
+from foretide.training.saved import arrays_of, facts_of, prefixed, put_weights, restored, under, weights_of
 from foretide.typing import Array, Bools, Floats, Ints, Json
 
 
@@ -179,8 +179,8 @@ class Parts:
             "effects": LatentEffects.restore(effects, facts.get("drivers")) if effects else None,
             "bank": bank.eval(),
             "shape": shape,
-            "distribution": rebuilt(ErrorDistribution, distribution, facts["distribution"]) if distribution else None,
+            "distribution": restored(ErrorDistribution, distribution, facts["distribution"]) if distribution else None,
             "pooled": Pooled.restore(state, facts.get("pooled")),
-            "guard": rebuilt(Guard, under("guard.", state), facts["guard"]),
+            "guard": restored(Guard, under("guard.", state), facts["guard"]),
         }
-        return rebuilt(cls, state, facts, objects)
+        return restored(cls, state, facts, objects)

@@ -26,7 +26,7 @@ from foretide.forecasters.lavar.recipe_choice import TEMPERATURE, best, judge, m
 from foretide.forecasters.lavar.recipes import Block, Recipe
 from foretide.forecasters.simple.history import by_entity
 from foretide.training.prepare import positions_among
-from foretide.training.saved import arrays_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, prefixed, restored, under
 from foretide.typing import Array, Bools, Floats, Ints, Json
 
 TOP = 8
@@ -405,7 +405,7 @@ class SeasonalBase:
             "pooled": {int(season): value for season, value in under("base.pooled.", arrays).items()},
             "start": start if isinstance(start, int) else pd.Timestamp(start),
         }
-        return rebuilt(cls, under("base.", arrays), facts, objects)
+        return restored(cls, under("base.", arrays), facts, objects)
 
 
 def _horizons(train: Panel, h: int) -> Floats:

@@ -30,6 +30,7 @@ from foretide.heads.table import HeadSpec, make_head, mask_of, resolve, routes, 
 from foretide.models.config import StartConfig
 from foretide.models.start import Start, Tried, fit_start
 from foretide.training.config import TrainingConfig
+from foretide.training.placing import pick_device
 from foretide.training.prepare import Preparation
 from foretide.training.saved import prefixed, put_weights, rebuilt, under, weights_of
 from foretide.training.widened import widened
@@ -485,15 +486,3 @@ def covered_calendar(panel: Panel) -> Calendar | None:
     days = (times[1] - times[0]).days
     features = tuple(f for f in Calendar.for_freq(panel.grid.freq).features if days >= 2 * CYCLE_DAYS.get(f, 7))
     return Calendar(features) if features else None
-
-
-def pick_device(name: str) -> torch.device:
-    """``"auto"``: CUDA where there is one, else the CPU."""
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"device={name!r} is not known. Type 'auto', 'cpu' or 'cuda'.") from error

@@ -12,7 +12,7 @@ from foretide.data.windows import truth_of
 from foretide.forecasters.simple.analogue_pool import HALF_WAY, Pool, mixture
 from foretide.forecasters.simple.analogue_states import States
 from foretide.seeding import numpy_generator
-from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -121,7 +121,7 @@ class Pools:
     @classmethod
     def restore(cls, arrays: Mapping[str, Array], facts: Json) -> Pools:
         """Rebuild from :meth:`arrays` and :meth:`facts`."""
-        held = {name: rebuilt(Pool, under(f"{name}.", arrays), facts[name]) for name in facts}
+        held = {name: restored(Pool, under(f"{name}.", arrays), facts[name]) for name in facts}
         return cls(np.asarray(arrays["whole"], dtype=bool), held)
 
 

@@ -14,7 +14,7 @@ from foretide.forecasters.fitted import Fitted
 from foretide.forecasters.naming import start_name
 from foretide.forecasters.table import forecaster_class
 from foretide.heads.table import shared_range
-from foretide.training.saved import arrays_of, facts_of, prefixed, rebuilt, under
+from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,7 +234,7 @@ class Single(Wrapper):
         super().restore(state, facts)
         if self.keeps is not None and facts[self.keeps[0]] is not None:
             name, attribute, kind = self.keeps
-            setattr(self, attribute, rebuilt(kind, under(f"{name}/", state), facts[name]))
+            setattr(self, attribute, restored(kind, under(f"{name}/", state), facts[name]))
 
     def _kept(self) -> tuple[str, object]:
         if self.keeps is None:
