@@ -218,8 +218,9 @@ def _plain_times(cells: Array, *, integer: bool) -> Array | None:
     if cells.dtype != object or set(map(type, cells)) != {str}:
         return None
     texts = cells.tolist()
-    first, rest = "".join(text[:4] for text in texts), "".join(text[10:] for text in texts)
-    if not (first.isascii() and first.isdigit()) or min(map(len, texts)) < 10 or set(rest) - set("T 0123456789:."):
+    days, rest = "".join([text[:10] for text in texts]), "".join([text[10:] for text in texts])
+    # "now" and "today" are times to NumPy, and what follows a minute can be a zone.
+    if set(days) - set("0123456789-") or set(rest) - set("T 0123456789:.") or min(map(len, texts)) < 10:
         return None
     try:
         times = np.array(texts, dtype="datetime64")

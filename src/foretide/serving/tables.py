@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -115,13 +116,20 @@ def _cells(rows: object, what: str, limits: Limits) -> Mapping[str, Sequence[obj
         names = list(dict.fromkeys(chain.from_iterable(rows)))
         if len(names) > limits.columns:
             raise too_large("columns", len(names), limits.columns, "Send those that the model was fitted on.")
-        found = {name: [row.get(name) for row in rows] for name in names}
+        found = {name: _column_of(rows, name) for name in names}
     else:
         got = "no rows" if rows == [] or rows == {} else _kind(rows)
         raise RequestError(f"{what}: expected rows, [{{...}}, {{...}}], or columns, {{name: [...]}}; got {got}.")
     if not found or not len(next(iter(found.values()))):
         raise RequestError(f"{what}: expected at least one row, got none.")
     return found
+
+
+def _column_of(rows: list[dict[str, object]], name: str) -> list[object]:
+    try:
+        return list(map(itemgetter(name), rows))
+    except KeyError:
+        return [row.get(name) for row in rows]
 
 
 def _kind(value: object) -> str:
@@ -153,7 +161,8 @@ def _typed(name: str, cells: Sequence[object], limits: Limits) -> Array:
     if kinds & {dict, list}:
         kind = "an object" if dict in kinds else "a list"
         raise RequestError(f"Column {name!r}: a cell is a number, a text, true, false or null, got {kind}.")
-    longest = max((len(cell) for cell in cells if isinstance(cell, str)), default=0)
+    texts: Any = cells if kinds == {str} else [cell for cell in cells if isinstance(cell, str)]
+    longest = max(map(len, texts), default=0)
     if longest > limits.text:
         raise too_large(f"characters in a cell of column {name!r}", longest, limits.text, "Shorten it.")
     found = np.empty(len(cells), dtype=object)

@@ -38,7 +38,10 @@ class Metrics:
         self.rows = Counter("foretide_rows", "Rows of tables forecast from.", ["model"], registry=self.registry)
         self.series = Counter("foretide_series", "Series forecast.", ["model"], registry=self.registry)
         self.batch = Histogram(
-            "foretide_batch_size", "Requests of one call of a model.", buckets=_BATCHES, registry=self.registry
+            "foretide_batch_size",
+            "Requests that were forecast in one call, for each of them.",
+            buckets=_BATCHES,
+            registry=self.registry,
         )
         self.models = Gauge(
             "foretide_model_info", "Models in memory.", ["model", "version", "forecaster"], registry=self.registry
