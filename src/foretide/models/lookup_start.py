@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +21,8 @@ from foretide.models.frame import Framed
 from foretide.models.inputs import Inputs, Labels
 from foretide.models.lookup import REACH, Clue
 
+Candidate: TypeAlias = tuple[tuple[float, float], Tensor, int | None, int]
+"""Slope and threshold of a clue, scores of its lags, source and offset."""
 LEVELS = (0.5, 1.5, 2.5)
 """Standard deviations from the mean at which a value becomes a mark; beside these, each value counts by its size."""
 STRENGTH = 20.0
@@ -117,12 +121,12 @@ def find_clue(found: Evidence) -> Clue | None:
     found = _thinned(found)
     half = torch.arange(len(found.seen), device=found.seen.device) // found.block % 2
     best, chosen, sure = 0.0, None, False
-    for clues, copies in _candidates(found):
+    for column, clues, copies in _candidates(found):
         parts = [_sums(found[half == side], copies[half == side]) for side in (0, 1)]
         factors = [along / size for along, size in parts]
         gains = sum(2.0 * f * along - f.square() * size for f, (along, size) in zip(factors[::-1], parts, strict=True))
         # What is copied from the target itself comes back with its own sign.
-        own = torch.tensor([clue.source is None for clue in clues], device=half.device)[:, None]
+        own = torch.tensor([source is None for *_, source, _ in clues], device=half.device)[:, None]
         against = own & (torch.stack(factors).amin(dim=0) < 0)
         gain, gate = torch.as_tensor(gains).masked_fill(against, -torch.inf).max(dim=1)
         top = int(gain.argmax())
@@ -131,7 +135,9 @@ def find_clue(found: Evidence) -> Clue | None:
             beside = slice(top - top % PLACES, top - top % PLACES + PLACES)
             # Each half is judged by the factor of the other.
             by = torch.stack(factors[::-1])[:, beside, at][half]
-            chosen, gained = clues[top], _gained(found, copies[:, beside], by, at)
+            (slope, threshold), lags, source, offset = clues[top]
+            chosen = Clue(column, slope, threshold, STRENGTH, offset, lags, source)
+            gained = _gained(found, copies[:, beside], by, at)
             sure = _sure(gained, top % PLACES, found)
     return chosen if sure else None
 
@@ -164,8 +170,8 @@ def _lag_scores(size: int, like: Tensor) -> Tensor:
     return torch.stack([0.0 * lag, -STRENGTH / size * lag, -2.0 * STRENGTH / size * lag, -4.0 * lag.log1p()])
 
 
-def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
-    """Clues on one column at a time, and the copies ``[B, clues, D]`` they would make."""
+def _candidates(found: Evidence) -> Iterator[tuple[int, list[Candidate], Tensor]]:
+    """A column at a time, clues on it, and the copies ``[B, clues, D]`` they would make."""
     f, size = found.seen.shape[1:]
     d, n = found.linear.shape[2], _n_copied(found)
     sources = [None] if d > 1 else [None, *range(1, n)]
@@ -183,15 +189,11 @@ def _candidates(found: Evidence) -> Iterator[tuple[list[Clue], Tensor]]:
         # Where the place would lie outside the lookback, the weight goes to the other places.
         copied = (weights @ around).view(*weights.shape[:2], -1, PLACES)
         copies = copied / (weights @ inside).clamp(min=1e-12)[:, :, None]
-        clues = [
-            Clue(column, slope, threshold, STRENGTH, offset, lags, source)
-            for slope, threshold in marks for lags in by_lag for source in sources
-            for offset in range(-REACH, REACH + 1)
-        ]  # fmt: skip
+        clues = list(product(marks, by_lag, sources, range(-REACH, REACH + 1)))
         if d == 1:
-            yield clues, copies.flatten(1)[..., None]
+            yield column, clues, copies.flatten(1)[..., None]
         else:
-            yield clues, copies.permute(0, 1, 3, 2).flatten(1, 2)
+            yield column, clues, copies.permute(0, 1, 3, 2).flatten(1, 2)
 
 
 def _marks(values: Tensor) -> list[tuple[float, float]]:

@@ -107,7 +107,12 @@ class Scorecard(Plots):
         >>> card.leaderboard().columns[:4].tolist()
         ['model', 'kind', 'rmse', 'mae']
         """
-        return self.frame(leaderboard(self))
+        return self.frame(self._board.copy())
+
+    @cached_property
+    def _board(self) -> pd.DataFrame:
+        """A job asks three times, and each metric of each model goes through all points."""
+        return leaderboard(self)
 
     def fold_summary(self, metric: str | None = None) -> Frame:
         """Return per model the mean, spread, best, 95th percentile and worst of its figures by fold.
