@@ -333,7 +333,7 @@ def tried(folder: Path, panel: Any) -> tuple[str, str]:
             return "foreign at load", where(error)
         try:
             forecast = model.predict(panel)
-            repr(model), model.name, model.settings(), model.choices(), forecast.to_frame()
+            repr(model), model.name, model.settings(), model.choices(), forecast.to_frame(), forecast.sample(n=5)
         except ForetideError as error:
             return "refused", f"at predict: {type(error).__name__}: {error}"[:200]
         except MemoryError as error:

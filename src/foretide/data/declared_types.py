@@ -47,6 +47,44 @@ def check_fields(value: object) -> None:
             raise ConfigError(f"{field.name} of {type(value).__name__} is {field.type}, got {got}.")
 
 
+def check_axes(value: object, axes: Mapping[str, str]) -> None:
+    """Refuse a dataclass whose arrays and tuples do not agree in their sizes.
+
+    Parameters
+    ----------
+    value : dataclass
+    axes : mapping
+        Name of a field -> a letter for each of its axes, with what is added to it: ``"N+1 D"``. A letter is the same
+        number wherever it stands.
+
+    Raises
+    ------
+    ConfigError
+        That names the field and its sizes.
+
+    Examples
+    --------
+    >>> from foretide.data.indicators import Indicators
+    >>> check_axes(Indicators({"promo": ("no", "yes")}), {"columns": "C", "static": "C"})
+    Traceback (most recent call last):
+    foretide.errors.ConfigError: static of Indicators has the sizes [0], expected [C] with C=1.
+    """
+    known: dict[str, int] = {}
+    for name, letters in axes.items():
+        held = getattr(value, name)
+        shape = held.shape if isinstance(held, np.ndarray) else (len(held),)
+        wanted = [letter.partition("+") for letter in letters.split()]
+        agree = len(wanted) == len(shape) and all(
+            known.setdefault(letter, size - int(more or 0)) + int(more or 0) == size
+            for (letter, _, more), size in zip(wanted, shape, strict=True)
+        )
+        if not agree:
+            sizes = ", ".join(f"{letter}={size}" for letter, size in known.items())
+            raise ConfigError(
+                f"{name} of {type(value).__name__} has the sizes {list(shape)}, expected [{letters}] with {sizes}."
+            )
+
+
 def fits(value: object, declared: str) -> bool:
     """Whether a value is of a type, as that is written in a program.
 

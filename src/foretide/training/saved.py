@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from foretide.data.declared_types import check_fields
+from foretide.data.declared_types import check_axes, check_fields
 from foretide.typing import Array, Json
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def rebuilt(kind: type[T], *parts: Mapping[str, object]) -> T:
 def restored(kind: type[T], *parts: Mapping[str, object]) -> T:
     """Make a dataclass of what a file says, as :func:`rebuilt`, and refuse what its fields cannot hold.
 
+    A class attribute ``axes`` says which sizes agree, see :func:`foretide.data.declared_types.check_axes`.
+
     Parameters
     ----------
     kind : type
@@ -89,10 +91,11 @@ def restored(kind: type[T], *parts: Mapping[str, object]) -> T:
     Raises
     ------
     ConfigError
-        For values of another type than their fields.
+        For values of another type than their fields, and for sizes that do not agree.
     """
     made = rebuilt(kind, *parts)
     check_fields(made)
+    check_axes(made, getattr(kind, "axes", {}))
     return made
 
 

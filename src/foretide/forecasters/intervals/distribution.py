@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -82,6 +82,10 @@ class ErrorDistribution:
     errors : float array ``[N + 1, D, G, 203]``
         Quantiles of the errors at the levels of ``GRID``, the last row as for ``sd``; empty without that distribution.
     """
+
+    axes: ClassVar[Mapping[str, str]] = {
+        "ids": "N", "kinds": "D", "group": "H", "sd": "N+1 D G", "dispersion": "N+1 D G", "floor": "N+1 D P",
+    }  # fmt: skip
 
     kinds: tuple[str, ...]
     ids: tuple[str, ...]

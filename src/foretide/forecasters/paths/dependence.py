@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -54,6 +55,10 @@ class Dependence:
     windows : float
         How many independent windows, all series together, this is learned from.
     """
+
+    axes: ClassVar[Mapping[str, str]] = {
+        "ids": "N", "own": "H H", "common": "H H", "loadings": "N+1 D K", "strength": "N+1 D",
+    }  # fmt: skip
 
     ids: tuple[str, ...]
     own: Floats

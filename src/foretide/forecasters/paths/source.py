@@ -92,7 +92,8 @@ class Source:
         ours = {s: numpy_generator(seed, 0, t) for s, t in times.items()}
         names = [panel.ids[i] for i in windows.entity]
         mine = [numpy_generator(seed, 1, times[int(s)], _number(name)) for s, name in zip(steps, names, strict=True)]
-        made = dependence.scores(names, [ours[int(s)] for s in steps], mine, n)[:, : forecast.h]
+        with self.model._as_loaded():
+            made = dependence.scores(names, [ours[int(s)] for s in steps], mine, n)[:, : forecast.h]
         return np.argsort(made[:, :, _order(self.fitted.targets, panel.targets)], axis=-1)
 
 
