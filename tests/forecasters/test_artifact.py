@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import make_panel
 from hypothesis import given, settings
@@ -358,3 +359,22 @@ def test_a_network_is_loaded_where_it_can_compute(tmp_path: Path) -> None:
         ft.load(tmp_path / "model", device="cuda:99")
     with pytest.raises(ConfigError, match=r"device='gpu' is not known\. Type 'auto', 'cpu' or 'cuda'"):
         ft.load(tmp_path / "model", device="gpu")
+
+
+@pytest.mark.parametrize("name", ["SeasonalNaive", "Ridge", "LSTM"])
+def test_a_table_with_zone_text_and_statics_is_remembered(tmp_path: Path, name: str) -> None:
+    times = pd.date_range("2024-03-20", periods=300, freq="h", tz="Europe/Berlin")
+    parts = [
+        pd.DataFrame({
+            "unique_id": f"s{k}", "ds": times, "y": np.arange(300) % 24 + k, "w": ["dry", "rain", "snow"] * 100,
+            "x": np.arange(300) % 5, "kind": ["big", "small", "big"][k], "size": k * 1.5,
+        })
+        for k in range(3)
+    ]  # fmt: skip
+    panel = ft.Panel.from_frame(pd.concat(parts), past="x", future="w", static=["kind", "size"])
+    cutoffs = list(panel.grid.output_times([280]))
+    kind = forecaster_class(name)
+    model = kind(**{"h": 4, **kind.quick}).fit(panel, until=cutoffs[0])
+    model.save(tmp_path / "model")
+    loaded = artifact.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(panel, cutoffs).mean, model.predict(panel, cutoffs).mean)

@@ -140,6 +140,13 @@ class Fitted:
             self.names,
         )  # fmt: skip
 
+    @property
+    def seen_layout(self) -> Panel:
+        """The same with the columns that the model sees: indicators in the place of text."""
+        layout = self.layout
+        static = Static(self.static, layout.static.values, self.indicators.static)
+        return self.indicators.apply(replace(layout, categories=self.indicators.columns, static=static))[0]
+
     # ---------------------------------------------------------------- columns and time
     def check(self, panel: Panel, name: str) -> None:
         """Raise a :class:`DataError` where a table has other columns, other steps or another kind of time."""
@@ -332,7 +339,9 @@ class Fitted:
             "grid": found.grid if found.tz is None else wall_grid(found.grid), "ids": list(facts["history"]["ids"]),
             "targets": found.targets, "past": [f"c{k}" for k in range(columns)],
         }  # fmt: skip
-        history = restored(Panel, arrays, about)
+        static = found.seen_layout.static.names  # their values are those of the table at hand
+        without = Static(static, np.zeros((len(facts["history"]["ids"]), len(static))))
+        history = restored(Panel, arrays, about, {"static": without})
         check_rows(history)
         return replace(found, history=history)
 
