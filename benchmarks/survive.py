@@ -112,7 +112,12 @@ def differences(one: Path, two: Path) -> Iterator[str]:
 
 def _json(a: object, b: object, key: str = "") -> Iterator[str]:
     last = key.rpartition(".")[2]
-    if last in TIMES or last == "sha256" or "seconds" in last or last in ("files", "began", "started", "ended", "host"):
+    if (
+        last in TIMES
+        or last == "sha256"
+        or "seconds" in last
+        or last in ("files", "began", "started", "ended", "host", "storage")
+    ):
         return
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         for name in a:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ABOUT, ENDING = "about.json", ".safetensors"
-LEAST = 1.0
+LEAST = 0.5
 """Seconds of work that are worth a file."""
-EVERY = 2.0
+EVERY = 1.0
 """Seconds between two files of work that comes bit by bit, at least."""
 COST = 25.0
 """Work goes on for at least so many times what the last file took to write, so that keeping it stays cheap."""
