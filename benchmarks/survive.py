@@ -38,8 +38,11 @@ MODELS = {
     "backtest": [{"LSTM": {"epochs": 12, "patience": 12}}, LAVAR],
     "tune": [{"LSTM": {"epochs": 6}}],
 }  # fmt: skip
-TIMES = {"seconds", "fit_seconds", "predict_seconds", "peak_mib", "fit_mib", "predict_mib", "rows_per_second"}
-"""Columns and keys that hold what differs from run to run."""
+TIMES = {
+    "seconds", "fit_seconds", "predict_seconds", "peak_mib", "fit_mib", "predict_mib", "rows_per_second", "sha256",
+    "files", "began", "started", "ended", "host", "storage",
+}  # fmt: skip
+"""Columns and keys that hold what differs from run to run, the folder's own path among them."""
 PASSED_OVER = {"run.log", "status.json", "study.journal", "study.journal.lock"}
 
 
@@ -112,7 +115,12 @@ def differences(one: Path, two: Path) -> Iterator[str]:
 
 def _json(a: object, b: object, key: str = "") -> Iterator[str]:
     last = key.rpartition(".")[2]
-    if last in TIMES or last == "sha256" or "seconds" in last or last in ("files", "began", "started", "ended", "host"):
+    if (
+        last in TIMES
+        or last == "sha256"
+        or "seconds" in last
+        or last in ("files", "began", "started", "ended", "host", "storage")
+    ):
         return
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         for name in a:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ABOUT, ENDING = "about.json", ".safetensors"
-LEAST = 1.0
+LEAST = 0.5
 """Seconds of work that are worth a file."""
+EVERY = 1.0
+"""Seconds between two files of work that comes bit by bit, at least."""
 COST = 25.0
 """Work goes on for at least so many times what the last file took to write, so that keeping it stays cheap."""
 LARGEST = 2**30
@@ -232,6 +234,48 @@ def remembered(
     if small or (packed is not None and write(path, Kept(packed.arrays, {**packed.facts, "warnings": told}))):
         forget(own)
     return value
+
+
+class Gradual:
+    """How far work that comes bit by bit has come: all of it in one file, which each later one replaces.
+
+    Parameters
+    ----------
+    name : str
+        Other than that of any other in the work at hand.
+    """
+
+    def __init__(self, name: str) -> None:
+        place = here()
+        self.path = None if place is None else place.folder / f"{name}{ENDING}"
+        self._began = self._last = time.perf_counter()
+        self._cost = 0.0
+
+    def found(self) -> Kept | None:
+        """Return what was kept last; None where there is nothing.
+
+        Returns
+        -------
+        Kept or None
+        """
+        return None if self.path is None else read(self.path)
+
+    def keep(self, make: Callable[[], Kept], *, ended: bool = False) -> None:
+        """Write how far it is, where it is time to.
+
+        Parameters
+        ----------
+        make : callable
+            Returns all that there is.
+        ended : bool
+            Whether nothing more will come.
+        """
+        now = time.perf_counter()
+        due = now - self._began >= LEAST if ended else now - self._last >= max(EVERY, COST * self._cost)
+        if self.path is not None and due:
+            write(self.path, make())
+            self._last = time.perf_counter()
+            self._cost = self._last - now
 
 
 # ---------------------------------------------------------------- files

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
-from foretide.data.files import PART, flush_to_disk, storing
+from foretide.data.files import PART, flush_folder, flush_to_disk, storing
 from foretide.data.strict import MOST_TEXT, read_bytes, read_json, read_tensors, tensors_length
 from foretide.errors import ArtifactError, NotFittedError, StorageError, nearest
 from foretide.forecasters.fitted import Fitted
@@ -395,5 +395,6 @@ def _put_in_place(fresh: Path, target: Path) -> None:
         if former is not None:
             put_back(former, target)
         raise
+    flush_folder(target.parent)
     for content in asides_of(target):
         drop(content)

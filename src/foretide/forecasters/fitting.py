@@ -120,6 +120,34 @@ def _taken_up(model: Forecaster, kept: Kept) -> Forecaster:
     return model
 
 
+def so_far(model: Forecaster) -> Kept:
+    """Return what a forecaster has learned until now, in the middle of its fit.
+
+    Parameters
+    ----------
+    model : Forecaster
+
+    Returns
+    -------
+    Kept
+    """
+    facts = to_json(model.facts())
+    assert isinstance(facts, dict)
+    return Kept(model.state(), facts)
+
+
+def go_on(model: Forecaster, kept: Kept | None) -> None:
+    """Put a forecaster where :func:`so_far` was; nothing for None.
+
+    Parameters
+    ----------
+    model : Forecaster
+    kept : Kept or None
+    """
+    if kept is not None:
+        model.restore(dict(kept.arrays), from_json(kept.facts))
+
+
 def _all_parts(model: Forecaster) -> Iterator[Forecaster]:
     yield model
     for part in model.parts:

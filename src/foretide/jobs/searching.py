@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from foretide.jobs.roster import label_of, roster, searched
 from foretide.jobs.sections import ModelConfig, SearchConfig
 from foretide.jobs.threads import network_threads
 from foretide.tuning.candidates import candidates_of
+from foretide.tuning.ledger import without_lost
 from foretide.tuning.objective import inner_plan, setting_of
 from foretide.tuning.trials import FIXED
 
@@ -54,10 +56,11 @@ def search(config: Config, prepared: Prepared, log: Callable[[str], None], stora
 
     assert config.search is not None
     budget: Json = config.search.model_dump(exclude={"models"})
-    return tune(
+    study = tune(
         _models_of(config), prepared.known, h=config.h, storage=storage, name=config.name, seed=config.seeds[0],
         baselines=config.baselines, calendar=prepared.calendar, refit=False, progress=log, **budget,
     )  # fmt: skip
+    return replace(study, rows=without_lost(study.rows))  # the folder is that of a search that was never interrupted
 
 
 def candidates_in(config: Config, prepared: Prepared) -> tuple[Plan, tuple[Candidate, ...]]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from foretide.data.checkpoints import COST, LEAST, Kept, Place, digest, here, read, write
+from foretide.data.checkpoints import Gradual, Kept, digest, here
 from foretide.training.saved import prefixed, under
 from foretide.training.watch import Epoch
 
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from foretide.typing import Array
 
 Batch = TypeVar("Batch")
-EVERY = 2.0
-"""Seconds of training between two files, at least."""
 
 
 class Best(NamedTuple):
@@ -62,10 +58,7 @@ class Keeper:
     """
 
     def __init__(self, learner: Learner[Batch], schedule: TrainingConfig | Stage) -> None:
-        self.learner, place = learner, here()
-        self.path = None if place is None else _path(place, learner, schedule)
-        self.began = self.last = time.perf_counter()
-        self.cost = 0.0
+        self.learner, self.file = learner, Gradual(_name(learner, schedule))
 
     def found(self) -> Far | None:
         """Return how far an earlier process came, and put the learner there; None where there was none.
@@ -74,7 +67,7 @@ class Keeper:
         -------
         Far or None
         """
-        kept = None if self.path is None else read(self.path)
+        kept = self.file.found()
         if kept is None:
             return None
         state = {name: torch.from_numpy(np.array(array)) for name, array in under("learner.", kept.arrays).items()}
@@ -94,25 +87,23 @@ class Keeper:
         ----------
         far : Far
         """
-        if self.path is None:
-            return
-        now = time.perf_counter()
-        due = now - self.began >= LEAST if far.ended else now - self.last >= max(EVERY, COST * self.cost)
-        if not due:
-            return
+        self.file.keep(lambda: self._packed(far), ended=far.ended)
+
+    def _packed(self, far: Far) -> Kept:
         arrays = prefixed("learner.", _arrays({**self.learner.moving(), **_draws()}))
         for part, best in far.best.items():
             arrays |= _arrays({f"best.{part}.{k}": value for k, value in enumerate(best.values)})
         about = {part: [best.epoch, best.loss, len(best.values)] for part, best in far.best.items()}
-        write(self.path, Kept(arrays, {"epochs": far.epochs, "best": about, "ended": far.ended}))
-        self.last = time.perf_counter()
-        self.cost = self.last - now
+        return Kept(arrays, {"epochs": far.epochs, "best": about, "ended": far.ended})
 
 
-def _path(place: Place, learner: Learner[Batch], schedule: TrainingConfig | Stage) -> Path:
-    number = place.number("training")
+def _name(learner: Learner[Batch], schedule: TrainingConfig | Stage) -> str:
+    """Which training it is: by how many came before in the same work, and by how it begins."""
+    place = here()
+    if place is None:
+        return ""
     begins = digest(type(learner).__qualname__, schedule, _arrays(learner.moving()))
-    return place.folder / f"training-{number}-{begins}.safetensors"
+    return f"training-{place.number('training')}-{begins}"
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:

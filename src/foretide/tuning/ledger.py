@@ -101,6 +101,21 @@ class Row:
         return key_of(self.settings)
 
 
+def without_lost(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return trials without those that a process lost and that were run again: as if it had not been interrupted.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+
+    Returns
+    -------
+    tuple of Row
+    """
+    again = {(row.label, row.key) for row in rows if row.counts}
+    return tuple(row for row in rows if row.state != INTERRUPTED or (row.label, row.key) not in again)
+
+
 class Ledger:
     """All trials of a search, by class.
 

@@ -18,7 +18,7 @@ from foretide.forecasters.base import class_slug
 from foretide.forecasters.fitting import installed_versions
 from foretide.text import seconds_in
 from foretide.tuning.candidates import Candidate, Models, candidates_of, horizon_of
-from foretide.tuning.ledger import COMPLETE, INTERRUPTED, WITHDRAWN, Ledger, Row
+from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
 from foretide.tuning.objective import Task, inner_plan, make_task, setting_of
 from foretide.tuning.result import Study
 from foretide.tuning.search import Reporter, Search, check_names, looking, work, work_beside
@@ -234,18 +234,11 @@ def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions)
         ledger.agree(about)
         notes, baselines = _baselines(search, ledger, options)
         _carry_out(search, ledger, options["n_jobs"], options["progress"])
-        rows = _shown(ledger.rows())
+        rows = tuple(row for row in ledger.rows() if row.state != WITHDRAWN)
     return Study(
         search.name, search.place.where, search.task.metric, baselines, notes, about, search.task, part,
         search.candidates, rows,
     )  # fmt: skip
-
-
-def _shown(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Return the trials to show, without those of a killed process that were run again."""
-    again = {(row.label, row.key) for row in rows if row.counts}
-    lost = {row.id for row in rows if row.state == INTERRUPTED and (row.label, row.key) in again}
-    return tuple(row for row in rows if row.state != WITHDRAWN and row.id not in lost)
 
 
 def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:

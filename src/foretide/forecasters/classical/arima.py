@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from foretide.data.checkpoints import Gradual
 from foretide.data.time.ahead import check_known, known_rows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.regressors import Regressors, left_out_notes
+from foretide.forecasters.fitting import go_on, so_far
 from foretide.forecasters.gaussian import (
     naive_distribution,
     normal_quantiles,
@@ -129,16 +131,21 @@ class ARIMA(Forecaster):
         train = part.train
         self._params, self._regressors, self._effects, self._failed = {}, {}, {}, {}
         replaced: dict[str, list[str]] = {}
+        gradual = Gradual("series")
+        go_on(self, gradual.found())
         for entity in range(train.n_entities):
             history = targets_until(train, entity, int(train.length[entity]) - 1)
             table = known_rows(train, entity, 0)
             for d in range(train.n_targets):
                 name = _key(train.ids[entity], train.targets[d])
                 try:
-                    self._estimate(name, history[:, d], table)
+                    if name not in self._params and name not in self._failed:
+                        self._estimate(name, history[:, d], table)
                 except (ValueError, np.linalg.LinAlgError, IndexError) as error:
                     self._failed[name] = str(error)
-                    replaced.setdefault(str(error), []).append(train.series_name(entity, d))
+                if name in self._failed:
+                    replaced.setdefault(self._failed[name], []).append(train.series_name(entity, d))
+                gradual.keep(lambda: so_far(self))
         say_replaced(self.name, replaced, "the random walk")
 
     def _estimate(self, name: str, history: Floats, table: Floats) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from foretide.data.checkpoints import Gradual
 from foretide.data.windows import Windows
 from foretide.errors import DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.choices import joined_choices
+from foretide.forecasters.fitting import go_on, so_far
 from foretide.forecasters.simple.history import by_entity
 from foretide.forecasters.wrappers.wrapper import Member, Single
 from foretide.parallel import Outcome, check_jobs, stream_tasks
@@ -132,27 +134,28 @@ class PerEntity(Single):
 
     # ---------------------------------------------------------------- learning
     def _fit(self, part: FitPart) -> None:
-        panel = part.panel
+        panel, gradual, self.entities_ = part.panel, Gradual("entities"), {}
+        go_on(self, gradual.found())
+        left = [i for i, name in enumerate(panel.ids) if name not in self.entities_]
         shared = _Shared(panel, self.inner.fresh(), part.train_until)
-        tasks = stream_tasks(
-            _fit_one, range(panel.n_entities), shared=shared, n_jobs=self.n_jobs, progress=self._progress
-        )  # fmt: skip
-        found: dict[int, Entity] = {}
-        errors: dict[int, BaseException] = {}
+        tasks = stream_tasks(_fit_one, left, shared=shared, n_jobs=self.n_jobs, progress=self._progress)
+        causes: dict[int, BaseException | None] = {}
         with closing(tasks) as outcomes:
             for outcome in outcomes:
-                i = outcome.index
-                found[i] = outcome.get() if outcome.ok else _failed(outcome, int(panel.observed[i]))
-                if outcome.error is not None:
-                    errors[i] = outcome.error
-        self.entities_ = {name: found[i] for i, name in enumerate(panel.ids)}
+                i = left[outcome.index]
+                self.entities_[panel.ids[i]] = outcome.get() if outcome.ok else _failed(outcome, int(panel.observed[i]))
+                causes[i] = outcome.error
+                gradual.keep(lambda: so_far(self))
+        found = [self.entities_[name] for name in panel.ids]
+        self.entities_ = dict(zip(panel.ids, found, strict=True))
+        errors = [i for i, entity in enumerate(found) if entity.error]
         if not errors:
             return
-        first = min(errors)
+        first = errors[0]
         what = f"{len(errors)} of {len(found)} entities could not be fitted"
         about = f"The first is {panel.ids[first]!r}: {found[first].error}"
         if len(errors) == len(found):
-            raise DataError(f"{self.name}: {what}. {about}") from errors[first]
+            raise DataError(f"{self.name}: {what}. {about}") from causes.get(first)
         warnings.warn(
             f"{self.name}: {what} and are forecast by a simple stand-in; see .table. {about}", UserWarning, stacklevel=3
         )

@@ -1,0 +1,76 @@
+"""A fit that was killed goes on in the middle of its series, and ends the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.cases import make_panel
+
+import foretide as ft
+from foretide.data import checkpoints
+from foretide.data.checkpoints import keeping
+from foretide.forecasters.classical.arima import ARIMA
+from foretide.forecasters.wrappers import per_entity
+
+
+@pytest.fixture(autouse=True)
+def _every_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LEAST", "EVERY", "COST"):
+        monkeypatch.setattr(checkpoints, name, 0.0)
+
+
+def same(one: ft.Forecaster, two: ft.Forecaster) -> None:
+    assert one.state().keys() == two.state().keys()
+    for name, array in one.state().items():
+        np.testing.assert_array_equal(array, two.state()[name])
+
+
+@pytest.mark.parametrize(
+    ("made", "place", "name"),
+    [
+        (ft.ARIMA(3, order=(1, 0, 0)), ARIMA, "_estimate"),
+        (ft.PerEntity(ft.SeasonalES(3)), per_entity, "_fit_one"),
+    ],
+)
+def test_series_that_were_fitted_are_not_fitted_again(
+    made: ft.Forecaster, place: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, real, calls = make_panel((60, 50, 70, 40)), getattr(place, name), [0]
+    whole = made.fresh().fit(panel)
+
+    def killed(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(place, name, killed)
+    with keeping(tmp_path, {}), pytest.raises(KeyboardInterrupt):
+        made.fresh().fit(panel, intervals=False)
+    with keeping(tmp_path, {}):
+        again = made.fresh().fit(panel, intervals=False)
+        assert calls == [3 + 2]
+        same(again, whole)
+        same(made.fresh().fit(panel, intervals=False), whole)  # and the whole fit is taken up
+    assert calls == [3 + 2]
+    windows = {"levels": ()}
+    np.testing.assert_array_equal(again.predict(panel, **windows).mean, whole.predict(panel, **windows).mean)  # type: ignore[arg-type]
+
+
+def test_a_fit_of_other_data_or_settings_is_made(tmp_path: Path) -> None:
+    panel = make_panel((60, 50))
+    values = panel.values.copy()
+    values[3, 0] += 1
+    for other, model in (
+        (panel, ft.SeasonalES(3, alpha=0.2)),
+        (panel.with_values(values), ft.SeasonalES(3, alpha=0.3)),
+    ):
+        with keeping(tmp_path, {}):
+            ft.SeasonalES(3, alpha=0.3).fit(panel)
+            same(model.fresh().fit(other), model.fresh().fit(other))
+            found = model.fresh().fit(other).predict(other)
+        np.testing.assert_array_equal(found.mean, model.fresh().fit(other).predict(other).mean)
+        assert found.quantiles is not None
