@@ -21,7 +21,6 @@ import importlib
 import json
 import math
 import os
-import random
 import re
 import resource
 import shutil
@@ -178,16 +177,17 @@ class Reached:
                     lines[file][int(line)].update(names)
         return cls(seconds, lines)
 
-    def tests(self, file: str, first: int, last: int) -> list[str]:
-        """Return the tests that reach one of the lines, the nearest and then the quickest first, within the budget.
+    def tests(self, change: Change) -> list[str]:
+        """Return the tests that reach what is changed, the nearest and then the quickest first, within the budget.
 
-        Where none does, those that reach the ten lines before and after, else the file: it may have changed since.
+        Where none does (a default is set before tests begin, the file was changed since), those of the whole function,
+        else those of the whole file.
         """
-        for more in (0, 10, 10_000):
-            near = (found for line, found in self.lines[file].items() if first - more <= line <= last + more)
+        for first, last in ((change.first, change.last), change.within, (0, math.inf)):
+            near = (found for line, found in self.lines[change.file].items() if first <= line <= last)
             if names := set[str]().union(*near):
                 break
-        parts = Path(file).with_suffix("").parts[2:]  # without src/foretide
+        parts = Path(change.file).with_suffix("").parts[2:]  # without src/foretide
 
         def order(name: str) -> tuple[int, float]:
             test = Path(name.split("::")[0]).with_suffix("").parts[1:]
@@ -215,6 +215,8 @@ class Change:
         Which of the file's changes.
     first, last : int
         Lines of what is changed.
+    within : tuple of int
+        Lines of the function.
     text : str
         Before and after.
     """
@@ -224,6 +226,7 @@ class Change:
     number: int
     first: int
     last: int
+    within: tuple[int, int]
     text: str
 
 
@@ -242,7 +245,8 @@ def changes(copy: Path, file: str) -> list[Change]:
         place = where.get(node) or where[inside]
         before, after = (re.sub(r"\s+", " ", module.code_for_node(n)) for n in (node, mutation.mutated_node))
         text = f"{before[:150]} -> {after[:150]}"
-        listed.append(Change(file, inside.name.value, number, place.start.line, place.end.line, text))
+        within = where[inside].start.line, where[inside].end.line
+        listed.append(Change(file, inside.name.value, number, place.start.line, place.end.line, within, text))
     return listed
 
 
@@ -273,8 +277,11 @@ def drawn(copy: Path, work: Path, room: str, seed: int) -> list[Change]:
         content = {"sources": sources, "changes": every}
         kept.write_text(json.dumps(content))
     listed = [Change(**change) for change in content["changes"]]
-    random.Random(f"{seed}/{room}").shuffle(listed)
-    return listed
+
+    def order(change: Change) -> bytes:
+        return hashlib.sha256(f"{seed}/{change.file}/{change.function}/{change.text}".encode()).digest()
+
+    return sorted(listed, key=order)  # a change elsewhere leaves the order as it is
 
 
 # ------------------------------------------------------------------------- running one
@@ -363,14 +370,17 @@ def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> 
     for name in WARM:
         importlib.import_module(name)
     rows = _rows()
-    known = {_key(row) for row in rows if not (again and row["outcome"] in MISSED)}
-    lists = {room: drawn(copy, work, room, seed)[:each] for room in rooms}
-    for turn in range(each):
+    missed, known = {_key(row) for row in rows if row["outcome"] in MISSED}, {_key(row) for row in rows}
+    lists = {room: drawn(copy, work, room, seed) for room in rooms}
+    for room, every in lists.items():
+        wanted = [change for change in every if (change.file, change.function, change.text) in missed]
+        lists[room] = wanted if again else every[:each]
+    for turn in range(max(len(wanted) for wanted in lists.values())):
         for room in rooms:
             change = lists[room][turn] if turn < len(lists[room]) else None
-            if change is None or (change.file, change.function, change.text) in known:
+            if change is None or (not again and (change.file, change.function, change.text) in known):
                 continue  # tried before
-            names = reached.tests(change.file, change.first, change.last)
+            names = reached.tests(change)
             begin = time.monotonic()
             expected = sum(reached.seconds[name] for name in names)
             outcome, by = tried(copy, change, names, expected) if names else ("no test", "")
