@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ class Told:
 
     name = "Told"
     history: Any = ({"epoch": 1, "loss": 0.5},)
-    interventions: Any = {"cap": 3}
+    interventions: ClassVar[dict[str, int]] = {"cap": 3}
     members: Any = ()
 
     def start_report(self) -> dict[str, float]:
