@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -51,7 +52,7 @@ def changes(copy: Path, file: str) -> list[Change]:
 
     module, found, *_ = _mutations(copy, file)
     where = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
-    listed = []
+    listed, seen = [], Counter[tuple[str, str]]()
     for number, mutation in enumerate(found):
         inside, node = mutation.contained_by_top_level_function, mutation.original_node
         if not isinstance(inside, cst.FunctionDef) or _is_sentence(node):
@@ -59,7 +60,10 @@ def changes(copy: Path, file: str) -> list[Change]:
         place = where.get(node) or where[inside]
         before, after = (re.sub(r"\s+", " ", module.code_for_node(n)) for n in (node, mutation.mutated_node))
         text = f"{before[:150]} -> {after[:150]}"
-        within = where[inside].start.line, where[inside].end.line
+        seen[inside.name.value, text] += 1
+        if (times := seen[inside.name.value, text]) > 1:
+            text += f" (no. {times})"
+        within = where[inside.body].start.line, where[inside.body].end.line
         listed.append(Change(file, inside.name.value, number, place.start.line, place.end.line, within, text))
     return listed
 
@@ -85,12 +89,13 @@ def drawn(copy: Path, work: Path, room: str, seed: int) -> list[Change]:
     """Return all changes of a room in random order; the list of them is kept in the work folder."""
     kept = work / f"changes-{room}.json"
     files = sorted((copy / "src/foretide" / room).rglob("*.py"))
-    sources = {p.relative_to(copy).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-    if not kept.exists() or (content := json.loads(kept.read_text()))["sources"] != sources:
-        every = [asdict(change) for file in sources for change in changes(copy, file)]
-        content = {"sources": sources, "changes": every}
-        kept.write_text(json.dumps(content))
-    listed = [Change(**change) for change in content["changes"]]
+    before, now = json.loads(kept.read_text()) if kept.exists() else {}, {}
+    for path in files:
+        file, text = path.relative_to(copy).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()
+        key = f"{file} {text}"
+        now[key] = before[key] if key in before else [asdict(change) for change in changes(copy, file)]
+    kept.write_text(json.dumps(now))
+    listed = [Change(**change) for every in now.values() for change in every]
 
     def order(change: Change) -> bytes:
         return hashlib.sha256(f"{seed}/{change.file}/{change.function}/{change.text}".encode()).digest()

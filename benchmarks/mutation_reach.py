@@ -138,7 +138,7 @@ class Change:
     first, last : int
         Lines of what is changed.
     within : tuple of int
-        Lines of the function.
+        Lines of the function's body.
     text : str
         Before and after.
     """
@@ -185,7 +185,9 @@ class Reached:
         Where none does (a default is set before tests begin, the file was changed since), those of the whole function,
         else those of the whole file.
         """
-        for first, last in ((change.first, change.last), change.within, (0, math.inf)):
+        exact = (change.first, change.last)
+        spans = [exact] if change.first >= change.within[0] else []  # a signature is read at import
+        for first, last in (*spans, change.within, (0, math.inf)):
             near = (found for line, found in self.lines[change.file].items() if first <= line <= last)
             if names := set[str]().union(*near):
                 break
