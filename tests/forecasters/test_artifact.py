@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -358,3 +359,13 @@ def test_a_network_is_loaded_where_it_can_compute(tmp_path: Path) -> None:
         ft.load(tmp_path / "model", device="cuda:99")
     with pytest.raises(ConfigError, match=r"device='gpu' is not known\. Type 'auto', 'cpu' or 'cuda'"):
         ft.load(tmp_path / "model", device="gpu")
+
+
+def test_a_class_that_is_unknown_here_is_named_with_the_nearest(saved: Path) -> None:
+    text = (saved / "settings.json").read_text().replace('"SeasonalNaive"', '"SeasonalNaiv"', 1)
+    (saved / "settings.json").write_text(text)
+    found = json.loads((saved / "manifest.json").read_text())
+    found["files"]["settings.json"] = hashlib.sha256(text.encode()).hexdigest()
+    (saved / "manifest.json").write_text(json.dumps({**found, "forecaster": "SeasonalNaiv"}))
+    with pytest.raises(ArtifactError, match=r"holds a forecaster 'SeasonalNaiv', unknown here\. Did you mean 'Seasonal"):
+        artifact.load(saved)
