@@ -41,7 +41,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "mutation.csv"
 WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "pyarrow.parquet", "torch",
         "statsmodels.api", "lightgbm", "sklearn.linear_model", "polars", "safetensors.numpy")  # fmt: skip
 MISSED = ("survived", "no test")
-COLUMNS = ("room", "file", "line", "function", "change", "outcome", "tests", "by", "seconds")
+COLUMNS = ("room", "file", "line", "function", "change", "first", "outcome", "tests", "by", "seconds")
 
 
 # ------------------------------------------------------------------------- changes
@@ -213,8 +213,9 @@ def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> 
             row = {"room": room, "file": change.file, "line": change.first, "function": change.function,
                    "change": change.text, "outcome": outcome, "tests": len(names), "by": by,
                    "seconds": f"{time.monotonic() - begin:.1f}"}  # fmt: skip
-            key = _key(row)
-            rows = [*(r for r in _rows() if _key(r) != key), row]
+            former = {_key(r): r for r in _rows()}
+            row["first"] = former.get(_key(row), {}).get("first") or outcome
+            rows = list({**former, _key(row): row}.values())
             _write(rows)
             print(f"{room:12}{outcome:9}{row['seconds']:>7} s  {change.file}:{change.first}  {change.text}", flush=True)
     control(copy, reached, rows)
@@ -256,16 +257,18 @@ def wilson(part: int, of: int) -> tuple[float, float]:
 
 
 def score() -> None:
-    """Print the share noticed by room."""
+    """Print the share noticed by room, when first tried and since."""
     rows = _rows()
-    print("| room | changes tried | noticed | share | 95 % interval |\n|---|---|---|---|---|")
+    print(
+        "| room | changes drawn | noticed at first | 95 % interval | with the tests added since |\n|---|---|---|---|---|"
+    )
     for room in (*ROOMS, "all"):
-        outcomes = [r["outcome"] for r in rows if room in ("all", r["room"])]
-        if outcomes:
-            noticed = sum(outcome not in MISSED for outcome in outcomes)
-            low, high = wilson(noticed, len(outcomes))
-            share = f"{noticed / len(outcomes):.0%}"
-            print(f"| {room} | {len(outcomes)} | {noticed} | {share} | {low:.0%} to {high:.0%} |")
+        own = [r for r in rows if room in ("all", r["room"])]
+        if own:
+            first, now = (sum(r[when] not in MISSED for r in own) for when in ("first", "outcome"))
+            low, high = wilson(first, len(own))
+            part = f"{first / len(own):.0%} | {low:.0%} to {high:.0%}"
+            print(f"| {room} | {len(own)} | {part} | {now / len(own):.0%} |")
 
 
 def main() -> None:
