@@ -259,9 +259,8 @@ def wilson(part: int, of: int) -> tuple[float, float]:
 def score() -> None:
     """Print the share noticed by room, when first tried and since."""
     rows = _rows()
-    print(
-        "| room | changes drawn | noticed at first | 95 % interval | with the tests added since |\n|---|---|---|---|---|"
-    )
+    print("| room | changes drawn | noticed at first | 95 % interval | with the tests added since |")
+    print("|---|---|---|---|---|")
     for room in (*ROOMS, "all"):
         own = [r for r in rows if room in ("all", r["room"])]
         if own:
