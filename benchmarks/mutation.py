@@ -21,212 +21,30 @@ import importlib
 import json
 import math
 import os
-import random
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from mutation_reach import ROOMS, ROOT, TESTS, Change, Reached, copied, record
+
 RESULTS = ROOT / "benchmarks" / "results" / "mutation.csv"
-ROOMS = ("data", "heads", "evaluation", "forecasters")
-TESTS = (*(f"tests/{room}" for room in ROOMS), *(f"src/foretide/{room}" for room in ROOMS),
-         "tests/contracts", "tests/leakage", "tests/training", "tests/jobs", "tests/explain")  # fmt: skip
 WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "pyarrow.parquet", "torch",
         "statsmodels.api", "lightgbm", "sklearn.linear_model", "polars", "safetensors.numpy")  # fmt: skip
-BUDGET = 40.0
-"""CPU seconds of tests one change may take, on a quiet machine."""
 MISSED = ("survived", "no test")
-COLUMNS = ("room", "file", "line", "function", "change", "outcome", "tests", "by", "seconds")
-
-
-# ------------------------------------------------------------------------- the copy
-def copied(work: Path) -> Path:
-    """Bring the copy of the checkout up to date, with compiled files that are checked by content."""
-    copy = work / "checkout"
-    listing = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
-    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout.decode()
-    wanted = {name for name in listed.split("\0") if name and (ROOT / name).is_file()}
-    for name in wanted:
-        target = copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists() or target.read_bytes() != (ROOT / name).read_bytes():
-            shutil.copyfile(ROOT / name, target)
-    for extra in (p for p in copy.rglob("*.py") if p.relative_to(copy).as_posix() not in wanted):
-        extra.unlink()
-    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", str(copy / "src")]
-    subprocess.run(command, check=True)
-    return copy
-
-
-# ------------------------------------------------------------------------- which test reaches which line
-class Recorder:
-    """A pytest plugin: one coverage context for each test, and one for each shared fixture."""
-
-    def __init__(self, coverage: Any) -> None:
-        self.coverage, self.seconds, self.passed = coverage, defaultdict[str, float](float), dict[str, bool]()
-        self.fixtures: dict[str, list[str]] = {}
-        self._now = ""
-
-    def _switch(self, context: str) -> str:
-        before, self._now = self._now, context
-        self.coverage.switch_context(context)
-        return before
-
-    def hooks(self) -> object:
-        """Return the plugin; its hooks need pytest, which the watching process does not load."""
-        import pytest
-
-        recorder = self
-
-        class Plugin:
-            @pytest.hookimpl(hookwrapper=True)
-            def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
-                recorder.fixtures[item.nodeid] = list(getattr(item, "fixturenames", ()))
-                recorder._switch(item.nodeid)
-                begin = time.process_time()
-                yield
-                recorder.seconds[item.nodeid] = time.process_time() - begin
-                recorder._switch("")
-
-            @pytest.hookimpl(hookwrapper=True)
-            def pytest_fixture_setup(self, fixturedef: Any) -> Iterator[None]:
-                if fixturedef.scope == "function":
-                    yield
-                    return
-                before = recorder._switch(f"fixture {fixturedef.baseid} {fixturedef.argname}")
-                yield
-                recorder._switch(before)
-
-            def pytest_runtest_logreport(self, report: Any) -> None:
-                passed = recorder.passed.get(report.nodeid, True)
-                recorder.passed[report.nodeid] = passed and report.outcome == "passed"
-
-        return Plugin()
-
-
-def record(copy: Path, tests: str, out: Path) -> None:
-    """Run the tests of a folder and write which of them reach which lines (in a process of its own)."""
-    os.chdir(copy)
-    sys.path.insert(0, str(copy / "src"))
-    coverage = importlib.import_module("coverage").Coverage(
-        data_file=None, config_file=False, source=[str(copy / "src" / "foretide" / room) for room in ROOMS]
-    )
-    recorder = Recorder(coverage)
-    coverage.start()
-    import pytest
-
-    pytest.main(["-q", "-m", "not timing and not browser", "-p", "no:cacheprovider", tests], plugins=[recorder.hooks()])
-    coverage.stop()
-    sound = [name for name, passed in recorder.passed.items() if passed]
-    users: dict[str, list[str]] = defaultdict(list)
-    for name in sound:
-        for fixture in recorder.fixtures.get(name, ()):
-            users[fixture].append(name)
-    data, lines = coverage.get_data(), {}
-    for file in data.measured_files():
-        reached = {
-            line: sorted({test for context in contexts if context for test in _tests(context, users)} & {*sound})
-            for line, contexts in data.contexts_by_lineno(file).items()
-        }
-        lines[Path(file).relative_to(copy).as_posix()] = {line: names for line, names in reached.items() if names}
-    out.write_text(json.dumps({"seconds": {name: recorder.seconds[name] for name in sound}, "lines": lines}))
-
-
-def _tests(context: str, users: Mapping[str, list[str]]) -> list[str]:
-    """Return the tests behind a context: itself, or all below a shared fixture's home that ask for it."""
-    if not context.startswith("fixture "):
-        return [context]
-    _, home, fixture = context.split(" ", 2)
-    return [name for name in users[fixture] if name.startswith(home)]
-
-
-@dataclass
-class Reached:
-    """Which tests reach a line, and how long they take.
-
-    Attributes
-    ----------
-    seconds : dict
-        CPU seconds by test.
-    lines : dict
-        Tests by file and line.
-    """
-
-    seconds: dict[str, float]
-    lines: dict[str, dict[int, set[str]]]
-
-    @classmethod
-    def of(cls, work: Path) -> Reached:
-        seconds: dict[str, float] = {}
-        lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for path in sorted(work.glob("map-*.json")):
-            found = json.loads(path.read_text())
-            seconds |= found["seconds"]
-            for file, by_line in found["lines"].items():
-                for line, names in by_line.items():
-                    lines[file][int(line)].update(names)
-        return cls(seconds, lines)
-
-    def tests(self, file: str, first: int, last: int) -> list[str]:
-        """Return the tests that reach one of the lines, the nearest and then the quickest first, within the budget.
-
-        Where none does, those that reach the ten lines before and after, else the file: it may have changed since.
-        """
-        for more in (0, 10, 10_000):
-            near = (found for line, found in self.lines[file].items() if first - more <= line <= last + more)
-            if names := set[str]().union(*near):
-                break
-        parts = Path(file).with_suffix("").parts[2:]  # without src/foretide
-
-        def order(name: str) -> tuple[int, float]:
-            test = Path(name.split("::")[0]).with_suffix("").parts[1:]
-            same = sum(a == b.removeprefix("test_") for a, b in zip(parts, test, strict=False))
-            return -same, self.seconds[name]
-
-        chosen, total = [], 0.0
-        for name in sorted(names, key=order):
-            if total + self.seconds[name] <= BUDGET:
-                total += self.seconds[name]
-                chosen.append(name)
-        return chosen
+COLUMNS = ("room", "file", "line", "function", "change", "first", "outcome", "tests", "by", "seconds")
 
 
 # ------------------------------------------------------------------------- changes
-@dataclass(frozen=True)
-class Change:
-    """One small change: the whole file afterwards is made when it is needed.
-
-    Attributes
-    ----------
-    file, function : str
-        Where.
-    number : int
-        Which of the file's changes.
-    first, last : int
-        Lines of what is changed.
-    text : str
-        Before and after.
-    """
-
-    file: str
-    function: str
-    number: int
-    first: int
-    last: int
-    text: str
-
-
 def changes(copy: Path, file: str) -> list[Change]:
     """List what mutmut would change in the functions of a file; words of sentences are left out."""
     import libcst as cst
@@ -234,7 +52,7 @@ def changes(copy: Path, file: str) -> list[Change]:
 
     module, found, *_ = _mutations(copy, file)
     where = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
-    listed = []
+    listed, seen = [], Counter[tuple[str, str]]()
     for number, mutation in enumerate(found):
         inside, node = mutation.contained_by_top_level_function, mutation.original_node
         if not isinstance(inside, cst.FunctionDef) or _is_sentence(node):
@@ -242,7 +60,11 @@ def changes(copy: Path, file: str) -> list[Change]:
         place = where.get(node) or where[inside]
         before, after = (re.sub(r"\s+", " ", module.code_for_node(n)) for n in (node, mutation.mutated_node))
         text = f"{before[:150]} -> {after[:150]}"
-        listed.append(Change(file, inside.name.value, number, place.start.line, place.end.line, text))
+        seen[inside.name.value, text] += 1
+        if (times := seen[inside.name.value, text]) > 1:
+            text += f" (no. {times})"
+        within = where[inside.body].start.line, where[inside.body].end.line
+        listed.append(Change(file, inside.name.value, number, place.start.line, place.end.line, within, text))
     return listed
 
 
@@ -267,14 +89,25 @@ def drawn(copy: Path, work: Path, room: str, seed: int) -> list[Change]:
     """Return all changes of a room in random order; the list of them is kept in the work folder."""
     kept = work / f"changes-{room}.json"
     files = sorted((copy / "src/foretide" / room).rglob("*.py"))
-    sources = {p.relative_to(copy).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-    if not kept.exists() or (content := json.loads(kept.read_text()))["sources"] != sources:
-        every = [asdict(change) for file in sources for change in changes(copy, file)]
-        content = {"sources": sources, "changes": every}
-        kept.write_text(json.dumps(content))
-    listed = [Change(**change) for change in content["changes"]]
-    random.Random(f"{seed}/{room}").shuffle(listed)
-    return listed
+    before, now = json.loads(kept.read_text()) if kept.exists() else {}, {}
+    for path in files:
+        file, text = path.relative_to(copy).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()
+        key = f"{file} {text}"
+        now[key] = before[key] if key in before else [asdict(change) for change in changes(copy, file)]
+    kept.write_text(json.dumps(now))
+    listed = [Change(**change) for every in now.values() for change in every]
+
+    def order(change: Change) -> bytes:
+        return hashlib.sha256(f"{seed}/{change.file}/{change.function}/{change.text}".encode()).digest()
+
+    return sorted(listed, key=order)  # a change elsewhere leaves the order as it is
+
+
+def missed_before(copy: Path, rows: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """Return the changes that no test noticed, as far as they can still be made."""
+    missed = {_key(row) for row in rows if row["outcome"] in MISSED}
+    every = [change for file in sorted({file for file, *_ in missed}) for change in changes(copy, file)]
+    return [change for change in every if (change.file, change.function, change.text) in missed]
 
 
 # ------------------------------------------------------------------------- running one
@@ -363,22 +196,26 @@ def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> 
     for name in WARM:
         importlib.import_module(name)
     rows = _rows()
-    known = {_key(row) for row in rows if not (again and row["outcome"] in MISSED)}
-    lists = {room: drawn(copy, work, room, seed)[:each] for room in rooms}
-    for turn in range(each):
+    known = {_key(row) for row in rows}
+    if again:
+        lists = {room: missed_before(copy, [row for row in rows if row["room"] == room]) for room in rooms}
+    else:
+        lists = {room: drawn(copy, work, room, seed)[:each] for room in rooms}
+    for turn in range(max(len(wanted) for wanted in lists.values())):
         for room in rooms:
             change = lists[room][turn] if turn < len(lists[room]) else None
-            if change is None or (change.file, change.function, change.text) in known:
+            if change is None or (not again and (change.file, change.function, change.text) in known):
                 continue  # tried before
-            names = reached.tests(change.file, change.first, change.last)
+            names = reached.tests(change)
             begin = time.monotonic()
             expected = sum(reached.seconds[name] for name in names)
             outcome, by = tried(copy, change, names, expected) if names else ("no test", "")
             row = {"room": room, "file": change.file, "line": change.first, "function": change.function,
                    "change": change.text, "outcome": outcome, "tests": len(names), "by": by,
                    "seconds": f"{time.monotonic() - begin:.1f}"}  # fmt: skip
-            key = _key(row)
-            rows = [*(r for r in rows if _key(r) != key), row]
+            former = {_key(r): r for r in _rows()}
+            row["first"] = former.get(_key(row), {}).get("first") or outcome
+            rows = list({**former, _key(row): row}.values())
             _write(rows)
             print(f"{room:12}{outcome:9}{row['seconds']:>7} s  {change.file}:{change.first}  {change.text}", flush=True)
     control(copy, reached, rows)
@@ -420,16 +257,17 @@ def wilson(part: int, of: int) -> tuple[float, float]:
 
 
 def score() -> None:
-    """Print the share noticed by room."""
+    """Print the share noticed by room, when first tried and since."""
     rows = _rows()
-    print("| room | changes tried | noticed | share | 95 % interval |\n|---|---|---|---|---|")
+    print("| room | changes drawn | noticed at first | 95 % interval | with the tests added since |")
+    print("|---|---|---|---|---|")
     for room in (*ROOMS, "all"):
-        outcomes = [r["outcome"] for r in rows if room in ("all", r["room"])]
-        if outcomes:
-            noticed = sum(outcome not in MISSED for outcome in outcomes)
-            low, high = wilson(noticed, len(outcomes))
-            share = f"{noticed / len(outcomes):.0%}"
-            print(f"| {room} | {len(outcomes)} | {noticed} | {share} | {low:.0%} to {high:.0%} |")
+        own = [r for r in rows if room in ("all", r["room"])]
+        if own:
+            first, now = (sum(r[when] not in MISSED for r in own) for when in ("first", "outcome"))
+            low, high = wilson(first, len(own))
+            part = f"{first / len(own):.0%} | {low:.0%} to {high:.0%}"
+            print(f"| {room} | {len(own)} | {part} | {now / len(own):.0%} |")
 
 
 def main() -> None:

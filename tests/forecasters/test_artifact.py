@@ -378,3 +378,13 @@ def test_a_table_with_zone_text_and_statics_is_remembered(tmp_path: Path, name: 
     model.save(tmp_path / "model")
     loaded = artifact.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict(panel, cutoffs).mean, model.predict(panel, cutoffs).mean)
+
+
+def test_a_class_that_is_unknown_here_is_named_with_the_nearest(saved: Path) -> None:
+    text = (saved / "settings.json").read_text().replace('"SeasonalNaive"', '"SeasonalNaiv"', 1)
+    (saved / "settings.json").write_text(text)
+    found = json.loads((saved / "manifest.json").read_text())
+    found["files"]["settings.json"] = hashlib.sha256(text.encode()).hexdigest()
+    (saved / "manifest.json").write_text(json.dumps({**found, "forecaster": "SeasonalNaiv"}))
+    with pytest.raises(ArtifactError, match=r"holds a forecaster 'SeasonalNaiv', unknown here\. Did you mean"):
+        artifact.load(saved)

@@ -94,8 +94,9 @@ def test_a_wrong_setting_fails_in_the_type_checker(tmp_path: Path) -> None:
 
 
 def test_the_former_name_of_a_setting_is_taken_with_a_warning(tmp_path: Path) -> None:
-    with pytest.warns(DeprecationWarning, match="law is called distribution now"):
+    with pytest.warns(DeprecationWarning, match="law is called distribution now") as said:
         model = ft.WithIntervals(ft.SeasonalNaive(3, 7), law="normal")
+    assert said[0].filename == __file__, "the line that was typed"
     assert model.distribution == "normal"
     assert "law" not in model.settings()
     config = {

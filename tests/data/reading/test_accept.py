@@ -75,3 +75,18 @@ def test_a_later_table_with_none_of_the_columns_that_were_series(frame: pd.DataF
         return
     with pytest.raises(DataError, match=r"'y'.*'tea'|tea"):
         as_panel(frame, like)
+
+
+def test_what_is_left_out_is_said_too() -> None:
+    frame = PLAIN.assign(remark=[f"note {k} of {7 * k}" for k in range(80)])
+    with pytest.warns(DataWarning, match=r"Column 'remark' holds free text.*It is left out\. To settle the roles"):
+        panel = as_panel(frame)
+    assert panel.columns == ("y",)
+
+
+def test_a_melted_frame_says_how_to_melt_it_again() -> None:
+    values = np.random.default_rng(0).normal(size=(80, 3)) + 10
+    frame = pd.DataFrame({"ds": DAYS, "north_y": values[:, 0], "south_y": values[:, 1], "west_y": values[:, 2]})
+    with pytest.warns(DataWarning, match=r"type: ft\.Panel\.from_wide\(frame, .*melt=True\)$"):
+        panel = as_panel(frame)
+    assert panel.ids == ("north_y", "south_y", "west_y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from foretide.data.panel import Panel
 from foretide.errors import ConfigError
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.quantiles import DECILES, DENSE, weighted_quantile_loss
+from foretide.evaluation.rolling.backtest import backtest
 from foretide.evaluation.score import score
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.levels import all_quantiles
@@ -259,3 +261,16 @@ def test_pit_of_a_model(naive: list[Forecast]) -> None:
         score([with_distribution("few", naive[0], 1.0)]).coverage(80, fair=True)
     with pytest.raises(ConfigError, match=r"wied has no quantiles\. Did you mean 'wide'"):
         found.pit("wied")
+
+
+def test_quantiles_that_were_asked_for_are_columns_beside_the_mean(tmp_path: Path) -> None:
+    panel = make_panel((90,))
+    card = backtest([SeasonalNaive(3, 7)], panel, n_windows=2, step=3, baselines=False, quantiles=(0.3,), levels=(80,))
+    card.save(tmp_path, page=False)
+    cutoffs = panel.grid.output_times(card.windows.steps(panel))
+    fitted = SeasonalNaive(3, 7).fit(panel, until=cutoffs[0])
+    expected = fitted.predict(panel, cutoffs=list(cutoffs), levels=(80,), quantiles=(0.3,)).to_frame()
+    for one in (card, Scorecard.load(tmp_path)):
+        table = one.to_frame()
+        for end in ("lo-80", "hi-80", "ql0.3"):
+            np.testing.assert_allclose(table[f"SeasonalNaive-{end}"], expected[f"SeasonalNaive-{end}"])

@@ -240,3 +240,13 @@ def test_the_doubt_is_what_states_were_beside_those_expected() -> None:
             error = z[cutoff + 1 + k] - ahead[w, k]
             by_hand[k] += np.outer(error, error) / len(windows)
     np.testing.assert_allclose(effects.doubt, by_hand)
+
+
+def test_the_doubt_of_one_window_is_its_own_and_of_none_is_nothing() -> None:
+    panel = make_panel((40,))
+    rng = np.random.default_rng(13)
+    z, every = rng.normal(size=(40, 2)), slide(panel, input_size=5, h=H)
+    ahead = rng.normal(size=(1, H, 2))
+    error = z[every.cutoff[3] + 1 + np.arange(H)] - ahead[0]
+    np.testing.assert_allclose(le._doubt(panel, every[3:4], z, ahead), error[:, :, None] * error[:, None, :])
+    assert (le._doubt(panel, every[:0], z, ahead[:0]) == np.zeros((H, 2, 2))).all()

@@ -147,7 +147,7 @@ def compare_pair(
 
 
 def compare_by_series(
-    card: Figures, a: str, b: str, metric: str | None = None, *, alpha: float = 0.05, variance: str = "cosine"
+    card: Figures, a: str, b: str, metric: str | None = None, *, alpha: float, variance: str = "cosine"
 ) -> pd.DataFrame:
     """Test the two models on every series apart, corrected for the number of series.
 
