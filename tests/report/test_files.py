@@ -70,6 +70,19 @@ def test_pictures_of_one_file_are_its_panels(tmp_path: Path) -> None:
     assert write_beside([Picture("x", "X", picked().views)], lambda name: tmp_path / name) == {}
 
 
+def test_settings_of_ones_own_for_files_are_kept(tmp_path: Path, drawn: dict[Any, bytes]) -> None:
+    import matplotlib as mpl
+
+    widths = []
+    for dots in ("figure", 220.0):
+        drawn.clear()
+        with mpl.rc_context({"savefig.dpi": dots}):
+            write_each([picked()], tmp_path, ["png"])
+        with Image.open(tmp_path / "one-a-share.png") as made:
+            widths.append(made.width)
+    assert widths[1] == 2 * widths[0]
+
+
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="can be svg, png, pdf, not 'svgg'. Did you mean 'svg'"):
         write_each([picked()], tmp_path, ["svgg"])
