@@ -38,10 +38,11 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _pictures_drawn_once() -> Iterator[None]:
+def drawn() -> Iterator[dict[Any, bytes]]:
     """A picture that is equal in all it shows to one that this process has drawn is written from what was drawn then.
 
-    Most of a small run's time goes into drawing, and many tests run the same configuration.
+    Most of a small run's time goes into drawing, and many tests run the same configuration. Who looks at the drawing
+    itself clears what is kept.
     """
     import foretide.report.render.files as files
 
@@ -66,4 +67,4 @@ def _pictures_drawn_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "draw", told)
         patch.setattr(files, "_print", once)
-        yield
+        yield seen

@@ -23,7 +23,8 @@ def table(path: Path, name: str) -> Path:
 @pytest.mark.parametrize("name", ["model", "metric", "value", "key", "scope"])
 def test_names_of_tables_of_results(tmp_path: Path, name: str) -> None:
     data = {"path": str(table(tmp_path, name)), "id": name}
-    folder = ft.run({"data": data, "h": 3, "models": ["SeasonalNaive"]}, output=tmp_path / "run")
+    two: dict[str, object] = {"models": ["SeasonalNaive", "Drift"], "baselines": False}
+    folder = ft.run({"data": data, "h": 3, **two}, output=tmp_path / "run")
     assert write_report(folder.path).is_file()
     lines = pd.read_csv(folder.path / "metrics_by_series.csv")
     assert lines.columns.is_unique

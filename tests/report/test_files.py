@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pages
 import pytest
@@ -46,14 +47,15 @@ def test_each_choice_is_a_picture_and_equal_names_get_a_number() -> None:
     assert len({name.casefold() for name in twice}) == 4
 
 
-def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
+def test_files_are_whole_and_the_same_each_time(tmp_path: Path, drawn: dict[Any, bytes]) -> None:
     paths = write_each([picked()], tmp_path / "figures", ["svg", "png", "pdf"])
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == sorted(p.name for p in paths)
-    drawn = (tmp_path / "figures" / "one-a-share.svg").read_text(encoding="utf-8")
-    assert ">x</text>" in drawn  # text stays text
-    assert ">y</text>" in drawn
+    text = (tmp_path / "figures" / "one-a-share.svg").read_text(encoding="utf-8")
+    assert ">x</text>" in text  # text stays text
+    assert ">y</text>" in text
     assert (tmp_path / "figures" / "one-a-share.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "figures" / "one-a-share.pdf").read_bytes().startswith(b"%PDF")
+    drawn.clear()
     again = write_each([picked()], tmp_path / "again", ["svg", "png", "pdf"])
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in paths]
 
@@ -66,6 +68,19 @@ def test_pictures_of_one_file_are_its_panels(tmp_path: Path) -> None:
     with Image.open(tmp_path / "all.png") as drawn_png:
         assert drawn_png.width > 900
     assert write_beside([Picture("x", "X", picked().views)], lambda name: tmp_path / name) == {}
+
+
+def test_settings_of_ones_own_for_files_are_kept(tmp_path: Path, drawn: dict[Any, bytes]) -> None:
+    import matplotlib as mpl
+
+    widths = []
+    for dots in ("figure", 220.0):
+        drawn.clear()
+        with mpl.rc_context({"savefig.dpi": dots}):
+            write_each([picked()], tmp_path, ["png"])
+        with Image.open(tmp_path / "one-a-share.png") as made:
+            widths.append(made.width)
+    assert widths[1] == 2 * widths[0]
 
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:

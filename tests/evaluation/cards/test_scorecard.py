@@ -146,6 +146,12 @@ def test_skill_against_the_best_baseline_of_each_series() -> None:
     assert board["median_series_skill"]["ES"] == skill["ES"].median()
 
 
+def test_a_leaderboard_belongs_to_who_asked_for_it() -> None:
+    first, second = (card().leaderboard() for _ in range(2))
+    first["model"] = "mine"
+    assert "mine" not in set(second["model"]) | set(card().leaderboard()["model"])
+
+
 def test_leaderboard_holds_folds_tests_and_costs() -> None:
     board = card().leaderboard().set_index("model")
     folds = card().fold_summary().set_index("model")

@@ -120,19 +120,20 @@ def write(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def _print(figure: Figure, kind: str, path: Path) -> None:
-    """Draw once: ``savefig`` draws every figure that has a layout a first time without ink, at the same cost."""
+    """Draw once: ``savefig``, for whoever has settings of their own for it, draws a first time without ink."""
+    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
+    about = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}.get(kind, {"CreationDate": None})
+    if any(mpl.rcParams[name] != mpl.rcParamsDefault[name] for name in mpl.rcParams.find_all(r"^savefig\.")):
+        figure.savefig(path, format=kind, metadata=about)
+        return
+    canvas = {"png": FigureCanvasAgg, "svg": FigureCanvasSVG, "pdf": FigureCanvasPdf}[kind]
     own, dots = figure.canvas, figure.dpi
     try:
-        if kind == "png":
-            FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
-        elif kind == "svg":
-            FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
-        else:
-            FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+        getattr(canvas(figure), f"print_{kind}")(path, metadata=about)
     finally:
         figure.dpi = dots  # vector formats count in points
         figure.set_canvas(own)
