@@ -86,6 +86,20 @@ def test_a_forecaster_that_reads_other_series_is_asked_alone() -> None:
         assert asked(one.fit(panel), tables()[0]).key is None
 
 
+def test_weights_of_attention_together_and_alone() -> None:
+    kind = forecaster_class("Attention")
+    model = kind(**{**kind.quick, "h": 3}).fit(Panel.from_frame(sales()))
+    frames = tables()[:2]
+    requests = shared([asked(model, frame, attention=True) for frame in frames])
+    for frame, together, request in zip(frames, forecast_all(requests), requests, strict=True):
+        (alone,) = forecast_all([request])
+        expected = model.predict(frame, attention=True).extras["attention"]
+        for outcome in (together, alone):
+            assert outcome.answer is not None
+            got = np.array([own["weights"] for own in outcome.answer["attention"]])
+            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
+
+
 def test_alone_is_what_python_says() -> None:
     model = forecaster_class("SeasonalES")(h=7).fit(Panel.from_frame(sales()))
     for frame in tables():

@@ -14,6 +14,8 @@ from served import TOKEN, records, sales, wide, worded
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import interval_columns
 from foretide.serving.client import _columns, _frame
+from foretide.serving.kserve import Response
+from foretide.serving.schema import Answer
 
 ISO = "%Y-%m-%dT%H:%M:%S"
 
@@ -97,12 +99,14 @@ def test_samples_are_those_of_python(serving: Any, models: dict[str, Forecaster]
 def test_every_example_of_the_page_runs(serving: Any) -> None:
     client = serving()
     page, n = client.get("/openapi.json").json(), 0
+    kinds = {"/v1/forecast": Answer, "/v1/timeseries/forecast": Response}
     for path in ("/v1/forecast", "/v1/timeseries/forecast"):
         for title, example in page["paths"][path]["post"]["requestBody"]["content"]["application/json"][
             "examples"
         ].items():
             got = client.post(path, json=example["value"])
             assert got.status_code == 200, (title, got.text)
+            kinds[path].model_validate(got.json())
             n += 1
     assert n == 11
 
