@@ -68,10 +68,8 @@ def without_last(frame: pd.DataFrame, n: int) -> pd.DataFrame:
     return frame.assign(y=frame["y"].where(left >= n))
 
 
-@pytest.mark.parametrize("name", ["SeasonalNaive", "Linear", "LSTM"])
-def test_together_is_one_by_one(name: str) -> None:
-    kind = forecaster_class(name)
-    model = kind(**{**kind.quick, "h": 7}).fit(Panel.from_frame(sales()))
+def test_together_is_one_by_one() -> None:  # for every forecaster: tests/contracts/test_together.py
+    model = forecaster_class("Linear")(h=7).fit(Panel.from_frame(sales()))
     requests = shared([asked(model, frame, samples=3) for frame in tables()])
     assert len({request.key for request in requests}) == 1
     together = forecast_all(requests)
@@ -82,12 +80,24 @@ def test_together_is_one_by_one(name: str) -> None:
 
 def test_a_forecaster_that_reads_other_series_is_asked_alone() -> None:
     kind = forecaster_class("Conformal")
-    model = kind(**{**kind.quick, "h": 7}, method="adaptive").fit(Panel.from_frame(sales()))
-    assert asked(model, tables()[0]).key is None
-    assert (
-        asked(forecaster_class("Ensemble")([model, "SeasonalES"], h=7).fit(Panel.from_frame(sales())), tables()[0]).key
-        is None
-    )
+    panel = Panel.from_frame(sales())
+    model = kind(**{**kind.quick, "h": 7}, method="adaptive")
+    for one in (model, forecaster_class("Ensemble")([model, "SeasonalES"], h=7)):
+        assert asked(one.fit(panel), tables()[0]).key is None
+
+
+def test_weights_of_attention_together_and_alone() -> None:
+    kind = forecaster_class("Attention")
+    model = kind(**{**kind.quick, "h": 3}).fit(Panel.from_frame(sales()))
+    frames = tables()[:2]
+    requests = shared([asked(model, frame, attention=True) for frame in frames])
+    for frame, together, request in zip(frames, forecast_all(requests), requests, strict=True):
+        (alone,) = forecast_all([request])
+        expected = model.predict(frame, attention=True).extras["attention"]
+        for outcome in (together, alone):
+            assert outcome.answer is not None
+            got = np.array([own["weights"] for own in outcome.answer["attention"]])
+            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_alone_is_what_python_says() -> None:

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
 from service import attempt, client
 
 ALIKE = settings(
-    max_examples=8, derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate),
+    max_examples=6, derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

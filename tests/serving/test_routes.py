@@ -14,6 +14,8 @@ from served import TOKEN, records, sales, wide, worded
 from foretide.forecasters.base import Forecaster
 from foretide.forecasters.levels import interval_columns
 from foretide.serving.client import _columns, _frame
+from foretide.serving.kserve import Response
+from foretide.serving.schema import Answer
 
 ISO = "%Y-%m-%dT%H:%M:%S"
 
@@ -97,12 +99,14 @@ def test_samples_are_those_of_python(serving: Any, models: dict[str, Forecaster]
 def test_every_example_of_the_page_runs(serving: Any) -> None:
     client = serving()
     page, n = client.get("/openapi.json").json(), 0
+    kinds = {"/v1/forecast": Answer, "/v1/timeseries/forecast": Response}
     for path in ("/v1/forecast", "/v1/timeseries/forecast"):
         for title, example in page["paths"][path]["post"]["requestBody"]["content"]["application/json"][
             "examples"
         ].items():
             got = client.post(path, json=example["value"])
             assert got.status_code == 200, (title, got.text)
+            kinds[path].model_validate(got.json())
             n += 1
     assert n == 11
 
@@ -143,26 +147,25 @@ def test_kserve_refusals(serving: Any, change: dict[str, Any], message: str) -> 
 BODY = {"model": "naive", "history": records(sales(9, ("x",)))}
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "message"),
-    [
-        (b"{", 400, "not JSON"), (b"\xff", 400, "not UTF-8"), (b"[" * 100_000, 422, "nested too deeply"),
-        (b'{"history": [{"y": NaN}]}', 422, "NaN"), (b'{"h": ' + b"9" * 5000 + b"}", 422, "too many digits"),
-        (b"[]", 422, "the body"), ({"history": []}, 422, "no rows"), ({"history": "a"}, 422, "got a text"),
-        ({"history": [{"y": [1]}]}, 422, "a cell is a number"), ({"history": {"a": [1], "b": []}}, 422, "one length"),
-        ({**BODY, "h": 8}, 422, "forecasts 7 steps, not 8"), ({**BODY, "h": "3"}, 422, "h: "),
-        ({**BODY, "levels": [0.8]}, 422, "looks like a fraction"), ({**BODY, "horizon": 3}, 422, "horizon: "),
-        ({**BODY, "quantiles": [50]}, 422, "quantile"), ({**BODY, "attention": True}, 422, "no attention"),
-        ({**BODY, "model": "none"}, 404, "There is no model 'none'"), ({**BODY, "version": "7"}, 404, "no version '7'"),
-        ({"history": BODY["history"]}, 422, "name one of"), ({"model": "naive"}, 422, "expected the rows"),
-        ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01"}]}, 422, "'y'"),
-        ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01", "y": 1e999}]}, 422, "y"),
-        (b'{"model": "\\ud800"}', 422, "half of a character"),
-        ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01", "y": 10**400}]}, 422, "too large"),
-        ({"model": "naive", "history": [{"unique_id": "x", "ds": "05/06/2024", "y": 1}]}, 422, "ds"),
-    ],
-    ids=str,
-)  # fmt: skip
+REFUSED: list[tuple[Any, int, str]] = [
+    (b"{", 400, "not JSON"), (b"\xff", 400, "not UTF-8"), (b"[" * 100_000, 422, "nested too deeply"),
+    (b'{"history": [{"y": NaN}]}', 422, "NaN"), (b'{"h": ' + b"9" * 5000 + b"}", 422, "too many digits"),
+    (b"[]", 422, "the body"), ({"history": []}, 422, "no rows"), ({"history": "a"}, 422, "got a text"),
+    ({"history": [{"y": [1]}]}, 422, "a cell is a number"), ({"history": {"a": [1], "b": []}}, 422, "one length"),
+    ({**BODY, "h": 8}, 422, "forecasts 7 steps, not 8"), ({**BODY, "h": "3"}, 422, "h: "),
+    ({**BODY, "levels": [0.8]}, 422, "looks like a fraction"), ({**BODY, "horizon": 3}, 422, "horizon: "),
+    ({**BODY, "quantiles": [50]}, 422, "quantile"), ({**BODY, "attention": True}, 422, "no attention"),
+    ({**BODY, "model": "none"}, 404, "There is no model 'none'"), ({**BODY, "version": "7"}, 404, "no version '7'"),
+    ({"history": BODY["history"]}, 422, "name one of"), ({"model": "naive"}, 422, "expected the rows"),
+    ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01"}]}, 422, "'y'"),
+    ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01", "y": 1e999}]}, 422, "y"),
+    (b'{"model": "\\ud800"}', 422, "half of a character"),
+    ({"model": "naive", "history": [{"unique_id": "x", "ds": "2024-01-01", "y": 10**400}]}, 422, "too large"),
+    ({"model": "naive", "history": [{"unique_id": "x", "ds": "05/06/2024", "y": 1}]}, 422, "ds"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "status", "message"), REFUSED, ids=range(len(REFUSED)))
 def test_refusals_say_what_is_wrong(serving: Any, body: Any, status: int, message: str) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).replace("Infinity", "1e999").encode()
     got = serving().post("/v1/forecast", content=content, headers={"Content-Type": "application/json"})
