@@ -120,6 +120,7 @@ def predict_with(
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] = (),
     notes: bool = False,
+    what_if: Mapping[str, object] | None = None,
     reading: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -137,6 +138,9 @@ def predict_with(
         As in ``Forecaster.predict``.
     notes : bool
         Add a column ``note`` that says of each row what there is to know of it.
+    what_if : mapping, optional
+        Known-future columns and what they are to hold instead: the answer is what differs then, as
+        ``Forecaster.compare`` gives it.
     reading : mapping, optional
         Options of reading this table, such as ``{"decimal": ","}``, where looking leaves a choice.
     progress : callable, optional
@@ -145,7 +149,7 @@ def predict_with(
     Returns
     -------
     DataFrame
-        As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns.
+        As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns; or as ``WhatIf.to_frame``.
     """
     path = Path(folder)
     settings = path / SETTINGS.file
@@ -165,6 +169,11 @@ def predict_with(
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
+    if what_if:
+        compared = forecaster.compare(panel, what_if, cutoffs=times, levels=levels)
+        for sentence in compared.sentences() if progress is not None else ():
+            progress(sentence)
+        return compared.pandas()
     forecast = forecaster.predict(panel, cutoffs=times, levels=levels, quantiles=quantiles)
     if progress is not None:
         for sentence in forecast.summary():
