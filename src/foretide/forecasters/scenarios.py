@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from foretide.forecasters.fitted import Fitted
     from foretide.typing import Array, Floats
 
-Change: TypeAlias = "float | str | Sequence[float | str] | Array | Callable[[Array], Array]"
-"""What a column is to hold over the horizon: one value, one for each step, one for each forecast and step, or a
+Changes: TypeAlias = Mapping[str, object]
+"""Column -> what it is to hold over the horizon: one value, one for each step, one for each forecast and step, or a
 function of what it holds."""
-Changes: TypeAlias = Mapping[str, Change]
 TYPED = 'model.compare(panel, {"promo": 0})'
 
 
@@ -50,6 +49,7 @@ def scenarios_of(changes: object, panel: Panel) -> dict[str, Changes]:
             f"{nested[0]!r} names a scenario and {other!r} a column. Give scenarios a name each: "
             f"{{{nested[0]!r}: {{...}}, 'another': {{{other!r}: ...}}}}"
         )
+    found: dict[str, Changes]
     found = {str(name): dict(own) for name, own in changes.items()} if nested else {_named(changes): dict(changes)}
     for name, own in found.items():
         if not own:
@@ -200,4 +200,4 @@ def _codes(where: str, given: Array, labels: tuple[str, ...], known: Sequence[st
         names = [label for label in labels if label in known]
         raise ConfigError(f"{where} is one of its categories at fit, got {strange!r}. {nearest(strange, names)}")
     code = {label: float(k) for k, label in enumerate(labels)}
-    return np.array([code[value] for value in given.ravel()]).reshape(given.shape)
+    return np.array([code[str(value)] for value in given.ravel()]).reshape(given.shape)

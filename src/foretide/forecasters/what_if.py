@@ -157,7 +157,7 @@ class WhatIf:
                 found.append(f"{scenario}: {name} does not look at {', '.join(unused)}.")
             if len(unused) == len(self.changed[scenario]):
                 continue
-            change, before = (np.nansum(values) for values in (self.difference(scenario), self.forecast.mean))
+            change, before = (float(np.nansum(values)) for values in (self.difference(scenario), self.forecast.mean))
             share = f" ({change / abs(before):+.1%})" if before else ""
             of = f"{size} forecasts" if size > 1 else "the forecast"
             found.append(
@@ -171,7 +171,7 @@ class WhatIf:
 
         if scenario is None and len(self.scenarios) == 1:
             return next(iter(self.scenarios.values()))
-        if scenario not in self.scenarios:
+        if scenario is None or scenario not in self.scenarios:
             raise ConfigError(f"There is no scenario {scenario!r}. {nearest(scenario, self.scenarios)}")
         return self.scenarios[scenario]
 

@@ -171,8 +171,9 @@ def predict_with(
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
     if what_if:
         compared = forecaster.compare(panel, what_if, cutoffs=times, levels=levels)
-        for sentence in compared.sentences() if progress is not None else ():
-            progress(sentence)
+        if progress is not None:
+            for sentence in compared.sentences():
+                progress(sentence)
         return compared.pandas()
     forecast = forecaster.predict(panel, cutoffs=times, levels=levels, quantiles=quantiles)
     if progress is not None:

@@ -11,8 +11,7 @@ import torch
 
 from foretide import __version__
 from foretide.data.files import write_whole
-from foretide.errors import StorageError
-from foretide.forecasters.onnx.about import about_model
+from foretide.forecasters.onnx.about import KEY, about_model, check_free
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from foretide.forecasters.onnx.port import Port
     from foretide.typing import Json
 
-KEY = "foretide"
-"""Under which the file holds what it is, as JSON."""
 FURTHER = {"mean": "point forecast", "closed": "whether a step is known to be closed; mean and quantiles are 0 then"}
 
 
@@ -66,12 +63,13 @@ def write_graph(graph: Graph, model: Forecaster, path: Path) -> Path:
     """
     import onnx
 
-    _check_free(path)
+    check_free(path)
     example = example_of(graph.ports)
     with torch.no_grad():
         outputs, (families, meanings) = list(graph(**example)), graph.describe(example)
     batch = torch.export.Dim("batch", min=1)
     with _quiet(), torch.no_grad():
+        assert isinstance(graph, torch.nn.Module)
         program = torch.onnx.export(
             graph, (), kwargs=example, dynamo=True, verbose=False,
             dynamic_shapes={port.name: {0: batch} for port in graph.ports},
@@ -110,14 +108,6 @@ def _rename(graph: GraphProto, outputs: list[str]) -> None:
     for value, name in zip(graph.output, outputs, strict=True):
         graph.node.append(onnx.helper.make_node("Identity", [numbered.get(value.name, value.name)], [name]))
         value.name = name
-
-
-def _check_free(path: Path) -> None:
-    """Refuse to replace a file that is none of ours."""
-    if path.is_file() and KEY.encode() not in path.read_bytes():
-        raise StorageError(
-            f"{path} is there and was not written by export_onnx. Name another file, or remove it first."
-        )
 
 
 class _quiet:  # noqa: N801  # reads as a word
