@@ -166,20 +166,27 @@ def predict_with(
         panel = read_panel(config.data, str(data), {**known, **(reading or {})})
     else:
         panel = _read_again(with_reading(config, reading) if reading else config, path)
-    if progress is not None and panel.origin is not None:
-        progress(panel.origin.text())
+    say = progress or (lambda line: None)
+    if panel.origin is not None:
+        say(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
     if what_if:
-        compared = forecaster.compare(panel, what_if, cutoffs=times, levels=levels)
-        if progress is not None:
-            for sentence in compared.sentences():
-                progress(sentence)
-        return compared.pandas()
+        return _compared(forecaster, panel, what_if, times, levels, say)
     forecast = forecaster.predict(panel, cutoffs=times, levels=levels, quantiles=quantiles)
-    if progress is not None:
-        for sentence in forecast.summary():
-            progress(sentence)
+    for sentence in forecast.summary():
+        say(sentence)
     return forecast.pandas(notes=notes)
+
+
+def _compared(
+    forecaster: Forecaster, panel: Panel, what_if: Mapping[str, object], cutoffs: Sequence[Time] | None,
+    levels: float | Iterable[float], say: Progress,
+) -> pd.DataFrame:  # fmt: skip
+    """Return what differs under another known future, and say it."""
+    found = forecaster.compare(panel, what_if, cutoffs=cutoffs, levels=levels)
+    for sentence in found.sentences():
+        say(sentence)
+    return found.pandas()
 
 
 def _read_again(config: Config, folder: Path) -> Panel:
