@@ -152,45 +152,94 @@ def predict_with(
         As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns; or as ``WhatIf.to_frame``.
     """
     path = Path(folder)
-    settings = path / SETTINGS.file
-    if not settings.is_file():
-        raise ArtifactError(
-            f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
-        )
-    place = chosen_model(path, model)[1]
-    config = kept_config(settings)
-    forecaster = load(place)
+    config = settings_of(path)
+    forecaster = load(chosen_model(path, model)[1])
     if data is not None:
-        # A short table does not show its frequency; the model knows it.
-        known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
-        panel = read_panel(config.data, str(data), {**known, **(reading or {})})
+        panel = table_for(forecaster, config, data, reading)
     else:
-        panel = _read_again(with_reading(config, reading) if reading else config, path)
-    say = progress or (lambda line: None)
-    if panel.origin is not None:
-        say(panel.origin.text())
+        panel = table_fitted_on(with_reading(config, reading) if reading else config, path)
+    if progress is not None and panel.origin is not None:
+        progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
     if what_if:
-        return _compared(forecaster, panel, what_if, times, levels, say)
+        compared = forecaster.compare(panel, what_if, cutoffs=times, levels=levels)
+        return _said(compared.pandas(), compared.sentences(), progress)
     forecast = forecaster.predict(panel, cutoffs=times, levels=levels, quantiles=quantiles)
-    for sentence in forecast.summary():
-        say(sentence)
-    return forecast.pandas(notes=notes)
+    return _said(forecast.pandas(notes=notes), forecast.summary(), progress)
 
 
-def _compared(
-    forecaster: Forecaster, panel: Panel, what_if: Mapping[str, object], cutoffs: Sequence[Time] | None,
-    levels: float | Iterable[float], say: Progress,
-) -> pd.DataFrame:  # fmt: skip
-    """Return what differs under another known future, and say it."""
-    found = forecaster.compare(panel, what_if, cutoffs=cutoffs, levels=levels)
-    for sentence in found.sentences():
-        say(sentence)
-    return found.pandas()
+def _said(table: pd.DataFrame, sentences: Iterable[str], progress: Progress | None) -> pd.DataFrame:
+    """Say what there is to say of a table, and return it."""
+    if progress is not None:
+        for sentence in sentences:
+            progress(sentence)
+    return table
 
 
-def _read_again(config: Config, folder: Path) -> Panel:
-    """Read the table that a folder was made of, if it lies on the disk."""
+def settings_of(folder: Path) -> Config:
+    """Return the configuration that a folder of `fit`, `run` or `forecast` was made by.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ArtifactError
+        For a folder without one.
+    """
+    settings = folder / SETTINGS.file
+    if not settings.is_file():
+        raise ArtifactError(
+            f"{folder} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
+        )
+    return kept_config(settings)
+
+
+def table_for(model: Forecaster, config: Config, data: Place, reading: Mapping[str, object] | None = None) -> Panel:
+    """Read another table of the columns that a model of a folder was fitted on.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Fitted.
+    config : Config
+        Of its folder.
+    data : path
+        ``-`` is standard input.
+    reading : mapping, optional
+        As in :func:`predict_with`.
+
+    Returns
+    -------
+    Panel
+    """
+    # A short table does not show its frequency; the model knows it.
+    known = {} if config.data.freq is not None or config.data.resample else {"freq": model.freq}
+    return read_panel(config.data, str(data), {**known, **(reading or {})})
+
+
+def table_fitted_on(config: Config, folder: Path) -> Panel:
+    """Read the table that a folder was made of, if it lies on the disk.
+
+    Parameters
+    ----------
+    config : Config
+    folder : path
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    ConfigError, DataError
+        Where it has no name, or cannot be read any more.
+    """
     if config.data.path == STDIN:
         raise ConfigError(
             f"{folder} was made of a frame or of standard input, which is no file that could be read again. "
