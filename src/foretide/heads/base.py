@@ -245,6 +245,23 @@ class Head(nn.Module, ABC):
         Distribution
         """
 
+    def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
+        """Return the mean of the distribution alone, as :meth:`forward` takes it.
+
+        For decoders that read it at each step; a head overrides this where it is quicker than all of the distribution.
+
+        Parameters
+        ----------
+        features, base, scale, series
+            As for :meth:`forward`.
+
+        Returns
+        -------
+        Tensor ``[B, D]`` or ``[B, H, D]``
+        """
+        distribution: Distribution = self(features, base, scale, series)
+        return distribution.mean()
+
     def points(self) -> Head | None:
         """Head of points that shares this head's linear map, so that training it by squared error fits the mean here.
 

@@ -138,9 +138,13 @@ class GaussianHead(Head):
 
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:
         """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
-        location = base + scale * apply_linear(self.linear, features, series)
+        location = self.mean(features, base, scale, series)
         log: Tensor = self.spread(known_series(series), base.ndim == 3)
         return self._distribution(location, log.clamp(LOG_SMALLEST, LOG_LARGEST).exp().expand_as(location))
+
+    def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
+        """Return the location."""
+        return base + scale * apply_linear(self.linear, features, series)
 
     def points(self) -> PointHead | None:
         """Head of points that shares the linear map."""
