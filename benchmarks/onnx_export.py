@@ -39,13 +39,14 @@ def models(only: str) -> dict[str, Forecaster]:
         kind = forecaster_class(name)
         if kind.exports is None or only not in name:
             continue
-        heads = {} if "heads" in kind.parameters() and name == "LAVAR" else {**{h: h for h in HEADS}, "routed": ROUTED}
+        heads = {**{h: h for h in HEADS}, "routed": ROUTED} if "head" in kind.parameters() else {}
         for head, spec in heads.items():
             found[f"{name}, {head}"] = kind(**{"h": H, **kind.quick, "head": spec})
-        found[f"{name}, start"] = kind(**{"h": H, **kind.quick}).start() or kind(**{"h": H, **kind.quick, "epochs": 0})
+        plain = kind(**{"h": H, **kind.quick})
+        found |= {name: plain} if not heads else {}
+        found |= {} if plain.start() is None else {f"{name}, start": plain.start()}
     if only in "LAVAR":
         quick = {"h": H, "order": 3, "latent": 2, "head_epochs": 2, "distribution": "errors"}
-        found["LAVAR, auto"] = ft.LAVAR(**quick)
         found["LAVAR, gaussian"] = ft.LAVAR(**quick, head_margin=0.0, heads=("gaussian", "delta", "zinb"))
     return found
 

@@ -232,7 +232,12 @@ def what_if(
         bounds = {name: (each[k], sums[k]) for k, name in enumerate(scenarios)}
     first, *others = (_of(found, panel, windows, k) for k in range(len(scenarios) + 1))
     changed = {name: tuple(own) for name, own in scenarios.items()}
-    unused = {name: tuple(c for c in own if c in found.unused) for name, own in changed.items()}
+    never = {column for note in found.notes if note.kind == "unused" for column in note.columns}
+    unused = {}
+    for (name, own), other in zip(changed.items(), others, strict=True):
+        # A column may be left out for some targets only; where nothing differs, it was for all that this one moves.
+        out = never if (other.mean != first.mean).any() else {*never, *found.unused}
+        unused[name] = tuple(column for column in own if column in out)
     return WhatIf(first, dict(zip(scenarios, others, strict=True)), changed, unused, bounds, kept if bounds else ())
 
 

@@ -93,7 +93,7 @@ class LavarGraph(nn.Module):
             if found is not None:
                 raise ConfigError(
                     f"{model.name} {what} when it forecasts, which a graph cannot. Fit it without: "
-                    f"ft.LAVAR(h={model.h}, {how}, ...).fit(panel)"
+                    f"{type(model).__name__}(h={model.h}, {how}, ...).fit(panel)"
                 )
         return cls(parts, model._fitted, model.h, uses_future=model.uses_future)
 
