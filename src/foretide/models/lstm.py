@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from foretide.models.backbone import Backbone
 from foretide.models.config import LSTMConfig
@@ -52,7 +52,7 @@ class LSTMBackbone(Backbone):
         known = torch.cat(ahead, dim=2).unbind(dim=1) if ahead else ()
         steps = zip(base.unbind(dim=1), framed.outside.unbind(dim=1), strict=True)
         # What the module does after a third of its time went into checks.
-        weights = [weight for layer in self.decoder.all_weights for weight in layer]
+        weights: list[Tensor] = [weight for layer in self.decoder.all_weights for weight in layer]
         options = True, self.decoder.num_layers, self.decoder.dropout, self.training, False, True
         features = []
         for step, (forecast, outside) in enumerate(steps):
