@@ -60,10 +60,13 @@ class WhatIf:
 
     Examples
     --------
-    >>> import foretide as ft
-    >>> panel = ft.synthetic.supplies(T=120, n_sites=1, seed=1).panel
-    >>> ft.forecasters.what_if.WhatIf.__name__
-    'WhatIf'
+    >>> import numpy as np, pandas as pd, foretide as ft
+    >>> days, hot = pd.date_range("2024-01-01", periods=104), np.arange(104) % 3 == 0
+    >>> sold = np.where(days < "2024-04-10", 4.0 + 2.0 * hot, np.nan)
+    >>> panel = ft.Panel.from_frame(pd.DataFrame({"ds": days, "y": sold, "hot": 1.0 * hot}), id=None, future=["hot"])
+    >>> found = ft.Ridge(h=4, input_size=7).fit(panel, intervals=False).compare(panel, {"cool": {"hot": 0}})
+    >>> found.sentences()[0]
+    'cool: the sum of the forecast over 4 steps goes from 18 to 16 (-11.1%).'
     """
 
     forecast: Forecast
