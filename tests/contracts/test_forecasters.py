@@ -65,6 +65,25 @@ def test_shape_and_finite(case: str, kind: str) -> None:
 
 
 @each
+def test_compare_forecasts_the_changed_table(case: str) -> None:
+    panel, model = panel_of("wide"), fitted(case, "wide")
+    changes = {"low": {"f0": 12.0}, "same": {"f0": lambda x: x}}
+    found = model.compare(panel, changes, cutoffs=times(panel, CUTOFFS[:2]), levels=())
+    size = 1e-4 * (1 + np.abs(found.forecast.mean).max())
+    for k, cutoff in enumerate(CUTOFFS[:2]):
+        values = panel.values.copy()
+        values[cutoff + 1 : cutoff + 1 + H, panel.index("f0")] = 12.0
+        for name, table in (("low", panel.with_values(values)), ("same", panel)):
+            twin = model.predict(table, times(panel, [cutoff]), levels=()).mean[0]
+            np.testing.assert_allclose(found.scenarios[name].mean[k], twin, atol=size)
+    np.testing.assert_allclose(found.difference("same"), 0.0, atol=size)
+    if found.unused["low"]:
+        assert not found.difference("low").any()
+        assert any(f"low: {model.name} does not look at f0" in line for line in found.sentences())
+    assert found.unused["low"] or "f0" not in model._unused(panel, panel.future)
+
+
+@each
 def test_choices_say_what_each_series_got(case: str, tmp_path: Path) -> None:
     panel, model = panel_of("wide"), fitted(case, "wide")
     table = model.choices()

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import make_panel, times
+from exported import quantile_of, run_graph
 
 from foretide.data.panel import Panel
+from foretide.data.windows import at_cutoffs
 from foretide.errors import ConfigError, DataError
 from foretide.forecasters.artifact import load
 from foretide.forecasters.networks import distribution as distributions_of_networks
@@ -88,6 +90,26 @@ def test_mean_and_quantiles(kind: str, head: str) -> None:
         assert (forecast.mean[:, :, 1:] > 0).all()
     inside = (truth >= forecast.quantile(0.1)) & (truth <= forecast.quantile(0.9))
     assert (0.55 if head == "poisson" else 0.72) < inside.mean() < 0.93
+
+
+@each
+@each_head
+def test_the_exported_graph_is_what_predict_does(kind: str, head: str) -> None:
+    panel, model = counts_panel(), fitted(kind, head)
+    windows = at_cutoffs(panel, times(panel, CUTOFFS))
+    found, about = run_graph(model, panel, windows)
+    forecast = model.predict(panel, windows, quantiles=LEVELS)
+    np.testing.assert_allclose(found["mean"], forecast.mean, rtol=1e-5, atol=1e-5)
+    assert ("attention" in found) == (kind == "Attention")
+    assert forecast.quantiles is not None
+    for own in about["distribution"]:
+        at = [panel.targets.index(target) for target in own["targets"]]
+        held = {name: found[output] for name, output in own["parameters"].items()}
+        assert bool(held) == (own["family"] != "points")
+        for level in LEVELS if held else ():
+            twin = np.maximum(quantile_of(own, held, level), 0.0)  # counts, and targets that never were below zero
+            close = np.isclose(twin, forecast.quantile(level)[..., at], rtol=1e-5, atol=1e-5)
+            assert close.mean() > 0.999, (own["family"], level)
 
 
 @each

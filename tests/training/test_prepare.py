@@ -94,9 +94,12 @@ def test_a_known_column_that_does_not_vary_keeps_its_units(value: float) -> None
 
 def test_calendar_table_equals_the_calendar(monkeypatch: pytest.MonkeyPatch) -> None:
     grid, calendar = Grid(pd.Timestamp("2023-01-30 21:00"), "h"), Calendar(("hour", "weekday", "month"), "DE")
-    monkeypatch.setattr(calendar_table, "CHUNK_STEPS", 100)
-    table = CalendarTable.build(calendar, grid, -30, 900)
     steps = np.concatenate([np.arange(-30, 901), [5, 5, 899]])
+    kept = CalendarTable.build(calendar, grid, -30, 900)
+    np.testing.assert_array_equal(kept.at(steps), calendar.values(grid, steps))
+    monkeypatch.setattr(calendar_table, "CHUNK_STEPS", 100)
+    monkeypatch.setattr(calendar_table, "FEW_BLOCKS", 0)
+    table = CalendarTable.build(calendar, grid, -30, 900)
     np.testing.assert_array_equal(table.at(steps), calendar.values(grid, steps))
     assert len(np.unique(table.rows, axis=0)) == len(table.rows) < 500
     assert table.codes.max() == len(table.rows) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,13 @@ def predict(
         bool,
         typer.Option("--notes", help="Add a column that names what a simple stand-in forecast, and why."),
     ] = False,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Print what differs under another value of a known-future column; can be given several times.",
+        ),
+    ] = None,
     *,
     reading: Reading,
 ) -> None:
@@ -52,10 +60,26 @@ def predict(
     with plain_warnings():
         table = predict_with(
             folder, data, model=model, cutoffs=cutoff or None, levels=wanted, quantiles=further, notes=notes,
-            reading=reading, progress=say,
+            what_if=_changes(what_if or ()), reading=reading, progress=say,
         )  # fmt: skip
     if out is None:
         typer.echo(table.to_csv(index=False).rstrip("\n"))
         return
     write_table(table, out)
     typer.echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")
+
+
+def _changes(words: Iterable[str]) -> dict[str, float | str]:
+    """Return columns and values of ``column=value``; numbers where they are some."""
+    from foretide.errors import ConfigError
+
+    found: dict[str, float | str] = {}
+    for word in words:
+        column, mark, value = word.partition("=")
+        if not mark or not column.strip():
+            raise ConfigError(f"--what-if is a column and its value, got {word!r}. Type e.g. --what-if promo=0")
+        try:
+            found[column.strip()] = float(value)
+        except ValueError:
+            found[column.strip()] = value.strip()
+    return found

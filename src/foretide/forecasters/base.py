@@ -15,11 +15,11 @@ from foretide.data.windows import Windows, at_cutoffs
 from foretide.errors import FOREIGN, ConfigError, DataError, NotFittedError
 from foretide.forecasters.answer import Note, Prediction, Quantiles, Traces, answer, cut, in_order, reordered, shut
 from foretide.forecasters.asked import FIT, PREDICT, steps_asked, table_of
+from foretide.forecasters.exports import Exports
 from foretide.forecasters.fitted import Fitted, View, within_reach
 from foretide.forecasters.fitting import fit_once
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.gaussian import LARGEST, TOO_LARGE, require
-from foretide.forecasters.kept import Kept
 from foretide.forecasters.levels import DEFAULT_LEVELS, all_quantiles, levels_held
 from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
 from foretide.forecasters.paths.source import Source
@@ -37,7 +37,7 @@ MOST_STEPS = 100_000
 """Longest horizon: a table of forecasts of more is a mistake, and takes memory before anyone sees that."""
 
 
-class Forecaster(Kept):
+class Forecaster(Exports):
     """Anything that fits on a panel and predicts from cutoffs.
 
     ``fit`` and ``predict`` are final: they cut away the future, check the input and wrap the answer.

@@ -114,7 +114,9 @@ def require(package: str, purpose: str) -> None:
         raise missing(package, purpose)
 
 
-_EXTRAS = {"statsforecast": "baselines", "statsmodels": "baselines", "lightgbm": "boost"}
+_EXTRAS = {"statsforecast": "baselines", "statsmodels": "baselines", "lightgbm": "boost"} | dict.fromkeys(
+    ("onnx", "onnxscript"), "onnx"
+)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "chronos": "chronos-forecasting"}
 """Package as it is imported -> its name where packages are installed from."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -58,8 +59,65 @@ class SeriesInfo:
     awake: Tensor | None = None
 
 
+class Parameter(NamedTuple):
+    """One parameter of a distribution, in the network's units or in its own.
+
+    Attributes
+    ----------
+    value : Tensor ``[B, H, D]``, or ``[B, H, D, Q]``
+    kind : {"place", "size", "own"}
+        A value on the axis of the targets, a distance on it, or something that has a unit of its own.
+    meaning : str
+        What it is, in a few words.
+    """
+
+    value: Tensor
+    kind: Literal["place", "size", "own"]
+    meaning: str
+
+    def in_units(self, unit: Tensor, zero: Tensor) -> Tensor:
+        """Return it in original units, double precision.
+
+        Parameters
+        ----------
+        unit, zero : Tensor ``[B, 1, D]``
+            Original units in one of the network's, and the original value of its zero.
+
+        Returns
+        -------
+        Tensor
+        """
+        value = self.value.double()
+        if self.kind == "own":
+            return value
+        unit, zero = (unit[..., None], zero[..., None]) if value.ndim > unit.ndim else (unit, zero)
+        return value * unit + zero if self.kind == "place" else value * unit
+
+
 class Distribution(ABC):
     """Forecasts of a batch as a distribution, in the scaled units the network works in."""
+
+    family: ClassVar[str] = "points"
+    """What distributions of this kind are called."""
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Return what, together with the mean, says all of the distribution; nothing of points.
+
+        Returns
+        -------
+        mapping
+            Name -> parameter.
+        """
+        return {}
+
+    def groups(self) -> Sequence[tuple[Sequence[int] | None, Distribution]]:
+        """Return the positions of the targets of each distribution inside; None: all of them.
+
+        Returns
+        -------
+        sequence of (sequence of int or None, Distribution)
+        """
+        return [(None, self)]
 
     @abstractmethod
     def loss(self, y: Tensor) -> Tensor:
@@ -186,6 +244,23 @@ class Head(nn.Module, ABC):
         -------
         Distribution
         """
+
+    def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
+        """Return the mean of the distribution alone, as :meth:`forward` takes it.
+
+        For decoders that read it at each step; a head overrides this where it is quicker than all of the distribution.
+
+        Parameters
+        ----------
+        features, base, scale, series
+            As for :meth:`forward`.
+
+        Returns
+        -------
+        Tensor ``[B, D]`` or ``[B, H, D]``
+        """
+        distribution: Distribution = self(features, base, scale, series)
+        return distribution.mean()
 
     def points(self) -> Head | None:
         """Head of points that shares this head's linear map, so that training it by squared error fits the mean here.

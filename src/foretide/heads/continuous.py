@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from foretide.heads.base import (
     Distribution,
     Head,
     HeadShape,
+    Parameter,
     SeriesInfo,
     as_numpy,
     as_tensor,
@@ -35,8 +37,16 @@ TURNS = 15
 class Gaussian(Distribution):
     """Normal distribution: ``location`` and standard deviation ``sd``, ``[B, H, D]``."""
 
+    family: ClassVar[str] = "normal"
     location: Tensor
     sd: Tensor
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Location and standard deviation."""
+        return {
+            "location": Parameter(self.location, "place", "mean"),
+            "sd": Parameter(self.sd, "size", "standard deviation"),
+        }
 
     def loss(self, y: Tensor) -> Tensor:
         """Negative log-likelihood of each element."""
@@ -70,9 +80,18 @@ class StudentT(Distribution):
     Its standard deviation is ``scale sqrt(df / (df - 2))``.
     """
 
+    family: ClassVar[str] = "student_t"
     location: Tensor
     scale: Tensor
     df: Tensor
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Location, scale and degrees of freedom."""
+        return {
+            "location": Parameter(self.location, "place", "mean and median"),
+            "scale": Parameter(self.scale, "size", "what a standard t variable is multiplied by"),
+            "df": Parameter(self.df.expand_as(self.location), "own", "degrees of freedom"),
+        }
 
     def loss(self, y: Tensor) -> Tensor:
         """Negative log-likelihood of each element."""
@@ -119,9 +138,13 @@ class GaussianHead(Head):
 
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Distribution:
         """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
-        location = base + scale * apply_linear(self.linear, features, series)
+        location = self.mean(features, base, scale, series)
         log: Tensor = self.spread(known_series(series), base.ndim == 3)
         return self._distribution(location, log.clamp(LOG_SMALLEST, LOG_LARGEST).exp().expand_as(location))
+
+    def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
+        """Return the location."""
+        return base + scale * apply_linear(self.linear, features, series)
 
     def points(self) -> PointHead | None:
         """Head of points that shares the linear map."""

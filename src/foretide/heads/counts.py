@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from foretide.heads import nbinom
-from foretide.heads.base import Distribution, as_numpy, as_tensor, drawn_generator
+from foretide.heads.base import Distribution, Parameter, as_numpy, as_tensor, drawn_generator
 from foretide.typing import Floats
 
 SMALLEST, LARGEST = 1e-30, 1e30
@@ -38,6 +38,17 @@ class CountDistribution(Distribution):
     mu: Tensor
     theta: Tensor | float = float("inf")
     pi: Tensor | None = None
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Those of a negative binomial distribution, and the share of zeros beside it; all in counts."""
+        found = {"mu": Parameter(self.mu, "own", "mean of the negative binomial (or Poisson) part, in counts")}
+        if isinstance(self.theta, Tensor):
+            meaning = "dispersion of that part: its variance is mu + mu^2 / theta"
+            found["theta"] = Parameter(self.theta.expand_as(self.mu), "own", meaning)
+        if self.pi is not None:
+            meaning = "probability of a zero beside it; below 0 where zeros are rarer than it has them"
+            found["pi"] = Parameter(self.pi, "own", meaning)
+        return found
 
     @abstractmethod
     def log_prob(self, y: Tensor) -> Tensor:
@@ -77,6 +88,8 @@ class Poisson(CountDistribution):
     mean : Tensor
     """
 
+    family = "poisson"
+
     def __init__(self, mean: Tensor) -> None:
         self.mu = mean
 
@@ -96,6 +109,7 @@ class NegativeBinomial(CountDistribution):
         Broadcast; positive.
     """
 
+    family = "negative_binomial"
     theta: Tensor
 
     def __init__(self, mean: Tensor, dispersion: Tensor) -> None:
@@ -115,6 +129,7 @@ class ZeroInflatedNegativeBinomial(CountDistribution):
         Broadcast; a probability, and the mean and dispersion of the other part (Lambert 1992; Greene 1994).
     """
 
+    family = "zero_inflated_negative_binomial"
     theta: Tensor
     pi: Tensor
 
@@ -138,6 +153,15 @@ class Counted(Distribution):
 
     distribution: CountDistribution
     unit: Tensor
+
+    @property
+    def family(self) -> str:  # type: ignore[override]  # that of the counts
+        """What distributions of this kind are called."""
+        return self.distribution.family
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Those of the counts."""
+        return self.distribution.parameters()
 
     def loss(self, y: Tensor) -> Tensor:
         """Negative log-likelihood of the counts that ``y`` stands for."""

@@ -21,6 +21,7 @@ GRID = np.exp(np.linspace(np.log(1e-3), np.log(1e4), 41))
 PRIOR = 1.0
 """Standard deviation of the logarithm of a dispersion among series that is thought plausible beforehand."""
 TURNS, CLOSE = 60, 1e-9
+EXPORTED_TURNS = 30
 TABLE = 2000
 LOGS = (float(np.log(SMALLEST_DISPERSION)), float(np.log(LARGEST_DISPERSION)))
 
@@ -36,6 +37,7 @@ class HurdleNegativeBinomial(CountDistribution):
         Broadcast; of something above zero, and mean and dispersion before zeros are left out (Mullahy 1986).
     """
 
+    family = "hurdle_negative_binomial"
     theta: Tensor
     pi: Tensor
 
@@ -102,13 +104,14 @@ def mean_of_truncated(size: Tensor, theta: Tensor) -> Tensor:
         excess = (size - 1.0).clamp(min=1e-15)
         low, high = (excess / (1.0 + 1.0 / theta)).log() - 2.0, size.log()
         x = torch.minimum((2.0 * excess / (1.0 + 1.0 / theta)).log(), high)
-        for _ in range(TURNS):
+        for _ in range(EXPORTED_TURNS if torch.compiler.is_exporting() else TURNS):
             gap, slope = _gap(x, size, theta)
             low, high = torch.where(gap < 0, x, low), torch.where(gap < 0, high, x)
             step = x - gap / slope
             inside = (step > low) & (step < high)
             moved = torch.where(inside, step, 0.5 * (low + high))
-            done = bool(((moved - x).abs() < CLOSE).all())
+            # A graph for other programs cannot end early: it does a fixed number of turns.
+            done = not torch.compiler.is_exporting() and bool(((moved - x).abs() < CLOSE).all())
             x = moved
             if done:
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from foretide.errors import ConfigError
-from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo, drawn_generator, known_series
+from foretide.heads.base import Distribution, Head, HeadShape, Parameter, SeriesInfo, drawn_generator, known_series
 from foretide.heads.continuous import LOG_LARGEST, LOG_SMALLEST, inverse_softplus
 from foretide.heads.linear import apply_linear, make_linear
 from foretide.heads.quantile_function import mean_weights, quantile_weights
@@ -35,8 +36,14 @@ class QuantileDistribution(Distribution):
     on the right. The mean is the integral of that function from 0 to 1, which is a weighted sum of the values.
     """
 
+    family: ClassVar[str] = "quantiles"
     values: Tensor
     levels: tuple[float, ...]
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The quantiles."""
+        levels = ", ".join(f"{level:.10g}" for level in self.levels)
+        return {"quantiles": Parameter(self.values, "place", f"quantiles at {levels}; linear between them")}
 
     def loss(self, y: Tensor) -> Tensor:
         """Twice the pinball loss, averaged over the levels (Koenker & Bassett 1978)."""

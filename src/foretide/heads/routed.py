@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RoutedDistribution(Distribution):
-    """Distributions of groups of targets; ``order`` ``[D]`` puts the joined columns back into the targets' order."""
+    """Distributions of groups of targets; ``order`` ``[D]`` puts the joined columns back into the targets' order.
+
+    ``places`` are the ``columns`` as plain numbers.
+    """
 
     distributions: tuple[Distribution, ...]
     columns: tuple[Tensor, ...]
     order: Tensor
+    places: tuple[tuple[int, ...], ...] = ()
+
+    def groups(self) -> list[tuple[Sequence[int] | None, Distribution]]:
+        """Each distribution and the positions of its targets."""
+        return list(zip(self.places, self.distributions, strict=True))
 
     def _joined(self, parts: Sequence[Tensor], axis: int = -1) -> Tensor:
         widest = max((part.dtype for part in parts), key=lambda t: torch.finfo(t).bits)
@@ -77,6 +85,7 @@ class RoutedHead(Head):
         super().__init__(shape)
         self.heads = nn.ModuleList()
         places: list[int] = []
+        self.places = tuple(tuple(route.places or ()) for route in routes)
         bounded = torch.zeros(shape.targets, dtype=torch.bool)
         for i, route in enumerate(routes):
             columns = list(route.places or ())
@@ -107,7 +116,7 @@ class RoutedHead(Head):
         scale = scale.expand(*scale.shape[:-1], base.shape[-1])
         for head, at in zip(self.heads, columns, strict=True):
             distributions.append(head(features, base[..., at], scale[..., at], _of_columns(series, at)))
-        return RoutedDistribution(tuple(distributions), columns, self.order)
+        return RoutedDistribution(tuple(distributions), columns, self.order, self.places)
 
     def weigh(self, weight: Tensor) -> Tensor:
         """Weights of windows and targets, one where the target's head needs none."""

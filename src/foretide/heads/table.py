@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -38,11 +39,15 @@ class HeadKind:
     @property
     def cls(self) -> type[Head]:
         """The class; its attributes say what it can do: ``has_distribution``, ``counts``, ``levels``."""
-        if not isinstance(self.place, str):
-            return self.place
-        module, _, name = self.place.partition(":")
-        found: type[Head] = getattr(importlib.import_module(module), name)
-        return found
+        return _class_at(self.place) if isinstance(self.place, str) else self.place
+
+
+@cache
+def _class_at(place: str) -> type[Head]:
+    """Return the class at ``module:class``."""
+    module, _, name = place.partition(":")
+    found: type[Head] = getattr(importlib.import_module(module), name)
+    return found
 
 
 HEADS: dict[str, HeadKind] = {

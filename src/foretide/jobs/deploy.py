@@ -120,6 +120,7 @@ def predict_with(
     levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] = (),
     notes: bool = False,
+    what_if: Mapping[str, object] | None = None,
     reading: Mapping[str, object] | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -137,6 +138,9 @@ def predict_with(
         As in ``Forecaster.predict``.
     notes : bool
         Add a column ``note`` that says of each row what there is to know of it.
+    what_if : mapping, optional
+        Known-future columns and what they are to hold instead: the answer is what differs then, as
+        ``Forecaster.compare`` gives it.
     reading : mapping, optional
         Options of reading this table, such as ``{"decimal": ","}``, where looking leaves a choice.
     progress : callable, optional
@@ -145,35 +149,97 @@ def predict_with(
     Returns
     -------
     DataFrame
-        As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns.
+        As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns; or as ``WhatIf.to_frame``.
     """
     path = Path(folder)
-    settings = path / SETTINGS.file
-    if not settings.is_file():
-        raise ArtifactError(
-            f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
-        )
-    place = chosen_model(path, model)[1]
-    config = kept_config(settings)
-    forecaster = load(place)
+    config = settings_of(path)
+    forecaster = load(chosen_model(path, model)[1])
     if data is not None:
-        # A short table does not show its frequency; the model knows it.
-        known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
-        panel = read_panel(config.data, str(data), {**known, **(reading or {})})
+        panel = table_for(forecaster, config, data, reading)
     else:
-        panel = _read_again(with_reading(config, reading) if reading else config, path)
+        panel = table_fitted_on(with_reading(config, reading) if reading else config, path)
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
+    if what_if:
+        compared = forecaster.compare(panel, what_if, cutoffs=times, levels=levels)
+        return _said(compared.pandas(), compared.sentences(), progress)
     forecast = forecaster.predict(panel, cutoffs=times, levels=levels, quantiles=quantiles)
+    return _said(forecast.pandas(notes=notes), forecast.summary(), progress)
+
+
+def _said(table: pd.DataFrame, sentences: Iterable[str], progress: Progress | None) -> pd.DataFrame:
+    """Say what there is to say of a table, and return it."""
     if progress is not None:
-        for sentence in forecast.summary():
+        for sentence in sentences:
             progress(sentence)
-    return forecast.pandas(notes=notes)
+    return table
 
 
-def _read_again(config: Config, folder: Path) -> Panel:
-    """Read the table that a folder was made of, if it lies on the disk."""
+def settings_of(folder: Path) -> Config:
+    """Return the configuration that a folder of `fit`, `run` or `forecast` was made by.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ArtifactError
+        For a folder without one.
+    """
+    settings = folder / SETTINGS.file
+    if not settings.is_file():
+        raise ArtifactError(
+            f"{folder} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
+        )
+    return kept_config(settings)
+
+
+def table_for(model: Forecaster, config: Config, data: Place, reading: Mapping[str, object] | None = None) -> Panel:
+    """Read another table of the columns that a model of a folder was fitted on.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Fitted.
+    config : Config
+        Of its folder.
+    data : path
+        ``-`` is standard input.
+    reading : mapping, optional
+        As in :func:`predict_with`.
+
+    Returns
+    -------
+    Panel
+    """
+    # A short table does not show its frequency; the model knows it.
+    known = {} if config.data.freq is not None or config.data.resample else {"freq": model.freq}
+    return read_panel(config.data, str(data), {**known, **(reading or {})})
+
+
+def table_fitted_on(config: Config, folder: Path) -> Panel:
+    """Read the table that a folder was made of, if it lies on the disk.
+
+    Parameters
+    ----------
+    config : Config
+    folder : path
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    ConfigError, DataError
+        Where it has no name, or cannot be read any more.
+    """
     if config.data.path == STDIN:
         raise ConfigError(
             f"{folder} was made of a frame or of standard input, which is no file that could be read again. "

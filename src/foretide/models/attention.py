@@ -160,7 +160,7 @@ class AttentionBackbone(AttendingBackbone):
     def _encode(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys and values per patch, ``[B, M, P, d/M]``, and encoded patches ``[B, P, d]``."""
         padded = F.pad(tokens, (0, 0, self.pad, 0))
-        patches = self.embed_patch(padded.reshape(len(padded), -1, self.patch * padded.shape[2])) + self.position
+        patches = self.embed_patch(padded.reshape(padded.shape[0], -1, self.patch * padded.shape[2])) + self.position
         for layer in self.encoder:
             patches = layer(patches)
         patches = self.norm_encoded(patches)

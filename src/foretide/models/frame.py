@@ -116,7 +116,7 @@ class Frame(nn.Module):
     def _linear(self, window: Tensor) -> Tensor:
         targets = window[:, : self.shape.targets]
         if self.channels == "none":
-            return window.new_zeros(len(window), self.shape.h, self.shape.targets)
+            return window.new_zeros(window.shape[0], self.shape.h, self.shape.targets)
         if self.channels == "shared":
             return (targets @ self.weights[0] + self.intercept).transpose(1, 2)
         if self.channels == "own":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,14 @@ from foretide.data.time.grid import Grid
 from foretide.typing import Ints, Singles
 
 CHUNK_STEPS = 65_536
+BLOCK_STEPS, FEW_BLOCKS = 512, 8
+"""Of so few blocks of steps the features are kept from one forecast to the next, and no two rows are compared."""
+
+
+@lru_cache(maxsize=64)
+def _block(calendar: Calendar, grid: Grid, number: int) -> Singles:
+    """Return the features of one block of steps; not to be changed."""
+    return calendar.values(grid, np.arange(number * BLOCK_STEPS, (number + 1) * BLOCK_STEPS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +43,11 @@ class CalendarTable:
     @classmethod
     def build(cls, calendar: Calendar, grid: Grid, first: int, last: int) -> CalendarTable:
         """Code the features of the steps ``first .. last``, both included."""
+        blocks = range(first // BLOCK_STEPS, last // BLOCK_STEPS + 1)
+        if len(blocks) <= FEW_BLOCKS:
+            low, size = first - blocks[0] * BLOCK_STEPS, last - first + 1
+            known = np.concatenate([_block(calendar, grid, number) for number in blocks])
+            return cls(first, np.arange(size, dtype=np.int32), known[low : low + size])
         seen: dict[bytes, int] = {}
         rows: list[Singles] = []
         codes = np.empty(last - first + 1, dtype=np.int32)

@@ -85,8 +85,7 @@ class Network(nn.Module):
 
         def own_prediction(features: Tensor, base: Tensor, scale: Tensor) -> Tensor:
             """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
-            distribution: Distribution = self.head(features, base, scale, series)
-            return distribution.mean()
+            return self.head.mean(features, base, scale, series)
 
         hidden: Hidden = self.backbone(inputs, own_prediction)
         return self.head(hidden.features, hidden.base, hidden.scale, series), hidden

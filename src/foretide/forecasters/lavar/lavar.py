@@ -87,6 +87,7 @@ class LAVAR(Forecaster):
     uses_future = True
     neural, needs_future, explains = True, True, ("latent",)
     needs = "torch"
+    exports = "foretide.forecasters.onnx.lavar:LavarGraph"
     traces = ("base", "latent")
     """``base`` ``[W, H, D]``: the forecast before the heads; ``latent`` ``[W, H, K]``: the rolled-out state."""
     traces_by_target = ("base",)

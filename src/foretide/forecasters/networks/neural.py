@@ -84,10 +84,10 @@ class NeuralForecaster(Forecaster):
 
     uses_validation, spares_validation = True, True
     can_warm_start = True
-    knows_ids = True
-    uses_future = True
+    knows_ids, uses_future = True, True
     neural, watched, needs_future, forgets = True, True, True, "inside"
     needs = "torch"
+    exports = "foretide.forecasters.onnx.network:NetworkGraph"
     configs: ClassVar[tuple[type, ...]] = (TrainingConfig, StartConfig)
     """Beside these two, or ones derived from them, a subclass names the dataclass of its own settings, the last."""
 
@@ -458,7 +458,8 @@ def _batches(
 ) -> WindowBatches:  # fmt: skip
     from foretide.training.store import Store, WindowBatches
 
-    network.eval()
+    if network.training:  # which goes through all its modules
+        network.eval()
     device = next(network.parameters()).device
     ahead = None if base is None else scaled_base(base, panel, windows, h, preparation)
     batches = WindowBatches(Store(panel, preparation, input_size=input_size, h=h, device=device), windows, ahead)

@@ -1,0 +1,1 @@
+"""Fitted models as graphs that run without torch and foretide (ONNX)."""
