@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "check": "foretide.cli.check:check",
     "fit": "foretide.cli.fit:fit",
     "predict": "foretide.cli.predict:predict",
+    "monitor": "foretide.cli.monitor:monitor",
     "serve": "foretide.cli.serve:serve",
     "generate": "foretide.cli.generate:app",
 }
@@ -120,8 +121,8 @@ app = command_line(COMMANDS)
 def main() -> None:
     """Run the command line.
 
-    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 130 Ctrl-C, 143
-    SIGTERM.
+    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 3 a change and 4 too
+    few rows to judge by (``monitor``), 130 Ctrl-C, 143 SIGTERM.
     """
     debug = "--debug" in sys.argv[1:]
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]

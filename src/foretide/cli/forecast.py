@@ -116,6 +116,7 @@ def _work(data: str, request: Request, flags: Flags, out: str | None, *, overwri
 
 def _print(data: str, request: Request, flags: Flags) -> None:
     """Print the forecast on standard output, and nothing else there."""
+    from foretide.data.exports import csv_text
     from foretide.jobs.forecasting import Call
 
     ask, roles, reading = request
@@ -128,7 +129,7 @@ def _print(data: str, request: Request, flags: Flags) -> None:
         return
     for line in () if flags.quiet else (*outcome.notes, outcome.verdict):
         typer.secho(name_flags(line, FURTHER), err=True, fg=typer.colors.BLUE)
-    outcome.table.to_csv(sys.stdout, index=False, float_format="%.10g")
+    sys.stdout.write(csv_text(outcome.table, float_format="%.10g"))
 
 
 def _say(folder: RunFolder) -> None:

@@ -117,11 +117,12 @@ def _write(frame: pd.DataFrame, out: Path, roles: str) -> None:
 
 def write_table(frame: pd.DataFrame, out: Path) -> None:
     """Write a CSV or Parquet file, whole or not at all."""
+    from foretide.data.exports import write_csv
     from foretide.data.files import write_whole
 
     if out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter(f"--out: expected a name that ends in .csv or .parquet, got {out.name!r}")
     if out.suffix == ".csv":
-        write_whole(out, lambda part: frame.to_csv(part, index=False))
+        write_csv(frame, out)
     else:
         write_whole(out, lambda part: frame.to_parquet(part, index=False))

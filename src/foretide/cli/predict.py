@@ -38,6 +38,7 @@ def predict(
 ) -> None:
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table
+    from foretide.data.exports import csv_text
     from foretide.forecasters.levels import COMMAND, DEFAULT_LEVELS, interval_levels, numbers_in, quantile_levels
     from foretide.jobs import predict_with
 
@@ -55,7 +56,7 @@ def predict(
             reading=reading, progress=say,
         )  # fmt: skip
     if out is None:
-        typer.echo(table.to_csv(index=False).rstrip("\n"))
+        typer.echo(csv_text(table).rstrip("\n"))
         return
     write_table(table, out)
     typer.echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")

@@ -148,20 +148,12 @@ def predict_with(
         As ``Forecast.to_frame``: id, time, ``cutoff``, the model's columns.
     """
     path = Path(folder)
-    settings = path / SETTINGS.file
-    if not settings.is_file():
-        raise ArtifactError(
-            f"{path} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
-        )
-    place = chosen_model(path, model)[1]
-    config = kept_config(settings)
-    forecaster = load(place)
+    config = settings_of(path)
+    forecaster = load(chosen_model(path, model)[1])
     if data is not None:
-        # A short table does not show its frequency; the model knows it.
-        known = {} if config.data.freq is not None or config.data.resample else {"freq": forecaster.freq}
-        panel = read_panel(config.data, str(data), {**known, **(reading or {})})
+        panel = table_for(forecaster, config, data, reading)
     else:
-        panel = _read_again(with_reading(config, reading) if reading else config, path)
+        panel = table_fitted_on(with_reading(config, reading) if reading else config, path)
     if progress is not None and panel.origin is not None:
         progress(panel.origin.text())
     times = None if cutoffs is None else [_time(panel.grid.is_integer, cutoff) for cutoff in cutoffs]
@@ -172,8 +164,70 @@ def predict_with(
     return forecast.pandas(notes=notes)
 
 
-def _read_again(config: Config, folder: Path) -> Panel:
-    """Read the table that a folder was made of, if it lies on the disk."""
+def settings_of(folder: Path) -> Config:
+    """Return the configuration that a folder of `fit`, `run` or `forecast` was made by.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ArtifactError
+        For a folder without one.
+    """
+    settings = folder / SETTINGS.file
+    if not settings.is_file():
+        raise ArtifactError(
+            f"{folder} holds no settings.yaml. Expected a folder made by `foretide fit` or `foretide run`."
+        )
+    return kept_config(settings)
+
+
+def table_for(model: Forecaster, config: Config, data: Place, reading: Mapping[str, object] | None = None) -> Panel:
+    """Read another table of the columns that a model of a folder was fitted on.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Fitted.
+    config : Config
+        Of its folder.
+    data : path
+        ``-`` is standard input.
+    reading : mapping, optional
+        As in :func:`predict_with`.
+
+    Returns
+    -------
+    Panel
+    """
+    # A short table does not show its frequency; the model knows it.
+    known = {} if config.data.freq is not None or config.data.resample else {"freq": model.freq}
+    return read_panel(config.data, str(data), {**known, **(reading or {})})
+
+
+def table_fitted_on(config: Config, folder: Path) -> Panel:
+    """Read the table that a folder was made of, if it lies on the disk.
+
+    Parameters
+    ----------
+    config : Config
+    folder : path
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    ConfigError, DataError
+        Where it has no name, or cannot be read any more.
+    """
     if config.data.path == STDIN:
         raise ConfigError(
             f"{folder} was made of a frame or of standard input, which is no file that could be read again. "

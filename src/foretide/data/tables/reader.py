@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from foretide.data.exports import unguarded, unguarded_names
 from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.numerals import MISSING, Column, Pair, all_match, any_match, convert, doubt, look, settle
@@ -157,7 +158,7 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
         ragged = _ragged(content, sep, len(header), name)
         if ragged:
             raise DataError(ragged)
-    names = [str(table.column(k)[0]).strip() for k in range(table.num_columns)]
+    names = unguarded_names(str(table.column(k)[0]).strip() for k in range(table.num_columns))
     _check_names(names, content, name)
     if table.num_rows < 2:
         raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
@@ -228,7 +229,7 @@ def _named(names: list[str], table: pa.Table) -> tuple[dict[str, pa.ChunkedArray
         if not name and k == 0 and _counts_rows(cell):
             left_out.append("the first column, which has no name and counts the rows")
             continue
-        cells[name or f"Unnamed: {k}"] = cell
+        cells[name or f"Unnamed: {k}"] = unguarded(cell)
     return cells, tuple(left_out)
 
 
