@@ -45,11 +45,8 @@ def monitor(
     - **Forecasts** from origins inside the new rows, one horizon apart, beside what came: size and side of the errors,
       coverage of the stated intervals, each series. The null distribution is drawn from the model's own joint paths,
       so dependence between steps and series counts. Shown beside a simple seasonal forecast of the same rows.
-    - **Columns** (targets, past and known-future ones): every new stretch beside those before it at the same place in
-      the season, judged by how far such stretches lay apart in the past.
+    - **Columns** of every role: each new stretch beside those before it at the same place in the season.
     - **The table**: columns that are missing or stuck, series that are silent or new, categories not there at fit.
-
-    Where nothing has changed, an alarm of a test comes with a probability of at most ``alpha`` in all.
 
     Parameters
     ----------
@@ -65,8 +62,7 @@ def monitor(
     against : Scorecard or path, optional
         A backtest of the model (a folder of ``run``, ``backtest`` or ``Scorecard.save``) to compare errors with.
     alpha : float
-    seed : int
-        Of the draws.
+        Probability of an alarm of any test where nothing has changed, at most; ``seed`` is that of the draws.
     reading : mapping, optional
         Options of reading the tables, such as ``{"decimal": ","}``.
 
