@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from foretide.cli.echo import echo
 from foretide.data.files import storage_error
 from foretide.errors import DataError, ForetideError, StorageError
 
@@ -101,7 +102,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata
 
-        typer.echo(metadata.version("foretide"))
+        echo(metadata.version("foretide"))
         raise typer.Exit
 
 
@@ -150,4 +151,4 @@ def _say(error: ForetideError | OSError) -> None:
     from foretide.cli.common import name_flags
 
     text = name_flags(str(said)) if isinstance(error, DataError) else str(said)
-    typer.secho(f"error: {text}", err=True, fg=typer.colors.RED)
+    echo(f"error: {text}", err=True, fg=typer.colors.RED)

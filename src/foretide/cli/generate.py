@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from foretide.cli.echo import echo
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -111,8 +113,8 @@ def _numbers(text: str, kind: Callable[[str], T]) -> tuple[T, ...]:
 def _write(frame: pd.DataFrame, out: Path, roles: str) -> None:
     """Write under a temporary name, then move: an interrupted command leaves no half a file."""
     write_table(frame, out)
-    typer.echo(f"{out}: {len(frame)} rows of {', '.join(map(str, frame.columns))}")
-    typer.echo(f"look at it: foretide check {out} {roles}")
+    echo(f"{out}: {len(frame)} rows of {', '.join(map(str, frame.columns))}")
+    echo(f"look at it: foretide check {out} {roles}")
 
 
 def write_table(frame: pd.DataFrame, out: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from foretide.cli.common import Reading, plain_warnings, reads_tables
+from foretide.cli.echo import echo
 
 CODES = {"fine": 0, "changed": 3, "unknown": 4}
 """Exit code by verdict."""
@@ -47,11 +48,11 @@ def monitor(
         found = watch(folder, data, name=model, history=history, against=against, alpha=alpha, reading=reading)
     page = None if out is None else write_monitor(found, out)
     if json:
-        typer.echo(dumps(plain(found.to_dict()), indent=2, ensure_ascii=False))
+        echo(dumps(plain(found.to_dict()), indent=2, ensure_ascii=False))
     elif quiet:
-        typer.echo(found.verdict)
+        echo(found.verdict)
     else:
-        typer.echo(found.to_text())
+        echo(found.to_text())
         if page is not None:
-            typer.echo(f"page: {page}")
+            echo(f"page: {page}")
     raise typer.Exit(CODES[found.verdict])

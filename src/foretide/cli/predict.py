@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from foretide.cli.common import Reading, plain_warnings, reads_tables
+from foretide.cli.echo import echo, echo_data
 
 
 @reads_tables
@@ -48,7 +49,7 @@ def predict(
     further = quantile_levels(numbers_in(quantiles, flag="--quantiles", example="0.1,0.5,0.9"), typed=COMMAND)
 
     def say(line: str) -> None:
-        typer.secho(line, err=True, fg=typer.colors.BLUE)
+        echo(line, err=True, fg=typer.colors.BLUE)
 
     with plain_warnings():
         table = predict_with(
@@ -56,7 +57,7 @@ def predict(
             reading=reading, progress=say,
         )  # fmt: skip
     if out is None:
-        typer.echo(csv_text(table).rstrip("\n"))
+        echo_data(csv_text(table))
         return
     write_table(table, out)
-    typer.echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")
+    echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")
