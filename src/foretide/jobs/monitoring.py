@@ -69,8 +69,7 @@ def monitor(
     Returns
     -------
     MonitorReport
-        ``verdict`` (``fine``, ``changed`` or ``unknown``: too few new rows), ``checks``, ``to_text()``,
-        ``to_frame()``; :func:`foretide.jobs.monitoring.write_monitor` writes the page.
+        ``verdict`` (``fine``, ``changed`` or ``unknown``: too few new rows), ``checks``, ``to_text()`` …
 
     Raises
     ------
