@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LEVELS = (80.0, 95.0)
 TOLERANCE = 1.1
 """Errors this many times as wide as the model states are no change: stated spreads are estimates."""
+FEWEST = 8.0
+"""A spread is taken to be known as well as from so many independent errors at least."""
 DRAWS, FEWEST_DRAWS = 999, 199
 NUMBERS = 16_000_000
 """So many numbers are drawn at most, windows times steps times targets times draws."""
@@ -229,6 +231,7 @@ def _summed(forecast: Forecast, truth: Floats, n: int, seed: int) -> tuple[_Sums
     spread = _spread(*bounds[LEVELS[0]], known)
     made = {name: np.zeros((w, d, n + 1)) for name in ("size", "side", "out_80", "out_95")}
     stated = np.full((w, d), np.nan)
+    wider = TOLERANCE * _doubt(forecast, n, seed)
     for at, paths in paths_of(forecast, n, seed):
         inside, center = known[at][..., None], mean[at][..., None]
         drawn = np.moveaxis(paths, 1, -1)  # [w, h, d, n]
@@ -236,7 +239,7 @@ def _summed(forecast: Forecast, truth: Floats, n: int, seed: int) -> tuple[_Sums
             away = np.abs(drawn - center)
             stated[at] = np.where(inside, away, 0).mean(axis=-1).sum(axis=1) / np.maximum(known[at].sum(axis=1), 1)
         came = np.where(known[at], truth[at], 0)[..., None]
-        values = np.concatenate([came, center + TOLERANCE * (drawn - center)], axis=-1)
+        values = np.concatenate([came, center + wider[at] * (drawn - center)], axis=-1)
         error = np.clip((values - center) / spread[at][..., None], -FARTHEST, FARTHEST)
         made["size"][at] = np.where(inside, np.abs(error), 0).sum(axis=1)
         made["side"][at] = np.where(inside, error, 0).sum(axis=1)
@@ -244,6 +247,28 @@ def _summed(forecast: Forecast, truth: Floats, n: int, seed: int) -> tuple[_Sums
             low, high = (bound[at][..., None] for bound in bounds[level])
             made[f"out_{level:.0f}"][at] = np.where(inside, (values < low) | (values > high), False).sum(axis=1)
     return _Sums(made["size"], made["side"], made["out_80"], made["out_95"], known.sum(axis=1)), stated
+
+
+def _doubt(forecast: Forecast, n: int, seed: int) -> Floats:
+    """Draw by how much stated spreads may be wrong ``[W, 1, D, n]``: they were estimated from past errors.
+
+    The logarithm of a spread found from ``k`` independent values has a variance of about ``1 / 2k``. Steps of a window
+    count as far as they are independent. All series share a part of the doubt, and each has one of its own.
+    """
+    source, (_, _, d) = forecast.source, forecast.mean.shape
+    past = None if source is None else source.fitted.dependence
+    if past is None:
+        return np.ones((len(forecast), 1, d, n))
+    series = max(past.loadings[:-1, :, 0].size, 1)
+    shared = float(np.square(past.loadings[:-1]).sum(axis=-1).mean()) if series > 1 else 0.0
+    alike = series / (1 + (series - 1) * shared**2)
+    values = past.windows * len(past.own) ** 2 / float(np.square(past.own).sum())
+    together, alone = (1 / np.sqrt(2 * max(known, FEWEST)) for known in (values, values / alike))
+    generator = np.random.default_rng([seed, n])
+    common = generator.standard_normal(n)
+    own = generator.standard_normal((forecast.panel.n_entities, 1, d, n))
+    rest = np.sqrt(max(alone**2 - together**2, 0.0))
+    return np.asarray(np.exp(together * common + rest * own)[forecast.windows.entity])
 
 
 def _bounds(forecast: Forecast, level: float) -> tuple[Floats, Floats]:
