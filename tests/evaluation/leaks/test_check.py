@@ -332,7 +332,7 @@ def test_a_cutoff_alone_and_among_others(kind: type[Own]) -> None:
 def test_rounding_of_many_at_once_is_no_leak() -> None:
     class Batched(Own):
         def _level(self, panel: Panel, windows: Windows) -> Any:
-            return super()._level(panel, windows) * (1 + 1e-7 * (len(windows) > 6))
+            return super()._level(panel, windows) * (1 + 1e-6 * (len(windows) > 6))
 
     assert check_leaks(Batched(H), panel_()).ok
 

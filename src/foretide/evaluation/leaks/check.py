@@ -15,7 +15,7 @@ from foretide.errors import ConfigError, DataError, nearest
 from foretide.evaluation.leaks.model import Maker, fitted, forecast_of, maker_of, predicted, twin
 from foretide.evaluation.leaks.outside import watched
 from foretide.evaluation.leaks.poison import POISONS, poisoned
-from foretide.evaluation.leaks.report import Finding, LeakReport, difference
+from foretide.evaluation.leaks.report import ROUNDING, Finding, LeakReport, difference
 from foretide.evaluation.model import Model
 from foretide.forecasters.forecast import Forecast
 from foretide.text import time_text
@@ -32,8 +32,6 @@ N_CUTOFFS = 3
 N_ORIGINS = 12
 """Origins between ``until`` and the last cutoff that a fit is asked to forecast from: what it learned may show at some
 times only, such as holidays."""
-ROUNDING = 1e-5
-"""What forecasts may differ by, as a share of the largest, where more or fewer of them are made at once."""
 JOINT = ("huge", "shuffled")
 """Poisons for several cutoffs in one pass: the later ones look at it, as they may, and could refuse missing rows."""
 
@@ -70,7 +68,8 @@ def check_leaks(
     poisons : sequence of {"nan", "huge", "shuffled", "truncated"}
         See :func:`~foretide.evaluation.leaks.poison.poisoned`.
     tolerance : float
-        Largest change that counts as rounding, as a share of the largest forecast of the same series.
+        Largest change that counts as rounding, as a share of the largest forecast of the same series; at least 0.0001
+        where numbers lie elsewhere in memory: in tables cut off, and where more or fewer cutoffs are asked at once.
 
     Returns
     -------
@@ -296,7 +295,7 @@ class _Check:
             known = self.plan.without(cutoff, "truncated")
             for made, table in ((model, self.plan.panel), (early.model, known)):
                 now = forecast_of(made, table, [cutoff])
-                found.append(difference(before, now, self.tolerance, "memory", "", cutoff))
+                found.append(difference(before, now, max(self.tolerance, ROUNDING), "memory", "", cutoff))
         return found
 
     def _questions(self, model: Model, clean: Forecast, notes: list[str]) -> Iterator[_Question]:
@@ -322,7 +321,8 @@ class _Check:
             else:
                 answer = forecast_of(question.model, data, question.cutoffs)
             answer = _up_to(answer, panel.grid.step_of(after)) if stage == "joint" else answer
-            finding = difference(question.clean, answer, self.tolerance, stage, poison, after)
+            tolerance = max(self.tolerance, ROUNDING) if poison == "truncated" else self.tolerance
+            finding = difference(question.clean, answer, tolerance, stage, poison, after)
         except Exception as error:  # whatever it is, a model that fails on poison has looked at it
             finding = Finding(stage, poison, after, error=f"{type(error).__name__}: {error}")
         if stage != "joint" or finding is None or finding.error is None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from foretide.typing import Floats, Time
 
 STAGES = ("control", "fit", "predict", "joint", "order", "memory")
+ROUNDING = 1e-4
+"""What forecasts may differ by, as a share of the largest, where the same numbers lie elsewhere in memory."""
 SHOWN = 3
 """Findings of a stage that the text names; all are in ``LeakReport.findings``."""
 
@@ -200,6 +202,8 @@ class LeakReport:
         equal = (
             "equal to the bit" if self.tolerance == 0 else f"equal within {self.tolerance:g} of the largest forecast"
         )
+        if "truncated" in self.poisons and self.tolerance < ROUNDING:
+            equal += f" (within {ROUNDING:g} of the largest where rows were cut off or more cutoffs asked at once)"
         return (
             f"Checked: a fit until {until} and forecasts from {origins}, each with all later values of targets "
             f"and past columns poisoned ({', '.join(self.poisons)}); forecasts had to be {equal}."
