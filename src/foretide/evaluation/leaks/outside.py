@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
+
+import numpy as np
 
 OWN = "foretide"
 SHOWN = 3
@@ -113,7 +114,9 @@ def _values(places: list[tuple[str, object]]) -> Iterator[tuple[str, object]]:
 
 
 def _digest(value: object) -> str:
+    """Return what tells a value from another one: its words, or the bytes of an array."""
     try:
-        return hashlib.sha256(pickle.dumps(value)).hexdigest()
-    except Exception:  # what cannot be written is told apart as one object or another
+        written = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode("utf-8", "replace")
+    except Exception:  # what has no words is told apart as one object or another
         return str(id(value))
+    return hashlib.sha256(written).hexdigest()

@@ -16,7 +16,7 @@ from foretide.evaluation.monitor.checks import Check, with_alarms
 from foretide.evaluation.monitor.forecasts import Judged
 from foretide.evaluation.monitor.inputs import drift, faults, tables_of
 from foretide.evaluation.monitor.report import MonitorReport
-from foretide.forecasters.fitted import completed
+from foretide.forecasters.remembered import completed
 from foretide.text import first_few, phrase
 
 if TYPE_CHECKING:
