@@ -20,6 +20,7 @@ from .forecasters.forecast import Forecast as Forecast
 from .forecasters.wrappers.per_entity import fit_each as fit_each
 from .jobs import run as run
 from .jobs.forecasting import forecast as forecast
+from .jobs.monitoring import monitor as monitor
 from .serving.client import Client as Client
 from .tuning.tune import tune as tune
 

@@ -14,6 +14,7 @@ _SEASONS = {("h", 24): "a day", ("h", 168): "a week", ("30min", 48): "a day", ("
             ("D", 7): "a week", ("B", 5): "a week", ("MS", 12): "a year", ("ME", 12): "a year", ("M", 12): "a year",
             ("QS", 4): "a year", ("QE", 4): "a year", ("W", 52): "a year"}  # fmt: skip
 _SECONDS = {"h": 3600.0, "m": 60.0, "min": 60.0, "s": 1.0}
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 NOTHING = "–"
 """Stands where there is no number."""
 
@@ -333,3 +334,26 @@ def shortened(name: object, longest: int = 24, tail: int | None = None) -> str:
     line = " ".join(str(name).split())
     tail = longest // 2 - 1 if tail is None else tail
     return line if len(line) <= longest else f"{line[: longest - tail - 1]}…{line[-tail:]}"
+
+
+def visible(text: object) -> str:
+    r"""Return text in which nothing is hidden: what would steer a terminal, or turn the direction of writing, is spelt.
+
+    Line feeds and tabs stay.
+
+    Parameters
+    ----------
+    text : object
+        Its ``str``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from foretide.text import visible
+    >>> visible("shop\x1b[2J 1\u202e")
+    'shop\\x1b[2J 1\\u202e'
+    """
+    return _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(text))

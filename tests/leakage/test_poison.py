@@ -29,7 +29,9 @@ def test_no_forecaster_sees_the_future(case: str) -> None:
 
 @each
 def test_rows_that_do_not_exist_yet_make_no_difference(case: str) -> None:
-    # As in use: after the last known step there is nothing, not even a missing row.
-    panel = make_panel((100, 94), targets=2, past=1, first=(0, 2), seed=3, whole=True)
-    report = check_leaks(CASES[case](H), panel, poisons=["truncated"])
+    # As in use: after the last known step there is nothing but what is known ahead.
+    future = int(CASES[case](H).uses_future)
+    panel = make_panel((100, 94), targets=2, past=1, future=future, first=(0, 2), seed=3, whole=True)
+    until, cutoffs = times(panel, [UNTIL - 4])[0], times(panel, CUTOFFS)
+    report = check_leaks(CASES[case](H), panel, until=until, cutoffs=cutoffs, poisons=["truncated"])
     assert report.ok, report.to_text()

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from foretide.cli.echo import echo
 from foretide.data.files import storage_error
 from foretide.errors import DataError, ForetideError, StorageError
 
@@ -26,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "check": "foretide.cli.check:check",
     "fit": "foretide.cli.fit:fit",
     "predict": "foretide.cli.predict:predict",
+    "monitor": "foretide.cli.monitor:monitor",
     "serve": "foretide.cli.serve:serve",
     "generate": "foretide.cli.generate:app",
 }
@@ -100,7 +102,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib import metadata
 
-        typer.echo(metadata.version("foretide"))
+        echo(metadata.version("foretide"))
         raise typer.Exit
 
 
@@ -120,8 +122,8 @@ app = command_line(COMMANDS)
 def main() -> None:
     """Run the command line.
 
-    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 130 Ctrl-C, 143
-    SIGTERM.
+    0 is success, 1 a finding (``check``) or a disk that refuses, 2 an error that says what to do, 3 a change and 4 too
+    few rows to judge by (``monitor``), 130 Ctrl-C, 143 SIGTERM.
     """
     debug = "--debug" in sys.argv[1:]
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
@@ -149,4 +151,4 @@ def _say(error: ForetideError | OSError) -> None:
     from foretide.cli.common import name_flags
 
     text = name_flags(str(said)) if isinstance(error, DataError) else str(said)
-    typer.secho(f"error: {text}", err=True, fg=typer.colors.RED)
+    echo(f"error: {text}", err=True, fg=typer.colors.RED)

@@ -10,6 +10,7 @@ import typer
 
 from foretide.cli import completion
 from foretide.cli.common import Reading, name_flags, names_in, reads_tables, roles_in
+from foretide.cli.echo import echo
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 
@@ -71,10 +72,10 @@ def check(
     report, panel = examine(data, roles, **reading)
     for line in report.to_text().splitlines():
         line = name_flags(line, ROLES) if line.startswith(tuple(COLOURS)) else line
-        typer.secho(line, fg=COLOURS.get(line.partition(":")[0]))
+        echo(line, fg=COLOURS.get(line.partition(":")[0]))
     if panel is None:
         raise typer.Exit(1)
-    typer.echo()
+    echo()
     if make is not None:
         _check_model(make, panel)
         return
@@ -83,14 +84,14 @@ def check(
     _say(ahead.problems)
     who = f"{', '.join(ahead.models)}, {ahead.h} steps"
     if any(p.severity == "error" for p in ahead.problems):
-        typer.secho(f"Not ready for {who}.", fg=typer.colors.RED)
+        echo(f"Not ready for {who}.", fg=typer.colors.RED)
         raise typer.Exit(1)
-    typer.echo(
+    echo(
         (f"Ready to use ({who})." if ahead.ready else f"Ready for backtests, not yet for a forecast ({who}).")
         + " As the data part of a configuration (foretide run):"
     )
     section = {"data": section_of(_place(data), report, reading)}
-    typer.echo(write_yaml(section).rstrip())
+    echo(write_yaml(section).rstrip())
     if write is not None:
         _write(write, {**section, "h": h, "input_size": input_size, "models": named})
 
@@ -108,9 +109,9 @@ def _known_models(text: str) -> list[str]:
 
 def _say(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        typer.secho(name_flags(f"{problem.severity}: {problem}", ROLES), fg=COLOURS[problem.severity])
+        echo(name_flags(f"{problem.severity}: {problem}", ROLES), fg=COLOURS[problem.severity])
     if problems:
-        typer.echo()
+        echo()
 
 
 # -------------------------------------------------------------------- the configuration
@@ -135,7 +136,7 @@ def _write(file: Path, configuration: Json) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--write: {file} cannot be written: {error.strerror or error}.") from error
-    typer.echo(f"\nwritten: {file}\nrun it: foretide run {file}")
+    echo(f"\nwritten: {file}\nrun it: foretide run {file}")
 
 
 # -------------------------------------------------------------------- a model
@@ -148,7 +149,7 @@ def _check_model(make: Callable[[], Model], panel: Panel) -> None:
         if say is not None:
             say("checking the model for leaks")
         found = check_leaks(make, panel)
-    typer.secho(found.to_text(), fg=None if found.ok else typer.colors.RED)
+    echo(found.to_text(), fg=None if found.ok else typer.colors.RED)
     if not found.ok:
         raise typer.Exit(1)
 

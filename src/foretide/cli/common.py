@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, cast
 
 import typer
 
+from foretide.cli.echo import echo
 from foretide.cli.flags import Flags, with_options
 from foretide.data.reading.options import FileOptions
-from foretide.text import is_whole
+from foretide.text import is_whole, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +174,7 @@ def intend(
 
     with plain_warnings():
         found = planned(job, config, output=output, overwrite=overwrite, model=model)
-    flags.end(lambda: found, lambda: typer.echo(told(found)), found["folder"])
+    flags.end(lambda: found, lambda: echo(told(found)), found["folder"])
 
 
 @contextmanager
@@ -194,14 +195,15 @@ def progress(*, lines: bool = True, quiet: bool = False) -> Iterator[Progress | 
         yield None
         return
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(stderr=True)
     with console.status("starting") as status:
 
         def show(text: str) -> None:
             if lines:
-                console.log(text, highlight=False, markup=False)
-            status.update(text)
+                console.log(visible(text), highlight=False, markup=False)
+            status.update(escape(visible(text)))
 
         yield show
 
@@ -215,7 +217,7 @@ def plain_warnings() -> Iterator[None]:
     None
     """
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: typer.secho(f"warning: {message}", err=True)
+        warnings.showwarning = lambda message, *_: echo(f"warning: {message}", err=True)
         yield
 
 
@@ -243,7 +245,7 @@ def interruptible(kept: str = "") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.secho(f"interrupted{kept}", err=True)
+        echo(f"interrupted{kept}", err=True)
         raise typer.Exit(code) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -299,7 +301,7 @@ def finish(folder: RunFolder, flags: Flags) -> None:
         for title, rows in () if table is None else table.groupby("ablation", sort=False):
             echo_board(f"{title}, each row beside the one before it:", rows.drop(columns="ablation"))
         page(folder)
-        typer.echo(f"report: {folder.path / store.SUMMARY.file}")
+        echo(f"report: {folder.path / store.SUMMARY.file}")
 
     flags.end(lambda: result_of(folder), say, folder.path)
 
@@ -312,8 +314,8 @@ def echo_board(verdict: str, board: pd.DataFrame) -> None:
     verdict : str
     board : pd.DataFrame
     """
-    typer.echo(f"{verdict}\n")
-    typer.echo(f"{board.to_string(index=False, na_rep='', float_format='{:.4g}'.format)}\n")
+    echo(f"{verdict}\n")
+    echo(f"{board.to_string(index=False, na_rep='', float_format='{:.4g}'.format)}\n")
 
 
 def page(folder: RunFolder) -> None:
@@ -325,4 +327,4 @@ def page(folder: RunFolder) -> None:
     """
     from foretide.jobs import store
 
-    typer.echo(f"page: {folder.path / store.REPORT.file}")
+    echo(f"page: {folder.path / store.REPORT.file}")

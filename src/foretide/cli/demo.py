@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from foretide.cli.common import Overwrite, finish, intend, work
+from foretide.cli.echo import echo
 from foretide.cli.flags import Flags, does_a_job, with_options
 from foretide.errors import ConfigError
 
@@ -92,7 +93,7 @@ def demo(
         return intend("run", config, flags, output=out, overwrite=overwrite)
     finish(work(lambda show: run(config, output=out, overwrite=overwrite, progress=show), quiet=flags.quiet), flags)
     if kind is Kind.HOURLY and not has_arima() and not flags.quiet:
-        typer.secho("ARIMA was left out; to have it: pip install 'foretide[baselines]'", err=True)
+        echo("ARIMA was left out; to have it: pip install 'foretide[baselines]'", err=True)
 
 
 def recipe_config(kind: Kind, recipe: Recipe, *, quick: bool, seed: int) -> Json:

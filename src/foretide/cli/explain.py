@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from foretide.cli.common import OneModel, plain_warnings, progress
+from foretide.cli.echo import echo
 
 
 def explain(
@@ -23,7 +24,7 @@ def explain(
         from foretide.jobs.attention import export_attention
 
         for path in export_attention(run, model=model).values():
-            typer.echo(f"attention: {path}")
+            echo(f"attention: {path}")
         return
     from foretide.jobs.explaining import explain_run
 
@@ -31,6 +32,6 @@ def explain(
         page = explain_run(run, model=model, with_inputs=inputs, progress=show)
     text = page.read_text(encoding="utf-8")
     blocks = [block for block in text.strip().split("\n\n") if not block.startswith(("!", "Figures:"))]
-    typer.echo("\n\n".join(blocks))
-    typer.echo()
-    typer.echo(f"report: {page}")
+    echo("\n\n".join(blocks))
+    echo()
+    echo(f"report: {page}")

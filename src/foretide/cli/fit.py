@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from foretide.cli.common import ConfigFile, Overwrite, Reading, configured, intend, plain_warnings, reads_tables, work
+from foretide.cli.echo import echo
 from foretide.cli.flags import Flags, does_a_job
 
 
@@ -35,7 +36,7 @@ def fit(
         )
 
     def say() -> None:
-        typer.echo(f"model: {folder.path}")
-        typer.echo(f"forecast: foretide predict {folder.path} DATA --out forecast.csv")
+        echo(f"model: {folder.path}")
+        echo(f"forecast: foretide predict {folder.path} DATA --out forecast.csv")
 
     flags.end(lambda: result_of(folder), say, folder.path)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foretide.cli import completion
+from foretide.cli.echo import echo
 
 if TYPE_CHECKING:
     from foretide.typing import Json
@@ -83,9 +84,9 @@ class Flags:
             What ``--quiet`` prints.
         """
         if self.json:
-            typer.echo(json.dumps(plain(dict(result())), indent=2, ensure_ascii=False))
+            echo(json.dumps(plain(dict(result())), indent=2, ensure_ascii=False))
         elif self.quiet:
-            typer.echo(str(path))
+            echo(str(path))
         else:
             say()
 

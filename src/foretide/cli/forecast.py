@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -21,6 +20,7 @@ from foretide.cli.common import (
     roles_in,
     work,
 )
+from foretide.cli.echo import echo, echo_data
 from foretide.cli.flags import Flags, does_a_job
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _intend(data: str, request: Request, flags: Flags, out: str | None, *, overw
 
     ask, roles, reading = request
     found = planned_forecast(Call.of(data, ask, roles, reading), None if out == STDOUT else out, overwrite=overwrite)
-    flags.end(lambda: found, lambda: typer.echo(told(found)), found["folder"])
+    flags.end(lambda: found, lambda: echo(told(found)), found["folder"])
 
 
 def _work(data: str, request: Request, flags: Flags, out: str | None, *, overwrite: bool) -> None:
@@ -116,6 +116,7 @@ def _work(data: str, request: Request, flags: Flags, out: str | None, *, overwri
 
 def _print(data: str, request: Request, flags: Flags) -> None:
     """Print the forecast on standard output, and nothing else there."""
+    from foretide.data.exports import csv_text
     from foretide.jobs.forecasting import Call
 
     ask, roles, reading = request
@@ -127,8 +128,8 @@ def _print(data: str, request: Request, flags: Flags) -> None:
         flags.end(lambda: {**about, "forecast": outcome.table}, lambda: None, STDOUT)
         return
     for line in () if flags.quiet else (*outcome.notes, outcome.verdict):
-        typer.secho(name_flags(line, FURTHER), err=True, fg=typer.colors.BLUE)
-    outcome.table.to_csv(sys.stdout, index=False, float_format="%.10g")
+        echo(name_flags(line, FURTHER), err=True, fg=typer.colors.BLUE)
+    echo_data(csv_text(outcome.table, float_format="%.10g"))
 
 
 def _say(folder: RunFolder) -> None:
@@ -136,13 +137,13 @@ def _say(folder: RunFolder) -> None:
 
     facts, board = folder.need(store.FACTS), folder.read(store.LEADERBOARD)
     for note in facts["notes"]:
-        typer.secho(name_flags(note, FURTHER), fg=typer.colors.BLUE)
-    typer.echo()
+        echo(name_flags(note, FURTHER), fg=typer.colors.BLUE)
+    echo()
     if board is None:
-        typer.echo(f"{facts['verdict']}\n")
+        echo(f"{facts['verdict']}\n")
     else:
         echo_board(facts["verdict"], board[[name for name in SHOWN if name in board]].head(FIRST))
     for name in store.FORECAST.places()[::-1]:
-        typer.echo(f"forecast: {folder.path / name}")
+        echo(f"forecast: {folder.path / name}")
     page(folder)
-    typer.echo(f"model: {folder.path}; new rows: foretide predict {folder.path} NEW.csv")
+    echo(f"model: {folder.path}; new rows: foretide predict {folder.path} NEW.csv")

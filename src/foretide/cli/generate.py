@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from foretide.cli.echo import echo
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -111,17 +113,18 @@ def _numbers(text: str, kind: Callable[[str], T]) -> tuple[T, ...]:
 def _write(frame: pd.DataFrame, out: Path, roles: str) -> None:
     """Write under a temporary name, then move: an interrupted command leaves no half a file."""
     write_table(frame, out)
-    typer.echo(f"{out}: {len(frame)} rows of {', '.join(map(str, frame.columns))}")
-    typer.echo(f"look at it: foretide check {out} {roles}")
+    echo(f"{out}: {len(frame)} rows of {', '.join(map(str, frame.columns))}")
+    echo(f"look at it: foretide check {out} {roles}")
 
 
 def write_table(frame: pd.DataFrame, out: Path) -> None:
     """Write a CSV or Parquet file, whole or not at all."""
+    from foretide.data.exports import write_csv
     from foretide.data.files import write_whole
 
     if out.suffix not in (".csv", ".parquet"):
         raise typer.BadParameter(f"--out: expected a name that ends in .csv or .parquet, got {out.name!r}")
     if out.suffix == ".csv":
-        write_whole(out, lambda part: frame.to_csv(part, index=False))
+        write_csv(frame, out)
     else:
         write_whole(out, lambda part: frame.to_parquet(part, index=False))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from foretide.cli.common import Reading, plain_warnings, reads_tables
+from foretide.cli.echo import echo, echo_data
 
 
 @reads_tables
@@ -46,6 +47,7 @@ def predict(
 ) -> None:
     """Forecast from the end of every series, or from given cutoffs."""
     from foretide.cli.generate import write_table
+    from foretide.data.exports import csv_text
     from foretide.forecasters.levels import COMMAND, DEFAULT_LEVELS, interval_levels, numbers_in, quantile_levels
     from foretide.jobs import predict_with
 
@@ -55,7 +57,7 @@ def predict(
     further = quantile_levels(numbers_in(quantiles, flag="--quantiles", example="0.1,0.5,0.9"), typed=COMMAND)
 
     def say(line: str) -> None:
-        typer.secho(line, err=True, fg=typer.colors.BLUE)
+        echo(line, err=True, fg=typer.colors.BLUE)
 
     with plain_warnings():
         table = predict_with(
@@ -63,10 +65,10 @@ def predict(
             what_if=_changes(what_if or ()), reading=reading, progress=say,
         )  # fmt: skip
     if out is None:
-        typer.echo(table.to_csv(index=False).rstrip("\n"))
+        echo_data(csv_text(table))
         return
     write_table(table, out)
-    typer.echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")
+    echo(f"{out}: {len(table)} rows of {', '.join(map(str, table.columns))}")
 
 
 def _changes(words: Iterable[str]) -> dict[str, float | str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from foretide.cli.common import plain_warnings
+from foretide.cli.echo import echo
 
 
 def report(
@@ -31,5 +32,5 @@ def report(
         page = write_report(run)
         made = write_figures(run, figures) if figures else []
     if made:
-        typer.echo(f"figures: {made[0].parent} ({len(made)} files)")
-    typer.echo(f"report: {page}")
+        echo(f"figures: {made[0].parent} ({len(made)} files)")
+    echo(f"report: {page}")

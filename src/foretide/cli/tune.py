@@ -20,6 +20,7 @@ from foretide.cli.common import (
     work,
 )
 from foretide.cli.completion import Models
+from foretide.cli.echo import echo
 from foretide.cli.flags import Flags, does_a_job
 
 if TYPE_CHECKING:
@@ -78,5 +79,5 @@ def _finish(folder: RunFolder) -> None:
         board = card.pandas(card.leaderboard())
         echo_board(facts["test_verdict"], board[[c for c in SHOWN if c in board.columns]])
     page(folder)
-    typer.echo(f"settings found: {folder.path / store.TUNED.file}")
-    typer.echo(f"report: {folder.path / store.SUMMARY.file}")
+    echo(f"settings found: {folder.path / store.TUNED.file}")
+    echo(f"report: {folder.path / store.SUMMARY.file}")

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from foretide.data.exports import guarded_frame
 from foretide.data.files import file_name, read_text
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.forecasters.artifact import from_json, to_json
@@ -70,7 +71,7 @@ def _load_records(path: Path) -> list[Json]:
 
 
 def _save_csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, float_format="%.10g")
+    guarded_frame(table).to_csv(path, index=False, float_format="%.10g")
 
 
 def _save_arrays(arrays: Mapping[str, Singles], path: Path) -> None:

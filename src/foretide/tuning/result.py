@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.files import write_text, write_whole
+from foretide.data.exports import write_csv
+from foretide.data.files import write_text
 from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.forecasters.artifact import to_json, versions
 from foretide.forecasters.simple.default_set import is_baseline
@@ -295,7 +296,7 @@ class Study:
             column: "Int64" for column in self.trials.columns[len(FIXED) :]
             if all(isinstance(row.settings.get(column, 0), int) for row in self.rows)
         }  # fmt: skip
-        write_whole(path / TRIALS, lambda part: self.trials.astype(whole).to_csv(part, index=False))
+        write_csv(self.trials.astype(whole), path / TRIALS)
         complete = any(row.state == COMPLETE for row in self.rows)
         facts = {
             "name": self.name, "storage": self.storage, "metric": self.metric, "verdict": self.verdict(),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -141,7 +143,7 @@ def test_reading_one_step_ahead_is_caught() -> None:
     assert not report.ok
     assert stages(report) == {"predict", "joint"}
     found = [f for f in report.findings if f.stage == "predict"]
-    assert [f.poison for f in found] == ["nan", "huge", "shuffled"] * 3
+    assert [f.poison for f in found] == ["nan", "huge", "shuffled", "truncated"] * 3
     assert {f.step for f in found} == {1}
     assert {(f.touched, f.compared) for f in found} == {(4, 4)}
     # The largest change, by a loop over series: what lies one step ahead, clean and poisoned.
@@ -160,7 +162,7 @@ def test_reading_one_step_ahead_is_caught() -> None:
     assert "Ahead leaks: its forecasts depend on values it cannot have" in text
     assert f"the forecast of {huge.series!r} from 2023-02-27 changes by up to {huge.change:.3g}" in text
     assert "first at step 1; 4 of 4 series" in text
-    assert "... and 6 more of this kind." in text
+    assert "... and 9 more of this kind." in text
     assert "The last one allowed is windows.rows(panel)" in text
     with pytest.raises(LeakageError, match="Ahead leaks"):
         report.raise_if_leaking()
@@ -203,7 +205,7 @@ def test_one_pass_over_several_cutoffs_is_checked() -> None:
     assert len(report.findings) == 4  # two poisons after each of the first two cutoffs
     assert "Each cutoff needs its own" in report.to_text()
     one = check_leaks(Batch(H), panel, until=times(panel, [50])[0], cutoffs=times(panel, [55]))
-    assert one.ok
+    assert stages(one) == {"order"}  # all origins at once, and that one alone
     assert "Several cutoffs in one pass: not checked" in one.to_text()
 
 
@@ -240,7 +242,8 @@ def test_rounding_can_be_tolerated() -> None:
 def test_a_model_that_fails_on_poison_has_looked_at_it() -> None:
     report = check_leaks(Refuses(H), panel_())
     found = [f for f in report.findings if f.stage == "predict"]
-    assert [(f.poison, f.error) for f in found] == [("nan", "ValueError: Input contains NaN.")] * 3
+    assert [f.poison for f in found] == ["nan", "truncated"] * 3  # known-future rows stay, their targets missing
+    assert {f.error for f in found} == {"ValueError: Input contains NaN."}
     assert stages(report) == {"predict"}
     assert (
         "the model does not answer as before where these come after 2023-02-27: ValueError: Input contains NaN."
@@ -271,11 +274,126 @@ def test_what_a_model_keeps_from_one_forecast_does_not_hide_it() -> None:
 
 
 def test_the_length_of_the_future_shows_when_rows_are_cut_off() -> None:
-    panel = make_panel((80, 76), first=(0, 2))
-    assert check_leaks(Counts(H), panel).ok
-    report = check_leaks(Counts(H), panel, poisons=["truncated"])
-    assert "predict" in stages(report)
-    assert "cut off" in report.to_text()
+    for panel in (make_panel((80, 76), first=(0, 2)), panel_()):  # with known-future columns too
+        assert check_leaks(Counts(H), panel, poisons=["nan", "huge", "shuffled"]).ok
+        report = check_leaks(Counts(H), panel)
+        assert {(f.stage, f.poison) for f in report.findings} == {("predict", "truncated")}
+        assert "cut off" in report.to_text()
+
+
+class LastTime(Own):
+    """Knows the time at which the table ends."""
+
+    def _level(self, panel: Panel, windows: Windows) -> Any:
+        return super()._level(panel, windows) + float(panel.last.max())
+
+
+class LastTimeOfFit(Own):
+    """The same at fit, by the array behind its part."""
+
+    def _fit(self, part: FitPart) -> None:
+        self.rows = float(len(part.panel.values))
+
+    def _level(self, panel: Panel, windows: Windows) -> Any:
+        return super()._level(panel, windows) + self.rows
+
+
+@pytest.mark.parametrize("panel", [panel_(), make_panel((80, 76), first=(0, 2))], ids=["known future", "none"])
+def test_the_last_time_shows_when_rows_are_cut_off(panel: Panel) -> None:
+    assert {(f.stage, f.poison) for f in check_leaks(LastTime(H), panel).findings} == {("predict", "truncated")}
+    assert {(f.stage, f.poison) for f in check_leaks(LastTimeOfFit(H), panel).findings} == {("fit", "truncated")}
+
+
+# ---------------------------------------------------------------- what is asked, and in which order
+class CountsCutoffs(Own):
+    """Knows how many origins a backtest asks for."""
+
+    def _level(self, panel: Panel, windows: Windows) -> Any:
+        return super()._level(panel, windows) + len(np.unique(windows.steps(panel)))
+
+
+class KeepsTheLatest(Own):
+    """Keeps the latest value it was shown in a call for the next one."""
+
+    def _level(self, panel: Panel, windows: Windows) -> Any:
+        at = int(windows.rows(panel).max())
+        kept = self.__dict__.get("kept", (-1, 0.0))
+        self.kept = max(kept, (at, float(panel.values[at, 0])))
+        return super()._level(panel, windows) + (self.kept[1] if self.kept[0] > at else 0.0)
+
+
+@pytest.mark.parametrize("kind", [CountsCutoffs, KeepsTheLatest])
+def test_a_cutoff_alone_and_among_others(kind: type[Own]) -> None:
+    report = check_leaks(kind(H), panel_())
+    assert stages(report) == {"order"}
+    assert "Look at: what predict keeps on the model from one call to the next" in report.to_text()
+
+
+def test_rounding_of_many_at_once_is_no_leak() -> None:
+    class Batched(Own):
+        def _level(self, panel: Panel, windows: Windows) -> Any:
+            return super()._level(panel, windows) * (1 + 1e-6 * (len(windows) > 6))
+
+    assert check_leaks(Batched(H), panel_()).ok
+
+
+# ---------------------------------------------------------------- state outside the model
+SHOWN: dict[tuple[str, int], float] = {}
+
+
+class Outside(Own):
+    """Looks up what it was ever shown, wherever that is kept; else it is honest."""
+
+    store: ClassVar[dict[tuple[str, int], float]] = {}
+
+    def _known(self) -> dict[tuple[str, int], float]:
+        return self.store
+
+    def _keep(self, known: dict[tuple[str, int], float]) -> None:
+        pass
+
+    def _level(self, panel: Panel, windows: Windows) -> Any:
+        known = self._known()
+        for i, name in enumerate(panel.ids):
+            for k, value in enumerate(panel.rows(i)[:, 0].tolist()):
+                if np.isfinite(value):
+                    known.setdefault((name, int(panel.first[i]) + k), value)
+        self._keep(known)
+        last = super()._level(panel, windows)[:, 0]
+        keys = [(panel.ids[i], int(s) + 1) for i, s in zip(windows.entity, windows.steps(panel), strict=True)]
+        return np.array([known.get(key, own) for key, own in zip(keys, last, strict=True)])
+
+
+class OutsideOfModule(Outside):
+    def _known(self) -> dict[tuple[str, int], float]:
+        return SHOWN
+
+
+class OutsideInAFile(Outside):
+    file: ClassVar[Path]
+
+    def _known(self) -> dict[tuple[str, int], float]:
+        return pickle.loads(self.file.read_bytes()) if self.file.exists() else {}
+
+    def _keep(self, known: dict[tuple[str, int], float]) -> None:
+        self.file.write_bytes(pickle.dumps(known))
+
+
+@pytest.mark.parametrize("kind", [Outside, OutsideOfModule, OutsideInAFile])
+def test_state_outside_the_model_is_found(kind: type[Outside], tmp_path: Path) -> None:
+    Outside.store.clear()
+    SHOWN.clear()
+    OutsideInAFile.file = tmp_path / "cache.pkl"
+    report = check_leaks(kind(H), panel_())
+    assert stages(report) == {"memory"}
+    text = report.to_text()
+    assert "attributes of its class, globals of its module, caches (lru_cache) and files" in text
+    where = {Outside: "Outside.store", OutsideOfModule: ".SHOWN", OutsideInAFile: "cache.pkl"}[kind]
+    assert where in "\n".join(report.notes)
+
+
+def test_an_honest_model_leaves_no_note_of_what_lies_outside() -> None:
+    assert check_leaks(Persistence(H), panel_()).notes == ()
 
 
 # ---------------------------------------------------------------- anybody's class
@@ -354,7 +472,6 @@ def test_a_series_that_starts_after_the_fit_is_left_out() -> None:
         ({"poisons": ["nann"]}, ConfigError, "Did you mean 'nan'"),
         ({"poisons": "nan"}, ConfigError, "poisons is a list"),
         ({"poisons": []}, ConfigError, "poisons is a list"),
-        ({"poisons": ["truncated"]}, ConfigError, "known-future columns would go with them. Take 'nan'"),
         ({"tolerance": -1.0}, ConfigError, "tolerance is a share of at least 0"),
         ({"cutoffs": []}, DataError, "cutoffs is empty"),
         ({"cutoffs": times(panel_(), [60, 79])}, DataError, "Nothing is observed after the cutoff 2023-03-22"),
@@ -467,6 +584,13 @@ def test_truncated_rows_are_gone_for_good() -> None:
         np.testing.assert_array_equal(bad.rows(i), panel.rows(i)[: bad.length[i]])
     with pytest.raises(ConfigError, match="what is known ahead would go too"):
         poisoned(panel_(), times(panel_(), [60])[0], "truncated")
+    known = panel_()
+    bad = poisoned(known, times(known, [60])[0], "truncated", ahead=4)
+    assert bad.length.tolist() == [65, 63]
+    for i in range(2):
+        assert np.isnan(bad.rows(i)[-4:, :3]).all()
+        np.testing.assert_array_equal(bad.rows(i)[:-4], known.rows(i)[: bad.length[i] - 4])
+        np.testing.assert_array_equal(bad.rows(i)[:, 3], known.rows(i)[: bad.length[i], 3])
     with pytest.raises(ConfigError, match="Did you mean 'truncated'"):
         poisoned(panel, times(panel, [60])[0], "truncate")
     assert set(POISONS) == {"nan", "huge", "shuffled", "truncated"}

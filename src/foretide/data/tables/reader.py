@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from foretide.data.exports import unguarded, unguarded_names
 from foretide.data.reading.problems import Problem
 from foretide.data.tables.form import Form, Origin
+from foretide.data.tables.limits import CELL, current
 from foretide.data.tables.numerals import MISSING, Column, Pair, all_match, any_match, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
 from foretide.data.tables.text import Text, header_of, read_text, unsound_row
@@ -25,8 +27,6 @@ from foretide.errors import DataError
 from foretide.text import phrase
 from foretide.typing import Array
 
-WIDEST = 10_000
-"""Most columns of a table."""
 _BLOCK = (1 << 31) - 2
 _CODES = r"^0\d+$"
 """Digits behind a zero are a code, not a number."""
@@ -133,10 +133,7 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
     """Return the text of every column by its name, and what is left out."""
     sep = content.form.sep or ","
     header = header_of(content.body, sep)
-    if len(header) > WIDEST:
-        raise DataError(
-            f"{name} has {len(header)} columns; at most {WIDEST} are read. Write it long: one row per series and time."
-        )
+    current().check(name, rows=content.body.count("\n"), columns=len(header))
     data = f"{content.body}\n".encode("utf-8", "surrogatepass")
     try:
         table = pa.csv.read_csv(
@@ -157,7 +154,7 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
         ragged = _ragged(content, sep, len(header), name)
         if ragged:
             raise DataError(ragged)
-    names = [str(table.column(k)[0]).strip() for k in range(table.num_columns)]
+    names = unguarded_names(str(table.column(k)[0]).strip() for k in range(table.num_columns))
     _check_names(names, content, name)
     if table.num_rows < 2:
         raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
@@ -228,7 +225,7 @@ def _named(names: list[str], table: pa.Table) -> tuple[dict[str, pa.ChunkedArray
         if not name and k == 0 and _counts_rows(cell):
             left_out.append("the first column, which has no name and counts the rows")
             continue
-        cells[name or f"Unnamed: {k}"] = cell
+        cells[name or f"Unnamed: {k}"] = unguarded(cell)
     return cells, tuple(left_out)
 
 
@@ -274,13 +271,46 @@ def _marks(columns: dict[str, Column], chosen: dict[str, Pair]) -> tuple[str | N
 
 
 # -------------------------------------------------------------------- Parquet
+def _columns(source: Source) -> pa.Table:
+    """Read the columns of Parquet; what they would fill is found before they do.
+
+    Few bytes can stand for any number of rows, and one long text for every row of a column.
+    """
+    limits = current()
+    with pa.parquet.ParquetFile(pa.BufferReader(source.data)) as file:
+        about, schema = file.metadata, file.schema_arrow
+        limits.check(source.name, rows=about.num_rows, columns=about.num_columns)
+        groups = [about.row_group(k) for k in range(about.num_row_groups)]
+        cells = sum(group.column(k).num_values for group in groups for k in range(group.num_columns))
+        stated = sum(group.column(k).total_uncompressed_size for group in groups for k in range(group.num_columns))
+        limits.check(source.name, size=max(CELL * cells, stated))
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+    table = pa.parquet.read_table(pa.BufferReader(source.data), use_threads=False, read_dictionary=texts)
+    coded = [k for k, field in enumerate(table.schema) if pa.types.is_dictionary(field.type)]
+    limits.check(source.name, size=CELL * cells + sum(_text_size(table.column(k)) for k in coded))
+    for k in coded:
+        field = table.schema.field(k)
+        if field.name in texts:
+            table = table.set_column(k, field.name, table.column(k).cast(field.type.value_type))
+    return table
+
+
+def _text_size(column: pa.ChunkedArray) -> int:
+    """Return the bytes of a column of text, of which each distinct one is held once, were all of it written out."""
+    total = 0
+    kind = column.type.value_type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)):
+        return total
+    for part in column.chunks:
+        lengths = pc.cast(pc.binary_length(part.dictionary), pa.int64())
+        total += int(pc.sum(lengths.take(part.indices)).as_py() or 0)
+    return total
+
+
 def _parquet(source: Source) -> pd.DataFrame:
     """Read Parquet; a named index of pandas is an ordinary column, one without a name stays the index."""
     try:
-        table = pa.parquet.read_table(pa.BufferReader(source.data), use_threads=False)
-        if table.num_columns > WIDEST:
-            raise DataError(f"{source.name} has {table.num_columns} columns; at most {WIDEST} are read. Write it long.")
-        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        frame: pd.DataFrame = _columns(source).to_pandas(ignore_metadata=True)
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError) as error:

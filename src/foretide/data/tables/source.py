@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from foretide.data.tables.limits import current, too_large
 from foretide.errors import DataError, nearest
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
@@ -36,6 +37,7 @@ _FOREIGN = {
     b"ARROW1": "an Arrow file",
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF",
+    b"(\xb5/\xfd": "packed by zstd",
 }
 _ELSE = "Save the table as CSV or Parquet, or read it yourself and pass the frame: Panel.from_frame(frame, ...)."
 
@@ -135,7 +137,7 @@ def _unpacked(raw: bytes, name: str) -> bytes:
         if raw.startswith(magic):
             try:
                 with opener(io.BytesIO(raw)) as stream:
-                    return _bounded(stream, name)
+                    return _bounded(stream, name, len(raw))
             except _BROKEN as error:
                 raise DataError(_damaged(name, error)) from error
     if name.lower().endswith(PACKED) and raw:
@@ -156,23 +158,21 @@ def _unzipped(raw: bytes, name: str) -> bytes:
             if len(files) != 1:
                 raise DataError(f"{name} holds {len(files)} files. Expected one table in it: unpack it and name one.")
             with archive.open(files[0]) as stream:
-                return _bounded(stream, name)
+                return _bounded(stream, name, len(raw))
     except DataError:
         raise
     except (*_BROKEN, zipfile.BadZipFile, struct.error, RuntimeError, KeyError) as error:
         raise DataError(_damaged(name, error)) from error
 
 
-def _bounded(stream: IO[bytes], name: str) -> bytes:
-    """Return what a stream holds, or a :class:`DataError` before it fills a quarter of the memory."""
-    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 if hasattr(os, "sysconf") else 1 << 32
+def _bounded(stream: IO[bytes], name: str, packed: int | None = None) -> bytes:
+    """Return what a stream holds, or a :class:`DataError` before it holds more than a table may."""
+    limits = current()
+    most = limits.bytes if packed is None else limits.unpacked(packed)
     pieces, total = [], 0
     while piece := stream.read(_PIECE):
         total += len(piece)
         if total > most:
-            raise DataError(
-                f"{name} holds more than {most / 1e9:.1f} GB, a quarter of the memory here. Keep the columns and rows "
-                "that are needed, or aggregate first."
-            )
+            raise too_large(name, most, packed)
         pieces.append(piece)
     return b"".join(pieces)

@@ -82,13 +82,48 @@ def forecast_of(model: Model, panel: Panel, cutoffs: Sequence[Time]) -> Forecast
     ConfigError
         When the model answers with something else.
     """
-    # The panel a model may have kept is large and is only read: it is shared, not copied.
+    return predicted(twin(model, panel), panel, cutoffs)
+
+
+def twin(model: Model, panel: Panel) -> Model:
+    """Return a copy of a fitted model; what cannot be copied (a handle, a lock) is used as it is.
+
+    Parameters
+    ----------
+    model : Model
+    panel : Panel
+        Large, and only read: where the model keeps it, it is shared.
+
+    Returns
+    -------
+    Model
+    """
     shared: dict[int, object] = {id(panel): panel, id(panel.values): panel.values}
     try:
-        twin = copy.deepcopy(model, shared)
-    except Exception:  # what cannot be copied (a handle, a lock) is used as it is
-        twin = model
-    answer: object = twin.predict(panel, list(cutoffs))
+        return copy.deepcopy(model, shared)
+    except Exception:
+        return model
+
+
+def predicted(model: Model, panel: Panel, cutoffs: Sequence[Time]) -> Forecast:
+    """Predict by a model itself.
+
+    Parameters
+    ----------
+    model : Model
+    panel : Panel
+    cutoffs : sequence of times
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    ConfigError
+        When the model answers with something else.
+    """
+    answer: object = model.predict(panel, list(cutoffs))
     if not isinstance(answer, Forecast):
         raise ConfigError(
             f"{type(model).__name__}.predict returned {type(answer).__name__}, expected a foretide.Forecast. "

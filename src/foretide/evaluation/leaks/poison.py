@@ -43,7 +43,7 @@ POISONS: dict[str, str] = {
 """Name -> what the values after a time become, in words."""
 
 
-def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
+def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0, ahead: int = 0) -> Panel:
     """Return a panel like another one up to a time, and worthless behind it.
 
     Targets and past columns of all entities are replaced; known-future and static columns are known, so they stay.
@@ -59,6 +59,8 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
         them in its old place; or their rows go, and with them the entities that have no other.
     seed : int
         Of the shuffle.
+    ahead : int
+        Rows that stay where rows go, their values missing, as those of a table with known-future columns do.
 
     Returns
     -------
@@ -67,7 +69,7 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
     Raises
     ------
     ConfigError
-        For an unknown poison, and for ``"truncated"`` with known-future columns, which would go too.
+        For an unknown poison, and for ``"truncated"`` with known-future columns that would go too: ``ahead`` is 0.
 
     Examples
     --------
@@ -81,7 +83,7 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
         raise ConfigError(f"There is no poison {poison!r}. {nearest(poison, POISONS)}")
     stay = np.clip(panel.grid.step_at_or_before(after) - panel.first + 1, 0, panel.length)
     if poison == "truncated":
-        return _truncated(panel, after)
+        return _truncated(panel, after, ahead)
     values, known = panel.values.copy(), panel.n_targets + len(panel.past)
     generator = np.random.default_rng(seed)
     for i in range(panel.n_entities):
@@ -91,14 +93,18 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0) -> Panel:
     return panel.with_values(values)
 
 
-def _truncated(panel: Panel, after: Time) -> Panel:
+def _truncated(panel: Panel, after: Time, ahead: int) -> Panel:
     """Cut the rows away for good, not only out of sight as :meth:`Panel.until` does."""
-    if panel.future:
+    if panel.future and not ahead:
         raise ConfigError(
             "The rows of a panel with known-future columns cannot be cut off: what is known ahead would go too. "
-            "Take the poison 'nan'."
+            "Say how many rows stay, ahead=h, or take the poison 'nan'."
         )
-    part = panel.until(after)
-    rows = [part.rows(i) for i in range(part.n_entities)]
+    known = np.clip(panel.grid.step_at_or_before(after) - panel.first + 1, 0, panel.length)
+    kept = np.minimum(known + ahead * (known > 0), panel.length) if panel.future else known
+    part, seen = panel.head(kept), known[kept > 0]
+    rows = [part.rows(i).copy() for i in range(part.n_entities)]
+    for own, n in zip(rows, seen, strict=True):
+        own[n:, : panel.n_targets + len(panel.past)] = np.nan
     row0 = np.concatenate([[0], np.cumsum(part.length)[:-1]]).astype(np.int64)
     return replace(part, values=np.concatenate(rows), row0=row0)

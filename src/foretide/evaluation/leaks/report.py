@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from foretide.forecasters.forecast import Forecast
     from foretide.typing import Floats, Time
 
-STAGES = ("control", "fit", "predict", "joint")
+STAGES = ("control", "fit", "predict", "joint", "order", "memory")
+ROUNDING = 1e-4
+"""What forecasts may differ by, as a share of the largest, where the same numbers lie elsewhere in memory."""
 SHOWN = 3
 """Findings of a stage that the text names; all are in ``LeakReport.findings``."""
 
@@ -24,12 +26,16 @@ _HEADS = {
     "fit": "Fit until {until}, values after it poisoned; forecasts made on clean data.",
     "predict": "Predict from one cutoff, values after it poisoned.",
     "joint": "Predict from several cutoffs in one pass, values after an earlier one poisoned.",
+    "order": "Predict from all cutoffs at once, and from one after the other in random order.",
+    "memory": "Predict before any later value was shown to the code, and again after it was.",
 }
 _EXPECTED = {
     "control": "the same forecast from both, so that a change can be told from chance.",
     "fit": "the same forecast, because a fit may learn from steps up to `until` only.",
     "predict": "the same forecast, because nothing after the cutoff is known but the known-future columns.",
     "joint": "the same forecasts from the earlier cutoffs, whatever later cutoffs may know.",
+    "order": "the same forecasts but for rounding: a cutoff's does not depend on what else is asked, or was.",
+    "memory": "the same forecasts: what the code has seen elsewhere is not known at the cutoff.",
 }
 _LOOK = {
     "control": (
@@ -49,6 +55,14 @@ _LOOK = {
         "what predict computes once for all cutoffs: a scale, a filter or a filled gap over all rows up to the "
         "latest cutoff. Each cutoff needs its own."
     ),
+    "order": (
+        "what predict keeps on the model from one call to the next, and what it computes from the set of cutoffs: "
+        "their number, the first, the last."
+    ),
+    "memory": (
+        "state outside the model: attributes of its class, globals of its module, caches (lru_cache) and files. Keep "
+        "what fit learns on the model."
+    ),
 }
 
 
@@ -58,9 +72,9 @@ class Finding:
 
     Attributes
     ----------
-    stage : {"control", "fit", "predict", "joint"}
+    stage : {"control", "fit", "predict", "joint", "order", "memory"}
     poison : str
-        What the later values were replaced by; empty for the control.
+        What the later values were replaced by; empty where clean forecasts are compared.
     cutoff : time
         Origin of the forecast that changed most; where the model failed, the time after which the values were poisoned.
     series : str, optional
@@ -188,6 +202,8 @@ class LeakReport:
         equal = (
             "equal to the bit" if self.tolerance == 0 else f"equal within {self.tolerance:g} of the largest forecast"
         )
+        if "truncated" in self.poisons and self.tolerance < ROUNDING:
+            equal += f" (within {ROUNDING:g} of the largest where rows were cut off or more cutoffs asked at once)"
         return (
             f"Checked: a fit until {until} and forecasts from {origins}, each with all later values of targets "
             f"and past columns poisoned ({', '.join(self.poisons)}); forecasts had to be {equal}."

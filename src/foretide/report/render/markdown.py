@@ -9,6 +9,7 @@ from dataclasses import replace
 from foretide.pictures.picture import Picture
 from foretide.report.render.page import environment
 from foretide.report.section import Report, Section
+from foretide.text import visible
 
 
 def markdown(report: Report, files: Mapping[str, Sequence[str]], *, level: int = 1) -> str:
@@ -56,7 +57,10 @@ def by_file(section: Section) -> dict[str, list[Picture]]:
 
 def escaped(text: object) -> str:
     """Return text that Markdown shows letter by letter, in a table too."""
-    line = " ".join(str(text).split())
-    line = re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)
+    line = visible(" ".join(str(text).split()))
+    line = re.sub(r"([\\`*\[\]<>|~$])", r"\\\1", line)
+    line = re.sub(r"&(?=#?\w+;)", r"\&", line)  # what would become another letter
+    # What would make a heading, a list or a rule of a whole line.
+    line = re.sub(r"^(#+|[+-]|-{3,}|\d+[.)])(?=\s|$)", lambda found: found[1][:-1] + "\\" + found[1][-1], line)
     # Inside a word Markdown leaves an underscore alone, and names stay readable in the file.
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", line)

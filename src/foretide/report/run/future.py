@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.exports import csv_text
 from foretide.pictures.lines import forecast_marks, observed_marks
 from foretide.pictures.picture import Axis, Mark, Panel, Picture, Rule, View
 from foretide.pictures.plotly import rounded
@@ -101,7 +102,7 @@ def packed(ahead: Future) -> str:
     """Return the numbers as CSV, compressed, in base64; "" where there are none or they are too many for a page."""
     if ahead.download is None:
         return ""
-    text = ahead.download.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    text = csv_text(ahead.download, float_format="%.10g")
     found = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
     return found if len(found) <= MOST_NUMBERS else ""
 
