@@ -160,3 +160,9 @@ def test_what_it_does_not_start_with(folder: Path, tmp_path: Path, words: tuple[
 
 def test_folders_without_models(tmp_path: Path) -> None:
     assert "holds no saved model" in foretide("serve", str(tmp_path), code=2).stderr
+
+
+def test_without_its_packages_it_names_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretide.forecasters.gaussian.installed", lambda package: package != "prometheus_client")
+    said = foretide("serve", str(folder / "naive"), code=2).stderr
+    assert "'prometheus-client', which is not installed. Type: pip install 'foretide[serve]'" in said

@@ -23,13 +23,6 @@ Rows = Annotated[Any, WithJsonSchema(_ROWS)]
 """A table; ``foretide.serving.tables`` checks it, for it may be long."""
 Number = float | None
 Time = str | int
-_EXAMPLE = {
-    "history": [
-        {"unique_id": "north", "ds": "2024-01-01", "y": 12.0}, {"unique_id": "north", "ds": "2024-01-02", "y": 15.0},
-        {"unique_id": "north", "ds": "2024-01-03", "y": 11.0},
-    ],
-    "h": 2, "levels": [80],
-}  # fmt: skip
 
 
 class Body(BaseModel):
@@ -148,6 +141,3 @@ def first_problem(errors: list[Any]) -> str:
     found = errors[0]
     place = ".".join(str(part)[:50] for part in found["loc"][:6]) or "the body"
     return f"{place}: {found['msg'][:1].lower()}{found['msg'][1:200]}."
-
-
-BODY_EXAMPLE: dict[str, Any] = _EXAMPLE
