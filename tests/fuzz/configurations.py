@@ -91,13 +91,13 @@ def text_of(raw: Any, rng: random.Random) -> bytes:
         text = json.dumps(raw) if rng.random() < 0.3 else write_yaml(raw)
     except Exception:  # what YAML has no form for is written as its repr
         text = repr(raw)
-    for _ in range(rng.choice([0, 1, 1, 3])):
+    for _ in range(rng.choice([0, 0, 0, 1, 3])):
         at = rng.randint(0, len(text))
         text = text[:at] + rng.choice(TEXTS) + text[at:]
     if rng.random() < 0.05:
         text = bomb(rng)
     data = text.encode(rng.choice(["utf-8"] * 6 + ["utf-16", "utf-8-sig", "latin-1"]), "replace")
-    return bytes_damaged(data, rng) if rng.random() < 0.3 else data
+    return bytes_damaged(data, rng) if rng.random() < 0.15 else data
 
 
 def table(folder: Path) -> None:
@@ -122,7 +122,7 @@ def prepared(rng: random.Random, folder: Path) -> Reading:
         raw = edited(raw, rng, odd, known) if isinstance(raw, dict) else raw
     keys = [*known, "Drift.x", "LSTM.hidden", "models.0", "models.²", ""]
     values = [*TEXTS, *NUMBERS, "3", "[1]", "{a: 1}"]
-    changes = [f"{rng.choice(keys)}={rng.choice(values)}" for _ in range(rng.choice([0, 0, 0, 1, 2]))]
+    changes = [f"{rng.choice(keys)}={rng.choice(values)}" for _ in range(rng.choice([0, 0, 0, 0, 1]))]
     source: Any = raw
     if rng.random() < 0.5:
         source = folder / "config.yaml"
