@@ -39,7 +39,7 @@ def check_free(path: Path) -> None:
     if not path.is_file():
         return
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         ours = onnx.load(path, load_external_data=False).producer_name == KEY
