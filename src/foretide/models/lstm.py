@@ -48,16 +48,15 @@ class LSTMBackbone(Backbone):
         base = framed.outside + self.frame.corrected(framed, framed.linear)
         scale = framed.scale[:, 0]
         previous = framed.tokens[:, -1, : self.shape.targets]
-        # Cut once: a slice for each step costs as much as what is done with it.
-        known = torch.cat(ahead, dim=2).unbind(dim=1) if ahead else ()
-        steps = zip(base.unbind(dim=1), framed.outside.unbind(dim=1), strict=True)
+        known = torch.cat(ahead, dim=2) if ahead else None
         # What the module does after a third of its time went into checks.
         weights: list[Tensor] = [weight for layer in self.decoder.all_weights for weight in layer]
         options = True, self.decoder.num_layers, self.decoder.dropout, self.training, False, True
         features = []
-        for step, (forecast, outside) in enumerate(steps):
-            given = torch.cat([previous, known[step]], dim=1) if known else previous
+        for step in range(self.shape.h):
+            given = previous if known is None else torch.cat([previous, known.select(1, step)], dim=1)
             out, *state = torch.lstm(given[:, None], state, weights, *options)
-            features.append(out[:, 0])
-            previous = (feedback(features[-1], forecast, scale) - outside) / scale
+            features.append(out.select(1, 0))
+            forecast = feedback(features[-1], base.select(1, step), scale)
+            previous = (forecast - framed.outside.select(1, step)) / scale
         return Hidden(torch.stack(features, dim=1), base, framed.scale)

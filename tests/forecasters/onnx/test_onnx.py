@@ -128,10 +128,18 @@ print(json.dumps({"found": found, "about": runner.about}))
     assert set(about["outputs"]) == {"mean", "closed", "location", "sd", "attention"}
     assert all(about["outputs"].values())
     check_free(file)  # an own file may be replaced
-    (tmp_path / "mine.onnx").write_bytes(b"mine")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"# foretide\n\nMy notes.", b"\x08\x07\x12\x05other"], ids=["empty", "text", "another's"]
+)
+def test_another_file_is_never_replaced(content: bytes, tmp_path: Path) -> None:
+    place = tmp_path / "mine.onnx"
+    place.write_bytes(content)
     with pytest.raises(StorageError, match="was not written by export_onnx"):
-        attention().export_onnx(tmp_path / "mine.onnx")
-    assert (tmp_path / "mine.onnx").read_bytes() == b"mine"
+        attention().export_onnx(place)
+    assert place.read_bytes() == content
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.onnx"]
 
 
 KINDS = {

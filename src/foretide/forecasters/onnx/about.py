@@ -36,7 +36,16 @@ def about_model(model: Forecaster) -> Json:
 
 def check_free(path: Path) -> None:
     """Refuse to replace a file that is none of ours."""
-    if path.is_file() and KEY.encode() not in path.read_bytes():
+    if not path.is_file():
+        return
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        ours = onnx.load(path, load_external_data=False).producer_name == KEY
+    except DecodeError:
+        ours = False
+    if not ours:
         raise StorageError(
             f"{path} is there and was not written by export_onnx. Name another file, or remove it first."
         )
