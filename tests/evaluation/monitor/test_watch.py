@@ -194,3 +194,25 @@ def test_a_column_of_rare_counts_is_not_stuck() -> None:
     rare = np.zeros((1, T))
     rare[0, 50:FIT:120] = 1
     assert not faults(_table(rare), ("s0",), np.ones(1, dtype=bool))
+
+
+def test_a_table_that_begins_after_the_rows_that_are_known(model: ft.SeasonalES) -> None:
+    y, x = values()
+    found = ft.monitor(model, frame(y, x, FIT + 20))
+    assert found.verdict == "unknown"
+    assert "what lies between is not known. Give the rows between too." in found.to_text()
+
+
+def test_many_series_with_a_bias_that_matters_to_nobody() -> None:
+    days, generator = pd.date_range("2024-01-01", periods=200), np.random.default_rng(5)
+    counts = [generator.poisson(1 + k % 4, 200) + 0.05 * (np.arange(200) > 150) for k in range(250)]
+    table = pd.DataFrame(
+        {
+            "unique_id": np.repeat([f"s{k}" for k in range(250)], 200),
+            "ds": np.tile(days, 250),
+            "y": np.concatenate(counts),
+        }
+    )
+    panel = ft.Panel.from_frame(table, id="unique_id", time="ds", target="y")
+    model = ft.SeasonalMean(h=7, season=7).fit(panel, until="2024-05-30")
+    assert ft.monitor(model, panel).verdict == "fine"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LEVELS = (80.0, 95.0)
 TOLERANCE = 1.1
 """Errors this many times as wide as the model states are no change: stated spreads are estimates."""
+SIDE = 0.2
+"""Errors that lie so many stated spreads to one side are no change: of many series the smallest bias would be seen."""
 FEWEST = 8.0
 """A spread is taken to be known as well as from so many independent errors at least."""
 DRAWS, FEWEST_DRAWS = 999, 199
@@ -97,6 +99,8 @@ def judge(model: Forecaster, panel: Panel, until: int, *, seed: int = 0) -> Judg
         Why nothing can be said.
     """
     windows = origins_of(model, panel, until)
+    if not isinstance(windows, str):
+        windows = _adjoining(model, panel, windows)
     if isinstance(windows, str):
         return windows
     levels = LEVELS if model.answers_levels else ()
@@ -148,6 +152,18 @@ def origins_of(model: Forecaster, panel: Panel, until: int) -> Windows | str:
     return Windows(entity.astype(np.int64), steps[which] - panel.first[entity])
 
 
+def _adjoining(model: Forecaster, panel: Panel, windows: Windows) -> Windows | str:
+    """Return the origins whose past is known, as far as the model reads it; or why there are none."""
+    assert model._fitted is not None
+    apart = model._fitted.apart(model.view(panel, windows), model.memory)
+    if apart.all():
+        return (
+            "the table begins later than one step after the fit, and what lies between is not known. Give the rows "
+            "between too"
+        )
+    return windows[~apart]
+
+
 def _baseline(model: Forecaster, panel: Panel, windows: Windows) -> Floats:
     """Forecast by the simple stand-in that is kept beside every model, in the panel's own steps and targets."""
     view, fitted = model.view(panel, windows), model._fitted
@@ -190,10 +206,14 @@ def _tested(forecast: Forecast, truth: Floats, seed: int) -> tuple[list[Check], 
     known = count > 0
     values = max(int(count.sum()), 1)
     size, side = size[known] / count[known][:, None], side[known] / count[known][:, None]
-    each = np.maximum(_apart(size), _apart(np.abs(side)))
+    lean = np.abs(side)
+    lean[:, 0] = np.maximum(lean[:, 0] - SIDE, 0.0)
+    each = np.maximum(_apart(size), _apart(lean))
     weight = count[known] / values
+    aside = np.abs(weight @ side)
+    aside[0] = max(aside[0] - SIDE, 0.0)
     found = np.stack([
-        weight @ size, np.abs(weight @ side), sums.out_80.sum(axis=(0, 1)) / values,
+        weight @ size, aside, sums.out_80.sum(axis=(0, 1)) / values,
         sums.out_95.sum(axis=(0, 1)) / values, each.max(axis=0),
     ])  # fmt: skip
     if len(each) == 1:

@@ -23,6 +23,8 @@ PARTS = 12
 """The past is cut into so many stretches where the new rows are long enough."""
 BEFORE = 2
 """A stretch is compared with so many before it, at the same place in the season."""
+KNOWN = 0.8
+"""Of so much of a stretch the values must be known: of fewer values quantiles lie farther apart by chance."""
 LEAST_SPREAD = 0.25
 """Logarithms of distances vary by at least so much, whatever a few stretches show."""
 STUCK = 3
@@ -119,9 +121,11 @@ def drift(table: Table, seasons: Sequence[int], names: Sequence[str]) -> list[Ch
     if made is not None:
         checks.append(Check("input", f"{table.name}: {where}", text.format(made[1], made[2]), *made[1:], made[0]))
     if len(shown) > 1:
-        rel_past, rel_new = past / usual[:, None], new / usual[:, None]
-        made = _tested(_largest(rel_past), _largest(rel_new))
+        often = np.isfinite(past).sum(axis=1) >= FEWEST  # what is usual of the others is not known
+        rel_past, rel_new = past[often] / usual[often, None], new[often] / usual[often, None]
+        made = _tested(_largest(rel_past), _largest(rel_new)) if often.any() else None
         if made is not None:
+            shown = [name for name, one in zip(shown, often, strict=True) if one]
             worst = shown[int(np.nanargmax(np.where(np.isfinite(rel_new), rel_new, -1).max(axis=1)))]
             text = f"{table.name}: {worst!r} moved {made[1]:.2f} times as far as it usually does; the one that moves "
             text += f"most usually {made[2]:.2f} times"
@@ -151,7 +155,7 @@ def _distances(table: Table, length: int, season: int) -> tuple[Floats, Floats] 
 
     def quantiles(*at: int) -> Floats:
         parts = [table.values[:, end - length : end] for end in at]
-        return _quantiles(np.concatenate(parts, axis=1), len(at) * length // 2)
+        return _quantiles(np.concatenate(parts, axis=1), int(KNOWN * len(at) * length))
 
     def distance(end: int) -> Floats:
         own = cache.setdefault(end, quantiles(end))
