@@ -437,7 +437,7 @@ def saved(case: str, panel: Any, folder: Path) -> Files:
 
 
 def attack(
-    case: str, panel: Any, place: Path, other: Files, rng: random.Random, share: float, seconds: float
+    case: str, panel: Any, place: Path, other: Files, rng: random.Random, share: float, seconds: float, named: str = ""
 ) -> Iterator[tuple[str, Ending]]:
     """Yield how attempts at the edits of a model end, first that of none; a share of them, as long as there is time."""
     files = saved(case, panel, place / case)
@@ -445,7 +445,7 @@ def attack(
     for edit in (Edit("nothing", files), *edits(files, rng, other)):
         if time.monotonic() > end and edit.name != "nothing":
             return
-        if edit.name == "nothing" or rng.random() < share:
+        if edit.name == "nothing" or (rng.random() < share and re.search(named, edit.name)):
             edit.write(place / "edited")
             yield edit.name, attempt(place / "edited", panel)
             shutil.rmtree(place / "edited")
@@ -457,6 +457,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="of the edits, at random")
     parser.add_argument("--only", action="append", help="a model; all by default")
+    parser.add_argument("--named", default="", help="only edits whose name has this regular expression in it")
     parser.add_argument("--brief", action="store_true", help="a few edits of a few models that load nothing heavy")
     chosen = parser.parse_args()
     if chosen.brief:
@@ -467,7 +468,7 @@ def main() -> int:
         other = saved("Drift", panel, Path(place, "other"))
         for case in cases:
             seconds = chosen.seconds / len(cases)
-            for name, ending in attack(case, panel, Path(place), other, rng, chosen.share, seconds):
+            for name, ending in attack(case, panel, Path(place), other, rng, chosen.share, seconds, chosen.named):
                 counts[ending.kind] = counts.get(ending.kind, 0) + 1
                 worst = max(worst[0], ending.seconds), max(worst[1], ending.memory)
                 if not ending.ok or (name == "nothing" and ending.kind != "forecast"):

@@ -201,6 +201,14 @@ def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
     fitted = forecaster._fitted
     assert fitted is not None
     forecaster.choices()
+    errors = None if fitted.intervals is None else fitted.intervals.errors
+    dependence = fitted.dependence
+    for what, kept in (
+        ("errors", None if errors is None else errors.group),
+        ("dependence", None if dependence is None else dependence.own),
+    ):
+        if kept is not None and len(kept) < forecaster.h:
+            raise ArtifactError(f"it forecasts {forecaster.h:,} steps, and its {what} are of {len(kept):,}.")
     if fitted.history is None or any(part.one_by_one for part in parts):
         return
     panel, windows = rehearsal(fitted.seen_layout, fitted.history, forecaster.h, forecaster.min_history)

@@ -49,6 +49,9 @@ class _Estimate:
     effects: Floats
 
 
+MOST_ORDER = 1000
+
+
 class ARIMA(Forecaster):
     """ARIMA(p, d, q) in state-space form (statsmodels), one per series.
 
@@ -108,6 +111,10 @@ class ARIMA(Forecaster):
             raise ConfigError(f"order is three whole numbers (p, d, q) such as (5, 1, 0), got {order!r}.")
         if fit_rows is not None and fit_rows < 50:
             raise ConfigError(f"fit_rows must be at least 50, or None for all rows; got {fit_rows!r}.")
+        if max(order) > MOST_ORDER:
+            raise ConfigError(
+                f"order has numbers of at most {MOST_ORDER:,}, for its state grows with them; got {order!r}."
+            )
         self.order = (int(order[0]), int(order[1]), int(order[2]))
         self.fit_rows = fit_rows
         self._params: dict[str, Floats] = {}

@@ -268,12 +268,12 @@ class SeasonalMean(_Seasonal):
         self.cycles_ = self.cycles or int(_best_setting(part.train, self.season_, self.grid, self._one_ahead))
 
     def _one_ahead(self, history: Floats, cycles: float) -> Floats:
-        rows = np.arange(len(history))[:, None] - self.season_ * np.arange(1, int(cycles) + 1)
+        rows = np.arange(len(history))[:, None] - self.season_ * np.arange(1, min(int(cycles), len(history)) + 1)
         return _mean_over(history, rows[:, None, :])[:, 0]
 
     def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
         places = ahead_rows(cutoffs, min(self.h, self.season_), self.season_)
-        rows = places[:, :, None] - self.season_ * np.arange(self.cycles_)
+        rows = places[:, :, None] - self.season_ * np.arange(min(self.cycles_, len(history)))
         mean = first_known(_mean_over(history, rows), at_rows(season_last(history, self.season_), places))
         mean = mean[:, np.arange(self.h) % self.season_]
         return first_known(mean, last_seen(history)[cutoffs][:, None, :])
