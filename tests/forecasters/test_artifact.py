@@ -388,3 +388,20 @@ def test_a_class_that_is_unknown_here_is_named_with_the_nearest(saved: Path) -> 
     (saved / "manifest.json").write_text(json.dumps({**found, "forecaster": "SeasonalNaiv"}))
     with pytest.raises(ArtifactError, match=r"holds a forecaster 'SeasonalNaiv', unknown here\. Did you mean"):
         artifact.load(saved)
+
+
+def test_files_of_earlier_days_that_hold_seconds_are_loaded(tmp_path: Path) -> None:
+    panel = make_panel((120,))
+    model = ft.LSTM(h=4, input_size=12, epochs=1, hidden=4).fit(panel)
+    model.save(tmp_path / "model")
+    described = json.loads((tmp_path / "model" / "settings.json").read_text())
+    assert described["facts"]["history"]
+    for row in described["facts"]["history"]:
+        row["seconds"] = 0.25
+    text = json.dumps(described)
+    (tmp_path / "model" / "settings.json").write_text(text)
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    manifest["files"]["settings.json"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / "model" / "manifest.json").write_text(json.dumps(manifest))
+    loaded = ft.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(panel).mean, model.predict(panel).mean)
