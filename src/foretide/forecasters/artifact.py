@@ -138,22 +138,22 @@ def _described(forecaster: Forecaster) -> tuple[Json, dict[str, Array]]:
         "format": FORMAT,
         "forecaster": type(forecaster).__name__,
         "settings": forecaster.settings(),
-        "facts": _without_times(forecaster.facts()),
+        "facts": without_times(forecaster.facts()),
         "panel": fitted.facts(),
     })  # fmt: skip
     assert isinstance(described, dict)
     return described, arrays
 
 
-def _without_times(facts: Any) -> Any:
+def without_times(facts: Any) -> Any:
     """Return facts without what a clock said."""
     if isinstance(facts, dict):
         return {
-            name: math.nan if name == MEASURED and isinstance(value, float) else _without_times(value)
+            name: math.nan if name == MEASURED and isinstance(value, float) else without_times(value)
             for name, value in facts.items()
         }
     if isinstance(facts, list):
-        return [_without_times(one) for one in facts]
+        return [without_times(one) for one in facts]
     return facts
 
 

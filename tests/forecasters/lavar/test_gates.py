@@ -195,4 +195,5 @@ def test_what_was_said_is_saved(tmp_path: Any) -> None:
     model.save(tmp_path / "model")
     read = ft.load(tmp_path / "model")
     assert isinstance(read, ft.LAVAR)
-    pd.testing.assert_frame_equal(read.gates(), model.gates())
+    assert read.gates()["seconds"].isna().all()  # equal fits write equal files
+    pd.testing.assert_frame_equal(read.gates(), model.gates().assign(seconds=np.nan))

@@ -16,7 +16,7 @@ from foretide.data.reading.problems import DataWarning
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, DataError
-from foretide.forecasters.artifact import load
+from foretide.forecasters.artifact import load, without_times
 from foretide.forecasters.networks.attention import Attention
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.networks.neural import NeuralForecaster, covered_calendar
@@ -268,7 +268,7 @@ def test_saved_with_its_report_and_without_touching_the_global_state(kind: str, 
     assert loaded.start_report() == model.start_report()
     assert loaded.best_epoch == model.best_epoch
     assert len(loaded.history) == len(model.history)
-    assert loaded.history[1:] == model.history[1:]
+    assert repr(loaded.history) == repr(without_times(model.history))
     assert loaded.seasons == (7, 14)
     assert loaded.settings() == model.settings()
     np.testing.assert_array_equal(loaded.predict(panel).mean, model.predict(panel).mean)

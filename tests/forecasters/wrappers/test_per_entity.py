@@ -151,7 +151,7 @@ def test_failures_are_saved_too(tmp_path: Path) -> None:
     model.save(tmp_path / "model")
     loaded = ft.load(tmp_path / "model")
     assert isinstance(loaded, PerEntity)
-    assert loaded.table.equals(model.table)
+    assert loaded.table.equals(model.table.assign(seconds=np.nan))  # equal fits write equal files
     expected, got = model.predict(short), loaded.predict(short)
     np.testing.assert_array_equal(got.mean, expected.mean)
     assert np.isfinite(got.mean).all()
