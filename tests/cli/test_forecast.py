@@ -129,7 +129,7 @@ def test_ctrl_c_leaves_a_folder_that_says_so(sales: pd.DataFrame) -> None:
     running.send_signal(signal.SIGINT)
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 130
-    assert "interrupted; the run folder says it is unfinished" in said
+    assert "interrupted; what is done so far is kept in the folder, and the same command goes on from there" in said
     assert json.loads(status.read_text())["status"] == "interrupted"
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import foretide as ft
 from foretide.cli.app import app
+from foretide.data.exports import unguarded_names
 from foretide.jobs.config import load_config, read_settings, write_yaml
 from foretide.jobs.roster import roster
 
@@ -44,7 +45,7 @@ def test_a_run_ends_in_the_table(name: str, root: Path, tmp_path: Path) -> None:
     for title, models in raw["ablations"].items():
         assert f"{title}, each row beside the one before it:" in done.output
         rows = table[table["ablation"] == title].reset_index(drop=True)
-        assert rows["model"].tolist() == models
+        assert unguarded_names(rows["model"]) == models
         assert np.isfinite(rows[metric]).all()
         np.testing.assert_allclose(rows["gain"][1:], 1 - rows[metric][1:] / rows[metric].to_numpy()[:-1], rtol=1e-4)
         for model in models:

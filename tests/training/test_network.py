@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -97,12 +99,19 @@ def test_every_parameter_learns(kind: str) -> None:
     assert still == []
 
 
-def test_the_lstm_reads_its_own_point_forecast() -> None:
+def test_the_lstm_reads_its_own_point_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     network, inputs = build("lstm"), make_inputs(SHAPE)
     with torch.no_grad():
         network.head.linear.weight.normal_(generator=torch.Generator().manual_seed(1))  # type: ignore[union-attr,operator]
     seen: list[torch.Tensor] = []
-    network.backbone.decoder.register_forward_pre_hook(lambda _, args: seen.append(args[0][:, 0, :2]))  # type: ignore[union-attr,operator]
+    step = torch.lstm
+
+    def watched(tokens: torch.Tensor, *rest: Any) -> Any:
+        if tokens.shape[1] == 1:  # the encoder reads the whole lookback at once
+            seen.append(tokens[:, 0, :2])
+        return step(tokens, *rest)
+
+    monkeypatch.setattr(torch, "lstm", watched)
     with torch.no_grad():
         distribution, traces = network(inputs)
         framed = network.backbone.frame(inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -200,8 +200,8 @@ class Scaler(Record):
         if missing:
             raise ConfigError(f"These are no facts of a scaler: {', '.join(missing)} missing.")
         shape = len(facts["ids"]), len(facts["columns"])
-        location, scale = (np.array(facts[name], dtype=np.float64).reshape(shape) for name in ("location", "scale"))
-        return replace(super().from_dict(facts), location=location, scale=scale)
+        arrays = {name: np.array(facts[name], dtype=np.float64).reshape(shape) for name in ("location", "scale")}
+        return super().from_dict({**facts, **arrays})
 
 
 def _safe(location: Floats, scale: Floats) -> tuple[Floats, Floats]:

@@ -221,7 +221,6 @@ def _made(place: Path, device: str | None, key: str | bytes | None) -> Forecaste
         kept = {name.removeprefix(KEPT): array for name, array in arrays.items() if name.startswith(KEPT)}
         forecaster.restore(own, facts)
         forecaster._fitted = Fitted.restore(told["panel"], kept)
-        # Files of earlier days hold seconds; what is made again does not.
         as_read = {**described, "settings": to_json(settings), "facts": to_json(without_times(facts))}
         check_same((as_read, arrays), _described(forecaster), place / SETTINGS, place / STATE)
         check_forecast(forecaster, list(_all_parts(forecaster)))

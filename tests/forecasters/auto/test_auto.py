@@ -273,7 +273,8 @@ def test_it_comes_back_from_its_folder(tmp_path: Path) -> None:
     again = ft.load(tmp_path / "auto")
     assert isinstance(again, ft.Auto)
     assert again.settings() == model.settings()
-    assert again.leaderboard().equals(model.leaderboard())
+    unclocked = [card.leaderboard().drop(columns="seconds") for card in (again, model)]
+    assert unclocked[0].equals(unclocked[1])
     assert again.verdict() == model.verdict()
     for levels in (80, (50, 99)):
         np.testing.assert_array_equal(

@@ -138,9 +138,11 @@ class Wrapper(Forecaster):
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """What the members chose, under their names where there are several."""
-        if len(self.members) == 1:
-            return self.members[0]._choices(layout)
-        return joined_choices([of_member(member._choices(layout), member.name) for member in self.members])
+        # Each knows the series that it was fitted on; those too short for it may have come to others.
+        own = [m._choices(layout if m._fitted is None else m._fitted.layout) for m in self.members]
+        if len(own) == 1:
+            return own[0]
+        return joined_choices([of_member(table, m.name) for table, m in zip(own, self.members, strict=True)])
 
     # ---------------------------------------------------------------- keeping
     @property
