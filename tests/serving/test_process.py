@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -166,3 +168,25 @@ def test_without_its_packages_it_names_the_extra(folder: Path, monkeypatch: pyte
     monkeypatch.setattr("foretide.forecasters.gaussian.installed", lambda package: package != "prometheus_client")
     said = foretide("serve", str(folder / "naive"), code=2).stderr
     assert "'prometheus-client', which is not installed. Type: pip install 'foretide[serve]'" in said
+
+
+def test_what_is_written_is_sent_at_once() -> None:
+    # Head and body of an answer are two writes: the second would wait until the first is acknowledged, 40 ms later.
+    from foretide.serving.server import Address
+
+    async def nodelay() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            found.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = Address(port=0).listen()
+        async with await asyncio.start_server(accepted, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            await found
+            writer.close()
+        return found.result()
+
+    assert asyncio.run(nodelay())

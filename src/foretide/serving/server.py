@@ -94,8 +94,9 @@ class Address:
             Where the address is taken, or is none of this machine.
         """
         try:
-            family, kind, _, _, place = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-            listening = socket.socket(family, kind)
+            family, kind, protocol, _, place = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
+            # asyncio sends at once (TCP_NODELAY) only where the protocol is named; each answer waits 40 ms otherwise.
+            listening = socket.socket(family, kind, protocol)
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(place)
             listening.listen(512)
