@@ -110,9 +110,10 @@ def table_damaged(path: Path, rng: random.Random) -> None:
     if table.empty:
         return
     name, kind = rng.choice(list(table.columns)), rng.randrange(8)
+    others = [other for other in ("", "y", "x", "ds", "Drift", f"{name}x") if other not in table.columns]
     changes: list[Callable[[], pd.DataFrame]] = [
         lambda: table.drop(columns=name),
-        lambda: table.rename(columns={name: rng.choice(["", "y", "x", "ds", "Drift", f"{name}x"])}),
+        lambda: table.rename(columns={name: rng.choice(others)}),
         lambda: table.iloc[: rng.randrange(len(table))],
         lambda: table.iloc[::-1],
         lambda: pd.concat([table, table.iloc[:3]]),
@@ -142,7 +143,7 @@ def readers(which: int) -> dict[str, Callable[[Path], object]]:
         try:
             known = json.loads(status.read_text())
             status.write_text(json.dumps({**known, "status": "interrupted"}))
-        except (ValueError, OSError, TypeError):
+        except (ValueError, OSError, TypeError, RecursionError):
             pass  # the damage is there
         done = RunFolder(perform(*JOBS[which], folder))
         assert done.status == "finished"

@@ -104,3 +104,9 @@ def test_a_broken_status_is_no_status(tmp_path: Path) -> None:
     assert read_status(tmp_path) is None
     (tmp_path / "status.json").write_text(json.dumps([1]))
     assert read_status(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"status": []}', '{"status": "finished", "files": [["x"]]}', "7"])
+def test_a_status_that_nobody_wrote_is_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "status.json").write_text(text)
+    assert read_status(tmp_path) is None

@@ -11,7 +11,7 @@ from foretide.data.counts import count_like
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.data.tables.form import Form
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.jobs.sections import READING
 
 if TYPE_CHECKING:
@@ -188,9 +188,12 @@ def make_synthetic(config: SyntheticConfig) -> Synthetic[Truth]:
             )
     try:
         made: Synthetic[Truth] = maker(**{k: tuple(v) if isinstance(v, list) else v for k, v in config.args.items()})
-    except MemoryError as error:
+    except ForetideError:
+        raise
+    except (MemoryError, OverflowError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"data.synthetic.args: so many rows do not fit into memory ({error}). Ask for fewer."
+            f"data.synthetic.args: {config.generator} makes nothing of them ({error}). Ask for fewer rows and series, "
+            "and for what its documentation shows."
         ) from error
     return made
 

@@ -20,7 +20,7 @@ STATUS = store.STATUS.file
 
 
 def read_status(path: Path) -> Json | None:
-    """Return what the status file of a run folder says, None where there is none.
+    """Return what the status file of a run folder says, None where there is none that this version could have written.
 
     Parameters
     ----------
@@ -32,9 +32,12 @@ def read_status(path: Path) -> Json | None:
     """
     try:
         found = json.loads((path / STATUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and "status" in found else None
+    if not isinstance(found, dict) or not isinstance(found.get("status"), str):
+        return None
+    files = found.get("files", [])
+    return found if isinstance(files, list) and all(isinstance(name, str) for name in files) else None
 
 
 def foreign(path: Path, status: Json) -> list[str]:

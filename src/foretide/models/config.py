@@ -9,6 +9,9 @@ import numpy as np
 from foretide.errors import ConfigError, check_choice, check_settings
 from foretide.models.closed_form import PENALTIES
 
+MOST_LAYERS = 100
+"""More are a slip of the keyboard, and take minutes to make."""
+
 START_CHOICES: dict[str, tuple[str, ...]] = {
     "level": ("auto", "last", "mean", "none", "base"),
     "channels": ("auto", "shared", "own", "all"),
@@ -109,10 +112,11 @@ class AttentionConfig:
 
     def __post_init__(self) -> None:
         _check_heads(self.hidden, self.heads)
-        if self.encoder_layers < 0 or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
+        few = 0 <= self.encoder_layers <= MOST_LAYERS
+        if not few or not 0 <= self.dropout < 1 or (self.patch is not None and self.patch < 1):
             raise ConfigError(
-                "Attention needs encoder_layers of at least 0, a patch of at least 1 or None, and a dropout in [0, 1); "
-                f"got encoder_layers={self.encoder_layers}, patch={self.patch}, dropout={self.dropout}."
+                f"Attention needs 0 to {MOST_LAYERS} encoder_layers, a patch of at least 1 or None, and a dropout in "
+                f"[0, 1); got encoder_layers={self.encoder_layers}, patch={self.patch}, dropout={self.dropout}."
             )
 
 
@@ -162,9 +166,9 @@ class LSTMConfig:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden < 1 or self.layers < 1 or not 0 <= self.dropout < 1:
+        if self.hidden < 1 or not 1 <= self.layers <= MOST_LAYERS or not 0 <= self.dropout < 1:
             raise ConfigError(
-                "An LSTM needs hidden and layers of at least 1 and a dropout in [0, 1), "
+                f"An LSTM needs hidden of at least 1, 1 to {MOST_LAYERS} layers and a dropout in [0, 1), "
                 f"got hidden={self.hidden}, layers={self.layers}, dropout={self.dropout}."
             )
 

@@ -413,3 +413,7 @@ def test_waiting_for_the_machine_takes_nothing_from_the_usual_limit() -> None:
     assert usual.left() > 8
     usual.charge(Outcome(0, Attempt(None, 3.0), seconds=0.0), 2, beside=False)  # it was taken up again
     assert usual.left() < 5.5
+
+
+def test_a_time_limit_beyond_all_numbers_is_none() -> None:
+    assert ft.Auto(H, time_limit=10**400).time_limit == ft.Auto(H, time_limit=float("inf")).time_limit == 1e9

@@ -204,7 +204,7 @@ def test_the_model_handed_in_is_not_fitted() -> None:
 def test_each_target_gets_the_law_that_suits_it() -> None:
     panel = make_panel((150,), targets=2)
     values = panel.values.copy()
-    values[:, 0] = np.round(values[:, 0])
+    values[:, 0] = np.random.default_rng(1).poisson(values[:, 0].clip(1))
     model = WithIntervals(ft.SeasonalMean(H)).fit(panel.with_values(values))
     assert model.errors_ is not None
     assert model.errors_.kinds == ("negative_binomial", "normal")

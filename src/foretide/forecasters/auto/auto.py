@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 LEAST, MOST, FREE, PER_SERIES, PER_VALUE = 45.0, 300.0, 100, 0.2, 1e-3
 """Seconds for a fit: the least and the most, and by how much they grow with each series above a number of them and
 with each value."""
+LONGEST = 1e9
+"""Seconds, thirty years: as good as no limit."""
 LEARN, LONG = 180.0, 2_000
 """Seconds at least where columns are known ahead, or a typical series has so many rows: there the models that learn,
 which take the longest, are those that pay (Victoria's demand with its temperature, before the test part, RMSE: the
@@ -127,7 +129,7 @@ class Auto(Wrapper):
             raise ConfigError(f"time_limit is a number of seconds above 0, or None; got {time_limit!r}.")
         self.season, self.seed = check_count("season", season), seed
         self.n_jobs = None if n_jobs is None else check_jobs(n_jobs)
-        self.time_limit = None if time_limit is None else float(time_limit)
+        self.time_limit = None if time_limit is None else float(min(time_limit, LONGEST))
         super().__init__(self._given or [SeasonalNaive(h, self.season)], alias=alias)
         self.uses_validation = False  # it keeps its own part back
         self.uses_future = self._given is None or self.uses_future

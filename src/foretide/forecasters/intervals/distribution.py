@@ -29,6 +29,9 @@ SERIES_SPREAD, GROUP_SPREAD = 1.0, 0.4
 """Standard deviations, thought plausible beforehand, of the logarithm of the dispersion."""
 LIKELIHOOD_ELEMENTS = 150_000
 """The dispersion is estimated on about this many errors, evenly spaced origins."""
+UNDER, ERRORS = 0.7, 3.0
+"""No negative binomial fits a series whose squared errors are at most this part of the mean, and so many standard
+errors of that part, were they Poisson, below one; half of the series are enough."""
 GRID = np.concatenate([[0.001, 0.0025], np.arange(1, 200) / 200, [0.9975, 0.999]])
 """Levels at which empirical quantiles are kept; in between they are interpolated."""
 
@@ -193,6 +196,58 @@ def kinds_of(panel: Panel) -> tuple[str, ...]:
     """
     sorts = zip(count_like(panel), are_counts(panel), strict=True)
     return tuple("negative_binomial" if small else WHOLE["normal"] if whole else "normal" for small, whole in sorts)
+
+
+def suited(kinds: tuple[str, ...], past: Errors) -> tuple[str, ...]:
+    """Return a normal distribution of whole numbers where errors are smaller than those of any count model.
+
+    The variance of a negative binomial distribution is its mean at least. Counts can vary less, as 20 pieces a day
+    give or take two do; their intervals would be twice as wide as they must be.
+
+    Parameters
+    ----------
+    kinds : tuple of str
+        The distribution of each target, as of :func:`kinds_of`.
+    past : Errors
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean, errors = np.full((99, 1, 1), 20.0), np.resize([-2.0, 0.0, 1.0, 1.0], (99, 1, 1))
+    >>> suited(("negative_binomial",), Errors(mean, mean + errors, np.zeros(99, dtype=int), np.arange(99)))
+    ('normal_counts',)
+    """
+    found = []
+    for d, kind in enumerate(kinds):
+        mean, gap = past.mean[..., d], past.truth[..., d] - past.mean[..., d]
+        if kind == "negative_binomial":
+            known = np.isfinite(gap) & (mean > 0)
+            squares, least, count = (
+                np.bincount(past.entity, np.where(known, values, 0.0).sum(axis=1)) for values in (gap**2, mean, known)
+            )
+            some = least > 0
+            squares, least, count = squares[some], least[some], count[some]
+            doubt = ERRORS * np.sqrt((2 + count / least) / _truths(past, known)[some])
+            kind = (
+                WHOLE["normal"]
+                if len(least) and np.mean(squares < np.minimum(UNDER, 1 - doubt) * least) >= 0.5
+                else kind
+            )
+        found.append(kind)
+    return tuple(found)
+
+
+def _truths(past: Errors, known: Bools) -> Ints:
+    """Return how many different steps of each entity are compared with a forecast, ``[N]``; windows share them."""
+    at = past.step[:, None] + np.arange(known.shape[1])
+    width = int(at.max(initial=0)) + 1
+    return np.bincount(
+        np.unique((past.entity[:, None] * width + at)[known]) // width, minlength=int(past.entity.max()) + 1
+    )
 
 
 def _median(values: Floats) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from foretide.data.time.seasons import main_season
 from foretide.errors import ForetideError
-from foretide.forecasters.intervals.distribution import ErrorDistribution, kinds_of
+from foretide.forecasters.intervals.distribution import ErrorDistribution, kinds_of, suited
 from foretide.forecasters.intervals.past import PastForecasts, past_forecasts
 from foretide.forecasters.part import kept_history
 from foretide.training.saved import arrays_of, facts_of, restored
@@ -75,7 +75,7 @@ class Intervals:
             past = "no truth is known of any past forecast"
         if isinstance(past, str):
             return cls(None, BORROWED.format(past)), None
-        errors = ErrorDistribution.fit(past.errors, kinds_of(panel), panel.ids, model.h, season)
+        errors = ErrorDistribution.fit(past.errors, suited(kinds_of(panel), past.errors), panel.ids, model.h, season)
         said = [words.format(why) for words, why in ((INSIDE, past.inside), (BEYOND, past.beyond)) if why]
         return cls(errors, "; ".join(said)), past
 

@@ -15,7 +15,7 @@ from foretide.data.time.seasons import main_season, seasons_of
 from foretide.data.windows import Windows, first_rows, slide
 from foretide.errors import DataError
 from foretide.forecasters.base import Prediction
-from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors
+from foretide.forecasters.intervals.distribution import ErrorDistribution, Errors, suited
 from foretide.forecasters.intervals.inside import beside, latest, means_by_entity
 from foretide.forecasters.lavar.config import BY_CHANCE
 from foretide.forecasters.lavar.drivers import known_numbers
@@ -282,7 +282,7 @@ class _Fit:
 
     def _with_errors(self, parts: Parts, past: Errors) -> Parts:
         """Let forecasts of heads without a distribution be spread as past errors are."""
-        kinds = tuple("negative_binomial" if count else "normal" for count in count_like(self.panel))
+        kinds = suited(tuple("negative_binomial" if c else "normal" for c in count_like(self.panel)), past)
         season, ids = int(main_season(self.train)), parts.preparation.ids
         return dataclasses.replace(parts, distribution=ErrorDistribution.fit(past, kinds, ids, self.h, season))
 

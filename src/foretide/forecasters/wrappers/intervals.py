@@ -13,7 +13,7 @@ from foretide.data.counts import are_counts
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Prediction
-from foretide.forecasters.intervals.distribution import DISTRIBUTIONS, WHOLE, ErrorDistribution, kinds_of
+from foretide.forecasters.intervals.distribution import DISTRIBUTIONS, WHOLE, ErrorDistribution, kinds_of, suited
 from foretide.forecasters.wrappers.past_errors import ResidualWrapper
 from foretide.forecasters.wrappers.wrapper import Member
 
@@ -113,6 +113,7 @@ class WithIntervals(ResidualWrapper):
         if kinds is not None:
             season = int(main_season(part.train))
             past = self._past_forecasts(part.panel, season)
+            kinds = suited(kinds, past.errors) if self.distribution == "auto" else kinds
             self.errors_ = ErrorDistribution.fit(past.errors, kinds, part.panel.ids, self.h, season)
 
     def _kinds(self, panel: Panel) -> tuple[str, ...]:
