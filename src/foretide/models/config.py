@@ -168,7 +168,7 @@ class LSTMConfig:
     def __post_init__(self) -> None:
         if self.hidden < 1 or not 1 <= self.layers <= MOST_LAYERS or not 0 <= self.dropout < 1:
             raise ConfigError(
-                f"An LSTM needs hidden of at least 1, 1 to {MOST_LAYERS} layers and a dropout in [0, 1), "
+                f"An LSTM needs hidden and layers of at least 1 and a dropout in [0, 1), at most {MOST_LAYERS} layers; "
                 f"got hidden={self.hidden}, layers={self.layers}, dropout={self.dropout}."
             )
 

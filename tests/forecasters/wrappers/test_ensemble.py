@@ -19,7 +19,7 @@ from foretide.errors import ConfigError, DataError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.classical.arima import ARIMA
 from foretide.forecasters.simple.baselines import Drift, Persistence, SeasonalMean, SeasonalNaive
-from foretide.forecasters.wrappers.ensemble import Ensemble, simplex_weights
+from foretide.forecasters.wrappers.ensemble import Ensemble, blend_quantiles, simplex_weights
 
 H = 5
 
@@ -298,3 +298,13 @@ def test_no_validation_window() -> None:
 def test_wrong_settings(models: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Ensemble(models, **options)
+
+
+def test_whole_numbers_are_kept_forecast_by_forecast() -> None:
+    # A forecast from a later cutoff that is not whole (it knows more) must not change those before it.
+    whole = np.array([[1.0, 4.0], [2.0, 8.0]])[:, None, None, None, :]  # [M, N, H, D, Q]
+    both = np.concatenate([whole, whole + 0.5], axis=1)
+    alone, found = (blend_quantiles(values, np.array([0.7, 0.3])) for values in (whole, both))
+    np.testing.assert_array_equal(found[:1], alone)
+    np.testing.assert_array_equal(alone.ravel(), [1.0, 5.0])
+    np.testing.assert_allclose(found[1].ravel(), [1.8, 5.7])

@@ -8,7 +8,7 @@ import numpy as np
 
 from foretide.data.windows import evenly
 from foretide.forecasters.auto.judge import CHECKED, QUANTILES
-from foretide.forecasters.wrappers.ensemble import blend_quantiles
+from foretide.forecasters.wrappers.ensemble import are_whole, blend_quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,9 +154,9 @@ def blended(means: Floats, quantiles: Floats, shares: Floats, levels: Sequence[f
     if len(shares) > 2:
         low, high = (quantiles[..., levels.index(end)] for end in ENDS)
         reach = REACH * np.median(high - low, axis=0) / 2
-        whole = bool(((quantiles == np.round(quantiles)) | np.isnan(quantiles)).all())
+        whole = are_whole(quantiles)
         means, quantiles = _within(means, shares, reach), _within(quantiles, shares, reach[..., None])
-        quantiles = np.round(quantiles) if whole else quantiles
+        quantiles = np.where(whole, np.round(quantiles), quantiles)
     return np.einsum("m,m...->...", shares, means), blend_quantiles(quantiles, shares)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
-    from foretide.typing import Array, Floats, Ints, Json, Reals, Time
+    from foretide.typing import Array, Bools, Floats, Ints, Json, Reals, Time
 
 
 Weights = Literal["validated"] | Sequence[float] | None
@@ -265,8 +265,16 @@ def blend_quantiles(distributions: Reals, shares: Floats | None) -> Floats:
         mixed = np.median(values, axis=0)
     else:
         mixed = np.einsum("m,mnhdq->nhdq" if shares.ndim == 1 else "nm,mnhdq->nhdq", shares, values)
-    whole = bool(((values == np.round(values)) | np.isnan(values)).all())
-    return np.asarray(np.round(mixed) if whole else mixed)
+    return np.asarray(np.where(are_whole(values), np.round(mixed), mixed))
+
+
+def are_whole(values: Reals) -> Bools:
+    """Say of which forecasts and targets all quantiles ``[M, N, H, D, Q]`` are whole numbers, ``[N, 1, D, 1]``.
+
+    Each forecast for itself: those from other cutoffs, which may know more, decide nothing.
+    """
+    whole = ((values == np.round(values)) | np.isnan(values)).all(axis=(0, 2, 4))
+    return np.asarray(whole[:, None, :, None])
 
 
 def _checked(weights: Weights, n: int) -> Literal["validated"] | tuple[float, ...] | None:
