@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.support.command_line import foretide
 
 from foretide.data import exports
 from foretide.data.exports import csv_text, guarded, guarded_frame, unguarded_names
 from foretide.data.tables.reader import read_table
-from foretide.jobs import store
 
 FORMULAS = ("=1+1", "+cmd|'/C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1+1")
 PLAIN = ("shop 1", "-5", "+5.5", "-1e-3", "3=4", "", "a@b")
@@ -54,6 +52,10 @@ baselines: false
 
 
 def test_what_commands_write_is_guarded(tmp_path: Path) -> None:
+    from tests.support.command_line import foretide
+
+    from foretide.jobs import store
+
     days = pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d")
     evil = "=HYPERLINK(A1)"
     rows = [f"{name},{day},{k % 7 + offset}" for offset, name in enumerate((evil, "@b")) for k, day in enumerate(days)]
