@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -172,6 +173,8 @@ def serve(words: Sequence[str], address: Address, limits: Limits | None = None) 
     )  # fmt: skip
     listening = address.listen()
     sys.setswitchinterval(TURN)
+    gc.collect()
+    gc.freeze()  # libraries and models stay: a look through all of them stops every request
     host, port = listening.getsockname()[:2]
     models = [f"{served.name}@{served.version}" for served in service.shelf.all()]
     log.say("serving", host=host, port=port, models=models, token=tokens is not None)
