@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -398,21 +399,24 @@ def test_starts_are_named_beside_their_networks() -> None:
     assert ft.score(list(model.trials_.values()), starts=model.starts).trained["LSTM"].start == "LSTM-start"
 
 
-def test_waiting_for_the_machine_takes_nothing_from_the_usual_limit() -> None:
+def test_waiting_for_the_machine_takes_nothing_from_the_usual_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     # On a machine that does other work, seconds pass in which nothing is computed.
+    clock = SimpleNamespace(passed=0.0, computed=0.0)
+    fake = SimpleNamespace(perf_counter=lambda: clock.passed, thread_time=lambda: clock.computed)
+    monkeypatch.setattr("foretide.forecasters.auto.budget.time", fake)
     usual, asked = Budget(10.0), Budget(10.0, wall=True)
-    time.sleep(0.4)
-    assert usual.left() > 10 - 0.2
-    assert asked.left() <= 10 - 0.4
+    clock.passed, clock.computed = 8.0, 3.0
+    assert (usual.left(), asked.left()) == (7.0, 2.0)
+    clock.passed = 20.0
+    assert (usual.left(), asked.left()) == (5.0, -10.0)
     got = Outcome(0, Attempt(None, 3.0), seconds=12.0)
-    asked.charge(got, 2, beside=True)
-    assert asked.left() > 9
     usual.charge(got, 2, beside=True)
-    assert 8 < usual.left() < 8.5 + 1e-9
+    assert usual.left() == 3.5
     usual.charge(got, 2, beside=False)  # it ran in this process, whose clock counts it
-    assert usual.left() > 8
+    asked.charge(got, 2, beside=True)  # the wall's clock has counted it
+    assert (usual.left(), asked.left()) == (3.5, -10.0)
     usual.charge(Outcome(0, Attempt(None, 3.0), seconds=0.0), 2, beside=False)  # it was taken up again
-    assert usual.left() < 5.5
+    assert usual.left() == 0.5
 
 
 def test_a_time_limit_beyond_all_numbers_is_none() -> None:
