@@ -185,7 +185,7 @@ def _short(value: object) -> str:
 
 
 def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
-    """Let a forecaster that was loaded forecast from the rows that it remembers, of a few series or of one where it is slow.
+    """Let a forecaster that was loaded forecast from the rows it remembers, of a few series, or one where it is slow.
 
     Parameters
     ----------

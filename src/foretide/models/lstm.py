@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,8 @@ from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
 
 FEW = 32
 """Windows up to which a forecast's decoder goes cell by cell."""
-State = tuple[Sequence[Tensor] | Tensor, Sequence[Tensor] | Tensor]
-"""Output and memory of every layer, ``[layers, B, K]`` each."""
+State = tuple[Any, Any]
+"""Output and memory of every layer, ``[layers, B, K]`` each, or a sequence of ``[B, K]``."""
 
 
 class LSTMBackbone(Backbone):
@@ -73,19 +74,19 @@ class LSTMBackbone(Backbone):
         PyTorch's LSTM without its checks, which take a third of the time. Forecasts of a few windows go through its
         cells, four times as quick there (half as quick with a hundred windows), and equal but for rounding.
         """
-        layers: list[list[Tensor]] = self.decoder.all_weights
+        layers = self.decoder.all_weights
         if torch.is_inference_mode_enabled() and windows <= FEW:
 
             def cells(given: Tensor, state: State) -> tuple[Tensor, State]:
-                out = given
-                pairs = []
-                for weights, output, memory in zip(layers, *state, strict=True):
-                    out, inside = torch.lstm_cell(out, (output, memory), *weights)
-                    pairs.append((out, inside))
-                return out, tuple(zip(*pairs, strict=True))
+                out, outputs, memories = given, [], []
+                for weights, *pair in zip(layers, *state, strict=True):
+                    out, memory = torch.lstm_cell(out, pair, *weights)
+                    outputs.append(out)
+                    memories.append(memory)
+                return out, (outputs, memories)
 
             return cells
-        flat = [weight for layer in layers for weight in layer]
+        flat: list[Tensor] = [weight for layer in layers for weight in layer]
         options = True, self.decoder.num_layers, self.decoder.dropout, self.training, False, True
 
         def whole(given: Tensor, state: State) -> tuple[Tensor, State]:
