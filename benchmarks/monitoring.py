@@ -45,12 +45,17 @@ def draw(kind: str, seed: int, change: str) -> pd.DataFrame:
         away[:, t] = phi * away[:, t - 1] + noise[:, t]
         x[t] = 0.8 * x[t - 1] + rng.standard_normal()
     new, spread = np.arange(steps) >= FIT, away.std()
-    away[:, new] *= np.sqrt(2) if change == "variance" else 1
+    away[:, new] *= np.sqrt(2) if change == "variance" and kind != "counts" else 1
     away[:, new] += 2 * spread if change == "level" else 0
     away[2, new] += 3 * spread if change == "one series" else 0
     x = np.where(new, {"column scaled": 10 * x, "column stuck": np.full(steps, x[FIT])}.get(change, x), x)
     season = np.sin(2 * np.pi * np.arange(steps) / DAY + np.arange(SERIES)[:, None])
-    y = rng.poisson(np.exp(1 + 0.5 * season + 0.25 * away / spread)) if kind == "counts" else 10 + 3 * season + away
+    y = 10 + 3 * season + away
+    if kind == "counts":
+        rate = np.exp(1 + 0.5 * season + 0.25 * away / spread)
+        y = rng.poisson(rate)
+        if change == "variance":  # twice that of Poisson, around the same mean
+            y[:, new] = rng.poisson(rng.gamma(rate, 1.0))[:, new]
     times = pd.date_range("2024-01-01", periods=steps, freq="h")
     return pd.DataFrame({
         "unique_id": np.repeat([f"s{k}" for k in range(SERIES)], steps), "ds": np.tile(times, SERIES),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from foretide.errors import ConfigError
 from foretide.models.config import LSTMConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Hidden, Inputs, Shape
-from foretide.models.lstm import LSTMBackbone
+from foretide.models.lstm import FEW, LSTMBackbone
 from foretide.seeding import seeded_init
 
 SHAPE = Shape(input_size=7, h=4, targets=2, channels=3, known=2, static=1)
@@ -69,6 +70,25 @@ def test_equal_to_an_lstm_by_hand(level: str) -> None:
             scale = framed.scale[b, 0].numpy()
             forecast = base[b, k] + scale * (read @ h)
             previous = (forecast - framed.outside[b, k].numpy()) / scale
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(
+    "shape", [SHAPE, Shape(input_size=7, h=4, targets=2, channels=3)], ids=["known", "nothing known"]
+)
+def test_the_cells_of_a_few_windows_equal_the_whole_lstm(layers: int, shape: Shape) -> None:
+    backbone, few, many = build(shape, layers=layers), make_inputs(shape, batch=FEW), make_inputs(shape, batch=FEW + 1)
+
+    def feedback(features: torch.Tensor, base: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return base + scale * features[:, :2]
+
+    for inputs, cells in ((few, True), (many, False)):
+        expected = run(backbone, inputs, feedback).features
+        with mock.patch("torch.lstm_cell", wraps=torch.lstm_cell) as called, torch.inference_mode():
+            found = backbone(inputs, feedback).features
+        assert called.call_count == cells * layers * shape.h
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert found.std() > 0.1
 
 
 def test_the_decoder_reads_what_is_fed_back() -> None:

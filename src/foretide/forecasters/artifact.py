@@ -34,6 +34,7 @@ from foretide.data.files import PART, flush_folder, flush_to_disk, storing
 from foretide.data.strict import MOST_TEXT, read_bytes, read_json, read_tensors, tensors_length
 from foretide.errors import ArtifactError, NotFittedError, StorageError, nearest
 from foretide.forecasters.fitted import Fitted
+from foretide.forecasters.formats import FORMAT, check_format, converted
 from foretide.forecasters.gaussian import distribution_of
 from foretide.forecasters.signature import SIGNATURE, check_signature, secret_of, signature
 from foretide.forecasters.soundness import (
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
     from foretide.typing import Array, Json
 
-FORMAT = 2
 KEPT = "history/"
 """Before the names of the arrays that hold the rows seen at fit."""
 DECISIVE = ("torch", "statsmodels", "statsforecast", "lightgbm", "sklearn", "fracast", "chronos", "neuralforecast")
@@ -204,14 +204,18 @@ def _made(place: Path, device: str | None, key: str | bytes | None) -> Forecaste
     """Read, make, compare and try a forecaster."""
     if device is not None:
         check_device(device)
-    kind, files = _read_checked(place, secret_of(key))
+    (kind, number), files = _read_checked(place, secret_of(key))
     described, arrays = read_json(files[SETTINGS], place / SETTINGS), read_tensors(files[STATE], place / STATE)
     check_arrays(arrays, place / STATE)
     if not isinstance(described, dict) or described.keys() != {"format", "forecaster", "settings", "facts", "panel"}:
         raise ArtifactError(f"{place / SETTINGS} does not describe a saved forecaster. Save it again.")
-    if (described["forecaster"], described["format"]) != (kind, FORMAT):
+    if (described["forecaster"], described["format"]) != (kind, number):
         raise ArtifactError(f"{place / SETTINGS} describes another forecaster than {place / MANIFEST}, a {kind}.")
     check_whole(described, place / SETTINGS)
+    with as_artifact_error(str(place / SETTINGS)):
+        described, arrays = converted(described, arrays)
+    if (kind := described["forecaster"]) not in EVERY:
+        raise ArtifactError(f"{place} holds a forecaster {kind!r}, unknown here. {nearest(kind, EVERY)}")
     with as_artifact_error(str(place / SETTINGS)):
         told = from_json(described)
         settings, facts = on_device(told["settings"], device), on_device(told["facts"], device)
@@ -317,8 +321,8 @@ def from_json(value: Any) -> Any:
     return value
 
 
-def _read_checked(folder: Path, secret: bytes | None) -> tuple[str, dict[str, bytes]]:
-    """Return the class of a saved forecaster, and its files, which are as the manifest says."""
+def _read_checked(folder: Path, secret: bytes | None) -> tuple[tuple[str, int], dict[str, bytes]]:
+    """Return the class of a saved forecaster with its format, and its files, which are as the manifest says."""
     if not folder.is_dir():
         former = _left_aside(Path(os.path.abspath(folder)))
         if former is not None:
@@ -330,18 +334,8 @@ def _read_checked(folder: Path, secret: bytes | None) -> tuple[str, dict[str, by
     listed, content = _manifest(folder)
     if secret is not None:
         check_signature(folder, secret, content)
-    if listed["format"] < FORMAT:
-        raise ArtifactError(
-            f"{folder} was written in format {listed['format']}, before forecasters kept the origin of their seasons. "
-            "Fit again, and save anew."
-        )
-    if listed["format"] > FORMAT:
-        raise ArtifactError(
-            f"{folder} was written in format {listed['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
-        )
-    kind, files = listed["forecaster"], {}
-    if kind not in EVERY:
-        raise ArtifactError(f"{folder} holds a forecaster {kind!r}, unknown here. {nearest(kind, EVERY)}")
+    check_format(listed["format"], folder)
+    files = {}
     for name in (SETTINGS, STATE):
         try:
             files[name] = read_bytes(folder / name, MOST_TEXT if name == SETTINGS else _length(folder / name))
@@ -351,7 +345,7 @@ def _read_checked(folder: Path, secret: bytes | None) -> tuple[str, dict[str, by
             raise ArtifactError(f"{folder} lacks its file {name}. Save the forecaster again.") from None
         if hashlib.sha256(files[name]).hexdigest() != listed["files"].get(name):
             raise ArtifactError(f"{folder / name} was changed since it was saved (SHA-256 differs). Save it again.")
-    return kind, files
+    return (listed["forecaster"], listed["format"]), files
 
 
 def _length(path: Path) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from foretide.errors import NotFittedError
 from foretide.forecasters.declared import Declared
+from foretide.forecasters.soundness import while_forecasting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,8 @@ class Chooses(Declared):
     chosen: ClassVar[Mapping[str, str]] = {}
     """Setting that is chosen at fit where it is None -> attribute that holds what was taken, the same for all."""
     _fitted: Fitted | None
+    _loaded: str | None = None
+    """The folder that it was loaded from, in words; None for one that was fitted here."""
 
     def choices(self) -> pd.DataFrame:
         """Return what was chosen for each series: every setting that was left to ``fit``.
@@ -51,7 +55,12 @@ class Chooses(Declared):
         """
         if self._fitted is None:
             raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
-        return self._choices(self._fitted.layout)
+        with self._as_loaded():
+            return self._choices(self._fitted.layout)
+
+    def _as_loaded(self) -> AbstractContextManager[None]:
+        """Around a use: what fails inside a loaded forecaster is said to be a matter of its files."""
+        return nullcontext() if self._loaded is None else while_forecasting(self._loaded)
 
     def _choices(self, layout: Panel) -> pd.DataFrame:
         """Return the table for the series of a layout (a panel without rows), those that were fitted."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, cast, final
 
 import numpy as np
 
 from foretide.forecasters.artifact import save
 from foretide.forecasters.choices import Chooses
-from foretide.forecasters.soundness import while_forecasting
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -20,9 +18,6 @@ if TYPE_CHECKING:
 
 class Kept(Chooses):
     """A forecaster that can be saved: by default what the attributes in ``learned`` hold."""
-
-    _loaded: str | None = None
-    """The folder that it was loaded from, in words; None for one that was fitted here."""
 
     @final
     def save(self, folder: str | PathLike[str], *, key: str | bytes | None = None) -> None:
@@ -96,7 +91,3 @@ class Kept(Chooses):
         """
         for name in self.learned:
             setattr(self, name, {**facts, **state}[name.rstrip("_")])
-
-    def _as_loaded(self) -> AbstractContextManager[None]:
-        """Around a forecast: what fails inside a loaded forecaster is said to be a matter of its files."""
-        return nullcontext() if self._loaded is None else while_forecasting(self._loaded)

@@ -62,12 +62,12 @@ def check_rows(history: Panel) -> None:
         raise ArtifactError("the rows that it remembers are more, or lie elsewhere, than its series have")
 
 
-def rehearsal(seen: Panel, history: Panel, h: int, least: int) -> tuple[Panel, Windows]:
-    """Return the last rows of a few remembered series as the model sees them, and their ends as origins.
+def rehearsal(seen: Panel, history: Panel, h: int, least: int, most: int = REHEARSED) -> tuple[Panel, Windows]:
+    """Return the last rows of ``most`` remembered series as the model sees them, and their ends as origins.
 
     ``h`` rows come after them, in which known-future columns repeat their last values.
     """
-    chosen = np.unique(np.linspace(0, history.n_entities - 1, min(history.n_entities, REHEARSED)).astype(np.int64))
+    chosen = np.unique(np.linspace(0, history.n_entities - 1, min(history.n_entities, most)).astype(np.int64))
     size = np.minimum(history.length[chosen], max(least, REHEARSED_ROWS))
     parts, known = [], len(seen.targets) + len(seen.past)
     for i, n in zip(chosen, size, strict=True):

@@ -14,7 +14,7 @@ import numpy as np
 
 from foretide.errors import ArtifactError, ConfigError, ForetideError, MissingExtraError
 from foretide.forecasters.gaussian import require
-from foretide.forecasters.remembered import rehearsal
+from foretide.forecasters.remembered import REHEARSED, rehearsal
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
@@ -185,7 +185,7 @@ def _short(value: object) -> str:
 
 
 def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
-    """Let a forecaster that was loaded forecast from the rows that it remembers, a few series where it is quick.
+    """Let a forecaster that was loaded forecast from the rows it remembers, of a few series, or one where it is slow.
 
     Parameters
     ----------
@@ -200,7 +200,9 @@ def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
     """
     fitted = forecaster._fitted
     assert fitted is not None
-    forecaster.choices()
+    slow = any(part.one_by_one for part in parts)
+    if not slow:
+        forecaster.choices()
     errors = None if fitted.intervals is None else fitted.intervals.errors
     dependence = fitted.dependence
     for what, kept in (
@@ -209,9 +211,11 @@ def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
     ):
         if kept is not None and len(kept) < forecaster.h:
             raise ArtifactError(f"it forecasts {forecaster.h:,} steps, and its {what} are of {len(kept):,}.")
-    if fitted.history is None or any(part.one_by_one for part in parts):
+    if fitted.history is None:
         return
-    panel, windows = rehearsal(fitted.seen_layout, fitted.history, forecaster.h, forecaster.min_history)
+    panel, windows = rehearsal(
+        fitted.seen_layout, fitted.history, forecaster.h, forecaster.min_history, 1 if slow else REHEARSED
+    )
     held = forecaster.quantile_range or (0.0, 1.0)
     levels = tuple(q for q in LEVELS if held[0] <= q <= held[1]) if forecaster.answers_levels else ()
     with warnings.catch_warnings():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +12,11 @@ from foretide.models.backbone import Backbone
 from foretide.models.config import LSTMConfig
 from foretide.models.frame import Frame
 from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
+
+FEW = 32
+"""Windows up to which a forecast's decoder goes cell by cell."""
+State = tuple[Any, Any]
+"""Output and memory of every layer, ``[layers, B, K]`` each, or a sequence of ``[B, K]``."""
 
 
 class LSTMBackbone(Backbone):
@@ -48,15 +56,41 @@ class LSTMBackbone(Backbone):
         base = framed.outside + self.frame.corrected(framed, framed.linear)
         scale = framed.scale[:, 0]
         previous = framed.tokens[:, -1, : self.shape.targets]
-        known = torch.cat(ahead, dim=2) if ahead else None
-        # What the module does after a third of its time went into checks.
-        weights: list[Tensor] = [weight for layer in self.decoder.all_weights for weight in layer]
-        options = True, self.decoder.num_layers, self.decoder.dropout, self.training, False, True
+        known = torch.cat(ahead, dim=2).unbind(1) if ahead else None
+        bases, outsides = base.unbind(1), framed.outside.unbind(1)
+        decode = self._decoder(len(previous))
         features = []
         for step in range(self.shape.h):
-            given = previous if known is None else torch.cat([previous, known.select(1, step)], dim=1)
-            out, *state = torch.lstm(given[:, None], state, weights, *options)
-            features.append(out.select(1, 0))
-            forecast = feedback(features[-1], base.select(1, step), scale)
-            previous = (forecast - framed.outside.select(1, step)) / scale
+            given = previous if known is None else torch.cat([previous, known[step]], dim=1)
+            feature, state = decode(given, state)
+            features.append(feature)
+            forecast = feedback(feature, bases[step], scale)
+            previous = (forecast - outsides[step]) / scale
         return Hidden(torch.stack(features, dim=1), base, framed.scale)
+
+    def _decoder(self, windows: int) -> Callable[[Tensor, State], tuple[Tensor, State]]:
+        """Return one step of the decoder: from its input ``[B, I]`` and state to features ``[B, K]`` and state.
+
+        PyTorch's LSTM without its checks, which take a third of the time. Forecasts of a few windows go through its
+        cells, four times as quick there (half as quick with a hundred windows), and equal but for rounding.
+        """
+        layers = self.decoder.all_weights
+        if torch.is_inference_mode_enabled() and windows <= FEW:
+
+            def cells(given: Tensor, state: State) -> tuple[Tensor, State]:
+                out, outputs, memories = given, [], []
+                for weights, *pair in zip(layers, *state, strict=True):
+                    out, memory = torch.lstm_cell(out, pair, *weights)
+                    outputs.append(out)
+                    memories.append(memory)
+                return out, (outputs, memories)
+
+            return cells
+        flat: list[Tensor] = [weight for layer in layers for weight in layer]
+        options = True, self.decoder.num_layers, self.decoder.dropout, self.training, False, True
+
+        def whole(given: Tensor, state: State) -> tuple[Tensor, State]:
+            out, output, memory = torch.lstm(given[:, None], state, flat, *options)
+            return out.select(1, 0), (output, memory)
+
+        return whole

@@ -94,6 +94,22 @@ def test_a_spread_that_doubled(model: ft.SeasonalES) -> None:
     assert "size of the errors" in looked_at(model, y, x, FIT)
 
 
+def test_counts_whose_variance_doubled() -> None:
+    generator = np.random.default_rng(4)
+    rate = np.exp(1 + 0.5 * np.sin(2 * np.pi * np.arange(T) / DAY + np.arange(SERIES)[:, None]))
+    usual, wild = generator.poisson(rate), generator.poisson(generator.gamma(rate, 1.0))
+    x = generator.standard_normal(T)
+    table = ft.Panel.from_frame(frame(usual, x), id="unique_id", time="ds", target="y", past=["x"])
+    model = ft.SeasonalES(h=DAY, season=DAY).fit(table, until=table.grid.output_times([FIT - 1])[0])
+    calm = ft.monitor(model, table)
+    assert calm.verdict == "fine"
+    misses = [check for check in calm.checks if check.name.startswith("misses")]
+    for check in misses:  # what draws miss is what truths miss: a count at the bound is inside for both
+        assert check.expected == pytest.approx(check.value, rel=0.3)
+    wild[:, :FIT] = usual[:, :FIT]
+    assert {"size of the errors", "misses of 80 %"} <= looked_at(model, wild, x, FIT)
+
+
 def test_columns_that_broke(model: ft.SeasonalES) -> None:
     y, x = values()
     for broken, expected in ((x * 0 + 5, "x: stuck"), (x * 1000, "x: all series"), (x * np.nan, "x: missing")):

@@ -263,8 +263,12 @@ def _summed(forecast: Forecast, truth: Floats, n: int, seed: int) -> tuple[_Sums
         error = np.clip((values - center) / spread[at][..., None], -FARTHEST, FARTHEST)
         made["size"][at] = np.where(inside, np.abs(error), 0).sum(axis=1)
         made["side"][at] = np.where(inside, error, 0).sum(axis=1)
+        whole = (drawn == np.rint(drawn)).all(axis=(0, 1, 3)) & (came == np.rint(came)).all(axis=(0, 1, 3))
         for level in LEVELS:
             low, high = (bound[at][..., None] for bound in bounds[level])
+            # A count that a draw has at the bound is inside, also when the draw is taken to be a little wider.
+            low = np.where(whole[:, None], np.ceil(low) - 0.5, low)
+            high = np.where(whole[:, None], np.floor(high) + 0.5, high)
             made[f"out_{level:.0f}"][at] = np.where(inside, (values < low) | (values > high), False).sum(axis=1)
     return _Sums(made["size"], made["side"], made["out_80"], made["out_95"], known.sum(axis=1)), stated
 
