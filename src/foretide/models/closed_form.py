@@ -151,3 +151,13 @@ def chunks(rows: Ints, width: int) -> Iterable[Ints]:
     size = max(64, CHUNK_BYTES // (8 * max(width, 1)))
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def within_span(parts: Iterable[Ints], most: int) -> Iterator[Ints]:
+    """Cut parts of ascending rows further, so that each one's first and last row are less than ``most`` rows apart."""
+    for part in parts:
+        start = 0
+        while start < len(part):
+            stop = int(np.searchsorted(part, part[start] + most))
+            yield part[start:stop]
+            start = stop
