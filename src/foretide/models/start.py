@@ -43,8 +43,6 @@ SEASON_CHUNK = 8_192
 """Rows of the season term made at once; its basis is much wider than the data."""
 MAX_VALIDATION = 20_000
 """Choices are made on at most this many validation windows, thinned out evenly."""
-SPAN_BYTES = 16 * 2**20
-"""Rows from the first to the last window of a block, as float64."""
 MAX_GRAM_FLOPS = 4e10
 """Windows are thinned out evenly so that one Gram matrix costs no more than this."""
 
@@ -346,15 +344,12 @@ class _Search:
         # Without a season nothing is taken off, and the other columns need not be read.
         bare = not len(season.frequencies) and not len(season.known)
         width = len(inputs) if bare else self.series.values.shape[1]
-        for part in within_span(chunks(rows, len(inputs) * self.input_size), max(1, SPAN_BYTES // (8 * width))):
+        for part in within_span(chunks(rows, len(inputs) * self.input_size), width):
             low, high = int(part[0]) - self.input_size + 1, int(part[-1]) + self.h + 1
-            if bare:
-                left: Reals = self.series.values[low:high, inputs].astype(np.float64)
-                x, ahead_of = lagged_rows(left, part - low, self.input_size), left[:, position]
-            else:
-                left = self._without(series, season, low, high)
-                x, ahead_of = lagged_rows(left[:, inputs], part - low, self.input_size), left[:, outputs]
-            y = future_rows(ahead_of, part - low, self.h)
+            left = self.series.values[low:high, inputs] if bare else self._without(series, season, low, high)
+            lags, truths = (left, left[:, position]) if bare else (left[:, inputs], left[:, outputs])
+            x = lagged_rows(np.asarray(lags, dtype=np.float64), part - low, self.input_size)
+            y = future_rows(np.asarray(truths, dtype=np.float64), part - low, self.h)
             if level == "base" and self.base is not None:
                 ahead = self.base.at(part)
                 base, y = base_level(x, ahead, inputs), y - ahead[:, outputs]
