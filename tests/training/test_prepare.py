@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from cases import make_panel
 
+from foretide.data import pieces
 from foretide.data.panel import Panel, Static
 from foretide.data.time.calendar import Calendar
 from foretide.data.time.grid import Grid
 from foretide.errors import DataError
-from foretide.training import calendar_table, prepare
+from foretide.training import calendar_table
 from foretide.training.calendar_table import CalendarTable
 from foretide.training.prepare import Preparation
 
@@ -40,9 +41,10 @@ def test_values_agree_with_pandas() -> None:
 @pytest.mark.parametrize("rows", [1, 2, 7, 25, 1000])
 def test_gaps_are_carried_over_the_edges_of_chunks(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     panel = panel_(missing=0.6)
-    expected = Preparation.fit(panel, None).values(panel)
-    monkeypatch.setattr(prepare, "CHUNK_ROWS", rows)
-    np.testing.assert_array_equal(Preparation.fit(panel, None).values(panel), expected)
+    made = Preparation.fit(panel, None)
+    expected = made.values(panel)
+    monkeypatch.setattr(pieces, "PIECE_ROWS", rows)
+    np.testing.assert_array_equal(made.values(panel), expected)
 
 
 def test_only_earlier_rows_fill_later_ones() -> None:

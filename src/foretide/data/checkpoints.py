@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from foretide.data.files import file_name, storing, write_text, write_whole
+from foretide.data.pieces import pieces, rows_of
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -385,6 +386,6 @@ def digest_of_panel(panel: Panel) -> str:
     names = (panel.ids, panel.targets, panel.past, panel.future, panel.static.names, panel.categories, panel.indicators)
     told.update(repr((panel.grid, *names, panel.first.tolist())).encode())
     told.update(np.ascontiguousarray(panel.static.values).tobytes())
-    for entity in range(panel.n_entities):
-        told.update(np.ascontiguousarray(panel.rows(entity)).tobytes())
+    for piece in pieces(panel.length, panel.values.itemsize * panel.values.shape[1]):
+        told.update(np.ascontiguousarray(rows_of(panel, piece.start, piece.stop)).data)
     return told.hexdigest()

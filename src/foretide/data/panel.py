@@ -216,6 +216,65 @@ class Panel(Shape):
 
         return build(cls, *survey_file(path, id, time, target, backend, likely, options))
 
+    @classmethod
+    def open(
+        cls,
+        path: str | PathLike[str],
+        *,
+        id: str | Sequence[str] | None = None,
+        time: str = "ds",
+        target: str | Sequence[str] = "y",
+        past: str | Sequence[str] = (),
+        future: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
+        cache: str | PathLike[str] | None = None,
+        **options: Unpack[FrameOptions],
+    ) -> Panel:
+        """Open Parquet files that are larger than the memory.
+
+        Their rows, in any order, are written once to a file of columns, which is then mapped into memory: the system
+        holds of it what it has room for. A process that is killed meanwhile loses nothing; files that change are read
+        anew. The panel is the one that :meth:`from_frame` makes of all rows.
+
+        Parameters
+        ----------
+        path : path
+            A folder, with folders such as ``shop=12`` inside as columns; a pattern, ``"sales/*.parquet"``; one file.
+        id : str, sequence of str or None
+            By default the column ``unique_id`` where there is one; else the files hold one series.
+        time, target, past, future, static
+            As in :meth:`from_frame`; ``past="rest"`` stands for all columns that have no other role.
+        cache : path, optional
+            Folder for the columns, which take as much room as the table; by default ``$FORETIDE_CACHE``, or
+            ``~/.cache/foretide`` (see :func:`foretide.data.opened.cache.cache_folder`).
+        **options
+            As in :meth:`from_frame`, but for ``resample``, ``aggregate``, ``melt``, ``decimal``, ``thousands``.
+
+        Returns
+        -------
+        Panel
+
+        Raises
+        ------
+        DataError
+            Where there are no such files, or as in :meth:`from_frame`.
+
+        Examples
+        --------
+        >>> import foretide as ft
+        >>> import pathlib, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> for shop, frame in ft.synthetic.supplies(T=30, n_sites=2).panel.to_frame().groupby("unique_id"):
+        ...     frame.to_parquet(pathlib.Path(folder.name, f"{shop}.parquet"))
+        >>> ft.Panel.open(folder.name, target="x1", cache=pathlib.Path(folder.name, "columns")).ids
+        ('site1', 'site2')
+        >>> folder.cleanup()
+        """
+        from foretide.data.opened.opening import open_panel
+
+        roles = {"time": time, "target": target, "past": past, "future": future, "static": static}
+        return open_panel(cls, path, id, roles, cache, options)
+
     def __repr__(self) -> str:
         roles = ", ".join(f"{len(c)} {r}" for r, c in (("past", self.past), ("future", self.future)) if c)
         roles += f" ({len(self.categories)} text)" if self.categories else ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from foretide.data import scratch
+from foretide.data.pieces import PIECE_BYTES, PIECE_ROWS, Piece, pieces, rows_of
 from foretide.data.record import Record
+from foretide.data.windows import first_rows
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.typing import Floats, Ints, Json, Reals
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from foretide.data.panel import Panel
 
-    Fit = Callable[[Floats, Ints], tuple[Floats, Floats]]
+    Fit = Callable[[Panel, list[int]], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +90,10 @@ class Scaler(Record):
             raise DataError("The panel has no series to fit a scaler on.")
         names = panel.columns if columns is None else tuple(columns)
         which = [panel.index(name) for name in names]
-        # Rows of a cut panel are not contiguous: entities keep their place in the shared store.
-        at = np.concatenate([np.arange(r, r + n) for r, n in zip(panel.row0, panel.length, strict=True)])
-        starts = np.concatenate([[0], np.cumsum(panel.length)[:-1]]).astype(np.int64)
-        location, scale = np.zeros((panel.n_entities, len(which))), np.ones((panel.n_entities, len(which)))
-        for k, c in enumerate(which):
-            location[:, k], scale[:, k] = _safe(*SCALERS[kind](panel.values[at, c].astype(np.float64), starts))
+        location, scale = _safe(*SCALERS[kind](panel, which))
         seen = panel.grid.output_times([int(panel.first.min()), int(panel.last.max())])
         first, last = (int(t) if panel.grid.is_integer else str(t) for t in seen)
-        return cls(kind, names, panel.ids, location, scale, first, last, len(at))
+        return cls(kind, names, panel.ids, location, scale, first, last, int(panel.length.sum()))
 
     def _beside(
         self, values: Reals | Sequence[float], entity: Ints | int, columns: Sequence[str] | None
@@ -171,13 +169,15 @@ class Scaler(Record):
         unknown = [name for name in panel.ids if name not in position]
         if unknown:
             raise DataError(f"The scaler was not fitted on series {unknown[0]!r}. {nearest(unknown[0], self.ids)}")
-        entity = np.repeat(np.array([position[name] for name in panel.ids]), panel.length)
-        at = np.concatenate([np.arange(r, r + n) for r, n in zip(panel.row0, panel.length, strict=True)])
-        values = panel.values.copy()
-        for k, name in enumerate(self.columns):
-            c = panel.index(name)
-            values[at, c] = (panel.values[at, c] - self.location[entity, k]) / self.scale[entity, k]
-        return panel.with_values(values)
+        place = np.array([position[name] for name in panel.ids], dtype=np.int64)
+        which = [panel.index(name) for name in self.columns]
+        values = scratch.empty((int(panel.length.sum()), len(panel.columns)), panel.values.dtype, like=panel.values)
+        for piece in pieces(panel.length, values.shape[1] * 8):
+            own, rows = place[piece.entity], rows_of(panel, piece.start, piece.stop)
+            part = values[piece.start : piece.stop]
+            part[:] = rows
+            part[:, which] = (rows[:, which] - self.location[own]) / self.scale[own]
+        return replace(panel, values=values, row0=first_rows(panel.length))
 
     @classmethod
     def from_dict(cls, facts: Json) -> Self:
@@ -211,33 +211,59 @@ def _safe(location: Floats, scale: Floats) -> tuple[Floats, Floats]:
     return location, np.where(varies, scale, 1.0)
 
 
-def _standard(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
-    known = ~np.isnan(x)
-    counts = np.add.reduceat(known.astype(np.float64), starts)
-    sizes = np.diff(np.append(starts, len(x)))
+def _parts(panel: Panel, which: list[int]) -> Iterator[tuple[Piece, slice, Floats]]:
+    """Yield pieces, which of the columns, and their values ``[C', n]``, a column contiguous."""
+    for piece in pieces(panel.length, 8 * len(which), PIECE_ROWS):
+        wide = max(1, PIECE_BYTES // (8 * (piece.stop - piece.start)))
+        for k in range(0, len(which), wide):
+            some = slice(k, k + wide)
+            yield (
+                piece,
+                some,
+                np.ascontiguousarray(rows_of(panel, piece.start, piece.stop, which[some]).T, dtype=np.float64),
+            )
+
+
+def _standard(panel: Panel, which: list[int]) -> tuple[Floats, Floats]:
+    counts, sums, squares = np.zeros((3, panel.n_entities, len(which)))
+    for piece, some, x in _parts(panel, which):
+        own = np.s_[piece.low : piece.high, some]
+        known = ~np.isnan(x)
+        counts[own] += np.add.reduceat(known, piece.starts, axis=1, dtype=np.float64).T
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums[own] += np.add.reduceat(np.where(known, x, 0.0), piece.starts, axis=1).T
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        mean = np.add.reduceat(np.where(known, x, 0.0), starts) / counts
+        mean = sums / counts
         # The second pass around the mean keeps a small spread on a large level exact.
-        rest = np.where(known, x - np.repeat(mean, sizes), 0.0)
-        return mean, np.sqrt(np.add.reduceat(rest * rest, starts) / counts)
+        for piece, some, x in _parts(panel, which):
+            rest = x - mean[piece.entity, some].T
+            rest[np.isnan(x)] = 0.0
+            squares[piece.low : piece.high, some] += np.add.reduceat(rest * rest, piece.starts, axis=1).T
+        return mean, np.sqrt(squares / counts)
 
 
-def _minmax(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
-    low, high = np.fmin.reduceat(x, starts), np.fmax.reduceat(x, starts)
+def _minmax(panel: Panel, which: list[int]) -> tuple[Floats, Floats]:
+    low, high = np.full((2, panel.n_entities, len(which)), np.nan)
+    for piece, some, x in _parts(panel, which):
+        own = np.s_[piece.low : piece.high, some]
+        low[own] = np.fmin(low[own], np.fmin.reduceat(x, piece.starts, axis=1).T)
+        high[own] = np.fmax(high[own], np.fmax.reduceat(x, piece.starts, axis=1).T)
     return low, high - low
 
 
-def _robust(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
-    quartiles = np.full((3, len(starts)), np.nan)
-    for i, part in enumerate(np.split(x, starts[1:])):
-        known = part[~np.isnan(part)]
-        if known.size:
-            quartiles[:, i] = np.quantile(known, (0.25, 0.5, 0.75))
+def _robust(panel: Panel, which: list[int]) -> tuple[Floats, Floats]:
+    quartiles = np.full((3, panel.n_entities, len(which)), np.nan)
+    for i in range(panel.n_entities):
+        for k, c in enumerate(which):
+            own = panel.rows(i)[:, c].astype(np.float64)
+            known = own[~np.isnan(own)]
+            if known.size:
+                quartiles[:, i, k] = np.quantile(known, (0.25, 0.5, 0.75))
     return quartiles[1], (quartiles[2] - quartiles[0]) / 1.3489795003921634
 
 
-def _none(x: Floats, starts: Ints) -> tuple[Floats, Floats]:
-    return np.zeros(len(starts)), np.ones(len(starts))
+def _none(panel: Panel, which: list[int]) -> tuple[Floats, Floats]:
+    return np.zeros((panel.n_entities, len(which))), np.ones((panel.n_entities, len(which)))
 
 
 SCALERS: dict[str, Fit] = {"standard": _standard, "robust": _robust, "minmax": _minmax, "none": _none}

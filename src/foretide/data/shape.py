@@ -7,9 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
+from foretide.data.scratch import Mapping, as_mapping
 from foretide.data.time.grid import Grid
 from foretide.errors import DataError, nearest
 from foretide.typing import Ints, Reals
+
+_FAR = np.iinfo(np.int64).max
+_AT_ONCE = 100_000
+"""Rows looked at together in search of the last observed ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +36,14 @@ class Shape:
     targets: tuple[str, ...]
     past: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Values that are mapped from a file go to other processes as its name."""
+        return {**self.__dict__, "values": as_mapping(self.values)}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        values = state["values"]
+        self.__dict__.update(state, values=values.open() if isinstance(values, Mapping) else values)
 
     @property
     def n_entities(self) -> int:
@@ -55,10 +68,19 @@ class Shape:
     @cached_property
     def observed(self) -> Ints:
         """Rows of each entity up to its last observed target, ``[N]`` (later rows hold known-future values only)."""
-        counts = np.zeros(self.n_entities, dtype=np.int64)
-        for i in range(self.n_entities):
-            seen = np.flatnonzero(~np.isnan(self.rows(i)[:, : self.n_targets]).all(axis=1))
-            counts[i] = seen[-1] + 1 if seen.size else 0
+        counts, reach = self.length.copy(), 8
+        open_ = np.flatnonzero(counts)
+        while open_.size:  # from the end backwards, where hardly anything is missing
+            size = np.minimum(reach, counts[open_])
+            ends = self.row0[open_] + counts[open_]
+            back = np.repeat(np.cumsum(size), size) - np.arange(size.sum())
+            rows = self.values[np.repeat(ends, size) - back, : self.n_targets]
+            seen = ~np.isnan(rows).all(axis=1)
+            last = np.maximum.reduceat(np.where(seen, -back, -_FAR), np.cumsum(size) - size)
+            found = last > -_FAR
+            counts[open_] += np.where(found, last + 1, -size)
+            open_ = open_[~found & (counts[open_] > 0)]
+            reach = min(2 * reach, max(8, _AT_ONCE // max(len(open_), 1)))
         return counts
 
     def rows(self, entity: int) -> Reals:

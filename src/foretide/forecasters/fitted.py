@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data import scratch
 from foretide.data.indicators import Indicators
 from foretide.data.panel import Names, Panel, Static
+from foretide.data.pieces import pieces, rows_of
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.closures import Closures
 from foretide.data.time.grid import Grid
@@ -356,16 +358,24 @@ def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
     int array ``[N]`` or None
         Row of each entity's first such value, beyond its end where it has none; None: nobody has any.
     """
-    targets = panel.values[:, : panel.n_targets]
-    most = min(LARGEST, float(np.finfo(targets.dtype).max))
-    large = np.asarray((targets > most) | (targets < -most))
-    if not large.any():
+    d = panel.n_targets
+    most = min(LARGEST, float(np.finfo(panel.values.dtype).max))
+    found, columns = [], []
+    for piece in pieces(panel.length, 8 * d):
+        targets = rows_of(panel, piece.start, piece.stop, slice(0, d))
+        large = (targets > most) | (targets < -most)
+        if large.any():
+            row, column = np.nonzero(large)
+            found.append(piece.start + row)
+            columns.append(column)
+    if not found:
         return panel, None
-    values = panel.values.copy()
-    values[:, : panel.n_targets][large] = np.nan
-    rows = np.asarray(large.any(axis=1))
+    rows, ends = np.concatenate(found), np.cumsum(panel.length)
+    entity = np.searchsorted(ends, rows, side="right")
+    own = rows - (ends - panel.length)[entity]
+    values = scratch.empty(panel.values.shape, panel.values.dtype, like=panel.values)
+    values[:] = panel.values
+    values[panel.row0[entity] + own, np.concatenate(columns)] = np.nan
     first = panel.length.copy()
-    for i, (low, n) in enumerate(zip(panel.row0, panel.length, strict=True)):
-        own = rows[low : low + n]
-        first[i] = int(own.argmax()) if own.any() else n
+    np.minimum.at(first, entity, own)
     return panel.with_values(values), first

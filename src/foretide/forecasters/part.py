@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data import scratch
+from foretide.data.pieces import pieces, rows_of
 from foretide.data.reading.problems import DataWarning
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import Windows, first_rows, slide
@@ -161,9 +163,13 @@ def kept_history(panel: Panel, memory: int | None) -> Panel:
     drop = panel.observed - length
     row0 = first_rows(length)
     whole = len(panel.values) == int(length.sum()) and np.array_equal(row0, panel.row0)
-    parts = [panel.rows(i)[drop[i] : drop[i] + length[i]] for i in range(panel.n_entities)]
-    values = panel.values if whole else np.concatenate(parts)
-    return replace(panel, values=values, row0=row0, first=panel.first + drop, length=length)
+    kept = replace(panel, row0=panel.row0 + drop, first=panel.first + drop, length=length)
+    if whole:
+        return kept
+    values = scratch.empty((int(length.sum()), panel.values.shape[1]), panel.values.dtype, like=panel.values)
+    for piece in pieces(length, 8 * values.shape[1]):
+        values[piece.start : piece.stop] = rows_of(kept, piece.start, piece.stop)
+    return replace(kept, values=values, row0=row0)
 
 
 def held_back(panel: Panel, h: int) -> Ints:

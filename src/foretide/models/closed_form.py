@@ -15,6 +15,9 @@ PENALTIES: tuple[float, ...] = tuple(float(p) for p in 10.0 ** np.arange(-6, 2.0
 CHUNK_BYTES = 8_000_000
 """A chunk of lagged rows is kept about this small, so that memory grows with the data, not with its windows."""
 
+SPAN_BYTES = 16_000_000
+"""Rows from the first to the last window of a chunk are no more than this."""
+
 
 @dataclass(frozen=True, eq=False)
 class RidgePath:
@@ -151,3 +154,14 @@ def chunks(rows: Ints, width: int) -> Iterable[Ints]:
     size = max(64, CHUNK_BYTES // (8 * max(width, 1)))
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def within_span(parts: Iterable[Ints], width: int) -> Iterator[Ints]:
+    """Cut parts of ascending rows further, so that the float64 rows ``[n, width]`` from first to last are not many."""
+    most = max(1, SPAN_BYTES // (8 * max(width, 1)))
+    for part in parts:
+        start = 0
+        while start < len(part):
+            stop = int(np.searchsorted(part, part[start] + most))
+            yield part[start:stop]
+            start = stop

@@ -15,7 +15,7 @@ from typing import NotRequired, TypedDict
 import numpy as np
 
 from foretide.data.windows import spaced
-from foretide.models.closed_form import Moments, RidgePath, chunks, future_rows, lagged_rows, ridge_path
+from foretide.models.closed_form import Moments, RidgePath, chunks, future_rows, lagged_rows, ridge_path, within_span
 from foretide.models.config import StartConfig
 from foretide.models.known_basis import KnownBasis
 from foretide.models.season_term import (
@@ -341,11 +341,15 @@ class _Search:
     ) -> Iterable[tuple[Reals, Reals]]:
         """Lags ``X`` and truths ``Y`` of some windows; ``pooled`` stacks the channels as if they were windows."""
         position = [inputs.index(o) for o in outputs]
-        for part in chunks(rows, len(inputs) * self.input_size):
-            low = int(part[0]) - self.input_size + 1
-            left = self._without(series, season, low, int(part[-1]) + self.h + 1)
-            x = lagged_rows(left[:, inputs], part - low, self.input_size)
-            y = future_rows(left[:, outputs], part - low, self.h)
+        # Without a season nothing is taken off, and the other columns need not be read.
+        bare = not len(season.frequencies) and not len(season.known)
+        width = len(inputs) if bare else self.series.values.shape[1]
+        for part in within_span(chunks(rows, len(inputs) * self.input_size), width):
+            low, high = int(part[0]) - self.input_size + 1, int(part[-1]) + self.h + 1
+            left = self.series.values[low:high, inputs] if bare else self._without(series, season, low, high)
+            lags, truths = (left, left[:, position]) if bare else (left[:, inputs], left[:, outputs])
+            x = lagged_rows(np.asarray(lags, dtype=np.float64), part - low, self.input_size)
+            y = future_rows(np.asarray(truths, dtype=np.float64), part - low, self.h)
             if level == "base" and self.base is not None:
                 ahead = self.base.at(part)
                 base, y = base_level(x, ahead, inputs), y - ahead[:, outputs]

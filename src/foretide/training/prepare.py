@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from foretide.data import scratch
 from foretide.data.panel import Panel
+from foretide.data.pieces import PIECE_ROWS, pieces, rows_of
 from foretide.data.scaling import Scaler
 from foretide.data.time.calendar import Calendar
 from foretide.data.windows import first_rows
@@ -16,9 +18,7 @@ from foretide.models.known_basis import trailing_means
 from foretide.models.series import Series
 from foretide.training.calendar_table import CalendarTable
 from foretide.training.saved import arrays_of, prefixed, restored, under
-from foretide.typing import Array, Bools, Floats, Ints, Singles
-
-CHUNK_ROWS = 65_536
+from foretide.typing import Array, Bools, Floats, Ints, Reals, Singles
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,13 @@ class Preparation:
         location = scaler.location.copy()
         if uncentred is not None:
             location[:, : train.n_targets][:, uncentred] = 0.0
-        known = np.concatenate([train.rows(i)[:, c:] for i in range(train.n_entities)]).astype(np.float64)
-        known_location, known_scale = moments(known) if f else (np.zeros(0), np.ones(0))
+        rows = int(train.length.sum())
+        known_location, known_scale = pooled_moments(
+            lambda: (
+                rows_of(train, low, min(low + PIECE_ROWS, rows), slice(c, None)).astype(np.float64)
+                for low in range(0, rows, PIECE_ROWS)
+            )
+        ) if f else (np.zeros(0), np.ones(0))  # fmt: skip
         static_location, static_scale = moments(train.static.values) if train.static.names else (
             np.zeros(0), np.ones(0))  # fmt: skip
         return cls(
@@ -117,20 +122,16 @@ class Preparation:
 
         A gap before the first value becomes 0, the training mean. Only earlier rows fill later ones.
         """
-        c = self.location.shape[1]
-        where = self.positions(panel)
-        out = np.empty((int(panel.length.sum()), c), dtype=np.float32)
-        start = 0
-        for i in range(panel.n_entities):
-            rows = panel.rows(i)
-            carried = np.zeros(c, dtype=np.float32)
-            for low in range(0, len(rows), CHUNK_ROWS):
-                part = rows[low : low + CHUNK_ROWS, :c].astype(np.float64)
-                with np.errstate(over="ignore"):  # what float32 cannot hold counts as missing
-                    part = ((part - self.location[where[i]]) / self.scale[where[i]]).astype(np.float32)
-                carried = _carry_forward(part, carried)
-                out[start + low : start + low + len(part)] = part
-            start += len(rows)
+        c, where = self.location.shape[1], self.positions(panel)
+        out = scratch.empty((int(panel.length.sum()), c), np.float32, like=panel.values)
+        carried = np.zeros(c, dtype=np.float32)
+        for piece in pieces(panel.length, 8 * c):
+            own = where[piece.entity] if piece.high - piece.low > 1 else where[piece.low : piece.high]
+            rows = rows_of(panel, piece.start, piece.stop, slice(0, c)).astype(np.float64)
+            with np.errstate(over="ignore"):  # what float32 cannot hold counts as missing
+                part = ((rows - self.location[own]) / self.scale[own]).astype(np.float32)
+            carried = _carry_forward(part, np.zeros_like(carried) if piece.begins else carried, piece.starts)
+            out[piece.start : piece.stop] = part
         return out
 
     def future(self, panel: Panel, h: int) -> Singles | None:
@@ -143,17 +144,20 @@ class Preparation:
         if not f:
             return None
         width = f + len(self.trails) * len(self.trail_columns)
-        out = np.full((int(panel.length.sum()) + h * panel.n_entities, width), np.nan, dtype=np.float32)
+        out = scratch.empty((int(panel.length.sum()) + h * panel.n_entities, width), np.float32, like=panel.values)
         start = 0
         for i in range(panel.n_entities):
-            rows = panel.rows(i)[:, c:]
-            own = out[start : start + len(rows), :f]
-            own[:] = (rows - self.known_location) / self.known_scale
-            if panel.observed[i]:
-                _carry_forward(own[: panel.observed[i]], np.zeros(f, dtype=np.float32))
+            rows, carried = panel.rows(i)[:, c:], np.zeros(f, dtype=np.float32)
+            for low in range(0, len(rows), PIECE_ROWS):
+                own = out[start + low : start + min(low + PIECE_ROWS, len(rows))]
+                own[:, :f] = (rows[low : low + PIECE_ROWS] - self.known_location) / self.known_scale
+                if panel.observed[i] > low:
+                    carried = _carry_forward(own[: panel.observed[i] - low, :f], carried)
+            own = out[start : start + len(rows)]
             for k, span in enumerate(self.trails.tolist()):
                 at = f + k * len(self.trail_columns) + np.arange(len(self.trail_columns))
-                out[start : start + len(rows), at] = trailing_means(own[:, self.trail_columns], span)
+                own[:, at] = trailing_means(own[:, self.trail_columns], span)
+            out[start + len(rows) : start + len(rows) + h] = np.nan
             start += len(rows) + h
         return out
 
@@ -214,23 +218,40 @@ class Preparation:
         return np.asarray(values, dtype=np.float64) * scale + location
 
 
-def _carry_forward(part: Singles, carried: Singles) -> Singles:
-    """Fill gaps of ``part`` in place from the rows above and ``carried``; return its last row."""
+def _carry_forward(part: Singles, carried: Singles, starts: Ints | None = None) -> Singles:
+    """Fill gaps of ``part`` in place from the rows above and ``carried``; return its last row.
+
+    ``starts``: first rows of the series in it, 0 first; before the first value of all but the first one stands 0.
+    """
     missing = ~np.isfinite(part)
     for column in np.flatnonzero(missing.any(axis=0)):
         seen = np.where(missing[:, column], -1, np.arange(len(part)))
         np.maximum.accumulate(seen, out=seen)
-        part[:, column] = np.where(seen < 0, carried[column], part[seen, column])
+        filled = np.where(seen < 0, carried[column], part[seen, column])
+        if starts is not None and len(starts) > 1:
+            first = np.repeat(starts, np.diff(np.append(starts, len(part))))
+            filled[(seen < first) & (first > 0)] = 0.0
+        part[:, column] = filled
     last: Singles = part[-1].copy()
     return last
 
 
-def moments(values: Array) -> tuple[Floats, Floats]:
+def moments(values: Reals) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column; 0 and 1 where there is no value, scale 1 where it does not vary."""
-    seen = ~np.isnan(values)
-    counts = np.maximum(seen.sum(axis=0), 1)
-    location = np.where(seen, values, 0.0).sum(axis=0) / counts
-    scale = np.sqrt((np.where(seen, values - location, 0.0) ** 2).sum(axis=0) / counts)
+    return pooled_moments(lambda: (values,))
+
+
+def pooled_moments(parts: Callable[[], Iterable[Reals]]) -> tuple[Floats, Floats]:
+    """As :func:`moments`, of a table that comes in parts, twice."""
+    counts, sums, squares = np.zeros((), np.int64), np.zeros(()), np.zeros(())
+    for x in parts():
+        seen = ~np.isnan(x)
+        counts, sums = counts + seen.sum(axis=0), sums + np.where(seen, x, 0.0).sum(axis=0)
+    counts = np.maximum(counts, 1)
+    location = np.asarray(sums / counts)
+    for x in parts():
+        squares = squares + (np.where(np.isnan(x), 0.0, x - location) ** 2).sum(axis=0)
+    scale = np.sqrt(squares / counts)
     # A constant column keeps a spread of rounding, which must not blow up the first other value it takes.
     return location, np.where(scale > 1e-12 * np.abs(location), scale, 1.0)
 

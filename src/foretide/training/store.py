@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from foretide.data.panel import Panel
+from foretide.data.pieces import PIECE_ROWS, pieces, rows_of
 from foretide.data.time.ahead import no_value_ahead
 from foretide.data.windows import Windows, first_rows
 from foretide.models.frame import Frame
@@ -45,7 +46,9 @@ class Store:
         static = preparation.static(panel)
         self.static = None if static is None else torch.from_numpy(static).to(self.device)
         d = panel.n_targets
-        missing = np.concatenate([np.isnan(panel.rows(i)[:, :d]) for i in range(panel.n_entities)])
+        missing = np.empty((len(self.array), d), dtype=bool)
+        for piece in pieces(panel.length, 8 * d):
+            missing[piece.start : piece.stop] = np.isnan(rows_of(panel, piece.start, piece.stop, slice(0, d)))
         self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
         self.entities = preparation.positions(panel)
 
@@ -181,17 +184,16 @@ class WindowBatches:
         store, panel = self.store, self.store.panel
         if store.future_array is None or not len(self.windows):
             return
-        missing = np.isnan(store.future_array)
-        if not missing.any():
+        size, future = store.input_size + store.h, store.future_array
+        parts = [np.isnan(future[low : low + PIECE_ROWS]).any(axis=1) for low in range(0, len(future), PIECE_ROWS)]
+        holes = np.flatnonzero(np.concatenate(parts))
+        if not len(holes):
             return
-        size = store.input_size + store.h
-        counts = np.concatenate([np.zeros((1, missing.shape[1]), np.int64), np.cumsum(missing, axis=0)])
         start = self._start.cpu().numpy() + self._local.cpu().numpy() * store.h
-        holes = counts[start + size] - counts[start]
-        bad = np.argwhere(holes > 0)
-        if len(bad):
-            window, column = bad[0]
-            entity = int(self.windows.entity[window])
-            inside = np.flatnonzero(missing[start[window] : start[window] + size, column])[0]
-            step = int(self.windows.steps(panel)[window]) - store.input_size + 1 + int(inside)
-            raise no_value_ahead(panel, entity, int(column), step, store.h)
+        bad = np.searchsorted(holes, start + size) > np.searchsorted(holes, start)
+        if bad.any():
+            window = int(np.argmax(bad))
+            missing = np.isnan(future[start[window] : start[window] + size])
+            column = int(np.argmax(missing.any(axis=0)))
+            step = int(self.windows.steps(panel)[window]) - store.input_size + 1 + int(np.argmax(missing[:, column]))
+            raise no_value_ahead(panel, int(self.windows.entity[window]), column, step, store.h)

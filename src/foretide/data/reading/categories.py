@@ -60,7 +60,31 @@ def holds_categories(series: ColumnView) -> bool:
     codes, labels = _coded(series)
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)) or not len(labels):
         return len(labels) > 0
-    counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+    return are_words(labels, np.bincount(codes[codes >= 0], minlength=len(labels)))
+
+
+def are_words(labels: pd.Series, counts: Ints) -> bool:
+    """Whether most cells of text do not look like numbers.
+
+    Parameters
+    ----------
+    labels : pandas series of str ``[K]``
+        Distinct texts.
+    counts : int array ``[K]``
+        Cells that hold each.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from foretide.data.reading.categories import are_words
+    >>> are_words(pd.Series(["red", "blue"]), np.array([3, 4])), are_words(pd.Series(["1", "2"]), np.array([3, 4]))
+    (True, False)
+    """
     numeric = np.asarray(labels.str.fullmatch(_NUMBER), dtype=bool)
     words = int(counts[~numeric].sum())
     return words > counts.sum() / 2 or (int(numeric.sum()) <= 2 and words > 2 * int((~numeric).sum()))

@@ -205,7 +205,7 @@ def check_values(survey: Survey) -> list[Problem]:
             # A series ends at its own last observation; what comes after must not be made up.
             exempt = _after_last(values[:, [k]], starts) if name in roles.target else beyond
         problems += _check_missing(survey, k, exempt, starts)
-        problems += _check_constant(values[:, k], name, place, starts)
+        problems += check_constant(values[:, k], name, place, starts)
     if not unread.intersection(roles.target) and roles.target:
         problems += _check_lengths(survey, observed, starts)
     return problems
@@ -252,7 +252,22 @@ def _noted(name: str, what: str, n: int, kind: str = "missing") -> list[Problem]
     return [Problem(kind, f"{where('', name)}{phrase(what, n)}.", column=name, count=n, severity="note")] if n else []
 
 
-def _check_constant(column: Reals, name: str, place: Place, starts: Ints) -> list[Problem]:
+def check_constant(column: Reals, name: str, place: Place, starts: Ints) -> list[Problem]:
+    """Return whether a column never changes, in all series or in some of them.
+
+    Parameters
+    ----------
+    column : float array ``[R]``
+    name : str
+    place : Place
+        Of all rows.
+    starts : int array ``[N]``
+        First row of each entity.
+
+    Returns
+    -------
+    list of Problem
+    """
     low, high = np.fmin.reduceat(column, starts), np.fmax.reduceat(column, starts)
     least, most = np.fmin.reduce(low), np.fmax.reduce(high)
     if np.isnan(least) or (least == most and np.count_nonzero(~np.isnan(column)) > len(starts)):

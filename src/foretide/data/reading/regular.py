@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Placed = tuple[Grid, Ints, Bools]
 
-_MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
+MOST_FILLED = 20  # rows after filling gaps, as a multiple of the rows before
 
 
 def regularise(survey: Survey) -> None:
@@ -50,9 +50,9 @@ def regularise(survey: Survey) -> None:
     try:
         if resampled is not None and not integer and not resample(survey, resampled):
             return
-        placed = _placed(survey.place, freq, resampled=resampled is not None)
+        placed = grid_of(survey.place, freq, resampled=resampled is not None)
         if placed is None:
-            survey.problems.append(_no_frequency(survey.place))
+            survey.problems.append(no_frequency(survey.place))
         else:
             _use_grid(survey, *placed)
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
@@ -74,16 +74,29 @@ def _one_row_per_time(survey: Survey, again: Bools) -> str:
     return f"{fix}resample={str(survey.options.freq or own or 'D')!r}, aggregate='sum'."
 
 
-def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:
+def grid_of(place: Place, freq: str | int | None, *, resampled: bool) -> Placed | None:
     """Return the grid that most rows lie on, their steps, and which do not lie on it; None without a frequency.
 
     With a zone, days and longer steps are tried on the clock on the wall first, and so are parts of a day above an hour
     that are counted from midnight there; shorter steps in UTC only, where they are regular through a clock change.
+
+    Parameters
+    ----------
+    place : Place
+        Sorted by entity and time.
+    freq : str, int or None
+        Found for None.
+    resampled : bool
+
+    Returns
+    -------
+    grid, steps, off, or None
+        As of :func:`on_clock`.
     """
     codes = place.codes
     if place.integer or place.tz in (None, "UTC"):
         freq = find_freq(place.times, codes, place.integer) if freq is None else freq
-        return None if freq is None else _on_clock(place, place.times, freq, None)
+        return None if freq is None else on_clock(place, place.times, freq, None)
     tries: list[tuple[bool, Placed]] = []
     wall = to_wall(place.times, str(place.tz))
     for times, tz in ((wall, place.tz), (place.times, None)):
@@ -92,7 +105,7 @@ def _placed(place: Place, freq: str | int | None, *, resampled: bool) -> Placed 
             continue
         length = None if isinstance(own, int) else fixed_step(own)
         phased = tz is not None and length is not None and 2 * int((wall % min(length, DAY) == 0).sum()) <= len(wall)
-        tries.append((phased and not is_daily_or_longer(own), _on_clock(place, times, own, tz)))
+        tries.append((phased and not is_daily_or_longer(own), on_clock(place, times, own, tz)))
     best = min(tries, key=lambda tried: (int(tried[1][2].sum()), tried[0]), default=None)
     return None if best is None else best[1]
 
@@ -105,8 +118,25 @@ def _may_count_on_the_wall(freq: str | int, resampled: bool) -> bool:
     return not resampled and step > HOUR and DAY % step == 0
 
 
-def _on_clock(place: Place, times: Ints, freq: str | int, tz: str | None) -> Placed:
-    """Place rows on the grid of one clock; on the wall, a label that the clock skips is the first time after it."""
+def on_clock(place: Place, times: Ints, freq: str | int, tz: str | None) -> Placed:
+    """Place rows on the grid of one clock; on the wall, a label that the clock skips is the first time after it.
+
+    Parameters
+    ----------
+    place : Place
+    times : int array ``[R]``
+        As that clock shows them.
+    freq : str or int
+    tz : str or None
+        Zone of a clock on the wall; None for UTC, or where there is no zone.
+
+    Returns
+    -------
+    grid : Grid
+    steps : int array ``[R]``
+    off : bool array ``[R]``
+        Rows that do not lie on the grid.
+    """
     start, freq, steps, off = place_on_grid(times, freq)
     grid = Grid(start, freq, None if place.integer else place.tz, wall=tz is not None)
     if tz is not None and off.any():
@@ -115,7 +145,17 @@ def _on_clock(place: Place, times: Ints, freq: str | int, tz: str | None) -> Pla
     return grid, steps, off
 
 
-def _no_frequency(place: Place) -> Problem:
+def no_frequency(place: Place) -> Problem:
+    """Return what is wrong with times that have no plain frequency.
+
+    Parameters
+    ----------
+    place : Place
+
+    Returns
+    -------
+    Problem
+    """
     gaps = np.diff(place.times)
     same = np.diff(place.codes) == 0
     if not same.any():
@@ -153,8 +193,7 @@ def _use_grid(survey: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
         )
         fix = fix if own in (None, freq) else f"They lie on steps of {own}: freq={own!r}, or leave freq out."
         fix = next((p.fix for p in survey.problems if p.kind == "zone"), fix)
-    off_grid = f"time does not lie on steps of {freq}|times do not lie on steps of {freq}"
-    survey.problems += located("irregular", off, place, off_grid, fix)
+    survey.problems += off_grid(off, place, freq, fix)
     jump = np.where(np.diff(place.codes) == 0, np.diff(steps), 1)
     gaps = np.flatnonzero(jump > 1)
     if not gaps.size or off.any():  # with rows off the grid, what is missing cannot be told
@@ -164,8 +203,8 @@ def _use_grid(survey: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
         absent = Place(place.ids, place.codes[gaps], _times(grid, steps[gaps] + 1), place.integer, place.tz)
         what = f"step of {freq} is missing|steps of {freq} are missing"
         every = np.arange(len(gaps))
-        survey.problems += located("gap", every, absent, what, _fill_or_zone(absent), weights=jump[gaps] - 1)
-    elif extra > _MOST_FILLED * n + 10_000:
+        survey.problems += located("gap", every, absent, what, fill_or_zone(absent), weights=jump[gaps] - 1)
+    elif extra > MOST_FILLED * n + 10_000:
         fix = f"Filling would turn {n} rows into {n + extra}: a time may be wrong, or freq={freq!r} too short."
         survey.problems += located("gap", gaps[[int(np.argmax(jump[gaps]))]], place, "long gap|long gaps", fix)
     else:
@@ -174,8 +213,38 @@ def _use_grid(survey: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
         _fill(survey, jump, extra)
 
 
-def _fill_or_zone(absent: Place) -> str:
-    """Return what to type where steps are missing: a zone where a clock was put forward, or to fill them."""
+def off_grid(off: Bools, place: Place, freq: str | int, fix: str = "Name another frequency: freq=...") -> list[Problem]:
+    """Return where times do not lie on the steps of a frequency.
+
+    Parameters
+    ----------
+    off : bool array ``[R]``
+    place : Place
+        Of all rows.
+    freq : str or int
+    fix : str
+
+    Returns
+    -------
+    list of Problem
+    """
+    return located(
+        "irregular", off, place, f"time does not lie on steps of {freq}|times do not lie on steps of {freq}", fix
+    )
+
+
+def fill_or_zone(absent: Place) -> str:
+    """Return what to type where steps are missing: a zone where a clock was put forward, or to fill them.
+
+    Parameters
+    ----------
+    absent : Place
+        Of the missing steps.
+
+    Returns
+    -------
+    str
+    """
     zone = None if absent.integer or absent.tz is not None else zone_put_forward(absent.times)
     if zone is not None:
         return f"The clock was put forward then; type: tz={zone!r} (or another zone that does so)."

@@ -60,7 +60,7 @@ def survey_long(
     if roles.get("past") == REST:
         named["past"] = _rest(frame, "past", named, {time, *ids})
     frame, one = join_ids(frame, ids)
-    return survey_of(frame, Roles(one, time, **named), _options(options))
+    return survey_of(frame, Roles(one, time, **named), options_of(options))
 
 
 def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]) -> Survey:
@@ -79,7 +79,7 @@ def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: 
     -------
     Survey
     """
-    checked = _options(options)
+    checked = options_of(options)
     named = {role: names_tuple(columns) for role, columns in roles.items()}
     frame = columns_of_index(frame, time, (), [n for names in named.values() for n in names if n != REST])
     rest = [role for role in ("target", "past") if roles.get(role) == REST]
@@ -118,7 +118,7 @@ def survey_file(
     -------
     Survey, Origin
     """
-    given = _options({name: value for name, value in options.items() if name in Options.__dataclass_fields__})
+    given = options_of({name: value for name, value in options.items() if name in Options.__dataclass_fields__})
     ids = names_tuple(id) if id else ("unique_id",)
     table = read_table(path, text=(*ids, time), preset=given.form, likely=likely)
     frame = as_backend(table.frame, backend)
@@ -242,8 +242,17 @@ def left_open(frame: Frame, time: str, given: str | None, likely: Form | None) -
     return {"time_format": likely.time_format} if fits else {}
 
 
-def _options(options: Mapping[str, object]) -> Options:
-    """Return the options of a frame; say which there are when one is not known."""
+def options_of(options: Mapping[str, object]) -> Options:
+    """Return the options of a frame; say which there are when one is not known.
+
+    Parameters
+    ----------
+    options : mapping
+
+    Returns
+    -------
+    Options
+    """
     known = tuple(Options.__dataclass_fields__)
     for name in options:
         if name not in known:

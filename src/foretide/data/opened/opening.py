@@ -1,0 +1,252 @@
+"""From Parquet files to a panel whose values are mapped from one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from foretide.data import checkpoints
+from foretide.data.files import write_text
+from foretide.data.opened.cache import (
+    PROGRESS,
+    SEEN,
+    VALUES,
+    alone,
+    cache_folder,
+    forget_others,
+    mapped,
+    read_json,
+    seal,
+    unseal,
+)
+from foretide.data.opened.checks import check_cells, check_rows, too_long
+from foretide.data.opened.files import Files, find_files, is_text
+from foretide.data.opened.fill import Filling, Target, target_of
+from foretide.data.opened.scan import Scan, Wanted
+from foretide.data.reading.categories import are_words
+from foretide.data.reading.frames import names_tuple
+from foretide.data.reading.options import Options
+from foretide.data.reading.problems import DataWarning, Place, Problem, raise_errors
+from foretide.data.reading.regular import grid_of, no_frequency
+from foretide.data.reading.roles import Roles
+from foretide.data.reading.surveys import REPEATED, REST, options_of
+from foretide.data.static import Names, Static
+from foretide.data.tables.form import Form, Origin
+from foretide.data.time.grid import Grid
+from foretide.errors import ConfigError, DataError, nearest
+
+if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+    from foretide.typing import Json
+
+_FORM = 1
+"""Changes when columns are laid out in another way."""
+_LOOK = "look"
+_REFUSED = ("resample", "aggregate", "melt", "sep", "encoding", "decimal", "thousands")
+
+
+def open_panel(
+    kind: type[Panel], path: str | os.PathLike[str], id: str | Sequence[str] | None, roles: Mapping[str, object],
+    cache: str | os.PathLike[str] | None, options: Mapping[str, object],
+) -> Panel:  # fmt: skip
+    """Return what :meth:`foretide.Panel.open` does.
+
+    Parameters
+    ----------
+    kind : type of Panel
+    path, id, cache
+        As there.
+    roles : mapping
+        ``time, target, past, future, static`` -> column or columns.
+    options : mapping
+        How the rows are read.
+
+    Returns
+    -------
+    Panel
+    """
+    chosen = options_of(options)
+    for name in _REFUSED:
+        if getattr(chosen, name) != getattr(Options, name):
+            raise ConfigError(f"Files that are opened are taken as they are: leave {name} out, or use Panel.read(...).")
+    chosen, files = chosen.checked(), find_files(path)
+    wanted, named = _wanted(files, id, roles)
+    decided_by = (_FORM, os.path.abspath(os.path.expanduser(os.fspath(path))), wanted, named, chosen)
+    digest = hashlib.sha256(repr(decided_by[:-1]).encode() + repr(asdict(chosen)).encode()).hexdigest()[:16]
+    home = cache_folder(cache) / "opened" / digest
+    folder = home / files.mark
+    with alone(home):
+        facts = unseal(folder)
+        if facts is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                facts = _make(kind, folder, files, (wanted, named), chosen, Path(path).name)
+            except DataError:  # with these files it would be the same again
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        forget_others(folder)
+    if facts["warnings"]:
+        warnings.warn("\n".join(facts["warnings"]), DataWarning, stacklevel=3)
+    return _panel(kind, folder, facts, "r")
+
+
+def _wanted(files: Files, id: str | Sequence[str] | None, roles: Mapping[str, object]) -> tuple[Wanted, Roles]:
+    """Return the columns that are read; an error for those that are not there, or cannot have their role."""
+    known, time = files.columns, str(roles["time"])
+    ids = names_tuple(id) if id else ("unique_id",) if "unique_id" in known else ()
+    several = {role: names_tuple(roles[role]) for role in ("target", "past", "future", "static")}  # type: ignore[arg-type]
+    if several["past"] == (REST,) and REST not in known:
+        others = {*ids, time, *(name for role in several if role != "past" for name in several[role])}
+        several["past"] = tuple(name for name in known if name not in others)
+    pairs = [*(("id", n) for n in ids), ("time", time), *((role, n) for role, names in several.items() for n in names)]
+    for k, (role, name) in enumerate(pairs):
+        if name not in known:
+            raise DataError(f"There is no column {name!r} ({role}) in the files. {nearest(name, known)}")
+        for other, same in pairs[:k]:
+            if name == same:
+                raise DataError(f"Column {name!r} is named as {other} and as {role}. Give every column one role.")
+    if not several["target"]:
+        raise DataError("No target column is named. Type: target='...'.")
+    numeric = (*several["target"], *several["past"], *several["future"])
+    texts = frozenset(n for n in (*numeric, *several["static"]) if is_text(files.schema.field(n).type))
+    for name in several["target"]:
+        if name in texts:
+            raise DataError(f"Column {name!r} (target) holds text. A target holds numbers: write it as such.")
+    id_name = "/".join(ids) or None
+    return Wanted(ids, time, numeric, several["static"], texts), Roles(id_name, time, **several)
+
+
+def _make(
+    kind: type[Panel], folder: Path, files: Files, columns: tuple[Wanted, Roles], options: Options, source: str
+) -> Json:
+    """Write the columns of a table, or go on where an earlier process stopped; return what is known of them."""
+    wanted, roles = columns
+    if not files.rows:
+        raise DataError("The files have no rows. Expected at least one row per time.")
+    single = all(pa.types.is_float32(files.schema.field(n).type) for n in wanted.numeric)
+    dtype = np.dtype(np.float32 if single else np.float64)
+    units = files.units(dtype.itemsize * len(wanted.numeric))
+    scan = _look(folder, files, wanted, options)
+    categories = {name: _labels(name, scan.labels.get(name, {})) for name in wanted.numeric if name in wanted.texts}
+    codes = {name: {label: float(k) for k, label in enumerate(own)} for name, own in categories.items()}
+    target = target_of(scan, _grid(scan, options), codes)
+    raise_errors(too_long(scan, target))
+    facts = _facts(scan, target, wanted, roles, options, dtype, categories, source)
+    progress = read_json(folder / PROGRESS)
+    shape = (target.rows, len(wanted.numeric))
+    values = mapped(folder / VALUES, dtype, shape, new=progress is None)
+    seen = mapped(folder / SEEN, np.dtype(np.uint8), shape[:1], new=progress is None)
+
+    def keep(done: dict[str, list[int]]) -> None:
+        for array in (values, seen):
+            array.flush()  # type: ignore[attr-defined]  # of a memmap
+        write_text(folder / PROGRESS, json.dumps(done))
+
+    Filling(files, units, scan, wanted, options, target, values.view(np.ndarray), seen.view(np.ndarray), folder).run(
+        progress or {}, keep
+    )
+    panel = _panel(kind, folder, facts, "r+")
+    problems = check_rows(panel, seen.view(np.ndarray), scan, options)
+    raise_errors(problems)
+    problems = check_cells(panel, seen.view(np.ndarray), roles, options)
+    raise_errors(problems)
+    facts["warnings"] = [str(p) for p in problems if p.severity == "warning"]
+    values.flush()  # type: ignore[attr-defined]
+    seal(folder, facts)
+    return facts
+
+
+def _look(folder: Path, files: Files, wanted: Wanted, options: Options) -> Scan:
+    """Return what the first look at all rows finds, or what it found before."""
+    path = folder / f"{_LOOK}{checkpoints.ENDING}"
+    kept = checkpoints.read(path)
+    if kept is not None:
+        return Scan.restore(kept)
+    scan = Scan()
+    for unit in files.units(8 * len(wanted.looked_at)):
+        for table in files.batches(unit, wanted.looked_at):
+            scan.add(table, wanted, options)
+    checkpoints.write(path, scan.kept())
+    return scan
+
+
+def _grid(scan: Scan, options: Options) -> Grid:
+    """Return the grid on which the times of the first series lie."""
+    codes, times = scan.sampled()
+    place = Place(tuple(scan.ids), codes, times, bool(scan.integer), scan.tz)
+    if options.freq is not None and isinstance(options.freq, int) != bool(scan.integer):
+        kind = "integers" if scan.integer else "dates"
+        raise DataError(f"Time is given in {kind}, freq={options.freq!r} does not fit.")
+    found = grid_of(place, options.freq, resampled=False)
+    if found is None:
+        raise DataError(str(no_frequency(place)))
+    return found[0]
+
+
+def _labels(name: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the categories of a text column, sorted; an error where it holds numbers."""
+    labels = pd.Series(list(counts), dtype=object)
+    if len(labels) and not are_words(labels, np.array(list(counts.values()))):
+        raise DataError(f"Column {name!r} holds numbers written as text. Write it as numbers.")
+    return tuple(sorted(counts))
+
+
+def _facts(
+    scan: Scan, target: Target, wanted: Wanted, roles: Roles, options: Options, dtype: np.dtype[np.generic],
+    categories: dict[str, tuple[str, ...]], source: str,
+) -> Json:  # fmt: skip
+    """Return all that a panel needs beside its values, as JSON."""
+    grid, static = target.grid, {}
+    labels: dict[str, list[str]] = {}
+    for name in wanted.static:
+        cells = scan.static[name]
+        if name in wanted.texts:
+            labels[name] = sorted({str(cell) for cell in cells if cell is not None})
+            place = {label: float(k) for k, label in enumerate(labels[name])}
+            cells = [None if cell is None else place[str(cell)] for cell in cells]
+        if options.missing == "error" and None in cells:
+            name_of = scan.ids[cells.index(None)]
+            text = f"Series {name_of!r}, column {name!r}: missing static value."
+            raise_errors([Problem("missing", text, 'Fill it in, or keep it marked: missing="mask".')])
+        static[name] = cells
+    start = int(grid.start) if grid.is_integer else int(pd.Timestamp(grid.start).as_unit("ns").value)
+    return {
+        "dtype": dtype.str, "ids": scan.ids, "grid": [start, grid.freq, grid.tz, grid.wall],
+        "first": target.first.tolist(), "length": target.length.tolist(),
+        "roles": {role: list(getattr(roles, role)) for role in ("target", "past", "future")},
+        "static": static, "static_labels": labels, "categories": categories, "id": roles.id or "unique_id",
+        "time": roles.time, "reading": {n: v for n in REPEATED if (v := getattr(options, n)) != getattr(Options, n)},
+        "name": source, "warnings": [],
+    }  # fmt: skip
+
+
+def _panel(kind: type[Panel], folder: Path, facts: Json, mode: str) -> Panel:
+    """Return the panel over the columns in a folder."""
+    length = np.array(facts["length"], dtype=np.int64)
+    row0 = (np.cumsum(length) - length).astype(np.int64)
+    start, freq, tz, wall = facts["grid"]
+    grid = Grid(start if isinstance(freq, int) else pd.Timestamp(start), freq, tz, wall)
+    targets, past, future = (tuple(facts["roles"][role]) for role in ("target", "past", "future"))
+    shape = (int(length.sum()), len(targets) + len(past) + len(future))
+    values = np.memmap(folder / VALUES, dtype=facts["dtype"], mode=mode, shape=shape).view(np.ndarray)  # type: ignore[call-overload]
+    names, static = tuple(facts["static"]), Static()
+    if names:
+        table = np.array([facts["static"][name] for name in names], dtype=np.float64).T
+        static = Static(names, table, {name: tuple(own) for name, own in facts["static_labels"].items()})
+    categories = {name: tuple(own) for name, own in facts["categories"].items()}
+    first = np.array(facts["first"], dtype=np.int64)
+    return kind(
+        grid, tuple(facts["ids"]), values, row0, length, first, targets, past, future, static,
+        Names(facts["id"], facts["time"], reading=facts["reading"]), Origin(facts["name"], Form()), categories,
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""Arrays too large for the memory: they lie in a file of their own, of which the system keeps in memory what it can."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from foretide.data.files import storing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from foretide.typing import Array
+
+T = TypeVar("T", bound=np.generic)
+IN_MEMORY = 256 * 2**20
+"""Bytes of an array made from a table in memory, above which it lies in a file."""
+BESIDE_A_FILE = 16 * 2**20
+"""The same for one made from a table that lies in a file itself."""
+
+
+def mapped_file(values: Array) -> Path | None:
+    """Return the file that an array is mapped from; None for one in memory.
+
+    Parameters
+    ----------
+    values : array
+        Or a view of one.
+
+    Returns
+    -------
+    Path or None
+        An empty path where the file has no name any more.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.scratch import mapped_file
+    >>> mapped_file(np.zeros(3)) is None
+    True
+    """
+    base: object = values
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and base.filename is not None:
+            return Path(str(base.filename))
+        base = base.base
+    return Path() if isinstance(base, mmap.mmap) else None
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Where an array that is mapped from a file lies in it, for another process to map it too.
+
+    Attributes
+    ----------
+    path : Path
+    dtype : str
+    shape, strides : tuples of int
+    offset : int
+        Of its first value, in bytes.
+    """
+
+    path: Path
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+    def open(self) -> Array:
+        """Return the array, to be read only.
+
+        Returns
+        -------
+        array
+
+        Raises
+        ------
+        StorageError
+            Where the file is no longer there.
+        """
+        with storing(self.path, "Open the table again: Panel.open(...).", deed="read"):
+            whole = np.memmap(self.path, dtype=np.uint8, mode="r")
+        return np.ndarray(self.shape, self.dtype, whole, self.offset, self.strides)
+
+
+def as_mapping(values: Array) -> Array | Mapping:
+    """Return an array that is mapped from a file with a name as what finds it there; any other as it is.
+
+    Parameters
+    ----------
+    values : array
+        Or a view of one.
+
+    Returns
+    -------
+    array or Mapping
+    """
+    base: object = values
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and base.filename is not None:
+            within = values.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+            return Mapping(
+                Path(str(base.filename)), values.dtype.str, values.shape, values.strides, base.offset + within
+            )
+        base = base.base
+    return values
+
+
+def empty(shape: tuple[int, ...], dtype: type[T] | np.dtype[T], like: Array) -> NDArray[T]:
+    """Return an array whose values are not set, in memory or, where it is large, in a file that goes with it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : dtype
+    like : array
+        What it is made from. Where that lies in a file, this one does from :data:`BESIDE_A_FILE` bytes on, beside it;
+        else from :data:`IN_MEMORY` on, where temporary files lie (``TMPDIR``).
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    StorageError
+        Where the disk has no room for it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.scratch import empty
+    >>> empty((2, 3), np.float32, like=np.zeros(3)).shape
+    (2, 3)
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    source = mapped_file(like)
+    if size <= (IN_MEMORY if source is None else BESIDE_A_FILE):
+        return np.empty(shape, dtype=dtype)
+    folder = source.parent if source is not None and source.name and os.access(source.parent, os.W_OK) else None
+    place = Path(tempfile.gettempdir()) if folder is None else folder
+    fix = "It needs room for a scaled copy of the table; TMPDIR names another folder for temporary files."
+    with storing(place, fix, deed="make a temporary file in"), tempfile.TemporaryFile(dir=place) as file:
+        if hasattr(os, "posix_fallocate"):  # a full disk says so now, and not by a signal when pages are written
+            os.posix_fallocate(file.fileno(), 0, size)
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape).view(np.ndarray)
