@@ -104,6 +104,9 @@ def test_data_is_found_beside_above_here_and_in_the_environment(
     file.write_text("data: {path: ../data/t.csv, target: y}\n")
     with pytest.raises(ConfigError, match=r"(?s)No data file '../data/t.csv'. Looked for.*FORETIDE_DATA"):
         load_config(file)
+    nobody = {"data": {"path": "~nobody-of-this-name/t.csv", "target": "y"}}
+    with pytest.raises(ConfigError, match=r"(?s)No data file '~nobody-of-this-name/t.csv'. Looked for"):
+        load_config(nobody)
     (elsewhere / "t.csv").write_text("ds,y\n")
     assert load_config(file).data.path == str((elsewhere / "t.csv").resolve())
     assert load_config(file).name == "c"

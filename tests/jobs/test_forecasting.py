@@ -67,7 +67,7 @@ def test_every_case_is_answered_with_the_right_roles(name: str, root: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("exponent.csv", "'1e29984191646' in row 1 is larger"), ("year_2270.parquet", "2270-01-01 in row 0")],
+    [("exponent.csv", "'1e29984191646' in line 3 is larger"), ("year_2270.parquet", "2270-01-01 in row 1 of the data")],
 )
 def test_what_cannot_be_read_is_named(name: str, words: str, root: Path) -> None:
     path = root.parent / "shared" / "cases" / name

@@ -15,10 +15,13 @@ from typer.testing import CliRunner
 
 import foretide as ft
 from foretide.cli.app import app
-from foretide.errors import ArtifactError
+from foretide.errors import ArtifactError, ConfigError
 from foretide.jobs import contents, run_backtest
+from foretide.jobs.explaining import explain_run
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.reporting import write_report
+from foretide.jobs.results import result_of
+from foretide.jobs.saved import chosen_model, starts_in
 from foretide.report.content import Content
 from foretide.report.render.markdown import escaped
 
@@ -180,3 +183,18 @@ def test_a_damaged_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scorecard.parquet").write_text("model,rmse\nA,1\n")
     with pytest.raises(ArtifactError):
         write_report(tmp_path)
+
+
+@pytest.mark.parametrize("facts", ["[]", "3", '{"models": 3}', '{"models": {"Drift": 1}}', '{"models": {"Drift": []}}'])
+def test_facts_of_another_shape_are_refused_by_all_that_read_them(facts: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(facts)
+    reads = (
+        starts_in,
+        lambda path: chosen_model(path, None),
+        lambda path: result_of(RunFolder(path)),
+        write_report,
+        explain_run,
+    )
+    for read in reads:
+        with pytest.raises((ArtifactError, ConfigError)):
+            read(tmp_path)

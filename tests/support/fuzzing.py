@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import platform
 import random
 import resource
@@ -113,6 +114,7 @@ def work(prepared: Prepared, seed: int) -> None:
     """Use inputs one after the other, for the process that watches."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
+    os.environ.setdefault("FORETIDE_LARGEST_TABLE", f"{MEMORY // 4}")  # as of a machine with so much memory
     from foretide.errors import ForetideError
 
     answers = sys.stdout

@@ -54,6 +54,29 @@ def storing(path: str | os.PathLike[str], kept: str = "", *, deed: str = "write"
         raise storage_error(error, path, kept, deed=deed) from error
 
 
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` and ``~name`` as the home they stand for; as it is where there is no such home.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    path
+
+    Examples
+    --------
+    >>> from foretide.data.files import at_home
+    >>> str(at_home("~nobody-of-this-name/sales.csv"))
+    '~nobody-of-this-name/sales.csv'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 @contextmanager
 def understood(path: str | os.PathLike[str], remedy: str = "Make it again with this version.") -> Iterator[None]:
     """Turn whatever comes of content that was damaged or edited into one error that names where it lies.

@@ -12,7 +12,7 @@ from typing import Annotated, Self, get_args
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from foretide.data.files import file_name, is_no_path, read_text, storing
+from foretide.data.files import at_home, file_name, is_no_path, read_text, storing
 from foretide.data.tables.source import STDIN
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
@@ -320,7 +320,7 @@ def find_data(path: str, folder: Path) -> Path:
     """
     if path == STDIN:
         raise ConfigError("data.path: a run reads its table again later, which standard input does not allow. Save it.")
-    wanted = Path(path).expanduser()
+    wanted = at_home(path)
     tried = [wanted] if wanted.is_absolute() else [folder / wanted, folder.parent / wanted, Path.cwd() / wanted]
     if os.environ.get("FORETIDE_DATA"):
         tried.append(Path(os.environ["FORETIDE_DATA"]) / wanted.name)

@@ -13,6 +13,7 @@ from foretide.data.exports import write_csv
 from foretide.data.files import write_text
 from foretide.data.panel import Panel
 from foretide.data.reading.accept import as_panel
+from foretide.data.reading.rows import rows_called
 from foretide.data.tables.reader import read_table
 from foretide.errors import ArtifactError, ConfigError, ForetideError
 from foretide.evaluation.cards.scorecard import Scorecard
@@ -147,7 +148,8 @@ def _panel(
         )
     names = [] if model.layout is None else [model.layout.names.id, model.layout.names.time]
     table = read_table(data, text=names)
-    return _read(model, table.with_text(names).frame)
+    with rows_called(table.rows):
+        return _read(model, table.with_text(names).frame)
 
 
 def _read(model: Forecaster, data: Panel | Frame) -> Panel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from foretide.data.files import understood
 from foretide.errors import ArtifactError, ConfigError, nearest
 from foretide.forecasters.artifact import MANIFEST, manifest
 from foretide.jobs.folder import RunFolder
@@ -49,7 +50,8 @@ def starts_in(run: Path) -> frozenset[str]:
     frozenset of str
     """
     facts = RunFolder(run).read(FACTS) or {}
-    return frozenset(name for name, about in facts.get("models", {}).items() if about.get("start_of"))
+    with understood(run / FACTS.file):
+        return frozenset(name for name, about in facts.get("models", {}).items() if about.get("start_of"))
 
 
 def chosen_model(run: Path, wanted: str | None) -> tuple[str, Path]:

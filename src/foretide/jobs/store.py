@@ -62,11 +62,15 @@ def _save_json(value: object, path: Path) -> None:
 
 def _load_json(path: Path) -> Json:
     found: Json = json.loads(read_text(path))
+    if not isinstance(found, dict):
+        raise TypeError(f"expected names and values, got {type(found).__name__}")
     return found
 
 
 def _load_records(path: Path) -> list[Json]:
     records: list[Json] = json.loads(read_text(path))
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise TypeError("expected a list of records")
     return records
 
 

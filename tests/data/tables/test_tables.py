@@ -7,6 +7,7 @@ import decimal
 import gzip
 import io
 import lzma
+import re
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -87,7 +88,7 @@ def test_marks_are_found(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sep", "mark"), [(";", ","), (";", "."), ("\t", ","), ("|", ",")])
 def test_two_readings_are_refused_and_each_can_be_typed(sep: str, mark: str, tmp_path: Path) -> None:
     path = written(tmp_path, lines([f"2{mark}200", f"1{mark}101"], sep))
-    with pytest.raises(DataError, match=rf"'2\{mark}200' in row 0 can be read as 2200 or as 2\.200\. Type thousands="):
+    with pytest.raises(DataError, match=rf"'2\{mark}200' in line 2 can be read as 2200 or as 2\.200\. Type thousands="):
         Panel.read(path)
     assert Panel.read(path, thousands=mark).values[:, 0].tolist() == [2200, 1101]
     assert Panel.read(path, decimal=mark).values[:, 0].tolist() == [2.2, 1.101]
@@ -103,15 +104,15 @@ def test_two_readings_are_refused_and_each_can_be_typed(sep: str, mark: str, tmp
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (["1.5", "1,5", "2.5"], r"Column 'y': 1 value is no number, the first is '1,5' in row 1; others .* '1\.5'"),
-        (["1,234.5", "1.234,5", "7"], r"the first is '1\.234,5' in row 1"),
-        (["1", "2", "3a"], "the first is '3a' in row 2"),
-        (["€ 1,5", "€ 2", "3 €"], r"3 values carry a sign or a unit, the first is '€ 1,5' in row 0"),
+        (["1.5", "1,5", "2.5"], r"Column 'y': 1 value is no number, the first is '1,5' in line 3; others .* '1\.5'"),
+        (["1,234.5", "1.234,5", "7"], r"the first is '1\.234,5' in line 3"),
+        (["1", "2", "3a"], "the first is '3a' in line 4"),
+        (["€ 1,5", "€ 2", "3 €"], r"3 values carry a sign or a unit, the first is '€ 1,5' in line 2"),
         (["1 %", "2 %", "3 %"], "carry a sign or a unit"),
         (["(5)", "(6)", "(7)"], "carry a sign or a unit"),
-        (["1", "1e999", "2"], r"'1e999' in row 1 is larger than a number can be"),
-        (["1", "1e29984191646", "2"], "'1e29984191646' in row 1 is larger"),
-        (["1", "-1e12345678901", "2"], "'-1e12345678901' in row 1 is larger"),
+        (["1", "1e999", "2"], r"'1e999' in line 3 is larger than a number can be"),
+        (["1", "1e29984191646", "2"], "'1e29984191646' in line 3 is larger"),
+        (["1", "-1e12345678901", "2"], "'-1e12345678901' in line 3 is larger"),
         (["1", "inf", "2"], "1 infinite value, first at 2024-01-02"),
     ],
 )  # fmt: skip
@@ -122,6 +123,7 @@ def test_numbers_that_are_none(values: list[str], message: str, tmp_path: Path) 
     report = inspect(path, target="y", time="ds")
     assert not report.ok
     frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=3), "y": values})
+    message = re.sub(r"in line (\d)", lambda found: f"in row {int(found[1]) - 2}", message)
     with pytest.raises(DataError, match=message):
         Panel.from_frame(frame, id=None)
     with pytest.raises(DataError, match=message):
@@ -360,7 +362,7 @@ def test_wrong_options(options: dict[str, Any], message: str, tmp_path: Path) ->
 
 def test_an_option_that_does_not_fit_the_file(tmp_path: Path) -> None:
     path = written(tmp_path, lines(["1.5", "2.5"], ";"))
-    message = r"Column 'y': '1\.5' in row 0 is no number with decimal ','\. Leave these options"
+    message = r"Column 'y': '1\.5' in line 2 is no number with decimal ','\. Leave these options"
     with pytest.raises(DataError, match=message):
         Panel.read(path, decimal=",")
     with pytest.raises(DataError, match="A column is named 'ds;y': leave sep out"):

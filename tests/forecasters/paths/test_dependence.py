@@ -126,3 +126,15 @@ def test_a_short_table_has_paths_and_an_old_artifact_says_what_to_do(tmp_path: P
     again._fitted = replace(again._fitted, dependence=None)  # as it was saved before
     with pytest.raises(ConfigError, match=r"Fit it again: model.fit\(panel\)"):
         again.predict(panel).sample()
+
+
+def test_the_rounding_of_a_large_value_is_no_width() -> None:
+    """A constant of 1e15 has quantiles that differ in their last bit; nothing can be learned from it."""
+    past = drawn(4.0, 0.6, 0.3, series=4, origins=60)
+    quantiles = np.broadcast_to(np.where(np.arange(len(LEVELS)) % 2, 1e15, 1e15 + 0.125), (60, H, 1, len(LEVELS)))
+    large = past_errors(quantiles, np.full((60, H, 1), 1e15), np.full(60, 4), np.arange(60) * H)
+    assert not large.weight.any()
+    both = PastErrors(*(np.concatenate([getattr(past, f), getattr(large, f)]) for f in PastErrors.__dataclass_fields__))
+    found, alone = Dependence.fit(both, tuple("abcde")), Dependence.fit(past, tuple("abcd"))
+    np.testing.assert_allclose(found.own, alone.own, atol=0.05)
+    assert np.isfinite(found.loadings).all()

@@ -9,13 +9,14 @@ from typing import Unpack
 
 from foretide.data.panel import Panel
 from foretide.data.reading.frames import columns_of_index, join_ids, names_tuple, open_frame
-from foretide.data.reading.guess import guess_roles
+from foretide.data.reading.guess import Guess, guess_roles
 from foretide.data.reading.options import FileOptions, Options
 from foretide.data.reading.problems import DataWarning, Problem, Report, raise_errors
+from foretide.data.reading.rows import rows, rows_called, rows_of
 from foretide.data.reading.survey import Survey, survey_of
 from foretide.data.reading.surveys import panel_of
 from foretide.data.reading.upright import stand_up
-from foretide.data.tables.reader import read_table
+from foretide.data.tables.reader import Table, read_table
 from foretide.text import phrase
 from foretide.typing import Frame
 
@@ -128,26 +129,34 @@ def look_through(
         file = read_table(data, text=ids if time is None else (*ids, time), preset=checked.form)
         data, checked = file.frame, replace(checked, sep=file.origin.form.sep)
     frame = columns_of_index(data, time, ids, None)
+    with rows_called(rows_of(frame) if file is None else file.rows):
+        return _looked_through(frame, file, {**named, "time": (time,) if time else None}, checked, tolerant)
+
+
+def _looked_through(
+    frame: Frame, file: Table | None, named: dict[str, tuple[str, ...] | None], checked: Options, tolerant: bool
+) -> Examined:
+    """Do what :func:`look_through` does with a frame whose index is columns."""
+    (time,), ids = named.pop("time") or (None,), named["id"] or ("unique_id",)
     target = (named["target"] or ("y",))[0]
-    frame, steps = stand_up(frame, time or "ds", target)
+    frame, steps, own = stand_up(frame, time or "ds", target)
     guess = guess_roles(open_frame(frame), named, time, melt=checked.melt, form=checked.form)
     if file is not None:  # as Panel.read does: names and times keep their text
         frame = columns_of_index(file.with_text((*guess.ids, guess.roles.time)).frame, time, ids, None)
-        frame, _ = stand_up(frame, guess.roles.time, target)
+        frame, _, own = stand_up(frame, guess.roles.time, target)
     joined, one = join_ids(frame, guess.ids)
     named_once, reading = replace(guess.roles, id=one), replace(checked, melt=guess.melt)
-    survey = survey_of(joined, named_once, reading)
-    if tolerant:
-        survey = _tolerated(survey, joined)
+    with rows_called(own):
+        survey = survey_of(joined, named_once, reading)
+        if tolerant:
+            survey = _tolerated(survey, joined)
     survey.problems += guess.notes
     if steps:
         text = f"Every row is a series: columns {steps[0]!r} to {steps[-1]!r} are its steps, named {guess.roles.time!r}"
         survey.problems.append(Problem("guess", f"{text} and {target!r} here.", severity="note"))
     origin = None if file is None else file.origin.with_times(survey.time_format)
-    if file is not None:
-        used = {*guess.ids, *(name for _, name in guess.roles.named())}
-        doubts = [problem for name, problem in file.doubts.items() if name not in used]
-        survey.problems += [_beside(problem, guess.roles.target, named["target"] is not None) for problem in doubts]
+    doubts = guess.doubts if file is None else file.doubts
+    _add_doubts(survey, guess, doubts, always=file is not None, is_given=named["target"] is not None)
     report = survey.report()
     shown = {**report.roles, **({"id": guess.ids} if guess.ids else {})}
     report = replace(report, roles=shown, read=None if origin is None else origin.text())
@@ -155,12 +164,31 @@ def look_through(
     return Examined(report, panel, frame, guess.ids, file is not None and bool(file.cells))
 
 
+def _add_doubts(survey: Survey, guess: Guess, doubts: Mapping[str, Problem], *, always: bool, is_given: bool) -> None:
+    """Add why columns without a role, which look like numbers, cannot be read; instead of what follows from it."""
+    targets = guess.roles.target
+    used = {*guess.ids, *(name for _, name in guess.roles.named())}
+    unused = {name: problem for name, problem in doubts.items() if name not in used}
+    if not unused or is_given or not (always or not targets):
+        survey.problems += [replace(problem, severity="note") for problem in unused.values() if always]
+        return
+    survey.problems = [
+        problem for problem in survey.problems
+        if problem.kind != "target" and not (problem.kind == "roles" and problem.column in unused)
+    ]  # fmt: skip
+    survey.problems += [_beside(problem, targets) for problem in unused.values()]
+
+
 def _tolerated(survey: Survey, frame: Frame) -> Survey:
     """Return a survey with series without a target as a note, and without rows that only say the same twice."""
     if any(problem.kind == "duplicate" for problem in survey.problems):
         named = survey.named or survey.roles
-        once = open_frame(frame).unique(subset=[name for _, name in named.named()], keep="first", maintain_order=True)
-        again = survey_of(once.to_native(), named, survey.options)
+        table, place = open_frame(frame), "\0row"
+        once = table.with_row_index(place).unique(
+            subset=[name for _, name in named.named()], keep="first", maintain_order=True
+        )
+        with rows_called(rows().taken(once[place].to_numpy().__getitem__)):
+            again = survey_of(once.drop(place).to_native(), named, survey.options)
         if all(problem.kind != "duplicate" for problem in again.problems):
             text = f"{phrase('row', survey.rows - len(once))} said the same again: each counts once."
             again.problems.append(Problem("duplicate", text, severity="note"))
@@ -172,9 +200,9 @@ def _tolerated(survey: Survey, frame: Frame) -> Survey:
     return survey
 
 
-def _beside(problem: Problem, targets: tuple[str, ...], is_given: bool) -> Problem:
-    """Return a problem of a column without a role: an error only where it might be the target that is meant."""
-    if is_given or not targets:
-        return replace(problem, severity="note" if is_given else problem.severity)
+def _beside(problem: Problem, targets: tuple[str, ...]) -> Problem:
+    """Return a problem of a column that might be the target that is meant, beside what was taken for it."""
+    if not targets:
+        return problem
     named = targets[0] if len(targets) == 1 else list(targets)
     return replace(problem, fix=f"{problem.fix} Or do without it: target={named!r}.")

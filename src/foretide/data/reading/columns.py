@@ -13,6 +13,7 @@ import pyarrow as pa
 from foretide.data.reading.categories import check_labels, holds_categories, read_categories, sorted_codes
 from foretide.data.reading.frames import codes_of, is_number, numbers, strings
 from foretide.data.reading.problems import Place, Problem, Severity, located, where
+from foretide.data.reading.rows import rows
 from foretide.data.static import Static
 from foretide.data.tables.form import Form
 from foretide.data.tables.numerals import convert, doubt, look, plain_numbers, settle
@@ -98,7 +99,7 @@ def number_column(series: ColumnView, form: Form) -> tuple[Reals | None, list[Pr
         return np.full(len(column), np.nan), []
     if pd.api.types.infer_dtype(column, skipna=True).startswith(("date", "time", "period")):
         text = f"Column {name!r} holds dates, not numbers."
-        return None, [Problem("text", text, "Leave it out, or name it: time='...'.", column=name)]
+        return None, [Problem("words", text, "Leave it out, or name it: time='...'.", column=name)]
     cells = [None if not k else v if isinstance(v, str) else _as_text(v) for k, v in zip(known, column, strict=True)]
     found = look(name, pa.array(cells, pa.string()), form)
     pair = settle([found], Form(), form.sep).get(name)
@@ -109,9 +110,10 @@ def number_column(series: ColumnView, form: Form) -> tuple[Reals | None, list[Pr
     if problem is None:
         bad = known & np.isnan(plain_numbers(cells))
         row, n = int(np.argmax(bad)), int(bad.sum())
-        text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in row {row}."
+        text = f"Column {name!r} holds text: {n} values are no numbers, the first is {column[row]!r} in "
+        text += f"{rows().name(row)}."
         fix = "A target holds numbers: name another column, target='...'."
-        problem = Problem("text", text, fix, column=name, count=n)
+        problem = Problem("words", text, fix, column=name, count=n)
     return None, [problem]
 
 
@@ -189,7 +191,7 @@ def check_values(survey: Survey) -> list[Problem]:
     """
     values, place, roles = survey.values, survey.place, survey.roles
     _, starts = np.unique(place.codes, return_index=True)
-    unread = {p.column for p in survey.problems if p.kind in ("text", "column")}
+    unread = {p.column for p in survey.problems if p.kind in ("text", "words", "column")}
     observed = _observed(values[:, : len(roles.target)], starts)
     # Rows after the last observed target belong to the future: only columns known ahead have values there.
     beyond = _after_last(values[:, : len(roles.target)], starts)

@@ -50,12 +50,15 @@ class Guess:
         Whether the targets are series of one kind, each an entity of its own.
     notes : list of Problem
         What was guessed, and what was left out and why.
+    doubts : dict of str to Problem
+        Columns that look like numbers and cannot be read, and why.
     """
 
     ids: tuple[str, ...]
     roles: Roles
     melt: bool = False
     notes: list[Problem] = field(default_factory=list)
+    doubts: dict[str, Problem] = field(default_factory=dict)
 
 
 def guess_roles(
@@ -110,7 +113,7 @@ def guess_roles(
         _say_what_has_no_future(look, columns["past"])
     for name in look.free:
         look.note("roles", f"Column {name!r} has no role. It is left out.", name)
-    return Guess(look.ids, Roles(None, look.time, target, **columns), melt, look.notes)
+    return Guess(look.ids, Roles(None, look.time, target, **columns), melt, look.notes, look.doubts)
 
 
 @dataclass
@@ -126,6 +129,7 @@ class _Look:
     notes: list[Problem] = field(default_factory=list)
     read: dict[str, Reals | None] = field(default_factory=dict)
     labels: dict[str, bool] = field(default_factory=dict)
+    doubts: dict[str, Problem] = field(default_factory=dict)
 
     @property
     def free(self) -> list[str]:
@@ -229,7 +233,9 @@ class _Look:
         """Values of a column that holds numbers in any form ``[R]``, None for one that does not."""
         if name not in self.read:
             series = self.table[name]
-            self.read[name] = None if self.labelled(name) else number_column(series, self.form)[0]
+            self.read[name], problems = (None, []) if self.labelled(name) else number_column(series, self.form)
+            if problems and problems[0].kind == "text":
+                self.doubts[name] = problems[0]
         return self.read[name]
 
     def labelled(self, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from foretide.data.reading.rows import rows
 from foretide.errors import DataError
 from foretide.text import phrase
 from foretide.typing import Array, Bools, Ints
@@ -33,7 +34,8 @@ class Problem:
     Attributes
     ----------
     kind : str
-        A short name: ``missing``, ``infinite``, ``duplicate``, ``gap``, ``irregular``, ``text``, ``short`` ….
+        A short name: ``missing``, ``infinite``, ``duplicate``, ``gap``, ``irregular``,
+        ``text`` (of numbers that cannot be read), ``words``, ``short`` ….
     message : str
         What was found, complete with its place.
     fix : str
@@ -306,7 +308,7 @@ def located(
 
 
 def in_column(
-    kind: str, name: str, rows: Bools, what: str, fix: str = "", *, show: Callable[[int], str] | None = None,
+    kind: str, name: str, wrong: Bools, what: str, fix: str = "", *, show: Callable[[int], str] | None = None,
     but: str = ",",
 ) -> list[Problem]:  # fmt: skip
     """Return one problem for the wrong rows of a column, none where none is wrong.
@@ -315,7 +317,7 @@ def in_column(
     ----------
     kind, name : str
         Of the problem, and of the column.
-    rows : bool array ``[R]``
+    wrong : bool array ``[R]``
     what : str
         What they are, singular and plural: ``"row has no time|rows have no time"``.
     fix : str
@@ -336,10 +338,11 @@ def in_column(
     >>> str(in_column("time", "ds", np.array([False, True]), "row has no time|rows have no time")[0])
     "Column 'ds': 1 row has no time, the first is row 1."
     """
-    if not rows.any():
+    if not wrong.any():
         return []
-    row, n = int(np.argmax(rows)), int(rows.sum())
-    first = f"row {row}" if show is None else f"{show(row)} in row {row}"
+    row, n = int(np.argmax(wrong)), int(wrong.sum())
+    called = rows().name(row)
+    first = called if show is None else f"{show(row)} in {called}"
     return [Problem(kind, f"Column {name!r}: {phrase(what, n)}{but} the first is {first}.", fix, column=name, count=n)]
 
 

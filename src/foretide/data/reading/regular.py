@@ -52,7 +52,8 @@ def regularise(survey: Survey) -> None:
             return
         placed = grid_of(survey.place, freq, resampled=resampled is not None)
         if placed is None:
-            survey.problems.append(no_frequency(survey.place))
+            problem = no_frequency(survey.place)
+            survey.problems += [problem] * (problem.kind != "frequency" or not survey.lost)
         else:
             _use_grid(survey, *placed)
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
@@ -200,6 +201,8 @@ def _use_grid(survey: Survey, grid: Grid, steps: Ints, off: Bools) -> None:
         return
     extra, n = int((jump[gaps] - 1).sum()), len(steps)
     if not survey.options.fill_gaps:
+        if extra <= survey.lost:  # the rows that cannot be placed are what is missing
+            return
         absent = Place(place.ids, place.codes[gaps], _times(grid, steps[gaps] + 1), place.integer, place.tz)
         what = f"step of {freq} is missing|steps of {freq} are missing"
         every = np.arange(len(gaps))

@@ -85,6 +85,6 @@ def check_roles(table: FrameView, roles: Roles, frame: Frame) -> tuple[Roles, li
             problems.append(Problem("column", f"There is no column {name!r} ({role}).", hint, column=name))
     if not roles.target:
         hint = f"Type: target='...'. Known: {', '.join(known)}."
-        problems.append(Problem("roles", "No target column is named.", hint))
+        problems.append(Problem("target", "No target column is named.", hint))
     target, past, future, static = (tuple(usable[role]) for role in ("target", "past", "future", "static"))
     return replace(roles, target=target, past=past, future=future, static=static), problems

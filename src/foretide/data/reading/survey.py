@@ -13,6 +13,7 @@ from foretide.data.reading.frames import backend_of, codes_of, open_frame
 from foretide.data.reading.problems import ColumnFacts, Place, Problem, Report, in_column, located
 from foretide.data.reading.regular import regularise
 from foretide.data.reading.roles import Options, Roles, check_roles
+from foretide.data.reading.rows import rows, rows_called
 from foretide.data.reading.wide import melt
 from foretide.data.static import Static
 from foretide.data.time.seasons import seasons_of
@@ -37,6 +38,8 @@ class Survey:
         Of the columns of ``values``.
     named : Roles
         Of the columns of the frame; others than ``roles`` where it was melted.
+    lost : int
+        Rows that cannot be placed, which is an error.
     place : Place
         Entity and time of every row.
     values : float array ``[R, C]``
@@ -53,6 +56,7 @@ class Survey:
     named: Roles | None = None
     backend: str = "pandas"
     rows: int = 0
+    lost: int = 0
     place: Place = field(default_factory=lambda: Place((), np.zeros(0, np.int64), np.zeros(0, np.int64)))
     values: Reals = field(default_factory=lambda: np.zeros((0, 0)))
     steps: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -117,7 +121,7 @@ def survey_of(frame: Frame, roles: Roles, options: Options) -> Survey:
     -------
     Survey
     """
-    options = options.checked()
+    options, own = options.checked(), rows()
     table = open_frame(frame)
     survey = Survey(roles, options, backend=backend_of(table), rows=len(table))
     roles, survey.problems = check_roles(table, roles, frame)
@@ -129,13 +133,14 @@ def survey_of(frame: Frame, roles: Roles, options: Options) -> Survey:
     if roles.time not in known or (roles.id is not None and roles.id not in known) or len(table) == 0:
         return survey
     if options.melt:
-        table, roles, problems = melt(table, roles, options)
+        table, roles, problems, own = melt(table, roles, options)
         survey.problems += problems
         survey.roles = roles
         if roles is survey.named:
             return survey
-    order = _place_rows(survey, table)
-    columns = col.read_columns(table, roles, order, survey.place, options)
+    with rows_called(own):
+        order = _place_rows(survey, table)
+        columns = col.read_columns(table, roles, order, survey.place, options)
     survey.values, problems, survey.static, survey.categories = columns
     survey.problems += problems
     if len(survey.place.times):
@@ -150,8 +155,10 @@ def _place_rows(survey: Survey, table: FrameView) -> Ints:
     roles, options = survey.roles, survey.options
     times = parse_times(table[roles.time], options.time_format)
     survey.time_format = times.form
-    # With a zone named, that the times have several offsets is no news.
-    survey.problems += [p for p in times.problems if options.tz is None or (p.kind, p.severity) != ("zone", "note")]
+    if not options.melt:  # then they are said already, once for all series
+        survey.problems += times.problems
+    if options.tz is not None:  # that the times have several offsets is no news
+        survey.problems = [p for p in survey.problems if (p.kind, p.severity) != ("zone", "note")]
     codes: Ints = np.zeros(len(table), np.int64)
     ids: tuple[str, ...] = ("",)
     if roles.id is not None:
@@ -169,6 +176,7 @@ def _place_rows(survey: Survey, table: FrameView) -> Ints:
             Problem("zone", f"{text}the first is {shown}.", fix, column=roles.time, time=shown, count=n)
         )
     order = np.flatnonzero(~(bad | nowhere))
+    survey.lost = len(table) - len(order)
     order = order[np.argsort(codes[order], kind="stable")]
     survey.place = place = Place(ids, codes[order], values[order], times.integer, tz)
     backwards = np.flatnonzero((np.diff(place.times) < 0) & (np.diff(place.codes) == 0)) + 1

@@ -13,6 +13,7 @@ from foretide.data.reading.frames import as_backend, columns_of_index, join_ids,
 from foretide.data.reading.options import Options
 from foretide.data.reading.problems import raise_errors, warn
 from foretide.data.reading.roles import Roles
+from foretide.data.reading.rows import rows_called, rows_of
 from foretide.data.reading.survey import Survey, survey_of
 from foretide.data.reading.upright import names_of_series, stand_up
 from foretide.data.static import Names
@@ -56,11 +57,12 @@ def survey_long(
     named = {role: names_tuple(columns) for role, columns in roles.items()}
     ids = () if id is None else names_tuple(id)
     frame = columns_of_index(frame, time, ids, [n for names in named.values() for n in names if n != REST])
-    frame, _ = stand_up(frame, time, *named["target"])
+    frame, _, own = stand_up(frame, time, *named["target"])
     if roles.get("past") == REST:
         named["past"] = _rest(frame, "past", named, {time, *ids})
     frame, one = join_ids(frame, ids)
-    return survey_of(frame, Roles(one, time, **named), options_of(options))
+    with rows_called(own):
+        return survey_of(frame, Roles(one, time, **named), options_of(options))
 
 
 def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: Mapping[str, object]) -> Survey:
@@ -87,7 +89,8 @@ def survey_wide(frame: Frame, time: str, roles: Mapping[str, Columns], options: 
         raise ConfigError("target='rest' and past='rest': only one role can take the rest. Name the others.")
     for role in rest:
         named[role] = _rest(frame, role, named, {time})
-    return survey_of(frame, Roles(None, time, **named), checked)
+    with rows_called(rows_of(frame)):
+        return survey_of(frame, Roles(None, time, **named), checked)
 
 
 def _columns(frame: Frame) -> list[str]:
@@ -129,9 +132,10 @@ def survey_file(
     named = [role for role in ("past", "future", *["static"] * long) if role in options]
     roles: dict[str, Columns] = {"target": target, **{role: cast("Columns", options[role]) for role in named}}
     ways = {name: value for name, value in options.items() if name not in named}
-    if long:
-        return survey_long(frame, id or "unique_id", time, roles, ways), table.origin
-    return survey_wide(frame, time, roles, ways), table.origin
+    with rows_called(table.rows):
+        if long:
+            return survey_long(frame, id or "unique_id", time, roles, ways), table.origin
+        return survey_wide(frame, time, roles, ways), table.origin
 
 
 def build(kind: type[Panel], survey: Survey, origin: Origin | None = None) -> Panel:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foretide.data.reading.frames import is_number, is_time, numbers, open_frame, strings
+from foretide.data.reading.rows import Rows, rows_of
 from foretide.data.reading.words import TIMES, rank
 from foretide.data.time.times import parse_times
 from foretide.typing import Array, Frame
@@ -24,7 +25,7 @@ _LEAST_NUMBERED, _LEAST_TIMES = 8, 4
 """Fewest columns that are taken for steps: such as V1, V2 …; such as 2024-01, 2024-02 …."""
 
 
-def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, ...]]:
+def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, ...], Rows]:
     """Return a table with one row per series and step where its rows are series; any other as it is.
 
     Its last columns are steps where their names count (``V1``, ``V2`` …) or are times in order, they hold numbers, and
@@ -43,9 +44,12 @@ def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, 
         last one.
     steps : tuple of str
         Columns that became rows; none where the table is as it was.
+    rows : Rows
+        What the rows of the new table are called.
     """
+    names_of_rows = rows_of(frame)
     if not hasattr(frame, "columns") or len(targets) != 1 or {time, *targets} & {str(name) for name in frame.columns}:
-        return frame, ()
+        return frame, (), names_of_rows
     table = open_frame(frame)
     begin = len(table.columns)
     while begin and _may_be_step(table[table.columns[begin - 1]]):
@@ -53,21 +57,21 @@ def stand_up(frame: Frame, time: str, *targets: str) -> tuple[Frame, tuple[str, 
     names = list(table.columns[begin:])
     found = _timed(names) or _counted(names)
     if found is None or len(found[0]) == len(table.columns):
-        return frame, ()
+        return frame, (), names_of_rows
     names, times = found
     others = [name for name in table.columns if name not in set(names)]
     if any(_tells_times(table[name]) for name in others):
-        return frame, ()
+        return frame, (), names_of_rows
     values = np.stack([numbers(table[name]) for name in names], axis=1)
     known = ~np.isnan(values)
     inside = np.maximum.accumulate(known, axis=1) & np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
-    rows, steps = np.nonzero(inside)
+    own, steps = np.nonzero(inside)
     native = table.select(others).to_native()
-    native = native.iloc[rows].reset_index(drop=True) if isinstance(native, pd.DataFrame) else native[rows]
-    own = nw.from_native(native, eager_only=True)
+    native = native.iloc[own].reset_index(drop=True) if isinstance(native, pd.DataFrame) else native[own]
+    view = nw.from_native(native, eager_only=True)
     when = nw.new_series(time, times[steps], backend=table.implementation)
     cells = nw.new_series(targets[0], values[inside], backend=table.implementation)
-    return own.with_columns(when, cells).to_native(), tuple(names)
+    return view.with_columns(when, cells).to_native(), tuple(names), names_of_rows.taken(own.__getitem__)
 
 
 def names_of_series(frame: Frame, steps: Sequence[str]) -> str | None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Generic, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 
 from foretide.data.panel import Panel
+from foretide.data.tables.limits import CELL, VARIABLE, current
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError, nearest
+from foretide.text import number
 from foretide.typing import Floats, Ints, Time, Times
 
 START = pd.Timestamp("2019-01-01")
+HELD = 4
+"""A table counts as so many: while one is made, its parts fill the memory beside it."""
 Cutoffs: TypeAlias = "Time | Times"
 """Grid steps or times of the last observed step, one or several."""
 
@@ -148,6 +153,26 @@ def count(name: str, value: int, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ConfigError(f"{name} is a whole number of at least {least}; got {value!r}.")
     return int(value)
+
+
+def check_size(*sizes: int) -> None:
+    """Refuse a table that would fill the memory, before it is made.
+
+    Parameters
+    ----------
+    *sizes : int
+        Their product is the number of cells.
+
+    Raises
+    ------
+    ConfigError
+    """
+    cells, most = prod(sizes), current().bytes
+    if HELD * CELL * cells > most:
+        raise ConfigError(
+            f"A table of {number(cells)} cells is more than memory holds while it is made. Ask for at most "
+            f"{number(most // (HELD * CELL))}, or raise the limit in the environment: {VARIABLE}=16GB"
+        )
 
 
 def stream(seed: int, which: int) -> np.random.Generator:

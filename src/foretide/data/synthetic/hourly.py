@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.synthetic.base import Cutoffs, Synthetic, count, cutoff_steps, hourly_panel, stream
+from foretide.data.synthetic.base import Cutoffs, Synthetic, check_size, count, cutoff_steps, hourly_panel, stream
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Ints
 
@@ -184,6 +184,7 @@ def _generate(
 ) -> Synthetic[HourlyTruth]:
     T, n = count("T", T, 1), count("n_series", n, 1)
     seed = count("seed", seed, 0)
+    check_size(T, n)
     for name, strength in traits.items():
         if not np.isfinite(strength) or strength < 0:
             raise ConfigError(f"{name} is a strength of at least 0 (0 switches it off); got {strength!r}.")

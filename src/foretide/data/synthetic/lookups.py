@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.panel import Panel
-from foretide.data.synthetic.base import START, Cutoffs, Synthetic, count, cutoff_steps, stream
+from foretide.data.synthetic.base import START, Cutoffs, Synthetic, check_size, count, cutoff_steps, stream
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Ints
@@ -211,6 +211,7 @@ def planted_lookup(
     Panel(1 entities x 1 targets, 1 past, 1 future; 200 rows, every h, 2019-01-01 00:00:00 to 2019-01-09 07:00:00)
     """
     T, seed = count("T", T, 1), count("seed", seed, 0)
+    check_size(T, 3)
     _check(marker, recall, weight, spike)
     marked, recalled = _steps(T + BURN_IN, marker, recall, spike, (stream(seed, 0), stream(seed, 1)))
     values = _values(marked, recalled, weight, spike, stream(seed, 2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.synthetic.base import Cutoffs, Synthetic, count, cutoff_steps, hourly_panel, stream
+from foretide.data.synthetic.base import Cutoffs, Synthetic, check_size, count, cutoff_steps, hourly_panel, stream
 from foretide.errors import ConfigError
 from foretide.typing import Floats
 
@@ -119,6 +119,7 @@ def planted_lags(
     Panel(1 entities x 1 targets, 2 past; 100 rows, every h, 2019-01-01 00:00:00 to 2019-01-05 03:00:00)
     """
     T, n_noise, seed = count("T", T, 1), count("n_noise", n_noise, 0), count("seed", seed, 0)
+    check_size(T, n_noise + 1)
     lags, weights = _checked(lags, weights)
     if not np.isfinite(noise) or noise < 0:
         raise ConfigError(f"noise is a standard deviation of at least 0; got {noise!r}.")

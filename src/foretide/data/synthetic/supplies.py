@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from foretide.data.panel import Panel
-from foretide.data.synthetic.base import START, Synthetic, count, stream
+from foretide.data.synthetic.base import START, Synthetic, check_size, count, stream
 from foretide.data.synthetic.supplies_truth import SuppliesTruth, companion, day_kinds
 from foretide.data.time.grid import Grid
 from foretide.errors import ConfigError
@@ -91,6 +91,7 @@ def _generate(
     sizes: dict[str, int], seed: int, strengths: dict[str, float], country: str | tuple[str, str] | None, ahead: int
 ) -> Synthetic[SuppliesTruth]:
     T, d, c, k, order, n = sizes.values()
+    check_size(T, d + c + k, n)
     if order >= WEEK:
         raise ConfigError(f"order is at most {WEEK - 1}, since a lag of {WEEK} days comes on top; got {order}.")
     for name, strength in strengths.items():

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from foretide.data.reading.problems import Problem
+from foretide.data.reading.rows import rows
 from foretide.data.tables.form import Form
 from foretide.text import phrase
 from foretide.typing import Array, Bools, Floats
@@ -190,7 +191,7 @@ def convert(column: Column, pair: Pair) -> tuple[Array | None, Problem | None]:
     too_large = np.isinf(values)
     if too_large.any() and (too_large := too_large & ~_fit(text, _ENDLESS)).any():
         row = int(np.argmax(too_large))
-        place = f"Column {column.name!r}: {_short(column.text[row])} in row {row}"
+        place = f"Column {column.name!r}: {_short(column.text[row])} in {rows().name(row)}"
         said = f"{place} is larger than a number can be (1.8e308)."
         return None, Problem("text", said, "Correct it.", column=column.name, count=int(too_large.sum()))
     return values, None
@@ -223,15 +224,17 @@ def doubt(column: Column, preset: Form) -> Problem | None:
     row = int(np.flatnonzero(~np.asarray(pc.is_null(column.text)))[first])
     value, n = _short(known[first]), int((~good).sum())
     if any_way.mean() < 0.5:
-        text = f"{phrase('value carries|values carry', n)} a sign or a unit, the first is {value} in row {row}."
+        text = (
+            f"{phrase('value carries|values carry', n)} a sign or a unit, the first is {value} in {rows().name(row)}."
+        )
         fix = f"Write the number alone, and its unit into the header.{_strip(column.name, known)}"
     elif good.all():
         marks = Form(decimal=preset.decimal, thousands=preset.thousands).text()
-        text = f"{value} in row {row} is no number with {marks}."
+        text = f"{value} in {rows().name(row)} is no number with {marks}."
         fix = "Leave these options out to have the marks found, or name the marks in the file."
     else:
         other = _short(known[int(np.argmax(good))])
-        text = f"{phrase('value is no number|values are no numbers', n)}, the first is {value} in row {row}; "
+        text = f"{phrase('value is no number|values are no numbers', n)}, the first is {value} in {rows().name(row)}; "
         text += f"others are such as {other}."
         fix = "Write all its numbers in one form, and leave a cell empty where there is none."
     return Problem("text", f"Column {column.name!r}: {text}", fix, column=column.name, count=n)
@@ -283,7 +286,7 @@ def _two_readings(column: Column) -> Problem:
     mark = next(c for c in value if c in ".,")
     bare = value.replace(" ", "").replace("'", "")
     whole, part = bare.replace(mark, ""), bare.replace(mark, ".")
-    said = f"Column {column.name!r}: {value!r} in row {row} can be read as {whole} or as {part}."
+    said = f"Column {column.name!r}: {value!r} in {rows().name(row)} can be read as {whole} or as {part}."
     fix = f"Type thousands={mark!r} for {whole}, or decimal={mark!r} for {part}; --thousands or --decimal in a command."
     return Problem("text", said, fix, column=column.name, count=int(marked.sum()))
 

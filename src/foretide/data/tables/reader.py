@@ -18,14 +18,15 @@ import pyarrow.parquet
 
 from foretide.data.exports import unguarded, unguarded_names
 from foretide.data.reading.problems import Problem
+from foretide.data.reading.rows import Rows, counted, lines, rows_called
 from foretide.data.tables.form import Form, Origin
 from foretide.data.tables.limits import CELL, current
 from foretide.data.tables.numerals import MISSING, Column, Pair, all_match, any_match, convert, doubt, look, settle
 from foretide.data.tables.source import Source, open_source
-from foretide.data.tables.text import Text, header_of, read_text, unsound_row
+from foretide.data.tables.text import Text, header_of, lines_of, read_text, unsound_row
 from foretide.errors import DataError
 from foretide.text import phrase
-from foretide.typing import Array
+from foretide.typing import Array, Bools, Ints
 
 _BLOCK = (1 << 31) - 2
 _CODES = r"^0\d+$"
@@ -48,12 +49,15 @@ class Table:
         Columns that look like numbers, stayed text, and why.
     cells : dict of str to string array
         The text of every column; none for Parquet.
+    rows : Rows
+        What the rows are called in messages.
     """
 
     frame: pd.DataFrame
     origin: Origin
     doubts: dict[str, Problem] = field(default_factory=dict)
     cells: dict[str, pa.ChunkedArray] = field(default_factory=dict, repr=False)
+    rows: Rows = field(default_factory=counted, repr=False)
 
     def with_text(self, names: Iterable[str]) -> Table:
         """Return the table with some columns as they are written (identifiers such as ``007`` or ``NA``, times).
@@ -103,7 +107,7 @@ def read_table(
         return Table(_parquet(source), Origin(source.name, Form()))
     preset, likely = (preset or Form()).checked(), likely or Form()
     content = read_text(source.data, source.name, preset, likely)
-    cells, left_out = _cells(content, source.name)
+    cells, left_out, rows = _cells(content, source.name)
     kept = set(text)
     columns = {
         name: look(name, cell, preset)
@@ -111,6 +115,19 @@ def read_table(
         if not any_match(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
     }
     chosen = settle(list(columns.values()), likely, content.form.sep)
+    with rows_called(rows):
+        frame, doubts = _converted(cells, columns, chosen, preset)
+    decimal, thousands = _marks(columns, chosen)
+    form = replace(content.form, decimal=decimal, thousands=thousands, time_format=preset.time_format)
+    if content.left_out:
+        left_out = (f"{phrase('line|lines', content.left_out)} above the header", *left_out)
+    return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells, rows)
+
+
+def _converted(
+    cells: dict[str, pa.ChunkedArray], columns: dict[str, Column], chosen: dict[str, Pair], preset: Form
+) -> tuple[dict[str, Array | pd.Series | None], dict[str, Problem]]:
+    """Return every column as numbers where it holds them, else as text, and why some that look like numbers do not."""
     frame: dict[str, Array | pd.Series | None] = {}
     doubts: dict[str, Problem] = {}
     for name, cell in cells.items():
@@ -122,15 +139,11 @@ def read_table(
             frame[name] = _plain(cell)
         if problem is not None:
             doubts[name] = problem
-    decimal, thousands = _marks(columns, chosen)
-    form = replace(content.form, decimal=decimal, thousands=thousands, time_format=preset.time_format)
-    if content.left_out:
-        left_out = (f"{phrase('line|lines', content.left_out)} above the header", *left_out)
-    return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells)
+    return frame, doubts
 
 
-def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...]]:
-    """Return the text of every column by its name, and what is left out."""
+def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...], Rows]:
+    """Return the text of every column by its name, what is left out, and what the rows are called."""
     sep = content.form.sep or ","
     header = header_of(content.body, sep)
     current().check(name, rows=content.body.count("\n"), columns=len(header))
@@ -158,12 +171,14 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
     _check_names(names, content, name)
     if table.num_rows < 2:
         raise DataError(f"{name} has a header and nothing below it. Expected at least one row per time.")
+    numbers = lines_of(data, content.line, table.num_rows)
     table, units = _without_units(table.slice(1))
-    table, empty = _without_empty(table)
+    table, filled = _without_empty(table)
+    empty = int((~filled).sum()) if filled is not None else 0
     cells, left_out = _named(names, table)
     said = ["the row below the header, which holds no values"] * units
     said += [phrase("empty row|empty rows", empty)] * bool(empty)
-    return cells, (*left_out, *said)
+    return cells, (*left_out, *said), _rows(numbers, units, filled)
 
 
 def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
@@ -182,16 +197,24 @@ def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:
     return (below, True) if numeric else (table, False)
 
 
-def _without_empty(table: pa.Table) -> tuple[pa.Table, int]:
-    """Leave out rows of empty cells, such as spreadsheets leave below a table."""
+def _rows(numbers: range | Ints | None, units: bool, filled: Bools | None) -> Rows:
+    """Return what the rows are called that are left below the header, by the lines of all rows."""
+    if numbers is None:
+        return counted()
+    below = numbers[1 + units :]
+    return lines(below if filled is None else np.asarray(below)[filled])
+
+
+def _without_empty(table: pa.Table) -> tuple[pa.Table, Bools | None]:
+    """Leave out rows of empty cells, such as spreadsheets leave below a table; return which stay, None for all."""
     filled: pa.ChunkedArray | None = None
     for k in range(table.num_columns):
         full = pc.match_substring_regex(table.column(k), r"\S")
         filled = full if filled is None else pc.or_(filled, full)
         if pc.all(filled).as_py():
-            return table, 0
-    rows = table.filter(filled)
-    return rows, table.num_rows - rows.num_rows
+            return table, None
+    mask: Bools = np.array([False]) if filled is None else filled.to_numpy().astype(np.bool_)
+    return table.filter(pa.array(mask)), mask
 
 
 def _ragged(content: Text, sep: str, width: int, name: str) -> str | None:

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
 from foretide.data.tables.form import Form
 from foretide.errors import DataError
+from foretide.typing import Ints
 
 SEPARATORS = (",", ";", "\t", "|")
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
@@ -254,6 +257,39 @@ def header_of(body: str, sep: str) -> list[str]:
     first = body if first.count('"') % 2 else first  # a name of several lines
     with _cells_of_any_size(first):
         return next(csv.reader(io.StringIO(first), delimiter=sep), [])
+
+
+def lines_of(data: bytes, first: int, rows: int) -> range | Ints | None:
+    r"""Return the line that each row begins in; None where that cannot be told.
+
+    Parameters
+    ----------
+    data : bytes
+        Header and rows; each ends in a line feed, and empty lines are no rows.
+    first : int
+        Line of the first row.
+    rows : int
+        How many rows there are.
+
+    Returns
+    -------
+    range or int array ``[R]``, or None
+
+    Examples
+    --------
+    >>> from foretide.data.tables.text import lines_of
+    >>> lines_of(b'y\n\n"a\nb"\n1\n', 1, 3).tolist()
+    [1, 3, 5]
+    """
+    if data.rstrip(b"\n").count(b"\n") + 1 == rows:
+        return range(first, first + rows)
+    text = np.frombuffer(data, np.uint8)
+    breaks = ends = np.flatnonzero(text == ord("\n"))
+    if b'"' in data:  # a line feed between quotation marks ends no row
+        ends = ends[np.add.accumulate(text == ord('"'), dtype=np.uint8)[ends] % 2 == 0]
+    begins = np.append(0, ends[:-1] + 1)
+    begins = begins[ends > begins]
+    return first + np.searchsorted(breaks, begins) if len(begins) == rows else None
 
 
 def unsound_row(body: str, sep: str, width: int) -> tuple[int, str] | None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from foretide.data.reading.frames import strings
 from foretide.data.reading.problems import Problem, in_column
+from foretide.data.reading.rows import rows
 from foretide.data.tables.numerals import plain_numbers
 from foretide.data.time import forms
 from foretide.data.time.stamps import DAY, NOWHERE
@@ -27,7 +28,6 @@ _ZONE = re.compile(r"\d:\d\d.*(?:[zZ]|UTC|GMT|[+-]\d\d(?::?\d\d)?)$")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?$")
 _MIDNIGHT = re.compile(r"(?<=\d)([T ] *)24([:.]00(?:[:.]00)?(?!\d))")
 """24:00 is the midnight at the end of a day."""
-_NAMED = 5
 _WITHOUT = "leave time_format out: the others are read without."
 _EXCEL = (32874, 54789)
 """Days from 1899-12-30 to 1990 and to 2050, as spreadsheets count."""
@@ -134,7 +134,7 @@ def _instants(column: pd.Series, name: str, tz: str | None) -> Times:
 
 
 def _no_time(bad: Bools, name: str) -> list[Problem]:
-    fix = f"Fill it in, or leave them out: frame = frame.dropna(subset=[{name!r}])."
+    fix = f"Fill it in, or leave them out: {rows().without_missing(name)}."
     return in_column("time", name, bad, "row has no time|rows have no time", fix)
 
 
@@ -198,7 +198,7 @@ def _floats(series: ColumnView, name: str, time_format: str | None) -> Times:
     whole = np.where(np.abs(numbers) < 2.0**62, numbers, 0).astype(np.int64)
     if fractions.any() and not forms.looks_like_epoch(whole[~bad]):
         row = int(np.argmax(fractions))
-        text = f"Column {name!r}: times are fractions, such as {numbers[row]:g} in row {row}."
+        text = f"Column {name!r}: times are fractions, such as {numbers[row]:g} in {rows().name(row)}."
         fix = "Give datetimes, or count the steps in whole numbers."
         problems = [*_no_time(bad, name), Problem("time", text, fix, column=name)]
         return Times(whole, bad, integer=True, problems=problems)
@@ -307,7 +307,7 @@ def _not_read(
     row, n = int(np.argmax(bad)), int(bad.sum())
     expected = f"the form {form!r}" if form else "the form 2024-01-31 06:00"
     text = f"Column {name!r}: {n} of {len(bad)} times do not have {expected}; the first is {str(column[row])!r} "
-    text += f"in row {row}."
+    text += f"in {rows().name(row)}."
     if ways and words is not None and len(ways) > 1:
         unlike = int(np.argmax(ways[0].values != ways[1].values))
         stamps = [(w.form, w.values[unlike]) for w in ways if w.values[unlike] != NOWHERE]
@@ -316,9 +316,8 @@ def _not_read(
     else:
         fix = _instead(column[bad], form, ways)
         if not fix and 2 * n < len(bad):
-            rows = [int(row) for row in np.flatnonzero(bad)]
             fix = f"Correct {'it' if n == 1 else 'them'}, or leave out what is no row of a time: "
-            fix += f"frame = frame.drop(index={rows})." if n <= _NAMED else "frame = frame.drop(index=...)."
+            fix += f"{rows().without(np.flatnonzero(bad).tolist())}."
         fix = fix or _ANOTHER.format(name)
     return [Problem("time", text, fix, column=name, count=n)]
 

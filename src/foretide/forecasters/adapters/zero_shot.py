@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from foretide.data.files import at_home
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters.adapters.contexts import carried_forward, contexts_of, groups, known_contexts, level_and_scale
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
@@ -199,7 +200,7 @@ def local_folder(folder: object, name: str, example: str) -> str:
     ConfigError
         Where there is none, or it holds no safetensors: nothing is downloaded, and nothing pickled is read.
     """
-    place = Path(str(folder)).expanduser().resolve()
+    place = at_home(str(folder)).resolve()
     if not place.is_dir():
         raise ConfigError(
             f"{name} reads its weights from a folder of this machine and downloads nothing; {str(folder)!r} is none. "

@@ -260,7 +260,7 @@ def _loadings(past: PastErrors, at: Ints, n: int, scale: Floats, shared: float, 
     pairs = _between((past.weight > 0).astype(np.float64), past.entity, at, origins, n)
     noise = _between(past.variance, past.entity, at, origins, n) / np.maximum(first, 1e-12) ** 2
     # Neighbouring windows hold the same steps: so few of the pairs say something new.
-    noise = np.where(first > 1e-12, noise * pairs / moments, np.inf)
+    noise = np.where((first > 1e-12) & (pairs > 0), noise * pairs / moments, np.inf)
     apart = ~np.eye(n * d, dtype=bool) & np.isfinite(noise)
     gap = np.square(found - shared)[apart] - noise[apart]
     weight = 1 / noise[apart]

@@ -24,6 +24,8 @@ _DENSITY = np.exp(-np.square(_ENDS) / 2) / np.sqrt(2 * np.pi)
 _SLOPE = np.where(np.isfinite(_ENDS), _ENDS, 0.0) * _DENSITY
 FIRST, SECOND = _DENSITY[:-1] - _DENSITY[1:], (_SLOPE[:-1] - _SLOPE[1:]) / np.sqrt(2)
 """What turns quantiles into the first two Hermite coefficients of the value as a function of a normal variable."""
+ROUNDING = 1e-12
+"""A distribution narrower than this share of its values is a point: what is left of its width is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,7 @@ def past_errors(quantiles: Floats, truth: Floats, entity: Ints, step: Ints) -> P
     np.add.at(total, entity, np.square(spread).sum(axis=1))
     np.add.at(count, entity, known.sum(axis=1))
     usual = np.sqrt(total / np.maximum(count, 1))[entity][:, None, :]
-    moves = known & (spread > 0)
+    moves = known & (spread > ROUNDING * np.abs(values).max(axis=-1))
     spread, usual = np.where(moves, spread, 1.0), np.where(moves, usual, 1.0)
     first, second = values @ FIRST, values @ SECOND
     weight = np.where(moves, first / spread * np.minimum(1.0, HEAVIEST * usual / spread) / usual, 0.0)
