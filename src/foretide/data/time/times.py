@@ -265,7 +265,9 @@ def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
     what = "time has no time zone|times have no time zone"
     fix = "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none."
     but = " while the others have one;"
-    problems += in_column("zone", name, ~bad & ~with_zone, what, fix, show=lambda row: repr(str(column[row]).strip()), but=but)
+    problems += in_column(
+        "zone", name, ~bad & ~with_zone, what, fix, show=lambda row: repr(str(column[row]).strip()), but=but
+    )
     tz, notes = _zone_of(words[zoned & (reading.values != NOWHERE)], reading, name)
     return Times(values, bad, aware=True, tz=tz, problems=problems + notes, form=form)
 
