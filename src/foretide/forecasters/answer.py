@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.stand_in import StandIn
-    from foretide.typing import Bools, Ints, Reals
+    from foretide.typing import Bools, Floats, Ints, Reals
 
 
 Quantiles: TypeAlias = tuple[float, ...]
