@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.pieces import pieces, rows_of
 from foretide.data.time.seasons import telling
 from foretide.errors import ConfigError
 from foretide.typing import Bools, Floats, Reals
@@ -53,8 +54,8 @@ def are_counts(panel: Panel) -> Bools:
     """
     counts = np.ones(panel.n_targets, dtype=bool)
     observed = np.zeros(panel.n_targets, dtype=bool)
-    for entity in range(panel.n_entities):
-        y = panel.rows(entity)[:, : panel.n_targets]
+    for piece in pieces(panel.length, 8 * panel.n_targets):
+        y = rows_of(panel, piece.start, piece.stop, slice(panel.n_targets))
         known = ~np.isnan(y)
         counts &= (~known | ((y >= 0) & (y == np.floor(y)) & np.isfinite(y))).all(axis=0)
         observed |= known.any(axis=0)

@@ -133,7 +133,12 @@ class Shape:
         DataError
             For an entity that is not there; it names the nearest one.
         """
-        return self._position("entity", name, self.ids)
+        found = self._places.get(name)
+        return self._position("entity", name, self.ids) if found is None else found
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.ids)}
 
     @staticmethod
     def _position(kind: str, name: str, known: tuple[str, ...]) -> int:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from foretide.data.windows import Windows, first_rows
-from foretide.forecasters.simple.history import by_entity, targets_until, wakes
+from foretide.forecasters.simple.history import alike, side_by_side, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.stand_in import StandIn
-    from foretide.typing import Bools, Ints, Reals
+    from foretide.typing import Bools, Floats, Ints, Reals
 
 
 Quantiles: TypeAlias = tuple[float, ...]
@@ -306,9 +306,6 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, stan
     Where neither the target at fit nor the series at hand was ever below zero, bounds that are get zero, which takes
     nothing from their coverage. So does the mean of a target that was zero at times, with a note.
     """
-    far, below, raised = (np.zeros(len(windows), dtype=bool) for _ in range(3))
-    unknown = np.zeros((len(windows), panel.n_targets), dtype=bool)
-    d = panel.n_targets
     mean = np.asarray(found.mean)
     least, most = mean, mean
     if found.quantiles is not None and found.quantiles.shape[-1]:
@@ -316,19 +313,16 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, stan
         most = np.fmax(most, np.fmax.reduce(found.quantiles, axis=-1))
     lowest, least, most = mean.min(axis=1), least.min(axis=1), most.max(axis=1)
     nonnegative, floors = np.array(stand_in.nonnegative), np.array(stand_in.floor)
-    for entity, chosen in by_entity(windows):
-        cutoffs = windows.cutoff[chosen]
-        y = np.asarray(panel.rows(entity)[: int(cutoffs.max()) + 1, :d], dtype=np.float64)
-        low, high = np.fmin.accumulate(y, axis=0)[cutoffs], np.fmax.accumulate(y, axis=0)[cutoffs]
-        with np.errstate(over="ignore"):
-            span = np.where(high > low, high - low, np.abs(high))
-            out = (most[chosen] > high + REACH * span) | (least[chosen] < low - REACH * span)
-        far[chosen] = (out & (span > 0)).any(axis=1)
-        unknown[chosen] = (least[chosen] < 0) & (low >= 0) & nonnegative
-        under = (lowest[chosen] < -ROUNDING * np.abs(high)) & (low >= 0)
-        raised[chosen] = (under & floors).any(axis=1)
-        bounds_under = (least[chosen] < -ROUNDING * np.abs(high)) & (low >= 0) & ~nonnegative
-        below[chosen] = ((under & ~floors) | bounds_under).any(axis=1)
+    low, high = _reached(panel, windows)
+    with np.errstate(over="ignore"):
+        span = np.where(high > low, high - low, np.abs(high))
+        out = (most > high + REACH * span) | (least < low - REACH * span)
+    far = (out & (span > 0)).any(axis=1)
+    unknown = (least < 0) & (low >= 0) & nonnegative
+    under = (lowest < -ROUNDING * np.abs(high)) & (low >= 0)
+    raised = (under & floors).any(axis=1)
+    bounds_under = (least < -ROUNDING * np.abs(high)) & (low >= 0) & ~nonnegative
+    below = ((under & ~floors) | bounds_under).any(axis=1)
     found = _raised(found, unknown, floors)
     texts = {
         "range": (f"{name} goes more than {REACH:g} times the range of the series' history beyond it", far),
@@ -337,6 +331,17 @@ def _in_range(name: str, panel: Panel, windows: Windows, found: Prediction, stan
     }
     notes = [Note(kind, text, np.flatnonzero(own)) for kind, (text, own) in texts.items() if own.any()]
     return replace(found, notes=(*found.notes, *notes)) if notes else found
+
+
+def _reached(panel: Panel, windows: Windows) -> tuple[Floats, Floats]:
+    """Least and largest value of each target up to each cutoff, ``[W, D]``; NaN where none was observed."""
+    low, high = np.empty((2, len(windows), panel.n_targets))
+    for entities, chosen, cutoffs in alike(panel, windows):
+        y = side_by_side(panel, entities, 0, int(cutoffs.max()) + 1)
+        for extreme, reached in ((np.fmin, low), (np.fmax, high)):
+            at = extreme.accumulate(y, axis=0)[cutoffs] if len(cutoffs) > 1 else extreme.reduce(y, axis=0)
+            reached[chosen] = at.reshape(len(cutoffs), len(entities), -1).swapaxes(0, 1)
+    return low, high
 
 
 def _raised(found: Prediction, unknown: Bools, floors: Bools) -> Prediction:

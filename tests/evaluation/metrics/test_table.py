@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -223,3 +224,26 @@ def test_the_documented_table_is_this_one() -> None:
     text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert [line for line in metric_rows() if line not in text] == []
     assert sum(line.startswith("| `") and line.count("|") == 6 for line in text.splitlines()) == len(METRICS)
+
+
+def test_means_over_series_take_no_table_of_groups_and_series() -> None:
+    n = 4000
+    figures, codes = np.repeat(np.arange(1.0, n + 1), 2), np.repeat(np.arange(n), 2)
+    tracemalloc.start()
+    by_series = METRICS["mase"].reduce(figures, figures, codes, n, codes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(by_series, np.arange(1.0, n + 1))
+    assert peak < 2_000_000  # a table of all pairs has 16 million cells
+
+
+def test_means_over_series_are_those_of_a_slow_loop() -> None:
+    rng = np.random.default_rng(0)
+    figures, codes, series = rng.gamma(1.0, 1.0, 300), rng.integers(0, 6, 300), rng.integers(0, 40, 300)
+    figures[rng.random(300) < 0.2] = np.nan
+    codes[codes == 4] = 5  # a group without points
+    found = METRICS["mase"].reduce(figures, figures, codes, 6, series)
+    for group in range(6):
+        parts = [figures[(codes == group) & (series == s)] for s in range(40)]
+        means = [np.nanmean(part) for part in parts if (~np.isnan(part)).any()]
+        np.testing.assert_allclose(found[group], np.mean(means) if means else np.nan, rtol=1e-12)

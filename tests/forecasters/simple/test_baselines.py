@@ -12,6 +12,7 @@ from cases import make_panel, times
 
 from foretide.data.panel import Panel
 from foretide.data.time.grid import Grid
+from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.simple.baselines import (
     Drift,
@@ -223,3 +224,21 @@ def test_real_hourly_data_is_forecast_best_by_the_season(real_data: Path) -> Non
         forecast = cls(24).fit(panel, until=cutoffs[0]).predict(panel, cutoffs)
         error[name] = np.sqrt(np.nanmean((forecast.mean - forecast.truth()) ** 2))
     assert max(error["SeasonalNaive"], error["SeasonalES"]) < 0.8 * min(error["Persistence"], error["Drift"])
+
+
+@each
+def test_series_side_by_side_are_forecast_as_one_by_one(name: str) -> None:
+    rng = np.random.default_rng(1)
+    lengths = np.array([40, 33, 40, 9, 40, 33, 2])
+    values = rng.gamma(2.0, 5.0, (lengths.sum(), 2)).round(1)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    row0 = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    panel = Panel(
+        Grid(pd.Timestamp("2024-01-01"), "D"), tuple("abcdefg"), values, row0, lengths, 40 - lengths, ("y", "z")
+    )
+    model = BASELINES[name](h=9).fit(panel.take([0, 1, 2, 4, 5]))
+    windows = Windows(np.array([6, 0, 1, 2, 3, 4, 5, 0, 2, 4, 1]), np.array([1, 39, 32, 39, 8, 39, 32, 30, 30, 30, 5]))
+    together = model._predict(panel, windows, (), ()).mean
+    for w in range(len(windows)):
+        alone = model._predict(panel, windows[np.array([w])], (), ()).mean
+        np.testing.assert_array_equal(together[w], alone[0])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import foretide as ft
 from foretide.data.windows import Windows
 from foretide.forecasters.simple import history as hist
 
@@ -79,3 +80,20 @@ def test_by_entity_finds_every_window_once(entities: list[int]) -> None:
     assert sorted(found) == sorted(set(entities))
     for entity, chosen in found.items():
         assert chosen.tolist() == [i for i, e in enumerate(entities) if e == entity]
+
+
+def test_alike_entities_come_together_and_every_window_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    cutoffs = {0: [5, 9], 1: [9, 5], 2: [5, 9], 3: [4], 4: [4], 5: [9, 5], 6: [5, 9]}
+    pairs = rng.permutation([(e, c) for e, own in cutoffs.items() for c in own])
+    windows = Windows(pairs[:, 0], pairs[:, 1])
+    panel = ft.synthetic.supplies(T=12, n_sites=7, n_targets=2).panel
+    for cells, fewest in ((hist.CELLS, 1), (40, 3)):
+        monkeypatch.setattr(hist, "CELLS", cells)
+        groups = list(hist.alike(panel, windows))
+        assert len(groups) >= fewest
+        assert sorted(i for _, chosen, _ in groups for i in chosen.ravel().tolist()) == list(range(len(windows)))
+        for entities, chosen, own in groups:
+            np.testing.assert_array_equal(windows.cutoff[chosen], np.broadcast_to(own, chosen.shape))
+            np.testing.assert_array_equal(windows.entity[chosen], np.repeat(entities[:, None], len(own), axis=1))
+    assert list(hist.alike(panel, windows[:0])) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -203,7 +204,7 @@ def _check_ids(codes: Ints, ids: tuple[str, ...], name: str) -> list[Problem]:
     fix = "Name the series they belong to, or drop them."
     problems = in_column("id", name, codes < 0, "row has no identifier|rows have no identifier", fix)
     if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
+        twice = next(name for name, times in Counter(ids).items() if times > 1)
         problems.append(
             Problem("id", f"Column {name!r}: {twice!r} stands for two different values.", "Make it text.", column=name)
         )

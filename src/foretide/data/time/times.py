@@ -234,12 +234,11 @@ def _epoch(series: ColumnView, name: str, form: str) -> Times:
 
 # ------------------------------------------------------------------------------------- text
 def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
-    text = column.astype(str).str.strip()
-    empty = np.asarray(column.isna() | (text == ""))
-    codes, found = pd.factorize(text.where(~empty))
-    words = pd.Series(found, dtype=object)
+    codes, words = _words(column)
+    empty = codes < 0
     if not len(words):
-        return Times(np.full(len(text), NOWHERE), empty, problems=_no_time(empty, name))
+        return Times(np.full(len(codes), NOWHERE), empty, problems=_no_time(empty, name))
+    far = _far_years(words, time_format)
     late_midnight = np.array([_MIDNIGHT.search(word) is not None for word in words], dtype=bool)
     if late_midnight.any():
         words = words.str.replace(_MIDNIGHT, r"\g<1>00\g<2>", regex=True)
@@ -251,8 +250,8 @@ def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
     if time_format is not None and 2 * reading.count < len(words):
         ways = forms.readings(words)  # what to type instead
     problems = _no_time(empty, name)
-    late = bad & ~empty & _far_years(text, time_format) & (len(ways) < 2)
-    problems += _beyond(late, text, name)
+    late = bad & np.append(far, False)[codes] & (len(ways) < 2)
+    problems += _beyond(late, column, name)
     problems += _not_read(column, bad & ~empty & ~late, name, time_format or reading.form, ways, words)
     if reading.form and time_format is None:
         problems.append(Problem("time", f"Column {name!r}: read as {reading.form}.", column=name, severity="note"))
@@ -266,9 +265,24 @@ def _text(column: pd.Series, name: str, time_format: str | None) -> Times:
     what = "time has no time zone|times have no time zone"
     fix = "Write every time with its zone (such as 2024-01-31T06:00:00Z), or none."
     but = " while the others have one;"
-    problems += in_column("zone", name, ~bad & ~with_zone, what, fix, show=lambda row: repr(text[row]), but=but)
+    problems += in_column(
+        "zone", name, ~bad & ~with_zone, what, fix, show=lambda row: repr(str(column[row]).strip()), but=but
+    )
     tz, notes = _zone_of(words[zoned & (reading.values != NOWHERE)], reading, name)
     return Times(values, bad, aware=True, tz=tz, problems=problems + notes, form=form)
+
+
+def _words(column: pd.Series) -> tuple[Ints, pd.Series]:
+    """Return the distinct texts of a column without blanks around them, and which each row has; -1 for none.
+
+    A long table says the same times for each series: what is done to texts is done once to each of them.
+    """
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        column = column.astype(str).where(column.notna())
+    codes, found = pd.factorize(column)
+    text = pd.Series(found, dtype=object).str.strip()
+    inner, words = pd.factorize(text.where(text != ""))
+    return np.append(inner, -1)[codes], pd.Series(words, dtype=object)
 
 
 def _far_years(text: pd.Series, time_format: str | None) -> Bools:

@@ -244,11 +244,18 @@ class Metric:
             return self._finished(np.bincount(codes, figures, n), np.bincount(codes, sizes, n))
         series = series[known]
         n_series = int(series.max()) + 1 if len(series) else 1
-        cells, n_cells = codes * n_series + series, n * n_series
-        values = self._finished(np.bincount(cells, figures, n_cells), np.bincount(cells, None, n_cells))
-        values = values.reshape(n, n_series)
-        count = (~np.isnan(values)).sum(axis=1)
-        return np.where(count > 0, np.nansum(values, axis=1) / np.where(count > 0, count, 1), np.nan)
+        cells = codes * n_series + series
+        numbers = np.arange(n * n_series) if n * n_series <= 4 * len(cells) else np.unique(cells)
+        if len(numbers) < n * n_series:  # by series there are as many groups as series: a whole table is quadratic
+            cells = np.searchsorted(numbers, cells)
+        size = np.bincount(cells)
+        there = np.flatnonzero(size)
+        values = self._finished(np.bincount(cells, figures)[there], size[there])
+        groups, starts = np.unique(numbers[there] // n_series, return_index=True)
+        pooled = np.full(n, np.nan)
+        if len(groups):
+            pooled[groups] = np.add.reduceat(values, starts) / np.diff(starts, append=len(values))
+        return pooled
 
     def _finished(self, total: Floats | Ints, size: Floats | Ints) -> Floats:
         mean = np.where(size > 0, total / np.where(size > 0, size, 1), np.nan)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from foretide.data.windows import places
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import bounds_of, interval_columns, interval_levels, quantile_column, quantile_levels
 from foretide.forecasters.naming import check_columns
@@ -151,7 +152,7 @@ def _groups(panel: Panel, by: By) -> tuple[list[str], Ints]:
             f"{nearest(by, (ALL, *panel.static.names))}"
         )
     names = list(dict.fromkeys(label.ravel().tolist()))
-    return names, np.array([names.index(one) for one in label.ravel()], dtype=np.int64).reshape(shape)
+    return names, places(label.ravel().tolist(), names).reshape(shape)
 
 
 def _label(panel: Panel, by: Mapping[str, str], entity: int, series: str) -> str:

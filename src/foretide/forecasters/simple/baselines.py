@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from foretide.data.time.seasons import main_season, telling
+from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
 from foretide.forecasters.gaussian import unit_of
 from foretide.forecasters.simple.history import (
     ahead_rows,
+    alike,
     at_rows,
-    by_entity,
     first_known,
     last_seen,
     last_seen_row,
     season_last,
     season_level,
-    targets_until,
+    side_by_side,
 )
 from foretide.forecasters.sizes import CYCLES, SHARES, Sizes, SpaceEntry, near
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
     from foretide.forecasters.answer import Quantiles, Traces
     from foretide.typing import Floats, Ints
 
@@ -57,14 +57,18 @@ class _Simple(Forecaster):
 
     def _predict(self, panel: Panel, windows: Windows, quantiles: Quantiles, traces: Traces) -> Prediction:
         mean = np.empty((len(windows), self.h, panel.n_targets))
-        for entity, chosen in by_entity(windows):
-            cutoffs = windows.cutoff[chosen]
-            mean[chosen] = self._ahead(targets_until(panel, entity, int(cutoffs.max())), cutoffs)
+        for entities, chosen, cutoffs in alike(panel, windows, self.h):
+            history = side_by_side(panel, entities, 0, int(cutoffs.max()) + 1)
+            ahead = self._ahead(history, cutoffs).reshape(len(cutoffs), self.h, len(entities), -1)
+            mean[chosen] = ahead.transpose(2, 0, 1, 3)
         return Prediction(mean)
 
     @abstractmethod
     def _ahead(self, history: Floats, cutoffs: Ints) -> Floats:
-        """Forecast from rows ``cutoffs`` ``[n]`` of ``history`` ``[T, D]``: ``[n, H, D]``."""
+        """Forecast from rows ``cutoffs`` ``[n]`` of ``history`` ``[T, C]``: ``[n, H, C]``.
+
+        Columns are the targets of one or many entities; what becomes of one must not depend on the others.
+        """
 
 
 class Persistence(_Simple):
@@ -371,12 +375,13 @@ def _best_setting(train: Panel, season: int, grid: Sequence[float], one_ahead: O
     Where nothing can be compared (less than two cycles) the middle of the grid is taken.
     """
     total = np.zeros(len(grid))
-    for entity in telling(train, season):
-        history = np.array(train.rows(entity)[-CHOICE_CYCLES * season :, : train.n_targets], dtype=np.float64)
+    entities = np.array(telling(train, season), dtype=np.int64)
+    for some, _, (last,) in alike(train, Windows(entities, train.length[entities] - 1), len(grid)):
+        history = side_by_side(train, some, max(0, last + 1 - CHOICE_CYCLES * season), last + 1)
         history /= unit_of(np.max(np.abs(history), axis=0, initial=0.0, where=~np.isnan(history)))
-        errors = np.stack([(one_ahead(history, setting) - history) ** 2 for setting in grid])
-        known = ~np.isnan(errors).any(axis=0)
-        sums = np.where(known, errors, 0.0).sum(axis=1)
-        mean = sums.mean(axis=0)
-        total += (sums / np.where(mean > 0, mean, 1.0)).sum(axis=1)
+        errors = np.stack([((one_ahead(history, setting) - history) ** 2).T for setting in grid], axis=1)  # [B D, G, T]
+        known = ~np.isnan(errors).any(axis=1, keepdims=True)
+        sums = np.where(known, errors, 0.0).sum(axis=-1)
+        mean = sums.mean(axis=-1, keepdims=True)
+        total = np.vstack([total, sums / np.where(mean > 0, mean, 1.0)]).sum(axis=0)
     return grid[int(np.argmin(total))] if total.any() else grid[len(grid) // 2]

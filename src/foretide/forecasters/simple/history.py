@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from foretide.typing import Floats, Ints
 
 
+CELLS = 2**18
+"""Entities that are alike are gone through together, up to so many cells at once."""
 SLEEP = 10
 """So many equal values at the beginning of a series are taken for sleep."""
 
@@ -28,6 +30,45 @@ def by_entity(windows: Windows) -> Iterator[tuple[int, Ints]]:
     entities, starts = np.unique(windows.entity[order], return_index=True)
     for entity, chosen in zip(entities, np.split(order, starts[1:]), strict=True):
         yield int(entity), chosen
+
+
+def alike(panel: Panel, windows: Windows, h: int = 1) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yield entities that are forecast from the same rows, so that formulas go through them as columns side by side.
+
+    Parameters
+    ----------
+    panel : Panel
+    windows : Windows
+    h : int
+        Steps that are forecast from each: what is done at once stays within :data:`CELLS` cells.
+
+    Yields
+    ------
+    entities : int array ``[B]``
+    chosen : int array ``[B, n]``
+        Positions of their windows.
+    cutoffs : int array ``[n]``
+        Of each of these entities.
+    """
+    order = np.argsort(windows.entity, kind="stable")
+    entities, starts, counts = np.unique(windows.entity[order], return_index=True, return_counts=True)
+    for n in np.unique(counts):
+        own = np.flatnonzero(counts == n)
+        chosen = order[starts[own][:, None] + np.arange(n)]
+        rows = windows.cutoff[chosen]
+        kinds, kind = np.unique(rows, axis=0, return_inverse=True) if (rows != rows[0]).any() else (rows[:1], own * 0)
+        together = np.argsort(kind.ravel(), kind="stable")
+        for cutoffs, same in zip(kinds, np.split(together, np.cumsum(np.bincount(kind.ravel()))[:-1]), strict=True):
+            most = max(1, CELLS // (max(int(cutoffs.max()) + 1, int(n) * h) * panel.n_targets))
+            for at in range(0, len(same), most):
+                some = same[at : at + most]
+                yield entities[own[some]], chosen[some], cutoffs
+
+
+def side_by_side(panel: Panel, entities: Ints, start: int, stop: int) -> Floats:
+    """Return a copy of rows ``start .. stop - 1`` of the targets of some entities, ``[T, B * D]`` float64."""
+    rows = panel.row0[entities] + np.arange(start, stop)[:, None]
+    return np.array(panel.values[rows, : panel.n_targets], dtype=np.float64).reshape(len(rows), -1)
 
 
 def targets_until(panel: Panel, entity: int, row: int) -> Floats:

@@ -147,7 +147,7 @@ def _middle(known: dict[str, pd.DataFrame], names: Sequence[str]) -> str:
     """The series with the middle level of those that moved lately; of all where none did."""
     moved = [name for name in names if name in known and known[name][LAST].nunique() > 1] or list(names)
     level = {name: _level(np.abs(known[name][LAST].to_numpy(float))) if name in known else 0.0 for name in moved}
-    return sorted(moved, key=lambda name: (level[name], names.index(name)))[len(moved) // 2]
+    return sorted(moved, key=level.__getitem__)[len(moved) // 2]  # of equal ones the first
 
 
 def _words(data: Json, content: Content, ahead: Future) -> list[str]:
