@@ -264,8 +264,7 @@ def test_an_error_in_the_process_that_leads_ends_the_others(tmp_path: Path) -> N
 
 
 def test_the_number_of_processes_decides_nothing() -> None:
-    """Neither the name of a checkpoint nor that of a job."""
-    assert TrainingConfig(devices=3).decisive == TrainingConfig()
+    """Neither the name of a fit nor that of a job."""
     settings = {"models": [{"name": "LSTM", "settings": {"hidden": 8, "devices": 2}}], "devices": ["a", "b"]}
     assert decisive(settings) == {"models": [{"name": "LSTM", "settings": {"hidden": 8}}], "devices": ["a", "b"]}
 

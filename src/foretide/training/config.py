@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from foretide.errors import check_numbers, check_settings
 
@@ -72,11 +72,6 @@ class TrainingConfig:
         }
         check_settings(self, _common_checks(self) | own)
 
-    @property
-    def decisive(self) -> TrainingConfig:
-        """What decides the weights."""
-        return replace(self, devices=1)
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -114,11 +109,6 @@ class Stage:
     patience: int | None = 20
     learns: tuple[str, ...] = ()
     steps: int | None = None
-
-    @property
-    def decisive(self) -> Stage:
-        """What decides the weights: all of it."""
-        return self
 
     def __post_init__(self) -> None:
         check_numbers(self, where=f" in {self.name}")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from foretide.data.checkpoints import digest, here
 from foretide.errors import ConfigError, TrainingError
 from foretide.parallel.threads import limited
-from foretide.seeding import torch_generator
+from foretide.seeding import seed_layers, torch_generator
 from foretide.training.config import TrainingConfig
 from foretide.training.kept import draw_on, draws
 from foretide.training.learner import Group, NetworkLearner, stretches
@@ -172,7 +172,7 @@ class JoinedLearner(NetworkLearner):
         if self.leads:
             draw_on(drawn, self._whole.device)
         else:  # other masks than those of rank 0, and the same after a new start
-            torch.manual_seed(int(digest(drawn["draws.cpu"].numpy(), self.ranks.rank)[:15], 16))
+            seed_layers(int(digest(drawn["draws.cpu"].numpy(), self.ranks.rank)[:15], 16))
 
 
 def _portable(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from foretide.data.checkpoints import Gradual, Kept, digest, here
+from foretide.errors import WorkerDiedError
 from foretide.training.saved import prefixed, under
 from foretide.training.watch import Epoch
 
@@ -90,6 +92,21 @@ class Keeper:
         """
         self.file.keep(lambda: self._packed(far), ended=far.ended or at_once)
 
+    @contextmanager
+    def safely(self, far: Far) -> Iterator[None]:
+        """Go through an epoch, and keep what was there before where one of several processes does not come to its end.
+
+        Parameters
+        ----------
+        far : Far
+            Where the learner then is again.
+        """
+        try:
+            yield
+        except WorkerDiedError:
+            self.keep(far, at_once=True)
+            raise
+
     def _packed(self, far: Far) -> Kept:
         arrays = prefixed("learner.", _arrays({**self.learner.moving(), **draws()}))
         for part, best in far.best.items():
@@ -103,7 +120,7 @@ def _name(learner: Learner[Batch], schedule: TrainingConfig | Stage) -> str:
     place = here()
     if place is None:
         return ""
-    begins = digest(learner.kind, schedule.decisive, _arrays(learner.moving()))
+    begins = digest(learner.kind, schedule, _arrays(learner.moving()))
     return f"training-{place.number('training')}-{begins}"
 
 

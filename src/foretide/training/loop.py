@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from foretide.errors import TrainingError, WorkerDiedError
+from foretide.errors import TrainingError
 from foretide.training.config import Stage, TrainingConfig
 from foretide.training.kept import Best, Far, Keeper
 from foretide.training.watch import Epoch, EpochCallback, show_watchers
@@ -145,13 +145,10 @@ def train(
     else:
         best = found.best
     for epoch in range(len(history.epochs), 0 if ended else schedule.epochs + 1):
-        try:
+        with keeper.safely(Far(history.epochs, best)):
             batches = learner.batches()
             train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
             losses = learner.validate()
-        except WorkerDiedError:  # the learner is where the epoch began
-            keeper.keep(Far(history.epochs, best), at_once=True)
-            raise
         diary.note(epoch, train_loss, losses)
         for part, loss in losses.items():
             if loss < best[part].loss:

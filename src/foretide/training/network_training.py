@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -54,7 +55,8 @@ def train_network(
     every = Group(params=list(network.parameters()), lr=config.lr, weight_decay=config.weight_decay)
     windows = (train_batches, val_batches)
     with joined_learner(network, windows, config, groups or [every], generator) as learner:
-        history = _trained(learner, config, on_epoch)
+        # How far it came is kept under a name that others go on from, however many they are.
+        history = _trained(learner, replace(config, devices=1), on_epoch)
     network.load_state_dict(learner.averaged.state_dict())
     network.eval()
     return history
