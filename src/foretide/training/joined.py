@@ -112,7 +112,7 @@ class JoinedLearner(NetworkLearner):
         self._whole.zero_()
         learning = [(p, part) for p, part in zip(self.moved, self._parts, strict=True) if p.grad is not None]
         for parameter, part in learning:
-            part.copy_(parameter.grad)
+            part.copy_(parameter.grad)  # type: ignore[arg-type]
         self._loss.copy_(loss.detach())
         self._count.fill_(weight)
         self._add(self._whole)
