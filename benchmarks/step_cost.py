@@ -15,7 +15,7 @@ from torch.nn import functional
 
 import foretide as ft
 from foretide.data.windows import slide
-from foretide.training.network_training import make_optimizer
+from foretide.training.learner import make_optimizer
 from foretide.training.store import Store, WindowBatches
 
 H, LOOKBACK, BATCH, STEPS = 10, 60, 64, 60

@@ -37,6 +37,14 @@ def seeded_init(seed: int) -> Iterator[None]:
     used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     devices = list(range(torch.cuda.device_count())) if used else []
     with torch.random.fork_rng(devices=devices):
-        for generator in (torch.default_generator, *(torch.cuda.default_generators[d] for d in devices)):
-            generator.manual_seed(seed)
+        seed_layers(seed)
         yield
+
+
+def seed_layers(seed: int) -> None:
+    """Make layers draw from ``seed`` from now on; inside :func:`seeded_init`, which undoes it, or in a worker."""
+    import torch
+
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    for generator in (torch.default_generator, *(torch.cuda.default_generators if used else ())):
+        generator.manual_seed(seed)

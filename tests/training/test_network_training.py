@@ -14,7 +14,8 @@ from foretide.models.inputs import Inputs, Labels
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.config import TrainingConfig
 from foretide.training.fused.flat import clip_gradients
-from foretide.training.network_training import evaluate, make_optimizer, train_network
+from foretide.training.learner import make_optimizer
+from foretide.training.network_training import evaluate, train_network
 
 
 class Toy(nn.Module):

@@ -20,6 +20,7 @@ from foretide.errors import ArtifactError
 from foretide.forecasters.artifact import DECISIVE, KEPT, from_json, to_json
 from foretide.forecasters.fitted import Fitted
 from foretide.forecasters.gaussian import distribution_of
+from foretide.forecasters.options import decisive
 from foretide.forecasters.part import kept_history
 from foretide.forecasters.paths.learned import learn_from_errors
 from foretide.forecasters.stand_in import StandIn
@@ -74,7 +75,7 @@ def fit_once(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *,
         return model
 
     decided_by = (
-        class_place(type(model)), model.settings(), intervals, fitted, part.train_rows, str(part.train_until),
+        class_place(type(model)), decisive(model.settings()), intervals, fitted, part.train_rows, str(part.train_until),
         digest_of_panel(part.panel), digest_of_panel(seen.panel), model._former,
     )  # fmt: skip
     remembered(

@@ -6,11 +6,15 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields
+from typing import TypeVar, cast
 
 from foretide.errors import FOREIGN, ConfigError, nearest
 
+T = TypeVar("T")
 READING = ("id", "time", "target", "past", "future", "static", "freq")
 """What is said of a table when it is read, not of a model."""
+PACE = ("devices",)
+"""Settings that decide how quickly something is learned, and not what."""
 REQUIRED: object = inspect.Parameter.empty
 """In place of the default of a setting that has none."""
 SHOWN = 5
@@ -38,6 +42,31 @@ def own_parameters(kind: type) -> tuple[dict[str, object], bool]:
 def default_of(field: Field[object]) -> object:
     """Return the default of a dataclass's field; :data:`REQUIRED` where it has none."""
     return REQUIRED if field.default is MISSING else field.default
+
+
+def decisive(settings: T) -> T:
+    """Return settings without those that decide how quickly something is learned: work goes on under others.
+
+    Parameters
+    ----------
+    settings : dict, list or other value of a configuration
+
+    Returns
+    -------
+    As given
+
+    Examples
+    --------
+    >>> from foretide.forecasters.options import decisive
+    >>> decisive({"models": [{"LSTM": {"hidden": 8, "devices": 2}}]})
+    {'models': [{'LSTM': {'hidden': 8}}]}
+    """
+    if isinstance(settings, Mapping):
+        kept = {k: decisive(v) for k, v in settings.items() if k not in PACE or not isinstance(v, int)}
+        return cast("T", kept)
+    if isinstance(settings, (list, tuple)) and type(settings) in (list, tuple):
+        return cast("T", type(settings)(decisive(one) for one in settings))
+    return settings
 
 
 def check_options(options: Mapping[str, object], configs: Iterable[type], others: Iterable[str] = ()) -> None:

@@ -14,6 +14,7 @@ from foretide.data.checkpoints import keeping
 from foretide.data.files import file_name
 from foretide.errors import ForetideError
 from foretide.forecasters.fitting import installed_versions
+from foretide.forecasters.options import decisive
 from foretide.jobs.checking import checked_data
 from foretide.jobs.claim import TakenError
 from foretide.jobs.config import Config, load_config, write_yaml
@@ -290,6 +291,6 @@ def _resumes(deed: Deed, config: Config, place: Path) -> bool:
     if status["status"] == "finished" and not deed.goes_on:
         return False
     try:
-        return deed.same(load_config(place / SETTINGS.file)) == deed.same(config)
+        return decisive(deed.same(load_config(place / SETTINGS.file))) == decisive(deed.same(config))
     except ForetideError:
         return False  # its configuration cannot be read: another job

@@ -32,7 +32,8 @@ class EncoderLayer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens ``[B, P, d]`` -> the same shape."""
         b, p, d = tokens.shape
-        qkv = self.qkv(self.norm_attention(tokens)).view(b, p, 3, self.heads, d // self.heads)
+        bias = keys_at_rest(self.qkv.bias, d, 2 * d)
+        qkv = F.linear(self.norm_attention(tokens), self.qkv.weight, bias).view(b, p, 3, self.heads, d // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=self.dropout if self.training else 0.0)
         tokens = tokens + self.out(mixed.transpose(1, 2).reshape(b, p, d))
@@ -164,7 +165,8 @@ class AttentionBackbone(AttendingBackbone):
         for layer in self.encoder:
             patches = layer(patches)
         patches = self.norm_encoded(patches)
-        key, value = self.key_value(patches).chunk(2, dim=-1)
+        bias = keys_at_rest(self.key_value.bias, 0, self.config.hidden)
+        key, value = F.linear(patches, self.key_value.weight, bias).chunk(2, dim=-1)
         return self._split(key), self._split(value), patches
 
     def _scores(self, query: Tensor, tokens: Tensor, keys: Tensor) -> Tensor:
@@ -189,6 +191,15 @@ class AttentionBackbone(AttendingBackbone):
         """Mass of the weights in each patch, ``[B, M, H, P]``."""
         b, m, h, _ = weights.shape
         return F.pad(weights, (self.pad, 0)).view(b, m, h, -1, self.patch).sum(dim=4)
+
+
+def keys_at_rest(bias: Tensor, low: int, high: int) -> Tensor:
+    """Return a bias without a gradient in the part that is the keys'.
+
+    It adds the same to all scores of a query, and the softmax cancels that: its gradient is rounding, which Adam would
+    make steps of.
+    """
+    return torch.cat([bias[:low], bias[low:high].detach(), bias[high:]])
 
 
 def copy_start(frame: Frame, shape: Shape, heads: int) -> tuple[Tensor, Tensor]:

@@ -40,6 +40,9 @@ class TrainingConfig:
     by_step : bool
         Whether each step of the horizon is corrected first, from the start's forecast and known-future columns there,
         by small networks that are kept where validation asks for them.
+    devices : int
+        Processes that train together, each on its part of every batch: on a GPU of its own, or on its share of the
+        threads. Rounding apart the weights are those of one process. Under torchrun: the number of its processes.
     """
 
     epochs: int = 60
@@ -54,6 +57,7 @@ class TrainingConfig:
     steps_per_epoch: int | None = 100
     fit_mean_first: bool = True
     by_step: bool = True
+    devices: int = 1
 
     def __post_init__(self) -> None:
         check_numbers(self)
@@ -64,6 +68,7 @@ class TrainingConfig:
             "fit_mean_first": isinstance(self.fit_mean_first, bool),
             "by_step": isinstance(self.by_step, bool),
             "steps_per_epoch": self.steps_per_epoch is None or self.steps_per_epoch >= 1,
+            "devices": self.devices >= 1,
         }
         check_settings(self, _common_checks(self) | own)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from foretide.data.checkpoints import Gradual, Kept, digest, here
+from foretide.errors import WorkerDiedError
 from foretide.training.saved import prefixed, under
 from foretide.training.watch import Epoch
 
@@ -72,7 +74,7 @@ class Keeper:
             return None
         state = {name: torch.from_numpy(np.array(array)) for name, array in under("learner.", kept.arrays).items()}
         device = next(iter(next(iter(self.learner.parts.values()))), torch.empty(0)).device
-        _draw_on(state, device)
+        draw_on(state, device)
         self.learner.take_up(state)
         best = {}
         for part, (epoch, loss, count) in kept.facts["best"].items():
@@ -80,17 +82,33 @@ class Keeper:
             best[part] = Best(epoch, loss, values)
         return Far(cast("list[Epoch]", kept.facts["epochs"]), best, bool(kept.facts["ended"]))
 
-    def keep(self, far: Far) -> None:
-        """Write a file where it is time for one.
+    def keep(self, far: Far, *, at_once: bool = False) -> None:
+        """Write a file where it is time for one, or at once.
 
         Parameters
         ----------
         far : Far
+        at_once : bool
         """
-        self.file.keep(lambda: self._packed(far), ended=far.ended)
+        self.file.keep(lambda: self._packed(far), ended=far.ended or at_once)
+
+    @contextmanager
+    def safely(self, far: Far) -> Iterator[None]:
+        """Go through an epoch, and keep what was there before where one of several processes does not come to its end.
+
+        Parameters
+        ----------
+        far : Far
+            Where the learner then is again.
+        """
+        try:
+            yield
+        except WorkerDiedError:
+            self.keep(far, at_once=True)
+            raise
 
     def _packed(self, far: Far) -> Kept:
-        arrays = prefixed("learner.", _arrays({**self.learner.moving(), **_draws()}))
+        arrays = prefixed("learner.", _arrays({**self.learner.moving(), **draws()}))
         for part, best in far.best.items():
             arrays |= _arrays({f"best.{part}.{k}": value for k, value in enumerate(best.values)})
         about = {part: [best.epoch, best.loss, len(best.values)] for part, best in far.best.items()}
@@ -102,7 +120,7 @@ def _name(learner: Learner[Batch], schedule: TrainingConfig | Stage) -> str:
     place = here()
     if place is None:
         return ""
-    begins = digest(type(learner).__qualname__, schedule, _arrays(learner.moving()))
+    begins = digest(learner.kind, schedule, _arrays(learner.moving()))
     return f"training-{place.number('training')}-{begins}"
 
 
@@ -110,7 +128,7 @@ def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
     return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
 
-def _draws() -> dict[str, Tensor]:
+def draws() -> dict[str, Tensor]:
     """The states of the generators that layers such as dropout draw from."""
     found = {"draws.cpu": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -118,7 +136,7 @@ def _draws() -> dict[str, Tensor]:
     return found
 
 
-def _draw_on(state: dict[str, Tensor], device: torch.device) -> None:
+def draw_on(state: dict[str, Tensor], device: torch.device) -> None:
     """Let layers draw on from where they were; takes these states out of the others."""
     torch.set_rng_state(state.pop("draws.cpu"))
     cuda = state.pop("draws.cuda", None)

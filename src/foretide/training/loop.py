@@ -96,6 +96,11 @@ class Learner(ABC, Generic[Batch]):
     def advice(self) -> tuple[str, str]:
         """How an error message calls the loss, and what it says to change."""
 
+    @property
+    def kind(self) -> str:
+        """What another process must be to go on from where this one came."""
+        return type(self).__qualname__
+
     def weight(self, batch: Batch) -> float:
         """Return what a batch's loss counts in the mean over an epoch."""
         return 1.0
@@ -126,6 +131,8 @@ def train(
     ------
     TrainingError
         When a loss is not finite; the message names epoch, batch and windows.
+    WorkerDiedError
+        When one of the processes that train together is gone; how far they came is kept.
     """
     keeper = Keeper(learner, schedule)
     found = keeper.found()
@@ -138,9 +145,10 @@ def train(
     else:
         best = found.best
     for epoch in range(len(history.epochs), 0 if ended else schedule.epochs + 1):
-        batches = learner.batches()
-        train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
-        losses = learner.validate()
+        with keeper.safely(Far(history.epochs, best)):
+            batches = learner.batches()
+            train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
+            losses = learner.validate()
         diary.note(epoch, train_loss, losses)
         for part, loss in losses.items():
             if loss < best[part].loss:

@@ -12,8 +12,8 @@ from foretide.heads.base import Distribution, Head, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
 from foretide.models.inputs import Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
+from foretide.training.learner import Group
 from foretide.training.means import reduce
-from foretide.training.network_training import Group
 from foretide.typing import Array, Bools, Reals
 
 START_PARAMETERS = ("frame.", "bias", "gain")

@@ -14,9 +14,10 @@ from foretide.models.inputs import Inputs, Labels, Shape
 from foretide.models.start import Start
 from foretide.seeding import seeded_init, torch_generator
 from foretide.training.config import TrainingConfig
+from foretide.training.learner import Group
 from foretide.training.means import reduce
 from foretide.training.network import bounded_weight
-from foretide.training.network_training import Group, train_network
+from foretide.training.network_training import train_network
 from foretide.training.store import WindowBatches
 from foretide.training.watch import nobody_watching
 
@@ -79,7 +80,9 @@ def find_correction(
         return None
     device, rows = train.store.device, shape.h * shape.targets
     size = max(min(config.batch_size, MOST_ROWS // rows, len(train) // FEWEST_STEPS), FEWEST_WINDOWS)
-    own = replace(config, epochs=min(config.epochs, MOST_EPOCHS), lr=LR, weight_decay=WEIGHT_DECAY, batch_size=size)
+    own = replace(
+        config, epochs=min(config.epochs, MOST_EPOCHS), lr=LR, weight_decay=WEIGHT_DECAY, batch_size=size, devices=1
+    )
     with seeded_init(seed), nobody_watching():
         frame = Frame(start, shape).to(device).requires_grad_(False)
         network = CorrectedFrame(frame, StepCorrection(shape, _lags(seasons, shape.input_size))).to(device)

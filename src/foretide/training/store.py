@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +19,7 @@ from foretide.models.frame import Frame
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
 from foretide.training.prepare import Preparation
-from foretide.typing import Ints, Reals
+from foretide.typing import Array, Ints, Reals
 
 EFFECT_ROWS = 65_536
 """Rows at once whose effect of known-future columns is computed."""
@@ -43,6 +48,7 @@ class Store:
         self.row0 = first_rows(panel.length)
         self.values = torch.from_numpy(self.array).to(self.device)
         self.future = None if self.future_array is None else torch.from_numpy(self.future_array).to(self.device)
+        self.n_targets = panel.n_targets
         static = preparation.static(panel)
         self.static = None if static is None else torch.from_numpy(static).to(self.device)
         d = panel.n_targets
@@ -51,6 +57,15 @@ class Store:
             missing[piece.start : piece.stop] = np.isnan(rows_of(panel, piece.start, piece.stop, slice(0, d)))
         self.observed = torch.from_numpy(~missing).to(self.device) if missing.any() else None
         self.entities = preparation.positions(panel)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a process needs to train: arrays that it can map; no panel, and nothing twice."""
+        left = ("panel", "preparation", "array", "future_array", "device")
+        return packed({name: value for name, value in self.__dict__.items() if name not in left})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(unpacked(state))
+        self.device = torch.device("cpu")
 
     @torch.no_grad()
     def effect(self, frame: Frame) -> Tensor | None:
@@ -96,8 +111,7 @@ class WindowBatches:
     def __init__(self, store: Store, windows: Windows, base: Reals | None = None) -> None:
         self.store, self.windows = store, windows
         self._base = None if base is None else torch.as_tensor(base, dtype=torch.float32, device=store.device)
-        size, h, d = store.input_size, store.h, store.panel.n_targets
-        device = store.device
+        size, device = store.input_size, store.device
         # A million windows are held by two short numbers each: first row of the lookback, and entity.
         short = np.int32 if len(store.values) < 2**31 else np.int64
         self._start = torch.from_numpy((store.rows(windows) - size + 1).astype(short)).to(device)
@@ -105,7 +119,13 @@ class WindowBatches:
         self._to_step = torch.from_numpy(store.panel.first - store.row0 + size - 1).to(device)
         self._entity = torch.from_numpy(store.entities).to(device)
         self._many = store.panel.n_entities > 1
-        # Strided views: window w of the store is row w of the view, and costs no memory.
+        self._effects: Tensor | None = None
+        self._view()
+        self._check_known()
+
+    def _view(self) -> None:
+        """Strided views: window w of the store is row w of the view, and costs no memory."""
+        store, size, h, d = self.store, self.store.input_size, self.store.h, self.store.n_targets
         self._past = store.values.unfold(0, size, 1)
         # The truth of a lookback that starts at row r starts at row r + size; no such view of a panel without any.
         has_truth = len(store.values) >= size + h
@@ -113,23 +133,40 @@ class WindowBatches:
         self._observed = store.observed[size:].unfold(0, h, 1) if has_truth and store.observed is not None else None
         # Known-future columns have h rows more per entity than the values.
         self._ahead = None if store.future is None else store.future.unfold(0, size + h, 1)
-        self._effect: Tensor | None = None
+        self._effect = None if self._effects is None else self._effects.unfold(0, size + h, 1)
         self._codes = self._rows = None
         if store.calendar is not None:
-            self._codes = torch.from_numpy(store.calendar.codes).to(device).unfold(0, size + h, 1)
-            self._rows = torch.from_numpy(store.calendar.rows).to(device)
+            self._codes = as_tensor(store.calendar.codes).to(store.device).unfold(0, size + h, 1)
+            self._rows = as_tensor(store.calendar.rows).to(store.device)
         self._has_known = self._ahead is not None or self._codes is not None
-        self._check_known()
 
     def __len__(self) -> int:
-        return len(self.windows)
+        return len(self._start)
+
+    def __getstate__(self) -> dict[str, object]:
+        """What a process needs to train; its views are made anew."""
+        names = ("store", "_base", "_start", "_local", "_to_step", "_entity", "_many", "_effects")
+        return packed({name: self.__dict__[name] for name in names})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(unpacked(state))
+        self._view()
+
+    def to(self, device: torch.device) -> None:
+        """Move all to a device."""
+        if device != self.store.device:
+            for owner in (self.store, self):
+                held = {name: value.to(device) for name, value in vars(owner).items() if isinstance(value, Tensor)}
+                vars(owner).update(held)
+            self.store.device = device
+            self._view()
 
     def take_effect(self, frame: Frame) -> None:
         """Compute what a frame makes of the known-future columns once for each row, where windows share rows."""
         size = self.store.input_size + self.store.h
         if len(self) * size > len(self.store.values):
-            effect = self.store.effect(frame)
-            self._effect = None if effect is None else effect.unfold(0, size, 1)
+            self._effects = self.store.effect(frame)
+            self._effect = None if self._effects is None else self._effects.unfold(0, size, 1)
 
     def inputs(self, chosen: Tensor) -> Inputs:
         """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
@@ -197,3 +234,55 @@ class WindowBatches:
             column = int(np.argmax(missing.any(axis=0)))
             step = int(self.windows.steps(panel)[window]) - store.input_size + 1 + int(np.argmax(missing[:, column]))
             raise no_value_ahead(panel, int(self.windows.entity[window]), column, step, store.h)
+
+
+# ---------------------------------------------------------------- on their way to other processes
+@dataclass(frozen=True, eq=False)
+class _Packed:
+    """A tensor on its way."""
+
+    array: Array
+
+
+def packed(held: Mapping[str, object]) -> dict[str, object]:
+    """Return what something holds with arrays in the place of tensors, which processes of a map share.
+
+    Parameters
+    ----------
+    held : mapping
+
+    Returns
+    -------
+    dict
+    """
+    return {name: _Packed(one.cpu().numpy()) if isinstance(one, Tensor) else one for name, one in held.items()}
+
+
+def unpacked(held: Mapping[str, object]) -> dict[str, object]:
+    """Undo :func:`packed`; tensors lie where the arrays do.
+
+    Parameters
+    ----------
+    held : mapping
+
+    Returns
+    -------
+    dict
+    """
+    return {name: as_tensor(one.array) if isinstance(one, _Packed) else one for name, one in held.items()}
+
+
+def as_tensor(array: Array) -> Tensor:
+    """Return a tensor on the memory of an array, also of one that only may be read: nobody writes to it here.
+
+    Parameters
+    ----------
+    array : array
+
+    Returns
+    -------
+    Tensor
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return torch.from_numpy(array)

@@ -21,6 +21,7 @@ from foretide.evaluation.rolling.fold_store import digest_of_arrays
 from foretide.evaluation.rolling.plan import BacktestWarning
 from foretide.forecasters.base import Forecaster, held_back
 from foretide.forecasters.naming import check_names
+from foretide.forecasters.options import decisive
 from foretide.forecasters.simple.default_set import is_baseline, simple_set
 from foretide.forecasters.table import class_place
 from foretide.forecasters.wrappers.wrapper import unfitted
@@ -104,7 +105,7 @@ class Member:
         -------
         dict
         """
-        told: Json = {"class": class_place(type(self.forecaster)), "settings": self.settings}
+        told: Json = {"class": class_place(type(self.forecaster)), "settings": decisive(self.settings)}
         if as_it_is:
             own = isinstance(self.forecaster, Forecaster)
             told["state"] = digest_of_arrays(self.forecaster.state()) if own else "?"  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import numpy as np
 from foretide.data.checkpoints import Kept, at, remembered
 from foretide.forecasters.auto.judge import Trial, predicted_seconds, tried
 from foretide.forecasters.classical.time_limit import OutOfTime, Watch
+from foretide.forecasters.options import decisive
 from foretide.forecasters.table import class_place
 from foretide.parallel import map_tasks
 from foretide.text import duration
@@ -73,7 +74,7 @@ def attempt(shared: Shared, turn: Turn) -> Attempt:
     -------
     Attempt
     """
-    decided_by = (turn.place, class_place(type(turn.model)), turn.model.settings())
+    decided_by = (turn.place, class_place(type(turn.model)), decisive(turn.model.settings()))
     return remembered("turn", decided_by, lambda: _attempt(shared, turn), pack=_packed, unpack=_unpacked)
 
 

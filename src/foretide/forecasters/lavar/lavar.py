@@ -110,6 +110,10 @@ class LAVAR(Forecaster):
         self.heads = heads if isinstance(heads, str) else tuple(heads)
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = "auto" if calendar == "auto" else calendar_of(calendar)
+        if "devices" in options:
+            raise ConfigError(
+                "LAVAR trains in one process: its stages take seconds. Leave devices out; LSTM and Attention know it."
+            )
         check_options(options, self.configs, self._named())
         self.config: LatentConfig = rebuilt(self.configs[0], {"order": order, "latent": latent, **options})
         self.supply: SupplyConfig = rebuilt(self.configs[1], options)

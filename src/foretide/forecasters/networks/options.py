@@ -20,6 +20,7 @@ class NetworkOptions(TypedDict, total=False):
     steps_per_epoch: int | None
     fit_mean_first: bool
     by_step: bool
+    devices: int
     level: str
     channels: str
     waves: str | int
