@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -33,18 +34,10 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 def write_forecasts(
-    model: Forecaster,
-    panel: Panel | Frame,
-    folder: str | os.PathLike[str],
-    *,
-    cutoffs: Times | Windows | None = None,
-    levels: float | Iterable[float] = DEFAULT_LEVELS,
-    quantiles: float | Iterable[float] = (),
-    h: int | None = None,
-    partition: str | None = None,
-    notes: bool = False,
-    overwrite: bool = False,
-) -> Path:
+    model: Forecaster, panel: Panel | Frame, folder: str | os.PathLike[str], *, cutoffs: Times | Windows | None = None,
+    levels: float | Iterable[float] = DEFAULT_LEVELS, quantiles: float | Iterable[float] = (), h: int | None = None,
+    partition: str | None = None, notes: bool = False, overwrite: bool = False,
+) -> Path:  # fmt: skip
     """Forecast all series of a table and write the forecasts to a folder of Parquet files, part by part.
 
     Parameters
@@ -56,7 +49,7 @@ def write_forecasts(
     folder : path
         Appears once all parts are written. ``pandas.read_parquet(folder)`` reads them all.
     cutoffs, levels, quantiles, h
-        As in :meth:`foretide.forecasters.base.Forecaster.predict`.
+        As in ``predict``.
     partition : str, optional
         The column of identifiers, or a static column: a folder for each of its values, ``shop=12``, in the place of the
         column.
@@ -74,10 +67,8 @@ def write_forecasts(
     ------
     ConfigError
         For a folder that is there, and a partition that is no such column.
-    DataError, NotFittedError
-        As in :meth:`foretide.forecasters.base.Forecaster.predict`.
-    StorageError
-        Where it cannot be written; what was there before stays.
+    DataError, NotFittedError, StorageError
+        As in ``predict``; where it cannot be written. What was there before stays.
 
     Examples
     --------
@@ -95,22 +86,31 @@ def write_forecasts(
     if place.exists() and not overwrite:
         raise ConfigError(f"{place} is there already. Choose another folder, or type overwrite=True.")
     values, windows = _values_of(panel, partition), model.origins(panel, cutoffs)
-    wanted = {"levels": tuple(levels) if isinstance(levels, Iterable) else levels, "h": h, "quantiles": quantiles}
-    row_bytes = 8 * (model.h if h is None else h) * panel.n_targets * (3 + 2 * np.size(wanted["levels"]))
+    central, further = (tuple(some) if isinstance(some, Iterable) else (some,) for some in (levels, quantiles))
+    row_bytes = 8 * (model.h if h is None else h) * panel.n_targets * (3 + 2 * len(central) + len(further))
+    with _appearing(place) as whole:
+        for number, some in enumerate(_in_parts(panel, windows, row_bytes)):
+            forecast = model.predict(*_alone(panel, windows[some]), central, h=h, quantiles=further)
+            _write(forecast.pandas(notes=notes), whole, number, partition, values)
+    return place
+
+
+@contextmanager
+def _appearing(place: Path) -> Iterator[Path]:
+    """Give a folder to write to, which takes its place at the end; nothing has changed where that is not reached."""
     whole = place.parent / f"{PART}{uuid.uuid4().hex[:12]}"
     with storing(place, "What was there before is kept."):
         whole.mkdir(parents=True)
         try:
-            for number, some in enumerate(_in_parts(panel, windows, row_bytes)):
-                forecast = model.predict(*_alone(panel, windows[some]), **wanted)
-                _write(forecast.pandas(notes=notes), whole, number, partition, values)
+            yield whole
+            former = whole.with_name(f"{whole.name}.former")
             if place.exists():
-                shutil.rmtree(place)
+                os.replace(place, former)
             os.replace(whole, place)
+            shutil.rmtree(former, ignore_errors=True)
         except BaseException:
             shutil.rmtree(whole, ignore_errors=True)
             raise
-    return place
 
 
 def _values_of(panel: Panel, partition: str | None) -> dict[str, object] | None:
@@ -155,9 +155,11 @@ def _write(
     own = frame[partition] if values is None else frame.iloc[:, 0].map(values)
     rest = frame.drop(columns=partition) if values is None else frame
     for value, rows in rest.groupby(own.to_numpy(), sort=False, dropna=False):
-        inside = folder / f"{partition}={_NO_VALUE if pd.isna(value) else quote(_text(value), safe='')}"
+        inside = folder / f"{partition}={quote(_text(value), safe='')}"
         write_whole(inside / name, lambda path, rows=rows: rows.to_parquet(path, index=False))  # type: ignore[misc]
 
 
 def _text(value: object) -> str:
+    if value is None or value != value:
+        return _NO_VALUE
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

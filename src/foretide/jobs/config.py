@@ -13,8 +13,7 @@ from typing import Annotated, Self, get_args
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from foretide.data.files import at_home, file_name, is_no_path, read_text, storing
-from foretide.data.opened.files import holds_files
-from foretide.data.tables.source import STDIN
+from foretide.data.tables.source import STDIN, holds_files
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
 from foretide.jobs.mistakes import Mistake, Origin

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from foretide.data.counts import count_like
-from foretide.data.opened.files import holds_files
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.data.tables.form import Form
+from foretide.data.tables.source import holds_files
 from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.jobs.sections import READING
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
-from foretide.data.opened.files import find_files, holds_files
+from foretide.data.opened.files import find_files
 from foretide.data.panel import Panel
 from foretide.data.reading.checks import look_through
 from foretide.data.reading.frames import open_frame
 from foretide.data.reading.guess import guess_roles
 from foretide.data.reading.original import Original
 from foretide.data.reading.problems import Problem, raise_errors
-from foretide.data.tables.source import STDIN
+from foretide.data.tables.source import STDIN, holds_files
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError
 from foretide.jobs.readiness import known_steps, series_notes
@@ -184,7 +184,7 @@ def _opened(path: str, roles: Roles, options: FileOptions) -> Source:
             "have a row per series and time. Name the target: target='...'."
         )
     known = {role: getattr(guess.roles, role) for role in ("time", "target", "past", "future", "static")}
-    panel = Panel.open(path, id=guess.ids or None, **known, **options)
+    panel = Panel.open(path, id=guess.ids or None, **known, **options)  # type: ignore[misc]  # it refuses what is of CSV
     own = {name: value for name, value in options.items() if value not in (None, False, "error")}
     ids = {"id": guess.ids} if guess.ids else {}
     where = str(Path(path).absolute())

@@ -226,27 +226,6 @@ def find_files(path: str | os.PathLike[str]) -> Files:
     return Files(tuple(files), schema, numbers)
 
 
-def holds_files(path: str | os.PathLike[str]) -> bool:
-    """Whether a path names a folder, or files by a pattern: a table to be opened, and not read whole.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> from foretide.data.opened.files import holds_files
-    >>> holds_files("sales/*.parquet"), holds_files("sales.csv")
-    (True, False)
-    """
-    typed = os.path.expanduser(os.fspath(path))
-    return os.path.isdir(typed) or (glob.has_magic(typed) and not os.path.lexists(typed))
-
-
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type holds text.
 
