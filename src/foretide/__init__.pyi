@@ -17,6 +17,7 @@ from .forecasters import *  # noqa: F403
 from .forecasters import adapters as adapters
 from .forecasters.artifact import load as load
 from .forecasters.forecast import Forecast as Forecast
+from .forecasters.parts import write_forecasts as write_forecasts
 from .forecasters.wrappers.per_entity import fit_each as fit_each
 from .jobs import run as run
 from .jobs.forecasting import forecast as forecast

@@ -40,7 +40,9 @@ FURTHER = (*ROLES, "h")
 @reads_tables
 @does_a_job
 def forecast(
-    data: Annotated[str, typer.Argument(help="A CSV or Parquet file; - is standard input.")],
+    data: Annotated[
+        str, typer.Argument(help="A CSV or Parquet file, or a folder of Parquet files; - is standard input.")
+    ],
     h: Annotated[int | None, typer.Option("--h", min=1, help="Steps to forecast; one season by default.")] = None,
     out: Annotated[
         str | None,

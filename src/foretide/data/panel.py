@@ -265,8 +265,8 @@ class Panel(Shape):
         >>> import pathlib, tempfile
         >>> folder = tempfile.TemporaryDirectory()
         >>> for shop, frame in ft.synthetic.supplies(T=30, n_sites=2).panel.to_frame().groupby("unique_id"):
-        ...     frame.to_parquet(pathlib.Path(folder.name, f"{shop}.parquet"))
-        >>> ft.Panel.open(folder.name, target="x1", cache=pathlib.Path(folder.name, "columns")).ids
+        ...     frame.to_parquet(pathlib.Path(folder.name, f"{shop}.parquet"), index=False)
+        >>> ft.Panel.open(folder.name, target="item01", cache=pathlib.Path(folder.name, "columns")).ids
         ('site1', 'site2')
         >>> folder.cleanup()
         """

@@ -188,7 +188,7 @@ class Forecaster(Exports):
         strange = {name: on for name, on in traces.items() if name not in self.traces}
         table = table_of("predict", panel, {n: on for n, on in strange.items() if n in FOREIGN}, PREDICT)
         panel, steps = self._read(table), steps_asked(self.name, self.h, h)
-        windows = self._origins_of(panel, cutoffs)
+        windows = self.origins(panel, cutoffs)
         kept, asked = levels_held(
             self.name, self.quantile_range, levels, quantiles, means_only=not self.answers_levels, trained=self.neural
         )
@@ -249,8 +249,22 @@ class Forecaster(Exports):
         self._fitted.check(panel, self.name)
         return self._fitted.view(panel, windows, self.h, memory=self.memory)
 
-    def _origins_of(self, panel: Panel, cutoffs: Times | Windows | None) -> Windows:
-        assert self._fitted is not None
+    def origins(self, panel: Panel, cutoffs: Times | Windows | None = None) -> Windows:
+        """Return the windows that ``predict`` forecasts from; for those who look inside.
+
+        Parameters
+        ----------
+        panel : Panel
+        cutoffs : sequence of times, optional
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        Windows
+            Ordered by series, then time.
+        """
+        if self._fitted is None:
+            raise NotFittedError(f"{self.name} is not fitted. Type: model.fit(panel, until=...)")
         self._fitted.check(panel, self.name)
         if cutoffs is not None or (panel.observed > 0).all():
             return at_cutoffs(panel, cutoffs)

@@ -225,7 +225,7 @@ def what_if(
     check_draws(n, seed)
     kept = interval_levels(levels)
     panel = fitted.indicators.labelled(panel)
-    scenarios, windows = scenarios_of(changes, panel), model._origins_of(panel, cutoffs)
+    scenarios, windows = scenarios_of(changes, panel), model.origins(panel, cutoffs)
     both, apart = side_by_side(panel, windows, model.h if h is None else h, scenarios, fitted)
     drawn = fitted.dependence is not None and bool(kept)
     found = model.predict(both, apart, levels=kept if model.answers_levels else (), h=h)

@@ -13,7 +13,7 @@ from typing import Annotated, Self, get_args
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from foretide.data.files import at_home, file_name, is_no_path, read_text, storing
-from foretide.data.tables.source import STDIN
+from foretide.data.tables.source import STDIN, holds_files
 from foretide.errors import ConfigError, nearest
 from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
 from foretide.jobs.mistakes import Mistake, Origin
@@ -326,7 +326,7 @@ def find_data(path: str, folder: Path) -> Path:
         tried.append(Path(os.environ["FORETIDE_DATA"]) / wanted.name)
     for candidate in tried:
         with storing(candidate, deed="read"):
-            if candidate.is_file():
+            if candidate.is_file() or holds_files(candidate):
                 return candidate.resolve()
     places = "\n".join(f"  {p}" for p in dict.fromkeys(os.path.normpath(t) for t in tried))
     raise ConfigError(

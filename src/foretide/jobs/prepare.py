@@ -11,6 +11,7 @@ from foretide.data.counts import count_like
 from foretide.data.panel import Panel
 from foretide.data.splits import Split, split, split_at
 from foretide.data.tables.form import Form
+from foretide.data.tables.source import holds_files
 from foretide.errors import ConfigError, ForetideError, nearest
 from foretide.jobs.sections import READING
 
@@ -128,6 +129,8 @@ def read_panel(data: DataConfig, path: str | None = None, given: Mapping[str, ob
     if data.id is None and data.static:
         raise ConfigError("data.static: columns that describe entities need an id column, data.id.")
     options: Json = {name: getattr(data, name) for name in (*columns, *READING)}
+    if holds_files(path or str(data.path)):
+        return Panel.open(path or str(data.path), **{**options, **(given or {})})
     if path is None:
         return Panel.read(str(data.path), **options)
     form = {f.name: getattr(data, f.name) for f in fields(Form)}

@@ -59,8 +59,9 @@ class DataConfig(Section):
     Attributes
     ----------
     path : str, optional
-        A CSV or Parquet file, packed or not. Relative paths are looked for beside the configuration, in the folder
-        above it, in the working folder, and under ``$FORETIDE_DATA`` by file name.
+        A CSV or Parquet file, packed or not; or a folder of Parquet files, or a pattern (``sales/*.parquet``), which
+        may be larger than the memory: see :meth:`foretide.Panel.open`. Relative paths are looked for beside the
+        configuration, in the folder above it, in the working folder, and under ``$FORETIDE_DATA`` by file name.
     synthetic : SyntheticConfig, optional
         Instead of ``path``.
     id : str or tuple of str, optional

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
+from foretide.data.opened.files import find_files
 from foretide.data.panel import Panel
 from foretide.data.reading.checks import look_through
+from foretide.data.reading.frames import open_frame
+from foretide.data.reading.guess import guess_roles
 from foretide.data.reading.original import Original
 from foretide.data.reading.problems import Problem, raise_errors
-from foretide.data.tables.source import STDIN
+from foretide.data.tables.source import STDIN, holds_files
 from foretide.data.time.seasons import main_season
 from foretide.errors import ConfigError, DataError
 from foretide.jobs.readiness import known_steps, series_notes
@@ -153,6 +156,8 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
     if isinstance(data, pd.Series):
         data = data.to_frame("y" if data.name is None else str(data.name))
     path = str(data) if isinstance(data, (str, os.PathLike)) else None
+    if path is not None and holds_files(path):
+        return _opened(path, roles, {**TOLERANT, **options})
     found = look_through(data, roles, {**TOLERANT, **options}, tolerant=True)
     if found.panel is None:
         raise_errors(found.report.problems)
@@ -166,6 +171,27 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
     where = STDIN if path is None or path == STDIN else str(Path(path).absolute())
     section = DataConfig.model_validate(section_of(where, found.report, {**TOLERANT, **options}))
     return Source(panel, original, section, name, (*read, *_in_one(found, notes)))
+
+
+def _opened(path: str, roles: Roles, options: FileOptions) -> Source:
+    """Open a folder of files; the roles that are None are guessed from some of its rows."""
+    named = {role: None if columns is None else _several(columns) for role, columns in roles.items()}
+    (time,) = named.pop("time", None) or (None,)
+    guess = guess_roles(open_frame(find_files(path).sample()), {"id": None, **named}, time, melt=False)
+    if guess.melt:
+        raise DataError(
+            f"{path} seems to hold a column per series: {', '.join(guess.roles.target[:3])} …. Files that are opened "
+            "have a row per series and time. Name the target: target='...'."
+        )
+    known = {role: getattr(guess.roles, role) for role in ("time", "target", "past", "future", "static")}
+    panel = Panel.open(path, id=guess.ids or None, **known, **options)  # type: ignore[misc]  # it refuses what is of CSV
+    own = {name: value for name, value in options.items() if value not in (None, False, "error")}
+    ids = {"id": guess.ids} if guess.ids else {}
+    where = str(Path(path).absolute())
+    section = DataConfig.model_validate({"path": where, **ids, **known, **own, "freq": panel.grid.freq})
+    name = Path(path).name.partition(".")[0]
+    read = () if panel.origin is None else (panel.origin.text(),)
+    return Source(panel, Original(panel), section, name, (*read, *_notes(panel, guess.notes)))
 
 
 def _notes(panel: Panel, problems: Sequence[Problem]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 from foretide.data.files import storing
 from foretide.data.reading.frames import open_frame
 from foretide.data.tables.source import PARQUET
+from foretide.data.windows import evenly
 from foretide.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ BATCH_BYTES = 8 * 2**20
 UNIT_BYTES = 64 * 2**20
 """Rows between two notes of how far the work is."""
 _FOOTER = 2**16
+_UNNAMED = re.compile(r"__index_level_\d+__")
+"""How pandas writes an index without a name."""
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -119,6 +123,23 @@ class Files:
             found += [Unit(k, tuple(some))] if some else []
         return found
 
+    def sample(self, most: int = 16) -> pd.DataFrame:
+        """Return the first rows of some units, evenly spread, the last one among them: enough to guess roles from.
+
+        Parameters
+        ----------
+        most : int
+            Units.
+
+        Returns
+        -------
+        pandas data frame
+        """
+        units = self.units(8 * len(self.columns))
+        chosen = [units[k] for k in evenly(len(units), most, newest=True)]
+        frames = [next(self.batches(unit, self.columns), None) for unit in chosen]
+        return pd.concat([f.to_native() for f in frames if f is not None], ignore_index=True)  # type: ignore[misc]
+
     def batches(self, unit: Unit, columns: Sequence[str]) -> Iterator[FrameView]:
         """Yield the rows of a unit in order, as frames.
 
@@ -191,6 +212,9 @@ def find_files(path: str | os.PathLike[str]) -> Files:
             raise DataError(f"{files[0].name} lies in folders of {list(parts)}, {file.name} of {list(file.parts)}.")
     numbers = frozenset(n for n, all_ in parts.items() if all(v is not None and _is_whole(v) for v in all_))
     schema = schemas[0]
+    for name in schema.names:
+        if _UNNAMED.fullmatch(name):
+            schema = schema.remove(schema.get_field_index(name))
     for name in parts:
         if name in schema.names:
             schema = schema.remove(schema.get_field_index(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import glob
 import gzip
 import io
 import lzma
@@ -60,6 +61,27 @@ class Source:
     def is_parquet(self) -> bool:
         """Whether the content is Parquet, whatever the ending says."""
         return self.data[:4] == b"PAR1" or self.name.lower().endswith(PARQUET)
+
+
+def holds_files(path: str | os.PathLike[str]) -> bool:
+    """Whether a path names a folder, or files by a pattern: a table to be opened, and not read whole.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from foretide.data.tables.source import holds_files
+    >>> holds_files("sales/*.parquet"), holds_files("sales.csv")
+    (True, False)
+    """
+    typed = os.path.expanduser(os.fspath(path))
+    return os.path.isdir(typed) or (glob.has_magic(typed) and not os.path.lexists(typed))
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:
