@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foretide.errors import ConfigError, MissingExtraError, WorkerDiedError
 
@@ -153,7 +153,7 @@ class _Held:
     users: int = 0
     cluster: Cluster | None = None
     stack: ExitStack | None = None
-    handler: object = None
+    handler: Any = None
     """Of SIGTERM, before Ray set its own."""
 
 
@@ -179,8 +179,9 @@ def held(cluster: Cluster) -> Iterator[ModuleType]:
         Where it cannot be reached, is not protected, or another one is connected to.
     """
     now = _HELD.cluster
-    if now is not None and now.address != cluster.address:
-        raise ConfigError(f"This process uses the Ray at {now.address or 'hand'}; end that before another one.")
+    if now is not None and cluster.address not in (None, now.address):
+        used = f"the Ray at {now.address}" if now.address else "a Ray that it has started"
+        raise ConfigError(f"This process uses {used}. End that before it uses the one at {cluster.address}.")
     if not _HELD.users:
         with ExitStack() as stack:
             stack.enter_context(_connected(cluster))
@@ -279,14 +280,15 @@ def _imported() -> ModuleType:
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Give SIGTERM back to whoever handled it: Ray ends the process, which is right where nobody does."""
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM) if main else None
-    _HELD.handler = before
+    """Take SIGTERM back from Ray where somebody handled it; else Ray may end the process in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = _HELD.handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
     finally:
-        if main and before is not None:
+        if not callable(before) and getattr(signal.getsignal(signal.SIGTERM), "__module__", "").startswith("ray."):
             signal.signal(signal.SIGTERM, before)
 
 
@@ -302,8 +304,9 @@ def _init(ray: ModuleType, **options: object) -> None:
             f"The Ray cluster at {options['address']} cannot be used: {error} Expected the address of a cluster's "
             "head (host:6379) on a machine that is part of it; see `ray status` there."
         ) from error
-    if callable(_HELD.handler):
-        signal.signal(signal.SIGTERM, _HELD.handler)
+    handler, _HELD.handler = _HELD.handler, None
+    if callable(handler):
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager
