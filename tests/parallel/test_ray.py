@@ -285,7 +285,7 @@ def test_an_item_that_kills_its_worker_is_retried_and_reported(tmp_path: Path) -
     assert {outcome.attempts for outcome in found if outcome.index != 3} == {1}
 
 
-def test_kill_9_of_a_worker_during_a_backtest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kill_9_of_a_worker_during_a_backtest(capfd: pytest.CaptureFixture[str]) -> None:
     panel = make_panel((150, 140))
     models: list[Any] = [ft.SeasonalES(H), ft.Ridge(H, input_size=14)]
     options: dict[str, Any] = {"n_windows": 4, "step": 3, "refit": True, "baselines": False}
@@ -298,6 +298,7 @@ def test_kill_9_of_a_worker_during_a_backtest(monkeypatch: pytest.MonkeyPatch) -
 
     card = ft.backtest(models, panel, **options, executor={"ray": {"n_jobs": 2}}, progress=kill)
     assert len(killed) == 1
+    assert capfd.readouterr() == ("", "")
     here = _forecasts(ft.backtest(models, panel, **options))
     for name, array in _forecasts(card).items():
         np.testing.assert_array_equal(array, here[name])

@@ -206,7 +206,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         yield
         return
     address = cluster.address or os.environ.get(ADDRESS)
-    with _own_sigterm(), _started_here(cluster.cpus) if address is None else _joined(address):
+    with _own_sigterm(), _started_here(cluster.cpus) if address is None else _joined(address), _silent():
         _look(cluster)
         yield
 
@@ -276,6 +276,20 @@ def _imported() -> ModuleType:
 
     found: ModuleType = ray
     return found
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what Ray says of dead workers off the terminal: outcomes say it."""
+    worker = sys.modules["ray._private.worker"]
+    say = getattr(worker, "print_to_stdstream", None)
+    if say is not None:
+        worker.print_to_stdstream = lambda *_, **__: None  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if say is not None:
+            worker.print_to_stdstream = say  # type: ignore[attr-defined]
 
 
 @contextmanager

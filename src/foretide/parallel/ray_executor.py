@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -24,6 +25,9 @@ from foretide.parallel.worker import in_worker
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+PAUSE = 0.1
+"""Seconds after the first death of a worker until its task is begun again, in which Ray notices."""
 
 
 class RayExecutor(Executor):
@@ -196,7 +200,11 @@ class _Crew(Generic[S, I, R]):
     def __post_init__(self) -> None:
         job = self.line.job
         self.sent = Sent(self.shared.key, job.threads, job.place, here(), versions(), tuple(sys.path))
-        self.remote = self.ray.remote(max_retries=0, num_cpus=1, num_gpus=self.gpus, max_calls=0)(run_there)
+        self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        """Ask for workers as for another function: Ray hands out one that has just died once more otherwise."""
+        self.remote = self.ray.remote(max_retries=0, num_cpus=1, num_gpus=self.gpus)(run_there)
 
     def work(self) -> Iterator[Outcome[R]]:
         """Hand out the tasks and yield what comes."""
@@ -239,8 +247,11 @@ class _Crew(Generic[S, I, R]):
         try:
             back = cast("Back", loads(self.ray.get(ref)))
         except (gone.NodeDiedError, gone.ObjectLostError, gone.LocalRayletDiedError):
+            self._ask_anew()
             return self.line.lost(task)
         except (gone.WorkerCrashedError, gone.OutOfMemoryError):
+            self._ask_anew()
+            time.sleep(PAUSE * (task.deaths + 1))
             return self.line.failed(task, None)
         except gone.RayTaskError as error:
             raise error.cause from None
