@@ -85,6 +85,7 @@ def local() -> list[dict[str, Any]]:
             for name in seconds:
                 took, found[name] = timed(lambda name=name: folds(data, n_jobs=2, executor=name))
                 seconds[name].append(took)
+                print(f"{name}: {took:.1f} s", flush=True)
         killed: list[int] = []
         again, after = timed(lambda: folds(data, executor="ray", progress=kill_a_worker(killed)))
     here = folds(data)
@@ -110,14 +111,8 @@ def cluster() -> list[dict[str, Any]]:
     other = made.add_node(num_cpus=1)
     made.wait_for_nodes()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
-    asked = subprocess.run(
-        [sys.executable, "-c", STRANGER, made.address],
-        env=clean,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    command = [sys.executable, "-c", STRANGER, made.address]
+    asked = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=300, check=False)
     data, said = panel(), list[str]()
 
     def kill(line: str) -> None:
