@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import foretide
 from typer.testing import CliRunner
 
 from foretide.cli.app import COMMANDS, command_line
@@ -42,3 +43,15 @@ def test_every_command_has_help(name: str) -> None:
     done = CliRunner().invoke(command_line(COMMANDS), [name, "--help"])
     assert done.exit_code == 0
     assert "Usage" in done.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--executor", "rai"], "There is no executor 'rai'. Did you mean 'ray'?"),
+        (["--executor", "serial", "--address", "10.0.0.5:6379"], "Type: --executor ray --address 10.0.0.5:6379"),
+    ],
+)
+def test_where_a_command_runs_is_checked_first(flags: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text("data: {synthetic: {}}\n")
+    assert message in foretide("backtest", "job.yaml", "--dry-run", *flags, cwd=tmp_path, code=2).stderr

@@ -24,7 +24,8 @@ from foretide.forecasters.simple.baselines import SeasonalES
 from foretide.parallel import EXECUTORS, Executor, Job, Outcome, kept_workers, map_tasks, stream_tasks
 from foretide.parallel.sharing import IN_MEMORY, PREFIX
 
-each_executor = pytest.mark.parametrize("executor", EXECUTORS)
+LOCAL = [name for name in EXECUTORS if name != "ray"]  # test_ray.py has the rest: it takes seconds to start
+each_executor = pytest.mark.parametrize("executor", LOCAL)
 
 
 def values(outcomes: list[Outcome]) -> list[Any]:
@@ -203,7 +204,7 @@ def test_threads_are_held_and_given_back() -> None:
 
     before = now()
     for threads in (1, 2):
-        for executor in EXECUTORS:
+        for executor in LOCAL:
             assert values(map_tasks(tasks.threads_here, [0], executor=executor, threads=threads)) == [
                 (threads, threads)
             ]

@@ -6,6 +6,7 @@ import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,26 @@ FLAGS: dict[str, tuple[object, object]] = {
             typer.Option(
                 "--set", metavar="KEY=VALUE", rich_help_panel=PANEL, autocompletion=completion.settings,
                 help="Any setting, such as h=7 or LSTM.epochs=3; can be given several times.",
+            ),
+        ],
+        None,
+    ),
+    "executor": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--executor", metavar="NAME", rich_help_panel=PANEL,
+                help="Where fits run side by side: serial, processes or ray.",
+            ),
+        ],
+        None,
+    ),
+    "address": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--address", metavar="HOST:PORT", rich_help_panel=PANEL,
+                help="The Ray cluster; by default Ray is started on this machine.",
             ),
         ],
         None,
@@ -58,6 +79,8 @@ class Flags:
     ----------
     settings : tuple of str
         ``key=value`` each, as typed; :func:`foretide.jobs.settings.read_pairs` reads them.
+    executor, address : str or None
+        Where fits run; an address is that of a Ray cluster.
     dry_run : bool
         Say what would be done, and make nothing.
     json : bool
@@ -67,9 +90,32 @@ class Flags:
     """
 
     settings: tuple[str, ...] = ()
+    executor: str | None = None
+    address: str | None = None
     dry_run: bool = False
     json: bool = False
     quiet: bool = False
+
+    def place(self) -> AbstractContextManager[object]:
+        """Let all of the command run on the executor that was named.
+
+        Returns
+        -------
+        context manager
+
+        Raises
+        ------
+        ConfigError, MissingExtraError
+        """
+        if self.executor is None and self.address is None:
+            return nullcontext()
+        from foretide.errors import ConfigError
+        from foretide.parallel import using
+
+        name = self.executor or "ray"
+        if self.address is not None and name != "ray":
+            raise ConfigError(f"--address is that of a Ray cluster. Type: --executor ray --address {self.address}")
+        return using(name if self.address is None else {name: {"address": self.address}})
 
     def end(self, result: Callable[[], Mapping[str, object]], say: Callable[[], object], path: Path | str) -> None:
         """End a command: with JSON, with a path alone, or with what it says to people.
@@ -104,9 +150,19 @@ def does_a_job(command: Callable[..., None]) -> Callable[..., None]:
     """
 
     def gather(typed: Json) -> Flags:
-        return Flags(tuple(typed["settings"] or ()), typed["dry_run"], typed["json"], typed["quiet"])
+        return Flags(
+            tuple(typed["settings"] or ()), typed["executor"], typed["address"], typed["dry_run"], typed["json"],
+            typed["quiet"],
+        )  # fmt: skip
 
-    return with_options(command, "flags", FLAGS, gather)
+    @functools.wraps(command)
+    def there(**given: object) -> None:
+        flags = given["flags"]
+        assert isinstance(flags, Flags)
+        with flags.place():
+            command(**given)
+
+    return with_options(there, "flags", FLAGS, gather)
 
 
 def with_options(

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_valid
 
 from foretide.data.files import at_home, file_name, is_no_path, read_text, storing
 from foretide.data.tables.source import STDIN, holds_files
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError, MissingExtraError, nearest
 from foretide.forecasters.levels import DEFAULT_LEVELS, YAML, interval_levels, quantile_levels
 from foretide.jobs.mistakes import Mistake, Origin
 from foretide.jobs.sections import (
@@ -30,6 +30,7 @@ from foretide.jobs.settings import changed, read_pairs
 from foretide.jobs.yaml import read_settings as read_settings
 from foretide.jobs.yaml import read_yaml as read_yaml
 from foretide.jobs.yaml import write_yaml as write_yaml
+from foretide.parallel import Where, executor_of
 from foretide.typing import Json
 
 
@@ -71,6 +72,9 @@ class Config(Section):
         ``foretide explain``, which adds the inputs.
     threads : int
         PyTorch threads while the run lasts.
+    executor : str or {name: options}, optional
+        Where fits, trials and candidates run side by side: ``ray``, or ``{ray: {address: "10.0.0.5:6379"}}``. See
+        :func:`foretide.parallel.using`. It changes no result, and an executor opened around the job goes before it.
     output : str, optional
         Folder of the run.
     """
@@ -95,6 +99,7 @@ class Config(Section):
     attention_windows: int = Field(default=200, ge=0)
     explain: bool = True
     threads: int = Field(default=1, ge=1)
+    executor: str | dict[str, dict[str, object] | None] | None = None
     output: str | None = None
     _origin: Origin = PrivateAttr(default_factory=Origin)
 
@@ -131,6 +136,16 @@ class Config(Section):
     @classmethod
     def _read_quantiles(cls, value: object) -> tuple[float, ...] | None:
         return None if value is None else quantile_levels(value, typed=YAML)
+
+    @field_validator("executor")
+    @classmethod
+    def _known_executor(cls, value: Where | None) -> Where | None:
+        if value is not None:
+            try:
+                executor_of(value)
+            except MissingExtraError as error:
+                raise ValueError(str(error)) from error
+        return value
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:

@@ -29,6 +29,7 @@ from foretide.jobs.job import working
 from foretide.jobs.prepare import Prepared
 from foretide.jobs.tables import read_any
 from foretide.jobs.threads import network_threads
+from foretide.parallel import Where, using
 
 if TYPE_CHECKING:
     from foretide.data.reading.options import FileOptions
@@ -149,7 +150,7 @@ def forecast(
     past: Columns = None, future: Columns = None, static: Columns = None, model: Member | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS, quantiles: float | Iterable[float] = (),
     season: int | None = None, time_limit: float | None = TIME_LIMIT, seed: int = 0, progress: bool | Say | None = None,
-    **reading: Unpack[AnyOptions],
+    executor: Where | None = None, **reading: Unpack[AnyOptions],
 ) -> ForecastResult:  # fmt: skip
     """Forecast what comes next in any table.
 
@@ -166,15 +167,15 @@ def forecast(
         What forecasts; :class:`foretide.Auto` by default, which tries several and blends the good ones.
     levels, quantiles : float, or iterable of float
         Central interval levels in percent, further quantiles as fractions.
-    season : int, optional
-        Steps of one season; found by default.
+    season, seed : int, optional
+        Steps of one season; found by default. Equal seeds give equal forecasts unless the time limit left things out.
     time_limit : float or None
         Seconds that the call may take, as far as Auto can see to it; it leaves out what would take longer. None: as
         long as it takes.
-    seed : int
-        Equal seeds give equal forecasts while the time limit leaves nothing out.
     progress : bool or callable, optional
         Gets a line for every step, with the time left; by default it is printed where a person watches.
+    executor : str or {name: options}, optional
+        Where Auto's candidates are judged, such as ``"ray"``: see :func:`foretide.parallel.using`.
     **reading
         ``freq``, ``missing``, ``resample``, ``tz``, ``decimal`` …, as in :meth:`foretide.Panel.read`. Unless told
         otherwise, missing values stay missing, steps that are absent count as missing, and rows that say the same
@@ -203,7 +204,7 @@ def forecast(
     """
     roles = {"id": id, "time": time, "target": target, "past": past, "future": future, "static": static}
     ask = Ask(h, model, levels, quantiles, season, time_limit, seed)
-    return Call.of(data, ask, roles, reading).result(_teller(progress))
+    return Call.of(data, ask, roles, reading).result(_teller(progress), executor)
 
 
 def run_forecast(
@@ -298,13 +299,14 @@ class Call:
         })  # fmt: skip
         return cls(replace(source, notes=(*source.notes, *notes)), model, config)
 
-    def result(self, say: Say) -> ForecastResult:
+    def result(self, say: Say, executor: Where | None = None) -> ForecastResult:
         """Fit the model on everything, forecast from the end of every series, and say how good that is.
 
         Parameters
         ----------
         say : callable
             Gets one line of text for every step.
+        executor : str or {name: options}, optional
 
         Returns
         -------
@@ -312,7 +314,7 @@ class Call:
         """
         panel, model, notes = self.source.panel, self.model, list(self.source.notes)
         card = None
-        with _noting(notes), network_threads(self.tried(), self.config.threads):
+        with _noting(notes), network_threads(self.tried(), self.config.threads), using(executor):
             if isinstance(model, Auto):
                 model.progress = say
             else:
@@ -350,7 +352,7 @@ class Call:
 
 def _check_names(reading: Mapping[str, object], roles: Mapping[str, Columns]) -> None:
     """Refuse arguments that are none; those of other libraries are answered with the name here."""
-    names = ("h", *roles, *(f.name for f in fields(Ask)), "progress", *AnyOptions.__annotations__)
+    names = ("h", *roles, *(f.name for f in fields(Ask)), "progress", "executor", *AnyOptions.__annotations__)
     for name in reading:
         if name not in AnyOptions.__annotations__:
             check_foreign("ft.forecast", {name: reading[name]}, names)

@@ -23,6 +23,7 @@ from foretide.jobs.log import Log
 from foretide.jobs.prepare import Prepared, tell, with_form
 from foretide.jobs.status import is_going_on, read_status
 from foretide.jobs.store import CHECKPOINTS, LOG, SETTINGS, TUNED
+from foretide.parallel import using
 from foretide.tuning.search import check_names
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ Progress = Callable[[str], None]
 
 
 def plain(config: Config) -> Json:
-    """Return a configuration as plain data, without the place of the folder.
+    """Return a configuration as plain data, without the place of the folder and where tasks run.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def plain(config: Config) -> Json:
     -------
     dict
     """
-    return config.model_dump(mode="json", exclude={"output"})
+    return config.model_dump(mode="json", exclude={"output", "executor"})
 
 
 def text_of(config: Config) -> str:
@@ -166,7 +167,7 @@ class Job:
         -------
         Job
         """
-        self.folder.keep(TUNED, write_yaml(config.model_dump(mode="json", exclude={"output", "search"})))
+        self.folder.keep(TUNED, write_yaml(config.model_dump(mode="json", exclude={"output", "executor", "search"})))
         return replace(self, config=config)
 
 
@@ -224,7 +225,8 @@ def working(
         folder.keep(SETTINGS, text_of(kept))
         job = Job(deed, config, prepared, plan, folder, log)
         folder.place(CHECKPOINTS)
-        with keeping(job.checkpoints, {"job": deed.name, "versions": installed_versions()}):
+        about = {"job": deed.name, "versions": installed_versions()}
+        with keeping(job.checkpoints, about), using(config.executor, unless_set=True):
             yield job
         if deed.parts:
             log(f"finished: {folder.path / 'summary.md'}")

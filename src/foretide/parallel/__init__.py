@@ -8,29 +8,33 @@ Ctrl-C leaves no process and no file behind.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Sequence
-from multiprocessing import current_process
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
-import numpy as np
-
-from foretide.errors import ConfigError, nearest
+from foretide.errors import ConfigError
 from foretide.parallel.calls import tell
+from foretide.parallel.chosen import (
+    EXECUTORS,
+    Where,
+    around,
+    check_jobs,
+    executor_for,
+    executor_of,
+    is_integer,
+    jobs_here,
+    runs_here,
+    using,
+)
 from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
-from foretide.parallel.processes import ProcessExecutor, kept_workers
+from foretide.parallel.processes import ProcessExecutor
+from foretide.parallel.ray_executor import RayExecutor
 from foretide.parallel.serial import SerialExecutor
-from foretide.parallel.threads import cores
 from foretide.parallel.worker import in_worker
 
 __all__ = [
-    "EXECUTORS", "Executor", "Job", "Outcome", "ProcessExecutor", "SerialExecutor", "in_worker", "jobs_here",
-    "kept_workers", "map_tasks", "stream_tasks",
+    "EXECUTORS", "Executor", "Job", "Outcome", "ProcessExecutor", "RayExecutor", "SerialExecutor", "Where", "around",
+    "check_jobs", "executor_of", "in_worker", "jobs_here", "kept_workers", "map_tasks", "runs_here", "stream_tasks",
+    "using",
 ]  # fmt: skip
-
-EXECUTORS: dict[str, Callable[[int], Executor]] = {
-    "serial": lambda n_jobs: SerialExecutor(),
-    "processes": ProcessExecutor,
-}
-"""Name -> a function of the number of jobs that returns an executor."""
 
 
 def map_tasks(
@@ -39,7 +43,7 @@ def map_tasks(
     *,
     shared: S = None,  # type: ignore[assignment]
     n_jobs: int = 1,
-    executor: str | Executor | None = None,
+    executor: Where | None = None,
     threads: int | None = 1,
     retries: int = 2,
     chunk: int | None = None,
@@ -60,8 +64,8 @@ def map_tasks(
         from one file instead of copying them, and cannot write to them.
     n_jobs : int
         Tasks side by side; -1: one per core. Inside a worker everything runs one after the other.
-    executor : "serial", "processes" or Executor, optional
-        By default serial for one job, else processes.
+    executor : "serial", "processes", "ray", {name: options} or Executor, optional
+        By default the one of :func:`using` around this, all of it at one job; else serial at one, or processes.
     threads : int or None
         Threads of numpy, BLAS and torch in each task, serial or not, so that bits do not depend on the executor; None:
         what is set now in serial runs, the libraries' own choice in workers.
@@ -101,7 +105,7 @@ def stream_tasks(
     *,
     shared: S = None,  # type: ignore[assignment]
     n_jobs: int = 1,
-    executor: str | Executor | None = None,
+    executor: Where | None = None,
     threads: int | None = 1,
     retries: int = 2,
     chunk: int | None = None,
@@ -121,7 +125,7 @@ def stream_tasks(
     items : sequence of I
     shared : S, optional
     n_jobs : int
-    executor : str or Executor, optional
+    executor : str, {name: options} or Executor, optional
     threads : int or None
     retries : int
     chunk : int, optional
@@ -134,57 +138,39 @@ def stream_tasks(
     Outcome[R]
     """
     for what, value, least in (("threads", threads, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
-        if value is not None and (not _is_whole(value) or value < least):
+        if value is not None and (not is_integer(value) or value < least):
             raise ConfigError(f"{what} is a whole number of at least {least}, got {value!r}.")
-    chosen = _executor(executor, check_jobs(n_jobs))
-    return _outcomes(chosen, Job(function, shared, threads, retries, chunk, prepare), list(items), progress)
+    jobs = check_jobs(n_jobs)
+    job = Job(function, shared, threads, retries, chunk, prepare, at_once=jobs if jobs > 1 else None)
+    return _outcomes(executor_for(executor, jobs), job, list(items), progress)
 
 
-def check_jobs(n_jobs: int) -> int:
-    """Return a number of jobs; a :class:`ConfigError` says what it must be otherwise.
-
-    Parameters
-    ----------
-    n_jobs : int
-
-    Returns
-    -------
-    int
-    """
-    if not _is_whole(n_jobs) or (n_jobs < 1 and n_jobs != -1):
-        raise ConfigError(
-            f"n_jobs is how many tasks run side by side, at least 1, or -1 for all cores; got {n_jobs!r}."
-        )
-    return int(n_jobs)
-
-
-def jobs_here(n_jobs: int = -1) -> int:
-    """Return how many processes can run side by side for a number of jobs.
+@contextlib.contextmanager
+def kept_workers(shared: object, n_jobs: int = -1) -> Iterator[Executor]:
+    """Give an executor for several maps over one shared object, whose workers start and load libraries once.
 
     Parameters
     ----------
+    shared : object
+        The ``shared`` of each of these maps.
     n_jobs : int
-        -1: one per core.
+        Processes; -1: one per core. Inside :func:`using` that executor decides.
 
-    Returns
-    -------
-    int
-        1 in a worker, and in a process that may not start others.
+    Yields
+    ------
+    Executor
+        Inside a worker one that runs everything in this process.
+
+    Examples
+    --------
+    >>> table = {"a": 1, "b": 3}
+    >>> with kept_workers(table, n_jobs=1) as workers:
+    ...     found = [map_tasks(dict.get, keys, shared=table, executor=workers) for keys in (["a"], ["b", "c"])]
+    >>> [[outcome.get() for outcome in one] for one in found]
+    [[1], [3, None]]
     """
-    if in_worker() or current_process().daemon:
-        return 1
-    return n_jobs if n_jobs > 0 else cores()
-
-
-def _executor(executor: str | Executor | None, n_jobs: int) -> Executor:
-    if in_worker():
-        return SerialExecutor()
-    if isinstance(executor, Executor):
-        return executor
-    name = executor if executor is not None else "serial" if n_jobs == 1 else "processes"
-    if name not in EXECUTORS:
-        raise ConfigError(f"There is no executor {name!r}. {nearest(name, EXECUTORS)}")
-    return EXECUTORS[name](n_jobs)
+    with executor_for(around() or "processes", n_jobs).kept(shared) as executor:
+        yield executor
 
 
 def _outcomes(
@@ -207,7 +193,3 @@ def _outcomes(
             if isinstance(stream, Generator):
                 stream.close()
     tell((one for index in sorted(told) for one in told[index]), stacklevel=3)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

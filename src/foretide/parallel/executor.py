@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import Generic, Self, TypeVar, cast
 
 from foretide.data.checkpoints import Place, here
 
@@ -86,6 +87,8 @@ class Job(Generic[S, I, R]):
         Gets an item, in this process, when its turn comes, and returns what the function gets instead.
     place : Place or None
         Where whoever asked keeps what is done so far; tasks in other processes keep it there too.
+    at_once : int or None
+        Items side by side at most, of an executor that has more workers; None: as many as it has.
     """
 
     function: Callable[[S, I], R]
@@ -95,6 +98,7 @@ class Job(Generic[S, I, R]):
     chunk: int | None = None
     prepare: Callable[[I], I] | None = None
     place: Place | None = field(default_factory=here)
+    at_once: int | None = None
 
     def ready(self, item: I) -> I:
         """Return an item as the function gets it.
@@ -111,7 +115,37 @@ class Job(Generic[S, I, R]):
 
 
 class Executor(ABC):
-    """Carries out the tasks of a job; subclass it to run them elsewhere, on a cluster for instance."""
+    """Carries out the tasks of a job; subclass it to run them elsewhere.
+
+    What it starts for several maps lives from ``__enter__`` to ``__exit__``; outside, each map starts its own.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    @property
+    def jobs(self) -> int:
+        """Tasks that it runs side by side, as far as it knows; 1 where it does not say."""
+        return 1
+
+    @contextlib.contextmanager
+    def kept(self, shared: object) -> Iterator[Executor]:
+        """Give an executor for several maps over one shared object, which its workers read once.
+
+        Parameters
+        ----------
+        shared : object
+            The ``shared`` of each of these maps.
+
+        Yields
+        ------
+        Executor
+        """
+        with self:
+            yield self
 
     @abstractmethod
     def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:

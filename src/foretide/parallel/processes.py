@@ -7,7 +7,6 @@ import os
 import queue
 import re
 import signal
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, cast
 
 from foretide.errors import WorkerDiedError
 from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
+from foretide.parallel.line import Line, Task
 from foretide.parallel.serial import SerialExecutor
 from foretide.parallel.sharing import written_job
 from foretide.parallel.threads import cores, environment
 from foretide.parallel.worker import begin, in_worker, load, run_chunk
-from foretide.text import clipped
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 Work: TypeAlias = "Future[int] | Future[list[Outcome[object]]]"
 """A worker's start, which gives its process id, or a task."""
-CHUNKS_PER_WORKER, LONGEST_CHUNK = 32, 100
 # loky restarts workers that seem to leak; pages of mapped files and a first import of torch look like a leak to it.
 NO_RESTART = {"LOKY_MAX_MEMORY_LEAK_SIZE": str(10**15)}
 
@@ -63,13 +61,38 @@ class ProcessExecutor(Executor):
         if in_worker():
             yield from SerialExecutor().run(job, items)
             return
-        tasks = _tasks(len(items), self.n_jobs, job.chunk)
+        n_jobs = min(self.n_jobs, job.at_once or self.n_jobs)
+        line = Line(job, items, n_jobs)
         with written_job(job.function, job.shared) as folder:
-            crew = _Crew(folder, job, items, min(self.n_jobs, len(tasks)))
+            crew = _Crew(folder, line, min(n_jobs, len(line.waiting)))
             try:
-                yield from crew.work(tasks)
+                yield from crew.work()
             finally:
                 crew.kill()
+
+    @property
+    def jobs(self) -> int:
+        """Processes."""
+        return self.n_jobs
+
+    @contextlib.contextmanager
+    def kept(self, shared: object) -> Iterator[Executor]:
+        """Give an executor for several maps over one shared object, whose workers start and load libraries once.
+
+        Parameters
+        ----------
+        shared : object
+
+        Yields
+        ------
+        Executor
+        """
+        with written_job(apply, shared) as folder:
+            kept = _Kept(folder, shared, self.n_jobs)
+            try:
+                yield kept
+            finally:
+                kept.close()
 
 
 class _Kept(ProcessExecutor):
@@ -83,16 +106,11 @@ class _Kept(ProcessExecutor):
     def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
         """Yield one outcome per item, as they come; where that ends early, the workers are ended too."""
         assert job.shared is self.shared, "these workers have read another object"
-        paired = replace(
-            cast("Job[Any, Any, Any]", job), function=_apply, prepare=lambda i: (job.function, job.ready(i))
-        )
-        tasks = _tasks(len(items), self.n_jobs, job.chunk)
-        if self.crew is None:
-            self.crew = _Crew(self.folder, paired, items, self.n_jobs)
-        crew, self.crew = self.crew, None
-        crew.job, crew.items = paired, items
+        line = Line(paired(job), items, self.n_jobs)
+        crew, self.crew = self.crew or _Crew(self.folder, line, self.n_jobs), None
+        crew.line = line
         try:
-            yield from crew.work(tasks)
+            yield from crew.work()
             self.crew = crew
         finally:
             if self.crew is None:
@@ -105,61 +123,34 @@ class _Kept(ProcessExecutor):
             self.crew = None
 
 
-@contextlib.contextmanager
-def kept_workers(shared: object, n_jobs: int = -1) -> Iterator[Executor]:
-    """Give an executor for several maps over one shared object, whose workers start and load libraries once.
+def apply(shared: S, item: tuple[Callable[[S, I], R], I]) -> R:
+    """Call a function that came with its item.
 
     Parameters
     ----------
-    shared : object
-        The ``shared`` of each of these maps.
-    n_jobs : int
-        Processes; -1: one per core.
+    shared : S
+    item : (callable, I)
 
-    Yields
-    ------
-    Executor
-        Inside a worker one that runs everything in this process.
-
-    Examples
-    --------
-    >>> from foretide.parallel import map_tasks
-    >>> table = {"a": 1, "b": 3}
-    >>> with kept_workers(table, n_jobs=1) as workers:
-    ...     found = [map_tasks(dict.get, keys, shared=table, executor=workers) for keys in (["a"], ["b", "c"])]
-    >>> [[outcome.get() for outcome in one] for one in found]
-    [[1], [3, None]]
+    Returns
+    -------
+    R
     """
-    if in_worker():
-        yield SerialExecutor()
-        return
-    with written_job(_apply, shared) as folder:
-        kept = _Kept(folder, shared, n_jobs)
-        try:
-            yield kept
-        finally:
-            kept.close()
-
-
-def _apply(shared: S, item: tuple[Callable[[S, I], R], I]) -> R:
     function, own = item
     return function(shared, own)
 
 
-def _tasks(n: int, n_jobs: int, chunk: int | None) -> list[_Task]:
-    size = chunk or min(max(n // (n_jobs * CHUNKS_PER_WORKER), 1), LONGEST_CHUNK)
-    return [_Task(list(range(low, min(low + size, n)))) for low in range(0, n, size)]
+def paired(job: Job[S, I, R]) -> Job[Any, Any, Any]:
+    """Return the same job for workers that know what is shared: each item brings the function.
 
+    Parameters
+    ----------
+    job : Job[S, I, R]
 
-@dataclass
-class _Task:
-    """Items that travel together."""
-
-    indices: list[int]
-    attempts: int = 0
-    """How often they were begun before."""
-    deaths: int = 0
-    """How often a worker died on this one item alone."""
+    Returns
+    -------
+    Job
+    """
+    return replace(cast("Job[Any, Any, Any]", job), function=apply, prepare=lambda i: (job.function, job.ready(i)))
 
 
 @dataclass(eq=False)
@@ -197,23 +188,19 @@ class _Crew(Generic[S, I, R]):
     """The workers of one map, and what waits for them."""
 
     folder: Path
-    job: Job[S, I, R]
-    items: Sequence[I]
+    line: Line[S, I, R]
     size: int
     slots: list[_Slot] = field(default_factory=list)
     idle: list[_Slot] = field(default_factory=list)
-    waiting: deque[_Task] = field(default_factory=deque)
-    arrived: queue.SimpleQueue[tuple[_Slot, _Task | None, Work]] = field(default_factory=queue.SimpleQueue)
+    arrived: queue.SimpleQueue[tuple[_Slot, Task | None, Work]] = field(default_factory=queue.SimpleQueue)
     """A worker, what it worked on (None: on its start) and the future."""
 
-    def work(self, tasks: Sequence[_Task]) -> Iterator[Outcome[R]]:
+    def work(self) -> Iterator[Outcome[R]]:
         """Hand out the tasks and yield what comes."""
-        self.waiting.extend(tasks)
         if not self.slots:
-            self.slots = [_Slot(self.folder, self.job.threads) for _ in range(self.size)]
+            self.slots = [_Slot(self.folder, self.line.job.threads) for _ in range(self.size)]
             self.idle = list(self.slots)
-        left = len(self.items)
-        while left:
+        while self.line.left:
             self._feed()
             slot, task, future = self.arrived.get()
             error = future.exception()
@@ -225,7 +212,6 @@ class _Crew(Generic[S, I, R]):
             self.idle.append(slot)
             came = self._outcomes(task, future, error)
             self._feed()  # so that the worker is busy while the caller looks at what came
-            left -= len(came)
             yield from came
 
     def kill(self) -> None:
@@ -241,18 +227,16 @@ class _Crew(Generic[S, I, R]):
         """Give every idle worker a task, and start those that there are not (any more)."""
         from concurrent.futures.process import BrokenProcessPool
 
-        for slot in self.idle[: len(self.waiting)]:
+        for slot in self.idle[: len(self.line.waiting)]:
             self.idle.remove(slot)
             if slot.pool is None:
                 self._listen(slot, None, slot.start())
                 continue
-            task = self.waiting.popleft()
+            task = self.line.waiting.popleft()
             try:
-                future = slot.pool.submit(
-                    run_chunk, task.indices, [self.job.ready(self.items[i]) for i in task.indices], self.job.place
-                )
+                future = slot.pool.submit(run_chunk, task.indices, self.line.ready(task), self.line.job.place)
             except BrokenProcessPool:  # it died while it had nothing to do, which is no task's fault
-                self.waiting.appendleft(task)
+                self.line.waiting.appendleft(task)
                 self._listen(slot, None, slot.start())
             else:
                 self._listen(slot, task, future)
@@ -265,35 +249,20 @@ class _Crew(Generic[S, I, R]):
         else:
             slot.false_starts += 1
             slot.close()
-            if slot.false_starts > self.job.retries:
+            if slot.false_starts > self.line.job.retries:
                 raise WorkerDiedError(f"A worker died {slot.false_starts} times while it started{_code(error)}.")
         self.idle.append(slot)
 
-    def _listen(self, slot: _Slot, task: _Task | None, future: Work) -> None:
+    def _listen(self, slot: _Slot, task: Task | None, future: Work) -> None:
         future.add_done_callback(lambda done: self.arrived.put((slot, task, done)))
 
-    def _outcomes(self, task: _Task, future: Work, error: BaseException | None) -> list[Outcome[R]]:
+    def _outcomes(self, task: Task, future: Work, error: BaseException | None) -> list[Outcome[R]]:
         """Return what came of a task, or put it back."""
         if error is None:
-            came = cast("list[Outcome[R]]", future.result())
-            return [replace(outcome, attempts=task.attempts + 1) for outcome in came]
-        if len(task.indices) > 1:  # one of them is to blame: each alone will tell
-            self.waiting.extendleft([_Task([i], task.attempts + 1) for i in reversed(task.indices)])
-            return []
-        attempts, deaths = task.attempts + 1, task.deaths + _is_death(error)
-        if _is_death(error) and deaths <= self.job.retries:
-            self.waiting.extendleft([_Task(task.indices, attempts, deaths)])
-            return []
-        index = task.indices[0]
+            return self.line.came(task, cast("list[Outcome[R]]", future.result()))
         if _is_death(error):
-            text = (
-                f"The worker of item {index} ({clipped(repr(self.items[index]), 80, ' ...')}) died {deaths} "
-                f"times{_code(error)}. It may have needed more memory than there is: "
-                "give a lower n_jobs, or smaller tasks."
-            )
-            return [Outcome(index, error=WorkerDiedError(text), attempts=attempts)]
-        cause = "" if error.__cause__ is None else str(error.__cause__)
-        return [Outcome(index, error=error, attempts=attempts, traceback=cause)]
+            return self.line.failed(task, None, code=_code(error))
+        return self.line.failed(task, error, "" if error.__cause__ is None else str(error.__cause__))
 
 
 @contextlib.contextmanager

@@ -13,7 +13,15 @@ class SerialExecutor(Executor):
     """Runs tasks one after the other in this process, in the order of the items.
 
     The threads are held from the first task until the iterator ends.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Changes nothing; every executor has it.
     """
+
+    def __init__(self, n_jobs: int = 1) -> None:
+        self.n_jobs = 1
 
     def run(self, job: Job[S, I, R], items: Sequence[I]) -> Iterator[Outcome[R]]:
         """Yield one outcome per item.

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
@@ -30,11 +30,15 @@ PREFIX = "foretide-map-"
 JOB = "job"
 
 
+def _nowhere(number: int) -> Array:
+    raise LookupError(number)
+
+
 @dataclass
 class _Reading:
-    """The folder that is being read."""
+    """Where the large arrays of what is being read are."""
 
-    folder: Path = Path()
+    find: Callable[[int], Array] = _nowhere
 
 
 _READING = _Reading()
@@ -53,20 +57,17 @@ def written_job(function: Callable[[S, I], R], shared: S) -> Iterator[Path]:
     ------
     path
     """
-    from loky.backend.reduction import dumps
-
-    writer = _Writer()
-    content = dumps((function, shared), reducers={np.ndarray: writer, np.memmap: writer})
-    size = len(content) + sum(array.nbytes for array in writer.large)
+    content, large = packed((function, shared))
+    size = len(content) + sum(array.nbytes for array in large)
     room = _place(size)
     with storing(room or tempfile.gettempdir(), "Set TMPDIR to a folder with room, or type n_jobs=1."):
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=room))
     try:
         with storing(folder, "Set TMPDIR to a folder with room, or type n_jobs=1."):
-            for number, array in enumerate(writer.large):
+            for number, array in enumerate(large):
                 np.save(folder / f"{number}.npy", array)
             (folder / JOB).write_bytes(content)
-        del writer, content
+        del large, content
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -83,11 +84,56 @@ def read_job(folder: Path) -> tuple[Callable[[object, object], object], object]:
     -------
     tuple[callable
     """
+
+    def mapped(number: int) -> Array:
+        # A plain array over the map: memmap's own class makes every slice slower.
+        found: Array = np.load(folder / f"{number}.npy", mmap_mode="r").view(np.ndarray)
+        return found
+
+    function, shared = cast("tuple[Callable[[object, object], object], object]", unpacked(
+        (folder / JOB).read_bytes(), mapped
+    ))  # fmt: skip
+    return function, shared
+
+
+def packed(value: object) -> tuple[bytes, list[Array]]:
+    """Return a value as bytes, without its large arrays, and these.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bytes, list of array
+    """
+    from loky.backend.reduction import dumps
+
+    writer = _Writer()
+    content = dumps(value, reducers={np.ndarray: writer, np.memmap: writer})
+    return bytes(content), writer.large
+
+
+def unpacked(content: bytes, find: Callable[[int], Array]) -> object:
+    """Return what :func:`packed` took apart; its small arrays are read-only.
+
+    Parameters
+    ----------
+    content : bytes
+    find : callable
+        Returns a large array by its number.
+
+    Returns
+    -------
+    object
+    """
     from loky.backend.reduction import loads
 
-    _READING.folder = folder
-    function, shared = loads((folder / JOB).read_bytes())
-    return function, shared
+    _READING.find = find
+    try:
+        return loads(content)
+    finally:
+        _READING.find = _nowhere
 
 
 def _place(size: int) -> str | None:
@@ -112,13 +158,11 @@ class _Writer:
             order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
             return _from_bytes, (array.tobytes(order), array.dtype, array.shape, order)
         self.large.append(array)
-        return _mapped, (len(self.large) - 1,)
+        return _found, (len(self.large) - 1,)
 
 
-def _mapped(number: int) -> Array:
-    # A plain array over the map: memmap's own class makes every slice slower.
-    found: Array = np.load(_READING.folder / f"{number}.npy", mmap_mode="r").view(np.ndarray)
-    return found
+def _found(number: int) -> Array:
+    return _READING.find(number)
 
 
 def _from_bytes(content: bytes, dtype: np.dtype[np.generic], shape: tuple[int, ...], order: Literal["C", "F"]) -> Array:

@@ -68,8 +68,18 @@ def load(folder: str) -> int:
     -------
     int
     """
-    _HERE.job = read_job(Path(folder))
+    set_job(read_job(Path(folder)))
     return os.getpid()
+
+
+def set_job(job: tuple[Callable[[object, object], object], object]) -> None:
+    """Make this process a worker that has read what all tasks share.
+
+    Parameters
+    ----------
+    job : (callable, object)
+    """
+    _HERE.is_worker, _HERE.job = True, job
 
 
 def run_chunk(indices: Sequence[int], items: Sequence[object], place: Place | None = None) -> list[Outcome[object]]:
@@ -88,7 +98,7 @@ def run_chunk(indices: Sequence[int], items: Sequence[object], place: Place | No
     """
     assert _HERE.job is not None
     with at(place):
-        found = [_portable(call(*_HERE.job, item, index)) for index, item in zip(indices, items, strict=True)]
+        found = [portable(call(*_HERE.job, item, index)) for index, item in zip(indices, items, strict=True)]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # workers are ended without ceremony
     return found
@@ -103,8 +113,17 @@ def _follow(folder: str, parent: int) -> None:
         os._exit(1)
 
 
-def _portable(outcome: Outcome[object]) -> Outcome[object]:
-    """Return an outcome whose error and warnings can be read elsewhere."""
+def portable(outcome: Outcome[object]) -> Outcome[object]:
+    """Return an outcome whose error and warnings can be read elsewhere.
+
+    Parameters
+    ----------
+    outcome : Outcome
+
+    Returns
+    -------
+    Outcome
+    """
     from loky.backend.reduction import dumps, loads
 
     if outcome.error is None and not outcome.warnings:

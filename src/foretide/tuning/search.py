@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import math
+import socket
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foretide.data.checkpoints import digest, forget_inside, inside
 from foretide.data.files import file_name
-from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
+from foretide.errors import ConfigError, DataError, MissingExtraError, StorageError, nearest
+from foretide.parallel.outbox import is_far
 from foretide.seeding import numpy_generator
 from foretide.text import duration
 from foretide.tuning.candidates import Candidate
@@ -337,5 +340,10 @@ def looking(reporter: Reporter | None, every: float = 0.5) -> Iterator[None]:
 
 def work_beside(search: Search, number: int) -> None:
     """Work on a study as one of several processes; ``number`` tells them apart and decides nothing."""
+    if is_far() and not search.place.is_database and not Path(search.place.where).is_file():
+        raise StorageError(
+            f"The machine {socket.gethostname()} does not see the study at {search.place.where}. Give storage=... in a "
+            "folder that all machines of the cluster share, or the URL of a database."
+        )
     with quiet():
         work(search, Ledger(search.place.open(), search.name, search.labels))

@@ -16,6 +16,7 @@ from foretide.errors import ConfigError, nearest
 from foretide.forecasters.artifact import to_json
 from foretide.forecasters.base import class_slug
 from foretide.forecasters.fitting import installed_versions
+from foretide.parallel import Where, check_jobs, jobs_here, map_tasks, runs_here, using
 from foretide.text import seconds_in
 from foretide.tuning.candidates import Candidate, Models, candidates_of, horizon_of
 from foretide.tuning.ledger import COMPLETE, WITHDRAWN, Ledger
@@ -43,6 +44,8 @@ class TuneOptions(TypedDict, total=False):
         Of the study; by default made of the classes and, in the folder ``studies``, of what the study is about.
     n_jobs : int
         Processes that work on the study, with one thread each; -1: one per core.
+    executor : str or {name: options}
+        Where they run, such as ``"ray"``: see :func:`foretide.parallel.using`.
     n_windows, step : int
         Inner folds: how many, and steps between their cutoffs; by default as many as fit into the last 40 % of the
         training part (100 at most), the least number of steps of at least ``h`` apart that rotates through the season.
@@ -68,6 +71,7 @@ class TuneOptions(TypedDict, total=False):
     storage: str | os.PathLike[str] | None
     name: str | None
     n_jobs: int
+    executor: Where | None
     n_windows: int | None
     step: int | None
     metric: str | None
@@ -81,7 +85,7 @@ class TuneOptions(TypedDict, total=False):
 
 
 _DEFAULTS: TuneOptions = {
-    "storage": None, "name": None, "n_jobs": 1, "n_windows": None, "step": None, "metric": None,
+    "storage": None, "name": None, "n_jobs": 1, "executor": None, "n_windows": None, "step": None, "metric": None,
     "sampler": "tpe", "pruner": "median", "seed": 0,
     "baselines": True, "calendar": None, "refit": True, "progress": None,
 }  # fmt: skip
@@ -138,7 +142,8 @@ def tune(
     part = panel if until is None else panel.until(until)
     h = horizon_of(models) if h is None else int(h)
     search, about = _search(models, part, h, chosen, space, fixed, n_trials, timeout)
-    study = _carried_out(search, about, part, chosen)
+    with using(chosen["executor"], chosen["n_jobs"]):
+        study = _carried_out(search, about, part, chosen)
     if chosen["refit"] and any(row.state == COMPLETE for row in study.rows):
         _ = study.best_model
     return study
@@ -186,8 +191,6 @@ def _search(
         task, candidates, Place.of(options["storage"], named), named, total, most,
         None if seconds is None else time.time() + seconds, options["sampler"], options["pruner"], options["seed"],
     )  # fmt: skip
-    if options["n_jobs"] != 1 and search.place.in_memory:
-        raise ConfigError("A study in memory is seen by one process only. Give storage=... for n_jobs > 1.")
     return search, about
 
 
@@ -229,6 +232,8 @@ def _baselines(
 
 def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions) -> Study:
     """Run trials until they are done, and return all there are."""
+    if search.place.in_memory and not runs_here(check_jobs(options["n_jobs"])):
+        raise ConfigError("A study in memory is seen by one process only. Give storage=... for n_jobs > 1.")
     with quiet(), storing(search.place.where, "Trials that have ended are kept.", deed="keep the study in"):
         ledger = Ledger(search.place.open(), search.name, search.labels)
         ledger.agree(about)
@@ -242,14 +247,10 @@ def _carried_out(search: Search, about: Json, part: Panel, options: TuneOptions)
 
 
 def _carry_out(search: Search, ledger: Ledger, n_jobs: int, say: Callable[[str], None] | None) -> None:
-    from foretide.parallel import check_jobs, map_tasks
-
-    jobs = check_jobs(n_jobs)
-    if jobs == -1:
-        jobs = max(os.cpu_count() or 1, 1)
+    jobs = jobs_here(n_jobs)
     ledger.reap()
     reporter = None if say is None else Reporter(search, ledger, say, jobs)
-    if jobs > 1:
+    if not runs_here(n_jobs):
         try:
             with looking(reporter):
                 for outcome in map_tasks(work_beside, range(jobs), shared=search, n_jobs=jobs, threads=1, chunk=1):

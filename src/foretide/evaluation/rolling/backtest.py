@@ -38,7 +38,7 @@ from foretide.forecasters.fitting import installed_versions
 from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.levels import DEFAULT_LEVELS, interval_levels, quantile_levels
 from foretide.forecasters.sentences import sentences_of
-from foretide.parallel import check_jobs
+from foretide.parallel import Where, check_jobs, runs_here, using
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -53,7 +53,7 @@ def backtest(
     calendar: Calendar | None = None, levels: float | Iterable[float] = DEFAULT_LEVELS,
     quantiles: float | Iterable[float] | None = None, truth: Truth | None = None, folder: Place | None = None,
     overwrite: bool = False, save_models: Place | None = None, n_jobs: int = 1, progress: Say | None = None,
-    **folds: Unpack[FoldOptions],
+    executor: Where | None = None, **folds: Unpack[FoldOptions],
 ) -> Scorecard:  # fmt: skip
     """Forecast from rolling origins and put the models beside the truth and the simple baselines.
 
@@ -76,8 +76,8 @@ def backtest(
     folder, save_models : paths, optional
         Keeps the results of every fit, the scorecard and its page: the same call resumes an interrupted backtest;
         ``overwrite`` drops another. The other gets each forecaster that was asked for, as its last fit left it.
-    n_jobs : int
-        Fits side by side, in processes with one thread each; -1: all cores. ``progress`` gets a line for every fit.
+    n_jobs, executor : int, and str or {name: options}, optional
+        Fits side by side, one thread each, in processes or on "ray" (:func:`foretide.parallel.using`); -1: all cores.
     **folds
         ``step``, ``n_windows``, ``refit``, ``season`` …: see :class:`foretide.evaluation.rolling.folds.FoldOptions`.
 
@@ -105,7 +105,7 @@ def backtest(
     return judge(
         members, panel, plan, levels=levels, quantiles=quantiles, truth=truth, starts=starts, warm_start=warm_start,
         folder=folder, overwrite=overwrite, save_models=save_models, n_jobs=n_jobs, progress=progress, notes=notes,
-        keep_card=True,
+        keep_card=True, executor=executor,
     )  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def judge(
     save_models: Place | None = None,
     n_jobs: int = 1,
     progress: Say | None = None,
+    executor: Where | None = None,
     notes: Sequence[str] = (),
     keep_card: bool = False,
 ) -> Scorecard:
@@ -142,7 +143,7 @@ def judge(
         its own, which are the same after an interruption as without.
     starts : bool or collection of str
         Whether the closed-form starts of the networks are judged too, or of which.
-    levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress
+    levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress, executor
         As for :func:`backtest`; a run saves every model.
 
     Returns
@@ -160,14 +161,18 @@ def judge(
     wanted = DECILES if quantiles is None else asked
     store = None if folder is None else _store(folder, panel, plan, (kept, wanted), overwrite=overwrite)
     jobs = check_jobs(n_jobs)
-    say = progress if jobs == 1 and plan.split is not None else None
-    shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
-    work = Work(shared, store, jobs, progress)
-    found = work.run()
+    with using(executor, jobs):
+        say = progress if runs_here(jobs) and plan.split is not None else None
+        shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
+        work = Work(shared, store, jobs, progress)
+        found = work.run()
     said = [*notes, *(work.resumed if keep_card else ()), *work.notes]
     card = _card(found, shared, said, truth)
-    if keep_card and folder is not None:
-        card.save(folder)
+    return _kept(card, folder) if keep_card and folder is not None else card
+
+
+def _kept(card: Scorecard, folder: Place) -> Scorecard:
+    card.save(folder)
     return card
 
 

@@ -21,7 +21,8 @@ from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, key_o
 from foretide.evaluation.rolling.members import Member, call
 from foretide.evaluation.rolling.plan import Fold, Plan
 from foretide.forecasters.base import Forecaster
-from foretide.parallel import Outcome, stream_tasks
+from foretide.parallel import Outcome, jobs_here, runs_here, stream_tasks
+from foretide.parallel.outbox import outbox
 from foretide.text import duration, time_text
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def _save(model: Model, member: Member, shared: Shared) -> None:
         model.remember(shared.panel)  # next week's table adjoins the end of this one, not that of what was learned
     save = getattr(model, "save", None)
     if callable(save):
-        save(Path(shared.models) / file_name(member.name))
+        with outbox(Path(shared.models) / file_name(member.name)) as place:
+            save(place)
 
 
 @dataclass
@@ -187,9 +189,9 @@ class Work:
             total = read + sum(len(task.blocks) for task in todo)
             self.resumed.append(f"resumed: {read} of {total} fits were read from {self.store.folder}")
             self._say(self.resumed[0])
-        # At one job threads stay as they are; side by side each worker has one, or they would fight for the cores.
+        # In this process threads stay as they are; side by side each worker has one, or they would fight for the cores.
         stream = stream_tasks(
-            run_task, todo, shared=self.shared, n_jobs=self.n_jobs, threads=None if self.n_jobs == 1 else 1
+            run_task, todo, shared=self.shared, n_jobs=self.n_jobs, threads=None if runs_here(self.n_jobs) else 1
         )
         with contextlib.closing(stream) as outcomes:
             for done, outcome in enumerate(outcomes, start=1):
@@ -253,7 +255,7 @@ class Work:
         text = f"{done} of {len(todo)} fits, last {last.name} (cutoff {time_text(block[0].time)})"
         if not left or any(task.name not in typical for task in left):
             return text
-        seconds = sum(typical[task.name] * len(task.blocks) for task in left) / max(self.n_jobs, 1)
+        seconds = sum(typical[task.name] * len(task.blocks) for task in left) / jobs_here(self.n_jobs)
         return f"{text}, about {duration(seconds, rough=True)} left"
 
     def _say(self, text: str) -> None:

@@ -27,7 +27,7 @@ from foretide.forecasters.intervals.past import PastForecasts, predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
 from foretide.forecasters.wrappers.wrapper import Member, Wrapper, unfitted
-from foretide.parallel import check_jobs, jobs_here
+from foretide.parallel import around, check_jobs, jobs_here
 from foretide.text import joined, number, percent, phrase
 from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
 
@@ -249,7 +249,9 @@ class Auto(Wrapper):
             tried = Candidates([with_intervals(model) for model in self._given], {}, {})
         tried, starts = tried.with_starts()
         judge = Judge.of(panel, self.h, int(main_season(panel, self.season)))
-        with Crew(judge, panel, min(jobs_here(), MOST_JOBS) if self.n_jobs is None else jobs_here(self.n_jobs)) as crew:
+        jobs = jobs_here(-1 if self.n_jobs is None else self.n_jobs)
+        most = MOST_JOBS if self.n_jobs is None and around() is None else jobs
+        with Crew(judge, panel, min(jobs, most)) as crew:
             smooth = kind_of(panel) == "continuous"
             held = contest(crew, tried.models, budget, smooth=smooth, starts=starts, say=self._say)
             result = held.result

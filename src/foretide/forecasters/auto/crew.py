@@ -100,8 +100,8 @@ class Crew:
         if beside and self.workers is None:
             self.workers = self._stack.enter_context(kept_workers(self.shared, self.jobs))
         return stream_tasks(
-            function, items, shared=self.shared, executor=self.workers if beside else None, retries=0, chunk=1,
-            prepare=prepare,
+            function, items, shared=self.shared, executor=self.workers if beside else "serial", n_jobs=self.jobs,
+            retries=0, chunk=1, prepare=prepare,
         )  # fmt: skip
 
     def alone(self) -> None:

@@ -85,7 +85,7 @@ def _attempt(shared: Shared, turn: Turn) -> Attempt:
         expected = 0.0
         if turn.measured and left > 0:
             with at(None):  # what was kept would take no time
-                (found,) = map_tasks(predicted_seconds, [(turn.model, turn.wall)], shared=judge)
+                (found,) = map_tasks(predicted_seconds, [(turn.model, turn.wall)], shared=judge, executor="serial")
             expected = 2 * (found.value or 0.0)  # to be judged and fitted again; what fails here may work on all
             left -= watch.seconds()
         if left <= 0 or expected > left:

@@ -18,7 +18,7 @@ from foretide.forecasters.choices import joined_choices
 from foretide.forecasters.fitting import go_on, so_far
 from foretide.forecasters.simple.history import by_entity
 from foretide.forecasters.wrappers.wrapper import Member, Single
-from foretide.parallel import Outcome, check_jobs, stream_tasks
+from foretide.parallel import Outcome, Where, check_jobs, stream_tasks, using
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -220,6 +220,7 @@ def fit_each(
     h: int | None = None,
     alias: str | None = None,
     progress: Progress | None = None,
+    executor: Where | None = None,
 ) -> PerEntity:
     """Fit one model per entity; see :class:`PerEntity`.
 
@@ -233,6 +234,8 @@ def fit_each(
         As for :class:`PerEntity`.
     progress : callable, optional
         ``progress(done, total, outcome)``, called after every entity.
+    executor : str or {name: options}, optional
+        Where they are fitted, such as ``"ray"``: see :func:`foretide.parallel.using`.
 
     Returns
     -------
@@ -254,7 +257,8 @@ def fit_each(
     made = PerEntity(model, n_jobs=n_jobs, h=h, alias=alias)
     made._progress = progress
     try:
-        return made.fit(panel, until, train_until=train_until)
+        with using(executor, n_jobs):
+            return made.fit(panel, until, train_until=train_until)
     finally:
         made._progress = None
 
