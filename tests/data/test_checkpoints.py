@@ -15,7 +15,8 @@ from foretide.data.checkpoints import Kept, at, digest, forget_inside, here, ins
 
 @pytest.fixture(autouse=True)
 def _all_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "LEAST", 0.0)
+    for name in ("LEAST", "SHARE", "COST"):
+        monkeypatch.setattr(checkpoints, name, 0.0)
 
 
 def counted(*decided_by: object, calls: list[object], value: float = 1.0) -> float:

@@ -18,7 +18,7 @@ from foretide.forecasters.wrappers import per_entity
 
 @pytest.fixture(autouse=True)
 def _every_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LEAST", "EVERY", "COST"):
+    for name in ("LEAST", "SHARE", "COST"):
         monkeypatch.setattr(checkpoints, name, 0.0)
 
 

@@ -124,7 +124,7 @@ def test_shuffled() -> None:
 
 
 def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LEAST", "EVERY", "COST"):
+    for name in ("LEAST", "SHARE", "COST"):
         monkeypatch.setattr(checkpoints, name, 0.0)
     losses = {"a": [9, 3, 1, 2, 2], "b": [5, 6, 7, 8, 4]}
 

@@ -2,7 +2,8 @@
 
 Work is known by its name and a digest of all that decides it. What came of it lies in one file, in the folder of the
 work around it; what it has done until then lies in a folder of its own beside that file, which goes when it has ended.
-Nothing is kept outside :func:`keeping`, and nothing that takes less than :data:`LEAST` seconds.
+Nothing is kept outside :func:`keeping`. How much work is worth a file grows with the time that the job has taken, so
+that a short job loses little, and a long one does not write for ever: see :class:`Pace`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ABOUT, ENDING = "about.json", ".safetensors"
-LEAST = 0.5
-"""Seconds of work that are worth a file."""
-EVERY = 1.0
-"""Seconds between two files of work that comes bit by bit, at least."""
+LEAST = 0.05
+"""Seconds of work below which a file is never worth while."""
+SHARE = 0.02
+"""Of the time that the job has taken: so much work may be lost."""
+ENOUGH = 0.5
+"""Seconds of work that are always worth a file, as many small pieces may make up a large one."""
+EVERY = 30.0
+"""Most seconds between two files of work that comes bit by bit, unless they take long to write."""
 COST = 25.0
-"""Work goes on for at least so many times what the last file took to write, so that keeping it stays cheap."""
+"""Work goes on for so many times what a file takes to write, so that keeping it stays cheap."""
 LARGEST = 2**30
 """Bytes of one file, at most: larger results are made again."""
 
@@ -58,6 +63,36 @@ class Kept(NamedTuple):
 
 
 @dataclass(eq=False)
+class Pace:
+    """How much work is worth a file.
+
+    Attributes
+    ----------
+    began : float
+        When the job began, in seconds of ``time.time()``: other processes work for it too.
+    cost : float
+        Seconds that the last file took to write.
+    """
+
+    began: float = field(default_factory=time.time)
+    cost: float = 0.0
+
+    @property
+    def whole(self) -> float:
+        """Seconds of work whose result is worth a file."""
+        return max(LEAST, min(ENOUGH, max(self._share, COST * self.cost)))
+
+    @property
+    def part(self) -> float:
+        """Seconds from one file of work that comes bit by bit to the next, what it takes to write left out."""
+        return max(LEAST, min(EVERY, self._share))
+
+    @property
+    def _share(self) -> float:
+        return SHARE * (time.time() - self.began)
+
+
+@dataclass(eq=False)
 class Place:
     """Where the work at hand keeps what it has done.
 
@@ -67,13 +102,30 @@ class Place:
         Made with its first file.
     within : tuple of str
         Names of the work at hand and of what is around it, the outermost first.
+    pace : Pace
+        Of the job.
     counts : Counter
         How often a name was asked for.
     """
 
     folder: Path
     within: tuple[str, ...] = ()
+    pace: Pace = field(default_factory=Pace)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def inner(self, folder: Path, name: str) -> Place:
+        """Return the place of work inside that at hand.
+
+        Parameters
+        ----------
+        folder : Path
+        name : str
+
+        Returns
+        -------
+        Place
+        """
+        return Place(folder, (*self.within, name), self.pace)
 
     def number(self, name: str) -> int:
         """Return how many pieces of work of this name came before, and count one more.
@@ -88,6 +140,24 @@ class Place:
         """
         self.counts[name] += 1
         return self.counts[name] - 1
+
+    def write(self, path: Path, kept: Kept) -> bool:
+        """Write a file, and note how long that takes.
+
+        Parameters
+        ----------
+        path : Path
+        kept : Kept
+
+        Returns
+        -------
+        bool
+            As of :func:`write`.
+        """
+        began = time.perf_counter()
+        written = write(path, kept)
+        self.pace.cost = time.perf_counter() - began
+        return written
 
 
 _PLACE: ContextVar[Place | None] = ContextVar("checkpoint_place", default=None)
@@ -166,7 +236,7 @@ def inside(name: str) -> Iterator[None]:
     context manager
     """
     place = here()
-    with at(None if place is None else Place(place.folder / name, (*place.within, name))):
+    with at(None if place is None else place.inner(place.folder / name, name)):
         yield
 
 
@@ -226,13 +296,13 @@ def remembered(
         _warn_again(found.facts.pop("warnings", []))
         return unpack(found)
     began = time.perf_counter()
-    with at(Place(own, (*place.within, name))), warnings.catch_warnings(record=True) as said:
+    with at(place.inner(own, name)), warnings.catch_warnings(record=True) as said:
         value = work()
     told = [[f"{one.category.__module__}:{one.category.__qualname__}", str(one.message)] for one in said]
     _warn_again(told)
-    small = time.perf_counter() - began < LEAST
+    small = time.perf_counter() - began < place.pace.whole
     packed = None if small else pack(value)
-    if small or (packed is not None and write(path, Kept(packed.arrays, {**packed.facts, "warnings": told}))):
+    if small or (packed is not None and place.write(path, Kept(packed.arrays, {**packed.facts, "warnings": told}))):
         forget(own)
     return value
 
@@ -247,7 +317,7 @@ class Gradual:
     """
 
     def __init__(self, name: str) -> None:
-        place = here()
+        self.place = place = here()
         self.path = None if place is None else place.folder / f"{name}{ENDING}"
         self._began = self._last = time.perf_counter()
         self._cost = 0.0
@@ -271,10 +341,12 @@ class Gradual:
         ended : bool
             Whether nothing more will come.
         """
-        now = time.perf_counter()
-        due = now - self._began >= LEAST if ended else now - self._last >= max(EVERY, COST * self._cost)
-        if self.path is not None and due:
-            write(self.path, make())
+        if self.place is None or self.path is None:
+            return
+        now, pace = time.perf_counter(), self.place.pace
+        due = now - self._began >= pace.whole if ended else now - self._last >= max(pace.part, COST * self._cost)
+        if due:
+            self.place.write(self.path, make())
             self._last = time.perf_counter()
             self._cost = self._last - now
 
@@ -369,6 +441,39 @@ def digest(*parts: object) -> str:
             told.update(repr(part).encode("utf-8", "surrogatepass"))
         told.update(b"\0")
     return told.hexdigest()[:16]
+
+
+def leaves(value: object) -> Iterator[object]:
+    """Yield what a value is made of, as :func:`digest` takes it: that of data classes, mappings and sequences.
+
+    Parameters
+    ----------
+    value : object
+
+    Yields
+    ------
+    object
+
+    Examples
+    --------
+    >>> from foretide.data.checkpoints import leaves
+    >>> list(leaves([{"a": 1}, (2, "b")]))
+    [('list', 2), ('dict', 2), 'a', 1, (2, 'b')]
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        inside: list[object] = [getattr(value, one.name) for one in fields(value)]
+    elif isinstance(value, Mapping):
+        inside = [one for pair in value.items() for one in pair]
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        inside = [value.shape, value.ravel().tolist()]
+    elif isinstance(value, (list, tuple)) and not all(isinstance(one, (str, int, float, type(None))) for one in value):
+        inside = list(value)
+    else:
+        yield value
+        return
+    yield type(value).__qualname__, len(inside)
+    for one in inside:
+        yield from leaves(one)
 
 
 def digest_of_panel(panel: Panel) -> str:
