@@ -14,7 +14,7 @@ import pytest
 from tests.jobs.test_safety import Killed, operations
 
 import foretide as ft
-from foretide.data import checkpoints
+from foretide.data import pace
 from foretide.jobs import fit_model, forecast_folder, judging, run_backtest, searching
 from foretide.jobs.forecasting import Ask, run_forecast
 from foretide.jobs.searching import run_search
@@ -52,7 +52,7 @@ def _every_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for job in (judging, forecast_folder, searching):
         monkeypatch.setattr(job, "write", lambda *_: None)  # pages show what is compared here, and take long
     for name in ("LEAST", "SHARE", "COST"):
-        monkeypatch.setattr(checkpoints, name, 0.0)
+        monkeypatch.setattr(pace, name, 0.0)
 
 
 def figures(folder: Path) -> dict[str, object]:

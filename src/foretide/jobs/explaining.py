@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from foretide.data.checkpoints import Kept, digest, digest_of_panel, remembered
+from foretide.data.checkpoints import remembered
+from foretide.data.digests import digest, digest_of_panel
 from foretide.data.files import understood
+from foretide.data.kept import Kept
 from foretide.errors import ArtifactError, ConfigError
 from foretide.explain.origins import Origins
 from foretide.explain.table import EXPLAINERS
@@ -107,7 +109,7 @@ def keep_explanations(
             told, tables = _told(row, model, prepared.panel, origins)
             for key, table in tables.items():
                 run.keep(EXPLAINED_TABLE, table, model=name, table=key)
-            entries[name, row.subject] = {"model": name, "subject": row.subject, **told, "tables": list(tables)}
+            entries[name, row.subject] = {"model": name, "subject": row.subject, **told}
     subjects = [row.subject for row in EXPLAINERS.values()]
     every = sorted(entries.values(), key=lambda e: (names.index(e["model"]), subjects.index(e["subject"])))
     run.keep(EXPLAINED, every)
@@ -120,13 +122,14 @@ def _told(
 
     def found() -> tuple[Json, dict[str, pd.DataFrame]]:
         summary = row.of(model, panel, origins)
-        return {"sentences": summary.findings(), "brief": summary.brief()}, dict(summary.tables())
+        tables = dict(summary.tables())
+        return {"sentences": summary.findings(), "brief": summary.brief(), "tables": list(tables)}, tables
 
     about = (row.subject, model.name, class_place(type(model)), model.settings(), model.fitted_until)
     return remembered(
         "explained", (*about, digest(model.state()), digest_of_panel(panel)), found,
-        pack=lambda made: Kept({key: _packed(table) for key, table in made[1].items()}, dict(made[0])),
-        unpack=lambda kept: (kept.facts, {key: _unpacked(array) for key, array in kept.arrays.items()}),
+        pack=lambda made: Kept({name: _packed(table) for name, table in made[1].items()}, made[0]),
+        unpack=lambda kept: (kept.facts, {name: _unpacked(kept.arrays[name]) for name in kept.facts["tables"]}),
     )  # fmt: skip
 
 

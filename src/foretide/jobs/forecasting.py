@@ -148,8 +148,8 @@ def forecast(
     data: Data, h: int | None = None, *, id: Columns = None, time: str | None = None, target: Columns = None,
     past: Columns = None, future: Columns = None, static: Columns = None, model: Member | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS, quantiles: float | Iterable[float] = (),
-    season: int | None = None, time_limit: float | None = TIME_LIMIT, seed: int = 0, progress: bool | Say | None = None,
-    **reading: Unpack[AnyOptions],
+    season: int | None = None, time_limit: float | None = TIME_LIMIT, seed: int = 0, checkpoint: Place | None = None,
+    progress: bool | Say | None = None, **reading: Unpack[AnyOptions],
 ) -> ForecastResult:  # fmt: skip
     """Forecast what comes next in any table.
 
@@ -169,16 +169,16 @@ def forecast(
     season : int, optional
         Steps of one season; found by default.
     time_limit : float or None
-        Seconds that the call may take, as far as Auto can see to it; it leaves out what would take longer. None: as
-        long as it takes.
+        Seconds that the call may take: Auto leaves out what would take longer. None: as long as it takes.
     seed : int
         Equal seeds give equal forecasts while the time limit leaves nothing out.
+    checkpoint : path, optional
+        As of ``Forecaster.fit``: a killed call that is made again goes on.
     progress : bool or callable, optional
         Gets a line for every step, with the time left; by default it is printed where a person watches.
     **reading
-        ``freq``, ``missing``, ``resample``, ``tz``, ``decimal`` …, as in :meth:`foretide.Panel.read`. Unless told
-        otherwise, missing values stay missing, steps that are absent count as missing, and rows that say the same
-        twice count once.
+        ``freq``, ``tz``, ``decimal``, ``resample`` …, as in :meth:`foretide.Panel.read`. Unless told otherwise, missing
+        values stay missing, absent steps count as missing, and rows that say the same twice count once.
 
     Returns
     -------
@@ -202,8 +202,8 @@ def forecast(
     [60.0, 61.0]
     """
     roles = {"id": id, "time": time, "target": target, "past": past, "future": future, "static": static}
-    ask = Ask(h, model, levels, quantiles, season, time_limit, seed)
-    return Call.of(data, ask, roles, reading).result(_teller(progress))
+    call = Call.of(data, Ask(h, model, levels, quantiles, season, time_limit, seed), roles, reading)
+    return call.result(_teller(progress), checkpoint)
 
 
 def run_forecast(
@@ -298,13 +298,15 @@ class Call:
         })  # fmt: skip
         return cls(replace(source, notes=(*source.notes, *notes)), model, config)
 
-    def result(self, say: Say) -> ForecastResult:
+    def result(self, say: Say, checkpoint: Place | None = None) -> ForecastResult:
         """Fit the model on everything, forecast from the end of every series, and say how good that is.
 
         Parameters
         ----------
         say : callable
             Gets one line of text for every step.
+        checkpoint : path, optional
+            Of the fit.
 
         Returns
         -------
@@ -319,7 +321,7 @@ class Call:
                 say(f"judging {model.name} on the last part of every series")
                 card = self._judged()
                 say(f"fitting {model.name} on everything")
-            model.fit(panel)
+            model.fit(panel, checkpoint=checkpoint)
             say("forecasting")
             ahead = model.predict(panel, levels=self.config.levels, quantiles=self.config.quantiles or ())
         notes += ahead.summary()
@@ -350,7 +352,7 @@ class Call:
 
 def _check_names(reading: Mapping[str, object], roles: Mapping[str, Columns]) -> None:
     """Refuse arguments that are none; those of other libraries are answered with the name here."""
-    names = ("h", *roles, *(f.name for f in fields(Ask)), "progress", *AnyOptions.__annotations__)
+    names = ("h", *roles, *(f.name for f in fields(Ask)), "checkpoint", "progress", *AnyOptions.__annotations__)
     for name in reading:
         if name not in AnyOptions.__annotations__:
             check_foreign("ft.forecast", {name: reading[name]}, names)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from foretide.data.checkpoints import digest, forget_inside, inside
+from foretide.data.checkpoints import forget_inside, inside
+from foretide.data.digests import digest
 from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, MissingExtraError, nearest
 from foretide.seeding import numpy_generator

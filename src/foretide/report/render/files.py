@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.checkpoints import Kept, leaves, remembered
+from foretide.data.checkpoints import remembered
+from foretide.data.digests import leaves
 from foretide.data.files import file_name, storing, write_whole
+from foretide.data.kept import Kept
 from foretide.errors import ConfigError, nearest
 from foretide.pictures.matplotlib import draw
 from foretide.pictures.picture import Panel, Picture
