@@ -2,8 +2,12 @@
 
 Each command runs through once, to know how long it takes and what it leaves. Then it is started again and again and
 killed after a random share of that time; the same command, typed again, has to end with the same files, times left out,
-and to need no more than what was left. CPU seconds are counted, because the machine may be busy; what a command needs
-before it does anything (imports, reading) is measured by ``--dry-run`` and taken off both sides.
+and to need no more than what was left. CPU seconds are counted, because the machine may be busy (busy neighbours still
+make them up to twice as many); what a command needs before it does anything (the imports of the whole command, reading)
+is measured by ``--dry-run`` and taken off both sides.
+
+The commands take turns, and each row is written as it comes: a benchmark that was cut short, started again with
+``--go-on``, takes up the rows that are there.
 
     python benchmarks/survive.py --kills 20 --commands fit run forecast backtest tune
 """
@@ -25,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from common import arguments, save
+from common import RESULTS, arguments, save
 
 import foretide as ft
 
@@ -64,10 +68,29 @@ def prepare(place: Path) -> dict[str, list[str]]:
     return words
 
 
-def start(words: list[str], out: Path, *more: str) -> subprocess.Popen[str]:
+NOTING = """
+import atexit, pathlib, sys
+import foretide.cli.app as app
+file = pathlib.Path(sys.argv.pop(1))
+atexit.register(lambda: file.write_text(" ".join(name for name in sys.modules if name != "__main__")))
+app.main()
+"""
+"""Runs a command, and notes the modules that it imported."""
+IMPORTING = """
+import contextlib, importlib, pathlib, sys
+import foretide.cli.app as app
+for name in pathlib.Path(sys.argv.pop(1)).read_text().split():
+    with contextlib.suppress(Exception):
+        importlib.import_module(name)
+app.main()
+"""
+"""Runs a command after it has imported these modules."""
+
+
+def start(words: list[str], out: Path, *more: str, by: tuple[str, ...] = ("-m", "foretide")) -> subprocess.Popen[str]:
     """Start a command in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "foretide", *words, "--out", str(out), *more], stdout=subprocess.PIPE,
+        [sys.executable, *by, *words, "--out", str(out), *more], stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, start_new_session=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
@@ -168,33 +191,54 @@ def killed(words: list[str], reference: Path, place: Path, whole: float, idle: f
     }  # fmt: skip
 
 
+def measured(words: list[str], place: Path) -> tuple[Path, float, float]:
+    """Run a command through; return its folder, its CPU seconds, and those before it does anything."""
+    reference, modules = place / f"whole-{words[0]}", place / f"{words[0]}.modules"
+    process = start(words, reference, by=("-c", NOTING, str(modules)))
+    whole, said = ended(process)
+    assert process.returncode == 0, said
+    idle, _ = ended(start(words, place / "idle", "--dry-run", by=("-c", IMPORTING, str(modules))))
+    print(f"{words[0]}: {whole:.1f} s of CPU, {idle:.1f} s before any work", flush=True)
+    return reference, whole, idle
+
+
+def told(row: dict) -> str:
+    """One line for who watches."""
+    return (
+        f"  {row['command']} killed at {row['share']:.0%} ({row['killed_after']:.1f} s), then {row['second']:.1f} s, "
+        f"repeated {row['repeated']:.1f} s ({row['of_whole']:.0%}), {row['mib_left']:.1f} MiB, "
+        f"{'same' if row['same'] else row['differs']}"
+    )
+
+
 def main() -> None:
-    """Run all commands asked for."""
+    """Run all commands asked for, in turns."""
     chosen = arguments(
         __doc__, kills={"type": int, "default": 20}, commands={"nargs": "+", "default": [*MODELS, "forecast"]},
-        show={"action": "store_true"},
+        show={"action": "store_true", "help": "write no file"}, out={"default": "survive"},
+        **{"go-on": {"action": "store_true"}},
     )  # fmt: skip
-    draws, rows = np.random.default_rng(SEED), []
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    draws = np.random.default_rng(SEED).uniform(0, 1, (chosen.kills, len(chosen.commands)))
+    file, rows = RESULTS / f"{chosen.out}.csv", []
+    if chosen.go_on and file.is_file():
+        rows = pd.read_csv(file).fillna({"differs": ""}).to_dict("records")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         words = prepare(place)
-        for command in chosen.commands:
-            reference = place / f"whole-{command}"
-            idle, said = ended(start(words[command], reference, "--dry-run"))
-            process = start(words[command], reference)
-            whole, said = ended(process)
-            assert process.returncode == 0, said
-            print(f"{command}: {whole:.1f} s of CPU, {idle:.1f} s before any work", flush=True)
-            for share in draws.uniform(0, 1, chosen.kills):
-                rows.append(killed(words[command], reference, place, whole, idle, float(share)))
-                row = rows[-1]
-                print(
-                    f"  killed at {row['share']:.0%} ({row['killed_after']:.1f} s), then {row['second']:.1f} s, "
-                    f"repeated {row['repeated']:.1f} s ({row['of_whole']:.0%}), {row['mib_left']:.1f} MiB, "
-                    f"{'same' if row['same'] else row['differs']}", flush=True,
-                )  # fmt: skip
-    if not chosen.show:
-        save("survive", rows, chosen.threads)
+        known = {}
+        for number in range(chosen.kills):
+            for command, share in zip(chosen.commands, draws[number].tolist(), strict=True):
+                if any(row["command"] == command and row["kill"] == number for row in rows):
+                    continue
+                if command not in known:
+                    known[command] = measured(words[command], place)
+                reference, whole, idle = known[command]
+                row = killed(words[command], reference, place, whole, idle, share)
+                rows.append({"kill": number, "seed": SEED, "commit": commit, **row})
+                print(told(rows[-1]), flush=True)
+                if not chosen.show:
+                    save(chosen.out, rows, chosen.threads, show=False)
 
 
 if __name__ == "__main__":

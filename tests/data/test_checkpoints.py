@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from foretide.data import checkpoints
-from foretide.data.checkpoints import Kept, at, digest, forget_inside, here, inside, keeping, read, remembered, write
+from foretide.data import files, kept, pace
+from foretide.data.checkpoints import at, forget_inside, here, inside, keeping, kept_until_done, remembered
+from foretide.data.digests import digest
+from foretide.data.kept import Kept, read, write
+from foretide.errors import StorageError
 
 
 @pytest.fixture(autouse=True)
 def _all_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "LEAST", 0.0)
+    for name in ("LEAST", "SHARE", "COST"):
+        monkeypatch.setattr(pace, name, 0.0)
 
 
 def counted(*decided_by: object, calls: list[object], value: float = 1.0) -> float:
@@ -58,7 +65,7 @@ def test_what_was_warned_of_is_warned_of_again(tmp_path: Path) -> None:
 
 
 def test_what_takes_no_time_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "LEAST", 60.0)
+    monkeypatch.setattr(pace, "LEAST", 60.0)
     with keeping(tmp_path / "c", {}), pytest.warns(UserWarning, match="of it"):
         counted(1, calls=[])
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["about.json"]
@@ -78,7 +85,7 @@ def test_a_damaged_file_is_no_file(tmp_path: Path, damage: Callable[[bytes], byt
 
 
 def test_what_is_too_large_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "LARGEST", 100)
+    monkeypatch.setattr(kept, "LARGEST", 100)
     assert not write(tmp_path / "x.safetensors", Kept({"a": np.zeros(20)}, {}))
     assert not list(tmp_path.iterdir())
 
@@ -96,3 +103,46 @@ def test_a_digest_tells_values_types_and_names_apart() -> None:
     told += [digest(), digest({}), digest(1, 2), digest(12), digest("12"), digest({"a": 1})]
     assert len(set(told)) == len(told)
     assert digest({"a": a, "b": a + 1}) == digest({"b": a + 1, "a": a})
+
+
+def refused(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.filterwarnings("ignore:of it")
+def test_a_full_disk_stops_no_work_that_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+
+    def work(disk: Callable[..., object] = files.flush_to_disk) -> list[float]:
+        with keeping(tmp_path / "c", {}):
+            monkeypatch.setattr(files, "flush_to_disk", disk)
+            return [counted(k, calls=calls, value=k) for k in (1, 2)]
+
+    with pytest.warns(UserWarning, match=r"kept on the way\. Could not write .*sum-.*: no space left") as said:
+        assert work(refused) == [1, 2]
+    assert sum("on the way" in str(one.message) for one in said) == 1
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["about.json"]
+    assert work() == work() == [1, 2]  # there is room again
+    assert len(calls) == 2 + 2
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "flush_to_disk", refused)
+    with pytest.raises(StorageError, match=r"Could not write .*about.json: no space left"), keeping(tmp_path / "c", {}):
+        pytest.fail("the work began")
+
+
+@pytest.mark.filterwarnings("ignore:of it")
+def test_what_is_kept_for_a_user_goes_when_it_is_done_and_nothing_else(tmp_path: Path) -> None:
+    place, calls = tmp_path / "mine", list[object]()
+    for error in (KeyboardInterrupt, None):
+        with pytest.raises(error) if error else nullcontext(), kept_until_done(place, "work", (1,)):
+            counted(1, calls=calls)
+            (place / "notes.txt").write_text("mine")
+            if error:
+                raise error
+    assert len(calls) == 1
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+    with kept_until_done(tmp_path / "own", "work", (1,)):
+        assert (tmp_path / "own").is_dir()
+    assert not (tmp_path / "own").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,17 @@ import pytest
 from tests.support.cases import make_panel
 
 import foretide as ft
-from foretide.data import checkpoints
+from foretide.data import pace
 from foretide.data.checkpoints import keeping
 from foretide.forecasters.classical.arima import ARIMA
 from foretide.forecasters.wrappers import per_entity
+from foretide.forecasters.wrappers.wrapper import unfitted
 
 
 @pytest.fixture(autouse=True)
 def _every_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LEAST", "EVERY", "COST"):
-        monkeypatch.setattr(checkpoints, name, 0.0)
+    for name in ("LEAST", "SHARE", "COST"):
+        monkeypatch.setattr(pace, name, 0.0)
 
 
 def same(one: ft.Forecaster, two: ft.Forecaster) -> None:
@@ -58,6 +60,47 @@ def test_series_that_were_fitted_are_not_fitted_again(
     assert calls == [3 + 2]
     windows = {"levels": ()}
     np.testing.assert_array_equal(again.predict(panel, **windows).mean, whole.predict(panel, **windows).mean)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("model", "place", "name"),
+    [
+        (
+            {"LSTM": {"hidden": 4, "epochs": 3, "patience": 3, "steps_per_epoch": 2, "input_size": 8}},
+            "training.loop",
+            "_mean",
+        ),
+        ({"LAVAR": {"epochs": 2, "head_epochs": 2, "latent": 2, "order": 2}}, "training.loop", "_mean"),
+        (
+            {"Auto": {"candidates": ["SeasonalES", "Drift", {"Ridge": {"input_size": 8}}]}},
+            "forecasters.auto.turns",
+            "tried",
+        ),
+    ],
+)
+def test_a_killed_fit_with_a_folder_goes_on_there(
+    model: Any, place: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel, made, module = make_panel((70, 60)), unfitted(model, 3), importlib.import_module(f"foretide.{place}")
+    real, calls = getattr(module, name), [0]
+    whole = made.fresh().fit(panel)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, name, counted)
+    with pytest.raises(KeyboardInterrupt):
+        made.fresh().fit(panel, checkpoint=tmp_path / "c")
+    first, calls[0] = calls[0], 10
+    again = made.fresh().fit(panel, checkpoint=tmp_path / "c")
+    second, calls[0] = calls[0] - 10, 10
+    same(again, whole)
+    assert not (tmp_path / "c").exists()
+    made.fresh().fit(panel)
+    assert first - 1 + second == calls[0] - 10  # all that was done is done once
 
 
 def test_a_fit_of_other_data_or_settings_is_made(tmp_path: Path) -> None:

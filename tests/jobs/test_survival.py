@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ import pytest
 from tests.jobs.test_safety import Killed, operations
 
 import foretide as ft
-from foretide.data import checkpoints
+from foretide.data import pace
 from foretide.jobs import fit_model, forecast_folder, judging, run_backtest, searching
 from foretide.jobs.forecasting import Ask, run_forecast
 from foretide.jobs.searching import run_search
+from foretide.jobs.status import foreign, read_status
 from foretide.tuning import ledger
 
 LSTM: dict[str, Any] = {"LSTM": {"hidden": 4, "epochs": 3, "patience": 3, "steps_per_epoch": 3, "by_step": False}}
@@ -48,8 +51,8 @@ def _every_step_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "is_alive", lambda owner: False)  # the process that was killed is this one
     for job in (judging, forecast_folder, searching):
         monkeypatch.setattr(job, "write", lambda *_: None)  # pages show what is compared here, and take long
-    for name in ("LEAST", "EVERY", "COST"):
-        monkeypatch.setattr(checkpoints, name, 0.0)
+    for name in ("LEAST", "SHARE", "COST"):
+        monkeypatch.setattr(pace, name, 0.0)
 
 
 def figures(folder: Path) -> dict[str, object]:
@@ -86,18 +89,34 @@ def _facts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 @pytest.mark.filterwarnings("ignore:Target and region quantiles")  # Optuna, of few trials
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_killed_anywhere_goes_on_and_ends_the_same(job: str, tmp_path: Path) -> None:
-    with operations(None) as done:
+    with operations(None) as done, known_before_they_are_there(tmp_path / "whole"):
         JOBS[job](tmp_path / "whole")
     whole = figures(tmp_path / "whole")
     for share in SHARES:
         place = tmp_path / str(share)
         with operations(round(share * len(done))), pytest.raises(Killed):
             JOBS[job](place)
+        assert foreign(place, read_status(place) or {}) == []  # or the same command would refuse to go on
         JOBS[job](place)
         again = figures(place)
         assert sorted(again) == sorted(whole)
         assert [(name, again[name]) for name in whole if again[name] != whole[name]] == []
         assert not (place / "checkpoints").exists()
+
+
+@contextmanager
+def known_before_they_are_there(folder: Path) -> Iterator[None]:
+    """See to it that a folder's status names a file before it appears; else the same command refuses to go on."""
+    replace = os.replace
+
+    def watched(source: Any, target: Any) -> None:
+        replace(source, target)
+        if Path(target).parent == folder and (status := read_status(folder)) is not None:
+            assert foreign(folder, status) == []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "replace", watched)
+        yield
 
 
 SHARES = (0.3, 0.6)

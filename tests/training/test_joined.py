@@ -167,7 +167,7 @@ class Deserter(JoinedLearner):
 
 
 def test_a_process_that_is_gone_leaves_the_epoch_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretide.data.checkpoints.LEAST", 0.0)
+    monkeypatch.setattr("foretide.data.pace.LEAST", 0.0)
     network, windows, config = before_training(*NETWORKS[0])
     whole = learner_of(network, windows, config)
     loop.train(whole, config)

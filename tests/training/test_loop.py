@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from foretide.data import checkpoints
+from foretide.data import pace
 from foretide.data.checkpoints import keeping
 from foretide.errors import TrainingError
 from foretide.training.loop import Learner, shuffled, train
@@ -124,8 +124,8 @@ def test_shuffled() -> None:
 
 
 def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LEAST", "EVERY", "COST"):
-        monkeypatch.setattr(checkpoints, name, 0.0)
+    for name in ("LEAST", "SHARE", "COST"):
+        monkeypatch.setattr(pace, name, 0.0)
     losses = {"a": [9, 3, 1, 2, 2], "b": [5, 6, 7, 8, 4]}
 
     def until(last: int) -> Callable[[Epoch], None]:

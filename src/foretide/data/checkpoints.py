@@ -2,59 +2,34 @@
 
 Work is known by its name and a digest of all that decides it. What came of it lies in one file, in the folder of the
 work around it; what it has done until then lies in a folder of its own beside that file, which goes when it has ended.
-Nothing is kept outside :func:`keeping`, and nothing that takes less than :data:`LEAST` seconds.
+Nothing is kept outside :func:`keeping`. How much work is worth a file grows with the time that the job has taken, so
+that a short job loses little, and a long one does not write for ever: see :mod:`foretide.data.pace`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
+import os
 import shutil
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TypeVar
 
-import numpy as np
-
-from foretide.data.files import file_name, storing, write_text, write_whole
-from foretide.data.pieces import pieces, rows_of
-
-if TYPE_CHECKING:
-    from foretide.data.panel import Panel
-    from foretide.typing import Array, Json
+from foretide.data.digests import digest
+from foretide.data.files import file_name, storing, write_text
+from foretide.data.kept import ENDING, Kept, read, write
+from foretide.data.pace import Pace
+from foretide.errors import StorageError
 
 T = TypeVar("T")
-ABOUT, ENDING = "about.json", ".safetensors"
-LEAST = 0.5
-"""Seconds of work that are worth a file."""
-EVERY = 1.0
-"""Seconds between two files of work that comes bit by bit, at least."""
-COST = 25.0
-"""Work goes on for at least so many times what the last file took to write, so that keeping it stays cheap."""
-LARGEST = 2**30
-"""Bytes of one file, at most: larger results are made again."""
-
-
-class Kept(NamedTuple):
-    """What is kept of a piece of work.
-
-    Attributes
-    ----------
-    arrays : mapping
-        Name -> array.
-    facts : dict
-        What JSON holds.
-    """
-
-    arrays: Mapping[str, Array]
-    facts: Json
+ABOUT = "about.json"
 
 
 @dataclass(eq=False)
@@ -67,13 +42,30 @@ class Place:
         Made with its first file.
     within : tuple of str
         Names of the work at hand and of what is around it, the outermost first.
+    pace : Pace
+        Of the job.
     counts : Counter
         How often a name was asked for.
     """
 
     folder: Path
     within: tuple[str, ...] = ()
+    pace: Pace = field(default_factory=Pace)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def inner(self, folder: Path, name: str) -> Place:
+        """Return the place of work inside that at hand.
+
+        Parameters
+        ----------
+        folder : Path
+        name : str
+
+        Returns
+        -------
+        Place
+        """
+        return Place(folder, (*self.within, name), self.pace)
 
     def number(self, name: str) -> int:
         """Return how many pieces of work of this name came before, and count one more.
@@ -88,6 +80,25 @@ class Place:
         """
         self.counts[name] += 1
         return self.counts[name] - 1
+
+    def write(self, path: Path, kept: Kept) -> bool:
+        """Write a file, and note how long that takes.
+
+        Parameters
+        ----------
+        path : Path
+        kept : Kept
+
+        Returns
+        -------
+        bool
+            As of :func:`write`; False where the system refuses, see :func:`spared`.
+        """
+        began, written = time.perf_counter(), False
+        with spared(self):
+            written = write(path, kept)
+        self.pace.cost = time.perf_counter() - began
+        return written
 
 
 _PLACE: ContextVar[Place | None] = ContextVar("checkpoint_place", default=None)
@@ -129,8 +140,32 @@ def at(place: Place | None) -> Iterator[None]:
 
 
 @contextmanager
+def spared(place: Place | None) -> Iterator[None]:
+    """Go on with the work where the system refuses a file of what is kept: a disk that is full, a read-only folder.
+
+    Parameters
+    ----------
+    place : Place or None
+        Of the work, which warns of it at its end. None: nothing is kept, and the error is one.
+
+    Returns
+    -------
+    context manager
+    """
+    try:
+        yield
+    except StorageError as error:
+        if place is None:
+            raise
+        place.pace.trouble = place.pace.trouble or str(error)
+
+
+@contextmanager
 def keeping(folder: Path, about: Mapping[str, object]) -> Iterator[None]:
     """Keep what is done inside in a folder, and take up what lies there if it is of the same kind.
+
+    A folder that cannot be written at the beginning is an error. Where that happens later, the work goes on, and a
+    warning says in the end what was not kept.
 
     Parameters
     ----------
@@ -142,14 +177,61 @@ def keeping(folder: Path, about: Mapping[str, object]) -> Iterator[None]:
     Returns
     -------
     context manager
+
+    Raises
+    ------
+    StorageError
+        Where nothing can be written there; nothing was done then.
     """
     told, path = json.dumps(dict(about), sort_keys=True, default=str), folder / ABOUT
     with storing(folder, "Nothing was changed.", deed="keep what is done so far in"):
         if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != told:
             forget(folder)
             write_text(path, told)
-    with at(Place(folder)):
+    place = Place(folder)
+    try:
+        with at(place):
+            yield
+    finally:
+        if place.pace.trouble:
+            warnings.warn(
+                f"Not all that was done could be kept on the way. {place.pace.trouble} After an interruption it would "
+                "have been done again.", stacklevel=3,
+            )  # fmt: skip
+
+
+@contextmanager
+def kept_until_done(folder: str | os.PathLike[str] | None, name: str, decided_by: Sequence[object]) -> Iterator[None]:
+    """Keep what is done inside in a user's folder while it is not done; None: as it was kept before.
+
+    Parameters
+    ----------
+    folder : path or None
+        Whatever else lies there is left alone.
+    name : str
+        Of the kind of work.
+    decided_by : sequence of object
+        All that decides what comes of it, versions too: see :func:`foretide.data.digests.digest`.
+
+    Returns
+    -------
+    context manager
+
+    Raises
+    ------
+    StorageError
+        Where nothing can be written there; nothing was done then.
+    """
+    if folder is None:
         yield
+        return
+    own = Path(folder) / f"{file_name(name)}-{digest(*decided_by)}"
+    with keeping(own, {"work": name}):
+        yield
+    with spared(Place(own)):
+        forget(own)
+    with suppress(OSError):  # it holds something else
+        own.parent.rmdir()
 
 
 @contextmanager
@@ -166,7 +248,7 @@ def inside(name: str) -> Iterator[None]:
     context manager
     """
     place = here()
-    with at(None if place is None else Place(place.folder / name, (*place.within, name))):
+    with at(None if place is None else place.inner(place.folder / name, name)):
         yield
 
 
@@ -226,14 +308,15 @@ def remembered(
         _warn_again(found.facts.pop("warnings", []))
         return unpack(found)
     began = time.perf_counter()
-    with at(Place(own, (*place.within, name))), warnings.catch_warnings(record=True) as said:
+    with at(place.inner(own, name)), warnings.catch_warnings(record=True) as said:
         value = work()
     told = [[f"{one.category.__module__}:{one.category.__qualname__}", str(one.message)] for one in said]
     _warn_again(told)
-    small = time.perf_counter() - began < LEAST
+    small = time.perf_counter() - began < place.pace.whole
     packed = None if small else pack(value)
-    if small or (packed is not None and write(path, Kept(packed.arrays, {**packed.facts, "warnings": told}))):
-        forget(own)
+    if small or (packed is not None and place.write(path, Kept(packed.arrays, {**packed.facts, "warnings": told}))):
+        with spared(place):
+            forget(own)
     return value
 
 
@@ -247,7 +330,7 @@ class Gradual:
     """
 
     def __init__(self, name: str) -> None:
-        place = here()
+        self.place = place = here()
         self.path = None if place is None else place.folder / f"{name}{ENDING}"
         self._began = self._last = time.perf_counter()
         self._cost = 0.0
@@ -271,64 +354,14 @@ class Gradual:
         ended : bool
             Whether nothing more will come.
         """
-        now = time.perf_counter()
-        due = now - self._began >= LEAST if ended else now - self._last >= max(EVERY, COST * self._cost)
-        if self.path is not None and due:
-            write(self.path, make())
+        if self.place is None or self.path is None:
+            return
+        now, pace = time.perf_counter(), self.place.pace
+        due = now - self._began >= pace.whole if ended else now - self._last >= pace.part(self._cost)
+        if due:
+            self.place.write(self.path, make())
             self._last = time.perf_counter()
             self._cost = self._last - now
-
-
-# ---------------------------------------------------------------- files
-def write(path: Path, kept: Kept) -> bool:
-    """Write a file that appears whole or not at all; return whether it was small enough to be kept.
-
-    Parameters
-    ----------
-    path : Path
-    kept : Kept
-
-    Returns
-    -------
-    bool
-    """
-    from safetensors.numpy import save
-
-    if sum(array.nbytes for array in kept.arrays.values()) > LARGEST:
-        return False
-    # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
-    arrays = {name: np.array(array, order="C") for name, array in kept.arrays.items()}
-    facts = json.dumps(kept.facts)
-    content = save(arrays, {"facts": facts, "sum": digest(facts, arrays)})
-    write_whole(path, lambda part: part.write_bytes(content))
-    return True
-
-
-def read(path: Path) -> Kept | None:
-    """Return what :func:`write` wrote; None where there is nothing, or something else.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Kept or None
-    """
-    if not path.is_file():
-        return None
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            about = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-        if about.get("sum") != digest(about["facts"], arrays):
-            return None
-        facts: Json = json.loads(about["facts"])
-    except (SafetensorError, OSError, KeyError, ValueError):
-        return None
-    return Kept(arrays, facts)
 
 
 def _warn_again(told: Sequence[Sequence[str]]) -> None:
@@ -337,55 +370,3 @@ def _warn_again(told: Sequence[Sequence[str]]) -> None:
         module, _, name = kind.partition(":")
         category = getattr(importlib.import_module(module), name, UserWarning)
         warnings.warn(message, category, stacklevel=4)
-
-
-# ---------------------------------------------------------------- what decides
-def digest(*parts: object) -> str:
-    """Return 16 digits that differ for different values.
-
-    Parameters
-    ----------
-    *parts : object
-        Arrays, mappings of names to arrays, or what shows all of itself in its ``repr``.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from foretide.data.checkpoints import digest
-    >>> digest(1, "a") == digest(1, "a"), digest(1, "a") == digest("1", "a")
-    (True, False)
-    """
-    told = hashlib.sha256()
-    for part in parts:
-        named = {"": part} if isinstance(part, np.ndarray) else part
-        if isinstance(named, Mapping) and named and all(isinstance(value, np.ndarray) for value in named.values()):
-            for key in sorted(named):
-                told.update(f"{key} {named[key].dtype} {named[key].shape}".encode())
-                told.update(np.ascontiguousarray(named[key]).tobytes())
-        else:
-            told.update(repr(part).encode("utf-8", "surrogatepass"))
-        told.update(b"\0")
-    return told.hexdigest()[:16]
-
-
-def digest_of_panel(panel: Panel) -> str:
-    """Return a digest of all that a forecaster can see of a panel: values, times, names, roles.
-
-    Parameters
-    ----------
-    panel : Panel
-
-    Returns
-    -------
-    str
-    """
-    told = hashlib.sha256()
-    names = (panel.ids, panel.targets, panel.past, panel.future, panel.static.names, panel.categories, panel.indicators)
-    told.update(repr((panel.grid, *names, panel.first.tolist())).encode())
-    told.update(np.ascontiguousarray(panel.static.values).tobytes())
-    for piece in pieces(panel.length, panel.values.itemsize * panel.values.shape[1]):
-        told.update(np.ascontiguousarray(rows_of(panel, piece.start, piece.stop)).data)
-    return told.hexdigest()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.typing import Frame
 
-FIT = ("panel", "until", "train_until", "warm_start", "intervals")
+FIT = ("panel", "until", "train_until", "warm_start", "intervals", "checkpoint")
 PREDICT = ("panel", "cutoffs", "levels", "h", "quantiles")
 
 

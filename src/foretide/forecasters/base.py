@@ -25,6 +25,8 @@ from foretide.forecasters.part import FitPart, held_back, kept_history, part_of
 from foretide.forecasters.paths.source import Source
 
 if TYPE_CHECKING:
+    import os
+
     from foretide.data.panel import Panel
     from foretide.forecasters.intervals.past import PastForecasts
     from foretide.typing import Array, Bools, Frame, Ints, Time, Times
@@ -71,7 +73,8 @@ class Forecaster(Exports):
     @final
     def fit(
         self, panel: Panel | Frame | None = None, until: Time | None = None, *, train_until: Time | None = None,
-        warm_start: bool = False, intervals: bool = True, **other: Never,
+        warm_start: bool = False, intervals: bool = True, checkpoint: str | os.PathLike[str] | None = None,
+        **other: Never,
     ) -> Self:  # fmt: skip
         """Learn from the steps up to ``until`` and nothing later.
 
@@ -89,6 +92,9 @@ class Forecaster(Exports):
         intervals : bool
             Whether a model without a predictive distribution of its own gets that of its past errors, those of a
             network on the validation part, those of others by a further fit. Without, ``predict`` gives means only.
+        checkpoint : path, optional
+            Folder in which what is done is kept until the fit has ended, so that the same fit goes on where a killed
+            process stopped, and ends the same. It is removed then; what else lies there is left alone.
 
         Returns
         -------
@@ -99,6 +105,8 @@ class Forecaster(Exports):
         ------
         DataError, ConfigError
             Where nothing can be learned from the panel, and what to do about it.
+        StorageError
+            Where nothing can be written to ``checkpoint``.
 
         Examples
         --------
@@ -120,7 +128,7 @@ class Forecaster(Exports):
         self._former = self.state() if warm_start and self._fitted is not None else {}
         self._fitted = None
         fitted, seen, learned = self._described(panel, part, train_until)
-        fit_once(self, fitted, seen, learned, intervals=intervals)
+        fit_once(self, fitted, seen, learned, intervals=intervals, checkpoint=checkpoint)
         self._former = {}
         return self
 

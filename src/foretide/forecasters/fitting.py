@@ -10,11 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from foretide.data.checkpoints import Kept, digest_of_panel, here, remembered
+from foretide.data.checkpoints import here, kept_until_done, remembered
+from foretide.data.digests import digest_of_panel
+from foretide.data.kept import Kept
 from foretide.data.time.closures import Closures
 from foretide.errors import ArtifactError
 from foretide.forecasters.artifact import DECISIVE, KEPT, from_json, to_json
@@ -28,7 +30,11 @@ from foretide.forecasters.table import class_place, registered
 from foretide.training.saved import prefixed, under
 
 if TYPE_CHECKING:
+    import os
+
     from foretide.forecasters.base import FitPart, Forecaster
+
+    Folder: TypeAlias = str | os.PathLike[str]
 
 FIT = "fit"
 LIBRARIES = ("foretide", "numpy", "scipy", "pandas", *DECISIVE)
@@ -50,7 +56,15 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def fit_once(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *, intervals: bool) -> None:
+def fit_once(
+    model: Forecaster,
+    fitted: Fitted,
+    seen: FitPart,
+    part: FitPart,
+    *,
+    intervals: bool,
+    checkpoint: Folder | None = None,
+) -> None:
     """Fit a forecaster in place, or put it where an earlier process had brought it.
 
     Parameters
@@ -63,12 +77,14 @@ def fit_once(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *,
         All of it, and what can be learned from.
     intervals : bool
         Whether it learns the intervals of its past errors.
+    checkpoint : path, optional
+        Folder of a user's, where what is done is kept until all is.
     """
     place = here()
-    if place is None:
+    if place is None and checkpoint is None:
         _fit(model, fitted, seen, part, intervals=intervals)
         return
-    inside = FIT in place.within
+    inside = place is not None and FIT in place.within
 
     def work() -> Forecaster:
         _fit(model, fitted, seen, part, intervals=intervals)
@@ -78,11 +94,12 @@ def fit_once(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *,
         class_place(type(model)), decisive(model.settings()), intervals, fitted, part.train_rows, str(part.train_until),
         digest_of_panel(part.panel), digest_of_panel(seen.panel), model._former,
     )  # fmt: skip
-    remembered(
-        FIT, decided_by, work,
-        pack=lambda made: _packed(made, inside=inside),
-        unpack=lambda kept: _taken_up(model, kept),
-    )  # fmt: skip
+    with kept_until_done(checkpoint, FIT, (installed_versions(), *decided_by)):
+        remembered(
+            FIT, decided_by, work,
+            pack=lambda made: _packed(made, inside=inside),
+            unpack=lambda kept: _taken_up(model, kept),
+        )  # fmt: skip
 
 
 def _fit(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *, intervals: bool) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
+from foretide.data.checkpoints import remembered
+from foretide.data.digests import digest, digest_of_panel
 from foretide.data.files import understood
+from foretide.data.kept import Kept
 from foretide.errors import ArtifactError, ConfigError
 from foretide.explain.origins import Origins
 from foretide.explain.table import EXPLAINERS
 from foretide.forecasters.artifact import load
+from foretide.forecasters.table import class_place
 from foretide.jobs.config import kept_config
 from foretide.jobs.folder import RunFolder
 from foretide.jobs.prepare import prepare
@@ -21,8 +29,11 @@ from foretide.jobs.store import EXPLAIN_PAGE, EXPLAINED, EXPLAINED_TABLE, SETTIN
 from foretide.jobs.threads import networks_in
 
 if TYPE_CHECKING:
+    from foretide.data.panel import Panel
+    from foretide.explain.table import Explainer
     from foretide.forecasters.base import Forecaster
     from foretide.jobs.prepare import Prepared
+    from foretide.typing import Array, Json
 
 
 def explain_run(
@@ -95,17 +106,39 @@ def keep_explanations(
         origins = Origins.of(model, prepared.panel)
         for row in (row for row in EXPLAINERS.values() if row.fits(model, slow=with_inputs)):
             say(f"{model.name}: {row.subject.lower()}")
-            summary = row.of(model, prepared.panel, origins)
-            tables = summary.tables()
+            told, tables = _told(row, model, prepared.panel, origins)
             for key, table in tables.items():
                 run.keep(EXPLAINED_TABLE, table, model=name, table=key)
-            entries[name, row.subject] = {
-                "model": name, "subject": row.subject, "sentences": summary.findings(), "brief": summary.brief(),
-                "tables": list(tables),
-            }  # fmt: skip
+            entries[name, row.subject] = {"model": name, "subject": row.subject, **told}
     subjects = [row.subject for row in EXPLAINERS.values()]
-    told = sorted(entries.values(), key=lambda e: (names.index(e["model"]), subjects.index(e["subject"])))
-    run.keep(EXPLAINED, told)
+    every = sorted(entries.values(), key=lambda e: (names.index(e["model"]), subjects.index(e["subject"])))
+    run.keep(EXPLAINED, every)
+
+
+def _told(
+    row: Explainer, model: Forecaster, panel: Panel, origins: Origins
+) -> tuple[Json, dict[str, pd.DataFrame]]:  # fmt: skip
+    """Return the sentences and the tables on one subject; of a job that was killed, as they were found before."""
+
+    def found() -> tuple[Json, dict[str, pd.DataFrame]]:
+        summary = row.of(model, panel, origins)
+        tables = dict(summary.tables())
+        return {"sentences": summary.findings(), "brief": summary.brief(), "tables": list(tables)}, tables
+
+    about = (row.subject, model.name, class_place(type(model)), model.settings(), model.fitted_until)
+    return remembered(
+        "explained", (*about, digest(model.state()), digest_of_panel(panel)), found,
+        pack=lambda made: Kept({name: _packed(table) for name, table in made[1].items()}, made[0]),
+        unpack=lambda kept: (kept.facts, {name: _unpacked(kept.arrays[name]) for name in kept.facts["tables"]}),
+    )  # fmt: skip
+
+
+def _packed(table: pd.DataFrame) -> Array:
+    return np.frombuffer(table.to_parquet(index=False), dtype=np.uint8)
+
+
+def _unpacked(content: Array) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(content.tobytes()))
 
 
 def _models(path: Path, wanted: str | None) -> Mapping[str, Forecaster]:

@@ -149,8 +149,8 @@ def forecast(
     data: Data, h: int | None = None, *, id: Columns = None, time: str | None = None, target: Columns = None,
     past: Columns = None, future: Columns = None, static: Columns = None, model: Member | None = None,
     levels: float | Iterable[float] = DEFAULT_LEVELS, quantiles: float | Iterable[float] = (),
-    season: int | None = None, time_limit: float | None = TIME_LIMIT, seed: int = 0, progress: bool | Say | None = None,
-    executor: Where | None = None, **reading: Unpack[AnyOptions],
+    season: int | None = None, time_limit: float | None = TIME_LIMIT, seed: int = 0, checkpoint: Place | None = None,
+    progress: bool | Say | None = None, executor: Where | None = None, **reading: Unpack[AnyOptions],
 ) -> ForecastResult:  # fmt: skip
     """Forecast what comes next in any table.
 
@@ -170,16 +170,16 @@ def forecast(
     season, seed : int, optional
         Steps of one season; found by default. Equal seeds give equal forecasts unless the time limit left things out.
     time_limit : float or None
-        Seconds that the call may take, as far as Auto can see to it; it leaves out what would take longer. None: as
-        long as it takes.
+        Seconds that the call may take: Auto leaves out what would take longer. None: as long as it takes.
+    checkpoint : path, optional
+        As of ``Forecaster.fit``: a killed call that is made again goes on.
     progress : bool or callable, optional
         Gets a line for every step, with the time left; by default it is printed where a person watches.
     executor : str or {name: options}, optional
         Where Auto's candidates are judged, such as ``"ray"``: see :func:`foretide.parallel.using`.
     **reading
-        ``freq``, ``missing``, ``resample``, ``tz``, ``decimal`` …, as in :meth:`foretide.Panel.read`. Unless told
-        otherwise, missing values stay missing, steps that are absent count as missing, and rows that say the same
-        twice count once.
+        ``freq``, ``tz``, ``decimal``, ``resample`` …, as in :meth:`foretide.Panel.read`. Unless told otherwise, missing
+        values stay missing, absent steps count as missing, and rows that say the same twice count once.
 
     Returns
     -------
@@ -203,8 +203,8 @@ def forecast(
     [60.0, 61.0]
     """
     roles = {"id": id, "time": time, "target": target, "past": past, "future": future, "static": static}
-    ask = Ask(h, model, levels, quantiles, season, time_limit, seed)
-    return Call.of(data, ask, roles, reading).result(_teller(progress), executor)
+    call = Call.of(data, Ask(h, model, levels, quantiles, season, time_limit, seed), roles, reading)
+    return call.result(_teller(progress), checkpoint, executor)
 
 
 def run_forecast(
@@ -299,13 +299,17 @@ class Call:
         })  # fmt: skip
         return cls(replace(source, notes=(*source.notes, *notes)), model, config)
 
-    def result(self, say: Say, executor: Where | None = None) -> ForecastResult:
+    def result(
+        self, say: Say, checkpoint: Place | None = None, executor: Where | None = None,
+    ) -> ForecastResult:  # fmt: skip
         """Fit the model on everything, forecast from the end of every series, and say how good that is.
 
         Parameters
         ----------
         say : callable
             Gets one line of text for every step.
+        checkpoint : path, optional
+            Of the fit.
         executor : str or {name: options}, optional
 
         Returns
@@ -321,7 +325,7 @@ class Call:
                 say(f"judging {model.name} on the last part of every series")
                 card = self._judged()
                 say(f"fitting {model.name} on everything")
-            model.fit(panel)
+            model.fit(panel, checkpoint=checkpoint)
             say("forecasting")
             ahead = model.predict(panel, levels=self.config.levels, quantiles=self.config.quantiles or ())
         notes += ahead.summary()
@@ -334,8 +338,7 @@ class Call:
         -------
         sequence of Forecaster
         """
-        model = self.model
-        if isinstance(model, Auto) and model.candidates is None:
+        if isinstance(model := self.model, Auto) and model.candidates is None:
             return usual_candidates(self.source.panel, model.h, {"season": model.season, "seed": model.seed}).models
         return [model]
 
@@ -352,7 +355,8 @@ class Call:
 
 def _check_names(reading: Mapping[str, object], roles: Mapping[str, Columns]) -> None:
     """Refuse arguments that are none; those of other libraries are answered with the name here."""
-    names = ("h", *roles, *(f.name for f in fields(Ask)), "progress", "executor", *AnyOptions.__annotations__)
+    own = ("checkpoint", "progress", "executor")
+    names = ("h", *roles, *(f.name for f in fields(Ask)), *own, *AnyOptions.__annotations__)
     for name in reading:
         if name not in AnyOptions.__annotations__:
             check_foreign("ft.forecast", {name: reading[name]}, names)

@@ -227,7 +227,9 @@ def keep_study(
     names = study.trials.columns[len(FIXED) :]
     typed = {n: pd.Series([row.settings.get(n) for row in study.rows], dtype=object) for n in names}
     folder.keep(store.TRIALS, study.trials.assign(**typed))
-    study.save(folder.place(store.STUDY.places()[0]).parent)
+    for item in (store.TRIALS_TABLE, store.STUDY):  # known as its own before they are there
+        folder.place(item.file)
+    study.save(folder.path)
     folder.keep(store.LEADERBOARD, study.leaderboard())
     folder.keep(
         store.FACTS,

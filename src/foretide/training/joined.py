@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from foretide.data.checkpoints import digest, here
+from foretide.data.checkpoints import here
+from foretide.data.digests import digest
 from foretide.errors import ConfigError, TrainingError
 from foretide.parallel.threads import limited
 from foretide.seeding import seed_layers, torch_generator

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foretide.data.checkpoints import Gradual, Kept, digest, here
+from foretide.data.checkpoints import Gradual, here
+from foretide.data.digests import digest
+from foretide.data.kept import Kept
 from foretide.errors import WorkerDiedError
 from foretide.training.saved import prefixed, under
 from foretide.training.watch import Epoch

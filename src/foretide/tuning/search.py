@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foretide.data.checkpoints import digest, forget_inside, inside
+from foretide.data.checkpoints import forget_inside, inside
+from foretide.data.digests import digest
 from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, MissingExtraError, StorageError, nearest
 from foretide.parallel.outbox import is_far

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from foretide.data.checkpoints import digest_of_panel
+from foretide.data.digests import digest_of_panel
 from foretide.data.files import storing
 from foretide.data.reading.accept import as_panel
 from foretide.errors import ConfigError, nearest

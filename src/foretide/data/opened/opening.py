@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from foretide.data import checkpoints
 from foretide.data.files import write_text
+from foretide.data.kept import ENDING, read, write
 from foretide.data.opened.cache import (
     PROGRESS,
     SEEN,
@@ -169,15 +169,15 @@ def _make(
 
 def _look(folder: Path, files: Files, wanted: Wanted, options: Options) -> Scan:
     """Return what the first look at all rows finds, or what it found before."""
-    path = folder / f"{_LOOK}{checkpoints.ENDING}"
-    kept = checkpoints.read(path)
+    path = folder / f"{_LOOK}{ENDING}"
+    kept = read(path)
     if kept is not None:
         return Scan.restore(kept)
     scan = Scan()
     for unit in files.units(8 * len(wanted.looked_at)):
         for table in files.batches(unit, wanted.looked_at):
             scan.add(table, wanted, options)
-    checkpoints.write(path, scan.kept())
+    write(path, scan.kept())
     return scan
 
 

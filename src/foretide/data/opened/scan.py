@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.checkpoints import Kept
+from foretide.data.kept import Kept
 from foretide.data.opened.files import text_cells
 from foretide.data.reading.columns import number_column
 from foretide.data.reading.frames import entities_of

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from foretide.data.checkpoints import digest_of_panel
+from foretide.data.checkpoints import kept_until_done
+from foretide.data.digests import digest_of_panel
 from foretide.data.reading.accept import as_panel
 from foretide.data.windows import Windows
 from foretide.errors import ConfigError
@@ -74,7 +75,7 @@ def backtest(
     truth : object, optional
         Of a synthetic series, ``data.truth``: its oracle is scored too.
     folder, save_models : paths, optional
-        Keeps the results of every fit, the scorecard and its page: the same call resumes an interrupted backtest;
+        Keeps every fit's results, how far the one at hand is, the scorecard and its page: the same call goes on, and
         ``overwrite`` drops another. The other gets each forecaster that was asked for, as its last fit left it.
     n_jobs, executor : int, and str or {name: options}, optional
         Fits side by side, one thread each, in processes or on "ray" (:func:`foretide.parallel.using`); -1: all cores.
@@ -139,8 +140,7 @@ def judge(
     notes : sequence of str
         What is known before.
     keep_card : bool
-        Whether the folder gets the scorecard and its page too, and the notes say what was read from it. A job writes
-        its own, which are the same after an interruption as without.
+        Whether the folder gets scorecard and page, and notes say what was read from it; a job sees to that itself.
     starts : bool or collection of str
         Whether the closed-form starts of the networks are judged too, or of which.
     levels, quantiles, truth, warm_start, folder, overwrite, save_models, n_jobs, progress, executor
@@ -161,7 +161,8 @@ def judge(
     wanted = DECILES if quantiles is None else asked
     store = None if folder is None else _store(folder, panel, plan, (kept, wanted), overwrite=overwrite)
     jobs = check_jobs(n_jobs)
-    with using(executor, jobs):
+    about = (installed_versions(), digest_of_panel(panel))
+    with using(executor, jobs), kept_until_done(folder if keep_card else None, "fits", about):
         say = progress if runs_here(jobs) and plan.split is not None else None
         shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
         work = Work(shared, store, jobs, progress)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from foretide.data.checkpoints import forget_inside, inside
+from foretide.data.checkpoints import forget_inside, here, inside, spared
 from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.cards.account import account_of
@@ -234,8 +234,9 @@ class Work:
         results = outcome.get()
         key = self._key(task)
         if key is not None and self.store is not None:
-            self.store.save(key, results[0])
-            forget_inside(task.place)
+            with spared(here()):
+                self.store.save(key, results[0])
+                forget_inside(task.place)
         if task.name in self.found:
             self.found[task.name].update(zip(task.blocks, results, strict=True))
 

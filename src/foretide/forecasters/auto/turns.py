@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from foretide.data.checkpoints import Kept, at, remembered
+from foretide.data.checkpoints import at, remembered
+from foretide.data.kept import Kept
 from foretide.forecasters.auto.judge import Trial, predicted_seconds, tried
 from foretide.forecasters.classical.time_limit import OutOfTime, Watch
 from foretide.forecasters.options import decisive

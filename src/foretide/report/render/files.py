@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from foretide.data.checkpoints import remembered
+from foretide.data.digests import leaves
 from foretide.data.files import file_name, storing, write_whole
+from foretide.data.kept import Kept
 from foretide.errors import ConfigError, nearest
 from foretide.pictures.matplotlib import draw
 from foretide.pictures.picture import Panel, Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 FORMATS = ("svg", "png", "pdf")
 MOST_PANELS = 12
@@ -52,11 +58,26 @@ def write_beside(pictures: Sequence[Picture], place: Callable[[str], Path]) -> d
         wide = len(parts) == 1 and parts[0].wide
         if len(parts) == 1 and len(panels) == 1:
             panels = [replace(panels[0], title=parts[0].title)]
-        figure = draw(panels[:MOST_PANELS], parts[0].title if len(parts) == 1 < len(panels) else "", wide=wide)
+        title = parts[0].title if len(parts) == 1 < len(panels) else ""
         files[name] = [f"{name}.{kind}" for kind in BESIDE]
-        for file in files[name]:
-            write(figure, place(file))
+        printed = _printed(panels[:MOST_PANELS], title, wide=wide)
+        for file, kind in zip(files[name], BESIDE, strict=True):
+            _put(printed[kind].tobytes(), place(file))
     return files
+
+
+def _printed(panels: Sequence[Panel], title: str, *, wide: bool) -> dict[str, NDArray[np.uint8]]:
+    """Return a picture in every format beside a summary; that of a job that was killed, as it was drawn before."""
+
+    def drawn() -> dict[str, NDArray[np.uint8]]:
+        figure = draw(panels, title, wide=wide)
+        return {kind: np.frombuffer(_print(figure, kind), dtype=np.uint8) for kind in BESIDE}
+
+    return remembered(
+        "picture", (BESIDE, title, wide, *leaves(panels)), drawn,
+        pack=lambda made: Kept(made, {}),
+        unpack=lambda kept: {kind: np.asarray(array, dtype=np.uint8) for kind, array in kept.arrays.items()},
+    )  # fmt: skip
 
 
 def write_each(pictures: Sequence[Picture], folder: str | os.PathLike[str], formats: Sequence[str]) -> list[Path]:
@@ -109,17 +130,17 @@ def write(figure: Figure, path: str | os.PathLike[str]) -> None:
     StorageError
         Where it cannot be written.
     """
-    import matplotlib as mpl
-
     kind = Path(path).suffix.removeprefix(".")
     checked([kind])
-    # Identities inside an SVG are drawn at random unless they have a salt; its text stays text.
-    with storing(Path(path)), mpl.rc_context({"svg.hashsalt": "foretide", "svg.fonttype": "none"}):
-        write_whole(Path(path), partial(_print, figure, kind))
-    figure.set_layout_engine("none")  # every artist has its place now; another format need not look for it again
+    with storing(Path(path)):
+        _put(_print(figure, kind), Path(path))
 
 
-def _print(figure: Figure, kind: str, path: Path) -> None:
+def _put(content: bytes, path: Path) -> None:
+    write_whole(path, lambda part: part.write_bytes(content))
+
+
+def _print(figure: Figure, kind: str) -> bytes:
     """Draw once: ``savefig``, for whoever has settings of their own for it, draws a first time without ink."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -127,16 +148,20 @@ def _print(figure: Figure, kind: str, path: Path) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     about = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}.get(kind, {"CreationDate": None})
-    if any(mpl.rcParams[name] != mpl.rcParamsDefault[name] for name in mpl.rcParams.find_all(r"^savefig\.")):
-        figure.savefig(path, format=kind, metadata=about)
-        return
     canvas = {"png": FigureCanvasAgg, "svg": FigureCanvasSVG, "pdf": FigureCanvasPdf}[kind]
-    own, dots = figure.canvas, figure.dpi
-    try:
-        getattr(canvas(figure), f"print_{kind}")(path, metadata=about)
-    finally:
-        figure.dpi = dots  # vector formats count in points
-        figure.set_canvas(own)
+    own, dots, content = figure.canvas, figure.dpi, io.BytesIO()
+    # Identities inside an SVG are drawn at random unless they have a salt; its text stays text.
+    with mpl.rc_context({"svg.hashsalt": "foretide", "svg.fonttype": "none"}):
+        if any(mpl.rcParams[name] != mpl.rcParamsDefault[name] for name in mpl.rcParams.find_all(r"^savefig\.")):
+            figure.savefig(content, format=kind, metadata=about)
+        else:
+            try:
+                getattr(canvas(figure), f"print_{kind}")(content, metadata=about)
+            finally:
+                figure.dpi = dots  # vector formats count in points
+                figure.set_canvas(own)
+    figure.set_layout_engine("none")  # every artist has its place now; another format need not look for it again
+    return content.getvalue()
 
 
 def checked(formats: Sequence[str]) -> None:
