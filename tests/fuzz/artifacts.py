@@ -409,7 +409,7 @@ def example() -> Any:
 
 
 def models() -> dict[str, Callable[[], Any]]:
-    """Return name -> an unfitted model with few steps."""
+    """Return name -> an unfitted model with few steps; those of other packages where these are installed."""
     from foretide.forecasters.table import EVERY, forecaster_class
 
     further = {
@@ -419,13 +419,17 @@ def models() -> dict[str, Callable[[], Any]]:
         "Theta": ("Stats", {"model": "Theta"}),
         "CalendarES-de": ("CalendarES", {"calendar": {"features": ["weekday"], "country": "DE"}}),
     }  # fmt: skip
-    names = {name: (name, {}) for name in EVERY if name not in ("Chronos", "Fracast", "NeuralForecast")}
+    from foreign import ADAPTED, PRESENT
+
+    adapters = {name for _, name, _ in ADAPTED.values()}
+    names = {name: (name, {}) for name in EVERY if name not in adapters}
 
     def made(name: str, own: dict[str, Any]) -> Any:
         kind = forecaster_class(name)
         return kind(**{"h": 3, **kind.quick, **own})
 
-    return {case: partial(made, *told) for case, told in (names | further).items()}
+    foreign = {case: partial(maker, 3) for case, maker in PRESENT.items()}
+    return {case: partial(made, *told) for case, told in (names | further).items()} | foreign
 
 
 def saved(case: str, panel: Any, folder: Path) -> Files:
@@ -460,6 +464,7 @@ def main() -> int:
     parser.add_argument("--named", default="", help="only edits whose name has this regular expression in it")
     parser.add_argument("--brief", action="store_true", help="a few edits of a few models that load nothing heavy")
     chosen = parser.parse_args()
+    sys.path.append(str(Path(__file__).parents[1] / "support"))
     if chosen.brief:
         chosen.only, chosen.share = chosen.only or ["SeasonalNaive", "Linear", "CalendarES"], 0.02
     rng, panel, found = random.Random(chosen.seed), example(), 0

@@ -164,6 +164,16 @@ def test_bad_input_gets_a_clear_error(name: str, backend: str) -> None:
         Panel.from_frame(given, **{"past": ["x"], **options})
 
 
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("labels", 96), ("text", 1), ("infinite", 1), ("duplicate", 2), ("free-text", 96), ("unparsable", 1)],
+)
+def test_a_problem_says_how_much_it_is_about(name: str, count: int) -> None:
+    change, options, message = BAD[name]
+    report = inspect(change(good()).reset_index(drop=True), **{"target": "y", "past": ["x"], **options})
+    assert [problem.count for problem in report.errors if re.search(message, str(problem))] == [count]
+
+
 def test_the_good_frame_is_good() -> None:
     assert Panel.from_frame(good(), past=["x", "w"]).length.tolist() == [48, 48]
 

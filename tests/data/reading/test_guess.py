@@ -181,6 +181,13 @@ def test_columns_that_repeat_the_calendar_are_left_out() -> None:
     assert "Column 'empty_shelf' holds one value only. It is left out." in text
 
 
+@pytest.mark.parametrize("start", [0, 1])
+def test_weeks_that_begin_again_count_from_either_number(start: int) -> None:
+    day = pd.Series(pd.date_range("2022-01-03", periods=800))
+    frame = pd.DataFrame({"day": day, "y": noise(800), "k": day.dt.isocalendar()["week"].astype(int) - 1 + start})
+    assert "Column 'k' repeats the week of the time" in inspect(frame).to_text()
+
+
 def test_hours_are_read_on_the_wall_clock() -> None:
     stamps = pd.date_range("2024-03-01", periods=1200, freq="h", tz="Europe/Berlin")
     frame = pd.DataFrame({"t": stamps, "load": noise(1200), "hour": stamps.hour})

@@ -133,6 +133,24 @@ def test_warm_start_begins_at_the_former_weights() -> None:
     assert any(np.abs(cold[name] - value).max() > 1e-3 for name, value in moved.items())
 
 
+class WarmSpy(Spy):
+    can_warm_start = True
+    learned = ("mean_",)
+
+    def _fit(self, part: FitPart) -> None:
+        super()._fit(part)
+        Spy.calls[-1] = ("fit", "warm" if self._former else "cold")
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_every_block_is_fitted_once_warm_or_not(warm_start: bool) -> None:
+    said: list[str] = []
+    alone(WarmSpy(H), panel_(), n_windows=3, step=3, refit=True, warm_start=warm_start, progress=said.append)
+    after = "warm" if warm_start else "cold"
+    assert [call[1] for call in Spy.calls if call[0] == "fit"] == ["cold", after, after]
+    assert sum(line.startswith(("1 of 1 fits", "3 of 3 fits")) for line in said) == 1
+
+
 def test_warm_start_says_who_cannot() -> None:
     card = alone(SeasonalES(H), panel_(), n_windows=2, step=3, refit=True, warm_start=True)
     assert "warm_start: SeasonalES cannot, and begin anew at every fit" in card.notes

@@ -31,6 +31,7 @@ def test_a_plan_comes_back_from_json(name: str) -> None:
     back = Plan.from_dict(found, panel)
     assert back == plan
     assert back.to_dict() == plan.to_dict()
+    assert (plan.gap, plan.train_size, plan.val_size) == ((2, 20, 5) if name == "folds" else (0, None, None))
     if name == "own parts":
         assert plan.split is not None
         assert plan.split.own is not None
