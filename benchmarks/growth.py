@@ -40,6 +40,9 @@ def operations() -> dict[str, tuple[str, Callable]]:
     def answered(model: ft.Forecaster, panel: ft.Panel) -> object:
         return model.fit(panel).predict(panel, levels=(80, 95))
 
+    def each(panel: ft.Panel, processes: int) -> object:
+        return ft.fit_each(ft.SeasonalNaive(H, SEASON), panel, n_jobs=processes)
+
     def scored(panel: ft.Panel, processes: int) -> object:
         card = ft.backtest(ft.SeasonalNaive(H, SEASON), panel, h=H, n_windows=2, baselines=False, n_jobs=processes)
         return card.leaderboard(), card.scores("mase", by="unique_id")
@@ -52,7 +55,7 @@ def operations() -> dict[str, tuple[str, Callable]]:
         "ridge": ("panel", lambda panel, _: answered(ft.Ridge(H), panel)),
         "lstm_epoch": ("panel", lambda panel, _: answered(ft.LSTM(H, hidden=32, epochs=1), panel)),
         "backtest": ("panel", scored),
-        "fit_each": ("panel", lambda panel, processes: ft.fit_each(ft.SeasonalNaive(H, SEASON), panel, n_jobs=processes)),
+        "fit_each": ("panel", each),
     }  # fmt: skip
 
 
