@@ -28,6 +28,7 @@ import time
 import venv
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,7 +77,7 @@ def ours(frame: object, steps: int) -> dict[str, Timed]:
     def fitted(n: int) -> object:
         return ft.LSTM(H, epochs=1, steps_per_epoch=n, **settings).fit(panel, until=until)
 
-    model = fitted(1)
+    model = cache(lambda: fitted(1))
     simple = [ft.SeasonalNaive(H, SEASON), ft.SeasonalMean(H, SEASON, 4), ft.SeasonalES(H, SEASON, 0.3)]
 
     def folds(models: list) -> object:
@@ -84,7 +85,7 @@ def ours(frame: object, steps: int) -> dict[str, Timed]:
 
     return {
         "lstm_step": lambda: fitted(steps), "lstm_step base": lambda: fitted(1),
-        "windows": lambda: model.predict(panel, cutoffs=last),
+        "windows": lambda: model().predict(panel, cutoffs=last),
         "backtest": lambda: folds([ft.Ridge(H, input_size=28)]), "seasonal": lambda: folds(simple),
     }  # fmt: skip
 
@@ -108,11 +109,11 @@ def of_neuralforecast(frame: object, steps: int) -> dict[str, Timed]:
         made.fit(frame, val_size=0)
         return made
 
-    made, begins = fitted(1), range(T - H - FOLDS - LOOKBACK + 1, T - H - LOOKBACK + 1)
+    made, begins = cache(lambda: fitted(1)), range(T - H - FOLDS - LOOKBACK + 1, T - H - LOOKBACK + 1)
     parts = [frame.groupby("unique_id").nth(slice(low, low + LOOKBACK)) for low in begins]
     windows = concat([part.assign(unique_id=part["unique_id"] + f"/{k:03d}") for k, part in enumerate(parts)])
     return {"lstm_step": lambda: fitted(steps), "lstm_step base": lambda: fitted(1),
-            "windows": lambda: made.predict(windows)}  # fmt: skip
+            "windows": lambda: made().predict(windows)}  # fmt: skip
 
 
 def of_darts(frame: object, steps: int) -> dict[str, Timed]:
@@ -141,7 +142,7 @@ def of_darts(frame: object, steps: int) -> dict[str, Timed]:
             last_points_only=False, **options,
         )  # fmt: skip
 
-    made = fitted(1)
+    made = cache(lambda: fitted(1))
 
     def regression() -> object:
         model = LinearRegressionModel(lags=28, output_chunk_length=H)
@@ -149,7 +150,7 @@ def of_darts(frame: object, steps: int) -> dict[str, Timed]:
 
     return {
         "lstm_step": lambda: fitted(steps), "lstm_step base": lambda: fitted(1),
-        "windows": lambda: folds(made, retrain=False), "backtest": regression,
+        "windows": lambda: folds(made(), retrain=False), "backtest": regression,
         "seasonal": lambda: folds(NaiveSeasonal(SEASON), retrain=True),
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ MAX_RANKED_ROWS = 20_000
 MAX_RANKED_ENTITIES = 64
 ROTATED = 64
 """Of so many neighbouring steps, sines and cosines are computed once and turned."""
+SHARED = 2048
+"""Longest stretch of steps whose waves are kept for the next series."""
 CYCLES_NEEDED = 3
 """A period is a candidate only when the training part holds this many of its cycles."""
 
@@ -27,6 +30,19 @@ def basis(steps: Ints, frequencies: Reals) -> Reals:
         turned = _turns(steps[::ROTATED], frequencies)[:, None] * _turns(np.arange(ROTATED), frequencies)
         turned = turned.reshape(turned.shape[0] * ROTATED, len(frequencies))[:n]
     return np.concatenate([turned.imag, turned.real], axis=1)
+
+
+def _shared_basis(steps: Ints, frequencies: Reals) -> Reals:
+    """:func:`basis`, kept from one series to the next, for many series stand on the same short stretch of steps."""
+    n = len(steps)
+    if not 0 < n <= SHARED or steps[-1] - steps[0] != n - 1 or (np.diff(steps) != 1).any():
+        return basis(steps, frequencies)
+    return _of_stretch(int(steps[0]), n, np.asarray(frequencies, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=4)
+def _of_stretch(first: int, n: int, frequencies: bytes) -> Reals:
+    return basis(np.arange(first, first + n), np.frombuffer(frequencies))
 
 
 def _turns(steps: Ints, frequencies: Reals) -> NDArray[np.complex128]:
@@ -131,7 +147,7 @@ class SeasonTerm:
 
     def at(self, entity: int, steps: Ints, known: Reals | None = None) -> Reals:
         """Return the term at grid steps ``[n]`` (and known-future values ``[n, G]``), ``[n, C]``."""
-        out = basis(steps, self.frequencies) @ self.waves[entity]
+        out = _shared_basis(steps, self.frequencies) @ self.waves[entity]
         if known is not None and len(self.known):
             out = out + known @ self.known
         return np.asarray(out)
