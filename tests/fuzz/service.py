@@ -103,6 +103,8 @@ def damaged(body: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """Return a body with something changed, dropped, repeated or added somewhere."""
     body = copy.deepcopy(body)
     every = list(places(body))
+    if not every:  # an earlier edit left nothing
+        return body
     *above, key = rng.choice(every) if rng.random() < 0.7 else rng.choice([place for place in every if len(place) < 3])
     holder: Any = body
     for step in above:

@@ -49,12 +49,15 @@ class Note:
         Positions of the forecasts that it is about.
     columns : tuple of str
         Columns that are not used.
+    targets : tuple of str
+        Targets whose forecasts it is about; none for all.
     """
 
     kind: str
     text: str
     windows: Ints
     columns: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     def take(self, chosen: Ints, n: int) -> Note:
         """Return the note for some of ``n`` forecasts, by their positions."""

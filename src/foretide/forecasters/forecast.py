@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from foretide.forecasters.answer import Note
     from foretide.forecasters.paths.source import Source
     from foretide.pictures.show import Drawing
-    from foretide.typing import Floats, Frame, Ints, Reals
+    from foretide.typing import Bools, Floats, Frame, Ints, Reals
 
 
 UNUSED = ("unused", "left-out")
@@ -260,9 +260,14 @@ class Forecast:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Known-future columns that enter none of the forecasts."""
-        everywhere = [note for note in self.notes if note.kind in UNUSED and len(note.windows) == len(self)]
-        return tuple(dict.fromkeys(column for note in everywhere for column in note.columns))
+        """Known-future columns that enter none of the forecasts; what is left out for some targets only is a note."""
+        out: dict[str, Bools] = {}
+        for note in self.notes:
+            about = [not note.targets or target in note.targets for target in self.panel.targets]
+            for column in note.columns if note.kind in UNUSED else ():
+                left = out.setdefault(column, np.zeros((len(self), len(about)), dtype=bool))
+                left[np.ix_(note.windows, np.flatnonzero(about))] = True
+        return tuple(column for column, left in out.items() if left.all())
 
     def take(self, chosen: Ints) -> Forecast:
         """Return the forecasts of some windows, by their positions.

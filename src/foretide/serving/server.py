@@ -18,6 +18,7 @@ import uvicorn
 
 from foretide.errors import ConfigError, ServiceError
 from foretide.serving.app import application
+from foretide.serving.connections import bounded
 from foretide.serving.guard import LOOPBACK, Tokens
 from foretide.serving.limits import Limits
 from foretide.serving.models import Shelf
@@ -30,6 +31,8 @@ TURN = 0.0005
 """Seconds after which the thread that computes lets the one that reads and answers have its turn; 0.005 in Python."""
 IDLE = 15
 """Seconds that a connection may be idle."""
+HEAD = 10
+"""Seconds that the head of a request may take, from the start of a connection."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,8 @@ def serve(words: Sequence[str], address: Address, limits: Limits | None = None) 
     hosts = LOOPBACK if tokens is None and not address.anyone else None
     app = application(service, tokens, hosts)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="on", ws="none",
+        app, http=bounded(HEAD, IDLE, 3 * limits.seconds + IDLE),
+        log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="on", ws="none",
         timeout_keep_alive=IDLE, timeout_graceful_shutdown=int(limits.seconds) + 1,
         h11_max_incomplete_event_size=32_768,
     )  # fmt: skip

@@ -246,3 +246,26 @@ def test_few_rows_keep_the_columns_that_are_followed_most_closely() -> None:
     assert len(found.columns) == 2
     assert len(found.left_out[MANY]) == 4
     assert Regressors.choose(table[:3], y[:3]).columns.tolist() == []
+
+
+def test_a_column_left_out_for_one_target_is_said_to_be_so() -> None:
+    panel, rng = events(), np.random.default_rng(2)
+    y, payday, delivery, price = panel.values.T
+    later = np.where(np.isfinite(y) & (payday == 0), 30 + 9 * delivery + 9 * price + rng.normal(size=len(y)), np.nan)
+    panel = replace(panel, values=np.insert(panel.values, 1, later, axis=1), targets=("y0", "later"))
+    found = MODELS["ARIMA-mean"]().fit(panel).predict(panel)
+    (note,) = (note for note in found.notes if note.kind == "left-out" and "payday" in note.columns)
+    assert (note.text, note.targets) == (f"ARIMA leaves out payday for later: {CONSTANT}", ("later",))
+    assert "payday" not in found.unused
+    assert "payday" not in found.take(np.array([1])).unused
+
+
+def test_a_column_that_one_member_leaves_out_enters_a_blend_by_the_other() -> None:
+    panel = events()
+    values = panel.values.copy()
+    values[:, 3] = 5.0
+    constant = panel.with_values(values)
+    for members, unused in ((["ARIMA", "ARIMA-mean"], ("price",)), (["ARIMA", "Ridge"], ())):
+        found = ft.Ensemble([MODELS[name]() for name in members]).fit(constant).predict(constant)
+        assert any("ARIMA leaves out price: " in text for text in found.note_texts())
+        assert found.unused == unused

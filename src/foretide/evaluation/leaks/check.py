@@ -12,7 +12,7 @@ import numpy as np
 
 from foretide.data.reading.accept import as_panel
 from foretide.errors import ConfigError, DataError, nearest
-from foretide.evaluation.leaks.model import Maker, fitted, forecast_of, maker_of, predicted, twin
+from foretide.evaluation.leaks.model import Maker, fitted, forecast_of, maker_of, twin
 from foretide.evaluation.leaks.outside import watched
 from foretide.evaluation.leaks.poison import POISONS, poisoned
 from foretide.evaluation.leaks.report import ROUNDING, Finding, LeakReport, difference
@@ -284,7 +284,7 @@ class _Check:
         found = []
         for k in (len(cutoffs) - 1, *np.random.default_rng(0).permutation(len(cutoffs) - 1)):  # the latest first
             part = _at(clean, self.plan.panel.grid.step_of(cutoffs[k]))
-            answer = predicted(one, self.plan.panel, [cutoffs[k]])
+            answer = forecast_of(one, self.plan.panel, [cutoffs[k]], again=True)
             found.append(difference(part, answer, max(self.tolerance, ROUNDING), "order", "", cutoffs[k]))
         return found
 

@@ -64,27 +64,6 @@ def fitted(model: Model, panel: Panel, until: Time) -> Model:
     return answer if _is_model(answer) else model
 
 
-def forecast_of(model: Model, panel: Panel, cutoffs: Sequence[Time]) -> Forecast:
-    """Predict by a copy, so that nothing a model keeps from one forecast serves it in the next one.
-
-    Parameters
-    ----------
-    model : Model
-    panel : Panel
-    cutoffs : sequence of times
-
-    Returns
-    -------
-    Forecast
-
-    Raises
-    ------
-    ConfigError
-        When the model answers with something else.
-    """
-    return predicted(twin(model, panel), panel, cutoffs)
-
-
 def twin(model: Model, panel: Panel) -> Model:
     """Return a copy of a fitted model; what cannot be copied (a handle, a lock) is used as it is.
 
@@ -105,14 +84,16 @@ def twin(model: Model, panel: Panel) -> Model:
         return model
 
 
-def predicted(model: Model, panel: Panel, cutoffs: Sequence[Time]) -> Forecast:
-    """Predict by a model itself.
+def forecast_of(model: Model, panel: Panel, cutoffs: Sequence[Time], *, again: bool = False) -> Forecast:
+    """Predict by a copy, so that nothing a model keeps from one forecast serves it in the next one.
 
     Parameters
     ----------
     model : Model
     panel : Panel
     cutoffs : sequence of times
+    again : bool
+        Whether to predict by the model itself, with what it keeps.
 
     Returns
     -------
@@ -123,7 +104,7 @@ def predicted(model: Model, panel: Panel, cutoffs: Sequence[Time]) -> Forecast:
     ConfigError
         When the model answers with something else.
     """
-    answer: object = model.predict(panel, list(cutoffs))
+    answer: object = (model if again else twin(model, panel)).predict(panel, list(cutoffs))
     if not isinstance(answer, Forecast):
         raise ConfigError(
             f"{type(model).__name__}.predict returned {type(answer).__name__}, expected a foretide.Forecast. "

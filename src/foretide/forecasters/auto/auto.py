@@ -26,7 +26,7 @@ from foretide.forecasters.gaussian import installed
 from foretide.forecasters.intervals.past import PastForecasts, predict_within
 from foretide.forecasters.simple.baselines import SeasonalNaive, check_count
 from foretide.forecasters.simple.default_set import with_intervals
-from foretide.forecasters.wrappers.wrapper import Member, Wrapper, unfitted
+from foretide.forecasters.wrappers.wrapper import Member, Wrapper, notes_of_members, unfitted
 from foretide.parallel import around, check_jobs, jobs_here
 from foretide.text import joined, number, percent, phrase
 from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
@@ -324,7 +324,7 @@ class Auto(Wrapper):
         wanted = tuple(sorted({*quantiles, 0.5, *ENDS}))
         asked = asked_for(wanted, result.levels)
         made = [predict_within(member, panel, windows, asked) for member in self.members]
-        notes = [note for one in made for note in one.notes]
+        notes = notes_of_members(self.members, made, panel, len(windows))
         notes += [Note("choice", text, np.arange(len(windows))) for text in self.notes_]
         means = np.stack([one.mean for one in made]).astype(np.float64)
         own = [one.quantiles for one in made if one.quantiles is not None]

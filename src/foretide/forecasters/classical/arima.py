@@ -231,7 +231,7 @@ class ARIMA(Forecaster):
         mean = np.empty((len(windows), self.h, panel.n_targets))
         sd = np.empty_like(mean)
         replaced = Replaced(self.name, "the random walk")
-        used: list[tuple[Regressors, Ints]] = []
+        used: list[tuple[Regressors, Ints, int]] = []
         for entity, chosen in by_entity(windows):
             cutoffs = windows.cutoff[chosen]
             history = targets_until(panel, entity, int(cutoffs.max()))
@@ -242,12 +242,12 @@ class ARIMA(Forecaster):
                     effect = self._effect(key, panel, entity, cutoffs)
                     mean[chosen, :, d], sd[chosen, :, d] = self._roll(series, cutoffs, self._params[key], effect)
                     bad, reason = runs_away(mean[chosen, :, d], series, cutoffs), AWAY
-                    used += [(self._regressors[key], chosen)] if key in self._regressors else []
+                    used += [(self._regressors[key], chosen, d)] if key in self._regressors else []
                 if bad.any():
                     distribution, where = naive_distribution(series[:, None], cutoffs[bad], self.h, 1), chosen[bad]
                     mean[where, :, d], sd[where, :, d] = distribution[0][..., 0], distribution[1][..., 0]
                     replaced.add(reason, panel.series_name(entity, d), where)
-        notes = (*replaced.notes(), *left_out_notes(self.name, panel.future, used))
+        notes = (*replaced.notes(), *left_out_notes(self.name, panel, used))
         return Prediction(mean, normal_quantiles(mean, sd, quantiles) if quantiles else None, notes=notes)
 
     def _reason(self, key: str) -> str:

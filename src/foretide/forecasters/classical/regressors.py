@@ -14,6 +14,7 @@ from foretide.training.prepare import moments
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from foretide.data.panel import Panel
     from foretide.typing import Floats, Ints, Json
 
 
@@ -102,14 +103,25 @@ class Regressors:
         return np.asarray(np.nan_to_num((table[..., self.columns] - self.location) / self.scale))
 
 
-def left_out_notes(name: str, columns: Sequence[str], found: Sequence[tuple[Regressors, Ints]]) -> list[Note]:
-    """Return notes on the columns that models left out: each model's regressors and the windows it answers."""
-    places: dict[tuple[str, tuple[str, ...]], list[Ints]] = {}
-    for regressors, windows in found:
+def left_out_notes(name: str, panel: Panel, found: Sequence[tuple[Regressors, Ints, int]]) -> list[Note]:
+    """Return notes on the columns that models left out: each model's regressors, the windows it answers, its target."""
+    places: dict[tuple[str, tuple[str, ...]], dict[int, list[Ints]]] = {}
+    for regressors, windows, target in found:
         for reason, left in regressors.left_out.items():
-            names = tuple(columns[k] for k in left)
-            places.setdefault((f"{name} leaves out {first_few(names, SHOWN)}: {reason}", names), []).append(windows)
-    return [Note("left-out", text, np.unique(np.concatenate(at)), names) for (text, names), at in places.items()]
+            own = places.setdefault((reason, tuple(panel.future[k] for k in left)), {})
+            own.setdefault(target, []).append(windows)
+    notes = []
+    for (reason, names), by_target in places.items():
+        alike: dict[bytes, tuple[Ints, list[str]]] = {}
+        for target, at in by_target.items():
+            windows = np.unique(np.concatenate(at))
+            alike.setdefault(windows.tobytes(), (windows, []))[1].append(panel.targets[target])
+        for windows, targets in alike.values():
+            some = () if len(targets) == panel.n_targets else tuple(targets)
+            about = f" for {first_few(some, SHOWN)}" if some else ""
+            text = f"{name} leaves out {first_few(names, SHOWN)}{about}: {reason}"
+            notes.append(Note("left-out", text, windows, names, some))
+    return notes
 
 
 def _note(left_out: dict[str, list[int]], reason: str, columns: Ints) -> None:

@@ -241,7 +241,7 @@ class Stats(Forecaster):
         found = np.full((*mean.shape, len(quantiles)), np.nan)
         replaced = Replaced(self.name, "the seasonal naive")
         wide = Replaced(self.name, "the seasonal naive", "intervals of")
-        used: list[tuple[Regressors, Ints]] = []
+        used: list[tuple[Regressors, Ints, int]] = []
         for entity, chosen in by_entity(windows):
             cutoffs = windows.cutoff[chosen]
             history = targets_until(panel, entity, int(cutoffs.max()))
@@ -253,7 +253,7 @@ class Stats(Forecaster):
                     self._model(key)
                 x = None
                 if train is not None and train.regressors is not None:
-                    used.append((train.regressors, chosen))
+                    used.append((train.regressors, chosen, d))
                     check_known(panel, entity, table, cutoffs, self.h, train.regressors.columns.tolist())
                     x = train.regressors.of(table)
                 watch, filled = Watch(), last_seen(history[:, [d]])[:, 0]
@@ -267,7 +267,7 @@ class Stats(Forecaster):
                         mean[window, :, d] = distribution[0][0, :, 0]
                     found[window, :, d] = normal_quantiles(mean[window, :, d], distribution[1][0, :, 0], quantiles)
                     (wide if reason in (_WIDE, _DISORDER) else replaced).add(reason, name, window)
-        notes = (*replaced.notes(), *wide.notes(), *left_out_notes(self.name, panel.future, used))
+        notes = (*replaced.notes(), *wide.notes(), *left_out_notes(self.name, panel, used))
         return Prediction(mean, found if quantiles else None, notes=notes)
 
     def _series(self, train: FittedSeries | None, filled: Floats, x: Floats | None, first: int) -> Series:

@@ -12,7 +12,7 @@ import numpy as np
 from foretide.data.windows import places, slide, truth_of
 from foretide.errors import ConfigError, DataError, nearest
 from foretide.forecasters.base import FitPart, Forecaster, Prediction
-from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, unfitted
+from foretide.forecasters.wrappers.wrapper import Member, Wrapper, fit_member, notes_of_members, unfitted
 from foretide.parallel import check_jobs, stream_tasks
 
 if TYPE_CHECKING:
@@ -220,7 +220,8 @@ class Ensemble(Wrapper):
             if quantiles and len(distributions) == len(made)
             else None
         )
-        return Prediction(mean, blended, {"spread": spread}, tuple(note for one in made for note in one.notes))
+        notes = notes_of_members(self.members, made, panel, len(windows))
+        return Prediction(mean, blended, {"spread": spread}, tuple(notes))
 
     # ---------------------------------------------------------------- keeping
     def state(self) -> dict[str, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from foretide.data.panel import Panel
+    from foretide.forecasters.answer import Note, Prediction
     from foretide.forecasters.base import FitPart
     from foretide.typing import Array, Bools, Json, Time
 
@@ -242,3 +244,31 @@ class Single(Wrapper):
         if self.keeps is None:
             return "", None
         return self.keeps[0], getattr(self, self.keeps[1])
+
+
+def notes_of_members(members: Sequence[Forecaster], made: Sequence[Prediction], panel: Panel, n: int) -> list[Note]:
+    """Return the notes of forecasts that are blended; a column is left out only where every member leaves it out.
+
+    Parameters
+    ----------
+    members : sequence of Forecaster
+    made : sequence of Prediction
+        One per member, of ``n`` windows.
+    panel : Panel
+        That was forecast.
+    n : int
+
+    Returns
+    -------
+    list of Note
+    """
+
+    def without(member: Forecaster, one: Prediction, column: str) -> bool:
+        everywhere = [note for note in one.notes if len(note.windows) == n and not note.targets]
+        return column in member._unused(panel, panel.future) or any(column in note.columns for note in everywhere)
+
+    out = {c for c in panel.future if all(without(*of, c) for of in zip(members, made, strict=True))}
+    return [
+        replace(note, columns=tuple(column for column in note.columns if column in out)) if note.columns else note
+        for one in made for note in one.notes
+    ]  # fmt: skip
