@@ -2,9 +2,10 @@
 
 Parquet files of 32 series x 50,000 hours x 64 columns of float64 (819 MB as columns). Each model runs in a process of
 its own, once over the opened table, and once over the same table in memory. Its share is a fifth of the table, above
-what the process takes once it has fitted a small one (imports, PyTorch's buffers); beyond 1.3 times that it gets no more
-(``RLIMIT_DATA``), and fails. The limit bounds anonymous memory: pages of mapped files are the system's, which takes them back when it needs room. The
-peak is that of ``RssAnon``, looked at every 5 ms. Seconds are of computing (user and system).
+what the process takes once it has fitted a small one (imports, PyTorch's buffers); beyond 1.3 times that it is given
+nothing more (``RLIMIT_DATA``), and fails. The limit bounds anonymous memory: pages of mapped files are the system's,
+which takes them back when it needs room. The peak is that of ``RssAnon``, looked at every 5 ms. Seconds are of
+computing (user and system).
 """
 
 from __future__ import annotations
