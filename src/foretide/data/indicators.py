@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data import scratch
+from foretide.data.pieces import PIECE_ROWS
 from foretide.data.record import Record
 from foretide.data.static import Static
-from foretide.typing import Array, Floats, Reals
+from foretide.typing import Floats, Reals
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
@@ -75,17 +77,19 @@ class Indicators(Record):
         static = self._static(panel, strange)
         if not self.columns:
             return (panel if static is panel.static else replace(panel, static=static)), strange
-        parts: list[Array] = []
-        names: dict[str, tuple[str, ...]] = {}
-        for role, own in (("targets", panel.targets), ("past", panel.past), ("future", panel.future)):
-            names[role] = ()
-            for name in own:
-                cells, present = panel.values[:, panel.index(name)], panel.categories.get(name, ())
-                table, columns = _spread(name, cells, present, self.columns.get(name), strange)
-                parts.append(table.astype(cells.dtype))
-                names[role] += columns
+        names = {name: _names(name, self.columns[name]) if name in self.columns else (name,) for name in panel.columns}
+        past, future = (tuple(n for name in own for n in names[name]) for own in (panel.past, panel.future))
+        width = sum(map(len, names.values()))
+        values = scratch.empty((len(panel.values), width), panel.values.dtype, like=panel.values)
+        for low in range(0, len(values), PIECE_ROWS):
+            rows, at = panel.values[low : low + PIECE_ROWS], 0
+            for k, name in enumerate(panel.columns):
+                known = panel.categories.get(name, ()), self.columns.get(name)
+                table, own = _spread(name, rows[:, k], *known, strange)
+                values[low : low + PIECE_ROWS, at : at + len(own)] = table
+                at += len(own)
         made = replace(
-            panel, values=np.concatenate(parts, axis=1), past=names["past"], future=names["future"],
+            panel, values=values, past=past, future=future,
             categories={}, static=static, indicators={k: _names(k, own) for k, own in self.columns.items()},
         )  # fmt: skip
         return made, strange
@@ -110,7 +114,7 @@ class Indicators(Record):
                 at = panel.index(name)
                 cells = np.concatenate([panel.rows(i)[:, at] for i in range(panel.n_entities)])
                 if _are_labels(cells, labels):
-                    values = values.copy() if values is panel.values else values
+                    values = scratch.copied(values) if values is panel.values else values
                     values[:, at] = _codes(values[:, at], labels)
                     categories[name] = labels
         static, held = panel.static, dict(panel.static.categories)
@@ -187,5 +191,5 @@ def _spread(
     used = np.unique(cells[~np.isnan(cells)]).astype(np.int64)
     unknown = [present[k] for k in used if present[k] not in labels]
     if unknown:
-        strange[name] = unknown
+        strange[name] = [label for label in present if label in unknown or label in strange.get(name, ())]
     return _flags(cells, present, labels), _names(name, labels)

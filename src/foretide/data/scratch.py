@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from foretide.typing import Array
 
 T = TypeVar("T", bound=np.generic)
+_COPIED_ROWS = 65_536
 IN_MEMORY = 256 * 2**20
 """Bytes of an array made from a table in memory, above which it lies in a file."""
 BESIDE_A_FILE = 16 * 2**20
@@ -51,6 +53,59 @@ def mapped_file(values: Array) -> Path | None:
             return Path(str(base.filename))
         base = base.base
     return Path() if isinstance(base, mmap.mmap) else None
+
+
+def joined(parts: Sequence[NDArray[T]], like: Array) -> NDArray[T]:
+    """Return arrays one after the other, as ``numpy.concatenate`` does, in an array of :func:`empty`.
+
+    Parameters
+    ----------
+    parts : sequence of array ``[n, ...]``
+        At least one.
+    like : array
+        As for :func:`empty`.
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.scratch import joined
+    >>> joined([np.zeros((2, 1)), np.ones((1, 1))], like=np.zeros(1)).ravel().tolist()
+    [0.0, 0.0, 1.0]
+    """
+    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    return np.concatenate(parts, out=empty(shape, np.result_type(*parts), like))
+
+
+def copied(values: NDArray[T], columns: Sequence[int] | None = None) -> NDArray[T]:
+    """Return a copy of a table, or of some of its columns, in an array of :func:`empty`.
+
+    Parameters
+    ----------
+    values : array ``[R, C]``
+    columns : sequence of int, optional
+        All by default.
+
+    Returns
+    -------
+    array ``[R, C']``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from foretide.data.scratch import copied
+    >>> copied(np.array([[1, 2, 3]]), [2, 0]).tolist()
+    [[3, 1]]
+    """
+    width = values.shape[1] if columns is None else len(columns)
+    made = empty((len(values), width), values.dtype, values)
+    for low in range(0, len(values), _COPIED_ROWS):
+        some = values[low : low + _COPIED_ROWS]
+        made[low : low + _COPIED_ROWS] = some if columns is None else some[:, list(columns)]
+    return made
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ class Fitted:
         if same:
             return panel if static is panel.static else replace(panel, static=static)
         wanted = (*self.targets, *self.past, *self.future)
-        values = panel.values[:, [panel.index(n) for n in wanted]]
+        values = scratch.copied(panel.values, [panel.index(n) for n in wanted])
         return replace(panel, values=values, targets=self.targets, past=self.past, future=self.future, static=static)
 
     def view(self, panel: Panel, windows: Windows, h: int, *, memory: int | None = None) -> View:
@@ -373,8 +373,7 @@ def within_reach(panel: Panel) -> tuple[Panel, Ints | None]:
     rows, ends = np.concatenate(found), np.cumsum(panel.length)
     entity = np.searchsorted(ends, rows, side="right")
     own = rows - (ends - panel.length)[entity]
-    values = scratch.empty(panel.values.shape, panel.values.dtype, like=panel.values)
-    values[:] = panel.values
+    values = scratch.copied(panel.values)
     values[panel.row0[entity] + own, np.concatenate(columns)] = np.nan
     first = panel.length.copy()
     np.minimum.at(first, entity, own)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from foretide.data import scratch
 from foretide.data.panel import Panel, Static
 from foretide.data.windows import Windows, first_rows, places
 from foretide.errors import ArtifactError
@@ -47,7 +48,8 @@ def completed(panel: Panel, windows: Windows, history: Panel, memory: int | None
             parts.append(panel.rows(i))
         length = panel.length + more
         row0 = first_rows(length)
-        panel = replace(panel, values=np.concatenate(parts), row0=row0, length=length, first=panel.first - more)
+        values = scratch.joined(parts, like=panel.values)
+        panel = replace(panel, values=values, row0=row0, length=length, first=panel.first - more)
     moved = (more - less)[windows.entity]
     return panel, windows if not moved.any() else Windows(windows.entity, windows.cutoff + moved)
 

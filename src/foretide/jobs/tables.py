@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 import pandas as pd
 
+from foretide.data import scratch
 from foretide.data.opened.files import find_files
 from foretide.data.panel import Panel
 from foretide.data.reading.checks import look_through
@@ -28,7 +29,7 @@ from foretide.text import joined, phrase, unit_of
 if TYPE_CHECKING:
     from foretide.data.reading.checks import Examined, Report
     from foretide.data.reading.options import FileOptions
-    from foretide.typing import Frame, Ints, Json
+    from foretide.typing import Frame, Json
 
 Data: TypeAlias = "str | os.PathLike[str] | Frame | pd.Series | Panel"
 Roles: TypeAlias = Mapping[str, str | Sequence[str] | None]
@@ -251,5 +252,5 @@ def _as_past(panel: Panel, names: tuple[str, ...]) -> Panel:
     """Return a panel in which some columns known ahead are known up to the cutoff only."""
     past = (*panel.past, *names)
     future = tuple(name for name in panel.future if name not in names)
-    order: Ints = np.array([panel.index(name) for name in (*panel.targets, *past, *future)])
-    return replace(panel, values=np.ascontiguousarray(panel.values[:, order]), past=past, future=future)
+    order = [panel.index(name) for name in (*panel.targets, *past, *future)]
+    return replace(panel, values=scratch.copied(panel.values, order), past=past, future=future)

@@ -119,6 +119,22 @@ def test_a_killed_process_loses_nothing(stop: int, tmp_path: Path, monkeypatch: 
     assert left == {"in-use.lock", "values.bin", "whole.json"}
 
 
+@pytest.mark.usefixtures("small")
+def test_rows_that_got_lost_on_the_disk_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = table().sort_values("ds", kind="stable").reset_index(drop=True)
+    folder = write(rows, tmp_path / "rows")
+
+    def gather(self: fill.Filling, bucket: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fill.Filling, "_gather", gather)
+        with pytest.raises(KeyboardInterrupt):
+            open_(folder)
+    os.truncate(next((tmp_path / "cache").rglob("rows-00001.bin")), 40)
+    assert_same(open_(folder), Panel.from_frame(rows, **ROLES))
+
+
 @pytest.mark.parametrize("damage", ["one byte", "cut", "half a note", "no note"])
 def test_a_damaged_copy_is_made_anew(damage: str, tmp_path: Path) -> None:
     folder, expected = write(table(), tmp_path / "rows"), Panel.from_frame(table(), **ROLES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.files import flush_to_disk, storing
 from foretide.data.opened.files import text_cells
 from foretide.data.reading.columns import number_column
 from foretide.data.reading.problems import Place, raise_errors
@@ -141,9 +142,16 @@ class Filling:
         keep : callable
             Is told how far the work is, once what it says is on the disk.
         """
+        with storing(self.folder, "Name a folder with more room: cache=..., or FORETIDE_CACHE."):
+            self._run(done, keep)
+
+    def _run(self, done: dict[str, list[int]], keep: Callable[[dict[str, list[int]]], None]) -> None:
         sizes = done.get("sizes", [0] * self._n_buckets if self.sorts else [])
         for k, size in enumerate(sizes):  # what a killed process wrote after its last note
             with self._bucket(k).open("ab") as file:
+                if file.tell() < size:
+                    self._run({}, keep)
+                    return
                 file.truncate(size)
         for unit in range(done.get("units", [0])[0], len(self.units)):
             for table in self.files.batches(self.units[unit], self._columns):
@@ -152,6 +160,8 @@ class Filling:
                     sizes = self._spill(rows, block, sizes)
                 else:
                     self._write(rows, block)
+            for k in range(len(sizes)):
+                flush_to_disk(self._bucket(k))
             keep({"units": [unit + 1], "sizes": sizes})
         for bucket in range(done.get("buckets", [0])[0], len(sizes)):
             self._gather(bucket)

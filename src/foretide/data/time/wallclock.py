@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data import scratch
 from foretide.data.time.frequency import fixed_step
 from foretide.data.time.grid import Grid
 from foretide.data.time.stamps import DAY
@@ -90,8 +91,9 @@ def on_wall_clock(panel: Panel, wall: Grid) -> tuple[Panel, list[Ints]]:
     if all(np.array_equal(own, np.arange(len(own))) for own in rows):
         return moved, rows
     row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
-    values = np.full((int(length.sum()), panel.values.shape[1]), np.nan, dtype=panel.values.dtype)
+    values = scratch.empty((int(length.sum()), panel.values.shape[1]), panel.values.dtype, like=panel.values)
     for i, own in enumerate(rows):
+        values[row0[i] : row0[i] + length[i]] = np.nan
         once = np.flatnonzero(np.concatenate([[True], np.diff(own) > 0]))
         values[row0[i] + own[once]] = panel.rows(i)[once]
         left_out = np.setdiff1d(np.arange(length[i]), own, assume_unique=False)
@@ -127,7 +129,7 @@ def extended(panel: Panel, rows: int) -> Panel:
         parts += [panel.rows(i), more]
     length = panel.length + rows
     row0 = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
-    return replace(panel, values=np.concatenate(parts), row0=row0, length=length)
+    return replace(panel, values=scratch.joined(parts, like=panel.values), row0=row0, length=length)
 
 
 def ahead_index(grid: Grid, wall: Grid, cutoffs: Ints, h: int) -> Ints | None:

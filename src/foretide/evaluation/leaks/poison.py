@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data import scratch
 from foretide.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def poisoned(panel: Panel, after: Time, poison: str, *, seed: int = 0, ahead: in
     stay = np.clip(panel.grid.step_at_or_before(after) - panel.first + 1, 0, panel.length)
     if poison == "truncated":
         return _truncated(panel, after, ahead)
-    values, known = panel.values.copy(), panel.n_targets + len(panel.past)
+    values, known = scratch.copied(panel.values), panel.n_targets + len(panel.past)
     generator = np.random.default_rng(seed)
     for i in range(panel.n_entities):
         rows = values[panel.row0[i] + stay[i] : panel.row0[i] + panel.length[i], :known]
