@@ -175,8 +175,8 @@ def _forecasts(card: ft.Scorecard) -> Any:
 
 def _backtest(panel: ft.Panel, folder: Path, executor: Any) -> Any:
     card = ft.backtest(
-        [ft.SeasonalES(H), ft.Ridge(H, input_size=14)], panel, n_windows=3, refit=True, executor=executor,
-        save_models=folder / "models",
+        [ft.SeasonalES(H), ft.Ridge(H, input_size=14)], panel, n_windows=3, refit=True, baselines=False,
+        executor=executor, save_models=folder / "models",
     )  # fmt: skip
     mean = ft.load(folder / "models" / "Ridge").predict(panel).mean
     return {**_forecasts(card), "saved": mean}
@@ -261,19 +261,16 @@ def test_configurations_and_commands(on_ray: list[str], tmp_path: Path) -> None:
     from foretide.cli.flags import Flags
     from foretide.jobs import run_backtest
 
-    plain = run_backtest(CONFIG, output=tmp_path / "plain")
-    assert on_ray == []
     there = run_backtest({**CONFIG, "executor": {"ray": {"n_jobs": 2}}}, output=tmp_path / "there")
     assert on_ray == ["run_task"]
-    with Flags(executor="ray").place():  # as a command does
-        run_backtest({**CONFIG, "executor": "serial"}, output=tmp_path / "typed")
-    assert on_ray == ["run_task"] * 2
-    folders = (plain.path, there.path, tmp_path / "typed")
-    assert len({(folder / "settings.yaml").read_text() for folder in folders}) == 1
-    one, *others = (_forecasts(ft.Scorecard.load(folder)) for folder in folders)
-    for other in others:
-        for name, array in one.items():
-            np.testing.assert_array_equal(array, other[name])
+    with Flags(executor="serial").place():  # as a command does
+        here = run_backtest({**CONFIG, "executor": "ray"}, output=tmp_path / "here")
+    assert on_ray == ["run_task"]
+    texts = [(folder.path / "settings.yaml").read_text() for folder in (there, here)]
+    assert texts[0] == texts[1]
+    cards = [_forecasts(ft.Scorecard.load(folder.path)) for folder in (there, here)]
+    for name, array in cards[0].items():
+        np.testing.assert_array_equal(array, cards[1][name])
     with pytest.raises(ConfigError, match=r"Type: --executor ray --address 10.0.0.5:6379"):
         Flags(executor="serial", address="10.0.0.5:6379").place()
     with pytest.raises(ConfigError, match="executor.*has no option 'adress'. Did you mean 'address'"):
@@ -397,7 +394,15 @@ for address in ("10.0.0.5:6379", "ray://head:10001"):
     else:
         raise AssertionError(address)
 RayExecutor(address="10.0.0.5:6379", insecure=True)
-RayExecutor(address="127.0.0.1:6379")
+from foretide.parallel import map_tasks
+for address, told in (("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1"), ("head", "is host:port")):
+    try:
+        map_tasks(print, [1], executor={"ray": {"address": address, "insecure": True}})
+    except ConfigError as error:
+        assert told in str(error), error
+        assert "ray" not in sys.modules
+    else:
+        raise AssertionError(address)
 """
 
 

@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -22,17 +23,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foretide.errors import ConfigError, MissingExtraError, WorkerDiedError
+from foretide.text import is_whole
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 MODE, TOKEN, TOKEN_PATH, ADDRESS = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"
+LOCAL = "local"
 AS_LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes Ray listen on the loopback address alone
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 """Set while a Ray is started here, for it and its workers."""
+PATIENCE = 10.0
+"""Seconds that a cluster may take to answer."""
 LONGEST_TEMP = 40
 """Characters of a temporary folder that leave room for the names of Ray's sockets below it."""
 
@@ -44,8 +49,8 @@ class Cluster:
     Attributes
     ----------
     address : str or None
-        ``host:port`` of a cluster, ``"auto"`` for one that runs on this machine; None: that of ``RAY_ADDRESS``, what
-        this process is connected to already, or else one that is started here.
+        ``host:port`` of a cluster, ``"auto"`` for one that runs on this machine, ``"local"`` for one that is started
+        here; None: that of ``RAY_ADDRESS``, what this process is connected to already, or else one that is started.
     insecure : bool
         Whether a cluster on another machine may be used without token authentication.
     cpus : int
@@ -56,6 +61,12 @@ class Cluster:
     insecure: bool
     cpus: int
 
+    @property
+    def named(self) -> str | None:
+        """The address that was given, here or by the environment; None where Ray is started here."""
+        found = self.address or os.environ.get(ADDRESS)
+        return None if found == LOCAL else found
+
     def starts_here(self) -> bool:
         """Whether it is one that is started here.
 
@@ -65,7 +76,7 @@ class Cluster:
         """
         known = sys.modules.get("ray")
         theirs = known is not None and known.is_initialized() and not _HELD.users
-        return self.address is None and not os.environ.get(ADDRESS) and not theirs
+        return self.named is None and not theirs
 
     def check(self) -> None:
         """Refuse an address that no token protects, before Ray is imported.
@@ -78,9 +89,8 @@ class Cluster:
         """
         if "ray" not in sys.modules and importlib.util.find_spec("ray") is None:
             raise MissingExtraError("ray", "ray", "The executor 'ray'")
-        address = self.address or os.environ.get(ADDRESS)
-        if address is not None and not is_loopback(address):
-            self.refuse(address)
+        if self.named is not None and not is_loopback(self.named):
+            self.refuse(self.named)
 
     def refuse(self, address: str) -> None:
         """Refuse a cluster on another machine without token authentication.
@@ -122,7 +132,7 @@ def is_loopback(address: str) -> bool:
     [True, True, True, False, False]
     """
     host = address.rsplit("://", 1)[-1].strip()
-    if host in ("local", "auto", "localhost") or host.startswith("localhost:"):
+    if host in (LOCAL, "auto", "localhost") or host.startswith("localhost:"):
         return True
     host = host[1 : host.index("]")] if host.startswith("[") and "]" in host else host
     host = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
@@ -205,7 +215,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         _look(cluster)
         yield
         return
-    address = cluster.address or os.environ.get(ADDRESS)
+    address = cluster.named
     with _own_sigterm(), _started_here(cluster.cpus) if address is None else _joined(address), _silent():
         _look(cluster)
         yield
@@ -215,6 +225,8 @@ def _look(cluster: Cluster) -> None:
     """Refuse what turns out to be open to other machines."""
     import ray
 
+    if "://" in (cluster.named or ""):
+        return  # what Ray's own proxy is connected to is its affair, and the proxy's address was looked at
     address = str(ray.get_runtime_context().gcs_address)
     if not is_loopback(address):
         cluster.refuse(address)
@@ -224,8 +236,8 @@ def _look(cluster: Cluster) -> None:
 def _started_here(cpus: int) -> Iterator[None]:
     """Start a Ray on this machine, which goes with its processes and files."""
     token = {} if {MODE, TOKEN, TOKEN_PATH} & os.environ.keys() else {MODE: "token", TOKEN: secrets.token_hex(32)}
-    usual = tempfile.gettempdir()
-    folder = tempfile.mkdtemp(prefix="ft-ray-", dir=usual if len(usual) <= LONGEST_TEMP else "/tmp")
+    short = os.name != "posix" or len(tempfile.gettempdir()) <= LONGEST_TEMP
+    folder = tempfile.mkdtemp(prefix="ft-ray-", dir=None if short else "/tmp")
     try:
         with _as_it_was({**AS_LOCAL, **token}):
             ray = _imported()
@@ -235,7 +247,7 @@ def _started_here(cpus: int) -> Iterator[None]:
 
             cluster, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
             try:
-                _init(ray, address="local", num_cpus=cpus, num_gpus=None, _temp_dir=folder, include_dashboard=False)
+                _init(ray, address=LOCAL, num_cpus=cpus, num_gpus=None, _temp_dir=folder, include_dashboard=False)
             finally:
                 ray_constants.ENABLE_RAY_CLUSTER = cluster
         try:
@@ -263,12 +275,28 @@ def _read_mode_anew() -> None:
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
     """Connect to a cluster, and leave it as it is."""
+    if address != "auto":
+        _knock(address)
     ray = _imported()
     _init(ray, address=address)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Refuse an address where nobody answers at once; Ray tries for minutes."""
+    host, _, port = address.rsplit("://", 1)[-1].rpartition(":")
+    if not host or not is_whole(port):
+        raise ConfigError(f"The address of a Ray cluster is host:port, such as 10.0.0.5:6379; got {address!r}.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"No Ray cluster answers at {address}: {error}. Type the address that `ray start --head` said, and see "
+            "whether its port is open to this machine."
+        ) from error
 
 
 def _imported() -> ModuleType:
@@ -310,9 +338,9 @@ def _init(ray: ModuleType, **options: object) -> None:
     """Connect, quietly."""
     try:
         ray.init(log_to_driver=False, configure_logging=False, logging_level="ERROR", **options)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
+    except (ConnectionError, ImportError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
         ray.shutdown()
-        if options["address"] == "local":
+        if options["address"] == LOCAL:
             raise WorkerDiedError(f"Ray could not be started on this machine: {error}") from error
         raise ConfigError(
             f"The Ray cluster at {options['address']} cannot be used: {error} Expected the address of a cluster's "
