@@ -37,7 +37,9 @@ def normal_quantiles(mean: Floats, sd: Floats, quantiles: Sequence[float]) -> Fl
     """Return quantiles of normal distributions: mean and standard deviation ``[...]`` -> ``[..., Q]``."""
     z, most = np.array([NormalDist().inv_cdf(q) for q in quantiles]), np.finfo(np.float64).max
     with np.errstate(over="ignore"):
-        return np.asarray(np.clip(mean[..., None] + sd[..., None] * z, -most, most))
+        found = np.asarray(sd[..., None] * z)
+        found += mean[..., None]
+        return np.clip(found, -most, most, out=found)
 
 
 def naive_distribution(history: Floats, cutoffs: Ints, h: int, season: int) -> tuple[Floats, Floats]:
