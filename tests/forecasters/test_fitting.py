@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.cases import make_panel
+from tests.support.cases import CASES, make_panel
 
 import foretide as ft
 from foretide.data import pace
-from foretide.data.checkpoints import keeping
+from foretide.data.checkpoints import here, keeping
+from foretide.forecasters import fitting
 from foretide.forecasters.classical.arima import ARIMA
+from foretide.forecasters.table import FORECASTERS
 from foretide.forecasters.wrappers import per_entity
 from foretide.forecasters.wrappers.wrapper import unfitted
 
@@ -101,6 +103,26 @@ def test_a_killed_fit_with_a_folder_goes_on_there(
     assert not (tmp_path / "c").exists()
     made.fresh().fit(panel)
     assert first - 1 + second == calls[0] - 10  # all that was done is done once
+
+
+@pytest.mark.parametrize("case", [name for name in FORECASTERS if not CASES[name](3).neural])
+def test_what_was_learned_stays_while_intervals_are(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, made, learn, calls = make_panel((60, 50), past=1), CASES[case](3), fitting.learn_from_errors, []
+    whole = made.fresh().fit(panel)
+
+    def killed(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1 and "fit" not in here().within[1:]:  # type: ignore[union-attr]
+            raise KeyboardInterrupt
+        return learn(*arguments)
+
+    monkeypatch.setattr(fitting, "learn_from_errors", killed)
+    with pytest.raises(KeyboardInterrupt):
+        made.fresh().fit(panel, checkpoint=tmp_path)
+    again = made.fresh().fit(panel, checkpoint=tmp_path)
+    same(again, whole)
+    for one, two in zip(*(m.predict(panel).pandas().items() for m in (whole, again)), strict=True):
+        assert one[1].equals(two[1]), one[0]
 
 
 def test_a_fit_of_other_data_or_settings_is_made(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from foretide.data.checkpoints import here, kept_until_done, remembered
+from foretide.data.checkpoints import Gradual, here, kept_until_done, remembered
 from foretide.data.digests import digest_of_panel
 from foretide.data.kept import Kept
 from foretide.data.time.closures import Closures
@@ -103,13 +103,31 @@ def fit_once(
 
 
 def _fit(model: Forecaster, fitted: Fitted, seen: FitPart, part: FitPart, *, intervals: bool) -> None:
-    model._fit(part)
+    _learn(model, part)
     history, stand_in = kept_history(seen.panel, model.memory), StandIn.fit(seen.panel)
     fitted = replace(fitted, closures=Closures.learn(seen.panel, model._country))
     model._fitted = replace(fitted, ids=part.panel.ids, history=history, stand_in=stand_in)
     if intervals:
         own, dependence = learn_from_errors(model, part)
         model._fitted = replace(model._fitted, intervals=own, dependence=dependence)
+
+
+def _learn(model: Forecaster, part: FitPart) -> None:
+    """Learn from a part, and keep what was learned before the further fits for its intervals begin.
+
+    What trains has kept its trainings, and what forgets does not go on from what is saved.
+    """
+    if here() is None or any(one.neural or one.forgets != "never" for one in _all_parts(model)):
+        model._fit(part)
+        return
+    file = Gradual("learned")
+    kept = file.found()
+    if kept is not None:
+        go_on(model, kept)
+        return
+    model._fit(part)
+    with suppress(ArtifactError):  # something that JSON cannot hold
+        file.keep(lambda: so_far(model), ended=True)
 
 
 def _packed(model: Forecaster, *, inside: bool) -> Kept | None:
