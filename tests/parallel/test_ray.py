@@ -155,6 +155,21 @@ def test_threads_warnings_turns_and_nesting() -> None:
     np.testing.assert_array_equal(values(map_tasks(tasks.seeded, range(6), executor="ray", n_jobs=2)), here)
 
 
+def test_workers_that_are_kept_hold_the_threads_of_each_map() -> None:
+    shared = {"array": np.arange(3.0)}
+    with RayExecutor(1).kept(shared) as kept:
+        found = [
+            values(map_tasks(_threads, [0], shared=shared, executor=kept, threads=threads))[0] for threads in (1, 2, 1)
+        ]
+    assert found == [1, 2, 1]
+
+
+def _threads(shared: Any, item: int) -> int:
+    from threadpoolctl import threadpool_info
+
+    return max(one["num_threads"] for one in threadpool_info())
+
+
 def test_the_executor_around_a_call() -> None:
     assert runs_here(1)
     with using({"ray": {"n_jobs": 2}}):

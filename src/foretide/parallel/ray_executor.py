@@ -199,7 +199,9 @@ class _Crew(Generic[S, I, R]):
 
     def __post_init__(self) -> None:
         job = self.line.job
-        self.sent = Sent(self.shared.key, job.threads, job.place, here(), versions(), tuple(sys.path))
+        self.sent = Sent(
+            f"{self.shared.key} {job.threads}", job.threads, job.place, here(), versions(), tuple(sys.path)
+        )
         self._ask_anew()
 
     def _ask_anew(self) -> None:

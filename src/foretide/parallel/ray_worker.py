@@ -36,7 +36,7 @@ class Sent:
     Attributes
     ----------
     key : str
-        Of what is shared: a worker reads it once.
+        Of what is shared, and how many threads there are: a worker reads it once.
     threads : int or None
     place : Place or None
         Where what is done so far is kept, on the machine that asked.
