@@ -41,7 +41,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "mutation.csv"
 WARM = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "pyarrow.parquet", "torch",
         "statsmodels.api", "lightgbm", "sklearn.linear_model", "polars", "safetensors.numpy")  # fmt: skip
 MISSED = ("survived", "no test")
-COLUMNS = ("room", "file", "line", "function", "change", "first", "outcome", "tests", "by", "seconds")
+COLUMNS = ("seed", "room", "file", "line", "function", "change", "first", "outcome", "tests", "by", "seconds")
 
 
 # ------------------------------------------------------------------------- changes
@@ -214,7 +214,8 @@ def run(work: Path, rooms: Sequence[str], each: int, seed: int, again: bool) -> 
                    "change": change.text, "outcome": outcome, "tests": len(names), "by": by,
                    "seconds": f"{time.monotonic() - begin:.1f}"}  # fmt: skip
             former = {_key(r): r for r in _rows()}
-            row["first"] = former.get(_key(row), {}).get("first") or outcome
+            row |= {"first": outcome, "seed": seed}
+            row |= {name: former[_key(row)][name] for name in ("first", "seed") if _key(row) in former}
             rows = list({**former, _key(row): row}.values())
             _write(rows)
             print(f"{room:12}{outcome:9}{row['seconds']:>7} s  {change.file}:{change.first}  {change.text}", flush=True)
@@ -257,8 +258,14 @@ def wilson(part: int, of: int) -> tuple[float, float]:
 
 
 def score() -> None:
-    """Print the share noticed by room, when first tried and since."""
+    """Print the share noticed by room, when first tried and since, of every sample."""
     rows = _rows()
+    for seed in sorted({row["seed"] for row in rows}, key=int):
+        print(f"\nseed {seed}\n")
+        _scored([row for row in rows if row["seed"] == seed])
+
+
+def _scored(rows: Sequence[Mapping[str, Any]]) -> None:
     print("| room | changes drawn | noticed at first | 95 % interval | with the tests added since |")
     print("|---|---|---|---|---|")
     for room in (*ROOMS, "all"):

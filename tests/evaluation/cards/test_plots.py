@@ -6,11 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import make_panel, times
 
 import foretide as ft
 from foretide.errors import ConfigError, DataError
+from foretide.evaluation.cards.drawn import reliability_of
 from foretide.evaluation.cards.look import CardLook
 from foretide.evaluation.cards.plots import beside_truth
 from foretide.pictures.picture import Band, Line
@@ -41,6 +43,13 @@ def test_the_default_shows_errors_by_step_and_fold_and_calibration(card: ft.Scor
     np.testing.assert_allclose(drawn.get_ydata(), (table["below"] + table["at_or_below"]) / 2)
     neat(figure)
     labelled(figure)
+
+
+def test_reliability_shows_some_lines_at_first_and_keeps_the_others(card: ft.Scorecard) -> None:
+    look, names = CardLook(card), ["Naive", "SeasonalMean"]
+    table = pd.concat([card.reliability(name).assign(model=name) for name in names])
+    marks = reliability_of(look, table, names, names[1:]).first.panels[0].marks
+    assert {m.name: m.hidden for m in marks if isinstance(m, Line) and m.name} == {"Naive": True, "SeasonalMean": False}
 
 
 @pytest.mark.parametrize("kind", ["steps", "folds", "calibration", "forecasts"])
