@@ -166,8 +166,9 @@ def main() -> None:
         print(json.dumps(cell(chosen.cell[0], chosen.cell[1], int(chosen.cell[2]))))
         return
     file = RESULTS / "growth.csv"
-    known = pd.read_csv(file, keep_default_na=True).to_dict("records") if file.exists() and not chosen.again else []
-    rows = {tuple(row[key] for key in KEYS): row for row in known}
+    known = pd.read_csv(file) if file.exists() and not chosen.again else pd.DataFrame(columns=[*KEYS, "cpu_s"])
+    known = known[known["cpu_s"].notna()].drop(columns="note", errors="ignore")
+    rows = {tuple(row[key] for key in KEYS): row for row in known.to_dict("records")}
     names = list(operations()) if chosen.only is None else chosen.only
     cells = [
         (size, grows, name, processes)

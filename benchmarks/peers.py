@@ -5,7 +5,9 @@ foretide, neuralforecast, darts, statsforecast and mlforecast, and runs itself t
 is left out, and the result says so. 100 series of 1,000 days with a weekly season and noise, 14 days ahead:
 
 - ``lstm_step``: one training step of an LSTM, 32 wide, one layer, lookback 56, 64 windows, Adam: the difference of two
-  fits divided by the steps between them, so that starts do not count.
+  fits divided by the steps between them, so that starts do not count. foretide's and neuralforecast's have a decoder
+  (foretide's feeds its forecasts back), that of darts has none; corrections of single steps, which foretide trains
+  beside it by default, are left out.
 - ``windows``: 10,000 forecasts (100 origins of each series) of the fitted LSTM.
 - ``backtest``: 100 folds, one day apart, of a ridge regression on 28 lags that is fitted once.
 - ``seasonal``: the same folds of seasonal naive, seasonal mean and seasonal exponential smoothing. darts has the first
@@ -72,7 +74,8 @@ def ours(frame: object, steps: int) -> dict[str, Timed]:
     panel = ft.Panel.from_frame(frame)
     last = panel.grid.output_times(range(T - H - FOLDS, T - H))
     until = panel.grid.output_times([T - H - FOLDS])[0]
-    settings = {"input_size": LOOKBACK, "hidden": 32, "layers": 1, "batch_size": 64, "patience": None}
+    settings = {"input_size": LOOKBACK, "hidden": 32, "layers": 1, "batch_size": 64, "patience": None,
+                "by_step": False}  # fmt: skip
 
     def fitted(n: int) -> object:
         return ft.LSTM(H, epochs=1, steps_per_epoch=n, **settings).fit(panel, until=until)
@@ -228,12 +231,16 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     import torch
-    from common import save
+    from common import RESULTS, save
+    from pandas import DataFrame, read_csv
 
     torch.set_num_threads(1)
     rows = measured(chosen.repeats, chosen.steps, chosen.only)
     missing = [peer for peer in PEERS if not _installed(peer)]
-    save("peers", rows + [{"operation": "left out", "package": peer} for peer in missing], 1)
+    file = RESULTS / "peers.csv"
+    before = read_csv(file) if file.exists() else DataFrame({"operation": []})
+    others = before[~before["operation"].isin([*chosen.only, "left out"])].to_dict("records")
+    save("peers", [*others, *rows, *({"operation": "left out", "package": peer} for peer in missing)], 1)
 
 
 def _installed(package: str) -> bool:
