@@ -341,9 +341,13 @@ def _reached(panel: Panel, windows: Windows) -> tuple[Floats, Floats]:
     """Least and largest value of each target up to each cutoff, ``[W, D]``; NaN where none was observed."""
     low, high = np.empty((2, len(windows), panel.n_targets))
     for entities, chosen, cutoffs in alike(panel, windows):
-        y = side_by_side(panel, entities, 0, int(cutoffs.max()) + 1)
+        ends, place = np.unique(cutoffs, return_inverse=True)
+        alone = len(entities) == 1  # a long series is looked at where it lies
+        y = panel.rows(int(entities[0]))[: ends[-1] + 1, : panel.n_targets] if alone else (
+            side_by_side(panel, entities, 0, int(ends[-1]) + 1))  # fmt: skip
+        begins = np.concatenate([[0], ends[:-1] + 1])
         for extreme, reached in ((np.fmin, low), (np.fmax, high)):
-            at = extreme.accumulate(y, axis=0)[cutoffs] if len(cutoffs) > 1 else extreme.reduce(y, axis=0)
+            at = extreme.accumulate(extreme.reduceat(y, begins, axis=0), axis=0)[place]
             reached[chosen] = at.reshape(len(cutoffs), len(entities), -1).swapaxes(0, 1)
     return low, high
 
