@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from foretide.data.windows import Windows, first_rows
-from foretide.forecasters.simple.history import alike, side_by_side, targets_until, wakes
+from foretide.forecasters.simple.history import alike, seen_until, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
 if TYPE_CHECKING:
@@ -342,10 +342,7 @@ def _reached(panel: Panel, windows: Windows) -> tuple[Floats, Floats]:
     low, high = np.empty((2, len(windows), panel.n_targets))
     for entities, chosen, cutoffs in alike(panel, windows):
         ends, place = np.unique(cutoffs, return_inverse=True)
-        alone = len(entities) == 1  # a long series is looked at where it lies
-        y = panel.rows(int(entities[0]))[: ends[-1] + 1, : panel.n_targets] if alone else (
-            side_by_side(panel, entities, 0, int(ends[-1]) + 1))  # fmt: skip
-        begins = np.concatenate([[0], ends[:-1] + 1])
+        y, begins = seen_until(panel, entities, int(ends[-1])), np.append(0, ends[:-1] + 1)
         for extreme, reached in ((np.fmin, low), (np.fmax, high)):
             at = extreme.accumulate(extreme.reduceat(y, begins, axis=0), axis=0)[place]
             reached[chosen] = at.reshape(len(cutoffs), len(entities), -1).swapaxes(0, 1)
