@@ -1,13 +1,17 @@
-"""Overhead of the training loop over a bare PyTorch loop on pre-built tensors, for a linear network 180 -> 10.
+"""Overhead of the training loop over a bare PyTorch loop on pre-built tensors.
 
-The bare loop: shuffled index, forward, mean squared error, backward, Adam step; nothing else. It comes with PyTorch's
+Of a linear network 180 -> 10, and of LSTM and Attention as they are fitted (lookback 60, 10 steps, batches of 64).
+The bare loop: shuffled index, forward, loss, backward, Adam step; nothing else. It comes with PyTorch's
 default Adam and with the fused one that foretide uses. foretide's loop also gathers each batch from the panel's
 store, clips gradients, averages weights, keeps losses and looks for non-finite ones.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import time
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -18,6 +22,7 @@ import foretide as ft
 from foretide.data.windows import slide
 from foretide.models.inputs import Inputs, Labels
 from foretide.seeding import torch_generator
+from foretide.training import network_training
 from foretide.training.config import TrainingConfig
 from foretide.training.means import reduce
 from foretide.training.network_training import train_network
@@ -25,6 +30,8 @@ from foretide.training.prepare import Preparation
 from foretide.training.store import Store, WindowBatches
 
 H, LOOKBACK, BATCH, EPOCHS, REPEATS = 10, 60, 64, 5, 7
+STEPS = 60
+"""Of LSTM and Attention in one repeat."""
 
 
 class Linear(nn.Module):
@@ -66,6 +73,62 @@ def ours(batches: WindowBatches, config: TrainingConfig) -> float:
     return (time.perf_counter() - started) / (EPOCHS * -(-len(batches) // BATCH))
 
 
+def of_networks(model: ft.LSTM | ft.Attention) -> dict[str, float]:
+    """Seconds per step of a network as it comes to the training, by loop."""
+    taken: list[tuple] = []
+
+    def take(network: nn.Module, train: WindowBatches, *_: object, groups: list, **__: object) -> None:
+        taken.append((network, train, groups))
+        raise InterruptedError
+
+    former, network_training.train_network = network_training.train_network, take
+    with contextlib.suppress(InterruptedError):
+        model.fit(ft.synthetic.hourly(T=10_000, seed=0).panel)
+    network_training.train_network = former
+    network, batches, groups = taken[0]
+    names = {id(p): name for name, p in network.named_parameters()}
+    config = TrainingConfig(epochs=1, batch_size=BATCH, steps_per_epoch=STEPS)
+    inputs, labels = batches.batch(torch.arange(len(batches)))
+
+    def parts(of: nn.Module) -> list[dict]:
+        own = dict(of.named_parameters())
+        return [{**group, "params": [own[names[id(p)]] for p in group["params"]]} for group in groups]
+
+    def bare_loop() -> None:
+        net = copy.deepcopy(network).train()
+        optimizer = torch.optim.Adam(parts(net), fused=True)
+        for index in torch.split(torch.randperm(len(batches)), BATCH)[:STEPS]:
+            own = [
+                replace(one, **{name: value[index] for name, value in tensors(one).items()}) for one in (inputs, labels)
+            ]
+            loss = net.loss(*own)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    def our_loop(own: TrainingConfig) -> None:
+        net = copy.deepcopy(network)
+        train_network(net, batches, None, own, groups=parts(net), generator=torch_generator(0))
+
+    loops = {
+        "bare, fused Adam": bare_loop,
+        "foretide, as shipped": lambda: our_loop(config),
+        "foretide, without clipping and averaging": lambda: our_loop(replace(config, clip=None, ema=0.0)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(REPEATS):
+        for name, loop in loops.items():
+            began = time.process_time()
+            loop()
+            seconds[name].append((time.process_time() - began) / STEPS)
+    return {name: float(np.median(values)) for name, values in seconds.items()}
+
+
+def tensors(batch: Inputs | Labels) -> dict[str, Tensor]:
+    """What of a batch belongs to windows."""
+    return {f.name: value for f in fields(batch) if isinstance(value := getattr(batch, f.name), Tensor)}
+
+
 def main() -> None:
     """Interleave the loops and compare medians."""
     chosen = arguments(__doc__)
@@ -88,10 +151,19 @@ def main() -> None:
             seconds[name].append(loop())
     base, fused = (np.array(seconds[n]) for n in ("bare, default Adam", "bare, fused Adam"))
     rows = [
-        {"loop": name, "step_us": 1e6 * float(np.median(s)), "over_bare": float(np.median(np.array(s) / base)),
-         "over_bare_fused": float(np.median(np.array(s) / fused))}
+        {"network": "linear", "loop": name, "step_us": 1e6 * float(np.median(s)),
+         "over_bare": float(np.median(np.array(s) / base)), "over_bare_fused": float(np.median(np.array(s) / fused))}
         for name, s in seconds.items()
     ]  # fmt: skip
+    for model in (
+        ft.LSTM(H, input_size=LOOKBACK, hidden=64, by_step=False), ft.Attention(H, input_size=LOOKBACK, by_step=False),
+    ):  # fmt: skip
+        found, called = of_networks(model), f"{model.name}, hidden={model.hidden}"
+        least = found["bare, fused Adam"]
+        rows += [
+            {"network": called, "loop": name, "step_us": 1e6 * s, "over_bare_fused": s / least}
+            for name, s in found.items()
+        ]
     save("loop_overhead", rows, chosen.threads)
 
 

@@ -13,7 +13,7 @@ from foretide.data.time.calendar import Calendar
 from foretide.data.time.grid import Grid
 from foretide.errors import DataError
 from foretide.training import calendar_table
-from foretide.training.calendar_table import CalendarTable
+from foretide.training.calendar_table import CalendarBlocks, CalendarTable
 from foretide.training.prepare import Preparation
 
 
@@ -105,6 +105,41 @@ def test_calendar_table_equals_the_calendar(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_equal(table.at(steps), calendar.values(grid, steps))
     assert len(np.unique(table.rows, axis=0)) == len(table.rows) < 500
     assert table.codes.max() == len(table.rows) - 1
+
+
+@pytest.mark.parametrize(("freq", "zone"), [("min", "Europe/Berlin"), ("h", None), ("17min", None), ("D", None)])
+def test_calendar_of_many_steps_in_blocks(freq: str, zone: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    import foretide as ft
+    from foretide.data.windows import slide
+    from foretide.training.store import Store, WindowBatches
+
+    calendar = Calendar(("hour", "weekday", "yearday") if freq != "D" else ("weekday", "yearday"), country="DE")
+    frame = pd.DataFrame(
+        {
+            "unique_id": "a",
+            "ds": pd.date_range("2023-03-25 22:30", periods=4_000, freq=freq, tz=zone),
+            "y": np.arange(4_000.0) % 7,
+        }
+    )
+    panel = ft.Panel.from_frame(frame)
+    plain = CalendarTable.build(calendar, panel.grid, -30, 4_100)
+    monkeypatch.setattr(calendar_table, "MOST_CODED", 100)
+    monkeypatch.setattr(calendar_table, "FEW_BLOCKS", 0)
+    blocks = CalendarTable.build(calendar, panel.grid, -30, 4_100)
+    assert isinstance(blocks, CalendarBlocks)
+    steps = np.arange(-30, 4_101)
+    np.testing.assert_array_equal(blocks.at(steps), plain.at(steps))
+    store = Store(panel, Preparation.fit(panel, calendar), input_size=30, h=5)
+    many = WindowBatches(store, slide(panel, input_size=30, h=5))
+    assert isinstance(store.calendar, CalendarBlocks)
+    inputs = many.inputs(torch.tensor([0, 1_000, len(many) - 1]))
+    assert inputs.known_past is not None
+    assert inputs.known is not None
+    seen = torch.cat([inputs.known_past, inputs.known], dim=1).numpy()
+    at = inputs.step.numpy()[:, None] + np.arange(-29, 6)
+    np.testing.assert_array_equal(seen, np.stack([plain.at(row) for row in at]))
 
 
 def test_calendar_table_of_a_panel() -> None:

@@ -293,9 +293,13 @@ def slide(
     if last_target is not None:
         high = np.minimum(high, last_target - panel.first - h)
     counts = np.maximum((high - low) // stride + 1, 0)
-    entity = np.repeat(np.arange(panel.n_entities), counts)
-    number = np.arange(len(entity)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return Windows(entity, high[entity] - stride * (counts[entity] - 1 - number))
+    if panel.n_entities == 1:  # ten million windows of one series share one number
+        n, last = int(counts[0]), int(high[0])
+        return Windows(np.broadcast_to(np.int64(0), n), np.arange(last - stride * (n - 1), last + 1, stride))
+    # Counted through all series, then moved to where each begins.
+    cutoff = np.arange(int(counts.sum())) * stride
+    cutoff += np.repeat(high - stride * (np.cumsum(counts) - 1), counts)
+    return Windows(np.repeat(np.arange(panel.n_entities), counts), cutoff)
 
 
 def at_cutoffs(panel: Panel, cutoffs: Windows | Time | Times | None, *, min_history: int = 1) -> Windows:

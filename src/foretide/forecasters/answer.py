@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from foretide.data.windows import Windows, first_rows
-from foretide.forecasters.simple.history import alike, side_by_side, targets_until, wakes
+from foretide.forecasters.simple.history import alike, seen_until, targets_until, wakes
 from foretide.forecasters.stand_in import NAMES
 
 if TYPE_CHECKING:
@@ -341,9 +341,10 @@ def _reached(panel: Panel, windows: Windows) -> tuple[Floats, Floats]:
     """Least and largest value of each target up to each cutoff, ``[W, D]``; NaN where none was observed."""
     low, high = np.empty((2, len(windows), panel.n_targets))
     for entities, chosen, cutoffs in alike(panel, windows):
-        y = side_by_side(panel, entities, 0, int(cutoffs.max()) + 1)
+        ends, place = np.unique(cutoffs, return_inverse=True)
+        y, begins = seen_until(panel, entities, int(ends[-1])), np.append(0, ends[:-1] + 1)
         for extreme, reached in ((np.fmin, low), (np.fmax, high)):
-            at = extreme.accumulate(y, axis=0)[cutoffs] if len(cutoffs) > 1 else extreme.reduce(y, axis=0)
+            at = extreme.accumulate(extreme.reduceat(y, begins, axis=0), axis=0)[place]
             reached[chosen] = at.reshape(len(cutoffs), len(entities), -1).swapaxes(0, 1)
     return low, high
 

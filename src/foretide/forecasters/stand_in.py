@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from foretide.data.pieces import PIECE_ROWS, pieces, rows_of
 from foretide.data.time.seasons import seasons_of
 from foretide.data.windows import evenly
 from foretide.forecasters.gaussian import normal_quantiles, unit_of
@@ -25,7 +26,7 @@ from foretide.forecasters.simple.history import (
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-    from foretide.typing import Floats, Ints
+    from foretide.typing import Floats, Ints, Reals
 
 
 LOOKED_AT = 200
@@ -65,23 +66,21 @@ class StandIn:
         d = train.n_targets
         ratios: list[Floats] = []
         for i in evenly(train.n_entities, LOOKED_AT, down=True):
-            y = np.asarray(train.rows(int(i))[:, :d], dtype=np.float64)
-            lag, y = season if len(y) > season else 1, y / _unit(y)
-            square, count = _sums((y[lag:] - y[:-lag]) ** 2)
-            size, seen = _sums(np.abs(y))
+            square, count, size, seen = _moves(train.rows(int(i))[:, :d], season)
             usable = (count > 0) & (size > 0)
             root = np.sqrt(square / np.maximum(count, 1))
             ratios.append(np.where(usable, root / np.where(usable, size / np.maximum(seen, 1), 1.0), np.nan))
         table = np.array(ratios)
         spread = [float(np.median(c[~np.isnan(c)])) if (~np.isnan(c)).any() else 0.0 for c in table.T]
-        rows = np.repeat(train.row0 - np.cumsum(train.length) + train.length, train.length) + np.arange(
-            train.length.sum()
-        )
-        values = train.values[rows, :d]
-        unknown = np.isnan(values)
-        nonnegative = ((values >= 0) | unknown).all(axis=0)
-        whole = ((values == np.floor(values)) | unknown).all(axis=0) & ~unknown.all(axis=0)
-        floor = nonnegative & (values == 0).any(axis=0)
+        nonnegative, whole, known, zero = (np.full(d, first) for first in (True, True, False, False))
+        for piece in pieces(train.length, 8 * d):
+            values = rows_of(train, piece.start, piece.stop, slice(0, d))
+            unknown = np.isnan(values)
+            nonnegative &= ((values >= 0) | unknown).all(axis=0)
+            whole &= ((values == np.floor(values)) | unknown).all(axis=0)
+            known |= ~unknown.all(axis=0)
+            zero |= (values == 0).any(axis=0)
+        whole, floor = whole & known, nonnegative & zero
         return cls(season, tuple(spread), *(tuple(np.asarray(own).tolist()) for own in (nonnegative, whole, floor)))
 
     def forecast(
@@ -132,7 +131,26 @@ class StandIn:
 
 def _unit(values: Floats) -> Floats:
     """Unit of each column ``[T, D]`` in which its squares can be added up."""
-    return unit_of(np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)))
+    return unit_of(_largest(values))
+
+
+def _largest(values: Reals) -> Floats:
+    return np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)).astype(np.float64)
+
+
+def _moves(rows: Reals, season: int) -> tuple[Floats, Ints, Floats, Ints]:
+    """Sums and numbers of squared one-season differences and of sizes of each column ``[T, D]``, in a common unit."""
+    lag = season if len(rows) > season else 1
+    parts = range(0, len(rows), PIECE_ROWS)
+    unit = unit_of(np.max([_largest(rows[low : low + PIECE_ROWS]) for low in parts], axis=0))
+    square, size = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    count, seen = np.zeros(rows.shape[1], dtype=np.int64), np.zeros(rows.shape[1], dtype=np.int64)
+    for low in parts:
+        y = rows[max(0, low - lag) : low + PIECE_ROWS].astype(np.float64) / unit
+        moved, moves = _sums((y[lag:] - y[:-lag]) ** 2)
+        own, known = _sums(np.abs(y[min(low, lag) :]))
+        square, count, size, seen = square + moved, count + moves, size + own, seen + known
+    return square, count, size, seen
 
 
 def _sums(values: Floats) -> tuple[Floats, Ints]:

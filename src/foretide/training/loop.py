@@ -238,4 +238,6 @@ def shuffled(n: int, size: int, steps: int | None, generator: torch.Generator) -
     >>> [len(part) for part in shuffled(10, 4, None, torch.Generator())]
     [4, 4, 2]
     """
-    return torch.split(torch.randperm(n, generator=generator), size)[:steps]
+    short = torch.int32 if n < 2**31 else torch.int64  # the same order, in half the memory
+    order = torch.randperm(n, generator=generator, dtype=short)
+    return torch.split((order if steps is None else order[: steps * size]).long(), size)

@@ -16,7 +16,7 @@ from foretide.data.windows import first_rows
 from foretide.errors import DataError, nearest
 from foretide.models.known_basis import trailing_means
 from foretide.models.series import Series
-from foretide.training.calendar_table import CalendarTable
+from foretide.training.calendar_table import CalendarBlocks, CalendarTable
 from foretide.training.saved import arrays_of, prefixed, restored, under
 from foretide.typing import Array, Bools, Floats, Ints, Reals, Singles
 
@@ -161,7 +161,7 @@ class Preparation:
             start += len(rows) + h
         return out
 
-    def calendar_table(self, panel: Panel, h: int) -> CalendarTable | None:
+    def calendar_table(self, panel: Panel, h: int) -> CalendarTable | CalendarBlocks | None:
         """Calendar features of every step of the panel and ``h`` after it."""
         if self.calendar is None or not self.calendar.names(panel.grid):
             return None
@@ -184,7 +184,7 @@ class Preparation:
         panel: Panel,
         values: Singles,
         future: Singles | None,
-        calendar: CalendarTable | None,
+        calendar: CalendarTable | CalendarBlocks | None,
         train_rows: Ints,
     ) -> Series:
         """What the closed-form start reads: scaled values, known columns and the training part's lengths ``[N]``.

@@ -18,6 +18,7 @@ from foretide.data.windows import Windows, first_rows
 from foretide.models.frame import Frame
 from foretide.models.inputs import Inputs, Labels
 from foretide.text import first_few
+from foretide.training.calendar_table import CalendarBlocks
 from foretide.training.prepare import Preparation
 from foretide.typing import Array, Ints, Reals
 
@@ -88,8 +89,11 @@ class Store:
         return torch.cat(parts)
 
     def rows(self, windows: Windows) -> Ints:
-        """Row of each cutoff in the store, ``[W]``."""
-        return self.row0[windows.entity] + windows.cutoff
+        """Row of each cutoff in the store, ``[W]``, in short numbers where they can be."""
+        row0 = self.row0.astype(np.int32 if len(self.values) < 2**31 else np.int64)
+        rows = row0[windows.entity] if len(row0) > 1 else np.full(len(windows), row0[0])
+        rows += windows.cutoff
+        return rows
 
 
 class WindowBatches:
@@ -109,16 +113,19 @@ class WindowBatches:
     """
 
     def __init__(self, store: Store, windows: Windows, base: Reals | None = None) -> None:
-        self.store, self.windows = store, windows
+        self.store = store
         self._base = None if base is None else torch.as_tensor(base, dtype=torch.float32, device=store.device)
         size, device = store.input_size, store.device
         # A million windows are held by two short numbers each: first row of the lookback, and entity.
-        short = np.int32 if len(store.values) < 2**31 else np.int64
-        self._start = torch.from_numpy((store.rows(windows) - size + 1).astype(short)).to(device)
-        self._local = torch.from_numpy(windows.entity.astype(np.int32)).to(device)
+        start = store.rows(windows)
+        start -= size - 1
+        self._start = torch.from_numpy(start).to(device)
+        self._many = store.panel.n_entities > 1
+        # With one entity there is nothing to look up: a broadcast zero is its number in every window.
+        local = windows.entity.astype(np.int32) if self._many else np.zeros(1, dtype=np.int32)
+        self._local = torch.from_numpy(local).to(device)
         self._to_step = torch.from_numpy(store.panel.first - store.row0 + size - 1).to(device)
         self._entity = torch.from_numpy(store.entities).to(device)
-        self._many = store.panel.n_entities > 1
         self._effects: Tensor | None = None
         self._view()
         self._check_known()
@@ -134,11 +141,14 @@ class WindowBatches:
         # Known-future columns have h rows more per entity than the values.
         self._ahead = None if store.future is None else store.future.unfold(0, size + h, 1)
         self._effect = None if self._effects is None else self._effects.unfold(0, size + h, 1)
-        self._codes = self._rows = None
-        if store.calendar is not None:
+        self._codes = self._rows = self._starts = None
+        if isinstance(store.calendar, CalendarBlocks):
+            self._starts = as_tensor(store.calendar.starts).to(store.device)
+            self._rows = as_tensor(store.calendar.values).to(store.device)
+        elif store.calendar is not None:
             self._codes = as_tensor(store.calendar.codes).to(store.device).unfold(0, size + h, 1)
             self._rows = as_tensor(store.calendar.rows).to(store.device)
-        self._has_known = self._ahead is not None or self._codes is not None
+        self._has_known = self._ahead is not None or store.calendar is not None
 
     def __len__(self) -> int:
         return len(self._start)
@@ -175,8 +185,7 @@ class WindowBatches:
     def _inputs(self, chosen: Tensor, start: Tensor) -> Inputs:
         store, size = self.store, self.store.input_size
         past = self._past.index_select(0, start).transpose(1, 2)
-        # With one entity there is nothing to look up: a broadcast zero is its number in every window.
-        local = self._local[chosen] if self._many else self._local[:1].expand(len(chosen))
+        local = self._local[chosen] if self._many else self._local.expand(len(chosen))
         step = start + (self._to_step[local] if self._many else self._to_step)
         row = start + local * store.h
         both = self._known(row, step) if self._has_known else None
@@ -190,9 +199,17 @@ class WindowBatches:
     def _known(self, start: Tensor, step: Tensor) -> Tensor | None:
         """Known-future columns and calendar over lookback and horizon, ``[B, L + H, G]``."""
         parts = [] if self._ahead is None else [self._ahead.index_select(0, start).transpose(1, 2)]
-        if self._codes is not None and self._rows is not None and self.store.calendar is not None:
-            first = step - self.store.input_size + 1 - self.store.calendar.first
-            parts.append(self._rows[self._codes.index_select(0, first)])
+        calendar = self.store.calendar
+        if calendar is not None and self._rows is not None:
+            first = step - self.store.input_size + 1 - calendar.first
+            if self._codes is not None:
+                parts.append(self._rows[self._codes.index_select(0, first)])
+            elif self._starts is not None and isinstance(calendar, CalendarBlocks):
+                steps = first[:, None] + torch.arange(self.store.input_size + self.store.h, device=first.device)
+                block = steps.div(calendar.size, rounding_mode="floor")
+                steps -= block * calendar.size
+                # Column by column: the places of all would be many times what is found there.
+                parts.append(torch.stack([self._rows[own[block] + steps] for own in self._starts.unbind(1)], dim=2))
         return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0] if parts else None
 
     def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
@@ -211,15 +228,21 @@ class WindowBatches:
 
     def describe(self, chosen: Tensor) -> str:
         """Series and cutoffs of some windows, in words."""
-        picked = self.windows[chosen.cpu().numpy()]
-        panel = self.store.panel
+        picked, panel = self._picked(chosen.cpu().numpy()), self.store.panel
         ids = sorted({panel.ids[i] or ", ".join(panel.targets) for i in picked.entity})
         times = panel.grid.output_times(picked.steps(panel))
         return f"series {first_few([repr(i) for i in ids], 5)}; cutoffs from {times.min()} to {times.max()}"
 
+    def _picked(self, chosen: Ints) -> Windows:
+        """Return the windows of some numbers, of which only rows are kept."""
+        local = self._local.cpu().numpy()
+        entity = local[chosen].astype(np.int64) if self._many else np.zeros(len(chosen), dtype=np.int64)
+        last = self._start.cpu().numpy()[chosen].astype(np.int64) + self.store.input_size - 1
+        return Windows(entity, last - self.store.row0[entity])
+
     def _check_known(self) -> None:
         store, panel = self.store, self.store.panel
-        if store.future_array is None or not len(self.windows):
+        if store.future_array is None or not len(self):
             return
         size, future = store.input_size + store.h, store.future_array
         parts = [np.isnan(future[low : low + PIECE_ROWS]).any(axis=1) for low in range(0, len(future), PIECE_ROWS)]
@@ -232,8 +255,9 @@ class WindowBatches:
             window = int(np.argmax(bad))
             missing = np.isnan(future[start[window] : start[window] + size])
             column = int(np.argmax(missing.any(axis=0)))
-            step = int(self.windows.steps(panel)[window]) - store.input_size + 1 + int(np.argmax(missing[:, column]))
-            raise no_value_ahead(panel, int(self.windows.entity[window]), column, step, store.h)
+            picked = self._picked(np.array([window]))
+            step = int(picked.steps(panel)[0]) - store.input_size + 1 + int(np.argmax(missing[:, column]))
+            raise no_value_ahead(panel, int(picked.entity[0]), column, step, store.h)
 
 
 # ---------------------------------------------------------------- on their way to other processes

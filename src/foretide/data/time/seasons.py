@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from foretide.data.pieces import PIECE_ROWS
 from foretide.data.time.frequency import PER_YEAR, code_of, fixed_step, offset_of
 from foretide.data.time.stamps import DAY
 from foretide.data.windows import evenly
@@ -158,10 +159,13 @@ def _naive_errors(y: Reals, seasons: list[int]) -> Floats | None:
     longest = max(seasons)
     if len(y) < 2 * longest:
         return None
-    now = y[longest:]
-    gaps = np.stack([np.abs(now - y[longest - m : len(y) - m]) for m in seasons])
-    known = ~np.isnan(gaps).any(axis=0)
-    if not known.any():
+    sums, count = np.zeros(len(seasons)), 0
+    for low in range(longest, len(y), PIECE_ROWS):
+        high = min(low + PIECE_ROWS, len(y))
+        gaps = np.stack([np.abs(y[low:high] - y[low - m : high - m]) for m in seasons])
+        known = ~np.isnan(gaps).any(axis=0)
+        sums, count = sums + gaps[:, known].astype(np.float64).sum(axis=1), count + int(known.sum())
+    if not count:
         return None
-    errors = gaps[:, known].astype(np.float64).mean(axis=1)
+    errors = sums / count
     return errors / errors.min() if errors.min() > 0 else None

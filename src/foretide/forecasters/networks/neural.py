@@ -185,6 +185,7 @@ class NeuralForecaster(Forecaster):
         self.preparation = Preparation.fit(part.train, calendar, mask_of(found, panel.n_targets, "uncentred"))
         store = Store(panel, self.preparation, input_size=self.lookback_, h=self.h, device=device)
         start, batches, val_batches = self._find_start(store, windows, part)
+        del windows  # as many numbers as the table of a long series has
         self.closed_form, shape = start, self._shape(panel)
         by_step = self._correction(start, shape, (batches, val_batches))
         with seeded_init(self.seed), epoch_bar(self.name, self.training.epochs) as on_epoch:

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
-    from foretide.typing import Floats, Ints
+    from foretide.typing import Floats, Ints, Reals
 
 
 CELLS = 2**18
@@ -69,6 +69,13 @@ def side_by_side(panel: Panel, entities: Ints, start: int, stop: int) -> Floats:
     """Return a copy of rows ``start .. stop - 1`` of the targets of some entities, ``[T, B * D]`` float64."""
     rows = panel.row0[entities] + np.arange(start, stop)[:, None]
     return np.array(panel.values[rows, : panel.n_targets], dtype=np.float64).reshape(len(rows), -1)
+
+
+def seen_until(panel: Panel, entities: Ints, row: int) -> Reals:
+    """Return the targets of some entities up to a row, to be read only: of one where they lie, ``[row + 1, B * D]``."""
+    if len(entities) > 1:
+        return side_by_side(panel, entities, 0, row + 1)
+    return panel.rows(int(entities[0]))[: row + 1, : panel.n_targets]
 
 
 def targets_until(panel: Panel, entity: int, row: int) -> Floats:
