@@ -135,7 +135,7 @@ def _unit(values: Floats) -> Floats:
 
 
 def _largest(values: Reals) -> Floats:
-    return np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)).astype(np.float64)
+    return np.asarray(np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)), dtype=np.float64)
 
 
 def _moves(rows: Reals, season: int) -> tuple[Floats, Ints, Floats, Ints]:

@@ -98,7 +98,7 @@ class CalendarBlocks:
     @classmethod
     def build(cls, calendar: Calendar, grid: Grid, first: int, last: int) -> CalendarBlocks:
         """Keep the features of the steps ``first .. last``, both included."""
-        step = fixed_step(grid.freq) or DAY
+        step = fixed_step(str(grid.freq)) or DAY
         size = DAY // step if step < DAY and DAY % step == 0 else BLOCK_STEPS
         n, at_once = -(-(last + 1 - first) // size), max(1, CHUNK_STEPS // size)
         starts = np.empty((n, len(calendar.names(grid))), dtype=np.int32)

@@ -90,8 +90,8 @@ class Store:
 
     def rows(self, windows: Windows) -> Ints:
         """Row of each cutoff in the store, ``[W]``, in short numbers where they can be."""
-        row0 = self.row0.astype(np.int32 if len(self.values) < 2**31 else np.int64)
-        rows = row0[windows.entity] if len(row0) > 1 else np.full(len(windows), row0[0])
+        row0: Ints = self.row0.astype(np.int32 if len(self.values) < 2**31 else np.int64)
+        rows: Ints = row0[windows.entity] if len(row0) > 1 else np.full(len(windows), row0[0])
         rows += windows.cutoff
         return rows
 
