@@ -157,6 +157,8 @@ def draw(rows: list[dict], path: Path) -> None:
                 own = sorted((r for r in own if r.get(name, 0) > 0), key=lambda r: r["size"])
                 if len(own) > 1:
                     lines.append(Line.nth(k, operation, [r["size"] for r in own], [r[name] for r in own]))
+            if not lines:
+                continue
             panels.append(Panel(lines, Axis(title, kind="log"), Axis(unit, kind="log")))
     draw_panels(panels, "How seconds and memory grow", wide=True).savefig(path, dpi=110)
 

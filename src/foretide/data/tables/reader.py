@@ -163,7 +163,7 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
         ) from error
     # A quotation mark that is not closed swallows the lines below it.
     quotes = content.body.count('"')
-    if quotes and (quotes % 2 or table.num_rows < sum(1 for line in content.body.split("\n") if line)):
+    if quotes and (quotes % 2 or table.num_rows < sum(line != b"\n" for line in io.BytesIO(data))):
         ragged = _ragged(content, sep, len(header), name)
         if ragged:
             raise DataError(ragged)

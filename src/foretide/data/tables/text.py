@@ -92,13 +92,16 @@ def read_text(data: bytes, name: str, preset: Form, likely: Form) -> Text:
     start = first + _titles(lines[first:], counts, width, sep)
     if start == first and first and _is_header(lines[first - 1], lines[first], width, sep):
         start, lines[first - 1] = first - 1, lines[first - 1].lstrip("# ")
+    form, left_out = Form(encoding=encoding, sep=sep), max(0, start - first)
+    if not first and not start and "\n#" not in text and sep != " ":
+        return Text(text, 1, form, left_out)  # as it is, not put together from its lines once more
     lines = lines[start:]
     if "\n#" in text:  # a remark among the rows keeps its line, so that lines can be named; a row such as #7,… stays
         lines = ["" if k and line.startswith("#") and _counts([line], sep)[0] != width else line
                  for k, line in enumerate(lines)]  # fmt: skip
     if sep == " ":
         lines = [re.sub(" {2,}", " ", line.strip()) for line in lines]
-    return Text("\n".join(lines), start + 1, Form(encoding=encoding, sep=sep), left_out=max(0, start - first))
+    return Text("\n".join(lines), start + 1, form, left_out)
 
 
 # -------------------------------------------------------------------- encoding
