@@ -293,9 +293,9 @@ def slide(
     if last_target is not None:
         high = np.minimum(high, last_target - panel.first - h)
     counts = np.maximum((high - low) // stride + 1, 0)
-    if panel.n_entities == 1:  # ten million windows of one series share one number
+    if panel.n_entities == 1:  # zeros nobody writes to take no memory
         n, last = int(counts[0]), int(high[0])
-        return Windows(np.broadcast_to(np.int64(0), n), np.arange(last - stride * (n - 1), last + 1, stride))
+        return Windows(np.zeros(n, dtype=np.int64), np.arange(last - stride * (n - 1), last + 1, stride))
     # Counted through all series, then moved to where each begins.
     cutoff = np.arange(int(counts.sum())) * stride
     cutoff += np.repeat(high - stride * (np.cumsum(counts) - 1), counts)
