@@ -87,7 +87,7 @@ def are_words(labels: pd.Series, counts: Ints) -> bool:
     """
     numeric = np.asarray(labels.str.fullmatch(_NUMBER), dtype=bool)
     words = int(counts[~numeric].sum())
-    return words > counts.sum() / 2 or (int(numeric.sum()) <= 2 and words > 2 * int((~numeric).sum()))
+    return words > int(counts.sum()) / 2 or (int(numeric.sum()) <= 2 and words > 2 * int((~numeric).sum()))
 
 
 def read_categories(series: ColumnView) -> tuple[Floats, tuple[str, ...]]:
