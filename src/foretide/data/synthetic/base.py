@@ -170,7 +170,7 @@ def check_size(*sizes: int) -> None:
     cells, most = prod(sizes), current().bytes
     if HELD * CELL * cells > most:
         raise ConfigError(
-            f"A table of {number(cells)} cells, T times columns and series, is more than memory holds while it is made. "
+            f"T times columns is {number(cells)} cells, which is more than memory holds while it is made. "
             f"Ask for at most {number(most // (HELD * CELL))}, or raise the limit in the environment: {VARIABLE}=16GB"
         )
 
