@@ -107,21 +107,23 @@ def read_table(
         return Table(_parquet(source), Origin(source.name, Form()))
     preset, likely = (preset or Form()).checked(), likely or Form()
     content = read_text(source.data, source.name, preset, likely)
-    cells, left_out, rows = _cells(content, source.name)
+    name, found, titles = source.name, content.form, content.left_out
+    cells, left_out, rows = _cells(content, name)
+    del source, content  # the bytes of the file, which may be many
     kept = set(text)
     columns = {
-        name: look(name, cell, preset)
-        for name, cell in cells.items()
-        if not any_match(cell, _CODES) and (name not in kept or _whole(cell)) and not _months(cell)
+        column: look(column, cell, preset)
+        for column, cell in cells.items()
+        if not any_match(cell, _CODES) and (column not in kept or _whole(cell)) and not _months(cell)
     }
-    chosen = settle(list(columns.values()), likely, content.form.sep)
+    chosen = settle(list(columns.values()), likely, found.sep)
     with rows_called(rows):
         frame, doubts = _converted(cells, columns, chosen, preset)
     decimal, thousands = _marks(columns, chosen)
-    form = replace(content.form, decimal=decimal, thousands=thousands, time_format=preset.time_format)
-    if content.left_out:
-        left_out = (f"{phrase('line|lines', content.left_out)} above the header", *left_out)
-    return Table(pd.DataFrame(frame), Origin(source.name, form, left_out), doubts, cells, rows)
+    form = replace(found, decimal=decimal, thousands=thousands, time_format=preset.time_format)
+    if titles:
+        left_out = (f"{phrase('line|lines', titles)} above the header", *left_out)
+    return Table(pd.DataFrame(frame), Origin(name, form, left_out), doubts, cells, rows)
 
 
 def _converted(
@@ -145,12 +147,12 @@ def _converted(
 def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[str, ...], Rows]:
     """Return the text of every column by its name, what is left out, and what the rows are called."""
     sep = content.form.sep or ","
-    header = header_of(content.body, sep)
-    current().check(name, rows=content.body.count("\n"), columns=len(header))
-    data = f"{content.body}\n".encode("utf-8", "surrogatepass")
+    header = header_of(content.data, sep)
+    current().check(name, rows=content.data.count(b"\n"), columns=len(header))
+    data = content.data if content.data.endswith(b"\n") else content.data + b"\n"
     try:
         table = pa.csv.read_csv(
-            io.BytesIO(data),
+            pa.BufferReader(data),
             read_options=pa.csv.ReadOptions(
                 use_threads=False, block_size=min(len(data) + 1, _BLOCK), autogenerate_column_names=True
             ),
@@ -162,8 +164,8 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
             _ragged(content, sep, len(header), name) or f"{name} cannot be read as a table: {error}."
         ) from error
     # A quotation mark that is not closed swallows the lines below it.
-    quotes = content.body.count('"')
-    if quotes and (quotes % 2 or table.num_rows < sum(line != b"\n" for line in io.BytesIO(data))):
+    quotes, breaks = data.count(b'"'), data.count(b"\n")
+    if quotes % 2 or (quotes and table.num_rows < breaks and table.num_rows < _filled(data)):
         ragged = _ragged(content, sep, len(header), name)
         if ragged:
             raise DataError(ragged)
@@ -179,6 +181,11 @@ def _cells(content: Text, name: str) -> tuple[dict[str, pa.ChunkedArray], tuple[
     said = ["the row below the header, which holds no values"] * units
     said += [phrase("empty row|empty rows", empty)] * bool(empty)
     return cells, (*left_out, *said), _rows(numbers, units, filled)
+
+
+def _filled(data: bytes) -> int:
+    """Return how many lines are not empty."""
+    return sum(line != b"\n" for line in io.BytesIO(data))
 
 
 def _without_units(table: pa.Table) -> tuple[pa.Table, bool]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -24,7 +25,7 @@ _WIDE = re.compile(rb"[\x80-\xff]{3,}")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _HIGHS = re.compile(rb"[\x80-\xff]+")
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_SAMPLE = 400
+_SAMPLE, _HEAD = 400, 50
 _SEP_LINE = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
 
 
@@ -34,8 +35,8 @@ class Text:
 
     Attributes
     ----------
-    body : str
-        Header and rows; lines end in a line feed.
+    data : bytes
+        Header and rows in UTF-8; lines end in a line feed. Of a file that is written so, the file's own bytes.
     line : int
         Line of the file that the header stands in, from 1.
     form : Form
@@ -44,10 +45,15 @@ class Text:
         Lines above the header that are no part of the table.
     """
 
-    body: str
+    data: bytes
     line: int
     form: Form
     left_out: int = 0
+
+    @property
+    def body(self) -> str:
+        """Header and rows, decoded."""
+        return self.data.decode("utf-8", "surrogatepass")
 
 
 def read_text(data: bytes, name: str, preset: Form, likely: Form) -> Text:
@@ -73,6 +79,7 @@ def read_text(data: bytes, name: str, preset: Form, likely: Form) -> Text:
         For what is no text table, or is empty.
     """
     text, encoding = _decode(data, name, preset.encoding, likely.encoding)
+    as_it_is = encoding == "utf-8" and not data.startswith(codecs.BOM_UTF8) and "\r" not in text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     strange = _NO_TEXT.search(text)
@@ -82,26 +89,31 @@ def read_text(data: bytes, name: str, preset: Form, likely: Form) -> Text:
             f"{name} is no text table, or is damaged: line {line} holds the control character "
             f"{strange.group()!r}. Copy or export it anew; if it is text in UTF-16, type encoding='utf-16'."
         )
-    lines, first, sep = _skip_remarks(text, preset.sep)
-    if first == len(lines):
+    top, sep = _skip_remarks(text, preset.sep)
+    if top is None:
         raise DataError(f"{name} is empty: expected a header line and rows below it.")
-    sample = _sample(lines, first)
+    sample = _sample(text, top.begin)
     sep = sep or _separator(sample, likely.sep)
     counts = _counts(sample, sep)
     width = Counter(counts).most_common(1)[0][0]
-    start = first + _titles(lines[first:], counts, width, sep)
-    if start == first and first and _is_header(lines[first - 1], lines[first], width, sep):
-        start, lines[first - 1] = first - 1, lines[first - 1].lstrip("# ")
-    form, left_out = Form(encoding=encoding, sep=sep), max(0, start - first)
-    if not first and not start and "\n#" not in text and sep != " ":
-        return Text(text, 1, form, left_out)  # as it is, not put together from its lines once more
-    lines = lines[start:]
-    if "\n#" in text:  # a remark among the rows keeps its line, so that lines can be named; a row such as #7,… stays
-        lines = ["" if k and line.startswith("#") and _counts([line], sep)[0] != width else line
-                 for k, line in enumerate(lines)]  # fmt: skip
+    head = list(islice(_lines(text, top.begin), _HEAD))
+    titles = _titles([line for _, line in head], counts, width, sep)
+    begin, start, names = head[titles][0], top.number + titles, ""
+    if not titles and top.number and _is_header(top.before, head[0][1], width, sep):
+        start, names = start - 1, top.before.lstrip("# ") + "\n"
+    form = Form(encoding=encoding, sep=sep)
+    remarks = text.find("\n#", begin) >= 0
+    if as_it_is and not (begin or names or remarks or sep == " "):
+        return Text(data, 1, form)
+    text = names + text[begin:]
+    if remarks:  # a remark among the rows keeps its line, so that lines can be named; a row such as #7,… stays
+        text = "\n".join(
+            "" if k and line.startswith("#") and _counts([line], sep)[0] != width else line
+            for k, line in enumerate(text.split("\n"))
+        )
     if sep == " ":
-        lines = [re.sub(" {2,}", " ", line.strip()) for line in lines]
-    return Text("\n".join(lines), start + 1, form, left_out)
+        text = "\n".join(re.sub(" {2,}", " ", line.strip()) for line in text.split("\n"))
+    return Text(text.encode("utf-8", "surrogatepass"), start + 1, form, titles)
 
 
 # -------------------------------------------------------------------- encoding
@@ -174,27 +186,47 @@ def _where(data: bytes, error: Exception) -> str:
 
 
 # -------------------------------------------------------------------- separator and header
-def _skip_remarks(text: str, given: str | None) -> tuple[list[str], int, str | None]:
-    """Return the lines, the first that is neither blank nor a remark, and the separator where it is given."""
-    lines = text.split("\n")
-    first, sep = 0, given
-    while first < len(lines):
-        line, told = lines[first].strip(), _SEP_LINE.match(lines[first])
+@dataclass(frozen=True)
+class _Top:
+    """The first line that is neither blank nor a remark: where it begins, which it is, and the line before."""
+
+    begin: int
+    number: int
+    before: str
+
+
+def _lines(text: str, begin: int) -> Iterator[tuple[int, str]]:
+    """Give where each line begins, and the line, one after the other: a list of all takes more than twice the text."""
+    while begin <= len(text):
+        end = text.find("\n", begin)
+        end = len(text) if end < 0 else end
+        yield begin, text[begin:end]
+        begin = end + 1
+
+
+def _skip_remarks(text: str, given: str | None) -> tuple[_Top | None, str | None]:
+    """Return the first line of the table, None where there is none, and the separator where it is given."""
+    sep, before = given, ""
+    for number, (begin, line) in enumerate(_lines(text, 0)):
+        told, plain = _SEP_LINE.match(line), line.strip()
         if told:
             sep = sep or told.group(1)
-        elif line and not line.startswith("#"):
-            break
-        first += 1
-    return lines, first, sep
+        elif plain and not plain.startswith("#"):
+            return _Top(begin, number, before), sep
+        before = line
+    return None, sep
 
 
-def _sample(lines: list[str], first: int) -> list[str]:
+def _sample(text: str, begin: int) -> list[str]:
     """Return lines from the top, and from the whole length of a longer table."""
-    rest = [line for line in lines[first : first + _SAMPLE] if line.strip() and not line.startswith("#")]
-    stride = max(1, (len(lines) - first) // _SAMPLE)
-    if stride > 1:
-        rest += [line for line in lines[first + _SAMPLE :: stride] if line.strip() and not line.startswith("#")]
-    return [line[:100_000] for line in rest]
+    top = list(islice(_lines(text, begin), _SAMPLE))
+    found = [line for _, line in top]
+    later = top[-1][0] + len(found[-1]) + 1
+    if text.count("\n", later) >= _SAMPLE:
+        for k in range(_SAMPLE):
+            at = text.find("\n", later + k * (len(text) - later) // _SAMPLE) + 1
+            found += [next(_lines(text, at))[1]] if at else []
+    return [line[:100_000] for line in found if line.strip() and not line.startswith("#")]
 
 
 def _counts(sample: list[str], sep: str) -> list[int]:
@@ -234,7 +266,7 @@ def _titles(lines: list[str], counts: list[int], width: int, sep: str) -> int:
 
     if not is_title(lines[0]):
         return 0
-    heads = (k for k, line in enumerate(lines[:50]) if _counts([line], sep)[0] == width and not is_title(line))
+    heads = (k for k, line in enumerate(lines) if _counts([line], sep)[0] == width and not is_title(line))
     return next(heads, 0)
 
 
@@ -245,19 +277,22 @@ def _is_header(remark: str, row: str, width: int, sep: str) -> bool:
     return any(re.fullmatch(r"[-+\d.,:/ T]*\d[-+\d.,:/ T]*", cell) for cell in row.split(sep))
 
 
-def header_of(body: str, sep: str) -> list[str]:
+def header_of(data: bytes, sep: str) -> list[str]:
     """Return the cells of the first row.
 
     Parameters
     ----------
-    body, sep : str
+    data : bytes
+        In UTF-8.
+    sep : str
 
     Returns
     -------
     list of str
     """
-    first = body[: max(body.find("\n") + 1, 0) or None]
-    first = body if first.count('"') % 2 else first  # a name of several lines
+    line = data[: data.find(b"\n") + 1 or None]
+    line = data if line.count(b'"') % 2 else line  # a name of several lines
+    first = line.decode("utf-8", "surrogatepass")
     with _cells_of_any_size(first):
         return next(csv.reader(io.StringIO(first), delimiter=sep), [])
 
@@ -284,7 +319,10 @@ def lines_of(data: bytes, first: int, rows: int) -> range | Ints | None:
     >>> lines_of(b'y\n\n"a\nb"\n1\n', 1, 3).tolist()
     [1, 3, 5]
     """
-    if data.rstrip(b"\n").count(b"\n") + 1 == rows:
+    end = len(data)
+    while end and data[end - 1] == ord("\n"):
+        end -= 1
+    if data.count(b"\n", 0, end) + 1 == rows:
         return range(first, first + rows)
     text = np.frombuffer(data, np.uint8)
     breaks = ends = np.flatnonzero(text == ord("\n"))
