@@ -58,7 +58,7 @@ class LSTMBackbone(Backbone):
         previous = framed.tokens[:, -1, : self.shape.targets]
         known = torch.cat(ahead, dim=2).unbind(1) if ahead else None
         bases, outsides = base.unbind(1), framed.outside.unbind(1)
-        decode = self._decoder(len(previous))
+        decode = self._decoder(previous)
         features = []
         for step in range(self.shape.h):
             given = previous if known is None else torch.cat([previous, known[step]], dim=1)
@@ -68,14 +68,14 @@ class LSTMBackbone(Backbone):
             previous = (forecast - outsides[step]) / scale
         return Hidden(torch.stack(features, dim=1), base, framed.scale)
 
-    def _decoder(self, windows: int) -> Callable[[Tensor, State], tuple[Tensor, State]]:
+    def _decoder(self, first: Tensor) -> Callable[[Tensor, State], tuple[Tensor, State]]:
         """Return one step of the decoder: from its input ``[B, I]`` and state to features ``[B, K]`` and state.
 
         PyTorch's LSTM without its checks, which take a third of the time. Forecasts of a few windows go through its
         cells, four times as quick there (half as quick with a hundred windows), and equal but for rounding.
         """
         layers = self.decoder.all_weights
-        if torch.is_inference_mode_enabled() and windows <= FEW:
+        if torch.is_inference_mode_enabled() and not torch.compiler.is_exporting() and first.shape[0] <= FEW:
 
             def cells(given: Tensor, state: State) -> tuple[Tensor, State]:
                 out, outputs, memories = given, [], []

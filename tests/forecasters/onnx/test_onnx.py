@@ -166,6 +166,19 @@ def test_graphs_are_what_predict_does(kind: str) -> None:
     np.testing.assert_allclose(found["mean"], forecast.mean, rtol=1e-5, atol=1e-5)
 
 
+TYPES = {"tensor(int64)": np.int64, "tensor(float)": np.float32, "tensor(double)": np.float64}
+
+
+def test_an_lstm_forecasts_any_number_of_windows(tmp_path: Path) -> None:
+    import onnxruntime
+
+    model = ft.LSTM(h=2, **{**SMALL, "epochs": 0}).fit(panel(), intervals=False)
+    session = onnxruntime.InferenceSession(model.export_onnx(tmp_path / "model.onnx"))
+    for n in (1, 3, 40):
+        feed = {port.name: np.zeros([n, *port.shape[1:]], TYPES[port.type]) for port in session.get_inputs()}
+        assert len(session.run(["mean"], feed)[0]) == n
+
+
 def test_trailing_means_of_known_columns() -> None:
     rng = np.random.default_rng(1)
     n = 800

@@ -11,6 +11,7 @@ import torch
 
 from foretide import __version__
 from foretide.data.files import write_whole
+from foretide.errors import ForetideError
 from foretide.forecasters.onnx.about import KEY, about_model, check_free
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def write_graph(graph: Graph, model: Forecaster, path: Path) -> Path:
         )  # fmt: skip
     assert program is not None
     proto = program.model_proto
+    _check_batch(proto.graph)
     _rename(proto.graph, outputs)
     meaning = {**FURTHER, **meanings}
     facts = {
@@ -90,6 +92,17 @@ def write_graph(graph: Graph, model: Forecaster, path: Path) -> Path:
         value.doc_string = port.meaning
     onnx.checker.check_model(proto)
     return write_whole(path, lambda part: part.write_bytes(proto.SerializeToString()))
+
+
+def _check_batch(graph: GraphProto) -> None:
+    """Refuse a graph for as many windows as the example had: the exporter says nothing where one line freezes them."""
+    values = (*graph.input, *graph.output)
+    frozen = [value.name for value in values if not value.type.tensor_type.shape.dim[0].dim_param]
+    if frozen:
+        raise ForetideError(
+            f"PyTorch {torch.__version__} wrote {', '.join(frozen)} for a fixed number of windows, so nothing was "
+            "saved. Try another version of PyTorch, and report this."
+        )
 
 
 def _rename(graph: GraphProto, outputs: list[str]) -> None:
