@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
 import pickle
 from collections.abc import Iterator
@@ -18,8 +21,19 @@ settings.register_profile("busy", deadline=None)  # a busy machine is no failure
 settings.load_profile("busy")
 os.fsync = lambda fd: None  # type: ignore[assignment]  # hundreds of waits for the disk; no test cuts the power
 
+MANY_TESTS = 1_000
 MOST_PICTURES = 400
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare the garbage collector all tests and PyTorch, which it would walk through again and again."""
+    if len(session.items) > MANY_TESTS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch")
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session")
