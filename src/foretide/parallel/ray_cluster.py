@@ -110,7 +110,8 @@ class Cluster:
         raise ConfigError(
             f"The Ray cluster at {address} can be reached from other machines, and this process knows no token for "
             f"it; a cluster without one runs what anybody sends. Set {MODE}=token, and {TOKEN} or {TOKEN_PATH} as on "
-            f"the cluster, {typed}. Where the network is closed to others: insecure=True."
+            f"the cluster, {typed}. Where the network is closed to others, the option "
+            "insecure says so: executor: {ray: {address: ..., insecure: true}}."
         )
 
 
