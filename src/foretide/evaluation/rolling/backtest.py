@@ -161,8 +161,8 @@ def judge(
     wanted = DECILES if quantiles is None else asked
     store = None if folder is None else _store(folder, panel, plan, (kept, wanted), overwrite=overwrite)
     jobs = check_jobs(n_jobs)
-    about = (installed_versions(), digest_of_panel(panel))
-    with using(executor, jobs), kept_until_done(folder if keep_card else None, "fits", about):
+    keeps = (folder, (installed_versions(), digest_of_panel(panel))) if folder is not None and keep_card else (None, ())
+    with using(executor, jobs), kept_until_done(keeps[0], "fits", keeps[1]):
         say = progress if runs_here(jobs) and plan.split is not None else None
         shared = Shared(panel, plan, kept, wanted, asked, {m.name: m for m in members}, warm_start, save_models, say)
         work = Work(shared, store, jobs, progress)
