@@ -84,6 +84,7 @@ def write(folder: Path, grows: str, size: int, form: str) -> Path:
         return path
     rng = np.random.default_rng(0)
     n, t = (size, DAYS) if grows == "series" else (1, size)
+    t += H if form == COLUMNS else 0
     freq = np.timedelta64(1, "D") if grows == "series" else np.timedelta64(1, "m")
     level = rng.uniform(10, 50, (n, 1))
     y = level * (1 + 0.2 * np.sin(2 * np.pi * np.arange(t) / SEASON)) + rng.normal(size=(n, t))
@@ -96,6 +97,7 @@ def write(folder: Path, grows: str, size: int, form: str) -> Path:
         campaign, price = rng.random((n, t)) < 0.05, level / 10 * np.exp(0.1 * rng.normal(size=(n, t)))
         y = y * (1 + 0.5 * campaign) * (10 * price / level) ** -1.5
         visitors = 3 * y + rng.normal(size=(n, t))
+        y[:, -H:] = visitors[:, -H:] = np.nan
         more = {"price": price, "campaign": campaign.astype(float), "visitors": visitors}
         table |= {name: values.ravel().round(3) for name, values in more.items()}
     table = pa.table(table | {"y": y.ravel().round(3)})
