@@ -66,12 +66,16 @@ class Used:
         Of the processors, ended workers included, and on the clock.
     own_mib, worker_mib : float
         Most resident memory of this process since it began, and of the largest that it started.
+    anonymous_mib : float
+        Most of this process during the block, pages of mapped files left out: those are the system's, which takes them
+        back when it needs room.
     """
 
     cpu_s: float = 0.0
     seconds: float = 0.0
     own_mib: float = 0.0
     worker_mib: float = 0.0
+    anonymous_mib: float = 0.0
 
     @property
     def peak_mib(self) -> float:
@@ -109,6 +113,7 @@ def _watch(found: Used, over: threading.Event) -> None:
     while True:
         last = over.wait(LOOK_EVERY)
         found.own_mib = max(found.own_mib, of_process("VmHWM") / 2**20)
+        found.anonymous_mib = max(found.anonymous_mib, of_process("RssAnon") / 2**20)
         if time.monotonic() - looked >= LOOK_AROUND:
             others, looked = this.children(recursive=True), time.monotonic()
         for other in others:
