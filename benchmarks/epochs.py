@@ -26,8 +26,8 @@ from foretide.training.learner import NetworkLearner
 
 H, DAYS = growth.H, growth.DAYS
 BATCHES = (64, 256, 1024, 4096)
-EPOCHS = ((64, 100), (256, 100), (256, 400), (1024, 100))
-"""Windows of a step, and steps of an epoch; the first is the default."""
+EPOCHS, MOST = ((64, 100), (256, 100), (256, 400), (1024, 100)), 12
+"""Windows of a step, and steps of an epoch: the first is the default; and so many epochs at most."""
 
 
 def of_many(series: int) -> ft.Panel:
@@ -111,7 +111,7 @@ def worth(series: int = 1_000) -> Iterator[dict]:
 
         start = error(ft.LSTM(H, hidden=32, epochs=0))
         for batch, steps in EPOCHS:
-            model = ft.LSTM(H, hidden=32, batch_size=batch, steps_per_epoch=steps)
+            model = ft.LSTM(H, hidden=32, epochs=MOST, batch_size=batch, steps_per_epoch=steps)
             with used() as taken:
                 own = error(model)
             yield {

@@ -62,6 +62,7 @@ def operations() -> dict[str, tuple[str, Callable]]:
         "lavar": fitted(lambda: ft.LAVAR(H)),
         "lavar_columns": (COLUMNS, fitted(lambda: ft.LAVAR(H))[1]),
         "lstm_epoch": fitted(lambda: ft.LSTM(H, **network)),
+        "lstm_every_window": fitted(lambda: ft.LSTM(H, **network, batch_size=256, steps_per_epoch=None)),
         "attention_epoch": fitted(lambda: ft.Attention(H, **network)),
         "score": ("forecast", scored),
         "backtest": backtested(naive),
@@ -73,8 +74,10 @@ def operations() -> dict[str, tuple[str, Callable]]:
 
 PARALLEL = ("fit_each", "backtest", "backtest_four")
 LEFT_OUT = {("fit_each", "steps"): "one series", ("lavar_columns", "steps"): "as many steps as lavar"}
-LARGEST = {"read_csv": 10**7 // 2, "fit_each": 20_000}
-"""A table of so many rows would not be read as text; a model per series is a choice for thousands, not for all."""
+LARGEST = {"read_csv": 10**7 // 2, "fit_each": 20_000, "lstm_every_window": 20_000}
+LARGEST |= dict.fromkeys(("boosting", "lavar", "attention_epoch", "forecast"), 10**6)
+"""A table of so many rows would not be read as text; a model per series is a choice for thousands, not for all; an
+epoch over the windows of 100,000 series takes minutes (``epochs.py --part whole``)."""
 
 
 def write(folder: Path, grows: str, size: int, form: str) -> Path:
