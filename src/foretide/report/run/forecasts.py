@@ -96,10 +96,10 @@ def forecast_data(
     """
     name, time = str(frame.columns[0]), str(frame.columns[1])
     earlier = frame.iloc[:0] if before is None else before
-    known = _rows_of(earlier, name)
+    known = rows_of(earlier, name)
     kept, horizon = [m for m in models if m in frame.columns], int(frame["h_step"].max())
     bounds = {m: [f"{level:g}" for level in sorted(levels.get(m, ()))] for m in kept}
-    rows = _rows_of(frame, name)
+    rows = rows_of(frame, name)
     chosen = {CHAIN: _in_chains(frame, name, time)}
     chosen |= {str(k): (frame["h_step"] == k).to_numpy() for k in dict.fromkeys((1, horizon))} if horizon > 1 else {}
     grids = Grids(pd.Index(np.sort(pd.concat([frame[time], earlier[time]]).unique())))
@@ -173,9 +173,29 @@ def _views(
     return views
 
 
-def _rows_of(frame: pd.DataFrame, name: str) -> dict[str, Ints]:
-    """Return the places of the rows of each series."""
-    return {str(key): np.asarray(at) for key, at in frame.groupby(name, sort=False).indices.items()}
+def rows_of(frame: pd.DataFrame, name: str) -> dict[str, Ints]:
+    """Return the places of the rows of each series.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    name : str
+        Column of the series.
+
+    Returns
+    -------
+    dict
+        Series -> int array, in the order in which they first come.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> {name: at.tolist() for name, at in rows_of(pd.DataFrame({"id": ["b", "a", "b"]}), "id").items()}
+    {'b': [0, 2], 'a': [1]}
+    """
+    codes, names = pd.factorize(frame[name])
+    order, counts = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(names))
+    return {str(key): order[end - n : end] for key, end, n in zip(names, np.cumsum(counts), counts, strict=True)}
 
 
 def _in_chains(frame: pd.DataFrame, name: str, time: str) -> Bools:
