@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ import foretide as ft
 from foretide.errors import ConfigError, MissingExtraError, StorageError, WorkerDiedError
 from foretide.parallel import EXECUTORS, RayExecutor, jobs_here, map_tasks, runs_here, stream_tasks, using
 from foretide.parallel.outbox import Parcel, collected, deliver, outbox
-from foretide.parallel.ray_cluster import MODE, is_loopback
+from foretide.parallel.ray_address import MODE, ask_to_join, is_loopback, knock
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'foretide[ray]'")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
@@ -418,15 +420,68 @@ for address, told in (("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1"), 
         assert "ray" not in sys.modules
     else:
         raise AssertionError(address)
+import os, time
+from foretide.parallel.ray_address import MODE, TOKEN
+from foretide.parallel.ray_cluster import _read_mode_anew
+began = time.monotonic()
+for token, told in ((None, "this process has none. Type `export RAY_AUTH_MODE=token"), ("", "has none. Type"),
+                    ("0" * 32, "has another one. Compare RAY_AUTH_TOKEN")):
+    if token is not None:
+        os.environ |= {MODE: "token", TOKEN: token}
+        _read_mode_anew()
+    try:
+        map_tasks(print, [1], executor={"ray": {"address": sys.argv[1]}})
+    except ConfigError as error:
+        assert told in str(error), error
+    else:
+        raise AssertionError(told)
+assert time.monotonic() - began < 30, "Ray was asked for minutes"
 """
 
 
-def test_clusters_that_others_reach_are_refused_without_a_token() -> None:
+def test_clusters_are_refused_without_their_token_and_that_at_once(ray_here: RayExecutor, tmp_path: Path) -> None:
+    """First those that others reach, before Ray is imported; then by one that wants another token."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    subprocess.run([sys.executable, "-c", STRANGER], check=True, timeout=120, env=clean)
+    stranger = {**clean, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "HOME": str(tmp_path)}
+    address = ray_here.ray().get_runtime_context().gcs_address
+    subprocess.run([sys.executable, "-c", STRANGER, address], check=True, timeout=120, env=stranger)
     RayExecutor(address="10.0.0.5:6379")  # this process has a token
     with pytest.raises(ConfigError, match="uses a Ray that it has started. End that before"):
         map_tasks(tasks.square, [1.0], executor={"ray": {"address": "127.0.0.1:1"}})
+
+
+@pytest.mark.parametrize(
+    "says", [b"HTTP/1.0 400 Bad Request\r\n", b"\0", b"", None], ids=["web", "short", "ends", "silent"]
+)
+def test_what_is_no_ray_cluster_is_refused_at_once(says: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foretide.parallel.ray_address.PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+
+        def serve() -> None:
+            line, _ = server.accept()
+            with line:
+                if says is None:
+                    time.sleep(0.5)
+                else:
+                    line.sendall(says)
+                    line.recv(100)
+
+        served, address = pool.submit(serve), f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=f"What listens at {address} does not answer as a Ray cluster does"):
+            knock(address)
+        served.result()
+
+
+def test_a_cluster_without_a_node_on_this_machine_is_refused(
+    ray_here: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = ray_here.ray()
+    monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)  # it listens on the loopback address
+    address = ray.get_runtime_context().gcs_address
+    ask_to_join(ray, address)
+    monkeypatch.setattr("ray._private.services.find_node_ids", lambda: {"of another cluster"})
+    with pytest.raises(ConfigError, match=f"No node of the Ray cluster at {address} .* Type `ray start --address="):
+        ask_to_join(ray, address)
 
 
 @pytest.mark.parametrize(
