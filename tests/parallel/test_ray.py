@@ -21,8 +21,9 @@ import tasks
 from cases import make_panel
 
 import foretide as ft
+from foretide.data.scratch import mapped_file
 from foretide.errors import ConfigError, MissingExtraError, StorageError, WorkerDiedError
-from foretide.parallel import EXECUTORS, RayExecutor, jobs_here, map_tasks, runs_here, stream_tasks, using
+from foretide.parallel import EXECUTORS, RayExecutor, jobs_here, map_tasks, ray_worker, runs_here, stream_tasks, using
 from foretide.parallel.outbox import Parcel, collected, deliver, outbox
 from foretide.parallel.ray_address import MODE, ask_to_join, is_loopback, knock
 
@@ -355,6 +356,20 @@ def test_another_machine_has_the_same_versions_and_sees_the_study(
     monkeypatch.setattr("foretide.parallel.ray_executor.versions", lambda: {"numpy": "0.1"})
     with pytest.raises(ConfigError, match=r"numpy .* \(not 0.1\).*Install the same versions"):
         map_tasks(tasks.square, [1.0], executor="ray")
+
+
+@pytest.mark.usefixtures("far")
+def test_an_opened_table_is_sent_where_its_file_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ft.synthetic.hourly(T=300, n_series=2, seed=1).panel.to_frame().to_parquet(tmp_path / "table.parquet")
+    panel = ft.Panel.open(tmp_path / "table.parquet", time="ds", target="x1", cache=tmp_path / "cache")
+    named = values(map_tasks(tasks.mapped_from, [0], shared=panel, executor="ray"))
+    assert named == [(str(mapped_file(panel.values)), float(panel.values.sum()))]
+    monkeypatch.setattr("foretide.data.scratch._mark", lambda path: (0, 0))  # workers see another file there
+    sent = values(map_tasks(tasks.mapped_from, range(4), shared=panel, executor="ray", n_jobs=2, chunk=1))
+    assert set(sent) == {("", named[0][1])}
+    monkeypatch.setattr("foretide.parallel.ray_executor.here", ray_worker.here)
+    with pytest.raises(StorageError, match="not the file that was opened.*Open the table again"):
+        map_tasks(tasks.mapped_from, [0], shared=panel, executor="ray")
 
 
 def test_an_outbox_sends_files_and_folders(tmp_path: Path) -> None:
