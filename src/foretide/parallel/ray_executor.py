@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import uuid
@@ -207,7 +208,7 @@ class _Crew(Generic[S, I, R]):
     def __post_init__(self) -> None:
         job = self.line.job
         self.sent = Sent(
-            f"{self.shared.key} {job.threads}", job.threads, job.place, here(), versions(), tuple(sys.path)
+            f"{self.shared.key} {job.threads}", job.threads, job.place, here(), versions(), tuple(sys.path), os.getcwd()
         )
         self._ask_anew()
 
@@ -262,8 +263,12 @@ class _Crew(Generic[S, I, R]):
             self._ask_anew()
             time.sleep(PAUSE * (task.deaths + 1))
             return self.line.failed(task, None)
-        except gone.RayTaskError as error:
-            raise error.cause from None
+        except (gone.RaySystemError, gone.RayTaskError) as error:  # what a task raises comes back as its outcome
+            what = str(error).strip().rsplit("\n", 1)[-1]
+            raise ConfigError(
+                f"A worker of the cluster cannot read what it is sent: {what}. Expected this foretide, with the same "
+                f"Python, on all of its machines. Type there: pip install 'foretide[ray]=={versions()['foretide']}'"
+            ) from error
         if back.sees_no_table:
             self.shared.add_tables()
             self.line.waiting.appendleft(task)

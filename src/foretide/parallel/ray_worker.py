@@ -46,6 +46,8 @@ class Sent:
         Of the packages there.
     path : tuple of str
         Where modules are found there.
+    folder : str
+        Its working directory, where names of files begin.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Sent:
     machine: str
     versions: dict[str, str]
     path: tuple[str, ...]
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,9 @@ def _run(sent: Sent, shared: Sequence[Any], chunk: bytes) -> Back:
 
     far = sent.machine != here()
     try:
-        if far:
-            _agree(sent.versions)
+        _agree(sent.versions)
+        if not far:
+            os.chdir(sent.folder)  # a cluster was started elsewhere
         _read(sent, shared[-1] if far else shared[0])
     except StorageError as error:
         alone = far and len(shared) == 1
