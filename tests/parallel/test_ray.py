@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from cases import make_panel
 
 import foretide as ft
 from foretide.data.scratch import mapped_file
-from foretide.errors import ConfigError, MissingExtraError, StorageError, WorkerDiedError
-from foretide.parallel import EXECUTORS, RayExecutor, jobs_here, map_tasks, ray_worker, runs_here, stream_tasks, using
-from foretide.parallel.outbox import Parcel, collected, deliver, outbox
-from foretide.parallel.ray_address import MODE, ask_to_join, is_loopback, knock
+from foretide.errors import ConfigError, StorageError, WorkerDiedError
+from foretide.parallel import RayExecutor, jobs_here, map_tasks, ray_worker, runs_here, stream_tasks, using
+from foretide.parallel.ray_address import MODE, ask_to_join, is_loopback
+from foretide.parallel.ray_worker import Sent
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'foretide[ray]'")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
@@ -106,8 +105,6 @@ def test_errors_are_those_of_the_tasks() -> None:
 
 
 def test_a_function_that_workers_cannot_import_stops_the_map() -> None:
-    import types
-
     module = types.ModuleType("only_here")
     exec("def same(shared, item):\n    return item", module.__dict__)
     sys.modules["only_here"] = module
@@ -259,10 +256,11 @@ def test_the_same_bits_as_in_this_process(
 ) -> None:
     monkeypatch.setattr("foretide.forecasters.auto.crew.BIG", 0)
     monkeypatch.setattr("foretide.forecasters.auto.crew.AFTER", 0.0)
+    monkeypatch.chdir(tmp_path)  # names of files begin here, wherever the workers were started
     panel = make_panel((150, 140, 130))
-    here = use(panel, tmp_path / "here", None)
+    here = use(panel, Path("here"), None)
     assert on_ray == []
-    there = use(panel, tmp_path / "there", {"ray": {"n_jobs": 2}})
+    there = use(panel, Path("there"), {"ray": {"n_jobs": 2}})
     assert function in on_ray
     assert here.keys() == there.keys()
     for name, array in here.items():
@@ -275,9 +273,11 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_configurations_and_commands(on_ray: list[str], tmp_path: Path) -> None:
+def test_configurations_and_commands(on_ray: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from foretide.cli.flags import Flags
     from foretide.jobs import run_backtest
+
+    monkeypatch.setattr("foretide.jobs.reporting.write_beside", lambda pictures, place: {})  # slow, and not asked here
 
     there = run_backtest({**CONFIG, "executor": {"ray": {"n_jobs": 2}}}, output=tmp_path / "there")
     assert on_ray == ["run_task"]
@@ -293,44 +293,6 @@ def test_configurations_and_commands(on_ray: list[str], tmp_path: Path) -> None:
         Flags(executor="serial", address="10.0.0.5:6379").place()
     with pytest.raises(ConfigError, match="executor.*has no option 'adress'. Did you mean 'address'"):
         run_backtest({**CONFIG, "executor": {"ray": {"adress": "a"}}}, output=tmp_path / "wrong")
-
-
-# -------------------------------------------------------------------- workers that die, streams that are closed
-def test_an_item_that_kills_its_worker_is_retried_and_reported(tmp_path: Path) -> None:
-    shared = {"folder": str(tmp_path), "seconds": 0.05}
-    found = map_tasks(tasks.dies, range(6), shared=shared, executor="ray", n_jobs=2, retries=1, chunk=1)
-    assert [outcome.value for outcome in found] == [0, 1, 2, None, 4, 5]
-    assert found[3].attempts == len(list(tmp_path.glob("3-*"))) == 2
-    with pytest.raises(WorkerDiedError, match=r"The worker of item 3 \(3\) died 2 times"):
-        found[3].get()
-    assert {outcome.attempts for outcome in found if outcome.index != 3} == {1}
-
-
-def test_kill_9_of_a_worker_during_a_backtest(capfd: pytest.CaptureFixture[str]) -> None:
-    panel = make_panel((150, 140))
-    models: list[Any] = [ft.SeasonalES(H), ft.Ridge(H, input_size=14)]
-    options: dict[str, Any] = {"n_windows": 4, "step": 3, "refit": True, "baselines": False}
-    killed: list[int] = []
-
-    def kill(line: str) -> None:
-        if not killed and (found := workers()):
-            killed.append(found[0].pid)
-            found[0].kill()
-
-    card = ft.backtest(models, panel, **options, executor={"ray": {"n_jobs": 2}}, progress=kill)
-    assert len(killed) == 1
-    assert capfd.readouterr() == ("", "")
-    here = _forecasts(ft.backtest(models, panel, **options))
-    for name, array in _forecasts(card).items():
-        np.testing.assert_array_equal(array, here[name])
-
-
-def test_a_closed_stream_ends_its_tasks() -> None:
-    stream = stream_tasks(tasks.sleeps, [0.0, 60.0, 60.0], executor="ray", n_jobs=2, chunk=1)
-    next(stream)
-    until(lambda: len(workers()) == 2)
-    stream.close()
-    until(lambda: not workers())
 
 
 # -------------------------------------------------------------------- other machines
@@ -349,10 +311,19 @@ def test_models_saved_on_another_machine_come_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("far")
-def test_another_machine_has_the_same_versions_and_sees_the_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_machine_sees_the_study(tmp_path: Path) -> None:
     _tune(make_panel((150,)), tmp_path, "ray")
+
+
+def test_workers_have_the_same_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ConfigError, match=r"'only_here'.*Type there: pip install 'fore"),
+    ):
+        patch.setitem(sys.modules, "only_here", types.ModuleType("only_here"))
+        patch.setattr("foretide.parallel.ray_executor.Sent", type("Sent", (Sent,), {"__module__": "only_here"}))
+        patch.setattr("only_here.Sent", sys.modules["foretide.parallel.ray_executor"].Sent, raising=False)
+        map_tasks(tasks.square, [1.0], executor="ray")
     monkeypatch.setattr("foretide.parallel.ray_executor.versions", lambda: {"numpy": "0.1"})
     with pytest.raises(ConfigError, match=r"numpy .* \(not 0.1\).*Install the same versions"):
         map_tasks(tasks.square, [1.0], executor="ray")
@@ -370,30 +341,6 @@ def test_an_opened_table_is_sent_where_its_file_is_not_seen(tmp_path: Path, monk
     monkeypatch.setattr("foretide.parallel.ray_executor.here", ray_worker.here)
     with pytest.raises(StorageError, match="not the file that was opened.*Open the table again"):
         map_tasks(tasks.mapped_from, [0], shared=panel, executor="ray")
-
-
-def test_an_outbox_sends_files_and_folders(tmp_path: Path) -> None:
-    with collected(far=True) as parcels:
-        with outbox(tmp_path / "a.txt") as place:
-            place.write_text("one")
-        with outbox(tmp_path / "b") as place:
-            (place / "in").mkdir(parents=True)
-            (place / "in" / "c").write_text("two")
-    assert list(tmp_path.iterdir()) == []
-    for _ in range(2):  # a new version replaces the former one
-        deliver(parcels)
-        assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
-            "a.txt",
-            "b",
-            "b/in",
-            "b/in/c",
-        ]
-    (tmp_path / "b" / "mine.txt").write_text("mine")
-    with pytest.raises(StorageError, match="mine.txt, which would be lost"):
-        deliver(parcels)
-    assert (tmp_path / "b" / "mine.txt").read_text() == "mine"
-    deliver([Parcel(str(tmp_path / "d"), {"in/c": b"three"})])
-    assert (tmp_path / "d" / "in" / "c").read_text() == "three"
 
 
 # -------------------------------------------------------------------- who may come in
@@ -436,6 +383,7 @@ for address, told in (("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1"), 
     else:
         raise AssertionError(address)
 import os, time
+from foretide.parallel.ray_worker import Sent
 from foretide.parallel.ray_address import MODE, TOKEN
 from foretide.parallel.ray_cluster import _read_mode_anew
 began = time.monotonic()
@@ -465,28 +413,6 @@ def test_clusters_are_refused_without_their_token_and_that_at_once(ray_here: Ray
         map_tasks(tasks.square, [1.0], executor={"ray": {"address": "127.0.0.1:1"}})
 
 
-@pytest.mark.parametrize(
-    "says", [b"HTTP/1.0 400 Bad Request\r\n", b"\0", b"", None], ids=["web", "short", "ends", "silent"]
-)
-def test_what_is_no_ray_cluster_is_refused_at_once(says: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foretide.parallel.ray_address.PATIENCE", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
-
-        def serve() -> None:
-            line, _ = server.accept()
-            with line:
-                if says is None:
-                    time.sleep(0.5)
-                else:
-                    line.sendall(says)
-                    line.recv(100)
-
-        served, address = pool.submit(serve), f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(ConfigError, match=f"What listens at {address} does not answer as a Ray cluster does"):
-            knock(address)
-        served.result()
-
-
 def test_a_cluster_without_a_node_on_this_machine_is_refused(
     ray_here: RayExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -499,28 +425,42 @@ def test_a_cluster_without_a_node_on_this_machine_is_refused(
         ask_to_join(ray, address)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"address": ""}, "address is that of a cluster's head"),
-        ({"insecure": "yes"}, "insecure is true or false, got 'yes'"),
-        ({"gpus": -1}, "gpus is how many GPUs each task asks for"),
-        ({"n_jobs": 0}, "n_jobs is how many tasks run side by side"),
-        ({"adress": "a"}, "has no option 'adress'. Did you mean 'address'"),
-        (3, "options of the executor 'ray' are keys and values, got 3"),
-    ],
-)
-def test_wrong_options(options: Any, message: str) -> None:
-    with pytest.raises(ConfigError, match=message), using({"ray": options}):
-        pass
-    assert "ray" in EXECUTORS
+# -------------------------------------------------------------------- workers that die, streams that are closed
+def test_an_item_that_kills_its_worker_is_retried_and_reported(tmp_path: Path) -> None:
+    shared = {"folder": str(tmp_path), "seconds": 0.05}
+    found = map_tasks(tasks.dies, range(6), shared=shared, executor="ray", n_jobs=2, retries=1, chunk=1)
+    assert [outcome.value for outcome in found] == [0, 1, 2, None, 4, 5]
+    assert found[3].attempts == len(list(tmp_path.glob("3-*"))) == 2
+    with pytest.raises(WorkerDiedError, match=r"The worker of item 3 \(3\) died 2 times"):
+        found[3].get()
+    assert {outcome.attempts for outcome in found if outcome.index != 3} == {1}
 
 
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ray")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'foretide\[ray\]'"):
-        RayExecutor()
+def test_kill_9_of_a_worker_during_a_backtest(capfd: pytest.CaptureFixture[str]) -> None:
+    panel = make_panel((150, 140))
+    models: list[Any] = [ft.SeasonalES(H), ft.Ridge(H, input_size=14)]
+    options: dict[str, Any] = {"n_windows": 4, "step": 3, "refit": True, "baselines": False}
+    killed: list[int] = []
+
+    def kill(line: str) -> None:
+        if not killed and (found := workers()):
+            killed.append(found[0].pid)
+            found[0].kill()
+
+    card = ft.backtest(models, panel, **options, executor={"ray": {"n_jobs": 2}}, progress=kill)
+    assert len(killed) == 1
+    assert capfd.readouterr() == ("", "")
+    here = _forecasts(ft.backtest(models, panel, **options))
+    for name, array in _forecasts(card).items():
+        np.testing.assert_array_equal(array, here[name])
+
+
+def test_a_closed_stream_ends_its_tasks() -> None:
+    stream = stream_tasks(tasks.sleeps, [0.0, 60.0, 60.0], executor="ray", n_jobs=2, chunk=1)
+    next(stream)
+    until(lambda: len(workers()) == 2)
+    stream.close()
+    until(lambda: not workers())
 
 
 # -------------------------------------------------------------------- nothing is left
