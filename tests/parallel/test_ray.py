@@ -363,11 +363,11 @@ STRANGER = """
 import sys
 from foretide.parallel import RayExecutor
 from foretide.errors import ConfigError
-for address in ("10.0.0.5:6379", "ray://head:10001"):
+for address, told in (("10.0.0.5:6379", "RAY_AUTH_MODE=token"), ("ray://head:10001", "`ray job submit`")):
     try:
         RayExecutor(address=address)
     except ConfigError as error:
-        assert "RAY_AUTH_MODE=token" in str(error), error
+        assert told in str(error), error
         assert address in str(error)
         assert "ray" not in sys.modules
     else:

@@ -33,7 +33,7 @@ def is_loopback(address: str) -> bool:
     Parameters
     ----------
     address : str
-        ``host``, ``host:port`` or ``ray://host:port``; ``"local"`` and ``"auto"`` are looked at once connected.
+        ``host`` or ``host:port``; ``"local"`` and ``"auto"`` are looked at once connected.
 
     Returns
     -------
@@ -41,10 +41,10 @@ def is_loopback(address: str) -> bool:
 
     Examples
     --------
-    >>> [is_loopback(a) for a in ("127.0.0.1:6379", "[::1]:6379", "localhost", "10.0.0.5:6379", "ray://head:10001")]
-    [True, True, True, False, False]
+    >>> [is_loopback(a) for a in ("127.0.0.1:6379", "[::1]:6379", "localhost", "10.0.0.5:6379")]
+    [True, True, True, False]
     """
-    host = address.rsplit("://", 1)[-1].strip()
+    host = address.strip()
     if host in (LOCAL, AUTO, "localhost") or host.startswith("localhost:"):
         return True
     host = host[1 : host.index("]")] if host.startswith("[") and "]" in host else host
@@ -75,13 +75,13 @@ def knock(address: str) -> None:
     Parameters
     ----------
     address : str
-        ``host:port`` or ``ray://host:port``.
+        ``host:port``.
 
     Raises
     ------
     ConfigError
     """
-    host, _, port = address.rsplit("://", 1)[-1].rpartition(":")
+    host, _, port = address.rpartition(":")
     if not host or not is_whole(port):
         raise ConfigError(f"The address of a Ray cluster is host:port, such as 10.0.0.5:6379; got {address!r}.")
     typed = "Type the address that `ray start --head` said, and see whether its port is open to this machine."

@@ -96,7 +96,15 @@ class Cluster:
         """
         if "ray" not in sys.modules and importlib.util.find_spec("ray") is None:
             raise MissingExtraError("ray", "ray", "The executor 'ray'")
-        if self.named is not None and not is_loopback(self.named):
+        if self.named is None:
+            return
+        if "://" in self.named:
+            raise ConfigError(
+                f"The address of a Ray cluster is host:port, such as 10.0.0.5:6379; got {self.named!r}. Ray's client "
+                "(ray://) is not supported: type `ray start --address=host:6379 --num-cpus=0`, which makes this "
+                "machine one of the cluster, or send the command there with `ray job submit`."
+            )
+        if not is_loopback(self.named):
             self.refuse(self.named)
 
     def refuse(self, address: str) -> None:
@@ -191,8 +199,6 @@ def _look(cluster: Cluster) -> None:
     """Refuse what turns out to be open to other machines."""
     import ray
 
-    if "://" in (cluster.named or ""):
-        return  # what Ray's own proxy is connected to is its affair, and the proxy's address was looked at
     address = str(ray.get_runtime_context().gcs_address)
     if not is_loopback(address):
         cluster.refuse(address)
@@ -257,8 +263,7 @@ def _joined(address: str) -> Iterator[None]:
     if address != AUTO:
         knock(address)
     ray = _imported()
-    if "://" not in address:
-        ask_to_join(ray, address)
+    ask_to_join(ray, address)
     _init(ray, address=address)
     try:
         yield
