@@ -54,7 +54,8 @@ if TYPE_CHECKING:
 _FORM = 2
 """Changes when columns are laid out in another way."""
 _LOOK = "look"
-_REFUSED = ("resample", "aggregate", "melt", "sep", "encoding", "decimal", "thousands")
+REFUSED = ("resample", "aggregate", "melt", "sep", "encoding", "decimal", "thousands")
+"""Options of reading that change rows, or are of text."""
 
 
 def open_panel(
@@ -77,8 +78,29 @@ def open_panel(
     -------
     Panel
     """
+    panel, problems = open_quietly(kind, path, id, roles, cache, options)
+    if problems:
+        warnings.warn("\n".join(problems), DataWarning, stacklevel=3)
+    return panel
+
+
+def open_quietly(
+    kind: type[Panel], path: str | os.PathLike[str], id: str | Sequence[str] | None, roles: Mapping[str, object],
+    cache: str | os.PathLike[str] | None, options: Mapping[str, object],
+) -> tuple[Panel, list[str]]:  # fmt: skip
+    """Return a panel, and what one would be warned of.
+
+    Parameters
+    ----------
+    kind, path, id, roles, cache, options
+        As for :func:`open_panel`.
+
+    Returns
+    -------
+    Panel, list of str
+    """
     chosen = options_of(options)
-    for name in _REFUSED:
+    for name in REFUSED:
         if getattr(chosen, name) != getattr(Options, name):
             raise ConfigError(f"Files that are opened are taken as they are: leave {name} out, or use Panel.read(...).")
     chosen, files = chosen.checked(), find_files(path)
@@ -99,9 +121,7 @@ def open_panel(
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
         forget_others(folder)
-    if facts["warnings"]:
-        warnings.warn("\n".join(facts["warnings"]), DataWarning, stacklevel=3)
-    return _panel(kind, folder, facts, "r")
+    return _panel(kind, folder, facts, "r"), facts["warnings"]
 
 
 def _make(
