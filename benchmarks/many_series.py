@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from common import RESULTS, save
-from growth import SEASON, H, largest, write
+from common import RESULTS, of_process, save
+from growth import SEASON, H, write
 
 COMMANDS = ("check", "forecast", "backtest")
 CONFIG = """name: many
@@ -52,7 +52,7 @@ def inside(typed: list[str]) -> None:
     try:
         main()
     finally:
-        print(f"\n{largest()}", file=sys.stderr)
+        print(f"\n{of_process('VmHWM') / 2**20}", file=sys.stderr)
 
 
 def measured(command: str, size: int, folder: Path, kept: Path | None) -> list[dict]:

@@ -27,6 +27,21 @@ def test_a_frame_comes_back_and_only_numbers_that_repeat_have_a_dictionary(tmp_p
     assert (coded["unique_id"], coded["counts"], coded["noise"]) == (True, True, False)
 
 
+@pytest.mark.parametrize("rows", [0, 1, 7, 8])
+def test_a_frame_that_is_written_in_parts_comes_back(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foretide.data.parquet.AT_ONCE", 4)
+    frame = pd.DataFrame({
+        "text": [None, None, None, None, "a", "b", "c", "d"], "whole": range(8), "flag": [True, False] * 4,
+        "ds": pd.date_range("2024-01-01", periods=8, freq="h", tz="Europe/Paris"), "y": np.arange(8.0),
+        "kind": pd.Categorical(list("aabbabab")),
+    }).head(rows)  # fmt: skip
+    write_parquet(frame, tmp_path / "x.parquet")
+    frame.to_parquet(tmp_path / "usual.parquet", index=False)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "x.parquet"), pd.read_parquet(tmp_path / "usual.parquet"))
+
+
 def test_long_lists_come_back_with_their_types() -> None:
     about = {
         "ids": tuple(f"s{k}" for k in range(5)), "sizes": [1, 2, 3, 4], "shares": [0.5, float("nan"), 1.0, -1.0],

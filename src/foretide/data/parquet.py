@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 10_000
 """Whether numbers of a column repeat is seen from so many of its first rows."""
+AT_ONCE = 250_000
+"""Rows that are written at once."""
 LONG = 1_000
 """A list of so many entries holds something of each series, and is no part of what a person reads."""
 PLACE = "__list__"
@@ -34,20 +36,22 @@ def write_parquet(frame: pd.DataFrame, path: Path, more: Mapping[str, bytes] | N
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    schema = pa.Schema.from_pandas(frame, preserve_index=False)
     if more:
         carried = {name.encode(): value for name, value in more.items()}
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **carried})
+        schema = schema.with_metadata({**(schema.metadata or {}), **carried})
+    first = pa.Table.from_pandas(frame.head(LOOKED_AT), schema=schema)
     kept = [
-        field.name for field in table.schema
-        if not pa.types.is_floating(field.type) or _repeats(table.column(field.name))
-    ]  # fmt: skip
-    pq.write_table(table, path, use_dictionary=kept or False)
+        field.name for field in schema if not pa.types.is_floating(field.type) or _repeats(first.column(field.name))
+    ]
+    with pq.ParquetWriter(path, schema, use_dictionary=kept or False) as writer:
+        for low in range(0, max(len(frame), 1), AT_ONCE):  # a second copy of a large table would need its memory again
+            part = pa.Table.from_pandas(frame.iloc[low : low + AT_ONCE], schema=schema)
+            writer.write_table(part.replace_schema_metadata(schema.metadata))
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
-    first = column.slice(0, LOOKED_AT)
-    return 2 * len(first.unique()) < len(first)
+    return 2 * len(column.unique()) < len(column)
 
 
 def without_long_lists(value: Any, least: int = LONG) -> tuple[Any, bytes]:

@@ -78,15 +78,9 @@ class Prediction:
 
 
 def answer(
-    model: Forecaster,
-    stand_in: StandIn,
-    ids: frozenset[str],
-    panel: Panel,
-    windows: Windows,
-    quantiles: Quantiles,
-    traces: Traces,
-    steps: int | None = None,
-) -> Prediction:
+    model: Forecaster, stand_in: StandIn, ids: frozenset[str], panel: Panel, windows: Windows, quantiles: Quantiles,
+    traces: Traces, steps: int | None = None,
+) -> Prediction:  # fmt: skip
     """Return a forecast for every window that has an observed value up to its cutoff; NaN for the others.
 
     Of the horizon only the first ``steps`` are returned, and looked at for notes; all by default.
@@ -283,12 +277,11 @@ def _widened(
         return found
     # Bounds of counts that are zero around a small mean are bounds; those that repeat the mean are none.
     mean, size = np.asarray(found.mean)[..., None], np.abs(found.mean).max(axis=1)
-    outermost = np.abs(found.quantiles[..., :: len(quantiles) - 1] - mean).max(axis=(1, 3))  # [W, D]
-    flat = (outermost <= NARROW * size) & (size > 0)
-    if not flat.any():
-        return found
-    width = np.abs(found.quantiles - mean).max(axis=(1, 3))
-    flat &= width <= NARROW * size
+    for bounds in (found.quantiles[..., :: len(quantiles) - 1], found.quantiles):  # the outermost are mostly enough
+        width = np.abs(bounds - mean).max(axis=(1, 3))  # [W, D]
+        flat = (width <= NARROW * size) & (size > 0)
+        if not flat.any():
+            return found
     for w in np.flatnonzero(flat.any(axis=1)):
         y = targets_until(panel, int(windows.entity[w]), int(windows.cutoff[w]))
         for d in np.flatnonzero(flat[w]):
@@ -298,9 +291,9 @@ def _widened(
     where = np.flatnonzero(flat.any(axis=1))
     if not len(where):
         return found
-    instead, bounds, kind = stand_in.forecast(panel, windows[where], found.mean.shape[1], quantiles)
-    assert bounds is not None
-    own, around = np.array(found.quantiles, dtype=np.float64), bounds - instead[..., None]
+    instead, spread, kind = stand_in.forecast(panel, windows[where], found.mean.shape[1], quantiles)
+    assert spread is not None
+    own, around = np.array(found.quantiles, dtype=np.float64), spread - instead[..., None]
     chosen = flat[where][:, None, :, None] & np.isfinite(around)
     own[where] = np.where(chosen, mean[where] + around, own[where])
     text = f"{name} has learned no spread of the series, its interval is that of "
