@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -265,6 +266,16 @@ def test_a_job_under_torchrun_starts_its_own(tmp_path: Path, monkeypatch: pytest
         joined.joined_learner(network, windows, replace(config, devices=2), groups, torch_generator(0)),
     ):
         pass
+
+
+def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks._met.cache_clear()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for name, value in zip(ranks.TOGETHER, ("0", "2", "127.0.0.1", port), strict=True):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match=f"Process 0 of the 2 .* did not meet the others at 127.0.0.1:{port}"):
+            ranks.met(CPU)
 
 
 def test_an_error_in_the_process_that_leads_ends_the_others(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ ADVICE = (
     "It may have needed more memory than there is. Fit again, also with a lower `devices`; a job begun again goes on "
     "from the last epoch before."
 )
-Function: TypeAlias = Callable[[Any, int, Any], None]
+Function: TypeAlias = Callable[[Any, tuple[int, Any]], None]
+"""Of what is shared, and of rank and store."""
 
 
 class LostError(Exception):
@@ -71,7 +72,7 @@ class Followers:
 
     @contextmanager
     def at_work(self, function: Function, shared: object) -> Iterator[Any]:
-        """Let them run ``function(shared, rank, store)``.
+        """Let them run ``function(shared, (rank, store))``.
 
         Parameters
         ----------
@@ -138,7 +139,7 @@ def _begin(folder: Path, rank: int) -> None:
 
     function, shared = read_job(Path(store.get("job").decode()))
     store.set(f"process-{rank}", "")
-    function(shared, rank, store)  # type: ignore[call-arg]
+    function(shared, (rank, store))
 
 
 def _store(folder: Path) -> Any:
