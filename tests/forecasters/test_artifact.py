@@ -12,10 +12,10 @@ import pytest
 from cases import make_panel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 import foretide as ft
-from foretide.data.strict import read_tensors
 from foretide.errors import ArtifactError, ConfigError
 from foretide.forecasters import artifact
 from foretide.forecasters.classical.arima import ARIMA
@@ -241,7 +241,7 @@ def test_edited_settings_are_refused_in_one_line(saved: Path, old: str, new: str
 
 
 def state_of(folder: Path) -> dict[str, Any]:
-    return read_tensors((folder / "state.safetensors").read_bytes(), "state")
+    return load_file(folder / "state.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ ModelSettings = Annotated[
 
 @reads_tables
 def check(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file; - is standard input.")],
+    data: Annotated[
+        Path, typer.Argument(help="A CSV or Parquet file, or a folder of Parquet files; - is standard input.")
+    ],
     id: Annotated[
         str | None, typer.Option(help="Column that names the entity, or several with commas; guessed by default.")
     ] = None,
@@ -60,16 +62,15 @@ def check(
 
     With --model, whether a model looks at the future. Exit code 1 where there are errors or leaks.
     """
-    from foretide.data.reading.checks import examine
     from foretide.jobs.config import write_yaml
     from foretide.jobs.readiness import look_ahead
-    from foretide.jobs.tables import section_of
+    from foretide.jobs.tables import examine_any, section_of
 
     if write is not None:
         _refuse(write, data, overwrite=overwrite)
     roles = roles_in(id, time, target, None if past == "rest" else past, future, static)
     make = _maker(model, settings or (), h or H)
-    report, panel = examine(data, roles, **reading)
+    report, panel = examine_any(data, roles, reading)
     for line in report.to_text().splitlines():
         line = name_flags(line, ROLES) if line.startswith(tuple(COLOURS)) else line
         echo(line, fg=COLOURS.get(line.partition(":")[0]))

@@ -17,7 +17,10 @@ CODES = {"fine": 0, "changed": 3, "unknown": 4}
 @reads_tables
 def monitor(
     folder: Annotated[Path, typer.Argument(help="A folder made by `foretide fit`, `run` or `forecast`, or by save.")],
-    data: Annotated[Path, typer.Argument(help="A table with rows after the fit; - is standard input.")],
+    data: Annotated[
+        Path,
+        typer.Argument(help="A table, or a folder of Parquet files, with rows after the fit; - is standard input."),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for monitor.html, monitor.json and monitor.csv.")
     ] = None,

@@ -17,7 +17,10 @@ def predict(
     folder: Annotated[Path, typer.Argument(help="A folder made by `foretide fit` or `foretide run`.")],
     data: Annotated[
         Path | None,
-        typer.Argument(help="A table with the columns of the one it was fitted on; - is standard input."),
+        typer.Argument(
+            help="A table, or a folder of Parquet files, with the columns of the one it was fitted on; - is standard "
+            "input."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; printed otherwise.")] = None,
     model: Annotated[str | None, typer.Option(help="Which model, where the folder holds several.")] = None,

@@ -1,4 +1,4 @@
-"""JSON and safetensors from anywhere, read within bounds: what is wrong with a file is said before it takes memory."""
+"""JSON from anywhere, read within bounds: what is wrong with a file is said before it takes memory."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import json
 import math
 import os
 import stat
-import struct
 from pathlib import Path
 from typing import Never
 
-import numpy as np
-
 from foretide.data.files import storing
 from foretide.errors import ArtifactError
-from foretide.typing import Array
 
 MOST_TEXT = 64 << 20
 """Bytes of a JSON file."""
@@ -24,12 +20,6 @@ DEPTH = 60
 """Levels of its lists and dictionaries."""
 DIGITS = 20
 """Of a whole number."""
-MOST_HEADER = 16 << 20
-MOST_AXES = 8
-MOST_EMPTY = 1_000_000
-"""Longest axis of an array without values."""
-DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
-"""Names of the types of numbers in safetensors -> NumPy's."""
 
 
 def read_bytes(path: Path, most: int | None = None) -> bytes:
@@ -62,13 +52,30 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
     b'[1]'
     >>> folder.cleanup()
     """
+    check_file(path, most)
+    with storing(path, deed="read"):
+        return path.read_bytes()
+
+
+def check_file(path: Path, most: int | None = None) -> None:
+    """Refuse what is no file, or too large a one, as :func:`read_bytes` does.
+
+    Parameters
+    ----------
+    path : Path
+    most : int, optional
+        Bytes that it may have.
+
+    Raises
+    ------
+    ArtifactError, StorageError
+    """
     with storing(path, deed="read"):
         found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            raise ArtifactError(f"{path} is no file. Expected one that foretide wrote.")
-        if most is not None and found.st_size > most:
-            raise ArtifactError(f"{path} has {found.st_size:,} bytes, expected at most {most:,}.")
-        return path.read_bytes()
+    if not stat.S_ISREG(found.st_mode):
+        raise ArtifactError(f"{path} is no file. Expected one that foretide wrote.")
+    if most is not None and found.st_size > most:
+        raise ArtifactError(f"{path} has {found.st_size:,} bytes, expected at most {most:,}.")
 
 
 def read_json(content: bytes, path: str | os.PathLike[str]) -> object:
@@ -112,115 +119,6 @@ def read_json(content: bytes, path: str | os.PathLike[str]) -> object:
     except ValueError as error:
         raise ArtifactError(f"{name} cannot be read: {error}. Expected JSON as foretide writes it.") from error
     return value
-
-
-def read_tensors(content: bytes, path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Return the arrays of a safetensors file, whose header is checked first.
-
-    Parameters
-    ----------
-    content : bytes
-    path : path
-        Of the file, for messages.
-
-    Returns
-    -------
-    dict
-        Name -> array that can be written to, of float64, float32, int64, int32, uint8 or bool.
-
-    Raises
-    ------
-    ArtifactError
-        Where sizes, places and types in the header do not agree with each other and with the length of the file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from safetensors.numpy import save
-    >>> read_tensors(save({"mean": np.array([1.0, 2.0])}), "state.safetensors")
-    {'mean': array([1., 2.])}
-    """
-    name = os.fspath(path)
-    header, begin = _header(content, len(content), name)
-    data, end = memoryview(content)[begin:], 0
-    found: dict[str, Array] = {}
-    for key, entry in sorted(header.items(), key=lambda item: _place(item[1])):
-        dtype, shape, low, high = _checked_entry(key, entry, name)
-        if low != end or high > len(data):
-            raise ArtifactError(f"{name}: {key!r} lies at bytes {low:,} to {high:,}, expected from {end:,} on.")
-        found[key] = np.frombuffer(data[low:high], dtype).reshape(shape).copy()
-        if dtype == "?" and (found[key].view(np.uint8) > 1).any():
-            raise ArtifactError(f"{name}: {key!r} holds flags that are neither 0 nor 1.")
-        end = high
-    if end != len(data):
-        raise ArtifactError(f"{name} has {len(data):,} bytes of arrays, its header tells of {end:,}.")
-    return {key: found[key] for key in header}
-
-
-def tensors_length(path: Path) -> int:
-    """Return how many bytes a safetensors file must have by its header, without reading the rest.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    ArtifactError
-        For a header that cannot be read.
-    StorageError
-        Where the system refuses.
-    """
-    read_bytes(path, 0) if not path.is_file() else None  # says what it is instead
-    with storing(path, deed="read"), path.open("rb") as file:
-        first = file.read(8)
-        size = min(struct.unpack("<Q", first)[0], MOST_HEADER) if len(first) == 8 else 0
-        content = first + file.read(size)
-    header, begin = _header(content, path.stat().st_size, str(path))
-    return begin + max((_checked_entry(key, entry, str(path))[3] for key, entry in header.items()), default=0)
-
-
-def _header(content: bytes, length: int, name: str) -> tuple[dict[str, object], int]:
-    """Return the header of a safetensors file of so many bytes, and where it ends."""
-    size = struct.unpack("<Q", content[:8])[0] if length >= 8 else 0
-    if not 2 <= size <= min(length - 8, MOST_HEADER):
-        raise ArtifactError(f"{name} is no safetensors file: its header of {size:,} bytes is not in it.")
-    header = read_json(content[8 : 8 + size].rstrip(b" "), f"The header of {name}")
-    if not isinstance(header, dict):
-        raise ArtifactError(f"{name} has a header that is no dictionary of arrays.")
-    return header, 8 + size
-
-
-def _place(entry: object) -> tuple[int, ...]:
-    """Where an array begins and ends, for sorting; whatever is wrong with it is said later."""
-    offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
-    return tuple(offsets) if isinstance(offsets, list) and all(isinstance(one, int) for one in offsets) else ()
-
-
-def _checked_entry(key: str, entry: object, name: str) -> tuple[str, tuple[int, ...], int, int]:
-    """Return type, shape, begin and end of an array."""
-    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ArtifactError(f"{name}: {key!r} is not described by dtype, shape and data_offsets.")
-    kind, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(kind, str) or kind not in DTYPES:
-        raise ArtifactError(f"{name}: {key!r} is of the type {kind!r}, expected one of {', '.join(DTYPES)}.")
-    if not _sizes(shape) or len(shape) > MOST_AXES or (0 in shape and max(shape) > MOST_EMPTY):
-        raise ArtifactError(f"{name}: {key!r} has the shape {str(shape)[:80]}, which no array has.")
-    if not _sizes(offsets) or len(offsets) != 2:
-        raise ArtifactError(f"{name}: {key!r} lies at {str(offsets)[:80]}, expected two numbers of bytes.")
-    dtype, (low, high) = DTYPES[kind], offsets
-    wanted = math.prod(shape) * np.dtype(dtype).itemsize
-    if high - low != wanted:
-        raise ArtifactError(f"{name}: {key!r} of shape {tuple(shape)} takes {wanted:,} bytes, not {high - low:,}.")
-    return dtype, tuple(shape), low, high
-
-
-def _sizes(value: object) -> bool:
-    return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
 
 
 def _dictionary(pairs: list[tuple[str, object]]) -> dict[str, object]:

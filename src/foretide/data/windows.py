@@ -286,12 +286,7 @@ def slide(
     """
     if input_size < 1 or h < 1 or stride < 1:
         raise ConfigError(f"input_size, h and stride must be at least 1, got {input_size}, {h} and {stride}.")
-    low = np.full(panel.n_entities, input_size - 1, dtype=np.int64)
-    high = panel.observed - 1 - h
-    if first_target is not None:
-        low = np.maximum(low, first_target - panel.first - 1)
-    if last_target is not None:
-        high = np.minimum(high, last_target - panel.first - h)
+    low, high = cutoffs_within(panel, input_size, h, first_target, last_target)
     counts = np.maximum((high - low) // stride + 1, 0)
     if panel.n_entities == 1:  # zeros nobody writes to take no memory
         n, last = int(counts[0]), int(high[0])
@@ -300,6 +295,30 @@ def slide(
     cutoff = np.arange(int(counts.sum())) * stride
     cutoff += np.repeat(high - stride * (np.cumsum(counts) - 1), counts)
     return Windows(np.repeat(np.arange(panel.n_entities), counts), cutoff)
+
+
+def cutoffs_within(
+    panel: Panel, input_size: int, h: int, first_target: int | Ints | None = None, last_target: int | Ints | None = None
+) -> tuple[Ints, Ints]:
+    """Return the first and the last cutoff of each entity whose window lies in a part of the grid, as :func:`slide`.
+
+    Parameters
+    ----------
+    panel, input_size, h, first_target, last_target
+        As for :func:`slide`.
+
+    Returns
+    -------
+    low, high : int arrays ``[N]``
+        Rows; an entity without a window has a higher low.
+    """
+    low = np.full(panel.n_entities, input_size - 1, dtype=np.int64)
+    high = panel.observed - 1 - h
+    if first_target is not None:
+        low = np.maximum(low, first_target - panel.first - 1)
+    if last_target is not None:
+        high = np.minimum(high, last_target - panel.first - h)
+    return low, high
 
 
 def at_cutoffs(panel: Panel, cutoffs: Windows | Time | Times | None, *, min_history: int = 1) -> Windows:

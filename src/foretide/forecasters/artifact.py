@@ -31,7 +31,8 @@ import numpy as np
 
 from foretide.data.asides import asides_of, drop, put_back, set_aside
 from foretide.data.files import PART, flush_folder, flush_to_disk, storing
-from foretide.data.strict import MOST_TEXT, read_bytes, read_json, read_tensors, tensors_length
+from foretide.data.strict import MOST_TEXT, check_file, read_bytes, read_json
+from foretide.data.tensors import load_tensors, tensors_length, write_tensors
 from foretide.errors import ArtifactError, NotFittedError, StorageError, nearest
 from foretide.forecasters.fitted import Fitted
 from foretide.forecasters.formats import FORMAT, check_format, converted
@@ -90,15 +91,20 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str], *, key: str | b
         if not os.path.lexists(target) and (former := _left_aside(target)) is not None:
             put_back(former, target)  # a process was killed while it replaced that one
         _refuse_foreign(target)
-    files = _written(forecaster, target)
-    if secret is not None:
-        files[SIGNATURE] = signature(secret, files[MANIFEST])
+    described, arrays = _described(forecaster)
+    settings = json.dumps(described, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    read_json(settings, target / SETTINGS)  # what could not be read again is not written
     with storing(target, "A forecaster that was saved there before is kept.", deed="save a forecaster in"):
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=PART, dir=target.parent))
         try:
+            digests = {SETTINGS: hashlib.sha256(settings).hexdigest(), STATE: write_tensors(fresh / STATE, arrays)}
+            files = {SETTINGS: settings, MANIFEST: _manifest_of(forecaster, digests)}
+            if secret is not None:
+                files[SIGNATURE] = signature(secret, files[MANIFEST])
             for name, content in files.items():
                 (fresh / name).write_bytes(content)
+            for name in (*files, STATE):
                 flush_to_disk(fresh / name)
             fresh.chmod(0o755)
             _put_in_place(fresh, target)
@@ -106,25 +112,17 @@ def save(forecaster: Forecaster, folder: str | os.PathLike[str], *, key: str | b
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _written(forecaster: Forecaster, target: Path) -> dict[str, bytes]:
-    """Return the content of each file."""
-    from safetensors.numpy import save as to_bytes
-
-    described, arrays = _described(forecaster)
-    files = {
-        SETTINGS: json.dumps(described, indent=1, ensure_ascii=False, allow_nan=False).encode(),
-        STATE: to_bytes(arrays),
-    }
-    read_json(files[SETTINGS], target / SETTINGS)  # what could not be read again is not written
+def _manifest_of(forecaster: Forecaster, digests: dict[str, str]) -> bytes:
+    """Return the content of the manifest."""
     packages = {part.needs for part in _all_parts(forecaster) if part.needs is not None}
     manifest = {
         "format": FORMAT,
         "forecaster": type(forecaster).__name__,
         "name": forecaster.name,
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        "files": digests,
         "versions": versions([name for name in DECISIVE if name in packages]),
     }
-    return {**files, MANIFEST: json.dumps(manifest, indent=1).encode()}
+    return json.dumps(manifest, indent=1).encode()
 
 
 def _described(forecaster: Forecaster) -> tuple[Json, dict[str, Array]]:
@@ -132,8 +130,7 @@ def _described(forecaster: Forecaster) -> tuple[Json, dict[str, Array]]:
     fitted = forecaster._fitted
     assert fitted is not None
     kept = {f"{KEPT}{name}": value for name, value in fitted.arrays().items()}
-    # safetensors writes the buffer of an array as it lies in memory, so each must be contiguous.
-    arrays = {name: np.array(value, order="C") for name, value in {**forecaster.state(), **kept}.items()}
+    arrays = {name: np.asarray(value) for name, value in {**forecaster.state(), **kept}.items()}
     described = to_json({
         "format": FORMAT,
         "forecaster": type(forecaster).__name__,
@@ -204,8 +201,8 @@ def _made(place: Path, device: str | None, key: str | bytes | None) -> Forecaste
     """Read, make, compare and try a forecaster."""
     if device is not None:
         check_device(device)
-    (kind, number), files = _read_checked(place, secret_of(key))
-    described, arrays = read_json(files[SETTINGS], place / SETTINGS), read_tensors(files[STATE], place / STATE)
+    (kind, number), content, arrays = _read_checked(place, secret_of(key))
+    described = read_json(content, place / SETTINGS)
     check_arrays(arrays, place / STATE)
     if not isinstance(described, dict) or described.keys() != {"format", "forecaster", "settings", "facts", "panel"}:
         raise ArtifactError(f"{place / SETTINGS} does not describe a saved forecaster. Save it again.")
@@ -321,8 +318,8 @@ def from_json(value: Any) -> Any:
     return value
 
 
-def _read_checked(folder: Path, secret: bytes | None) -> tuple[tuple[str, int], dict[str, bytes]]:
-    """Return the class of a saved forecaster with its format, and its files, which are as the manifest says."""
+def _read_checked(folder: Path, secret: bytes | None) -> tuple[tuple[str, int], bytes, dict[str, Array]]:
+    """Return the class of a saved forecaster with its format, its settings and its arrays, as the manifest says."""
     if not folder.is_dir():
         former = _left_aside(Path(os.path.abspath(folder)))
         if former is not None:
@@ -335,17 +332,21 @@ def _read_checked(folder: Path, secret: bytes | None) -> tuple[tuple[str, int], 
     if secret is not None:
         check_signature(folder, secret, content)
     check_format(listed["format"], folder)
-    files = {}
-    for name in (SETTINGS, STATE):
-        try:
-            files[name] = read_bytes(folder / name, MOST_TEXT if name == SETTINGS else _length(folder / name))
-        except StorageError as error:
-            if error.errno != errno.ENOENT:
-                raise
-            raise ArtifactError(f"{folder} lacks its file {name}. Save the forecaster again.") from None
-        if hashlib.sha256(files[name]).hexdigest() != listed["files"].get(name):
-            raise ArtifactError(f"{folder / name} was changed since it was saved (SHA-256 differs). Save it again.")
-    return (listed["forecaster"], listed["format"]), files
+    lacking = next((name for name in (SETTINGS, STATE) if not (folder / name).exists()), None)
+    if lacking is not None:
+        raise ArtifactError(f"{folder} lacks its file {lacking}. Save the forecaster again.")
+    settings = read_bytes(folder / SETTINGS, MOST_TEXT)
+    if hashlib.sha256(settings).hexdigest() != listed["files"].get(SETTINGS):
+        raise _changed(folder / SETTINGS)
+    check_file(folder / STATE, _length(folder / STATE))
+    arrays = load_tensors(folder / STATE, listed["files"].get(STATE))
+    if arrays is None:
+        raise _changed(folder / STATE)
+    return (listed["forecaster"], listed["format"]), settings, arrays
+
+
+def _changed(path: Path) -> ArtifactError:
+    return ArtifactError(f"{path} was changed since it was saved (SHA-256 differs). Save it again.")
 
 
 def _length(path: Path) -> int:

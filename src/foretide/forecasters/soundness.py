@@ -103,7 +103,7 @@ def check_arrays(arrays: Mapping[str, Array], path: Path) -> None:
             continue
         if not (low >= -MOST and high <= MOST) and not BOUNDS.search(name):
             raise ArtifactError(f"{path}: {name!r} holds {low:g} to {high:g}, expected numbers within {MOST:g}.")
-        if np.isnan(array).any() and not GAPS.search(name):
+        if not GAPS.search(name) and np.isnan(array).any():
             raise ArtifactError(f"{path}: {name!r} holds NaN, expected finite numbers.")
 
 
@@ -204,7 +204,7 @@ def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
     if not slow:
         forecaster.choices()
     errors = None if fitted.intervals is None else fitted.intervals.errors
-    dependence = fitted.dependence
+    dependence = fitted.joint
     for what, kept in (
         ("errors", None if errors is None else errors.group),
         ("dependence", None if dependence is None else dependence.own),

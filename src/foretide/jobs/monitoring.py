@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from foretide.data.exports import write_csv
 from foretide.data.files import write_text
+from foretide.data.opened.looking import open_like
 from foretide.data.panel import Panel
 from foretide.data.reading.accept import as_panel
 from foretide.data.reading.rows import rows_called
 from foretide.data.tables.reader import read_table
+from foretide.data.tables.source import holds_files
 from foretide.errors import ArtifactError, ConfigError, ForetideError
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.monitor.report import MonitorReport
@@ -146,7 +148,11 @@ def _panel(
         raise ConfigError(
             "How a table is read can be said for a model in a run folder. Read it: ft.Panel.read(path, ...)"
         )
-    names = [] if model.layout is None else [model.layout.names.id, model.layout.names.time]
+    layout = model.layout
+    assert layout is not None
+    if holds_files(data):
+        return open_like(data, layout, TOLERANT)
+    names = [layout.names.id, layout.names.time]
     table = read_table(data, text=names)
     with rows_called(table.rows):
         return _read(model, table.with_text(names).frame)

@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 
 from foretide.data import scratch
-from foretide.data.opened.files import find_files
+from foretide.data.opened.looking import ROLES, examine_files, guess_in_files
 from foretide.data.panel import Panel
-from foretide.data.reading.checks import look_through
-from foretide.data.reading.frames import open_frame
-from foretide.data.reading.guess import guess_roles
+from foretide.data.reading.checks import examine, look_through
 from foretide.data.reading.original import Original
 from foretide.data.reading.problems import Problem, raise_errors
 from foretide.data.tables.source import STDIN, holds_files
@@ -174,17 +172,32 @@ def read_any(data: Data, roles: Roles, options: FileOptions) -> Source:
     return Source(panel, original, section, name, (*read, *_in_one(found, notes)))
 
 
+def examine_any(data: Data, roles: Roles, options: FileOptions) -> tuple[Report, Panel | None]:
+    """Say what is in a table and what is wrong with it, whether it is read or opened.
+
+    Parameters
+    ----------
+    data : path, or pandas or polars data frame
+    roles : mapping
+        As for :func:`read_any`.
+    options : dict
+        As in :meth:`foretide.Panel.read`.
+
+    Returns
+    -------
+    report : Report
+    panel : Panel or None
+        Where there is no error.
+    """
+    if isinstance(data, (str, os.PathLike)) and holds_files(data):
+        return examine_files(data, roles, options)
+    return examine(cast("Frame", data), roles, **options)
+
+
 def _opened(path: str, roles: Roles, options: FileOptions) -> Source:
     """Open a folder of files; the roles that are None are guessed from some of its rows."""
-    named = {role: None if columns is None else _several(columns) for role, columns in roles.items()}
-    (time,) = named.pop("time", None) or (None,)
-    guess = guess_roles(open_frame(find_files(path).sample()), {"id": None, **named}, time, melt=False)
-    if guess.melt:
-        raise DataError(
-            f"{path} seems to hold a column per series: {', '.join(guess.roles.target[:3])} …. Files that are opened "
-            "have a row per series and time. Name the target: target='...'."
-        )
-    known = {role: getattr(guess.roles, role) for role in ("time", "target", "past", "future", "static")}
+    _, guess = guess_in_files(path, roles)
+    known = {role: getattr(guess.roles, role) for role in ROLES}
     panel = Panel.open(path, id=guess.ids or None, **known, **options)  # type: ignore[misc]  # it refuses what is of CSV
     own = {name: value for name, value in options.items() if value not in (None, False, "error")}
     ids = {"id": guess.ids} if guess.ids else {}

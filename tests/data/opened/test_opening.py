@@ -223,7 +223,8 @@ def test_constant_columns_are_warned_of_each_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda rows: pd.concat([rows, rows.iloc[[5, 6]]]), "'s0': 2 times occur more than once. Keep one row"),
+    (lambda rows: pd.concat([rows, rows.iloc[[5, 6]]]), "'s0': 2 times occur more than once, first at 2024-03-01 "
+     "05:00:00: row 6 of part-0.parquet and row 259 of part-0.parquet. Keep one row"),
     (lambda rows: rows.assign(ds=rows["ds"].mask(rows.index == 20, rows["ds"] + pd.Timedelta("7min"))), "does not lie"),
     (lambda rows: rows.assign(size=rows["size"].mask(rows.index == 4, 9.0)), "static column 'size': it changes"),
     (lambda rows: rows.assign(y=rows["y"].astype(str)), r"'y' \(target\) holds text"),
@@ -239,7 +240,7 @@ def test_what_is_refused(change: Callable[[pd.DataFrame], pd.DataFrame], message
 
 
 def test_what_is_no_table(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no Parquet file in .* CSV files are read whole: Panel.read"):
+    with pytest.raises(DataError, match=r"no Parquet file in .* It is empty. CSV files are read whole"):
         open_(tmp_path)
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows/a.parquet").write_bytes(b"PAR1 and no more")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -157,12 +158,28 @@ def test_errors_are_those_on_steps_the_model_did_not_learn_from() -> None:
 
 def test_origins_pass_through_every_season_position() -> None:
     panel = counts(n=1401, targets=1)  # 30 % kept back and 60 origins: every seventh step, were it not avoided
-    after = slide(panel, input_size=1, h=H, first_target=1401 - 420)
-    windows = evenly_spaced(after, after.cutoff, 7, 60, 30_000)
+    windows = evenly_spaced(panel, 1, H, 1401 - 420, 7, 60, 30_000)
     assert 30 <= len(windows) <= 60
     assert set(windows.cutoff % 7) == set(range(7))
     assert windows.cutoff.min() >= 1400 - 420
     assert windows.cutoff.max() == 1400 - H
+
+
+@pytest.mark.parametrize(("most", "in_all"), [(60, 30_000), (9, 30_000), (500, 40), (10_000, 30_000)])
+def test_origins_are_those_picked_from_all(most: int, in_all: int) -> None:
+    ends = np.array([300, 5, 180, 240])
+    panel = ft.synthetic.supplies(T=300, n_sites=4).panel.head(ends)
+    panel = replace(panel, first=panel.first + np.array([0, 7, 100, 3]))
+    first_target = panel.first + np.array([150, 1, 20, 239])
+    windows = evenly_spaced(panel, 3, H, first_target, 7, most, in_all)
+    every = slide(panel, input_size=3, h=H, first_target=first_target)
+    steps = every.steps(panel)
+    stride = -(-int(np.bincount(every.entity).max()) // most)
+    stride = max(stride, -(-len(every) // in_all))
+    stride += stride % 7 == 0
+    expected = every[(steps.max() - steps) % stride == 0]
+    np.testing.assert_array_equal(windows.entity, expected.entity)
+    np.testing.assert_array_equal(windows.cutoff, expected.cutoff)
 
 
 # ---------------------------------------------------------------- what stays as it is

@@ -9,15 +9,20 @@ import numpy as np
 from foretide.data.pieces import pieces, rows_at, rows_of
 from foretide.data.reading.categories import check_labels
 from foretide.data.reading.columns import check_constant, check_infinite, check_values
-from foretide.data.reading.problems import Place, Problem, located
+from foretide.data.reading.problems import Place, Problem, located, show
 from foretide.data.reading.regular import MOST_FILLED, fill_or_zone
+from foretide.data.reading.rows import counted
 from foretide.data.reading.survey import Survey
 from foretide.data.time.stamps import as_ns
 from foretide.text import phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from foretide.data.opened.files import Files
     from foretide.data.opened.fill import Target
     from foretide.data.opened.scan import Scan
+    from foretide.data.opened.wanted import Wanted
     from foretide.data.panel import Panel
     from foretide.data.reading.options import Options
     from foretide.data.reading.roles import Roles
@@ -65,7 +70,9 @@ def too_long(scan: Scan, target: Target) -> list[Problem]:
     return [Problem("gap", text, fix, scan.ids[i] or None)]
 
 
-def check_rows(panel: Panel, seen: Array, scan: Scan, options: Options) -> list[Problem]:
+def check_rows(
+    panel: Panel, seen: Array, scan: Scan, options: Options, rows_twice: Callable[[int], str]
+) -> list[Problem]:
     """Return times that come more than once, and steps that are missing; these get missing values, in place.
 
     Parameters
@@ -76,6 +83,8 @@ def check_rows(panel: Panel, seen: Array, scan: Scan, options: Options) -> list[
         1 where a row has come.
     scan : Scan
     options : Options
+    rows_twice : callable
+        Position of a series -> which rows of it have the same time, in words.
 
     Returns
     -------
@@ -101,10 +110,43 @@ def check_rows(panel: Panel, seen: Array, scan: Scan, options: Options) -> list[
         more = f" ({twice.size - 1} more series have this problem too; {n} in all.)" if twice.size > 1 else ""
         lead = f"Series {name!r}: " if name else ""
         own = phrase("time occurs more than once|times occur more than once", int((scan.count - distinct)[twice[0]]))
-        text = f"{lead}{own}.{more}"
+        text = f"{lead}{own}{rows_twice(int(twice[0]))}.{more}"
         fix = "Keep one row per time in the files."
         problems.insert(0, Problem("duplicate", text[:1].upper() + text[1:], fix, name or None, count=n))
     return problems
+
+
+def rows_twice(files: Files, scan: Scan, wanted: Wanted, options: Options, series: int) -> str:
+    """Return the first time that two rows of a series have, and which rows these are; all files are read again.
+
+    Parameters
+    ----------
+    files : Files
+    scan : Scan
+    wanted : Wanted
+    options : Options
+    series : int
+        Its position.
+
+    Returns
+    -------
+    str
+        Goes on after what is wrong: ``, first at 2024-03-01 00:00:00: row 7 of a.parquet and row 1 of b.parquet``.
+    """
+    found = []
+    columns = (*wanted.ids, wanted.time)
+    for unit in files.units(8 * len(columns)):
+        for batch in files.batches(unit, columns, wanted.ids):
+            codes, times = scan.place(batch.table, wanted, options)
+            own = np.flatnonzero(codes == series)
+            found.append(np.stack([times[own], np.full(len(own), batch.file), batch.first + own]))
+    times, file, row = np.concatenate(found, axis=1)
+    order = np.argsort(times, kind="stable")
+    again = np.flatnonzero(np.diff(times[order]) == 0)
+    if not again.size:  # two times of one step, where a clock is changed
+        return ""
+    one, other = (counted(0, files.files[file[k]].name).name(int(row[k])) for k in order[again[0] : again[0] + 2])
+    return f", first at {show(int(times[order[again[0]]]), bool(scan.integer), scan.tz)}: {one} and {other}"
 
 
 def check_cells(panel: Panel, seen: Array, roles: Roles, options: Options) -> list[Problem]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +18,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foretide.data.files import storing
+from foretide.data.files import storage_error, storing
+from foretide.data.opened.paths import list_files
 from foretide.data.reading.frames import open_frame
-from foretide.data.tables.source import PARQUET
+from foretide.data.reading.rows import counted, rows_called
 from foretide.data.windows import evenly
-from foretide.errors import DataError, nearest
+from foretide.errors import DataError
 
 if TYPE_CHECKING:
     from foretide.data.reading.frames import FrameView
@@ -35,6 +36,8 @@ _FOOTER = 2**16
 _UNNAMED = re.compile(r"__index_level_\d+__")
 """How pandas writes an index without a name."""
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_WHOLE = re.compile(r"-?\d{1,18}")
+_NUMBER = re.compile(r"-?\d{1,18}(\.\d+)?([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class File:
         Below the folder that was opened.
     parts : dict
         Column -> its value in this file, from folders such as ``shop=12``.
+    columns : frozenset of str
+        All others.
     groups : tuple of int
         Rows of each row group.
     mark : str
@@ -57,6 +62,7 @@ class File:
     path: Path
     name: str
     parts: dict[str, str | None]
+    columns: frozenset[str]
     groups: tuple[int, ...]
     mark: str
 
@@ -70,26 +76,58 @@ class Unit:
 
 
 @dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows of a file.
+
+    Attributes
+    ----------
+    table : narwhals frame
+    file : int
+        Position of the file.
+    name : str
+        Of the file.
+    first : int
+        Position of the first row in it.
+    """
+
+    table: FrameView
+    file: int
+    name: str
+    first: int
+
+    def named(self) -> AbstractContextManager[None]:
+        """Let messages name the rows by file and number.
+
+        Returns
+        -------
+        context manager
+        """
+        return rows_called(counted(self.first, self.name))
+
+
+@dataclass(frozen=True, eq=False)
 class Files:
     """All files of a table, in the order of their names.
 
     Attributes
     ----------
     files : tuple of File
-    schema : pyarrow schema
-        Columns of the first file, and those from the names of folders.
-    numbers : frozenset of str
-        Columns from the names of folders all of whose values are whole numbers.
+    types : dict
+        Column -> type -> name of the first file that has it so; files without rows count where all are so.
     """
 
     files: tuple[File, ...]
-    schema: pa.Schema
-    numbers: frozenset[str]
+    types: dict[str, dict[pa.DataType, str]]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of all columns."""
-        return tuple(self.schema.names)
+        return tuple(self.types)
+
+    @property
+    def in_all(self) -> tuple[str, ...]:
+        """Names of columns that no file with rows lacks."""
+        return tuple(name for name in self.types if self.lacking(name) is None)
 
     @property
     def rows(self) -> int:
@@ -100,6 +138,19 @@ class Files:
     def mark(self) -> str:
         """Sixteen digits that differ once a file has changed, come or gone."""
         return hashlib.sha256(repr([(f.name, f.mark) for f in self.files]).encode()).hexdigest()[:16]
+
+    def lacking(self, name: str) -> File | None:
+        """Return the first file with rows that lacks a column.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        File or None
+        """
+        return next((f for f in self.files if f.groups and name not in f.columns and name not in f.parts), None)
 
     def units(self, row_bytes: int) -> list[Unit]:
         """Return what is read step by step.
@@ -134,51 +185,63 @@ class Files:
         Returns
         -------
         pandas data frame
-        """
-        units = self.units(8 * len(self.columns))
-        chosen = [units[k] for k in evenly(len(units), most, newest=True)]
-        frames = [next(self.batches(unit, self.columns), None) for unit in chosen]
-        return pd.concat([f.to_native() for f in frames if f is not None], ignore_index=True)  # type: ignore[misc]
+            With the columns that all files have.
 
-    def batches(self, unit: Unit, columns: Sequence[str]) -> Iterator[FrameView]:
-        """Yield the rows of a unit in order, as frames.
+        Raises
+        ------
+        DataError
+            Where there are no rows.
+        """
+        columns = self.in_all
+        units = self.units(8 * len(columns))
+        if not units:
+            raise DataError("The files have no rows. Expected at least one row per time.")
+        chosen = [units[k] for k in evenly(len(units), most, newest=True)]
+        frames = [next(self.batches(unit, columns)).table.to_native() for unit in chosen]
+        return pd.concat(frames, ignore_index=True)  # type: ignore[arg-type]  # they are of pandas
+
+    def batches(self, unit: Unit, columns: Sequence[str], as_text: Sequence[str] = ()) -> Iterator[Batch]:
+        """Yield the rows of a unit in order.
 
         Parameters
         ----------
         unit : Unit
         columns : sequence of str
+        as_text : sequence of str
+            Those from the names of folders that are taken as they are written there: ``007`` is no 7.
 
         Yields
         ------
-        narwhals frame
+        Batch
 
         Raises
         ------
-        DataError
-            Where a file cannot be read, or lacks a column.
+        DataError, StorageError
+            Where a file is damaged, or cannot be read.
         """
         file = self.files[unit.file]
         size = max(64, BATCH_BYTES // (8 * max(len(columns), 1)))
-        own = [name for name in columns if name not in file.parts]
+        own, first = [name for name in columns if name not in file.parts], sum(file.groups[: unit.groups[0]])
         try:
             with pq.ParquetFile(file.path, buffer_size=2**20) as content:
-                known = content.schema_arrow.names
-                for name in own:
-                    if name not in known:
-                        raise DataError(f"{file.name} has no column {name!r}, other files do. {nearest(name, known)}")
                 for batch in content.iter_batches(size, row_groups=list(unit.groups), columns=own, use_threads=False):
                     frame = batch.to_pandas(ignore_metadata=True)
-                    yield open_frame(self._with_parts(frame, file, columns))
+                    for name in columns:
+                        if name in file.parts:
+                            frame[name] = self._part(name, file, len(frame), text=name in as_text)
+                    yield Batch(open_frame(frame), unit.file, file.name, first)
+                    first += len(frame)
         except (pa.ArrowException, OSError) as error:
             raise _unsound(file.name, error) from error
 
-    def _with_parts(self, frame: pd.DataFrame, file: File, columns: Sequence[str]) -> pd.DataFrame:
-        for name in columns:
-            if name in file.parts:
-                value = file.parts[name]
-                number = name in self.numbers and value is not None
-                frame[name] = pd.Series(int(value) if number else value, frame.index, None if number else object)  # type: ignore[arg-type]
-        return frame
+    def _part(self, name: str, file: File, rows: int, *, text: bool) -> pd.Series:
+        """Return a column from the name of a folder."""
+        (kind,), value = self.types[name], file.parts[name]
+        if text or pa.types.is_string(kind):
+            return pd.Series([value] * rows, dtype=object)
+        if pa.types.is_integer(kind):
+            return pd.Series(int(str(value)), range(rows), np.int64)
+        return pd.Series(np.nan if value is None else float(value), range(rows), np.float64)
 
 
 def find_files(path: str | os.PathLike[str]) -> Files:
@@ -198,36 +261,31 @@ def find_files(path: str | os.PathLike[str]) -> Files:
     DataError
         Where there are none, or one is no sound Parquet.
     """
-    typed = os.path.expanduser(os.fspath(path))
-    root, found = _found(typed)
-    if not found:
-        raise DataError(
-            f"There is no Parquet file in {typed}. Name a folder, a pattern such as 'sales/*.parquet', or a file. "
-            "CSV files are read whole: Panel.read(...)."
-        )
-    files, schemas = zip(*(_file(one, root) for one in found), strict=True)
-    parts = {name: [file.parts.get(name) for file in files] for name in files[0].parts}
-    for file in files:
-        if file.parts.keys() != parts.keys():
-            raise DataError(f"{files[0].name} lies in folders of {list(parts)}, {file.name} of {list(file.parts)}.")
-    numbers = frozenset(n for n, all_ in parts.items() if all(v is not None and _is_whole(v) for v in all_))
-    schema = schemas[0]
-    for name in schema.names:
-        if _UNNAMED.fullmatch(name):
-            schema = schema.remove(schema.get_field_index(name))
-    for name in parts:
-        if name in schema.names:
-            schema = schema.remove(schema.get_field_index(name))
-        schema = schema.append(pa.field(name, pa.int64() if name in numbers else pa.string()))
-    kinds = {f.name: [s.field(f.name).type for s in schemas if f.name in s.names] for f in schema}
-    for name, types in kinds.items():  # one file of doubles makes a column of doubles
-        if any(kind != types[0] for kind in types) and pa.types.is_float32(types[0]):
-            schema = schema.set(schema.get_field_index(name), pa.field(name, pa.float64()))
-    return Files(tuple(files), schema, numbers)
+    root, found = list_files(os.path.expanduser(os.fspath(path)))
+    files: list[File] = []
+    types: dict[str, dict[pa.DataType, str]] = {}
+    without_rows: dict[str, dict[pa.DataType, str]] = {}
+    known: dict[frozenset[str], frozenset[str]] = {}  # most files have the same columns: they are kept once
+    for one in found:
+        file, schema = _file(one, root, known)
+        files.append(file)
+        if file.parts.keys() != files[0].parts.keys():
+            raise DataError(
+                f"{files[0].name} lies in folders of {list(files[0].parts)}, {file.name} of {list(file.parts)}. "
+                "Let folders name the same columns everywhere."
+            )
+        for field in schema:
+            if field.name in file.columns:
+                kept = types if file.groups else without_rows
+                kept.setdefault(field.name, {}).setdefault(field.type, file.name)
+    types = types or without_rows
+    for name in files[0].parts:
+        types[name] = {_type_of([file.parts[name] for file in files]): files[0].name}
+    return Files(tuple(files), types)
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds text.
+    """Whether a column of this type holds text, or categories.
 
     Parameters
     ----------
@@ -237,24 +295,11 @@ def is_text(kind: pa.DataType) -> bool:
     -------
     bool
     """
-    inner = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner))
+    alike = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
+    return any(is_so(kind) for is_so in alike)
 
 
-def _found(typed: str) -> tuple[Path, list[Path]]:
-    path = Path(typed)
-    if path.is_dir():
-        below = [p for p in path.rglob("*") if p.suffix.lower() in PARQUET and p.is_file()]
-        shown = [p for p in below if not any(part[:1] in "._" for part in p.relative_to(path).parts)]
-        return path, sorted(shown, key=lambda p: p.relative_to(path).parts)
-    if path.is_file():
-        return path.parent, [path]
-    fixed = [part for part in path.parts if not glob.has_magic(part)]
-    root = Path(*fixed[: next((k for k, part in enumerate(path.parts) if glob.has_magic(part)), 0)] or ["."])
-    return root, sorted((Path(p) for p in glob.glob(typed, recursive=True) if Path(p).is_file()), key=lambda p: p.parts)
-
-
-def _file(path: Path, root: Path) -> tuple[File, pa.Schema]:
+def _file(path: Path, root: Path, known: dict[frozenset[str], frozenset[str]]) -> tuple[File, pa.Schema]:
     below = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
     pairs = [part.partition("=") for part in below.parts[:-1] if "=" in part]
     parts = {name: None if value == _NO_VALUE else unquote(value) for name, _, value in pairs}
@@ -269,16 +314,26 @@ def _file(path: Path, root: Path) -> tuple[File, pa.Schema]:
             schema = content.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise _unsound(str(path), error) from error
-    return File(path, str(below), parts, groups, f"{about.st_size} {about.st_mtime_ns} {mark}"), schema
+    names = frozenset(n for n in schema.names if n not in parts and not _UNNAMED.fullmatch(n))
+    mark = f"{about.st_size} {about.st_mtime_ns} {mark}"
+    groups = tuple(groups) if sum(groups) else ()
+    return File(path, str(below), parts, known.setdefault(names, names), groups, mark), schema
 
 
-def _unsound(name: str, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+def _unsound(name: str, error: Exception) -> Exception:
+    """Return what is said of a file that cannot be read: by the system, or as it is damaged."""
+    if isinstance(error, OSError) and error.errno:
+        return storage_error(error, name, deed="read")
+    reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
     return DataError(f"{name} is no sound Parquet file ({reason}). Copy or write it anew.")
 
 
-def _is_whole(text: str) -> bool:
-    return text.lstrip("-").isdecimal() and str(int(text)) == text and abs(int(text)) < 2**62
+def _type_of(values: Sequence[str | None]) -> pa.DataType:
+    """Return what values from the names of folders are: whole numbers, numbers, or text."""
+    written = [value for value in values if value is not None]
+    if len(written) == len(values) and all(map(_WHOLE.fullmatch, written)):
+        return pa.int64()
+    return pa.float64() if written and all(map(_NUMBER.fullmatch, written)) else pa.string()
 
 
 def text_cells(table: FrameView, name: str) -> tuple[np.ndarray, list[str]]:

@@ -14,6 +14,7 @@ from foretide.data.opened.files import text_cells
 from foretide.data.reading.columns import number_column
 from foretide.data.reading.problems import Place, raise_errors
 from foretide.data.reading.regular import off_grid, on_clock
+from foretide.data.reading.rows import rows
 from foretide.data.time.frequency import fixed_step
 from foretide.data.time.stamps import as_ns
 from foretide.data.time.zones import from_wall, to_wall
@@ -22,7 +23,8 @@ from foretide.errors import DataError
 
 if TYPE_CHECKING:
     from foretide.data.opened.files import Files, Unit
-    from foretide.data.opened.scan import Scan, Wanted
+    from foretide.data.opened.scan import Scan
+    from foretide.data.opened.wanted import Wanted
     from foretide.data.reading.frames import FrameView
     from foretide.data.reading.options import Options
     from foretide.data.time.grid import Grid
@@ -154,8 +156,9 @@ class Filling:
                     return
                 file.truncate(size)
         for unit in range(done.get("units", [0])[0], len(self.units)):
-            for table in self.files.batches(self.units[unit], self._columns):
-                rows, block = self._rows(table)
+            for batch in self.files.batches(self.units[unit], self._columns, self.wanted.ids):
+                with batch.named():
+                    rows, block = self._rows(batch.table)
                 if self.sorts:
                     sizes = self._spill(rows, block, sizes)
                 else:
@@ -178,7 +181,8 @@ class Filling:
         if off.any():
             order = np.lexsort((times, codes))
             place = Place(tuple(self.scan.ids), codes[order], times[order], bool(self.scan.integer), self.scan.tz)
-            raise_errors(off_grid(off[order], place, self.target.grid.freq))
+            fix = f"The first in the files is {rows().name(int(np.argmax(off)))}. Name another frequency: freq=..."
+            raise_errors(off_grid(off[order], place, self.target.grid.freq, fix))
         block = np.empty((len(codes), len(self.wanted.numeric)), dtype=self.values.dtype)
         for k, name in enumerate(self.wanted.numeric):
             if name in self.wanted.texts:

@@ -9,6 +9,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,30 +31,31 @@ from foretide.data.opened.cache import (
     seal,
     unseal,
 )
-from foretide.data.opened.checks import check_cells, check_rows, too_long
-from foretide.data.opened.files import Files, find_files, is_text
+from foretide.data.opened.checks import check_cells, check_rows, rows_twice, too_long
+from foretide.data.opened.files import Files, find_files
 from foretide.data.opened.fill import Filling, Target, target_of
-from foretide.data.opened.scan import Scan, Wanted
+from foretide.data.opened.scan import Scan
+from foretide.data.opened.wanted import Wanted, wanted_of
 from foretide.data.reading.categories import are_words
-from foretide.data.reading.frames import names_tuple
 from foretide.data.reading.options import Options
 from foretide.data.reading.problems import DataWarning, Place, Problem, raise_errors
-from foretide.data.reading.regular import grid_of, no_frequency
-from foretide.data.reading.roles import Roles
-from foretide.data.reading.surveys import REPEATED, REST, options_of
+from foretide.data.reading.regular import grid_of, no_frequency, unfit_freq
+from foretide.data.reading.surveys import REPEATED, options_of
 from foretide.data.static import Names, Static
 from foretide.data.tables.form import Form, Origin
 from foretide.data.time.grid import Grid
-from foretide.errors import ConfigError, DataError, nearest
+from foretide.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
+    from foretide.data.reading.roles import Roles
     from foretide.typing import Json
 
-_FORM = 1
+_FORM = 2
 """Changes when columns are laid out in another way."""
 _LOOK = "look"
-_REFUSED = ("resample", "aggregate", "melt", "sep", "encoding", "decimal", "thousands")
+REFUSED = ("resample", "aggregate", "melt", "sep", "encoding", "decimal", "thousands")
+"""Options of reading that change rows, or are of text."""
 
 
 def open_panel(
@@ -76,14 +78,35 @@ def open_panel(
     -------
     Panel
     """
+    panel, problems = open_quietly(kind, path, id, roles, cache, options)
+    if problems:
+        warnings.warn("\n".join(problems), DataWarning, stacklevel=3)
+    return panel
+
+
+def open_quietly(
+    kind: type[Panel], path: str | os.PathLike[str], id: str | Sequence[str] | None, roles: Mapping[str, object],
+    cache: str | os.PathLike[str] | None, options: Mapping[str, object],
+) -> tuple[Panel, list[str]]:  # fmt: skip
+    """Return a panel, and what one would be warned of.
+
+    Parameters
+    ----------
+    kind, path, id, roles, cache, options
+        As for :func:`open_panel`.
+
+    Returns
+    -------
+    Panel, list of str
+    """
     chosen = options_of(options)
-    for name in _REFUSED:
+    for name in REFUSED:
         if getattr(chosen, name) != getattr(Options, name):
             raise ConfigError(f"Files that are opened are taken as they are: leave {name} out, or use Panel.read(...).")
     chosen, files = chosen.checked(), find_files(path)
-    wanted, named = _wanted(files, id, roles)
-    decided_by = (_FORM, os.path.abspath(os.path.expanduser(os.fspath(path))), wanted, named, chosen)
-    digest = hashlib.sha256(repr(decided_by[:-1]).encode() + repr(asdict(chosen)).encode()).hexdigest()[:16]
+    columns = wanted_of(files, id, roles)
+    decided_by = (_FORM, os.path.abspath(os.path.expanduser(os.fspath(path))), *columns, asdict(chosen))
+    digest = hashlib.sha256(repr(decided_by).encode()).hexdigest()[:16]
     home = cache_folder(cache) / "opened" / digest
     folder = home / files.mark
     with alone(home):
@@ -91,40 +114,14 @@ def open_panel(
         if facts is None:
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                facts = _make(kind, folder, files, (wanted, named), chosen, Path(path).name)
+                facts = _make(kind, folder, files, columns, chosen, os.path.basename(os.path.abspath(path)))
+                if find_files(path).mark != files.mark:
+                    raise DataError(f"Files of {path} changed while they were read. Open them again once they rest.")
             except DataError:  # with these files it would be the same again
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
         forget_others(folder)
-    if facts["warnings"]:
-        warnings.warn("\n".join(facts["warnings"]), DataWarning, stacklevel=3)
-    return _panel(kind, folder, facts, "r")
-
-
-def _wanted(files: Files, id: str | Sequence[str] | None, roles: Mapping[str, object]) -> tuple[Wanted, Roles]:
-    """Return the columns that are read; an error for those that are not there, or cannot have their role."""
-    known, time = files.columns, str(roles["time"])
-    ids = names_tuple(id) if id else ("unique_id",) if "unique_id" in known else ()
-    several = {role: names_tuple(roles[role]) for role in ("target", "past", "future", "static")}  # type: ignore[arg-type]
-    if several["past"] == (REST,) and REST not in known:
-        others = {*ids, time, *(name for role in several if role != "past" for name in several[role])}
-        several["past"] = tuple(name for name in known if name not in others)
-    pairs = [*(("id", n) for n in ids), ("time", time), *((role, n) for role, names in several.items() for n in names)]
-    for k, (role, name) in enumerate(pairs):
-        if name not in known:
-            raise DataError(f"There is no column {name!r} ({role}) in the files. {nearest(name, known)}")
-        for other, same in pairs[:k]:
-            if name == same:
-                raise DataError(f"Column {name!r} is named as {other} and as {role}. Give every column one role.")
-    if not several["target"]:
-        raise DataError("No target column is named. Type: target='...'.")
-    numeric = (*several["target"], *several["past"], *several["future"])
-    texts = frozenset(n for n in (*numeric, *several["static"]) if is_text(files.schema.field(n).type))
-    for name in several["target"]:
-        if name in texts:
-            raise DataError(f"Column {name!r} (target) holds text. A target holds numbers: write it as such.")
-    id_name = "/".join(ids) or None
-    return Wanted(ids, time, numeric, several["static"], texts), Roles(id_name, time, **several)
+    return _panel(kind, folder, facts, "r"), facts["warnings"]
 
 
 def _make(
@@ -134,11 +131,13 @@ def _make(
     wanted, roles = columns
     if not files.rows:
         raise DataError("The files have no rows. Expected at least one row per time.")
-    single = all(pa.types.is_float32(files.schema.field(n).type) for n in wanted.numeric)
+    single = all(pa.types.is_float32(kind) for n in wanted.numeric for kind in files.types[n])
     dtype = np.dtype(np.float32 if single else np.float64)
     units = files.units(dtype.itemsize * len(wanted.numeric))
     scan = _look(folder, files, wanted, options)
-    categories = {name: _labels(name, scan.labels.get(name, {})) for name in wanted.numeric if name in wanted.texts}
+    categories = {
+        name: _labels(name, files, scan.labels.get(name, {})) for name in wanted.numeric if name in wanted.texts
+    }
     codes = {name: {label: float(k) for k, label in enumerate(own)} for name, own in categories.items()}
     target = target_of(scan, _grid(scan, options), codes)
     raise_errors(too_long(scan, target))
@@ -157,8 +156,8 @@ def _make(
         progress or {}, keep
     )
     panel = _panel(kind, folder, facts, "r+")
-    problems = check_rows(panel, seen.view(np.ndarray), scan, options)
-    raise_errors(problems)
+    find = partial(rows_twice, files, scan, wanted, options)
+    raise_errors(check_rows(panel, seen.view(np.ndarray), scan, options, find))
     problems = check_cells(panel, seen.view(np.ndarray), roles, options)
     raise_errors(problems)
     facts["warnings"] = [str(p) for p in problems if p.severity == "warning"]
@@ -175,8 +174,10 @@ def _look(folder: Path, files: Files, wanted: Wanted, options: Options) -> Scan:
         return Scan.restore(kept)
     scan = Scan()
     for unit in files.units(8 * len(wanted.looked_at)):
-        for table in files.batches(unit, wanted.looked_at):
-            scan.add(table, wanted, options)
+        for batch in files.batches(unit, wanted.looked_at, wanted.ids):
+            if len(batch.table):
+                with batch.named():
+                    scan.add(batch.table, wanted, options)
     write(path, scan.kept())
     return scan
 
@@ -185,19 +186,18 @@ def _grid(scan: Scan, options: Options) -> Grid:
     """Return the grid on which the times of the first series lie."""
     codes, times = scan.sampled()
     place = Place(tuple(scan.ids), codes, times, bool(scan.integer), scan.tz)
-    if options.freq is not None and isinstance(options.freq, int) != bool(scan.integer):
-        kind = "integers" if scan.integer else "dates"
-        raise DataError(f"Time is given in {kind}, freq={options.freq!r} does not fit.")
+    raise_errors(unfit_freq(options.freq, integer=bool(scan.integer)))
     found = grid_of(place, options.freq, resampled=False)
     if found is None:
         raise DataError(str(no_frequency(place)))
     return found[0]
 
 
-def _labels(name: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+def _labels(name: str, files: Files, counts: Mapping[str, int]) -> tuple[str, ...]:
     """Return the categories of a text column, sorted; an error where it holds numbers."""
     labels = pd.Series(list(counts), dtype=object)
-    if len(labels) and not are_words(labels, np.array(list(counts.values()))):
+    categorical = any(map(pa.types.is_dictionary, files.types[name]))
+    if len(labels) and not categorical and not are_words(labels, np.array(list(counts.values()))):
         raise DataError(f"Column {name!r} holds numbers written as text. Write it as numbers.")
     return tuple(sorted(counts))
 
@@ -208,6 +208,7 @@ def _facts(
 ) -> Json:  # fmt: skip
     """Return all that a panel needs beside its values, as JSON."""
     grid, static = target.grid, {}
+    reading = {name: value for name in REPEATED if (value := getattr(options, name)) != getattr(Options, name)}
     labels: dict[str, list[str]] = {}
     for name in wanted.static:
         cells = scan.static[name]
@@ -226,7 +227,7 @@ def _facts(
         "first": target.first.tolist(), "length": target.length.tolist(),
         "roles": {role: list(getattr(roles, role)) for role in ("target", "past", "future")},
         "static": static, "static_labels": labels, "categories": categories, "id": roles.id or "unique_id",
-        "time": roles.time, "reading": {n: v for n in REPEATED if (v := getattr(options, n)) != getattr(Options, n)},
+        "time": roles.time, "time_format": scan.form, "reading": reading,
         "name": source, "warnings": [],
     }  # fmt: skip
 
@@ -246,7 +247,8 @@ def _panel(kind: type[Panel], folder: Path, facts: Json, mode: str) -> Panel:
         static = Static(names, table, {name: tuple(own) for name, own in facts["static_labels"].items()})
     categories = {name: tuple(own) for name, own in facts["categories"].items()}
     first = np.array(facts["first"], dtype=np.int64)
+    names_of = Names(facts["id"], facts["time"], time_format=facts["time_format"], reading=facts["reading"])
     return kind(
         grid, tuple(facts["ids"]), values, row0, length, first, targets, past, future, static,
-        Names(facts["id"], facts["time"], reading=facts["reading"]), Origin(facts["name"], Form()), categories,
+        names_of, Origin(facts["name"], Form()), categories,
     )  # fmt: skip

@@ -11,11 +11,13 @@ from foretide.data.kept import Kept
 from foretide.data.opened.files import text_cells
 from foretide.data.reading.columns import number_column
 from foretide.data.reading.frames import entities_of
+from foretide.data.reading.problems import in_column, raise_errors
+from foretide.data.reading.rows import rows
 from foretide.data.time.times import parse_times
 from foretide.errors import DataError
-from foretide.text import phrase
 
 if TYPE_CHECKING:
+    from foretide.data.opened.wanted import Wanted
     from foretide.data.reading.frames import FrameView
     from foretide.data.reading.options import Options
     from foretide.typing import Ints
@@ -23,34 +25,6 @@ if TYPE_CHECKING:
 SAMPLED = 64
 """Series whose times say how long a step is."""
 SAMPLED_ROWS = 2_000_000
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which columns of the files have a role.
-
-    Attributes
-    ----------
-    ids : tuple of str
-        Columns that name the series together; none where there is one series only.
-    time : str
-    numeric : tuple of str
-        Targets, past and future columns, in this order.
-    static : tuple of str
-    texts : frozenset of str
-        Those of ``numeric`` and ``static`` that hold text.
-    """
-
-    ids: tuple[str, ...]
-    time: str
-    numeric: tuple[str, ...]
-    static: tuple[str, ...]
-    texts: frozenset[str]
-
-    @property
-    def looked_at(self) -> tuple[str, ...]:
-        """Columns of the first look."""
-        return (*self.ids, self.time, *self.static, *(n for n in self.numeric if n in self.texts))
 
 
 @dataclass(eq=False)
@@ -64,7 +38,8 @@ class Scan:
     count, low, high : int arrays ``[N]``
         Rows of each series, its first and last time.
     integer : bool or None
-    tz : str or None
+    tz, form : str or None
+        Zone of the times, and the ``strptime`` format of text.
     labels : dict
         Text column -> text -> in how many rows.
     static : dict
@@ -81,6 +56,7 @@ class Scan:
     high: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     integer: bool | None = None
     tz: str | None = None
+    form: str | None = None
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
     static: dict[str, list[object]] = field(default_factory=dict)
     sample: list[tuple[Ints, Ints]] = field(default_factory=list)
@@ -94,6 +70,7 @@ class Scan:
         Parameters
         ----------
         table : narwhals frame
+            At least one row.
         wanted : Wanted
         options : Options
 
@@ -103,8 +80,6 @@ class Scan:
             For rows without a time or a name, times of another kind than before, static columns that change.
         """
         codes, times = self.place(table, wanted, options, new=True)
-        if not len(codes):
-            return
         self.runs += 1 + int(np.count_nonzero(np.diff(codes)))
         more = len(self.ids) - len(self.count)
         if more:
@@ -141,10 +116,8 @@ class Scan:
         -------
         codes, times : int arrays
         """
-        found = parse_times(table[wanted.time], options.time_format)
-        errors = [p for p in found.problems if p.severity == "error"]
-        if errors:
-            raise DataError(str(errors[0]))
+        found = parse_times(table[wanted.time], options.time_format or self.form)
+        raise_errors(found.problems)
         tz = options.tz or found.tz
         if options.tz is not None and not found.aware and not found.integer:
             raise DataError(
@@ -152,17 +125,24 @@ class Scan:
                 f"times with their zone: frame[{wanted.time!r}].dt.tz_localize({options.tz!r}) before writing them."
             )
         if self.integer is None:
-            self.integer, self.tz = found.integer, tz
+            self.integer, self.tz, self.form = found.integer, tz, found.form
+        if found.form != self.form:
+            raise DataError(
+                f"Column {wanted.time!r} seems to be written as {self.form or 'ISO 8601'} at first, and as "
+                f"{found.form or 'ISO 8601'} from {rows().name(0)} on. Name the form: time_format='%d.%m.%Y %H:%M'."
+            )
         if (found.integer, tz) != (self.integer, self.tz):
-            raise DataError(f"Column {wanted.time!r} holds times of several kinds or zones. Write them alike.")
+            was, now = (_kind_of_times(*kind) for kind in ((self.integer, self.tz), (found.integer, tz)))
+            raise DataError(
+                f"Column {wanted.time!r} holds {was} at first, and {now} from {rows().name(0)} on. Write them alike."
+            )
         if not wanted.ids:
             if new and not self.ids:
                 self.ids.append("")
             return np.zeros(len(table), np.int64), found.values
         codes, labels = entities_of(table, wanted.ids)
-        if (codes < 0).any():
-            n = int((codes < 0).sum())
-            raise DataError(f"{phrase('row has|rows have', n)} no identifier in {list(wanted.ids)}. Name their series.")
+        what, fix = "row has no identifier|rows have no identifier", "Name the series they belong to, or drop them."
+        raise_errors(in_column("id", "/".join(wanted.ids), codes < 0, what, fix))
         if len(wanted.ids) > 1 and any(label.count("/") >= len(wanted.ids) for label in labels):
             raise DataError(f"id={list(wanted.ids)}: a name has a '/' of its own. Write the columns without it.")
         known = np.empty(len(labels), np.int64)
@@ -188,7 +168,7 @@ class Scan:
         """Keep the first value of each series; a later one that differs is an error."""
         if name in wanted.texts:
             places, labels = text_cells(table, name)
-            cells = np.array([*labels, None], dtype=object)[places]
+            cells = np.array([*map(str.strip, labels), None], dtype=object)[places]
         else:
             numbers, problems = number_column(table[name], options.form)
             if numbers is None:
@@ -202,10 +182,10 @@ class Scan:
         expected = np.array(own, dtype=object)[codes]
         changed = np.asarray(expected != cells)
         if changed.any():
-            series = self.ids[int(codes[np.argmax(changed)])]
+            row = int(np.argmax(changed))
             raise DataError(
-                f"Series {series!r}, static column {name!r}: it changes. A static column has one value per series; "
-                "name it past=[...] or future=[...] if it changes."
+                f"Series {self.ids[int(codes[row])]!r}, static column {name!r}: it changes in {rows().name(row)}. "
+                "A static column has one value per series; name it past=[...] or future=[...] if it changes."
             )
 
     def kept(self) -> Kept:
@@ -232,10 +212,17 @@ class Scan:
         return codes[~again], times[~again]
 
 
+def _kind_of_times(integer: bool, tz: str | None) -> str:
+    """Return what times are, in words."""
+    if integer:
+        return "integers"
+    return "times without a zone" if tz is None else f"times of {tz}"
+
+
 class _Unseen:
     """No value yet."""
 
 
 _UNSEEN = _Unseen()
 _ARRAYS = ("count", "low", "high", "codes", "times")
-_FACTS = ("ids", "integer", "tz", "labels", "static", "runs")
+_FACTS = ("ids", "integer", "tz", "form", "labels", "static", "runs")

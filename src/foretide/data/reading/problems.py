@@ -62,6 +62,20 @@ class Problem:
         return f"{self.message} {self.fix}".rstrip()
 
 
+class ProblemsError(DataError):
+    """The data cannot be used as they are, for these reasons.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        Of severity "error".
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
 @dataclass(frozen=True)
 class ColumnFacts:
     """What is in one column: its role, missing cells, smallest, mean and largest value; of text, its labels."""
@@ -170,11 +184,11 @@ def raise_errors(problems: Sequence[Problem]) -> None:
     if not errors:
         return
     if len(errors) == 1:
-        raise DataError(str(errors[0]))
+        raise ProblemsError(str(errors[0]), errors)
     lines = [f"  {k}. {p}" for k, p in enumerate(errors[:_PROBLEMS_NAMED], start=1)]
     if len(errors) > _PROBLEMS_NAMED:
         lines.append(f"  ... and {len(errors) - _PROBLEMS_NAMED} more of these kinds.")
-    raise DataError(f"{len(errors)} problems in the data:\n" + "\n".join(lines))
+    raise ProblemsError(f"{len(errors)} problems in the data:\n" + "\n".join(lines), errors)
 
 
 def warn(problems: Sequence[Problem], stacklevel: int = 3) -> None:

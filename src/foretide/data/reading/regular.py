@@ -39,10 +39,9 @@ def regularise(survey: Survey) -> None:
         what = "time occurs more than once|times occur more than once"
         survey.problems += located("duplicate", again, survey.place, what, _one_row_per_time(survey, again))
         survey.place, survey.values = survey.place.take(~again), survey.values[~again]
-    if freq is not None and isinstance(freq, int) != integer:
-        text = f"Time is given in {'integers' if integer else 'dates'}, freq={freq!r} does not fit."
-        fix = "Type: freq=1" if integer else "Type: freq='h' (or 'D', 'MS' ...)"
-        survey.problems.append(Problem("frequency", text, fix))
+    unfit = unfit_freq(freq, integer=integer)
+    if unfit:
+        survey.problems += unfit
         freq = None
     if resampled is not None and integer:
         text = "Time is given in integers; resample needs dates."
@@ -59,6 +58,25 @@ def regularise(survey: Survey) -> None:
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
         text = "Some times lie so near the years 1678 and 2261 that steps of this length reach beyond them."
         survey.problems.append(Problem("frequency", text, "Leave these rows out, or count time in whole numbers."))
+
+
+def unfit_freq(freq: str | int | None, *, integer: bool) -> list[Problem]:
+    """Return whether a frequency was named that does not fit the kind of times.
+
+    Parameters
+    ----------
+    freq : str, int or None
+    integer : bool
+        Whether times are counted in integers.
+
+    Returns
+    -------
+    list of Problem
+    """
+    if freq is None or isinstance(freq, int) == integer:
+        return []
+    text = f"Time is given in {'integers' if integer else 'dates'}, freq={freq!r} does not fit."
+    return [Problem("frequency", text, "Type: freq=1" if integer else "Type: freq='h' (or 'D', 'MS' ...)")]
 
 
 def _one_row_per_time(survey: Survey, again: Bools) -> str:

@@ -78,8 +78,15 @@ def lines(numbers: range | Ints) -> Rows:
     )
 
 
-def counted() -> Rows:
+def counted(first: int = 0, place: str = "the data") -> Rows:
     """Return the rows of a file without lines, such as Parquet, counted from 1.
+
+    Parameters
+    ----------
+    first : int
+        Position in the file of the first row at hand.
+    place : str
+        Name of the file.
 
     Returns
     -------
@@ -88,12 +95,13 @@ def counted() -> Rows:
     Examples
     --------
     >>> from foretide.data.reading.rows import counted
-    >>> counted().name(3)
-    'row 4 of the data'
+    >>> counted().name(3), counted(100, "march.parquet").name(3)
+    ('row 4 of the data', 'row 104 of march.parquet')
     """
+    first += 1
     return Rows(
-        lambda row: f"row {row + 1} of the data",
-        lambda some: f"row{'s' * (len(some) > 1)} {_few([row + 1 for row in some])} of the data",
+        lambda row: f"row {first + row} of {place}",
+        lambda some: f"row{'s' * (len(some) > 1)} {_few([first + row for row in some])} of {place}",
         lambda _: "delete these rows",
     )
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import stat
 import struct
 import sys
@@ -84,6 +85,30 @@ def holds_files(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(typed) or (glob.has_magic(typed) and not os.path.lexists(typed))
 
 
+def refuse_address(path: str | os.PathLike[str]) -> None:
+    """Raise where a path is an address, ``s3://bucket/sales``: tables are read from disks.
+
+    Parameters
+    ----------
+    path : path
+
+    Raises
+    ------
+    DataError
+        It says what to do.
+    """
+    typed = os.fspath(path)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", typed)  # a single letter is a disk of Windows
+    if scheme is None or os.path.lexists(typed):
+        return
+    if scheme[1].lower() == "file":
+        raise DataError(f"{typed} is an address. Type the path in it, without file://")
+    raise DataError(
+        f"{typed} is an address, and tables are read from disks. Copy what lies there, or mount it; a single file can "
+        "be read by pandas or polars too: Panel.from_frame(pandas.read_parquet(...), ...)."
+    )
+
+
 def open_source(path: str | os.PathLike[str]) -> Source:
     """Return the content of a file, or of standard input.
 
@@ -104,6 +129,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     if str(path) == STDIN:
         name, raw = "standard input", _of_stdin()
     else:
+        refuse_address(path)
         file = Path(path)
         _check_file(file)
         name = file.name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from foretide.data.time.seasons import telling
-from foretide.data.windows import Windows, places, slide, truth_of
+from foretide.data.windows import Windows, cutoffs_within, places, slide, truth_of
 from foretide.errors import DataError, ForetideError
 from foretide.forecasters.intervals.distribution import Errors
 from foretide.text import phrase
@@ -170,30 +170,31 @@ def _made(
 
 
 def _origins(panel: Panel, model: Forecaster, first_target: Ints, season: int, reach: int, most: int | None) -> Windows:
-    windows = slide(panel, input_size=model.min_history, h=reach, first_target=first_target)
-    return evenly_spaced(
-        windows, windows.steps(panel), season, model.past_origins, MOST_WINDOWS if most is None else most
-    )
+    in_all = MOST_WINDOWS if most is None else most
+    return evenly_spaced(panel, model.min_history, reach, first_target, season, model.past_origins, in_all)
 
 
-def evenly_spaced(windows: Windows, steps: Ints, season: int, most: int, in_all: int) -> Windows:
+def evenly_spaced(
+    panel: Panel, input_size: int, h: int, first_target: int | Ints, season: int, most: int, in_all: int
+) -> Windows:
     """Return at most so many origins of each series, and windows in all, through all season positions.
 
     Parameters
     ----------
-    windows : Windows
-    steps : int array ``[W]``
-        Grid step of each.
+    panel : Panel
+    input_size, h, first_target
+        As for :func:`foretide.data.windows.slide`.
     season, most, in_all : int
 
     Returns
     -------
     Windows
     """
-    if not len(windows):
-        return windows
-    longest = int(np.bincount(windows.entity).max())
-    stride = max(1, -(-longest // most), -(-len(windows) // in_all))
+    low, high = cutoffs_within(panel, input_size, h, first_target)
+    counts, steps = np.maximum(high - low + 1, 0), panel.first + high
+    stride = max(1, -(-int(counts.max()) // most), -(-int(counts.sum()) // in_all))
     while gcd(stride, season) > 1:  # or some season positions would never be an origin
         stride += 1
-    return windows[(int(steps.max()) - steps) % stride == 0]
+    newest = int(steps[counts > 0].max(initial=0))
+    last = steps - (steps - newest) % stride + h  # all origins lie whole strides before the newest one
+    return slide(panel, input_size=input_size, h=h, first_target=first_target, last_target=last, stride=stride)
