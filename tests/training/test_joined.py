@@ -234,9 +234,10 @@ def test_how_many_cannot_work(
         ft.LSTM(4, input_size=12, hidden=4, devices=devices, device="cpu").fit(ft.synthetic.hourly(T=160, seed=1).panel)
 
 
-def test_lavar_says_that_it_trains_in_one_process() -> None:
-    with pytest.raises(ConfigError, match="LAVAR trains in one process"):
-        ft.LAVAR(h=4, devices=2)  # type: ignore[call-arg]
+@pytest.mark.parametrize(("name", "value"), [("devices", 2), ("device", "cuda")])
+def test_lavar_says_that_it_trains_in_one_process_on_the_cpu(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"LAVAR trains in one process, on the CPU.* Leave {name} out"):
+        ft.LAVAR(h=4, **{name: value})  # type: ignore[arg-type]
 
 
 def test_in_a_worker_one_process_trains(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +252,7 @@ def test_what_fails_before_the_training_ends_them_at_once(monkeypatch: pytest.Mo
     with pytest.raises(DataError, match="is for counts"):
         ft.LSTM(4, input_size=12, head="nb", devices=2, device="cpu").fit(panel)
     assert not begun[0].called
+    begun[0].thread.join(60)  # one that had not even begun ends where it looks for the folder
     assert not begun[0].thread.is_alive()
     assert not begun[0].folder.exists()
 
