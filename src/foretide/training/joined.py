@@ -255,7 +255,7 @@ def others(devices: int, device: torch.device) -> Iterator[Followers | None]:
     if size == 1 or torchrun():
         yield None
         return
-    followers = Followers(size, max(1, torch.get_num_threads() // size))
+    followers = Followers(size, max(1, torch.get_num_threads() // size), __name__)
     try:
         yield followers
     finally:
