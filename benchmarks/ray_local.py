@@ -30,7 +30,7 @@ FOLDS, H, ROUNDS = 40, 7, 2
 MODEL = {"order": 3, "latent": 4, "epochs": 8, "head_epochs": 8}
 KILLS = (1, 1, 1, 2, 1, 2, 1, 1, 2, 1)
 """Workers killed at once, of each backtest."""
-KILL_FOLDS, NODE_FOLDS, NODES = 16, 12, 5
+KILL_FOLDS, NODE_FOLDS, NODES = 8, 12, 5
 STRANGER = """
 import sys, time
 from foretide.errors import ConfigError

@@ -236,7 +236,7 @@ USERS = {
 """Who calls the map -> what uses it, and the function whose tasks then run on Ray."""
 
 
-HERE_ALONE = {"training/ranks.py": 'executor="processes"'}
+HERE_ALONE = {"training/followers.py": 'executor="processes"'}
 """Who calls the map on this machine whatever is around it, as its tasks wait for each other -> how."""
 
 

@@ -7,6 +7,7 @@ one can run anything on it.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import os
@@ -232,8 +233,9 @@ def _few_processes() -> Iterator[None]:
 
     Those two are a quarter of the CPU time of its start.
     """
-    from ray._private import parameter, ray_constants
+    from ray._private import ray_constants
 
+    parameter: Any = importlib.import_module("ray._private.parameter")
     cluster, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
     params, known = parameter.RayParams, inspect.signature(parameter.RayParams).parameters
     fewer = {name: value for name, value in {"no_monitor": True, "include_log_monitor": False}.items() if name in known}

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from foretide.data.files import storing
-from foretide.parallel.executor import I, R, S
 
 if TYPE_CHECKING:
     from foretide.typing import Array
@@ -45,13 +44,13 @@ _READING = _Reading()
 
 
 @contextlib.contextmanager
-def written_job(function: Callable[[S, I], R], shared: S) -> Iterator[Path]:
+def written_job(function: Callable[..., object], shared: object) -> Iterator[Path]:
     """Write what the workers need to a temporary folder, in memory where there is room, and remove it afterwards.
 
     Parameters
     ----------
     function : callable
-    shared : S
+    shared : object
 
     Yields
     ------
