@@ -332,7 +332,7 @@ def killed(kind: str, panel: ft.Panel, settings: dict, folder: Path) -> tuple[Wo
     def pids() -> int:
         return int((begun[-1].folder / "process-1").read_text())
 
-    def remembered(*own: int) -> followers.Followers:
+    def remembered(*own: object) -> followers.Followers:
         begun.append(followers.Followers(*own))
         return begun[-1]
 

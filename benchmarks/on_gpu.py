@@ -6,7 +6,7 @@ it (``torch.autocast``), and compiled (``torch.compile``), so that it can be sai
 the same training by all of them is timed, too.
 
     python benchmarks/on_gpu.py                  # needs a GPU
-    python benchmarks/on_gpu.py --device cpu     # tries the script itself
+    python benchmarks/on_gpu.py --device cpu --small     # tries the script itself
 
 It has not been run on a GPU yet.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,17 +25,29 @@ import foretide as ft
 from foretide.training import network_training
 from foretide.training.store import WindowBatches
 
-H, LOOKBACK, STEPS, AGREES = 24, 168, 40, 1e-4
+AGREES = 1e-4
+
+
+class Size(NamedTuple):
+    """How much there is to do."""
+
+    h: int = 24
+    lookback: int = 168
+    steps: int = 40
+    rows: int = 4_000
+
+
+SMALL = Size(h=4, lookback=24, steps=4, rows=600)
 NETWORKS: dict[str, dict] = {
     "LSTM": {"hidden": 64}, "Attention": {"hidden": 128}, "Attention, 2 encoder layers": {"encoder_layers": 2},
 }  # fmt: skip
 """LAVAR computes on the CPU only."""
 
 
-def made(name: str, device: str, **more: object) -> ft.LSTM | ft.Attention:
+def made(name: str, device: str, size: Size, **more: object) -> ft.LSTM | ft.Attention:
     """A network of the table."""
-    kind = getattr(ft, name.partition(",")[0])
-    return kind(H, input_size=LOOKBACK, epochs=1, steps_per_epoch=STEPS, device=device, **NETWORKS[name], **more)
+    kind, own = getattr(ft, name.partition(",")[0]), NETWORKS[name]
+    return kind(size.h, input_size=size.lookback, epochs=1, steps_per_epoch=size.steps, device=device, **own, **more)
 
 
 def synchronised(device: str) -> None:
@@ -43,20 +56,20 @@ def synchronised(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def seconds_of(step: Callable[[torch.Tensor], None], batches: WindowBatches, device: str) -> float:
+def seconds_of(step: Callable[[torch.Tensor], None], batches: WindowBatches, device: str, steps: int) -> float:
     """Seconds per step, the first ones left out."""
     parts = torch.split(torch.randperm(len(batches), generator=torch.Generator().manual_seed(0)), 64)
     for chosen in parts[:5]:
         step(chosen)
     synchronised(device)
     began = time.perf_counter()
-    for chosen in parts[5 : 5 + STEPS]:
+    for chosen in parts[5 : 5 + steps]:
         step(chosen)
     synchronised(device)
-    return (time.perf_counter() - began) / len(parts[5 : 5 + STEPS])
+    return (time.perf_counter() - began) / len(parts[5 : 5 + steps])
 
 
-def of_steps(name: str, panel: ft.Panel, device: str) -> dict[str, float]:
+def of_steps(name: str, panel: ft.Panel, device: str, size: Size) -> dict[str, float]:
     """Milliseconds of a step in float32, bfloat16 and compiled; NaN where it cannot be done."""
     taken: list[tuple[torch.nn.Module, WindowBatches]] = []
     train = network_training.train_network
@@ -67,7 +80,7 @@ def of_steps(name: str, panel: ft.Panel, device: str) -> dict[str, float]:
 
     network_training.train_network = take
     try:
-        made(name, device, by_step=False).fit(panel)
+        made(name, device, size, by_step=False).fit(panel)
     finally:
         network_training.train_network = train
     network, batches = taken[0]
@@ -91,7 +104,7 @@ def of_steps(name: str, panel: ft.Panel, device: str) -> dict[str, float]:
     found = {}
     for way, step in ways.items():
         try:
-            found[way] = 1e3 * seconds_of(step(), batches, device)
+            found[way] = 1e3 * seconds_of(step(), batches, device, size.steps)
         except Exception as error:  # what this version cannot do is a result, too
             print(f"{name}, {way}: {type(error).__name__}: {str(error)[:200]}", flush=True)
             found[way] = np.nan
@@ -100,14 +113,15 @@ def of_steps(name: str, panel: ft.Panel, device: str) -> dict[str, float]:
 
 def main() -> None:
     """One row a network; an error where a forecast differs."""
-    chosen = arguments(__doc__, device={"default": "cuda"})
-    panel = ft.synthetic.hourly(T=4_000, n_series=3, seed=1).panel
+    chosen = arguments(__doc__, device={"default": "cuda"}, small={"action": "store_true"})
+    size = SMALL if chosen.small else Size()
+    panel = ft.synthetic.hourly(T=size.rows, n_series=3, seed=1).panel
     rows, apart = [], []
     for name in NETWORKS:
         forecasts, seconds = {}, {}
         for device in ("cpu", chosen.device):
             began = time.perf_counter()
-            forecasts[device] = made(name, device).fit(panel).predict(panel).mean
+            forecasts[device] = made(name, device, size).fit(panel).predict(panel).mean
             synchronised(device)
             seconds[device] = time.perf_counter() - began
         here, there = forecasts["cpu"], forecasts[chosen.device]
@@ -116,10 +130,10 @@ def main() -> None:
             "network": name, "device": chosen.device, "difference": difference, "cpu_s": seconds["cpu"],
             "device_s": seconds[chosen.device],
         }  # fmt: skip
-        row |= of_steps(name, panel, chosen.device)
+        row |= of_steps(name, panel, chosen.device, size)
         if chosen.device == "cuda" and (n := torch.cuda.device_count()) > 1:
             began = time.perf_counter()
-            made(name, chosen.device, devices=n).fit(panel)
+            made(name, chosen.device, size, devices=n).fit(panel)
             row |= {"gpus": n, "all_gpus_s": time.perf_counter() - began}
         rows.append(row)
         apart += [name] if difference > AGREES else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -233,9 +234,10 @@ def test_how_many_cannot_work(
         ft.LSTM(4, input_size=12, hidden=4, devices=devices, device="cpu").fit(ft.synthetic.hourly(T=160, seed=1).panel)
 
 
-def test_lavar_says_that_it_trains_in_one_process() -> None:
-    with pytest.raises(ConfigError, match="LAVAR trains in one process"):
-        ft.LAVAR(h=4, devices=2)  # type: ignore[call-arg]
+@pytest.mark.parametrize(("name", "value"), [("devices", 2), ("device", "cuda")])
+def test_lavar_says_that_it_trains_in_one_process_on_the_cpu(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"LAVAR trains in one process, on the CPU.* Leave {name} out"):
+        ft.LAVAR(h=4, **{name: value})  # type: ignore[arg-type]
 
 
 def test_in_a_worker_one_process_trains(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,6 +252,7 @@ def test_what_fails_before_the_training_ends_them_at_once(monkeypatch: pytest.Mo
     with pytest.raises(DataError, match="is for counts"):
         ft.LSTM(4, input_size=12, head="nb", devices=2, device="cpu").fit(panel)
     assert not begun[0].called
+    begun[0].thread.join(60)  # one that had not even begun ends where it looks for the folder
     assert not begun[0].thread.is_alive()
     assert not begun[0].folder.exists()
 
@@ -265,6 +268,16 @@ def test_a_job_under_torchrun_starts_its_own(tmp_path: Path, monkeypatch: pytest
         joined.joined_learner(network, windows, replace(config, devices=2), groups, torch_generator(0)),
     ):
         pass
+
+
+def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks._met.cache_clear()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for name, value in zip(ranks.TOGETHER, ("0", "2", "127.0.0.1", port), strict=True):
+            monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigError, match=f"Process 0 of the 2 .* did not meet the others at 127.0.0.1:{port}"):
+            ranks.met(CPU)
 
 
 def test_an_error_in_the_process_that_leads_ends_the_others(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,7 +30,8 @@ ADVICE = (
     "It may have needed more memory than there is. Fit again, also with a lower `devices`; a job begun again goes on "
     "from the last epoch before."
 )
-Function: TypeAlias = Callable[[Any, int, Any], None]
+Function: TypeAlias = Callable[[Any, tuple[int, Any]], None]
+"""Of what is shared, and of rank and store."""
 
 
 class LostError(Exception):
@@ -47,10 +49,12 @@ class Followers:
         How many there are with the process at hand.
     threads : int
         Of each.
+    module : str
+        What they load meanwhile.
     """
 
-    def __init__(self, size: int, threads: int) -> None:
-        self.size, self.threads = size, threads
+    def __init__(self, size: int, threads: int, module: str) -> None:
+        self.size, self.threads, self.module = size, threads, module
         self.folder = Path(tempfile.mkdtemp(prefix="foretide-ranks-"))
         self.ended: dict[int, Outcome[None]] = {}
         self.error: BaseException | None = None
@@ -62,8 +66,8 @@ class Followers:
         others = range(1, self.size)
         try:
             for outcome in stream_tasks(
-                _begin, others, shared=self.folder, n_jobs=len(others), executor="processes", threads=self.threads,
-                retries=0, chunk=1,
+                _begin, others, shared=(self.folder, self.module), n_jobs=len(others), executor="processes",
+                threads=self.threads, retries=0, chunk=1,
             ):  # fmt: skip
                 self.ended[outcome.index + 1] = outcome
         except BaseException as error:  # for the thread that waits, whatever it is
@@ -71,7 +75,7 @@ class Followers:
 
     @contextmanager
     def at_work(self, function: Function, shared: object) -> Iterator[Any]:
-        """Let them run ``function(shared, rank, store)``.
+        """Let them run ``function(shared, (rank, store))``.
 
         Parameters
         ----------
@@ -131,14 +135,14 @@ def silent(size: int, when: str) -> Exception:
     )
 
 
-def _begin(folder: Path, rank: int) -> None:
+def _begin(shared: tuple[Path, str], rank: int) -> None:
+    folder, module = shared
     (folder / f"process-{rank}").write_text(str(os.getpid()))
     store = _store(folder)
-    from foretide.training import joined  # noqa: F401  # loads what the job will ask for
-
+    import_module(module)
     function, shared = read_job(Path(store.get("job").decode()))
     store.set(f"process-{rank}", "")
-    function(shared, rank, store)  # type: ignore[call-arg]
+    function(shared, (rank, store))
 
 
 def _store(folder: Path) -> Any:

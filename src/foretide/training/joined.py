@@ -215,8 +215,9 @@ class Parcel:
         packed = network if device.type == "cpu" else copy.deepcopy(network).cpu()
         return cls(packed, (learner.windows, learner.validation), learner.config, groups, device.type)
 
-    def follow(self, rank: int, store: Any) -> None:
-        """Take part in the training as one of its processes."""
+    def follow(self, place: tuple[int, Any]) -> None:
+        """Take part in the training as one of its processes, of which rank and store are told."""
+        rank, store = place
         device = device_of(rank, torch.device(self.device))
         if device.type == "cuda":
             torch.cuda.set_device(device)
@@ -254,7 +255,7 @@ def others(devices: int, device: torch.device) -> Iterator[Followers | None]:
     if size == 1 or torchrun():
         yield None
         return
-    followers = Followers(size, max(1, torch.get_num_threads() // size))
+    followers = Followers(size, max(1, torch.get_num_threads() // size), __name__)
     try:
         yield followers
     finally:

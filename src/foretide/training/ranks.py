@@ -147,7 +147,15 @@ def device_of(rank: int, device: torch.device) -> torch.device:
 @cache
 def _met() -> tuple[Any, int, int, list[int]]:
     """The processes of torchrun: where they meet, rank, size, and the trainings they have begun so far."""
-    store, rank, size = next(iter(c10d.rendezvous("env://")))
+    try:
+        store, rank, size = next(iter(c10d.rendezvous("env://", timeout=PATIENCE)))
+    except (RuntimeError, ValueError) as error:
+        own, of, *place = (os.environ[name] for name in TOGETHER)
+        raise ConfigError(
+            f"Process {own} of the {of} that torchrun started did not meet the others at {':'.join(place)}: "
+            f"{str(error).splitlines()[0]} Give --rdzv-endpoint the address of the first machine as all of them reach "
+            "it, and a free port."
+        ) from error
     store.set_timeout(FOR_EVER)
     return store, rank, size, []
 

@@ -110,9 +110,10 @@ class LAVAR(Forecaster):
         self.heads = heads if isinstance(heads, str) else tuple(heads)
         self.seasons = None if seasons is None else tuple(seasons)
         self.calendar = "auto" if calendar == "auto" else calendar_of(calendar)
-        if "devices" in options:
+        if elsewhere := {"device", "devices"} & options.keys():
             raise ConfigError(
-                "LAVAR trains in one process: its stages take seconds. Leave devices out; LSTM and Attention know it."
+                "LAVAR trains in one process, on the CPU: its stages take seconds. "
+                f"Leave {' and '.join(sorted(elsewhere))} out; LSTM and Attention know it."
             )
         check_options(options, self.configs, self._named())
         self.config: LatentConfig = rebuilt(self.configs[0], {"order": order, "latent": latent, **options})
