@@ -7,11 +7,10 @@ cutoffs against one forward pass over the same windows, with and without the sim
 
 from __future__ import annotations
 
-import resource
 import time
 
 import numpy as np
-from common import arguments, real_data, save
+from common import arguments, real_data, save, used
 
 import foretide as ft
 
@@ -25,15 +24,13 @@ def prescriptions() -> dict:
         ft.Persistence(H), ft.SeasonalNaive(H), ft.WindowMean(H), ft.SeasonalMean(H), ft.SeasonalES(H), ft.Drift(H),
         ft.CalendarES(H), ft.CalendarMean(H), ft.Ridge(H, input_size=24), ft.TSB(H),
     ]  # fmt: skip
-    started = time.perf_counter()
-    card = ft.backtest(models, panel, n_windows=100, step=1)
-    made = time.perf_counter() - started
-    board = card.leaderboard()
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    with used() as whole:
+        with used() as made:
+            card = ft.backtest(models, panel, n_windows=100, step=1)
+        board = card.leaderboard()
     return {
-        "what": f"PBS, 100 folds x {len(board)} baselines", "seconds": seconds, "backtest_s": made, "peak_mib": peak,
-        "rows": len(card.to_frame()), "verdict": card.verdict(),
+        "what": f"PBS, 100 folds x {len(board)} baselines", "seconds": whole.seconds, "backtest_s": made.seconds,
+        "peak_mib": whole.peak_mib, "rows": len(card.to_frame()), "verdict": card.verdict(),
     }  # fmt: skip
 
 

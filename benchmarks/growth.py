@@ -1,10 +1,10 @@
 """How seconds and memory grow: with the number of series (200 days each), and with the steps of one series.
 
 Each cell is a process of its own: processor seconds of the operation (its workers included), seconds on the clock, and
-the largest resident memory of any one process, imports and data included. Rows already in the result file are kept
-(``--again`` measures anew), so an interrupted run goes on. ``--largest 10000`` leaves larger sizes out,
-``--picture docs/img/growth.png`` draws what is in the result file; with ``--only`` and no operations nothing else is
-done. Slopes are those of the last factor of ten: 1 is linear.
+the most resident memory of the process and of the largest worker beside it, imports and data included. Rows already in
+the result file are kept (``--again`` measures anew), so an interrupted run goes on. ``--largest 10000`` leaves larger
+sizes out, ``--picture docs/img/growth.png`` draws what is in the result file; with ``--only`` and no operations nothing
+else is done. Slopes are those of the last factor of ten: 1 is linear.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ import argparse
 import json
 import math
 import os
-import re
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,43 +24,60 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from common import RESULTS, save
+from common import RESULTS, save, used
 
 SIZES = {"series": (100, 1_000, 10_000, 100_000), "steps": (1_000, 10_000, 100_000, 1_000_000, 10_000_000)}
 DAYS, H, SEASON, PATIENCE = 200, 14, 7, 1200
+COLUMNS = "columns.parquet"
 KEYS = ["grows", "size", "operation", "processes"]
 
 
 def operations() -> dict[str, tuple[str, Callable]]:
-    """Operation -> what it is given (a file or a panel), and the work."""
+    """Operation -> what it is given (a file, a panel, or a forecast of one), and the work."""
     import foretide as ft
 
-    def answered(model: ft.Forecaster, panel: ft.Panel) -> object:
-        return model.fit(panel).predict(panel, levels=(80, 95))
+    def fitted(make: Callable[[], ft.Forecaster]) -> tuple[str, Callable]:
+        return "panel", lambda panel, _: make().fit(panel).predict(panel, levels=(80, 95))
 
-    def each(panel: ft.Panel, processes: int) -> object:
-        return ft.fit_each(ft.SeasonalNaive(H, SEASON), panel, n_jobs=processes)
+    def backtested(*models: ft.Forecaster) -> tuple[str, Callable]:
+        def work(panel: ft.Panel, processes: int) -> object:
+            card = ft.backtest(models, panel, h=H, n_windows=2, baselines=False, n_jobs=processes)
+            return card.leaderboard(), card.scores("mase", by="unique_id")
 
-    def scored(panel: ft.Panel, processes: int) -> object:
-        card = ft.backtest(ft.SeasonalNaive(H, SEASON), panel, h=H, n_windows=2, baselines=False, n_jobs=processes)
+        return "panel", work
+
+    def scored(forecast: ft.Forecast, _: int) -> object:
+        card = ft.score([forecast])
         return card.leaderboard(), card.scores("mase", by="unique_id")
 
+    naive, network = ft.SeasonalNaive(H, SEASON), {"hidden": 32, "epochs": 1}
     return {
         "read_csv": ("csv", lambda path, _: ft.Panel.read(path)),
         "read_parquet": ("parquet", lambda path, _: ft.Panel.read(path)),
-        "seasonal_naive": ("panel", lambda panel, _: answered(ft.SeasonalNaive(H, SEASON), panel)),
-        "seasonal_es": ("panel", lambda panel, _: answered(ft.SeasonalES(H, SEASON), panel)),
-        "ridge": ("panel", lambda panel, _: answered(ft.Ridge(H), panel)),
-        "lstm_epoch": ("panel", lambda panel, _: answered(ft.LSTM(H, hidden=32, epochs=1), panel)),
-        "backtest": ("panel", scored),
-        "fit_each": ("panel", each),
+        "seasonal_naive": fitted(lambda: naive),
+        "seasonal_es": fitted(lambda: ft.SeasonalES(H, SEASON)),
+        "ridge": fitted(lambda: ft.Ridge(H)),
+        "ridge_columns": (COLUMNS, fitted(lambda: ft.Ridge(H))[1]),
+        "boosting": fitted(lambda: ft.Boosting(H)),
+        "lavar": fitted(lambda: ft.LAVAR(H)),
+        "lavar_columns": (COLUMNS, fitted(lambda: ft.LAVAR(H))[1]),
+        "lstm_epoch": fitted(lambda: ft.LSTM(H, **network)),
+        "lstm_every_window": fitted(lambda: ft.LSTM(H, **network, batch_size=256, steps_per_epoch=None)),
+        "attention_epoch": fitted(lambda: ft.Attention(H, **network)),
+        "score": ("forecast", scored),
+        "backtest": backtested(naive),
+        "backtest_four": backtested(naive, ft.SeasonalES(H, SEASON), ft.SeasonalMean(H, SEASON), ft.Drift(H)),
+        "fit_each": ("panel", lambda panel, processes: ft.fit_each(naive, panel, n_jobs=processes)),
+        "forecast": ("panel", lambda panel, _: ft.forecast(panel, H)),
     }  # fmt: skip
 
 
-PARALLEL = ("fit_each", "backtest")
-LEFT_OUT = {("fit_each", "steps"): "one series", ("backtest", "steps", 2): "one fold at a time"}
-LARGEST = {"read_csv": 10**7 // 2, "fit_each": 20_000}
-"""A table of so many rows would not be read as text; a model per series is a choice for thousands, not for all."""
+PARALLEL = ("fit_each", "backtest", "backtest_four")
+LEFT_OUT = {("fit_each", "steps"): "one series", ("lavar_columns", "steps"): "as many steps as lavar"}
+LARGEST = {"read_csv": 10**7 // 2, "fit_each": 20_000, "lstm_every_window": 20_000}
+LARGEST |= dict.fromkeys(("boosting", "lavar", "attention_epoch", "forecast"), 10**6)
+"""A table of so many rows would not be read as text; a model per series is a choice for thousands, not for all; an
+epoch over the windows of 100,000 series takes minutes (``epochs.py --part whole``)."""
 
 
 def write(folder: Path, grows: str, size: int, form: str) -> Path:
@@ -73,6 +87,7 @@ def write(folder: Path, grows: str, size: int, form: str) -> Path:
         return path
     rng = np.random.default_rng(0)
     n, t = (size, DAYS) if grows == "series" else (1, size)
+    t += H if form == COLUMNS else 0
     freq = np.timedelta64(1, "D") if grows == "series" else np.timedelta64(1, "m")
     level = rng.uniform(10, 50, (n, 1))
     y = level * (1 + 0.2 * np.sin(2 * np.pi * np.arange(t) / SEASON)) + rng.normal(size=(n, t))
@@ -80,39 +95,42 @@ def write(folder: Path, grows: str, size: int, form: str) -> Path:
     ids = pa.DictionaryArray.from_arrays(
         np.repeat(np.arange(n, dtype=np.int32), t), pa.array([f"s{i:06d}" for i in range(n)])
     )
-    table = pa.table({"unique_id": ids.cast(pa.string()), "ds": np.tile(days, n), "y": y.ravel().round(3)})
+    table = {"unique_id": ids.cast(pa.string()), "ds": np.tile(days, n)}
+    if form == COLUMNS:  # a price and a campaign known ahead, visitors that are not
+        campaign, price = rng.random((n, t)) < 0.05, level / 10 * np.exp(0.1 * rng.normal(size=(n, t)))
+        y = y * (1 + 0.5 * campaign) * (10 * price / level) ** -1.5
+        visitors = 3 * y + rng.normal(size=(n, t))
+        y[:, -H:] = visitors[:, -H:] = np.nan
+        more = {"price": price, "campaign": campaign.astype(float), "visitors": visitors}
+        table |= {name: values.ravel().round(3) for name, values in more.items()}
+    table = pa.table(table | {"y": y.ravel().round(3)})
     (pa.csv.write_csv if form == "csv" else pa.parquet.write_table)(table, path)
     return path
-
-
-def largest() -> float:
-    """Largest resident memory of this process in MiB; what getrusage says begins with that of the parent."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text()).group(1)) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def cell(path: str, operation: str, processes: int) -> dict[str, float]:
     """Measure one cell in this process."""
     import foretide as ft
 
-    given, work = operations()[operation]
-    subject = ft.Panel.read(path) if given == "panel" else path
-    began, clock = os.times(), time.perf_counter()
-    work(subject, processes)
-    ended = os.times()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return {
-        "cpu_s": sum(ended[:4]) - sum(began[:4]), "seconds": time.perf_counter() - clock,
-        "peak_mib": max(largest(), children / (2**20 if sys.platform == "darwin" else 2**10)),
-    }  # fmt: skip
+    subject, work = operations()[operation]
+    given = path
+    if subject == "panel":
+        given = ft.Panel.read(path)
+    elif subject == COLUMNS:
+        given = ft.Panel.read(path, target="y", future=["price", "campaign"], past=["visitors"])
+    elif subject == "forecast":
+        panel = ft.Panel.read(path)
+        until = panel.grid.output_times([int(panel.last.min()) - H])[0]
+        given = ft.SeasonalNaive(H, SEASON).fit(panel, until=until).predict(panel, cutoffs=[until], levels=(80, 95))
+    with used() as cost:
+        work(given, processes)
+    return {"cpu_s": cost.cpu_s, "seconds": cost.seconds, "peak_mib": cost.peak_mib}
 
 
 def measured(folder: Path, grows: str, size: int, operation: str, processes: int) -> dict:
     """Measure one cell in a process of its own."""
-    given = "csv" if operation == "read_csv" else "parquet"
-    path = write(folder, grows, size, given)
+    subject = operations()[operation][0]
+    path = write(folder, grows, size, subject if subject in ("csv", COLUMNS) else "parquet")
     words = [sys.executable, __file__, "--cell", str(path), operation, str(processes)]
     row = {"grows": grows, "size": size, "operation": operation, "processes": processes}
     try:

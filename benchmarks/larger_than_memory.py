@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import arguments, save
+from common import arguments, of_process, save
 
 SERIES, STEPS, COLUMNS, H, SHARE, LEEWAY = 32, 50_000, 64, 24, 5, 1.3
 ROLES = {"target": "y", "past": [f"x{k}" for k in range(1, COLUMNS - 4)], "future": [f"f{k}" for k in range(4)]}
@@ -51,12 +51,6 @@ def write(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for k in range(SERIES):
         frame_of(rng, f"s{k:02d}", k, STEPS).to_parquet(folder / f"s{k:02d}.parquet", row_group_size=10_000)
-
-
-def of_process(name: str) -> int:
-    """A line of ``/proc/self/status`` in bytes."""
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(f"{name}:"))
 
 
 @contextmanager

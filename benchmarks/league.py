@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import subprocess
 import sys
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from common import RESULTS, arguments, real_data, save
+from common import RESULTS, arguments, real_data, save, used
 
 import foretide as ft
 from foretide.forecasters.simple.default_set import with_intervals
@@ -91,16 +89,15 @@ def made(name: str, h: int, settings: dict[str, Any]) -> Any:
 def one(name: str, settings: dict[str, Any], task: pd.Series) -> dict[str, Any]:
     """Fit and forecast one task in this process; an error is a row too."""
     row: dict[str, Any] = {"task": task.task, "model": name, "settings": json.dumps(settings)}
-    started, cpu = time.perf_counter(), processor()
     try:
         seen, ahead, truth = panels(task)
         model = made(name, int(task.h), settings)
-        with warnings.catch_warnings(record=True) as caught:
+        with used() as cost, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = model.fit(seen).predict(ahead, quantiles=LEVELS, levels=())
     except Exception as error:  # an error is what is looked for here
         return {**row, "error": f"{type(error).__name__}: {error}"[:300]}
-    row |= {"cpu_s": processor() - cpu, "wall_s": time.perf_counter() - started, "peak_mib": peak()}
+    row |= {"cpu_s": cost.cpu_s, "wall_s": cost.seconds, "peak_mib": cost.peak_mib}
     got = np.full((*truth.shape, len(LEVELS)), np.nan)
     got[found.windows.entity] = found.quantiles[:, :, 0]
     row["wql"], row["mase"] = scores(got[..., [LEVELS.index(q) for q in QUANTILES]], truth, seen, int(task.season))
@@ -112,17 +109,6 @@ def one(name: str, settings: dict[str, Any], task: pd.Series) -> dict[str, Any]:
         row["notes"] = ", ".join(f"{r.candidate} {r.weight:.2f}" for r in board.itertuples() if r.weight)
     row["warnings"] = " | ".join(dict.fromkeys(str(w.message)[:160] for w in caught))[:500]
     return {**row, "error": ""}
-
-
-def processor() -> float:
-    """Seconds of the processor so far, of this process and those it started."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def peak() -> float:
-    """Most memory so far in MiB: of this process, and of the largest that it started."""
-    return sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
 def apart(name: str, settings: dict[str, Any], task: pd.Series, limit: float) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import RESULTS, arguments, real_data, save
+from common import RESULTS, arguments, real_data, save, used
 
 CASES = 5
 """Steps forecast of a case."""
@@ -23,28 +23,26 @@ CASES = 5
 
 def child(path: str, h: str) -> None:
     """Forecast one table; print what it took and gave."""
-    import resource
-    import time
-
     import foretide as ft
 
-    call, began, before = ft.forecast, time.perf_counter(), time.process_time()
-    try:
-        result = call(path, int(h))
-    except ft.errors.ForetideError as error:
-        print(json.dumps({"seconds": time.perf_counter() - began, "error": str(error).replace("\n", " ")[:160]}))
+    call = ft.forecast
+    with used() as cost:
+        try:
+            result, error = call(path, int(h)), ""
+        except ft.errors.ForetideError as raised:
+            result, error = None, str(raised)
+    if result is None:
+        print(json.dumps({"seconds": cost.seconds, "error": error.replace("\n", " ")[:160]}))
         return
-    seconds, panel = time.perf_counter() - began, result.panel
+    panel = result.panel
     frame = result.to_frame()
     whole = np.isfinite(result.forecast.mean).all(axis=(1, 2)) & np.isfinite(result.forecast.quantiles).all(
         axis=(1, 2, 3)
     )
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    computed = sum(one.ru_utime + one.ru_stime for one in used) - before
     board = result.leaderboard()
     print(json.dumps({
-        "series": len(panel.series), "rows": int(panel.length.sum()), "seconds": seconds, "cpu_seconds": computed,
-        "peak_mib": sum(one.ru_maxrss for one in used) / 1024,
+        "series": len(panel.series), "rows": int(panel.length.sum()), "seconds": cost.seconds,
+        "cpu_seconds": cost.cpu_s, "peak_mib": cost.peak_mib,
         "answered": float(whole.sum()) / max(1, int((panel.observed > 0).sum())), "forecast_rows": len(frame),
         "chosen": " + ".join(board.candidate[board.weight > 0]), "tried": int(np.isfinite(board.wql).sum()),
         "target": " ".join(panel.names.melted or panel.targets), "time": panel.names.time,

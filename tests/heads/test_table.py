@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from foretide.errors import ConfigError
-from foretide.heads.base import HeadShape
-from foretide.heads.table import ALIASES, HEADS, make_head, mask_of, resolve, routes
+from foretide.heads.base import HeadShape, SeriesInfo
+from foretide.heads.table import ALIASES, HEADS, HeadSpec, make_head, mask_of, resolve, routes
 
 SHAPE = HeadShape(4, 3, h=2)
 
@@ -19,6 +22,33 @@ def test_a_head_keeps_what_its_class_says(name: str) -> None:
     head, kind = make_head(name, SHAPE), HEADS[name].cls
     assert type(head) is kind
     assert (head.has_distribution, head.counts) == (kind.has_distribution, kind.counts)
+
+
+MIXED: dict[str, HeadSpec] = {
+    **{name: name for name in HEADS},
+    "routed, linear": {"gaussian": ["2", "0"], "delta": ["1"]},
+    "routed": {"gaussian": ["2", "0"], "quantile": ["1"]},
+    "layers": {"name": "delta", "widths": [4]},
+    "cut off": {"name": "delta", "nonnegative": True},
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+@pytest.mark.parametrize("private", [False, True])
+def test_the_mean_alone_and_as_a_linear_map(name: str, private: bool) -> None:
+    torch.manual_seed(0)
+    head = make_head(MIXED[name], replace(SHAPE, entities=2, private=private), ["0", "1", "2"])
+    for parameter in head.parameters():
+        nn.init.normal_(parameter)
+    features, base, scale = torch.randn(5, 4), torch.randn(5, 3), torch.rand(5, 3)
+    series = SeriesInfo(torch.arange(5) % 2, torch.full((5, 3), 2.0))
+    mean = head.mean(features, base, scale, series)
+    torch.testing.assert_close(mean, head(features, base, scale, series).mean(), rtol=1e-4, atol=1e-5)
+    linear = head.linear_mean()
+    expected = {"point", "absolute", "huber", "delta", "gaussian", "student_t", "routed, linear"}
+    assert (linear is not None) == (name == "plain" or (name in expected and not private))
+    if linear is not None:
+        torch.testing.assert_close(mean, base + scale * (features @ linear[0].T + linear[1]))
 
 
 @pytest.mark.parametrize("alias", ALIASES)

@@ -36,9 +36,8 @@ def build(
 
 
 def run(backbone: AttentionBackbone, inputs: Inputs) -> Hidden:
-    feedback: Feedback = no_feedback
     with torch.no_grad():
-        found: Hidden = backbone(inputs, feedback)
+        found: Hidden = backbone(inputs, Feedback(no_feedback))
     return found
 
 
@@ -132,7 +131,7 @@ def test_the_level_counts_as_attention_to_what_it_was_made_of() -> None:
 def test_gradients_tell_heads_apart() -> None:
     backbone, inputs = build(heads=4), make_inputs(SHAPE)
     backbone.train()
-    backbone(inputs, no_feedback).base.square().sum().backward()
+    backbone(inputs, Feedback(no_feedback)).base.square().sum().backward()
     grads = backbone.bias.grad
     assert grads is not None
     for a, b in itertools.combinations(range(4), 2):

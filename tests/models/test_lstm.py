@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ from torch import nn
 from foretide.errors import ConfigError
 from foretide.models.config import LSTMConfig
 from foretide.models.frame import Frame
-from foretide.models.inputs import Hidden, Inputs, Shape
-from foretide.models.lstm import FEW, LSTMBackbone
+from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
+from foretide.models.lstm import LSTMBackbone
 from foretide.seeding import seeded_init
 
 SHAPE = Shape(input_size=7, h=4, targets=2, channels=3, known=2, static=1)
@@ -25,9 +25,16 @@ def build(shape: Shape = SHAPE, level: str = "none", **config: float) -> LSTMBac
         return LSTMBackbone(frame, shape, LSTMConfig(**{"hidden": 6, **config})).eval()  # type: ignore[arg-type]
 
 
+Value = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def keep(features: torch.Tensor, base: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    return base
+
+
 @torch.no_grad()
-def run(backbone: LSTMBackbone, inputs: Inputs, feedback: object) -> Hidden:
-    found: Hidden = backbone(inputs, feedback)  # type: ignore[arg-type]
+def run(backbone: LSTMBackbone, inputs: Inputs, value: Value) -> Hidden:
+    found: Hidden = backbone(inputs, Feedback(value))
     return found
 
 
@@ -72,30 +79,80 @@ def test_equal_to_an_lstm_by_hand(level: str) -> None:
             previous = (forecast - framed.outside[b, k].numpy()) / scale
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize(
+shapes = pytest.mark.parametrize(
     "shape", [SHAPE, Shape(input_size=7, h=4, targets=2, channels=3)], ids=["known", "nothing known"]
 )
-def test_the_cells_of_a_few_windows_equal_the_whole_lstm(layers: int, shape: Shape) -> None:
-    backbone, few, many = build(shape, layers=layers), make_inputs(shape, batch=FEW), make_inputs(shape, batch=FEW + 1)
+
+
+@shapes
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_cells_equal_the_whole_lstm(layers: int, shape: Shape, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone, inputs = build(shape, layers=layers), make_inputs(shape)
 
     def feedback(features: torch.Tensor, base: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         return base + scale * features[:, :2]
 
-    for inputs, cells in ((few, True), (many, False)):
-        expected = run(backbone, inputs, feedback).features
-        with mock.patch("torch.lstm_cell", wraps=torch.lstm_cell) as called, torch.inference_mode():
-            found = backbone(inputs, feedback).features
-        assert called.call_count == cells * layers * shape.h
-        np.testing.assert_allclose(found, expected, atol=1e-6)
-        assert found.std() > 0.1
+    found, called = run(backbone, inputs, feedback).features, []
+    whole = torch.lstm
+    monkeypatch.setattr(torch, "lstm", lambda *given: called.append(1) or whole(*given))
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    expected = run(backbone, inputs, feedback).features
+    assert len(called) == shape.h
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.std() > 0.1
+
+
+def made_linear(shape: Shape) -> tuple[torch.Tensor, torch.Tensor, Value]:
+    rng = np.random.default_rng(0)
+    weight, bias = (torch.from_numpy(rng.normal(size=size)) for size in ((shape.targets, 6), shape.targets))
+
+    def value(features: torch.Tensor, base: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return base + scale * torch.nn.functional.linear(features, weight.to(features), bias.to(features))
+
+    return weight.requires_grad_(), bias.requires_grad_(), value
+
+
+@shapes
+@pytest.mark.parametrize("level", ["none", "last"])
+def test_a_linear_feedback_joins_the_recurrent_weights(shape: Shape, level: str) -> None:
+    backbone, inputs = build(shape, level), make_inputs(shape)
+    weight, bias, value = made_linear(shape)
+
+    def refused(*_: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("asked for a step's value")
+
+    expected = run(backbone, inputs, value)
+    with torch.no_grad():
+        found = backbone(inputs, Feedback(refused, (weight.float(), bias.float())))
+    torch.testing.assert_close(found.features, expected.features, atol=1e-6, rtol=1e-6)
+    assert torch.equal(found.base, expected.base)
+    assert found.features.std() > 0.1
+
+
+def test_gradients_of_a_linear_feedback_are_those_of_step_by_step() -> None:
+    backbone = build().double()
+    given = make_inputs(SHAPE)
+    tensors = (given.past, given.known_past, given.known, given.static)
+    past, known_past, known, static = (None if t is None else t.double() for t in tensors)
+    assert past is not None
+    inputs = Inputs(past, given.step, given.entity, given.h, known_past, known, static)
+    weight, bias, value = made_linear(SHAPE)
+    learned = [*backbone.parameters(), weight, bias]
+    slopes = []
+    for feedback in (Feedback(value), Feedback(value, (weight, bias))):
+        hidden: Hidden = backbone(inputs, feedback)
+        forecast = value(hidden.features, hidden.base, hidden.scale)
+        slopes.append(torch.autograd.grad(forecast.square().sum(), learned, allow_unused=True))
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=1e-10)
+    assert sum(slope is not None and bool(slope.any()) for slope in slopes[0]) >= 12
 
 
 def test_the_decoder_reads_what_is_fed_back() -> None:
     backbone, inputs = build(), make_inputs(SHAPE)
     asked: list[int] = []
 
-    def told(value: float) -> object:
+    def told(value: float) -> Value:
         def feedback(features: torch.Tensor, base: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
             asked.append(len(features))
             return base + value
@@ -103,7 +160,7 @@ def test_the_decoder_reads_what_is_fed_back() -> None:
         return feedback
 
     first, other = run(backbone, inputs, told(0.0)), run(backbone, inputs, told(1.0))
-    assert asked == [4] * 8
+    assert asked == [4] * 6  # after the last step nobody reads
     torch.testing.assert_close(first.features[:, 0], other.features[:, 0])
     assert not torch.allclose(first.features[:, 1], other.features[:, 1], atol=1e-3)
 
@@ -114,17 +171,17 @@ def test_the_first_decoder_input_is_the_last_observed_target(monkeypatch: pytest
     for parameter in backbone.encoder.parameters():
         parameter.data.zero_()  # the decoder begins from nothing, whatever the lookback
     seen: list[torch.Tensor] = []
-    step = torch.lstm
+    cell = torch.lstm_cell
 
     def watched(given: torch.Tensor, *rest: Any) -> Any:
         seen.append(given)
-        return step(given, *rest)
+        return cell(given, *rest)
 
-    monkeypatch.setattr(torch, "lstm", watched)  # the decoder's; the encoder is called as a module
-    run(backbone, inputs, lambda features, base, scale: base)
+    monkeypatch.setattr(torch, "lstm_cell", watched)
+    run(backbone, inputs, keep)
     with torch.no_grad():
         framed = backbone.frame(inputs)
-    torch.testing.assert_close(seen[0][:, 0], framed.window[:, :, -1] / framed.scale[:, 0])
+    torch.testing.assert_close(seen[0], framed.window[:, :, -1] / framed.scale[:, 0])
     assert seen[0].abs().max() > 0.1
 
 
@@ -136,7 +193,6 @@ def test_order_of_time_matters() -> None:
     # Both have the same last step, so that only the encoder can tell them apart.
     order = [3, 1, 5, 0, 2, 4, 6]
     mixed = Inputs(inputs.past[:, order], inputs.step, inputs.entity, 4)
-    keep = lambda features, base, scale: base  # noqa: E731
     first, other = run(backbone, inputs, keep), run(backbone, mixed, keep)
     torch.testing.assert_close(first.base, other.base)
     assert not torch.allclose(first.features, other.features, atol=1e-3)
@@ -144,7 +200,6 @@ def test_order_of_time_matters() -> None:
 
 def test_layers_and_dropout() -> None:
     backbone, inputs = build(layers=2, dropout=0.5), make_inputs(SHAPE)
-    keep = lambda features, base, scale: base  # noqa: E731
     assert backbone.encoder.num_layers == backbone.decoder.num_layers == 2
     first = run(backbone, inputs, keep)
     assert first.features.shape == (4, 4, 6)

@@ -12,6 +12,7 @@ from foretide.models.season_term import (
     rank_frequencies,
     trend,
 )
+from foretide.models.series import Series, TrainingParts
 
 
 def waves(steps: np.ndarray, parts: dict[float, tuple[float, float]]) -> np.ndarray:
@@ -188,3 +189,36 @@ def test_no_waves_and_short_series() -> None:
     assert none.waves.shape == (5, 0, 2)
     nothing = SeasonTerm(np.zeros(0), none.waves, none.known[:0])
     np.testing.assert_array_equal(nothing.at(0, np.arange(4)), np.zeros((4, 2)))
+
+
+# ---------------------------------------------------------------- many entities on the same steps
+@pytest.mark.parametrize("shared", [True, False, None])
+def test_entities_together_give_the_bits_of_each_alone(shared: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared columns are one array for all entities of a stretch, as of a calendar; None: there are none."""
+    length = np.array([90, 90, 90, 60, 90, 90, 0, 90])
+    first = np.array([0, 0, 0, 0, 4, 4, 4, 4])
+    row0 = np.concatenate([[0], np.cumsum(length)[:-1]])
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(length.sum(), 3)).astype(np.float32)
+    own, days = rng.normal(size=(length.sum(), 2)), rng.normal(size=(200, 2))
+    stretches: dict[tuple[int, int], np.ndarray] = {}
+
+    def known(entity: int, low: int, high: int) -> np.ndarray:
+        if not shared:
+            return own[row0[entity] + low : row0[entity] + high]
+        stretch = (first[entity] + low, first[entity] + high)
+        return stretches.setdefault(stretch, days[slice(*stretch)])
+
+    series = Series(values, None if shared is None else known, first, row0, length, length * 3 // 4, 2)
+    frequencies, settings = np.array([1 / 7, 2 / 7]), {"use_known": True, "beside": np.array([3 / 7])}
+    together = fit_season_term(TrainingParts(series), frequencies, 7, **settings)
+    taken = {(low, high): together.taken_off(series, low, high) for low, high in ((0, 600), (20, 300), (95, 181))}
+    monkeypatch.setattr("foretide.models.season_term.AT_ONCE", 1)
+    alone = fit_season_term(TrainingParts(series), frequencies, 7, **settings)
+    np.testing.assert_array_equal(together.waves, alone.waves)
+    np.testing.assert_array_equal(together.known, alone.known)
+    for (low, high), left in taken.items():
+        for row in range(low, high):
+            entity = int(np.flatnonzero((row0 <= row) & (row < row0 + length))[0])
+            steps, value, columns = series.part(entity, row - row0[entity], row - row0[entity] + 1)
+            np.testing.assert_allclose(left[row - low], (value - together.at(entity, steps, columns))[0], atol=1e-12)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ import tasks
 from cases import make_panel
 
 import foretide as ft
-from foretide.errors import ConfigError, MissingExtraError, StorageError, WorkerDiedError
-from foretide.parallel import EXECUTORS, RayExecutor, jobs_here, map_tasks, runs_here, stream_tasks, using
-from foretide.parallel.outbox import Parcel, collected, deliver, outbox
-from foretide.parallel.ray_cluster import MODE, is_loopback
+from foretide.data.scratch import mapped_file
+from foretide.errors import ConfigError, StorageError, WorkerDiedError
+from foretide.parallel import RayExecutor, jobs_here, map_tasks, ray_worker, runs_here, stream_tasks, using
+from foretide.parallel.ray_address import MODE, ask_to_join, is_loopback
+from foretide.parallel.ray_worker import Sent
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'foretide[ray]'")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
@@ -103,8 +105,6 @@ def test_errors_are_those_of_the_tasks() -> None:
 
 
 def test_a_function_that_workers_cannot_import_stops_the_map() -> None:
-    import types
-
     module = types.ModuleType("only_here")
     exec("def same(shared, item):\n    return item", module.__dict__)
     sys.modules["only_here"] = module
@@ -256,10 +256,11 @@ def test_the_same_bits_as_in_this_process(
 ) -> None:
     monkeypatch.setattr("foretide.forecasters.auto.crew.BIG", 0)
     monkeypatch.setattr("foretide.forecasters.auto.crew.AFTER", 0.0)
+    monkeypatch.chdir(tmp_path)  # names of files begin here, wherever the workers were started
     panel = make_panel((150, 140, 130))
-    here = use(panel, tmp_path / "here", None)
+    here = use(panel, Path("here"), None)
     assert on_ray == []
-    there = use(panel, tmp_path / "there", {"ray": {"n_jobs": 2}})
+    there = use(panel, Path("there"), {"ray": {"n_jobs": 2}})
     assert function in on_ray
     assert here.keys() == there.keys()
     for name, array in here.items():
@@ -272,9 +273,11 @@ CONFIG: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_configurations_and_commands(on_ray: list[str], tmp_path: Path) -> None:
+def test_configurations_and_commands(on_ray: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from foretide.cli.flags import Flags
     from foretide.jobs import run_backtest
+
+    monkeypatch.setattr("foretide.jobs.reporting.write_beside", lambda pictures, place: {})  # slow, and not asked here
 
     there = run_backtest({**CONFIG, "executor": {"ray": {"n_jobs": 2}}}, output=tmp_path / "there")
     assert on_ray == ["run_task"]
@@ -290,6 +293,136 @@ def test_configurations_and_commands(on_ray: list[str], tmp_path: Path) -> None:
         Flags(executor="serial", address="10.0.0.5:6379").place()
     with pytest.raises(ConfigError, match="executor.*has no option 'adress'. Did you mean 'address'"):
         run_backtest({**CONFIG, "executor": {"ray": {"adress": "a"}}}, output=tmp_path / "wrong")
+
+
+# -------------------------------------------------------------------- other machines
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers take this for another machine than the one that asked."""
+    monkeypatch.setattr("foretide.parallel.ray_executor.here", lambda: "elsewhere")
+
+
+@pytest.mark.usefixtures("far")
+def test_models_saved_on_another_machine_come_back(tmp_path: Path) -> None:
+    panel = make_panel((150, 140))
+    there = _backtest(panel, tmp_path, "ray")
+    np.testing.assert_array_equal(there["saved"], ft.load(tmp_path / "models" / "Ridge").predict(panel).mean)
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["Ridge", "SeasonalES"]
+
+
+@pytest.mark.usefixtures("far")
+def test_another_machine_sees_the_study(tmp_path: Path) -> None:
+    _tune(make_panel((150,)), tmp_path, "ray")
+
+
+def test_workers_have_the_same_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ConfigError, match=r"'only_here'.*Type there: pip install 'fore"),
+    ):
+        patch.setitem(sys.modules, "only_here", types.ModuleType("only_here"))
+        patch.setattr("foretide.parallel.ray_executor.Sent", type("Sent", (Sent,), {"__module__": "only_here"}))
+        patch.setattr("only_here.Sent", sys.modules["foretide.parallel.ray_executor"].Sent, raising=False)
+        map_tasks(tasks.square, [1.0], executor="ray")
+    monkeypatch.setattr("foretide.parallel.ray_executor.versions", lambda: {"numpy": "0.1"})
+    with pytest.raises(ConfigError, match=r"numpy .* \(not 0.1\).*Install the same versions"):
+        map_tasks(tasks.square, [1.0], executor="ray")
+
+
+@pytest.mark.usefixtures("far")
+def test_an_opened_table_is_sent_where_its_file_is_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ft.synthetic.hourly(T=300, n_series=2, seed=1).panel.to_frame().to_parquet(tmp_path / "table.parquet")
+    panel = ft.Panel.open(tmp_path / "table.parquet", time="ds", target="x1", cache=tmp_path / "cache")
+    named = values(map_tasks(tasks.mapped_from, [0], shared=panel, executor="ray"))
+    assert named == [(str(mapped_file(panel.values)), float(panel.values.sum()))]
+    monkeypatch.setattr("foretide.data.scratch._mark", lambda path: (0, 0))  # workers see another file there
+    sent = values(map_tasks(tasks.mapped_from, range(4), shared=panel, executor="ray", n_jobs=2, chunk=1))
+    assert set(sent) == {("", named[0][1])}
+    monkeypatch.setattr("foretide.parallel.ray_executor.here", ray_worker.here)
+    with pytest.raises(StorageError, match="not the file that was opened.*Open the table again"):
+        map_tasks(tasks.mapped_from, [0], shared=panel, executor="ray")
+
+
+# -------------------------------------------------------------------- who may come in
+def test_it_listens_on_this_machine_alone_and_asks_for_a_token(ray_here: RayExecutor) -> None:
+    from ray._private.authentication.authentication_utils import is_token_auth_enabled
+
+    assert is_token_auth_enabled()
+    assert is_loopback(ray_here.ray().get_runtime_context().gcs_address)
+    heard = {
+        one.laddr.ip.removeprefix("::ffff:")
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]
+        for one in process.net_connections(kind="inet")
+        if one.status == psutil.CONN_LISTEN
+    }
+    assert heard == {"127.0.0.1"}
+    assert not {name for name in os.environ if "AUTH" in name and name.startswith("RAY")} - {MODE}
+
+
+STRANGER = """
+import sys
+from foretide.parallel import RayExecutor
+from foretide.errors import ConfigError
+for address, told in (("10.0.0.5:6379", "RAY_AUTH_MODE=token"), ("ray://head:10001", "`ray job submit`")):
+    try:
+        RayExecutor(address=address)
+    except ConfigError as error:
+        assert told in str(error), error
+        assert address in str(error)
+        assert "ray" not in sys.modules
+    else:
+        raise AssertionError(address)
+RayExecutor(address="10.0.0.5:6379", insecure=True)
+from foretide.parallel import map_tasks
+for address, told in (("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1"), ("head", "is host:port")):
+    try:
+        map_tasks(print, [1], executor={"ray": {"address": address, "insecure": True}})
+    except ConfigError as error:
+        assert told in str(error), error
+        assert "ray" not in sys.modules
+    else:
+        raise AssertionError(address)
+import os, time
+from foretide.parallel.ray_worker import Sent
+from foretide.parallel.ray_address import MODE, TOKEN
+from foretide.parallel.ray_cluster import _read_mode_anew
+began = time.monotonic()
+for token, told in ((None, "this process has none. Type `export RAY_AUTH_MODE=token"), ("", "has none. Type"),
+                    ("0" * 32, "has another one. Compare RAY_AUTH_TOKEN")):
+    if token is not None:
+        os.environ |= {MODE: "token", TOKEN: token}
+        _read_mode_anew()
+    try:
+        map_tasks(print, [1], executor={"ray": {"address": sys.argv[1]}})
+    except ConfigError as error:
+        assert told in str(error), error
+    else:
+        raise AssertionError(told)
+assert time.monotonic() - began < 30, "Ray was asked for minutes"
+"""
+
+
+def test_clusters_are_refused_without_their_token_and_that_at_once(ray_here: RayExecutor, tmp_path: Path) -> None:
+    """First those that others reach, before Ray is imported; then by one that wants another token."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    stranger = {**clean, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "HOME": str(tmp_path)}
+    address = ray_here.ray().get_runtime_context().gcs_address
+    subprocess.run([sys.executable, "-c", STRANGER, address], check=True, timeout=120, env=stranger)
+    RayExecutor(address="10.0.0.5:6379")  # this process has a token
+    with pytest.raises(ConfigError, match="uses a Ray that it has started. End that before"):
+        map_tasks(tasks.square, [1.0], executor={"ray": {"address": "127.0.0.1:1"}})
+
+
+def test_a_cluster_without_a_node_on_this_machine_is_refused(
+    ray_here: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = ray_here.ray()
+    monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)  # it listens on the loopback address
+    address = ray.get_runtime_context().gcs_address
+    ask_to_join(ray, address)
+    monkeypatch.setattr("ray._private.services.find_node_ids", lambda: {"of another cluster"})
+    with pytest.raises(ConfigError, match=f"No node of the Ray cluster at {address} .* Type `ray start --address="):
+        ask_to_join(ray, address)
 
 
 # -------------------------------------------------------------------- workers that die, streams that are closed
@@ -328,129 +461,6 @@ def test_a_closed_stream_ends_its_tasks() -> None:
     until(lambda: len(workers()) == 2)
     stream.close()
     until(lambda: not workers())
-
-
-# -------------------------------------------------------------------- other machines
-@pytest.fixture
-def far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let workers take this for another machine than the one that asked."""
-    monkeypatch.setattr("foretide.parallel.ray_executor.here", lambda: "elsewhere")
-
-
-@pytest.mark.usefixtures("far")
-def test_models_saved_on_another_machine_come_back(tmp_path: Path) -> None:
-    panel = make_panel((150, 140))
-    there = _backtest(panel, tmp_path, "ray")
-    np.testing.assert_array_equal(there["saved"], ft.load(tmp_path / "models" / "Ridge").predict(panel).mean)
-    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["Ridge", "SeasonalES"]
-
-
-@pytest.mark.usefixtures("far")
-def test_another_machine_has_the_same_versions_and_sees_the_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _tune(make_panel((150,)), tmp_path, "ray")
-    monkeypatch.setattr("foretide.parallel.ray_executor.versions", lambda: {"numpy": "0.1"})
-    with pytest.raises(ConfigError, match=r"numpy .* \(not 0.1\).*Install the same versions"):
-        map_tasks(tasks.square, [1.0], executor="ray")
-
-
-def test_an_outbox_sends_files_and_folders(tmp_path: Path) -> None:
-    with collected(far=True) as parcels:
-        with outbox(tmp_path / "a.txt") as place:
-            place.write_text("one")
-        with outbox(tmp_path / "b") as place:
-            (place / "in").mkdir(parents=True)
-            (place / "in" / "c").write_text("two")
-    assert list(tmp_path.iterdir()) == []
-    for _ in range(2):  # a new version replaces the former one
-        deliver(parcels)
-        assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
-            "a.txt",
-            "b",
-            "b/in",
-            "b/in/c",
-        ]
-    (tmp_path / "b" / "mine.txt").write_text("mine")
-    with pytest.raises(StorageError, match="mine.txt, which would be lost"):
-        deliver(parcels)
-    assert (tmp_path / "b" / "mine.txt").read_text() == "mine"
-    deliver([Parcel(str(tmp_path / "d"), {"in/c": b"three"})])
-    assert (tmp_path / "d" / "in" / "c").read_text() == "three"
-
-
-# -------------------------------------------------------------------- who may come in
-def test_it_listens_on_this_machine_alone_and_asks_for_a_token(ray_here: RayExecutor) -> None:
-    from ray._private.authentication.authentication_utils import is_token_auth_enabled
-
-    assert is_token_auth_enabled()
-    assert is_loopback(ray_here.ray().get_runtime_context().gcs_address)
-    heard = {
-        one.laddr.ip.removeprefix("::ffff:")
-        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]
-        for one in process.net_connections(kind="inet")
-        if one.status == psutil.CONN_LISTEN
-    }
-    assert heard == {"127.0.0.1"}
-    assert not {name for name in os.environ if "AUTH" in name and name.startswith("RAY")} - {MODE}
-
-
-STRANGER = """
-import sys
-from foretide.parallel import RayExecutor
-from foretide.errors import ConfigError
-for address in ("10.0.0.5:6379", "ray://head:10001"):
-    try:
-        RayExecutor(address=address)
-    except ConfigError as error:
-        assert "RAY_AUTH_MODE=token" in str(error), error
-        assert address in str(error)
-        assert "ray" not in sys.modules
-    else:
-        raise AssertionError(address)
-RayExecutor(address="10.0.0.5:6379", insecure=True)
-from foretide.parallel import map_tasks
-for address, told in (("127.0.0.1:1", "No Ray cluster answers at 127.0.0.1:1"), ("head", "is host:port")):
-    try:
-        map_tasks(print, [1], executor={"ray": {"address": address, "insecure": True}})
-    except ConfigError as error:
-        assert told in str(error), error
-        assert "ray" not in sys.modules
-    else:
-        raise AssertionError(address)
-"""
-
-
-def test_clusters_that_others_reach_are_refused_without_a_token() -> None:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    subprocess.run([sys.executable, "-c", STRANGER], check=True, timeout=120, env=clean)
-    RayExecutor(address="10.0.0.5:6379")  # this process has a token
-    with pytest.raises(ConfigError, match="uses a Ray that it has started. End that before"):
-        map_tasks(tasks.square, [1.0], executor={"ray": {"address": "127.0.0.1:1"}})
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"address": ""}, "address is that of a cluster's head"),
-        ({"insecure": "yes"}, "insecure is true or false, got 'yes'"),
-        ({"gpus": -1}, "gpus is how many GPUs each task asks for"),
-        ({"n_jobs": 0}, "n_jobs is how many tasks run side by side"),
-        ({"adress": "a"}, "has no option 'adress'. Did you mean 'address'"),
-        (3, "options of the executor 'ray' are keys and values, got 3"),
-    ],
-)
-def test_wrong_options(options: Any, message: str) -> None:
-    with pytest.raises(ConfigError, match=message), using({"ray": options}):
-        pass
-    assert "ray" in EXECUTORS
-
-
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "ray")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'foretide\[ray\]'"):
-        RayExecutor()
 
 
 # -------------------------------------------------------------------- nothing is left

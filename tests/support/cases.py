@@ -76,7 +76,7 @@ def made(name: str, **settings: Any) -> Callable[[int], Forecaster]:
 
 _LSTM, _ATTENTION = dict(forecaster_class("LSTM").quick), dict(forecaster_class("Attention").quick)
 _INNER = {"by_step": False}
-"""Of networks inside wrappers: correcting the steps takes a third of a fit and is held by the networks alone."""
+"""Correcting the steps takes half of a fit so short: the networks themselves do it, and one with counts."""
 _SHORT_LAVAR = {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}
 _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "SeasonalNaive-5": ("SeasonalNaive", {"season": 5, "alias": "naive5"}),
@@ -87,17 +87,19 @@ _FURTHER: dict[str, tuple[str, dict[str, Any]]] = {
     "Stats-TSB": ("Stats", {"model": "TSB", "params": {"alpha_d": 0.3, "alpha_p": 0.1}}),
     "CalendarES-de": ("CalendarES", {"calendar": {"features": ["weekday"], "country": "DE"}}),
     "LAVAR-gaussian": ("LAVAR", {**_SHORT_LAVAR, "heads": ("gaussian",) * 3}),
-    "LSTM-student_t": ("LSTM", {"head": "student_t"}),
+    "LSTM-student_t": ("LSTM", {**_INNER, "head": "student_t"}),
     "Attention-nb": ("Attention", {"head": "nb"}),
-    "Attention-quantile": ("Attention", {"head": "quantile"}),
-    "LSTM-base": ("LSTM", {"level": "base"}),
-    "LSTM-calendar": ("LSTM", {"calendar": "auto", "known": "on"}),
-    "Attention-waves": ("Attention", {"seasons": (7, 24), "waves": 3, "head": "gaussian"}),
+    "Attention-quantile": ("Attention", {**_INNER, "head": "quantile"}),
+    "LSTM-base": ("LSTM", {**_INNER, "level": "base"}),
+    "LSTM-calendar": ("LSTM", {**_INNER, "calendar": "auto", "known": "on"}),
+    "Attention-waves": ("Attention", {**_INNER, "seasons": (7, 24), "waves": 3, "head": "gaussian"}),
     "Ensemble-distribution": (
         "Ensemble",
         {"models": [{"VAR": {"order": 1}}, {"VAR": {"order": 2}}], "weights": (0.3, 0.7)},
     ),
-    "Ensemble-networks": ("Ensemble", {"models": [{"LSTM": {**_LSTM, "waves": 2}}, {"LAVAR": _SHORT_LAVAR}]}),
+    "Ensemble-networks": (
+        "Ensemble", {"models": [{"LSTM": {**_LSTM, **_INNER, "waves": 2}}, {"LAVAR": _SHORT_LAVAR}]},
+    ),
     "Ensemble-median": (
         "Ensemble", {"weights": None, "combine": "median"},
     ),

@@ -137,5 +137,12 @@ def writes_to_panel(panel: Any, item: int) -> None:
     panel.values[0, 0] = 5.0
 
 
+def mapped_from(panel: Any, item: int) -> tuple[str, float]:
+    """The file that a panel's values are mapped from, and their sum."""
+    from foretide.data.scratch import mapped_file
+
+    return str(mapped_file(panel.values) or ""), float(panel.values.sum())
+
+
 def interrupts(shared: Any, item: int) -> None:
     raise KeyboardInterrupt

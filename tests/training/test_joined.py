@@ -16,16 +16,17 @@ import torch
 
 import foretide as ft
 from foretide.data.checkpoints import keeping
-from foretide.errors import ConfigError, TrainingError, WorkerDiedError
+from foretide.errors import ConfigError, DataError, TrainingError, WorkerDiedError
 from foretide.forecasters.options import decisive
 from foretide.seeding import torch_generator
 from foretide.training import joined, loop, ranks
 from foretide.training.config import TrainingConfig
+from foretide.training.followers import Followers, LostError
 from foretide.training.joined import JoinedLearner
 from foretide.training.learner import Group, NetworkLearner
 from foretide.training.loop import History
 from foretide.training.network import Network
-from foretide.training.ranks import LostError, Ranks
+from foretide.training.ranks import Ranks
 from foretide.training.store import WindowBatches
 
 EPOCHS = 3
@@ -40,10 +41,14 @@ class CaughtError(Exception):
     """Ends a fit where training would begin."""
 
 
-def before_training(kind: str, options: dict[str, Any], holes: bool = False) -> tuple[Network, Any, TrainingConfig]:
+def before_training(
+    kind: str, options: dict[str, Any], holes: bool = False, counts: bool = False
+) -> tuple[Network, Any, TrainingConfig]:  # fmt: skip
     """A network, its windows and settings, as they come to the training."""
     rng, taken = np.random.default_rng(1), []
     table = ft.synthetic.hourly(T=160, n_series=2, seed=1).panel
+    if counts:
+        table = table.with_values(np.rint(np.abs(table.values)))
     if holes:
         values = table.values.copy()
         values[rng.random(values.shape) < 0.2] = np.nan
@@ -201,12 +206,12 @@ def test_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
         "device": "cpu",
     }
     alone = ft.LSTM(4, **settings).fit(panel)
-    begun: list[Path] = []
-    started = ranks.ranks_in
-    monkeypatch.setattr(joined, "ranks_in", lambda folder, *rest: begun.append(folder) or started(folder, *rest))
+    begun: list[Followers] = []
+    monkeypatch.setattr(joined, "Followers", lambda *own: begun.append(Followers(*own)) or begun[0])
     model = ft.LSTM(4, **settings, devices=2).fit(panel)
-    assert begun
-    assert not begun[0].exists()
+    assert begun[0].called
+    assert not begun[0].thread.is_alive()
+    assert not begun[0].folder.exists()
     assert model.history[1]["train_loss"] == pytest.approx(alone.history[1]["train_loss"], rel=1e-5)
     np.testing.assert_allclose(model.predict(panel).mean, alone.predict(panel).mean, rtol=1e-5)
 
@@ -236,6 +241,17 @@ def test_lavar_says_that_it_trains_in_one_process() -> None:
 def test_in_a_worker_one_process_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranks, "jobs_here", lambda n: 1)
     assert ranks.n_ranks(4, CPU) == 1
+
+
+def test_what_fails_before_the_training_ends_them_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Followers] = []
+    monkeypatch.setattr(joined, "Followers", lambda *own: begun.append(Followers(*own)) or begun[0])
+    panel = ft.synthetic.hourly(T=160, n_series=2, seed=1).panel
+    with pytest.raises(DataError, match="is for counts"):
+        ft.LSTM(4, input_size=12, head="nb", devices=2, device="cpu").fit(panel)
+    assert not begun[0].called
+    assert not begun[0].thread.is_alive()
+    assert not begun[0].folder.exists()
 
 
 def test_a_job_under_torchrun_starts_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,7 @@ def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
     """
     apart = season if season is not None else main_season(panel)
     rows: list[dict[str, object]] = []
+    ends: list[int] = []
     for i in range(panel.n_entities):
         block = panel.rows(i)
         for d in range(panel.n_targets):
@@ -81,11 +82,15 @@ def series_audit(panel: Panel, season: int | None = None) -> pd.DataFrame:
             line: dict[str, object] = {"series": panel.series_name(i, d), "first": None, "last": None, "steps": 0}
             if len(seen):
                 y = y[seen[0] : seen[-1] + 1]
-                ends = panel.grid.output_times([panel.first[i] + seen[0], panel.first[i] + seen[-1]])
-                line |= {"first": _time(ends[0]), "last": _time(ends[1]), "steps": len(y)}
+                ends += [int(panel.first[i] + seen[0]), int(panel.first[i] + seen[-1])]
+                line["steps"] = len(y)
             known = y[np.isfinite(y)]
             line |= _figures(known, len(y))
             rows.append({**line, "constant_run": longest_run(y), "spikes": spikes(y, apart)})
+    times = iter([_time(time) for time in panel.grid.output_times(ends)] if ends else [])
+    for line in rows:
+        if line["steps"]:
+            line |= {"first": next(times), "last": next(times)}
     return pd.DataFrame(rows)
 
 

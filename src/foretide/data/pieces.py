@@ -105,8 +105,8 @@ def rows_at(panel: Panel, start: int, stop: int) -> slice | Ints:
     moved = panel.row0[low : high + 1] - (ends - panel.length)[low : high + 1]
     if (moved == moved[0]).all():
         return slice(start + int(moved[0]), stop + int(moved[0]))
-    entity = np.searchsorted(ends[low : high + 1], np.arange(start, stop), side="right")
-    return np.asarray(moved[entity] + np.arange(start, stop), dtype=np.int64)
+    rows = np.diff(np.concatenate([[start], ends[low:high], [stop]]))
+    return np.repeat(moved, rows) + np.arange(start, stop)
 
 
 def rows_of(panel: Panel, start: int, stop: int, columns: slice | list[int] = slice(None)) -> Reals:

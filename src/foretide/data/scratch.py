@@ -5,7 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
 
     from foretide.typing import Array
 
+_ANEW = "Open the table again: Panel.open(...)."
 T = TypeVar("T", bound=np.generic)
 _COPIED_ROWS = 65_536
 IN_MEMORY = 256 * 2**20
 """Bytes of an array made from a table in memory, above which it lies in a file."""
 BESIDE_A_FILE = 16 * 2**20
 """The same for one made from a table that lies in a file itself."""
+
+_WHOLE: ContextVar[bool] = ContextVar("sent_whole", default=False)
 
 
 def mapped_file(values: Array) -> Path | None:
@@ -119,6 +124,8 @@ class Mapping:
     shape, strides : tuples of int
     offset : int
         Of its first value, in bytes.
+    mark : (int, int)
+        Size of the file and when it was last written, by which another one of the same name is told from it.
     """
 
     path: Path
@@ -126,6 +133,7 @@ class Mapping:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int
+    mark: tuple[int, int]
 
     def open(self) -> Array:
         """Return the array, to be read only.
@@ -137,15 +145,18 @@ class Mapping:
         Raises
         ------
         StorageError
-            Where the file is no longer there.
+            Where the file is no longer there, or is another one.
         """
-        with storing(self.path, "Open the table again: Panel.open(...).", deed="read"):
+        with storing(self.path, _ANEW, deed="read"):
+            if _mark(self.path) != self.mark:
+                raise OSError(0, "it is not the file that was opened")
             whole = np.memmap(self.path, dtype=np.uint8, mode="r")
         return np.ndarray(self.shape, self.dtype, whole, self.offset, self.strides)
 
 
 def as_mapping(values: Array) -> Array | Mapping:
-    """Return an array that is mapped from a file with a name as what finds it there; any other as it is.
+    """Return an array that is mapped from a file with a name as what finds it there; any other, and all inside
+    :func:`sent_whole`, as it is.
 
     Parameters
     ----------
@@ -156,15 +167,36 @@ def as_mapping(values: Array) -> Array | Mapping:
     -------
     array or Mapping
     """
-    base: object = values
+    base: object = None if _WHOLE.get() else values
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap) and base.filename is not None:
+            path = Path(str(base.filename))
             within = values.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-            return Mapping(
-                Path(str(base.filename)), values.dtype.str, values.shape, values.strides, base.offset + within
-            )
+            place = base.offset + within
+            return Mapping(path, values.dtype.str, values.shape, values.strides, place, _mark(path))
         base = base.base
     return values
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    with storing(path, _ANEW, deed="read"):
+        found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def sent_whole() -> Iterator[None]:
+    """Let panels that are pickled inside carry their values, for a machine that does not see the file.
+
+    Yields
+    ------
+    None
+    """
+    token = _WHOLE.set(True)
+    try:
+        yield
+    finally:
+        _WHOLE.reset(token)
 
 
 def empty(shape: tuple[int, ...], dtype: type[T] | np.dtype[T], like: Array) -> NDArray[T]:

@@ -166,4 +166,5 @@ class Shape:
     @property
     def series(self) -> tuple[str, ...]:
         """Names of all series, entities outer, targets inner."""
-        return tuple(self.series_name(i, d) for i in range(self.n_entities) for d in range(self.n_targets))
+        one, targets = self.n_targets == 1, self.targets
+        return tuple(t if name == "" else name if one else f"{name}/{t}" for name in self.ids for t in targets)

@@ -282,9 +282,13 @@ def _widened(
     if found.quantiles is None or len(quantiles) < 2 or not len(windows):
         return found
     # Bounds of counts that are zero around a small mean are bounds; those that repeat the mean are none.
-    width = np.abs(found.quantiles - np.asarray(found.mean)[..., None]).max(axis=(1, 3))  # [W, D]
-    size = np.abs(found.mean).max(axis=1)
-    flat = (width <= NARROW * size) & (size > 0)
+    mean, size = np.asarray(found.mean)[..., None], np.abs(found.mean).max(axis=1)
+    outermost = np.abs(found.quantiles[..., :: len(quantiles) - 1] - mean).max(axis=(1, 3))  # [W, D]
+    flat = (outermost <= NARROW * size) & (size > 0)
+    if not flat.any():
+        return found
+    width = np.abs(found.quantiles - mean).max(axis=(1, 3))
+    flat &= width <= NARROW * size
     for w in np.flatnonzero(flat.any(axis=1)):
         y = targets_until(panel, int(windows.entity[w]), int(windows.cutoff[w]))
         for d in np.flatnonzero(flat[w]):
@@ -294,11 +298,11 @@ def _widened(
     where = np.flatnonzero(flat.any(axis=1))
     if not len(where):
         return found
-    mean, bounds, kind = stand_in.forecast(panel, windows[where], found.mean.shape[1], quantiles)
+    instead, bounds, kind = stand_in.forecast(panel, windows[where], found.mean.shape[1], quantiles)
     assert bounds is not None
-    own, around = np.array(found.quantiles, dtype=np.float64), bounds - mean[..., None]
+    own, around = np.array(found.quantiles, dtype=np.float64), bounds - instead[..., None]
     chosen = flat[where][:, None, :, None] & np.isfinite(around)
-    own[where] = np.where(chosen, np.asarray(found.mean)[where][..., None] + around, own[where])
+    own[where] = np.where(chosen, mean[where] + around, own[where])
     text = f"{name} has learned no spread of the series, its interval is that of "
     notes = [Note("stand-in", text + other, where[kind == k]) for k, other in enumerate(NAMES) if (kind == k).any()]
     return replace(found, quantiles=own, notes=(*found.notes, *notes))

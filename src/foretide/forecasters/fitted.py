@@ -23,6 +23,7 @@ from foretide.errors import DataError
 from foretide.forecasters.gaussian import LARGEST
 from foretide.forecasters.intervals.learned import UNSAVED, Intervals
 from foretide.forecasters.paths.dependence import Dependence
+from foretide.forecasters.paths.late import LateDependence
 from foretide.forecasters.remembered import check_rows, completed
 from foretide.forecasters.stand_in import StandIn
 from foretide.training.saved import arrays_of, facts_of, prefixed, restored, under
@@ -92,8 +93,8 @@ class Fitted:
         What past errors say; None for a model with a distribution of its own, and where they were not wanted.
     closures : Closures
         Where nothing ever happened: every forecast is zero there.
-    dependence : Dependence or None
-        How its errors hang together over steps and series; None where intervals were not wanted.
+    dependence : Dependence, LateDependence or None
+        How its errors hang together over steps and series, or what says so; None where intervals were not wanted.
     """
 
     targets: tuple[str, ...]
@@ -112,7 +113,7 @@ class Fitted:
     stand_in: StandIn | None = None
     intervals: Intervals | None = None
     closures: Closures = field(default_factory=Closures)
-    dependence: Dependence | None = None
+    dependence: Dependence | LateDependence | None = None
 
     @classmethod
     def begin(cls, panel: Panel, part: Panel) -> Fitted:
@@ -124,6 +125,11 @@ class Fitted:
             int(grid.start) if grid.is_integer else str(grid.start), grid.tz, bool(getattr(grid, "wall", False)),
             panel.ids, str(last), Indicators.learn(part), panel.names,
         )  # fmt: skip
+
+    @property
+    def joint(self) -> Dependence | None:
+        """How its errors hang together, learned now where that was put off; None where intervals were not wanted."""
+        return self.dependence.learned if isinstance(self.dependence, LateDependence) else self.dependence
 
     @property
     def grid(self) -> Grid:
@@ -301,11 +307,12 @@ class Fitted:
         if self.history is not None:
             kept = {"ids": self.history.ids, "static": len(self.history.static.names)}
         stand_in = None if self.stand_in is None else facts_of(self.stand_in)
+        joint = self.joint
         return {
             **facts_of(self), "indicators": self.indicators.to_dict(), "names": asdict(self.names), "history": kept,
             "stand_in": stand_in, "intervals": None if self.intervals is None else self.intervals.facts(),
             "closures": self.closures.to_dict(),
-            "dependence": None if self.dependence is None else facts_of(self.dependence),
+            "dependence": None if joint is None else facts_of(joint),
         }  # fmt: skip
 
     def without_history(self) -> Fitted:
@@ -316,7 +323,7 @@ class Fitted:
         """The history and the past errors."""
         kept = {} if self.history is None else {name: arrays_of(self.history)[name] for name in HISTORY}
         past = {} if self.intervals is None else prefixed(PAST, self.intervals.arrays())
-        return kept | past | ({} if self.dependence is None else prefixed(PATHS, arrays_of(self.dependence)))
+        return kept | past | ({} if self.joint is None else prefixed(PATHS, arrays_of(self.joint)))
 
     @classmethod
     def restore(cls, facts: Json, arrays: Mapping[str, Array]) -> Fitted:

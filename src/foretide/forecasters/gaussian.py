@@ -34,12 +34,15 @@ def too_large(values: Floats) -> str | None:
 
 
 def normal_quantiles(mean: Floats, sd: Floats, quantiles: Sequence[float]) -> Floats:
-    """Return quantiles of normal distributions: mean and standard deviation ``[...]`` -> ``[..., Q]``."""
+    """Return quantiles of normal distributions: mean and standard deviation ``[...]`` -> ``[..., Q]``.
+
+    Those of one level lie together in memory: the last axis is short, and steps along it are slow.
+    """
     z, most = np.array([NormalDist().inv_cdf(q) for q in quantiles]), np.finfo(np.float64).max
     with np.errstate(over="ignore"):
-        found = np.asarray(sd[..., None] * z)
-        found += mean[..., None]
-        return np.clip(found, -most, most, out=found)
+        found = np.multiply.outer(z, sd)
+        found += mean
+        return np.moveaxis(np.clip(found, -most, most, out=found), 0, -1)
 
 
 def naive_distribution(history: Floats, cutoffs: Ints, h: int, season: int) -> tuple[Floats, Floats]:

@@ -204,7 +204,7 @@ def check_forecast(forecaster: Forecaster, parts: Sequence[Forecaster]) -> None:
     if not slow:
         forecaster.choices()
     errors = None if fitted.intervals is None else fitted.intervals.errors
-    dependence = fitted.dependence
+    dependence = fitted.joint
     for what, kept in (
         ("errors", None if errors is None else errors.group),
         ("dependence", None if dependence is None else dependence.own),

@@ -10,10 +10,11 @@ import numpy as np
 
 from foretide.data.pieces import PIECE_ROWS, pieces, rows_of
 from foretide.data.time.seasons import seasons_of
-from foretide.data.windows import evenly
+from foretide.data.windows import Windows, evenly
 from foretide.forecasters.gaussian import normal_quantiles, unit_of
 from foretide.forecasters.simple.history import (
     ahead_rows,
+    alike,
     at_rows,
     by_entity,
     first_known,
@@ -25,7 +26,6 @@ from foretide.forecasters.simple.history import (
 
 if TYPE_CHECKING:
     from foretide.data.panel import Panel
-    from foretide.data.windows import Windows
     from foretide.typing import Floats, Ints, Reals
 
 
@@ -65,12 +65,13 @@ class StandIn:
         season = min(seasons_of(train.grid.freq), default=1)
         d = train.n_targets
         ratios: list[Floats] = []
-        for i in evenly(train.n_entities, LOOKED_AT, down=True):
-            square, count, size, seen = _moves(train.rows(int(i))[:, :d], season)
+        some = evenly(train.n_entities, LOOKED_AT, down=True)
+        for entities, _, _ in alike(train, Windows(some, train.length[some] - 1)):
+            square, count, size, seen = _moves(_together(train, entities), season)
             usable = (count > 0) & (size > 0)
             root = np.sqrt(square / np.maximum(count, 1))
             ratios.append(np.where(usable, root / np.where(usable, size / np.maximum(seen, 1), 1.0), np.nan))
-        table = np.array(ratios)
+        table = np.concatenate(ratios)
         spread = [float(np.median(c[~np.isnan(c)])) if (~np.isnan(c)).any() else 0.0 for c in table.T]
         nonnegative, whole, known, zero = (np.full(d, first) for first in (True, True, False, False))
         for piece in pieces(train.length, 8 * d):
@@ -134,26 +135,38 @@ def _unit(values: Floats) -> Floats:
     return unit_of(_largest(values))
 
 
-def _largest(values: Reals) -> Floats:
-    return np.asarray(np.max(np.abs(values), axis=0, initial=0.0, where=~np.isnan(values)), dtype=np.float64)
+def _largest(values: Reals, axis: int = 0) -> Floats:
+    return np.asarray(np.fmax.reduce(np.abs(values), axis=axis, initial=0.0), dtype=np.float64)
 
 
-def _moves(rows: Reals, season: int) -> tuple[Floats, Ints, Floats, Ints]:
-    """Sums and numbers of squared one-season differences and of sizes of each column ``[T, D]``, in a common unit."""
-    lag = season if len(rows) > season else 1
-    parts = range(0, len(rows), PIECE_ROWS)
-    unit = unit_of(np.max([_largest(rows[low : low + PIECE_ROWS]) for low in parts], axis=0))
-    square, size = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
-    count, seen = np.zeros(rows.shape[1], dtype=np.int64), np.zeros(rows.shape[1], dtype=np.int64)
+def _together(panel: Panel, entities: Ints) -> Reals:
+    """Targets of entities of one length, ``[B, T, D]``; those of a single one where they lie."""
+    if len(entities) == 1:
+        return panel.rows(int(entities[0]))[None, :, : panel.n_targets]
+    rows = panel.row0[entities][:, None] + np.arange(panel.length[entities[0]])
+    return np.asarray(panel.values[rows, : panel.n_targets])
+
+
+def _moves(values: Reals, season: int) -> tuple[Floats, Ints, Floats, Ints]:
+    """Sums and numbers of squared one-season differences and of sizes, ``[B, D]`` each, in a common unit.
+
+    Of the columns ``[B, T, D]`` of several entities.
+    """
+    b, length, d = values.shape
+    lag = season if length > season else 1
+    parts = range(0, length, PIECE_ROWS)
+    unit = unit_of(np.max([_largest(values[:, low : low + PIECE_ROWS], 1) for low in parts], axis=0))[:, None]
+    square, size = np.zeros((2, b, d))
+    count, seen = np.zeros((2, b, d), dtype=np.int64)
     for low in parts:
-        y = rows[max(0, low - lag) : low + PIECE_ROWS].astype(np.float64) / unit
-        moved, moves = _sums((y[lag:] - y[:-lag]) ** 2)
-        own, known = _sums(np.abs(y[min(low, lag) :]))
+        y = values[:, max(0, low - lag) : low + PIECE_ROWS].astype(np.float64) / unit
+        moved, moves = _sums((y[:, lag:] - y[:, :-lag]) ** 2, 1)
+        own, known = _sums(np.abs(y[:, min(low, lag) :]), 1)
         square, count, size, seen = square + moved, count + moves, size + own, seen + known
     return square, count, size, seen
 
 
-def _sums(values: Floats) -> tuple[Floats, Ints]:
-    """Sum and number of the observed values of each column."""
+def _sums(values: Floats, axis: int = 0) -> tuple[Floats, Ints]:
+    """Sum and number of the observed values along an axis."""
     seen = ~np.isnan(values)
-    return np.where(seen, values, 0.0).sum(axis=0), seen.sum(axis=0)
+    return np.where(seen, values, 0.0).sum(axis=axis), seen.sum(axis=axis)

@@ -262,6 +262,13 @@ class Head(nn.Module, ABC):
         distribution: Distribution = self(features, base, scale, series)
         return distribution.mean()
 
+    def linear_mean(self) -> tuple[Tensor, Tensor] | None:
+        """Weight ``[D, K]`` and bias ``[D]`` where the mean of a step is ``base + scale * (weight features + bias)``.
+
+        None where it is not, or where these are of each entity.
+        """
+        return None
+
     def points(self) -> Head | None:
         """Head of points that shares this head's linear map, so that training it by squared error fits the mean here.
 

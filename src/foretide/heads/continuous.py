@@ -23,7 +23,7 @@ from foretide.heads.base import (
     drawn_generator,
     known_series,
 )
-from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.linear import apply_linear, make_linear, one_matrix
 from foretide.heads.point import PointHead
 from foretide.heads.spread import SMALLEST, Spread, rank_one
 
@@ -145,6 +145,10 @@ class GaussianHead(Head):
     def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
         """Return the location."""
         return base + scale * apply_linear(self.linear, features, series)
+
+    def linear_mean(self) -> tuple[Tensor, Tensor] | None:
+        """Weight and bias of the linear map."""
+        return one_matrix(self.linear)
 
     def points(self) -> PointHead | None:
         """Head of points that shares the linear map."""

@@ -79,13 +79,20 @@ class CountHead(Head):
     def forward(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Counted:
         """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
         info = known_series(series)
+        mean = self._mean(features, base, scale, info)
+        return Counted(self._distribution(mean, features, info), _along(info.unit, base))
+
+    def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
+        """Return the mean, which no other parameter of the distribution moves."""
+        info = known_series(series)
+        return self._mean(features, base, scale, info) / _along(info.unit, base)
+
+    def _mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo) -> Tensor:
+        """Mean in counts."""
         linear = apply_linear(self.linear, features, series)
-        unit = _along(info.unit, base)
         if self.link == "additive":
-            mean = self.mean_of(base + scale * linear, info)
-        else:
-            mean = self.mean_of(base, info) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
-        return Counted(self._distribution(mean, features, info), unit)
+            return self.mean_of(base + scale * linear, series)
+        return self.mean_of(base, series) * linear.clamp(-LOG_RANGE, LOG_RANGE).exp()
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
         """Heads that were saved before there was ``asleep`` let no silent series wake."""

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from foretide.errors import ConfigError, check_choice
 from foretide.heads.base import Head, HeadShape, SeriesInfo
-from foretide.heads.linear import apply_linear, make_linear
+from foretide.heads.linear import apply_linear, make_linear, one_matrix
 from foretide.heads.point import Points
 
 
@@ -93,3 +93,7 @@ class DeltaHead(Head):
         delta = apply_linear(self.linear, features, series)
         moved = delta.cumsum(dim=1) if self.cumulative and delta.ndim == 3 else delta
         return DeltaDistribution(base + scale * moved, self.on, self.weights, self.nonnegative)
+
+    def linear_mean(self) -> tuple[Tensor, Tensor] | None:
+        """Weight and bias of a step's increment; None where forecasts are cut off at zero."""
+        return None if self.nonnegative else one_matrix(self.linear)

@@ -85,3 +85,10 @@ def apply_linear(linear: Map, features: Tensor, series: SeriesInfo | None) -> Te
         linear(features, known_series(series).entity) if isinstance(linear, PrivateLinear) else linear(features)
     )
     return out
+
+
+def one_matrix(linear: Map) -> tuple[Tensor, Tensor] | None:
+    """Weight ``[D, K]`` and bias ``[D]`` of a map that is one matrix for all entities; None of another."""
+    if isinstance(linear, Layers):
+        return (linear[0].weight, linear[0].bias) if len(linear) == 1 else None  # type: ignore[return-value]
+    return None if isinstance(linear, PrivateLinear) else (linear.weight, linear.bias)

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from foretide.errors import check_choice
 from foretide.heads.base import Distribution, Head, HeadShape, SeriesInfo
-from foretide.heads.linear import Map, apply_linear, make_linear
+from foretide.heads.linear import Map, apply_linear, make_linear, one_matrix
 
 ElementLoss = Callable[[Tensor, Tensor], Tensor]
 
@@ -98,3 +98,7 @@ class PointHead(Head):
     ) -> PointDistribution:
         """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
         return PointDistribution(base + scale * apply_linear(self.linear, features, series), self.error)
+
+    def linear_mean(self) -> tuple[Tensor, Tensor] | None:
+        """Weight and bias of the linear map."""
+        return one_matrix(self.linear)

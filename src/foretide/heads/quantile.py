@@ -100,6 +100,7 @@ class QuantileHead(Head):
 
     has_distribution, needs_series = True, True
     levels: tuple[float, ...] = QUANTILES
+    pull: Tensor
 
     def __init__(self, shape: HeadShape, levels: Sequence[float] = QUANTILES) -> None:
         super().__init__(shape)
@@ -118,23 +119,39 @@ class QuantileHead(Head):
         first = inverse_softplus(self._outwards(normal.diff()))
         self.offset = nn.Parameter(first.expand(shape.targets, -1).clone())
         self.shift = nn.Parameter(torch.zeros(shape.targets))
+        # A gap moves all quantiles beyond it, and the mean by the sum of their weights.
+        weights = torch.tensor(mean_weights(self.levels), dtype=torch.float32)
+        below, above = weights[: self.middle], weights[self.middle + 1 :]
+        beyond = torch.cat([-below.cumsum(0).flip(0), above.flip(0).cumsum(0).flip(0)])
+        self.register_buffer("pull", beyond, persistent=False)
 
     def forward(
         self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None
     ) -> QuantileDistribution:
         """Return the distribution for features ``[B, H, K]``: a base ``[B, H, D]`` corrected in units of ``scale``."""
-        log: Tensor = self.spread(known_series(series), base.ndim == 3)
-        spread = log.clamp(LOG_SMALLEST, LOG_LARGEST).exp()
-        median = base + scale * apply_linear(self.linear, features, series) + spread * self.shift
-        raw = apply_linear(self.gaps, features, series)
-        raw = raw.view(*raw.shape[:-1], self.shape.targets, -1) + self.offset
-        gaps = spread[..., None] * F.softplus(raw)
+        median, gaps = self._median_and_gaps(features, base, scale, known_series(series))
         below, above = gaps[..., : self.middle], gaps[..., self.middle :]
         left = below.cumsum(dim=-1).flip(-1)
         middle = median[..., None]
         return QuantileDistribution(
             torch.cat([middle - left, middle, middle + above.cumsum(dim=-1)], dim=-1), self.levels
         )
+
+    def mean(self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo | None = None) -> Tensor:
+        """Return the mean of the distribution: the median and a weighted sum of the gaps."""
+        median, gaps = self._median_and_gaps(features, base, scale, known_series(series))
+        return median + gaps @ self.pull
+
+    def _median_and_gaps(
+        self, features: Tensor, base: Tensor, scale: Tensor, series: SeriesInfo
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Median ``[..., D]``, and gaps ``[..., D, Q - 1]``: those below it from it down, then those above."""
+        log: Tensor = self.spread(series, base.ndim == 3)
+        spread = log.clamp(LOG_SMALLEST, LOG_LARGEST).exp()
+        median = base + scale * apply_linear(self.linear, features, series) + spread * self.shift
+        raw = apply_linear(self.gaps, features, series)
+        raw = raw.view(*raw.shape[:-1], self.shape.targets, -1) + self.offset
+        return median, spread[..., None] * F.softplus(raw)
 
     @torch.no_grad()
     def begin(self, base: Tensor, y: Tensor, series: SeriesInfo, observed: Tensor | None = None) -> None:

@@ -118,6 +118,14 @@ class RoutedHead(Head):
             distributions.append(head(features, base[..., at], scale[..., at], _of_columns(series, at)))
         return RoutedDistribution(tuple(distributions), columns, self.order, self.places)
 
+    def linear_mean(self) -> tuple[Tensor, Tensor] | None:
+        """Weights and biases of all heads, in the targets' order; None where one has none."""
+        parts = [part for head in self._made() if (part := head.linear_mean()) is not None]
+        if len(parts) < len(self.heads):
+            return None
+        weights, biases = zip(*parts, strict=True)
+        return torch.cat(weights)[self.order], torch.cat(biases)[self.order]
+
     def weigh(self, weight: Tensor) -> Tensor:
         """Weights of windows and targets, one where the target's head needs none."""
         return torch.where(self.bounded_columns, weight, 1.0)

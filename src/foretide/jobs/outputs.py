@@ -102,17 +102,18 @@ def before(panel: Panel, cutoffs: Sequence[int] | Ints, h: int) -> pd.DataFrame:
     DataFrame
         Id, time, ``y``; a row per series and step at which it has a row.
     """
-    kept, parts = min(max(4 * h, LEAST), MOST), []
-    for i, cutoff in enumerate(cutoffs):
-        rows = np.arange(panel.length[i])
-        chosen = (rows > cutoff - kept) & (rows <= cutoff)
-        times = panel.grid.output_times(panel.first[i] + rows[chosen])
-        values = panel.rows(i)[chosen]
-        parts += [
-            pd.DataFrame({panel.names.id: panel.series_name(i, d), panel.names.time: times, "y": values[:, d]})
-            for d in range(panel.n_targets)
-        ]
-    return pd.concat(parts, ignore_index=True)
+    kept, d = min(max(4 * h, LEAST), MOST), panel.n_targets
+    ends = np.minimum(np.asarray(cutoffs) + 1, panel.length)
+    begins = np.clip(np.asarray(cutoffs) + 1 - kept, 0, None)
+    counts = np.repeat(np.maximum(ends - begins, 0), d)  # of each series: entities outer, targets inner
+    series = np.repeat(np.arange(len(counts)), counts)
+    entity = series // d
+    row = begins[entity] + np.arange(len(series)) - (np.cumsum(counts) - counts)[series]
+    return pd.DataFrame({
+        panel.names.id: np.array(panel.series, dtype=object)[series],
+        panel.names.time: panel.grid.output_times(panel.first[entity] + row),
+        "y": panel.values[panel.row0[entity] + row, series % d],
+    })  # fmt: skip
 
 
 # ---------------------------------------------------------------- tables for people

@@ -19,6 +19,7 @@ from pandas.api.types import is_numeric_dtype
 
 from foretide.data.exports import guarded_frame
 from foretide.data.files import file_name, read_text
+from foretide.data.parquet import write_parquet
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.forecasters.artifact import from_json, to_json
 
@@ -120,7 +121,7 @@ def _load_cells(path: Path) -> pd.DataFrame:
 
 JSON: Kind[Json] = Kind("JSON", _save_json, _load_json)
 RECORDS: Kind[list[Json]] = Kind("JSON", _save_json, _load_records)
-TABLE: Kind[pd.DataFrame] = Kind("Parquet", lambda table, path: table.to_parquet(path, index=False), pd.read_parquet)
+TABLE: Kind[pd.DataFrame] = Kind("Parquet", write_parquet, pd.read_parquet)
 CELLS: Kind[pd.DataFrame] = Kind("JSON", _save_cells, _load_cells)
 """A table some of whose columns hold values of several types."""
 ARRAYS: Kind[Mapping[str, Singles]] = Kind("safetensors", _save_arrays, _load_arrays)

@@ -59,7 +59,7 @@ class Backbone(nn.Module, ABC):
         ----------
         inputs : Inputs
             A batch of windows.
-        feedback : callable
+        feedback : Feedback
             Gives an autoregressive decoder its previous value.
 
         Returns

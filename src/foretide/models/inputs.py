@@ -7,9 +7,22 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-Feedback = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Gives the value an autoregressive decoder reads after a step, ``[B, D]``, from the step's features ``[B, K]``,
-base ``[B, D]`` and scale ``[B, D]``."""
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Feedback:
+    """What an autoregressive decoder reads after a step.
+
+    Attributes
+    ----------
+    value : callable
+        Gives it, ``[B, D]``, from the step's features ``[B, K]``, base ``[B, D]`` and scale ``[B, D]``.
+    linear : pair of Tensor or None
+        Weight ``[D, K]`` and bias ``[D]`` where it is ``base + scale * (weight features + bias)``: a decoder need not
+        wait for the value of a step then to go on to the next.
+    """
+
+    value: Callable[[Tensor, Tensor, Tensor], Tensor]
+    linear: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from foretide.models.backbone import Backbone
 from foretide.models.config import LSTMConfig
-from foretide.models.frame import Frame
+from foretide.models.frame import Frame, Framed
 from foretide.models.inputs import Feedback, Hidden, Inputs, Shape
 
-FEW = 32
-"""Windows up to which a forecast's decoder goes cell by cell."""
 State = tuple[Any, Any]
 """Output and memory of every layer, ``[layers, B, K]`` each, or a sequence of ``[B, K]``."""
 
@@ -53,44 +52,77 @@ class LSTMBackbone(Backbone):
             tokens.append(inputs.static[:, None].expand(-1, self.shape.input_size, -1))
             ahead.append(inputs.static[:, None].expand(-1, self.shape.h, -1))
         _, state = self.encoder(torch.cat(tokens, dim=2))
-        base = framed.outside + self.frame.corrected(framed, framed.linear)
-        scale = framed.scale[:, 0]
-        previous = framed.tokens[:, -1, : self.shape.targets]
+        inside = self.frame.corrected(framed, framed.linear)
+        base = framed.outside + inside
+        # On a GPU, cuDNN would copy weights that are no parameters at each call, and warn of it.
+        if feedback.linear is not None and self.decoder.num_layers == 1 and base.is_cpu:
+            features = self._at_once(framed, inside / framed.scale, ahead, state, feedback.linear)
+        else:
+            features = self._step_by_step(framed, base, ahead, state, feedback)
+        return Hidden(features, base, framed.scale)
+
+    def _at_once(
+        self, framed: Framed, drift: Tensor, ahead: list[Tensor], state: State, linear: tuple[Tensor, Tensor]
+    ) -> Tensor:  # fmt: skip
+        """Features ``[B, H, K]`` where what is fed back is linear in them: then it is part of the recurrent weights.
+
+        A step reads ``drift + weight features + bias`` of the step before it, and these features are the state that
+        it begins at. So ``weight`` joins the recurrent weights, and the first step, whose state is the encoder's,
+        reads so much less. ``drift`` ``[B, H, D]`` is the base inside the frame, in units of the scale.
+        """
+        weight, bias = linear
+        read, own, *biases = self.decoder.all_weights[0]
+        first = self._first(framed) - state[0][0] @ weight.T
+        given = [torch.cat([first[:, None], drift[:, :-1] + bias], dim=1), *ahead]
+        recurrent = torch.addmm(own, read[:, : self.shape.targets], weight)
+        options = True, 1, 0.0, self.training, False, True
+        features, _, _ = torch.lstm(torch.cat(given, dim=2), state, [read, recurrent, *biases], *options)
+        return features
+
+    def _step_by_step(
+        self, framed: Framed, base: Tensor, ahead: list[Tensor], state: State, feedback: Feedback
+    ) -> Tensor:  # fmt: skip
+        """Features ``[B, H, K]``, each step fed with the value of the step before it."""
         known = torch.cat(ahead, dim=2).unbind(1) if ahead else None
-        bases, outsides = base.unbind(1), framed.outside.unbind(1)
-        decode = self._decoder(previous)
-        features = []
+        bases, outsides, scale = base.unbind(1), framed.outside.unbind(1), framed.scale[:, 0]
+        previous, decode, features = self._first(framed), self._decoder(), []
         for step in range(self.shape.h):
             given = previous if known is None else torch.cat([previous, known[step]], dim=1)
             feature, state = decode(given, state)
             features.append(feature)
-            forecast = feedback(feature, bases[step], scale)
-            previous = (forecast - outsides[step]) / scale
-        return Hidden(torch.stack(features, dim=1), base, framed.scale)
+            if step + 1 < self.shape.h:
+                previous = (feedback.value(feature, bases[step], scale) - outsides[step]) / scale
+        return torch.stack(features, dim=1)
 
-    def _decoder(self, first: Tensor) -> Callable[[Tensor, State], tuple[Tensor, State]]:
+    def _first(self, framed: Framed) -> Tensor:
+        """What the decoder's first step reads: the last observed targets, ``[B, D]``."""
+        return framed.tokens[:, -1, : self.shape.targets]
+
+    def _decoder(self) -> Callable[[Tensor, State], tuple[Tensor, State]]:
         """Return one step of the decoder: from its input ``[B, I]`` and state to features ``[B, K]`` and state.
 
-        PyTorch's LSTM without its checks, which take a third of the time. Forecasts of a few windows go through its
-        cells, four times as quick there (half as quick with a hundred windows), and equal but for rounding.
+        Cell by cell on a CPU, which takes two thirds of the time of a step of PyTorch's whole LSTM, and as the latter
+        elsewhere and in exported files, where it is one node; equal but for rounding.
         """
-        layers = self.decoder.all_weights
-        if torch.is_inference_mode_enabled() and not torch.compiler.is_exporting() and first.shape[0] <= FEW:
+        layers, dropout = self.decoder.all_weights, self.decoder.dropout
 
-            def cells(given: Tensor, state: State) -> tuple[Tensor, State]:
-                out, outputs, memories = given, [], []
-                for weights, *pair in zip(layers, *state, strict=True):
-                    out, memory = torch.lstm_cell(out, pair, *weights)
-                    outputs.append(out)
-                    memories.append(memory)
-                return out, (outputs, memories)
+        def cells(given: Tensor, state: State) -> tuple[Tensor, State]:
+            out = given
+            outputs: list[Tensor] = []
+            memories: list[Tensor] = []
+            for weights, *pair in zip(layers, *state, strict=True):
+                if outputs and dropout:
+                    out = F.dropout(out, dropout, self.training)
+                out, memory = torch.lstm_cell(out, pair, *weights)
+                outputs.append(out)
+                memories.append(memory)
+            return out, (outputs, memories)
 
-            return cells
         flat: list[Tensor] = [weight for layer in layers for weight in layer]
-        options = True, self.decoder.num_layers, self.decoder.dropout, self.training, False, True
+        options = True, self.decoder.num_layers, dropout, self.training, False, True
 
         def whole(given: Tensor, state: State) -> tuple[Tensor, State]:
             out, output, memory = torch.lstm(given[:, None], state, flat, *options)
             return out.select(1, 0), (output, memory)
 
-        return whole
+        return cells if flat[0].is_cpu and not torch.compiler.is_exporting() else whole

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foretide.models.series import Part, Series, stacked
 from foretide.typing import Ints, Reals
 
 MAX_RANKED_ROWS = 20_000
@@ -17,6 +18,8 @@ ROTATED = 64
 """Of so many neighbouring steps, sines and cosines are computed once and turned."""
 SHARED = 2048
 """Longest stretch of steps whose waves are kept for the next series."""
+AT_ONCE = 8_192
+"""Rows of the season term made at once; its basis is much wider than the data."""
 CYCLES_NEEDED = 3
 """A period is a candidate only when the training part holds this many of its cycles."""
 
@@ -145,16 +148,32 @@ class SeasonTerm:
     waves: Reals
     known: Reals
 
-    def at(self, entity: int, steps: Ints, known: Reals | None = None) -> Reals:
-        """Return the term at grid steps ``[n]`` (and known-future values ``[n, G]``), ``[n, C]``."""
+    def at(self, entity: int | slice, steps: Ints, known: Reals | None = None) -> Reals:
+        """Return the term at grid steps ``[n]`` (and known-future values ``[n, G]``), ``[n, C]``.
+
+        Of several entities ``[N, n, C]``; known-future values may then be ``[N, n, G]``.
+        """
         out = _shared_basis(steps, self.frequencies) @ self.waves[entity]
         if known is not None and len(self.known):
             out = out + known @ self.known
         return np.asarray(out)
 
+    def taken_off(self, series: Series, low: int, high: int) -> Reals:
+        """Rows ``low .. high - 1`` of a store less the term, ``[high - low, C]``."""
+        left = series.values[low:high].astype(np.float64)
+        place = 0
+        for entities, first, stop in series.runs(low, high, AT_ONCE):
+            for begin in range(first, stop, AT_ONCE):
+                end, number = min(begin + AT_ONCE, stop), entities.stop - entities.start
+                own = left[place : place + number * (end - begin)].reshape(number, end - begin, left.shape[1])
+                steps = series.first[entities.start] + np.arange(begin, end)
+                own -= self.at(entities, steps, series.known_of(entities, begin, end))
+                place += number * (end - begin)
+        return left
+
 
 def fit_season_term(
-    series: Sequence[tuple[Ints, Reals, Reals | None]],
+    series: Sequence[Part],
     frequencies: Reals,
     longest: float,
     *,
@@ -187,25 +206,47 @@ def fit_season_term(
     projections: dict[tuple[int, int], tuple[Reals, Reals]] = {}
     rows_seen = 0
     apart = frequencies if beside is None else np.concatenate([frequencies, beside])
-    for steps, values, known in series:
-        rows_seen += len(steps)
+    for steps, values, known in _alike(series):
+        rows_seen += len(values) * len(steps)
         if n_known and known is not None and len(steps):
             design, inverse = _projection(projections, steps, apart, longest, penalty)
-            both = np.concatenate([known, values], axis=1).astype(np.float64)
+            known = np.broadcast_to(known, (len(values), *known.shape[-2:]))
+            both = np.concatenate([known, values], axis=2).astype(np.float64)
             both -= design @ (inverse @ (design.T @ both))
-            left_x, left_y = both[:, :n_known], both[:, n_known:]
-            gram += left_x.T @ left_x
-            cross += left_x.T @ left_y
+            left_x, left_y = both[:, :, :n_known], both[:, :, n_known:]
+            for own_gram, own_cross in zip(left_x.swapaxes(1, 2) @ left_x, left_x.swapaxes(1, 2) @ left_y, strict=True):
+                gram += own_gram
+                cross += own_cross
     shrink = (penalty if known_penalty is None else known_penalty) * max(rows_seen, 1)
     gamma = np.linalg.solve(gram + shrink * np.eye(n_known), cross) if n_known else cross
     projections = projections if beside is None else {}
     waves = np.zeros((len(series), n_waves, n_channels))
-    for i, (steps, values, known) in enumerate(series):
-        if n_waves and len(steps) > 3:
+    place = 0
+    for steps, values, known in _alike(series) if n_waves else ():
+        if len(steps) > 3:
             design, inverse = _projection(projections, steps, frequencies, longest, penalty)
             rest = values - known @ gamma if n_known and known is not None else values
-            waves[i] = (inverse @ (design.T @ rest))[-n_waves:]
+            waves[place : place + len(values)] = (inverse @ (design.T @ rest))[:, -n_waves:]
+        place += len(values)
     return SeasonTerm(np.asarray(frequencies, dtype=np.float64), waves, gamma)
+
+
+def _alike(series: Iterable[Part]) -> Iterator[Part]:
+    """Put neighbours that stand on the same steps together: values ``[N, n, C]``, known columns as :func:`stacked`."""
+    run: list[Part] = []
+    for part in series:
+        steps = part[0]
+        alike = run and len(steps) and len(run[0][0]) == len(steps) and run[0][0][0] == steps[0]
+        if run and (not alike or (len(run) + 1) * len(steps) > AT_ONCE):
+            yield _joined(run)
+            run = []
+        run.append(part)
+    if run:
+        yield _joined(run)
+
+
+def _joined(run: Sequence[Part]) -> Part:
+    return run[0][0], np.stack([values for _, values, _ in run]), stacked([known for *_, known in run])
 
 
 def _projection(

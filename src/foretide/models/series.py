@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import overload
 
 import numpy as np
@@ -55,6 +56,37 @@ class Series:
             known = np.concatenate([known, self.basis.expand(known, np.concatenate)], axis=1)
         row0 = int(self.row0[entity])
         return self.first[entity] + np.arange(low, high), self.values[row0 + low : row0 + high], known
+
+    def runs(self, low: int, high: int, most: int) -> Iterator[tuple[slice, int, int]]:
+        """Cut rows ``low .. high - 1`` into entities, begin and end: neighbours that stand on the same steps together.
+
+        ``begin .. end - 1`` are rows of each of them; together they are ``most`` at most, or one entity's.
+        """
+        first = int(np.searchsorted(self.row0, low, side="right")) - 1
+        own = slice(first, int(np.searchsorted(self.row0, high)))
+        spans = [
+            (start, max(0, low - row0), min(high - row0, length))
+            for start, row0, length in zip(
+                *(of[own].tolist() for of in (self.first, self.row0, self.length)), strict=True
+            )
+        ]
+        for (_, begin, end), alike in groupby(spans):
+            size, last = max(1, most // max(end - begin, 1)), first + sum(1 for _ in alike)
+            for entity in range(first, last, size):
+                yield slice(entity, min(entity + size, last)), begin, end
+            first = last
+
+    def known_of(self, entities: slice, low: int, high: int) -> Reals | None:
+        """Known columns of rows ``low .. high - 1`` of entities, ``[n, G]`` where all share them, or ``[N, n, G]``."""
+        return stacked([self.part(entity, low, high)[2] for entity in range(entities.start, entities.stop)])
+
+
+def stacked(known: Sequence[Reals | None]) -> Reals | None:
+    """Put known columns of several entities together; where they are one and the same array they stay it."""
+    each = [one for one in known if one is not None]
+    if not each:
+        return None
+    return each[0] if all(one is each[0] for one in each) else np.stack(each)
 
 
 @dataclass(frozen=True, eq=False)

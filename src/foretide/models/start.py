@@ -39,8 +39,6 @@ LARGEST = 4.0
 MARGIN = 0.02
 BASIS_PENALTIES = (1e-3, 1e-2, 1e-1)
 """Of a basis of known-future columns, per row."""
-SEASON_CHUNK = 8_192
-"""Rows of the season term made at once; its basis is much wider than the data."""
 MAX_VALIDATION = 20_000
 """Choices are made on at most this many validation windows, thinned out evenly."""
 MAX_GRAM_FLOPS = 4e10
@@ -309,21 +307,6 @@ class _Search:
         most = min(MAX_BESIDE, int(self.series.train_length.max()) // 8)
         return np.asarray(self.ranked[count:most])
 
-    def _without(self, series: Series, season: SeasonTerm, low: int, high: int) -> Reals:
-        """Rows ``low .. high - 1`` less the season term, ``[high - low, C]``."""
-        left = self.series.values[low:high].astype(np.float64)
-        first = int(np.searchsorted(self.series.row0, low, side="right")) - 1
-        for i in range(first, len(self.series.row0)):
-            row0 = int(self.series.row0[i])
-            start, stop = max(low, row0), min(high, row0 + int(self.series.length[i]))
-            if start >= high:
-                break
-            for begin in range(start, stop, SEASON_CHUNK):
-                end = min(begin + SEASON_CHUNK, stop)
-                steps, _, known = series.part(i, begin - row0, end - row0)
-                left[begin - low : end - low] -= season.at(i, steps, known)
-        return left
-
     def _thinned(self, n_inputs: int) -> Ints:
         width = n_inputs * self.input_size
         most = max(int(MAX_GRAM_FLOPS / (2.0 * width * (width + self.h))), 4 * width, 256)
@@ -346,7 +329,7 @@ class _Search:
         width = len(inputs) if bare else self.series.values.shape[1]
         for part in within_span(chunks(rows, len(inputs) * self.input_size), width):
             low, high = int(part[0]) - self.input_size + 1, int(part[-1]) + self.h + 1
-            left = self.series.values[low:high, inputs] if bare else self._without(series, season, low, high)
+            left = self.series.values[low:high, inputs] if bare else season.taken_off(series, low, high)
             lags, truths = (left, left[:, position]) if bare else (left[:, inputs], left[:, outputs])
             x = lagged_rows(np.asarray(lags, dtype=np.float64), part - low, self.input_size)
             y = future_rows(np.asarray(truths, dtype=np.float64), part - low, self.h)

@@ -8,36 +8,43 @@ one can run anything on it.
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
+import inspect
 import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from foretide.errors import ConfigError, MissingExtraError, WorkerDiedError
-from foretide.text import is_whole
+from foretide.parallel.ray_address import (
+    ADDRESS,
+    AUTO,
+    LOCAL,
+    MODE,
+    TOKEN,
+    TOKEN_PATH,
+    ask_to_join,
+    asks_for_token,
+    is_loopback,
+    knock,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-MODE, TOKEN, TOKEN_PATH, ADDRESS = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS"
-LOCAL = "local"
 AS_LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what makes Ray listen on the loopback address alone
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 """Set while a Ray is started here, for it and its workers."""
-PATIENCE = 10.0
-"""Seconds that a cluster may take to answer."""
 LONGEST_TEMP = 40
 """Characters of a temporary folder that leave room for the names of Ray's sockets below it."""
 
@@ -89,7 +96,15 @@ class Cluster:
         """
         if "ray" not in sys.modules and importlib.util.find_spec("ray") is None:
             raise MissingExtraError("ray", "ray", "The executor 'ray'")
-        if self.named is not None and not is_loopback(self.named):
+        if self.named is None:
+            return
+        if "://" in self.named:
+            raise ConfigError(
+                f"The address of a Ray cluster is host:port, such as 10.0.0.5:6379; got {self.named!r}. Ray's client "
+                "(ray://) is not supported: type `ray start --address=host:6379 --num-cpus=0`, which makes this "
+                "machine one of the cluster, or send the command there with `ray job submit`."
+            )
+        if not is_loopback(self.named):
             self.refuse(self.named)
 
     def refuse(self, address: str) -> None:
@@ -113,48 +128,6 @@ class Cluster:
             f"the cluster, {typed}. Where the network is closed to others, the option "
             "insecure says so: executor: {ray: {address: ..., insecure: true}}."
         )
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is one of this machine that others cannot reach.
-
-    Parameters
-    ----------
-    address : str
-        ``host``, ``host:port`` or ``ray://host:port``; ``"local"`` and ``"auto"`` are looked at once connected.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> [is_loopback(a) for a in ("127.0.0.1:6379", "[::1]:6379", "localhost", "10.0.0.5:6379", "ray://head:10001")]
-    [True, True, True, False, False]
-    """
-    host = address.rsplit("://", 1)[-1].strip()
-    if host in (LOCAL, "auto", "localhost") or host.startswith("localhost:"):
-        return True
-    host = host[1 : host.index("]")] if host.startswith("[") and "]" in host else host
-    host = host.rsplit(":", 1)[0] if host.count(":") == 1 else host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def asks_for_token() -> bool:
-    """Whether this process takes part in a cluster with a token only, which is settled when Ray is imported.
-
-    Returns
-    -------
-    bool
-    """
-    if "ray" not in sys.modules:
-        return os.environ.get(MODE, "").lower() == "token"
-    from ray._private.authentication.authentication_utils import is_token_auth_enabled
-
-    return bool(is_token_auth_enabled())
 
 
 @dataclass
@@ -226,8 +199,6 @@ def _look(cluster: Cluster) -> None:
     """Refuse what turns out to be open to other machines."""
     import ray
 
-    if "://" in (cluster.named or ""):
-        return  # what Ray's own proxy is connected to is its affair, and the proxy's address was looked at
     address = str(ray.get_runtime_context().gcs_address)
     if not is_loopback(address):
         cluster.refuse(address)
@@ -244,13 +215,8 @@ def _started_here(cpus: int) -> Iterator[None]:
             ray = _imported()
             if token and not asks_for_token():
                 _read_mode_anew()
-            from ray._private import ray_constants
-
-            cluster, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
-            try:
+            with _few_processes():
                 _init(ray, address=LOCAL, num_cpus=cpus, num_gpus=None, _temp_dir=folder, include_dashboard=False)
-            finally:
-                ray_constants.ENABLE_RAY_CLUSTER = cluster
         try:
             yield
         finally:
@@ -258,6 +224,24 @@ def _started_here(cpus: int) -> Iterator[None]:
             _forget_token()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _few_processes() -> Iterator[None]:
+    """Let a Ray that is started listen here alone, without the processes for clusters that grow and for logs shown.
+
+    Those two are a quarter of the CPU time of its start.
+    """
+    from ray._private import parameter, ray_constants
+
+    cluster, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    params, known = parameter.RayParams, inspect.signature(parameter.RayParams).parameters
+    fewer = {name: value for name, value in {"no_monitor": True, "include_log_monitor": False}.items() if name in known}
+    parameter.RayParams = partial(params, **fewer)
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER, parameter.RayParams = cluster, params
 
 
 def _read_mode_anew() -> None:
@@ -276,28 +260,15 @@ def _read_mode_anew() -> None:
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
     """Connect to a cluster, and leave it as it is."""
-    if address != "auto":
-        _knock(address)
+    if address != AUTO:
+        knock(address)
     ray = _imported()
+    ask_to_join(ray, address)
     _init(ray, address=address)
     try:
         yield
     finally:
         ray.shutdown()
-
-
-def _knock(address: str) -> None:
-    """Refuse an address where nobody answers at once; Ray tries for minutes."""
-    host, _, port = address.rsplit("://", 1)[-1].rpartition(":")
-    if not host or not is_whole(port):
-        raise ConfigError(f"The address of a Ray cluster is host:port, such as 10.0.0.5:6379; got {address!r}.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"No Ray cluster answers at {address}: {error}. Type the address that `ray start --head` said, and see "
-            "whether its port is open to this machine."
-        ) from error
 
 
 def _imported() -> ModuleType:
@@ -344,8 +315,8 @@ def _init(ray: ModuleType, **options: object) -> None:
         if options["address"] == LOCAL:
             raise WorkerDiedError(f"Ray could not be started on this machine: {error}") from error
         raise ConfigError(
-            f"The Ray cluster at {options['address']} cannot be used: {error} Expected the address of a cluster's "
-            "head (host:6379) on a machine that is part of it; see `ray status` there."
+            f"The Ray cluster at {options['address']} cannot be used: {' '.join(str(error).split())} Expected a "
+            "cluster with the Ray and Python of this process and a node on this machine; see `ray status` there."
         ) from error
     handler, _HELD.handler = _HELD.handler, None
     if callable(handler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import uuid
@@ -11,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Self, cast
 
+from foretide.data.scratch import sent_whole
 from foretide.errors import ConfigError
 from foretide.parallel.executor import Executor, I, Job, Outcome, R, S
 from foretide.parallel.line import Line, Task
@@ -159,11 +161,17 @@ class RayExecutor(Executor):
 
 
 class _Put:
-    """What all tasks share, in the object store."""
+    """What all tasks share, in the object store; tables that lie in files go by the names of these."""
 
     def __init__(self, ray: ModuleType, value: object) -> None:
-        content, arrays = packed(value)
-        self.key, self.ref = uuid.uuid4().hex, ray.put((content, arrays))
+        self.ray, self.value, self.key = ray, value, uuid.uuid4().hex
+        self.refs = [ray.put(packed(value))]
+
+    def add_tables(self) -> None:
+        """Put it there with the tables too, once, for machines that do not see their files."""
+        if len(self.refs) == 1:
+            with sent_whole():
+                self.refs.append(self.ray.put(packed(self.value)))
 
 
 class _Kept(Executor):
@@ -200,7 +208,7 @@ class _Crew(Generic[S, I, R]):
     def __post_init__(self) -> None:
         job = self.line.job
         self.sent = Sent(
-            f"{self.shared.key} {job.threads}", job.threads, job.place, here(), versions(), tuple(sys.path)
+            f"{self.shared.key} {job.threads}", job.threads, job.place, here(), versions(), tuple(sys.path), os.getcwd()
         )
         self._ask_anew()
 
@@ -239,7 +247,7 @@ class _Crew(Generic[S, I, R]):
                 yield from self.line.failed(task, error)
             else:
                 # In a list the object is not read again by every task.
-                self.at_work[self.remote.remote(self.sent, [self.shared.ref], chunk)] = task
+                self.at_work[self.remote.remote(self.sent, self.shared.refs, chunk)] = task
 
     def _outcomes(self, task: Task, ref: object) -> list[Outcome[R]]:
         """Return what came of a task, or put it back."""
@@ -255,8 +263,16 @@ class _Crew(Generic[S, I, R]):
             self._ask_anew()
             time.sleep(PAUSE * (task.deaths + 1))
             return self.line.failed(task, None)
-        except gone.RayTaskError as error:
-            raise error.cause from None
+        except (gone.RaySystemError, gone.RayTaskError) as error:  # what a task raises comes back as its outcome
+            what = str(error).strip().rsplit("\n", 1)[-1]
+            raise ConfigError(
+                f"A worker of the cluster cannot read what it is sent: {what}. Expected this foretide, with the same "
+                f"Python, on all of its machines. Type there: pip install 'foretide[ray]=={versions()['foretide']}'"
+            ) from error
+        if back.sees_no_table:
+            self.shared.add_tables()
+            self.line.waiting.appendleft(task)
+            return []
         if back.unreadable is not None:
             raise back.unreadable  # function or shared object cannot be read in a worker: no task can run
         if back.error is not None:

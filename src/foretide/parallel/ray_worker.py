@@ -15,7 +15,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any, cast
 
 from foretide.data.checkpoints import Place
-from foretide.errors import ConfigError
+from foretide.errors import ConfigError, StorageError
 from foretide.parallel.executor import Outcome
 from foretide.parallel.outbox import Parcel, collected
 from foretide.parallel.sharing import unpacked
@@ -46,6 +46,8 @@ class Sent:
         Of the packages there.
     path : tuple of str
         Where modules are found there.
+    folder : str
+        Its working directory, where names of files begin.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Sent:
     machine: str
     versions: dict[str, str]
     path: tuple[str, ...]
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class Back:
     error : BaseException or None
         Why what came of the tasks cannot be sent.
     traceback : str
+    sees_no_table : bool
+        Whether a table was sent as the name of a file that this machine does not see.
     """
 
     outcomes: Sequence[Outcome[object]] = ()
@@ -77,6 +82,7 @@ class Back:
     unreadable: BaseException | None = None
     error: BaseException | None = None
     traceback: str = ""
+    sees_no_table: bool = False
 
 
 @dataclass
@@ -125,7 +131,7 @@ def run_there(sent: Sent, shared: Sequence[Any], chunk: bytes) -> bytes:
     ----------
     sent : Sent
     shared : sequence
-        The reference of what is shared.
+        References of what is shared: with tables by the names of their files, and maybe with the tables themselves.
     chunk : bytes
         Indices and items.
 
@@ -146,9 +152,13 @@ def _run(sent: Sent, shared: Sequence[Any], chunk: bytes) -> Back:
 
     far = sent.machine != here()
     try:
-        if far:
-            _agree(sent.versions)
-        _read(sent, shared)
+        _agree(sent.versions)
+        if not far:
+            os.chdir(sent.folder)  # a cluster was started elsewhere
+        _read(sent, shared[-1] if far else shared[0])
+    except StorageError as error:
+        alone = far and len(shared) == 1
+        return Back(sees_no_table=True) if alone else _portable(Back(unreadable=error))
     except Exception as error:  # whatever what is shared does when it is read
         return _portable(Back(unreadable=error))
     try:
@@ -160,7 +170,7 @@ def _run(sent: Sent, shared: Sequence[Any], chunk: bytes) -> Back:
     return Back(found, tuple(files))
 
 
-def _read(sent: Sent, shared: Sequence[Any]) -> None:
+def _read(sent: Sent, shared: Any) -> None:
     """Read what all tasks share, unless this process has; hold its threads."""
     import ray
 
@@ -170,7 +180,7 @@ def _read(sent: Sent, shared: Sequence[Any]) -> None:
     _WORKER.held.close()
     _WORKER.held.enter_context(limited(sent.threads))
     sys.path.extend(folder for folder in sent.path if folder not in sys.path)
-    content, arrays = ray.get(shared[0])
+    content, arrays = ray.get(shared)
     set_job(cast("tuple[Callable[[object, object], object], object]", unpacked(content, arrays.__getitem__)))
     _WORKER.key = sent.key
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -21,10 +20,11 @@ from foretide.errors import ConfigError, TrainingError
 from foretide.parallel.threads import limited
 from foretide.seeding import seed_layers, torch_generator
 from foretide.training.config import TrainingConfig
+from foretide.training.followers import Followers, LostError, silent
 from foretide.training.kept import draw_on, draws
 from foretide.training.learner import Group, NetworkLearner, stretches
 from foretide.training.loop import History
-from foretide.training.ranks import LostError, Ranks, device_of, followed, met, n_ranks, ranks_in, torchrun
+from foretide.training.ranks import Ranks, device_of, met, n_ranks, torchrun
 from foretide.training.store import WindowBatches
 
 EPOCH, LOOK, END, FAILED = "epoch", "look", "end", "failed"
@@ -55,11 +55,11 @@ class JoinedLearner(NetworkLearner):
     ) -> None:  # fmt: skip
         super().__init__(network, windows, config, groups, generator)
         self.ranks, self.shares = ranks, shares
-        self.who: Callable[[str], Exception] = partial(Ranks.silent, ranks.size)
+        self.who: Callable[[str], Exception] = partial(silent, ranks.size)
         """Makes the error for processes that are gone, of when it was."""
         self.epoch, self._began = 0, b""
         sizes = [parameter.numel() for parameter in self.moved]
-        self._whole = torch.zeros(sum(sizes) + 2, device=self.moved[0].device)
+        self._whole = self.moved[0].new_zeros(sum(sizes) + 2, requires_grad=False)
         *parts, self._loss, self._count = torch.split(self._whole, [*sizes, 1, 1])
         self._parts = [part.view_as(p) for part, p in zip(parts, self.moved, strict=True)]
 
@@ -215,7 +215,7 @@ class Parcel:
         packed = network if device.type == "cpu" else copy.deepcopy(network).cpu()
         return cls(packed, (learner.windows, learner.validation), learner.config, groups, device.type)
 
-    def follow(self, rank: int, folder: Path) -> None:
+    def follow(self, rank: int, store: Any) -> None:
         """Take part in the training as one of its processes."""
         device = device_of(rank, torch.device(self.device))
         if device.type == "cuda":
@@ -226,19 +226,49 @@ class Parcel:
                 some.to(device)
         own = dict(network.named_parameters())
         groups = [Group(**{**group, "params": [own[name] for name in group["params"]]}) for group in self.groups]  # type: ignore[typeddict-item]
-        ranks = ranks_in(folder, rank, self.config.devices, device)
+        ranks = Ranks(rank, self.config.devices, store, device, local=True)
         JoinedLearner(network, self.windows, self.config, groups, torch_generator(0), ranks).follow()
+
+
+@contextmanager
+def others(devices: int, device: torch.device) -> Iterator[Followers | None]:
+    """Start the processes of this machine that a training will need, so that they get ready while it is prepared.
+
+    Parameters
+    ----------
+    devices : int
+        The setting.
+    device : torch.device
+
+    Yields
+    ------
+    Followers or None
+        None where one process trains, and under torchrun, which has started them.
+
+    Raises
+    ------
+    ConfigError
+        See :func:`foretide.training.ranks.n_ranks`.
+    """
+    size = n_ranks(devices, device)
+    if size == 1 or torchrun():
+        yield None
+        return
+    followers = Followers(size, max(1, torch.get_num_threads() // size))
+    try:
+        yield followers
+    finally:
+        followers.end()
 
 
 @contextmanager
 def joined_learner(
     network: nn.Module, windows: tuple[WindowBatches, WindowBatches | None], config: TrainingConfig,
-    groups: Sequence[Group], generator: torch.Generator,
+    groups: Sequence[Group], generator: torch.Generator, followers: Followers | None = None,
 ) -> Iterator[NetworkLearner]:  # fmt: skip
-    """Give the learner of a training by as many processes as the settings say, and end the others afterwards.
+    """Give the learner of a training by one process, or by several.
 
-    Under torchrun each process calls this, and gets one that follows where its rank is not 0. Otherwise the processes
-    are started here.
+    Under torchrun each process calls this, and gets one that follows where its rank is not 0.
 
     Parameters
     ----------
@@ -247,31 +277,30 @@ def joined_learner(
     config : TrainingConfig
     groups : sequence of dict
     generator : torch.Generator
+    followers : Followers, optional
+        Of :func:`others`.
 
     Yields
     ------
     NetworkLearner
     """
     device = next(network.parameters()).device
-    size = n_ranks(config.devices, device) if config.epochs else 1
     alone = NetworkLearner(network, windows, config, groups, generator)
-    if size == 1:
-        yield alone
-        return
-    if torchrun():
+    if followers is not None:
+        with followers.at_work(Parcel.follow, Parcel.of(alone)) as store, limited(followers.threads):
+            ranks = Ranks(0, followers.size, store, device, local=True)
+            learner = JoinedLearner(network, windows, config, groups, generator, ranks)
+            learner.who = followers.lost
+            with learner.leading():
+                yield learner
+    elif torchrun() and n_ranks(config.devices, device) > 1:
         if here() is not None:
             raise ConfigError(
-                f"A job starts its processes itself. Type devices={size} without torchrun, which is for scripts of "
-                "your own that call fit."
+                f"A job starts its processes itself. Type devices={config.devices} without torchrun, which is for "
+                "scripts of your own that call fit."
             )
         learner = JoinedLearner(network, windows, config, groups, generator, met(device), shares=True)
         with learner.leading() if learner.leads else nullcontext():
             yield learner
-        return
-    threads = max(1, torch.get_num_threads() // size)
-    with followed(Parcel.follow, Parcel.of(alone), size, threads) as followers, limited(threads):
-        ranks = ranks_in(followers.folder, 0, size, device, followers)
-        learner = JoinedLearner(network, windows, config, groups, generator, ranks)
-        learner.who = followers.lost
-        with learner.leading():
-            yield learner
+    else:
+        yield alone

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from foretide.heads.base import Distribution, Head, SeriesInfo, for_entities
 from foretide.models.backbone import Backbone
-from foretide.models.inputs import Hidden, Inputs, Labels
+from foretide.models.inputs import Feedback, Hidden, Inputs, Labels
 from foretide.models.start import LARGEST
 from foretide.training.learner import Group
 from foretide.training.means import reduce
@@ -87,7 +87,7 @@ class Network(nn.Module):
             """What an autoregressive decoder reads after a step: the network's own point forecast, ``[B, D]``."""
             return self.head.mean(features, base, scale, series)
 
-        hidden: Hidden = self.backbone(inputs, own_prediction)
+        hidden: Hidden = self.backbone(inputs, Feedback(own_prediction, self.head.linear_mean()))
         return self.head(hidden.features, hidden.base, hidden.scale, series), hidden
 
     def groups(self, lr: float, start_lr: float, weight_decay: float) -> list[Group]:

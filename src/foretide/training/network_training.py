@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from foretide.training.config import TrainingConfig
+from foretide.training.followers import Followers
 from foretide.training.joined import JoinedLearner, joined_learner
 from foretide.training.learner import MOST_AT_ONCE, Group, NetworkLearner, stretches
 from foretide.training.loop import History, train
@@ -26,6 +27,7 @@ def train_network(
     groups: Sequence[Group] = (),
     generator: torch.Generator,
     on_epoch: EpochCallback | None = None,
+    followers: Followers | None = None,
 ) -> History:
     """Train in place and leave the network in its best validation state, see :func:`foretide.training.loop.train`.
 
@@ -42,6 +44,8 @@ def train_network(
         Orders the windows; a CPU generator on every device.
     on_epoch : callable, optional
         Called after each epoch with its row of the history.
+    followers : Followers, optional
+        Processes of this machine that take part, see :func:`foretide.training.joined.others`.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def train_network(
     """
     every = Group(params=list(network.parameters()), lr=config.lr, weight_decay=config.weight_decay)
     windows = (train_batches, val_batches)
-    with joined_learner(network, windows, config, groups or [every], generator) as learner:
+    with joined_learner(network, windows, config, groups or [every], generator, followers) as learner:
         # How far it came is kept under a name that others go on from, however many they are.
         history = _trained(learner, replace(config, devices=1), on_epoch)
     network.load_state_dict(learner.averaged.state_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from foretide.errors import ConfigError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 def pick_device(name: str) -> torch.device:
     """Return the device of a name that is there: for ``"auto"`` CUDA where there is one, else the CPU.
+
+    Of several GPUs each process of torchrun gets one of its own.
 
     Parameters
     ----------
@@ -34,7 +37,9 @@ def pick_device(name: str) -> torch.device:
     import torch
 
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and (own := os.environ.get("LOCAL_RANK")) is not None:  # told by torchrun
+        name = f"cuda:{own}"
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from foretide.data.time.calendar import Calendar
 from foretide.data.windows import first_rows
 from foretide.errors import DataError, nearest
 from foretide.models.known_basis import trailing_means
+from foretide.models.season_term import SHARED
 from foretide.models.series import Series
 from foretide.training.calendar_table import CalendarBlocks, CalendarTable
 from foretide.training.saved import arrays_of, prefixed, restored, under
@@ -194,14 +196,24 @@ class Preparation:
         row0 = first_rows(panel.length)
         h = 0 if future is None else (len(future) - len(values)) // panel.n_entities
 
+        def dates(first: int, n: int) -> Singles:
+            assert calendar is not None
+            found = calendar.at(np.arange(first, first + n))
+            found.flags.writeable = False
+            return found
+
+        # Many entities stand on the same short stretch of steps, and are given one array.
+        shared = lru_cache(maxsize=4)(dates)
+
         def known(entity: int, low: int, high: int) -> Singles:
             parts = []
             if future is not None:
                 start = row0[entity] + entity * h
                 parts.append(np.nan_to_num(future[start + low : start + high]))
             if calendar is not None:
-                parts.append(calendar.at(panel.first[entity] + np.arange(low, high)))
-            return np.concatenate(parts, axis=1)
+                made = shared if high - low <= SHARED else dates
+                parts.append(made(int(panel.first[entity]) + low, high - low))
+            return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
         has_known = future is not None or calendar is not None
         train_length = np.minimum(train_rows, panel.observed)

@@ -7,46 +7,20 @@ The process of rank 0 was asked to train; it says what comes next, and the other
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
 from functools import cache
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from foretide.errors import ConfigError, WorkerDiedError
-from foretide.parallel import Outcome, jobs_here, stream_tasks
-from foretide.text import duration
+from foretide.errors import ConfigError
+from foretide.parallel import jobs_here
+from foretide.training.followers import FOR_EVER, PATIENCE, LostError
 
 c10d: Any = torch.distributed
 """Its stubs leave out half of what is public in it."""
-PATIENCE = timedelta(minutes=5)
-"""A process that does not come to a sum of tensors for so long is given up."""
-FOR_EVER = timedelta(days=365)
-"""How long a follower waits to be told what comes next: it is ended with the process that it follows."""
-ENDING = 5.0
-"""Seconds that followers get to end by themselves."""
-ADVICE = (
-    "It may have needed more memory than there is. Fit again, also with a lower `devices`; a job begun again goes on "
-    "from the last epoch before."
-)
 TOGETHER = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What torchrun tells each of its processes."""
-
-
-Work: TypeAlias = tuple[Callable[[Any, int, Path], None], object]
-
-
-class LostError(Exception):
-    """Another process did not come to a collective."""
 
 
 class Ranks:
@@ -111,14 +85,6 @@ class Ranks:
     def close(self) -> None:
         """Leave, so that others that wait for this one do not wait for long."""
         self._group = None
-
-    @staticmethod
-    def silent(size: int, when: str) -> Exception:
-        """Return the error for processes that are gone, where nothing more is known of them."""
-        return WorkerDiedError(
-            f"One of the {size} processes that train together ended {when}, or did not answer for "
-            f"{duration(PATIENCE.total_seconds())}. {ADVICE}"
-        )
 
     def _first(self, values: Tensor) -> None:
         try:
@@ -191,124 +157,3 @@ def met(device: torch.device) -> Ranks:
     store, rank, size, begun = _met()
     begun.append(len(begun))
     return Ranks(rank, size, c10d.PrefixStore(f"foretide-{begun[-1]}", store), device, local=False)
-
-
-# ---------------------------------------------------------------- processes of this machine
-class Followers:
-    """Processes of this machine that run a function beside the process at hand, each with a rank from 1 on.
-
-    Parameters
-    ----------
-    work : tuple
-        ``function(shared, rank, folder)``, and the shared object, see :func:`foretide.parallel.map_tasks`.
-    size : int
-        How many there are with the process at hand.
-    folder : Path
-        Of what they share.
-    threads : int
-        Of each.
-    """
-
-    def __init__(self, work: Work, size: int, folder: Path, threads: int) -> None:
-        self.work, self.size, self.folder, self.threads = work, size, folder, threads
-        self.ended: dict[int, Outcome[None]] = {}
-        self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, name="foretide-followers", daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        others = range(1, self.size)
-        try:
-            for outcome in stream_tasks(
-                _begin, others, shared=(*self.work, self.folder), n_jobs=len(others), executor="processes",
-                threads=self.threads, retries=0, chunk=1,
-            ):  # fmt: skip
-                self.ended[outcome.index + 1] = outcome
-        except BaseException as error:  # for the thread that waits, whatever it is
-            self.error = error
-
-    def meet(self, store: Any) -> None:
-        """Wait until all have begun; raises what kept one from it."""
-        while not store.check([f"process-{rank}" for rank in range(1, self.size)]):
-            if not self.thread.is_alive():
-                raise self.error or self.lost("while they started")
-            time.sleep(0.02)
-
-    def lost(self, when: str) -> Exception:
-        """Return the error for processes that did not come to the end: their own, or one that says which are gone."""
-        self.thread.join(ENDING)
-        for outcome in list(self.ended.values()):
-            if outcome.error is not None and not isinstance(outcome.error, (WorkerDiedError, LostError)):
-                return outcome.error if isinstance(outcome.error, Exception) else RuntimeError(repr(outcome.error))
-        gone = [rank for rank, one in sorted(self.ended.items()) if isinstance(one.error, WorkerDiedError)]
-        if not gone:
-            return Ranks.silent(self.size, when)
-        which = f"{'Process' if len(gone) == 1 else 'Processes'} {', '.join(map(str, gone))}"
-        return WorkerDiedError(
-            f"{which} of the {self.size} that train together (the first is 0) ended {when}. {ADVICE}"
-        )
-
-    def end(self) -> None:
-        """Wait until all have ended, and end those that do not."""
-        self.thread.join(ENDING)
-        if self.thread.is_alive():
-            for path in self.folder.glob("process-*"):
-                with suppress(OSError, ValueError):
-                    os.kill(int(path.read_text()), getattr(signal, "SIGKILL", signal.SIGTERM))
-            self.thread.join(ENDING)
-
-
-def _begin(work: tuple[Callable[[Any, int, Path], None], object, Path], rank: int) -> None:
-    function, shared, folder = work
-    (folder / f"process-{rank}").write_text(str(os.getpid()))
-    function(shared, rank, folder)
-
-
-@contextmanager
-def followed(
-    function: Callable[[Any, int, Path], None], shared: object, size: int, threads: int
-) -> Iterator[Followers]:
-    """Start processes of this machine that follow the one at hand, and end them afterwards.
-
-    Parameters
-    ----------
-    function : callable
-        ``function(shared, rank, folder)``.
-    shared : object
-    size, threads : int
-
-    Yields
-    ------
-    Followers
-    """
-    folder = Path(tempfile.mkdtemp(prefix="foretide-ranks-"))
-    followers = Followers((function, shared), size, folder, threads)
-    try:
-        yield followers
-    finally:
-        followers.end()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def ranks_in(folder: Path, rank: int, size: int, device: torch.device, followers: Followers | None = None) -> Ranks:
-    """Return the processes of this machine that share a folder; each of them calls this.
-
-    Parameters
-    ----------
-    folder : Path
-    rank, size : int
-    device : torch.device
-    followers : Followers, optional
-        In the process of rank 0.
-
-    Returns
-    -------
-    Ranks
-    """
-    store = c10d.FileStore(str(folder / "store"), size)
-    store.set_timeout(FOR_EVER)
-    if followers is not None:
-        followers.meet(store)
-    else:
-        store.set(f"process-{rank}", "")
-    return Ranks(rank, size, store, device, local=True)

@@ -21,6 +21,7 @@ from foretide.forecasters.forecast import Forecast
 from foretide.forecasters.networks.lstm import LSTM
 from foretide.forecasters.simple.baselines import Persistence, SeasonalES, SeasonalNaive
 from foretide.forecasters.simple.default_set import default_names
+from foretide.parallel import ProcessExecutor
 
 UNASKED = default_names(counts=False, seasonal=True)
 UNASKED_COUNTS = default_names(counts=True, seasonal=True)
@@ -284,6 +285,17 @@ def test_side_by_side_gives_the_same_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(warm[0].forecasts["LSTM"], warm[1].forecasts["LSTM"])
     with pytest.raises(ConfigError, match="n_jobs is how many tasks run side by side"):
         alone(models[1], panel, n_jobs=0)
+
+
+def test_a_single_fit_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*_: object) -> None:
+        raise AssertionError("a process for one fit")
+
+    monkeypatch.setattr(ProcessExecutor, "run", started)
+    panel = make_panel((150, 140))
+    assert len(alone(SeasonalES(H), panel, n_windows=4, n_jobs=2).plan.folds) == 4
+    with pytest.raises(AssertionError, match="a process for one fit"):
+        alone(SeasonalES(H), panel, n_windows=4, refit=True, n_jobs=2)
 
 
 # ---------------------------------------------------------------- resuming

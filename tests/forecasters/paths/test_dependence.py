@@ -111,6 +111,26 @@ def test_a_bias_of_a_weekday_is_no_dependence() -> None:
     assert abs(mean[1]) < 0.03
 
 
+def test_it_is_learned_once_paths_are_drawn_or_the_model_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    fit = Dependence.fit
+    monkeypatch.setattr(Dependence, "fit", lambda past, ids: (asked.append(len(past.step)), fit(past, ids))[1])
+    panel = ft.synthetic.hourly(T=300, n_series=3, seed=1).panel
+    model = ft.SeasonalNaive(h=6, season=24).fit(panel)
+    forecast = model.predict(panel)
+    assert not asked
+    paths = forecast.sample(20)
+    again = forecast.sample(20)
+    assert len(asked) == 1
+    ft.SeasonalNaive(h=6, season=24).fit(panel).save(tmp_path / "model")
+    loaded = ft.load(tmp_path / "model").predict(panel).sample(20)
+    assert len(asked) == 2
+    np.testing.assert_array_equal(paths, again)
+    np.testing.assert_array_equal(paths, loaded)
+
+
 def test_a_short_table_has_paths_and_an_old_artifact_says_what_to_do(tmp_path: Path) -> None:
     days = pd.date_range("2024-01-01", periods=7)
     frame = pd.DataFrame({"unique_id": "a", "ds": days, "y": [3.0, 4, 3, 5, 4, 4, 6]})

@@ -153,9 +153,10 @@ def shared_windows(named: Mapping[str, Forecast], panel: Panel) -> tuple[Windows
         When there is none, or a forecast does not belong to the panel.
     """
     keys = {name: _keys(forecast, panel) for name, forecast in named.items()}
-    shared = np.unique(next(iter(keys.values())))
-    for own in keys.values():
-        shared = np.intersect1d(shared, own)
+    first, *others = keys.values()
+    shared = np.unique(first)
+    for own in others:
+        shared = shared if np.array_equal(own, first) else np.intersect1d(shared, own)
     if not len(shared):
         raise DataError(
             f"The models {list(named)} share no window (series and cutoff). Predict all of them at the same cutoffs."

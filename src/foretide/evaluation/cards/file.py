@@ -1,7 +1,11 @@
-"""Saving and loading scorecards: one Parquet file of forecasts, one JSON file of everything else."""
+"""Saving and loading scorecards: one Parquet file of forecasts, one JSON file of everything else.
+
+Of many series, what each has (its id, its scale, what it got) lies in the Parquet file too, in its metadata.
+"""
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 from dataclasses import asdict
@@ -10,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from foretide.data.files import understood, write_whole
 from foretide.data.panel import Names, Panel
+from foretide.data.parquet import with_long_lists, without_long_lists, write_parquet
 from foretide.data.time.grid import Grid
 from foretide.data.windows import Windows
 from foretide.errors import ArtifactError
@@ -34,6 +40,8 @@ FORMAT = 1
 FORECASTS, ABOUT = "scorecard.parquet", "scorecard.json"
 DISTRIBUTION_TRUTH = "y-of-distributions"
 """Truth as far as the metrics of distributions count it, where that is less than ``y``."""
+LISTS = "foretide.lists"
+"""What the metadata of the Parquet file call long lists of the other file, in base 64."""
 FORMER_TRUTH = "y-of-laws"
 """Its name in cards that earlier versions saved."""
 PAGE = "foretide.jobs.reporting:write_card_page"
@@ -66,8 +74,10 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         "about": card.about,
         "runs": [asdict(run) for run in card.runs],
     }  # fmt: skip
-    write_whole(target / FORECASTS, lambda path: table.to_parquet(path, index=False))
-    text = json.dumps(to_json(_plain(about)), indent=1, ensure_ascii=False, allow_nan=False)
+    short, lists = without_long_lists(_plain(about))
+    carried = {LISTS: base64.b64encode(lists)} if lists else {}
+    write_whole(target / FORECASTS, lambda path: write_parquet(table, path, carried))
+    text = json.dumps(to_json(short), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
 
 
@@ -108,7 +118,8 @@ def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:
 def _load(kind: type[Scorecard], path: Path) -> Scorecard:
     try:
         about = from_json(json.loads((path / ABOUT).read_text(encoding="utf-8")))
-        table = pd.read_parquet(path / FORECASTS)
+        lists = (pq.read_schema(path / FORECASTS).metadata or {}).get(LISTS.encode(), b"")
+        about, table = with_long_lists(about, base64.b64decode(lists)), pd.read_parquet(path / FORECASTS)
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} holds no scorecard: {Path(error.filename).name} is missing.") from None
     if about["format"] > FORMAT:

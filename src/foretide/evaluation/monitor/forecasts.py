@@ -280,7 +280,7 @@ def _doubt(forecast: Forecast, n: int, seed: int) -> Floats:
     count as far as they are independent. All series share a part of the doubt, and each has one of its own.
     """
     source, (_, _, d) = forecast.source, forecast.mean.shape
-    past = None if source is None else source.fitted.dependence
+    past = None if source is None else source.fitted.joint
     if past is None:
         return np.ones((len(forecast), 1, d, n))
     series = max(past.loadings[:-1, :, 0].size, 1)

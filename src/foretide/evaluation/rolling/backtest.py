@@ -7,7 +7,7 @@ cutoff, and are judged on the ``h`` steps after it. Folds that share a fit are f
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import numpy as np
 
@@ -42,10 +42,14 @@ from foretide.forecasters.sentences import sentences_of
 from foretide.parallel import Where, check_jobs, runs_here, using
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from foretide.data.panel import Panel
     from foretide.data.synthetic.base import Truth
     from foretide.data.time.calendar import Calendar
     from foretide.typing import Frame, Ints
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 def backtest(
@@ -220,17 +224,22 @@ def _card(
 
 
 def _joined(name: str, shared: Shared, results: Sequence[BlockResult]) -> Forecast:
-    windows = Windows(np.concatenate([r.entity for r in results]), np.concatenate([r.cutoff for r in results]))
+    windows = Windows(_one([r.entity for r in results]), _one([r.cutoff for r in results]))
     distributions = [r.quantiles for r in results if r.quantiles is not None]
-    quantiles = np.concatenate(distributions) if len(distributions) == len(results) else None
+    quantiles = _one(distributions) if len(distributions) == len(results) else None
     levels = (results[0].levels, results[0].quantile_levels) if quantiles is not None else ((), ())
-    mean = np.concatenate([r.mean for r in results])
+    mean = _one([r.mean for r in results])
     asked = shared.asked if quantiles is not None else ()
     baseline = shared.members[name].baseline
     return Forecast(
         name, shared.panel, windows, mean, *levels, quantiles, notes=_notes_of(results), quantile_columns=asked,
         baseline=baseline,
     )  # fmt: skip
+
+
+def _one(parts: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    """Put arrays one after the other; a single one stays where it lies."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _notes_of(results: Sequence[BlockResult]) -> tuple[Note, ...]:

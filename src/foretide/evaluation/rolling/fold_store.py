@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from foretide.data.files import file_name, storing, write_whole
+from foretide.data.parquet import with_long_lists, without_long_lists
 from foretide.errors import ConfigError
 from foretide.evaluation.cards.account import Account
 from foretide.evaluation.metrics.cost import Cost
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from foretide.typing import Array, Json
 
 ABOUT, BLOCKS = "backtest.json", "folds"
+LISTS = "lists"
+"""The array of a result that holds long lists of its JSON file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +115,7 @@ class FoldStore:
         try:
             arrays = load((self.folder / BLOCKS / f"{key}.safetensors").read_bytes())
             about = from_json(_read_json(self.folder / BLOCKS / f"{key}.json"))
+            about = with_long_lists(about, arrays.pop(LISTS, np.zeros(0, dtype=np.uint8)).tobytes())
         except (FileNotFoundError, SafetensorError):
             return None
         notes = tuple(
@@ -135,7 +139,9 @@ class FoldStore:
             "fit": astuple(result.fit), "predict": astuple(result.predict),
             "notes": [[note.kind, note.text, note.windows, note.columns] for note in result.notes],
         }  # fmt: skip
-        content = save({name: np.ascontiguousarray(array) for name, array in arrays_of(result).items()})
+        about, lists = without_long_lists(about)
+        arrays = arrays_of(result) | ({LISTS: np.frombuffer(lists, dtype=np.uint8)} if lists else {})
+        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
         folder = self.folder / BLOCKS
         write_whole(folder / f"{key}.json", lambda part: part.write_text(json.dumps(to_json(about)), encoding="utf-8"))
         write_whole(folder / f"{key}.safetensors", lambda part: part.write_bytes(content))

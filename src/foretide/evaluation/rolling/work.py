@@ -189,10 +189,11 @@ class Work:
             total = read + sum(len(task.blocks) for task in todo)
             self.resumed.append(f"resumed: {read} of {total} fits were read from {self.store.folder}")
             self._say(self.resumed[0])
+        # A single fit has nobody to wait for: a process of its own would only start, and send its forecasts back.
+        jobs = max(1, min(jobs_here(self.n_jobs), len(todo)))
         # In this process threads stay as they are; side by side each worker has one, or they would fight for the cores.
-        stream = stream_tasks(
-            run_task, todo, shared=self.shared, n_jobs=self.n_jobs, threads=None if runs_here(self.n_jobs) else 1
-        )
+        threads = None if runs_here(jobs) else 1
+        stream = stream_tasks(run_task, todo, shared=self.shared, n_jobs=jobs, threads=threads)
         with contextlib.closing(stream) as outcomes:
             for done, outcome in enumerate(outcomes, start=1):
                 self._take(todo[outcome.index], outcome)

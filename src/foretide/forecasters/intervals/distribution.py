@@ -126,19 +126,26 @@ class ErrorDistribution:
         rows[rows < 0] = len(self.ids)
         known = ~np.isnan(mean)
         unit = np.where(known, np.abs(mean), 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)  # [W, D]
-        found = np.full((*mean.shape, len(levels)), np.nan)
+        if len(set(self.kinds)) == 1:
+            return self._of_kind(self.kinds[0], np.full(len(self.kinds), True), mean, rows, step, unit, levels)
+        found = np.empty((*mean.shape, len(levels)))
         for kind in dict.fromkeys(self.kinds):
             own = np.array([k == kind for k in self.kinds])
-            at = mean[..., own]
-            if kind == "negative_binomial":
-                made = self._counts(mean, rows, step, own, levels)
-            elif kind.startswith("normal"):
-                made = normal_quantiles(at, self._at(self.sd, rows, unit)[..., own], levels)
-            else:
-                made = self._empirical(at, rows, own, unit, levels)
-            made = np.maximum(np.round(made), 0.0) if kind in WHOLE.values() else made
-            found[..., own, :] = np.where(np.isnan(at)[..., None], np.nan, made)
+            found[..., own, :] = self._of_kind(kind, own, mean, rows, step, unit, levels)
         return found
+
+    def _of_kind(
+        self, kind: str, own: Bools, mean: Floats, rows: Ints, step: Ints, unit: Floats, levels: tuple[float, ...]
+    ) -> Floats:
+        """Quantiles of the targets of one kind, ``own`` ``[D]``; NaN where the mean is."""
+        at = mean if own.all() else mean[..., own]
+        if kind == "negative_binomial":
+            return np.where(np.isnan(at)[..., None], np.nan, self._counts(mean, rows, step, own, levels))
+        if kind.startswith("normal"):
+            made = normal_quantiles(at, self._at(self.sd, rows, unit)[..., own], levels)
+        else:
+            made = self._empirical(at, rows, own, unit, levels)
+        return np.maximum(np.round(made, out=made), 0.0, out=made) if kind in WHOLE.values() else made
 
     def for_new(self, ids: tuple[str, ...], unit: Floats, own: Floats) -> ErrorDistribution:
         """Return the distribution of entities that were not known at fit, for the distributions that have a formula.
@@ -166,7 +173,7 @@ class ErrorDistribution:
         return quantiles(levels, raised, self._at(self.dispersion, rows)[..., own])
 
     def _empirical(self, mean: Floats, rows: Ints, own: Bools, unit: Floats, levels: Sequence[float]) -> Floats:
-        out = np.empty((*mean.shape, len(levels)))
+        out = np.moveaxis(np.empty((len(levels), *mean.shape)), 0, -1)
         for j, level in enumerate(levels):
             high = int(np.clip(np.searchsorted(GRID, level), 1, len(GRID) - 1))
             share = np.clip((level - GRID[high - 1]) / (GRID[high] - GRID[high - 1]), 0, 1)

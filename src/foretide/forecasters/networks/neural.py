@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from foretide.models.correction import StepCorrection
     from foretide.models.frame import Frame
     from foretide.models.inputs import Shape
+    from foretide.training.followers import Followers
     from foretide.training.network import Network
     from foretide.training.store import Store, WindowBatches
     from foretide.training.watch import Epoch
@@ -170,13 +171,20 @@ class NeuralForecaster(Forecaster):
         return part.with_windows(self.lookback_, self.h)
 
     def _fit(self, part: FitPart) -> None:
+        from foretide.training.joined import others
+
+        device = pick_device(self.device)
+        with others(self.training.devices if self.training.epochs else 1, device) as followers:
+            self._train(part, device, followers)
+
+    def _train(self, part: FitPart, device: torch.device, followers: Followers | None) -> None:
         from foretide.seeding import seeded_init, torch_generator
         from foretide.training.network_training import train_network
         from foretide.training.progress import epoch_bar
         from foretide.training.store import Store
 
         part = part if self.uses_future else replace(part, panel=without_future(part.panel))
-        panel, device = part.panel, pick_device(self.device)
+        panel = part.panel
         windows = part.windows(input_size=self.lookback_, h=self.h)
         calendar = self._calendar(part.train)
         found, self._targets = resolve(self.head, panel.targets), panel.targets
@@ -204,7 +212,7 @@ class NeuralForecaster(Forecaster):
             history = train_network(
                 trained, batches, val_batches if len(val_batches) else None, self._schedule(len(val_batches)),
                 groups=trained.groups(self.training.lr, self.training.start_lr, self.training.weight_decay),
-                generator=torch_generator(self.seed), on_epoch=on_epoch,
+                generator=torch_generator(self.seed), on_epoch=on_epoch, followers=followers,
             )  # fmt: skip
             network.backbone.settle()
             if points is not None:

@@ -80,7 +80,7 @@ def past_errors(quantiles: Floats, truth: Floats, entity: Ints, step: Ints) -> P
     [[[0.0]]]
     """
     known = np.isfinite(truth) & np.isfinite(quantiles).all(axis=-1)
-    values = np.where(known[..., None], quantiles, 0.0)
+    values = np.ascontiguousarray(np.where(known[..., None], quantiles, 0.0))  # sums hang on the order in memory
     spread = values.std(axis=-1)
     n, d = int(entity.max(initial=-1)) + 1, truth.shape[2]
     total, count = np.zeros((n, d)), np.zeros((n, d))
@@ -131,3 +131,27 @@ def without_season(past: PastErrors, season: int) -> PastErrors:
     level, bias = (np.bincount(at, value) / np.maximum(np.bincount(at, weight), 1e-300) for at in (series, place))
     gone = (bias[place] - level[series]).reshape(past.error.shape) * cycles / (cycles + SOME)
     return replace(past, error=past.error - past.weight * gone)
+
+
+def to_horizon(values: Floats, h: int) -> Floats:
+    """Fill up steps that no past forecast reaches with unknown values.
+
+    Parameters
+    ----------
+    values : float array ``[W, H, ...]``
+    h : int
+
+    Returns
+    -------
+    float array ``[W, h, ...]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> to_horizon(np.zeros((1, 1)), 2).tolist()
+    [[0.0, nan]]
+    """
+    missing = h - values.shape[1]
+    if missing <= 0:
+        return values
+    return np.concatenate([values, np.full((len(values), missing, *values.shape[2:]), np.nan)], axis=1)

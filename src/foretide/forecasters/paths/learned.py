@@ -15,12 +15,13 @@ from foretide.forecasters.intervals.learned import Intervals
 from foretide.forecasters.intervals.past import PastForecasts, past_forecasts
 from foretide.forecasters.part import kept_history
 from foretide.forecasters.paths.dependence import Dependence
-from foretide.forecasters.paths.errors import LEVELS, past_errors, without_season
+from foretide.forecasters.paths.errors import LEVELS, past_errors, to_horizon, without_season
+from foretide.forecasters.paths.late import LateDependence
 
 if TYPE_CHECKING:
     from foretide.forecasters.base import Forecaster
     from foretide.forecasters.part import FitPart
-    from foretide.typing import Floats, Ints
+    from foretide.typing import Ints
 
 ELEMENTS = 50_000
 """So many past points, windows times steps times targets, are enough."""
@@ -28,7 +29,7 @@ ORIGINS = 8
 """Of many series those are left out with which there would be fewer origins."""
 
 
-def learn_from_errors(model: Forecaster, part: FitPart) -> tuple[Intervals | None, Dependence]:
+def learn_from_errors(model: Forecaster, part: FitPart) -> tuple[Intervals | None, Dependence | LateDependence]:
     """Return what a fitted forecaster's past errors say: of its intervals, and of how they hang together.
 
     Of a model with its own distribution the last 30 % of the part are forecast, or the validation part where it has
@@ -45,7 +46,8 @@ def learn_from_errors(model: Forecaster, part: FitPart) -> tuple[Intervals | Non
     -------
     Intervals or None
         None for a model that has a distribution of its own for every target.
-    Dependence
+    Dependence or LateDependence
+        The latter where past errors say it, and are kept until it is asked for.
     """
     if not model._points(part.panel.targets).any():
         return None, _dependence(model, part, None, None)
@@ -55,28 +57,25 @@ def learn_from_errors(model: Forecaster, part: FitPart) -> tuple[Intervals | Non
 
 def _dependence(
     model: Forecaster, part: FitPart, intervals: Intervals | None, past: PastForecasts | None
-) -> Dependence:
-    part = replace(part, panel=kept_history(part.panel, None))
-    ids, d, errors = part.panel.ids, part.panel.n_targets, None if intervals is None else intervals.errors
-    if intervals is not None and (errors is None or past is None):
-        return Dependence.none(ids, model.h, d)
-    if errors is not None and past is not None:
+) -> Dependence | LateDependence:
+    ids, d, h, season = part.panel.ids, part.panel.n_targets, model.h, int(main_season(part.train))
+    if intervals is not None:
+        if intervals.errors is None or past is None:
+            return Dependence.none(ids, h, d)
         some = _thinned(past.errors.entity, past.errors.step, past.errors.mean[0].size)
-        truth, entity, step = past.errors.truth[some], past.errors.entity[some], past.errors.step[some]
-        quantiles = errors.quantiles(past.errors.mean[some], [ids[i] for i in entity], step, LEVELS)
-    else:
-        source = model._hindsight(part)
-        past, maker = (source, None) if isinstance(source, PastForecasts) else (None, source)
-        chosen = np.arange(len(ids)) if maker is None else evenly(len(ids), max(1, ELEMENTS // (model.h * d * ORIGINS)))
-        made = past if maker is None else _forecasts(maker, part.take(chosen))
-        if made is None or made.quantiles is None:
-            return Dependence.none(ids, model.h, d)
-        quantiles, truth = made.quantiles, made.errors.truth
-        entity, step = chosen[made.errors.entity], made.errors.step
-    if not len(step):
-        return Dependence.none(ids, model.h, d)
-    found = past_errors(_to_horizon(quantiles, model.h), _to_horizon(truth, model.h), entity, step)
-    return Dependence.fit(without_season(found, int(main_season(part.train))), ids)
+        return LateDependence(past.errors.take(some), intervals.errors, h, season)
+    # It forecasts by itself, and may be fitted again: what it says is learned at once.
+    part = replace(part, panel=kept_history(part.panel, None))
+    source = model._hindsight(part)
+    maker = None if isinstance(source, PastForecasts) else source
+    chosen = np.arange(len(ids)) if maker is None else evenly(len(ids), max(1, ELEMENTS // (h * d * ORIGINS)))
+    made = source if isinstance(source, PastForecasts) else _forecasts(source, part.take(chosen))
+    if made is None or made.quantiles is None or not len(made.errors.step):
+        return Dependence.none(ids, h, d)
+    found = past_errors(
+        to_horizon(made.quantiles, h), to_horizon(made.errors.truth, h), chosen[made.errors.entity], made.errors.step
+    )
+    return Dependence.fit(without_season(found, season), ids)
 
 
 def _forecasts(model: Forecaster, part: FitPart) -> PastForecasts | None:
@@ -109,11 +108,3 @@ def _thinned(entity: Ints, step: Ints, size: int) -> Ints:
         kept = series[evenly(len(series), max(1, most * len(series) // len(inside)))]
         inside = inside[np.isin(entity[inside], kept)]
     return inside
-
-
-def _to_horizon(values: Floats, h: int) -> Floats:
-    """Fill up steps that no past forecast reaches with unknown values."""
-    missing = h - values.shape[1]
-    if missing <= 0:
-        return values
-    return np.concatenate([values, np.full((len(values), missing, *values.shape[2:]), np.nan)], axis=1)

@@ -84,7 +84,7 @@ class Source:
 
     def orders(self, forecast: Forecast, at: slice, n: int, seed: int) -> Ints:
         """Return which of ``n`` paths has the lowest, the next ... value of each distribution, ``[W, h, D, n]``."""
-        panel, windows, dependence = forecast.panel, forecast.windows[at], self.fitted.dependence
+        panel, windows, dependence = forecast.panel, forecast.windows[at], self.fitted.joint
         assert dependence is not None
         steps = windows.steps(panel)
         distinct = np.unique(steps)

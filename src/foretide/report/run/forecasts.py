@@ -95,20 +95,22 @@ def forecast_data(
         ``models``, ``levels``, ``total`` (series there are), ``cut`` (whether older points were left out).
     """
     name, time = str(frame.columns[0]), str(frame.columns[1])
-    known = {} if before is None else {str(key): part for key, part in before.groupby(name, sort=False)}
+    earlier = frame.iloc[:0] if before is None else before
+    known = rows_of(earlier, name)
     kept, horizon = [m for m in models if m in frame.columns], int(frame["h_step"].max())
     bounds = {m: [f"{level:g}" for level in sorted(levels.get(m, ()))] for m in kept}
-    rows = {str(key): np.asarray(at) for key, at in frame.groupby(name, sort=False).indices.items()}
-    chosen = {CHAIN: _in_chains(frame, rows.values(), time)}
+    rows = rows_of(frame, name)
+    chosen = {CHAIN: _in_chains(frame, name, time)}
     chosen |= {str(k): (frame["h_step"] == k).to_numpy() for k in dict.fromkeys((1, horizon))} if horizon > 1 else {}
-    grids = Grids(pd.Index(np.sort(pd.concat([part[time] for part in (frame, *known.values())]).unique())))
+    grids = Grids(pd.Index(np.sort(pd.concat([frame[time], earlier[time]]).unique())))
     series: list[Json] = []
     used, cut = 0, False
     for one in spread([s for s in order if s in rows] or list(rows)):
         own = {view: frame.iloc[rows[one][which[rows[one]]]].sort_values(time) for view, which in chosen.items()}
         entry: Json = {"name": one, "views": _views(own, grids, kept, bounds, time)}
         if one in known:
-            entry["before"] = _before(grids, entry["views"][CHAIN]["grid"], known[one], frame.iloc[rows[one]], time)
+            past, tested = earlier.iloc[known[one]], frame.iloc[rows[one]]
+            entry["before"] = _before(grids, entry["views"][CHAIN]["grid"], past, tested, time)
         size = len(script_json(entry))
         if used and used + size > budget:
             break
@@ -171,20 +173,45 @@ def _views(
     return views
 
 
-def _in_chains(frame: pd.DataFrame, places: Iterable[Ints], time: str) -> Bools:
+def rows_of(frame: pd.DataFrame, name: str) -> dict[str, Ints]:
+    """Return the places of the rows of each series.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    name : str
+        Column of the series.
+
+    Returns
+    -------
+    dict
+        Series -> int array, in the order in which they first come.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> {name: at.tolist() for name, at in rows_of(pd.DataFrame({"id": ["b", "a", "b"]}), "id").items()}
+    {'b': [0, 2], 'a': [1]}
+    """
+    codes, names = pd.factorize(frame[name])
+    order, counts = np.argsort(codes, kind="stable"), np.bincount(codes, minlength=len(names))
+    return {str(key): order[end - n : end] for key, end, n in zip(names, np.cumsum(counts), counts, strict=True)}
+
+
+def _in_chains(frame: pd.DataFrame, name: str, time: str) -> Bools:
     """Whether each row lies in a window of its series' chain: series may end at different times, each has its own.
 
     The windows of a chain follow one another without overlap, counted back from the newest.
     """
-    found = np.zeros(len(frame), dtype=bool)
-    for at in places:
-        own = frame.iloc[at][["cutoff", time]]
-        chosen: list[object] = []
-        for cutoff, end in reversed(list(own.groupby("cutoff")[time].max().sort_index().items())):
-            if not chosen or end <= chosen[-1]:
-                chosen.append(cutoff)
-        found[at] = own["cutoff"].isin(chosen)
-    return found
+    windows = frame.groupby([name, "cutoff"], sort=True, observed=True)[time]
+    ends = windows.max()
+    series, cutoffs = (ends.index.get_level_values(k) for k in (0, 1))
+    codes, begins = pd.factorize(series)[0].tolist(), cutoffs.tolist()
+    chosen, last = np.zeros(len(ends), dtype=bool), len(ends)
+    for k, end in reversed(list(enumerate(ends.tolist()))):
+        if last == len(ends) or codes[k] != codes[last] or end <= begins[last]:
+            chosen[k], last = True, k
+    return np.asarray(chosen[windows.ngroup().to_numpy()])
 
 
 def spread(series: list[str]) -> list[str]:

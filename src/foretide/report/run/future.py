@@ -19,18 +19,20 @@ from foretide.pictures.times import kind_of_times, times
 from foretide.report.content import Content, Future
 from foretide.report.render.page import script_json
 from foretide.report.run.boards import FIRST
-from foretide.report.run.forecasts import Grids, spread
+from foretide.report.run.forecasts import Grids, rows_of, spread
 from foretide.report.run.typical import typical_of
 from foretide.report.section import Column, Explorer, Section, Table
 from foretide.text import number, phrase, unit_of
 
 if TYPE_CHECKING:
-    from foretide.typing import Floats, Json
+    from foretide.typing import Floats, Ints, Json
 
 BUDGET = 700_000
 """Characters for the pictures of all series together."""
 MOST_NUMBERS = 800_000
 """Characters of the numbers to download, packed."""
+LOOKED_AT = 50_000
+"""Where so many rows of them are too many already, the others are not packed."""
 FILE = "forecast.csv"
 SERIES, TIME, MEAN, LAST = "series", "time", "mean", "y"
 
@@ -69,16 +71,16 @@ def future_data(content: Content, ahead: Future, *, budget: int = BUDGET) -> Jso
         ``levels``, ``colour``, ``total`` (series there are), ``numbers`` (CSV, packed; "" where it is too large),
         ``file`` (what to call it).
     """
-    own = {str(name): part for name, part in ahead.table.groupby(SERIES, sort=False)}
-    known = {str(name): part for name, part in ahead.history.groupby(SERIES, sort=False)}
+    own, known = rows_of(ahead.table, SERIES), rows_of(ahead.history, SERIES)
     grids = Grids(pd.Index(np.sort(pd.concat([ahead.table[TIME], ahead.history[TIME]]).unique())))
     levels = [f"{level:g}" for level in sorted(ahead.levels)]
     names = list(own)
-    first = typical_of(content, names) or _middle(known, names)
+    first = typical_of(content, names) or _middle(_values(known, ahead.history), names)
     series: list[Json] = []
     used = 0
     for name in [first, *(other for other in spread(names) if other != first)]:
-        entry = _entry(content, name, own[name], known.get(name, ahead.history.head(0)), levels, grids)
+        past = ahead.history.iloc[known.get(name, slice(0))]
+        entry = _entry(content, name, ahead.table.iloc[own[name]], past, levels, grids)
         size = len(script_json(entry))
         if used and used + size > budget:
             break
@@ -100,11 +102,16 @@ def colour_of(content: Content, model: str) -> tuple[str, str]:
 
 def packed(ahead: Future) -> str:
     """Return the numbers as CSV, compressed, in base64; "" where there are none or they are too many for a page."""
-    if ahead.download is None:
+    whole = ahead.download
+    if whole is None:
         return ""
-    text = csv_text(ahead.download, float_format="%.10g")
-    found = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
-    return found if len(found) <= MOST_NUMBERS else ""
+    found = ""
+    for rows in (whole.head(LOOKED_AT), whole) if len(whole) > LOOKED_AT else (whole,):
+        text = csv_text(rows, float_format="%.10g")
+        found = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode("ascii")
+        if len(found) > MOST_NUMBERS:
+            return ""
+    return found
 
 
 def _entry(
@@ -143,11 +150,21 @@ def _level(values: Floats) -> float:
     return float(known.mean()) if len(known) else np.nan
 
 
-def _middle(known: dict[str, pd.DataFrame], names: Sequence[str]) -> str:
+def _values(rows: dict[str, Ints], history: pd.DataFrame) -> dict[str, Floats]:
+    values = history[LAST].to_numpy(float)
+    return {name: values[at] for name, at in rows.items()}
+
+
+def _middle(known: dict[str, Floats], names: Sequence[str]) -> str:
     """The series with the middle level of those that moved lately; of all where none did."""
-    moved = [name for name in names if name in known and known[name][LAST].nunique() > 1] or list(names)
-    level = {name: _level(np.abs(known[name][LAST].to_numpy(float))) if name in known else 0.0 for name in moved}
+    moved = [name for name in names if name in known and _moves(known[name])] or list(names)
+    level = {name: _level(np.abs(known[name])) if name in known else 0.0 for name in moved}
     return sorted(moved, key=level.__getitem__)[len(moved) // 2]  # of equal ones the first
+
+
+def _moves(values: Floats) -> bool:
+    known = values[~np.isnan(values)]
+    return bool(len(known) and (known != known[0]).any())
 
 
 def _words(data: Json, content: Content, ahead: Future) -> list[str]:
@@ -173,14 +190,14 @@ def _words(data: Json, content: Content, ahead: Future) -> list[str]:
 def change_table(content: Content, ahead: Future) -> Table:
     """Return a line for each series: its mean over the horizon, beside that over as many steps before."""
     level = f"{min(ahead.levels):g}" if ahead.levels else ""
-    known = {str(name): part[LAST].to_numpy(float) for name, part in ahead.history.groupby(SERIES, sort=False)}
+    known = _values(rows_of(ahead.history, SERIES), ahead.history)
+    means = ahead.table[MEAN].to_numpy(float)
+    bounds = [ahead.table[f"{side}-{level}"].to_numpy() for side in ("lo", "hi")] if level else []
     rows: list[list[object]] = []
-    for name, part in ahead.table.groupby(SERIES, sort=False):
-        h, mean = len(part), _level(part[MEAN].to_numpy(float))
-        before = _level(known.get(str(name), np.zeros(0))[-h:])
+    for name, at in rows_of(ahead.table, SERIES).items():
+        mean, before = _level(means[at]), _level(known.get(name, np.zeros(0))[-len(at) :])
         change = mean / before - 1 if np.isfinite(before) and before > 0 else None
-        bounds = [part[f"{side}-{level}"].iloc[0] for side in ("lo", "hi")] if level else []
-        rows.append([name, before, mean, change, part[MEAN].iloc[0], *bounds])
+        rows.append([name, before, mean, change, means[at[0]], *(own[at[0]] for own in bounds)])
     columns = ["series", "before", "ahead", "change", "next", "from", "to"][: 5 + 2 * bool(level)]
     unit = content.steps
     meanings = {
