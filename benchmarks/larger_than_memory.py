@@ -1,4 +1,4 @@
-"""A table five times as large as the memory a process may use: opened, fitted on, forecast, saved, backtested.
+"""A table five times as large as the memory a process may use: opened, fitted on, forecast, saved, loaded, backtested.
 
 Parquet files of 32 series x 50,000 hours x 64 columns of float64 (819 MB as columns). Each model runs in a process of
 its own, once over the opened table, and once over the same table in memory. Its share is a fifth of the table, above
@@ -28,6 +28,7 @@ from common import arguments, of_process, save
 
 SERIES, STEPS, COLUMNS, H, SHARE, LEEWAY = 32, 50_000, 64, 24, 5, 1.3
 ROLES = {"target": "y", "past": [f"x{k}" for k in range(1, COLUMNS - 4)], "future": [f"f{k}" for k in range(4)]}
+MODELS = ("SeasonalES", "Ridge", "LSTM")
 MB = 10**6
 
 
@@ -79,7 +80,9 @@ def child(name: str, where: str, folder: str) -> None:
 
     warnings.simplefilter("ignore")
 
-    def made() -> ft.Ridge | ft.LSTM:
+    def made() -> ft.Ridge | ft.LSTM | ft.SeasonalES:
+        if name == "SeasonalES":  # it keeps the whole history
+            return ft.SeasonalES(H, season=24)
         return ft.Ridge(H, input_size=24) if name == "Ridge" else ft.LSTM(H, input_size=24, hidden=16, epochs=1)
 
     rng = np.random.default_rng(1)
@@ -110,7 +113,9 @@ def child(name: str, where: str, folder: str) -> None:
     forecast = step("predict", lambda: model.predict(panel, cutoffs=[until]))
     step("save", lambda: model.save(Path(folder, f"{name}-{where}")))
     results.append({"sum": float(forecast.mean.sum())})
-    if name == "Ridge":
+    again = step("load", lambda: ft.load(Path(folder, f"{name}-{where}")))
+    step("write", lambda: ft.write_forecasts(again, panel, Path(folder, f"{name}-{where}-forecasts"), cutoffs=[until]))
+    if name != "LSTM":
         step("backtest", lambda: ft.backtest([made()], panel, h=H, n_windows=1, baselines=False))
     print(json.dumps(results))
 
@@ -124,7 +129,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "table").mkdir()
         write(Path(folder, "table"))
-        for name in ("Ridge", "LSTM"):
+        for name in MODELS:
             for where in ("opened", "in memory"):
                 out = subprocess.run(
                     [sys.executable, __file__, "child", name, where, folder],
@@ -136,7 +141,7 @@ def main() -> None:
                 sums[name, where] = next(row["sum"] for row in found if "sum" in row)
                 rows += [row for row in found if "step" in row]
                 print(pd.DataFrame(found).to_string(), flush=True)
-    for name in ("Ridge", "LSTM"):
+    for name in MODELS:
         assert sums[name, "opened"] == sums[name, "in memory"], "the forecasts differ"
     for row in rows:
         own = next(r for r in rows if (r["model"], r["step"], r["table"]) == (row["model"], row["step"], "in memory"))

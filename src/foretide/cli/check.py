@@ -24,6 +24,9 @@ COLOURS = {"error": typer.colors.RED, "warning": typer.colors.YELLOW, "note": ty
 ROLES = ("id", "time", "target", "past", "future", "static")
 H = 14
 """Steps forecast where no number is typed."""
+Table = Annotated[
+    Path, typer.Argument(help="A CSV or Parquet file, or a folder of Parquet files; - is standard input.")
+]
 LookedAhead = Annotated[
     str | None,
     typer.Option(help="Models to look ahead for, with commas: Ridge,LSTM.", autocompletion=completion.models),
@@ -35,9 +38,7 @@ ModelSettings = Annotated[
 
 @reads_tables
 def check(
-    data: Annotated[
-        Path, typer.Argument(help="A CSV or Parquet file, or a folder of Parquet files; - is standard input.")
-    ],
+    data: Table,
     id: Annotated[
         str | None, typer.Option(help="Column that names the entity, or several with commas; guessed by default.")
     ] = None,

@@ -271,7 +271,9 @@ def test_files_that_change_while_they_are_read_are_refused(tmp_path: Path, monke
 def test_two_that_open_a_table_at_once_read_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(ROWS, tmp_path / "rows/a.parquet")
     made, batches = [], files.Files.batches
-    monkeypatch.setattr(files.Files, "batches", lambda self, *given: made.append(1) or batches(self, *given))
+    monkeypatch.setattr(
+        files.Files, "batches", lambda self, *given, **more: made.append(1) or batches(self, *given, **more)
+    )
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(
             lambda _: ft.Panel.open(tmp_path / "rows", cache=tmp_path / "cache", **ROLES), range(2)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 8 * 2**20
 """Rows that are decoded at once, as float64."""
+SAMPLED_BYTES = 2 * 2**20
+"""Rows that are looked at in one place to guess roles from."""
 UNIT_BYTES = 64 * 2**20
 """Rows between two notes of how far the work is."""
 _FOOTER = 2**16
@@ -197,10 +199,12 @@ class Files:
         if not units:
             raise DataError("The files have no rows. Expected at least one row per time.")
         chosen = [units[k] for k in evenly(len(units), most, newest=True)]
-        frames = [next(self.batches(unit, columns)).table.to_native() for unit in chosen]
+        frames = [next(self.batches(unit, columns, size=SAMPLED_BYTES)).table.to_native() for unit in chosen]
         return pd.concat(frames, ignore_index=True)  # type: ignore[arg-type]  # they are of pandas
 
-    def batches(self, unit: Unit, columns: Sequence[str], as_text: Sequence[str] = ()) -> Iterator[Batch]:
+    def batches(
+        self, unit: Unit, columns: Sequence[str], as_text: Sequence[str] = (), *, size: int = BATCH_BYTES
+    ) -> Iterator[Batch]:
         """Yield the rows of a unit in order.
 
         Parameters
@@ -209,6 +213,8 @@ class Files:
         columns : sequence of str
         as_text : sequence of str
             Those from the names of folders that are taken as they are written there: ``007`` is no 7.
+        size : int
+            Bytes of a batch, about.
 
         Yields
         ------
@@ -220,11 +226,11 @@ class Files:
             Where a file is damaged, or cannot be read.
         """
         file = self.files[unit.file]
-        size = max(64, BATCH_BYTES // (8 * max(len(columns), 1)))
+        most = max(64, size // (8 * max(len(columns), 1)))
         own, first = [name for name in columns if name not in file.parts], sum(file.groups[: unit.groups[0]])
         try:
             with pq.ParquetFile(file.path, buffer_size=2**20) as content:
-                for batch in content.iter_batches(size, row_groups=list(unit.groups), columns=own, use_threads=False):
+                for batch in content.iter_batches(most, row_groups=list(unit.groups), columns=own, use_threads=False):
                     frame = batch.to_pandas(ignore_metadata=True)
                     for name in columns:
                         if name in file.parts:
