@@ -6,8 +6,8 @@ is left out, and the result says so. 100 series of 1,000 days with a weekly seas
 
 - ``lstm_step``: one training step of an LSTM, 32 wide, one layer, lookback 56, 64 windows, Adam: the difference of two
   fits divided by the steps between them, so that starts do not count. foretide's and neuralforecast's have a decoder
-  (foretide's feeds its forecasts back), that of darts has none; corrections of single steps, which foretide trains
-  beside it by default, are left out.
+  (foretide's feeds its forecasts back), that of darts has none; calendar columns, which the peers do not read, and
+  corrections of single steps, which foretide trains beside it by default, are left out.
 - ``windows``: 10,000 forecasts (100 origins of each series) of the fitted LSTM.
 - ``backtest``: 100 folds, one day apart, of a ridge regression on 28 lags that is fitted once.
 - ``seasonal``: the same folds of seasonal naive, seasonal mean and seasonal exponential smoothing. darts has the first
@@ -75,7 +75,7 @@ def ours(frame: object, steps: int) -> dict[str, Timed]:
     last = panel.grid.output_times(range(T - H - FOLDS, T - H))
     until = panel.grid.output_times([T - H - FOLDS])[0]
     settings = {"input_size": LOOKBACK, "hidden": 32, "layers": 1, "batch_size": 64, "patience": None,
-                "by_step": False}  # fmt: skip
+                "by_step": False, "calendar": None}  # fmt: skip
 
     def fitted(n: int) -> object:
         return ft.LSTM(H, epochs=1, steps_per_epoch=n, **settings).fit(panel, until=until)
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument("--environment", type=Path)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=101)
+    parser.add_argument("--steps", type=int, default=301)
     parser.add_argument("--only", nargs="*", default=["lstm_step", "windows", "backtest", "seasonal"])
     chosen = parser.parse_args()
     if not chosen.inside:
