@@ -16,6 +16,7 @@ import foretide as ft
 from foretide.forecasters.networks.neural import NeuralForecaster
 from foretide.forecasters.part import FitPart, held_back
 from foretide.forecasters.sizes import Sizes
+from foretide.models.inputs import Feedback
 from foretide.seeding import torch_generator
 from foretide.training.network import Network
 from foretide.training.store import Store, WindowBatches
@@ -185,7 +186,7 @@ def test_every_improvement_is_off(kind: str) -> None:
     batches = model.window_batches(panel(), model.predict(panel()).windows)
     inputs = batches.inputs(torch.arange(1))
     with torch.no_grad():
-        hidden = network.backbone(inputs, lambda features, base, scale: base)
+        hidden = network.backbone(inputs, Feedback(lambda features, base, scale: base))
     assert not hidden.base.any()  # nothing to correct
     assert bool((hidden.scale == 1).all())
     start = ft.LSTM(H, **{**SIZES, "epochs": 0}).fit(panel())

@@ -165,11 +165,12 @@ def test_origins_pass_through_every_season_position() -> None:
     assert windows.cutoff.max() == 1400 - H
 
 
+@pytest.mark.parametrize("begin", [0, -1_000])
 @pytest.mark.parametrize(("most", "in_all"), [(60, 30_000), (9, 30_000), (500, 40), (10_000, 30_000)])
-def test_origins_are_those_picked_from_all(most: int, in_all: int) -> None:
+def test_origins_are_those_picked_from_all(most: int, in_all: int, begin: int) -> None:
     ends = np.array([300, 5, 180, 240])
     panel = ft.synthetic.supplies(T=300, n_sites=4).panel.head(ends)
-    panel = replace(panel, first=panel.first + np.array([0, 7, 100, 3]))
+    panel = replace(panel, first=panel.first + begin + np.array([0, 7, 100, 3]))
     first_target = panel.first + np.array([150, 1, 20, 239])
     windows = evenly_spaced(panel, 3, H, first_target, 7, most, in_all)
     every = slide(panel, input_size=3, h=H, first_target=first_target)
@@ -180,6 +181,7 @@ def test_origins_are_those_picked_from_all(most: int, in_all: int) -> None:
     expected = every[(steps.max() - steps) % stride == 0]
     np.testing.assert_array_equal(windows.entity, expected.entity)
     np.testing.assert_array_equal(windows.cutoff, expected.cutoff)
+    assert not len(evenly_spaced(panel.take([]), 3, H, first_target[:0], 7, most, in_all))
 
 
 # ---------------------------------------------------------------- what stays as it is

@@ -192,9 +192,9 @@ def evenly_spaced(
     """
     low, high = cutoffs_within(panel, input_size, h, first_target)
     counts, steps = np.maximum(high - low + 1, 0), panel.first + high
-    stride = max(1, -(-int(counts.max()) // most), -(-int(counts.sum()) // in_all))
+    stride = max(1, -(-int(counts.max(initial=0)) // most), -(-int(counts.sum()) // in_all))
     while gcd(stride, season) > 1:  # or some season positions would never be an origin
         stride += 1
-    newest = int(steps[counts > 0].max(initial=0))
+    newest = int(steps[counts > 0].max()) if counts.any() else 0
     last = steps - (steps - newest) % stride + h  # all origins lie whole strides before the newest one
     return slide(panel, input_size=input_size, h=h, first_target=first_target, last_target=last, stride=stride)
