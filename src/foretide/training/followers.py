@@ -140,9 +140,9 @@ def _begin(shared: tuple[Path, str], rank: int) -> None:
     (folder / f"process-{rank}").write_text(str(os.getpid()))
     store = _store(folder)
     import_module(module)
-    function, shared = read_job(Path(store.get("job").decode()))
+    function, given = read_job(Path(store.get("job").decode()))
     store.set(f"process-{rank}", "")
-    function(shared, (rank, store))
+    function(given, (rank, store))
 
 
 def _store(folder: Path) -> Any:
