@@ -15,7 +15,7 @@ from foretide.errors import ArtifactError
 from foretide.forecasters.artifact import load
 from foretide.typing import Array
 
-reference = pytest.importorskip("safetensors.numpy", reason="the environment of frames does without")
+peer = pytest.importorskip("safetensors.numpy", reason="the environment of frames does without")
 RNG = np.random.default_rng(0)
 KINDS = ("f8", "f4", "i8", "i4", "u1", "?")
 SETS: list[dict[str, Array]] = [
@@ -35,7 +35,7 @@ def test_files_are_those_of_the_package(
     monkeypatch.setattr(tensors, "_PART", part)
     path = tmp_path / "a.safetensors"
     told = write_tensors(path, arrays)
-    assert path.read_bytes() == reference.save(
+    assert path.read_bytes() == peer.save(
         {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
     )
     assert told == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -43,7 +43,7 @@ def test_files_are_those_of_the_package(
     found = load_tensors(path, told)
     assert found is not None
     assert found.keys() == arrays.keys()
-    for name, array in reference.load_file(path).items():
+    for name, array in peer.load_file(path).items():
         assert found[name].dtype == array.dtype
         assert found[name].flags.writeable
         np.testing.assert_array_equal(found[name], array)
