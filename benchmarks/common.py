@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import torch
 
 RESULTS = Path(__file__).parent / "results"
@@ -109,6 +108,8 @@ def _watch(found: Used, over: threading.Event) -> None:
         whose = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
         found.own_mib, found.worker_mib = (resource.getrusage(who).ru_maxrss / unit for who in whose)
         return
+    import psutil  # the environment of peers does without
+
     this, others, looked = psutil.Process(), [], -LOOK_AROUND
     while True:
         last = over.wait(LOOK_EVERY)

@@ -195,7 +195,7 @@ def main() -> None:
         print(json.dumps(cell(chosen.cell[0], chosen.cell[1], int(chosen.cell[2]))))
         return
     file = RESULTS / "growth.csv"
-    known = pd.read_csv(file) if file.exists() and not chosen.again else pd.DataFrame(columns=[*KEYS, "cpu_s"])
+    known = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=[*KEYS, "cpu_s"])
     known = known[known["cpu_s"].notna()].drop(columns="note", errors="ignore")
     rows = {tuple(row[key] for key in KEYS): row for row in known.to_dict("records")}
     names = list(operations()) if chosen.only is None else chosen.only
@@ -206,6 +206,9 @@ def main() -> None:
         if size <= min(chosen.largest, LARGEST.get(name, 10**9))
         and not {(name, grows), (name, grows, processes)} & set(LEFT_OUT)
     ]  # fmt: skip
+    if chosen.again:
+        anew = {(grows, size, name, processes) for size, grows, name, processes in cells}
+        rows = {key: row for key, row in rows.items() if key not in anew}
     with tempfile.TemporaryDirectory() as folder:
         for size, grows, name, processes in sorted(cells):
             key = (grows, size, name, processes)
