@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ import numpy as np
 
 from foretide.data.checkpoints import forget_inside, here, inside, spared
 from foretide.data.files import file_name
+from foretide.data.scratch import put_away
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.cards.account import account_of
+from foretide.evaluation.cards.slices import IN_MEMORY
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, key_of
@@ -200,7 +202,8 @@ class Work:
                 self._say(self._left(todo, done, todo[outcome.index]))
         if not self.found:
             raise ForetideError("No model could be fitted. " + " ".join(self.notes))
-        return {name: (members[name], [results[k] for k in sorted(results)]) for name, results in self.found.items()}
+        found, self.found = self.found, {}  # who puts the results together lets go of them one by one
+        return {name: (members[name], [results[k] for k in sorted(results)]) for name, results in found.items()}
 
     def _tasks(self) -> list[Task]:
         blocks, members = range(len(self.shared.plan.blocks)), self.shared.members.values()
@@ -221,7 +224,7 @@ class Work:
         key = self._key(task)
         result = self.store.load(key) if key is not None and self.store is not None else None
         if result is not None:
-            self.found[task.name][task.blocks[0]] = result
+            self.found[task.name][task.blocks[0]] = _put_away(result)
         return result is not None
 
     def _take(self, task: Task, outcome: Outcome[list[BlockResult]]) -> None:
@@ -239,7 +242,7 @@ class Work:
                 self.store.save(key, results[0])
                 forget_inside(task.place)
         if task.name in self.found:
-            self.found[task.name].update(zip(task.blocks, results, strict=True))
+            self.found[task.name].update(zip(task.blocks, map(_put_away, results), strict=True))
 
     def _left(self, todo: Sequence[Task], done: int, last: Task) -> str:
         """Say how far the work is, and how long what is left will take once every member has been fitted."""
@@ -263,3 +266,10 @@ class Work:
     def _say(self, text: str) -> None:
         if self.progress is not None:
             self.progress(text)
+
+
+def _put_away(result: BlockResult) -> BlockResult:
+    """Lay the quantiles of many windows into a file; those of all models together may exceed the memory."""
+    if result.quantiles is None:
+        return result
+    return replace(result, quantiles=put_away(result.quantiles, IN_MEMORY))
