@@ -113,27 +113,6 @@ def copied(values: NDArray[T], columns: Sequence[int] | None = None) -> NDArray[
     return made
 
 
-def put_away(values: NDArray[T], most: int) -> NDArray[T]:
-    """Return an array as it is where it is small or lies in a file already, else a copy of it in an array of
-    :func:`empty`.
-
-    Parameters
-    ----------
-    values : array ``[n, ...]``
-    most : int
-        Bytes of one that is small.
-
-    Returns
-    -------
-    array ``[n, ...]``
-    """
-    if values.nbytes <= most or mapped_file(values) is not None:
-        return values
-    made = empty(values.shape, values.dtype, most=most)
-    made[...] = values
-    return made
-
-
 @dataclass(frozen=True)
 class Mapping:
     """Where an array that is mapped from a file lies in it, for another process to map it too.

@@ -13,7 +13,7 @@ from foretide.data.audit import column_audit, series_audit
 from foretide.evaluation.cards.account import with_members
 from foretide.evaluation.cards.align import first_cutoffs
 from foretide.evaluation.cards.groups import groups_of
-from foretide.evaluation.cards.slices import windows_at_once
+from foretide.evaluation.cards.large import windows_at_once
 from foretide.evaluation.cards.tidy import tidy_frame
 from foretide.evaluation.compare.pairs import rank_over_series
 from foretide.evaluation.compare.tests import holm

@@ -16,7 +16,7 @@ from foretide.errors import ConfigError, nearest
 from foretide.evaluation.cards.align import ORACLE
 from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.cards.groups import Groups, bucket_groups, groups_of
-from foretide.evaluation.cards.slices import windows_at_once
+from foretide.evaluation.cards.large import windows_at_once
 from foretide.evaluation.metrics.quantiles import Quantiles
 from foretide.evaluation.metrics.scale import TrainingScale
 from foretide.evaluation.metrics.table import METRICS, metric_of

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from foretide.data import scratch
 from foretide.data.files import understood, write_whole
 from foretide.data.panel import Names, Panel
 from foretide.data.parquet import with_long_lists, without_long_lists, write_parquet
@@ -25,8 +24,8 @@ from foretide.data.time.grid import Grid
 from foretide.data.windows import Windows
 from foretide.errors import ArtifactError
 from foretide.evaluation.cards.distributions import Distributions
+from foretide.evaluation.cards.large import room, windows_at_once
 from foretide.evaluation.cards.runs import ModelRun
-from foretide.evaluation.cards.slices import IN_MEMORY, windows_at_once
 from foretide.evaluation.cards.tidy import column_of, flat, tidy_frame, unflat
 from foretide.evaluation.metrics.quantiles import Quantiles
 from foretide.evaluation.metrics.scale import TrainingScale
@@ -152,7 +151,7 @@ def _from_files(kind: type[Scorecard], path: Path, about: Json, table: pq.Parque
         return np.asarray(unflat(values, (n, h, d)))
 
     def distribution(name: str, levels: Sequence[float]) -> Quantiles:
-        values = scratch.empty((n, h, d, len(levels)), np.float64, most=IN_MEMORY)
+        values = room((n, h, d, len(levels)), np.float64)
         for k, level in enumerate(levels):
             values[..., k] = array(column_of(name, level))
         return Quantiles(tuple(levels), values)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import numpy as np
 
-from foretide.data import scratch
 from foretide.data.checkpoints import kept_until_done
 from foretide.data.digests import digest_of_panel
 from foretide.data.reading.accept import as_panel
@@ -19,9 +18,9 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.evaluation.cards.account import Account
 from foretide.evaluation.cards.align import oracle_forecast
+from foretide.evaluation.cards.large import room
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.scorecard import Scorecard
-from foretide.evaluation.cards.slices import IN_MEMORY
 from foretide.evaluation.metrics.quantiles import DECILES
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore
 from foretide.evaluation.rolling.folds import FoldOptions, make_plan
@@ -248,7 +247,7 @@ def _laid_out(parts: list[NDArray[Number]], place: Ints) -> NDArray[Number]:
     """Put the rows of arrays into their places; the list is empty afterwards."""
     if len(parts) == 1 and np.array_equal(place, np.arange(len(place))):
         return parts.pop()
-    out = scratch.empty((len(place), *parts[0].shape[1:]), np.result_type(*parts), most=IN_MEMORY)
+    out = room((len(place), *parts[0].shape[1:]), np.result_type(*parts))
     begin = 0
     while parts:
         part = parts.pop(0)

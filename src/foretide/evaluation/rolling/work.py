@@ -13,10 +13,9 @@ import numpy as np
 
 from foretide.data.checkpoints import forget_inside, here, inside, spared
 from foretide.data.files import file_name
-from foretide.data.scratch import put_away
 from foretide.errors import ConfigError, DataError, ForetideError
 from foretide.evaluation.cards.account import account_of
-from foretide.evaluation.cards.slices import IN_MEMORY
+from foretide.evaluation.cards.large import put_away
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, key_of
@@ -272,4 +271,4 @@ def _put_away(result: BlockResult) -> BlockResult:
     """Lay the quantiles of many windows into a file; those of all models together may exceed the memory."""
     if result.quantiles is None:
         return result
-    return replace(result, quantiles=put_away(result.quantiles, IN_MEMORY))
+    return replace(result, quantiles=put_away(result.quantiles))
