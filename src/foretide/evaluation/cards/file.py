@@ -74,10 +74,10 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         "about": card.about,
         "runs": [asdict(run) for run in card.runs],
     }  # fmt: skip
-    short, lists = without_long_lists(_plain(about))
+    short, lists = without_long_lists(about)
     carried = {LISTS: base64.b64encode(lists)} if lists else {}
     write_whole(target / FORECASTS, lambda path: write_parquet(_parts_of(card), path, carried))
-    text = json.dumps(to_json(short), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_json(_plain(short)), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
 
 

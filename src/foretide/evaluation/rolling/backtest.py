@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import numpy as np
 
+from foretide.data import scratch
 from foretide.data.checkpoints import kept_until_done
 from foretide.data.digests import digest_of_panel
 from foretide.data.reading.accept import as_panel
@@ -245,8 +246,9 @@ def _joined(name: str, shared: Shared, results: list[BlockResult]) -> Forecast:
 
 def _laid_out(parts: list[NDArray[Number]], place: Ints) -> NDArray[Number]:
     """Put the rows of arrays into their places; the list is empty afterwards."""
-    if len(parts) == 1 and np.array_equal(place, np.arange(len(place))):
-        return parts.pop()
+    kept = scratch.mapped_file(parts[0])
+    if len(parts) == 1 and np.array_equal(place, np.arange(len(place))) and not (kept and kept.name):
+        return parts.pop()  # a file with a name goes when the work is done
     out = room((len(place), *parts[0].shape[1:]), np.result_type(*parts))
     begin = 0
     while parts:

@@ -14,8 +14,8 @@ import numpy as np
 from foretide.data.checkpoints import forget_inside, here, inside, spared
 from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError
+from foretide.evaluation.cards import large
 from foretide.evaluation.cards.account import account_of
-from foretide.evaluation.cards.large import put_away
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.model import Model
 from foretide.evaluation.rolling.fold_store import BlockResult, FoldStore, key_of
@@ -223,7 +223,7 @@ class Work:
         key = self._key(task)
         result = self.store.load(key) if key is not None and self.store is not None else None
         if result is not None:
-            self.found[task.name][task.blocks[0]] = _put_away(result)
+            self.found[task.name][task.blocks[0]] = result
         return result is not None
 
     def _take(self, task: Task, outcome: Outcome[list[BlockResult]]) -> None:
@@ -239,6 +239,8 @@ class Work:
         if key is not None and self.store is not None:
             with spared(here()):
                 self.store.save(key, results[0])
+                if _is_large(results[0]):  # as it lies there, not in memory too
+                    results = [self.store.load(key) or results[0]]
                 forget_inside(task.place)
         if task.name in self.found:
             self.found[task.name].update(zip(task.blocks, map(_put_away, results), strict=True))
@@ -268,7 +270,11 @@ class Work:
 
 
 def _put_away(result: BlockResult) -> BlockResult:
-    """Lay the quantiles of many windows into a file; those of all models together may exceed the memory."""
-    if result.quantiles is None:
+    """Lay the quantiles of many windows into a file where none has them: all models' may exceed the memory."""
+    if result.quantiles is None or not _is_large(result):
         return result
-    return replace(result, quantiles=put_away(result.quantiles))
+    return replace(result, quantiles=large.put_away(result.quantiles))
+
+
+def _is_large(result: BlockResult) -> bool:
+    return result.quantiles is not None and result.quantiles.nbytes > large.IN_MEMORY
