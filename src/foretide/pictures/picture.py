@@ -113,7 +113,7 @@ class Line:
 
     @classmethod
     def nth(cls, k: int, name: str, x: Places, y: Values, hover: str = FIGURES, *, symbols: bool = True) -> Line:
-        """Return the k-th line of a picture: colour, dash and symbol together are its own, of the first ones each is."""
+        """Return the k-th line of a picture: no other has its colour, dash and symbol; those of the first eight differ."""
         turn, place = divmod(k, len(COLOURS))
         symbol = SYMBOLS[(place + turn) % len(SYMBOLS)] if symbols else ""
         return cls(name, x, y, COLOURS[place], DASHES[(place + turn) % len(DASHES)], symbol, hover=hover)
