@@ -19,7 +19,7 @@ from foretide.forecasters.auto.candidates import Candidates, kind_of, usual_cand
 from foretide.forecasters.auto.contest import Entry, Held, Result, contest, time_left
 from foretide.forecasters.auto.crew import AFTER, MOST_JOBS, Crew, can_travel, refit
 from foretide.forecasters.auto.hindsight import held_back, quick_part
-from foretide.forecasters.auto.judge import Judge
+from foretide.forecasters.auto.judge import MOST_SERIES, Judge
 from foretide.forecasters.auto.turns import FAILED
 from foretide.forecasters.choices import joined_choices, of_each
 from foretide.forecasters.gaussian import installed
@@ -261,6 +261,8 @@ class Auto(Wrapper):
             self._say(f"fitting {chosen} on everything, {time_left(budget.left())}")
             entries = self._refitted(tried.models, result.entries, part, crew)
         self.shares_ = np.array([entry.weight for entry in entries if entry.weight])
+        if judge is not None and panel.n_entities > MOST_SERIES:
+            self.notes_.append(f"candidates were judged on {MOST_SERIES} of {panel.n_entities} series, spread evenly")
         lost = {
             entry.candidate: entry.left_out for entry in entries if entry.lost and not entry.start_of
         } | tried.missing

@@ -329,7 +329,8 @@ class _Judging:
         """Give a candidate what time is left; what the good ones need to be fitted again is kept free."""
         left, k = self.budget.left(), turn.place
         self.say(f"trying {turn.model.name} ({k + 1} of {len(self.models)}), {time_left(left)}")
-        left -= _to_refit(self.entries, self.judge.evidence, self.crew.jobs)
+        again = [self.judge.again(model) for model in self.models]
+        left -= _to_refit(self.entries, self.judge.evidence, self.crew.jobs, again)
         return turn._replace(left=left if k else None, wall=self.budget.wall)
 
     def _ended(self, k: int, outcome: Outcome[Attempt]) -> None:
@@ -346,10 +347,10 @@ class _Judging:
         self.entries[k] = replace(entry, wql=score) if able else replace(entry, left_out=f"{FAILED}: {NOT_FINITE}")
 
 
-def _to_refit(entries: Sequence[Entry], evidence: float, jobs: int) -> float:
-    """Seconds that fitting those near the best again will take."""
+def _to_refit(entries: Sequence[Entry], evidence: float, jobs: int, again: Sequence[float]) -> float:
+    """Seconds that fitting those near the best again will take, each so many times as long as its trial."""
     best = min((entry.wql for entry in entries if np.isfinite(entry.wql)), default=0.0)
-    seconds = [entry.seconds for entry in entries if entry.wql <= near(evidence) * best]
+    seconds = [n * e.seconds for e, n in zip(entries, again, strict=True) if e.wql <= near(evidence) * best]
     return max(sum(seconds) / jobs, max(seconds, default=0.0))
 
 

@@ -32,11 +32,17 @@ ORIGINS, MOST_ORIGINS = 3, 12
 """Origins of each series, as far as its length allows: half a horizon apart; or more, at least a horizon apart."""
 MOST_KEPT_BACK, FOR_MORE = 1 / 3, 1 / 5
 """Share of a series that may be kept back for more origins than one, and for more than :data:`ORIGINS`."""
+MOST_SERIES = 2_000
+"""Of more series so many, spread evenly, are judged on: what is better on these is better on all, and there is time
+left to fit it on all."""
 FEWEST = 3
 """Rows that must be left to learn from; and more than one horizon, or point forecasts have no past errors."""
 SAMPLE_SERIES, SAMPLE_ROWS, SAMPLE_PART, FEW_ROWS = 4, 1500, 8, 100
 """The time that a candidate takes is measured on so many series, and so many rows of each; on no more than this part of
 all rows, but not on fewer of each than the last number."""
+FURTHER, WORTH = 16, 0.05
+"""A candidate for which there would be no time is measured again, on so many times the series, where that takes no more
+than about this part of the time that is left: how its time grows says more than its time on few."""
 SMALL = 5_000
 """Of fewer rows only those that go through series one by one are measured, where a candidate can be stopped: the others
 are done almost as soon as measured."""
@@ -59,12 +65,15 @@ class Judge:
     windows : Windows
         Origins in ``panel``.
     truth : float array ``[W, H, D]``
+    share : float
+        Of all rows, those of the series that are judged on.
     """
 
     panel: Panel
     known: Panel
     windows: Windows
     truth: Floats
+    share: float = 1.0
 
     @classmethod
     def of(cls, panel: Panel, h: int, season: int) -> Judge | None:
@@ -86,6 +95,9 @@ class Judge:
         -------
         Judge or None
         """
+        every = panel
+        if panel.n_entities > MOST_SERIES:
+            panel = panel.take(evenly(panel.n_entities, MOST_SERIES, down=True))
         rows = panel.observed
         share = np.round(MOST_KEPT_BACK * rows).astype(np.int64)
         stride, most = _spacing(rows[telling(panel, season)], h, season)
@@ -105,7 +117,9 @@ class Judge:
         nth = np.arange(len(entity)) - np.repeat(np.cumsum(origins) - origins, origins)
         windows = Windows(entity, known.length[entity] - 1 + stride * nth)
         truth = truth_of(inside, windows, h)
-        return cls(inside, known, windows, truth) if np.isfinite(truth).any() else None
+        if not np.isfinite(truth).any():
+            return None
+        return cls(inside, known, windows, truth, float(rows.sum() / every.observed.sum()))
 
     @property
     def series(self) -> int:
@@ -121,6 +135,20 @@ class Judge:
     def origins(self) -> float:
         """Origins of each series, on average."""
         return len(self.windows) / len(np.unique(self.windows.entity))
+
+    def again(self, candidate: Forecaster) -> float:
+        """Return how many times as long as its trial a candidate's fit on everything takes.
+
+        Parameters
+        ----------
+        candidate : Forecaster
+
+        Returns
+        -------
+        float
+            One where all series are judged on.
+        """
+        return 1 + (OF_NETWORKS if candidate.neural else 1.0) * (1 / self.share - 1)
 
     def score(self, quantiles: Floats) -> float:
         """Return what candidates are compared by, so that no single series decides.
@@ -231,7 +259,7 @@ def tried(judge: Judge, candidate: Forecaster, seconds: float | None, *, wall: b
     return Trial(np.asarray(got.mean, dtype=np.float64), np.asarray(quantiles, dtype=np.float64))
 
 
-def predicted_seconds(judge: Judge, item: tuple[Forecaster, bool]) -> float:
+def predicted_seconds(judge: Judge, item: tuple[Forecaster, bool, float, float]) -> float:
     """Return about how long :func:`tried` will take, from a fit on a few series, or on the beginning of a few.
 
     0 where rows are few, or few series are most of the work, and it can be stopped when it takes too long.
@@ -239,14 +267,15 @@ def predicted_seconds(judge: Judge, item: tuple[Forecaster, bool]) -> float:
     Parameters
     ----------
     judge : Judge
-    item : (Forecaster, bool)
-        The candidate, unfitted, and whether it is the clock on the wall that counts.
+    item : (Forecaster, bool, float, float)
+        The candidate, unfitted; whether it is the clock on the wall that counts; the seconds that are left, and how
+        often there must be time for it within these.
 
     Returns
     -------
     float
     """
-    known, (candidate, wall) = judge.known, item
+    known, (candidate, wall, left, times) = judge.known, item
     if known.length.sum() < SMALL and can_interrupt() and not one_by_one(candidate):
         return 0.0
     few = known.take(evenly(known.n_entities, SAMPLE_SERIES, down=True))
@@ -257,15 +286,26 @@ def predicted_seconds(judge: Judge, item: tuple[Forecaster, bool]) -> float:
             return 0.0
         few = few.head(few.length // 3 + FEWEST)
     scale = float(known.length.sum() / few.length.sum())
+    _seconds_of(few.take([0]), candidate, wall=wall)  # imports and compiles what the first fit needs
+    seconds = _seconds_of(few, candidate, wall=wall)
+    power = 1.0 if one_by_one(candidate) else AT_ONCE
+    expected = seconds * float(1 + OF_NETWORKS * (scale - 1) if candidate.neural else scale**power)
+    far = scale >= SAMPLE_PART * FURTHER
+    if times * expected <= left or not far or seconds * FURTHER**power > WORTH * left:
+        return expected
+    more = known.take(evenly(known.n_entities, FURTHER * SAMPLE_SERIES, down=True))
+    more = more.head(np.minimum(more.length, int(few.length.max())))
+    longer, rows = _seconds_of(more, candidate, wall=wall), float(more.length.sum() - few.length.sum())
+    return float(longer + max(longer - seconds, 0.0) * (known.length.sum() - more.length.sum()) / max(rows, 1.0))
+
+
+def _seconds_of(part: Panel, candidate: Forecaster, *, wall: bool) -> float:
+    """Seconds that a fit on a part takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fit_member(few.take([0]), (candidate.fresh(), None))  # imports and compiles what the first fit needs
         watch = Watch(wall=wall)
-        fit_member(few, (candidate.fresh(), None))
-    seconds = watch.seconds()
-    if candidate.neural:
-        return seconds * (1 + OF_NETWORKS * (scale - 1))
-    return seconds * float(scale ** (1.0 if one_by_one(candidate) else AT_ONCE))
+        fit_member(part, (candidate.fresh(), None))
+    return watch.seconds()
 
 
 def one_by_one(model: Forecaster) -> bool:

@@ -83,16 +83,17 @@ def _attempt(shared: Shared, turn: Turn) -> Attempt:
     judge, left, watch = shared[0], turn.left, Watch(wall=turn.wall)
     assert judge is not None
     if left is not None:
-        expected = 0.0
+        times, expected = 1 + judge.again(turn.model), 0.0  # to be judged, and fitted again on everything
         if turn.measured and left > 0:
             with at(None):  # what was kept would take no time
-                (found,) = map_tasks(predicted_seconds, [(turn.model, turn.wall)], shared=judge, executor="serial")
-            expected = 2 * (found.value or 0.0)  # to be judged and fitted again; what fails here may work on all
+                item = turn.model, turn.wall, left, times
+                (found,) = map_tasks(predicted_seconds, [item], shared=judge, executor="serial")
+            expected = times * (found.value or 0.0)  # what fails here may work on all
             left -= watch.seconds()
         if left <= 0 or expected > left:
             took = f": it would take about {duration(expected)}" if left > 0 else ""
             return Attempt(None, 0.0, NO_TIME + took)
-        left /= 2
+        left /= times
     watch = Watch(wall=turn.wall)
     try:
         trial = tried(judge, turn.model, left, wall=turn.wall)
