@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,31 @@ def sketched() -> Iterator[Callable[..., Any]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "_printed", once)
         yield draw
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_orders() -> Iterator[None]:
+    """The AutoARIMA of statsforecast tries few orders where a test names none: most of a contest went into its search.
+
+    What is asked of it is the same for any order: that it is fitted, judged, saved and blended.
+    """
+    import foretide.forecasters.classical.stats as stats
+
+    own = stats._kind
+    with pytest.MonkeyPatch.context() as patch:
+
+        def kind(name: str) -> Any:
+            found: Any = own(name)
+            if name == "AutoARIMA":
+                names = [n for n, p in inspect.signature(found).parameters.items() if p.default is not p.empty]
+                orders = {"max_p": 1, "max_q": 1, "max_P": 1, "max_Q": 0}
+                had = found.__init__.__defaults__
+                few = tuple(orders.get(n, value) for n, value in zip(names, had, strict=True))
+                patch.setattr(found.__init__, "__defaults__", few)
+            return found
+
+        patch.setattr(stats, "_kind", kind)
+        yield
 
 
 @pytest.fixture
