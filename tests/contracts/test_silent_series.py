@@ -25,9 +25,11 @@ def shops(others: int, *, each_day: float = 10.0) -> tuple[Panel, Any]:
     return Panel.from_frame(frame, freq="D"), ds[-AWAKE - 1]
 
 
+HEADS = ["nb", "zinb", "hurdle", "poisson", "gaussian", "student_t", "quantile"]
+
+
 @pytest.mark.parametrize("others", [0, 3])
-@pytest.mark.parametrize("head", ["nb", "zinb", "hurdle", "poisson", "gaussian", "student_t", "quantile"])
-@pytest.mark.parametrize("kind", ["LSTM", "Attention"])
+@pytest.mark.parametrize(("kind", "head"), [*(("LSTM", head) for head in HEADS), ("Attention", "nb")])
 def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> None:
     panel, until = shops(others)
     model = forecaster_class(kind)(h=H, input_size=28, hidden=8, epochs=1, device="cpu", head=head)
