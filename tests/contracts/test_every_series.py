@@ -29,7 +29,9 @@ SHORT = ("short", "tiny", "one")
 KNOWN = ("long", "other", "ended", "later", *SHORT, "zero", "constant", "holes", "late start")
 NEW = ("new", "new and short")
 
-each = pytest.mark.parametrize("case", CASES)
+MORE = ("Attention-nb", "LSTM-base", "LAVAR-gaussian", "Ensemble-median", "PerEntity-LSTM")
+"""Beside one of each class: other heads, bases and members meet short series in code of their own."""
+each = pytest.mark.parametrize("case", [*ONE_EACH, *MORE])
 each_class = pytest.mark.parametrize("case", ONE_EACH)
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -193,8 +195,9 @@ def test_a_new_shop_leaves_the_forecasts_of_the_old_ones_as_they_were(case: str)
             np.testing.assert_allclose(beside.quantiles, alone.quantiles, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["SeasonalES", "Ridge", "LSTM", "ARIMA", "LAVAR"])
-@pytest.mark.parametrize("refit", [False, True])
+@pytest.mark.parametrize(
+    ("name", "refit"), [("SeasonalES", True), ("Ridge", False), ("LSTM", True), ("ARIMA", False), ("LAVAR", False)]
+)
 def test_a_backtest_forecasts_series_that_its_fits_have_not_seen(name: str, refit: bool) -> None:
     settings = {"LSTM": {"epochs": 1, "hidden": 8, "input_size": 14}, "Ridge": {"input_size": 14},
                 "LAVAR": {"order": 3, "latent": 2, "epochs": 1, "head_epochs": 1}}  # fmt: skip
