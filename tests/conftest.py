@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
 import os
-import pickle
-from collections.abc import Iterator
-from hashlib import blake2b
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ settings.load_profile("busy")
 os.fsync = lambda fd: None  # type: ignore[assignment]  # hundreds of waits for the disk; no test cuts the power
 
 MANY_TESTS = 1_000
-MOST_PICTURES = 400
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -52,32 +50,53 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def drawn() -> Iterator[dict[Any, bytes]]:
-    """A picture that is equal in all it shows to one that this process has drawn is written from what was drawn then.
+def sketched() -> Iterator[Callable[..., Any]]:
+    """Pictures beside a summary are drawn once for each make of picture, and the next of that make gets the same file.
 
-    Most of a small run's time goes into drawing, and many tests run the same configuration. Who looks at the drawing
-    itself clears what is kept.
+    Drawing took half the time of every small run. That each view of every page can be drawn is asked by
+    tests/pictures, and what is in a picture by its own tests; whoever looks at these files asks for ``true_pictures``.
     """
     import foretide.report.render.files as files
 
-    draw, ink, seen = files.draw, files._print, dict[tuple[bytes, str], bytes]()
+    draw, seen = files._printed, dict[Any, Any]()
 
-    def told(*panels: Any, **options: Any) -> Any:
-        figure = draw(*panels, **options)
-        figure.told = blake2b(pickle.dumps((panels, sorted(options.items())))).digest()  # type: ignore[attr-defined]
-        return figure
-
-    def once(figure: Any, kind: str) -> bytes:
-        about = (figure.told, kind) if hasattr(figure, "told") else None
-        if about is None:
-            return ink(figure, kind)
-        if about not in seen:
-            seen[about] = ink(figure, kind)
-            if len(seen) > MOST_PICTURES:
-                del seen[next(iter(seen))]
-        return seen[about]
+    def once(panels: Any, title: str, *, wide: bool) -> Any:
+        make = (wide, bool(title), len(panels) > 1, frozenset(type(mark) for panel in panels for mark in panel.marks))
+        if make not in seen:
+            seen[make] = draw(panels, title, wide=wide)
+        return seen[make]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "draw", told)
-        patch.setattr(files, "_print", once)
-        yield seen
+        patch.setattr(files, "_printed", once)
+        yield draw
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_orders() -> Iterator[None]:
+    """The AutoARIMA of statsforecast tries few orders where a test names none: most of a contest went into its search.
+
+    What is asked of it is the same for any order: that it is fitted, judged, saved and blended.
+    """
+    import foretide.forecasters.classical.stats as stats
+
+    own = stats._kind
+    with pytest.MonkeyPatch.context() as patch:
+
+        def kind(name: str) -> Any:
+            found: Any = own(name)
+            if name == "AutoARIMA":
+                names = [n for n, p in inspect.signature(found).parameters.items() if p.default is not p.empty]
+                orders = {"max_p": 1, "max_q": 1, "max_P": 1, "max_Q": 0}
+                had = found.__init__.__defaults__
+                few = tuple(orders.get(n, value) for n, value in zip(names, had, strict=True))
+                patch.setattr(found.__init__, "__defaults__", few)
+            return found
+
+        patch.setattr(stats, "_kind", kind)
+        yield
+
+
+@pytest.fixture
+def true_pictures(sketched: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures beside a summary are drawn as they are."""
+    monkeypatch.setattr("foretide.report.render.files._printed", sketched)

@@ -71,7 +71,9 @@ def resolve(package: str, name: str, names: Mapping[str, str]) -> object:
     3.0
     """
     if name not in names:
-        raise AttributeError(f"{package} has no {name!r}. {nearest(name, names)}")
+        # Programs that look around (doctest, inspect, notebooks) ask for hundreds of private names.
+        hint = "" if name.startswith("_") else f". {nearest(name, names)}"
+        raise AttributeError(f"{package} has no {name!r}{hint}")
     module, _, attribute = names[name].partition(":")
     found = importlib.import_module(module)
     if not attribute:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import CASES, make_panel, times
+from cases import CASES, ONE_EACH, crossed, make_panel, times
 
 import foretide.forecasters.artifact as artifact
 from foretide.data.panel import Panel
@@ -34,7 +34,8 @@ PANELS: dict[str, dict[str, Any]] = {
 }
 
 each = pytest.mark.parametrize("case", CASES)
-each_panel = pytest.mark.parametrize("kind", PANELS)
+each_class = pytest.mark.parametrize("case", ONE_EACH)
+each_panel = pytest.mark.parametrize(("case", "kind"), crossed(PANELS, "wide"))
 
 
 @cache
@@ -48,7 +49,6 @@ def fitted(case: str, kind: str) -> Forecaster:
     return CASES[case](H).fit(panel, until=times(panel, [LAST])[0])
 
 
-@each
 @each_panel
 def test_shape_and_finite(case: str, kind: str) -> None:
     panel, model = panel_of(kind), fitted(case, kind)
@@ -101,7 +101,7 @@ def test_choices_say_what_each_series_got(case: str, tmp_path: Path) -> None:
         CASES[case](H).choices()
 
 
-@each
+@each_class
 def test_every_forecast_is_drawn_with_its_intervals_beside_the_truth(case: str) -> None:
     panel, model = panel_of("wide"), fitted(case, "wide")
     forecast = model.predict(panel, times(panel, [LAST]), levels=(80, 95))
@@ -118,7 +118,7 @@ def test_every_forecast_is_drawn_with_its_intervals_beside_the_truth(case: str) 
             assert (band.min(), band.max()) == pytest.approx((low.min(), high.max()))
 
 
-@each
+@each_class
 def test_sensible_on_an_easy_series(case: str) -> None:
     # The series lies between 14 and 26; a forecaster in the wrong units, or of the wrong row, is far off.
     panel, model = panel_of("plain"), fitted(case, "plain")
@@ -146,7 +146,6 @@ def test_same_answer_twice_and_after_a_second_fit_with_equal_files_and_arguments
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
 
 
-@each
 @each_panel
 def test_no_cutoffs_means_the_end_of_every_series(case: str, kind: str) -> None:
     panel, model = panel_of(kind), fitted(case, kind)
@@ -157,7 +156,7 @@ def test_no_cutoffs_means_the_end_of_every_series(case: str, kind: str) -> None:
         np.testing.assert_allclose(one.mean[0], ends.mean[i], rtol=2e-5, atol=2e-5)
 
 
-@each
+@each_class
 def test_many_cutoffs_at_once_are_the_same_as_one_by_one(case: str) -> None:
     panel, model = panel_of("many"), fitted(case, "many")
     together = model.predict(panel, times(panel, CUTOFFS))
@@ -167,7 +166,7 @@ def test_many_cutoffs_at_once_are_the_same_as_one_by_one(case: str) -> None:
         np.testing.assert_allclose(alone.mean, together.mean[chosen], rtol=2e-5, atol=2e-5)
 
 
-@each
+@each_class
 def test_other_order_of_entities(case: str) -> None:
     # What was learned belongs to a name, not to a position.
     panel, model = panel_of("many"), fitted(case, "many")
@@ -176,7 +175,7 @@ def test_other_order_of_entities(case: str) -> None:
     np.testing.assert_allclose(back.mean[::-1], forward.mean, rtol=2e-5, atol=2e-5)
 
 
-@each
+@each_class
 def test_not_fitted(case: str) -> None:
     model = CASES[case](H)
     assert not model.is_fitted
@@ -184,20 +183,20 @@ def test_not_fitted(case: str) -> None:
         model.predict(panel_of("plain"))
 
 
-@each
+@each_class
 def test_other_columns_are_refused(case: str) -> None:
     panel, model = panel_of("wide"), fitted(case, "wide")
     with pytest.raises(DataError, match=r"was fitted with past columns \['p0'\], this panel has \['q'\]"):
         model.predict(replace(panel, past=("q",)))
 
 
-@each
+@each_class
 def test_bad_horizon(case: str) -> None:
     with pytest.raises(ConfigError, match="h is the number of steps"):
         CASES[case](0)
 
 
-@each
+@each_class
 def test_frame(case: str) -> None:
     panel, model = panel_of("many"), fitted(case, "many")
     frame = model.predict(panel, times(panel, CUTOFFS), levels=(80,)).to_frame()
@@ -208,8 +207,7 @@ def test_frame(case: str) -> None:
     assert not frame.duplicated(["unique_id", "ds", "cutoff"]).any()
 
 
-@each
-@pytest.mark.parametrize("kind", ["plain", "wide", "holes"])
+@pytest.mark.parametrize(("case", "kind"), crossed(("plain", "wide", "holes"), "wide"))
 def test_saved_and_loaded_predicts_the_same_bits(case: str, kind: str, tmp_path: Path) -> None:
     panel, model = panel_of(kind), fitted(case, kind)
     model.save(tmp_path / "model")
@@ -232,14 +230,14 @@ def test_saved_and_loaded_predicts_the_same_bits(case: str, kind: str, tmp_path:
         assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-@each
+@each_class
 def test_unfitted_is_not_saved(case: str, tmp_path: Path) -> None:
     with pytest.raises(NotFittedError, match="nothing to save"):
         CASES[case](H).save(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
-@each
+@each_class
 def test_a_changed_file_is_refused(case: str, tmp_path: Path) -> None:
     fitted(case, "plain").save(tmp_path / "model")
     path = tmp_path / "model" / "settings.json"

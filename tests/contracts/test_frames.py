@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from cases import CASES, make_panel
+from cases import CASES, ONE_EACH, make_panel
 
 import foretide as ft
 from foretide.data.panel import Panel
@@ -21,7 +21,7 @@ from foretide.forecasters.base import Forecaster
 from foretide.forecasters.forecast import Forecast
 
 H = 5
-each = pytest.mark.parametrize("case", CASES)
+each_class = pytest.mark.parametrize("case", ONE_EACH)
 
 
 def frame_of(ahead: bool = True) -> pd.DataFrame:
@@ -55,7 +55,7 @@ def same(one: Forecast, other: Forecast) -> None:
     assert one.note_texts() == other.note_texts()
 
 
-@each
+@each_class
 def test_fit_and_predict_of_a_frame_are_those_of_its_panel(case: str) -> None:
     by_frame, by_panel = fitted(case)
     frame = frame_of()
@@ -69,7 +69,7 @@ def test_fit_and_predict_of_a_frame_are_those_of_its_panel(case: str) -> None:
     assert isinstance(by_panel.predict(frame).to_frame(), pd.DataFrame)
 
 
-@each
+@each_class
 def test_fewer_steps_than_fitted_are_the_first_ones(case: str) -> None:
     model, frame = fitted(case)[1], panel_of(frame_of())
     whole, short = model.predict(frame), model.predict(frame, h=2)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cases import CASES, make_panel, times
+from cases import CASES, ONE_EACH, make_panel, times
 
 import foretide as ft
 from foretide.data.panel import Panel
@@ -24,6 +24,7 @@ from foretide.tuning.objective import inner_plan, make_task
 H, LAST = 5, 209
 LEVELS, QUANTILES = (50, 80, 95), (0.01, 0.3, 0.5, 0.99)
 each = pytest.mark.parametrize("case", CASES)
+each_class = pytest.mark.parametrize("case", ONE_EACH)
 pytestmark = pytest.mark.filterwarnings("ignore:.*its quantile head was trained:UserWarning")
 
 
@@ -74,7 +75,7 @@ def test_intervals_of_past_errors_are_those_of_counts(case: str) -> None:
     np.testing.assert_array_equal(fewer.quantile(0.9), whole.quantile(0.9)[:, :2])
 
 
-@each
+@each_class
 def test_means_are_the_same_with_and_without(case: str) -> None:
     until = times(counts(), [LAST])[0]
     alone = CASES[case](H).fit(counts(), until=until, intervals=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import CASES, make_panel, times
+from cases import CASES, ONE_EACH, make_panel, times
 
 import foretide as ft
 from foretide.data.panel import Panel
@@ -16,6 +16,7 @@ from foretide.forecasters.base import Forecaster
 
 H, LAST = 5, 149
 each = pytest.mark.parametrize("case", CASES)
+each_class = pytest.mark.parametrize("case", ONE_EACH)
 pytestmark = pytest.mark.filterwarnings("ignore:.*its quantile head was trained:UserWarning")
 
 
@@ -56,7 +57,7 @@ def test_the_quantiles_of_the_paths_are_those_of_the_forecast(case: str) -> None
     assert (paths >= 0).all()  # as every value was
 
 
-@each
+@each_class
 def test_paths_of_a_series_are_the_same_in_any_table(case: str) -> None:
     found = forecast(case)
     paths = found.sample(50, seed=7)
@@ -70,14 +71,14 @@ def test_paths_of_a_series_are_the_same_in_any_table(case: str) -> None:
     np.testing.assert_allclose(fewer.sample(50, seed=7), paths[:, :, :2], rtol=1e-5)
 
 
-@each
+@each_class
 def test_a_saved_forecaster_draws_the_same_paths(case: str, tmp_path: Path) -> None:
     fitted(case).save(tmp_path / "model")
     again = ft.load(tmp_path / "model").predict(counts(), times(counts(), [LAST, 154]), levels=(50, 80))
     np.testing.assert_array_equal(again.sample(30), forecast(case).sample(30))
 
 
-@each
+@each_class
 def test_new_and_short_series_have_paths_too(case: str) -> None:
     panel = counts()
     strange = replace(panel, ids=("new", panel.ids[1], "another"))

@@ -17,7 +17,12 @@ from foretide.forecasters.base import Forecaster
 from foretide.forecasters.table import FORECASTERS, forecaster_class
 
 H = 6
-ROWS = {"two horizons and two rows": 2 * H + 2, "eighteen months": 18, "three horizons and a row": 3 * H + 1}
+SHORT = {
+    "two horizons and two rows": (2 * H + 2, 1),
+    "eighteen months": (18, 5),
+    "three horizons and a row": (3 * H + 1, 5),
+}
+"""Rows, and series of so many."""
 NETWORKS = ("LSTM", "Attention", "LAVAR", "Ridge")
 SLOW = ("Auto",)
 
@@ -49,8 +54,7 @@ def fitted(name: str, panel: Panel, **settings: Any) -> tuple[Forecaster, list[s
     return model, [str(w.message) for w in seen if issubclass(w.category, DataWarning)]
 
 
-@pytest.mark.parametrize("n", [1, 5])
-@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize(("rows", "n"), SHORT.values(), ids=SHORT)
 @pytest.mark.parametrize("name", [n for n in FORECASTERS if n not in SLOW])
 def test_it_fits_what_there_is(name: str, rows: int, n: int) -> None:
     panel = shop(rows, n)

@@ -25,9 +25,11 @@ def shops(others: int, *, each_day: float = 10.0) -> tuple[Panel, Any]:
     return Panel.from_frame(frame, freq="D"), ds[-AWAKE - 1]
 
 
+HEADS = ["nb", "zinb", "hurdle", "poisson", "gaussian", "student_t", "quantile"]
+
+
 @pytest.mark.parametrize("others", [0, 3])
-@pytest.mark.parametrize("head", ["nb", "zinb", "hurdle", "poisson", "gaussian", "student_t", "quantile"])
-@pytest.mark.parametrize("kind", ["LSTM", "Attention"])
+@pytest.mark.parametrize(("kind", "head"), [*(("LSTM", head) for head in HEADS), ("Attention", "nb")])
 def test_networks_wake_up(kind: str, head: str, others: int, tmp_path: Any) -> None:
     panel, until = shops(others)
     model = forecaster_class(kind)(h=H, input_size=28, hidden=8, epochs=1, device="cpu", head=head)
@@ -59,7 +61,7 @@ def test_silence_itself_is_forecast_as_silence() -> None:
     np.testing.assert_allclose(found.quantile(0.9)[0], 0)
 
 
-@pytest.mark.parametrize("head", ["nb", "zinb", "poisson", "hurdle"])
+@pytest.mark.parametrize("head", ["zinb", "poisson"])
 def test_of_silent_series_some_wake(head: str) -> None:
     """Where a fifth of the silent series woke on the held-back part, none is forecast as silent for ever."""
     rng, ds = np.random.default_rng(3), pd.date_range("2023-01-02", periods=DAYS)

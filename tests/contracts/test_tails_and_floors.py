@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.support.cases import CASES, make_panel
+from cases import CASES, ONE_EACH, make_panel
 
 import foretide as ft
 from foretide.data.panel import Panel
@@ -61,7 +61,7 @@ def test_a_mean_that_was_raised_is_noted_and_other_series_are_left_alone() -> No
     assert ft.Drift(H).fit(above).predict(above).mean.min() < 0
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c not in ("Ensemble-networks", "PerEntity-LSTM")])
+@pytest.mark.parametrize("case", ONE_EACH)
 def test_one_value_beyond_counting_is_taken_as_missing_with_a_note(case: str) -> None:
     rows = {name: np.rint(series()["week"] + k) for k, name in enumerate(("spoilt", "other"))}
     without = panel_of({**rows, "spoilt": np.where(np.arange(N) == 60, np.nan, rows["spoilt"])})

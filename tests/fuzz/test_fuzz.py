@@ -1,6 +1,6 @@
 """A few seconds of every fuzzer; ten minutes of each are run by hand, see their first lines.
 
-``FORETIDE_FUZZ_SECONDS=20 pytest tests/fuzz`` gives each of them twenty seconds instead of the usual two.
+``FORETIDE_FUZZ_SECONDS=20 pytest tests/fuzz`` gives each of them twenty seconds instead of the usual one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import fuzzing
 import pytest
 
-SECONDS = os.environ.get("FORETIDE_FUZZ_SECONDS", "2")
+SECONDS = os.environ.get("FORETIDE_FUZZ_SECONDS", "1")
 HERE = Path(__file__).parent
 SCRIPTS = sorted(path.stem for path in HERE.glob("[!t]*.py") if "from fuzzing import" in path.read_text("utf-8"))
 

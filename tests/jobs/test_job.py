@@ -262,27 +262,6 @@ def test_a_baseline_nobody_asked_for_may_be_left_out(tmp_path: Path, monkeypatch
         ft.run({**config, "models": ["Ridge"]}, output=tmp_path / "asked")
 
 
-def test_examples_run_on_a_slice_of_real_data(
-    root: Path, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORETIDE_DATA", str(real_data))
-    limits = {
-        "etth1": ({"last": "2016-08-31 23:00"}, 24, ("date", "OT")),
-        "vic_electricity": ({"last": "2012-02-20 23:00"}, 24, ("Time", "Demand")),
-    }
-    for name, (rows, h, (time, target)) in limits.items():
-        raw = read_yaml((root / "examples" / f"{name}.yaml").read_text())
-        raw["data"].update(rows)
-        raw.update(name=name, split={}, stride=12, explain=False, models=[{"Attention": {"hidden": 16, "epochs": 1}}])
-        file = tmp_path / f"{name}.yaml"
-        file.write_text(json.dumps(raw))
-        folder = ft.run(file, output=tmp_path / name)
-        forecasts = table(folder)
-        assert {time, target} <= {forecasts.columns[1], forecasts["unique_id"].iloc[0]}
-        assert forecasts["h_step"].max() == h
-        assert np.isfinite(forecasts["Attention"]).all()
-
-
 # ---------------------------------------------------------------- a backtest with one block
 def test_a_run_is_a_backtest_with_one_block(small: RunFolder) -> None:
     card = ft.Scorecard.load(small.path)

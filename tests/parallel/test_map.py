@@ -18,9 +18,6 @@ import tasks
 from cases import make_panel
 
 from foretide.errors import ConfigError
-from foretide.forecasters.classical.ridge import Ridge
-from foretide.forecasters.networks.lstm import LSTM
-from foretide.forecasters.simple.baselines import SeasonalES
 from foretide.parallel import EXECUTORS, Executor, Job, Outcome, kept_workers, map_tasks, stream_tasks
 from foretide.parallel.sharing import IN_MEMORY, PREFIX
 
@@ -125,28 +122,6 @@ def test_a_local_function_travels_whole() -> None:
 
 
 # -------------------------------------------------------------------- equal bits
-def test_fits_have_the_same_bits() -> None:
-    panel = make_panel((120, 110), past=1, missing=0.05)
-    network = LSTM(5, input_size=14, hidden=8, epochs=2, device="cpu", seed=3)
-    kinds = [SeasonalES(5), Ridge(5, input_size=14), network]
-    models = [one for model in kinds for one in (model, type(model)(**{**model.settings(), "alias": "b"}))]
-    here = values(map_tasks(tasks.fitted_state, models, shared=panel))
-    there = values(map_tasks(tasks.fitted_state, models, shared=panel, n_jobs=2))
-    for (state, facts, mean), (other, other_facts, other_mean) in zip(here, there, strict=True):
-        assert state.keys() == other.keys()
-        for name in state:
-            assert state[name].dtype == other[name].dtype
-            np.testing.assert_array_equal(state[name], other[name])
-        assert repr(_without_times(facts)) == repr(_without_times(other_facts))  # NaN and all
-        np.testing.assert_array_equal(mean, other_mean)
-
-
-def _without_times(facts: Any) -> Any:
-    if isinstance(facts, dict):
-        return {key: _without_times(value) for key, value in facts.items() if key != "seconds"}
-    return [_without_times(one) for one in facts] if isinstance(facts, list) else facts
-
-
 def test_results_do_not_depend_on_the_number_of_jobs() -> None:
     once = values(map_tasks(tasks.seeded, range(12)))
     for options in ({"n_jobs": 2}, {"n_jobs": 3, "chunk": 1}, {"n_jobs": 2, "chunk": 5}):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pages
 import pytest
@@ -47,7 +46,7 @@ def test_each_choice_is_a_picture_and_equal_names_get_a_number() -> None:
     assert len({name.casefold() for name in twice}) == 4
 
 
-def test_files_are_whole_and_the_same_each_time(tmp_path: Path, drawn: dict[Any, bytes]) -> None:
+def test_files_are_whole_and_the_same_each_time(tmp_path: Path) -> None:
     paths = write_each([picked()], tmp_path / "figures", ["svg", "png", "pdf"])
     assert sorted(p.name for p in (tmp_path / "figures").iterdir()) == sorted(p.name for p in paths)
     text = (tmp_path / "figures" / "one-a-share.svg").read_text(encoding="utf-8")
@@ -55,11 +54,11 @@ def test_files_are_whole_and_the_same_each_time(tmp_path: Path, drawn: dict[Any,
     assert ">y</text>" in text
     assert (tmp_path / "figures" / "one-a-share.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "figures" / "one-a-share.pdf").read_bytes().startswith(b"%PDF")
-    drawn.clear()
     again = write_each([picked()], tmp_path / "again", ["svg", "png", "pdf"])
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in paths]
 
 
+@pytest.mark.usefixtures("true_pictures")
 def test_pictures_of_one_file_are_its_panels(tmp_path: Path) -> None:
     files = write_beside([picked(), picked("two")], lambda name: tmp_path / name)
     assert files == {"all": ["all.png", "all.svg"]}
@@ -70,12 +69,11 @@ def test_pictures_of_one_file_are_its_panels(tmp_path: Path) -> None:
     assert write_beside([Picture("x", "X", picked().views)], lambda name: tmp_path / name) == {}
 
 
-def test_settings_of_ones_own_for_files_are_kept(tmp_path: Path, drawn: dict[Any, bytes]) -> None:
+def test_settings_of_ones_own_for_files_are_kept(tmp_path: Path) -> None:
     import matplotlib as mpl
 
     widths = []
     for dots in ("figure", 220.0):
-        drawn.clear()
         with mpl.rc_context({"savefig.dpi": dots}):
             write_each([picked()], tmp_path, ["png"])
         with Image.open(tmp_path / "one-a-share.png") as made:

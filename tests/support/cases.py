@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from foreign import PRESENT
+from foreign import ADAPTED, PRESENT
 
 from foretide.data.panel import Panel
 from foretide.data.time.grid import Grid
@@ -128,3 +128,16 @@ CASES: dict[str, Callable[[int], Forecaster]] = {
     **PRESENT,
 }
 """Name of a case -> a function of the horizon that returns a fresh forecaster."""
+
+_CLASSES = {
+    **{name: name for name in FORECASTERS},
+    **{case: name for case, (name, _) in _FURTHER.items()},
+    **{case: ADAPTED[case][1] for case in PRESENT},
+}
+ONE_EACH = tuple({name: case for case, name in reversed(_CLASSES.items())}.values())[::-1]
+"""One case of each class: for what its settings have no say in."""
+
+
+def crossed(kinds: Iterable[str], always: str) -> list[tuple[str, str]]:
+    """Return what to try: every class on every kind of table, and its further settings on the kind ``always``."""
+    return [(case, kind) for case in CASES for kind in kinds if case in ONE_EACH or kind == always]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Time:
         steps = {self.fitted_to, self.fitted_to + 4, self.fitted_to + 3 * 24 - 1, last - 60, last}
         return [self.index[k] for k in sorted(steps) if k <= last]
 
-    @property
+    @cached_property
     def index(self) -> pd.Index:
         """Times of all rows."""
         if isinstance(self.freq, int):

@@ -115,11 +115,6 @@ def own_memory(shared: Any, item: int) -> tuple[int, float, int]:
     return os.getpid(), total, sum(part.anonymous for part in psutil.Process().memory_maps())
 
 
-def fitted_state(panel: Any, model: Any) -> Any:
-    made = model.fresh().fit(panel)
-    return made.state(), made.facts(), made.predict(panel).mean
-
-
 def seeded(shared: Any, item: int) -> Any:
     """A matrix product whose bits depend on the threads of BLAS, after some uneven waiting."""
     rng = np.random.default_rng(item)

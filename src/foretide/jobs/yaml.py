@@ -44,6 +44,7 @@ def read_yaml(text: str) -> object:
         raise ConfigError(f"The configuration has {len(text):,} letters; expected at most {LONGEST:,}.")
     try:
         maker, _ = YAML(typ="safe", pure=True).get_constructor_parser(text)
+        _watch_depth(maker.composer)
         node = maker.composer.get_single_node()
         _check_size(node)
         return None if node is None else maker.construct_document(node)
@@ -53,10 +54,28 @@ def read_yaml(text: str) -> object:
         raise ConfigError("The configuration is not valid YAML:\n" + "\n".join(lines[:8])) from error
     except ConfigError:
         raise
-    except RecursionError as error:
-        raise ConfigError(f"The configuration is nested too deeply; {DEEPEST} levels are the most.") from error
     except Exception as error:  # of a value that is not what its tag or its form says: !!int x, 2024-01-01 99:00
         raise ConfigError(f"The configuration is not valid YAML: {error}. Put such a value in quotes.") from error
+
+
+def _watch_depth(composer: Any) -> None:
+    """Let a parser stop where a text is nested too deeply: it takes time by the square of the depth."""
+    own, depth = composer.compose_node, 0
+
+    def compose_node(parent: Any, index: Any) -> Any:
+        nonlocal depth
+        if depth > DEEPEST:
+            raise _too_deep()
+        depth += 1
+        node = own(parent, index)
+        depth -= 1
+        return node
+
+    composer.compose_node = compose_node
+
+
+def _too_deep() -> ConfigError:
+    return ConfigError(f"The configuration is nested too deeply; {DEEPEST} levels are the most.")
 
 
 def _check_size(node: Any) -> None:
@@ -70,7 +89,7 @@ def _check_size(node: Any) -> None:
         if id(node) in open_nodes:
             raise ConfigError(f"The configuration holds itself: an alias in line {node.start_mark.line + 1}.")
         if depth > DEEPEST:
-            raise ConfigError(f"The configuration is nested too deeply; {DEEPEST} levels are the most.")
+            raise _too_deep()
         if id(node) not in sizes:
             open_nodes.add(id(node))
             inner = (n for item in node.value for n in (item if isinstance(item, tuple) else (item,)))

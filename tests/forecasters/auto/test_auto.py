@@ -6,6 +6,7 @@ import importlib.util
 import re
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -126,9 +127,15 @@ def test_outside_the_main_thread_few_series_are_measured_instead() -> None:
     assert found[0].leaderboard().left_out[1].startswith(f"{NO_TIME}: it would take about")
 
 
+@cache
+def usual() -> ft.Auto:
+    """With the candidates that it chooses itself."""
+    return ft.Auto(H, seed=3).fit(make_panel((70, 60)))
+
+
 def test_the_same_seed_gives_the_same_forecast() -> None:
     panel = make_panel((70, 60))
-    first, second = (ft.Auto(H, seed=3).fit(panel).predict(panel) for _ in range(2))
+    first, second = (model.predict(panel) for model in (usual(), ft.Auto(H, seed=3).fit(panel)))
     np.testing.assert_array_equal(first.mean, second.mean)
     np.testing.assert_array_equal(first.quantiles, second.quantiles)
 
@@ -268,8 +275,7 @@ def test_the_verdict_names_the_best_simple_baseline() -> None:
 
 
 def test_it_comes_back_from_its_folder(tmp_path: Path) -> None:
-    panel = noise(n=2, rows=70)
-    model = ft.Auto(H, time_limit=20, seed=2).fit(panel)
+    panel, model = make_panel((70, 60)), usual()
     model.save(tmp_path / "auto")
     again = ft.load(tmp_path / "auto")
     assert isinstance(again, ft.Auto)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ MODELS: dict[str, Callable[[], Forecaster]] = {
     "MSTL": lambda: ft.Stats("MSTL", H, params={"trend_forecaster": {"ARIMA": {"order": (1, 0, 0)}}}),
 }
 each = pytest.mark.parametrize("case", MODELS)
+each_way = pytest.mark.parametrize("case", ["Ridge", "ARIMA-mean", "Stats-ARIMA", "MSTL"])
+"""One of each way to take them: closed form, own estimation, statsforecast's, inside of another model."""
 
 
 def events(*, seed: int = 1, ahead: bool = True) -> Panel:
@@ -67,11 +70,16 @@ def columns_of(panel: Panel, **columns: np.ndarray) -> Panel:
     return panel.with_values(values)
 
 
+@cache
+def fitted(case: str) -> Forecaster:
+    return MODELS[case]().fit(events())
+
+
 @each
 def test_events_known_ahead_are_used(case: str) -> None:
     panel, truth = events(), events(ahead=False)
     plain = without(panel, *panel.future)
-    known = MODELS[case]().fit(panel).predict(panel)
+    known = fitted(case).predict(panel)
     alone = MODELS[case]().fit(plain).predict(plain)
 
     def error(forecast: ft.Forecast) -> float:
@@ -82,7 +90,7 @@ def test_events_known_ahead_are_used(case: str) -> None:
     assert not [note for note in known.notes if "payday" in note.text]
 
 
-@each
+@each_way
 def test_all_cutoffs_at_once_and_after_loading(case: str, tmp_path: Path) -> None:
     panel = events(ahead=False)
     cutoffs = times(panel, [LAST - 20, LAST - 3, LAST])
@@ -99,10 +107,9 @@ def test_all_cutoffs_at_once_and_after_loading(case: str, tmp_path: Path) -> Non
     np.testing.assert_allclose(one, together.mean[together.windows.entity == 1][2], rtol=1e-5)
 
 
-@each
+@each_way
 def test_a_value_missing_ahead_is_named(case: str) -> None:
-    panel = events()
-    model = MODELS[case]().fit(panel)
+    panel, model = events(), fitted(case)
     at = int(panel.row0[1]) + LAST + 3
     values = panel.values.copy()
     values[at, panel.index("payday")] = np.nan
@@ -119,7 +126,7 @@ def test_a_value_missing_ahead_is_named(case: str) -> None:
     assert np.isfinite(MODELS[case]().fit(past).predict(past).mean).all()
 
 
-@each
+@each_way
 def test_columns_that_say_nothing_new_break_nothing(case: str) -> None:
     panel = events()
     price = panel.values[:, panel.index("price")]
@@ -140,12 +147,13 @@ def test_columns_that_say_nothing_new_break_nothing(case: str) -> None:
 def test_columns_of_no_use_change_nothing(case: str) -> None:
     panel = without(events(), "payday", "delivery")
     plain = without(panel, "price")
-    forecast = MODELS[case]().fit(panel).predict(panel)
+    model = MODELS[case]().fit(panel)
+    forecast = model.predict(panel)
     np.testing.assert_array_equal(forecast.mean, MODELS[case]().fit(plain).predict(plain).mean)
     assert all("leaves out price: " in text for text in forecast.note_texts())
     # What is not used need not be known ahead.
     cut = panel.until(times(panel, [LAST])[0])
-    np.testing.assert_array_equal(MODELS[case]().fit(panel).predict(cut).mean, forecast.mean)
+    np.testing.assert_array_equal(model.predict(cut).mean, forecast.mean)
 
 
 def test_models_that_take_no_regressors_say_so() -> None:

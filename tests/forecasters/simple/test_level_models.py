@@ -160,8 +160,7 @@ def timed(kind: str) -> list[pd.DataFrame]:
 
 
 @each
-@pytest.mark.parametrize("kind", TIMES)
-@pytest.mark.parametrize("covariates", [True, False])
+@pytest.mark.parametrize(("kind", "covariates"), [("naive", True), ("zone", True), ("zone", False), ("integer", True)])
 def test_the_same_cutoff_has_the_same_forecast_in_every_table(
     name: str, kind: str, covariates: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,11 +178,11 @@ def test_the_same_cutoff_has_the_same_forecast_in_every_table(
     model = MODELS[name](5, **calendar).fit(table(*[f.iloc[10:end] for f in frames[:3]]))
     if name == "LAVAR":
         assert model._parts().effects is not None  # type: ignore[attr-defined]
-    model.save(tmp_path / "model")
-    loaded = ft.load(tmp_path / "model")
     cutoffs = [frames[0]["ds"].iloc[-k] for k in (6, 9, 31)]
     key = ["unique_id", "cutoff", "ds"]
     expected = model.predict(table(*begun), cutoffs, levels=(80,)).to_frame().set_index(key)
+    model.save(tmp_path / "model")
+    model = ft.load(tmp_path / "model")
     tables = {
         "without its first rows": [f.iloc[15:] for f in frames[:3]],
         "its last rows only": [f.iloc[end - 3 :] for f in frames[:3]],
@@ -194,12 +193,11 @@ def test_the_same_cutoff_has_the_same_forecast_in_every_table(
         "another order": begun[::-1],
     }
     for what, own in tables.items():
-        for one in (model, loaded):
-            found = one.predict(table(*own), cutoffs, levels=(80,)).to_frame().set_index(key)
-            both = expected.join(found, rsuffix="_found", how="inner")
-            assert len(both) == (len(expected) // 3 if what == "fewer series" else len(expected)), what
-            for c in expected.columns:
-                np.testing.assert_allclose(both[f"{c}_found"], both[c], rtol=1e-5, atol=2e-4, err_msg=f"{what}: {c}")
+        found = model.predict(table(*own), cutoffs, levels=(80,)).to_frame().set_index(key)
+        both = expected.join(found, rsuffix="_found", how="inner")
+        assert len(both) == (len(expected) // 3 if what == "fewer series" else len(expected)), what
+        for c in expected.columns:
+            np.testing.assert_allclose(both[f"{c}_found"], both[c], rtol=1e-5, atol=2e-4, err_msg=f"{what}: {c}")
 
 
 def test_another_process_knows_the_rows_that_were_fitted_on(tmp_path: Path) -> None:
@@ -266,7 +264,7 @@ def test_every_series_of_a_public_table_gets_an_answer(task: str) -> None:
     tasks = pd.read_csv(LEAGUE / "tasks.csv").set_index("task")
     h, freq = int(tasks.loc[task, "h"]), tasks.loc[task, "freq"]
     whole = pd.read_parquet(LEAGUE / f"{task}.parquet")
-    some = whole[whole["unique_id"].isin(whole["unique_id"].unique()[::8])]
+    some = whole[whole["unique_id"].isin(whole["unique_id"].unique()[::20])]
     before = some.drop(some.groupby("unique_id").tail(h).index)
     panel = ft.Panel.from_frame(before, freq=freq)
     for name in MODELS:
@@ -280,11 +278,12 @@ def test_every_series_of_a_public_table_gets_an_answer(task: str) -> None:
 
 # ------------------------------------------------------------------ zeros
 @pytest.mark.parametrize("base", ["last", "season"])
-@pytest.mark.parametrize("heads", ["auto", ("nb",) * 3, ("zinb",) * 3])
+@pytest.mark.parametrize("heads", [{}, {"heads": ("nb",) * 3}, {"heads": ("zinb",) * 3}])
 def test_a_last_value_of_zero_is_left(base: str, heads: Any) -> None:
     y = np.random.default_rng(1).poisson(5, 400)
     y[-1 if base == "last" else -7] = 0
-    found = ft.LAVAR(H, base=base, heads=heads).fit(plain(column(y))).predict(plain(column(y)), levels=(80,))
+    short = {"head_epochs": 20, **heads} if heads else {}
+    found = ft.LAVAR(H, base=base, **short).fit(plain(column(y))).predict(plain(column(y)), levels=(80,))
     step = -1 if base == "last" else 0
     assert found.mean[0, step, 0] > 0.8
     assert found.mean.max() < 15

@@ -66,8 +66,7 @@ def unlucky(*which: int) -> Panel:
     return panel.with_values(values)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("model", [SeasonalES(H), Ridge(H, input_size=14)], ids=lambda m: m.name)
+@pytest.mark.parametrize(("model", "n_jobs"), [(SeasonalES(H), 1), (Ridge(H, input_size=14), 2)])
 def test_it_is_each_entity_fitted_alone(model: Forecaster, n_jobs: int) -> None:
     panel = several()
     values = panel.values.copy()
@@ -263,9 +262,5 @@ def test_arrays_are_kept_in_stacks_where_they_agree() -> None:
 
 def test_in_a_backtest() -> None:
     panel = several().take([0, 2])
-    cards = [
-        ft.backtest(PerEntity(SeasonalES(H), n_jobs=n), panel, n_windows=3, step=3, baselines=False) for n in (1, 2)
-    ]
-    one, two = (card.to_frame()["SeasonalES-per-entity"].to_numpy() for card in cards)
-    assert np.isfinite(one).all()
-    np.testing.assert_array_equal(one, two)
+    card = ft.backtest(PerEntity(SeasonalES(H)), panel, n_windows=3, step=3, baselines=False)
+    assert np.isfinite(card.to_frame()["SeasonalES-per-entity"].to_numpy()).all()

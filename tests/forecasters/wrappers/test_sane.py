@@ -31,7 +31,6 @@ NEEDED = {
     "GARCH": {"p": 1, "q": 1},
     "ARCH": {"p": 1},
     "ARIMA": {"order": (2, 1, 1)},
-    "AutoARIMA": {"max_p": 2, "max_q": 1},
 }
 
 
