@@ -31,7 +31,7 @@ from foretide.training.learner import NetworkLearner
 
 H, DAYS = growth.H, growth.DAYS
 BATCHES = (64, 128, 256, 512, 1024, 2048, 4096)
-WAYS = {"one thread": (1, 1), "two threads": (2, 1), "two processes": (2, 2)}
+WAYS = {"one thread": (1, 1), "two processes": (2, 2), "two threads": (2, 1)}
 """Threads in all, and processes."""
 EPOCHS, MOST = ((64, 100), (256, 100), (256, 400), (1024, 100)), 12
 """Windows of a step, and steps of an epoch: the first is the default; and so many epochs at most."""
@@ -79,7 +79,7 @@ def cost(series: int = 10_000, windows: int = 8_192) -> Iterator[dict]:
         }  # fmt: skip
 
 
-def ways(series: int = 10_000, batch: int = 512, steps: int = 128) -> Iterator[dict]:
+def ways(series: int = 10_000, batch: int = 512, steps: int = 64) -> Iterator[dict]:
     """Fits of few and of many steps."""
     panel = of_many(series)
     windows = len(about_to_train(panel).windows)
