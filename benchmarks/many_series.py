@@ -2,8 +2,9 @@
 
 ``check``, ``forecast`` (SeasonalES, which is judged beside the simple baselines first) and ``backtest`` (the simple
 baselines, four folds), each a process of its own. A row for each command: processor seconds, seconds on the clock, the
-largest resident memory, and all bytes it leaves; then a row for each file of more than a thousandth of these. Rows of
-other sizes stay in the result file.
+largest resident memory with and without pages of temporary files, which the system takes back when it needs room, and
+all bytes it leaves; then a row for each file of more than a thousandth of these. Rows of other sizes stay in the result
+file.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
-from common import RESULTS, of_process, save
+from common import RESULTS, save, used
 from growth import SEASON, H, write
 
 COMMANDS = ("check", "forecast", "backtest")
@@ -45,14 +46,15 @@ def words(command: str, table: Path, folder: Path, out: Path) -> list[str]:
 
 
 def inside(typed: list[str]) -> None:
-    """Run a command in this process; its largest memory is the last line on standard error."""
+    """Run a command in this process; its largest memory, and that of its own, end standard error."""
     from foretide.cli import main
 
     sys.argv = ["foretide", *typed]
     try:
-        main()
+        with used() as found:
+            main()
     finally:
-        print(f"\n{of_process('VmHWM') / 2**20}", file=sys.stderr)
+        print(f"\n{found.own_mib} {found.anonymous_mib}", file=sys.stderr)
 
 
 def measured(command: str, size: int, folder: Path, kept: Path | None) -> list[dict]:
@@ -71,7 +73,7 @@ def measured(command: str, size: int, folder: Path, kept: Path | None) -> list[d
     everything = {
         "series": size, "command": command, "file": "all", "bytes": sum(files.values()),
         "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "seconds": seconds,
-        "peak_mib": float(said[-1]),
+        "peak_mib": float(said[-1].split()[0]), "anonymous_mib": float(said[-1].split()[1]),
     }  # fmt: skip
     print(everything, flush=True)
     least = everything["bytes"] / 1000

@@ -103,3 +103,9 @@ def test_whole_places_have_whole_ticks_on_the_page(places: list[int], step: int)
     assert chart(view)["layout"]["xaxis"]["dtick"] == step
     half = View.of([Line("a", [0.5, *places], [1.0] * (len(places) + 1))], Axis("number"), Axis("y"))
     assert "dtick" not in chart(half)["layout"]["xaxis"]
+
+
+def test_many_lines_are_told_apart() -> None:
+    lines = [Line.nth(k, str(k), [0], [0]) for k in range(60)]
+    assert len({(line.colour, line.dash) for line in lines}) == 60
+    assert len({(line.colour, line.symbol) for line in lines}) == 60

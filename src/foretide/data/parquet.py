@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,31 +24,41 @@ LONG = 1_000
 PLACE = "__list__"
 
 
-def write_parquet(frame: pd.DataFrame, path: Path, more: Mapping[str, bytes] | None = None) -> None:
+def write_parquet(
+    frame: pd.DataFrame | Iterable[pd.DataFrame], path: Path, more: Mapping[str, bytes] | None = None
+) -> None:
     """Write a frame; of numbers that hardly repeat no dictionary is made, which would take time and room.
 
     Parameters
     ----------
-    frame : DataFrame
+    frame : DataFrame, or iterable of them
+        Or its parts in order, at least one, all with the columns and types of the first.
     path : Path
     more : mapping, optional
         What else the file carries, by name: text as bytes.
     """
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.Schema.from_pandas(frame, preserve_index=False)
+    parts = _parts_of(frame) if isinstance(frame, pd.DataFrame) else iter(frame)
+    part = next(parts)
+    schema = pa.Schema.from_pandas(part, preserve_index=False)
     if more:
         carried = {name.encode(): value for name, value in more.items()}
         schema = schema.with_metadata({**(schema.metadata or {}), **carried})
-    first = pa.Table.from_pandas(frame.head(LOOKED_AT), schema=schema)
+    first = pa.Table.from_pandas(part.head(LOOKED_AT), schema=schema)
     kept = [
         field.name for field in schema if not pa.types.is_floating(field.type) or _repeats(first.column(field.name))
     ]
     with pq.ParquetWriter(path, schema, use_dictionary=kept or False) as writer:
-        for low in range(0, max(len(frame), 1), AT_ONCE):  # a second copy of a large table would need its memory again
-            part = pa.Table.from_pandas(frame.iloc[low : low + AT_ONCE], schema=schema)
-            writer.write_table(part.replace_schema_metadata(schema.metadata))
+        for one in itertools.chain([part], parts):
+            writer.write_table(pa.Table.from_pandas(one, schema=schema).replace_schema_metadata(schema.metadata))
+
+
+def _parts_of(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    for low in range(0, max(len(frame), 1), AT_ONCE):  # a second copy of a large table would need its memory again
+        yield frame.iloc[low : low + AT_ONCE]
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:

@@ -199,16 +199,20 @@ def sent_whole() -> Iterator[None]:
         _WHOLE.reset(token)
 
 
-def empty(shape: tuple[int, ...], dtype: type[T] | np.dtype[T], like: Array) -> NDArray[T]:
+def empty(
+    shape: tuple[int, ...], dtype: type[T] | np.dtype[T], like: Array | None = None, *, most: int | None = None
+) -> NDArray[T]:
     """Return an array whose values are not set, in memory or, where it is large, in a file that goes with it.
 
     Parameters
     ----------
     shape : tuple of int
     dtype : dtype
-    like : array
-        What it is made from. Where that lies in a file, this one does from :data:`BESIDE_A_FILE` bytes on, beside it;
-        else from :data:`IN_MEMORY` on, where temporary files lie (``TMPDIR``).
+    like : array, optional
+        What it is made from. Where that lies in a file, this one does from :data:`BESIDE_A_FILE` bytes on, beside it.
+    most : int, optional
+        Bytes in memory of an array that is made from nothing in a file, :data:`IN_MEMORY` by default; a larger one lies
+        where temporary files do (``TMPDIR``).
 
     Returns
     -------
@@ -227,12 +231,12 @@ def empty(shape: tuple[int, ...], dtype: type[T] | np.dtype[T], like: Array) -> 
     (2, 3)
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    source = mapped_file(like)
-    if size <= (IN_MEMORY if source is None else BESIDE_A_FILE):
+    source = None if like is None else mapped_file(like)
+    if size <= (BESIDE_A_FILE if source is not None else IN_MEMORY if most is None else most):
         return np.empty(shape, dtype=dtype)
     folder = source.parent if source is not None and source.name and os.access(source.parent, os.W_OK) else None
     place = Path(tempfile.gettempdir()) if folder is None else folder
-    fix = "It needs room for a scaled copy of the table; TMPDIR names another folder for temporary files."
+    fix = "A copy of the table, or its forecasts, need room there; TMPDIR names another folder for temporary files."
     with storing(place, fix, deed="make a temporary file in"), tempfile.TemporaryFile(dir=place) as file:
         if hasattr(os, "posix_fallocate"):  # a full disk says so now, and not by a signal when pages are written
             os.posix_fallocate(file.fileno(), 0, size)

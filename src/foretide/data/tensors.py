@@ -121,6 +121,47 @@ def write_tensors(path: Path, arrays: Mapping[str, Array]) -> str:
     return told.hexdigest()
 
 
+def map_tensors(path: Path) -> dict[str, Array]:
+    """Return the arrays of a safetensors file of our own, mapped from it, to be read only.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict
+        Name -> array.
+
+    Raises
+    ------
+    ArtifactError
+        For a header that does not fit the file.
+    StorageError
+        Where the system refuses.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> file = pathlib.Path(folder.name, "state.safetensors")
+    >>> _ = write_tensors(file, {"mean": np.array([1.0, 2.0])})
+    >>> map_tensors(file)["mean"].tolist()
+    [1.0, 2.0]
+    """
+    with storing(path, deed="read"):
+        whole = np.memmap(path, dtype=np.uint8, mode="r")
+    header, begin = _header(whole[: 8 + MOST_HEADER].tobytes(), len(whole), str(path))
+    found: dict[str, Array] = {}
+    for name, entry in header.items():
+        dtype, shape, low, high = _checked_entry(name, entry, str(path))
+        if begin + high > len(whole):
+            raise ArtifactError(f"{path} ends within {name!r}.")
+        found[name] = whole[begin + low : begin + high].view(np.ndarray).view(dtype).reshape(shape)
+    return found
+
+
 def _in_parts(array: Array) -> Iterator[memoryview]:
     """Yield the bytes of an array."""
     rows = array.reshape(1) if array.ndim == 0 else array

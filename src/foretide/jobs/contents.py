@@ -11,6 +11,7 @@ import pandas as pd
 from foretide.data.counts import buckets
 from foretide.errors import ArtifactError
 from foretide.evaluation.cards.account import with_members
+from foretide.evaluation.cards.tidy import tidy_frame
 from foretide.evaluation.metrics.quantiles import LEAST_DENSE
 from foretide.forecasters.artifact import from_json
 from foretide.jobs import store
@@ -20,6 +21,7 @@ from foretide.jobs.outputs import KIND, comparison_table, facts_of_card, rank_ta
 from foretide.jobs.status import read_status
 from foretide.report.content import AttentionWeights, Content, Explained, Future
 from foretide.report.run.boards import BY_BUCKET
+from foretide.report.run.forecasts import spread
 from foretide.report.search.content import SearchContent
 from foretide.tuning.space import Choice, Float, Int
 from foretide.tuning.trials import by_number
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from foretide.tuning.space import Parameter
     from foretide.typing import Json
 
+MOST_DRAWN = 2_000
+"""Series whose forecasts a page is handed; it has room for fewer."""
 FIRST_LEVEL = 80.0
 """The interval whose coverage by step is drawn, where there is one of that level."""
 NOT_MEASURED = (
@@ -115,7 +119,7 @@ def _scored(card: Scorecard) -> Json:
     accounts = with_members({model.name: model.account for model in card.runs})
     epochs = [{"model": name, **line} for name, account in accounts.items() for line in account.get("epochs", ())]
     return {
-        "forecasts": card.pandas(card.to_frame(all_points=True)), "history": pd.DataFrame(epochs) if epochs else None,
+        "forecasts": _forecasts(card), "history": pd.DataFrame(epochs) if epochs else None,
         "routed": {name: pd.DataFrame(a["buckets"]) for name, a in accounts.items() if "buckets" in a},
         "choices": {m.name: pd.DataFrame(m.account["choices"]) for m in card.runs if "choices" in m.account},
         "interventions": {name: a["interventions"] for name, a in accounts.items() if "interventions" in a},
@@ -130,6 +134,20 @@ def _scored(card: Scorecard) -> Json:
         "buckets": _by_bucket(card) if card.counts else None,
         "typical": typical_series(card) if card.counts else {},
     }  # fmt: skip
+
+
+def _forecasts(card: Scorecard) -> pd.DataFrame:
+    """The forecasts of all series, or of as many as a page may have room for, from the least error to the largest."""
+    windows = card.windows
+    if len(np.unique(windows.entity)) <= MOST_DRAWN:
+        return tidy_frame(card, all_points=True)
+    table = card.frame_of(card.main, "series")
+    best = card.best_of(card.models, card.main)
+    order = table if best is None else table[table[best].notna()].sort_values(best, kind="stable")
+    names = {*spread(order.iloc[:, 0].tolist())[:MOST_DRAWN], *(typical_series(card) if card.counts else {}).values()}
+    series, d = card.panel.series, card.panel.n_targets
+    drawn = [k // d for k, name in enumerate(series) if name in names]
+    return tidy_frame(card, all_points=True, windows=np.flatnonzero(np.isin(windows.entity, drawn)))
 
 
 def _pit(card: Scorecard) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import pandas as pd
 
@@ -45,6 +45,8 @@ class RunFolder:
 
     path: Path
     claim: Claim | None = field(default=None, repr=False, compare=False)
+    _kept: dict[str, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Scorecards that were written here, by file: of many series it takes long to read one again."""
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> RunFolder:
@@ -253,6 +255,7 @@ class RunFolder:
         if item.kind.atomic:
             paths = [self.place(place) for place in places]
             item.kind.save(value, paths[0])
+            self._kept[places[0]] = value
             return paths[0]
         for place in places[1:]:
             if isinstance(value, pd.DataFrame):
@@ -275,9 +278,12 @@ class RunFolder:
         """
         assert item.kind is not None
         assert item.kind.load is not None, f"{item.file} is for people and never read back"
-        path = self.path / item.places(**names)[0]
+        place = item.places(**names)[0]
+        path = self.path / place
         if not path.is_file():
             return None
+        if place in self._kept:
+            return cast("T", self._kept[place])
         with understood(path):
             return item.kind.load(path)
 

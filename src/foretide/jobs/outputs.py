@@ -13,6 +13,8 @@ from foretide.data.audit import column_audit, series_audit
 from foretide.evaluation.cards.account import with_members
 from foretide.evaluation.cards.align import first_cutoffs
 from foretide.evaluation.cards.groups import groups_of
+from foretide.evaluation.cards.large import windows_at_once
+from foretide.evaluation.cards.tidy import tidy_frame
 from foretide.evaluation.compare.pairs import rank_over_series
 from foretide.evaluation.compare.tests import holm
 from foretide.jobs import store
@@ -47,7 +49,8 @@ def write_outputs(job: Job, card: Scorecard, study: Study | None = None, future:
     """
     folder, panel = job.folder, card.panel
     folder.keep(store.CARD, card)
-    folder.keep(store.FORECASTS, card.pandas(card.to_frame(all_points=True)))
+    slices = windows_at_once(card.truth.shape)
+    folder.keep(store.FORECASTS, (tidy_frame(card, all_points=True, windows=some) for some in slices))
     folder.keep(store.BEFORE, before(panel, first_cutoffs(panel, card.windows), card.truth.shape[1]))
     folder.keep(store.AUDIT_COLUMNS, column_audit(panel))
     folder.keep(store.AUDIT_SERIES, series_audit(panel, job.config.season))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -122,6 +122,8 @@ def _load_cells(path: Path) -> pd.DataFrame:
 JSON: Kind[Json] = Kind("JSON", _save_json, _load_json)
 RECORDS: Kind[list[Json]] = Kind("JSON", _save_json, _load_records)
 TABLE: Kind[pd.DataFrame] = Kind("Parquet", write_parquet, pd.read_parquet)
+PARTS: Kind[Iterable[pd.DataFrame]] = Kind("Parquet, for people; never read back", write_parquet)
+"""A table that is made and written part by part."""
 CELLS: Kind[pd.DataFrame] = Kind("JSON", _save_cells, _load_cells)
 """A table some of whose columns hold values of several types."""
 ARRAYS: Kind[Mapping[str, Singles]] = Kind("safetensors", _save_arrays, _load_arrays)
@@ -208,7 +210,7 @@ CARD = Item(
 FORECASTS = Item(
     "forecasts.parquet",
     "id, time, `cutoff`, `h_step`, truth `y`, one column per model, `<Model>-lo-80`, `<Model>-hi-80` …, and "
-    "`<Model>-ql0.1` … for `quantiles` of the configuration", JUDGED, TABLE,
+    "`<Model>-ql0.1` … for `quantiles` of the configuration", JUDGED, PARTS,
 )  # fmt: skip
 BEFORE = Item(
     "before.parquet", "id, time, truth `y` of the steps just before the first cutoff, for pictures", JUDGED, TABLE

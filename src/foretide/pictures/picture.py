@@ -113,9 +113,10 @@ class Line:
 
     @classmethod
     def nth(cls, k: int, name: str, x: Places, y: Values, hover: str = FIGURES, *, symbols: bool = True) -> Line:
-        """Return the k-th line of a picture: with a colour, a dash and a symbol of its own."""
-        symbol = SYMBOLS[k % len(SYMBOLS)] if symbols else ""
-        return cls(name, x, y, COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)], symbol, hover=hover)
+        """Return the k-th line of a picture, told apart from all others by its colour, dash and symbol."""
+        turn, place = divmod(k, len(COLOURS))
+        symbol = SYMBOLS[(place + turn) % len(SYMBOLS)] if symbols else ""
+        return cls(name, x, y, COLOURS[place], DASHES[(place + turn) % len(DASHES)], symbol, hover=hover)
 
 
 @dataclass(frozen=True)

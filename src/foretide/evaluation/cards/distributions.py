@@ -53,20 +53,21 @@ class Distributions:
             return quantiles is not None and bool(self.grid) and quantiles.holds(self.grid)
         return metric.judges(quantiles)
 
-    def judged(self, model: str, metric: Metric) -> Quantiles | None:
+    def judged(self, model: str, metric: Metric, windows: slice = slice(None)) -> Quantiles | None:
         """Return the quantiles of a model that a metric judges.
 
         Parameters
         ----------
         model : str
         metric : Metric
+        windows : slice
 
         Returns
         -------
         Quantiles or None
             On the grid that all share, where the metric wants it.
         """
-        quantiles = self.quantiles.get(model)
-        if quantiles is None or not metric.shared_grid:
-            return quantiles
-        return Quantiles(self.grid, quantiles.at(self.grid))
+        if model not in self.quantiles:
+            return None
+        quantiles = self.quantiles[model].part(windows)
+        return quantiles if not metric.shared_grid else Quantiles(self.grid, quantiles.at(self.grid))

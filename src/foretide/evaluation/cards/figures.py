@@ -16,6 +16,7 @@ from foretide.errors import ConfigError, nearest
 from foretide.evaluation.cards.align import ORACLE
 from foretide.evaluation.cards.distributions import Distributions
 from foretide.evaluation.cards.groups import Groups, bucket_groups, groups_of
+from foretide.evaluation.cards.large import windows_at_once
 from foretide.evaluation.metrics.quantiles import Quantiles
 from foretide.evaluation.metrics.scale import TrainingScale
 from foretide.evaluation.metrics.table import METRICS, metric_of
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from foretide.data.panel import Panel
     from foretide.data.windows import Windows
     from foretide.typing import Floats, Frame, Ints
+
+
+HELD = 256 * 2**20
+"""Bytes of figures of single points that are kept for the next question."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +172,8 @@ class Figures:
         self.known(model)
         if (model, metric) not in self._points:
             points = self._made_points(model, metric)
-            if len(self._points) >= 4 * len(self.forecasts):
+            held = min(4 * len(self.forecasts), max(1, HELD // max(1, points.nbytes)))
+            if len(self._points) >= held:
                 self._points.clear()
             self._points[model, metric] = points
         return self._points[model, metric]
@@ -177,8 +183,13 @@ class Figures:
         if not self.distributions.suffice(model, metric):
             return np.full(self.truth.shape, np.nan)
         truth = self.truth if metric.quantiles is None else self.distributions.truth
-        scale = getattr(self.scale, metric.scale)[self.windows.entity][:, None, :] if metric.scale else None
-        return metric.points(truth, self.forecasts[model], scale, self.distributions.judged(model, metric))
+        scale = getattr(self.scale, metric.scale) if metric.scale else None
+        points = np.empty(truth.shape)
+        for some in windows_at_once(truth.shape):
+            unit = None if scale is None else scale[self.windows.entity[some]][:, None, :]
+            own = self.distributions.judged(model, metric, some)
+            points[some] = metric.points(truth[some], self.forecasts[model][some], unit, own)
+        return points
 
     def has(self, metric: str, model: str) -> bool:
         """Whether a model was scored and has what a metric needs.

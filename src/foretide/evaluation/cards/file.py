@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from foretide.data.time.grid import Grid
 from foretide.data.windows import Windows
 from foretide.errors import ArtifactError
 from foretide.evaluation.cards.distributions import Distributions
+from foretide.evaluation.cards.large import room, windows_at_once
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.tidy import column_of, flat, tidy_frame, unflat
 from foretide.evaluation.metrics.quantiles import Quantiles
@@ -57,8 +59,6 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
     folder : path
     """
     target, panel, own = Path(folder), card.panel, card.distributions
-    table = tidy_frame(card, all_points=True, every_quantile=True)
-    table[DISTRIBUTION_TRUTH] = flat(own.truth)
     about = {
         "format": FORMAT, "shape": card.truth.shape,
         "panel": {
@@ -74,11 +74,19 @@ def save(card: Scorecard, folder: str | PathLike[str]) -> None:
         "about": card.about,
         "runs": [asdict(run) for run in card.runs],
     }  # fmt: skip
-    short, lists = without_long_lists(_plain(about))
+    short, lists = without_long_lists(about)
     carried = {LISTS: base64.b64encode(lists)} if lists else {}
-    write_whole(target / FORECASTS, lambda path: write_parquet(table, path, carried))
-    text = json.dumps(to_json(short), indent=1, ensure_ascii=False, allow_nan=False)
+    write_whole(target / FORECASTS, lambda path: write_parquet(_parts_of(card), path, carried))
+    text = json.dumps(to_json(_plain(short)), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(target / ABOUT, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _parts_of(card: Scorecard) -> Iterator[pd.DataFrame]:
+    """Yield the table of forecasts, some windows at a time."""
+    for some in windows_at_once(card.truth.shape):
+        part = tidy_frame(card, all_points=True, every_quantile=True, windows=some)
+        part[DISTRIBUTION_TRUTH] = flat(card.distributions.truth[some])
+        yield part
 
 
 def write_page(card: Scorecard, folder: str | PathLike[str]) -> None:
@@ -118,28 +126,39 @@ def load(kind: type[Scorecard], folder: str | PathLike[str]) -> Scorecard:
 def _load(kind: type[Scorecard], path: Path) -> Scorecard:
     try:
         about = from_json(json.loads((path / ABOUT).read_text(encoding="utf-8")))
-        lists = (pq.read_schema(path / FORECASTS).metadata or {}).get(LISTS.encode(), b"")
-        about, table = with_long_lists(about, base64.b64decode(lists)), pd.read_parquet(path / FORECASTS)
+        with pq.ParquetFile(path / FORECASTS) as table:
+            return _from_files(kind, path, about, table)
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path} holds no scorecard: {Path(error.filename).name} is missing.") from None
+        name = ABOUT if not (path / ABOUT).is_file() else FORECASTS
+        raise ArtifactError(f"{path} holds no scorecard: {name} is missing.") from error
+
+
+def _from_files(kind: type[Scorecard], path: Path, about: Json, table: pq.ParquetFile) -> Scorecard:
+    lists = (table.schema_arrow.metadata or {}).get(LISTS.encode(), b"")
+    about = with_long_lists(about, base64.b64decode(lists))
     if about["format"] > FORMAT:
         raise ArtifactError(
             f"{path} was written in format {about['format']}; this foretide reads up to {FORMAT}. Upgrade foretide."
         )
     n, h, d = about["shape"]
-    if len(table) != n * h * d:
-        raise ArtifactError(f"{path / FORECASTS} has {len(table)} rows, {ABOUT} speaks of {n * h * d}. Save it again.")
+    rows = table.metadata.num_rows
+    if rows != n * h * d:
+        raise ArtifactError(f"{path / FORECASTS} has {rows} rows, {ABOUT} speaks of {n * h * d}. Save it again.")
     panel = _panel(about["panel"])
 
     def array(column: str) -> Floats:
-        return np.asarray(unflat(table[column].to_numpy(np.float64), (n, h, d)))
+        values = table.read([column]).column(0).to_numpy().astype(np.float64, copy=False)
+        return np.asarray(unflat(values, (n, h, d)))
 
-    quantiles = {
-        name: Quantiles(tuple(levels), np.stack([array(column_of(name, level)) for level in levels], axis=-1))
-        for name, levels in about["quantiles"].items()
-    }
+    def distribution(name: str, levels: Sequence[float]) -> Quantiles:
+        values = room((n, h, d, len(levels)), np.float64)
+        for k, level in enumerate(levels):
+            values[..., k] = array(column_of(name, level))
+        return Quantiles(tuple(levels), values)
+
+    quantiles = {name: distribution(name, levels) for name, levels in about["quantiles"].items()}
     scale = {name: np.asarray(about["scale"][name], dtype=np.float64) for name in ("mae", "rmse", "near_zero")}
-    judged = array(DISTRIBUTION_TRUTH if DISTRIBUTION_TRUTH in table else FORMER_TRUTH)
+    judged = array(DISTRIBUTION_TRUTH if DISTRIBUTION_TRUTH in table.schema_arrow.names else FORMER_TRUTH)
     return kind(
         panel, _windows(table, panel, h, d), array("y"), {name: array(name) for name in about["models"]},
         tuple(about["baselines"]),
@@ -169,9 +188,9 @@ def _panel(about: Json) -> Panel:
     return Panel(grid, tuple(about["ids"]), values, row0, length, first, targets, past, future, names=names)
 
 
-def _windows(table: pd.DataFrame, panel: Panel, h: int, d: int) -> Windows:
+def _windows(table: pq.ParquetFile, panel: Panel, h: int, d: int) -> Windows:
     """Return the windows, of which each has ``d * h`` neighbouring rows."""
-    heads = table.iloc[:: h * d]
+    heads = table.read([panel.names.id, "cutoff"]).to_pandas().iloc[:: h * d]
     series = {name: k // d for k, name in enumerate(panel.series)}
     entity = np.asarray(heads[panel.names.id].map(series), dtype=np.int64)
     codes, times = pd.factorize(heads["cutoff"])

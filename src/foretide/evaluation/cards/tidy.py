@@ -14,6 +14,7 @@ from foretide.typing import Reals
 
 if TYPE_CHECKING:
     from foretide.evaluation.cards.figures import Figures
+    from foretide.typing import Ints
 
 
 def column_of(model: str, level: float) -> str:
@@ -41,8 +42,9 @@ def column_of(model: str, level: float) -> str:
 
 
 def tidy_frame(
-    card: Figures, *, levels: Sequence[float] | None = None, all_points: bool = False, every_quantile: bool = False
-) -> pd.DataFrame:
+    card: Figures, *, levels: Sequence[float] | None = None, all_points: bool = False, every_quantile: bool = False,
+    windows: Ints | slice = slice(None),
+) -> pd.DataFrame:  # fmt: skip
     """Return one row per series, cutoff and step.
 
     Parameters
@@ -54,6 +56,8 @@ def tidy_frame(
         With the points that do not count.
     every_quantile : bool
         With all quantiles, whatever ``levels``.
+    windows : int array or slice
+        Those whose rows are wanted.
 
     Returns
     -------
@@ -63,23 +67,24 @@ def tidy_frame(
         Ordered by series and cutoff.
     """
     panel, (_, h, d) = card.panel, card.truth.shape
-    cutoffs = card.windows.steps(panel)
+    chosen = card.windows[windows]
+    cutoffs = chosen.steps(panel)
     ahead = cutoffs[:, None] + np.arange(1, h + 1)
-    series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[card.windows.entity]
+    series = np.array(panel.series, dtype=object).reshape(panel.n_entities, d)[chosen.entity]
     columns = {
         panel.names.id: np.repeat(series.reshape(-1), h),
         panel.names.time: panel.grid.output_times(np.repeat(ahead[:, None, :], d, axis=1)),
         "cutoff": panel.grid.output_times(np.repeat(cutoffs, d * h)),
         "h_step": np.tile(np.arange(1, h + 1), len(cutoffs) * d),
-        "y": flat(card.truth),
+        "y": flat(card.truth[windows]),
     }
     wanted = card.distributions.levels if levels is None else levels
     bounds = [q for level in wanted for q in bounds_of(level)]
     for model, mean in card.forecasts.items():
-        columns[model] = flat(mean)
-        own = card.distributions.quantiles.get(model)
-        if own is None:
+        columns[model] = flat(mean[windows])
+        if model not in card.distributions.quantiles:
             continue
+        own = card.distributions.quantiles[model].part(windows)
         for k, level in enumerate(own.levels):
             if every_quantile or any(abs(level - bound) < 1e-9 for bound in bounds):
                 columns[column_of(model, level)] = flat(own.values[..., k])

@@ -18,6 +18,8 @@ from foretide.typing import Bools, Floats, Reals
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from foretide.typing import Ints
+
 DECILES = tuple(round(0.1 * k, 10) for k in range(1, 10))
 """Levels of the weighted quantile loss."""
 DENSE = tuple(round(0.01 * k, 10) for k in range(1, 100))
@@ -85,6 +87,20 @@ class Quantiles:
                 f"Ask for them: model.predict(..., quantiles={tuple(levels)})"
             )
         return np.asarray(self.values[..., places], dtype=np.float64)
+
+    def part(self, points: Ints | slice) -> Quantiles:
+        """Return the distributions at some points.
+
+        Parameters
+        ----------
+        points : int array or slice
+            Of the first axis.
+
+        Returns
+        -------
+        Quantiles
+        """
+        return Quantiles(self.levels, self.values[points])
 
     def _place(self, level: float) -> int | None:
         return next((k for k, known in enumerate(self.levels) if abs(known - level) < 1e-9), None)

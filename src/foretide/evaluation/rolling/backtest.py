@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 
 import numpy as np
 
+from foretide.data import scratch
 from foretide.data.checkpoints import kept_until_done
 from foretide.data.digests import digest_of_panel
 from foretide.data.reading.accept import as_panel
@@ -18,6 +19,7 @@ from foretide.data.windows import Windows
 from foretide.errors import ConfigError
 from foretide.evaluation.cards.account import Account
 from foretide.evaluation.cards.align import oracle_forecast
+from foretide.evaluation.cards.large import room
 from foretide.evaluation.cards.runs import ModelRun
 from foretide.evaluation.cards.scorecard import Scorecard
 from foretide.evaluation.metrics.quantiles import DECILES
@@ -211,9 +213,9 @@ def _card(
 ) -> Scorecard:
     """Put the blocks of every model together and score them."""
     panel, plan = shared.panel, shared.plan
+    runs = [_run_of(name, member, results) for name, (member, results) in found.items()]
     forecasts = [_joined(name, shared, results) for name, (_, results) in found.items()]
     oracle = oracle_forecast(truth, panel, forecasts[0].windows, plan.h, shared.levels, shared.quantiles)
-    runs = [_run_of(name, member, results) for name, (member, results) in found.items()]
     said = [*notes, *_parts_of(plan), *_untested(panel, forecasts), *sentences_of(forecasts)]
     said += _means_only(forecasts, shared)
     starts = {network: run.name for run in runs for network in run.start_of if network in found}
@@ -223,32 +225,46 @@ def _card(
     )  # fmt: skip
 
 
-def _joined(name: str, shared: Shared, results: Sequence[BlockResult]) -> Forecast:
-    windows = Windows(_one([r.entity for r in results]), _one([r.cutoff for r in results]))
-    distributions = [r.quantiles for r in results if r.quantiles is not None]
-    quantiles = _one(distributions) if len(distributions) == len(results) else None
-    levels = (results[0].levels, results[0].quantile_levels) if quantiles is not None else ((), ())
-    mean = _one([r.mean for r in results])
-    asked = shared.asked if quantiles is not None else ()
-    baseline = shared.members[name].baseline
+def _joined(name: str, shared: Shared, results: list[BlockResult]) -> Forecast:
+    """Put the blocks of a model together, by series and cutoff as a card has them; the list is empty afterwards."""
+    windows = Windows(*(np.concatenate([getattr(r, key) for r in results]) for key in ("entity", "cutoff")))
+    order = np.lexsort((windows.cutoff, windows.entity))
+    place = np.argsort(order)
+    whole = all(r.quantiles is not None for r in results)
+    levels, notes = (results[0].levels, results[0].quantile_levels) if whole else ((), ()), _notes_of(results, place)
+    mean = _laid_out([r.mean for r in results], place)
+    quantiles: list[NDArray[np.floating]] = []
+    while results:  # each goes as soon as it has its place: of many series all of them take much room
+        result = results.pop(0)
+        if whole and result.quantiles is not None:
+            quantiles.append(result.quantiles)
     return Forecast(
-        name, shared.panel, windows, mean, *levels, quantiles, notes=_notes_of(results), quantile_columns=asked,
-        baseline=baseline,
+        name, shared.panel, windows[order], mean, *levels, _laid_out(quantiles, place) if whole else None, notes=notes,
+        quantile_columns=shared.asked if whole else (), baseline=shared.members[name].baseline,
     )  # fmt: skip
 
 
-def _one(parts: Sequence[NDArray[Number]]) -> NDArray[Number]:
-    """Put arrays one after the other; a single one stays where it lies."""
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _laid_out(parts: list[NDArray[Number]], place: Ints) -> NDArray[Number]:
+    """Put the rows of arrays into their places; the list is empty afterwards."""
+    kept = scratch.mapped_file(parts[0])
+    if len(parts) == 1 and np.array_equal(place, np.arange(len(place))) and not (kept and kept.name):
+        return parts.pop()  # a file with a name goes when the work is done
+    out = room((len(place), *parts[0].shape[1:]), np.result_type(*parts))
+    begin = 0
+    while parts:
+        part = parts.pop(0)
+        out[place[begin : begin + len(part)]] = part
+        begin += len(part)
+    return out
 
 
-def _notes_of(results: Sequence[BlockResult]) -> tuple[Note, ...]:
+def _notes_of(results: Sequence[BlockResult], place: Ints) -> tuple[Note, ...]:
     """The notes of all blocks, those of one text as one."""
     places: dict[tuple[str, str, tuple[str, ...]], list[Ints]] = {}
     begin = 0
     for result in results:
         for note in result.notes:
-            places.setdefault((note.kind, note.text, note.columns), []).append(note.windows + begin)
+            places.setdefault((note.kind, note.text, note.columns), []).append(place[note.windows + begin])
         begin += len(result.entity)
     return tuple(Note(kind, text, np.concatenate(at), columns) for (kind, text, columns), at in places.items())
 

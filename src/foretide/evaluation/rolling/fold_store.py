@@ -15,7 +15,9 @@ import numpy as np
 
 from foretide.data.files import file_name, storing, write_whole
 from foretide.data.parquet import with_long_lists, without_long_lists
-from foretide.errors import ConfigError
+from foretide.data.tensors import DTYPES, map_tensors, write_tensors
+from foretide.errors import ArtifactError, ConfigError
+from foretide.evaluation.cards import large
 from foretide.evaluation.cards.account import Account
 from foretide.evaluation.metrics.cost import Cost
 from foretide.forecasters.answer import Note
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from foretide.typing import Array, Json
 
 ABOUT, BLOCKS = "backtest.json", "folds"
+KNOWN = tuple(map(np.dtype, DTYPES.values()))
 LISTS = "lists"
 """The array of a result that holds long lists of its JSON file."""
 
@@ -99,7 +102,7 @@ class FoldStore:
         write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
     def load(self, key: str) -> BlockResult | None:
-        """Return a result that was written whole; None where there is none.
+        """Return a result that was written whole, its large arrays mapped from the file; None where there is none.
 
         Parameters
         ----------
@@ -109,15 +112,16 @@ class FoldStore:
         -------
         BlockResult or None
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            arrays = load((self.folder / BLOCKS / f"{key}.safetensors").read_bytes())
-            about = from_json(_read_json(self.folder / BLOCKS / f"{key}.json"))
-            about = with_long_lists(about, arrays.pop(LISTS, np.zeros(0, dtype=np.uint8)).tobytes())
-        except (FileNotFoundError, SafetensorError):
+        path = self.folder / BLOCKS / f"{key}.safetensors"
+        if not path.is_file():
             return None
+        try:
+            arrays = map_tensors(path)
+            about = from_json(_read_json(path.with_suffix(".json")))
+        except (FileNotFoundError, ArtifactError):
+            return None
+        about = with_long_lists(about, arrays.pop(LISTS, np.zeros(0, dtype=np.uint8)).tobytes())
+        arrays = {name: held if held.nbytes > large.IN_MEMORY else held.copy() for name, held in arrays.items()}
         notes = tuple(
             Note(kind, text, np.array(where, dtype=np.int64), tuple(columns))
             for kind, text, where, columns in about["notes"]
@@ -133,18 +137,16 @@ class FoldStore:
         key : str
         result : BlockResult
         """
-        from safetensors.numpy import save
-
         about = facts_of(result) | {
             "fit": astuple(result.fit), "predict": astuple(result.predict),
             "notes": [[note.kind, note.text, note.windows, note.columns] for note in result.notes],
         }  # fmt: skip
         about, lists = without_long_lists(about)
         arrays = arrays_of(result) | ({LISTS: np.frombuffer(lists, dtype=np.uint8)} if lists else {})
-        content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        known = {name: array if array.dtype in KNOWN else array.astype(np.float64) for name, array in arrays.items()}
         folder = self.folder / BLOCKS
         write_whole(folder / f"{key}.json", lambda part: part.write_text(json.dumps(to_json(about)), encoding="utf-8"))
-        write_whole(folder / f"{key}.safetensors", lambda part: part.write_bytes(content))
+        write_whole(folder / f"{key}.safetensors", lambda part: write_tensors(part, known))
 
 
 def key_of(name: str, described: Mapping[str, object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 from foretide.data.checkpoints import forget_inside, here, inside, spared
 from foretide.data.files import file_name
 from foretide.errors import ConfigError, DataError, ForetideError
+from foretide.evaluation.cards import large
 from foretide.evaluation.cards.account import account_of
 from foretide.evaluation.metrics.cost import measured
 from foretide.evaluation.model import Model
@@ -200,7 +201,8 @@ class Work:
                 self._say(self._left(todo, done, todo[outcome.index]))
         if not self.found:
             raise ForetideError("No model could be fitted. " + " ".join(self.notes))
-        return {name: (members[name], [results[k] for k in sorted(results)]) for name, results in self.found.items()}
+        found, self.found = self.found, {}  # who puts the results together lets go of them one by one
+        return {name: (members[name], [results[k] for k in sorted(results)]) for name, results in found.items()}
 
     def _tasks(self) -> list[Task]:
         blocks, members = range(len(self.shared.plan.blocks)), self.shared.members.values()
@@ -237,9 +239,11 @@ class Work:
         if key is not None and self.store is not None:
             with spared(here()):
                 self.store.save(key, results[0])
+                if _is_large(results[0]):  # as it lies there, not in memory too
+                    results = [self.store.load(key) or results[0]]
                 forget_inside(task.place)
         if task.name in self.found:
-            self.found[task.name].update(zip(task.blocks, results, strict=True))
+            self.found[task.name].update(zip(task.blocks, map(_put_away, results), strict=True))
 
     def _left(self, todo: Sequence[Task], done: int, last: Task) -> str:
         """Say how far the work is, and how long what is left will take once every member has been fitted."""
@@ -263,3 +267,14 @@ class Work:
     def _say(self, text: str) -> None:
         if self.progress is not None:
             self.progress(text)
+
+
+def _put_away(result: BlockResult) -> BlockResult:
+    """Lay the quantiles of many windows into a file where none has them: all models' may exceed the memory."""
+    if result.quantiles is None or not _is_large(result):
+        return result
+    return replace(result, quantiles=large.put_away(result.quantiles))
+
+
+def _is_large(result: BlockResult) -> bool:
+    return result.quantiles is not None and result.quantiles.nbytes > large.IN_MEMORY

@@ -89,9 +89,10 @@ def skill_picture(content: Content) -> Picture | None:
     values = {m: own for m, own in values.items() if len(own)}
     if not values:
         return None
+    places = {m: evenly(len(own), MOST_SERIES) for m, own in values.items()}
     marks: list[Mark] = [
         Line(
-            m, 100 * (np.arange(len(own)) + 0.5) / len(own), np.clip(own, -1, 1), content.colour(m), content.dash(m),
+            m, 100 * (places[m] + 0.5) / len(own), np.clip(own[places[m]], -1, 1), content.colour(m), content.dash(m),
             "circle" if len(own) <= 40 else "", hover="{y:.3f}",
         )
         for m, own in values.items()
