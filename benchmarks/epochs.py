@@ -2,9 +2,9 @@
 
 ``--part cost``: processor microseconds of a step for each of its windows, by the size of a batch, on a panel of 10,000
 series x 200 days; and what that makes of every window of 100,000 series. ``--part ways``: the same, and seconds on the
-clock, for one process of one thread, one of two threads, and two processes of one (``devices=2``): the difference of
-two fits that train a few and many steps, divided by the windows between them. ``--part whole --series 1000``: one epoch
-over every window, start, validation and forecasts with intervals included, by two processes with ``--devices 2``.
+clock, for one process of one thread, two processes (``devices=2``), and one process of two threads: the quickest of
+three epochs of 64 steps, validation included, divided by their windows. ``--part whole --series 1000``: one epoch over
+every window, start, validation and forecasts with intervals included, by two processes with ``--devices 2``.
 ``--part worth``: generated panels of 1,000 series whose steps no linear map foresees (a threshold, campaigns that work
 by weekday); epochs of so many windows, stopped as by default: mean squared error of what comes after the fitted part ÷
 that of the closed-form start.
@@ -23,11 +23,13 @@ from pathlib import Path
 import growth
 import numpy as np
 import pandas as pd
+import psutil
 import torch
-from common import RESULTS, Used, arguments, save, used
+from common import RESULTS, arguments, save, used
 
 import foretide as ft
 from foretide.training.learner import NetworkLearner
+from foretide.training.watch import Epoch, watching
 
 H, DAYS = growth.H, growth.DAYS
 BATCHES = (64, 128, 256, 512, 1024, 2048, 4096)
@@ -79,21 +81,24 @@ def cost(series: int = 10_000, windows: int = 8_192) -> Iterator[dict]:
         }  # fmt: skip
 
 
-def ways(series: int = 10_000, batch: int = 512, steps: int = 64) -> Iterator[dict]:
-    """Fits of few and of many steps."""
+def ways(series: int = 10_000, batch: int = 512, steps: int = 64, epochs: int = 3) -> Iterator[dict]:
+    """Epochs of some steps, the quickest of each kind."""
     panel = of_many(series)
-    windows = len(about_to_train(panel).windows)
+    windows, this = len(about_to_train(panel).windows), psutil.Process()
     for way, (threads, devices) in WAYS.items():
         torch.set_num_threads(threads)
+        seen: list[tuple[float, float]] = []
 
-        def fit(n: int, devices: int = devices) -> Used:
-            model = ft.LSTM(H, hidden=32, epochs=1, by_step=False, batch_size=batch, steps_per_epoch=n, devices=devices)
-            with used() as taken:
-                model.fit(panel)
-            return taken
+        def look(_: Epoch, seen: list[tuple[float, float]] = seen) -> None:
+            spent = (one.cpu_times() for one in (this, *this.children(recursive=True)))
+            seen.append((sum(one.user + one.system for one in spent), time.perf_counter()))
 
-        few, many = fit(8), fit(8 + steps)
-        cpu, clock = ((getattr(many, name) - getattr(few, name)) / (steps * batch) for name in ("cpu_s", "seconds"))
+        with watching(look):
+            ft.LSTM(
+                H, hidden=32, epochs=epochs, patience=None, by_step=False, batch_size=batch, steps_per_epoch=steps,
+                devices=devices,
+            ).fit(panel)  # fmt: skip
+        cpu, clock = (np.diff(seen, axis=0).min(axis=0) / (steps * batch)).tolist()
         yield {
             "part": "ways", "series": series, "batch": batch, "way": way, "cpu_us_a_window": 1e6 * cpu,
             "us_a_window": 1e6 * clock, "cpu_minutes_of_1e5_series": cpu * windows * 1e5 / series / 60,
