@@ -20,7 +20,7 @@ def kept_heap() -> Iterator[None]:
     """Keep freed memory in the process for as long as steps of the same sizes follow each other.
 
     glibc gives a block above 32 MiB, and a free end of the heap above 64 MiB, back to the system at once, and each step
-    of a training then waits for empty pages: a quarter of the time of an LSTM, 64 wide with a lookback of 168. Up to
+    of a training then waits for empty pages: a third of the time of an LSTM, 64 wide with a lookback of 168. Up to
     half a GiB is kept here; afterwards the heap shrinks as it always does, when its end is freed. Elsewhere than on
     Linux with glibc nothing is done.
 
