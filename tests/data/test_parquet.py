@@ -61,3 +61,11 @@ def test_long_lists_come_back_with_their_types() -> None:
 def test_what_is_short_stays_as_it_is(value: object) -> None:
     assert without_long_lists(value, least=4) == (value, b"")
     assert with_long_lists(value, b"") is value
+
+
+def test_parts_that_are_made_one_by_one_are_one_file(tmp_path: Path) -> None:
+    whole = pd.DataFrame({"id": list("aabbc"), "y": [1.0, np.nan, 3.0, 4.0, 5.0], "n": range(5)})
+    write_parquet((whole.iloc[low : low + 2] for low in (0, 2, 4)), tmp_path / "parts.parquet", {"what": b"known"})
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "parts.parquet"), whole)
+    found = pq.read_schema(tmp_path / "parts.parquet")
+    assert found.metadata[b"what"] == b"known"

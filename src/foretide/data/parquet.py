@@ -43,7 +43,7 @@ def write_parquet(
 
     parts = _parts_of(frame) if isinstance(frame, pd.DataFrame) else iter(frame)
     part = next(parts)
-    schema = pa.Schema.from_pandas(part, preserve_index=False)
+    schema = pa.Schema.from_pandas(frame if isinstance(frame, pd.DataFrame) else part, preserve_index=False)
     if more:
         carried = {name.encode(): value for name, value in more.items()}
         schema = schema.with_metadata({**(schema.metadata or {}), **carried})

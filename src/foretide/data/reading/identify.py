@@ -57,7 +57,7 @@ def find_ids(table: FrameView, times: Ints, free: Sequence[str]) -> tuple[str, .
     repeats = len(times) > 0 and int(ranks.max()) + 1 < len(times)
     if repeats and len(times) > _ROWS:
         kept = ranks >= _first_rank(ranks)
-        table, ranks = table.filter(kept.tolist()), ranks[kept]
+        table, ranks = table[np.flatnonzero(kept)], ranks[kept]
     candidates = sorted(_candidates(table, free, ranks), key=lambda c: c.likely)[:_TRIED]
     if not repeats:
         # One row per time: a name that says id, and holds series that follow one another.

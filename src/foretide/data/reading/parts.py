@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from foretide.data.reading.frames import is_number, numbers, strings
 from foretide.data.reading.words import CALENDAR, said
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from foretide.data.reading.frames import ColumnView, FrameView
     from foretide.data.time.times import Times
 
+_FIRST = 1_000
 _CLOCK = r"^(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?$"
 
 
@@ -96,11 +98,14 @@ def _clock_of(series: ColumnView, name: str) -> str | None:
         hours = numbers(series)
         fits = CALENDAR.get(said(name, tuple(CALENDAR)) or "") == "hour" and len(np.unique(hours)) > 2
         return f"frame.pop({name!r}), unit='h'" if fits and (hours >= 0).all() and (hours <= 24).all() else None
-    column = strings(series).dropna()
-    text = column.astype(str)
-    if column.empty or not text.str.match(_CLOCK).all() or text.nunique() < 3:
+    column = strings(series)
+    if not column.head(_FIRST).dropna().astype(str).str.match(_CLOCK).all():  # of many rows these say it mostly
         return None
-    as_text = "" if isinstance(column.iloc[0], str) else ".astype(str)"
+    each = pd.Series(column.dropna().unique())
+    text = each.astype(str)
+    if each.empty or not text.str.match(_CLOCK).all() or text.nunique() < 3:
+        return None
+    as_text = "" if isinstance(each.iloc[0], str) else ".astype(str)"
     return f"frame.pop({name!r}){as_text}" + (" + ':00'" if text.str.count(":").max() == 1 else "")
 
 
