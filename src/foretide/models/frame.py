@@ -88,7 +88,8 @@ class Frame(nn.Module):
         window = inputs.past.transpose(1, 2)
         season = self._season(inputs)
         if season is not None:
-            window = window - season[..., :size]
+            before, season = torch.split(season, [size, self.shape.h], dim=-1)
+            window = window - before
         if self.level == "last":
             level = window[..., -1:]
         elif self.level == "mean":
@@ -100,7 +101,7 @@ class Frame(nn.Module):
         window = window - level
         outside = _base(inputs) if self.level == "base" else level[:, :d].expand(-1, -1, self.shape.h)
         if season is not None:
-            outside = outside + season[:, :d, size:]
+            outside = outside + season[:, :d]
         scale = (window.square().mean(dim=-1, keepdim=True) + SMALLEST_SCALE**2).sqrt()
         if self.scale == "none":
             scale = torch.ones_like(scale)
@@ -118,7 +119,7 @@ class Frame(nn.Module):
         if self.channels == "none":
             return window.new_zeros(window.shape[0], self.shape.h, self.shape.targets)
         if self.channels == "shared":
-            return (targets @ self.weights[0] + self.intercept).transpose(1, 2)
+            return (targets @ self.weights.squeeze(0) + self.intercept).transpose(1, 2)
         if self.channels == "own":
             mapped = torch.einsum("bdl,dlh->bdh", targets, self.weights)
             return (mapped + self.intercept).transpose(1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -51,7 +51,9 @@ class LSTMBackbone(Backbone):
         if inputs.static is not None:
             tokens.append(inputs.static[:, None].expand(-1, self.shape.input_size, -1))
             ahead.append(inputs.static[:, None].expand(-1, self.shape.h, -1))
-        _, state = self.encoder(torch.cat(tokens, dim=2))
+        nothing = framed.tokens.new_zeros(self.encoder.num_layers, framed.tokens.shape[0], self.features)
+        _, output, memory = _read(self.encoder, _side_by_side(tokens), (nothing, nothing))
+        state = output, memory
         inside = self.frame.corrected(framed, framed.linear)
         base = framed.outside + inside
         # On a GPU, cuDNN would copy weights that are no parameters at each call, and warn of it.
@@ -72,12 +74,10 @@ class LSTMBackbone(Backbone):
         """
         weight, bias = linear
         read, own, *biases = self.decoder.all_weights[0]
-        first = self._first(framed) - state[0][0] @ weight.T
+        first = self._first(framed) - state[0].squeeze(0) @ weight.T
         given = [torch.cat([first[:, None], drift[:, :-1] + bias], dim=1), *ahead]
         recurrent = torch.addmm(own, read[:, : self.shape.targets], weight)
-        options = True, 1, 0.0, self.training, False, True
-        features, _, _ = torch.lstm(torch.cat(given, dim=2), state, [read, recurrent, *biases], *options)
-        return features
+        return _read(self.decoder, _side_by_side(given), state, [read, recurrent, *biases])[0]
 
     def _step_by_step(
         self, framed: Framed, base: Tensor, ahead: list[Tensor], state: State, feedback: Feedback
@@ -118,11 +118,27 @@ class LSTMBackbone(Backbone):
                 memories.append(memory)
             return out, (outputs, memories)
 
-        flat: list[Tensor] = [weight for layer in layers for weight in layer]
-        options = True, self.decoder.num_layers, dropout, self.training, False, True
-
         def whole(given: Tensor, state: State) -> tuple[Tensor, State]:
-            out, output, memory = torch.lstm(given[:, None], state, flat, *options)
+            out, output, memory = _read(self.decoder, given[:, None], state)
             return out.select(1, 0), (output, memory)
 
-        return cells if flat[0].is_cpu and not torch.compiler.is_exporting() else whole
+        return cells if layers[0][0].is_cpu and not torch.compiler.is_exporting() else whole
+
+
+def _read(
+    lstm: nn.LSTM, given: Tensor, state: Sequence[Tensor], weights: Sequence[Tensor] | None = None
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Output ``[B, T, K]`` and state of an LSTM, with its own weights or others.
+
+    Without the module's own call, which looks at all it is given: that is as much work as three steps of the LSTM.
+    """
+    if weights is None:
+        weights = [weight for layer in lstm.all_weights for weight in layer]
+    return torch.lstm(
+        given, tuple(state), tuple(weights), True, lstm.num_layers, lstm.dropout, lstm.training, False, True
+    )
+
+
+def _side_by_side(columns: list[Tensor]) -> Tensor:
+    """Columns ``[B, T, ·]`` as one tensor; one alone is not copied."""
+    return columns[0] if len(columns) == 1 else torch.cat(columns, dim=2)

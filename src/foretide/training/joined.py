@@ -21,6 +21,7 @@ from foretide.parallel.threads import limited
 from foretide.seeding import seed_layers, torch_generator
 from foretide.training.config import TrainingConfig
 from foretide.training.followers import Followers, LostError, silent
+from foretide.training.heap import kept_heap
 from foretide.training.kept import draw_on, draws
 from foretide.training.learner import Group, NetworkLearner, stretches
 from foretide.training.loop import History
@@ -228,7 +229,8 @@ class Parcel:
         own = dict(network.named_parameters())
         groups = [Group(**{**group, "params": [own[name] for name in group["params"]]}) for group in self.groups]  # type: ignore[typeddict-item]
         ranks = Ranks(rank, self.config.devices, store, device, local=True)
-        JoinedLearner(network, self.windows, self.config, groups, torch_generator(0), ranks).follow()
+        with kept_heap():
+            JoinedLearner(network, self.windows, self.config, groups, torch_generator(0), ranks).follow()
 
 
 @contextmanager

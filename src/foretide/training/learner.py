@@ -136,9 +136,6 @@ class NetworkLearner(Learner[Tensor]):
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _under("moment.", state).items():
             place, _, kind = name.partition(".")
-            moved = self.moved[int(place)]
-            if value.shape == moved.shape:  # laid out in memory as the parameter is, for both are gone through at once
-                value = torch.empty_like(moved, requires_grad=False).copy_(value)
             moments.setdefault(int(place), {})[kind] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         losses = _under("losses.", state)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from foretide.errors import TrainingError
 from foretide.training.config import Stage, TrainingConfig
+from foretide.training.heap import kept_heap
 from foretide.training.kept import Best, Far, Keeper
 from foretide.training.watch import Epoch, EpochCallback, show_watchers
 
@@ -145,7 +146,7 @@ def train(
     else:
         best = found.best
     for epoch in range(len(history.epochs), 0 if ended else schedule.epochs + 1):
-        with keeper.safely(Far(history.epochs, best)):
+        with keeper.safely(Far(history.epochs, best)), kept_heap():
             batches = learner.batches()
             train_loss = _mean(learner, epoch, batches, [learner.step(batch) for batch in batches])
             losses = learner.validate()

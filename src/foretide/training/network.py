@@ -48,9 +48,10 @@ class Network(nn.Module):
     def loss(self, inputs: Inputs, labels: Labels) -> Tensor:
         """Mean loss over the observed elements of a batch, a scalar."""
         distribution, hidden = self._distribution(inputs)
-        return reduce(
-            distribution.loss(labels.y) * self.head.weigh(bounded_weight(hidden.base, labels)), labels.observed
-        )
+        elements = distribution.loss(labels.y)
+        if (weight := bounded_weight(hidden.base, labels)) is not None:
+            elements = elements * self.head.weigh(weight)
+        return reduce(elements, labels.observed)
 
     def for_new(self, unit: Reals, of: Bools | None = None) -> Network:
         """Return a copy for entities that were not fitted: what belongs to single entities is the mean of it.
@@ -121,14 +122,18 @@ class Network(nn.Module):
             yield name.removeprefix("backbone."), parameter
 
 
-def bounded_weight(base: Tensor, labels: Labels) -> Tensor:
+def bounded_weight(base: Tensor, labels: Labels) -> Tensor | None:
     """Weight of each window and target, ``[B, 1, D]``: less than one where the base errs by more than :data:`LARGEST`.
+
+    None where it does so nowhere, which is looked at on a CPU only: another device would have to wait for the answer.
 
     Bounds what one window adds to the loss, as :func:`foretide.models.start.tamed` does for the closed-form start: a
     series that wakes after a silent training part would otherwise be all that is learned.
     """
-    error = (labels.y - base).detach()
+    error = labels.y - base.detach()
     if labels.observed is not None:
         error = error * labels.observed
+    if error.is_cpu and not torch.compiler.is_compiling() and float(error.abs().max()) <= LARGEST:
+        return None
     size = error.square().mean(dim=1, keepdim=True).sqrt()
     return (LARGEST / size.clamp(min=LARGEST)).square()

@@ -50,7 +50,8 @@ class CorrectedFrame(nn.Module):
         else:
             forecast = (base + self.correction(framed, framed.linear))[None]
         errors = (forecast - labels.y).square().mean(dim=0)
-        return reduce(errors * bounded_weight(base, labels), labels.observed)
+        weight = bounded_weight(base, labels)
+        return reduce(errors if weight is None else errors * weight, labels.observed)
 
 
 def find_correction(

@@ -180,19 +180,24 @@ class WindowBatches:
 
     def inputs(self, chosen: Tensor) -> Inputs:
         """Gather the inputs of the windows numbered ``chosen`` ``[B]``."""
-        return self._inputs(chosen, self._start[chosen])
+        return self._inputs(chosen, self._start.index_select(0, chosen))
 
     def _inputs(self, chosen: Tensor, start: Tensor) -> Inputs:
         store, size = self.store, self.store.input_size
         past = self._past.index_select(0, start).transpose(1, 2)
-        local = self._local[chosen] if self._many else self._local.expand(len(chosen))
-        step = start + (self._to_step[local] if self._many else self._to_step)
-        row = start + local * store.h
-        both = self._known(row, step) if self._has_known else None
-        effect = None if self._effect is None else self._effect.index_select(0, row)
-        known_past, known = (None, None) if both is None else (both[:, :size], both[:, size:])
+        if self._many:
+            local = self._local.index_select(0, chosen)
+            step, entity = start + self._to_step.index_select(0, local), self._entity.index_select(0, local)
+        else:
+            local, entity = self._local.expand(len(chosen)), self._entity.expand(len(chosen))
+            step = start + self._to_step
+        known_past = known = effect = None
+        if self._has_known or self._effect is not None:
+            row = start + local * store.h
+            effect = None if self._effect is None else self._effect.index_select(0, row)
+            if (both := self._known(row, step)) is not None:
+                known_past, known = both[:, :size], both[:, size:]
         static = None if store.static is None else store.static[local]
-        entity = self._entity[local] if self._many else self._entity.expand(len(chosen))
         base = None if self._base is None else self._base[chosen]
         return Inputs(past, step, entity, store.h, known_past, known, static, base, effect)
 
@@ -215,10 +220,10 @@ class WindowBatches:
     def batch(self, chosen: Tensor) -> tuple[Inputs, Labels]:
         """Gather inputs and labels; only for windows whose targets lie inside the panel."""
         chosen = chosen.to(self.store.device)
-        start = self._start[chosen]
+        start = self._start.index_select(0, chosen)
         assert self._future is not None
         y = self._future.index_select(0, start).transpose(1, 2)
-        observed = None if self._observed is None else self._observed[start].transpose(1, 2)
+        observed = None if self._observed is None else self._observed.index_select(0, start).transpose(1, 2)
         return self._inputs(chosen, start), Labels(y, observed)
 
     def spread(self, most: int, values: int = 20_000_000) -> tuple[Inputs, Labels]:

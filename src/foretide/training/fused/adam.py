@@ -28,7 +28,7 @@ class FusedAdam:
     def __init__(self, groups: Sequence[Mapping[str, Any]], *, decoupled: bool) -> None:
         self.param_groups = [dict(group) for group in groups]
         self.kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
-        self.state: dict[nn.Parameter, dict[str, Tensor]] = {}
+        self.moments: list[_Moments] = []
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -43,34 +43,57 @@ class FusedAdam:
     @torch.no_grad()
     def step(self) -> None:
         """Move the parameters that have a gradient."""
-        for group in self.param_groups:
-            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+        self._begin()
+        for group, moments in zip(self.param_groups, self.moments, strict=True):
+            gradients = [parameter.grad for parameter in group["params"]]
+            moved = [k for k, gradient in enumerate(gradients) if gradient is not None]
             if not moved:
                 continue
-            states = [self.state.get(parameter) or self._begun(parameter) for parameter in moved]
-            means, squares, steps = ([one[name] for one in states] for name in ("exp_avg", "exp_avg_sq", "step"))
-            torch._foreach_add_(steps, 1)
+            lists = [group["params"], gradients, moments.means, moments.squares, moments.steps]
+            if len(moved) == len(gradients):
+                moments.counts.add_(1.0)
+            else:
+                moments.counts[moved] += 1.0
+                lists = [[one[k] for k in moved] for one in lists]
+            parameters, gradients, means, squares, steps = lists
             self.kernel(
-                moved, [parameter.grad for parameter in moved], means, squares, [], steps, amsgrad=False,
-                lr=group["lr"], beta1=self.FIRST, beta2=self.SECOND, weight_decay=group["weight_decay"],
-                eps=self.EPSILON, maximize=False,
+                parameters, gradients, means, squares, [], steps, amsgrad=False, lr=group["lr"], beta1=self.FIRST,
+                beta2=self.SECOND, weight_decay=group["weight_decay"], eps=self.EPSILON, maximize=False,
             )  # fmt: skip
 
-    def _begun(self, parameter: nn.Parameter) -> dict[str, Tensor]:
-        self.state[parameter] = {
-            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter),
-        }  # fmt: skip
-        return self.state[parameter]
+    def _begin(self) -> None:
+        if not self.moments:
+            self.moments = [_Moments(group["params"]) for group in self.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Moments by the number of their parameter, as those of ``torch.optim``."""
-        return {"state": {k: self.state[p] for k, p in enumerate(self.parameters) if p in self.state}}
+        every = [own for moments in self.moments for own in moments.each()]
+        return {"state": {k: own for k, own in enumerate(every) if own["step"] > 0}}
 
+    @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the moments of a :meth:`state_dict`."""
-        parameters = self.parameters
-        self.state = {
-            parameters[k]: {name: value.to(parameters[k].device).clone() for name, value in one.items()}
-            for k, one in state["state"].items()
-        }
+        self.moments = []
+        self._begin()
+        every = [own for moments in self.moments for own in moments.each()]
+        for k, one in state["state"].items():
+            for name, value in one.items():
+                every[k][name].copy_(value)
+
+
+class _Moments:
+    """Means and squares of the gradients of some parameters, laid out as these are, and how often each has moved."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self.means, self.squares = ([torch.zeros_like(p, requires_grad=False) for p in parameters] for _ in range(2))
+        # One tensor, so that one operation counts for all.
+        device = parameters[0].device if parameters else None
+        self.counts = torch.zeros(len(parameters), dtype=torch.float32, device=device)
+        self.steps = list(self.counts.unbind())
+
+    def each(self) -> list[dict[str, Tensor]]:
+        """Those of each parameter, by the names of ``torch.optim``."""
+        return [
+            {"step": step, "exp_avg": mean, "exp_avg_sq": square}
+            for step, mean, square in zip(self.steps, self.means, self.squares, strict=True)
+        ]
