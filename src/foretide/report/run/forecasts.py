@@ -38,11 +38,12 @@ def forecasts(content: Content) -> Section | None:
         drawn += [m for m in content.ranked if content.levels.get(m)][:1]
     if not drawn:
         return None
-    order: list[str] = []
+    order, judged = list[str](), 0
     if content.by_series is not None and drawn and drawn[0] in content.by_series:
         order = [str(s) for s in content.by_series.sort_values(drawn[0], kind="stable").iloc[:, 0]]
+        judged = int(content.by_series[drawn[0]].notna().sum())
     data = forecast_data(frame, drawn, content.levels, order=order, before=content.before)
-    data["total"] = max(data["total"], content.facts.get("series", 0))  # of many series, only some are here
+    data["total"] = max(data["total"], judged)  # of many series, only some are here
     data["reference"] = content.baselines[0] if content.baselines else ""
     names = [series["name"] for series in data["series"]]
     data["first"] = names.index(typical_of(content, names) or names[0])
