@@ -149,6 +149,7 @@ def map_tensors(path: Path) -> dict[str, Array]:
     >>> _ = write_tensors(file, {"mean": np.array([1.0, 2.0])})
     >>> map_tensors(file)["mean"].tolist()
     [1.0, 2.0]
+    >>> folder.cleanup()
     """
     with storing(path, deed="read"):
         whole = np.memmap(path, dtype=np.uint8, mode="r")
