@@ -5,7 +5,7 @@ its own, once over the opened table, and once over the same table in memory. Its
 what the process takes once it has fitted a small one (imports, PyTorch's buffers); beyond 1.3 times that it is given
 nothing more (``RLIMIT_DATA``), and fails. The limit bounds anonymous memory: pages of mapped files are the system's,
 which takes them back when it needs room. The peak is that of ``RssAnon``, looked at every 5 ms. Seconds are of
-computing (user and system).
+computing (user and system). Rows of models that are not asked for (``--models``) stay in the result file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import arguments, of_process, save
+from common import RESULTS, arguments, of_process, save
 
 SERIES, STEPS, COLUMNS, H, SHARE, LEEWAY = 32, 50_000, 64, 24, 5, 1.3
 ROLES = {"target": "y", "past": [f"x{k}" for k in range(1, COLUMNS - 4)], "future": [f"f{k}" for k in range(4)]}
@@ -125,11 +125,11 @@ def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1] == "child":
         child(*sys.argv[2:])
         return
-    chosen, rows, sums = arguments(__doc__), [], {}
+    chosen, rows, sums = arguments(__doc__, models={"nargs": "*", "default": list(MODELS)}), [], {}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "table").mkdir()
         write(Path(folder, "table"))
-        for name in MODELS:
+        for name in chosen.models:
             for where in ("opened", "in memory"):
                 out = subprocess.run(
                     [sys.executable, __file__, "child", name, where, folder],
@@ -141,13 +141,15 @@ def main() -> None:
                 sums[name, where] = next(row["sum"] for row in found if "sum" in row)
                 rows += [row for row in found if "step" in row]
                 print(pd.DataFrame(found).to_string(), flush=True)
-    for name in MODELS:
+    for name in chosen.models:
         assert sums[name, "opened"] == sums[name, "in memory"], "the forecasts differ"
     for row in rows:
         own = next(r for r in rows if (r["model"], r["step"], r["table"]) == (row["model"], row["step"], "in memory"))
         row["times_in_memory"] = row["seconds"] / own["seconds"]
         row["times_share"] = row["peak_mb"] / row["share_mb"]
-    save("larger_than_memory", rows, chosen.threads)
+    file = RESULTS / "larger_than_memory.csv"
+    before = pd.read_csv(file) if file.is_file() else pd.DataFrame({"model": []})
+    save("larger_than_memory", before[~before["model"].isin(chosen.models)].to_dict("records") + rows, chosen.threads)
 
 
 if __name__ == "__main__":
