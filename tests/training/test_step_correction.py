@@ -90,3 +90,19 @@ def test_validation_only_judges_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_can_be_left_out() -> None:
     assert fitted(panel(3.0, rows=200), epochs=2, by_step=False).network.backbone.frame.correction is None
+
+
+@pytest.mark.parametrize(("asked", "most", "steps"), [(None, 3, 3), (None, 1_000, None), (7, 3, 7)])
+def test_it_does_not_go_through_every_one_of_many_windows(
+    asked: int | None, most: int, steps: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, train = [], step_correction.train_network
+
+    def spied(network: Any, *args: Any, **options: Any) -> Any:
+        seen.append(args[2].steps_per_epoch)
+        return train(network, *args, **options)
+
+    monkeypatch.setattr(step_correction, "train_network", spied)
+    monkeypatch.setattr(step_correction, "MOST_STEPS", most)
+    fitted(panel(3.0, rows=200), epochs=1, steps_per_epoch=asked)
+    assert seen == [steps]

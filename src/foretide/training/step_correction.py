@@ -21,7 +21,8 @@ from foretide.training.network_training import train_network
 from foretide.training.store import WindowBatches
 from foretide.training.watch import nobody_watching
 
-MOST_EPOCHS = 20
+MOST_EPOCHS, MOST_STEPS = 20, 1_000
+"""Steps of an epoch that are enough where a network goes through every one of many windows."""
 LR, WEIGHT_DECAY = 2e-3, 0.01
 MEASURED = 1_000
 """Training windows that bounds and units of the inputs are taken from."""
@@ -81,9 +82,11 @@ def find_correction(
         return None
     device, rows = train.store.device, shape.h * shape.targets
     size = max(min(config.batch_size, MOST_ROWS // rows, len(train) // FEWEST_STEPS), FEWEST_WINDOWS)
+    many = config.steps_per_epoch is None and len(train) > MOST_STEPS * size
     own = replace(
-        config, epochs=min(config.epochs, MOST_EPOCHS), lr=LR, weight_decay=WEIGHT_DECAY, batch_size=size, devices=1
-    )
+        config, epochs=min(config.epochs, MOST_EPOCHS), lr=LR, weight_decay=WEIGHT_DECAY, batch_size=size, devices=1,
+        steps_per_epoch=MOST_STEPS if many else config.steps_per_epoch,
+    )  # fmt: skip
     with seeded_init(seed), nobody_watching():
         frame = Frame(start, shape).to(device).requires_grad_(False)
         network = CorrectedFrame(frame, StepCorrection(shape, _lags(seasons, shape.input_size))).to(device)
